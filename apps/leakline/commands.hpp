@@ -1,0 +1,23 @@
+// The subcommands: one row each, one cmd_*.cpp each. A new command is a file, a declaration here and a row in the table.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <span>
+
+namespace leakline::cli {
+
+// Runs a parsed command; returns the process's exit code (see exit_code.hpp). Throws Error.
+using Run = std::function<int()>;
+
+struct CommandRow {
+    const char* name;
+    const char* summary;  // one line, for the overview
+    const char* example;  // shown at the foot of --help
+    // Adds the command's options to app and returns what runs after parsing.
+    Run (*declare)(CLI::App& app);
+};
+
+std::span<const CommandRow> commands();
+
+}  // namespace leakline::cli

@@ -1,0 +1,83 @@
+// Parse, dispatch, and the last catch. What the commands do is in cmd_*.cpp.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+
+namespace {
+
+using namespace leakline;
+
+int report(const Error& error) {
+    fmt::print(stderr, "leakline: {}\n", error.what());
+    return error.kind() == ErrorKind::system ? cli::kInvalid : cli::kUsage;
+}
+
+// CLI11 says "The following argument was not expected: diagnos"; a reader wants to know what was meant.
+int unknown_command(const std::string& word) {
+    std::vector<std::string> names;
+    for (const cli::CommandRow& row : cli::commands()) names.emplace_back(row.name);
+    fmt::print(stderr, "leakline: unknown command '{}'{}\n  hint: leakline --help lists the commands\n",
+               printable(word), did_you_mean_text(word, names));
+    return cli::kUsage;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"From climbing memory to the leaking source line"};
+    app.name("leakline");
+    app.set_version_flag("--version", "leakline " LEAKLINE_VERSION);
+    app.set_config("--config", "", "read options from this TOML file: [command] sections, keys as the long options");
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+
+    std::vector<std::pair<CLI::App*, cli::Run>> runs;
+    for (const cli::CommandRow& row : cli::commands()) {
+        CLI::App* command = app.add_subcommand(row.name, row.summary);
+        command->footer(std::string("Example:\n  ") + row.example);
+        command->configurable();
+        runs.emplace_back(command, row.declare(*command));
+    }
+    if (argc > 1 && argv[1][0] != '-') {
+        bool known = false;
+        for (const cli::CommandRow& row : cli::commands()) known = known || std::string(row.name) == argv[1];
+        if (!known) return unknown_command(argv[1]);
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        std::string where = "leakline";
+        for (const auto& [command, function] : runs)
+            if (command->parsed()) where += " " + command->get_name();
+        fmt::print(stderr, "{}: {}\n  hint: {} --help\n", where, error.what(), where);
+        return cli::kUsage;
+    }
+    for (const auto& [command, function] : runs)
+        if (command->parsed()) return function();
+    return cli::kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        interruption::install();
+        return run(argc, argv);
+    } catch (const Error& error) {
+        return report(error);
+    } catch (const std::bad_alloc&) {
+        fmt::print(stderr, "leakline: out of memory\n");
+        return cli::kInvalid;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "leakline: internal error: {}\n  hint: please report this with the command line\n",
+                   error.what());
+        return cli::kInvalid;
+    }
+}

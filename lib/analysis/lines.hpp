@@ -1,0 +1,28 @@
+// Growth of live heap bytes by source line. Pure: source text is put in by report/source_text, not here.
+#pragma once
+
+#include "model/heap.hpp"
+#include "model/lines.hpp"
+
+namespace leakline::analysis {
+
+enum class GroupBy { line, function, file };
+enum class Attribution {
+    user_code,  // a trace belongs to its innermost frame in user code (not a system library or header)
+    self,       // to its innermost frame with a known line
+};
+
+struct LineOptions {
+    // Since the start of the recording. Default: from the first round end (else the start) to the last mark under
+    // load, never to the end of the process, where destructors have run.
+    std::optional<Nanoseconds> window_begin, window_end;
+    GroupBy by = GroupBy::line;
+    Attribution attribution = Attribution::user_code;
+    std::vector<std::string> skip, only;  // parts of file paths or function names
+    std::string table_function;           // also make this function's table (bare or qualified name)
+    std::size_t tables = 3;               // tables for the functions of this many lines at fault
+};
+
+LineReport grow_lines(const HeapProfile& profile, const LineOptions& options = {});
+
+}  // namespace leakline::analysis

@@ -1,0 +1,16 @@
+// Does this series grow without end? Pure: no clock, no file.
+#pragma once
+
+#include "model/series.hpp"
+
+namespace leakline::analysis {
+
+struct TrendOptions {
+    std::optional<Bytes> limit;                // for time to limit
+    double minimum_bytes_per_hour = 0;         // slower growth than this is not called growth
+};
+
+// Any series is accepted: too short, flat, constant. Cost is O(n).
+TrendVerdict judge_trend(const Series& series, const TrendOptions& options = {});
+
+}  // namespace leakline::analysis

@@ -1,0 +1,112 @@
+// Files as the rest of the program sees them: bytes in, whatever they are compressed with; whole files out or none.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace leakline {
+
+// How a stream of bytes ended.
+enum class StreamEnd {
+    open,       // not at its end yet
+    clean,      // the end of the file, and of every compressed frame in it
+    truncated,  // the file ends inside a compressed frame: what came before is good
+    damaged,    // the decompressor met bytes that cannot be: what came before is good
+};
+
+// Reads a plain, gzip or zstd file (told apart by its first bytes, concatenated members and frames included).
+class ByteSource {
+  public:
+    virtual ~ByteSource() = default;
+
+    // Fills buffer from the start, returns how many bytes (0 only at the end). Damage ends the stream; it does not
+    // throw. Throws Error{input} when the operating system refuses a read.
+    virtual std::size_t read(std::span<char> buffer) = 0;
+
+    virtual StreamEnd end() const = 0;
+    // "plain", "gzip" or "zstd".
+    virtual std::string_view encoding() const = 0;
+    // Compressed bytes consumed so far, for progress; total where the size is known (not for pipes).
+    virtual std::uint64_t consumed() const = 0;
+    virtual std::optional<std::uint64_t> total() const = 0;
+};
+
+// path "-" is standard input. Throws Error{input} with the reason when the file cannot be opened.
+std::unique_ptr<ByteSource> open_source(const std::string& path);
+// The same over bytes in memory (which must outlive the source) or over a file descriptor (which it closes).
+std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
+std::unique_ptr<ByteSource> descriptor_source(int descriptor);
+
+// All of a file, decompressed. Throws Error{input} when it is larger than limit bytes.
+std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
+// All of a small file of /proc or /sys; nothing where it is missing or unreadable.
+std::optional<std::string> read_small_file(const std::string& path);
+
+// Lines of a source, without their ends ("\n" or "\r\n"); memory is O(longest line), at most kMaxLine.
+class LineReader {
+  public:
+    static constexpr std::size_t kMaxLine = std::size_t{64} << 20;
+
+    explicit LineReader(std::unique_ptr<ByteSource> source);
+    ~LineReader();
+    // The next line, valid until the next call; nothing at the end. A last line without an end counts
+    // (last_line_torn() tells). A line over kMaxLine is cut there and the rest skipped.
+    std::optional<std::string_view> next();
+    std::uint64_t number() const { return number_; }  // of the line last returned, from 1
+    bool last_line_torn() const { return torn_; }
+    const ByteSource& source() const { return *source_; }
+
+  private:
+    bool fill();
+
+    std::unique_ptr<ByteSource> source_;
+    std::string buffer_;
+    std::size_t begin_ = 0, end_ = 0;
+    std::uint64_t number_ = 0;
+    bool torn_ = false, at_end_ = false;
+};
+
+// A file that appears whole under its name, or not at all: written beside it and renamed by commit(). Construction
+// opens the file, so an unwritable place is known before any work starts. "-" writes to standard output;
+// /dev/stdout, pipes and other special files are written in place.
+class OutputFile {
+  public:
+    // Throws Error{input} with the reason when the place cannot be written.
+    explicit OutputFile(std::string path);
+    ~OutputFile();
+    OutputFile(OutputFile&&) noexcept;
+    OutputFile& operator=(OutputFile&&) noexcept;
+
+    // Throw Error{system} (disk full, ...); the name keeps its old content then.
+    void write(std::string_view bytes);
+    void commit();
+    const std::string& path() const { return path_; }
+
+  private:
+    void discard() noexcept;
+
+    std::string path_, temporary_;
+    int descriptor_ = -1;
+};
+
+// A fresh directory that is removed, with what is in it, when the object goes.
+class TemporaryDirectory {
+  public:
+    TemporaryDirectory();
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+}  // namespace leakline

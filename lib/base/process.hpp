@@ -1,0 +1,84 @@
+// Child processes: start, watch, signal, end; and the two signals that end ourselves.
+//
+// Thread-safety: one Child, one thread at a time; signal() and pid() may be called from any.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline {
+
+struct Command {
+    enum class Stream { inherit, null };
+
+    std::vector<std::string> arguments;                            // [0] is looked up in PATH
+    std::vector<std::pair<std::string, std::string>> environment;  // set on top of ours
+    std::string directory;                                         // empty: ours
+    Stream standard_output = Stream::inherit;
+    std::string output_file;  // not empty: standard output and error are appended there
+    // Run in the child between fork and exec; only async-signal-safe calls. A false return ends the child with 126.
+    std::function<bool()> before_exec;
+
+    std::string text() const;  // the command line, quoted for a shell
+};
+
+struct ExitStatus {
+    int code = 0;    // exit code where signal == 0
+    int signal = 0;  // the signal that ended it
+    // What a shell reports: code, or 128 + signal.
+    int shell_code() const { return signal != 0 ? 128 + signal : code; }
+    std::string text() const;  // "exit code 3", "signal 9 (killed)"
+};
+
+// A running child in a process group of its own, so that a terminal's Ctrl-C reaches us and not it.
+// The destructor ends the whole group (SIGTERM, then SIGKILL after 2 s) and reaps: nothing is left running.
+class Child {
+  public:
+    // Throws Error{input}: not found, not executable, or exec refused (with the reason).
+    static Child start(const Command& command);
+    ~Child();
+    Child(Child&&) noexcept;
+    Child& operator=(Child&&) noexcept;
+
+    int pid() const { return pid_; }
+    bool running();  // reaps when it has ended
+    std::optional<ExitStatus> status() const { return status_; }
+    std::optional<ExitStatus> wait_for(Nanoseconds timeout);
+    ExitStatus wait();
+    void signal(int number);
+    // SIGTERM to the group, SIGKILL after grace; returns how it ended.
+    ExitStatus terminate(Nanoseconds grace);
+    // Gives the process up: it is neither ended nor reaped by us any more.
+    void release() { pid_ = -1; }
+
+  private:
+    explicit Child(int pid) : pid_(pid) {}
+    int pid_ = -1;
+    std::optional<ExitStatus> status_;
+};
+
+// Where PATH (or a path with a slash) leads; nothing where there is no such executable.
+std::optional<std::string> find_executable(const std::string& name);
+// The folder of the running program, links resolved.
+std::string own_directory();
+
+// From install() on, SIGINT and SIGTERM set a flag instead of ending the process, so that a command can stop its
+// work, write what it has, and leave with 130 or 143. A second one after the first ends the process at once.
+namespace interruption {
+void install();
+// The signal that arrived (SIGINT or SIGTERM), or 0.
+int received();
+// A descriptor that becomes readable when the signal arrives, for poll().
+int descriptor();
+// Sleeps, but returns early (false) when interrupted.
+bool sleep_for(Nanoseconds duration);
+// Called from the second signal's handler before the process ends; async-signal-safe code only.
+void on_second_signal(void (*action)());
+}  // namespace interruption
+
+}  // namespace leakline

@@ -1,0 +1,19 @@
+// Any heap recording from a file, by its content.
+#pragma once
+
+#include <string>
+
+#include "model/heap.hpp"
+
+namespace leakline::heap {
+
+struct ReadOptions {
+    Nanoseconds mark_interval = std::chrono::seconds(1);  // for files that have no marks of their own (heaptrack's)
+    std::size_t max_marks = 600;
+};
+
+// path "-" is standard input. Damage is tolerated and stands in the result; throws Error{input} where the file cannot
+// be opened, is of no known format, or holds no allocation at all.
+HeapProfile read_profile(const std::string& path, const ReadOptions& options = {});
+
+}  // namespace leakline::heap

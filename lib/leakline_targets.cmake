@@ -1,0 +1,62 @@
+# What every target shares, and the functions that folders declare themselves with.
+
+add_library(leakline_settings INTERFACE)
+target_compile_features(leakline_settings INTERFACE cxx_std_20)
+target_include_directories(leakline_settings INTERFACE ${CMAKE_SOURCE_DIR}/lib)
+target_link_libraries(leakline_settings INTERFACE Threads::Threads)
+if(LEAKLINE_SANITIZE)
+  target_compile_options(leakline_settings INTERFACE -fsanitize=${LEAKLINE_SANITIZE} -fno-sanitize-recover=all
+                                                    -fno-omit-frame-pointer -g)
+  target_link_options(leakline_settings INTERFACE -fsanitize=${LEAKLINE_SANITIZE})
+endif()
+
+add_library(leakline_warnings INTERFACE)
+target_compile_options(leakline_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                                                  -Woverloaded-virtual -Wcast-qual -Wformat=2)
+if(LEAKLINE_WERROR)
+  target_compile_options(leakline_warnings INTERFACE -Werror)
+endif()
+
+# leakline_library(NAME SOURCES a.cpp ... [LINK targets...] [PRIVATE targets...])
+#   declares lib/NAME as the target leakline_NAME with the alias leakline::NAME
+function(leakline_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+  add_library(leakline_${name} STATIC ${arg_SOURCES})
+  add_library(leakline::${name} ALIAS leakline_${name})
+  target_link_libraries(leakline_${name} PUBLIC leakline_settings ${arg_LINK} PRIVATE leakline_warnings ${arg_PRIVATE})
+endfunction()
+
+# leakline_test(NAME SOURCES a.cpp ... LINK targets... [LABELS l...] [TIMEOUT s])
+#   declares tests/NAME as one doctest program and one ctest entry
+function(leakline_test name)
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE leakline_test_main leakline_warnings ${arg_LINK})
+  target_compile_definitions(test_${name} PRIVATE LEAKLINE_TESTDATA="${CMAKE_SOURCE_DIR}/testdata"
+                                                  LEAKLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                  LEAKLINE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  add_test(NAME ${name} COMMAND test_${name})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(arg_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+# leakline_fuzz(NAME SOURCE f.cpp LINK targets...)
+#   tests/fuzz/f.cpp defines LLVMFuzzerTestOneInput. By default it is linked with a runner that replays the corpus in
+#   testdata/fuzz/NAME, and seeded mutations of it, as a ctest entry; with LEAKLINE_LIBFUZZER it is a libFuzzer program.
+function(leakline_fuzz name)
+  cmake_parse_arguments(arg "" "SOURCE" "LINK" ${ARGN})
+  add_executable(fuzz_${name} ${arg_SOURCE})
+  target_link_libraries(fuzz_${name} PRIVATE leakline_settings leakline_warnings ${arg_LINK})
+  if(LEAKLINE_LIBFUZZER)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_runner.cpp)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/testdata/fuzz/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+  endif()
+endfunction()

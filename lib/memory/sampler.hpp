@@ -1,0 +1,34 @@
+// Samples a process's memory at a steady beat in a thread of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "model/memory.hpp"
+
+namespace leakline::memory {
+
+struct SampleOptions {
+    int pid = 0;
+    Nanoseconds interval = std::chrono::milliseconds(100);       // of RSS
+    Nanoseconds detail_interval = std::chrono::seconds(1);       // of what needs smaps_rollup (PSS, USS, swap, ...)
+    std::vector<Metric> metrics = {Metric::rss};
+};
+
+// Thread-safety: start, stop and the destructor from one thread; on_sample is called from the sampling thread.
+class Sampler {
+  public:
+    // Throws Error{system} where the process does not exist or its memory cannot be read.
+    // Ticks are on an absolute schedule (no drift); a tick that comes late is taken once, not made up for.
+    Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample);
+    ~Sampler();
+    void stop();              // returns after the last on_sample
+    bool process_gone() const;  // the process ended (or its pid belongs to another process now)
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace leakline::memory

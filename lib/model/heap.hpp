@@ -1,0 +1,112 @@
+// What a heap recording holds, whatever wrote it: who allocated, and how much was live at marks. Plain data.
+//
+// Size is O(traces + marks x sites changed between marks), never O(events).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace leakline {
+
+// Typed ids: 1-based, 0 = none. Whoever makes one from a file's bytes checks it against the table first.
+template <class Tag>
+struct Id {
+    std::uint32_t value = 0;
+    explicit operator bool() const { return value != 0; }
+    auto operator<=>(const Id&) const = default;
+};
+using StringId = Id<struct StringTag>;
+using IpId = Id<struct IpTag>;
+using TraceId = Id<struct TraceTag>;
+
+// One source position. An instruction pointer has several where calls were inlined.
+struct Frame {
+    StringId function, file;  // 0 where there is no debug info
+    std::uint32_t line = 0;   // 1-based, 0 = unknown
+};
+
+struct InstructionPointer {
+    std::uint64_t address = 0;  // of the call: return address - 1
+    StringId module;
+    std::uint32_t first_frame = 0, frame_count = 0;  // into HeapProfile::frames, innermost (most inlined) first
+};
+
+// A call stack, as the path from this node (the innermost call, next to malloc) to the root. parent < own id.
+struct TraceNode {
+    IpId ip;
+    TraceId parent;
+};
+
+// Counters of one trace, cumulative from the start of the recording.
+struct TraceCost {
+    std::uint64_t allocations = 0;      // calls of malloc and its kin
+    std::uint64_t allocated_bytes = 0;  // their sizes, summed
+    std::int64_t live_bytes = 0;        // allocated, not freed
+    std::int64_t live_blocks = 0;
+    auto operator<=>(const TraceCost&) const = default;
+};
+
+// The heap at one moment. Only traces whose cost differs from that at the mark before are listed: the state at mark i
+// is, for each trace, its newest entry in marks 0..i.
+struct HeapMark {
+    enum class Kind {
+        start,      // the recorder's first sight of the process
+        interval,   // every so often
+        round_end,  // asked for by the caller: traffic of a round is over and answered
+        finish,     // the last state received
+    };
+    Kind kind = Kind::interval;
+    Nanoseconds at{};                      // since the start of the recording, steady clock
+    std::string label;                     // "round 3"
+    std::optional<std::uint64_t> requests; // completed since the start, where the caller knows
+    std::optional<Bytes> rss;
+    std::optional<Bytes> allocator_in_use, allocator_retained;  // malloc's own books where readable
+    struct Change {
+        TraceId trace;
+        TraceCost cost;
+    };
+    std::vector<Change> changes;  // sorted by trace
+};
+
+struct RssPoint {
+    Nanoseconds at{};
+    Bytes rss = 0;
+};
+
+// How far the data goes, best first: the report states it.
+enum class Completeness {
+    complete,   // ended by itself: the recorder's trailer, or the process's exit was seen
+    final_tick, // cut after a timestamp: the last milliseconds are missing
+    torn,       // cut or damaged in the middle: good up to there
+};
+std::string_view completeness_name(Completeness completeness);
+
+struct HeapProfile {
+    std::string source;                   // "leakline recording", "heaptrack 1.4.0 (format 3)", "heaptrack raw"
+    std::string command;                  // as the recorder saw it
+    std::optional<Nanoseconds> started;   // wall clock since the epoch, where the recording says
+    Nanoseconds duration{};
+    bool attached = false;                // allocations before the recording are unknown
+    std::vector<std::string> strings;     // StringId n is strings[n - 1]
+    std::vector<Frame> frames;
+    std::vector<InstructionPointer> ips;  // IpId n is ips[n - 1]
+    std::vector<TraceNode> traces;        // TraceId n is traces[n - 1]
+    std::vector<HeapMark> marks;          // by time; empty only in an unusable recording
+    std::vector<RssPoint> rss;
+    std::uint64_t events = 0;             // allocations + frees seen
+    Bytes peak_bytes = 0;                 // largest sum of live bytes
+    Nanoseconds peak_at{};
+    std::vector<TraceCost> peak;          // cost per trace at the peak (index trace - 1); empty where not known
+    Completeness completeness = Completeness::complete;
+    Diagnostics damage;                   // what was skipped, and where
+
+    const std::string& string(StringId id) const;  // "" for 0
+};
+
+}  // namespace leakline

@@ -1,0 +1,90 @@
+// Growth of live heap bytes by source line. Plain data, made by analysis from a HeapProfile.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "model/heap.hpp"
+#include "model/series.hpp"
+
+namespace leakline {
+
+enum class GrowthClass {
+    flat,                // no change beyond noise
+    linear,              // live bytes grow with time or requests, without an end in sight
+    container_doubling,  // one block (or a constant few) whose size doubles: a vector that is appended to
+    filling_then_flat,   // grew, then held its level: a cache that reached its bound
+    sawtooth,            // grows and falls back, without a trend
+    unclear,             // too few marks to tell
+};
+std::string_view growth_class_name(GrowthClass growth_class);  // "linear", "container doubling", ...
+
+struct CodeLine {
+    std::string function;  // of the physical or inlined function, as the debug info has it
+    std::string file;      // as the debug info has it; empty where unknown
+    std::uint32_t line = 0;
+    auto operator<=>(const CodeLine&) const = default;
+};
+
+// A caller of a line and the part of its growth that came through it.
+struct CallerNode {
+    CodeLine at;
+    std::int64_t growth_bytes = 0;
+    std::vector<CallerNode> callers;  // largest growth first
+};
+
+struct LineGrowth {
+    CodeLine at;
+    std::string source;                    // text of the line, empty where the file could not be read
+    std::int64_t growth_bytes = 0;         // live_last - live_first
+    std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
+    std::int64_t live_first_blocks = 0, live_last_blocks = 0;
+    std::uint64_t allocations = 0;         // calls within the window
+    std::optional<Interval> bytes_per_request;
+    std::optional<Interval> bytes_per_hour;
+    GrowthClass growth_class = GrowthClass::unclear;
+    bool leaking = false;                  // grows in every round after warm-up, corrected for the number of lines looked at
+    bool user_code = true;                 // not of a library or the runtime
+    std::vector<double> live_at_marks;     // bytes, one a mark of the window
+    std::vector<CallerNode> callers;
+};
+
+// The balance that every report prints. live_delta == attributed + unattributed holds exactly.
+struct Books {
+    std::int64_t live_delta_bytes = 0;
+    std::int64_t attributed_bytes = 0;    // of traces that have at least one known source line
+    std::int64_t unattributed_bytes = 0;
+    std::optional<std::int64_t> rss_delta_bytes;
+    std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
+    std::optional<std::int64_t> other_delta_bytes;      // rss - live - retention
+};
+
+// The table of one function, in memory_profiler's columns (see report/line_table).
+struct LineTable {
+    struct Row {
+        std::uint32_t line = 0;
+        std::string text;
+        struct Cells {
+            double usage_bytes = 0, increment_bytes = 0;
+            std::uint64_t occurrences = 0;
+        };
+        std::optional<Cells> cells;  // nothing: no allocation passed through the line
+    };
+    std::string file, function;
+    std::vector<Row> rows;  // from the first line of the function to its last
+};
+
+struct LineReport {
+    Nanoseconds window_begin{}, window_end{};  // since the start of the recording
+    std::vector<double> mark_seconds;          // times of the marks in the window
+    std::vector<std::optional<std::uint64_t>> mark_requests;
+    std::vector<LineGrowth> lines;             // largest growth first; innermost user line of each trace, disjoint
+    std::vector<LineTable> tables;             // of the functions of the lines at fault
+    Books books;
+    std::string command, completeness;
+    std::vector<std::string> warnings;
+};
+
+}  // namespace leakline

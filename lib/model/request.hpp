@@ -1,0 +1,63 @@
+// Recorded traffic and what became of it. Plain data.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline {
+
+struct Request {
+    Nanoseconds at{};  // since the Unix epoch (or any origin that the whole log shares)
+    bool has_time = true;
+    std::string method = "GET";
+    std::string target = "/";  // path and query
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+    std::string connection;     // requests with the same non-empty name go over one connection, in order
+    std::uint64_t source_line = 0;  // in the log, from 1 (or the byte offset for logs without lines)
+    std::optional<int> recorded_status;
+};
+
+// Where a request that got no status ended.
+enum class Failure { connect, write, reset, eof, timeout, malformed, aborted };
+inline constexpr std::size_t kFailureCount = 7;
+std::string_view failure_name(Failure failure);
+
+// Microseconds.
+struct LatencySummary {
+    double p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0, mean = 0;
+    std::uint64_t count = 0;
+};
+
+// Holds in every run, interrupted ones too: read = bad + filtered + sent + unsent, and
+// sent = sum of statuses + sum of failures.
+struct ReplayStats {
+    std::uint64_t read = 0, bad = 0, filtered = 0, sent = 0, unsent = 0, completed = 0;
+    std::map<int, std::uint64_t> statuses;
+    std::array<std::uint64_t, kFailureCount> failures{};
+    std::uint64_t late = 0;      // records that came after the reorder window had passed them
+    std::uint64_t retried = 0;   // attempts beyond the first, on stale keep-alive connections
+    LatencySummary latency;      // from the due time to the last byte of the response
+    LatencySummary service;      // from the first byte written
+    LatencySummary send_lag;     // from the due time to the first byte written
+    double duration_s = 0;
+    double rate = 0;                    // completed per second
+    std::optional<double> target_rate;  // due per second, where the pace has one
+    bool valid = true;                  // send lag and achieved rate within bounds, traffic landed
+    std::vector<std::string> reasons;   // why not
+    struct PathStats {
+        std::uint64_t sent = 0, completed = 0, errors = 0;
+        LatencySummary latency;
+    };
+    std::map<std::string, PathStats> paths;  // "POST /api/track", a bounded number of them
+    std::vector<std::string> warnings;
+};
+
+}  // namespace leakline

@@ -1,0 +1,49 @@
+// Every report format: one row, one file each. A renderer turns plain data into bytes; it reads no file and no clock.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::report {
+
+// Several series, each with its verdict: what `leakline trend` shows.
+struct TrendReport {
+    struct Item {
+        std::string file;
+        Series series;
+        TrendVerdict verdict;
+    };
+    std::vector<Item> items;
+    std::vector<std::string> warnings;
+};
+
+using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats>;
+
+struct RenderOptions {
+    enum class Unit { bytes, kib, mib };
+    Unit unit = Unit::mib;
+    int precision = 1;     // decimals in the line table
+    bool strict = false;   // the line table exactly as memory_profiler prints it, nothing else
+    bool colour = false;
+    int width = 100;       // columns, for text
+    std::size_t top = 20;  // rows of a ranking
+};
+
+struct Format {
+    std::string_view name;                       // for --format
+    std::vector<std::string_view> extensions;    // for -o, with the dot
+    std::string_view summary;
+    std::string (*render)(const Document&, const RenderOptions&);  // throws Error{usage}: no such form of this document
+};
+
+std::span<const Format> formats();
+// Throws Error{usage} with a did-you-mean.
+const Format& format_named(std::string_view name);
+const Format& format_of_file(std::string_view path);
+
+}  // namespace leakline::report
