@@ -1,0 +1,218 @@
+// The three encodings behind ByteSource. gzip through zlib, zstd through libzstd; both read on over concatenated
+// members and frames, as `cat a.gz b.gz` and long-running writers make them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace leakline {
+
+namespace {
+
+// Bytes as they stand in the file.
+class Input {
+  public:
+    Input(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {
+        struct stat status {};
+        if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode))
+            total_ = static_cast<std::uint64_t>(status.st_size);
+    }
+    explicit Input(std::string_view bytes) : memory_(bytes), total_(bytes.size()) {}
+    ~Input() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    Input(const Input&) = delete;
+    Input& operator=(const Input&) = delete;
+
+    std::size_t read(std::span<char> buffer) {
+        std::size_t got = 0;
+        if (!pushed_back_.empty()) {
+            got = std::min(buffer.size(), pushed_back_.size());
+            std::memcpy(buffer.data(), pushed_back_.data(), got);
+            pushed_back_.erase(0, got);
+            return got;
+        }
+        if (descriptor_ < 0) {
+            got = std::min(buffer.size(), memory_.size());
+            if (got > 0) std::memcpy(buffer.data(), memory_.data(), got);
+            memory_.remove_prefix(got);
+        } else {
+            ssize_t result = 0;
+            do result = ::read(descriptor_, buffer.data(), buffer.size());
+            while (result < 0 && errno == EINTR);
+            if (result < 0) throw os_error(ErrorKind::input, name_, "cannot read", errno);
+            got = static_cast<std::size_t>(result);
+        }
+        consumed_ += got;
+        return got;
+    }
+    // The first bytes, without consuming them.
+    std::string peek(std::size_t size) {
+        std::string head;
+        char buffer[16];
+        while (head.size() < size) {
+            const std::size_t got = read(std::span(buffer, std::min(sizeof buffer, size - head.size())));
+            if (got == 0) break;
+            head.append(buffer, got);
+        }
+        pushed_back_ = head;
+        return head;
+    }
+    std::uint64_t consumed() const { return consumed_; }
+    std::optional<std::uint64_t> total() const { return total_; }
+
+  private:
+    int descriptor_ = -1;
+    std::string name_;
+    std::string_view memory_;
+    std::string pushed_back_;
+    std::uint64_t consumed_ = 0;
+    std::optional<std::uint64_t> total_;
+};
+
+class SourceBase : public ByteSource {
+  public:
+    explicit SourceBase(std::unique_ptr<Input> input) : input_(std::move(input)) {}
+    StreamEnd end() const override { return end_; }
+    std::uint64_t consumed() const override { return input_->consumed(); }
+    std::optional<std::uint64_t> total() const override { return input_->total(); }
+
+  protected:
+    std::unique_ptr<Input> input_;
+    StreamEnd end_ = StreamEnd::open;
+};
+
+class PlainSource : public SourceBase {
+  public:
+    using SourceBase::SourceBase;
+    std::size_t read(std::span<char> buffer) override {
+        const std::size_t got = input_->read(buffer);
+        if (got == 0 && !buffer.empty()) end_ = StreamEnd::clean;
+        return got;
+    }
+    std::string_view encoding() const override { return "plain"; }
+};
+
+constexpr std::size_t kCompressedChunk = std::size_t{256} << 10;
+
+class GzipSource : public SourceBase {
+  public:
+    explicit GzipSource(std::unique_ptr<Input> input) : SourceBase(std::move(input)), chunk_(kCompressedChunk) {
+        if (::inflateInit2(&stream_, 15 + 16) != Z_OK) throw std::bad_alloc();
+    }
+    ~GzipSource() override { ::inflateEnd(&stream_); }
+    std::string_view encoding() const override { return "gzip"; }
+
+    std::size_t read(std::span<char> buffer) override {
+        if (end_ != StreamEnd::open || buffer.empty()) return 0;
+        stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
+        stream_.avail_out = static_cast<uInt>(std::min<std::size_t>(buffer.size(), std::size_t{1} << 30));
+        const uInt room = stream_.avail_out;
+        while (stream_.avail_out == room) {
+            if (stream_.avail_in == 0) {
+                const std::size_t got = input_->read(chunk_);
+                if (got == 0) {
+                    end_ = inside_member_ ? StreamEnd::truncated : StreamEnd::clean;
+                    break;
+                }
+                stream_.next_in = reinterpret_cast<Bytef*>(chunk_.data());
+                stream_.avail_in = static_cast<uInt>(got);
+            }
+            if (!inside_member_) {
+                ::inflateReset(&stream_);
+                inside_member_ = true;
+            }
+            const int result = ::inflate(&stream_, Z_NO_FLUSH);
+            if (result == Z_STREAM_END) {
+                inside_member_ = false;
+            } else if (result != Z_OK && result != Z_BUF_ERROR) {
+                end_ = StreamEnd::damaged;
+                break;
+            }
+        }
+        return room - stream_.avail_out;
+    }
+
+  private:
+    z_stream stream_{};
+    std::vector<char> chunk_;
+    bool inside_member_ = true;
+};
+
+class ZstdSource : public SourceBase {
+  public:
+    explicit ZstdSource(std::unique_ptr<Input> input)
+        : SourceBase(std::move(input)), stream_(::ZSTD_createDStream()), chunk_(kCompressedChunk) {
+        if (stream_ == nullptr) throw std::bad_alloc();
+        ::ZSTD_initDStream(stream_);
+    }
+    ~ZstdSource() override { ::ZSTD_freeDStream(stream_); }
+    std::string_view encoding() const override { return "zstd"; }
+
+    std::size_t read(std::span<char> buffer) override {
+        if (end_ != StreamEnd::open || buffer.empty()) return 0;
+        ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
+        while (out.pos == 0) {
+            // A full output buffer can leave decoded bytes inside the stream: they come out before more is read.
+            if (in_.pos == in_.size && !pending_) {
+                const std::size_t got = input_->read(chunk_);
+                if (got == 0) {
+                    end_ = inside_frame_ ? StreamEnd::truncated : StreamEnd::clean;
+                    break;
+                }
+                in_ = {chunk_.data(), got, 0};
+            }
+            const std::size_t result = ::ZSTD_decompressStream(stream_, &out, &in_);
+            if (::ZSTD_isError(result) != 0) {
+                end_ = StreamEnd::damaged;
+                break;
+            }
+            inside_frame_ = result != 0;
+            pending_ = out.pos == out.size;
+        }
+        return out.pos;
+    }
+
+  private:
+    ZSTD_DStream* stream_;
+    std::vector<char> chunk_;
+    ZSTD_inBuffer in_{nullptr, 0, 0};
+    bool inside_frame_ = true, pending_ = false;
+};
+
+std::unique_ptr<ByteSource> sniff(std::unique_ptr<Input> input) {
+    const std::string head = input->peek(4);
+    if (head.starts_with("\x1f\x8b")) return std::make_unique<GzipSource>(std::move(input));
+    if (head == "\x28\xb5\x2f\xfd") return std::make_unique<ZstdSource>(std::move(input));
+    return std::make_unique<PlainSource>(std::move(input));
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_source(const std::string& path) {
+    if (path == "-") return sniff(std::make_unique<Input>(::dup(STDIN_FILENO), "standard input"));
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) throw os_error(ErrorKind::input, path, "cannot open", errno);
+    auto input = std::make_unique<Input>(descriptor, path);
+    struct stat status {};
+    if (::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode))
+        throw Error(ErrorKind::input, path, "is a directory", "name a file in it");
+    return sniff(std::move(input));
+}
+
+std::unique_ptr<ByteSource> memory_source(std::string_view bytes) { return sniff(std::make_unique<Input>(bytes)); }
+
+std::unique_ptr<ByteSource> descriptor_source(int descriptor) {
+    return sniff(std::make_unique<Input>(descriptor, "descriptor"));
+}
+
+}  // namespace leakline

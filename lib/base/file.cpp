@@ -1,0 +1,196 @@
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace leakline {
+
+std::string read_file(const std::string& path, std::size_t limit) {
+    const auto source = open_source(path);
+    std::string content;
+    std::string chunk(std::size_t{1} << 16, '\0');
+    while (const std::size_t got = source->read(chunk)) {
+        if (content.size() + got > limit)
+            throw Error(ErrorKind::input, path, "larger than " + format_bytes(static_cast<double>(limit)));
+        content.append(chunk, 0, got);
+    }
+    return content;
+}
+
+std::optional<std::string> read_small_file(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return std::nullopt;
+    std::string content;
+    char buffer[4096];
+    ssize_t got = 0;
+    while ((got = ::read(descriptor, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0) content.append(buffer, static_cast<std::size_t>(got));
+    ::close(descriptor);
+    if (got < 0) return std::nullopt;
+    return content;
+}
+
+LineReader::LineReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {
+    buffer_.resize(std::size_t{1} << 16);
+}
+
+LineReader::~LineReader() = default;
+
+// Makes room and reads more behind what is there; false at the end.
+bool LineReader::fill() {
+    if (at_end_) return false;
+    if (begin_ > 0) {
+        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        end_ -= begin_;
+        begin_ = 0;
+    }
+    if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);
+    const std::size_t got = source_->read(std::span(buffer_.data() + end_, buffer_.size() - end_));
+    if (got == 0) at_end_ = true;
+    end_ += got;
+    return got > 0;
+}
+
+std::optional<std::string_view> LineReader::next() {
+    std::size_t scanned = 0;
+    for (;;) {
+        const char* from = buffer_.data() + begin_ + scanned;
+        const auto* newline = static_cast<const char*>(std::memchr(from, '\n', end_ - begin_ - scanned));
+        std::size_t length = end_ - begin_;
+        std::size_t skip = 0;
+        if (newline != nullptr) {
+            length = static_cast<std::size_t>(newline - buffer_.data()) - begin_;
+            skip = 1;
+        } else if (length > kMaxLine) {
+            // Too long to be a line of anything we read: what is there is returned, the rest of it is dropped.
+            std::string head(buffer_, begin_, kMaxLine);
+            begin_ = end_ = 0;
+            bool found = false;
+            while (!found && fill()) {
+                const auto* end = static_cast<const char*>(std::memchr(buffer_.data(), '\n', end_));
+                found = end != nullptr;
+                begin_ = found ? static_cast<std::size_t>(end - buffer_.data()) + 1 : end_;
+            }
+            std::string rest(buffer_, begin_, end_ - begin_);
+            buffer_ = head + rest;
+            buffer_.resize(std::max<std::size_t>(buffer_.size(), std::size_t{1} << 16));
+            begin_ = head.size();
+            end_ = head.size() + rest.size();
+            ++number_;
+            return std::string_view(buffer_.data(), head.size());
+        } else {
+            scanned = length;
+            if (fill()) continue;
+            if (length == 0) return std::nullopt;
+            torn_ = true;
+        }
+        std::string_view line(buffer_.data() + begin_, length);
+        begin_ += length + skip;
+        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+        ++number_;
+        return line;
+    }
+}
+
+OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+    struct stat status {};
+    if (path_ == "-") {
+        descriptor_ = ::dup(STDOUT_FILENO);
+    } else if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::input, path_, "is a directory", "name a file in it");
+        descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    } else {
+        // The temporary stands in the same folder, so that the rename cannot cross file systems.
+        temporary_ = path_ + ".XXXXXX";
+        descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
+        if (descriptor_ < 0) temporary_.clear();
+        // mkostemp makes it private; a report has the mode of any file that this user makes.
+        const mode_t mask = ::umask(0);
+        ::umask(mask);
+        if (descriptor_ >= 0) ::fchmod(descriptor_, 0666 & ~mask);
+    }
+    if (descriptor_ < 0) {
+        const int reason = errno;
+        throw os_error(ErrorKind::input, path_, "cannot write", reason,
+                       reason == ENOENT ? "make the folder first" : std::string());
+    }
+}
+
+OutputFile::~OutputFile() { discard(); }
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), descriptor_(other.descriptor_) {
+    other.descriptor_ = -1;
+    other.temporary_.clear();
+}
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+    if (this != &other) {
+        discard();
+        path_ = std::move(other.path_);
+        temporary_ = std::move(other.temporary_);
+        descriptor_ = other.descriptor_;
+        other.descriptor_ = -1;
+        other.temporary_.clear();
+    }
+    return *this;
+}
+
+void OutputFile::write(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            throw os_error(ErrorKind::system, path_, "cannot write", errno);
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+void OutputFile::commit() {
+    if (descriptor_ < 0) return;
+    const int closed = ::close(descriptor_);
+    descriptor_ = -1;
+    if (closed != 0 && errno != EINTR) {
+        const int reason = errno;
+        discard();
+        throw os_error(ErrorKind::system, path_, "cannot write", reason);
+    }
+    if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+        const int reason = errno;
+        discard();
+        throw os_error(ErrorKind::system, path_, "cannot write", reason);
+    }
+    temporary_.clear();
+}
+
+void OutputFile::discard() noexcept {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    temporary_.clear();
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+    const char* root = std::getenv("TMPDIR");
+    std::string path = std::string(root != nullptr && *root != '\0' ? root : "/tmp") + "/leakline.XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr)
+        throw os_error(ErrorKind::system, path, "cannot make a temporary folder", errno, "set TMPDIR to a writable one");
+    path_ = path;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace leakline
