@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -96,6 +97,7 @@ std::optional<std::string_view> LineReader::next() {
         std::string_view line(buffer_.data() + begin_, length);
         begin_ += length + skip;
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+        line = line.substr(0, kMaxLine);
         ++number_;
         return line;
     }
