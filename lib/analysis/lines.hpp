@@ -6,7 +6,6 @@
 
 namespace leakline::analysis {
 
-enum class GroupBy { line, function, file };
 enum class Attribution {
     user_code,  // a trace belongs to its innermost frame in user code (not a system library or header)
     self,       // to its innermost frame with a known line

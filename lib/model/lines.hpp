@@ -17,9 +17,12 @@ enum class GrowthClass {
     container_doubling,  // one block (or a constant few) whose size doubles: a vector that is appended to
     filling_then_flat,   // grew, then held its level: a cache that reached its bound
     sawtooth,            // grows and falls back, without a trend
+    shrinking,           // what was live at the start has gone
     unclear,             // too few marks to tell
 };
 std::string_view growth_class_name(GrowthClass growth_class);  // "linear", "container doubling", ...
+
+enum class GroupBy { line, function, file };
 
 struct CodeLine {
     std::string function;  // of the physical or inlined function, as the debug info has it
@@ -46,8 +49,13 @@ struct LineGrowth {
     std::optional<Interval> bytes_per_hour;
     GrowthClass growth_class = GrowthClass::unclear;
     bool leaking = false;                  // grows in every round after warm-up, corrected for the number of lines looked at
+    double p_value = 1;                    // of that growth, adjusted for the number of lines looked at
+    // Where growth_class is container_doubling: bytes in use by elements at the window's end. A container that doubles
+    // holds between capacity/2 and capacity.
+    std::optional<Interval> payload_bytes;
     bool user_code = true;                 // not of a library or the runtime
-    std::vector<double> live_at_marks;     // bytes, one a mark of the window
+    std::vector<double> live_at_marks;     // bytes, one a mark of the window; empty where they do not change, and beyond
+                                           // the first LineReport::kDetailed lines
     std::vector<CallerNode> callers;
 };
 
@@ -59,6 +67,15 @@ struct Books {
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
     std::optional<std::int64_t> other_delta_bytes;      // rss - live - retention
+};
+
+// Of the whole recording, to its very end, whatever the window: what heaptrack_print prints as its summary.
+struct RecordingTotals {
+    std::uint64_t allocations = 0;
+    std::int64_t leaked_bytes = 0;  // live in the last state received, after destructors where the process ended by itself
+    std::int64_t leaked_blocks = 0;
+    Bytes peak_bytes = 0;
+    Nanoseconds duration{};
 };
 
 // The table of one function, in memory_profiler's columns (see report/line_table).
@@ -77,12 +94,16 @@ struct LineTable {
 };
 
 struct LineReport {
+    static constexpr std::size_t kDetailed = 200;  // lines that come with callers and levels at marks
+
     Nanoseconds window_begin{}, window_end{};  // since the start of the recording
     std::vector<double> mark_seconds;          // times of the marks in the window
     std::vector<std::optional<std::uint64_t>> mark_requests;
+    GroupBy by = GroupBy::line;
     std::vector<LineGrowth> lines;             // largest growth first; innermost user line of each trace, disjoint
     std::vector<LineTable> tables;             // of the functions of the lines at fault
     Books books;
+    RecordingTotals totals;
     std::string command, completeness;
     std::vector<std::string> warnings;
 };
