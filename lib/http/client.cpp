@@ -1,0 +1,217 @@
+#include "http/client.hpp"
+
+#include "http/client_transport.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "base/error.hpp"
+
+namespace leakline::http {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+// Runs one asynchronous operation at a time to its end or to the deadline.
+class Exchange {
+  public:
+    Exchange(const Url& url, const ClientOptions& options)
+        : url_(url), options_(options), deadline_(Clock::now() + options.timeout), socket_(io_) {}
+
+    void connect() {
+        const std::vector<Endpoint> endpoints = resolve(url_);
+        error_code error;
+        for (const Endpoint& endpoint : endpoints) {
+            if (socket_.is_open()) socket_.close();
+            error = wait([&](auto done) { socket_.async_connect(endpoint, done); });
+            if (!error) break;
+        }
+        if (error) fail("no connection: " + reason(error));
+        if (url_.scheme != Url::Scheme::https) return;
+        context_.emplace(make_tls_context(options_.verify_certificate, options_.ca_file));
+        tls_.emplace(socket_, *context_);
+        prepare_tls(tls_->native_handle(), url_, options_.verify_certificate);
+        error = wait([&](auto done) { tls_->async_handshake(asio::ssl::stream_base::client, done); });
+        if (error) {
+            const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
+            fail(failure.message, failure.hint);
+        }
+    }
+
+    void write(const std::string& bytes) {
+        const error_code error = wait([&](auto done) {
+            auto sized = [done](const error_code& result, std::size_t) { done(result); };
+            if (tls_) asio::async_write(*tls_, asio::buffer(bytes), sized);
+            else asio::async_write(socket_, asio::buffer(bytes), sized);
+        });
+        // A server may answer (413, say) and close before it has read everything: the answer decides.
+        write_error_ = error;
+    }
+
+    ClientResponse read(bool head) {
+        for (int interim = 0; interim <= kMaxInterim; ++interim) {
+            Parser parser;
+            parser.header_limit(static_cast<std::uint32_t>(options_.max_header));
+            parser.body_limit(options_.max_body);
+            parser.eager(true);
+            parser.skip(head);
+            while (!parser.is_done()) {
+                if (parse_pending(parser) || receive()) continue;
+                error_code error;
+                if (parser.got_some()) parser.put_eof(error);  // the end of the connection may be that of the body
+                if (!parser.is_done()) fail_at_end(parser.got_some());
+            }
+            // 100 Continue or 103 Early Hints precede the real response.
+            if (parser.get().result_int() / 100 != 1) return convert(parser.release());
+            if (parser.get().result_int() == 101) fail("the server switched protocols");
+        }
+        fail("more than " + std::to_string(kMaxInterim) + " interim responses");
+    }
+
+  private:
+    using Parser = beast::http::response_parser<beast::http::string_body>;
+    static constexpr int kMaxInterim = 16;
+
+    // True when the parser took something of what is received already.
+    bool parse_pending(Parser& parser) {
+        if (pending_.empty()) return false;
+        error_code error;
+        const std::size_t used = parser.put(asio::buffer(pending_), error);
+        pending_.erase(0, used);
+        if (error && error != beast::http::error::need_more) fail(explain(error));
+        return used > 0;
+    }
+
+    // False at the end of the connection.
+    bool receive() {
+        char chunk[16 * 1024];
+        std::size_t received = 0;
+        const error_code error = wait([&](auto done) {
+            auto sized = [done, &received](const error_code& result, std::size_t size) {
+                received = size;
+                done(result);
+            };
+            if (tls_) tls_->async_read_some(asio::buffer(chunk), sized);
+            else socket_.async_read_some(asio::buffer(chunk), sized);
+        });
+        pending_.append(chunk, received);
+        if (received > 0) return true;
+        if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) return false;
+        if (write_error_) fail("the request could not be sent: " + reason(write_error_));
+        if (error) fail("no response: " + reason(error));
+        return true;
+    }
+
+    [[noreturn]] void fail_at_end(bool in_the_middle) const {
+        if (in_the_middle) fail("the response ends in the middle");
+        if (write_error_) fail("the request could not be sent: " + reason(write_error_));
+        fail("the connection was closed without a response");
+    }
+
+    template <class Start>
+    error_code wait(Start start) {
+        std::optional<error_code> result;
+        io_.restart();
+        start([&result](const error_code& error) { result = error; });
+        io_.run_until(deadline_);
+        if (result) return *result;
+        error_code ignored;
+        socket_.close(ignored);
+        io_.restart();
+        io_.run();
+        return asio::error::timed_out;
+    }
+
+    ClientResponse convert(beast::http::response<beast::http::string_body> message) {
+        ClientResponse response;
+        response.status = static_cast<int>(message.result_int());
+        response.reason = std::string(message.reason());
+        for (const auto& field : message)
+            response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+        response.body = std::move(message.body());
+        return response;
+    }
+
+    std::string explain(const error_code& error) const {
+        if (error == beast::http::error::body_limit)
+            return "the response's body is larger than " + format_bytes(static_cast<double>(options_.max_body));
+        if (error == beast::http::error::header_limit)
+            return "the response's headers are larger than " + format_bytes(static_cast<double>(options_.max_header));
+        return "malformed response: " + error.message();
+    }
+
+    std::string reason(const error_code& error) const {
+        if (error == asio::error::timed_out) return "nothing within " + format_duration(options_.timeout);
+        return error.category() == boost::system::system_category() ? os_reason(error.value()) : error.message();
+    }
+
+    [[noreturn]] void fail(std::string message, std::string hint = {}) const {
+        throw Error(ErrorKind::system, url_.origin(), std::move(message), std::move(hint));
+    }
+
+    const Url& url_;
+    const ClientOptions& options_;
+    Clock::time_point deadline_;
+    asio::io_context io_{1};
+    Socket socket_;
+    std::optional<asio::ssl::context> context_;
+    std::optional<asio::ssl::stream<Socket&>> tls_;
+    error_code write_error_;
+    std::string pending_;
+};
+
+bool has(const HeaderList& headers, std::string_view name) {
+    for (const auto& [key, value] : headers)
+        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size())))
+            return true;
+    return false;
+}
+
+std::string serialise(const ClientRequest& request, const Url& url) {
+    std::string out = request.method + " " + url.target + " HTTP/1.1\r\n";
+    const auto add = [&](std::string_view name, std::string_view value) {
+        if (name.empty() || name.find_first_of("\r\n: ") != name.npos || value.find_first_of("\r\n") != value.npos)
+            throw Error(ErrorKind::usage, "header '" + printable(name) + "'", "it cannot be sent: it holds a line break");
+        out.append(name).append(": ").append(value).append("\r\n");
+    };
+    if (!has(request.headers, "Host")) add("Host", url.authority());
+    if (!has(request.headers, "User-Agent")) add("User-Agent", "leakline");
+    if (!has(request.headers, "Connection")) add("Connection", "close");
+    if (!has(request.headers, "Content-Length") && (!request.body.empty() || request.method == "POST"))
+        add("Content-Length", std::to_string(request.body.size()));
+    for (const auto& [name, value] : request.headers) add(name, value);
+    return out + "\r\n" + request.body;
+}
+
+}  // namespace
+
+std::optional<std::string_view> ClientResponse::header(std::string_view name) const {
+    for (const auto& [key, value] : headers)
+        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size())))
+            return value;
+    return std::nullopt;
+}
+
+ClientResponse send_request(const ClientRequest& request, const ClientOptions& options) {
+    const Url url = parse_url(request.url);
+    const std::string bytes = serialise(request, url);
+    Exchange exchange(url, options);
+    exchange.connect();
+    exchange.write(bytes);
+    return exchange.read(request.method == "HEAD");
+}
+
+ClientResponse get(const std::string& url, const ClientOptions& options) {
+    ClientRequest request;
+    request.url = url;
+    return send_request(request, options);
+}
+
+}  // namespace leakline::http

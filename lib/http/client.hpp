@@ -1,0 +1,52 @@
+// One HTTP request, one response, on the calling thread: for readiness checks, queries and notifications.
+// Replaying traffic is the work of http/client_pool.hpp.
+//
+// Thread-safety: free functions, safe from any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline::http {
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+struct ClientRequest {
+    std::string url;  // see http/url.hpp: http, https and unix
+    std::string method = "GET";
+    HeaderList headers;  // on top of Host, Connection, User-Agent and Content-Length, which are ours unless given here
+    std::string body;
+};
+
+struct ClientOptions {
+    Nanoseconds timeout = std::chrono::seconds(10);  // for the whole exchange, name lookup apart
+    std::size_t max_header = 64 * 1024;
+    std::size_t max_body = std::size_t{64} << 20;
+    bool verify_certificate = true;  // https: chain and host name, against the system's or ca_file's roots
+    std::string ca_file;             // PEM
+};
+
+struct ClientResponse {
+    int status = 0;
+    std::string reason;
+    HeaderList headers;
+    std::string body;  // chunks joined; complete
+
+    // The first header of that name (case does not matter).
+    std::optional<std::string_view> header(std::string_view name) const;
+};
+
+// Any status is a response, not an error; redirections are not followed. Throws Error{usage} for a bad URL or a header
+// with a line break in it, Error{system} located at the URL's origin when no complete response came: refused, timed
+// out, bad certificate, malformed, too large.
+ClientResponse send_request(const ClientRequest& request, const ClientOptions& options = {});
+
+// GET.
+ClientResponse get(const std::string& url, const ClientOptions& options = {});
+
+}  // namespace leakline::http

@@ -1,0 +1,79 @@
+#include "http/client_transport.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <openssl/x509v3.h>
+#include <sys/un.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <memory>
+
+#include "base/error.hpp"
+
+namespace leakline::http {
+
+std::vector<Endpoint> resolve(const Url& url) {
+    if (url.scheme == Url::Scheme::unix_socket)
+        return {boost::asio::local::stream_protocol::endpoint(url.socket_path)};
+    addrinfo wanted{};
+    wanted.ai_family = AF_UNSPEC;
+    wanted.ai_socktype = SOCK_STREAM;
+    wanted.ai_flags = AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    const int failure = getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &wanted, &found);
+    if (failure != 0)
+        throw Error(ErrorKind::system, url.origin(),
+                    std::string("the host name cannot be resolved: ") +
+                        (failure == EAI_SYSTEM ? os_reason(errno) : gai_strerror(failure)));
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+    std::vector<Endpoint> endpoints;
+    for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next)
+        endpoints.emplace_back(entry->ai_addr, entry->ai_addrlen, IPPROTO_TCP);
+    return endpoints;
+}
+
+boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_file) {
+    namespace ssl = boost::asio::ssl;
+    ssl::context context(ssl::context::tls_client);
+    context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 |
+                        ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
+    context.set_verify_mode(verify ? ssl::verify_peer : ssl::verify_none);
+    boost::system::error_code error;
+    if (!verify) return context;
+    if (ca_file.empty()) {
+        context.set_default_verify_paths(error);
+    } else {
+        context.load_verify_file(ca_file, error);
+        if (error)
+            throw Error(ErrorKind::usage, ca_file, "no certificates can be read from it: " + error.message(),
+                        "--ca-file takes a PEM file");
+    }
+    return context;
+}
+
+void prepare_tls(SSL* tls, const Url& url, bool verify) {
+    boost::system::error_code not_an_address;
+    boost::asio::ip::make_address(url.host, not_an_address);
+    if (not_an_address) {
+        // SNI carries names only (RFC 6066, section 3).
+        SSL_set_tlsext_host_name(tls, url.host.c_str());
+        if (verify) SSL_set1_host(tls, url.host.c_str());
+    } else if (verify) {
+        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), url.host.c_str());
+    }
+}
+
+TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error) {
+    const long verdict = SSL_get_verify_result(tls);
+    if (verdict != X509_V_OK)
+        return {std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(verdict),
+                "--ca-file FILE names the issuer to trust; --insecure goes without verification"};
+    if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
+        return {"the server ended the TLS handshake", "does this port speak https?"};
+    return {"the TLS handshake failed: " + error.message(), "does this port speak https?"};
+}
+
+}  // namespace leakline::http

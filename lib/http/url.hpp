@@ -1,0 +1,30 @@
+// Where an HTTP request goes. Pure functions over values, safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace leakline::http {
+
+struct Url {
+    enum class Scheme { http, https, unix_socket };
+
+    Scheme scheme = Scheme::http;
+    std::string host;         // without the brackets of an IPv6 address; empty for a Unix socket
+    std::uint16_t port = 80;  // 0 for a Unix socket
+    std::string socket_path;  // of a Unix socket only
+    std::string target = "/";  // path and query as they stand in the request line; never empty, no fragment
+
+    // The value of the Host header: "example.org", "[::1]:8080" (a default port is left out), "localhost" for a socket.
+    std::string authority() const;
+    // As a person writes it, without the target: "http://[::1]:8080", "unix:/run/app.sock".
+    std::string origin() const;
+    std::string text() const;  // origin and target
+};
+
+// "http://host[:port][/path][?query]", "https://...", "unix:/path/of.sock[:/path]". Bytes that may not stand in a
+// request line are percent-encoded. Throws Error{usage} that quotes the text and says what is wrong with it.
+Url parse_url(std::string_view text);
+
+}  // namespace leakline::http
