@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs every Debian 12 package that building, running and testing need. Can be run again: skips what is there.
+# usage: scripts/setup.sh [--build-only]     as root, or where sudo works
+set -euo pipefail
+
+build=(
+  ca-certificates
+  g++ cmake ninja-build pkg-config git
+  libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev
+  libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev
+  heaptrack   # at run time: the preload library and the interpreter
+)
+tests=(
+  doctest-dev
+  binutils            # what real recordings are made of
+  clang               # the second compiler of the line-exactness tests
+  curl zstd sqlite3 procps
+  python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
+)
+
+wanted=("${build[@]}")
+[ "${1:-}" = --build-only ] || wanted+=("${tests[@]}")
+
+missing=()
+for package in "${wanted[@]}"; do
+  state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "setup: all ${#wanted[@]} packages are there"
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: not root and no sudo; install these as root: ${missing[*]}" >&2
+    exit 2
+  fi
+  as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+# --no-install-recommends: heaptrack's recommends would bring a desktop
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "setup: done"

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Sets the machine up, builds, and runs all tests through ctest. Can be run again: skips what is done.
+# usage: scripts/test.sh [ctest arguments...]      e.g. scripts/test.sh -R heap
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${LEAKLINE_PRESET:-release}
+
+scripts/setup.sh
+[ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
+cmake --build --preset "$preset"
+ctest --preset "$preset" "$@"
