@@ -47,13 +47,13 @@ std::vector<std::size_t> upward_crossings(std::span<const double> values, double
     std::vector<std::size_t> crossings;
     if (range <= 0) return crossings;
     const double middle = .5 * (low + high), above = middle + kHysteresis * range, below = middle - kHysteresis * range;
-    enum class Side { unknown, low, high } side = Side::unknown;
+    enum class Last { nowhere, beneath, over } last = Last::nowhere;
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] > above) {
-            if (side == Side::low) crossings.push_back(i);
-            side = Side::high;
+            if (last == Last::beneath) crossings.push_back(i);
+            last = Last::over;
         } else if (values[i] < below) {
-            side = Side::low;
+            last = Last::beneath;
         }
     }
     return crossings;
