@@ -5,7 +5,10 @@
 namespace leakline::cli {
 
 std::span<const CommandRow> commands() {
-    static const std::vector<CommandRow> table = {};
+    static const std::vector<CommandRow> table = {
+        {"sample", "memory over time, of a process or of a command that it starts",
+         "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
+    };
     return table;
 }
 

@@ -20,4 +20,6 @@ struct CommandRow {
 
 std::span<const CommandRow> commands();
 
+Run declare_sample(CLI::App& app);
+
 }  // namespace leakline::cli

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "memory/procfs.hpp"
 #include "model/memory.hpp"
 
 namespace leakline::memory {
@@ -14,15 +15,17 @@ struct SampleOptions {
     Nanoseconds interval = std::chrono::milliseconds(100);       // of RSS
     Nanoseconds detail_interval = std::chrono::seconds(1);       // of what needs smaps_rollup (PSS, USS, swap, ...)
     std::vector<Metric> metrics = {Metric::rss};
+    SystemRoots roots = {};
 };
 
 // Thread-safety: start, stop and the destructor from one thread; on_sample is called from the sampling thread.
 class Sampler {
   public:
-    // Throws Error{system} where the process does not exist or its memory cannot be read.
-    // Ticks are on an absolute schedule (no drift); a tick that comes late is taken once, not made up for.
+    // Throws Error{system} where the process does not exist or its memory cannot be read, Error{usage} where an
+    // interval is not positive. The first tick is at once; ticks are on an absolute schedule (no drift); a tick that
+    // comes late is taken once, not made up for. Between detailed ticks what needs them is absent from a sample.
     Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample);
-    ~Sampler();
+    ~Sampler();  // stops
     void stop();              // returns after the last on_sample
     bool process_gone() const;  // the process ended (or its pid belongs to another process now)
 

@@ -3,13 +3,15 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/text.hpp"
 
 namespace leakline {
 
-// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes".
+// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for the last three,
+// which are counts (metric_is_bytes tells).
 enum class Metric {
     rss,        // resident set: statm field 2
     pss,        // proportional set: smaps_rollup Pss
@@ -19,10 +21,20 @@ enum class Metric {
     shmem,      // shared memory resident pages: status RssShmem
     swap,       // smaps_rollup Swap
     cgroup,     // memory.current (v2) or memory.usage_in_bytes (v1)
+    cgroup_anonymous,  // memory.stat anon (v2) or total_rss (v1)
+    cgroup_limit,      // the smallest limit on the way to the root; absent where there is none
+    malloc_used,       // glibc malloc: handed out and not freed
+    malloc_retained,   // glibc malloc: free, but not given back to the kernel
+    threads,
+    fds,               // open file descriptors
+    cgroup_oom_kills,  // since the cgroup was made
 };
-inline constexpr std::size_t kMetricCount = 8;
+inline constexpr std::size_t kMetricCount = 15;
 
 std::string_view metric_name(Metric metric);
+bool metric_is_bytes(Metric metric);
+// The name of its CSV column: "rss_bytes", "threads".
+std::string metric_column(Metric metric);
 std::optional<Metric> metric_of_name(std::string_view name);
 
 struct MemorySample {

@@ -1,0 +1,32 @@
+// A steady beat: tick k is due at start + k * interval, whatever the ticks before it took. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "base/text.hpp"
+
+namespace leakline::memory {
+
+class Beat {
+  public:
+    // The first tick is due at start. interval > 0.
+    Beat(Nanoseconds start, Nanoseconds interval) : interval_(interval), due_(start) {}
+
+    Nanoseconds due() const { return due_; }
+    bool is_due(Nanoseconds now) const { return now >= due_; }
+    std::uint64_t missed() const { return missed_; }  // ticks that passed without being taken
+
+    // Call when the due tick was taken, at `now`: the next is the first tick after now that is on the grid. A late
+    // tick is taken once and not made up for.
+    void taken(Nanoseconds now) {
+        const auto passed = now < due_ ? std::int64_t{0} : (now - due_) / interval_;
+        missed_ += static_cast<std::uint64_t>(passed);
+        due_ += (passed + 1) * interval_;
+    }
+
+  private:
+    Nanoseconds interval_, due_;
+    std::uint64_t missed_ = 0;
+};
+
+}  // namespace leakline::memory

@@ -1,0 +1,70 @@
+// Memory cgroups, version 1 and 2: where a process's is, and what it says.
+//
+// Thread-safety: one CgroupReader, one thread at a time; the functions have no state.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/proc_file.hpp"
+#include "memory/procfs.hpp"
+#include "memory/source.hpp"
+#include "model/memory.hpp"
+
+namespace leakline::memory {
+
+struct CgroupDirectory {
+    enum class Version { v1, v2 };
+    Version version = Version::v2;
+    std::string path;  // of the directory that holds memory.current or memory.usage_in_bytes
+};
+
+// From the text of /proc/PID/cgroup: the version and the path below the hierarchy's root that counts memory.
+struct CgroupMembership {
+    CgroupDirectory::Version version = CgroupDirectory::Version::v2;
+    std::string path;
+};
+std::optional<CgroupMembership> parse_cgroup_membership(std::string_view text);
+
+// The mounted memory hierarchy: roots.cgroup/memory (v1) or roots.cgroup itself (v2).
+std::optional<CgroupDirectory> memory_hierarchy(const SystemRoots& roots);
+
+// The memory cgroup of a process. In a container the path that the kernel prints can lie outside of what is mounted:
+// then it is the root of the mount, which is the container's own.
+std::optional<CgroupDirectory> memory_cgroup_of(int pid, const SystemRoots& roots = {});
+
+// A directory as a user gives it: absolute, or below the memory hierarchy. Throws Error{input} where it is no memory
+// cgroup.
+CgroupDirectory open_cgroup(const std::string& directory, const SystemRoots& roots = {});
+
+// The cgroup of a container (Docker, containerd, CRI-O, Podman; its id, or the first twelve or more characters): the
+// directory of the memory hierarchy whose name holds the id. Throws Error{input} where there is none, or several.
+CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots = {});
+
+// memory.stat and memory.events: the value of a "name value" line.
+std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view name);
+
+// Reads a cgroup's figures again and again.
+class CgroupReader {
+  public:
+    explicit CgroupReader(CgroupDirectory directory, const SystemRoots& roots = {});
+    // Sets what is wanted of cgroup* in sample. False: the cgroup has been removed.
+    bool read(Depth depth, const std::array<bool, kMetricCount>& wanted, MemorySample& sample);
+    // The smallest limit on the way from here to the root; nothing where there is none.
+    std::optional<Bytes> limit();
+    const CgroupDirectory& directory() const { return directory_; }
+
+  private:
+    CgroupDirectory directory_;
+    ProcFile current_, stat_, events_;
+    std::vector<ProcFile> limits_;  // of this directory and those above it
+};
+
+// A whole cgroup as a source: the metrics cgroup, cgroup_anonymous, cgroup_limit, cgroup_oom_kills.
+std::unique_ptr<MemorySource> cgroup_source(CgroupDirectory directory, std::vector<Metric> metrics,
+                                            const SystemRoots& roots = {});
+
+}  // namespace leakline::memory

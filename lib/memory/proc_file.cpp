@@ -1,0 +1,54 @@
+#include "memory/proc_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace leakline::memory {
+
+namespace {
+constexpr std::size_t kFirst = 4096;
+// The kernel hands a file of many records out by pages: a read that ends below half a page was the last one.
+constexpr std::size_t kSurelyWhole = 2048;
+constexpr std::size_t kMost = std::size_t{1} << 20;
+}
+
+ProcFile::ProcFile(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) error_ = errno;
+}
+
+ProcFile::~ProcFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+ProcFile::ProcFile(ProcFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), error_(other.error_) {}
+
+ProcFile& ProcFile::operator=(ProcFile&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(error_, other.error_);
+    return *this;
+}
+
+std::optional<std::string_view> ProcFile::read() {
+    static thread_local std::vector<char> buffer(kFirst);
+    if (descriptor_ < 0) return std::nullopt;
+    std::size_t length = 0;
+    for (;;) {
+        const ssize_t got = ::pread(descriptor_, buffer.data() + length, buffer.size() - length,
+                                    static_cast<off_t>(length));
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            error_ = errno;
+            return std::nullopt;
+        }
+        length += static_cast<std::size_t>(got);
+        if (got == 0 || length < kSurelyWhole || length >= kMost) return std::string_view(buffer.data(), length);
+        if (length == buffer.size()) buffer.resize(buffer.size() * 2);
+    }
+}
+
+}  // namespace leakline::memory

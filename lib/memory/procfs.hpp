@@ -1,0 +1,49 @@
+// What the files of /proc/PID say, as records. Pure: bytes in, record out; nothing where the text is not of the form.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/text.hpp"
+
+namespace leakline::memory {
+
+// Where the kernel's files are; tests put directories of their own here.
+struct SystemRoots {
+    std::string proc = "/proc";
+    std::string cgroup = "/sys/fs/cgroup";
+};
+
+// /proc/PID/statm, in pages. All zero: a zombie or a kernel thread (no address space).
+struct Statm {
+    std::uint64_t size = 0, resident = 0, shared = 0;
+};
+std::optional<Statm> parse_statm(std::string_view text);
+
+// /proc/PID/smaps_rollup (Linux 4.14); a field that this kernel does not print is absent.
+struct SmapsRollup {
+    std::optional<Bytes> rss, pss, private_clean, private_dirty, anonymous, swap;
+};
+std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text);
+
+// /proc/PID/stat. comm can hold spaces and parentheses: it ends at the last ')'.
+struct ProcessStat {
+    int pid = 0, parent = 0;
+    std::string comm;  // at most 15 characters: the kernel cuts
+    char state = '?';
+    std::uint64_t threads = 0;
+    std::uint64_t start_ticks = 0;  // since boot, in clock ticks: with the pid it names a process for good
+};
+std::optional<ProcessStat> parse_stat(std::string_view text);
+
+// /proc/PID/status, the memory lines; readable where smaps_rollup is not (another user's process).
+struct ProcessStatus {
+    std::optional<Bytes> rss_anonymous, rss_file, rss_shmem, swap;
+};
+std::optional<ProcessStatus> parse_status(std::string_view text);
+
+}  // namespace leakline::memory

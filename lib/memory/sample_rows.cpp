@@ -1,0 +1,175 @@
+// The rows of each format. See samples_file.hpp.
+#include <array>
+#include <charconv>
+
+#include "memory/samples_file.hpp"
+
+namespace leakline::memory {
+
+namespace {
+
+// Names of Prometheus' own conventions where they exist (process_resident_memory_bytes, process_open_fds).
+constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
+    {"process_resident_memory_bytes", "bytes", "gauge", "Resident set size."},
+    {"process_proportional_memory_bytes", "bytes", "gauge", "Proportional set size."},
+    {"process_unique_memory_bytes", "bytes", "gauge", "Unique set size: private pages."},
+    {"process_anonymous_memory_bytes", "bytes", "gauge", "Anonymous resident pages."},
+    {"process_file_memory_bytes", "bytes", "gauge", "File-backed resident pages."},
+    {"process_shared_memory_bytes", "bytes", "gauge", "Resident pages of shared memory."},
+    {"process_swap_memory_bytes", "bytes", "gauge", "Anonymous memory in swap."},
+    {"cgroup_memory_usage_bytes", "bytes", "gauge", "Memory charged to the cgroup."},
+    {"cgroup_memory_anonymous_bytes", "bytes", "gauge", "Anonymous memory charged to the cgroup."},
+    {"cgroup_memory_limit_bytes", "bytes", "gauge", "The smallest memory limit on the way to the root."},
+    {"process_malloc_used_bytes", "bytes", "gauge", "Handed out by malloc and not freed."},
+    {"process_malloc_retained_bytes", "bytes", "gauge", "Free in malloc, not given back to the kernel."},
+    {"process_threads", "", "gauge", "Threads."},
+    {"process_open_fds", "", "gauge", "Open file descriptors."},
+    {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed for want of memory."},
+}};
+
+template <typename Number>
+void append_number(std::string& out, Number value) {
+    std::array<char, 24> text;
+    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+    out.append(text.data(), result.ptr);
+}
+
+// value / 10^decimals, written with exactly that many decimals.
+void append_fixed(std::string& out, std::uint64_t value, int decimals) {
+    std::array<char, 24> text;
+    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+    std::string_view digits(text.data(), static_cast<std::size_t>(result.ptr - text.data()));
+    const auto fraction = static_cast<std::size_t>(decimals);
+    if (digits.size() <= fraction) {
+        out += "0.";
+        out.append(fraction - digits.size(), '0');
+        out += digits;
+    } else {
+        out += digits.substr(0, digits.size() - fraction);
+        out += '.';
+        out += digits.substr(digits.size() - fraction);
+    }
+}
+
+std::uint64_t since_epoch(Nanoseconds at, std::int64_t unit_ns) {
+    return at.count() < 0 ? 0 : static_cast<std::uint64_t>(at.count() / unit_ns);
+}
+
+// MiB with six decimals, rounded: bytes * 10^6 / 2^20 without overflow below 16 TiB.
+void append_mib(std::string& out, Bytes bytes) {
+    const std::uint64_t whole = bytes >> 20, rest = bytes & ((1u << 20) - 1);
+    append_fixed(out, whole * 1'000'000 + (rest * 1'000'000 + (1u << 19)) / (1u << 20), 6);
+}
+
+void append_csv(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample) {
+    if (layout.microseconds) append_fixed(out, since_epoch(sample.at, 1'000), 3);
+    else append_number(out, since_epoch(sample.at, 1'000'000));
+    if (layout.process_column) {
+        out += ',';
+        append_number(out, subject.pid);
+    }
+    for (const Metric metric : layout.metrics) {
+        out += ',';
+        if (const auto& value = sample[metric]) append_number(out, *value);
+    }
+    out += '\n';
+}
+
+void append_mprof(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample) {
+    const auto& value = sample[layout.metrics.front()];
+    if (!value) return;
+    if (subject.pid == layout.main_pid || layout.main_pid == 0) {
+        out += "MEM ";
+    } else {
+        out += "CHLD ";
+        append_number(out, subject.pid);
+        out += ' ';
+    }
+    append_mib(out, *value);
+    out += ' ';
+    append_fixed(out, since_epoch(sample.at, 100'000), 4);
+    out += '\n';
+}
+
+void append_openmetrics(std::string& out, const SampleLayout& layout, const Subject& subject,
+                        const MemorySample& sample) {
+    const std::string labels = metric_labels(subject);
+    for (const Metric metric : layout.metrics) {
+        const auto& value = sample[metric];
+        if (!value) continue;
+        const MetricFamily& family = metric_family(metric);
+        out += family.name;
+        if (family.type == "counter") out += "_total";
+        out += labels;
+        out += ' ';
+        append_number(out, *value);
+        out += ' ';
+        append_fixed(out, since_epoch(sample.at, 1'000'000), 3);
+        out += '\n';
+    }
+}
+
+}  // namespace
+
+const MetricFamily& metric_family(Metric metric) { return kFamilies[static_cast<std::size_t>(metric)]; }
+
+std::string metric_labels(const Subject& subject) {
+    std::string labels = subject.pid != 0 ? "{process=\"" : "{cgroup=\"";
+    for (const char c : subject.name) {
+        if (c == '\\' || c == '"') labels += '\\';
+        if (c == '\n') labels += "\\n";
+        // A process names itself and may choose any bytes; label values are UTF-8.
+        else labels += static_cast<unsigned char>(c) < 0x80 ? c : '?';
+    }
+    if (subject.pid != 0) {
+        labels += "\",pid=\"";
+        append_number(labels, subject.pid);
+    }
+    labels += "\"}";
+    return labels;
+}
+
+SampleFormat sample_format_of(std::string_view path) {
+    if (path.ends_with(".dat")) return SampleFormat::mprof;
+    if (path.ends_with(".om") || path.ends_with(".prom") || path.ends_with(".openmetrics"))
+        return SampleFormat::openmetrics;
+    return SampleFormat::csv;
+}
+
+std::string samples_head(const SampleLayout& layout) {
+    std::string head;
+    switch (layout.format) {
+        case SampleFormat::csv:
+            head = layout.process_column ? "unix_ms,pid" : "unix_ms";
+            for (const Metric metric : layout.metrics) head += "," + metric_column(metric);
+            head += '\n';
+            break;
+        case SampleFormat::mprof:
+            head = "CMDLINE " + printable(layout.command) + "\n";
+            break;
+        case SampleFormat::openmetrics:
+            for (const Metric metric : layout.metrics) {
+                const MetricFamily& family = metric_family(metric);
+                const std::string name(family.name);
+                head += "# TYPE " + name + " " + std::string(family.type) + "\n";
+                if (!family.unit.empty()) head += "# UNIT " + name + " " + std::string(family.unit) + "\n";
+                head += "# HELP " + name + " " + std::string(family.help) + "\n";
+            }
+            break;
+    }
+    return head;
+}
+
+void append_sample(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample) {
+    switch (layout.format) {
+        case SampleFormat::csv: return append_csv(out, layout, subject, sample);
+        case SampleFormat::mprof: return append_mprof(out, layout, subject, sample);
+        case SampleFormat::openmetrics: return append_openmetrics(out, layout, subject, sample);
+    }
+}
+
+std::string samples_foot(const SampleLayout& layout) {
+    return layout.format == SampleFormat::openmetrics ? "# EOF\n" : "";
+}
+
+}  // namespace leakline::memory

@@ -1,0 +1,46 @@
+// Where memory figures come from: a process, a process tree, a cgroup. A source reads the present state; when it is
+// read is the sampler's business.
+//
+// Thread-safety: one source, one thread at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memory/procfs.hpp"
+#include "model/memory.hpp"
+
+namespace leakline::memory {
+
+// What a sample is of. pid and start_ticks name a process for good: a reused pid has another start time.
+struct Subject {
+    std::string name;  // comm, or the cgroup's path
+    int pid = 0;       // 0: not one process
+    std::uint64_t start_ticks = 0;
+    bool operator==(const Subject&) const = default;
+};
+
+enum class Depth {
+    quick,     // what one read of a small file gives: RSS, the cgroup's current bytes
+    detailed,  // also what the kernel has to walk page tables or directories for
+};
+
+class MemorySource {
+  public:
+    using Sink = std::function<void(const Subject&, const MemorySample&)>;
+    virtual ~MemorySource() = default;
+
+    virtual const Subject& subject() const = 0;
+    // Hands over one sample (or one a process, where a tree is told apart) stamped `at`; a value that cannot be read
+    // is absent from it. False: what was watched is gone, and nothing was handed over.
+    virtual bool read(Depth depth, Nanoseconds at, const Sink& sink) = 0;
+};
+
+// One process. Throws Error{system} where it does not exist, has no memory of its own (a kernel thread, a zombie) or
+// may not be read. Its files are opened once: a descriptor of /proc stays with its process, so that a later process
+// with the same pid is never read in its place; the start time is compared as well at every detailed read.
+std::unique_ptr<MemorySource> process_source(int pid, std::vector<Metric> metrics, const SystemRoots& roots = {});
+
+}  // namespace leakline::memory
