@@ -10,7 +10,7 @@ struct TrendOptions {
     double minimum_bytes_per_hour = 0;         // slower growth than this is not called growth
 };
 
-// Any series is accepted: too short, flat, constant. Cost is O(n).
+// Any series is accepted: too short, flat, constant. Cost is O(n); memory beside the series is O(1).
 TrendVerdict judge_trend(const Series& series, const TrendOptions& options = {});
 
 }  // namespace leakline::analysis

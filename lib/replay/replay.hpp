@@ -32,6 +32,9 @@ struct ReplayOptions {
     Nanoseconds grace = std::chrono::seconds(5);     // for what is in flight when stopped
     std::uint64_t max_bad_lines = 10;                // more: Error{input}
     Progress* progress = nullptr;
+    // Polled at least ten times a second; true ends the replay as an interruption does. The caller sets it from another
+    // thread when it sees that the target has died.
+    const std::atomic<bool>* stop = nullptr;
     // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay.
     std::function<bool(int round)> after_round;
 };

@@ -1,0 +1,268 @@
+#include "analysis/trend_stretch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/statistics.hpp"
+#include "analysis/trend_scales.hpp"
+
+namespace leakline::analysis::trend {
+
+namespace {
+
+constexpr double kGrowingFrom = .95, kStableFrom = .80;
+constexpr double kSecondsPerHour = 3600;
+
+// Points with the curves fitted to them.
+struct Candidate {
+    Points points;
+    Mixture mixture;
+    Evidence evidence;
+    double noise = 0;
+    Axis axis = Axis::time;
+};
+
+Candidate fit_candidate(Points points, const Scales& scales) {
+    Candidate candidate;
+    candidate.noise = std::max(scales.smallest_noise, points.extra_noise);
+    candidate.mixture = fit_curves(points.x, points.value, candidate.noise);
+    candidate.evidence = weigh(candidate.mixture, scales.least_growth);
+    candidate.points = std::move(points);
+    return candidate;
+}
+
+struct Choice {
+    Candidate best;                // smallest error of the straight line's slope
+    double least_cycle_leak = 1;   // the smaller P(leak) of floors and means
+};
+
+Choice choose_points(const Bins& bins, const Detrended& detrended, const Scales& scales) {
+    Choice choice;
+    bool first = true;
+    for (Points& points : candidate_points(bins, detrended)) {
+        const bool of_cycles = points.summary != Summary::block_median;
+        Candidate candidate = fit_candidate(std::move(points), scales);
+        if (of_cycles) choice.least_cycle_leak = std::min(choice.least_cycle_leak, candidate.evidence.leak);
+        if (first || candidate.mixture.line_margin < choice.best.mixture.line_margin) choice.best = std::move(candidate);
+        first = false;
+    }
+    return choice;
+}
+
+// Growth that follows requests is straight only against requests: adopt them as x where they depart from time and
+// the fit is clearly better (BIC by 2, "positive" evidence of Raftery 1995).
+void try_request_axis(Candidate& candidate, double requests_made, const Scales& scales) {
+    constexpr double kDeparts = .03, kClearlyBetter = 2;
+    const Points& points = candidate.points;
+    if (points.requests.empty() || requests_made <= 0) return;
+    Points by_requests = points;
+    double departure = 0;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        if (i > 0 && points.requests[i] <= points.requests[i - 1]) return;
+        by_requests.x[i] = points.requests[i] / requests_made;
+        departure = std::max(departure, std::fabs(by_requests.x[i] - points.x[i]));
+    }
+    if (departure <= kDeparts) return;
+    Candidate other = fit_candidate(std::move(by_requests), scales);
+    if (other.mixture.best_bic >= candidate.mixture.best_bic - kClearlyBetter) return;
+    other.axis = Axis::requests;
+    candidate = std::move(other);
+}
+
+Veto veto_of(const Choice& choice, const Bins& bins) {
+    constexpr std::size_t kFewCycles = 14;
+    constexpr double kBothReach = .75, kGoesOn = .10;
+    const Candidate& best = choice.best;
+    const bool of_cycles = best.points.summary != Summary::block_median;
+    if (of_cycles && best.points.size() < kFewCycles && choice.least_cycle_leak < kBothReach) {
+        return Veto::floor_and_mean_disagree;
+    }
+    if (grows_in_few_jumps(bins.middle)) return Veto::few_jumps;
+    const double slope = belief_quantile(best.evidence.leak_slopes, .5);
+    const auto goes_on = probability_goes_on(
+        best.points.x, without_cycle(best.mixture, best.points.x, best.points.value), slope);
+    return goes_on && *goes_on < kGoesOn ? Veto::slowed_at_the_end : Veto::none;
+}
+
+// The smallest slope (MiB over the run) that would have been called growing 19 times out of 20: the slope's lower 95 %
+// bound must clear a third of least_growth, and the estimate itself lies within one more margin of the truth.
+double detectable_growth(const Mixture& mixture, double least_growth) {
+    return std::max(least_growth, least_growth / 3 + 2 * mixture.line_margin);
+}
+
+double interpolate(std::span<const double> x, std::span<const double> y, double at) {
+    const auto right = static_cast<std::size_t>(std::lower_bound(x.begin(), x.end(), at) - x.begin());
+    if (right == 0) return y.front();
+    if (right >= x.size()) return y.back();
+    return y[right - 1] + (at - x[right - 1]) / (x[right] - x[right - 1]) * (y[right] - y[right - 1]);
+}
+
+// How far memory reaches above the fitted curve: what a limit meets first.
+double overshoot(const Candidate& candidate, const Bins& bins, double requests_made) {
+    std::vector<double> above(bins.size());
+    for (std::size_t i = 0; i < bins.size(); ++i) {
+        const double x = candidate.axis == Axis::requests ? bins.requests[i] / requests_made : bins.x[i];
+        above[i] = bins.high[i] - interpolate(candidate.points.x, candidate.mixture.fitted, x);
+    }
+    return quantile(std::move(above), .95);
+}
+
+void fill_slopes(StretchVerdict& verdict, const Candidate& candidate) {
+    const std::vector<SlopeBelief> beliefs =
+        verdict.outcome == Outcome::growing ? candidate.evidence.leak_slopes : all_slopes(candidate.mixture);
+    const double per_hour = kSecondsPerHour / verdict.duration_s;
+    const Interval growth{belief_quantile(beliefs, .5), belief_quantile(beliefs, .025), belief_quantile(beliefs, .975)};
+    verdict.slope_mib_per_hour = {growth.estimate * per_hour, growth.low * per_hour, growth.high * per_hour};
+    if (verdict.requests_made > 0) {
+        verdict.mib_per_request = {growth.estimate / verdict.requests_made, growth.low / verdict.requests_made,
+                                   growth.high / verdict.requests_made};
+    }
+    verdict.level_mib = candidate.mixture.fitted.back() + growth.estimate * (1 - candidate.points.x.back());
+}
+
+// Judges all of samples at once: no warm-up cut. strictness: see scales_of.
+StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options, double strictness) {
+    StretchVerdict verdict;
+    verdict.samples = samples.size();
+    verdict.duration_s = samples.duration();
+    if (samples.size() < kLeastSamples || verdict.duration_s <= 0) {
+        verdict.too_few = true;
+        return verdict;
+    }
+    verdict.begin_s = samples.seconds.front();
+    verdict.requests_made = samples.requests_made();
+
+    Bins bins = bin_samples(samples);
+    Scales scales = scales_of(bins, options.minimum_mib_per_hour, strictness);
+    if (range_of(bins) < scales.least_growth) {
+        const double bound = scales.least_growth * kSecondsPerHour / verdict.duration_s;
+        verdict.outcome = Outcome::stable;
+        verdict.within_noise = true;
+        verdict.p_stable = 1;
+        verdict.plateau_mib = scales.level;
+        verdict.level_mib = scales.level;
+        verdict.slope_mib_per_hour = {0, -bound, bound};
+        verdict.detectable_mib_per_hour = bound;
+        if (verdict.requests_made > 0) {
+            const double each = scales.least_growth / verdict.requests_made;
+            verdict.mib_per_request = {0, -each, each};
+        }
+        return verdict;
+    }
+
+    verdict.load_removed = remove_load(bins);
+    const Detrended detrended = detrend(bins);
+    scales.least_growth = least_growth_above_noise(scales.least_growth, detrended.values, strictness);
+    Choice choice = choose_points(bins, detrended, scales);
+    Candidate& best = choice.best;
+    try_request_axis(best, verdict.requests_made, scales);
+
+    verdict.p_leak = best.evidence.leak;
+    verdict.p_stable = best.evidence.stable;
+    verdict.p_reset = best.evidence.reset;
+    verdict.plateau_mib = best.evidence.plateau;
+    verdict.shape = best.mixture.best.shape;
+    verdict.knee = best.mixture.best.knee;
+    verdict.summary = best.points.summary;
+    verdict.axis = best.axis;
+    verdict.correlation = best.mixture.correlation;
+    verdict.fill_flat_deficit = best.mixture.fill_flat_deficit;
+    verdict.detectable_mib_per_hour =
+        detectable_growth(best.mixture, scales.least_growth) * kSecondsPerHour / verdict.duration_s;
+
+    if (verdict.p_leak >= kGrowingFrom && belief_quantile(best.evidence.leak_slopes, .5) >= scales.least_growth) {
+        verdict.veto = veto_of(choice, bins);
+        verdict.outcome = verdict.veto == Veto::none ? Outcome::growing : Outcome::inconclusive;
+    } else if (verdict.p_stable >= kStableFrom) {
+        verdict.outcome = Outcome::stable;
+    }
+    fill_slopes(verdict, best);
+    verdict.overshoot_mib = overshoot(best, bins, verdict.requests_made);
+    return verdict;
+}
+
+// Where the warm-up of a judged stretch ends, as a part of it; 0 where it has none.
+double warmup_of(const StretchVerdict& verdict) {
+    constexpr double kTimeConstants = 5;  // e^-5: within 1 % of the plateau
+    constexpr double kPastTheKnee = .02, kReset = .3;
+    if (verdict.within_noise || verdict.too_few) return 0;
+    switch (verdict.shape) {
+        case Shape::exponential:
+        case Shape::exponential_linear: return kTimeConstants * verdict.knee;
+        case Shape::fill_flat:
+        case Shape::two_slope: return verdict.knee + kPastTheKnee;
+        case Shape::step:
+        case Shape::step_linear:
+        case Shape::two_steps:
+        case Shape::step_two_slopes:
+            return verdict.outcome != Outcome::growing && verdict.p_reset < kReset ? verdict.knee + kPastTheKnee : 0;
+        default: return 0;
+    }
+}
+
+// The rest after a cut is shorter and so less certain: it inherits the whole's verdict unless it speaks against it.
+void inherit(StretchVerdict& rest, const StretchVerdict& whole) {
+    constexpr double kStillGrowing = .7, kStillStable = .5;
+    if (rest.outcome != Outcome::inconclusive) return;
+    if (whole.outcome == Outcome::growing && rest.p_leak >= kStillGrowing && rest.veto != Veto::slowed_at_the_end) {
+        rest.outcome = Outcome::growing;
+        rest.veto = Veto::none;
+    } else if (whole.outcome == Outcome::stable && rest.p_stable >= kStillStable) {
+        rest.outcome = Outcome::stable;
+    }
+}
+
+StretchVerdict cut_warmups(const Samples& samples, const StretchOptions& options) {
+    constexpr int kMostCuts = 3;
+    constexpr double kWorthCutting = .03, kLeastRest = .33, kLeastStrictness = .5;
+    constexpr std::size_t kLeastRestSamples = 40;
+    StretchVerdict verdict = judge_whole(samples, options, 1);
+    if (verdict.too_few) return verdict;
+    const double begin = samples.seconds.front(), end = samples.seconds.back(), whole = end - begin;
+    double from = begin;
+    for (int cut = 0; cut < kMostCuts; ++cut) {
+        const double warmup = warmup_of(verdict);
+        if (warmup <= kWorthCutting) break;
+        const std::size_t first = first_at(samples, from + warmup * (end - from));
+        if (first >= samples.size() || samples.size() - first < kLeastRestSamples) break;
+        const double rest = end - samples.seconds[first];
+        if (rest < kLeastRest * whole) break;
+        StretchVerdict later = judge_whole(samples.from(first), options, std::max(kLeastStrictness, rest / whole));
+        inherit(later, verdict);
+        later.warmup = (samples.seconds[first] - begin) / whole;
+        from = samples.seconds[first];
+        verdict = later;
+    }
+    return verdict;
+}
+
+// A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable.
+std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchOptions& options,
+                                          const StretchVerdict& verdict) {
+    constexpr double kFrom = .6, kStrictness = .5, kMostCut = .5, kReset = .3, kHardlyGrows = .3, kSurely = .9;
+    constexpr std::size_t kLeastSamplesLeft = 40;
+    const bool slowed = verdict.veto == Veto::slowed_at_the_end;
+    if (verdict.too_few || verdict.outcome != Outcome::inconclusive || verdict.warmup >= kMostCut ||
+        verdict.p_reset >= kReset || (verdict.p_leak >= kHardlyGrows && !slowed)) {
+        return std::nullopt;
+    }
+    const std::size_t first = first_at(samples, samples.seconds.front() + kFrom * samples.duration());
+    if (samples.size() - first < kLeastSamplesLeft) return std::nullopt;
+    StretchVerdict later = judge_whole(samples.from(first), options, kStrictness);
+    const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
+                       later.shape == Shape::linear || later.shape == Shape::fill_flat;
+    if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
+    later.warmup = kFrom;
+    return later;
+}
+
+}  // namespace
+
+StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options) {
+    const StretchVerdict verdict = cut_warmups(samples, options);
+    if (const auto settled = settled_end(samples, options, verdict)) return *settled;
+    return verdict;
+}
+
+}  // namespace leakline::analysis::trend

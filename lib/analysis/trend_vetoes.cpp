@@ -1,0 +1,68 @@
+#include "analysis/trend_vetoes.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "analysis/statistics.hpp"
+
+namespace leakline::analysis::trend {
+
+namespace {
+
+struct Concentration {
+    double top_two = 1, top_three = 1;  // parts of all growth
+};
+
+Concentration concentration(std::vector<double> changes) {
+    std::sort(changes.begin(), changes.end(), std::greater<>());
+    double growth = 0;
+    for (const double change : changes) growth += std::max(change, 0.);
+    if (growth <= 0 || changes.size() < 3) return {};
+    return {(changes[0] + changes[1]) / growth, (changes[0] + changes[1] + changes[2]) / growth};
+}
+
+}  // namespace
+
+bool grows_in_few_jumps(std::span<const double> bin_medians) {
+    constexpr std::size_t kBlocksLookedAt = 24, kLeastLater = 14;
+    constexpr double kWarmup = .35, kTwoCarry = .75, kThreeCarry = .92;
+    const std::vector<double> blocks = block_medians(bin_medians, kBlocksLookedAt);
+    std::vector<double> changes;
+    for (std::size_t i = 1; i < blocks.size(); ++i) changes.push_back(blocks[i] - blocks[i - 1]);
+    const Concentration all = concentration(changes);
+    double two = all.top_two;
+
+    // A warm-up that dwarfs them must not hide that what came later were jumps.
+    const auto skipped = static_cast<std::ptrdiff_t>(kWarmup * static_cast<double>(changes.size()));
+    const std::vector<double> later(changes.begin() + skipped, changes.end());
+    const bool any_growth = std::any_of(later.begin(), later.end(), [](double change) { return change > 0; });
+    if (later.size() >= kLeastLater && any_growth) two = std::max(two, concentration(later).top_two);
+    return two > kTwoCarry || all.top_three > kThreeCarry;
+}
+
+std::optional<double> probability_goes_on(std::span<const double> x, std::span<const double> values, double slope) {
+    constexpr double kTail = .65, kOfSlope = .35;
+    constexpr std::size_t kLeastPoints = 5;
+    std::vector<double> tail_x, tail_values;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        if (x[i] < kTail) continue;
+        tail_x.push_back(x[i]);
+        tail_values.push_back(values[i]);
+    }
+    if (tail_x.size() < kLeastPoints) return std::nullopt;
+    const LineFit tail = fit_line(tail_x, tail_values);
+    return student_t_upper_tail((kOfSlope * slope - tail.slope) / tail.slope_error, tail.degrees);
+}
+
+std::vector<double> without_cycle(const Mixture& mixture, std::span<const double> x, std::span<const double> values) {
+    constexpr double kShortPeriod = .5;
+    std::vector<double> result(values.begin(), values.end());
+    if (mixture.best.shape != Shape::sine_linear || mixture.best.knee > kShortPeriod) return result;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const Terms terms = terms_at(mixture.best, x[i]);
+        result[i] -= terms[2] * mixture.best_coefficients[2] + terms[3] * mixture.best_coefficients[3];
+    }
+    return result;
+}
+
+}  // namespace leakline::analysis::trend

@@ -1,0 +1,30 @@
+// Reasons not to call growth a leak although the curves do. Pure functions, MiB and positions 0..1.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "analysis/trend_fit.hpp"
+#include "analysis/trend_points.hpp"
+
+namespace leakline::analysis::trend {
+
+enum class Veto {
+    none,
+    floor_and_mean_disagree,  // few cycles, and only one of their floor and their mean grows
+    few_jumps,                // one to three jumps carry nearly all the growth
+    slowed_at_the_end,        // growth has stopped or slowed in the last third
+};
+
+// Two of 24 blocks carry more than 75 % of the growth, or three more than 92 %; the first third (warm-up) may be
+// left out.
+bool grows_in_few_jumps(std::span<const double> bin_medians);
+
+// The probability that the slope of the last third (x >= .65) is more than .35 of slope; nothing with fewer than 5
+// points there. Values with a known cycle removed.
+std::optional<double> probability_goes_on(std::span<const double> x, std::span<const double> values, double slope);
+
+// The values less the sine of the mixture's best curve, where that is a short cycle on a line.
+std::vector<double> without_cycle(const Mixture& mixture, std::span<const double> x, std::span<const double> values);
+
+}  // namespace leakline::analysis::trend

@@ -1,0 +1,128 @@
+#include "analysis/trend_words.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace leakline::analysis::trend {
+
+namespace {
+
+std::string rate_words(double mib_per_hour) {
+    const double bytes = std::fabs(mib_per_hour) * kMiB;
+    return format_bytes(bytes) + "/h";
+}
+
+// Evidence for the best curve over another, as odds.
+std::string odds_words(double bic_deficit) {
+    const double odds = std::exp(.5 * bic_deficit);
+    if (!(odds < 1000)) return "more than 1000x";
+    return fmt::format("{:.{}f}x", odds, odds < 10 ? 1 : 0);
+}
+
+std::string time_words(double seconds) {
+    return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(seconds)));
+}
+
+std::string growth_words(const StretchVerdict& stretch) {
+    std::string words = fmt::format("grew {} to the end", rate_words(stretch.slope_mib_per_hour.estimate));
+    if (stretch.requests_made > 0) {
+        words += fmt::format(" ({} a request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
+    }
+    const double odds_to_mention = 2 * std::log(1.5);
+    if (stretch.fill_flat_deficit > odds_to_mention) {
+        words += fmt::format("; a fill-then-flat cache fits {} worse", odds_words(stretch.fill_flat_deficit));
+    }
+    return words;
+}
+
+std::string stable_words(const StretchVerdict& stretch) {
+    if (stretch.within_noise) {
+        return fmt::format("stayed within {} of its level: less than what counts as growth",
+                           format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB));
+    }
+    const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
+    switch (stretch.shape) {
+        case Shape::fill_flat:
+        case Shape::exponential: return fmt::format("filled and then held its level at {}", level);
+        case Shape::step:
+        case Shape::two_steps: return fmt::format("stepped and then held its level at {}", level);
+        case Shape::sine: return fmt::format("comes and goes in a cycle about {}", level);
+        default: return fmt::format("no growth that lasts: level {} at the end", level);
+    }
+}
+
+std::string veto_words(Veto veto) {
+    switch (veto) {
+        case Veto::floor_and_mean_disagree:
+            return "few cycles, and their floor and their mean do not both grow; run for 14 cycles or more";
+        case Veto::few_jumps:
+            return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
+        case Veto::slowed_at_the_end:
+            return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
+        case Veto::none: break;
+    }
+    return {};
+}
+
+std::string inconclusive_words(const StretchVerdict& stretch) {
+    if (stretch.too_few) {
+        return fmt::format("{} samples over {}: a verdict needs at least {}; sample longer or more often",
+                           stretch.samples, time_words(stretch.duration_s), kLeastSamples);
+    }
+    if (stretch.veto != Veto::none) return veto_words(stretch.veto);
+    if (stretch.p_reset >= .3) return "memory fell and has not outgrown the fall yet; run 2x longer";
+    const char* cure = stretch.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
+    if (stretch.p_leak >= .5) {
+        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", stretch.p_leak, cure);
+    }
+    return fmt::format("the data allow both answers (leak {:.2f}, stable {:.2f}); {}", stretch.p_leak,
+                       stretch.p_stable, cure);
+}
+
+}  // namespace
+
+std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const Telling& telling) {
+    std::vector<std::string> reasons;
+    switch (telling.verdict) {
+        case Trend::growing: reasons.push_back(growth_words(stretch)); break;
+        case Trend::stable: reasons.push_back(stable_words(stretch)); break;
+        case Trend::shrinking:
+            reasons.push_back(fmt::format("falls by {} to the end", rate_words(stretch.slope_mib_per_hour.estimate)));
+            break;
+        case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
+    }
+    if (telling.segments > 1) {
+        reasons.push_back(fmt::format("{} of {} processes (restarts split the series) say so", telling.agreeing,
+                                      telling.segments));
+    }
+    if (stretch.too_few) return reasons;
+    if (stretch.warmup > 0) {
+        reasons.push_back(fmt::format("the first {} are left out as warm-up",
+                                      time_words(stretch.warmup / (1 - stretch.warmup) * stretch.duration_s)));
+    }
+    if (stretch.load_removed) reasons.push_back("what comes and goes with the rate of requests is subtracted");
+    if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
+    if (stretch.summary != Summary::block_median) {
+        reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
+    }
+    std::string smallest = rate_words(stretch.detectable_mib_per_hour);
+    if (stretch.requests_made > 0) {
+        const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
+        smallest += fmt::format(" ({} a request)", format_bytes(each * kMiB));
+    }
+    reasons.push_back(fmt::format("the smallest growth that this run could have told from none is {}", smallest));
+    return reasons;
+}
+
+std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
+    if (stretch.too_few) return "unknown";
+    if (stretch.within_noise) return "flat";
+    std::string name(shape_name(stretch.shape));
+    if (stretch.summary != Summary::block_median) {
+        return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
+    }
+    return name;
+}
+
+}  // namespace leakline::analysis::trend

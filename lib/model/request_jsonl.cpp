@@ -1,0 +1,158 @@
+#include "model/request_jsonl.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace leakline {
+
+namespace {
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+constexpr std::array<std::int8_t, 256> kDigits = [] {
+    std::array<std::int8_t, 256> digits{};
+    digits.fill(-1);
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+        digits[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+    digits['-'] = 62;
+    digits['_'] = 63;
+    return digits;
+}();
+
+// Text that is known to be UTF-8.
+void append_string(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        switch (c) {
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    constexpr char kHex[] = "0123456789abcdef";
+                    out += {'\\', 'u', '0', '0', kHex[static_cast<unsigned char>(c) >> 4], kHex[c & 15]};
+                } else {
+                    out += c;
+                }
+        }
+    }
+    out += '"';
+}
+
+void append_text(std::string& out, std::string_view text) {
+    if (is_utf8(text)) return append_string(out, text);
+    std::string widened;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            widened += c;
+        } else {
+            widened += static_cast<char>(0xc0 | (byte >> 6));
+            widened += static_cast<char>(0x80 | (byte & 0x3f));
+        }
+    }
+    append_string(out, widened);
+}
+
+void append_headers(std::string& out, const std::vector<std::pair<std::string, std::string>>& headers) {
+    out += ",\"headers\":{";
+    bool first = true;
+    for (auto header = headers.begin(); header != headers.end(); ++header) {
+        const auto same = [&](const auto& other) { return other.first == header->first; };
+        if (std::any_of(headers.begin(), header, same)) continue;  // stands in the array of its first occurrence
+        if (!first) out += ',';
+        first = false;
+        append_text(out, header->first);
+        const bool several = std::any_of(header + 1, headers.end(), same);
+        out += several ? ":[" : ":";
+        append_text(out, header->second);
+        if (!several) continue;
+        for (auto other = header + 1; other != headers.end(); ++other) {
+            if (!same(*other)) continue;
+            out += ',';
+            append_text(out, other->second);
+        }
+        out += ']';
+    }
+    out += '}';
+}
+
+}  // namespace
+
+void append_jsonl(std::string& out, const Request& request) {
+    out += "{\"ts_ns\":" + std::to_string(request.at.count()) + ",\"method\":";
+    append_text(out, request.method);
+    out += ",\"url\":";
+    append_text(out, request.target);
+    append_headers(out, request.headers);
+    if (!request.body.empty()) {
+        if (is_utf8(request.body)) {
+            out += ",\"body\":";
+            append_string(out, request.body);
+        } else {
+            out += ",\"body_b64\":\"";
+            append_base64(out, request.body);
+            out += '"';
+        }
+    }
+    if (!request.connection.empty()) {
+        out += ",\"conn\":";
+        append_text(out, request.connection);
+    }
+    if (request.recorded_status) out += ",\"status\":" + std::to_string(*request.recorded_status);
+    out += "}\n";
+}
+
+// Well-formed byte sequences of table 3-7 of the Unicode Standard: no overlong forms, no surrogates, up to U+10FFFF.
+bool is_utf8(std::string_view text) {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    for (std::size_t i = 0; i < text.size();) {
+        const unsigned char lead = at(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
+        for (std::size_t k = 1; k < length; ++k)
+            if ((at(i + k) & 0xc0) != 0x80) return false;
+        const unsigned char second = at(i + 1);
+        if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+            (lead == 0xf4 && second > 0x8f))
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+        std::uint32_t group = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        for (std::size_t k = 0; k < 4; ++k) out += k <= count ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
+    }
+}
+
+bool append_from_base64(std::string& out, std::string_view text) {
+    for (int padding = 0; padding < 2 && !text.empty() && text.back() == '='; ++padding) text.remove_suffix(1);
+    if (text.size() % 4 == 1) return false;
+    std::uint32_t group = 0;
+    int bits = 0;
+    for (const char c : text) {
+        const int digit = kDigits[static_cast<unsigned char>(c)];
+        if (digit < 0) return false;
+        group = group << 6 | static_cast<std::uint32_t>(digit);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out += static_cast<char>(group >> bits & 0xff);
+        }
+    }
+    return true;
+}
+
+}  // namespace leakline

@@ -1,0 +1,33 @@
+// The native log format, one request a line. What `trackd --record` and `leakline capture` write and `leakline replay`
+// reads (replay/format_jsonl.*):
+//
+//   {"ts_ns":INT,"method":STR,"url":STR,"headers":{NAME:STR or [STR...]},"body":STR | "body_b64":STR,
+//    "conn":STR, "status":INT}
+//
+// ts_ns is nanoseconds since the Unix epoch. body holds bodies that are valid UTF-8, body_b64 (RFC 4648) all others, so
+// that every body comes back byte by byte; neither: no body. A header that occurs several times has an array. conn and
+// status stand only where known.
+//
+// Pure functions, safe from any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/request.hpp"
+
+namespace leakline {
+
+// Appends the line for request, with its "\n". Bytes of method, url and headers that are not UTF-8 are taken as
+// ISO 8859-1 (RFC 9112, section 5.5 on old field values), so that the line is valid JSON whatever it holds.
+void append_jsonl(std::string& out, const Request& request);
+
+bool is_utf8(std::string_view text);
+
+void append_base64(std::string& out, std::string_view bytes);
+// Appends the decoded bytes to out; false (out has what came before the fault) on a foreign character or length.
+// Padding may be absent; the URL-safe alphabet is taken too.
+bool append_from_base64(std::string& out, std::string_view text);
+
+}  // namespace leakline
