@@ -23,10 +23,12 @@ class Whitening {
         constexpr double kLeastGap = .2, kMostGap = 20, kLeastVariance = 1e-6;
         std::vector<double> gaps;
         for (std::size_t i = 1; i < x.size(); ++i) gaps.push_back(x[i] - x[i - 1]);
-        const double usual = median(gaps);
+        // Points may share a place: between rounds of traffic no request arrives.
+        std::erase(gaps, 0.);
+        const double usual = gaps.empty() ? 1 : median(gaps);
         first_scale_ = std::sqrt(1 - correlation * correlation);
-        for (std::size_t i = 0; i < gaps.size(); ++i) {
-            const double gap = std::clamp(gaps[i] / usual, kLeastGap, kMostGap);
+        for (std::size_t i = 0; i + 1 < x.size(); ++i) {
+            const double gap = std::clamp((x[i + 1] - x[i]) / usual, kLeastGap, kMostGap);
             carry_[i] = std::pow(correlation, gap);
             scale_[i] = first_scale_ / std::sqrt(std::max(1 - carry_[i] * carry_[i], kLeastVariance));
         }

@@ -59,7 +59,7 @@ void try_request_axis(Candidate& candidate, double requests_made, const Scales& 
     Points by_requests = points;
     double departure = 0;
     for (std::size_t i = 0; i < points.size(); ++i) {
-        if (i > 0 && points.requests[i] <= points.requests[i - 1]) return;
+        if (i > 0 && points.requests[i] < points.requests[i - 1]) return;  // a counter that starts anew
         by_requests.x[i] = points.requests[i] / requests_made;
         departure = std::max(departure, std::fabs(by_requests.x[i] - points.x[i]));
     }
