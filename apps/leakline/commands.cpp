@@ -8,6 +8,8 @@ std::span<const CommandRow> commands() {
     static const std::vector<CommandRow> table = {
         {"sample", "memory over time, of a process or of a command that it starts",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
+        {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
+         declare_report},
     };
     return table;
 }

@@ -18,6 +18,8 @@ struct CommandRow {
     Run (*declare)(CLI::App& app);
 };
 
+Run declare_report(CLI::App& app);
+
 std::span<const CommandRow> commands();
 
 Run declare_sample(CLI::App& app);

@@ -24,6 +24,16 @@ struct TrendReport {
 
 using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats>;
 
+// Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
+enum Form : unsigned {
+    kDiagnosisForm = 1u << 0,
+    kLinesForm = 1u << 1,
+    kTrendForm = 1u << 2,
+    kReplayForm = 1u << 3,
+    kEveryForm = ~0u,
+};
+inline unsigned form_of(const Document& document) { return 1u << document.index(); }
+
 struct RenderOptions {
     enum class Unit { bytes, kib, mib };
     Unit unit = Unit::mib;
@@ -39,11 +49,16 @@ struct Format {
     std::vector<std::string_view> extensions;    // for -o, with the dot
     std::string_view summary;
     std::string (*render)(const Document&, const RenderOptions&);  // throws Error{usage}: no such form of this document
+    unsigned forms = kEveryForm;                 // the documents that render takes
+    bool binary = false;                         // not for a terminal
 };
 
 std::span<const Format> formats();
 // Throws Error{usage} with a did-you-mean.
 const Format& format_named(std::string_view name);
+// By the longest extension that path ends with ("x.speedscope.json" is not JSON); Error{usage} lists what there is.
 const Format& format_of_file(std::string_view path);
+// Error{usage} where format has no form of such a document: to be asked before the work that makes the document.
+void require_form(const Format& format, unsigned form);
 
 }  // namespace leakline::report

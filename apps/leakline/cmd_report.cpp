@@ -1,0 +1,25 @@
+// leakline report: any report again from a stored diagnosis.
+#include <memory>
+
+#include "base/file.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+#include "report/json_read.hpp"
+
+namespace leakline::cli {
+
+Run declare_report(CLI::App& app) {
+    auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    auto file = std::make_shared<std::string>();
+    app.add_option("diagnosis", *file, "a diagnosis.json (plain, gzip or zstd; - is standard input)")->required()->type_name("FILE");
+    app.add_option("--precision", output->options().precision, "decimals in the line table")->check(CLI::Range(0, 9))->capture_default_str();
+    app.add_option("--top", output->options().top, "rows of the ranking")->check(CLI::PositiveNumber)->capture_default_str();
+    return [=] {
+        output->open();
+        output->write(report::read_diagnosis(read_file(*file), *file));
+        return kNoLeak;  // the verdict was told by the run that measured; this only shows it
+    };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,146 @@
+#include "output.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "report/progress.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+constexpr int kNarrowest = 40;
+constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
+
+std::string_view environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
+}  // namespace
+
+Terminal detect_terminal(int descriptor) {
+    Terminal terminal;
+    terminal.interactive = ::isatty(descriptor) == 1 && environment("TERM") != "dumb";
+    terminal.colour = terminal.interactive && environment("NO_COLOR").empty();
+    int columns = 0;
+    const std::string_view text = environment("COLUMNS");
+    std::from_chars(text.data(), text.data() + text.size(), columns);
+    winsize size{};
+    if (columns <= 0 && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+    if (columns > 0) terminal.width = std::max(columns, kNarrowest);
+    return terminal;
+}
+
+void write_standard_output(std::string_view bytes) {
+    std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+    if (written != bytes.size() || std::fflush(stdout) != 0)
+        throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
+}
+
+Output::Output(CLI::App& command, report::Form form, std::string default_format)
+    : form_(form), format_name_(std::move(default_format)) {
+    std::string names;
+    for (const report::Format& format : report::formats())
+        if ((format.forms & form) != 0) names += fmt::format("{}{}", names.empty() ? "" : " ", format.name);
+    command.add_option("--format", format_name_, "form of standard output: " + names)
+        ->type_name("NAME")
+        ->capture_default_str();
+    command.add_option("-o,--output", paths_, "also write a report; its form follows the extension (repeatable)")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+    command.add_option("--colour,--color", colour_, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->type_name("WHEN");
+    CLI::Option* quiet = command.add_flag("-q,--quiet", quiet_flag_, "no notes and no progress, only results and warnings");
+    command.add_flag("-v,--verbose", verbose_flag_, "say more about what is done")->excludes(quiet);
+}
+
+Output::~Output() { end_progress(); }
+
+void Output::open() {
+    chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
+    messages_ = detect_terminal(STDERR_FILENO);
+    const Terminal results = detect_terminal(STDOUT_FILENO);
+    options_.width = results.width;
+    options_.colour = colour_ == "always" || (colour_ == "auto" && results.colour);
+
+    const report::Format& shown = report::format_named(format_name_);
+    report::require_form(shown, form_);
+    if (shown.binary && ::isatty(STDOUT_FILENO) == 1)
+        throw Error(ErrorKind::usage, "standard output", fmt::format("{} is not for a terminal", shown.name),
+                    fmt::format("-o FILE{}, or send standard output to a file", shown.extensions.front()));
+    files_.clear();
+    for (const std::string& path : paths_) {
+        const report::Format& format = path == "-" ? shown : report::format_of_file(path);
+        report::require_form(format, form_);
+        files_.emplace_back(&format, OutputFile(path));
+    }
+}
+
+void Output::write(const report::Document& document) {
+    end_progress();
+    report::RenderOptions plain = options_;
+    plain.colour = false;
+    plain.width = 100;
+    for (auto& [format, file] : files_) file.write(format->render(document, plain));
+    for (auto& [format, file] : files_) {
+        file.commit();
+        detail(fmt::format("wrote {} ({})", file.path(), format->name));
+    }
+    files_.clear();
+    write_standard_output(report::format_named(format_name_).render(document, options_));
+}
+
+void Output::wipe() {
+    if (!line_shown_) return;
+    fmt::print(stderr, "\r\x1b[K");
+    line_shown_ = false;
+}
+
+void Output::say(std::string_view prefix, std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    wipe();
+    fmt::print(stderr, "leakline: {}{}\n", prefix, text);
+}
+
+void Output::warn(std::string_view text) { say("warning: ", text); }
+
+void Output::note(std::string_view text) {
+    if (chatter_ != Chatter::quiet) say("", text);
+}
+
+void Output::detail(std::string_view text) {
+    if (chatter_ == Chatter::verbose) say("", text);
+}
+
+void Output::progress(std::string_view stage, std::string_view what, std::optional<double> fraction) {
+    if (!messages_.interactive || chatter_ == Chatter::quiet) return;
+    const Nanoseconds now = system_clock().monotonic();
+    const std::lock_guard lock(mutex_);
+    if (stage_ != stage) {
+        stage_ = stage;
+        stage_began_ = now;
+    } else if (line_shown_ && now - last_drawn_ < kRedraw) {
+        return;
+    }
+    last_drawn_ = now;
+    // One column is left free: a full line would wrap, and could not be wiped.
+    fmt::print(stderr, "\r{}\x1b[K", report::progress_line(what, fraction, now - stage_began_, messages_.width - 1));
+    line_shown_ = true;
+}
+
+void Output::end_progress() {
+    const std::lock_guard lock(mutex_);
+    wipe();
+    std::fflush(stderr);
+}
+
+}  // namespace leakline::cli

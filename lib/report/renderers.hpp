@@ -1,0 +1,13 @@
+// The functions behind the table in report.cpp: one a file, all of the same shape.
+#pragma once
+
+#include "report/report.hpp"
+
+namespace leakline::report {
+
+std::string render_text(const Document& document, const RenderOptions& options);
+std::string render_json(const Document& document, const RenderOptions& options);
+std::string render_markdown(const Document& document, const RenderOptions& options);
+std::string render_csv(const Document& document, const RenderOptions& options);
+
+}  // namespace leakline::report

@@ -1,0 +1,86 @@
+#include "report/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "report/renderers.hpp"
+
+namespace leakline::report {
+
+std::span<const Format> formats() {
+    static const std::vector<Format> table = {
+        {"text", {".txt"}, "for a terminal", render_text},
+        {"json", {".json"}, "everything, for programs; leakline report reads it back", render_json},
+        {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown},
+        {"csv", {".csv"}, "one row a series or a line", render_csv, kDiagnosisForm | kLinesForm | kTrendForm},
+    };
+    return table;
+}
+
+namespace {
+
+std::string_view document_name(unsigned form) {
+    switch (form) {
+        case kDiagnosisForm: return "a diagnosis";
+        case kLinesForm: return "a line report";
+        case kTrendForm: return "a trend";
+        case kReplayForm: return "a replay's statistics";
+        default: return "this document";
+    }
+}
+
+std::string extensions_text() {
+    std::string text;
+    for (const Format& format : formats())
+        for (std::string_view extension : format.extensions) text += fmt::format("{}{}", text.empty() ? "" : " ", extension);
+    return text;
+}
+
+}  // namespace
+
+const Format& format_named(std::string_view name) {
+    std::vector<std::string> names;
+    for (const Format& format : formats()) {
+        if (format.name == name) return format;
+        names.emplace_back(format.name);
+    }
+    throw Error(ErrorKind::usage, "", fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),
+                fmt::format("formats: {}", fmt::join(names, " ")));
+}
+
+const Format& format_of_file(std::string_view path) {
+    const Format* best = nullptr;
+    std::size_t longest = 0;
+    std::vector<std::string> known;
+    for (const Format& format : formats())
+        for (std::string_view extension : format.extensions) {
+            known.emplace_back(extension);
+            if (extension.size() <= longest || !path.ends_with(extension)) continue;
+            best = &format;
+            longest = extension.size();
+        }
+    if (best != nullptr) return *best;
+
+    const std::string_view file = path.substr(std::min(path.size(), path.rfind('/') + 1));
+    const std::size_t dot = file.rfind('.');
+    const std::string hint = fmt::format("the format follows the extension: {}", extensions_text());
+    if (dot == std::string_view::npos)
+        throw Error(ErrorKind::usage, std::string(path), "no extension that names a report format", hint);
+    const std::string extension(file.substr(dot));
+    throw Error(ErrorKind::usage, std::string(path),
+                fmt::format("no report format has the extension '{}'{}", printable(extension), did_you_mean_text(extension, known)),
+                hint);
+}
+
+void require_form(const Format& format, unsigned form) {
+    if ((format.forms & form) != 0) return;
+    std::vector<std::string_view> usable;
+    for (const Format& other : formats())
+        if ((other.forms & form) != 0) usable.push_back(other.name);
+    throw Error(ErrorKind::usage, "", fmt::format("there is no {} form of {}", format.name, document_name(form)),
+                fmt::format("formats of {}: {}", document_name(form), fmt::join(usable, " ")));
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,170 @@
+#include "report/source_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace leakline::report {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kLargestFile = std::size_t{64} << 20;
+constexpr std::size_t kMostFiles = 200'000;  // of an index: a --source of / must not run for minutes
+
+std::vector<std::string> components(const std::string& path) {
+    std::vector<std::string> out;
+    for (std::string_view piece : split(path, '/'))
+        if (!piece.empty() && piece != ".") out.emplace_back(piece);
+    return out;
+}
+
+// How many components, from the end, two paths share.
+std::size_t shared_suffix(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    std::size_t n = 0;
+    while (n < a.size() && n < b.size() && a[a.size() - 1 - n] == b[b.size() - 1 - n]) ++n;
+    return n;
+}
+
+bool is_file(const std::string& path) {
+    std::error_code ignored;
+    return fs::is_regular_file(path, ignored);
+}
+
+std::vector<std::string> read_lines(const std::string& path) {
+    std::vector<std::string> out;
+    std::error_code ignored;
+    const auto size = fs::file_size(path, ignored);
+    if (ignored || size > kLargestFile) return out;
+    std::string text;
+    try {
+        text = read_file(path, kLargestFile);
+    } catch (const Error&) {
+        return out;  // unreadable is as good as missing: the caller notes it
+    }
+    if (text.find('\0') != std::string::npos) return out;
+    for (std::string_view line : split(text, '\n')) {
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        out.emplace_back(line);
+    }
+    if (!out.empty() && out.back().empty()) out.pop_back();
+    return out;
+}
+
+}  // namespace
+
+SourceText::SourceText(std::vector<std::string> directories) : directories_(std::move(directories)) {
+    for (const std::string& directory : directories_) {
+        std::error_code ignored;
+        if (!fs::is_directory(directory, ignored))
+            throw Error(ErrorKind::input, directory, "no such folder of source text", "--source takes the folder that the program was built from");
+    }
+}
+
+void SourceText::index_directories() {
+    by_name_.emplace();
+    for (const std::string& directory : directories_) {
+        std::error_code error;
+        fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end;
+        while (!error && entry != end && by_name_->size() < kMostFiles) {
+            const std::string name = entry->path().filename().string();
+            std::error_code ignored;
+            if (entry->is_directory(ignored) && (name.starts_with('.') || name == "node_modules"))
+                entry.disable_recursion_pending();
+            else if (entry->is_regular_file(ignored))
+                by_name_->emplace(name, entry->path().string());
+            entry.increment(error);
+        }
+    }
+}
+
+const std::optional<std::string>& SourceText::locate(const std::string& file) {
+    const auto [place, inserted] = located_.try_emplace(file);
+    if (!inserted || file.empty()) return place->second;
+    const std::vector<std::string> wanted = components(file);
+    if (wanted.empty()) return place->second;
+
+    for (const std::string& directory : directories_)
+        for (std::size_t skip = 0; skip < wanted.size(); ++skip) {
+            std::string path = directory;
+            for (std::size_t i = skip; i < wanted.size(); ++i) path += "/" + wanted[i];
+            if (is_file(path)) return place->second = path;
+        }
+    if (!directories_.empty()) {
+        if (!by_name_) index_directories();
+        std::size_t best = 0, ties = 0;
+        std::string found;
+        const auto [first, last] = by_name_->equal_range(wanted.back());
+        for (auto candidate = first; candidate != last; ++candidate) {
+            const std::size_t shared = shared_suffix(components(candidate->second), wanted);
+            if (shared < best) continue;
+            ties = shared == best ? ties + 1 : 0;
+            best = shared;
+            found = candidate->second;
+        }
+        if (best > 0 && ties == 0) return place->second = found;
+    }
+    if (is_file(file)) place->second = file;
+    return place->second;
+}
+
+const std::vector<std::string>& SourceText::lines(const std::string& file) {
+    const auto [place, inserted] = lines_.try_emplace(file);
+    if (inserted)
+        if (const std::optional<std::string>& path = locate(file)) place->second = read_lines(*path);
+    return place->second;
+}
+
+void SourceText::fill(LineReport& report) {
+    std::set<std::string> missing;
+    const auto text_of = [&](const std::string& file, std::uint32_t line) -> std::string {
+        const std::vector<std::string>& text = lines(file);
+        if (text.empty() && !file.empty()) missing.insert(file);
+        return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
+    };
+
+    for (LineGrowth& growth : report.lines) growth.source = text_of(growth.at.file, growth.at.line);
+    for (LineTable& table : report.tables) {
+        if (table.rows.empty()) continue;
+        std::uint32_t first = table.rows.front().line, last = table.rows.back().line;
+        for (const LineTable::Row& row : table.rows) {
+            first = std::min(first, row.line);
+            last = std::max(last, row.line);
+        }
+        const std::vector<std::string>& text = lines(table.file);
+        if (text.empty()) {
+            if (!table.file.empty()) missing.insert(table.file);
+            continue;
+        }
+        if (const auto extent = function_extent(text, table.function, first)) {
+            first = std::min(first, extent->first);
+            last = std::max(last, extent->last);
+        }
+        std::map<std::uint32_t, LineTable::Row> rows;
+        for (std::uint32_t line = first; line >= 1 && line <= last && line <= text.size(); ++line)
+            rows[line] = {line, text_of(table.file, line), std::nullopt};
+        for (const LineTable::Row& row : table.rows) {
+            rows[row.line].line = row.line;
+            rows[row.line].cells = row.cells;
+        }
+        table.rows.clear();
+        for (auto& [line, row] : rows) table.rows.push_back(std::move(row));
+    }
+
+    std::size_t noted = 0;
+    for (const std::string& file : missing) {
+        if (++noted > 5) {
+            report.warnings.push_back(fmt::format("no source text for {} more files", missing.size() - 5));
+            break;
+        }
+        report.warnings.push_back(fmt::format("no source text: {} is not here; --source DIR says where it is", file));
+    }
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,122 @@
+#include "report/summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace leakline::report {
+
+namespace {
+
+// The smallest growth that could have been told from none: per request where requests are known, else per hour.
+std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
+    if (trend.detectable_bytes_per_request && std::isfinite(*trend.detectable_bytes_per_request))
+        return format_bytes(*trend.detectable_bytes_per_request) + " per request";
+    if (trend.detectable_bytes_per_hour && std::isfinite(*trend.detectable_bytes_per_hour))
+        return format_bytes(*trend.detectable_bytes_per_hour) + " per hour";
+    return std::nullopt;
+}
+
+std::string verdict_text(const Diagnosis& diagnosis) {
+    switch (diagnosis.verdict) {
+        case Verdict::leak: return "LEAK";
+        case Verdict::no_leak: {
+            const auto smallest = smallest_growth(diagnosis.trend);
+            return smallest ? "NO LEAK ABOVE " + *smallest : "NO LEAK ABOVE an unknown size";
+        }
+        case Verdict::inconclusive: return "INCONCLUSIVE";
+        case Verdict::invalid: return "INVALID";
+    }
+    return "INVALID";
+}
+
+std::string limit_text(const Diagnosis& diagnosis) {
+    if (!diagnosis.memory_limit) return {};
+    const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
+    if (diagnosis.verdict == Verdict::no_leak) return limit + " is not approached";
+    if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
+    const std::string at = diagnosis.requests_per_second
+                               ? fmt::format(" at the log's own rate of {:.3g} requests/s", *diagnosis.requests_per_second)
+                               : "";
+    if (std::isinf(diagnosis.trend.time_to_limit_h->estimate)) return limit + " is never reached" + at;
+    return fmt::format("{} is reached in {}{}", limit, hours_interval_text(*diagnosis.trend.time_to_limit_h), at);
+}
+
+}  // namespace
+
+std::string interval_text(const Interval& bytes) {
+    const std::string estimate = format_bytes(bytes.estimate);
+    if (!std::isfinite(bytes.low) || !std::isfinite(bytes.high)) return estimate + " (no bounds)";
+    const std::string low = format_bytes(bytes.low), high = format_bytes(bytes.high);
+    if (low == estimate && high == estimate) return estimate;
+    return fmt::format("{} ({} to {})", estimate, low, high);
+}
+
+std::string hours_text(double hours) {
+    if (!std::isfinite(hours)) return "never";
+    if (hours < 72) {
+        const auto seconds = static_cast<std::int64_t>(std::llround(std::max(hours, 0.0) * 3600));
+        // Two units are enough: "11h12m", not "11h12m07s".
+        return format_duration(std::chrono::seconds(seconds >= 3600 ? (seconds + 30) / 60 * 60 : seconds));
+    }
+    if (hours < 24 * 365 * 10) return fmt::format("{:.3g} days", hours / 24);
+    return "more than 10 years";
+}
+
+std::string hours_interval_text(const Interval& hours) {
+    const std::string estimate = hours_text(hours.estimate), low = hours_text(hours.low), high = hours_text(hours.high);
+    if (low == estimate && high == estimate) return estimate;
+    return fmt::format("{} ({} to {})", estimate, low, high);
+}
+
+std::string place_text(const CodeLine& line) {
+    if (!line.file.empty()) return line.line != 0 ? fmt::format("{}:{}", line.file, line.line) : line.file;
+    return line.function.empty() ? "(no debug info)" : line.function + " (no debug info)";
+}
+
+std::string growth_text(const Growth& growth) {
+    return format_bytes(growth.bytes) + (growth.per == Growth::Per::request ? "/request" : "/h");
+}
+
+std::string slope_text(const TrendVerdict& trend) {
+    std::string text;
+    if (trend.bytes_per_request) text = interval_text(*trend.bytes_per_request) + " per request, ";
+    return text + interval_text(trend.slope_bytes_per_hour) + " per hour";
+}
+
+std::string detectable_text(const TrendVerdict& trend) {
+    const auto smallest = smallest_growth(trend);
+    return "the smallest leak this run could have seen: " + smallest.value_or("not known (too little data)");
+}
+
+const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
+    for (const LineTable& table : lines.tables)
+        if (table.file == line.file && table.function == line.function) return &table;
+    // A table is of a physical function; the line may be named by a function inlined into it.
+    for (const LineTable& table : lines.tables)
+        if (table.file == line.file &&
+            std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.line == line.line; }))
+            return &table;
+    return nullptr;
+}
+
+Summary summarise(const Diagnosis& diagnosis) {
+    Summary summary;
+    summary.verdict = verdict_text(diagnosis);
+    summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
+    summary.growth = slope_text(diagnosis.trend);
+    summary.limit = limit_text(diagnosis);
+    summary.detectable = detectable_text(diagnosis.trend);
+    const auto top = std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(),
+                                  [](const LineGrowth& line) { return line.leaking; });
+    if (top != diagnosis.lines.lines.end()) {
+        summary.top = &*top;
+        summary.table = table_of(diagnosis.lines, top->at);
+    } else if (!diagnosis.lines.tables.empty()) {
+        summary.table = &diagnosis.lines.tables.front();
+    }
+    return summary;
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,39 @@
+// What every report says first, in words: made once, so that text, Markdown, HTML and CI annotations agree. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "report/report.hpp"
+
+namespace leakline::report {
+
+struct Summary {
+    std::string verdict;     // "LEAK", "NO LEAK ABOVE 12 B per request", "INCONCLUSIVE", "INVALID": never a bare "no leak"
+    std::string reason;      // the decisive one
+    std::string growth;      // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
+    std::string limit;       // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty where there is no limit
+    std::string detectable;  // "the smallest leak this run could have seen: ..."; never empty
+    const LineGrowth* top = nullptr;    // the line at fault: the first that leaks; nothing where none does
+    const LineTable* table = nullptr;   // of its function, where there is one
+};
+
+// Views into diagnosis: it must outlive the summary.
+Summary summarise(const Diagnosis& diagnosis);
+
+// The table of the function that line is in; else nothing.
+const LineTable* table_of(const LineReport& lines, const CodeLine& line);
+
+// "1.21 KiB (1.19 KiB to 1.23 KiB)"; the bounds only where they differ from the estimate as printed.
+std::string interval_text(const Interval& bytes);
+// 11.2 -> "11h12m"; beyond 72 h in days, beyond ten years "more than 10 years", infinite "never".
+std::string hours_text(double hours);
+std::string hours_interval_text(const Interval& hours);
+// "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
+std::string place_text(const CodeLine& line);
+std::string growth_text(const Growth& growth);  // "64 B/request"
+// A trend's slope and, where known, bytes per request, as in Summary::growth.
+std::string slope_text(const TrendVerdict& trend);
+std::string detectable_text(const TrendVerdict& trend);
+
+}  // namespace leakline::report

@@ -1,0 +1,68 @@
+#include "service/event_cache.hpp"
+
+#include <array>
+
+#include "base/error.hpp"
+
+namespace leakline::service {
+
+namespace {
+
+constexpr std::array kModes = {
+    CacheModeRow{"leaky", "keeps every record for ever: the bug of the story", "none: grows with every request",
+                 make_leaky},
+    CacheModeRow{"bounded", "keeps the newest --capacity records",
+                 "capacity x (largest record + one slot)", make_bounded},
+};
+
+}  // namespace
+
+std::span<const CacheModeRow> cache_modes() { return kModes; }
+
+const CacheModeRow& cache_mode_named(std::string_view name) {
+    std::vector<std::string> names;
+    for (const CacheModeRow& row : kModes) {
+        if (row.name == name) return row;
+        names.emplace_back(row.name);
+    }
+    std::string known;
+    for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
+    throw Error(ErrorKind::usage, "--mode", "unknown cache mode '" + printable(name) + "'" + did_you_mean_text(name, names),
+                "the modes are " + known);
+}
+
+// A short string lives inside the object; a longer one has a buffer of capacity + 1 bytes.
+Bytes heap_bytes(const std::string& text) {
+    static const std::size_t kInside = std::string().capacity();
+    return text.capacity() > kInside ? text.capacity() + 1 : 0;
+}
+
+Bytes heap_bytes(const CachedEvents& record) {
+    Bytes total = heap_bytes(record.user_id) + record.events.capacity() * sizeof(std::string);
+    for (const std::string& event : record.events) total += heap_bytes(event);
+    return total;
+}
+
+void EventCache::append(std::string user_id, std::vector<std::string> events) {
+    const std::lock_guard lock(mutex_);
+    mode_->insert({std::move(user_id), std::move(events)}, clock_.monotonic());
+}
+
+std::vector<std::string> EventCache::events_of(const std::string& user_id) {
+    std::vector<std::string> events;
+    const std::lock_guard lock(mutex_);
+    mode_->collect(user_id, clock_.monotonic(), events);
+    return events;
+}
+
+std::size_t EventCache::sweep() {
+    const std::lock_guard lock(mutex_);
+    return mode_->sweep(clock_.monotonic());
+}
+
+EventCache::Size EventCache::size() const {
+    const std::lock_guard lock(mutex_);
+    return {mode_->entries(), mode_->bytes()};
+}
+
+}  // namespace leakline::service

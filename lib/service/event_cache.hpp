@@ -1,0 +1,87 @@
+// The service's cache of what users did lately, in one of several modes that differ in what they ever let go.
+// A mode is one file and one row of the table; it is chosen at the start and never changes while the service runs.
+//
+// Thread-safety: EventCache may be shared, it locks for itself. A CacheMode is used under that lock only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace leakline::service {
+
+// What one request adds.
+struct CachedEvents {
+    std::string user_id;
+    std::vector<std::string> events;  // JSON texts
+};
+
+// Bytes that a record holds on the heap, besides its own size: what was asked of the allocator, exactly.
+Bytes heap_bytes(const std::string& text);
+Bytes heap_bytes(const CachedEvents& record);
+
+struct CacheLimits {
+    std::size_t entries = 1000;           // bounded, lru: records kept
+    Bytes bytes = Bytes{64} << 20;        // lru: bytes kept
+    Nanoseconds ttl = std::chrono::minutes(30);
+};
+
+
+class CacheMode {
+  public:
+    virtual ~CacheMode() = default;
+    // now: any clock that does not step back.
+    virtual void insert(CachedEvents record, Nanoseconds now) = 0;
+    // Appends the user's cached events to out, oldest first; counts as a use where the mode cares.
+    virtual void collect(const std::string& user_id, Nanoseconds now, std::vector<std::string>& out) = 0;
+    // Background cleaning; returns how many records went.
+    virtual std::size_t sweep(Nanoseconds now) = 0;
+    virtual std::size_t entries() const = 0;
+    // Every byte that the mode has asked of the allocator for its records and its own bookkeeping.
+    virtual Bytes bytes() const = 0;
+};
+
+struct CacheModeRow {
+    std::string_view name;
+    std::string_view summary;  // for --help
+    std::string_view bound;    // memory after any traffic, as a formula
+    std::unique_ptr<CacheMode> (*make)(const CacheLimits&);
+};
+
+std::span<const CacheModeRow> cache_modes();
+// Throws Error{usage} with a did-you-mean.
+const CacheModeRow& cache_mode_named(std::string_view name);
+
+class EventCache {
+  public:
+    EventCache(std::unique_ptr<CacheMode> mode, Clock& clock) : mode_(std::move(mode)), clock_(clock) {}
+
+    // By value on purpose: a caller that keeps its own makes the cache's copies at its call, so that a heap recorder finds
+    // their bytes on the line that appends and not somewhere in here.
+    void append(std::string user_id, std::vector<std::string> events);
+    std::vector<std::string> events_of(const std::string& user_id);
+    std::size_t sweep();
+
+    struct Size {
+        std::size_t entries = 0;
+        Bytes bytes = 0;
+    };
+    Size size() const;
+
+  private:
+    mutable std::mutex mutex_;  // guards *mode_
+    std::unique_ptr<CacheMode> mode_;
+    Clock& clock_;
+};
+
+std::unique_ptr<CacheMode> make_leaky(const CacheLimits&);
+std::unique_ptr<CacheMode> make_bounded(const CacheLimits&);
+
+}  // namespace leakline::service

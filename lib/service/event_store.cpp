@@ -1,0 +1,240 @@
+#include "service/event_store.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+
+#include "base/error.hpp"
+#include "service/sqlite.hpp"
+
+namespace leakline::service {
+
+namespace {
+
+constexpr std::int64_t kSchema = 1;  // PRAGMA user_version
+// Requests in one transaction: enough to share a commit's cost, few enough that a reader does not wait long.
+constexpr std::size_t kBatch = 512;
+
+class NoStore : public EventStore {
+  public:
+    void save(std::string_view, const std::vector<std::string>&, Nanoseconds, OnSaved on_saved) override {
+        on_saved({});
+    }
+    std::vector<std::string> events_of(std::string_view, std::size_t) override { return {}; }
+    Counts counts() const override { return {}; }
+    void flush() override {}
+};
+
+class SqliteStore : public EventStore {
+  public:
+    explicit SqliteStore(const StoreOptions& options);
+    ~SqliteStore() override;
+
+    void save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+              OnSaved on_saved) override;
+    std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) override;
+    Counts counts() const override;
+    void flush() override;
+
+  private:
+    struct Job {
+        std::string user_id;
+        std::vector<std::string> events;
+        std::int64_t received_ns;
+        OnSaved on_saved;  // empty where the caller has been answered already
+    };
+
+    void prepare_schema();
+    void write_loop();
+    std::uint64_t write(std::span<const Job> batch);
+    std::string explain(const sqlite::Failure& failure) const;
+
+    const StoreOptions options_;
+    mutable std::mutex database_mutex_;  // guards the database and its statements
+    sqlite::Database database_;
+    std::optional<sqlite::Statement> begin_, insert_, commit_, select_;
+
+    mutable std::mutex queue_mutex_;  // guards queue_, in_flight_ and closing_
+    std::condition_variable queue_filled_, queue_drained_;
+    std::vector<Job> queue_;
+    std::size_t in_flight_ = 0;
+    bool closing_ = false;
+
+    std::atomic<std::uint64_t> events_saved_{0}, commits_{0}, failures_{0};
+    std::thread writer_;
+};
+
+SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), database_(options.path) {
+    sqlite3_busy_timeout(database_.get(),
+                         static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(options.busy_timeout).count()));
+    database_.run("PRAGMA journal_mode = WAL");
+    // In WAL mode NORMAL writes a commit without waiting for the disk: it is the kernel's by then, and the kernel
+    // outlives us. FULL waits for the disk.
+    database_.run(options.durability == Durability::power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    prepare_schema();
+    begin_.emplace(database_, "BEGIN IMMEDIATE");
+    insert_.emplace(database_, "INSERT INTO events (user_id, received_ns, event) VALUES (?1, ?2, ?3)");
+    commit_.emplace(database_, "COMMIT");
+    select_.emplace(database_,
+                    "SELECT event FROM (SELECT id, event FROM events WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2) "
+                    "ORDER BY id");
+    writer_ = std::thread([this] { write_loop(); });
+}
+
+void SqliteStore::prepare_schema() {
+    const std::int64_t version = database_.number("PRAGMA user_version");
+    if (version > kSchema)
+        throw Error(ErrorKind::input, options_.path,
+                    "the database has schema " + std::to_string(version) + "; this build writes schema " +
+                        std::to_string(kSchema),
+                    "a newer trackd made it: use that one, or another --db FILE");
+    if (version == kSchema) return;
+    database_.run(
+        "BEGIN;"
+        "CREATE TABLE IF NOT EXISTS events ("
+        "  id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, received_ns INTEGER NOT NULL, event TEXT NOT NULL);"
+        "CREATE INDEX IF NOT EXISTS events_by_user ON events (user_id);"
+        "PRAGMA user_version = 1;"
+        "COMMIT");
+}
+
+SqliteStore::~SqliteStore() {
+    {
+        const std::lock_guard lock(queue_mutex_);
+        closing_ = true;
+    }
+    queue_filled_.notify_one();
+    writer_.join();
+}
+
+void SqliteStore::save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+                       OnSaved on_saved) {
+    const bool answer_now = options_.durability == Durability::none;
+    bool wake = false, refused = false;
+    {
+        const std::lock_guard lock(queue_mutex_);
+        refused = queue_.size() >= options_.queue_limit;
+        if (!refused) {
+            wake = queue_.empty();
+            queue_.push_back({std::string(user_id), events, received.count(), OnSaved()});
+            if (!answer_now) queue_.back().on_saved = std::move(on_saved);
+        }
+    }
+    if (refused) {
+        ++failures_;
+        on_saved({false, "the event store is behind: " + std::to_string(options_.queue_limit) + " requests wait"});
+        return;
+    }
+    if (wake) queue_filled_.notify_one();
+    if (answer_now) on_saved({});
+}
+
+void SqliteStore::write_loop() {
+    std::vector<Job> batch;
+    for (;;) {
+        {
+            std::unique_lock lock(queue_mutex_);
+            in_flight_ = 0;
+            if (queue_.empty()) queue_drained_.notify_all();
+            queue_filled_.wait(lock, [&] { return closing_ || !queue_.empty(); });
+            if (queue_.empty()) return;  // closing, and all is written
+            std::swap(batch, queue_);
+            in_flight_ = batch.size();
+        }
+        for (std::size_t begin = 0; begin < batch.size(); begin += kBatch) {
+            const std::span<Job> part(batch.data() + begin, std::min(kBatch, batch.size() - begin));
+            SaveResult result;
+            try {
+                events_saved_ += write(part);
+                ++commits_;
+            } catch (const sqlite::Failure& failure) {
+                failures_ += part.size();
+                result = {false, explain(failure)};
+            }
+            for (Job& job : part)
+                if (job.on_saved) job.on_saved(result);
+        }
+        batch.clear();
+    }
+}
+
+// All or nothing. Returns how many events were written.
+std::uint64_t SqliteStore::write(std::span<const Job> batch) {
+    const std::lock_guard lock(database_mutex_);
+    std::uint64_t written = 0;
+    try {
+        begin_->step();
+        for (const Job& job : batch)
+            for (const std::string& event : job.events) {
+                insert_->bind(1, job.user_id).bind(2, job.received_ns).bind(3, event).step();
+                ++written;
+            }
+        commit_->step();
+    } catch (const sqlite::Failure&) {
+        // A full disk may have rolled it back already.
+        if (database_.in_transaction()) sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        throw;
+    }
+    return written;
+}
+
+std::string SqliteStore::explain(const sqlite::Failure& failure) const {
+    switch (failure.code) {
+        case SQLITE_FULL: return "the disk of the event store is full";
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return "the event store was locked by another process for " + format_duration(options_.busy_timeout);
+        case SQLITE_READONLY: return "the event store is read-only";
+        default: return "the event store failed: " + failure.message;
+    }
+}
+
+std::vector<std::string> SqliteStore::events_of(std::string_view user_id, std::size_t limit) {
+    std::vector<std::string> events;
+    const std::lock_guard lock(database_mutex_);
+    try {
+        select_->bind(1, user_id).bind(2, static_cast<std::int64_t>(limit));
+        while (select_->step()) events.emplace_back(select_->text(0));
+    } catch (const sqlite::Failure& failure) {
+        throw Error(ErrorKind::system, options_.path, explain(failure));
+    }
+    return events;
+}
+
+EventStore::Counts SqliteStore::counts() const {
+    const std::lock_guard lock(queue_mutex_);
+    return {events_saved_, commits_, failures_, queue_.size() + in_flight_};
+}
+
+void SqliteStore::flush() {
+    std::unique_lock lock(queue_mutex_);
+    queue_drained_.wait(lock, [&] { return queue_.empty() && in_flight_ == 0; });
+}
+
+}  // namespace
+
+Durability durability_named(std::string_view name) {
+    static const std::vector<std::string> kNames = {"none", "process", "power"};
+    const auto found = std::find(kNames.begin(), kNames.end(), name);
+    if (found == kNames.end())
+        throw Error(ErrorKind::usage, "--durability",
+                    "unknown level '" + printable(name) + "'" + did_you_mean_text(name, kNames),
+                    "the levels are none, process and power");
+    return static_cast<Durability>(found - kNames.begin());
+}
+
+std::unique_ptr<EventStore> EventStore::open(const StoreOptions& options) {
+    if (options.path == "none") return std::make_unique<NoStore>();
+    try {
+        return std::make_unique<SqliteStore>(options);
+    } catch (const sqlite::Failure& failure) {
+        throw Error(ErrorKind::input, options.path, "cannot use it as the event store: " + failure.message,
+                    "--db takes a file, :memory: or none; without --db a temporary file is used");
+    }
+}
+
+}  // namespace leakline::service

@@ -1,0 +1,63 @@
+// The durable side: every accepted event goes into SQLite, through one writer thread that commits what has gathered
+// while the last commit ran (group commit), so that the cost of a commit is shared by the requests that wait for it.
+//
+// Thread-safety: save() and counts() from any thread; events_of() too (it waits for a running commit).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline::service {
+
+// What "saved" means when save() reports success.
+enum class Durability {
+    none,     // queued: a crash of the service loses what is not written yet
+    process,  // committed: survives the end of the process, kill -9 included; a power cut may lose the last commits
+    power,    // committed and synced to disk: survives a power cut
+};
+// Throws Error{usage} with a did-you-mean.
+Durability durability_named(std::string_view name);
+
+struct StoreOptions {
+    std::string path;  // a file, ":memory:", or "none" (saves nothing and always succeeds)
+    Durability durability = Durability::process;
+    Nanoseconds busy_timeout = std::chrono::seconds(1);  // how long a lock of another process is waited for
+    std::size_t queue_limit = 10'000;                    // waiting requests; one more is refused
+};
+
+struct SaveResult {
+    bool saved = true;
+    std::string reason;  // where not saved
+};
+
+class EventStore {
+  public:
+    using OnSaved = std::function<void(const SaveResult&)>;
+
+    struct Counts {
+        std::uint64_t events_saved = 0, commits = 0, failures = 0;  // failures: requests not saved
+        std::size_t queued = 0;
+    };
+
+    // Creates the file and its tables where they are missing. Throws Error{input}: the file cannot be opened, is no
+    // database, or was written by a newer leakline.
+    static std::unique_ptr<EventStore> open(const StoreOptions& options);
+    virtual ~EventStore() = default;  // writes what is queued
+
+    // on_saved is called exactly once: from the caller's thread (refused, or nothing to wait for) or from the writer's.
+    virtual void save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+                      OnSaved on_saved) = 0;
+    // The user's newest events, oldest first, at most limit.
+    virtual std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) = 0;
+    virtual Counts counts() const = 0;
+    // Returns when everything saved so far has been reported. To be called when no save() can come any more.
+    virtual void flush() = 0;
+};
+
+}  // namespace leakline::service

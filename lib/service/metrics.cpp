@@ -1,0 +1,70 @@
+#include "service/metrics.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "base/file.hpp"
+
+namespace leakline::service {
+
+std::string_view route_path(Route route) {
+    switch (route) {
+        case Route::track: return "/api/track";
+        case Route::user_events: return "/api/users/{id}/events";
+        case Route::metrics: return "/metrics";
+        case Route::healthz: return "/healthz";
+        case Route::other: return "other";
+    }
+    return "other";
+}
+
+void RequestMetrics::count(Route route, int status) {
+    for (std::size_t i = 0; i < kStatuses.size(); ++i)
+        if (kStatuses[i] == status) counts_[static_cast<std::size_t>(route)][i].fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t RequestMetrics::total() const {
+    std::uint64_t sum = 0;
+    for (const auto& route : counts_)
+        for (const auto& count : route) sum += count.load(std::memory_order_relaxed);
+    return sum;
+}
+
+void MetricsText::family(std::string_view name, Type type, std::string_view help) {
+    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type == Type::counter ? "counter" : "gauge");
+}
+
+void MetricsText::begin_sample(std::string_view name, std::string_view labels) {
+    text_ += name;
+    if (!labels.empty()) text_ += fmt::format("{{{}}}", labels);
+    text_ += ' ';
+}
+
+void MetricsText::sample(std::string_view name, std::string_view labels, double value) {
+    begin_sample(name, labels);
+    text_ += fmt::format("{}\n", value);
+}
+
+void MetricsText::sample(std::string_view name, std::string_view labels, std::uint64_t value) {
+    begin_sample(name, labels);
+    text_ += fmt::format("{}\n", value);
+}
+
+void MetricsText::single(std::string_view name, Type type, std::string_view help, std::uint64_t value) {
+    family(name, type, help);
+    sample(name, {}, value);
+}
+
+std::optional<Bytes> own_resident_bytes() {
+    const std::optional<std::string> statm = read_small_file("/proc/self/statm");
+    if (!statm) return std::nullopt;
+    const std::vector<std::string_view> fields = split(trim(*statm), ' ');
+    std::uint64_t pages = 0;
+    if (fields.size() < 2 || std::from_chars(fields[1].begin(), fields[1].end(), pages).ec != std::errc())
+        return std::nullopt;
+    return pages * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace leakline::service

@@ -1,0 +1,55 @@
+// What trackd tells Prometheus. Counting is a relaxed add to an atomic; the text is only made when it is asked for.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/text.hpp"
+
+namespace leakline::service {
+
+enum class Route { track, user_events, metrics, healthz, other };
+inline constexpr std::size_t kRouteCount = 5;
+std::string_view route_path(Route route);
+
+// Thread-safe.
+class RequestMetrics {
+  public:
+    void count(Route route, int status);
+    std::uint64_t total() const;
+
+    // The status codes that a handler of ours gives.
+    static constexpr std::array<int, 6> kStatuses = {200, 400, 404, 405, 500, 503};
+    std::uint64_t count_of(Route route, std::size_t status_index) const {
+        return counts_[static_cast<std::size_t>(route)][status_index].load(std::memory_order_relaxed);
+    }
+
+  private:
+    std::array<std::array<std::atomic<std::uint64_t>, kStatuses.size()>, kRouteCount> counts_{};
+};
+
+// Prometheus's text format, version 0.0.4, a family at a time.
+class MetricsText {
+  public:
+    enum class Type { counter, gauge };
+    // Starts a family; its samples follow.
+    void family(std::string_view name, Type type, std::string_view help);
+    // labels: `a="b",c="d"` (values already escaped), or nothing.
+    void sample(std::string_view name, std::string_view labels, double value);
+    void sample(std::string_view name, std::string_view labels, std::uint64_t value);
+    // A family with one sample without labels.
+    void single(std::string_view name, Type type, std::string_view help, std::uint64_t value);
+    std::string take() { return std::move(text_); }
+
+  private:
+    void begin_sample(std::string_view name, std::string_view labels);
+    std::string text_;
+};
+
+// Resident memory of this process, from statm; nothing where /proc is not there.
+std::optional<Bytes> own_resident_bytes();
+
+}  // namespace leakline::service

@@ -1,0 +1,34 @@
+// trackd --record: every API request, as it came, into a log that `leakline replay` sends again byte for byte.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "base/text.hpp"
+#include "http/message.hpp"
+
+namespace leakline::service {
+
+// Thread-safe. Each request is one write() of one whole line: what was recorded survives kill -9.
+class RequestRecorder {
+  public:
+    // Appends to path. Throws Error{input} where it cannot be written.
+    explicit RequestRecorder(std::string path);
+    ~RequestRecorder();
+    RequestRecorder(const RequestRecorder&) = delete;
+    RequestRecorder& operator=(const RequestRecorder&) = delete;
+
+    // A failed write does not fail the request: it is counted.
+    void record(const http::ServerRequest& request, Nanoseconds at);
+    std::uint64_t failures() const { return failures_; }
+
+  private:
+    std::string path_;
+    int descriptor_ = -1;
+    std::mutex mutex_;  // guards line_ and keeps lines whole
+    std::string line_;
+    std::atomic<std::uint64_t> failures_{0};
+};
+
+}  // namespace leakline::service

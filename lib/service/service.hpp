@@ -1,0 +1,43 @@
+// trackd without its command line: the routes, and what stands behind them.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "http/server.hpp"
+#include "service/event_cache.hpp"
+#include "service/event_store.hpp"
+
+namespace leakline::service {
+
+struct ServiceOptions {
+    http::ServerOptions server;
+    std::string mode = "leaky";
+    CacheLimits limits;
+    StoreOptions store;
+    std::string record_file;  // empty: requests are not recorded
+};
+
+// Thread-safety: constructed, started and stopped by one thread.
+class Service {
+  public:
+    // Opens everything that can fail to open. Throws Error. clock must outlive the service.
+    Service(ServiceOptions options, Clock& clock);
+    ~Service();
+
+    std::uint16_t port() const;
+    void start();
+    // Drains the requests (at most grace), then the store. False where some connection had to be cut off.
+    bool stop(std::chrono::milliseconds grace);
+    // Reports what goes wrong outside of any request, one line each; from any thread. Set before start().
+    void on_error(std::function<void(const std::string&)> report);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace leakline::service

@@ -1,0 +1,20 @@
+// POST /api/track, the handler of the story: it fills the cache that leaks in one of its modes, and saves what came.
+// Thread-safe: what it works on locks for itself.
+#pragma once
+
+#include "http/server.hpp"
+#include "service/event_cache.hpp"
+#include "service/event_store.hpp"
+
+namespace leakline::service {
+
+// Answers 200 once the events are saved (see Durability), 503 with the reason where they cannot be.
+// Throws BadRequest before anything has changed.
+void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
+                         Nanoseconds received, const http::Responder& responder);
+
+void process_and_save_events(EventStore& event_store, const std::string& user_id,
+                             const std::vector<std::string>& events, Nanoseconds received,
+                             const http::Responder& responder);
+
+}  // namespace leakline::service
