@@ -6,6 +6,8 @@ namespace leakline::cli {
 
 std::span<const CommandRow> commands() {
     static const std::vector<CommandRow> table = {
+        {"record", "runs a program under heaptrack's tracker and keeps what it says of the heap",
+         "leakline record -o run.leak -- ./service --port 8080", declare_record},
         {"sample", "memory over time, of a process or of a command that it starts",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/process.hpp"
 #include "model/heap.hpp"
@@ -17,7 +18,9 @@ struct RecordOptions {
     std::size_t max_marks = 600;
 };
 
-// One recording. Use from one thread. The service that runs under it never dies because of us: see recorder.cpp.
+// One recording. Use from one thread. The service that runs under it never dies because of us: the stream is taken in
+// by a process of its own (collector.hpp), which outlives this one where it must, and the service ignores SIGPIPE (as
+// systemd has it for every service) in case that one dies as well.
 class Recorder {
   public:
     // Checks the command (throws Error{input} with advice for a static, setuid or script target), the tracker
@@ -28,8 +31,18 @@ class Recorder {
     Recorder& operator=(Recorder&&) noexcept;
 
     Child& child();
-    // Records the heap as it is now: everything that the tracker had written when this was called is in it.
+    // What the user should know before it runs: no debug info, a malloc of its own, ...
+    const std::vector<std::string>& warnings() const;
+
+    // Records the heap as it is now. The tracker keeps up to 4 KiB of text in the process before it writes (seconds of
+    // a quiet service), but it puts the time in every ~10 ms: the mark is set at the first such tick from now on, when
+    // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
+    // after it returns; it takes 40 ms. A mark whose tick never arrives (the service was killed) is set at the end.
     void mark(HeapMark::Kind kind, std::string label = {}, std::optional<std::uint64_t> requests = {});
+    // Waits until every mark has been set in the stream; false where that takes longer than the timeout. Worth calling
+    // before the service is killed; a service that exits by itself writes all it has.
+    bool settle(Nanoseconds timeout);
+
     // After the command has ended (or to give up waiting for it): reads what is left, finds functions and lines,
     // writes the recording file, and returns what it holds. Throws Error{system} with advice where nothing was
     // recorded (the tracker never started in the process that did the work).

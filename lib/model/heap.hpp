@@ -102,9 +102,10 @@ struct HeapProfile {
     std::uint64_t events = 0;             // allocations + frees seen
     Bytes peak_bytes = 0;                 // largest sum of live bytes
     Nanoseconds peak_at{};
-    std::vector<TraceCost> peak;          // cost per trace at the peak (index trace - 1); empty where not known
+    std::vector<TraceCost> peak;          // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
     Completeness completeness = Completeness::complete;
     Diagnostics damage;                   // what was skipped, and where
+    std::vector<std::string> warnings;    // what the reader of a report should know: no names, a wrapper, ...
 
     const std::string& string(StringId id) const;  // "" for 0
 };

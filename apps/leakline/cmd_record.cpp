@@ -1,0 +1,102 @@
+// leakline record: runs a program under heaptrack's tracker and keeps what it says.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <memory>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "commands.hpp"
+#include "heap/recorder.hpp"
+#include "quantities.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+struct Options {
+    std::vector<std::string> command;
+    std::string output = "run.leak", keep_raw;
+    Nanoseconds interval = std::chrono::seconds(1), grace = std::chrono::seconds(10);
+    std::size_t max_marks = 600;
+};
+
+// For the handler of a second signal, which ends us at once: the program must not be left behind.
+std::atomic<int> recorded_pid{0};
+
+void kill_recorded() {
+    if (const int pid = recorded_pid.load(); pid > 0) ::kill(-pid, SIGKILL);
+}
+
+bool wait_quietly(Child& child, Nanoseconds timeout) {
+    Clock& clock = system_clock();
+    const Nanoseconds deadline = clock.monotonic() + timeout;
+    while (child.running() && clock.monotonic() < deadline)
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));
+    return !child.running();
+}
+
+// The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
+ExitStatus end_program(Child& child, Nanoseconds grace) {
+    fmt::print(stderr, "leakline: ending the program (up to {}; again: at once)\n", format_duration(grace));
+    if (interruption::received() == SIGINT) {
+        child.signal(SIGINT);
+        if (wait_quietly(child, grace)) return *child.status();
+    }
+    return child.terminate(grace);
+}
+
+int record(const Options& chosen) {
+    heap::RecordOptions options;
+    options.command.arguments = chosen.command;
+    options.output = chosen.output;
+    options.keep_raw = chosen.keep_raw;
+    options.mark_interval = chosen.interval;
+    options.max_marks = chosen.max_marks;
+
+    heap::Recorder recorder = heap::Recorder::start(options);
+    for (const std::string& warning : recorder.warnings()) fmt::print(stderr, "leakline: warning: {}\n", warning);
+    Child& child = recorder.child();
+    recorded_pid = child.pid();
+    interruption::on_second_signal(kill_recorded);
+    ExitStatus status;
+    for (;;) {
+        if (const auto ended = child.wait_for(std::chrono::hours(1))) {
+            status = *ended;
+            break;
+        }
+        if (interruption::received() == 0) continue;
+        status = end_program(child, chosen.grace);
+        break;
+    }
+    recorded_pid = 0;
+
+    const HeapProfile profile = recorder.finish();
+    for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i)
+        fmt::print(stderr, "leakline: warning: {}\n", profile.warnings[i]);
+    for (const std::string& line : profile.damage.lines()) fmt::print(stderr, "leakline: warning: {}\n", line);
+    fmt::print(stderr, "leakline: {}: {} events in {}, {} marks, peak {} ({}); the program ended with {}\n",
+               chosen.output, format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
+               format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness),
+               status.text());
+    return status.shell_code();
+}
+
+}  // namespace
+
+Run declare_record(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("-o,--output", options->output, "the recording")->capture_default_str();
+    app.add_option("--keep-raw", options->keep_raw, "also keep the raw stream, zstd-compressed, for heaptrack's tools");
+    add_duration(app, "--interval", options->interval, "time between marks; doubles when there are too many");
+    app.add_option("--max-marks", options->max_marks, "bound for the number of marks")
+        ->check(CLI::Range(2, 100000))
+        ->capture_default_str();
+    add_duration(app, "--grace", options->grace, "time to end after SIGTERM before SIGKILL");
+    app.add_option("command", options->command, "the program and its arguments, after --")->required();
+    return [options] { return record(*options); };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,264 @@
+#include "heap/collector.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "heap/raw_recording.hpp"
+#include "heap/raw_tee.hpp"
+#include "heap/recording_file.hpp"
+#include "heap/symbols.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+// A process that is gone so soon, with a child still there, was only the starter of the child.
+constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
+
+class Collector {
+  public:
+    explicit Collector(const CollectorOptions& options)
+        : options_(options),
+          recording_({options.record.mark_interval, options.record.max_marks, "stream"},
+                     [this](HeapMark mark) { write(mark); }),
+          writer_(options.output),
+          tee_(options.raw_output) {}
+
+    void run() {
+        while (!stream_ended_ || control_open_) {
+            wait();
+            if (service_ended_) drain_what_is_there();
+            if (stream_ended_ && !control_open_) break;
+        }
+        if (!finished_) finish();
+    }
+
+  private:
+    // Returns when something has happened, having dealt with it.
+    void wait() {
+        std::array<pollfd, 3> polls{{{stream_ended_ ? -1 : options_.stream, POLLIN, 0},
+                                     {control_open_ ? options_.control : -1, POLLIN, 0},
+                                     {service_ended_ ? -1 : service_, POLLIN, 0}}};
+        if (::poll(polls.data(), polls.size(), -1) < 0) return;  // EINTR: look again
+        // Control before data: a mark must be known before the stream passes its time.
+        if (polls[1].revents != 0) control();
+        if (polls[0].revents != 0 && !stream_ended_) receive();
+        if (polls[2].revents != 0) service_has_ended();
+    }
+
+    bool receive() {
+        const auto space = recording_.space();
+        ssize_t count;
+        do count = ::read(options_.stream, space.data(), space.size());
+        while (count < 0 && errno == EINTR);
+        if (count < 0 && errno == EAGAIN) return false;
+        if (count <= 0) {
+            stream_ended_ = true;
+            look_at_service();
+            return false;
+        }
+        if (!received_) {
+            received_ = true;
+            close_write_end();
+            if (::ftruncate(options_.output, 0) == 0) ::lseek(options_.output, 0, SEEK_SET);
+        }
+        if (finished_ || broken_) return true;  // only drained now
+        const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));
+        tee_.write(bytes);
+        try {
+            recording_.filled(bytes.size());
+        } catch (const std::exception& error) {
+            broken_ = true;
+            problem_ = error.what();
+            return true;
+        }
+        align_clocks();
+        return true;
+    }
+
+    // The tracker counts milliseconds from a start of its own. What has just arrived was written before now, so its
+    // start was no later than now - the newest tick in it; the earliest such bound is within a tick of the truth.
+    void align_clocks() {
+        if (recording_.now() == Nanoseconds::zero()) return;
+        const Nanoseconds bound = system_clock().monotonic() - recording_.now();
+        if (!tracker_start_ || bound < *tracker_start_) tracker_start_ = bound;
+        for (auto& [mark, when] : waiting_) ask(std::move(mark), when);
+        waiting_.clear();
+    }
+
+    void ask(MarkSchedule::Asked mark, Nanoseconds when) {
+        mark.at = std::max(when - *tracker_start_, Nanoseconds::zero());
+        recording_.ask(std::move(mark));
+    }
+
+    void control() {
+        ControlMessage message;
+        const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
+        if (count < 0 && errno == EINTR) return;
+        if (count != static_cast<ssize_t>(sizeof message)) {
+            control_open_ = false;  // the command line is gone: we carry on
+            if (service_ < 0) service_has_ended();
+            return;
+        }
+        switch (message.kind) {
+            case ControlMessage::Kind::start:
+                pid_ = static_cast<int>(message.number);
+                service_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+                if (service_ < 0) service_has_ended();
+                answer(message);
+                break;
+            case ControlMessage::Kind::mark: {
+                MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}};
+                if (message.number != 0) mark.requests = message.number - 1;
+                if (tracker_start_) ask(std::move(mark), Nanoseconds(message.time));
+                else waiting_.emplace_back(std::move(mark), Nanoseconds(message.time));
+                break;
+            }
+            case ControlMessage::Kind::settle:
+                message.number = stream_ended_ ? 0 : recording_.pending_marks() + waiting_.size();
+                answer(message);
+                break;
+            case ControlMessage::Kind::finish:
+                killed_ = message.number != 0;
+                drain_what_is_there();
+                finish();
+                message.number = static_cast<std::uint64_t>(outcome());
+                std::snprintf(message.text, sizeof message.text, "%s",
+                              message.number == static_cast<std::uint64_t>(Outcome::replaced) ? became_.c_str()
+                                                                                              : problem_.c_str());
+                answer(message);
+                break;
+        }
+    }
+    void answer(const ControlMessage& message) { ::send(options_.control, &message, sizeof message, MSG_NOSIGNAL); }
+
+    // Nothing more can come from a process that has ended: what it wrote is in the pipe. The end of the stream is not
+    // waited for, since a forked child of the service may hold the pipe open for ever without writing to it.
+    void drain_what_is_there() {
+        if (stream_ended_) return;
+        ::fcntl(options_.stream, F_SETFL, O_NONBLOCK);
+        while (receive()) {}
+        ::fcntl(options_.stream, F_SETFL, 0);
+        if (!service_ended_) return;
+        held_by_child_ = !stream_ended_ && received_;
+        stream_ended_ = true;
+    }
+
+    void service_has_ended() {
+        service_ended_ = true;
+        close_write_end();
+    }
+
+    // The tracker has closed its end. If the process lives on under another program, it has called exec.
+    void look_at_service() {
+        if (pid_ <= 0 || service_ended_) return;
+        const std::string link = fmt::format("/proc/{}/exe", pid_);
+        char path[4096];
+        const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
+        if (length > 0 && std::string_view(path, static_cast<std::size_t>(length)) != recording_.symbols().executable)
+            became_ = std::string(path, static_cast<std::size_t>(length));
+    }
+
+    void close_write_end() {
+        if (options_.write_end >= 0) ::close(std::exchange(options_.write_end, -1));
+    }
+
+    void write(const HeapMark& mark) {
+        if (!writer_.header_written())
+            writer_.header(Nanoseconds(options_.started_wall), recording_);
+        writer_.mark(mark, recording_);
+    }
+
+    void finish() {
+        if (std::exchange(finished_, true)) return;
+        if (!received_ || (broken_ && !recording_.started())) return;
+        for (auto& [mark, when] : waiting_) recording_.ask(std::move(mark));
+        waiting_.clear();
+        recording_.finish();
+        tee_.finish();
+        Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
+        RecordingWriter::End end;
+        end.duration = recording_.now();
+        if (recording_.torn() || broken_) end.completeness = Completeness::torn;
+        else if (killed_ || !recording_.ends_with_tick()) end.completeness = Completeness::final_tick;
+        if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
+        if (!became_.empty()) {
+            end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", became_));
+        } else if (held_by_child_) {
+            end.warnings.push_back("it ended and left a forked child running, which was not recorded");
+        }
+        writer_.finish(end, recording_, recording_.damage(), symbols);
+        if (problem_.empty() && writer_.error() != 0) problem_ = os_reason(writer_.error());
+        else if (problem_.empty() && tee_.error() != 0)
+            problem_ = fmt::format("{}: {}", options_.record.keep_raw, os_reason(tee_.error()));
+    }
+
+    Outcome outcome() const {
+        if (!received_) return Outcome::nothing;
+        if (broken_) return Outcome::failed;
+        if (!became_.empty()) return Outcome::replaced;
+        if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
+        return writer_.error() != 0 || tee_.error() != 0 ? Outcome::write_failed : Outcome::recorded;
+    }
+
+    CollectorOptions options_;
+    RawRecording recording_;
+    RecordingWriter writer_;
+    RawTee tee_;
+    int service_ = -1, pid_ = -1;
+    std::optional<Nanoseconds> tracker_start_;
+    std::vector<std::pair<MarkSchedule::Asked, Nanoseconds>> waiting_;  // asked for before the first tick arrived
+    bool stream_ended_ = false, control_open_ = true, service_ended_ = false, received_ = false, finished_ = false;
+    bool broken_ = false, held_by_child_ = false, killed_ = false;
+    std::string problem_, became_;
+};
+
+void close_everything_but(std::vector<int> kept) {
+    std::sort(kept.begin(), kept.end());
+    unsigned next = 3;
+    for (const int descriptor : kept) {
+        if (descriptor < static_cast<int>(next)) continue;
+        if (static_cast<unsigned>(descriptor) > next) ::close_range(next, static_cast<unsigned>(descriptor) - 1, 0);
+        next = static_cast<unsigned>(descriptor) + 1;
+    }
+    ::close_range(next, ~0u, 0);
+}
+
+}  // namespace
+
+void run_collector(const CollectorOptions& options) {
+    ::setsid();  // a terminal's signals are not for us
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) ::signal(number, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::prctl(PR_SET_NAME, "leakline-heap");
+    // Whoever waits for the end of our caller's output must not wait for us.
+    const int null = ::open("/dev/null", O_RDWR);
+    for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
+    close_everything_but(
+        {options.stream, options.write_end, options.control, options.output, options.raw_output});
+    try {
+        Collector(options).run();
+    } catch (...) {
+        ::_exit(1);  // out of memory: nobody is left to tell
+    }
+    ::_exit(0);
+}
+
+}  // namespace leakline::heap

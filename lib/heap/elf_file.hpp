@@ -1,0 +1,22 @@
+// The few facts about an ELF file that decide whether and how well it can be recorded (System V gABI; DWARF 5).
+#pragma once
+
+#include <string>
+
+namespace leakline::heap {
+
+struct ElfFile {
+    enum class DebugInfo { none, split, lines };
+
+    bool is_elf = false;
+    bool this_machine = false;    // 64 bits, of the machine that runs us
+    std::string interpreter;      // the loader; empty where linked statically
+    bool defines_malloc = false;  // its own symbol table has it
+    DebugInfo debug_info = DebugInfo::none;  // in it, or in a file of its own (build id, debug link)
+    std::string build_id;         // lower-case hex, empty where it has none
+};
+
+// Never throws: what cannot be read is as if it were not there.
+ElfFile read_elf(const std::string& path);
+
+}  // namespace leakline::heap

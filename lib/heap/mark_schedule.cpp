@@ -1,0 +1,100 @@
+#include "heap/mark_schedule.hpp"
+
+#include <algorithm>
+
+namespace leakline::heap {
+
+MarkSchedule::MarkSchedule(Nanoseconds interval, std::size_t max_marks)
+    : interval_(std::max<Nanoseconds>(interval, std::chrono::milliseconds(1))),
+      next_(interval_),
+      max_marks_(std::max<std::size_t>(max_marks, 2)) {}
+
+void MarkSchedule::count_interval(Nanoseconds now) {
+    if (++taken_ >= max_marks_) {
+        taken_ /= 2;
+        interval_ *= 2;
+    }
+    next_ = (now / interval_ + 1) * interval_;
+}
+
+std::vector<MarkSchedule::Asked> MarkSchedule::take(Nanoseconds now) {
+    std::vector<Asked> marks;
+    while (!asked_.empty() && now >= asked_.front().at) {
+        marks.push_back(std::move(asked_.front()));
+        asked_.pop_front();
+    }
+    if (now >= next_) {
+        if (marks.empty()) marks.push_back({HeapMark::Kind::interval, {}, {}, now});
+        count_interval(now);
+    }
+    return marks;
+}
+
+std::vector<MarkSchedule::Asked> MarkSchedule::take_rest() {
+    std::vector<Asked> marks(std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
+    asked_.clear();
+    return marks;
+}
+
+namespace {
+
+// Both lists are sorted by trace; where both have one, the newer cost stands.
+std::vector<HeapMark::Change> merge_changes(std::vector<HeapMark::Change> older, std::vector<HeapMark::Change> newer) {
+    std::vector<HeapMark::Change> merged;
+    merged.reserve(older.size() + newer.size());
+    auto a = older.begin();
+    auto b = newer.begin();
+    while (a != older.end() || b != newer.end()) {
+        if (b == newer.end() || (a != older.end() && a->trace < b->trace)) {
+            merged.push_back(*a++);
+        } else {
+            if (a != older.end() && a->trace == b->trace) ++a;
+            merged.push_back(*b++);
+        }
+    }
+    merged.shrink_to_fit();
+    return merged;
+}
+
+}  // namespace
+
+void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks) {
+    while (marks.size() > max_marks) {
+        std::vector<HeapMark> kept;
+        bool drop = false, dropped = false;
+        for (std::size_t i = 0; i < marks.size(); ++i) {
+            HeapMark& mark = marks[i];
+            if (mark.kind == HeapMark::Kind::interval && i + 1 < marks.size()) {
+                drop = !drop;
+                if (drop) {
+                    marks[i + 1].changes = merge_changes(std::move(mark.changes), std::move(marks[i + 1].changes));
+                    dropped = true;
+                    continue;
+                }
+            }
+            kept.push_back(std::move(mark));
+        }
+        marks = std::move(kept);
+        if (!dropped) return;
+    }
+}
+
+bool RssTicks::take(Nanoseconds at) {
+    if (at < next_) return false;
+    if (++taken_ >= kMost) {
+        taken_ /= 2;
+        spacing_ *= 2;
+    }
+    next_ = at + spacing_;
+    return true;
+}
+
+void thin_rss(std::vector<RssPoint>& points) {
+    while (points.size() > RssTicks::kMost) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < points.size(); i += 2) points[kept++] = points[i];
+        points.resize(kept);
+    }
+}
+
+}  // namespace leakline::heap

@@ -1,0 +1,63 @@
+// When a mark is due: every so often, thinned by doubling so that their number stays bounded, and where one was asked
+// for. Works on the recording's own time, as its timer ticks tell it, so that a mark has a definite place in the stream.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/heap.hpp"
+
+namespace leakline::heap {
+
+class MarkSchedule {
+  public:
+    struct Asked {
+        HeapMark::Kind kind = HeapMark::Kind::round_end;
+        std::string label;
+        std::optional<std::uint64_t> requests;
+        Nanoseconds at{};  // fulfilled by the first tick at or after this time
+    };
+
+    MarkSchedule(Nanoseconds interval, std::size_t max_marks);
+
+    void ask(Asked mark) { asked_.push_back(std::move(mark)); }
+    std::size_t pending() const { return asked_.size(); }
+
+    bool due(Nanoseconds now) const { return now >= next_ || (!asked_.empty() && now >= asked_.front().at); }
+    // What to record at a tick that is due: the marks asked for (in order) and, if nothing was, an interval mark.
+    std::vector<Asked> take(Nanoseconds now);
+    // What was asked for and never reached, at the end of the stream.
+    std::vector<Asked> take_rest();
+
+  private:
+    void count_interval(Nanoseconds now);
+
+    Nanoseconds interval_, next_;
+    std::size_t max_marks_, taken_ = 0;
+    std::deque<Asked> asked_;
+};
+
+// Drops every second interval mark until at most max_marks are left, moving what they changed into the mark after
+// them. Marks that were asked for stay.
+void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks);
+
+// A series of RSS ticks of bounded length: the spacing doubles whenever there would be more than kMost.
+class RssTicks {
+  public:
+    static constexpr std::size_t kMost = 8192;
+
+    // True where the point belongs into the series.
+    bool take(Nanoseconds at);
+
+  private:
+    Nanoseconds spacing_ = std::chrono::milliseconds(10), next_{};
+    std::size_t taken_ = 0;
+};
+// The same for a series that is complete.
+void thin_rss(std::vector<RssPoint>& points);
+
+}  // namespace leakline::heap

@@ -1,0 +1,220 @@
+#include "heap/raw_recording.hpp"
+
+#include <fmt/format.h>
+
+#include "heap/fields.hpp"
+
+namespace leakline::heap {
+
+namespace {
+constexpr std::uint64_t kNewestFormat = 3;
+}
+
+RawRecording::RawRecording(Options options, std::function<void(HeapMark)> on_mark)
+    : options_(std::move(options)),
+      on_mark_(std::move(on_mark)),
+      schedule_(options_.mark_interval, options_.max_marks) {}
+
+void RawRecording::filled(std::size_t count) {
+    if (buffer_.take_overlong()) {
+        damage_.add(options_.name, fmt::format("after line {}: no line end within 1 MiB; skipped to the next one", lines_));
+        inside_overlong_ = true;
+    }
+    const std::string_view lines = buffer_.filled(count);
+    const char* at = lines.data();
+    const char* const end = at + lines.size();
+    while (at != end) {
+        const auto* stop = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
+        if (!std::exchange(inside_overlong_, false)) line({at, static_cast<std::size_t>(stop - at)});
+        at = stop + 1;
+    }
+    apply_events();
+}
+
+void RawRecording::finish() {
+    apply_events();
+    if (!buffer_.rest().empty() && symbols_.format != 0) {
+        torn_ = true;
+        damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is torn; skipped");
+    }
+    for (MarkSchedule::Asked& asked : schedule_.take_rest()) mark(std::move(asked));
+    mark({HeapMark::Kind::finish, {}, {}, now_});
+}
+
+void RawRecording::line(std::string_view text) {
+    ++lines_;
+    if (text.empty() || text[0] == '#') return;
+    const char type = text[0];
+    const bool good = type == '+' || type == '-' ? event(text) : other_record(type, text);
+    last_tick_ = type == 'c' || type == 'R';
+    if (!good) {
+        damage_.add(fmt::format("{}:{}", options_.name, lines_),
+                    fmt::format("not a record of heaptrack's: '{}'; skipped", printable(text.substr(0, 60))));
+    }
+}
+
+bool RawRecording::event(std::string_view text) {
+    Fields fields(text);
+    Event& event = batch_[batched_];
+    if (text[0] == '+') {
+        if (!fields.hex(event.size) || !fields.hex32(event.trace) || !fields.hex(event.address)) return false;
+        if (event.trace == 0 || event.trace > last_trace() || event.size >= kLargestBlock) return false;
+    } else {
+        event.trace = 0;
+        if (!fields.hex(event.address)) return false;
+    }
+    if (event.address == 0 || !fields.at_end()) return false;
+    blocks_.prefetch(event.address);
+    if (++batched_ == kBatch) apply_events();
+    return true;
+}
+
+void RawRecording::apply_events() {
+    for (std::size_t i = 0; i < batched_; ++i) {
+        const Event& event = batch_[i];
+        LiveBlocks::Block block;
+        if (event.trace == 0) {
+            if (blocks_.remove(event.address, block)) {
+                ++events_;
+                ledger_.release(block.trace, block.size);
+            }
+            continue;  // else: from before the tracker was there
+        }
+        ++events_;
+        // An address that is still live: a realloc in another thread has moved on, and its free comes too late.
+        if (blocks_.insert(event.address, {event.size, event.trace}, block)) {
+            ledger_.release(block.trace, block.size);
+            ++races_;
+        }
+        ledger_.allocate(event.trace, event.size, now_);
+    }
+    batched_ = 0;
+}
+
+bool RawRecording::other_record(char type, std::string_view text) {
+    apply_events();
+    Fields fields(text);
+    std::uint64_t number;
+    switch (type) {
+        case 't': return trace_record(text);
+        case 'm': return module_record(text);
+        case 'c':
+            if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
+            tick(std::chrono::milliseconds(number));
+            return true;
+        case 'R':
+            if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
+            resident(number * page_size_);
+            return true;
+        case 'v':
+            if (!fields.hex(symbols_.heaptrack_version) || !fields.hex(number)) return false;
+            if (number > kNewestFormat) {
+                throw Error(ErrorKind::input, options_.name,
+                            fmt::format("heaptrack format {}; this build reads 1 to {}", number, kNewestFormat),
+                            "record with `leakline record`, or with a heaptrack that writes format 3");
+            }
+            symbols_.format = number;
+            return true;
+        case 'x': {
+            const auto path = symbols_.format >= 3 ? fields.sized_string() : fields.rest();
+            if (!path) return false;
+            symbols_.executable = *path;
+            return true;
+        }
+        case 'X': command_ = fields.rest(); return true;
+        case 'I':
+            if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
+            page_size_ = number;
+            return true;
+        case 'A': attached_ = true; return true;
+        case 'S': return true;
+        default: return false;
+    }
+}
+
+bool RawRecording::trace_record(std::string_view text) {
+    Fields fields(text);
+    std::uint64_t address;
+    std::uint32_t parent;
+    if (!fields.hex(address) || !fields.hex32(parent) || parent > last_trace()) {
+        // Later records count traces: the place must stay taken.
+        traces_.push_back({IpId{}, TraceId{}});
+        ledger_.add_trace();
+        return false;
+    }
+    traces_.push_back({ip_of(address), TraceId{parent}});
+    ledger_.add_trace();
+    return true;
+}
+
+IpId RawRecording::ip_of(std::uint64_t address) {
+    if (address == 0) return {};
+    const auto [place, inserted] = ip_ids_.try_emplace(address, static_cast<std::uint32_t>(ip_ids_.size() + 1));
+    if (inserted) {
+        // A table is kept only where an address was first seen under it: a service that opens and closes a plugin for
+        // every request sends its modules as often, and names nothing new.
+        if (modules_changed_) {
+            modules_changed_ = false;
+            symbols_.modules.push_back({static_cast<std::uint32_t>(symbols_.addresses.size()), module_lines_});
+        }
+        symbols_.addresses.push_back(address);
+    }
+    return IpId{place->second};
+}
+
+bool RawRecording::module_record(std::string_view text) {
+    Fields fields(text);
+    const auto name = symbols_.format >= 3 ? fields.sized_string() : fields.word();
+    if (!name) return false;
+    if (*name == "-") {
+        module_lines_.clear();
+    } else {
+        std::uint64_t base;
+        if (!fields.hex(base)) return false;
+        if (module_lines_.size() > std::size_t{64} << 20) return false;
+        module_lines_ += fmt::format("m {:x} {} {:x}{}{}\n", name->size(), *name, base, fields.at_end() ? "" : " ",
+                                     fields.rest());
+    }
+    modules_changed_ = true;
+    return true;
+}
+
+void RawRecording::tick(Nanoseconds at) {
+    // The tick before was due and its RSS never came.
+    if (schedule_.due(now_) && now_ > Nanoseconds::zero())
+        for (MarkSchedule::Asked& asked : schedule_.take(now_)) mark(std::move(asked));
+    if (at > now_) now_ = at;
+}
+
+void RawRecording::resident(Bytes bytes) {
+    resident_ = bytes;
+    if (rss_ticks_.take(now_)) rss_.push_back({now_, bytes});
+    if (!started_mark_) {
+        // Time zero: nothing allocated yet, and the resident memory that the process came with.
+        started_mark_ = true;
+        HeapMark mark;
+        mark.kind = HeapMark::Kind::start;
+        mark.rss = bytes;
+        on_mark_(std::move(mark));
+    }
+    if (schedule_.due(now_))
+        for (MarkSchedule::Asked& asked : schedule_.take(now_)) mark(std::move(asked));
+}
+
+void RawRecording::mark(MarkSchedule::Asked asked) {
+    if (!std::exchange(started_mark_, true)) {
+        HeapMark start;
+        start.kind = HeapMark::Kind::start;
+        on_mark_(std::move(start));
+    }
+    HeapMark mark;
+    mark.kind = asked.kind;
+    mark.label = std::move(asked.label);
+    mark.requests = asked.requests;
+    mark.at = now_;
+    mark.rss = resident_;
+    mark.changes = ledger_.take_changes();
+    on_mark_(std::move(mark));
+}
+
+}  // namespace leakline::heap

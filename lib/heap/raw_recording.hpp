@@ -1,0 +1,119 @@
+// What heaptrack's preloaded library writes ("raw"), aggregated as it arrives: bytes in, marks out.
+//
+//   v <heaptrack version> <format>            X <command line>            I <page size> <physical pages>
+//   x <len> <path of the executable>          A (attached)                S <suppression>
+//   m <len> <module> <base> (<vaddr> <size>)* (module "x" = the executable; "m 1 -" = forget all modules)
+//   t <address> <parent trace>                + <size> <trace> <pointer>  - <pointer>
+//   c <milliseconds>                          R <resident pages>          #... or empty: ignored
+//
+// Numbers are hexadecimal; formats 1 and 2 write strings without their length.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "heap/ledger.hpp"
+#include "heap/line_buffer.hpp"
+#include "heap/live_blocks.hpp"
+#include "heap/mark_schedule.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::heap {
+
+// What names the addresses in a recording: which modules lay where when an address was first seen.
+struct SymbolFeed {
+    struct ModuleTable {
+        std::uint32_t first_ip = 0;  // 0-based: in force for this address and those after it
+        std::string lines;           // m records as format 3 has them, without the "m 1 -" before them
+    };
+    std::uint64_t heaptrack_version = 0, format = 0;
+    std::string executable;
+    std::vector<std::uint64_t> addresses;  // IpId n is addresses[n - 1]
+    std::vector<ModuleTable> modules;
+};
+
+class RawRecording {
+  public:
+    struct Options {
+        Nanoseconds mark_interval = std::chrono::seconds(1);
+        std::size_t max_marks = 600;
+        std::string name = "raw stream";  // where damage is said to be
+    };
+
+    // on_mark is called from filled() and finish(), in the order of time.
+    RawRecording(Options options, std::function<void(HeapMark)> on_mark);
+
+    // The stream: bytes are read into space(), then filled(count) takes them in. finish() at its end.
+    std::span<char> space() { return buffer_.space(); }
+    void filled(std::size_t count);
+    void finish();
+    // A mark at the first tick at or after mark.at (of the recording's time), else at the end.
+    void ask(MarkSchedule::Asked mark) { schedule_.ask(std::move(mark)); }
+    std::size_t pending_marks() const { return schedule_.pending(); }
+
+    const SymbolFeed& symbols() const { return symbols_; }
+    const std::vector<TraceNode>& traces() const { return traces_; }
+    const std::vector<RssPoint>& rss() const { return rss_; }
+    const TraceLedger& ledger() const { return ledger_; }
+    const std::string& command() const { return command_; }
+    Diagnostics& damage() { return damage_; }
+    bool attached() const { return attached_; }
+    bool started() const { return symbols_.format != 0; }  // the first record was seen and is one of heaptrack's
+    std::uint64_t events() const { return events_; }
+    std::uint64_t races_repaired() const { return races_; }
+    Nanoseconds now() const { return now_; }
+    // The last whole record was a timer tick, as it is when the tracked process ended by itself.
+    bool ends_with_tick() const { return last_tick_ && !torn_; }
+    bool torn() const { return torn_; }
+
+  private:
+    struct Event {
+        std::uint64_t address, size;
+        std::uint32_t trace;  // 0: a free
+    };
+    static constexpr std::size_t kBatch = 64;
+
+    void line(std::string_view line);
+    bool other_record(char type, std::string_view line);
+    bool event(std::string_view line);
+    bool trace_record(std::string_view line);
+    bool module_record(std::string_view line);
+    void apply_events();
+    void tick(Nanoseconds at);
+    void resident(Bytes bytes);
+    void mark(MarkSchedule::Asked asked);
+    IpId ip_of(std::uint64_t address);
+    std::uint32_t last_trace() const { return static_cast<std::uint32_t>(traces_.size()); }
+
+    Options options_;
+    std::function<void(HeapMark)> on_mark_;
+    LineBuffer buffer_;
+    std::array<Event, kBatch> batch_;  // parsed, not yet applied: their places in blocks_ are on the way to the cache
+    std::size_t batched_ = 0;
+
+    SymbolFeed symbols_;
+    std::string module_lines_;  // the table that is in force, or being sent
+    bool modules_changed_ = false;
+    std::unordered_map<std::uint64_t, std::uint32_t> ip_ids_;
+    std::vector<TraceNode> traces_;
+    TraceLedger ledger_;
+    LiveBlocks blocks_;
+    MarkSchedule schedule_;
+    RssTicks rss_ticks_;
+    std::vector<RssPoint> rss_;
+    std::string command_;
+    Bytes page_size_ = 4096;
+    std::optional<Bytes> resident_;
+    Nanoseconds now_{};
+    std::uint64_t events_ = 0, lines_ = 0, races_ = 0;
+    bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false, inside_overlong_ = false;
+    Diagnostics damage_;
+};
+
+}  // namespace leakline::heap

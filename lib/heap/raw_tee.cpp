@@ -1,0 +1,52 @@
+#include "heap/raw_tee.hpp"
+
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+
+namespace leakline::heap {
+
+struct RawTee::Compressor {
+    ZSTD_CCtx* context = ZSTD_createCCtx();
+    std::string out = std::string(ZSTD_CStreamOutSize(), '\0');
+    ~Compressor() { ZSTD_freeCCtx(context); }
+};
+
+RawTee::RawTee(int descriptor) : descriptor_(descriptor) {
+    if (descriptor < 0) return;
+    compressor_ = std::make_unique<Compressor>();
+    ZSTD_CCtx_setParameter(compressor_->context, ZSTD_c_compressionLevel, 1);  // the service waits while we compress
+    ZSTD_CCtx_setParameter(compressor_->context, ZSTD_c_checksumFlag, 1);
+}
+
+RawTee::~RawTee() = default;
+
+void RawTee::write(std::string_view bytes) {
+    if (compressor_) pump(bytes, false);
+}
+
+void RawTee::finish() {
+    if (compressor_) pump({}, true);
+}
+
+void RawTee::pump(std::string_view bytes, bool last) {
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    for (bool more = true; more && error_ == 0;) {
+        ZSTD_outBuffer out{compressor_->out.data(), compressor_->out.size(), 0};
+        const std::size_t left =
+            ZSTD_compressStream2(compressor_->context, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+        if (ZSTD_isError(left)) {
+            error_ = ENOMEM;
+            return;
+        }
+        for (std::size_t done = 0; done < out.pos && error_ == 0;) {
+            const ssize_t written = ::write(descriptor_, compressor_->out.data() + done, out.pos - done);
+            if (written < 0 && errno != EINTR) error_ = errno;
+            if (written > 0) done += static_cast<std::size_t>(written);
+        }
+        more = last ? left != 0 : in.pos < in.size;
+    }
+}
+
+}  // namespace leakline::heap

@@ -1,0 +1,230 @@
+#include "heap/recorder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "heap/collector.hpp"
+#include "heap/descriptor.hpp"
+#include "heap/preflight.hpp"
+#include "heap/profile_reader.hpp"
+#include "heap/tracker.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+constexpr int kPipeSize = 1 << 20;
+// The tracker's ticks are nominally 10 ms apart, 14-26 ms at the 99th percentile.
+constexpr Nanoseconds kTickMargin = std::chrono::milliseconds(10), kMarkTime = std::chrono::milliseconds(40);
+
+// A file that is opened early and filled late: until the first data comes, what it held stays.
+class LateFile {
+  public:
+    LateFile() = default;
+    explicit LateFile(const std::string& path) : path_(path) {
+        struct stat status {};
+        existed_ = ::stat(path.c_str(), &status) == 0;
+        descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+        if (descriptor_.get() < 0) throw os_error(ErrorKind::input, path, "cannot write the recording", errno);
+    }
+    int get() const { return descriptor_.get(); }
+    // Takes back the empty file where there was none.
+    void discard() {
+        struct stat status {};
+        if (!path_.empty() && !existed_ && ::fstat(descriptor_.get(), &status) == 0 && status.st_size == 0)
+            ::unlink(path_.c_str());
+    }
+
+  private:
+    std::string path_;
+    bool existed_ = false;
+    Descriptor descriptor_;
+};
+
+}  // namespace
+
+struct Recorder::State {
+    RecordOptions options;
+    std::string program;
+    std::vector<std::string> warnings;
+    LateFile output, raw_output;
+    Descriptor memory, control;
+    pid_t collector = -1;
+    std::optional<Child> child;
+
+    ~State() {
+        child.reset();
+        control.close();
+        reap_collector();
+        output.discard();
+        raw_output.discard();
+    }
+    // It ends by itself once the service has ended and the control socket is closed.
+    void reap_collector() {
+        if (collector <= 0) return;
+        while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {}
+        collector = -1;
+    }
+    int recording() const { return options.output.empty() ? memory.get() : output.get(); }
+
+    bool send(const ControlMessage& message) {
+        return ::send(control.get(), &message, sizeof message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
+    }
+    // False where the collector is gone.
+    bool ask(ControlMessage& message) {
+        if (!send(message)) return false;
+        ssize_t count;
+        do count = ::recv(control.get(), &message, sizeof message, 0);
+        while (count < 0 && errno == EINTR);
+        return count == static_cast<ssize_t>(sizeof message);
+    }
+    void start_collector(const Tracker& tracker, std::string& stream_path);
+    [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
+};
+
+void Recorder::State::start_collector(const Tracker& tracker, std::string& stream_path) {
+    int pipe[2], sockets[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
+    const Descriptor read_end(pipe[0]), write_end(pipe[1]);
+    ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a burst need not wait for us
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+        throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
+    control = Descriptor(sockets[0]);
+    const Descriptor other_end(sockets[1]);
+
+    CollectorOptions collect;
+    collect.record = options;
+    collect.stream = read_end.get();
+    collect.write_end = write_end.get();
+    collect.control = other_end.get();
+    collect.output = recording();
+    collect.raw_output = raw_output.get();
+    collect.started_wall = system_clock().wall().count();
+    collect.interpreter = tracker.interpreter;
+    collector = ::fork();
+    if (collector == 0) run_collector(collect);
+    if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
+    stream_path = fmt::format("/proc/{}/fd/{}", collector, write_end.get());
+}
+
+Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Recorder::~Recorder() = default;
+Recorder::Recorder(Recorder&&) noexcept = default;
+Recorder& Recorder::operator=(Recorder&&) noexcept = default;
+
+Recorder Recorder::start(RecordOptions options) {
+    auto state = std::make_unique<State>();
+    Preflight preflight = check_program(options.command.arguments);
+    const Tracker tracker = find_tracker();
+    state->program = preflight.path;
+    state->warnings = std::move(preflight.warnings);
+    if (tracker.interpreter.empty())
+        state->warnings.push_back(tracker.library + ": its heaptrack_interpret is missing: no names and no lines");
+    if (!options.output.empty()) state->output = LateFile(options.output);
+    else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
+    if (!options.keep_raw.empty()) state->raw_output = LateFile(options.keep_raw);
+    state->options = std::move(options);
+
+    std::string stream;
+    state->start_collector(tracker, stream);
+    Command command = state->options.command;
+    const char* preloaded = std::getenv("LD_PRELOAD");
+    std::string preload = tracker.library;
+    if (preloaded != nullptr && *preloaded != '\0') preload += std::string(":") + preloaded;
+    command.environment.emplace_back("LD_PRELOAD", preload);
+    command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", stream);
+    command.before_exec = [also = command.before_exec] {
+        ::signal(SIGPIPE, SIG_IGN);
+        return !also || also();
+    };
+    state->child = Child::start(command);
+    ControlMessage message;
+    message.number = static_cast<std::uint64_t>(state->child->pid());
+    if (!state->ask(message))
+        throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
+    return Recorder(std::move(state));
+}
+
+Child& Recorder::child() { return *state_->child; }
+
+const std::vector<std::string>& Recorder::warnings() const { return state_->warnings; }
+
+void Recorder::mark(HeapMark::Kind kind, std::string label, std::optional<std::uint64_t> requests) {
+    Clock& clock = system_clock();
+    const Nanoseconds now = clock.monotonic();
+    ControlMessage message;
+    message.kind = ControlMessage::Kind::mark;
+    message.mark_kind = static_cast<std::int32_t>(kind);
+    message.number = requests ? *requests + 1 : 0;
+    message.time = (now + kTickMargin).count();
+    std::snprintf(message.text, sizeof message.text, "%s", label.c_str());
+    state_->send(message);
+    while (clock.monotonic() < now + kMarkTime) clock.sleep_until(now + kMarkTime);
+}
+
+bool Recorder::settle(Nanoseconds timeout) {
+    Clock& clock = system_clock();
+    const Nanoseconds deadline = clock.monotonic() + timeout;
+    for (;;) {
+        ControlMessage message;
+        message.kind = ControlMessage::Kind::settle;
+        if (!state_->ask(message)) return false;
+        if (message.number == 0) return true;
+        if (clock.monotonic() >= deadline || interruption::received() != 0) return false;
+        clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(20)));
+    }
+}
+
+void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) const {
+    switch (outcome) {
+        case Outcome::replaced:
+            throw Error(ErrorKind::system, program,
+                        fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
+                        fmt::format("record that program itself: leakline ... -- {} ARG...", text));
+        case Outcome::daemon:
+            throw Error(ErrorKind::system, program,
+                        "went into the background (it ended at once and left a child), and the tracker follows no fork",
+                        "keep it in the foreground (often an option such as --foreground or -f)");
+        case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
+        case Outcome::write_failed:
+            throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
+                        "the recording could not be written: " + text, "free some space, or write elsewhere with -o");
+        default: break;
+    }
+    const auto status = child ? child->status() : std::nullopt;
+    throw Error(ErrorKind::system, program,
+                fmt::format("nothing was recorded: heaptrack's tracker never reported from it{}",
+                            status ? fmt::format(" ({})", status->text()) : std::string()),
+                "it may drop LD_PRELOAD, bring its own malloc, or run in another container; a program that fails at "
+                "once should be run without leakline first");
+}
+
+HeapProfile Recorder::finish() {
+    State& state = *state_;
+    ControlMessage message;
+    message.kind = ControlMessage::Kind::finish;
+    const auto status = state.child->status();
+    message.number = status ? static_cast<std::uint64_t>(status->signal) : 0;
+    const bool answered = state.ask(message);
+    const auto outcome = static_cast<Outcome>(message.number);
+    if (answered && outcome != Outcome::recorded) state.explain_nothing(outcome, message.text);
+    HeapProfile profile = read_profile(fmt::format("/proc/self/fd/{}", state.recording()));
+    if (!answered) profile.warnings.emplace_back("the collecting process was killed: the recording ends there");
+    profile.warnings.insert(profile.warnings.begin(), state.warnings.begin(), state.warnings.end());
+    return profile;
+}
+
+}  // namespace leakline::heap

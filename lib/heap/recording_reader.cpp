@@ -1,0 +1,271 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "heap/recording_file.hpp"
+#include "heap/tracker.hpp"
+#include "heap/varint.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+Nanoseconds from_milliseconds(std::uint64_t value) {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 42;  // 139 years: more is damage, and must not overflow
+    return std::chrono::milliseconds(std::min(value, kMost));
+}
+
+std::uint64_t plus(std::uint64_t base, std::int64_t delta) { return base + static_cast<std::uint64_t>(delta); }
+
+// Pulls records out of a stream; memory is O(the longest record), and a length that lies costs nothing.
+class RecordStream {
+  public:
+    explicit RecordStream(ByteSource& source) : source_(source) {}
+
+    // False at the end, clean or not (see torn()).
+    bool next(char& tag, std::string& payload) {
+        const int first = byte();
+        if (first < 0) return false;
+        torn_ = true;  // until the record is whole
+        tag = static_cast<char>(first);
+        std::uint64_t length = 0;
+        for (int shift = 0;; shift += 7) {
+            const int next = byte();
+            if (next < 0 || shift > 42) return false;
+            length |= static_cast<std::uint64_t>(next & 0x7f) << shift;
+            if (next < 0x80) break;
+        }
+        payload.clear();
+        while (payload.size() < length) {
+            if (at_ == filled_ && !fill()) return false;
+            const std::size_t part = std::min<std::uint64_t>(length - payload.size(), filled_ - at_);
+            payload.append(buffer_.data() + at_, part);
+            at_ += part;
+        }
+        torn_ = false;
+        return true;
+    }
+    bool torn() const { return torn_; }
+
+  private:
+    bool fill() {
+        at_ = 0;
+        filled_ = source_.read(buffer_);
+        return filled_ != 0;
+    }
+    int byte() {
+        if (at_ == filled_ && !fill()) return -1;
+        return static_cast<unsigned char>(buffer_[at_++]);
+    }
+
+    ByteSource& source_;
+    std::array<char, 1 << 16> buffer_;
+    std::size_t at_ = 0, filled_ = 0;
+    bool torn_ = false;
+};
+
+// Applies records, one function each. A false return: the record contradicts those before it, and what follows cannot
+// be trusted.
+class Builder {
+  public:
+    explicit Builder(HeapProfile& profile) : profile_(profile) {}
+
+    bool apply(char tag, const std::string& payload) {
+        VarintReader in(payload);
+        switch (tag) {
+            case 'H': return header(in);
+            case 'A': profile_.attached = true; return true;
+            case 'M': return modules(in);
+            case 'I': return ips(in);
+            case 'T': return traces(in);
+            case 'R': return rss(in);
+            case 'K': return mark(in);
+            case 'P': return peak(in);
+            case 'S': return strings(in);
+            case 'F': return frames(in);
+            case 'W': profile_.warnings.emplace_back(in.string()); return in.good();
+            case 'D': return damage(in);
+            case 'E': return end(in);
+            default: return true;
+        }
+    }
+    bool ended() const { return ended_; }
+    bool named() const { return named_; }
+    const SymbolFeed& symbols() const { return symbols_; }
+
+  private:
+    bool header(VarintReader& in) {
+        const std::uint64_t started = in.number();
+        if (started != 0 && started < std::uint64_t{1} << 62)
+            profile_.started = Nanoseconds(static_cast<std::int64_t>(started));
+        symbols_.heaptrack_version = in.number();
+        in.number();
+        symbols_.executable = in.string();
+        profile_.command = in.string();
+        return in.good();
+    }
+    bool modules(VarintReader& in) {
+        symbols_.modules.push_back({static_cast<std::uint32_t>(symbols_.addresses.size()), std::string(in.string())});
+        return in.good();
+    }
+    bool ips(VarintReader& in) {
+        std::uint64_t address = symbols_.addresses.empty() ? 0 : symbols_.addresses.back();
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            address = plus(address, in.signed_number());
+            symbols_.addresses.push_back(address);
+            profile_.ips.push_back({address, {}, 0, 0});
+        }
+        return in.good();
+    }
+    bool traces(VarintReader& in) {
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::uint64_t ip = in.number(), parent = in.number();
+            if (ip > profile_.ips.size() || parent > profile_.traces.size()) return false;
+            profile_.traces.push_back(
+                {IpId{static_cast<std::uint32_t>(ip)}, TraceId{static_cast<std::uint32_t>(parent)}});
+        }
+        costs_.resize(profile_.traces.size());
+        return in.good();
+    }
+    bool rss(VarintReader& in) {
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            rss_ms_ = plus(rss_ms_, in.signed_number());
+            rss_bytes_ = plus(rss_bytes_, in.signed_number());
+            const Nanoseconds at = from_milliseconds(rss_ms_);
+            if (profile_.rss.empty() || at > profile_.rss.back().at) profile_.rss.push_back({at, rss_bytes_});
+        }
+        return in.good();
+    }
+    bool mark(VarintReader& in) {
+        HeapMark mark;
+        const std::uint64_t kind = in.number();
+        if (kind > static_cast<std::uint64_t>(HeapMark::Kind::finish)) return false;
+        mark.kind = static_cast<HeapMark::Kind>(kind);
+        mark.at = from_milliseconds(in.number());
+        mark.label = in.string();
+        if (const std::uint64_t requests = in.number()) mark.requests = requests - 1;
+        if (const std::uint64_t resident = in.number()) mark.rss = resident - 1;
+        profile_.events = in.number();
+        std::uint64_t trace = 0;
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::uint64_t step = in.number();
+            if (step == 0 || step > costs_.size() - trace) return false;
+            trace += step;
+            TraceCost& cost = costs_[trace - 1];
+            cost.allocations += in.number();
+            cost.allocated_bytes += in.number();
+            cost.live_bytes = sum(cost.live_bytes, in.signed_number());
+            cost.live_blocks = sum(cost.live_blocks, in.signed_number());
+            mark.changes.push_back({TraceId{static_cast<std::uint32_t>(trace)}, cost});
+        }
+        if (!in.good() || (!profile_.marks.empty() && mark.at < profile_.marks.back().at)) return false;
+        profile_.duration = mark.at;
+        profile_.marks.push_back(std::move(mark));
+        return true;
+    }
+    bool peak(VarintReader& in) {
+        profile_.peak_bytes = in.number();
+        profile_.peak_at = from_milliseconds(in.number());
+        profile_.peak.assign(profile_.traces.size(), {});
+        std::uint64_t trace = 0;
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::uint64_t step = in.number();
+            if (step == 0 || step > profile_.peak.size() - trace) return false;
+            trace += step;
+            profile_.peak[trace - 1].live_bytes = in.signed_number();
+            profile_.peak[trace - 1].live_blocks = in.signed_number();
+        }
+        return in.good();
+    }
+    bool strings(VarintReader& in) {
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left)
+            profile_.strings.emplace_back(in.string());
+        return in.good();
+    }
+    bool frames(VarintReader& in) {
+        const std::uint64_t count = in.count();
+        if (count != profile_.ips.size()) return false;
+        const auto string = [&] {
+            const std::uint64_t id = in.number();
+            return StringId{id <= profile_.strings.size() ? static_cast<std::uint32_t>(id) : 0};
+        };
+        for (InstructionPointer& ip : profile_.ips) {
+            ip.module = string();
+            ip.first_frame = static_cast<std::uint32_t>(profile_.frames.size());
+            for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+                Frame frame;
+                frame.function = string();
+                frame.file = string();
+                frame.line = static_cast<std::uint32_t>(in.number());
+                profile_.frames.push_back(frame);
+                ++ip.frame_count;
+            }
+        }
+        named_ = in.good();
+        return named_;
+    }
+    bool damage(VarintReader& in) {
+        const std::uint64_t count = in.number();
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::string_view location = in.string();
+            profile_.damage.add(std::string(location), std::string(in.string()));
+        }
+        if (count > profile_.damage.count()) profile_.damage.add_uncounted(count - profile_.damage.count());
+        return in.good();
+    }
+    bool end(VarintReader& in) {
+        profile_.duration = from_milliseconds(in.number());
+        profile_.events = in.number();
+        const std::uint64_t completeness = in.number();
+        if (completeness > static_cast<std::uint64_t>(Completeness::torn)) return false;
+        profile_.completeness = static_cast<Completeness>(completeness);
+        ended_ = in.good();
+        return ended_;
+    }
+    static std::int64_t sum(std::int64_t a, std::int64_t b) {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+    }
+
+    HeapProfile& profile_;
+    SymbolFeed symbols_;
+    std::vector<TraceCost> costs_;
+    std::uint64_t rss_ms_ = 0, rss_bytes_ = 0;
+    bool ended_ = false, named_ = false;
+};
+
+}  // namespace
+
+HeapProfile read_recording(ByteSource& content, const std::string& name) {
+    HeapProfile profile;
+    profile.source = "leakline recording (format 1)";
+    Builder builder(profile);
+    RecordStream stream(content);
+    char tag = 0;
+    std::string payload;
+    std::uint64_t records = 0;
+    while (stream.next(tag, payload)) {
+        ++records;
+        if (builder.apply(tag, payload)) continue;
+        profile.damage.add(fmt::format("{}: record {}", name, records),
+                           fmt::format("a '{}' record that cannot be; nothing after it was read",
+                                       printable(std::string(1, tag))));
+        profile.completeness = Completeness::torn;
+        break;
+    }
+    if (!builder.ended()) {
+        // Marks are whole frames: what is there is good, and something is missing after it.
+        profile.completeness = Completeness::torn;
+        if (stream.torn() || content.end() != StreamEnd::clean)
+            profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
+    }
+    if (!builder.named() && !profile.ips.empty()) {
+        Symbols symbols = find_symbols(builder.symbols(), find_interpreter());
+        profile.strings = std::move(symbols.strings);
+        profile.frames = std::move(symbols.frames);
+        profile.ips = std::move(symbols.ips);
+        if (!symbols.problem.empty()) profile.warnings.push_back(symbols.problem);
+    }
+    return profile;
+}
+
+}  // namespace leakline::heap

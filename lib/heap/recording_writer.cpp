@@ -1,0 +1,185 @@
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+
+#include "heap/recording_file.hpp"
+#include "heap/varint.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+std::uint64_t milliseconds(Nanoseconds time) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
+std::int64_t delta(std::uint64_t now, std::uint64_t before) { return static_cast<std::int64_t>(now - before); }
+
+}  // namespace
+
+void RecordingWriter::record(char tag, const std::string& payload) {
+    pending_ += tag;
+    put_string(pending_, payload);
+}
+
+void RecordingWriter::header(Nanoseconds started, const RawRecording& recording) {
+    header_written_ = true;
+    pending_ += kRecordingMagic;
+    std::string payload;
+    put_varint(payload, static_cast<std::uint64_t>(started.count()));
+    put_varint(payload, recording.symbols().heaptrack_version);
+    put_varint(payload, 0);  // page size: RSS is in bytes already
+    put_string(payload, recording.symbols().executable);
+    put_string(payload, recording.command());
+    record('H', payload);
+    if (recording.attached()) record('A', {});
+}
+
+void RecordingWriter::tables(const RawRecording& recording) {
+    const SymbolFeed& feed = recording.symbols();
+    while (ips_ < feed.addresses.size()) {
+        for (; modules_ < feed.modules.size() && feed.modules[modules_].first_ip <= ips_; ++modules_) {
+            std::string payload;
+            put_string(payload, feed.modules[modules_].lines);
+            record('M', payload);
+        }
+        const std::size_t stop =
+            modules_ < feed.modules.size() ? feed.modules[modules_].first_ip : feed.addresses.size();
+        std::string payload;
+        put_varint(payload, stop - ips_);
+        for (; ips_ < stop; ++ips_)
+            put_signed(payload, delta(feed.addresses[ips_], ips_ == 0 ? 0 : feed.addresses[ips_ - 1]));
+        record('I', payload);
+    }
+    const std::vector<TraceNode>& traces = recording.traces();
+    if (traces_ < traces.size()) {
+        std::string payload;
+        put_varint(payload, traces.size() - traces_);
+        for (; traces_ < traces.size(); ++traces_) {
+            put_varint(payload, traces[traces_].ip.value);
+            put_varint(payload, traces[traces_].parent.value);
+        }
+        record('T', payload);
+    }
+    const std::vector<RssPoint>& rss = recording.rss();
+    if (rss_ < rss.size()) {
+        std::string payload;
+        put_varint(payload, rss.size() - rss_);
+        for (; rss_ < rss.size(); ++rss_) {
+            const RssPoint before = rss_ == 0 ? RssPoint{} : rss[rss_ - 1];
+            put_signed(payload, delta(milliseconds(rss[rss_].at), milliseconds(before.at)));
+            put_signed(payload, delta(rss[rss_].rss, before.rss));
+        }
+        record('R', payload);
+    }
+}
+
+void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) {
+    tables(recording);
+    std::string payload;
+    put_varint(payload, static_cast<std::uint64_t>(mark.kind));
+    put_varint(payload, milliseconds(mark.at));
+    put_string(payload, mark.label);
+    put_varint(payload, mark.requests ? *mark.requests + 1 : 0);
+    put_varint(payload, mark.rss ? *mark.rss + 1 : 0);
+    put_varint(payload, recording.events());
+    put_varint(payload, mark.changes.size());
+    written_.resize(recording.traces().size());
+    std::uint32_t before = 0;
+    for (const HeapMark::Change& change : mark.changes) {
+        TraceCost& written = written_[change.trace.value - 1];
+        put_varint(payload, change.trace.value - before);
+        put_varint(payload, change.cost.allocations - written.allocations);
+        put_varint(payload, change.cost.allocated_bytes - written.allocated_bytes);
+        put_signed(payload, change.cost.live_bytes - written.live_bytes);
+        put_signed(payload, change.cost.live_blocks - written.live_blocks);
+        before = change.trace.value;
+        written = change.cost;
+    }
+    record('K', payload);
+    flush();
+}
+
+void RecordingWriter::finish(const End& end, const RawRecording& recording, const Diagnostics& damage,
+                             const Symbols& symbols) {
+    tables(recording);
+    std::string payload;
+    put_varint(payload, recording.ledger().peak());
+    put_varint(payload, milliseconds(recording.ledger().peak_at()));
+    const std::vector<TraceCost> peak = recording.ledger().peak_costs();
+    std::uint64_t count = 0;
+    for (const TraceCost& cost : peak) count += cost.live_bytes != 0 || cost.live_blocks != 0;
+    put_varint(payload, count);
+    std::size_t before = 0;
+    for (std::size_t i = 0; i < peak.size(); ++i) {
+        if (peak[i].live_bytes == 0 && peak[i].live_blocks == 0) continue;
+        put_varint(payload, i + 1 - before);
+        put_signed(payload, peak[i].live_bytes);
+        put_signed(payload, peak[i].live_blocks);
+        before = i + 1;
+    }
+    record('P', payload);
+
+    payload.clear();
+    put_varint(payload, symbols.strings.size());
+    for (const std::string& text : symbols.strings) put_string(payload, text);
+    record('S', payload);
+    payload.clear();
+    put_varint(payload, symbols.ips.size());
+    for (const InstructionPointer& ip : symbols.ips) {
+        put_varint(payload, ip.module.value);
+        put_varint(payload, ip.frame_count);
+        for (std::uint32_t i = 0; i < ip.frame_count; ++i) {
+            const Frame& frame = symbols.frames[ip.first_frame + i];
+            put_varint(payload, frame.function.value);
+            put_varint(payload, frame.file.value);
+            put_varint(payload, frame.line);
+        }
+    }
+    record('F', payload);
+
+    for (const std::string& warning : end.warnings) {
+        payload.clear();
+        put_string(payload, warning);
+        record('W', payload);
+    }
+    if (!damage.empty()) {
+        payload.clear();
+        put_varint(payload, damage.count());
+        put_varint(payload, damage.first().size());
+        for (const Diagnostics::Entry& entry : damage.first()) {
+            put_string(payload, entry.location);
+            put_string(payload, entry.message);
+        }
+        record('D', payload);
+    }
+    payload.clear();
+    put_varint(payload, milliseconds(end.duration));
+    put_varint(payload, recording.events());
+    put_varint(payload, static_cast<std::uint64_t>(end.completeness));
+    record('E', payload);
+    flush();
+}
+
+void RecordingWriter::flush() {
+    std::string frame(ZSTD_compressBound(pending_.size()), '\0');
+    ZSTD_CCtx* context = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 3);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+    const std::size_t size = ZSTD_compress2(context, frame.data(), frame.size(), pending_.data(), pending_.size());
+    ZSTD_freeCCtx(context);
+    pending_.clear();
+    if (ZSTD_isError(size)) {
+        error_ = ENOMEM;
+        return;
+    }
+    std::string_view left(frame.data(), size);
+    while (!left.empty() && error_ == 0) {
+        const ssize_t written = ::write(descriptor_, left.data(), left.size());
+        if (written < 0 && errno != EINTR) error_ = errno;
+        if (written > 0) left.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+}  // namespace leakline::heap

@@ -1,0 +1,55 @@
+#include "heap/tracker.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+std::vector<std::string> places() {
+    if (const char* chosen = std::getenv("LEAKLINE_HEAPTRACK_DIR")) return {chosen};
+    std::vector<std::string> folders;
+    if (const auto script = find_executable("heaptrack")) {
+        std::error_code ignored;
+        const auto real = std::filesystem::canonical(*script, ignored);
+        if (!ignored) folders.push_back((real.parent_path().parent_path() / "lib/heaptrack").string());
+    }
+    for (const char* folder : {"/usr/lib/heaptrack", "/usr/lib64/heaptrack", "/usr/local/lib/heaptrack"})
+        folders.emplace_back(folder);
+    return folders;
+}
+
+bool readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+
+std::string interpreter_in(const std::string& folder) {
+    const std::string path = folder + "/libexec/heaptrack_interpret";
+    return ::access(path.c_str(), X_OK) == 0 ? path : std::string();
+}
+
+}  // namespace
+
+Tracker find_tracker() {
+    const auto folders = places();
+    for (const std::string& folder : folders) {
+        const std::string library = folder + "/libheaptrack_preload.so";
+        if (readable(library)) return {library, interpreter_in(folder)};
+    }
+    throw Error(ErrorKind::system, folders.front(), "heaptrack's libheaptrack_preload.so is not there",
+                "install it: apt-get install heaptrack; or set LEAKLINE_HEAPTRACK_DIR to the folder it is in");
+}
+
+std::string find_interpreter() {
+    for (const std::string& folder : places())
+        if (std::string path = interpreter_in(folder); !path.empty()) return path;
+    return {};
+}
+
+}  // namespace leakline::heap

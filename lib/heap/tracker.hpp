@@ -1,0 +1,19 @@
+// Where heaptrack is: its library, which records inside the process, and its interpreter, which names addresses.
+#pragma once
+
+#include <string>
+
+namespace leakline::heap {
+
+struct Tracker {
+    std::string library;      // libheaptrack_preload.so
+    std::string interpreter;  // heaptrack_interpret; empty where it is missing
+};
+
+// Looks in the folder $LEAKLINE_HEAPTRACK_DIR where that is set, else beside the `heaptrack` in PATH and in the usual
+// places. Throws Error{system} with advice where the library is in none.
+Tracker find_tracker();
+// The interpreter alone: empty where there is none.
+std::string find_interpreter();
+
+}  // namespace leakline::heap
