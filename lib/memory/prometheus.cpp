@@ -1,0 +1,385 @@
+#include "memory/prometheus.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/file.hpp"
+#include "http/client.hpp"
+#include "memory/prometheus_answer.hpp"
+
+namespace leakline::memory {
+
+namespace {
+
+constexpr std::int64_t kServerLimit = 11'000;       // points a series in one answer: web/api/v1, "exceeded maximum"
+constexpr std::int64_t kFirstPart = 200;            // small: it tells how many series there are
+constexpr std::int64_t kAnswerPoints = 1'000'000;   // about 35 MB of text
+constexpr std::size_t kMaxBody = std::size_t{1} << 30;
+
+std::string form_encode(std::string_view text) {
+    constexpr char kHex[] = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                           c == '_' || c == '.' || c == '~';
+        if (plain) {
+            out += c;
+        } else {
+            out += '%';
+            out += kHex[byte >> 4];
+            out += kHex[byte & 15];
+        }
+    }
+    return out;
+}
+
+std::string base64(std::string_view text) {
+    constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); i += 3) {
+        std::uint32_t bits = 0;
+        const std::size_t count = std::min<std::size_t>(3, text.size() - i);
+        for (std::size_t j = 0; j < 3; ++j)
+            bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
+        for (std::size_t j = 0; j < 4; ++j) out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
+    }
+    return out;
+}
+
+std::string read_secret(const std::string& path) {
+    const std::string text = read_file(path, 1 << 16);
+    const std::string_view secret = trim(text);
+    if (secret.empty()) throw Error(ErrorKind::input, path, "is empty", "the secret stands on its only line");
+    if (secret.find_first_of("\r\n") != std::string_view::npos)
+        throw Error(ErrorKind::input, path, "holds more than one line");
+    return std::string(secret);
+}
+
+std::optional<std::string> authorization(const PrometheusQuery& query) {
+    if (!query.bearer_token_file.empty() && !query.basic_auth_file.empty())
+        throw Error(ErrorKind::usage, "leakline", "both a bearer token and basic authentication are given");
+    if (!query.bearer_token_file.empty()) return "Bearer " + read_secret(query.bearer_token_file);
+    if (query.basic_auth_file.empty()) return std::nullopt;
+    const std::string secret = read_secret(query.basic_auth_file);
+    if (secret.find(':') == std::string::npos)
+        throw Error(ErrorKind::input, query.basic_auth_file, "is not of the form user:password");
+    return "Basic " + base64(secret);
+}
+
+// Seconds with three decimals, from milliseconds: exact, so that the parts of a range share one grid.
+std::string seconds_text(std::int64_t milliseconds) {
+    std::string digits = std::to_string(milliseconds % 1000);
+    digits.insert(0, 3 - digits.size(), '0');
+    return std::to_string(milliseconds / 1000) + "." + digits;
+}
+
+std::int64_t milliseconds(Nanoseconds time) { return time / std::chrono::milliseconds(1); }
+
+std::string first_line(std::string_view text) {
+    text = trim(text.substr(0, text.find('\n')));
+    return printable(text.substr(0, 200));
+}
+
+class Server {
+  public:
+    explicit Server(const PrometheusQuery& query) : query_(query) {
+        base_ = query.url;
+        while (base_.ends_with('/')) base_.pop_back();
+        if (auto header = authorization(query)) headers_.emplace_back("Authorization", std::move(*header));
+        headers_.emplace_back("Accept", "application/json");
+    }
+
+    std::uint64_t requests() const { return requests_; }
+
+    // One part of the range, both ends included.
+    MatrixAnswer ask(const std::string& promql, std::int64_t start_ms, std::int64_t end_ms) {
+        if (query_.stop && query_.stop()) throw Error(ErrorKind::system, base_, "interrupted");
+        const std::string form =
+            "query=" + form_encode(promql) + "&start=" + seconds_text(start_ms) + "&end=" + seconds_text(end_ms) +
+            "&step=" + seconds_text(milliseconds(query_.step)) +
+            "&timeout=" + std::to_string(std::max<std::int64_t>(1, query_.timeout / std::chrono::seconds(1))) + "s";
+        const http::ClientResponse response = send(form);
+        MatrixAnswer answer = parse_matrix(response.body, query_.max_series);
+        check(response, answer);
+        return answer;
+    }
+
+  private:
+    http::ClientResponse send(const std::string& form) {
+        http::ClientRequest request;
+        request.url = base_ + "/api/v1/query_range";
+        request.headers = headers_;
+        if (method_ == "POST") {
+            request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+            request.body = form;
+        } else {
+            request.url += "?" + form;
+        }
+        request.method = method_;
+        http::ClientOptions options;
+        options.timeout = query_.timeout;
+        options.max_body = kMaxBody;
+        options.verify_certificate = query_.verify_certificate;
+        options.ca_file = query_.ca_file;
+        ++requests_;
+        try {
+            http::ClientResponse response = http::send_request(request, options);
+            // A read-only proxy lets only GET through.
+            if (response.status == 405 && method_ == "POST") {
+                method_ = "GET";
+                return send(form);
+            }
+            return response;
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::usage) throw;
+            throw Error(ErrorKind::input, base_, error.message(),
+                        error.hint().empty() ? "is the Prometheus server up, and is this its address? "
+                                               "A slow one needs a longer --timeout or a longer --step"
+                                             : error.hint());
+        }
+    }
+
+    void check(const http::ClientResponse& response, const MatrixAnswer& answer) const {
+        const std::string status = std::to_string(response.status);
+        if (response.status == 401 || response.status == 403)
+            throw Error(ErrorKind::input, base_, "refuses the request (HTTP " + status + ")",
+                        headers_.size() > 1 ? "the secret in the file is not accepted"
+                                            : "give --bearer-token-file or --basic-auth-file");
+        if (!answer.error.empty() || !answer.error_type.empty())
+            throw Error(ErrorKind::input, base_,
+                        "answers " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " +
+                            status + ")",
+                        answer.error_type == "bad_data"  ? "the query is: " + printable(query_.query)
+                        : answer.error_type == "timeout" ? "a longer --step or a shorter --range costs the server less"
+                                                         : "");
+        if (response.status != 200)
+            throw Error(ErrorKind::input, base_,
+                        "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
+                        response.status == 404 ? "behind a proxy the address needs its prefix, as in "
+                                                 "http://host/prometheus"
+                                               : "");
+        if (answer.too_many_series)
+            throw Error(ErrorKind::input, base_,
+                        "answers more than " + format_count(query_.max_series) + " series (--max-series)",
+                        "narrow the query with labels, or raise --max-series");
+        if (!answer.damage.empty() || !answer.success)
+            throw Error(ErrorKind::input, base_,
+                        "answers HTTP 200 with what is no answer of Prometheus (" +
+                            (answer.damage.empty() ? "no status" : answer.damage) +
+                            "): " + first_line(response.body),
+                        "is this the address of a Prometheus server?");
+        if (answer.result_type != "matrix")
+            throw Error(ErrorKind::input, base_, "answers a " + printable(answer.result_type) + ", not a matrix");
+    }
+
+    const PrometheusQuery& query_;
+    std::string base_;
+    std::string method_ = "POST";
+    http::HeaderList headers_;
+    std::uint64_t requests_ = 0;
+};
+
+// Values of one query over the whole range.
+struct Collected {
+    std::vector<MatrixSeries> series;
+    std::map<std::string, std::size_t> index;  // of the labels' text
+    std::uint64_t points = 0, not_finite = 0, unreadable = 0, histograms = 0;
+    std::vector<std::string> warnings;
+};
+
+class Collector {
+  public:
+    Collector(Server& server, const PrometheusQuery& query) : server_(server), query_(query) {}
+
+    // changes_only: keep a point only where the value differs from the one before it (start times).
+    Collected collect(const std::string& promql, bool changes_only) {
+        Collected all;
+        const std::int64_t step = milliseconds(query_.step);
+        const std::int64_t begin = milliseconds(query_.end - query_.range);
+        const std::int64_t steps = milliseconds(query_.range) / step;  // so many intervals, one point more
+        std::int64_t part = kFirstPart;
+        for (std::int64_t at = 0; at <= steps; at += part) {
+            if (at > 0)
+                part = std::clamp<std::int64_t>(
+                    kAnswerPoints / std::max<std::int64_t>(1, static_cast<std::int64_t>(all.series.size())), 100,
+                    kServerLimit);
+            const std::int64_t last = std::min(at + part - 1, steps);
+            take(all, server_.ask(promql, begin + at * step, begin + last * step), changes_only);
+        }
+        return all;
+    }
+
+  private:
+    void take(Collected& all, MatrixAnswer answer, bool changes_only) {
+        all.not_finite += answer.not_finite;
+        all.unreadable += answer.unreadable;
+        all.histograms += answer.histograms;
+        for (std::string& warning : answer.warnings)
+            if (std::find(all.warnings.begin(), all.warnings.end(), warning) == all.warnings.end())
+                all.warnings.push_back(std::move(warning));
+        for (MatrixSeries& part : answer.series) {
+            const auto [place, fresh] = all.index.try_emplace(labels_text(part.labels), all.series.size());
+            if (fresh) {
+                // Processes come and go: later parts can bring series that the first had not.
+                if (all.series.size() >= query_.max_series)
+                    throw Error(ErrorKind::input, query_.url,
+                                "answers more than " + format_count(query_.max_series) + " series (--max-series)",
+                                "narrow the query with labels, or raise --max-series");
+                all.series.push_back({std::move(part.labels), {}, {}});
+            }
+            append(all.series[place->second], part, changes_only);
+            all.points += part.values.size();
+        }
+        if (!changes_only && all.points > query_.max_points)
+            throw Error(ErrorKind::input, query_.url,
+                        "answers more than " + format_count(query_.max_points) + " points",
+                        "a longer --step, a shorter --range or a narrower query makes it fewer");
+    }
+
+    static void append(MatrixSeries& series, const MatrixSeries& part, bool changes_only) {
+        for (std::size_t i = 0; i < part.values.size(); ++i) {
+            if (!series.seconds.empty() && part.seconds[i] <= series.seconds.back()) continue;
+            if (changes_only && !series.values.empty() && part.values[i] == series.values.back()) continue;
+            series.seconds.push_back(part.seconds[i]);
+            series.values.push_back(part.values[i]);
+        }
+    }
+
+    Server& server_;
+    const PrometheusQuery& query_;
+};
+
+Labels without_name(const Labels& labels) {
+    Labels out;
+    for (const auto& label : labels)
+        if (label.first != "__name__") out.push_back(label);
+    return out;
+}
+
+Labels target_of(const Labels& labels) {
+    Labels out;
+    for (const auto& label : labels)
+        if (label.first == "job" || label.first == "instance") out.push_back(label);
+    return out;
+}
+
+// Start times by what a series and the process behind it have in common: all labels but the name, or, where the
+// query added labels, the job and the instance. A key that two processes share tells nothing and is left out.
+class StartTimes {
+  public:
+    explicit StartTimes(const Collected& starts) {
+        for (const MatrixSeries& series : starts.series) {
+            exact_[labels_text(without_name(series.labels))] = &series;
+            const Labels target = target_of(series.labels);
+            if (target.empty()) continue;
+            const auto [place, fresh] = by_target_.try_emplace(labels_text(target), &series);
+            if (!fresh) place->second = nullptr;
+        }
+    }
+
+    const MatrixSeries* of(const Labels& labels) const {
+        if (const auto found = exact_.find(labels_text(without_name(labels))); found != exact_.end())
+            return found->second;
+        const auto found = by_target_.find(labels_text(target_of(labels)));
+        return found == by_target_.end() ? nullptr : found->second;
+    }
+
+  private:
+    std::map<std::string, const MatrixSeries*> exact_, by_target_;
+};
+
+// Marks the process of every point. The start time itself says when the restart was, which is earlier than the
+// first point that shows it: points between the two are of the new process.
+void mark_restarts(Series& series, const MatrixSeries& starts) {
+    if (starts.values.size() < 2) return;
+    series.process.reserve(series.size());
+    std::size_t current = 0;
+    for (const double at : series.seconds) {
+        while (current + 1 < starts.values.size() &&
+               at >= std::min(starts.seconds[current + 1], std::max(starts.values[current + 1], starts.seconds[current])))
+            ++current;
+        series.process.push_back(std::llround(starts.values[current] * 1000));
+    }
+}
+
+void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
+    if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were left out");
+    if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were left out");
+    if (all.histograms > 0)
+        warnings.push_back(format_count(all.histograms) + " series of native histograms were left out");
+    for (const std::string& warning : all.warnings) warnings.push_back("the server warns: " + printable(warning));
+}
+
+}  // namespace
+
+std::optional<std::string> start_time_selector(const std::string& query) {
+    const std::string_view text = trim(query);
+    std::size_t name = 0;
+    while (name < text.size() && (std::isalnum(static_cast<unsigned char>(text[name])) || text[name] == '_' ||
+                                  text[name] == ':'))
+        ++name;
+    std::string_view rest = trim(text.substr(name));
+    if (name > 0 && rest.empty()) return "process_start_time_seconds";
+    if (rest.size() < 2 || rest.front() != '{' || rest.back() != '}') return std::nullopt;
+    const std::string_view matchers = rest.substr(1, rest.size() - 2);
+    // A brace outside of quotes ends the selector: then more than one stands here. __name__ is not ours to repeat.
+    char quote = 0;
+    for (std::size_t i = 0; i < matchers.size(); ++i) {
+        if (quote != 0) {
+            if (matchers[i] == '\\') ++i;
+            else if (matchers[i] == quote) quote = 0;
+        } else if (matchers[i] == '"' || matchers[i] == '\'' || matchers[i] == '`') {
+            quote = matchers[i];
+        } else if (matchers[i] == '{' || matchers[i] == '}') {
+            return std::nullopt;
+        }
+    }
+    if (quote != 0 || matchers.find("__name__") != std::string_view::npos) return std::nullopt;
+    return "process_start_time_seconds{" + std::string(matchers) + "}";
+}
+
+PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
+    if (query.step < std::chrono::milliseconds(1))
+        throw Error(ErrorKind::usage, "--step", "must be at least 1ms, the resolution of Prometheus");
+    if (query.end < query.range) throw Error(ErrorKind::usage, "--range", "reaches back beyond 1970");
+    if (query.range < query.step)
+        throw Error(ErrorKind::usage, "--range",
+                    format_duration(query.range) + " is shorter than --step " + format_duration(query.step));
+    Server server(query);
+    Collector collector(server, query);
+    Collected all = collector.collect(query.query, false);
+    PrometheusAnswer answer;
+    warn_of_losses(all, answer.warnings);
+    if (all.series.empty())
+        throw Error(ErrorKind::input, query.url,
+                    "has no series for " + printable(query.query) + " in the last " + format_duration(query.range),
+                    "try the query in the server's own page; was it scraped in that time?");
+
+    std::optional<Collected> starts;
+    const std::optional<std::string> start_query =
+        query.start_time_query.empty() ? start_time_selector(query.query) : query.start_time_query;
+    if (start_query) starts = collector.collect(*start_query, true);
+    const bool no_starts = !starts || starts->series.empty();
+    if (no_starts)
+        answer.warnings.push_back(start_query ? "restarts are not told apart: the server has no " + *start_query
+                                              : "restarts are not told apart: the query is no plain selector "
+                                                "(--start-time-query names the start times)");
+    std::optional<StartTimes> start_times;
+    if (!no_starts) start_times.emplace(*starts);
+
+    answer.series.reserve(all.series.size());
+    for (MatrixSeries& part : all.series) {
+        Series& series = answer.series.emplace_back();
+        series.name = labels_text(part.labels);
+        series.seconds = std::move(part.seconds);
+        series.value = std::move(part.values);
+        if (start_times)
+            if (const MatrixSeries* start = start_times->of(part.labels)) mark_restarts(series, *start);
+    }
+    answer.requests = server.requests();
+    return answer;
+}
+
+}  // namespace leakline::memory
