@@ -12,9 +12,15 @@ namespace leakline::cli {
 Run declare_report(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
     auto file = std::make_shared<std::string>();
-    app.add_option("diagnosis", *file, "a diagnosis.json (plain, gzip or zstd; - is standard input)")->required()->type_name("FILE");
-    app.add_option("--precision", output->options().precision, "decimals in the line table")->check(CLI::Range(0, 9))->capture_default_str();
-    app.add_option("--top", output->options().top, "rows of the ranking")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("diagnosis", *file, "a diagnosis.json (plain, gzip or zstd; - is standard input)")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--precision", output->options().precision, "decimals in the line table")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    app.add_option("--top", output->options().top, "rows of the ranking")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     return [=] {
         output->open();
         output->write(report::read_diagnosis(read_file(*file), *file));

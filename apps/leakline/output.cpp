@@ -53,17 +53,21 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
     command.add_option("--format", format_name_, "form of standard output: " + names)
         ->type_name("NAME")
         ->capture_default_str();
-    command.add_option("-o,--output", paths_, "also write a report; its form follows the extension (repeatable)")
+    command
+        .add_option("-o,--output", paths_, "also write a report; its form follows the extension (repeatable)")
         ->type_name("FILE")
         ->allow_extra_args(false);
     command.add_option("--colour,--color", colour_, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->type_name("WHEN");
-    CLI::Option* quiet = command.add_flag("-q,--quiet", quiet_flag_, "no notes and no progress, only results and warnings");
+    CLI::Option* quiet =
+        command.add_flag("-q,--quiet", quiet_flag_, "no notes and no progress, only results and warnings");
     command.add_flag("-v,--verbose", verbose_flag_, "say more about what is done")->excludes(quiet);
 }
 
-Output::~Output() { end_progress(); }
+Output::~Output() {
+    end_progress();
+}
 
 void Output::open() {
     chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
@@ -111,7 +115,9 @@ void Output::say(std::string_view prefix, std::string_view text) {
     fmt::print(stderr, "leakline: {}{}\n", prefix, text);
 }
 
-void Output::warn(std::string_view text) { say("warning: ", text); }
+void Output::warn(std::string_view text) {
+    say("warning: ", text);
+}
 
 void Output::note(std::string_view text) {
     if (chatter_ != Chatter::quiet) say("", text);
@@ -133,7 +139,8 @@ void Output::progress(std::string_view stage, std::string_view what, std::option
     }
     last_drawn_ = now;
     // One column is left free: a full line would wrap, and could not be wiped.
-    fmt::print(stderr, "\r{}\x1b[K", report::progress_line(what, fraction, now - stage_began_, messages_.width - 1));
+    fmt::print(stderr, "\r{}\x1b[K",
+               report::progress_line(what, fraction, now - stage_began_, messages_.width - 1));
     line_shown_ = true;
 }
 

@@ -1,8 +1,8 @@
 // Where a command's results go and what it says on the way: shared by every command.
 //
-// Results go to standard output in the form that --format names, and to each -o FILE in the form of its extension.
-// Everything else goes to standard error: warnings, notes (not with --quiet), details (with --verbose), and a
-// progress line (on a terminal only).
+// Results go to standard output in the form that --format names, and to each -o FILE in the form of its
+// extension. Everything else goes to standard error: warnings, notes (not with --quiet), details (with
+// --verbose), and a progress line (on a terminal only).
 //
 //   CommandRow's declare:  auto output = std::make_shared<Output>(app, report::kTrendForm);
 //   its run:               output->open();  ...work, output->progress(...)...  output->write(document);
@@ -36,8 +36,8 @@ class Output {
   public:
     enum class Chatter { quiet, normal, verbose };
 
-    // Adds --format, -o/--output, --colour, --quiet and --verbose to command. form is the kind of document that will be
-    // written.
+    // Adds --format, -o/--output, --colour, --quiet and --verbose to command. form is the kind of document
+    // that will be written.
     Output(CLI::App& command, report::Form form, std::string default_format = "text");
     ~Output();
     Output(const Output&) = delete;
@@ -45,20 +45,23 @@ class Output {
 
     // After parsing, before the work: checks the formats and opens the files. Throws Error{usage, input}.
     void open();
-    // Renders document in every form asked for; files appear whole, and before anything goes to standard output.
-    // Throws Error{system} where a disk is full or standard output is closed.
+    // Renders document in every form asked for; files appear whole, and before anything goes to standard
+    // output. Throws Error{system} where a disk is full or standard output is closed.
     void write(const report::Document& document);
 
-    report::RenderOptions& options() { return options_; }  // for a command's own --precision, --unit, --strict ...
+    report::RenderOptions& options() {
+        return options_;
+    }  // for a command's own --precision, --unit, --strict ...
     Chatter chatter() const { return chatter_; }
     const std::vector<std::string>& files() const { return paths_; }
 
     void warn(std::string_view text);    // "leakline: warning: text"
     void note(std::string_view text);    // not with --quiet
     void detail(std::string_view text);  // only with --verbose
-    // Redraws the progress line, at most ten times a second; what and fraction as in report/progress. The first call
-    // with another stage begins the clock of the time left anew.
-    void progress(std::string_view stage, std::string_view what, std::optional<double> fraction = std::nullopt);
+    // Redraws the progress line, at most ten times a second; what and fraction as in report/progress. The
+    // first call with another stage begins the clock of the time left anew.
+    void progress(std::string_view stage, std::string_view what,
+                  std::optional<double> fraction = std::nullopt);
     void end_progress();  // wipes the line; write() and the messages do so themselves
 
   private:

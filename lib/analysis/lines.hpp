@@ -12,8 +12,8 @@ enum class Attribution {
 };
 
 struct LineOptions {
-    // Since the start of the recording. Default: from the first round end (else the start) to the last mark under
-    // load, never to the end of the process, where destructors have run.
+    // Since the start of the recording. Default: from the first round end (else the start) to the last mark
+    // under load, never to the end of the process, where destructors have run.
     std::optional<Nanoseconds> window_begin, window_end;
     GroupBy by = GroupBy::line;
     Attribution attribution = Attribution::user_code;

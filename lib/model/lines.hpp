@@ -49,7 +49,8 @@ struct LineGrowth {
     std::optional<Interval> bytes_per_hour;
     GrowthClass growth_class = GrowthClass::unclear;
     bool leaking = false;                  // grows in every round after warm-up, corrected for the number of lines looked at
-    double p_value = 1;                    // of that growth, adjusted for the number of lines looked at
+    std::optional<double> p_value;         // of that growth, adjusted for the number of lines looked at; nothing for
+                                           // containers that double, which are not told by a test
     // Where growth_class is container_doubling: bytes in use by elements at the window's end. A container that doubles
     // holds between capacity/2 and capacity.
     std::optional<Interval> payload_bytes;
@@ -80,10 +81,6 @@ struct RecordingTotals {
 
 // The table of one function, in memory_profiler's columns (see report/line_table).
 struct LineTable {
-    // What the cells are. recording: live bytes by the stacks of a heap recording, allocations through the line.
-    // observed: the process's memory while the line ran, times it ran.
-    enum class Origin { recording, observed };
-
     struct Row {
         std::uint32_t line = 0;
         std::string text;
@@ -94,7 +91,6 @@ struct LineTable {
         std::optional<Cells> cells;  // nothing: no allocation passed through the line
     };
     std::string file, function;
-    Origin origin = Origin::recording;
     std::vector<Row> rows;  // from the first line of the function to its last
 };
 

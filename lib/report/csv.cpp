@@ -11,9 +11,11 @@ namespace leakline::report {
 namespace {
 
 std::string cell(std::string_view text) {
-    // A spreadsheet runs what begins with one of these as a formula; function names and paths come from foreign files.
+    // A spreadsheet runs what begins with one of these as a formula; function names and paths come from
+    // foreign files.
     std::string value(text);
-    if (!value.empty() && std::string_view("=+-@\t\r").find(value.front()) != std::string_view::npos) value.insert(0, "'");
+    if (!value.empty() && std::string_view("=+-@\t\r").find(value.front()) != std::string_view::npos)
+        value.insert(0, "'");
     if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
     std::string quoted = "\"";
     for (char c : value) {
@@ -24,7 +26,9 @@ std::string cell(std::string_view text) {
 }
 
 // Shortest text that reads back as the same number; empty where there is none. Infinite: "inf", "-inf".
-std::string cell(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
+std::string cell(double value) {
+    return std::isnan(value) ? "" : fmt::format("{}", value);
+}
 
 std::string base_name(const std::string& path) {
     const std::size_t slash = path.rfind('/');
@@ -32,15 +36,17 @@ std::string base_name(const std::string& path) {
 }
 
 std::string render(const TrendReport& report) {
-    std::string out = "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n";
+    std::string out =
+        "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n";
     for (const TrendReport::Item& item : report.items) {
         const TrendVerdict& trend = item.verdict;
         const Interval& slope = trend.slope_bytes_per_hour;
         std::string request = ",,";
         if (const auto& bytes = trend.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
-        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(base_name(item.file)), trend_name(trend.verdict), cell(trend.p_leak),
-                           cell(slope.estimate / kMiB), cell(slope.low / kMiB), cell(slope.high / kMiB), request,
+        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(base_name(item.file)),
+                           trend_name(trend.verdict), cell(trend.p_leak), cell(slope.estimate / kMiB),
+                           cell(slope.low / kMiB), cell(slope.high / kMiB), request,
                            trend.time_to_limit_h ? cell(trend.time_to_limit_h->estimate) : "",
                            cell(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
@@ -49,14 +55,16 @@ std::string render(const TrendReport& report) {
 
 std::string render(const LineReport& report) {
     std::string out =
-        "file,line,function,growth_bytes,live_first_bytes,live_last_bytes,allocations,bytes_per_request,low,high,class,leaking,source\n";
+        "file,line,function,growth_bytes,live_first_bytes,live_last_bytes,allocations,bytes_per_request,low,"
+        "high,class,leaking,source\n";
     for (const LineGrowth& line : report.lines) {
         std::string request = ",,";
         if (const auto& bytes = line.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
-        out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function), line.growth_bytes,
-                           line.live_first_bytes, line.live_last_bytes, line.allocations, request, growth_class_name(line.growth_class),
-                           line.leaking ? "true" : "false", cell(line.source));
+        out += fmt::format(
+            "{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function),
+            line.growth_bytes, line.live_first_bytes, line.live_last_bytes, line.allocations, request,
+            growth_class_name(line.growth_class), line.leaking ? "true" : "false", cell(line.source));
     }
     return out;
 }

@@ -1,5 +1,5 @@
-// Where a function begins and ends, from its text alone: debug info says where a function's code is, not where its
-// closing brace stands, and a recording names only the lines that allocated.
+// Where a function begins and ends, from its text alone: debug info says where a function's code is, not
+// where its closing brace stands, and a recording names only the lines that allocated.
 #include <algorithm>
 #include <cctype>
 
@@ -9,10 +9,12 @@ namespace leakline::report {
 
 namespace {
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
-// The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces and
-// semicolons that remain are the program's.
+// The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces
+// and semicolons that remain are the program's.
 std::string code_only(const std::vector<std::string>& lines) {
     std::string code;
     for (const std::string& line : lines) code += line + '\n';
@@ -45,8 +47,10 @@ std::string code_only(const std::vector<std::string>& lines) {
             end = std::min(end + 1, code.size());
             blank(i, end);
         }
-        if (c == '\n') line_begins = true;
-        else if (c != ' ' && c != '\t') line_begins = false;
+        if (c == '\n')
+            line_begins = true;
+        else if (c != ' ' && c != '\t')
+            line_begins = false;
         i = end;
     }
     return code;
@@ -58,9 +62,12 @@ std::string bare_name(const std::string& name) {
     int depth = 0;
     for (char c : name) {
         if (c == '(' && depth == 0) break;
-        if (c == '<') ++depth;
-        else if (c == '>') --depth;
-        else if (depth == 0) plain += c;
+        if (c == '<')
+            ++depth;
+        else if (c == '>')
+            --depth;
+        else if (depth == 0)
+            plain += c;
     }
     const std::size_t colon = plain.rfind(':');
     if (colon != std::string::npos) plain.erase(0, colon + 1);
@@ -69,22 +76,36 @@ std::string bare_name(const std::string& name) {
     return std::all_of(plain.begin(), plain.end(), is_word) ? plain : std::string();
 }
 
-bool has_word(const std::string& text, const std::string& word, bool called) {
+bool is_called(const std::string& text, const std::string& word) {
     for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
         if (at > 0 && is_word(text[at - 1])) continue;
         std::size_t after = at + word.size();
         if (after < text.size() && is_word(text[after])) continue;
         while (after < text.size() && std::isspace(static_cast<unsigned char>(text[after]))) ++after;
-        if (!called || (after < text.size() && text[after] == '(')) return true;
+        if (after < text.size() && text[after] == '(') return true;
     }
     return false;
 }
 
 // Whether the words before a '{' can begin a function of any name.
-bool is_function_header(const std::string& header) {
-    if (header.find('(') == std::string::npos) return false;
-    for (const char* keyword : {"namespace", "class", "struct", "enum", "union"})
-        if (has_word(header.substr(0, header.find('(')), keyword, false)) return false;
+bool is_function_header(std::string_view header) {
+    if (header.starts_with("template")) {  // its parameters may say "class"
+        int depth = 0;
+        std::size_t i = header.find('<');
+        for (; i < header.size(); ++i) {
+            if (header[i] == '<') ++depth;
+            if (header[i] == '>' && --depth == 0) break;
+        }
+        header = trim(header.substr(std::min(i + 1, header.size())));
+    }
+    const std::size_t call = header.find('(');
+    if (call == std::string_view::npos || header.starts_with("namespace")) return false;
+    for (const std::string_view keyword : {"class ", "struct ", "enum ", "union "}) {
+        if (!header.starts_with(keyword)) continue;
+        // "struct alignas(8) Name" is a type, "struct Name function(int)" is not.
+        const std::string words(trim(header.substr(0, call)));
+        return std::count_if(words.begin(), words.end(), [](char c) { return c == ' ' || c == '\n'; }) >= 2;
+    }
     return true;
 }
 
@@ -92,7 +113,8 @@ struct Block {
     std::size_t header, open, close;  // offsets into the code: first word of the header, '{', '}'
 };
 
-// Whether the ':' at offset at ends "public:" or its like, which stand before a member function without being of it.
+// Whether the ':' at offset at ends "public:" or its like, which stand before a member function without being
+// of it.
 bool ends_access_label(const std::string& code, std::size_t at) {
     for (const std::string_view label : {"public", "protected", "private"})
         if (at >= label.size() && code.compare(at - label.size(), label.size(), label) == 0) return true;
@@ -114,7 +136,8 @@ std::vector<Block> blocks_of(const std::string& code) {
             done.push_back(open.back());
             const std::size_t next = code.find_first_not_of(" \t\n", i + 1);
             // "Class() : member{1}, other{2} {": the header of what comes began before this block.
-            const bool goes_on = next != std::string::npos && (code[next] == ',' || code[next] == '{' || code[next] == ')');
+            const bool goes_on =
+                next != std::string::npos && (code[next] == ',' || code[next] == '{' || code[next] == ')');
             header = goes_on ? open.back().header : i + 1;
             open.pop_back();
         }
@@ -132,7 +155,8 @@ std::optional<FunctionExtent> function_extent(const std::vector<std::string>& li
     for (std::size_t i = 0; i < code.size(); ++i)
         if (code[i] == '\n') line_begins.push_back(i + 1);
     const auto line_of = [&](std::size_t offset) {
-        return static_cast<std::uint32_t>(std::upper_bound(line_begins.begin(), line_begins.end(), offset) - line_begins.begin());
+        return static_cast<std::uint32_t>(std::upper_bound(line_begins.begin(), line_begins.end(), offset) -
+                                          line_begins.begin());
     };
 
     const std::string bare = bare_name(name);
@@ -145,9 +169,9 @@ std::optional<FunctionExtent> function_extent(const std::vector<std::string>& li
         if (line < extent.first || line > extent.last) continue;
         const std::string header = code.substr(begin, block.open - begin);
         if (!is_function_header(header)) continue;
-        const bool named = !bare.empty() && has_word(header, bare, true);
-        // The outermost block that carries the name; without one, the outermost that could be a function at all.
-        // Inner blocks are closed, and so seen, first.
+        const bool named = !bare.empty() && is_called(header, bare);
+        // The outermost block that carries the name; without one, the outermost that could be a function at
+        // all. Inner blocks are closed, and so seen, first.
         if (found_named && !named) continue;
         found = extent;
         found_named = named;

@@ -1,5 +1,6 @@
-// The JSON form. Its names are a contract with other programs: a member may be added, none renamed or dropped without a
-// new schema number. Absent values are null; so is an infinite bound of an interval (low: minus, high: plus infinity).
+// The JSON form. Its names are a contract with other programs: a member may be added, none renamed or dropped
+// without a new schema number. Absent values are null; so is an infinite bound of an interval (low: minus,
+// high: plus infinity).
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -12,7 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // "schema" stays first
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number(double value) {
+    return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
 Json interval(const Interval& value) {
     return {{"estimate", number(value.estimate)}, {"low", number(value.low)}, {"high", number(value.high)}};
@@ -21,9 +24,12 @@ Json interval(const Interval& value) {
 template <class T>
 Json optional(const std::optional<T>& value) {
     if (!value) return nullptr;
-    if constexpr (std::is_same_v<T, Interval>) return interval(*value);
-    else if constexpr (std::is_same_v<T, double>) return number(*value);
-    else return *value;
+    if constexpr (std::is_same_v<T, Interval>)
+        return interval(*value);
+    else if constexpr (std::is_same_v<T, double>)
+        return number(*value);
+    else
+        return *value;
 }
 
 Json numbers(const std::vector<double>& values) {
@@ -32,7 +38,9 @@ Json numbers(const std::vector<double>& values) {
     return out;
 }
 
-double seconds(Nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+double seconds(Nanoseconds time) {
+    return std::chrono::duration<double>(time).count();
+}
 
 void put_trend(Json& out, const TrendVerdict& trend) {
     out["verdict"] = trend_name(trend.verdict);
@@ -49,7 +57,9 @@ void put_trend(Json& out, const TrendVerdict& trend) {
     out["reasons"] = trend.reasons;
 }
 
-Json code_line(const CodeLine& line) { return {{"file", line.file}, {"line", line.line}, {"function", line.function}}; }
+Json code_line(const CodeLine& line) {
+    return {{"file", line.file}, {"line", line.line}, {"function", line.function}};
+}
 
 Json callers(const std::vector<CallerNode>& nodes) {
     Json out = Json::array();
@@ -72,7 +82,8 @@ Json line_growth(const LineGrowth& line) {
     out["live_first_blocks"] = line.live_first_blocks;
     out["live_last_blocks"] = line.live_last_blocks;
     out["allocations"] = line.allocations;
-    out["bytes_per_request"] = line.bytes_per_request ? number(line.bytes_per_request->estimate) : Json(nullptr);
+    out["bytes_per_request"] =
+        line.bytes_per_request ? number(line.bytes_per_request->estimate) : Json(nullptr);
     out["bytes_per_request_interval"] = optional(line.bytes_per_request);
     out["bytes_per_hour_interval"] = optional(line.bytes_per_hour);
     out["class"] = growth_class_name(line.growth_class);
@@ -131,8 +142,9 @@ void put_lines(Json& out, const LineReport& report) {
 }
 
 Json latency(const LatencySummary& value) {
-    return {{"p50", number(value.p50)}, {"p90", number(value.p90)},   {"p99", number(value.p99)}, {"p999", number(value.p999)},
-            {"max", number(value.max)}, {"mean", number(value.mean)}, {"count", value.count}};
+    return {{"p50", number(value.p50)},   {"p90", number(value.p90)}, {"p99", number(value.p99)},
+            {"p999", number(value.p999)}, {"max", number(value.max)}, {"mean", number(value.mean)},
+            {"count", value.count}};
 }
 
 void put_replay(Json& out, const ReplayStats& stats) {
@@ -146,7 +158,8 @@ void put_replay(Json& out, const ReplayStats& stats) {
     for (const auto& [status, count] : stats.statuses) out["statuses"][std::to_string(status)] = count;
     out["failures"] = Json::object();
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        if (stats.failures[i] != 0) out["failures"][std::string(failure_name(static_cast<Failure>(i)))] = stats.failures[i];
+        if (stats.failures[i] != 0)
+            out["failures"][std::string(failure_name(static_cast<Failure>(i)))] = stats.failures[i];
     out["late"] = stats.late;
     out["retried"] = stats.retried;
     out["latency_us"] = latency(stats.latency);
@@ -159,7 +172,10 @@ void put_replay(Json& out, const ReplayStats& stats) {
     out["reasons"] = stats.reasons;
     out["paths"] = Json::object();
     for (const auto& [path, value] : stats.paths)
-        out["paths"][path] = {{"sent", value.sent}, {"completed", value.completed}, {"errors", value.errors}, {"latency_us", latency(value.latency)}};
+        out["paths"][path] = {{"sent", value.sent},
+                              {"completed", value.completed},
+                              {"errors", value.errors},
+                              {"latency_us", latency(value.latency)}};
     out["warnings"] = stats.warnings;
 }
 
@@ -182,7 +198,9 @@ Json to_json(const Diagnosis& diagnosis) {
     out["requests_per_second"] = optional(diagnosis.requests_per_second);
     out["rounds"] = Json::array();
     for (const Round& round : diagnosis.rounds)
-        out["rounds"].push_back({{"begin_s", number(round.begin_s)}, {"end_s", number(round.end_s)}, {"requests", round.requests}});
+        out["rounds"].push_back({{"begin_s", number(round.begin_s)},
+                                 {"end_s", number(round.end_s)},
+                                 {"requests", round.requests}});
     out["series"] = {{"name", diagnosis.series.name},
                      {"metric", diagnosis.metric},
                      {"seconds", numbers(diagnosis.series.seconds)},
@@ -225,11 +243,15 @@ Json to_json(const ReplayStats& stats) {
     return out;
 }
 
-// Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a thousand.
-// Names come from foreign debug info: bytes that are not UTF-8 are replaced, never a reason to lose the report.
+// Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a
+// thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced, never a reason to lose
+// the report.
 void write(const Json& json, int indent, std::string& out) {
-    const auto dump = [](const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); };
-    const bool nested = json.is_object() || std::any_of(json.begin(), json.end(), [](const Json& e) { return e.is_structured(); });
+    const auto dump = [](const Json& value) {
+        return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    };
+    const bool nested = json.is_object() || std::any_of(json.begin(), json.end(),
+                                                        [](const Json& e) { return e.is_structured(); });
     if (!json.is_structured() || json.empty() || !nested) {
         out += dump(json);
         return;

@@ -20,7 +20,8 @@ constexpr int kDeepestCaller = 256;
 // A value and the way to it, so that a wrong type is reported with its place.
 class Node {
   public:
-    Node(const Json* json, std::string path, const std::string* file) : json_(json), path_(std::move(path)), file_(file) {}
+    Node(const Json* json, std::string path, const std::string* file)
+        : json_(json), path_(std::move(path)), file_(file) {}
 
     // Nothing where the member is absent or null.
     std::optional<Node> find(const char* name) const {
@@ -39,7 +40,8 @@ class Node {
     std::vector<std::pair<std::string, Node>> members() const {
         require(json_->is_object(), "an object");
         std::vector<std::pair<std::string, Node>> out;
-        for (const auto& [name, value] : json_->items()) out.emplace_back(name, Node(&value, path_ + "." + name, file_));
+        for (const auto& [name, value] : json_->items())
+            out.emplace_back(name, Node(&value, path_ + "." + name, file_));
         return out;
     }
 
@@ -58,7 +60,8 @@ class Node {
     }
     std::int64_t integer() const {
         require(json_->is_number_integer(), "an integer");
-        require(!json_->is_number_unsigned() || json_->get<std::uint64_t>() <= INT64_MAX, "an integer of 64 bits");
+        require(!json_->is_number_unsigned() || json_->get<std::uint64_t>() <= INT64_MAX,
+                "an integer of 64 bits");
         return json_->get<std::int64_t>();
     }
     std::uint64_t count() const {
@@ -79,7 +82,8 @@ class Node {
     }
     [[noreturn]] void wrong(std::string_view expected) const {
         throw Error(ErrorKind::input, *file_,
-                    fmt::format("{}: expected {}, found {}", path_.empty() ? "the document" : path_, expected, json_->type_name()),
+                    fmt::format("{}: expected {}, found {}", path_.empty() ? "the document" : path_, expected,
+                                json_->type_name()),
                     "this takes a file that leakline diagnose -o NAME.json wrote");
     }
 
@@ -126,7 +130,8 @@ Enum named(const Node& node, std::initializer_list<Enum> values, std::string_vie
 
 void read_trend(const Node& node, TrendVerdict& trend) {
     if (const auto verdict = node.find("verdict"))
-        trend.verdict = named(*verdict, {Trend::growing, Trend::stable, Trend::shrinking, Trend::inconclusive}, trend_name);
+        trend.verdict = named(
+            *verdict, {Trend::growing, Trend::stable, Trend::shrinking, Trend::inconclusive}, trend_name);
     get(node, "class", trend.growth_class, &Node::text);
     get(node, "p_leak", trend.p_leak, &Node::number);
     get(node, "slope_bytes_per_hour", trend.slope_bytes_per_hour, &Node::interval);
@@ -177,7 +182,8 @@ LineGrowth read_line(const Node& node) {
     if (const auto growth_class = node.find("class"))
         line.growth_class = named(*growth_class,
                                   {GrowthClass::flat, GrowthClass::linear, GrowthClass::container_doubling,
-                                   GrowthClass::filling_then_flat, GrowthClass::sawtooth, GrowthClass::shrinking, GrowthClass::unclear},
+                                   GrowthClass::filling_then_flat, GrowthClass::sawtooth,
+                                   GrowthClass::shrinking, GrowthClass::unclear},
                                   growth_class_name);
     get(node, "leaking", line.leaking, &Node::flag);
     get(node, "p_value", line.p_value, &Node::number);
@@ -193,7 +199,8 @@ LineTable read_table(const Node& node) {
     get(node, "file", table.file, &Node::text);
     get(node, "function", table.function, &Node::text);
     if (const auto origin = node.find("origin"))
-        table.origin = origin->text() == "observed" ? LineTable::Origin::observed : LineTable::Origin::recording;
+        table.origin =
+            origin->text() == "observed" ? LineTable::Origin::observed : LineTable::Origin::recording;
     const auto rows = node.find("rows");
     if (!rows) return table;
     for (const Node& item : rows->elements()) {
@@ -244,7 +251,8 @@ void read_lines(const Node& root, LineReport& report) {
         get(*totals, "leaked_bytes", report.totals.leaked_bytes, &Node::integer);
         get(*totals, "leaked_blocks", report.totals.leaked_blocks, &Node::integer);
         get(*totals, "peak_bytes", report.totals.peak_bytes, &Node::count);
-        if (const auto duration = totals->find("duration_s")) report.totals.duration = read_seconds(*duration);
+        if (const auto duration = totals->find("duration_s"))
+            report.totals.duration = read_seconds(*duration);
     }
     if (const auto marks = root.find("marks")) {
         get_numbers(*marks, "seconds", report.mark_seconds);
@@ -283,12 +291,14 @@ void read_replay(const Node& node, ReplayStats& stats) {
         for (const auto& [name, count] : statuses->members()) {
             int status = 0;
             const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), status);
-            if (error != std::errc() || end != name.data() + name.size()) count.wrong("an HTTP status as the name");
+            if (error != std::errc() || end != name.data() + name.size())
+                count.wrong("an HTTP status as the name");
             stats.statuses[status] = count.count();
         }
     if (const auto failures = node.find("failures"))
         for (std::size_t i = 0; i < kFailureCount; ++i)
-            get(*failures, std::string(failure_name(static_cast<Failure>(i))).c_str(), stats.failures[i], &Node::count);
+            get(*failures, std::string(failure_name(static_cast<Failure>(i))).c_str(), stats.failures[i],
+                &Node::count);
     get(node, "late", stats.late, &Node::count);
     get(node, "retried", stats.retried, &Node::count);
     read_latency(node, "latency_us", stats.latency);
@@ -319,7 +329,8 @@ void read_series(const Node& node, Diagnosis& diagnosis) {
     get_numbers(node, "requests", series.requests);
     get_list(node, "process", series.process, &Node::integer);
     const auto fits = [&](std::size_t size) { return size == 0 || size == series.seconds.size(); };
-    if (series.value.size() != series.seconds.size() || !fits(series.requests.size()) || !fits(series.process.size()))
+    if (series.value.size() != series.seconds.size() || !fits(series.requests.size()) ||
+        !fits(series.process.size()))
         node.wrong("columns of equal length");
 }
 
@@ -329,7 +340,9 @@ Json parse(std::string_view text, const std::string& name) {
         return Json::parse(text);
     } catch (const Json::parse_error& error) {
         const std::string_view what = error.what();
-        throw Error(ErrorKind::input, name, fmt::format("not JSON: parse error {}", printable(what.substr(std::min(what.find("at line"), what.size())))),
+        throw Error(ErrorKind::input, name,
+                    fmt::format("not JSON: parse error {}",
+                                printable(what.substr(std::min(what.find("at line"), what.size())))),
                     "this takes a file that leakline diagnose -o NAME.json wrote");
     }
 }
@@ -345,11 +358,14 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
                     "this takes a file that leakline diagnose -o NAME.json wrote");
     if (schema->integer() < 1 || schema->integer() > Diagnosis::kSchema)
         throw Error(ErrorKind::input, name,
-                    fmt::format("diagnosis schema {}; this build reads 1 to {}", schema->integer(), Diagnosis::kSchema),
+                    fmt::format("diagnosis schema {}; this build reads 1 to {}", schema->integer(),
+                                Diagnosis::kSchema),
                     "a newer leakline wrote it: use that one to render it");
 
     Diagnosis diagnosis;
-    diagnosis.verdict = named(*root.find("verdict"), {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid}, verdict_name);
+    diagnosis.verdict =
+        named(*root.find("verdict"),
+              {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid}, verdict_name);
     get_list(root, "reasons", diagnosis.reasons, &Node::text);
     get(root, "command", diagnosis.command, &Node::text);
     get(root, "target", diagnosis.target, &Node::text);

@@ -8,9 +8,9 @@
 
 namespace leakline::report {
 
-// name is the file's, for messages. Reads every schema up to Diagnosis::kSchema; unknown members are ignored, absent
-// ones keep their defaults. Throws Error{input}: not JSON, not a diagnosis, a later schema, or a member of the wrong
-// type (with its path, as "lines[3].file").
+// name is the file's, for messages. Reads every schema up to Diagnosis::kSchema; unknown members are ignored,
+// absent ones keep their defaults. Throws Error{input}: not JSON, not a diagnosis, a later schema, or a
+// member of the wrong type (with its path, as "lines[3].file").
 Diagnosis read_diagnosis(std::string_view text, const std::string& name);
 
 }  // namespace leakline::report

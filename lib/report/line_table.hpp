@@ -15,9 +15,9 @@
 
 namespace leakline::report {
 
-// options.unit, precision (decimals) and strict count. Strict: exactly what memory_profiler prints for these numbers
-// (with unit mib), source text untouched. Otherwise control characters of the source (but tabs) become "\xNN", so that
-// a terminal stays as it is, and a footer says what each column holds.
+// options.unit, precision (decimals) and strict count. Strict: exactly what memory_profiler prints for these
+// numbers (with unit mib), source text untouched. Otherwise control characters of the source (but tabs)
+// become "\xNN", so that a terminal stays as it is, and a footer says what each column holds.
 std::string line_table(const LineTable& table, const RenderOptions& options);
 
 // The footer, one line a column, without line ends.

@@ -1,5 +1,5 @@
-// Markdown for a pull request: the verdict, a small table, and the rest folded away; under 60 kB, because GitHub cuts
-// comments at 65,536 characters.
+// Markdown for a pull request: the verdict, a small table, and the rest folded away; under 60 kB, because
+// GitHub cuts comments at 65,536 characters.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,30 +13,50 @@ namespace leakline::report {
 namespace {
 
 constexpr std::size_t kLimit = 60'000;
-constexpr std::size_t kLongestText = 300;   // of one name or source line
+constexpr std::size_t kLongestText = 300;  // of one name or source line
 constexpr std::size_t kLongestTable = 20'000;
 
 std::string cut(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) return std::string(text);
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;  // not inside a character
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80)
+        --limit;  // not inside a character
     return std::string(text.substr(0, limit)) + "...";
 }
 
-// Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and '#', which
-// links issues.
+// Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and
+// '#', which links issues.
 std::string plain(std::string_view text) {
     std::string out;
     for (char c : terminal_safe(cut(text, kLongestText))) {
         switch (c) {
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '&': out += "&amp;"; break;
-            case '@': out += "&#64;"; break;
-            case '\t': out += ' '; break;
-            case '\\': case '`': case '*': case '_': case '[': case ']': case '|': case '#': case '~':
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '@':
+                out += "&#64;";
+                break;
+            case '\t':
+                out += ' ';
+                break;
+            case '\\':
+            case '`':
+            case '*':
+            case '_':
+            case '[':
+            case ']':
+            case '|':
+            case '#':
+            case '~':
                 out += '\\';
                 [[fallthrough]];
-            default: out += c;
+            default:
+                out += c;
         }
     }
     return out;
@@ -48,15 +68,35 @@ std::string code(std::string_view text) {
     std::string out;
     for (char c : terminal_safe(cut(trim(text), kLongestText))) {
         switch (c) {
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '&': out += "&amp;"; break;
-            case '|': out += "&#124;"; break;
-            case '\t': out += ' '; break;
-            case '\\': case '`': case '*': case '_': case '[': case ']': case '#': case '@': case '~': case ':':
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '|':
+                out += "&#124;";
+                break;
+            case '\t':
+                out += ' ';
+                break;
+            case '\\':
+            case '`':
+            case '*':
+            case '_':
+            case '[':
+            case ']':
+            case '#':
+            case '@':
+            case '~':
+            case ':':
                 out += fmt::format("&#{};", static_cast<int>(c));
                 break;
-            default: out += c;
+            default:
+                out += c;
         }
     }
     return "<code>" + out + "</code>";
@@ -77,7 +117,9 @@ std::string details(std::string_view title, const std::string& body) {
     return fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, body);
 }
 
-std::string signed_bytes(std::int64_t bytes) { return format_signed_bytes(static_cast<double>(bytes)); }
+std::string signed_bytes(std::int64_t bytes) {
+    return format_signed_bytes(static_cast<double>(bytes));
+}
 
 std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
     std::string out = "| growth | per request | class | line | source |\n| ---: | ---: | --- | --- | --- |\n";
@@ -85,15 +127,17 @@ std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
         const LineGrowth& line = lines[i];
         out += fmt::format("| {} | {} | {}{} | {} | {} |\n", signed_bytes(line.growth_bytes),
                            line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
-                           growth_class_name(line.growth_class), line.leaking ? ", **leaks**" : "", code(place_text(line.at)),
-                           code(line.source));
+                           growth_class_name(line.growth_class), line.leaking ? ", **leaks**" : "",
+                           code(place_text(line.at)), code(line.source));
     }
     return out;
 }
 
 std::string books(const Books& books) {
     std::string out = "| books | bytes |\n| --- | ---: |\n";
-    const auto row = [&](std::string_view name, std::int64_t bytes) { out += fmt::format("| {} | {:+} |\n", name, bytes); };
+    const auto row = [&](std::string_view name, std::int64_t bytes) {
+        out += fmt::format("| {} | {:+} |\n", name, bytes);
+    };
     row("attributed to lines", books.attributed_bytes);
     row("unattributed", books.unattributed_bytes);
     row("live heap bytes", books.live_delta_bytes);
@@ -116,16 +160,22 @@ std::string table(const LineTable& value, const RenderOptions& options) {
 
 std::string replay(const ReplayStats& stats) {
     std::string out = "| replay | |\n| --- | ---: |\n";
-    const auto row = [&](std::string_view name, const std::string& value) { out += fmt::format("| {} | {} |\n", name, value); };
+    const auto row = [&](std::string_view name, const std::string& value) {
+        out += fmt::format("| {} | {} |\n", name, value);
+    };
     row("read = sent + unsent + bad + filtered",
-        fmt::format("{} = {} + {} + {} + {}", format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
-                    format_count(stats.bad), format_count(stats.filtered)));
-    for (const auto& [status, count] : stats.statuses) row(fmt::format("status {}", status), format_count(count));
+        fmt::format("{} = {} + {} + {} + {}", format_count(stats.read), format_count(stats.sent),
+                    format_count(stats.unsent), format_count(stats.bad), format_count(stats.filtered)));
+    for (const auto& [status, count] : stats.statuses)
+        row(fmt::format("status {}", status), format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        if (stats.failures[i] != 0) row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
+        if (stats.failures[i] != 0)
+            row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
     row("requests/s", fmt::format("{:.4g}", stats.rate));
-    row("latency p50 / p99 / max", fmt::format("{:.3g} / {:.3g} / {:.3g} ms", stats.latency.p50 / 1000, stats.latency.p99 / 1000, stats.latency.max / 1000));
-    row("valid", stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
+    row("latency p50 / p99 / max", fmt::format("{:.3g} / {:.3g} / {:.3g} ms", stats.latency.p50 / 1000,
+                                               stats.latency.p99 / 1000, stats.latency.max / 1000));
+    row("valid",
+        stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
     return out;
 }
 
@@ -141,10 +191,14 @@ std::string fit(const std::vector<std::string>& parts) {
     std::string out;
     std::size_t left = 0;
     for (const std::string& part : parts) {
-        if (left == 0 && out.size() + part.size() <= kLimit - 100) out += part;
-        else if (!part.empty()) ++left;
+        if (left == 0 && out.size() + part.size() <= kLimit - 100)
+            out += part;
+        else if (!part.empty())
+            ++left;
     }
-    if (left > 0) out += fmt::format("\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
+    if (left > 0)
+        out += fmt::format(
+            "\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
     return out;
 }
 
@@ -154,40 +208,49 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     parts.push_back(fmt::format("### leakline: {}\n\n{}\n\n", plain(summary.verdict), plain(summary.reason)));
 
     std::string facts = "| | |\n| --- | --- |\n";
-    const auto row = [&](std::string_view name, const std::string& value) { facts += fmt::format("| {} | {} |\n", name, value); };
+    const auto row = [&](std::string_view name, const std::string& value) {
+        facts += fmt::format("| {} | {} |\n", name, value);
+    };
     row("growth", plain(summary.growth));
     if (summary.top != nullptr) {
         row("top line", code(place_text(summary.top->at)) + " " + code(summary.top->source));
-        row("growth through it", signed_bytes(summary.top->growth_bytes) + ", " + std::string(growth_class_name(summary.top->growth_class)));
+        row("growth through it", signed_bytes(summary.top->growth_bytes) + ", " +
+                                     std::string(growth_class_name(summary.top->growth_class)));
     }
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     row("resolution", plain(summary.detectable));
     if (diagnosis.max_growth) row("budget", plain(growth_text(*diagnosis.max_growth)));
     parts.push_back(facts);
 
-    if (diagnosis.reasons.size() > 1)
-        parts.push_back(details("All reasons", bullets(diagnosis.reasons)));
+    if (diagnosis.reasons.size() > 1) parts.push_back(details("All reasons", bullets(diagnosis.reasons)));
     if (summary.table != nullptr)
-        parts.push_back(details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
+        parts.push_back(
+            details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
     if (!diagnosis.lines.lines.empty())
         parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
     parts.push_back(details("Books", books(diagnosis.lines.books)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
-    if (!warnings.empty()) parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
+    if (!warnings.empty())
+        parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
     for (const LineTable& other : diagnosis.lines.tables)
-        if (&other != summary.table) parts.push_back(details("Line by line: " + code(other.function), table(other, options)));
+        if (&other != summary.table)
+            parts.push_back(details("Line by line: " + code(other.function), table(other, options)));
     return fit(parts);
 }
 
 std::string render(const LineReport& report, const RenderOptions& options) {
     std::vector<std::string> parts;
-    parts.push_back(fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.books.live_delta_bytes)));
+    parts.push_back(
+        fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.books.live_delta_bytes)));
     parts.push_back(ranking(report.lines, options.top));
-    for (const LineTable& value : report.tables) parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
+    for (const LineTable& value : report.tables)
+        parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
     parts.push_back(details("Books", books(report.books)));
-    if (!report.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));
+    if (!report.warnings.empty())
+        parts.push_back(
+            details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));
     return fit(parts);
 }
 
@@ -196,22 +259,27 @@ std::string render(const TrendReport& report, const RenderOptions&) {
     std::string rows = "| verdict | slope | series | reason |\n| --- | --- | --- | --- |\n";
     std::size_t shown = 0;
     for (const TrendReport::Item& item : report.items) {
-        const std::string row = fmt::format("| **{}** | {} | {} | {} |\n", trend_name(item.verdict.verdict), plain(slope_text(item.verdict)),
-                                            code(item.series.name.empty() ? item.file : item.series.name),
-                                            plain(item.verdict.reasons.empty() ? "" : item.verdict.reasons.front()));
+        const std::string row = fmt::format(
+            "| **{}** | {} | {} | {} |\n", trend_name(item.verdict.verdict), plain(slope_text(item.verdict)),
+            code(item.series.name.empty() ? item.file : item.series.name),
+            plain(item.verdict.reasons.empty() ? "" : item.verdict.reasons.front()));
         if (rows.size() + row.size() > kLimit - 5000) break;
         rows += row;
         ++shown;
     }
-    if (shown < report.items.size()) rows += fmt::format("\n_and {} more series_\n", report.items.size() - shown);
+    if (shown < report.items.size())
+        rows += fmt::format("\n_and {} more series_\n", report.items.size() - shown);
     parts.push_back(rows);
-    if (!report.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings, 10)));
+    if (!report.warnings.empty())
+        parts.push_back(
+            details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings, 10)));
     return fit(parts);
 }
 
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     std::vector<std::string> parts = {replay(stats)};
-    if (!stats.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
+    if (!stats.warnings.empty())
+        parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
     return fit(parts);
 }
 

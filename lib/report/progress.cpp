@@ -18,13 +18,15 @@ std::string seconds_text(double seconds) {
 
 }  // namespace
 
-std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed, int width) {
+std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed,
+                          int width) {
     const double so_far = std::chrono::duration<double>(elapsed).count();
     std::string tail;
     if (fraction) {
         const double done = std::clamp(*fraction, 0.0, 1.0);
         const int filled = static_cast<int>(done * kBarWidth);
-        tail = fmt::format("  [{:#<{}}{:.<{}}] {:3.0f} %", "", filled, "", kBarWidth - filled, std::floor(done * 100));
+        tail = fmt::format("  [{:#<{}}{:.<{}}] {:3.0f} %", "", filled, "", kBarWidth - filled,
+                           std::floor(done * 100));
         if (done >= 0.02 && so_far >= 1 && done < 1)
             tail += fmt::format("  {} left", seconds_text(so_far * (1 - done) / done));
     } else {

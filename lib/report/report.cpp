@@ -23,18 +23,24 @@ namespace {
 
 std::string_view document_name(unsigned form) {
     switch (form) {
-        case kDiagnosisForm: return "a diagnosis";
-        case kLinesForm: return "a line report";
-        case kTrendForm: return "a trend";
-        case kReplayForm: return "a replay's statistics";
-        default: return "this document";
+        case kDiagnosisForm:
+            return "a diagnosis";
+        case kLinesForm:
+            return "a line report";
+        case kTrendForm:
+            return "a trend";
+        case kReplayForm:
+            return "a replay's statistics";
+        default:
+            return "this document";
     }
 }
 
 std::string extensions_text() {
     std::string text;
     for (const Format& format : formats())
-        for (std::string_view extension : format.extensions) text += fmt::format("{}{}", text.empty() ? "" : " ", extension);
+        for (std::string_view extension : format.extensions)
+            text += fmt::format("{}{}", text.empty() ? "" : " ", extension);
     return text;
 }
 
@@ -46,7 +52,8 @@ const Format& format_named(std::string_view name) {
         if (format.name == name) return format;
         names.emplace_back(format.name);
     }
-    throw Error(ErrorKind::usage, "", fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),
+    throw Error(ErrorKind::usage, "",
+                fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),
                 fmt::format("formats: {}", fmt::join(names, " ")));
 }
 
@@ -70,7 +77,8 @@ const Format& format_of_file(std::string_view path) {
         throw Error(ErrorKind::usage, std::string(path), "no extension that names a report format", hint);
     const std::string extension(file.substr(dot));
     throw Error(ErrorKind::usage, std::string(path),
-                fmt::format("no report format has the extension '{}'{}", printable(extension), did_you_mean_text(extension, known)),
+                fmt::format("no report format has the extension '{}'{}", printable(extension),
+                            did_you_mean_text(extension, known)),
                 hint);
 }
 
@@ -79,7 +87,8 @@ void require_form(const Format& format, unsigned form) {
     std::vector<std::string_view> usable;
     for (const Format& other : formats())
         if ((other.forms & form) != 0) usable.push_back(other.name);
-    throw Error(ErrorKind::usage, "", fmt::format("there is no {} form of {}", format.name, document_name(form)),
+    throw Error(ErrorKind::usage, "",
+                fmt::format("there is no {} form of {}", format.name, document_name(form)),
                 fmt::format("formats of {}: {}", document_name(form), fmt::join(usable, " ")));
 }
 

@@ -1,4 +1,5 @@
-// Every report format: one row, one file each. A renderer turns plain data into bytes; it reads no file and no clock.
+// Every report format: one row, one file each. A renderer turns plain data into bytes; it reads no file and
+// no clock.
 #pragma once
 
 #include <span>
@@ -32,33 +33,38 @@ enum Form : unsigned {
     kReplayForm = 1u << 3,
     kEveryForm = ~0u,
 };
-inline unsigned form_of(const Document& document) { return 1u << document.index(); }
+inline unsigned form_of(const Document& document) {
+    return 1u << document.index();
+}
 
 struct RenderOptions {
     enum class Unit { bytes, kib, mib };
     Unit unit = Unit::mib;
-    int precision = 1;     // decimals in the line table
-    bool strict = false;   // the line table exactly as memory_profiler prints it, nothing else
+    int precision = 1;    // decimals in the line table
+    bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool colour = false;
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
 };
 
 struct Format {
-    std::string_view name;                       // for --format
-    std::vector<std::string_view> extensions;    // for -o, with the dot
+    std::string_view name;                     // for --format
+    std::vector<std::string_view> extensions;  // for -o, with the dot
     std::string_view summary;
-    std::string (*render)(const Document&, const RenderOptions&);  // throws Error{usage}: no such form of this document
-    unsigned forms = kEveryForm;                 // the documents that render takes
-    bool binary = false;                         // not for a terminal
+    std::string (*render)(const Document&,
+                          const RenderOptions&);  // throws Error{usage}: no such form of this document
+    unsigned forms = kEveryForm;                  // the documents that render takes
+    bool binary = false;                          // not for a terminal
 };
 
 std::span<const Format> formats();
 // Throws Error{usage} with a did-you-mean.
 const Format& format_named(std::string_view name);
-// By the longest extension that path ends with ("x.speedscope.json" is not JSON); Error{usage} lists what there is.
+// By the longest extension that path ends with ("x.speedscope.json" is not JSON); Error{usage} lists what
+// there is.
 const Format& format_of_file(std::string_view path);
-// Error{usage} where format has no form of such a document: to be asked before the work that makes the document.
+// Error{usage} where format has no form of such a document: to be asked before the work that makes the
+// document.
 void require_form(const Format& format, unsigned form);
 
 }  // namespace leakline::report

@@ -63,7 +63,8 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
     for (const std::string& directory : directories_) {
         std::error_code ignored;
         if (!fs::is_directory(directory, ignored))
-            throw Error(ErrorKind::input, directory, "no such folder of source text", "--source takes the folder that the program was built from");
+            throw Error(ErrorKind::input, directory, "no such folder of source text",
+                        "--source takes the folder that the program was built from");
     }
 }
 
@@ -71,7 +72,9 @@ void SourceText::index_directories() {
     by_name_.emplace();
     for (const std::string& directory : directories_) {
         std::error_code error;
-        fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end;
+        fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied,
+                                               error),
+            end;
         while (!error && entry != end && by_name_->size() < kMostFiles) {
             const std::string name = entry->path().filename().string();
             std::error_code ignored;
@@ -163,7 +166,8 @@ void SourceText::fill(LineReport& report) {
             report.warnings.push_back(fmt::format("no source text for {} more files", missing.size() - 5));
             break;
         }
-        report.warnings.push_back(fmt::format("no source text: {} is not here; --source DIR says where it is", file));
+        report.warnings.push_back(
+            fmt::format("no source text: {} is not here; --source DIR says where it is", file));
     }
 }
 

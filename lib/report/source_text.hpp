@@ -1,4 +1,5 @@
-// Source text from disk for the lines of a report. The only part of this folder that reads files; it renders nothing.
+// Source text from disk for the lines of a report. The only part of this folder that reads files; it renders
+// nothing.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -13,8 +14,8 @@
 namespace leakline::report {
 
 // Finds the files that debug info names. A path is looked for under each directory, longest suffix first
-// (/build/src/a/b.cpp: DIR/build/src/a/b.cpp, ... DIR/b.cpp), then anywhere below the directories by name and as many
-// parent folders as match (a tie is not resolved), then as it stands.
+// (/build/src/a/b.cpp: DIR/build/src/a/b.cpp, ... DIR/b.cpp), then anywhere below the directories by name and
+// as many parent folders as match (a tie is not resolved), then as it stands.
 class SourceText {
   public:
     // Directories that do not exist: Error{input}.
@@ -22,11 +23,12 @@ class SourceText {
 
     // Where file was found; nothing where it was not.
     const std::optional<std::string>& locate(const std::string& file);
-    // The lines of file, without their ends; empty where it was not found or is not text (over 64 MiB, holds NUL).
+    // The lines of file, without their ends; empty where it was not found or is not text (over 64 MiB, holds
+    // NUL).
     const std::vector<std::string>& lines(const std::string& file);
 
-    // Puts text into lines and tables. Tables grow to the whole function where its extent can be told from the text.
-    // A file that is missing leaves its texts empty and one note in report.warnings.
+    // Puts text into lines and tables. Tables grow to the whole function where its extent can be told from
+    // the text. A file that is missing leaves its texts empty and one note in report.warnings.
     void fill(LineReport& report);
 
   private:
@@ -38,8 +40,8 @@ class SourceText {
     std::map<std::string, std::vector<std::string>> lines_;
 };
 
-// The lines [first, last] of the function called name (bare or qualified) that holds line, all 1-based; nothing where
-// the text does not tell. Knows C and C++ comments, strings and braces, not the preprocessor.
+// The lines [first, last] of the function called name (bare or qualified) that holds line, all 1-based;
+// nothing where the text does not tell. Knows C and C++ comments, strings and braces, not the preprocessor.
 struct FunctionExtent {
     std::uint32_t first = 0, last = 0;
 };

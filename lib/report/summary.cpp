@@ -9,7 +9,8 @@ namespace leakline::report {
 
 namespace {
 
-// The smallest growth that could have been told from none: per request where requests are known, else per hour.
+// The smallest growth that could have been told from none: per request where requests are known, else per
+// hour.
 std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     if (trend.detectable_bytes_per_request && std::isfinite(*trend.detectable_bytes_per_request))
         return format_bytes(*trend.detectable_bytes_per_request) + " per request";
@@ -20,13 +21,16 @@ std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
 
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
-        case Verdict::leak: return "LEAK";
+        case Verdict::leak:
+            return "LEAK";
         case Verdict::no_leak: {
             const auto smallest = smallest_growth(diagnosis.trend);
             return smallest ? "NO LEAK ABOVE " + *smallest : "NO LEAK ABOVE an unknown size";
         }
-        case Verdict::inconclusive: return "INCONCLUSIVE";
-        case Verdict::invalid: return "INVALID";
+        case Verdict::inconclusive:
+            return "INCONCLUSIVE";
+        case Verdict::invalid:
+            return "INVALID";
     }
     return "INVALID";
 }
@@ -36,11 +40,13 @@ std::string limit_text(const Diagnosis& diagnosis) {
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
     if (diagnosis.verdict == Verdict::no_leak) return limit + " is not approached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
-    const std::string at = diagnosis.requests_per_second
-                               ? fmt::format(" at the log's own rate of {:.3g} requests/s", *diagnosis.requests_per_second)
-                               : "";
+    const std::string at =
+        diagnosis.requests_per_second
+            ? fmt::format(" at the log's own rate of {:.3g} requests/s", *diagnosis.requests_per_second)
+            : "";
     if (std::isinf(diagnosis.trend.time_to_limit_h->estimate)) return limit + " is never reached" + at;
-    return fmt::format("{} is reached in {}{}", limit, hours_interval_text(*diagnosis.trend.time_to_limit_h), at);
+    return fmt::format("{} is reached in {}{}", limit, hours_interval_text(*diagnosis.trend.time_to_limit_h),
+                       at);
 }
 
 }  // namespace
@@ -65,7 +71,8 @@ std::string hours_text(double hours) {
 }
 
 std::string hours_interval_text(const Interval& hours) {
-    const std::string estimate = hours_text(hours.estimate), low = hours_text(hours.low), high = hours_text(hours.high);
+    const std::string estimate = hours_text(hours.estimate), low = hours_text(hours.low),
+                      high = hours_text(hours.high);
     if (low == estimate && high == estimate) return estimate;
     return fmt::format("{} ({} to {})", estimate, low, high);
 }
@@ -95,8 +102,8 @@ const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
         if (table.file == line.file && table.function == line.function) return &table;
     // A table is of a physical function; the line may be named by a function inlined into it.
     for (const LineTable& table : lines.tables)
-        if (table.file == line.file &&
-            std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.line == line.line; }))
+        if (table.file == line.file && std::any_of(table.rows.begin(), table.rows.end(),
+                                                   [&](const auto& row) { return row.line == line.line; }))
             return &table;
     return nullptr;
 }

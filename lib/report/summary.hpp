@@ -1,4 +1,5 @@
-// What every report says first, in words: made once, so that text, Markdown, HTML and CI annotations agree. Pure.
+// What every report says first, in words: made once, so that text, Markdown, HTML and CI annotations agree.
+// Pure.
 #pragma once
 
 #include <optional>
@@ -9,13 +10,16 @@
 namespace leakline::report {
 
 struct Summary {
-    std::string verdict;     // "LEAK", "NO LEAK ABOVE 12 B per request", "INCONCLUSIVE", "INVALID": never a bare "no leak"
-    std::string reason;      // the decisive one
-    std::string growth;      // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
-    std::string limit;       // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty where there is no limit
-    std::string detectable;  // "the smallest leak this run could have seen: ..."; never empty
-    const LineGrowth* top = nullptr;    // the line at fault: the first that leaks; nothing where none does
-    const LineTable* table = nullptr;   // of its function, where there is one
+    std::string verdict;  // "LEAK", "NO LEAK ABOVE 12 B per request", "INCONCLUSIVE", "INVALID": never a bare
+                          // "no leak"
+    std::string reason;   // the decisive one
+    std::string
+        growth;  // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
+    std::string
+        limit;  // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty where there is no limit
+    std::string detectable;            // "the smallest leak this run could have seen: ..."; never empty
+    const LineGrowth* top = nullptr;   // the line at fault: the first that leaks; nothing where none does
+    const LineTable* table = nullptr;  // of its function, where there is one
 };
 
 // Views into diagnosis: it must outlive the summary.

@@ -15,17 +15,29 @@ enum class Colour { red, green, yellow, bold, dim };
 
 class Text {
   public:
-    explicit Text(const RenderOptions& options) : options_(options) {}
+    explicit Text(RenderOptions options) : options_(options) {
+        options_.width = std::max(options_.width, kNarrowest);
+    }
 
     std::string paint(std::string_view text, Colour colour) const {
         if (!options_.colour) return std::string(text);
         const char* code = "";
         switch (colour) {
-            case Colour::red: code = "1;31"; break;
-            case Colour::green: code = "1;32"; break;
-            case Colour::yellow: code = "1;33"; break;
-            case Colour::bold: code = "1"; break;
-            case Colour::dim: code = "2"; break;
+            case Colour::red:
+                code = "1;31";
+                break;
+            case Colour::green:
+                code = "1;32";
+                break;
+            case Colour::yellow:
+                code = "1;33";
+                break;
+            case Colour::bold:
+                code = "1";
+                break;
+            case Colour::dim:
+                code = "2";
+                break;
         }
         return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
     }
@@ -47,7 +59,8 @@ class Text {
             std::size_t cut = rest.size();
             if (cut > room) {
                 cut = rest.rfind(' ', room);
-                if (cut == std::string_view::npos || cut == 0) cut = std::min(rest.find(' ', room), rest.size());
+                if (cut == std::string_view::npos || cut == 0)
+                    cut = std::min(rest.find(' ', room), rest.size());
             }
             line(first + std::string(rest.substr(0, cut)));
             rest.remove_prefix(std::min(cut + 1, rest.size()));
@@ -59,38 +72,54 @@ class Text {
         const std::string safe = terminal_safe(text);
         if (safe.size() <= room) return safe;
         std::size_t end = room > 3 ? room - 3 : 0;
-        while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xc0) == 0x80) --end;  // not inside a character
+        while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xc0) == 0x80)
+            --end;  // not inside a character
         return safe.substr(0, end) + "...";
+    }
+    // The same for a place, whose end tells more than its beginning.
+    std::string cut_front(std::string_view text, std::size_t room) const {
+        const std::string safe = terminal_safe(text);
+        if (safe.size() <= room) return safe;
+        std::size_t begin = safe.size() - std::min(safe.size(), room > 3 ? room - 3 : 0);
+        while (begin < safe.size() && (static_cast<unsigned char>(safe[begin]) & 0xc0) == 0x80) ++begin;
+        return "..." + safe.substr(begin);
     }
     const RenderOptions& options() const { return options_; }
     std::string take() { return std::move(out_); }
     void append(std::string_view text) { out_ += text; }
 
   private:
-    static constexpr int kIndent = 16;
-    const RenderOptions& options_;
+    static constexpr int kIndent = 16, kNarrowest = 40;
+    RenderOptions options_;
     std::string out_;
 };
 
 Colour verdict_colour(Verdict verdict) {
     switch (verdict) {
-        case Verdict::leak: return Colour::red;
-        case Verdict::no_leak: return Colour::green;
-        default: return Colour::yellow;
+        case Verdict::leak:
+            return Colour::red;
+        case Verdict::no_leak:
+            return Colour::green;
+        default:
+            return Colour::yellow;
     }
 }
 
 Colour trend_colour(Trend trend) {
     switch (trend) {
-        case Trend::growing: return Colour::red;
-        case Trend::inconclusive: return Colour::yellow;
-        default: return Colour::green;
+        case Trend::growing:
+            return Colour::red;
+        case Trend::inconclusive:
+            return Colour::yellow;
+        default:
+            return Colour::green;
     }
 }
 
 std::string share_text(std::int64_t part, std::int64_t whole) {
     if (whole <= 0 || part < 0) return {};
-    return fmt::format(" = {:.1f} % of the growth", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+    return fmt::format(" = {:.1f} % of the growth",
+                       100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 void add_warnings(Text& text, const std::vector<std::string>& warnings) {
@@ -102,14 +131,17 @@ void add_warnings(Text& text, const std::vector<std::string>& warnings) {
 void add_books(Text& text, const Books& books) {
     text.heading("Books (heap growth within the window)");
     const auto row = [&](std::string_view name, std::int64_t bytes, std::string_view note) {
-        text.line(fmt::format("  {:>16}  {:<34}{}", fmt::format("{:+} B", bytes), name, note));
+        text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", bytes), name, note),
+                           static_cast<std::size_t>(text.options().width)));
     };
     row("attributed", books.attributed_bytes, "to a source line");
     row("unattributed", books.unattributed_bytes, "allocated where there is no line information");
     row("live heap bytes", books.live_delta_bytes, "the sum of both");
     if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
-    if (books.retention_delta_bytes) row("kept by the allocator", *books.retention_delta_bytes, "freed, not returned");
-    if (books.other_delta_bytes) row("other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder");
+    if (books.retention_delta_bytes)
+        row("kept by the allocator", *books.retention_delta_bytes, "freed, not returned");
+    if (books.other_delta_bytes)
+        row("other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder");
 }
 
 void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
@@ -119,20 +151,32 @@ void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
         text.line("  none");
         return;
     }
-    text.line(fmt::format("  {:>11} {:>11} {:>11} {:>12} {:<18} {}", "growth", "per request", "live", "allocations", "class", "line"));
-    constexpr std::size_t kBefore = 2 + 12 + 12 + 12 + 13 + 19;
-    const std::size_t room = std::max<std::size_t>(static_cast<std::size_t>(text.options().width), kBefore + 30) - kBefore;
+    // A narrow terminal gets the columns that decide.
+    const bool wide = text.options().width >= 100;
+    const auto columns = [&](std::string_view growth, std::string_view request, std::string_view live,
+                             std::string_view allocations, std::string_view growth_class) {
+        return wide ? fmt::format("  {:>11} {:>11} {:>11} {:>12} {:<18} ", growth, request, live, allocations,
+                                  growth_class)
+                    : fmt::format("  {:>11} {:>11} ", growth, request);
+    };
+    const std::string header = columns("growth", "per request", "live", "allocations", "class");
+    text.line(header + "line");
+    const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
     for (std::size_t i = 0; i < shown; ++i) {
         const LineGrowth& line = lines[i];
-        const std::string place = line.at.file.empty() ? place_text(line.at) : fmt::format("{} {}", place_text(line.at), line.at.function);
+        const std::string place = line.at.file.empty()
+                                      ? place_text(line.at)
+                                      : fmt::format("{} {}", place_text(line.at), line.at.function);
         const std::string row =
-            fmt::format("  {:>11} {:>11} {:>11} {:>12} {:<18} {}", format_signed_bytes(static_cast<double>(line.growth_bytes)),
-                        line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
-                        format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
-                        growth_class_name(line.growth_class), text.cut(place, room));
+            columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
+                    line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
+                    format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
+                    growth_class_name(line.growth_class)) +
+            place;
         text.line(line.leaking ? text.paint(row, Colour::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
-            text.line(text.paint(fmt::format("{:>{}}{}", "", kBefore + 2, text.cut(source, room - 2)), Colour::dim));
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)),
+                                 Colour::dim));
     }
 }
 
@@ -151,39 +195,51 @@ void add_callers(Text& text, const LineGrowth& line) {
     text.heading("Called from (largest growth first)");
     const CallerNode* node = &line.callers.front();
     for (int depth = 0; depth < 12; ++depth) {
-        text.line(fmt::format("  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
-                              text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at), node->at.function),
-                                       static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
+        text.line(fmt::format(
+            "  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
+            text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at), node->at.function),
+                     static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
         if (node->callers.empty()) break;
         node = &node->callers.front();
     }
 }
 
-std::string milliseconds(double us) { return fmt::format("{:.3g} ms", us / 1000); }
+std::string milliseconds(double us) {
+    return fmt::format("{:.3g} ms", us / 1000);
+}
 
 std::string latency_text(const LatencySummary& latency) {
     if (latency.count == 0) return "none measured";
-    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", milliseconds(latency.p50), milliseconds(latency.p90),
-                       milliseconds(latency.p99), milliseconds(latency.p999), milliseconds(latency.max));
+    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", milliseconds(latency.p50),
+                       milliseconds(latency.p90), milliseconds(latency.p99), milliseconds(latency.p999),
+                       milliseconds(latency.max));
 }
 
 void add_replay(Text& text, const ReplayStats& stats) {
     text.heading("Replay");
-    text.field("requests", fmt::format("{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed", format_count(stats.read),
-                                       format_count(stats.sent), format_count(stats.unsent), format_count(stats.bad),
+    text.field("requests", fmt::format("{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed",
+                                       format_count(stats.read), format_count(stats.sent),
+                                       format_count(stats.unsent), format_count(stats.bad),
                                        format_count(stats.filtered), format_count(stats.completed)));
     std::string answers;
-    for (const auto& [status, count] : stats.statuses) answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(count), status);
+    for (const auto& [status, count] : stats.statuses)
+        answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(count), status);
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
-            answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]), failure_name(static_cast<Failure>(i)));
+            answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]),
+                                   failure_name(static_cast<Failure>(i)));
     text.field("answers", answers.empty() ? "none" : answers);
-    text.field("rate", stats.target_rate ? fmt::format("{:.4g}/s of {:.4g}/s due, over {:.3g} s", stats.rate, *stats.target_rate, stats.duration_s)
-                                         : fmt::format("{:.4g}/s over {:.3g} s", stats.rate, stats.duration_s));
+    text.field("rate", stats.target_rate
+                           ? fmt::format("{:.4g}/s of {:.4g}/s due, over {:.3g} s", stats.rate,
+                                         *stats.target_rate, stats.duration_s)
+                           : fmt::format("{:.4g}/s over {:.3g} s", stats.rate, stats.duration_s));
     text.field("latency", latency_text(stats.latency) + " (from the due time)");
     text.field("send lag", latency_text(stats.send_lag));
-    if (stats.retried != 0) text.field("retried", format_count(stats.retried) + " attempts on stale connections");
-    if (stats.late != 0) text.field("late records", format_count(stats.late) + " came after the reorder window had passed them");
+    if (stats.retried != 0)
+        text.field("retried", format_count(stats.retried) + " attempts on stale connections");
+    if (stats.late != 0)
+        text.field("late records",
+                   format_count(stats.late) + " came after the reorder window had passed them");
     if (!stats.valid) {
         text.field("NOT VALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());
         for (std::size_t i = 1; i < stats.reasons.size(); ++i) text.field("", stats.reasons[i]);
@@ -201,20 +257,30 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         const LineGrowth& top = *summary.top;
         text.field("top line", fmt::format("{} in {}", place_text(top.at), top.at.function));
         if (const std::string_view source = trim(top.source); !source.empty())
-            text.line(fmt::format("{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))), Colour::bold)));
-        text.field("", fmt::format("{}{}, {} allocations, {}", format_signed_bytes(static_cast<double>(top.growth_bytes)),
-                                   share_text(top.growth_bytes, diagnosis.lines.books.live_delta_bytes), format_count(top.allocations),
-                                   growth_class_name(top.growth_class)));
-        if (top.bytes_per_request) text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
+            text.line(fmt::format(
+                "{:16}{}", "",
+                text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))),
+                           Colour::bold)));
+        text.field("", fmt::format("{}{}, {} allocations, {}",
+                                   format_signed_bytes(static_cast<double>(top.growth_bytes)),
+                                   share_text(top.growth_bytes, diagnosis.lines.books.live_delta_bytes),
+                                   format_count(top.allocations), growth_class_name(top.growth_class)));
+        if (top.bytes_per_request)
+            text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
     }
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     text.field("resolution", summary.detectable);
     if (diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
-    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
-    text.field("memory", fmt::format("{} ({}, {}); warm-up ends at {:.3g} s", diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
-                                     trend_name(diagnosis.trend.verdict), diagnosis.metric, diagnosis.trend.warmup_end_s));
+    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i)
+        text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
+    text.field(
+        "memory",
+        fmt::format("{} ({}, {}); warm-up ends at {:.3g} s",
+                    diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
+                    trend_name(diagnosis.trend.verdict), diagnosis.metric, diagnosis.trend.warmup_end_s));
     text.field("target", diagnosis.command);
-    text.field("traffic", fmt::format("{}, {} rounds", diagnosis.traffic.empty() ? "-" : diagnosis.traffic, diagnosis.rounds.size()));
+    text.field("traffic", fmt::format("{}, {} rounds", diagnosis.traffic.empty() ? "-" : diagnosis.traffic,
+                                      diagnosis.rounds.size()));
 
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
@@ -235,11 +301,15 @@ std::string render(const LineReport& report, const RenderOptions& options) {
         return out;
     }
     Text text(options);
-    const auto at = [](Nanoseconds time) { return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time)); };
-    text.line(fmt::format("{} between {} and {}{}{}",
-                          text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) + " of live heap",
-                          at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
-                          report.completeness));
+    const auto at = [](Nanoseconds time) {
+        return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time));
+    };
+    text.line(fmt::format(
+        "{} between {} and {}{}{}",
+        text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) +
+            " of live heap",
+        at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
+        report.completeness));
     if (!report.command.empty()) text.field("command", report.command);
     add_tables(text, report, nullptr);
     add_ranking(text, report.lines);
@@ -256,12 +326,15 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
         if (&item != &report.items.front()) text.line();
         text.line(fmt::format("{}  {}", text.paint(trend_name(trend.verdict), trend_colour(trend.verdict)),
                               terminal_safe(item.series.name.empty() ? item.file : item.series.name)));
-        for (const std::string& reason : trend.reasons) text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
+        for (const std::string& reason : trend.reasons)
+            text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
         text.field("slope", slope_text(trend));
         if (!trend.growth_class.empty()) text.field("shape", trend.growth_class);
         text.field("p(leak)", fmt::format("{:.3f}", trend.p_leak));
-        if (trend.time_to_limit_h) text.field("limit", "reached in " + hours_interval_text(*trend.time_to_limit_h));
-        if (trend.warmup_end_s > 0) text.field("warm-up", fmt::format("ends at {:.3g} s", trend.warmup_end_s));
+        if (trend.time_to_limit_h)
+            text.field("limit", "reached in " + hours_interval_text(*trend.time_to_limit_h));
+        if (trend.warmup_end_s > 0)
+            text.field("warm-up", fmt::format("ends at {:.3g} s", trend.warmup_end_s));
         if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
         text.field("resolution", detectable_text(trend));
         text.field("data", fmt::format("{} samples over {}", format_count(item.series.size()),
@@ -280,9 +353,10 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
     if (!stats.paths.empty()) {
         text.heading("By request");
         for (const auto& [path, value] : stats.paths)
-            text.line(fmt::format("  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", format_count(value.sent), format_count(value.errors),
-                                  milliseconds(value.latency.p50), milliseconds(value.latency.p99),
-                                  text.cut(path, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
+            text.line(fmt::format(
+                "  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", format_count(value.sent),
+                format_count(value.errors), milliseconds(value.latency.p50), milliseconds(value.latency.p99),
+                text.cut(path, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
     }
     add_warnings(text, stats.warnings);
     return text.take();

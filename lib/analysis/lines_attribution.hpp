@@ -1,0 +1,44 @@
+// Which source line each trace belongs to, and which lines it passes through. Pure, safe from any thread.
+//
+//   malloc <- operator new <- std::deque::push_back <- append(...) cache.cpp:31 <- handle(...) app.cpp:12 <-
+//   main
+//                             header of the library    ^ the line, under Attribution::user_code
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/lines.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::analysis {
+
+// Whether code of this file, loaded from this module, is the user's: not a system header, not a library of
+// the system, not a path that only the C or C++ runtime is built from.
+bool is_user_code(std::string_view file, std::string_view module);
+// Without "." and "..", as far as the text alone tells; two spellings of one file become one.
+std::string normal_path(std::string_view file);
+
+// A group of code that bytes are charged to: a line, a function or a file (LineOptions::by).
+struct Site {
+    CodeLine at;
+    bool user_code = true;
+};
+
+inline constexpr std::uint32_t kNoSite = ~std::uint32_t{0};
+
+struct TraceAttribution {
+    std::vector<Site> sites;
+    std::vector<std::uint32_t>
+        site_of_trace;  // index trace - 1; kNoSite: no frame of the trace has a source line
+    std::vector<std::uint32_t> line_of_trace;   // the line number behind it, 0 where there is none
+    std::vector<std::uint32_t> frame_of_trace;  // index into HeapProfile::frames; kNoSite where there is none
+    std::vector<TraceId> node_of_trace;         // the trace node that holds it: its parent is the caller
+};
+
+TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options);
+
+}  // namespace leakline::analysis

@@ -1,0 +1,115 @@
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "analysis/lines.hpp"
+#include "profile_builder.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+using namespace std::chrono_literals;
+
+TEST_CASE("lines and the rest sum up to the live-byte delta exactly, for every grouping and window") {
+    std::mt19937 random(5);
+    test::ProfileBuilder builder;
+    std::vector<TraceId> traces;
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        std::vector<test::At> stack;
+        const std::size_t depth = random() % 6;
+        for (std::size_t d = 0; d < depth; ++d) {
+            const std::uint32_t f = static_cast<std::uint32_t>(random() % 30);
+            const bool known = random() % 4 != 0;
+            stack.push_back({"f" + std::to_string(f) + "(int)",
+                             known ? (f % 3 == 0 ? "/usr/include/c++/12/deque"
+                                                 : "/src/f" + std::to_string(f % 5) + ".cpp")
+                                   : "",
+                             known ? f + 1 : 0});
+        }
+        if (!stack.empty()) traces.push_back(builder.trace(stack));
+    }
+    std::vector<std::int64_t> blocks(traces.size());
+    for (int round = 0; round < 12; ++round) {
+        for (int i = 0; i < 500; ++i) {
+            const std::size_t t = random() % traces.size();
+            const std::uint64_t size = 16 + t;
+            if (blocks[t] > 0 && random() % 3 == 0) {
+                builder.release(traces[t], size);
+                --blocks[t];
+            } else {
+                builder.allocate(traces[t], size);
+                ++blocks[t];
+            }
+        }
+        builder.round_end();
+    }
+    for (GroupBy by : {GroupBy::line, GroupBy::function, GroupBy::file}) {
+        for (Attribution attribution : {Attribution::user_code, Attribution::self}) {
+            for (auto begin : {std::optional<Nanoseconds>(), std::optional<Nanoseconds>(0s),
+                               std::optional<Nanoseconds>(50s)}) {
+                LineOptions options;
+                options.by = by;
+                options.attribution = attribution;
+                options.window_begin = begin;
+                const LineReport report = grow_lines(builder.profile(), options);
+                std::int64_t sum = 0;
+                for (const LineGrowth& line : report.lines) {
+                    CHECK(line.growth_bytes == line.live_last_bytes - line.live_first_bytes);
+                    CHECK(line.live_peak_bytes >= std::max(line.live_first_bytes, line.live_last_bytes));
+                    sum += line.growth_bytes;
+                }
+                CHECK(sum == report.books.attributed_bytes);
+                CHECK(report.books.attributed_bytes + report.books.unattributed_bytes ==
+                      report.books.live_delta_bytes);
+                if (by != GroupBy::function) CHECK(report.books.unattributed_bytes != 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("live, retention and other sum up to the RSS delta") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
+    for (std::uint64_t round = 0; round < 6; ++round) {
+        builder.allocate(trace, 1000, 1000);
+        HeapMark& mark = builder.round_end();
+        mark.rss = 50'000'000 + round * 1'500'000;
+        mark.allocator_retained = 2'000'000 + round * 100'000;
+    }
+    const Books books = grow_lines(builder.profile()).books;
+    CHECK(books.live_delta_bytes == 5'000'000);
+    CHECK(books.rss_delta_bytes == 7'500'000);
+    CHECK(books.retention_delta_bytes == 500'000);
+    CHECK(books.other_delta_bytes == 2'000'000);
+}
+
+TEST_CASE("growth of RSS that the tracked heap does not explain is a warning") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
+    for (std::uint64_t round = 0; round < 6; ++round) {
+        builder.allocate(trace, 100, 10);
+        builder.round_end().rss = 50'000'000 + round * 10 * 1024 * 1024;
+    }
+    const LineReport report = grow_lines(builder.profile());
+    REQUIRE(report.warnings.size() == 1);
+    CHECK(
+        report.warnings[0] ==
+        "RSS grew by 50 MiB, tracked heap by +4.88 KiB: most of the growth is outside the lines above (mmap, "
+        "fragmentation, an allocator that is not hooked, thread stacks, or the tracker's own tables)");
+}
+
+TEST_CASE("totals cover the whole recording, to its last state") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
+    builder.allocate(trace, 100, 50);
+    builder.round_end();
+    builder.allocate(trace, 100, 50);
+    builder.round_end();
+    builder.release(trace, 100, 99);
+    builder.mark(HeapMark::Kind::finish, 30s);
+    builder.profile().peak_bytes = 10'000;
+    const LineReport report = grow_lines(builder.profile());
+    CHECK(report.totals.allocations == 100);
+    CHECK(report.totals.leaked_bytes == 100);
+    CHECK(report.totals.leaked_blocks == 1);
+    CHECK(report.totals.peak_bytes == 10'000);
+}

@@ -1,0 +1,115 @@
+#include "analysis/lines_window.hpp"
+
+#include <doctest/doctest.h>
+
+#include "profile_builder.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+using namespace std::chrono_literals;
+using Kind = HeapMark::Kind;
+
+namespace {
+
+const std::vector<test::At> kStack = {{"append()", "/src/cache.cpp", 31}};
+
+// Interval marks, one a second: busy ones allocate 100 blocks.
+test::ProfileBuilder intervals(int idle_before, int busy, int idle_after) {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace(kStack);
+    int second = 0;
+    const auto tick = [&] { builder.mark(Kind::interval, std::chrono::seconds(++second)); };
+    for (int i = 0; i < idle_before; ++i) tick();
+    for (int i = 0; i < busy; ++i) {
+        builder.allocate(trace, 10, 100);
+        tick();
+    }
+    for (int i = 0; i < idle_after; ++i) tick();
+    builder.release(trace, 10, static_cast<std::uint64_t>(busy) * 100);
+    builder.mark(Kind::finish, std::chrono::seconds(second) + 500ms);
+    return builder;
+}
+
+}  // namespace
+
+TEST_CASE("the default window goes from the first round end to the last, whatever comes after") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace(kStack);
+    for (int i = 0; i < 6; ++i) {
+        builder.allocate(trace, 8);
+        builder.round_end();
+    }
+    builder.mark(Kind::interval, 65s);
+    builder.mark(Kind::finish, 70s);
+    const Window window = choose_window(builder.profile(), {}, {});
+    CHECK(window.begin == 10s);
+    CHECK(window.end == 60s);
+    CHECK(window.by_round);
+    CHECK(window.judged == std::vector<std::size_t>{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("without rounds the window ends with the last mark under load, not with the process") {
+    const auto builder = intervals(0, 20, 30);
+    const Window window = choose_window(test::ProfileBuilder(builder).profile(), {}, {});
+    CHECK(window.begin == 0s);
+    CHECK(window.end == 20s);
+    CHECK_FALSE(window.by_round);
+    CHECK(window.judged.back() == window.last);
+}
+
+TEST_CASE("an idle start is not judged") {
+    auto builder = intervals(30, 20, 0);
+    const Window window = choose_window(builder.profile(), {}, {});
+    CHECK(window.begin == 0s);
+    CHECK(window.judged.front() >= 31);
+}
+
+TEST_CASE("a last interval in which the process was already being torn down is left out") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace(kStack);
+    for (int i = 1; i <= 10; ++i) {
+        builder.allocate(trace, 10, 100);
+        if (i == 10) builder.release(trace, 10, 600);
+        builder.mark(Kind::interval, std::chrono::seconds(i));
+    }
+    builder.mark(Kind::finish, 10s + 1ms);
+    CHECK(choose_window(builder.profile(), {}, {}).end == 9s);
+}
+
+TEST_CASE("a recording with nothing but its end is judged there, with a warning") {
+    test::ProfileBuilder builder;
+    builder.allocate(builder.trace(kStack), 24);
+    builder.mark(Kind::finish, 300ms);
+    const Window window = choose_window(builder.profile(), {}, {});
+    CHECK(window.begin == 0s);
+    CHECK(window.end == 300ms);
+    REQUIRE(window.warnings.size() == 1);
+    CHECK(window.warnings[0] ==
+          "the recording has no mark under load, so lines are judged at its end: what destructors freed is "
+          "not seen to "
+          "grow");
+}
+
+TEST_CASE("a window that is asked for takes the marks inside it") {
+    auto builder = intervals(0, 20, 0);
+    const Window window = choose_window(builder.profile(), 4500ms, 9s);
+    CHECK(window.begin == 5s);
+    CHECK(window.end == 9s);
+}
+
+TEST_CASE("a window that holds no two marks is refused with what there is") {
+    auto builder = intervals(0, 20, 0);
+    CHECK_THROWS_WITH_AS(
+        choose_window(builder.profile(), 5100ms, 5900ms),
+        "--window: holds fewer than two marks of this recording, which has 22 from 0ns to 20.5s\n"
+        "  hint: widen the window, or record with a shorter mark interval",
+        Error);
+    CHECK_THROWS_WITH_AS(choose_window(builder.profile(), 9s, 4s), "--window 9s..4s: ends before it begins",
+                         Error);
+}
+
+TEST_CASE("a recording without marks is an error") {
+    HeapProfile profile;
+    profile.source = "heaptrack raw";
+    CHECK_THROWS_WITH_AS(choose_window(profile, {}, {}), "heaptrack raw: holds no state of the heap", Error);
+}

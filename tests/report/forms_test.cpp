@@ -1,0 +1,174 @@
+// Text, Markdown and CSV, and the table that they stand in.
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "report/progress.hpp"
+#include "report/report.hpp"
+#include "report/summary.hpp"
+#include "sample.hpp"
+
+using namespace leakline;
+using namespace leakline::report;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string render(const char* format, const Document& document, RenderOptions options = {}) {
+    return format_named(format).render(document, options);
+}
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+template <class Call>
+std::string error_of(Call call) {
+    try {
+        call();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("text says the verdict and the decisive reason in its first line, and then what one asks next") {
+    const std::string text = render("text", test::sample_diagnosis());
+    CHECK(text.starts_with("LEAK: live bytes grow by 1.2 KiB per request in every round after warm-up\n"));
+    std::size_t last = 0;
+    for (const char* part :
+         {"per request", "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior",
+          "cache.append(user_id, events);", "512 MiB is reached in 1h15m", "104 requests/s",
+          "smallest leak this run could have seen: 12 B per request", "Line #    Mem usage",
+          "Lines by growth", "Books", "+6016384 B", "+3616 B", "+6020000 B", "Replay",
+          "6,005 read = 6,000 sent + 0 unsent + 2 bad + 3 filtered", "Warnings",
+          "2 log lines could not be read"}) {
+        const std::size_t at = text.find(part, last);
+        CAPTURE(part);
+        REQUIRE(at != std::string::npos);
+        last = at;
+    }
+}
+
+TEST_CASE("no report says 'no leak' without saying above what") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.verdict = Verdict::no_leak;
+    diagnosis.lines.lines.clear();
+    diagnosis.reasons = {"memory settled"};
+    CHECK(render("text", diagnosis).starts_with("NO LEAK ABOVE 12 B per request: memory settled\n"));
+    diagnosis.trend.detectable_bytes_per_request.reset();
+    CHECK(summarise(diagnosis).verdict == "NO LEAK ABOVE 1.05 MiB per hour");
+    diagnosis.trend.detectable_bytes_per_hour.reset();
+    CHECK(summarise(diagnosis).verdict == "NO LEAK ABOVE an unknown size");
+}
+
+TEST_CASE("text is coloured only when told so, and keeps to the width") {
+    RenderOptions options;
+    options.width = 60;
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.lines.tables.clear();  // the table's layout is fixed
+    diagnosis.lines.lines.resize(1);
+    CHECK_FALSE(contains(render("text", diagnosis, options), "\x1b["));
+    options.colour = true;
+    CHECK(render("text", diagnosis, options).starts_with("\x1b[1;31mLEAK\x1b[0m: "));
+    options.colour = false;
+    diagnosis.reasons = {"short", std::string(40, 'x') + " " + std::string(40, 'y')};
+    for (std::string_view line : split(render("text", diagnosis, options), '\n')) {
+        CAPTURE(line);
+        CHECK(line.size() <= 60);
+    }
+    CHECK(contains(
+        render("text", diagnosis, options),
+        "  also          " + std::string(40, 'x') + "\n                " + std::string(40, 'y') + "\n"));
+}
+
+TEST_CASE("escape sequences in names and source text do not reach the terminal") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.lines.lines[0].at.function = "f\x1b]0;owned\x07";
+    diagnosis.lines.lines[0].source = "x\x1b[2J";
+    diagnosis.reasons[0] = "because\x1b[31m";
+    diagnosis.command = "a\nb";
+    for (const char* format : {"text", "md"}) CHECK_FALSE(contains(render(format, diagnosis), "\x1b"));
+}
+
+TEST_CASE("markdown is inert, folds the details and stays under 60 kB whatever it is given") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    std::string markdown = render("md", diagnosis);
+    CHECK(markdown.starts_with("### leakline: LEAK\n\nlive bytes grow by 1.2 KiB per request"));
+    CHECK(contains(markdown, "<details><summary>Lines by growth</summary>"));
+
+    diagnosis.reasons[0] = "<script>alert(1)</script> @everyone | `x`";
+    diagnosis.lines.lines[0].source = "``` </details> | <img src=x onerror=y>";
+    diagnosis.lines.tables[0].rows[2].text = "``` </details>";
+    markdown = render("md", diagnosis);
+    CHECK_FALSE(contains(markdown, "<script>"));
+    CHECK_FALSE(contains(markdown, "<img"));
+    CHECK_FALSE(contains(markdown, "@everyone"));
+    CHECK(contains(markdown, "````text\nFilename"));
+
+    diagnosis.lines.lines.resize(5000, diagnosis.lines.lines[0]);
+    for (LineGrowth& line : diagnosis.lines.lines) line.source = std::string(100'000, '|');
+    LineTable huge = diagnosis.lines.tables[0];
+    huge.rows.resize(20'000, {1, std::string(500, 'x'), LineTable::Row::Cells{1, 2, 3}});
+    diagnosis.lines.tables.assign(8, huge);
+    diagnosis.reasons.resize(3000, std::string(100'000, '_'));
+    diagnosis.warnings.resize(3000, std::string(100'000, '_'));
+    RenderOptions options;
+    options.top = 100'000;
+    markdown = render("md", diagnosis, options);
+    CHECK(markdown.size() < 60'000);
+    CHECK(contains(markdown, "more parts are left out"));
+}
+
+TEST_CASE("the trend's CSV has the columns of the contract, a row a file") {
+    CHECK(render("csv", test::sample_trends()) ==
+          "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n"
+          "leaky.csv,growing,0.999,411.9873046875,410.0799560546875,413.8946533203125,1200,1190,1210,1.25,"
+          "grows in every round\n"
+          "flat.csv,stable,0.01,9.5367431640625e-05,-0.0019073486328125,0.00209808349609375,,,,,\"settled, "
+          "\"\"for good\"\", at 19.1 MiB\"\n");
+}
+
+TEST_CASE("CSV cells that a spreadsheet would run are defused") {
+    LineReport report;
+    report.lines.resize(1);
+    report.lines[0].at.function = "=cmd()";
+    report.lines[0].source = "a,\"b\"";
+    CHECK(contains(render("csv", report), ",'=cmd(),0,0,0,0,,,,unclear,false,\"a,\"\"b\"\"\"\n"));
+}
+
+TEST_CASE("formats are found by name and by the longest extension, and misspelled ones are named") {
+    CHECK(format_of_file("a/b.json").name == "json");
+    CHECK(format_of_file("-.md").name == "md");
+    CHECK(error_of([] { (void)format_named("jsom"); })
+              .starts_with(
+                  "unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md csv"));
+    CHECK(error_of([] { (void)format_of_file("out.dir/report"); })
+              .starts_with("out.dir/report: no extension that names a report format\n  hint: the format "
+                           "follows the extension: .txt"));
+    CHECK(error_of([] {
+              (void)format_of_file("r.jso");
+          }).starts_with("r.jso: no report format has the extension '.jso'; did you mean '.json'?"));
+    CHECK(error_of([] {
+              require_form(format_named("csv"), kReplayForm);
+          }).starts_with("there is no csv form of a replay's statistics\n  hint: formats of "));
+}
+
+TEST_CASE("a progress line says what, how far and how long still, within the width") {
+    CHECK(progress_line("replaying round 3 of 6", 0.5, 30s, 100) ==
+          "replaying round 3 of 6  [##########..........]  50 %  30s left");
+    CHECK(progress_line("starting", 0.01, 60s, 100) == "starting  [....................]   1 %");
+    CHECK(progress_line("waiting", std::nullopt, 2500ms, 100) == "waiting  2s");
+    CHECK(progress_line("a very long description of it", 1.0, 1s, 40) ==
+          "a very lon  [####################] 100 %");
+    CHECK(progress_line("x", 2.0, 1s, 5) == "x");
+}
+
+TEST_CASE("hours are said in units that people use") {
+    CHECK(hours_text(0.01) == "36s");
+    CHECK(hours_text(11.2) == "11h12m");
+    CHECK(hours_text(100) == "4.17 days");
+    CHECK(hours_text(1e6) == "more than 10 years");
+    CHECK(hours_text(std::numeric_limits<double>::infinity()) == "never");
+}

@@ -1,0 +1,141 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "report/json_read.hpp"
+#include "report/report.hpp"
+#include "sample.hpp"
+
+using namespace leakline;
+using namespace leakline::report;
+
+namespace {
+
+std::string json_of(const Document& document) {
+    return format_named("json").render(document, {});
+}
+
+std::string error_of(const std::string& text) {
+    try {
+        (void)read_diagnosis(text, "d.json");
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+const std::string kHint = "\n  hint: this takes a file that leakline diagnose -o NAME.json wrote";
+
+}  // namespace
+
+TEST_CASE("a diagnosis has the names that other programs read, the schema first") {
+    const std::string text = json_of(test::sample_diagnosis());
+    CHECK(text.starts_with("{\n  \"schema\": 1,\n  \"verdict\": \"leak\",\n"));
+    const auto json = nlohmann::json::parse(text);
+    CHECK(json["reasons"].size() == 2);
+    CHECK(json["trend"]["verdict"] == "growing");
+    CHECK(json["trend"]["class"] == "linear");
+    CHECK(json["trend"]["slope_bytes_per_hour"]["low"] == 430e6);
+    CHECK(json["trend"]["bytes_per_request"]["estimate"] == 1200);
+    CHECK(json["trend"]["detectable_bytes_per_request"] == 12);
+    CHECK(json["trend"]["warmup_end_s"] == 5);
+    CHECK(json["trend"]["time_to_limit_h"]["high"] == 1.5);
+    const auto& line = json["lines"][0];
+    CHECK(line["file"] == "apps/trackd/track_user_behavior.cpp");
+    CHECK(line["line"] == 42);
+    CHECK(line["function"] == "track_user_behavior");
+    CHECK(line["source"] == "    cache.append(user_id, events);");
+    CHECK(line["growth_bytes"] == 6'000'000);
+    CHECK(line["live_first_bytes"] == 1'000'000);
+    CHECK(line["live_last_bytes"] == 7'000'000);
+    CHECK(line["allocations"] == 6000);
+    CHECK(line["bytes_per_request"] == 1200);
+    CHECK(line["class"] == "linear");
+    CHECK(json["books"]["live_delta_bytes"] == 6'020'000);
+    CHECK(json["books"]["attributed_bytes"] == 6'016'384);
+    CHECK(json["books"]["unattributed_bytes"] == 3'616);
+    CHECK(json["books"]["rss_delta_bytes"] == 6'500'000);
+    CHECK(json["replay"]["statuses"]["200"] == 5990);
+    CHECK(json["replay"]["failures"] == nlohmann::json{{"timeout", 1}});
+    CHECK(json["replay"]["latency_us"]["p999"] == 9100);
+    CHECK(json["warnings"].size() == 1);
+}
+
+TEST_CASE("what is read back makes every report again, byte for byte") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    SUBCASE("full") {}
+    SUBCASE("unbounded intervals") {
+        const double infinity = std::numeric_limits<double>::infinity();
+        diagnosis.trend.time_to_limit_h = Interval{infinity, 3, infinity};
+        diagnosis.trend.slope_bytes_per_hour.low = -infinity;
+    }
+    SUBCASE("empty") {
+        diagnosis = Diagnosis();
+        diagnosis.reasons = {"nothing was measured"};
+    }
+    const Diagnosis again = read_diagnosis(json_of(diagnosis), "d.json");
+    for (const Format& format : formats()) {
+        if ((format.forms & kDiagnosisForm) == 0) continue;
+        CAPTURE(format.name);
+        CHECK(format.render(again, {}) == format.render(diagnosis, {}));
+    }
+}
+
+TEST_CASE("bytes that are not UTF-8 do not lose the report") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.lines.lines[0].at.function = "f\xff\xfe";
+    CHECK(read_diagnosis(json_of(diagnosis), "d.json").lines.lines[0].at.function ==
+          "f\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+TEST_CASE("the trend of one series is the document; several are listed") {
+    TrendReport report = test::sample_trends();
+    auto json = nlohmann::json::parse(json_of(report));
+    CHECK(json["trends"].size() == 2);
+    CHECK(json["trends"][1]["verdict"] == "stable");
+    CHECK(json["trends"][1]["time_to_limit_h"].is_null());
+    report.items.resize(1);
+    json = nlohmann::json::parse(json_of(report));
+    CHECK(json["series"] == "trackd");
+    CHECK(json["verdict"] == "growing");
+    CHECK(json["slope_bytes_per_hour"]["estimate"] == 432e6);
+}
+
+TEST_CASE("lines and replay have their names") {
+    const auto lines = nlohmann::json::parse(json_of(test::sample_diagnosis().lines));
+    CHECK(lines["schema"] == 1);
+    CHECK(lines["lines"].size() == 3);
+    CHECK(lines["books"]["live_delta_bytes"] == 6'020'000);
+    CHECK(lines["window"] == nlohmann::json{{"begin_s", 9.5}, {"end_s", 59.5}});
+    CHECK(lines["completeness"] == "complete");
+    const auto replay = nlohmann::json::parse(json_of(test::sample_diagnosis().replay));
+    for (const char* name : {"read", "bad", "filtered", "sent", "unsent", "completed", "statuses", "failures",
+                             "latency_us", "send_lag_us", "duration_s", "rate", "valid"})
+        CHECK_MESSAGE(replay.contains(name), name);
+}
+
+TEST_CASE("a file that is no diagnosis is refused with the place and the cure") {
+    CHECK(error_of("") ==
+          "d.json: not JSON: parse error at line 1, column 1: syntax error while parsing value - unexpected "
+          "end of input; expected "
+          "'[', '{', or a literal" +
+              kHint);
+    CHECK(error_of("{\"a\": 1}") ==
+          "d.json: not a diagnosis: it has no 'schema', 'verdict' and 'trend'" + kHint);
+    CHECK(error_of("[]") == "d.json: the document: expected an object, found array" + kHint);
+    CHECK(error_of(R"({"schema":2,"verdict":"leak","trend":{}})") ==
+          "d.json: diagnosis schema 2; this build reads 1 to 1\n  hint: a newer leakline wrote it: use that "
+          "one to render it");
+    CHECK(error_of(R"({"schema":1,"verdict":"maybe","trend":{}})") ==
+          "d.json: verdict: expected one of 'leak', 'no_leak', 'inconclusive', 'invalid', found string" +
+              kHint);
+    CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{},"lines":[{"file":3}]})") ==
+          "d.json: lines[0].file: expected a string, found number" + kHint);
+    CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{},"lines":[{"line":-3}]})") ==
+          "d.json: lines[0].line: expected a count, found number" + kHint);
+    CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{},"series":{"seconds":[1],"value_bytes":[]}})") ==
+          "d.json: series: expected columns of equal length, found object" + kHint);
+    CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{}})") == "no error");  // the rest has defaults
+}
