@@ -81,6 +81,10 @@ struct RecordingTotals {
 
 // The table of one function, in memory_profiler's columns (see report/line_table).
 struct LineTable {
+    // What the cells are. recording: live bytes by the stacks of a heap recording, allocations through the line.
+    // observed: the process's memory while the line ran, times it ran.
+    enum class Origin { recording, observed };
+
     struct Row {
         std::uint32_t line = 0;
         std::string text;
@@ -91,6 +95,7 @@ struct LineTable {
         std::optional<Cells> cells;  // nothing: no allocation passed through the line
     };
     std::string file, function;
+    Origin origin = Origin::recording;
     std::vector<Row> rows;  // from the first line of the function to its last
 };
 

@@ -88,7 +88,7 @@ Json line_growth(const LineGrowth& line) {
     out["bytes_per_hour_interval"] = optional(line.bytes_per_hour);
     out["class"] = growth_class_name(line.growth_class);
     out["leaking"] = line.leaking;
-    out["p_value"] = number(line.p_value);
+    out["p_value"] = optional(line.p_value);
     out["payload_bytes"] = optional(line.payload_bytes);
     out["user_code"] = line.user_code;
     out["live_at_marks"] = numbers(line.live_at_marks);

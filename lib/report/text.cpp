@@ -164,9 +164,9 @@ void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
     const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
     for (std::size_t i = 0; i < shown; ++i) {
         const LineGrowth& line = lines[i];
-        const std::string place = line.at.file.empty()
-                                      ? place_text(line.at)
-                                      : fmt::format("{} {}", place_text(line.at), line.at.function);
+        std::string place = text.cut_front(place_text(line.at), room);
+        if (!line.at.file.empty() && place.size() + 10 < room)
+            place += " " + text.cut(line.at.function, room - place.size() - 1);
         const std::string row =
             columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
                     line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
