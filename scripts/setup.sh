@@ -16,6 +16,8 @@ tests=(
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
   python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
+  python3-matplotlib  # mprof plot draws with it
+  prometheus          # a real server (and promtool) that series are read back from
 )
 
 wanted=("${build[@]}")
