@@ -10,6 +10,8 @@ std::span<const CommandRow> commands() {
          "leakline record -o run.leak -- ./service --port 8080", declare_record},
         {"sample", "memory over time, of a process or of a command that it starts",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
+        {"trend", "growing, stable, shrinking or inconclusive: the verdict on memory over time",
+         "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
     };

@@ -24,5 +24,6 @@ Run declare_report(CLI::App& app);
 std::span<const CommandRow> commands();
 
 Run declare_sample(CLI::App& app);
+Run declare_trend(CLI::App& app);
 
 }  // namespace leakline::cli

@@ -158,8 +158,8 @@ StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options
     Candidate& best = choice.best;
     try_request_axis(best, verdict.requests_made, scales);
 
-    verdict.p_leak = best.evidence.leak;
-    verdict.p_stable = best.evidence.stable;
+    verdict.p_leak = std::clamp(best.evidence.leak, 0., 1.);
+    verdict.p_stable = std::clamp(best.evidence.stable, 0., 1.);
     verdict.p_reset = best.evidence.reset;
     verdict.plateau_mib = best.evidence.plateau;
     verdict.shape = best.mixture.best.shape;

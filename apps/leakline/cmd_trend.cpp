@@ -1,0 +1,164 @@
+// leakline trend: does memory grow without end, in files of samples.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/growth_gate.hpp"
+#include "analysis/trend.hpp"
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "memory/series_reader.hpp"
+#include "output.hpp"
+#include "quantities.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+enum class Inconclusive { fail, warn, pass };
+
+struct TrendCommand {
+    std::vector<std::string> files;
+    memory::SeriesReadOptions reading;
+    std::optional<Nanoseconds> interval;
+    std::optional<Bytes> limit;
+    std::optional<Growth> minimum, budget;
+    Inconclusive inconclusive = Inconclusive::fail;
+    int leak_exit_code = kLeak;
+};
+
+// What the whole command ends with: the worst of its series.
+class ExitPolicy {
+  public:
+    explicit ExitPolicy(const TrendCommand& command) : command_(command) {}
+
+    void add(const std::string& name, const TrendVerdict& verdict, Output& output) {
+        if (!command_.budget) {
+            leak_ = leak_ || verdict.verdict == Trend::growing;
+            undecided_ = undecided_ || verdict.verdict == Trend::inconclusive;
+            return;
+        }
+        const analysis::GateResult result = analysis::check_growth(verdict, *command_.budget);
+        leak_ = leak_ || result.gate == analysis::Gate::failed;
+        undecided_ = undecided_ || result.gate == analysis::Gate::undecided;
+        const char* word = result.gate == analysis::Gate::passed   ? "passed"
+                           : result.gate == analysis::Gate::failed ? "FAILED"
+                                                                   : "inconclusive";
+        output.note(fmt::format("{}: --max-growth {}: {}", name, word, result.reason));
+    }
+    void add_unreadable() { unreadable_ = true; }
+
+    int exit_code(Output& output) const {
+        if (unreadable_) return kUsage;
+        if (leak_) return command_.leak_exit_code;
+        if (!undecided_) return kNoLeak;
+        if (command_.inconclusive == Inconclusive::warn) output.warn("inconclusive; exit code 0 as asked for");
+        return command_.inconclusive == Inconclusive::fail ? kInconclusive : kNoLeak;
+    }
+
+  private:
+    const TrendCommand& command_;
+    bool leak_ = false, undecided_ = false, unreadable_ = false;
+};
+
+// Reports draw the series at most this finely; thousands of files must fit into memory.
+constexpr std::size_t kPointsInReport = 2000;
+
+Series thinned(Series series) {
+    const std::size_t stride = series.size() / kPointsInReport + 1;
+    if (stride == 1) return series;
+    Series result;
+    result.name = series.name;
+    for (std::size_t i = 0; i < series.size(); i += stride) {
+        result.seconds.push_back(series.seconds[i]);
+        result.value.push_back(series.value[i]);
+        if (!series.requests.empty()) result.requests.push_back(series.requests[i]);
+        if (!series.process.empty()) result.process.push_back(series.process[i]);
+    }
+    return result;
+}
+
+void judge_file(const std::string& path, const TrendCommand& command, Output& output, report::TrendReport& report,
+                ExitPolicy& policy) {
+    memory::SeriesFile file = memory::read_series(path, command.reading);
+    for (const std::string& line : file.damage.lines()) {
+        output.warn(line);
+        report.warnings.push_back(line);
+    }
+    for (const std::string& note : file.notes) {
+        // Of thousands of files nobody reads the notes of each.
+        command.files.size() == 1 ? output.note(note) : output.detail(note);
+        report.warnings.push_back(note);
+    }
+    analysis::TrendOptions options;
+    options.limit = command.limit;
+    if (command.minimum) options.minimum_bytes_per_hour = command.minimum->bytes;
+    for (Series& series : file.series) {
+        TrendVerdict verdict = analysis::judge_trend(series, options);
+        policy.add(series.name, verdict, output);
+        report.items.push_back({series.name, thinned(std::move(series)), std::move(verdict)});
+    }
+}
+
+int run_trend(const TrendCommand& options, Output& output) {
+    TrendCommand command = options;
+    if (command.interval) command.reading.interval_s = std::chrono::duration<double>(*command.interval).count();
+    if (command.minimum && command.minimum->per == Growth::Per::request)
+        throw Error(ErrorKind::usage, "--min-growth", "a rate per hour is needed here", "for example 1MiB/h");
+    output.open();
+    report::TrendReport report;
+    ExitPolicy policy(command);
+    std::size_t done = 0;
+    for (const std::string& path : command.files) {
+        if (interruption::received() != 0) break;
+        output.progress("judging", path, static_cast<double>(done++) / static_cast<double>(command.files.size()));
+        try {
+            judge_file(path, command, output, report, policy);
+        } catch (const Error& error) {
+            // One bad file of many must not cost the verdict on the others.
+            if (command.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
+            output.warn(error.what());
+            report.warnings.emplace_back(error.what());
+            policy.add_unreadable();
+        }
+    }
+    output.end_progress();
+    output.write(report);
+    if (const int signal = interruption::received()) return kInterrupted + signal;
+    return policy.exit_code(output);
+}
+
+}  // namespace
+
+Run declare_trend(CLI::App& app) {
+    auto command = std::make_shared<TrendCommand>();
+    auto output = std::make_shared<Output>(app, report::kTrendForm);
+    app.add_option("files", command->files,
+                   "memory over time: CSV with a header, mprof .dat; plain, gzip or zstd; - is standard input")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--metric", command->reading.metric,
+                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
+    app.add_option("--unit", command->reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
+    add_duration(app, "--interval", command->interval, "time between the tables of a log that has no times");
+    add_size(app, "--limit", command->limit, "memory limit: adds the time until it is reached");
+    add_growth(app, "--min-growth", command->minimum, "slower growth is not called growth, per hour");
+    add_growth(app, "--max-growth", command->budget,
+               "gate: pass only where the run shows growth below this, such as 64B/request or 1MiB/h");
+    const std::map<std::string, Inconclusive> choices = {
+        {"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}};
+    app.add_option("--inconclusive", command->inconclusive, "fail (exit 3), warn or pass (exit 0)")
+        ->transform(CLI::CheckedTransformer(choices).description(""))
+        ->type_name("fail|warn|pass");
+    app.add_option("--leak-exit-code", command->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
+    return [=] { return run_trend(*command, *output); };
+}
+
+}  // namespace leakline::cli

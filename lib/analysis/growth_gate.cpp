@@ -1,0 +1,52 @@
+#include "analysis/growth_gate.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+namespace leakline::analysis {
+
+namespace {
+
+struct Measured {
+    Interval growth;
+    std::optional<double> detectable;
+};
+
+std::optional<Measured> measured_in(const TrendVerdict& verdict, Growth::Per per) {
+    if (per == Growth::Per::hour) return Measured{verdict.slope_bytes_per_hour, verdict.detectable_bytes_per_hour};
+    if (!verdict.bytes_per_request) return std::nullopt;
+    return Measured{*verdict.bytes_per_request, verdict.detectable_bytes_per_request};
+}
+
+}  // namespace
+
+GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
+    const char* unit = budget.per == Growth::Per::hour ? "/h" : "/request";
+    const auto words = [&](double bytes) { return format_bytes(bytes) + unit; };
+    const std::string allowed = words(budget.bytes);
+    const auto measured = measured_in(verdict, budget.per);
+    if (!measured) return {Gate::undecided, "the budget is per request, and the series has no requests"};
+
+    if (verdict.verdict == Trend::growing) {
+        const std::string seen = fmt::format("{} to {}", words(measured->growth.low), words(measured->growth.high));
+        if (measured->growth.low > budget.bytes)
+            return {Gate::failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
+        if (measured->growth.high <= budget.bytes)
+            return {Gate::passed, fmt::format("growth of {} is within the budget of {}", seen, allowed)};
+        return {Gate::undecided, fmt::format("growth of {} holds the budget of {}; run longer", seen, allowed)};
+    }
+    if (verdict.verdict == Trend::inconclusive) return {Gate::undecided, verdict.reasons.front()};
+    if (!measured->detectable) return {Gate::undecided, "the smallest growth that this run could see is not known"};
+    if (*measured->detectable < budget.bytes) {
+        return {Gate::passed, fmt::format("no growth above {}, which is below the budget of {}",
+                                          words(*measured->detectable), allowed)};
+    }
+    return {Gate::undecided,
+            fmt::format("this run could only have seen growth above {}, and the budget is {}; run {:.0f}x longer",
+                        words(*measured->detectable), allowed,
+                        std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
+}
+
+}  // namespace leakline::analysis

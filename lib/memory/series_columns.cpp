@@ -1,0 +1,202 @@
+#include "memory/series_columns.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+
+#include "base/text.hpp"
+#include "memory/series_text.hpp"
+
+namespace leakline::memory {
+
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return result;
+}
+
+struct TimeName {
+    std::string_view name;
+    TimeForm form;
+    double seconds_per_unit;
+};
+
+constexpr std::array kTimeNames = {
+    TimeName{"unix_ms", TimeForm::number, 1e-3}, TimeName{"unix_s", TimeForm::number, 1},
+    TimeName{"unix_us", TimeForm::number, 1e-6}, TimeName{"unix_ns", TimeForm::number, 1e-9},
+    TimeName{"t_s", TimeForm::number, 1},        TimeName{"t_ms", TimeForm::number, 1e-3},
+    TimeName{"seconds", TimeForm::number, 1},    TimeName{"time_s", TimeForm::number, 1},
+    TimeName{"time_ms", TimeForm::number, 1e-3}, TimeName{"elapsed_s", TimeForm::number, 1},
+    TimeName{"elapsed_ms", TimeForm::number, 1e-3}, TimeName{"timestamp_ms", TimeForm::number, 1e-3},
+    TimeName{"timestamp_s", TimeForm::number, 1}, TimeName{"uptime_s", TimeForm::number, 1},
+    TimeName{"sec", TimeForm::number, 1},        TimeName{"s", TimeForm::number, 1},
+    TimeName{"ms", TimeForm::number, 1e-3},      TimeName{"time", TimeForm::by_value, 1},
+    TimeName{"timestamp", TimeForm::by_value, 1}, TimeName{"datetime", TimeForm::by_value, 1},
+    TimeName{"date", TimeForm::by_value, 1},     TimeName{"ts", TimeForm::by_value, 1},
+    TimeName{"at", TimeForm::by_value, 1},       TimeName{"t", TimeForm::by_value, 1},
+};
+
+struct Unit {
+    std::string_view name;
+    double bytes;
+};
+constexpr std::array kUnits = {Unit{"bytes", 1},          Unit{"kib", 1024}, Unit{"kb", 1024},
+                               Unit{"mib", 1024. * 1024}, Unit{"mb", 1024. * 1024},
+                               Unit{"gib", 1024. * 1024 * 1024}, Unit{"gb", 1024. * 1024 * 1024}};
+
+constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total",
+                                                           "cumulative_requests", "request_count"};
+// Words that name memory when they stand without a unit.
+constexpr std::array<std::string_view, 12> kMemoryWords = {"rss", "pss", "uss", "memory", "mem", "heap", "swap",
+                                                           "anonymous", "cgroup", "working_set", "resident", "res"};
+
+struct MemoryColumn {
+    std::size_t index;
+    std::string metric;  // lower case, without the unit; the unit itself where nothing else stands
+    double bytes;        // per unit
+};
+
+std::optional<MemoryColumn> memory_column(std::size_t index, const std::string& name) {
+    for (const Unit& unit : kUnits) {
+        if (name == unit.name) return MemoryColumn{index, name, unit.bytes};
+        const std::string suffix = "_" + std::string(unit.name);
+        if (name.ends_with(suffix)) return MemoryColumn{index, name.substr(0, name.size() - suffix.size()), unit.bytes};
+    }
+    return std::nullopt;
+}
+
+double unit_named(const std::string& unit) {
+    const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == lower(unit); });
+    if (known != kUnits.end()) return known->bytes;
+    throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(unit) + "'", "bytes, kib, mib or gib");
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+    return fmt::format("'{}'", fmt::join(names, "', '"));
+}
+
+// Those to read, in the order of the file.
+std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, const SeriesReadOptions& options,
+                                        const std::string& file) {
+    std::vector<MemoryColumn> known;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (const auto column = memory_column(i, names[i])) known.push_back(*column);
+    }
+    const auto without_unit = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+        return std::find(kMemoryWords.begin(), kMemoryWords.end(), name) != kMemoryWords.end();
+    });
+    const auto no_unit = [&](const std::string& column) {
+        return Error(ErrorKind::input, file, fmt::format("column '{}' has no unit", column),
+                     fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", column));
+    };
+
+    if (options.metric.empty()) {
+        for (const MemoryColumn& column : known) {
+            if (column.metric == "rss") return {column};
+        }
+        if (!known.empty()) return {known.front()};
+        if (without_unit == names.end()) {
+            throw Error(ErrorKind::input, file, fmt::format("no column of memory among {}", list_of(names)),
+                        "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
+        }
+        if (options.unit.empty()) throw no_unit(*without_unit);
+        return {{static_cast<std::size_t>(without_unit - names.begin()), *without_unit, unit_named(options.unit)}};
+    }
+
+    std::vector<MemoryColumn> chosen;
+    for (const std::string_view part : split(options.metric, '+')) {
+        const std::string wanted = lower(trim(part));
+        const auto found = std::find_if(known.begin(), known.end(), [&](const MemoryColumn& column) {
+            return column.metric == wanted || names[column.index] == wanted;
+        });
+        if (found != known.end()) {
+            chosen.push_back(*found);
+            continue;
+        }
+        const auto plain = std::find(names.begin(), names.end(), wanted);
+        if (plain == names.end()) {
+            throw Error(ErrorKind::usage, "--metric",
+                        fmt::format("{} has no column '{}'{}", file, printable(wanted), did_you_mean_text(wanted, names)),
+                        fmt::format("its columns are {}", list_of(names)));
+        }
+        if (options.unit.empty()) throw no_unit(*plain);
+        chosen.push_back({static_cast<std::size_t>(plain - names.begin()), wanted, unit_named(options.unit)});
+    }
+    std::sort(chosen.begin(), chosen.end(),
+              [](const MemoryColumn& a, const MemoryColumn& b) { return a.index < b.index; });
+    return chosen;
+}
+
+}  // namespace
+
+Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
+                   const std::string& name) {
+    const bool all_values = std::all_of(header.begin(), header.end(), [](std::string_view cell) {
+        return parse_number(cell).has_value() || parse_iso_time(cell).has_value();
+    });
+    if (all_values) {
+        throw Error(ErrorKind::input, name + ":1", fmt::format("no header: the first line is '{}'",
+                                                               printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
+                    "put a line such as t_s,rss_bytes before it");
+    }
+    std::vector<std::string> names;
+    for (const std::string_view cell : header) names.push_back(lower(trim(cell)));
+
+    Columns columns;
+    columns.roles.assign(names.size(), ColumnRole::none);
+    const auto memory = choose_memory(names, options, name);
+    std::vector<std::string> metrics;
+    for (const MemoryColumn& column : memory) {
+        columns.roles[column.index] = ColumnRole::memory;
+        columns.bytes_per_unit.push_back(column.bytes);
+        metrics.push_back(column.metric);
+    }
+    columns.metric = fmt::format("{}", fmt::join(metrics, "+"));
+
+    bool has_time = false;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (columns.roles[i] != ColumnRole::none) continue;
+        const auto time = std::find_if(kTimeNames.begin(), kTimeNames.end(),
+                                       [&](const TimeName& known) { return known.name == names[i]; });
+        if (!has_time && time != kTimeNames.end()) {
+            has_time = true;
+            columns.roles[i] = ColumnRole::time;
+            columns.time_form = time->form;
+            columns.seconds_per_unit = time->seconds_per_unit;
+        } else if (!columns.has_requests &&
+                   std::find(kRequestNames.begin(), kRequestNames.end(), names[i]) != kRequestNames.end()) {
+            columns.has_requests = true;
+            columns.roles[i] = ColumnRole::requests;
+        } else if (!columns.has_process && names[i] == "pid") {
+            columns.has_process = true;
+            columns.roles[i] = ColumnRole::process;
+        }
+    }
+    if (!has_time) {
+        throw Error(ErrorKind::input, name, fmt::format("no column of time among {}", list_of(names)),
+                    "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
+    }
+    while (columns.roles.back() == ColumnRole::none) columns.roles.pop_back();
+    return columns;
+}
+
+void settle_time_form(Columns& columns, std::string_view first_value) {
+    if (columns.time_form != TimeForm::by_value) return;
+    const auto number = parse_number(first_value);
+    if (!number) {
+        columns.time_form = TimeForm::iso;
+        return;
+    }
+    columns.time_form = TimeForm::number;
+    // Seconds since the epoch have 10 digits from 2001 to 2286; each finer unit has three more.
+    columns.seconds_per_unit = *number >= 1e17 ? 1e-9 : *number >= 1e14 ? 1e-6 : *number >= 1e11 ? 1e-3 : 1;
+}
+
+}  // namespace leakline::memory

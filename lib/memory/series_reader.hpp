@@ -1,0 +1,47 @@
+// Memory over time from a file, by its content: CSV with a header, memory_profiler's .dat, logs of docker stats, ps and
+// pidstat. (Heap recordings carry RSS too, but lib/heap reads those.)
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "memory/series_builder.hpp"
+#include "model/series.hpp"
+
+namespace leakline::memory {
+
+struct SeriesReadOptions {
+    // CSV: the column, with or without its unit ("rss", "rss_bytes"); several joined by '+' are added up ("rss+swap").
+    // Empty: rss where there is such a column, else the first column of memory.
+    std::string metric;
+    // CSV: the unit of a memory column whose name has none: "bytes", "kib", "mib", "gib".
+    std::string unit;
+    // Logs without times: seconds from one table to the next.
+    std::optional<double> interval_s;
+    std::size_t max_points = SeriesBuilder::kMaxPoints;  // a process: see SeriesBuilder
+};
+
+struct SeriesFile {
+    std::string format;           // "csv", "mprof", "docker stats", "ps", "pidstat"
+    std::vector<Series> series;   // at least one, none empty; one process after the other is one series
+    std::uint64_t samples = 0;    // read and good, of all series
+    Diagnostics damage;           // what was left out, and where
+    std::vector<std::string> notes;  // what a user should know: gaps, thinning
+};
+
+// path "-" is standard input. Throws Error{input}: cannot be opened, is empty, of no known format, has no header, no
+// column of memory, an unknown unit, or not one good sample.
+SeriesFile read_series(const std::string& path, const SeriesReadOptions& options = {});
+// The same of bytes; name is what errors and series call it.
+SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& name,
+                       const SeriesReadOptions& options = {});
+
+}  // namespace leakline::memory
