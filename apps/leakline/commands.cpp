@@ -8,6 +8,8 @@ std::span<const CommandRow> commands() {
     static const std::vector<CommandRow> table = {
         {"record", "runs a program under heaptrack's tracker and keeps what it says of the heap",
          "leakline record -o run.leak -- ./service --port 8080", declare_record},
+        {"lines", "growth of live heap bytes by source line, from a recording",
+         "leakline lines run.leak --function track_user_behavior", declare_lines},
         {"sample", "memory over time, of a process or of a command that it starts",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
         {"trend", "growing, stable, shrinking or inconclusive: the verdict on memory over time",

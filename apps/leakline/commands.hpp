@@ -18,6 +18,7 @@ struct CommandRow {
     Run (*declare)(CLI::App& app);
 };
 
+Run declare_lines(CLI::App& app);
 Run declare_record(CLI::App& app);
 Run declare_report(CLI::App& app);
 

@@ -368,7 +368,8 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.completeness = completeness_name(profile.completeness);
     report.window_begin = window.begin;
     report.window_end = window.end;
-    report.warnings = window.warnings;
+    report.warnings = profile.warnings;
+    report.warnings.insert(report.warnings.end(), window.warnings.begin(), window.warnings.end());
     report.totals = totals_of(profile);
     report.books = balance(profile, window, histories);
     if (window.from_empty) {

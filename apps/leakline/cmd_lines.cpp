@@ -1,0 +1,87 @@
+// leakline lines: growth of live heap bytes by source line, from a recording.
+#include <fmt/format.h>
+
+#include <memory>
+#include <set>
+
+#include "analysis/function_name.hpp"
+#include "analysis/lines.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "heap/profile_reader.hpp"
+#include "line_options.hpp"
+#include "output.hpp"
+#include "report/source_text.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+// What a user can have meant: the last part of each function's name in the recording.
+std::vector<std::string> function_names(const HeapProfile& profile) {
+    std::set<std::string> names;
+    std::set<StringId> seen;
+    for (const Frame& frame : profile.frames) {
+        if (!seen.insert(frame.function).second) continue;
+        const std::string full = analysis::qualified_name(profile.string(frame.function));
+        const std::size_t colon = full.rfind(':');
+        names.insert(colon == full.npos ? full : full.substr(colon + 1));
+    }
+    return {names.begin(), names.end()};
+}
+
+void require_table(const LineReport& report, const HeapProfile& profile, const std::string& file,
+                   const std::string& function) {
+    for (const LineTable& table : report.tables)
+        if (analysis::names_function(analysis::enclosing_function(analysis::qualified_name(table.function)),
+                                     analysis::enclosing_function(analysis::qualified_name(function))))
+            return;
+    throw Error(ErrorKind::input, file,
+                fmt::format("no allocation passes through a function named '{}' that has debug info{}",
+                            printable(function), did_you_mean_text(function, function_names(profile))),
+                "leakline lines " + file + " --by function lists the functions that there are");
+}
+
+}  // namespace
+
+Run declare_lines(CLI::App& app) {
+    auto output = std::make_shared<Output>(app, report::kLinesForm);
+    auto lines = std::make_shared<LineArguments>(app);
+    auto file = std::make_shared<std::string>();
+    output->options().precision = 4;
+    app.add_option("recording", *file,
+                   "a leakline recording or a heaptrack file, interpreted or raw (plain, gzip or zstd; - is "
+                   "standard input)")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--precision", output->options().precision, "decimals in the line table")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    static const std::map<std::string, report::RenderOptions::Unit> units = {
+        {"B", report::RenderOptions::Unit::bytes},
+        {"KiB", report::RenderOptions::Unit::kib},
+        {"MiB", report::RenderOptions::Unit::mib}};
+    app.add_option("--unit", output->options().unit, "of the line table: B, KiB or MiB [MiB]")
+        ->transform(CLI::CheckedTransformer(units, CLI::ignore_case))
+        ->type_name("UNIT")
+        ->option_text("UNIT");
+    app.add_flag("--strict", output->options().strict,
+                 "the line tables exactly as memory_profiler prints them, nothing else");
+    app.add_option("--top", output->options().top, "rows of the ranking")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    return [=] {
+        output->open();
+        report::SourceText source(lines->sources());
+        const HeapProfile profile = heap::read_profile(*file, lines->read_options());
+        LineReport report = analysis::grow_lines(profile, lines->options());
+        if (!lines->options().table_function.empty())
+            require_table(report, profile, *file, lines->options().table_function);
+        source.fill(report);
+        for (const std::string& warning : report.warnings) output->warn(warning);
+        output->write(std::move(report));
+        return kNoLeak;
+    };
+}
+
+}  // namespace leakline::cli

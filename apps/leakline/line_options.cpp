@@ -1,0 +1,82 @@
+#include "line_options.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/text.hpp"
+
+namespace leakline::cli {
+
+void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
+                  std::optional<Nanoseconds>& end) {
+    const std::size_t dots = text.find("..");
+    const auto bad = [&](std::string_view why) {
+        throw CLI::ValidationError(
+            "--window", fmt::format("'{}' {}; write it as 60s..5m, 60s.. or ..5m", printable(text), why));
+    };
+    if (dots == std::string::npos) bad("has no '..'");
+    const auto read = [&](std::string_view part, std::optional<Nanoseconds>& time) {
+        if (part.empty()) return;
+        time = parse_duration(part);
+        if (!time) bad(fmt::format("holds '{}', which is no duration", printable(part)));
+    };
+    read(std::string_view(text).substr(0, dots), begin);
+    read(std::string_view(text).substr(dots + 2), end);
+    if (!begin && !end) bad("says neither begin nor end");
+    if (begin && end && *begin >= *end) bad("ends before it begins");
+}
+
+LineArguments::LineArguments(CLI::App& app) {
+    app.add_option("--function", options_.table_function,
+                   "print the table of this function (bare or qualified name)")
+        ->type_name("NAME");
+    app.add_option_function<std::string>(
+           "--window",
+           [this](const std::string& text) {
+               parse_window(text, options_.window_begin, options_.window_end);
+           },
+           "judge growth from A to B since the start of the recording [from the end of the first round, or "
+           "the start, "
+           "to the last mark under load]")
+        ->type_name("A..B");
+    app.add_option_function<std::string>(
+           "--by",
+           [this](const std::string& by) {
+               options_.by = by == "function" ? GroupBy::function
+                             : by == "file"   ? GroupBy::file
+                                              : GroupBy::line;
+               if (by == "self") options_.attribution = analysis::Attribution::self;
+           },
+           "put growth together by line, function or file; self: by the innermost line, even of a library "
+           "[line]")
+        ->check(CLI::IsMember({"line", "function", "file", "self"}))
+        ->type_name("GROUP");
+    static const std::map<std::string, analysis::Attribution> attributions = {
+        {"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}};
+    app.add_option("--attribution", options_.attribution,
+                   "charge an allocation to the innermost line of user code, or to the innermost line at all "
+                   "(self) [user]")
+        ->transform(CLI::CheckedTransformer(attributions))
+        ->type_name("user|self");
+    app.add_option("--skip", options_.skip,
+                   "pass over frames whose file or function contains TEXT (repeatable)")
+        ->type_name("TEXT");
+    app.add_option("--only", options_.only,
+                   "charge only frames whose file or function contains TEXT (repeatable)")
+        ->type_name("TEXT");
+    app.add_option("--source", sources_, "look for source files under DIR first (repeatable)")
+        ->type_name("DIR");
+    app.parse_complete_callback([this] {
+        // A table that was asked for by name comes alone.
+        if (!options_.table_function.empty()) options_.tables = 0;
+    });
+}
+
+heap::ReadOptions LineArguments::read_options() const {
+    heap::ReadOptions options;
+    options.mark_interval = std::chrono::milliseconds(20);
+    return options;
+}
+
+}  // namespace leakline::cli

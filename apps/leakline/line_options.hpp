@@ -1,0 +1,35 @@
+// The options that say which lines of a recording are meant: shared by lines and compare.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "analysis/lines.hpp"
+#include "heap/profile_reader.hpp"
+
+namespace leakline::cli {
+
+// Adds --function, --window, --by, --attribution, --skip, --only, --source to a command. Must live until it
+// has run.
+class LineArguments {
+  public:
+    explicit LineArguments(CLI::App& app);
+    LineArguments(const LineArguments&) = delete;
+    LineArguments& operator=(const LineArguments&) = delete;
+
+    const analysis::LineOptions& options() const { return options_; }
+    // Marks dense enough for short recordings; they are thinned as a recording goes on.
+    heap::ReadOptions read_options() const;
+    const std::vector<std::string>& sources() const { return sources_; }
+
+  private:
+    analysis::LineOptions options_;
+    std::vector<std::string> sources_;
+};
+
+// "60s..5m", "60s..", "..300s": times since the start of a recording. Throws CLI::ValidationError.
+void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
+                  std::optional<Nanoseconds>& end);
+
+}  // namespace leakline::cli
