@@ -16,6 +16,8 @@ std::span<const CommandRow> commands() {
          "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
+        {"traffic", "writes traffic like the story's as a log: seeded, with a daily curve",
+         "leakline traffic --duration 24h --rate 8/s --seed 7 -o day.jsonl", declare_traffic},
     };
     return table;
 }

@@ -17,7 +17,7 @@ class JsonError : public std::runtime_error {
 // All throw JsonError ("... at byte N") where the text is not JSON.
 class JsonScanner {
   public:
-    // text must be valid UTF-8 (see http::valid_utf8) and outlive the scanner.
+    // text must be valid UTF-8 (see is_utf8) and outlive the scanner.
     JsonScanner(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
 
     // The first character of the next value, after blanks; '\0' at the end of the text.

@@ -6,9 +6,21 @@
 #include <cerrno>
 
 #include "base/error.hpp"
-#include "http/request_log.hpp"
+#include "model/request_jsonl.hpp"
 
 namespace leakline::service {
+
+namespace {
+
+// What belongs to one connection and not to the request: a replay makes its own.
+bool hop_header(std::string_view name) {
+    for (const std::string_view known :
+         {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Expect"})
+        if (http::equal_ignoring_case(name, known)) return true;
+    return false;
+}
+
+}  // namespace
 
 RequestRecorder::RequestRecorder(std::string path) : path_(std::move(path)) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -19,8 +31,15 @@ RequestRecorder::~RequestRecorder() { ::close(descriptor_); }
 
 void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at) {
     const std::lock_guard lock(mutex_);
+    request_.at = at;
+    request_.method = request.method;
+    request_.target = request.target;
+    request_.body = request.body;
+    request_.headers.clear();
+    for (const http::Header& header : request.headers)
+        if (!hop_header(header.name)) request_.headers.emplace_back(header.name, header.value);
     line_.clear();
-    http::append_log_line(line_, at, request.method, request.target, request.headers, request.body);
+    append_jsonl(line_, request_);
     std::size_t written = 0;
     while (written < line_.size()) {
         const ssize_t n = ::write(descriptor_, line_.data() + written, line_.size() - written);

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "http/message.hpp"
+#include "model/request.hpp"
 
 namespace leakline::service {
 
@@ -26,7 +27,8 @@ class RequestRecorder {
   private:
     std::string path_;
     int descriptor_ = -1;
-    std::mutex mutex_;  // guards line_ and keeps lines whole
+    std::mutex mutex_;  // guards request_ and line_, and keeps lines whole
+    Request request_;
     std::string line_;
     std::atomic<std::uint64_t> failures_{0};
 };

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "http/request_log.hpp"
+#include "model/request_jsonl.hpp"
 #include "service/json_scanner.hpp"
 
 namespace leakline::service {
@@ -44,7 +44,7 @@ std::vector<std::string_view> read_events(JsonScanner& scanner) {
 
 TrackRequest::TrackRequest(std::string_view body) {
     if (body.empty()) throw BadRequest("the body is empty");
-    if (!http::valid_utf8(body)) throw BadRequest("the body is not valid UTF-8");
+    if (!is_utf8(body)) throw BadRequest("the body is not valid UTF-8");
     JsonScanner scanner(body, kMaxDepth);
     bool has_user = false, has_events = false;
     try {

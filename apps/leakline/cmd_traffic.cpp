@@ -1,0 +1,72 @@
+// leakline traffic: writes the story's traffic as a log. The generator is in replay/traffic_generator.
+#include <cmath>
+#include <memory>
+
+#include "base/error.hpp"
+#include "commands.hpp"
+#include "quantities.hpp"
+#include "exit_code.hpp"
+#include "replay/traffic_generator.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+struct Options {
+    std::string output = "-";
+    std::optional<std::uint64_t> requests;
+    std::optional<Nanoseconds> duration;
+    std::optional<double> rate;
+    std::uint64_t seed = 1, users = 5000;
+};
+
+// Any two of requests, duration and rate give the third; one alone goes with the story's rate.
+replay::TrafficOptions traffic_of(const Options& options) {
+    if (options.requests && options.duration && options.rate)
+        throw Error(ErrorKind::usage, "leakline traffic", "--requests, --duration and --rate say one thing too much",
+                    "any two of them give the third");
+    replay::TrafficOptions traffic;
+    traffic.seed = options.seed;
+    traffic.users = options.users;
+    const double rate = options.rate.value_or(replay::kStoryRate);
+    if (options.requests) traffic.requests = *options.requests;
+    if (options.duration) {
+        traffic.duration = *options.duration;
+        if (!options.requests)
+            traffic.requests =
+                static_cast<std::uint64_t>(std::llround(rate * static_cast<double>(options.duration->count()) / 1e9));
+    } else {
+        const double seconds = static_cast<double>(traffic.requests) / rate;
+        if (seconds > 100 * 365 * 86400.0)
+            throw Error(ErrorKind::usage, "leakline traffic", "at that rate the requests take over a hundred years");
+        traffic.duration = Nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
+    }
+    if (traffic.requests == 0)
+        throw Error(ErrorKind::usage, "leakline traffic", "that makes no request", "a longer --duration or a higher --rate");
+    return traffic;
+}
+
+}  // namespace
+
+Run declare_traffic(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("-o,--output", options->output, "the log; - is standard output")->type_name("FILE")
+        ->capture_default_str();
+    app.add_option("--requests", options->requests, "how many; default 10000, or what rate and duration give")
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+    add_duration(app, "--duration", options->duration, "the time that they span, with a daily curve over it");
+    add_rate(app, "--rate", options->rate, "mean rate; default 8/s, at which the story's service filled 512 MiB in 12 h");
+    app.add_option("--users", options->users, "distinct users")->type_name("N")->capture_default_str()
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
+    app.add_option("--seed", options->seed, "the same seed gives the same log")->type_name("N")->capture_default_str();
+    return [options] {
+        const replay::TrafficOptions traffic = traffic_of(*options);
+        OutputFile file(options->output);
+        replay::write_traffic(traffic, file);
+        file.commit();
+        return static_cast<int>(kNoLeak);
+    };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,62 @@
+// Traffic like the story's: some thousand users a day who browse, search and buy, with a daily curve. Seeded: the same
+// options give the same requests, byte for byte, with the same standard C library.
+//
+// Thread-safety: one generator, one thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/file.hpp"
+#include "model/request.hpp"
+
+namespace leakline::replay {
+
+struct TrafficOptions {
+    std::uint64_t requests = 10'000;
+    // All requests fall into [start, start + duration), as a Poisson process whose rate follows the hour of the day:
+    // lowest at 4, highest (5.7 times as much) at 16 o'clock UTC.
+    Nanoseconds duration = std::chrono::minutes(20);
+    std::uint64_t seed = 1;
+    std::uint64_t users = 5000;                                     // distinct user ids, a few much busier than most
+    Nanoseconds start = std::chrono::seconds(1'714'953'600);        // 2024-05-06 00:00 UTC, a Monday
+};
+
+// The mean rate of the story: at it, the leaky service fills 512 MiB in about twelve hours (see README).
+inline constexpr double kStoryRate = 8.0;  // requests per second
+
+// Gives one request at a time, in the order of time; memory is O(1).
+// Each is a POST /api/track of 0.3 to 2 KB (0.9 on average) with one to four events.
+class TrafficGenerator {
+  public:
+    explicit TrafficGenerator(const TrafficOptions& options) : options_(options), random_(options.seed) {}
+    // Nothing after the last request. The reference is valid until the next call.
+    const Request* next();
+
+  private:
+    // splitmix64 (Steele, Lea and Flood, 2014): small, fast, and the same everywhere.
+    class Random {
+      public:
+        explicit Random(std::uint64_t seed) : state_(seed) {}
+        std::uint64_t next();
+        double unit();                              // [0, 1)
+        std::uint64_t below(std::uint64_t bound);   // [0, bound)
+
+      private:
+        std::uint64_t state_;
+    };
+
+    void write_body(std::string& body);
+    void write_event(std::string& body, std::uint64_t user);
+
+    TrafficOptions options_;
+    Random random_;
+    std::uint64_t made_ = 0;
+    double progress_ = 0;  // share of the log's expected traffic that lies behind, [0, 1)
+    Request request_;
+};
+
+// All of the generator's requests in the native log format. Throws Error{system}; the caller commits the file.
+void write_traffic(const TrafficOptions& options, OutputFile& file);
+
+}  // namespace leakline::replay
