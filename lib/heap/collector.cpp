@@ -17,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "heap/line_buffer.hpp"
 #include "heap/raw_recording.hpp"
 #include "heap/raw_tee.hpp"
 #include "heap/recording_file.hpp"
@@ -61,7 +62,8 @@ class Collector {
     }
 
     bool receive() {
-        const auto space = recording_.space();
+        const auto space = buffer_.space();
+        if (buffer_.take_overlong()) overlong_ = true;
         ssize_t count;
         do count = ::read(options_.stream, space.data(), space.size());
         while (count < 0 && errno == EINTR);
@@ -80,7 +82,13 @@ class Collector {
         const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));
         tee_.write(bytes);
         try {
-            recording_.filled(bytes.size());
+            std::string_view lines = buffer_.filled(bytes.size());
+            if (overlong_ && !lines.empty()) {  // its end: no record
+                overlong_ = false;
+                recording_.left_out();
+                lines.remove_prefix(lines.find('\n') + 1);
+            }
+            recording_.take(lines);
         } catch (const std::exception& error) {
             broken_ = true;
             problem_ = error.what();
@@ -188,7 +196,7 @@ class Collector {
         if (!received_ || (broken_ && !recording_.started())) return;
         for (auto& [mark, when] : waiting_) recording_.ask(std::move(mark));
         waiting_.clear();
-        recording_.finish();
+        recording_.finish(buffer_.rest());
         tee_.finish();
         Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
         RecordingWriter::End end;
@@ -216,6 +224,7 @@ class Collector {
     }
 
     CollectorOptions options_;
+    LineBuffer buffer_;
     RawRecording recording_;
     RecordingWriter writer_;
     RawTee tee_;
@@ -223,7 +232,7 @@ class Collector {
     std::optional<Nanoseconds> tracker_start_;
     std::vector<std::pair<MarkSchedule::Asked, Nanoseconds>> waiting_;  // asked for before the first tick arrived
     bool stream_ended_ = false, control_open_ = true, service_ended_ = false, received_ = false, finished_ = false;
-    bool broken_ = false, held_by_child_ = false, killed_ = false;
+    bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;
     std::string problem_, became_;
 };
 

@@ -79,6 +79,16 @@ void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks) {
     }
 }
 
+bool BoundedMarks::add(HeapMark mark) {
+    changes_ += mark.changes.size();
+    marks_.push_back(std::move(mark));
+    if (changes_ <= kMostChanges || marks_.size() < 64) return false;
+    thin_marks(marks_, marks_.size() / 2);
+    changes_ = 0;
+    for (const HeapMark& kept : marks_) changes_ += kept.changes.size();
+    return true;
+}
+
 bool RssTicks::take(Nanoseconds at) {
     if (at < next_) return false;
     if (++taken_ >= kMost) {

@@ -30,6 +30,8 @@ class MarkSchedule {
     bool due(Nanoseconds now) const { return now >= next_ || (!asked_.empty() && now >= asked_.front().at); }
     // What to record at a tick that is due: the marks asked for (in order) and, if nothing was, an interval mark.
     std::vector<Asked> take(Nanoseconds now);
+    // Twice the interval from now on: whoever keeps the marks has had to thin them.
+    void slow_down() { interval_ *= 2; }
     // What was asked for and never reached, at the end of the stream.
     std::vector<Asked> take_rest();
 
@@ -44,6 +46,20 @@ class MarkSchedule {
 // Drops every second interval mark until at most max_marks are left, moving what they changed into the mark after
 // them. Marks that were asked for stay.
 void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks);
+
+// Marks in memory: thinned when their changes would take more than ~10 MB, however many sites a program has.
+class BoundedMarks {
+  public:
+    static constexpr std::size_t kMostChanges = std::size_t{1} << 18;
+
+    explicit BoundedMarks(std::vector<HeapMark>& marks) : marks_(marks) {}
+    // True where the marks were thinned (so that fewer should come).
+    bool add(HeapMark mark);
+
+  private:
+    std::vector<HeapMark>& marks_;
+    std::size_t changes_ = 0;
+};
 
 // A series of RSS ticks of bounded length: the spacing doubles whenever there would be more than kMost.
 class RssTicks {

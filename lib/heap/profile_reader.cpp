@@ -4,12 +4,15 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "heap/heaptrack_file.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/recording_file.hpp"
 
 namespace leakline::heap {
 
 namespace {
+
+constexpr std::size_t kHead = 64 << 10;
 
 // The first bytes of a source, then the source itself.
 class Peeked : public ByteSource {
@@ -52,11 +55,20 @@ class Peeked : public ByteSource {
 HeapProfile read_profile(const std::string& path, const ReadOptions& options) {
     Peeked source(open_source(path));
     const std::string name = path == "-" ? "standard input" : path;
-    const std::string_view head = source.peek(kRecordingMagic.size());
+    const std::string_view head = source.peek(kHead);
     HeapProfile profile;
-    if (head == kRecordingMagic) {
+    const HeaptrackKind kind = heaptrack_kind(head);
+    if (head.starts_with(kRecordingMagic)) {
         source.skip(kRecordingMagic.size());
         profile = read_recording(source, name);
+    } else if (kind == HeaptrackKind::raw) {
+        profile = read_raw(source, name, options);
+    } else if (kind == HeaptrackKind::interpreted) {
+        profile = read_interpreted(source, name, options);
+    } else if (head.empty()) {
+        throw Error(ErrorKind::input, name, "is empty", "the recorder was killed before it wrote anything");
+    } else if (head.starts_with("leakline heap ")) {
+        throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1");
     } else {
         throw Error(ErrorKind::input, name, "is no heap recording",
                     "give a file of `leakline record -o FILE` or one that heaptrack wrote");

@@ -10,6 +10,7 @@ namespace leakline::heap {
 struct ReadOptions {
     Nanoseconds mark_interval = std::chrono::seconds(1);  // for files that have no marks of their own (heaptrack's)
     std::size_t max_marks = 600;
+    unsigned threads = 2;  // 1: decompress and parse in turn; more: decompress ahead, in one thread of its own
 };
 
 // path "-" is standard input. Damage is tolerated and stands in the result; throws Error{input} where the file cannot

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "heap/fields.hpp"
 
 namespace leakline::heap {
@@ -13,27 +15,30 @@ constexpr std::uint64_t kNewestFormat = 3;
 RawRecording::RawRecording(Options options, std::function<void(HeapMark)> on_mark)
     : options_(std::move(options)),
       on_mark_(std::move(on_mark)),
-      schedule_(options_.mark_interval, options_.max_marks) {}
+      schedule_(options_.mark_interval, options_.max_marks) {
+    ip_of(0);
+    traces_.push_back({IpId{1}, TraceId{}});
+    ledger_.add_trace();
+}
 
-void RawRecording::filled(std::size_t count) {
-    if (buffer_.take_overlong()) {
-        damage_.add(options_.name, fmt::format("after line {}: no line end within 1 MiB; skipped to the next one", lines_));
-        inside_overlong_ = true;
-    }
-    const std::string_view lines = buffer_.filled(count);
+void RawRecording::take(std::string_view lines) {
     const char* at = lines.data();
     const char* const end = at + lines.size();
     while (at != end) {
         const auto* stop = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
-        if (!std::exchange(inside_overlong_, false)) line({at, static_cast<std::size_t>(stop - at)});
+        line({at, static_cast<std::size_t>(stop - at)});
         at = stop + 1;
     }
     apply_events();
 }
 
-void RawRecording::finish() {
+void RawRecording::left_out() {
+    damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "no line end within 1 MiB; skipped to the next one");
+}
+
+void RawRecording::finish(std::string_view rest) {
     apply_events();
-    if (!buffer_.rest().empty() && symbols_.format != 0) {
+    if (!rest.empty() && started()) {
         torn_ = true;
         damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is torn; skipped");
     }
@@ -58,7 +63,8 @@ bool RawRecording::event(std::string_view text) {
     Event& event = batch_[batched_];
     if (text[0] == '+') {
         if (!fields.hex(event.size) || !fields.hex32(event.trace) || !fields.hex(event.address)) return false;
-        if (event.trace == 0 || event.trace > last_trace() || event.size >= kLargestBlock) return false;
+        if (event.trace >= last_trace() || event.size >= kLargestBlock) return false;
+        ++event.trace;
     } else {
         event.trace = 0;
         if (!fields.hex(event.address)) return false;
@@ -136,19 +142,14 @@ bool RawRecording::trace_record(std::string_view text) {
     Fields fields(text);
     std::uint64_t address;
     std::uint32_t parent;
-    if (!fields.hex(address) || !fields.hex32(parent) || parent > last_trace()) {
-        // Later records count traces: the place must stay taken.
-        traces_.push_back({IpId{}, TraceId{}});
-        ledger_.add_trace();
-        return false;
-    }
-    traces_.push_back({ip_of(address), TraceId{parent}});
+    const bool good = fields.hex(address) && fields.hex32(parent) && parent < last_trace();
+    // Later records count traces: the place is taken even by one that cannot be read.
+    traces_.push_back(good ? TraceNode{ip_of(address), TraceId{parent == 0 ? 0 : parent + 1}} : traces_[0]);
     ledger_.add_trace();
-    return true;
+    return good;
 }
 
 IpId RawRecording::ip_of(std::uint64_t address) {
-    if (address == 0) return {};
     const auto [place, inserted] = ip_ids_.try_emplace(address, static_cast<std::uint32_t>(ip_ids_.size() + 1));
     if (inserted) {
         // A table is kept only where an address was first seen under it: a service that opens and closes a plugin for

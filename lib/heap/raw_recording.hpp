@@ -13,13 +13,11 @@
 
 #include <array>
 #include <functional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "heap/ledger.hpp"
-#include "heap/line_buffer.hpp"
 #include "heap/live_blocks.hpp"
 #include "heap/mark_schedule.hpp"
 #include "model/heap.hpp"
@@ -27,6 +25,9 @@
 namespace leakline::heap {
 
 // What names the addresses in a recording: which modules lay where when an address was first seen.
+//
+// Ids in memory are one more than those in the stream: the first trace is the one without any call (the tracker could
+// not unwind), the first address is that of no code, so that every trace has an address and every id leads somewhere.
 struct SymbolFeed {
     struct ModuleTable {
         std::uint32_t first_ip = 0;  // 0-based: in force for this address and those after it
@@ -46,15 +47,19 @@ class RawRecording {
         std::string name = "raw stream";  // where damage is said to be
     };
 
-    // on_mark is called from filled() and finish(), in the order of time.
+    // on_mark is called from take() and finish(), in the order of time.
     RawRecording(Options options, std::function<void(HeapMark)> on_mark);
 
-    // The stream: bytes are read into space(), then filled(count) takes them in. finish() at its end.
-    std::span<char> space() { return buffer_.space(); }
-    void filled(std::size_t count);
-    void finish();
+    // Whole lines, from a LineBuffer or a ReadAhead (their margins are read).
+    void take(std::string_view lines);
+    // A line that was too long to be one was left out here.
+    void left_out();
+    // The end of the stream, and what stood behind the last line end.
+    void finish(std::string_view rest);
     // A mark at the first tick at or after mark.at (of the recording's time), else at the end.
     void ask(MarkSchedule::Asked mark) { schedule_.ask(std::move(mark)); }
+    // Half as many interval marks from now on.
+    void slow_down() { schedule_.slow_down(); }
     std::size_t pending_marks() const { return schedule_.pending(); }
 
     const SymbolFeed& symbols() const { return symbols_; }
@@ -75,7 +80,7 @@ class RawRecording {
   private:
     struct Event {
         std::uint64_t address, size;
-        std::uint32_t trace;  // 0: a free
+        std::uint32_t trace;  // 0: a free; else an id in memory
     };
     static constexpr std::size_t kBatch = 64;
 
@@ -93,7 +98,6 @@ class RawRecording {
 
     Options options_;
     std::function<void(HeapMark)> on_mark_;
-    LineBuffer buffer_;
     std::array<Event, kBatch> batch_;  // parsed, not yet applied: their places in blocks_ are on the way to the cache
     std::size_t batched_ = 0;
 
@@ -112,7 +116,7 @@ class RawRecording {
     std::optional<Bytes> resident_;
     Nanoseconds now_{};
     std::uint64_t events_ = 0, lines_ = 0, races_ = 0;
-    bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false, inside_overlong_ = false;
+    bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false;
     Diagnostics damage_;
 };
 
