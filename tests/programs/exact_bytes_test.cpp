@@ -1,0 +1,109 @@
+// Records the leaking programs as a user would, and holds every line of theirs to the bytes that its comment
+// states.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analysis/lines.hpp"
+#include "base/text.hpp"
+#include "heap/recorder.hpp"
+
+using namespace leakline;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Expected {
+    std::int64_t bytes = 0, blocks = 0;
+    auto operator<=>(const Expected&) const = default;
+};
+
+std::int64_t number(std::string_view text) {
+    std::int64_t value = -1;
+    text = trim(text);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    REQUIRE(error == std::errc());
+    REQUIRE(end == text.data() + text.size());
+    return value;
+}
+
+struct Source {
+    std::map<std::uint32_t, Expected> leaks;  // "leaks 1000 x 24 + 3 x 8" in the comments
+    std::set<std::uint32_t> not_held;
+};
+
+Source read_source() {
+    Source source;
+    std::ifstream file(LEAKS_SOURCE);
+    std::string text;
+    for (std::uint32_t line = 1; std::getline(file, text); ++line) {
+        if (text.find(";  // not held:") != text.npos) source.not_held.insert(line);
+        const std::string marker = "// leaks ";
+        const std::size_t at = text.find(marker);
+        if (at == text.npos) continue;
+        for (std::string_view term : split(std::string_view(text).substr(at + marker.size()), '+')) {
+            const auto factors = split(term, 'x');
+            REQUIRE(factors.size() == 2);
+            source.leaks[line].blocks += number(factors[0]);
+            source.leaks[line].bytes += number(factors[0]) * number(factors[1]);
+        }
+    }
+    return source;
+}
+
+std::vector<std::string> programs() {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(LEAKS_DIR)) paths.push_back(entry.path());
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+HeapProfile record(const std::string& program) {
+    heap::RecordOptions options;
+    options.command.arguments = {program};
+    heap::Recorder recorder = heap::Recorder::start(options);
+    const ExitStatus status = recorder.child().wait();
+    CHECK(status.shell_code() == 0);
+    return recorder.finish();
+}
+
+}  // namespace
+
+TEST_CASE("every line of the leaking programs is charged with its bytes exactly, whatever compiled them") {
+    const Source source = read_source();
+    REQUIRE(source.leaks.size() >= 14);
+    REQUIRE(programs().size() >= 8);
+    for (const std::string& program : programs()) {
+        CAPTURE(program);
+        const HeapProfile profile = record(program);
+        CHECK(profile.completeness == Completeness::complete);
+        analysis::LineOptions options;
+        options.window_begin = 0s;
+        options.window_end = profile.marks.back().at;
+        const LineReport report = analysis::grow_lines(profile, options);
+        CHECK(report.books.attributed_bytes + report.books.unattributed_bytes ==
+              report.books.live_delta_bytes);
+
+        std::map<std::uint32_t, Expected> found;
+        for (const LineGrowth& line : report.lines)
+            if (line.at.file.ends_with("leaks.cpp") && line.live_last_bytes != 0 &&
+                source.not_held.count(line.at.line) == 0)
+                found[line.at.line] = {line.growth_bytes, line.live_last_blocks};
+        for (const auto& [line, amount] : source.leaks) {
+            CAPTURE(line);
+            CHECK(found[line].bytes == amount.bytes);
+            CHECK(found[line].blocks == amount.blocks);
+        }
+        for (const auto& [line, amount] : found) {
+            CAPTURE(line);
+            CHECK(source.leaks.count(line) == 1);
+        }
+    }
+}
