@@ -20,6 +20,7 @@ struct CommandRow {
 
 Run declare_lines(CLI::App& app);
 Run declare_record(CLI::App& app);
+Run declare_replay(CLI::App& app);
 Run declare_report(CLI::App& app);
 
 std::span<const CommandRow> commands();

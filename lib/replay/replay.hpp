@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,17 +21,30 @@ struct Pace {
 // What others may watch while it runs.
 struct Progress {
     std::atomic<std::uint64_t> sent{0}, completed{0}, failed{0};
+    std::atomic<std::int64_t> lag_ns{0};  // of the request sent last
+    std::atomic<int> round{0};            // from 1
+    std::atomic<double> part{0};          // of all rounds of the log that is read; stays 0 where its size is not known
 };
 
 struct ReplayOptions {
     std::vector<std::string> logs;
-    std::string target;  // http://host:port
+    std::string target;  // http://host:port, see http/url.hpp
     Pace pace;
     int connections = 32;
-    int rounds = 1;
+    int rounds = 1;  // 0: until duration is over or the replay is stopped
+    std::optional<Nanoseconds> duration;  // nothing is sent after this
+    std::optional<Nanoseconds> max_gap;   // a longer pause in the log is cut to this
+    std::size_t reorder = 1024;           // records that recorded pace looks ahead to put them in order of time
     Nanoseconds timeout = std::chrono::seconds(10);
     Nanoseconds grace = std::chrono::seconds(5);     // for what is in flight when stopped
+    Nanoseconds give_up = std::chrono::seconds(10);  // stops when for so long no connection could be made at all
+    Nanoseconds max_lag = std::chrono::milliseconds(100);  // a larger p99 of the send lag makes the run invalid
+    double max_failures = 0.1;                       // so does a larger share of failed requests
     std::uint64_t max_bad_lines = 10;                // more: Error{input}
+    std::string log_format;                          // empty: by content
+    bool precise = false;                            // polls in the last 60 us before a request is due: costs a core
+    bool verify_certificate = true;
+    std::string ca_file;
     Progress* progress = nullptr;
     // Polled at least ten times a second; true ends the replay as an interruption does. The caller sets it from another
     // thread when it sees that the target has died.
@@ -39,7 +53,8 @@ struct ReplayOptions {
     std::function<bool(int round)> after_round;
 };
 
-// Throws Error{input} for an unusable log or target. An interruption (base/process) ends it early and is no error:
+// Runs on the calling thread, with one more to read the log. Memory is bounded whatever the log's size.
+// Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (base/process) ends it early and is no error:
 // the statistics then say what was unsent.
 ReplayStats run(const ReplayOptions& options);
 

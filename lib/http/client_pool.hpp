@@ -1,0 +1,96 @@
+// Keep-alive connections to one target that carry pre-serialised requests, one at a time each, on the thread that runs
+// the pool. Responses are parsed, their bodies discarded.
+//
+// What it takes care of: connecting (again), TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
+// a deadline for each request, servers that close idle connections. Every send() is answered by exactly one on_done().
+//
+// Thread-safety: one thread; wake() alone may be called from others. Asio and Beast stay behind this header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/url.hpp"
+#include "model/request.hpp"
+
+namespace leakline::http {
+
+struct PoolOptions {
+    int connections = 32;
+    Nanoseconds timeout = std::chrono::seconds(10);  // from the first attempt to the last byte of the response
+    std::size_t max_header = 256 * 1024;
+    bool verify_certificate = true;
+    std::string ca_file;  // PEM; empty: the system's roots
+};
+
+// steady_clock, since its epoch.
+Nanoseconds steady_now();
+
+class ClientPool {
+  public:
+    // What became of a request.
+    struct Done {
+        int connection = 0;
+        std::uint64_t token = 0;
+        int status = 0;  // 0: failed, see failure
+        Failure failure = Failure::aborted;
+        Nanoseconds first_write{};  // 0: nothing was written
+        Nanoseconds end{};
+        std::uint32_t attempts = 1;
+    };
+    class Listener {
+      public:
+        virtual ~Listener() = default;
+        // The request is over; its connection may still be unusable for a while.
+        virtual void on_done(const Done& done) = 0;
+        // The connection can carry the next request: send() may be called from here. Follows every on_done().
+        virtual void on_idle(int connection) = 0;
+        // The time asked for with wake_at() has come (or is near), wake() was called, or the watched descriptor is
+        // readable.
+        virtual void on_wake() = 0;
+    };
+
+    // Looks the host up (Error{system}) and reads ca_file (Error{usage}); connections are made when first needed.
+    ClientPool(const Url& target, const PoolOptions& options, Listener& listener);
+    ~ClientPool();
+
+    int size() const;
+    int busy() const;  // requests that are under way
+    bool is_idle(int connection) const;
+    // An idle connection, an open one where there is one; -1: none.
+    int find_idle() const;
+
+    struct Send {
+        std::string_view bytes;  // read before send() returns
+        bool head = false;       // the response has no body
+        bool idempotent = true;  // may be sent again when a kept-alive connection turns out to be closed
+        std::uint64_t token = 0;
+    };
+    // Precondition: is_idle(connection).
+    void send(int connection, const Send& request);
+
+    // Runs handlers, at least one; sleeps when there is none to run.
+    void run_one();
+    // Runs the handlers that are ready; never sleeps.
+    void poll();
+    // on_wake() at that time of steady_now() or before; one at a time, the newest counts.
+    void wake_at(Nanoseconds when);
+    // on_wake() soon. From any thread.
+    void wake();
+    // on_wake() once, when the descriptor becomes readable.
+    void watch(int descriptor);
+    // Ends all busy connections with Failure::aborted.
+    void abort();
+
+    // Why the last connection could not be made, and what to do: "connection refused". Empty: none failed.
+    const std::string& connect_failure() const;
+    const std::string& connect_hint() const;
+
+  private:
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace leakline::http

@@ -1,0 +1,66 @@
+// Requests on their way from the reader's thread to the sender's: serialised, many at a time, in memory that goes round.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline::replay {
+
+struct Item {
+    Nanoseconds at{};
+    std::uint64_t offset = 0, size = 0;  // of the request in Batch::bytes
+    std::uint64_t affinity = 0;          // hash of the session's name; 0: any connection
+    std::uint64_t place = 0;             // in the log
+    std::int16_t expected_status = 0;    // 0: any
+    std::uint16_t path = 0;
+    bool head = false, idempotent = false, has_time = false, coarse = false;
+};
+
+struct Batch {
+    static constexpr std::size_t kFull = 96 * 1024;  // bytes at which the reader passes it on
+
+    std::string bytes;
+    std::vector<Item> items;
+    // What was read to make this batch, beyond its items.
+    std::uint64_t bad = 0, filtered = 0;
+    double part = 0;  // of the log, up to the end of this batch
+    bool ends_round = false;  // nothing of the round follows
+    std::size_t outstanding = 0;  // items that the sender has not sent; the sender's
+
+    void clear();
+    std::string_view bytes_of(const Item& item) const { return std::string_view(bytes).substr(item.offset, item.size); }
+};
+
+// A bounded queue with the emptied batches going back. One reader, one sender; close() from either.
+class BatchQueue {
+  public:
+    explicit BatchQueue(std::size_t batches);
+
+    // Reader: an empty batch; waits for one. Null when closed.
+    std::unique_ptr<Batch> take_empty();
+    void push(std::unique_ptr<Batch> batch);
+    void fail(std::exception_ptr error);  // the reader ends with this
+    // Sender: the next full one, null when there is none yet. Rethrows the reader's error once all before it is taken.
+    std::unique_ptr<Batch> try_pop();
+    void recycle(std::unique_ptr<Batch> batch);
+    // The reader is let go; push and recycle do nothing more.
+    void close();
+
+  private:
+    std::mutex mutex_;  // guards all members
+    std::condition_variable freed_;
+    std::vector<std::unique_ptr<Batch>> empty_;
+    std::deque<std::unique_ptr<Batch>> full_;
+    std::exception_ptr error_;
+    bool closed_ = false;
+};
+
+}  // namespace leakline::replay

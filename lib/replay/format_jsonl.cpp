@@ -1,0 +1,94 @@
+#include "replay/format_jsonl.hpp"
+
+#include "model/request_jsonl.hpp"
+
+namespace leakline::replay {
+
+bool looks_like_jsonl(std::string_view line) {
+    Scratch scratch;
+    scratch.reset(line.size());
+    JsonScan scan(line, scratch);
+    bool time = false, url = false;
+    scan.object([&](std::string_view key) {
+        time = time || key == "ts_ns";
+        url = url || key == "url";
+        return scan.skip_value();
+    });
+    return time && url;
+}
+
+RecordStream::Step JsonlStream::next(Record& record) {
+    for (;;) {
+        const std::optional<std::string_view> line = chunks_.next_line();
+        if (!line) return Step::end;
+        place_ = chunks_.pieces();
+        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
+        if (line->find_first_not_of(" \t") == line->npos) continue;
+        record.clear();
+        record.place = place_;
+        scratch_.reset(line->size());
+        JsonScan scan(*line, scratch_);
+        fault_ = nullptr;
+        if (read(scan, record)) return Step::record;
+        const std::string reason = fault_ != nullptr ? fault_ : scan.fault();
+        return bad(chunks_.torn() ? "the last line is cut: " + reason : reason);
+    }
+}
+
+bool JsonlStream::read(JsonScan& scan, Record& record) {
+    bool has_url = false;
+    const bool whole = scan.object([&](std::string_view key) {
+        if (key == "ts_ns") {
+            std::int64_t ns = 0;
+            if (!scan.integer(ns)) return false;
+            record.at = Nanoseconds(ns);
+            record.has_time = true;
+            return true;
+        }
+        if (key == "method") return scan.string(record.method);
+        if (key == "url") return has_url = scan.string(record.target);
+        if (key == "body") {
+            if (scan.next_is('"')) return scan.string(record.body);
+            // A body written as a JSON value instead of a string stands for its text.
+            if (!scan.raw_value(record.body)) return false;
+            if (record.body == "null") record.body = {};
+            return true;
+        }
+        if (key == "headers") {
+            return scan.object([&](std::string_view name) {
+                std::string_view value;
+                const auto one = [&] {
+                    if (!scan.scalar(value)) return false;
+                    record.headers.emplace_back(name, value);
+                    return true;
+                };
+                return scan.next_is('[') ? scan.array(one) : one();
+            });
+        }
+        if (key == "body_b64") {
+            std::string_view text;
+            if (!scan.string(text)) return false;
+            decoded_.clear();
+            if (!append_from_base64(decoded_, text)) {
+                fault_ = "body_b64 is not base64";
+                return false;
+            }
+            record.body = decoded_;
+            return true;
+        }
+        if (key == "conn") return scan.scalar(record.connection);
+        if (key == "status") {
+            std::int64_t status = 0;
+            if (!scan.integer(status)) return false;
+            if (status >= 100 && status <= 999) record.recorded_status = static_cast<int>(status);
+            return true;
+        }
+        return scan.skip_value();
+    });
+    if (!whole || !scan.at_end()) return false;
+    if (!has_url || record.target.empty()) return (fault_ = "no \"url\""), false;
+    if (record.method.empty()) record.method = "GET";
+    return true;
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,99 @@
+#include "replay/histogram.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+
+namespace leakline::replay {
+
+// Values below 2^bits have a bucket each. Above, each power of two [2^k, 2^(k+1)) is cut into 2^bits equal buckets:
+//
+//   index:  0 1 2 ... 2^b-1 | 2^b ...   | 2 * 2^b ...
+//   values: 0 1 2 ... 2^b-1 | 2^b (w=1) | 2^(b+1) (width 2) | ...
+Histogram::Histogram(int bits) : bits_(bits), counts_(static_cast<std::size_t>(64 - bits + 1) << bits) {}
+
+std::size_t Histogram::index_of(std::uint64_t value) const {
+    if (value >> bits_ == 0) return value;
+    const int power = std::bit_width(value) - 1 - bits_;  // width of the bucket is 2^power
+    const std::uint64_t within = (value >> power) - (std::uint64_t{1} << bits_);
+    return (static_cast<std::size_t>(power + 1) << bits_) + within;
+}
+
+std::uint64_t Histogram::highest_of(std::size_t index) const {
+    const std::size_t group = index >> bits_;
+    if (group == 0) return index;
+    const std::uint64_t within = (index & ((std::size_t{1} << bits_) - 1)) + (std::uint64_t{1} << bits_);
+    return (within << (group - 1)) + ((std::uint64_t{1} << (group - 1)) - 1);
+}
+
+void Histogram::record(Nanoseconds value) {
+    const std::uint64_t count = value.count() > 0 ? static_cast<std::uint64_t>(value.count()) : 0;
+    ++counts_[index_of(count)];
+    ++count_;
+    max_ = std::max(max_, count);
+    sum_ += static_cast<double>(count);
+    sum_of_squares_ += static_cast<double>(count) * static_cast<double>(count);
+}
+
+void Histogram::merge(const Histogram& other) {
+    for (std::size_t i = 0; i < counts_.size() && i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+    count_ += other.count_;
+    max_ = std::max(max_, other.max_);
+    sum_ += other.sum_;
+    sum_of_squares_ += other.sum_of_squares_;
+}
+
+Nanoseconds Histogram::quantile(double fraction) const {
+    if (count_ == 0) return {};
+    const double wanted = std::ceil(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(count_));
+    const std::uint64_t rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        seen += counts_[i];
+        if (seen >= rank) return Nanoseconds(static_cast<std::int64_t>(std::min(highest_of(i), max_)));
+    }
+    return max();
+}
+
+LatencySummary Histogram::summary() const {
+    const auto us = [&](double fraction) { return static_cast<double>(quantile(fraction).count()) / 1000; };
+    return {us(0.5), us(0.9), us(0.99), us(0.999), static_cast<double>(max_) / 1000, mean_ns() / 1000, count_};
+}
+
+std::string Histogram::percentile_text() const {
+    std::string out = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n";
+    char line[128];
+    std::uint64_t seen = 0;
+    // Five reporting points for each halving of the distance to 100 %, HdrHistogram's default.
+    double next = 0;
+    for (std::size_t i = 0; i < counts_.size() && seen < count_; ++i) {
+        if (counts_[i] == 0) continue;
+        seen += counts_[i];
+        const double reached = static_cast<double>(seen) / static_cast<double>(count_);
+        const double value_us = static_cast<double>(std::min(highest_of(i), max_)) / 1000;
+        while (next <= reached && next < 1) {
+            std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu %14.2f\n", value_us, next,
+                          static_cast<unsigned long long>(seen), 1 / (1 - next));
+            out += line;
+            const double half = std::exp2(std::floor(std::log2(1 / (1 - next))) + 1);
+            next += 1 / (5 * half);
+            if (1 - next < 0.5 / static_cast<double>(count_)) next = 1;
+        }
+    }
+    const double n = static_cast<double>(count_);
+    const double mean = mean_ns() / 1000;
+    const double variance = count_ == 0 ? 0 : std::max(0.0, sum_of_squares_ / n - mean_ns() * mean_ns());
+    std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu\n", static_cast<double>(max_) / 1000, 1.0,
+                  static_cast<unsigned long long>(count_));
+    out += line;
+    std::snprintf(line, sizeof line, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean, std::sqrt(variance) / 1000);
+    out += line;
+    std::snprintf(line, sizeof line, "#[Max     = %12.3f, Total count    = %12llu]\n", static_cast<double>(max_) / 1000,
+                  static_cast<unsigned long long>(count_));
+    out += line;
+    std::snprintf(line, sizeof line, "#[Buckets = %12d, SubBuckets     = %12d]\n", 64 - bits_ + 1, 1 << bits_);
+    return out + line;
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,43 @@
+// Durations counted in buckets whose width is a fixed fraction of their value, as HdrHistogram does (Gil Tene): constant
+// memory, constant time, and percentiles that are wrong by less than 1/128.
+//
+// Thread-safety: one thread at a time; each thread has its own, merge() adds them up.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/request.hpp"
+
+namespace leakline::replay {
+
+class Histogram {
+  public:
+    // Sub-bucket bits: 7 takes 58 KB and errs by less than 0.8 %, 5 takes 15 KB and errs by less than 3.2 %.
+    explicit Histogram(int bits = 7);
+
+    void record(Nanoseconds value);  // negative counts as 0
+    void merge(const Histogram& other);  // of the same bits
+
+    std::uint64_t count() const { return count_; }
+    Nanoseconds max() const { return Nanoseconds(static_cast<std::int64_t>(max_)); }
+    double mean_ns() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+    // The value at or below which the fraction (0 to 1) of all lies: the upper end of its bucket, at most max().
+    Nanoseconds quantile(double fraction) const;
+    LatencySummary summary() const;
+
+    // "Value Percentile TotalCount 1/(1-Percentile)" in microseconds, as HdrHistogram's plotter reads it.
+    std::string percentile_text() const;
+
+  private:
+    std::size_t index_of(std::uint64_t value) const;
+    std::uint64_t highest_of(std::size_t index) const;
+
+    int bits_;
+    std::vector<std::uint64_t> counts_;
+    std::uint64_t count_ = 0, max_ = 0;
+    double sum_ = 0, sum_of_squares_ = 0;
+};
+
+}  // namespace leakline::replay

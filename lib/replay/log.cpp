@@ -1,0 +1,210 @@
+#include "replay/log.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "replay/format_jsonl.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+constexpr std::size_t kSniffed = 64 * 1024;
+
+// The first line that is not blank. A prefix that ends within it is no hindrance: detectors are lenient at the end.
+std::string_view first_line(std::string_view prefix) {
+    while (!prefix.empty()) {
+        const std::size_t end = prefix.find('\n');
+        const std::string_view line = trim(prefix.substr(0, end));
+        if (!line.empty()) return line;
+        if (end == prefix.npos) break;
+        prefix.remove_prefix(end + 1);
+    }
+    return {};
+}
+
+constexpr FormatRow kFormats[] = {
+    {"jsonl", "leakline's own: one JSON object a line with ts_ns, method, url, headers, body",
+     [](std::string_view prefix) { return looks_like_jsonl(first_line(prefix)); },
+     [](ChunkBuffer chunks, const LogOptions&) -> std::unique_ptr<RecordStream> {
+         return std::make_unique<JsonlStream>(std::move(chunks));
+     }},
+};
+
+const FormatRow& row_named(const std::string& name) {
+    std::vector<std::string> names;
+    for (const FormatRow& row : log_formats()) {
+        if (name == row.name) return row;
+        names.emplace_back(row.name);
+    }
+    throw Error(ErrorKind::usage, "--log-format", "unknown log format '" + printable(name) + "'" +
+                                                      did_you_mean_text(name, names));
+}
+
+const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
+    for (const FormatRow& row : log_formats())
+        if (row.detect(prefix)) return row;
+    std::string names;
+    for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
+    throw Error(ErrorKind::input, path + ":1",
+                "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
+                "--log-format names the format: " + names);
+}
+
+}  // namespace
+
+std::span<const FormatRow> log_formats() { return kFormats; }
+
+struct Log::Input {
+    std::string path;
+    const char* format = "";
+    std::unique_ptr<RecordStream> stream;
+    Record record;
+    bool has_record = false, at_end = false;
+};
+
+Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : options_(options) {
+    if (paths.empty()) throw Error(ErrorKind::usage, "replay", "no log given");
+    for (const std::string& path : paths) {
+        auto input = std::make_unique<Input>();
+        input->path = path == "-" ? "standard input" : path;
+        ChunkBuffer chunks(open_source(path));
+        const std::string_view prefix = chunks.peek(kSniffed);
+        if (trim(prefix).empty()) throw Error(ErrorKind::input, input->path, "the log is empty");
+        const FormatRow& row =
+            options.format.empty() ? row_of_content(input->path, prefix) : row_named(options.format);
+        input->format = row.name;
+        input->stream = row.open(std::move(chunks), options_);
+        inputs_.push_back(std::move(input));
+    }
+}
+
+Log::~Log() = default;
+Log::Log(Log&&) noexcept = default;
+
+void Log::add_bad(const Input& input, std::uint64_t place, std::string reason) {
+    damage_.add(input.path + ":" + std::to_string(place), std::move(reason));
+    if (damage_.count() <= options_.max_bad_lines) return;
+    std::string shown;
+    for (const std::string& line : damage_.lines()) shown += "\n  " + line;
+    throw Error(ErrorKind::input, input.path,
+                options_.max_bad_lines == 0
+                    ? "a line cannot be read:" + shown
+                    : "more than " + std::to_string(options_.max_bad_lines) + " lines cannot be read:" + shown,
+                "--max-bad-lines N skips up to N such lines");
+}
+
+bool Log::advance(Input& input) {
+    while (!input.at_end) {
+        switch (input.stream->next(input.record)) {
+            case RecordStream::Step::record: return true;
+            case RecordStream::Step::skipped: break;
+            case RecordStream::Step::end: input.at_end = true; break;
+            case RecordStream::Step::bad: add_bad(input, input.stream->place(), input.stream->reason()); break;
+        }
+    }
+    return false;
+}
+
+bool Log::next(Record& record) {
+    if (inputs_.size() == 1) {
+        current_ = inputs_.front().get();
+        if (!advance(*current_)) return false;
+        std::swap(record, current_->record);
+        last_place_ = record.place;
+        return true;
+    }
+    if (current_ != nullptr) std::swap(record, current_->record);  // its buffers are of use again
+    Input* earliest = nullptr;
+    for (const auto& input : inputs_) {
+        if (!input->has_record) input->has_record = advance(*input);
+        if (!input->has_record) continue;
+        // Without stamps there is no order among files but that of the command line.
+        if (earliest == nullptr ||
+            (input->record.has_time && earliest->record.has_time && input->record.at < earliest->record.at))
+            earliest = input.get();
+    }
+    current_ = earliest;
+    if (earliest == nullptr) return false;
+    earliest->has_record = false;
+    std::swap(record, earliest->record);
+    last_place_ = record.place;
+    return true;
+}
+
+void Log::reject(std::string reason) { add_bad(*current_, last_place_, std::move(reason)); }
+
+std::vector<std::string> Log::warnings() const {
+    std::vector<std::string> all;
+    for (const auto& input : inputs_)
+        for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
+    return all;
+}
+
+const std::string& Log::path() const { return current_ == nullptr ? inputs_.front()->path : current_->path; }
+
+double Log::part() const {
+    double consumed = 0, total = 0;
+    for (const auto& input : inputs_) {
+        const ByteSource& source = input->stream->source();
+        if (!source.total()) return 0;
+        consumed += static_cast<double>(source.consumed());
+        total += static_cast<double>(*source.total());
+    }
+    return total > 0 ? consumed / total : 0;
+}
+
+std::string Log::formats() const {
+    std::vector<std::string> names;
+    for (const auto& input : inputs_)
+        if (std::find(names.begin(), names.end(), input->format) == names.end()) names.emplace_back(input->format);
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+Request to_request(const Record& record) {
+    Request request;
+    request.at = record.at;
+    request.has_time = record.has_time;
+    request.method = record.method;
+    request.target = record.target;
+    for (const auto& [name, value] : record.headers) request.headers.emplace_back(name, value);
+    request.body = record.body;
+    request.connection = record.connection;
+    request.source_line = record.place;
+    if (record.recorded_status != 0) request.recorded_status = record.recorded_status;
+    return request;
+}
+
+std::optional<Request> RequestLog::next() {
+    if (!log_.next(record_)) return std::nullopt;
+    return to_request(record_);
+}
+
+RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options) {
+    return RequestLog(Log(paths, options));
+}
+
+std::optional<double> LogSpan::rate() const {
+    if (!first || *last <= *first || requests < 2) return std::nullopt;
+    return static_cast<double>(requests - 1) / std::chrono::duration<double>(*last - *first).count();
+}
+
+LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& options) {
+    Log log(paths, options);
+    Record record;
+    LogSpan span;
+    while (log.next(record)) {
+        ++span.requests;
+        span.body_bytes += record.body.size();
+        if (!record.has_time) continue;
+        if (!span.first || record.at < *span.first) span.first = record.at;
+        if (!span.last || record.at > *span.last) span.last = record.at;
+    }
+    span.bad = log.bad();
+    return span;
+}
+
+}  // namespace leakline::replay

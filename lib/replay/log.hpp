@@ -1,0 +1,95 @@
+// Request logs: which formats there are, how they are told apart, and several files read as one log in order of time.
+//
+// Thread-safety: one log, one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "model/request.hpp"
+#include "replay/chunk_buffer.hpp"
+#include "replay/record.hpp"
+
+namespace leakline::replay {
+
+struct LogOptions {
+    std::string format;                // a name of the table; empty: by content
+    std::uint64_t max_bad_lines = 10;  // more: Error{input}
+};
+
+// A row of the table of formats.
+struct FormatRow {
+    const char* name;
+    const char* summary;
+    // Whether a log that begins with these bytes (up to 64 KiB, decompressed) is of this format.
+    bool (*detect)(std::string_view prefix);
+    std::unique_ptr<RecordStream> (*open)(ChunkBuffer chunks, const LogOptions& options);
+};
+std::span<const FormatRow> log_formats();
+
+// Reads plain, gzip and zstd files; "-" is standard input. Several files are merged by time stamp, those without stamps
+// one after the other.
+class Log {
+  public:
+    // Throws Error{input}: no such file, empty, a format that no row detects. Throws Error{usage}: an unknown format name.
+    Log(const std::vector<std::string>& paths, const LogOptions& options);
+    ~Log();
+    Log(Log&&) noexcept;
+
+    // False at the end. The record is valid until the next call. Throws Error{input} at one bad line too many.
+    bool next(Record& record);
+    // Counts the record last returned as a bad line after all, because of what it holds. Throws as next() does.
+    void reject(std::string reason);
+    std::uint64_t bad() const { return damage_.count(); }
+    const Diagnostics& damage() const { return damage_; }
+    // What is to be said about the files once they are read to the end.
+    std::vector<std::string> warnings() const;
+    // The file that the record last returned came from, for messages.
+    const std::string& path() const;
+    // How much of the files is read, 0 to 1; 0 where a size is not known.
+    double part() const;
+    std::string formats() const;  // "jsonl", "gor, jsonl"
+
+  private:
+    struct Input;
+    bool advance(Input& input);
+    void add_bad(const Input& input, std::uint64_t place, std::string reason);
+
+    LogOptions options_;
+    std::vector<std::unique_ptr<Input>> inputs_;
+    Input* current_ = nullptr;  // of the record last returned
+    std::uint64_t last_place_ = 0;
+    Diagnostics damage_;
+};
+
+// The form for callers that take requests one by one and keep them.
+class RequestLog {
+  public:
+    explicit RequestLog(Log log) : log_(std::move(log)) {}
+    std::optional<Request> next();
+    const Log& log() const { return log_; }
+
+  private:
+    Log log_;
+    Record record_;
+};
+
+// Throws as Log does.
+RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options = {});
+
+// What a log holds, from one pass over it in constant memory.
+struct LogSpan {
+    std::uint64_t requests = 0, bad = 0;
+    Bytes body_bytes = 0;
+    std::optional<Nanoseconds> first, last;  // smallest and largest stamp; nothing in a log without stamps
+    // Requests per second of the log's own time; nothing where it spans no time.
+    std::optional<double> rate() const;
+};
+LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& options = {});
+
+}  // namespace leakline::replay

@@ -1,0 +1,92 @@
+#include "replay/reader.hpp"
+
+#include "replay/wire.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+// RFC 9110, section 9.2.2.
+bool is_idempotent(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
+           method == "TRACE";
+}
+
+std::uint64_t affinity_of(std::string_view session) {
+    if (session.empty()) return 0;
+    std::uint64_t hash = 14695981039346656037u;  // FNV-1a: the same on every machine and in every build
+    for (const char c : session) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    return hash == 0 ? 1 : hash;
+}
+
+}  // namespace
+
+Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake)
+    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)) {}
+
+void Reader::run() noexcept {
+    try {
+        for (int round = 1; options_.rounds == 0 || round <= options_.rounds; ++round)
+            if (!read_round(round)) return;
+    } catch (...) {
+        queue_.fail(std::current_exception());
+        wake_();
+    }
+}
+
+bool Reader::pass_on(std::unique_ptr<Batch>& batch) {
+    queue_.push(std::move(batch));
+    if (asked_.exchange(0) != 0) wake_();
+    batch = queue_.take_empty();
+    return batch != nullptr;
+}
+
+bool Reader::read_round(int round) {
+    Log log(options_.logs, LogOptions{options_.log_format, options_.max_bad_lines});
+    std::unique_ptr<Batch> batch = queue_.take_empty();
+    if (!batch) return false;
+    Record record;
+    std::uint64_t bad_before = 0;
+    while (log.next(record)) {
+        add(*batch, record, log);
+        batch->bad += log.bad() - bad_before;
+        bad_before = log.bad();
+        const std::uint32_t asked = asked_.load(std::memory_order_relaxed);
+        if (batch->bytes.size() < Batch::kFull && (asked == 0 || batch->items.size() < asked)) continue;
+        batch->part = log.part();
+        if (!pass_on(batch)) return false;
+    }
+    batch->bad += log.bad() - bad_before;
+    batch->part = log.part();
+    batch->ends_round = true;
+    if (round == 1) {
+        damage_ = log.damage();
+        warnings_ = log.warnings();
+    }
+    queue_.push(std::move(batch));
+    if (asked_.exchange(0) != 0) wake_();
+    return true;
+}
+
+void Reader::add(Batch& batch, const Record& record, Log& log) {
+    if (!record.has_time && options_.pace.kind == Pace::Kind::recorded)
+        throw Error(ErrorKind::input, log.path() + ":" + std::to_string(record.place),
+                    "the log has no time stamps, so there is no recorded pace", "--pace 100/s or --pace max");
+    if (batch.bytes.capacity() < Batch::kFull) batch.bytes.reserve(Batch::kFull + Batch::kFull / 4);
+    Item item;
+    item.offset = batch.bytes.size();
+    if (!append_wire(batch.bytes, record, host_))
+        return log.reject("the request cannot be sent: its method, URL or a header has a space or line break in it");
+    item.size = batch.bytes.size() - item.offset;
+    item.at = record.at;
+    item.has_time = record.has_time;
+    item.coarse = record.resolution.count() > 0;
+    item.affinity = affinity_of(record.connection);
+    item.place = record.place;
+    item.head = record.method == "HEAD";
+    item.idempotent = is_idempotent(record.method);
+    item.path = paths_.intern(record.method, path_of_target(record.target));
+    batch.items.push_back(item);
+}
+
+}  // namespace leakline::replay

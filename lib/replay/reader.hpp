@@ -1,0 +1,47 @@
+// The reader's thread of a replay: log -> records -> serialised batches, round after round.
+//
+// Thread-safety: run() on its own thread; the results when that has ended.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "replay/batch.hpp"
+#include "replay/log.hpp"
+#include "replay/path_table.hpp"
+#include "replay/replay.hpp"
+
+namespace leakline::replay {
+
+class Reader {
+  public:
+    // wake is called (on run()'s thread) when a starving sender has something to do again.
+    Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake);
+
+    // To the end of the last round, or until the queue is closed. Never throws: errors go through the queue.
+    void run() noexcept;
+
+    // The sender has nothing left to send: a batch of this many items will do, and wake is to be called.
+    void ask(std::uint32_t items) { asked_.store(items); }
+
+    const Diagnostics& damage() const { return damage_; }
+    const std::vector<std::string>& warnings() const { return warnings_; }
+    const std::vector<std::string>& path_names() const { return paths_.names(); }
+
+  private:
+    bool read_round(int round);
+    void add(Batch& batch, const Record& record, Log& log);
+    bool pass_on(std::unique_ptr<Batch>& batch);
+
+    const ReplayOptions& options_;
+    const std::string host_;
+    BatchQueue& queue_;
+    std::function<void()> wake_;
+    std::atomic<std::uint32_t> asked_{0};
+    PathTable paths_;
+    Diagnostics damage_;
+    std::vector<std::string> warnings_;
+};
+
+}  // namespace leakline::replay

@@ -1,0 +1,319 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "http/client_pool.hpp"
+#include "replay/item_source.hpp"
+#include "replay/reader.hpp"
+#include "replay/replay.hpp"
+#include "replay/schedule.hpp"
+#include "replay/tally.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+using http::steady_now;
+
+// How often what nobody wakes us for is looked at: the caller's stop flag, the duration, the grace.
+constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
+// precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, and polling does the rest.
+constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
+// Items of busy sessions that are put aside, so that the requests behind them are not held up.
+constexpr std::size_t kMaxAside = 4096;
+
+// The open loop. Everything happens on one thread, in the pool's callbacks: a connection becomes idle or the next
+// request becomes due, and as much is sent as can be.
+class Run : http::ClientPool::Listener {
+  public:
+    explicit Run(const ReplayOptions& options)
+        : options_(options),
+          url_(http::parse_url(options.target)),
+          queue_(ItemSource::kBatches),
+          source_(queue_, options.pace.kind == Pace::Kind::recorded ? ItemSource::Order::by_time
+                                                                    : ItemSource::Order::as_read,
+                  options.reorder),
+          pool_(url_, pool_options(options), *this),
+          reader_(options_, url_.authority(), queue_, [this] { pool_.wake(); }),
+          slots_(static_cast<std::size_t>(options.connections)),
+          aside_(static_cast<std::size_t>(options.connections)),
+          schedule_(options.pace, options.max_gap) {}
+
+    ~Run() override {
+        queue_.close();
+        if (reading_.joinable()) reading_.join();
+    }
+
+    ReplayStats replay() {  // once
+        ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+        if (interruption::descriptor() >= 0) pool_.watch(interruption::descriptor());
+        reading_ = std::thread([this] { reader_.run(); });
+        started_ = last_connected_ = steady_now();
+        begin_round(1);
+        while (!over_) {
+            if (options_.precise && has_next_ && next_due_ - steady_now() < kPollAhead && pool_.find_idle() >= 0) {
+                pool_.poll();
+                dispatch();
+            } else {
+                pool_.run_one();
+            }
+            look_around();
+        }
+        queue_.close();
+        reading_.join();
+        return result();
+    }
+
+  private:
+    static http::PoolOptions pool_options(const ReplayOptions& options) {
+        http::PoolOptions pool;
+        pool.connections = options.connections;
+        pool.timeout = options.timeout;
+        pool.verify_certificate = options.verify_certificate;
+        pool.ca_file = options.ca_file;
+        return pool;
+    }
+
+    // http::ClientPool::Listener
+
+    void on_done(const http::ClientPool::Done& result) override {
+        tally_.done(slots_[static_cast<std::size_t>(result.connection)], result);
+        const bool connected = result.status != 0 || result.failure != Failure::connect;
+        if (connected) last_connected_ = result.end;
+        else if (result.end - last_connected_ > options_.give_up)
+            stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
+        if (options_.progress == nullptr) return;
+        (result.status != 0 ? options_.progress->completed : options_.progress->failed)
+            .fetch_add(1, std::memory_order_relaxed);
+    }
+
+    void on_idle(int connection) override {
+        std::deque<Aside>& waiting = aside_[static_cast<std::size_t>(connection)];
+        if (!waiting.empty() && !stopping_) {
+            const Aside first = waiting.front();
+            waiting.pop_front();
+            --aside_count_;
+            send(connection, first.pending, first.due);
+        }
+        dispatch();
+    }
+
+    void on_wake() override {
+        dispatch();
+        pool_.wake_at(steady_now() + kTick);
+    }
+
+    // The next item and its due time into next_ and next_due_.
+    bool fetch() {
+        if (has_next_) return true;
+        std::optional<Pending> pending = source_.next();
+        if (!pending && !source_.round_over()) {
+            const bool ordered = options_.pace.kind == Pace::Kind::recorded;
+            reader_.ask(ordered ? static_cast<std::uint32_t>(options_.reorder / 8 + 1) : 1);
+            pending = source_.next();  // it may have come in between, and then nobody wakes us
+        }
+        if (!pending) return false;
+        if (!round_started_) round_started_ = steady_now();
+        next_ = *pending;
+        next_due_ = *round_started_ + schedule_.due(next_.at);
+        return has_next_ = true;
+    }
+
+    // Sends what is due, as far as there are connections.
+    void dispatch() {
+        while (!stopping_ && fetch()) {
+            if (options_.pace.kind != Pace::Kind::max && next_due_ > steady_now()) {
+                pool_.wake_at(options_.precise ? next_due_ - kPollAhead : next_due_);
+                return;
+            }
+            const std::uint64_t affinity = next_.item().affinity;
+            const int connection = affinity == 0 ? pool_.find_idle() : static_cast<int>(affinity % slots_.size());
+            if (affinity == 0 && connection < 0) return;
+            if (affinity != 0 && !pool_.is_idle(connection)) {
+                if (aside_count_ == kMaxAside) return;
+                aside_[static_cast<std::size_t>(connection)].push_back({next_, next_due_});
+                ++aside_count_;
+                has_next_ = false;
+                continue;
+            }
+            has_next_ = false;
+            send(connection, next_, next_due_);
+        }
+    }
+
+    void send(int connection, const Pending& pending, Nanoseconds due) {
+        const Item& item = pending.item();
+        // At max pace a request is due when there is a connection for it.
+        if (options_.pace.kind == Pace::Kind::max) due = steady_now();
+        slots_[static_cast<std::size_t>(connection)] = {due, item.path};
+        tally_.sent(item.path);
+        if (options_.progress != nullptr) {
+            options_.progress->sent.fetch_add(1, std::memory_order_relaxed);
+            options_.progress->part.store(options_.rounds == 0 ? 0 : (round_ - 1 + source_.part()) / options_.rounds,
+                                          std::memory_order_relaxed);
+            options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
+        }
+        pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0});
+        source_.release(pending);
+    }
+
+    // What no callback brings: ends of rounds and of the whole.
+    void look_around() {
+        if (!stopping_) {
+            if (interruption::received() != 0) stop("");
+            else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) stop("");
+            else if (options_.duration && steady_now() - started_ >= *options_.duration) stop("");
+            else if (pool_.busy() == 0 && !has_next_ && aside_count_ == 0 && round_started_ && source_.round_over())
+                end_round();
+            else if (pool_.busy() == 0 && !round_started_ && source_.round_over())
+                end_round();
+        }
+        if (!stopping_ || over_) return;
+        if (pool_.busy() > 0 && steady_now() - stopped_at_ >= options_.grace) pool_.abort();
+        if (pool_.busy() == 0) {
+            account_round();
+            over_ = true;
+        }
+    }
+
+    // Nothing more is sent; what is under way has the grace to be answered.
+    void stop(std::string reason) {
+        if (stopping_) return;
+        stopping_ = true;
+        stopped_at_ = steady_now();
+        stop_reason_ = std::move(reason);
+    }
+
+    void begin_round(int round) {
+        round_ = round;
+        if (options_.progress != nullptr) options_.progress->round.store(round, std::memory_order_relaxed);
+        schedule_ = Schedule(options_.pace, options_.max_gap);
+        round_started_.reset();
+        if (round > 1) source_.begin_round();
+        pool_.poll();  // connections that the server closed in the meantime
+        dispatch();
+        pool_.wake_at(steady_now() + kTick);
+    }
+
+    void account_round() {
+        if (round_started_) active_ += steady_now() - *round_started_;
+        if (const std::optional<double> rate = schedule_.target_rate()) target_rate_ = rate;
+        round_started_.reset();
+    }
+
+    void end_round() {
+        account_round();
+        over_ = (options_.rounds != 0 && round_ >= options_.rounds) || source_.items() == 0;
+        if (options_.after_round && !options_.after_round(round_)) over_ = true;
+        if (!over_) begin_round(round_ + 1);
+    }
+
+    ReplayStats result() {
+        ReplayStats stats = tally_.stats(reader_.path_names());
+        stats.bad = source_.bad();
+        stats.filtered = source_.filtered();
+        stats.read = stats.bad + stats.filtered + source_.items();
+        stats.unsent = source_.items() - stats.sent;
+        stats.late = source_.late();
+        stats.duration_s = std::chrono::duration<double>(active_).count();
+        stats.rate = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
+        stats.target_rate = target_rate_;
+        stats.warnings = reader_.damage().lines();
+        for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
+        if (stats.late > 0)
+            stats.warnings.push_back(format_count(stats.late) + " records came more than " +
+                                     format_count(options_.reorder) + " records late and were sent at once");
+        if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
+        judge(stats);
+        return stats;
+    }
+
+    void judge(ReplayStats& stats) const {
+        std::vector<std::string>& reasons = stats.reasons;
+        const std::uint64_t failed = tally_.failed_count();
+        std::string why = pool_.connect_failure().empty() ? "" : " (" + pool_.connect_failure() + ")";
+        if (!pool_.connect_hint().empty()) why += "; " + pool_.connect_hint();
+        if (!stop_reason_.empty()) reasons.push_back("stopped: " + stop_reason_);
+        if (stats.sent == 0)
+            reasons.push_back("nothing was sent");
+        else if (stats.completed == 0)
+            reasons.push_back("no request was answered by " + url_.origin() + why);
+        else if (static_cast<double>(failed) > options_.max_failures * static_cast<double>(stats.sent))
+            reasons.push_back(format_count(failed) + " of " + format_count(stats.sent) + " requests failed" + why);
+        const auto lag = std::chrono::duration_cast<Nanoseconds>(
+            std::chrono::duration<double, std::micro>(stats.send_lag.p99));
+        if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
+            reasons.push_back("send lag p99 " + format_duration(lag) + " is above " + format_duration(options_.max_lag) +
+                              ": the target, or this machine, is too slow for the pace with " +
+                              std::to_string(options_.connections) + " connections");
+        stats.valid = reasons.empty();
+    }
+
+    struct Aside {
+        Pending pending;
+        Nanoseconds due{};
+    };
+
+    const ReplayOptions& options_;
+    const http::Url url_;
+    BatchQueue queue_;
+    ItemSource source_;
+    http::ClientPool pool_;
+    Reader reader_;
+    std::thread reading_;
+    Tally tally_;
+    std::vector<Tally::Sent> slots_;        // one a connection
+    std::vector<std::deque<Aside>> aside_;  // one a connection: items of its sessions, in order
+    std::size_t aside_count_ = 0;
+    Schedule schedule_;
+    Pending next_;
+    Nanoseconds next_due_{};
+    bool has_next_ = false;
+    int round_ = 0;
+    Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
+    std::optional<Nanoseconds> round_started_;
+    std::optional<double> target_rate_;
+    std::string stop_reason_;
+    bool stopping_ = false, over_ = false;
+};
+
+void check(const ReplayOptions& options) {
+    const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
+    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
+    if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
+    if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
+    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
+    if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
+    if (options.rounds != 1)
+        for (const std::string& log : options.logs)
+            if (log == "-") refuse("--rounds", "standard input can be read once only: write it to a file first");
+}
+
+// Each connection is a descriptor; the usual soft limit is 1024.
+void raise_descriptor_limit(int connections) {
+    rlimit limit{};
+    const rlim_t wanted = static_cast<rlim_t>(connections) + 64;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = std::min(limit.rlim_max, wanted);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted)
+        throw Error(ErrorKind::usage, "--connections",
+                    std::to_string(connections) + " connections need more open files than this process may have (" +
+                        std::to_string(limit.rlim_cur) + ")",
+                    "ulimit -n " + std::to_string(wanted));
+}
+
+}  // namespace
+
+ReplayStats run(const ReplayOptions& options) {
+    check(options);
+    raise_descriptor_limit(options.connections);
+    return Run(options).replay();
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,36 @@
+#include "replay/schedule.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace leakline::replay {
+
+Nanoseconds Schedule::due(Nanoseconds at) {
+    const std::uint64_t index = count_++;
+    switch (pace_.kind) {
+        case Pace::Kind::max: break;
+        case Pace::Kind::rate:
+            due_ = Nanoseconds(std::llround(static_cast<double>(index) / pace_.rate * 1e9));
+            break;
+        case Pace::Kind::recorded:
+            if (index == 0) {
+                first_ = newest_ = at;
+                break;
+            }
+            if (at <= newest_) break;  // a late record is due at once: with the one before it
+            if (max_gap_ && at - newest_ > *max_gap_) cut_ += at - newest_ - *max_gap_;
+            newest_ = at;
+            due_ = Nanoseconds(std::llround(static_cast<double>((at - first_ - cut_).count()) / pace_.speed));
+            break;
+    }
+    return due_;
+}
+
+std::optional<double> Schedule::target_rate() const {
+    if (pace_.kind == Pace::Kind::max) return std::nullopt;
+    if (pace_.kind == Pace::Kind::rate) return pace_.rate;
+    if (count_ < 2 || due_.count() <= 0) return std::nullopt;
+    return static_cast<double>(count_ - 1) / std::chrono::duration<double>(due_).count();
+}
+
+}  // namespace leakline::replay

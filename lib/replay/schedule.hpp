@@ -1,0 +1,34 @@
+// When each request is due. A pure function of the pace and the log's stamps: absolute times, so that nothing drifts.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <optional>
+
+#include "replay/replay.hpp"
+
+namespace leakline::replay {
+
+class Schedule {
+  public:
+    // max_gap: a longer pause between two records is cut to this, in the log's time (before the speed).
+    explicit Schedule(const Pace& pace, std::optional<Nanoseconds> max_gap = std::nullopt)
+        : pace_(pace), max_gap_(max_gap) {}
+
+    // The due time of the next record, from the start of the round; never before that of the record before it.
+    // Pace max: nothing is ever due, the result is 0.
+    Nanoseconds due(Nanoseconds at);
+
+    // Requests due per second so far; nothing where the pace has no rate of its own or it spans no time yet.
+    std::optional<double> target_rate() const;
+
+  private:
+    Pace pace_;
+    std::optional<Nanoseconds> max_gap_;
+    std::uint64_t count_ = 0;
+    Nanoseconds first_{}, newest_{};  // stamps
+    Nanoseconds cut_{};               // taken out of pauses so far
+    Nanoseconds due_{};
+};
+
+}  // namespace leakline::replay

@@ -1,0 +1,48 @@
+// The books of a replay: what was sent and what became of it.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "http/client_pool.hpp"
+#include "replay/histogram.hpp"
+#include "replay/replay.hpp"
+
+namespace leakline::replay {
+
+class Tally {
+  public:
+    // What the sender remembers of a request under way.
+    struct Sent {
+        Nanoseconds due{};
+        std::uint16_t path = 0;
+    };
+
+    void sent(std::uint16_t path);
+    void done(const Sent& request, const http::ClientPool::Done& result);
+
+    std::uint64_t sent_count() const { return stats_.sent; }
+    std::uint64_t failed_count() const { return failed_; }
+    std::uint64_t completed_count() const { return stats_.completed; }
+    Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
+    const Histogram& latency() const { return latency_; }
+
+    // sent, completed, statuses, failures, retried, latencies and paths of the result.
+    ReplayStats stats(const std::vector<std::string>& path_names) const;
+
+  private:
+    struct Path {
+        std::uint64_t sent = 0, completed = 0, errors = 0;
+        Histogram latency{5};
+    };
+
+    ReplayStats stats_;
+    std::uint64_t failed_ = 0;
+    std::array<std::uint64_t, 1000> statuses_{};
+    Histogram latency_, service_, lag_;
+    std::vector<Path> paths_;
+};
+
+}  // namespace leakline::replay

@@ -1,0 +1,87 @@
+#include "replay/wire.hpp"
+
+#include <charconv>
+#include <cstring>
+
+namespace leakline::replay {
+
+namespace {
+
+bool equal_ignoring_case(std::string_view text, std::string_view lower) {
+    if (text.size() != lower.size()) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) != lower[i]) return false;
+    }
+    return true;
+}
+
+// RFC 9110, section 7.6.1, and what this client sets itself. Expect is dropped because the body follows at once.
+bool is_of_the_connection(std::string_view name) {
+    if (name.empty() || name.front() == ':') return true;
+    switch (name.size()) {
+        case 2: return equal_ignoring_case(name, "te");
+        case 4: return equal_ignoring_case(name, "host");
+        case 6: return equal_ignoring_case(name, "expect");
+        case 7: return equal_ignoring_case(name, "trailer") || equal_ignoring_case(name, "upgrade");
+        case 10: return equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "keep-alive");
+        case 14: return equal_ignoring_case(name, "content-length");
+        case 16: return equal_ignoring_case(name, "proxy-connection");
+        case 17: return equal_ignoring_case(name, "transfer-encoding");
+        default: return false;
+    }
+}
+
+// No byte that ends a line or a word of the head.
+bool is_word(std::string_view text) {
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return false;
+    return !text.empty();
+}
+
+bool is_header_name(std::string_view text) { return is_word(text) && std::memchr(text.data(), ':', text.size()) == nullptr; }
+
+bool is_header_value(std::string_view text) {
+    for (const char c : text)
+        if (c == '\r' || c == '\n' || c == '\0') return false;
+    return true;
+}
+
+bool usually_has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
+
+}  // namespace
+
+std::string_view path_of_target(std::string_view target) {
+    if (target.empty()) return "/";
+    if (target.front() == '/') return target;
+    const std::size_t scheme = target.find("://");
+    if (scheme == target.npos) return target;
+    const std::size_t path = target.find_first_of("/?", scheme + 3);
+    return path == target.npos ? "/" : target.substr(path);
+}
+
+bool append_wire(std::string& out, const Record& record, std::string_view host) {
+    const std::size_t start = out.size();
+    const std::string_view target = path_of_target(record.target);
+    if (!is_word(record.method) || !is_word(target)) return false;
+    const bool needs_slash = target.front() == '?';
+    out.append(record.method).append(needs_slash ? " /" : " ").append(target);
+    out.append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
+    for (const auto& [name, value] : record.headers) {
+        if (is_of_the_connection(name)) continue;
+        if (!is_header_name(name) || !is_header_value(value)) {
+            out.resize(start);
+            return false;
+        }
+        out.append(name).append(": ").append(value).append("\r\n");
+    }
+    if (!record.body.empty() || usually_has_body(record.method)) {
+        char digits[24];
+        const auto end = std::to_chars(digits, digits + sizeof digits, record.body.size());
+        out.append("Content-Length: ").append(digits, end.ptr).append("\r\n");
+    }
+    out.append("\r\n").append(record.body);
+    return true;
+}
+
+}  // namespace leakline::replay

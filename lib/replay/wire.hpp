@@ -1,0 +1,20 @@
+// A record as the bytes that go over the connection. Pure, one object one thread at a time.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "replay/record.hpp"
+
+namespace leakline::replay {
+
+// Appends the HTTP/1.1 request: the recorded method, target, headers and body; Host is host. Headers that speak about
+// the recorded connection and not about the request (Connection, Content-Length, Transfer-Encoding, Expect, ...) and
+// HTTP/2's ":pseudo" ones are left out; Content-Length is that of the body as it is sent.
+// False, and out unchanged, when method, target or a header has bytes that would break the request apart.
+bool append_wire(std::string& out, const Record& record, std::string_view host);
+
+// "http://host/path?q" -> "/path?q"; a path stays itself; "" -> "/".
+std::string_view path_of_target(std::string_view target);
+
+}  // namespace leakline::replay

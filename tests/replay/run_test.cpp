@@ -1,0 +1,225 @@
+// The open loop against servers on loopback. The accounting identity is checked in every run.
+#include "replay/replay.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "model/request_jsonl.hpp"
+#include "support/loopback_server.hpp"
+
+using namespace leakline;
+using leakline::test::LoopbackServer;
+using leakline::test::RecordingServer;
+using leakline::test::Wire;
+using namespace std::chrono_literals;
+
+namespace {
+
+void check_books(const ReplayStats& stats) {
+    CHECK(stats.read == stats.bad + stats.filtered + stats.sent + stats.unsent);
+    std::uint64_t ends = std::accumulate(stats.failures.begin(), stats.failures.end(), std::uint64_t{0});
+    std::uint64_t answered = 0;
+    for (const auto& [status, count] : stats.statuses) answered += count;
+    CHECK(stats.completed == answered);
+    CHECK(stats.sent == ends + answered);
+    std::uint64_t on_paths = 0;
+    for (const auto& [path, result] : stats.paths) on_paths += result.sent;
+    CHECK(on_paths == stats.sent);
+}
+
+// A log in a directory of its own.
+class LogFile {
+  public:
+    explicit LogFile(const std::vector<Request>& requests) {
+        std::string text;
+        for (const Request& request : requests) append_jsonl(text, request);
+        write(text);
+    }
+    explicit LogFile(const std::string& text) { write(text); }
+    const std::string& path() const { return path_; }
+
+  private:
+    void write(const std::string& text) {
+        path_ = directory_.path() + "/traffic.jsonl";
+        std::ofstream(path_, std::ios::binary) << text;
+    }
+    TemporaryDirectory directory_;
+    std::string path_;
+};
+
+std::vector<Request> posts(int count, Nanoseconds apart = 0ns) {
+    std::vector<Request> requests;
+    for (int i = 0; i < count; ++i) {
+        Request request;
+        request.at = 1'700'000'000s + apart * i;
+        request.method = "POST";
+        request.target = "/api/track";
+        request.headers = {{"Content-Type", "application/json"}};
+        request.body = "{\"user_id\":" + std::to_string(i) + "}";
+        requests.push_back(request);
+    }
+    return requests;
+}
+
+replay::ReplayOptions options_for(const LogFile& log, const std::string& url) {
+    replay::ReplayOptions options;
+    options.logs = {log.path()};
+    options.target = url;
+    options.pace.kind = replay::Pace::Kind::max;
+    options.connections = 4;
+    return options;
+}
+
+std::string body_of(const std::string& request) { return request.substr(request.find("\r\n\r\n") + 4); }
+
+}  // namespace
+
+TEST_CASE("every record is sent once and answered") {
+    RecordingServer server;
+    const LogFile log(posts(500));
+    const ReplayStats stats = replay::run(options_for(log, server.url()));
+    check_books(stats);
+    CHECK(stats.read == 500);
+    CHECK(stats.completed == 500);
+    CHECK(stats.statuses == std::map<int, std::uint64_t>{{200, 500}});
+    CHECK(stats.valid);
+    CHECK(stats.paths.count("POST /api/track") == 1);
+    std::set<std::string> bodies;
+    for (const std::string& request : server.requests()) bodies.insert(body_of(request));
+    CHECK(bodies.size() == 500);
+    CHECK(server.connections() <= 4);
+}
+
+TEST_CASE("bodies arrive byte by byte as they were recorded, text or not") {
+    RecordingServer server;
+    std::vector<Request> requests = posts(4);
+    requests[0].body = "{\"a\":\"\xc3\xa9\\u00e9\\\\\\n\"}\r\n\ttail ";
+    requests[1].body = std::string("\x00\x01\xff\xfe raw \n", 10);
+    requests[2].body = std::string(300'000, 'x') + "\"\\";
+    requests[3].body = "";
+    const LogFile log(requests);
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.connections = 1;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    const std::vector<std::string> received = server.requests();
+    REQUIRE(received.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) CHECK(body_of(received[i]) == requests[i].body);
+    CHECK(received[3].find("Content-Length: 0\r\n") != std::string::npos);
+}
+
+TEST_CASE("rounds repeat the log, and the caller is told when all of one is answered") {
+    RecordingServer server;
+    const LogFile log(posts(50));
+    replay::ReplayOptions options = options_for(log, server.url());
+    replay::Progress progress;
+    options.progress = &progress;
+    options.rounds = 5;
+    std::vector<std::uint64_t> completed;
+    options.after_round = [&](int round) {
+        CHECK(round == static_cast<int>(completed.size()) + 1);
+        completed.push_back(progress.completed);
+        return round < 3;  // ends the replay before its time
+    };
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(completed == std::vector<std::uint64_t>{50, 100, 150});
+    CHECK(stats.read == 150);
+    CHECK(stats.completed == 150);
+    CHECK(stats.unsent == 0);
+}
+
+TEST_CASE("recorded pace takes the log's time divided by the speed, in every round") {
+    RecordingServer server;
+    const LogFile log(posts(21, 100ms));  // 2 s
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.pace = {replay::Pace::Kind::recorded, 20, 0};
+    options.rounds = 2;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.completed == 42);
+    CHECK(stats.duration_s >= 0.2);  // a floor only: a busy machine may be late
+    REQUIRE(stats.target_rate);
+    CHECK(*stats.target_rate == doctest::Approx(200));
+    CHECK(stats.send_lag.count == 42);
+}
+
+TEST_CASE("a fixed rate needs no time stamps and drops nothing") {
+    RecordingServer server;
+    const LogFile log(R"({"method":"GET","url":"/a"})" "\n" R"({"method":"GET","url":"/b"})" "\n");
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.log_format = "jsonl";
+    options.pace = {replay::Pace::Kind::rate, 1, 1000};
+    options.rounds = 20;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.completed == 40);
+    options.pace.kind = replay::Pace::Kind::recorded;
+    CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("the log has no time stamps"), Error);
+}
+
+TEST_CASE("requests of one session keep to one connection and their order") {
+    std::mutex mutex;
+    std::map<std::string, std::vector<std::string>> by_connection;  // guarded by mutex
+    std::atomic<int> number{0};
+    LoopbackServer server([&](Wire& wire) {
+        const std::string name = std::to_string(number++);
+        for (std::string request = wire.read_request(); !request.empty(); request = wire.read_request()) {
+            {
+                const std::lock_guard lock(mutex);
+                by_connection[name].push_back(body_of(request));
+            }
+            wire.write(leakline::test::kOk);
+        }
+    });
+    std::vector<Request> requests = posts(300);
+    for (int i = 0; i < 300; ++i) {
+        requests[static_cast<std::size_t>(i)].connection = "user-" + std::to_string(i % 7);
+        requests[static_cast<std::size_t>(i)].body = std::to_string(i % 7) + ":" + std::to_string(1000 + i);
+    }
+    const LogFile log(requests);
+    const ReplayStats stats = replay::run(options_for(log, server.url()));
+    server.stop();
+    check_books(stats);
+    CHECK(stats.completed == 300);
+    std::map<char, std::string> home;
+    std::map<char, std::string> newest;
+    for (const auto& [connection, bodies] : by_connection) {
+        for (const std::string& body : bodies) {
+            const auto [place, first] = home.emplace(body[0], connection);
+            CHECK(place->second == connection);
+            CHECK(newest[body[0]] < body);
+            newest[body[0]] = body;
+        }
+    }
+    CHECK(home.size() == 7);
+}
+
+TEST_CASE("bad lines are counted and located, one too many ends the replay") {
+    RecordingServer server;
+    std::string text;
+    for (const Request& request : posts(3)) append_jsonl(text, request);
+    text += "{\"ts_ns\":1,\"method\":\"GET\"}\nnot json\n{\"ts_ns\":5,\"method\":\"GET\",\"url\":\"/a b\"}\n";
+    const LogFile log(text);
+    replay::ReplayOptions options = options_for(log, server.url());
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.read == 6);
+    CHECK(stats.bad == 3);
+    CHECK(stats.sent == 3);
+    REQUIRE(stats.warnings.size() == 3);
+    CHECK(stats.warnings[0] == log.path() + ":4: no \"url\"");
+    CHECK(stats.warnings[1] == log.path() + ":5: column 1: expected '{', found 'not json'");
+    CHECK(stats.warnings[2] == log.path() + ":6: the request cannot be sent: its method, URL or a header has a space or "
+                                            "line break in it");
+    options.max_bad_lines = 2;
+    CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("more than 2 lines cannot be read"), Error);
+}
