@@ -7,7 +7,7 @@ build=(
   ca-certificates
   g++ cmake ninja-build pkg-config git
   libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev
-  libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev
+  libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev
   heaptrack   # at run time: the preload library and the interpreter
 )
 tests=(
@@ -18,6 +18,7 @@ tests=(
   python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
   prometheus          # a real server (and promtool) that series are read back from
+  prometheus-alertmanager exim4-daemon-light openssl   # a real Alertmanager and mail server that alerts are sent to
 )
 
 wanted=("${build[@]}")

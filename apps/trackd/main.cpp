@@ -2,18 +2,23 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "alert_options.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "leakline/quantities.hpp"
+#include "service/periodic_job.hpp"
 #include "service/service.hpp"
 
 namespace {
@@ -24,9 +29,12 @@ constexpr std::chrono::seconds kDrainGrace{5};
 
 struct Options {
     std::string mode = "leaky", listen = "127.0.0.1:8080", database, record_file, port_file, durability = "process";
-    std::string body_limit = "1MiB";
     std::size_t capacity = 1000, connections = 1024;
+    std::optional<Bytes> body_limit, cache_bytes, database_limit, memory_limit;
+    Nanoseconds ttl = std::chrono::minutes(30), sweep_every = std::chrono::hours(1);
+    double time_scale = 1;
     int threads = 0;
+    cli::AlertSettings alerts;
 };
 
 // "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback) or "8080".
@@ -52,6 +60,22 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Memory is looked at every second of the service's time, but not more than twenty times a real second.
+Nanoseconds scaled_watch_period(double time_scale) {
+    const double seconds = std::max(1.0, 0.05 * time_scale);
+    return Nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
+}
+
+void add_alert_metrics(service::MetricsText& text, const alert::MemoryMonitor& monitor) {
+    using Type = service::MetricsText::Type;
+    const alert::MemoryMonitor::Counts counts = monitor.counts();
+    text.single("trackd_alert_firing", Type::gauge, "1 while memory is over --alert-at.", monitor.firing() ? 1 : 0);
+    text.single("trackd_alerts_sent_total", Type::counter, "Alert messages delivered.", counts.sent);
+    text.single("trackd_alert_failures_total", Type::counter, "Attempts to deliver an alert that failed.",
+                counts.failed_attempts);
+    text.single("trackd_alerts_given_up_total", Type::counter, "Alert messages never delivered.", counts.given_up);
+}
+
 void wait_for_signal() {
     pollfd signal{interruption::descriptor(), POLLIN, 0};
     while (interruption::received() == 0) ::poll(&signal, 1, -1);
@@ -68,23 +92,36 @@ int serve(const Options& options) {
     settings.server.connection_limit = options.connections;
     settings.server.threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
-    const auto body_limit = parse_size(options.body_limit);
-    if (!body_limit)
-        throw Error(ErrorKind::usage, "--body-limit", "'" + printable(options.body_limit) + "' is not a size",
-                    "as in --body-limit 1MiB");
-    settings.server.body_limit = *body_limit;
+    if (options.body_limit) settings.server.body_limit = *options.body_limit;
+    if (options.cache_bytes) settings.limits.bytes = *options.cache_bytes;
+    settings.limits.ttl = options.ttl;
+    settings.sweep_every = options.sweep_every;
+    settings.store.size_limit = options.database_limit.value_or(0);
+    settings.memory_limit = cli::effective_memory_limit(::getpid(), options.memory_limit);
 
     std::optional<TemporaryDirectory> temporary;  // goes with all that is in it, after the service
     settings.store.path = options.database;
     if (options.database.empty()) settings.store.path = temporary.emplace().path() + "/trackd.db";
 
-    service::Service service(settings, system_clock());
-    service.on_error([](const std::string& reason) { fmt::print(stderr, "trackd: {}\n", reason); });
+    std::unique_ptr<alert::MemoryMonitor> monitor;  // outlives the service, which shows its counts
+    service::ScaledClock clock(system_clock(), options.time_scale);
+    service::Service service(settings, clock);
+    const auto complain = [](const std::string& line) { fmt::print(stderr, "trackd: {}\n", line); };
+    service.on_error(complain);
+    const bool v6 = settings.server.address.find(':') != std::string::npos;
+    const std::string address = fmt::format("{}{}{}:{}", v6 ? "[" : "", settings.server.address, v6 ? "]" : "", service.port());
+
+    std::optional<service::PeriodicJob> watching;  // after the monitor: it ends first
+    if (auto watch = cli::monitor_options(options.alerts, "trackd " + address)) {
+        monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), complain);
+        service.on_metrics([&monitor = *monitor](service::MetricsText& text) { add_alert_metrics(text, monitor); });
+        watching.emplace(clock, scaled_watch_period(options.time_scale), [&monitor = *monitor, &clock, limit = settings.memory_limit] {
+            if (const auto resident = service::own_resident_bytes())
+                monitor.observe(*resident, limit, clock.monotonic(), clock.wall());
+        });
+    }
     service.start();
-    fmt::print(stderr, "trackd: mode {}, listening on http://{}:{}\n", options.mode,
-               settings.server.address.find(':') == std::string::npos ? settings.server.address
-                                                                      : "[" + settings.server.address + "]",
-               service.port());
+    fmt::print(stderr, "trackd: mode {}, listening on http://{}\n", options.mode, address);
     if (!options.port_file.empty()) {
         OutputFile file(options.port_file);
         file.write(std::to_string(service.port()) + "\n");
@@ -92,6 +129,7 @@ int serve(const Options& options) {
     }
     wait_for_signal();
     fmt::print(stderr, "trackd: stopping\n");
+    watching.reset();
     if (!service.stop(kDrainGrace))
         fmt::print(stderr, "trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
     return 0;
@@ -132,8 +170,19 @@ int run(int argc, char** argv) {
     app.add_option("--connections", options.connections, "connections served at once; one more gets a 503")
         ->type_name("N")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}));
-    app.add_option("--body-limit", options.body_limit, "largest request body; a longer one gets a 413")
-        ->type_name("SIZE");
+    cli::add_size(app, "--body-limit", options.body_limit, "largest request body (default 1MiB); a longer one gets a 413");
+    cli::add_size(app, "--cache-bytes", options.cache_bytes, "lru: bytes that the cache keeps (default 64MiB)");
+    cli::add_duration(app, "--ttl", options.ttl, "ttl: age at which records are forgotten");
+    cli::add_duration(app, "--sweep-every", options.sweep_every, "ttl: time between two runs of the background sweep");
+    app.add_option("--time-scale", options.time_scale,
+                   "run the service's clock (ttl, sweeps, --alert-for) this many times as fast")
+        ->type_name("X")
+        ->check(CLI::Range(0.001, 1e6));
+    cli::add_size(app, "--db-limit", options.database_limit, "largest database; beyond it requests get a 503");
+    cli::add_size(app, "--memory-limit", options.memory_limit,
+                  "what --alert-at is a share of, where smaller than the cgroup's limit and the machine's memory "
+                  "(leakline serve enforces it too)");
+    cli::add_alert_options(app, options.alerts);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

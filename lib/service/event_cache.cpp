@@ -13,6 +13,10 @@ constexpr std::array kModes = {
                  make_leaky},
     CacheModeRow{"bounded", "keeps the newest --capacity records",
                  "capacity x (largest record + one slot)", make_bounded},
+    CacheModeRow{"lru", "keeps the users seen last, up to --capacity records and --cache-bytes",
+                 "entries <= capacity and bytes <= cache-bytes", make_lru},
+    CacheModeRow{"ttl", "forgets records at the age of --ttl, swept every --sweep-every",
+                 "the records of ttl + one sweep interval, each with a node", make_ttl},
 };
 
 }  // namespace
@@ -37,11 +41,13 @@ Bytes heap_bytes(const std::string& text) {
     return text.capacity() > kInside ? text.capacity() + 1 : 0;
 }
 
-Bytes heap_bytes(const CachedEvents& record) {
-    Bytes total = heap_bytes(record.user_id) + record.events.capacity() * sizeof(std::string);
-    for (const std::string& event : record.events) total += heap_bytes(event);
+Bytes heap_bytes(const std::vector<std::string>& texts) {
+    Bytes total = texts.capacity() * sizeof(std::string);
+    for (const std::string& text : texts) total += heap_bytes(text);
     return total;
 }
+
+Bytes heap_bytes(const CachedEvents& record) { return heap_bytes(record.user_id) + heap_bytes(record.events); }
 
 void EventCache::append(std::string user_id, std::vector<std::string> events) {
     const std::lock_guard lock(mutex_);

@@ -25,6 +25,7 @@ struct CachedEvents {
 
 // Bytes that a record holds on the heap, besides its own size: what was asked of the allocator, exactly.
 Bytes heap_bytes(const std::string& text);
+Bytes heap_bytes(const std::vector<std::string>& texts);
 Bytes heap_bytes(const CachedEvents& record);
 
 struct CacheLimits {
@@ -83,5 +84,7 @@ class EventCache {
 
 std::unique_ptr<CacheMode> make_leaky(const CacheLimits&);
 std::unique_ptr<CacheMode> make_bounded(const CacheLimits&);
+std::unique_ptr<CacheMode> make_lru(const CacheLimits&);
+std::unique_ptr<CacheMode> make_ttl(const CacheLimits&);
 
 }  // namespace leakline::service

@@ -75,6 +75,10 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
     // In WAL mode NORMAL writes a commit without waiting for the disk: it is the kernel's by then, and the kernel
     // outlives us. FULL waits for the disk.
     database_.run(options.durability == Durability::power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    if (options.size_limit > 0)
+        database_.run(("PRAGMA max_page_count = " +
+                       std::to_string(options.size_limit / static_cast<Bytes>(database_.number("PRAGMA page_size"))))
+                          .c_str());
     prepare_schema();
     begin_.emplace(database_, "BEGIN IMMEDIATE");
     insert_.emplace(database_, "INSERT INTO events (user_id, received_ns, event) VALUES (?1, ?2, ?3)");
@@ -184,7 +188,10 @@ std::uint64_t SqliteStore::write(std::span<const Job> batch) {
 
 std::string SqliteStore::explain(const sqlite::Failure& failure) const {
     switch (failure.code) {
-        case SQLITE_FULL: return "the disk of the event store is full";
+        case SQLITE_FULL:
+            return options_.size_limit > 0 ? "the event store is full: " + format_bytes(static_cast<double>(options_.size_limit)) +
+                                                 " at most, or the disk is full"
+                                           : "the disk of the event store is full";
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return "the event store was locked by another process for " + format_duration(options_.busy_timeout);

@@ -28,6 +28,7 @@ struct StoreOptions {
     std::string path;  // a file, ":memory:", or "none" (saves nothing and always succeeds)
     Durability durability = Durability::process;
     Nanoseconds busy_timeout = std::chrono::seconds(1);  // how long a lock of another process is waited for
+    Bytes size_limit = 0;                                // of the database file; 0: the disk's
     std::size_t queue_limit = 10'000;                    // waiting requests; one more is refused
 };
 

@@ -1,9 +1,10 @@
 #include "service/service.hpp"
 
+#include <atomic>
 #include <optional>
 
 #include "base/error.hpp"
-#include "service/metrics.hpp"
+#include "service/periodic_job.hpp"
 #include "service/request_recorder.hpp"
 #include "service/track_request.hpp"
 #include "service/track_user_behavior.hpp"
@@ -52,7 +53,7 @@ std::string events_json(std::string_view user_id, const std::vector<std::string>
 }  // namespace
 
 struct Service::State {
-    State(ServiceOptions all, Clock& time);
+    State(ServiceOptions all, ScaledClock& time);
 
     void handle(const http::ServerRequest& request, const http::Responder& responder);
     http::Response answer(Route route, const http::ServerRequest& request);
@@ -60,17 +61,20 @@ struct Service::State {
     std::string metrics_text() const;
 
     const ServiceOptions options;
-    Clock& clock;
+    ScaledClock& clock;
     const Nanoseconds started;
     EventCache event_cache;
     RequestMetrics metrics;
+    std::atomic<std::uint64_t> sweeps{0}, swept{0};
+    std::function<void(MetricsText&)> more_metrics;
     std::optional<RequestRecorder> recorder;
     std::unique_ptr<http::Server> server;
     // After the server, so that it goes first: what it still has to answer holds on to connections.
     std::unique_ptr<EventStore> event_store;
+    std::optional<PeriodicJob> sweep_job;
 };
 
-Service::State::State(ServiceOptions all, Clock& time)
+Service::State::State(ServiceOptions all, ScaledClock& time)
     : options(std::move(all)),
       clock(time),
       started(time.wall()),
@@ -155,6 +159,9 @@ std::string Service::State::metrics_text() const {
     text.family("trackd_cache_bytes", Type::gauge, "Bytes that the event cache has allocated.");
     text.sample("trackd_cache_bytes", "mode=\"" + options.mode + "\"", cache.bytes);
 
+    text.single("trackd_cache_sweeps_total", Type::counter, "Runs of the background sweep.", sweeps);
+    text.single("trackd_cache_swept_total", Type::counter, "Records that the sweeps have removed.", swept);
+
     const EventStore::Counts store = event_store->counts();
     text.single("trackd_events_saved_total", Type::counter, "Events committed to the event store.", store.events_saved);
     text.single("trackd_store_commits_total", Type::counter, "Transactions committed.", store.commits);
@@ -175,25 +182,39 @@ std::string Service::State::metrics_text() const {
                     recorder->failures());
     if (const auto resident = own_resident_bytes())
         text.single("process_resident_memory_bytes", Type::gauge, "Resident memory size in bytes.", *resident);
+    if (options.memory_limit > 0)
+        text.single("trackd_memory_limit_bytes", Type::gauge, "Memory that the service may use before it is killed.",
+                    options.memory_limit);
+    if (more_metrics) more_metrics(text);
     text.family("process_start_time_seconds", Type::gauge, "Start time of the process since the Unix epoch in seconds.");
     text.sample("process_start_time_seconds", {}, static_cast<double>(started.count()) / 1e9);
     return text.take();
 }
 
-Service::Service(ServiceOptions options, Clock& clock) : state_(std::make_unique<State>(std::move(options), clock)) {}
+Service::Service(ServiceOptions options, ScaledClock& clock) : state_(std::make_unique<State>(std::move(options), clock)) {}
 
 Service::~Service() = default;
 
 std::uint16_t Service::port() const { return state_->server->port(); }
 
-void Service::start() { state_->server->start(); }
+void Service::start() {
+    State& state = *state_;
+    state.sweep_job.emplace(state.clock, state.options.sweep_every, [&state] {
+        state.swept += state.event_cache.sweep();
+        ++state.sweeps;
+    });
+    state.server->start();
+}
 
 bool Service::stop(std::chrono::milliseconds grace) {
     const bool drained = state_->server->stop(grace);
     state_->event_store->flush();
+    state_->sweep_job.reset();
     return drained;
 }
 
 void Service::on_error(std::function<void(const std::string&)> report) { state_->server->on_error(std::move(report)); }
+
+void Service::on_metrics(std::function<void(MetricsText&)> add) { state_->more_metrics = std::move(add); }
 
 }  // namespace leakline::service

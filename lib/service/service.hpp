@@ -6,10 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.hpp"
 #include "http/server.hpp"
 #include "service/event_cache.hpp"
 #include "service/event_store.hpp"
+#include "service/metrics.hpp"
+#include "service/scaled_clock.hpp"
 
 namespace leakline::service {
 
@@ -17,7 +18,9 @@ struct ServiceOptions {
     http::ServerOptions server;
     std::string mode = "leaky";
     CacheLimits limits;
+    Nanoseconds sweep_every = std::chrono::hours(1);  // on the service's clock
     StoreOptions store;
+    Bytes memory_limit = 0;   // shown in /metrics; 0: not known
     std::string record_file;  // empty: requests are not recorded
 };
 
@@ -25,7 +28,7 @@ struct ServiceOptions {
 class Service {
   public:
     // Opens everything that can fail to open. Throws Error. clock must outlive the service.
-    Service(ServiceOptions options, Clock& clock);
+    Service(ServiceOptions options, ScaledClock& clock);
     ~Service();
 
     std::uint16_t port() const;
@@ -34,6 +37,8 @@ class Service {
     bool stop(std::chrono::milliseconds grace);
     // Reports what goes wrong outside of any request, one line each; from any thread. Set before start().
     void on_error(std::function<void(const std::string&)> report);
+    // Adds families to /metrics; called with every scrape, from any thread. Set before start().
+    void on_metrics(std::function<void(MetricsText&)> add);
 
   private:
     struct State;

@@ -1,0 +1,57 @@
+#include "alert_options.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "leakline/quantities.hpp"
+#include "memory/cgroup.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+std::string channels_text() {
+    std::string text = "where alerts go, repeatable (default: log):";
+    for (const alert::ChannelRow& row : alert::channels())
+        text += "\n" + std::string(row.usage) + ": " + std::string(row.summary);
+    return text;
+}
+
+}  // namespace
+
+void add_alert_options(CLI::App& app, AlertSettings& settings) {
+    add_fraction(app, "--alert-at", settings.at, "alert when memory is over this share of its limit, as in 80%");
+    add_duration(app, "--alert-for", settings.hold, "how long over it (or back below) before that counts");
+    add_duration(app, "--alert-every", settings.minimum_gap, "least time between two alerts while memory stays high");
+    app.add_option("--alert-to", settings.channels, channels_text())->type_name("CHANNEL")->allow_extra_args(false);
+}
+
+std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source) {
+    if (!settings.at) {
+        if (!settings.channels.empty())
+            throw Error(ErrorKind::usage, "--alert-to", "without --alert-at nothing would ever be sent",
+                        "add for example --alert-at 80%");
+        return std::nullopt;
+    }
+    if (*settings.at <= 0.05 || *settings.at > 1)
+        throw Error(ErrorKind::usage, "--alert-at", "the share must lie above 5 % and at most at 100 %");
+    alert::MonitorOptions options;
+    options.rule.at = *settings.at;
+    options.rule.hold = settings.hold;
+    options.rule.minimum_gap = settings.minimum_gap;
+    if (!settings.channels.empty()) options.channels = settings.channels;
+    options.source = source;
+    return options;
+}
+
+Bytes effective_memory_limit(int pid, std::optional<Bytes> configured) {
+    const Bytes physical = static_cast<Bytes>(sysconf(_SC_PHYS_PAGES)) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+    Bytes limit = std::min(physical, configured.value_or(physical));
+    if (const auto cgroup = memory::memory_cgroup_of(pid))
+        if (const auto of_cgroup = memory::CgroupReader(*cgroup).limit()) limit = std::min(limit, *of_cgroup);
+    return limit;
+}
+
+}  // namespace leakline::cli

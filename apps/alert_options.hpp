@@ -1,0 +1,29 @@
+// The options that make a program watch memory and tell somebody; shared by trackd and `leakline sample`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alert/monitor.hpp"
+
+namespace leakline::cli {
+
+struct AlertSettings {
+    std::optional<double> at;  // absent: nothing is watched
+    Nanoseconds hold = std::chrono::seconds(30), minimum_gap = std::chrono::hours(1);
+    std::vector<std::string> channels;
+};
+
+// --alert-at, --alert-for, --alert-every, --alert-to.
+void add_alert_options(CLI::App& app, AlertSettings& settings);
+
+// What to watch with; nothing without --alert-at. Throws Error{usage} where the options contradict each other.
+std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source);
+
+// The memory that the process can use before it is killed: the smallest of its cgroup's limit and the configured one;
+// where there is neither, the machine's physical memory.
+Bytes effective_memory_limit(int pid, std::optional<Bytes> configured);
+
+}  // namespace leakline::cli

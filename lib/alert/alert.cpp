@@ -1,0 +1,179 @@
+#include "alert/alert.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "http/client.hpp"
+#include "model/request_jsonl.hpp"
+
+namespace leakline::alert {
+
+namespace {
+
+constexpr std::array<std::string_view, 0> kNoSettings = {};
+constexpr std::array<std::string_view, 2> kHttpSettings = {"user", "password-file"};
+constexpr std::array<std::string_view, 6> kEmailSettings = {"to", "from", "user", "password-file", "ca-file", "tls"};
+
+constexpr std::array kChannels = {
+    ChannelRow{"log", "log", "a line on standard error", kNoSettings, make_log_channel},
+    ChannelRow{"webhook", "webhook=URL|@FILE[,user=U,password-file=F]", "POSTs JSON", kHttpSettings, make_webhook_channel},
+    ChannelRow{"alertmanager", "alertmanager=URL|@FILE[,user=U,password-file=F]", "Alertmanager's API v2", kHttpSettings,
+               make_alertmanager_channel},
+    ChannelRow{"email", "email=smtp://HOST:PORT,to=A[,from=A,user=U,password-file=F,ca-file=F,tls=starttls|off]",
+               "SMTP with STARTTLS", kEmailSettings, make_email_channel},
+    ChannelRow{"command", "command=PROGRAM", "runs PROGRAM with the message in its environment", kNoSettings,
+               make_command_channel},
+};
+
+[[noreturn]] void refuse(std::string_view channel, const std::string& message, const std::string& hint = {}) {
+    throw Error(ErrorKind::usage, "--alert-to " + std::string(channel), message, hint);
+}
+
+}  // namespace
+
+std::string iso8601(Nanoseconds wall) {
+    const auto seconds = static_cast<std::time_t>(std::chrono::duration_cast<std::chrono::seconds>(wall).count());
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc);
+}
+
+std::string Alert::summary() const {
+    const double percent = std::floor(100.0 * static_cast<double>(used) / static_cast<double>(limit));
+    const std::string figures = fmt::format("{} of {}", format_bytes(static_cast<double>(used)),
+                                            format_bytes(static_cast<double>(limit)));
+    if (kind == Kind::resolved)
+        return fmt::format("{}: memory back at {} % of its limit ({}), after {} over {} %", source, percent, figures,
+                           format_duration(std::chrono::duration_cast<std::chrono::seconds>(at - since)),
+                           std::lround(threshold * 100));
+    return fmt::format("{}: memory at {} % of its limit ({}) since {}", source, percent, figures, iso8601(since));
+}
+
+std::string Alert::json() const {
+    const nlohmann::ordered_json document = {
+        {"schema", 1},
+        {"alert", "memory_near_limit"},
+        {"status", kind_name(kind)},
+        {"source", source},
+        {"used_bytes", used},
+        {"limit_bytes", limit},
+        {"share", static_cast<double>(used) / static_cast<double>(limit)},
+        {"threshold", threshold},
+        {"since", iso8601(since)},
+        {"at", iso8601(at)},
+        {"summary", summary()},
+    };
+    return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+ChannelSpec ChannelSpec::parse(std::string_view text) {
+    ChannelSpec spec;
+    const std::vector<std::string_view> parts = split(text, ',');
+    const std::size_t equals = parts[0].find('=');
+    spec.name = trim(parts[0].substr(0, equals));
+    if (equals != std::string_view::npos) spec.target = parts[0].substr(equals + 1);
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+        const std::size_t at = parts[i].find('=');
+        if (at == std::string_view::npos)
+            refuse(spec.name, "'" + printable(parts[i]) + "' is not a setting", "settings look like key=value");
+        spec.settings[std::string(trim(parts[i].substr(0, at)))] = parts[i].substr(at + 1);
+    }
+    return spec;
+}
+
+std::string ChannelSpec::setting(const std::string& key, const std::string& fallback) const {
+    const auto found = settings.find(key);
+    return found == settings.end() ? fallback : found->second;
+}
+
+std::string ChannelSpec::required(const std::string& key) const {
+    const std::string value = setting(key);
+    if (value.empty()) refuse(name, "needs " + key + "=...");
+    return value;
+}
+
+std::string ChannelSpec::secret(const std::string& key) const {
+    const std::string path = setting(key);
+    if (path.empty()) return {};
+    const std::string content = read_file(path, std::size_t{64} << 10);
+    return std::string(trim(std::string_view(content).substr(0, content.find('\n'))));
+}
+
+std::span<const ChannelRow> channels() { return kChannels; }
+
+std::unique_ptr<Channel> make_channel(std::string_view text) {
+    const ChannelSpec spec = ChannelSpec::parse(text);
+    std::vector<std::string> names;
+    for (const ChannelRow& row : kChannels) {
+        names.emplace_back(row.name);
+        if (row.name != spec.name) continue;
+        for (const auto& [key, value] : spec.settings) {
+            const std::vector<std::string> known(row.settings.begin(), row.settings.end());
+            if (std::find(known.begin(), known.end(), key) == known.end())
+                refuse(spec.name, "unknown setting '" + printable(key) + "'" + did_you_mean_text(key, known),
+                       std::string(row.usage));
+        }
+        return row.make(spec);
+    }
+    std::string usages;
+    for (const ChannelRow& row : kChannels) usages += (usages.empty() ? "" : "; ") + std::string(row.usage);
+    throw Error(ErrorKind::usage, "--alert-to",
+                "unknown channel '" + printable(spec.name) + "'" + did_you_mean_text(spec.name, names), usages);
+}
+
+std::string origin_of(std::string_view url) {
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return "(no address)";
+    const std::size_t host = scheme + 3;
+    std::string_view authority = url.substr(host, url.find_first_of("/?#", host) - host);
+    const std::size_t user = authority.rfind('@');
+    if (user != std::string_view::npos) authority.remove_prefix(user + 1);
+    return std::string(url.substr(0, host)) + std::string(authority);
+}
+
+std::string address_of(const ChannelSpec& spec) {
+    const bool from_file = spec.target.starts_with('@');
+    std::string url = spec.target;
+    if (from_file) {
+        const std::string content = read_file(spec.target.substr(1), std::size_t{64} << 10);
+        url = trim(std::string_view(content).substr(0, content.find('\n')));
+    }
+    if (!url.starts_with("http://") && !url.starts_with("https://"))
+        refuse(spec.name, "needs an http:// or https:// address", "as in " + spec.name + "=http://127.0.0.1:9093");
+    const std::string_view authority = std::string_view(url).substr(0, url.find('/', 8));
+    if (!from_file && authority.find('@') != std::string_view::npos)
+        refuse(spec.name, "a user and password in the address can be read by everyone in ps",
+               "user=NAME,password-file=FILE, or the whole address in a file: " + spec.name + "=@FILE");
+    return url;
+}
+
+std::string authorization_of(const ChannelSpec& spec) {
+    const std::string user = spec.setting("user");
+    if (user.empty()) return {};
+    std::string out = "Basic ";
+    append_base64(out, user + ":" + spec.secret("password-file"));
+    return out;
+}
+
+void post_json(const std::string& url, const std::string& authorization, const std::string& body) {
+    http::ClientRequest request;
+    request.url = url;
+    request.method = "POST";
+    request.headers = {{"Content-Type", "application/json"}};
+    if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
+    request.body = body;
+    const http::ClientResponse response = http::send_request(request);
+    if (response.status < 200 || response.status > 299)
+        throw Error(ErrorKind::system, origin_of(url),
+                    fmt::format("answered {}: {}", response.status, printable(response.body.substr(0, 200))));
+}
+
+}  // namespace leakline::alert

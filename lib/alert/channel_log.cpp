@@ -1,0 +1,24 @@
+// A line on standard error: journald, docker logs and a terminal all show it.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "alert/alert.hpp"
+
+namespace leakline::alert {
+
+namespace {
+
+class Log : public Channel {
+  public:
+    void send(const Alert& alert) override {
+        fmt::print(stderr, "{} alert {}: {}\n", iso8601(alert.at), kind_name(alert.kind), alert.summary());
+    }
+    std::string describe() const override { return "log"; }
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> make_log_channel(const ChannelSpec&) { return std::make_unique<Log>(); }
+
+}  // namespace leakline::alert
