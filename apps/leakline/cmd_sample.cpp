@@ -1,10 +1,12 @@
-// leakline sample: memory over time, of a process or of a command that it starts.
+// leakline sample: memory over time, of processes, process trees and cgroups, or of a command that it starts.
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,143 +17,340 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "memory/beat.hpp"
-#include "memory/samples_file.hpp"
-#include "memory/source.hpp"
+#include "memory/cgroup.hpp"
+#include "memory/exporter.hpp"
+#include "memory/limit.hpp"
+#include "output.hpp"
+#include "quantities.hpp"
+#include "sample_outputs.hpp"
+#include "sample_targets.hpp"
+#include "sample_view.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
+using memory::Depth;
+using memory::MemorySource;
+using memory::Subject;
+
 struct SampleCommand {
-    std::vector<int> pids;
-    std::vector<std::string> command;
-    std::string interval = "100ms", detail_interval = "1s", duration;
-    std::vector<std::string> metrics = {"rss"};
+    SampleTargets targets;
+    Nanoseconds interval = std::chrono::milliseconds(100), detail_interval = std::chrono::seconds(1);
+    std::optional<Nanoseconds> duration;
+    std::vector<std::string> metrics;
     std::vector<std::string> outputs;
+    memory::Retention retention;
+    std::optional<Bytes> max_size, memory_limit;
+    std::string listen;
+    bool live = false;
 };
 
-Nanoseconds positive_duration(const std::string& option, const std::string& text) {
-    const auto value = parse_duration(text);
-    if (!value || *value <= Nanoseconds::zero())
-        throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not a duration above 0",
-                    "for example 100ms, 30s, 1h30m");
-    return *value;
-}
-
-std::vector<Metric> metrics_of(const std::vector<std::string>& names) {
-    std::vector<std::string> known;
-    for (std::size_t i = 0; i < kMetricCount; ++i) known.emplace_back(metric_name(static_cast<Metric>(i)));
-    std::vector<Metric> metrics;
-    for (const std::string& name : names) {
-        const auto metric = metric_of_name(name);
-        if (!metric)
-            throw Error(ErrorKind::usage, "--metrics",
-                        "unknown metric '" + printable(name) + "'" + did_you_mean_text(name, known),
-                        fmt::format("{}", fmt::join(known, ",")));
-        if (std::find(metrics.begin(), metrics.end(), *metric) == metrics.end()) metrics.push_back(*metric);
-    }
-    return metrics;
-}
-
-Command command_of(const SampleCommand& options, bool samples_on_stdout) {
-    Command command;
-    command.arguments = options.command;
-    // Our results own stdout then; the command's go where its messages go.
-    if (samples_on_stdout) command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
-    return command;
-}
-
-int run_sample(const SampleCommand& options) {
-    const Nanoseconds interval = positive_duration("--interval", options.interval);
-    const Nanoseconds detail_interval = positive_duration("--detail-interval", options.detail_interval);
-    const std::vector<Metric> metrics = metrics_of(options.metrics);
-    if (options.pids.empty() == options.command.empty())
-        throw Error(ErrorKind::usage, "leakline sample",
-                    options.pids.empty() ? "nothing to sample" : "both --pid and a command to start",
-                    "leakline sample --pid 1234, or leakline sample -- CMD ARG...");
-
-    const std::vector<std::string> paths = options.outputs.empty() ? std::vector<std::string>{"-"} : options.outputs;
-    std::vector<std::unique_ptr<memory::SampleFile>> files;
-    bool on_stdout = false;
-    for (const std::string& path : paths) {
-        files.push_back(std::make_unique<memory::SampleFile>(path));
-        on_stdout = on_stdout || path == "-";
+// The views of --live, and how they get to the user: redrawn in place on a terminal, else a line now and then.
+class LiveDisplay {
+  public:
+    LiveDisplay(Metric metric, std::optional<Bytes> limit, Nanoseconds now)
+        : metric_(metric), limit_(limit), terminal_(detect_terminal(STDOUT_FILENO)),
+          draw_(now, terminal_.interactive ? std::chrono::milliseconds(500) : std::chrono::seconds(1)),
+          judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {
+        const char* locale = std::getenv("LC_ALL");
+        if (locale == nullptr || *locale == 0) locale = std::getenv("LC_CTYPE");
+        if (locale == nullptr || *locale == 0) locale = std::getenv("LANG");
+        utf8_ = locale != nullptr && (std::string_view(locale).find("UTF-8") != std::string_view::npos ||
+                                      std::string_view(locale).find("utf8") != std::string_view::npos);
     }
 
-    std::optional<Child> child;
-    int pid = 0;
-    std::string text = "pid";
-    if (options.command.empty()) {
-        pid = options.pids.front();
-    } else {
-        const Command command = command_of(options, on_stdout);
-        text = command.text();
-        child.emplace(Child::start(command));
-        pid = child->pid();
-    }
-    const auto source = memory::process_source(pid, metrics);
-    for (auto& file : files) {
-        memory::SampleLayout layout;
-        layout.format = memory::sample_format_of(file->path());
-        layout.metrics = metrics;
-        layout.command = child ? text : source->subject().name;
-        layout.microseconds = interval < std::chrono::milliseconds(10);
-        layout.main_pid = pid;
-        file->begin(layout);
+    void add(const Subject& subject, const MemorySample& sample) {
+        const auto [view, fresh] = views_.try_emplace({subject.pid, subject.name}, name_of(subject), metric_);
+        const auto& of_cgroup = sample[Metric::cgroup_limit];
+        view->second.add(sample, limit_ ? limit_ : of_cgroup ? of_cgroup : known_limit(subject));
     }
 
-    ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    Clock& clock = system_clock();
-    const Nanoseconds start = clock.monotonic();
-    const Nanoseconds end =
-        options.duration.empty() ? Nanoseconds::max() : start + positive_duration("--duration", options.duration);
-    memory::Beat beat(start, interval), detail(start, detail_interval);
-    const memory::MemorySource::Sink sink = [&](const memory::Subject& subject, const MemorySample& sample) {
-        for (auto& file : files) file->add(subject, sample);
+    static std::string name_of(const Subject& subject) {
+        const std::string name = printable(subject.name);
+        return subject.pid != 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
+    }
+
+    void tick(Nanoseconds now) {
+        if (judge_.is_due(now)) {
+            for (auto& [key, view] : views_) view.judge();
+            judge_.taken(now);
+        }
+        if (!draw_.is_due(now)) return;
+        draw_.taken(now);
+        draw();
+    }
+
+    void finish() {
+        for (auto& [key, view] : views_) view.judge();
+        draw();
+    }
+
+  private:
+    // The limit of the process's own cgroup, looked up once: it is what will end it.
+    std::optional<Bytes> known_limit(const Subject& subject) {
+        const auto [place, fresh] = limits_.try_emplace(subject.pid);
+        if (fresh && subject.pid != 0)
+            if (const auto directory = memory::memory_cgroup_of(subject.pid))
+                place->second = memory::CgroupReader(*directory).limit();
+        return place->second;
+    }
+
+    void draw() {
+        std::string out;
+        if (terminal_.interactive) {
+            if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
+            drawn_ = 0;
+            for (const auto& [key, view] : views_) {
+                for (const std::string& line : view.block(static_cast<std::size_t>(terminal_.width) - 1, utf8_)) {
+                    out += "\r\x1b[K" + line + "\n";
+                    ++drawn_;
+                }
+                if (drawn_ >= 30) break;  // a tree of hundreds does not fit
+            }
+        } else {
+            for (const auto& [key, view] : views_) out += view.line() + "\n";
+        }
+        write_standard_output(out);
+    }
+
+    Metric metric_;
+    std::optional<Bytes> limit_;
+    Terminal terminal_;
+    bool utf8_ = false;
+    memory::Beat draw_, judge_;
+    std::map<std::pair<int, std::string>, SampleView> views_;
+    std::map<int, std::optional<Bytes>> limits_;
+    int drawn_ = 0;
+};
+
+// One run of the command: what is watched, and where the samples go.
+class Sampling {
+  public:
+    explicit Sampling(const SampleCommand& options)
+        : options_(options), metrics_(chosen_metrics(options)), outputs_(output_paths(options), retention(options)) {
+        if (!options.listen.empty()) exporter_ = std::make_unique<memory::Exporter>(options.listen, metrics_);
+    }
+
+    int run() {
+        start_targets();
+        start_outputs();
+        watch();
+        outputs_.finish();
+        if (live_) live_->finish();
+        return report();
+    }
+
+  private:
+    struct Target {
+        std::unique_ptr<MemorySource> source;
+        bool gone = false;
     };
-    bool gone = false;
-    while (interruption::received() == 0) {
-        const Nanoseconds now = clock.monotonic();
-        if (now >= end) break;
-        const bool detailed = detail.is_due(now);
-        gone = !source->read(detailed ? memory::Depth::detailed : memory::Depth::quick, clock.wall(), sink);
-        if (gone) break;
-        for (auto& file : files) file->end_tick();
-        if (detailed) detail.taken(now);
-        beat.taken(clock.monotonic());
-        while (clock.monotonic() < std::min(beat.due(), end) && interruption::received() == 0)
-            clock.sleep_until(std::min(beat.due(), end));
-    }
-    for (auto& file : files) file->finish();
 
-    const std::string who = fmt::format("{} (pid {})", source->subject().name, pid);
-    if (gone && child)
-        fmt::print(stderr, "leakline: {} ended with {}; sampling ends\n", who, child->wait().text());
-    else if (gone)
-        fmt::print(stderr, "leakline: {} has ended; sampling ends\n", who);
-    fmt::print(stderr, "leakline: {} samples of {}{}\n", format_count(files.front()->ticks()), who,
-               beat.missed() > 0 ? fmt::format(", {} ticks came too late and were left out", beat.missed()) : "");
-    const int signal = interruption::received();
-    return signal != 0 ? kInterrupted + signal : 0;
-}
+    static std::vector<Metric> chosen_metrics(const SampleCommand& options) {
+        if (!options.metrics.empty()) return metrics_of(options.metrics);
+        const SampleTargets& targets = options.targets;
+        const bool only_cgroups = targets.pids.empty() && targets.names.empty() && targets.ports.empty() &&
+                                  targets.command.empty();
+        return {only_cgroups ? Metric::cgroup : Metric::rss};
+    }
+
+    // Results go to standard output; but a live view or an exporter is a result as well.
+    static std::vector<std::string> output_paths(const SampleCommand& options) {
+        if (!options.outputs.empty() || options.live || !options.listen.empty()) return options.outputs;
+        return {"-"};
+    }
+
+    static memory::Retention retention(const SampleCommand& options) {
+        memory::Retention retention = options.retention;
+        if (options.max_size) retention.max_bytes = *options.max_size;
+        if (options.max_size && retention.mode == memory::Retention::Mode::all)
+            throw Error(ErrorKind::usage, "--max-size", "says nothing without --keep rotate or --keep thin");
+        return retention;
+    }
+
+    void start_targets() {
+        check_targets(options_.targets);
+        if (options_.live && outputs_.on_standard_output())
+            throw Error(ErrorKind::usage, "--live", "both the view and the samples would go to standard output",
+                        "-o samples.csv keeps the samples");
+        if (options_.targets.command.empty()) {
+            for (auto& source : open_targets(options_.targets, metrics_)) targets_.push_back({std::move(source)});
+            return;
+        }
+        Command command;
+        command.arguments = options_.targets.command;
+        // Our results own standard output then; the command's go where its messages go.
+        if (outputs_.on_standard_output() || options_.live)
+            command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
+        if (options_.memory_limit) {
+            limit_.emplace(memory::MemoryLimit::create(*options_.memory_limit));
+            if (!limit_->warning().empty()) fmt::print(stderr, "leakline: warning: {}\n", limit_->warning());
+            limit_->put_on(command);
+        }
+        command_text_ = command.text();
+        child_.emplace(Child::start(command));
+        targets_.push_back({open_process(child_->pid(), metrics_, options_.targets.children)});
+    }
+
+    void start_outputs() {
+        memory::SampleLayout layout;
+        layout.metrics = metrics_;
+        layout.microseconds = options_.interval < std::chrono::milliseconds(10);
+        const Subject& first = targets_.front().source->subject();
+        layout.command = child_ ? command_text_ : printable(first.name);
+        layout.main_pid = first.pid;
+        const bool apart = options_.targets.children == ChildrenMode::each;
+        outputs_.begin(layout, targets_.size() > 1 ? SampleOutputs::Processes::several
+                               : apart             ? SampleOutputs::Processes::one_tree
+                                                   : SampleOutputs::Processes::one);
+        if (exporter_) fmt::print(stderr, "leakline: metrics at {}\n", exporter_->url());
+        // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
+        ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    }
+
+    void watch() {
+        Clock& clock = system_clock();
+        const Nanoseconds start = clock.monotonic();
+        const Nanoseconds end = options_.duration ? start + *options_.duration : Nanoseconds::max();
+        if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_.front(), options_.memory_limit, start);
+        memory::Beat beat(start, options_.interval), detail(start, options_.detail_interval);
+        const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) {
+            take(subject, sample);
+        };
+        while (interruption::received() == 0) {
+            const Nanoseconds now = clock.monotonic();
+            if (now >= end) break;
+            const bool detailed = detail.is_due(now);
+            if (detailed) detail.taken(now);
+            if (!read_all(detailed ? Depth::detailed : Depth::quick, clock.wall(), sink)) break;
+            ++ticks_;
+            outputs_.end_tick();
+            if (exporter_) exporter_->end_tick();
+            if (live_) live_->tick(now);
+            beat.taken(clock.monotonic());
+            const Nanoseconds due = std::min(beat.due(), end);
+            while (clock.monotonic() < due && interruption::received() == 0) clock.sleep_until(due);
+        }
+        missed_ = beat.missed();
+    }
+
+    // False when nothing is left to sample.
+    bool read_all(Depth depth, Nanoseconds at, const MemorySource::Sink& sink) {
+        bool any = false;
+        for (Target& target : targets_) {
+            if (target.gone) continue;
+            target.gone = !target.source->read(depth, at, sink);
+            any = any || !target.gone;
+            if (target.gone && !child_)
+                fmt::print(stderr, "leakline: {} has ended\n", LiveDisplay::name_of(target.source->subject()));
+        }
+        return any;
+    }
+
+    void take(const Subject& subject, const MemorySample& sample) {
+        outputs_.add(subject, sample);
+        if (exporter_) exporter_->publish(subject, sample);
+        if (live_) live_->add(subject, sample);
+        for (std::size_t i = 0; i < kMetricCount; ++i) ever_read_[i] = ever_read_[i] || sample.values[i].has_value();
+        if (const auto& rss = sample[Metric::rss]) peak_ = std::max(peak_.value_or(0), *rss);
+    }
+
+    int report() {
+        if (child_ && targets_.front().gone) {
+            const ExitStatus status = child_->wait();
+            const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
+            fmt::print(stderr, "leakline: {} {}; sampling ends\n",
+                       LiveDisplay::name_of(targets_.front().source->subject()), how);
+        }
+        for (const Metric metric : metrics_)
+            if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
+                fmt::print(stderr, "leakline: warning: {} could not be read: {}\n", metric_name(metric),
+                           why_unread(metric));
+        const auto& files = outputs_.written();
+        fmt::print(stderr, "leakline: {} ticks{}{}\n", format_count(ticks_),
+                   files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
+                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_)) : "");
+        const int signal = interruption::received();
+        return signal != 0 ? kInterrupted + signal : 0;
+    }
+
+    static std::string why_unread(Metric metric) {
+        switch (metric) {
+            case Metric::pss:
+            case Metric::uss: return "smaps_rollup needs the same user or root, and Linux 4.14";
+            case Metric::fds: return "/proc/PID/fd needs the same user or root";
+            case Metric::cgroup_limit: return "no limit is set";
+            case Metric::cgroup:
+            case Metric::cgroup_anonymous:
+            case Metric::cgroup_oom_kills: return "the target is in no memory cgroup that can be seen here";
+            case Metric::malloc_used:
+            case Metric::malloc_retained:
+                return "needs glibc's malloc, and the right to read the process's memory (the same user and "
+                       "kernel.yama.ptrace_scope 0, or root)";
+            default: return "this target does not have it";
+        }
+    }
+
+    const SampleCommand& options_;
+    std::vector<Metric> metrics_;
+    SampleOutputs outputs_;
+    std::unique_ptr<memory::Exporter> exporter_;
+    std::unique_ptr<LiveDisplay> live_;
+    std::optional<memory::MemoryLimit> limit_;  // outlives the child
+    std::optional<Child> child_;
+    std::string command_text_;
+    std::vector<Target> targets_;
+    std::array<bool, kMetricCount> ever_read_{};
+    std::optional<Bytes> peak_;
+    std::uint64_t ticks_ = 0, missed_ = 0;
+};
 
 }  // namespace
 
 Run declare_sample(CLI::App& app) {
     auto options = std::make_shared<SampleCommand>();
-    app.add_option("--pid", options->pids, "sample the process with this pid")->expected(1);
-    app.add_option("command", options->command, "command to start and sample, after --");
-    app.add_option("--interval", options->interval, "time between samples, down to 1ms")->capture_default_str();
-    app.add_option("--detail-interval", options->detail_interval,
-                   "time between samples of what costs a walk of the page tables (pss, uss, ...)")
-        ->capture_default_str();
-    app.add_option("--metrics", options->metrics, "what to sample: rss,pss,uss,anonymous,file,shmem,swap,cgroup,...")
-        ->delimiter(',')
-        ->capture_default_str();
-    app.add_option("--duration", options->duration, "stop after this time");
-    app.add_option("-o,--output", options->outputs, "file to write (.csv, mprof's .dat, OpenMetrics .om); repeatable")
+    SampleTargets& targets = options->targets;
+    app.add_option("--pid", targets.pids, "process to sample; repeatable")->allow_extra_args(false);
+    app.add_option("--name", targets.names, "processes with this program name")->allow_extra_args(false);
+    app.add_option("--port", targets.ports, "the process that listens on this TCP port")->allow_extra_args(false);
+    app.add_option("--cgroup", targets.cgroups, "memory cgroup: a directory, or its path in the hierarchy")
         ->allow_extra_args(false);
-    return [options] { return run_sample(*options); };
+    app.add_option("--container", targets.containers, "container, by its id")->allow_extra_args(false);
+    app.add_option("command", targets.command, "command to start and sample, after --");
+    const std::map<std::string, ChildrenMode> modes = {{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}};
+    app.add_option("--children", targets.children, "with all descendants: summed up (sum) or one by one (each)")
+        ->transform(CLI::CheckedTransformer(modes).description(""))
+        ->type_name("sum|each")
+        ->expected(0, 1)
+        ->default_str("sum");
+    add_duration(app, "--interval", options->interval, "time between samples, down to 1ms");
+    add_duration(app, "--detail-interval", options->detail_interval,
+                 "time between samples of what costs the target a walk of its page tables (pss, uss, ...)");
+    app.add_option("--metrics", options->metrics,
+                   "rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
+                   "cgroup_oom_kills, malloc_used, malloc_retained, threads, fds, or all")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    add_duration(app, "--duration", options->duration, "stop after this time");
+    app.add_option("-o,--output", options->outputs, "file: CSV, mprof's .dat or OpenMetrics (.om); repeatable")
+        ->allow_extra_args(false);
+    const std::map<std::string, memory::Retention::Mode> keeps = {{"all", memory::Retention::Mode::all},
+                                                                  {"rotate", memory::Retention::Mode::rotate},
+                                                                  {"thin", memory::Retention::Mode::thin}};
+    app.add_option("--keep", options->retention.mode,
+                   "at --max-size: rotate to FILE.1, FILE.2, ... or thin to every second tick")
+        ->transform(CLI::CheckedTransformer(keeps).description(""))
+        ->type_name("all|rotate|thin");
+    add_size(app, "--max-size", options->max_size, "size of a file for --keep (default 64MiB)");
+    app.add_option("--listen", options->listen, "serve the samples to Prometheus, as in 127.0.0.1:9200 or :9200");
+    add_size(app, "--memory-limit", options->memory_limit,
+             "run the command in a memory cgroup with this limit; with --live the limit to reach");
+    app.add_flag("--live", options->live, "show a sparkline, the slope and the time to the limit");
+    return [options] {
+        Sampling sampling(*options);
+        return sampling.run();
+    };
 }
 
 }  // namespace leakline::cli

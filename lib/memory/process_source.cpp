@@ -33,8 +33,7 @@ class ProcessSource : public MemorySource {
                         stat->state == 'Z' ? "has ended (a zombie that its parent has not waited for)"
                                            : "has no memory of its own (a kernel thread, or it has just ended)");
         subject_ = {stat->comm, pid, stat->start_ticks};
-        if (wants(Metric::pss) || wants(Metric::uss) || wants(Metric::anonymous) || wants(Metric::swap))
-            rollup_ = ProcFile(folder_ + "/smaps_rollup");
+        wants_rollup_ = wants(Metric::pss) || wants(Metric::uss) || wants(Metric::anonymous) || wants(Metric::swap);
         if (wants(Metric::file) || wants(Metric::shmem) || wants(Metric::anonymous) || wants(Metric::swap))
             status_ = ProcFile(folder_ + "/status");
         const bool any_cgroup = wants(Metric::cgroup) || wants(Metric::cgroup_anonymous) ||
@@ -79,9 +78,13 @@ class ProcessSource : public MemorySource {
         if (!stat || stat->start_ticks != subject_.start_ticks) return false;
         if (wants(Metric::threads)) sample[Metric::threads] = stat->threads;
         if (wants(Metric::fds)) sample[Metric::fds] = count_descriptors();
-        if (rollup_.is_open())
-            if (const auto text = rollup_.read())
+        if (wants_rollup_) {
+            // Unlike statm and status, smaps_rollup belongs to the address space that the process had when the file was
+            // opened: kept open, it would show the shell before its exec, or the parent that a vfork borrows from.
+            ProcFile file(folder_ + "/smaps_rollup");
+            if (const auto text = file.read())
                 if (const auto rollup = parse_smaps_rollup(*text)) apply(*rollup, sample);
+        }
         if (status_.is_open())
             if (const auto text = status_.read())
                 if (const auto status = parse_status(*text)) apply(*status, sample);
@@ -125,7 +128,8 @@ class ProcessSource : public MemorySource {
 
     std::string folder_;
     std::array<bool, kMetricCount> wanted_{};
-    ProcFile statm_, stat_, rollup_, status_;
+    ProcFile statm_, stat_, status_;
+    bool wants_rollup_ = false;
     std::optional<CgroupReader> cgroup_;
     Subject subject_;
     Bytes page_size_ = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));

@@ -43,4 +43,12 @@ class MemorySource {
 // with the same pid is never read in its place; the start time is compared as well at every detailed read.
 std::unique_ptr<MemorySource> process_source(int pid, std::vector<Metric> metrics, const SystemRoots& roots = {});
 
+// A process and all that descend from it, including what they start later; a process that was once seen in the tree
+// stays in it until it ends, even when its parent goes first. summed: one sample, of the root's subject (shared pages
+// count once a process in RSS; PSS shares them out); a sum is absent where one process's part cannot be read. each: a
+// sample a process. cgroup metrics are those of the root. Gone when the root is. Throws as process_source.
+enum class Descendants { summed, each };
+std::unique_ptr<MemorySource> tree_source(int pid, std::vector<Metric> metrics, Descendants descendants,
+                                          const SystemRoots& roots = {});
+
 }  // namespace leakline::memory

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "fake_system.hpp"
 
 using namespace leakline;
@@ -103,6 +104,30 @@ TEST_CASE("what cannot be sampled says why") {
     system.write("/proc/9/statm", "0 0 0 0 0 0 0\n");
     CHECK(message_of(9, system.roots()) ==
           "pid 9: has no memory of its own (a kernel thread, or it has just ended)");
+}
+
+TEST_CASE("a process that executes another program later is read as what it is then") {
+    Command command;
+    // Starts small, and becomes another shell that holds a string of 32 MiB.
+    command.arguments = {"sh", "-c",
+                         "sleep 0.2; exec sh -c 'x=x; i=0; while [ $i -lt 25 ]; do x=$x$x; i=$((i+1)); done; sleep 30; :'"};
+    Child child = Child::start(command);
+    const auto source = process_source(child.pid(), {Metric::rss, Metric::pss});
+    const auto before = samples_of(*source, Depth::detailed);
+    REQUIRE(before.size() == 1);
+    CHECK(*before[0][Metric::pss] < 10'000'000);
+    std::optional<MemorySample> after;
+    for (int attempt = 0; attempt < 500; ++attempt) {
+        const auto now = samples_of(*source, Depth::detailed);
+        REQUIRE(now.size() == 1);
+        if (now[0][Metric::pss].value_or(0) > 20'000'000) {
+            after = now[0];
+            break;
+        }
+        interruption::sleep_for(std::chrono::milliseconds(10));
+    }
+    REQUIRE(after);
+    CHECK(*(*after)[Metric::rss] > 20'000'000);
 }
 
 TEST_CASE("our own RSS by statm is near the one by smaps_rollup") {

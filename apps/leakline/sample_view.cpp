@@ -1,0 +1,113 @@
+#include "sample_view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/trend.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+constexpr std::size_t kMostPoints = 8192;
+
+double seconds_of(Nanoseconds at) { return std::chrono::duration<double>(at).count(); }
+
+std::string hours_text(double hours) {
+    constexpr double kManyYears = 24 * 365 * 100.0;
+    if (!std::isfinite(hours) || hours > kManyYears) return "never";
+    return format_duration(std::chrono::seconds(std::llround(hours * 3600)));
+}
+
+std::string per_hour(double bytes) { return format_signed_bytes(bytes) + "/h"; }
+
+}  // namespace
+
+std::string sparkline(const std::vector<double>& values, std::size_t width, bool utf8) {
+    static constexpr std::array<const char*, 8> kBlocks = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static constexpr std::array<const char*, 8> kPlain = {"_", ".", ":", "-", "=", "+", "*", "#"};
+    if (values.empty() || width == 0) return {};
+    const std::size_t columns = std::min(width, values.size());
+    std::vector<double> means(columns);
+    for (std::size_t column = 0; column < columns; ++column) {
+        const std::size_t begin = column * values.size() / columns, end = (column + 1) * values.size() / columns;
+        for (std::size_t i = begin; i < end; ++i) means[column] += values[i] / static_cast<double>(end - begin);
+    }
+    const auto [least, greatest] = std::minmax_element(means.begin(), means.end());
+    const double low = *least, span = *greatest - *least;
+    std::string out;
+    for (const double mean : means) {
+        const auto level = span > 0 ? static_cast<std::size_t>((mean - low) / span * 7.999) : 0;
+        out += (utf8 ? kBlocks : kPlain)[std::min<std::size_t>(level, 7)];
+    }
+    return out;
+}
+
+SampleView::SampleView(std::string name, Metric metric) : name_(std::move(name)), metric_(metric) {
+    series_.name = name_;
+}
+
+void SampleView::add(const MemorySample& sample, std::optional<Bytes> limit) {
+    const auto& value = sample[metric_];
+    if (!value) return;
+    limit_ = limit;
+    const double at = seconds_of(sample.at);
+    if (seen_ == 0) first_second_ = at;
+    if (seen_ > 0 && at <= last_second_) return;  // the wall clock was set back
+    last_second_ = at;
+    last_value_ = static_cast<double>(*value);
+    if (seen_++ % every_ != 0) return;
+    series_.seconds.push_back(at - first_second_);
+    series_.value.push_back(last_value_);
+    if (series_.size() < kMostPoints) return;
+    for (std::size_t i = 0; i < kMostPoints / 2; ++i) {
+        series_.seconds[i] = series_.seconds[2 * i];
+        series_.value[i] = series_.value[2 * i];
+    }
+    series_.seconds.resize(kMostPoints / 2);
+    series_.value.resize(kMostPoints / 2);
+    every_ *= 2;
+}
+
+void SampleView::judge() {
+    analysis::TrendOptions options;
+    options.limit = limit_;
+    verdict_ = analysis::judge_trend(series_, options);
+    judged_ = true;
+}
+
+std::string SampleView::trend_text() const {
+    if (!judged_) return "slope not known yet";
+    const Interval& slope = verdict_.slope_bytes_per_hour;
+    std::string text(trend_name(verdict_.verdict));
+    if (std::isfinite(slope.low) && std::isfinite(slope.high) && series_.size() >= 20)
+        text += fmt::format(", {} [{}, {}]", per_hour(slope.estimate), per_hour(slope.low), per_hour(slope.high));
+    if (limit_ && verdict_.time_to_limit_h)
+        text += fmt::format(", {} in {} [{}, {}]", format_bytes(static_cast<double>(*limit_)),
+                            hours_text(verdict_.time_to_limit_h->estimate), hours_text(verdict_.time_to_limit_h->low),
+                            hours_text(verdict_.time_to_limit_h->high));
+    return text;
+}
+
+std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
+    const auto elapsed = std::chrono::seconds(std::llround(last_second_ - first_second_));
+    std::vector<std::string> lines;
+    lines.push_back(fmt::format("{}  {} {}{}  {}, {} samples", name_, metric_name(metric_), format_bytes(last_value_),
+                                limit_ ? " of " + format_bytes(static_cast<double>(*limit_)) : "",
+                                format_duration(elapsed), format_count(seen_)));
+    const auto [least, greatest] = std::minmax_element(series_.value.begin(), series_.value.end());
+    const std::string range =
+        series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
+    const std::size_t room = width > range.size() + 10 ? width - range.size() - 1 : 10;
+    lines.push_back(sparkline(series_.value, room, utf8) + range);
+    lines.push_back(trend_text());
+    return lines;
+}
+
+std::string SampleView::line() const {
+    return fmt::format("{} {} {}, {}", name_, metric_name(metric_), format_bytes(last_value_), trend_text());
+}
+
+}  // namespace leakline::cli

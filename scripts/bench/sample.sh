@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Sampling beside mprof, in one run on one machine:
+#   - CPU of one RSS sample, and of a tree of 20 children (goals: <= 2 us, <= 60 us)
+#   - CPU of a whole tick of `leakline sample` at 1 kHz, waking up and writing included
+#   - error of the period at 1 kHz (goal: p99 under 5 % on a quiet machine)
+#   - throughput of a server sampled at 100 Hz beside the same server unsampled (goal: < 0.5 % less)
+# usage: scripts/bench/sample.sh BUILD_DIR   (default build/release)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${1:-build/release}
+bin=$build/bin
+python=/usr/bin/python3   # Debian's, which has memory_profiler
+work=$(mktemp -d)
+pids=()
+finish() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# A tree: one parent with 20 children that sleep.
+bash -c 'for i in $(seq 20); do sleep 300 & done; trap "kill $(jobs -p | tr "\n" " ")" TERM; wait' &
+tree=$!
+pids+=("$tree")
+sleep 0.5
+
+echo "== CPU of one sample, microseconds (least of five rounds)"
+"$bin/bench_sample" "$tree" "$tree" | tee "$work/ours"
+"$python" - "$tree" <<'PY' | tee "$work/mprof"
+import sys, time
+import memory_profiler as m
+pid = int(sys.argv[1])
+def cost(times, work):
+    best = 1e9
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(times): work()
+        best = min(best, (time.process_time() - start) / times * 1e6)
+    return best
+backend = 'psutil'  # the default
+print("mprof_rss_us %.3f" % cost(2000, lambda: m._get_memory(pid, backend)))
+print("mprof_tree_us %.3f" % cost(100, lambda: m._get_memory(pid, backend, include_children=True)))
+PY
+awk '{ v[$1] = $2 }
+  END { printf "ratio_rss %.1f\nratio_tree %.1f\n", v["mprof_rss_us"] / v["rss_us"], v["mprof_tree_us"] / v["tree_us"]
+        printf "goal_rss %s\ngoal_tree %s\n", v["rss_us"] <= 2 ? "met" : "MISSED", v["tree_us"] <= 60 ? "met" : "MISSED" }' \
+  "$work/ours" "$work/mprof"
+
+echo "== a tick of the command at 1 kHz for 10 s"
+"$python" - "$bin/leakline" "$tree" "$work/k.csv" <<'PY'
+import os, resource, subprocess, sys
+binary, pid, path = sys.argv[1:]
+subprocess.run([binary, "sample", "--pid", pid, "--interval", "1ms", "--duration", "10s", "-o", path], check=True,
+               stderr=subprocess.DEVNULL)
+use = resource.getrusage(resource.RUSAGE_CHILDREN)
+times = [float(line.split(",")[0]) for line in open(path).read().splitlines()[1:]]
+gaps = sorted(abs(b - a - 1.0) for a, b in zip(times, times[1:]))
+pick = lambda p: gaps[min(len(gaps) - 1, int(p * len(gaps)))] * 100
+print("ticks %d of 10000" % len(times))
+print("cpu_per_tick_us %.1f" % ((use.ru_utime + use.ru_stime) / len(times) * 1e6))
+print("mean_period_ms %.6f" % ((times[-1] - times[0]) / (len(times) - 1)))
+print("period_error_percent p50 %.2f p90 %.2f p99 %.2f max %.1f" % (pick(.5), pick(.9), pick(.99), pick(1)))
+print("goal_period %s" % ("met" if pick(.99) < 5 else "MISSED (is the machine quiet? load %.2f)" % os.getloadavg()[0]))
+PY
+
+echo "== a server's throughput, sampled at 100 Hz and not, taking turns"
+if ! command -v wrk >/dev/null; then
+  echo "wrk is not installed: apt-get install wrk"
+  exit 0
+fi
+"$bin/trackd" --mode bounded --listen 127.0.0.1:0 --port-file "$work/port" >/dev/null 2>&1 &
+server=$!
+pids+=("$server")
+for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.05; done
+"$python" - "$bin/leakline" "$server" "$(cat "$work/port")" "$work/t.csv" <<'PY'
+import math, random, re, resource, statistics, subprocess, sys
+binary, pid, port, path = sys.argv[1:]
+rounds, seconds = 20, 2
+def throughput():
+    out = subprocess.run(["wrk", "-t1", "-c8", "-d%ds" % seconds, "http://127.0.0.1:%s/healthz" % port],
+                         capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"Requests/sec:\s*([0-9.]+)", out).group(1))
+throughput()
+changes, cpu = [], []
+random.seed(1)
+for _ in range(rounds):
+    pair = {}
+    for sampled in random.sample([False, True], 2):
+        if sampled:
+            sampler = subprocess.Popen([binary, "sample", "--pid", pid, "--interval", "10ms", "-o", path],
+                                       stderr=subprocess.DEVNULL)
+        pair[sampled] = throughput()
+        if sampled:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            sampler.terminate(); sampler.wait()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / seconds * 100)
+    changes.append((pair[True] / pair[False] - 1) * 100)
+mean, error = statistics.mean(changes), statistics.stdev(changes) / math.sqrt(rounds)
+print("throughput_change_percent %+.2f [%+.2f, %+.2f] (mean of %d pairs, 95 %%)" % (mean, mean - 2.09 * error, mean + 2.09 * error, rounds))
+print("sampler_cpu_percent_of_a_core %.3f" % statistics.median(cpu))
+print("goal_throughput %s" % ("met" if mean > -0.5 else "MISSED" if mean + 2.09 * error < -0.5 else "not decided by this noise"))
+PY
