@@ -141,6 +141,19 @@ double unbiased_correlation(double raw, int parameters, std::size_t count) {
     return raw + (1 + parameters * positive + .5 * parameters) / static_cast<double>(count);
 }
 
+// Shapes whose fit changes smoothly with the knee, so that it can be refined between the places of the grid.
+bool has_smooth_knee(Shape shape) {
+    switch (shape) {
+        case Shape::exponential:
+        case Shape::fill_flat:
+        case Shape::late:
+        case Shape::exponential_linear:
+        case Shape::logarithmic:
+        case Shape::two_slope: return true;
+        default: return false;
+    }
+}
+
 // Prior odds against curves other than flat and linear, and against those whose bend at the very end nothing confirms.
 double prior_weight(const Curve& curve) {
     constexpr double kBent = .4, kBendsAtTheEnd = .3;
@@ -155,7 +168,7 @@ double prior_weight(const Curve& curve) {
 class CurveFitter {
   public:
     CurveFitter(std::span<const double> x, std::span<const double> centred, double smallest_noise)
-        : x_(x), centred_(centred), smallest_noise_(smallest_noise), curves_(curves_for(x)), fits_(curves_.size()),
+        : x_(x), centred_(centred), smallest_noise_(smallest_noise), grid_(curves_for(x)), curves_(grid_), fits_(curves_.size()),
           bic_(curves_.size(), std::numeric_limits<double>::infinity()) {}
 
     void run() {
@@ -208,17 +221,69 @@ class CurveFitter {
         Values whitened{};
         whitening.apply(centred_, whitened);
         Rows rows{}, whitened_rows{};
-        bool any = false;
-        for (std::size_t i = 0; i < curves_.size(); ++i) {
-            const Curve& curve = curves_[i];
-            if (static_cast<int>(points) - curve.terms < 2) continue;
+        const auto fit = [&](const Curve& curve) {
             for (std::size_t k = 0; k < points; ++k) rows[k] = terms_at(curve, x_[k]);
             whitening.apply(points, curve.terms, rows, whitened_rows);
-            fits_[i] = fit_terms(whitened_rows, whitened, points, curve.terms);
-            bic_[i] = count() * std::log(fits_[i].residual_sum / count() + noise_floor()) +
-                      (curve.parameters + 1) * std::log(count()) + 2 * std::log(double(curve.grid_size));
-            if (!any || bic_[i] < bic_[best_]) best_ = i;
-            any = true;
+            return fit_terms(whitened_rows, whitened, points, curve.terms);
+        };
+        curves_ = grid_;
+        for (std::size_t i = 0; i < curves_.size(); ++i) {
+            if (static_cast<int>(points) - curves_[i].terms < 2) continue;
+            fits_[i] = fit(curves_[i]);
+            bic_[i] = bic_of(curves_[i], fits_[i]);
+        }
+        for (std::size_t begin = 0, end = 0; begin < grid_.size(); begin = end) {
+            while (end < grid_.size() && grid_[end].shape == grid_[begin].shape) ++end;
+            if (has_smooth_knee(grid_[begin].shape) && !std::isinf(bic_[begin])) refine_knee(begin, end, fit);
+        }
+        best_ = static_cast<std::size_t>(std::min_element(bic_.begin(), bic_.end()) - bic_.begin());
+    }
+
+    double bic_of(const Curve& curve, const Fit& fit) const {
+        return count() * std::log(fit.residual_sum / count() + noise_floor()) +
+               (curve.parameters + 1) * std::log(count()) + 2 * std::log(double(curve.grid_size));
+    }
+
+    // Moves the best knee of one shape, grid_[begin, end), between its neighbours to where the fit is best (golden
+    // section). Where noise is small beside the curve the grid alone is too coarse, and a warm-up that falls between two
+    // of its places would look like a warm-up with a leak.
+    template <class FitCurve>
+    void refine_knee(std::size_t begin, std::size_t end, const FitCurve& fit) {
+        constexpr int kSteps = 7;  // the bracket shrinks to 3 % of two places
+        constexpr double kGolden = .6180339887498949;
+        const auto from = bic_.begin() + static_cast<std::ptrdiff_t>(begin);
+        const auto best =
+            static_cast<std::size_t>(std::min_element(from, bic_.begin() + static_cast<std::ptrdiff_t>(end)) - bic_.begin());
+        if (best == begin || best + 1 == end) return;
+        const auto at = [&](double knee) {
+            Curve curve = grid_[best];
+            curve.knee = knee;
+            const Fit fitted = fit(curve);
+            const double bic = bic_of(curve, fitted);
+            if (bic < bic_[best]) {
+                curves_[best] = curve;
+                fits_[best] = fitted;
+                bic_[best] = bic;
+            }
+            return bic;
+        };
+        double low = grid_[best - 1].knee, high = grid_[best + 1].knee;
+        double left = high - kGolden * (high - low), right = low + kGolden * (high - low);
+        double at_left = at(left), at_right = at(right);
+        for (int step = 2; step < kSteps; ++step) {
+            if (at_left < at_right) {
+                high = right;
+                right = left;
+                at_right = at_left;
+                left = high - kGolden * (high - low);
+                at_left = at(left);
+            } else {
+                low = left;
+                left = right;
+                at_left = at_right;
+                right = low + kGolden * (high - low);
+                at_right = at(right);
+            }
         }
     }
 
@@ -254,7 +319,8 @@ class CurveFitter {
 
     std::span<const double> x_, centred_;
     double smallest_noise_;
-    std::vector<Curve> curves_;
+    std::vector<Curve> grid_;
+    std::vector<Curve> curves_;  // grid_ with refined knees
     std::vector<Fit> fits_;
     std::vector<double> bic_;
     std::size_t best_ = 0;

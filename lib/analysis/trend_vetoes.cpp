@@ -21,12 +21,9 @@ Concentration concentration(std::vector<double> changes) {
     return {(changes[0] + changes[1]) / growth, (changes[0] + changes[1] + changes[2]) / growth};
 }
 
-}  // namespace
-
-bool grows_in_few_jumps(std::span<const double> bin_medians) {
-    constexpr std::size_t kBlocksLookedAt = 24, kLeastLater = 14;
+bool in_few_jumps(std::span<const double> blocks) {
+    constexpr std::size_t kLeastLater = 14;
     constexpr double kWarmup = .35, kTwoCarry = .75, kThreeCarry = .92;
-    const std::vector<double> blocks = block_medians(bin_medians, kBlocksLookedAt);
     std::vector<double> changes;
     for (std::size_t i = 1; i < blocks.size(); ++i) changes.push_back(blocks[i] - blocks[i - 1]);
     const Concentration all = concentration(changes);
@@ -38,6 +35,17 @@ bool grows_in_few_jumps(std::span<const double> bin_medians) {
     const bool any_growth = std::any_of(later.begin(), later.end(), [](double change) { return change > 0; });
     if (later.size() >= kLeastLater && any_growth) two = std::max(two, concentration(later).top_two);
     return two > kTwoCarry || all.top_three > kThreeCarry;
+}
+
+}  // namespace
+
+bool grows_in_few_jumps(std::span<const double> bin_medians) {
+    constexpr std::size_t kBlocksLookedAt = 24;
+    std::vector<double> blocks = block_medians(bin_medians, kBlocksLookedAt);
+    if (!in_few_jumps(blocks)) return false;
+    // Of a cycle with steep flanks (a day's shift) the jumps are given back: look at what is never given back.
+    for (std::size_t i = blocks.size() - 1; i-- > 0;) blocks[i] = std::min(blocks[i], blocks[i + 1]);
+    return in_few_jumps(blocks);
 }
 
 std::optional<double> probability_goes_on(std::span<const double> x, std::span<const double> values, double slope) {

@@ -17,7 +17,7 @@ enum class Veto {
 };
 
 // Two of 24 blocks carry more than 75 % of the growth, or three more than 92 %; the first third (warm-up) may be
-// left out.
+// left out. Holds both of the blocks and of their lower envelope from the right: what is never given back.
 bool grows_in_few_jumps(std::span<const double> bin_medians);
 
 // The probability that the slope of the last third (x >= .65) is more than .35 of slope; nothing with fewer than 5
