@@ -45,16 +45,19 @@ std::vector<Segment> segments_of(const Series& series, const StretchOptions& opt
 // Each segment has a say as long as its duration.
 Outcome vote(const std::vector<Segment>& segments) {
     constexpr double kMajority = .5, kFewGrow = .1;
-    double total = 0, growing = 0, stable = 0;
+    double total = 0, growing = 0, stable = 0, shrinking = 0;
     for (const Segment& segment : segments) {
         const double weight = segment.samples.duration();
         total += weight;
         if (segment.verdict.outcome == Outcome::growing) growing += weight;
-        if (segment.verdict.outcome == Outcome::stable) stable += weight;
+        if (segment.verdict.outcome == Outcome::shrinking) shrinking += weight;
+        if (segment.verdict.outcome == Outcome::stable || segment.verdict.outcome == Outcome::shrinking) stable += weight;
     }
     if (total <= 0) return Outcome::inconclusive;
     if (growing >= kMajority * total && growing > 2 * stable) return Outcome::growing;
-    if (stable >= kMajority * total && growing < kFewGrow * total) return Outcome::stable;
+    if (stable >= kMajority * total && growing < kFewGrow * total) {
+        return shrinking >= kMajority * total ? Outcome::shrinking : Outcome::stable;
+    }
     return Outcome::inconclusive;
 }
 
@@ -102,6 +105,7 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
     switch (outcome) {
         case Outcome::growing: result.verdict = Trend::growing; break;
         case Outcome::stable: result.verdict = Trend::stable; break;
+        case Outcome::shrinking: result.verdict = Trend::shrinking; break;
         case Outcome::inconclusive: result.verdict = Trend::inconclusive; break;
     }
     result.growth_class = growth_class(stretch, result.verdict);

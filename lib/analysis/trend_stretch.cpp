@@ -108,50 +108,45 @@ double overshoot(const Candidate& candidate, const Bins& bins, double requests_m
     return quantile(std::move(above), .95);
 }
 
-void fill_slopes(StretchVerdict& verdict, const Candidate& candidate) {
-    const std::vector<SlopeBelief> beliefs =
-        verdict.outcome == Outcome::growing ? candidate.evidence.leak_slopes : all_slopes(candidate.mixture);
-    const double per_hour = kSecondsPerHour / verdict.duration_s;
-    const Interval growth{belief_quantile(beliefs, .5), belief_quantile(beliefs, .025), belief_quantile(beliefs, .975)};
-    verdict.slope_mib_per_hour = {growth.estimate * per_hour, growth.low * per_hour, growth.high * per_hour};
-    if (verdict.requests_made > 0) {
-        verdict.mib_per_request = {growth.estimate / verdict.requests_made, growth.low / verdict.requests_made,
-                                   growth.high / verdict.requests_made};
-    }
-    verdict.level_mib = candidate.mixture.fitted.back() + growth.estimate * (1 - candidate.points.x.back());
+// 95 % interval of a slope in MiB an hour. The mixture takes the knees of its curves and the correlation of their errors
+// as known; on simulated traces its bounds therefore held the truth in 92 % of all cases. Widened by a quarter: 95 %.
+Interval hourly_interval(std::span<const SlopeBelief> beliefs, double duration_s) {
+    constexpr double kWidening = 1.25;
+    if (beliefs.empty()) return {};
+    const double per_hour = kSecondsPerHour / duration_s;
+    const double middle = belief_quantile(beliefs, .5);
+    const double below = middle - belief_quantile(beliefs, .025), above = belief_quantile(beliefs, .975) - middle;
+    return {middle * per_hour, (middle - kWidening * below) * per_hour, (middle + kWidening * above) * per_hour};
 }
 
-// Judges all of samples at once: no warm-up cut. strictness: see scales_of.
-StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options, double strictness) {
-    StretchVerdict verdict;
-    verdict.samples = samples.size();
-    verdict.duration_s = samples.duration();
-    if (samples.size() < kLeastSamples || verdict.duration_s <= 0) {
-        verdict.too_few = true;
-        return verdict;
-    }
-    verdict.begin_s = samples.seconds.front();
-    verdict.requests_made = samples.requests_made();
+Interval times(const Interval& interval, double factor) {
+    const double low = interval.low * factor, high = interval.high * factor;
+    return {interval.estimate * factor, std::min(low, high), std::max(low, high)};
+}
 
-    Bins bins = bin_samples(samples);
-    Scales scales = scales_of(bins, options.minimum_mib_per_hour, strictness);
-    if (range_of(bins) < scales.least_growth) {
-        const double bound = scales.least_growth * kSecondsPerHour / verdict.duration_s;
-        verdict.outcome = Outcome::stable;
-        verdict.within_noise = true;
-        verdict.p_stable = 1;
-        verdict.plateau_mib = scales.level;
-        verdict.level_mib = scales.level;
-        verdict.slope_mib_per_hour = {0, -bound, bound};
-        verdict.detectable_mib_per_hour = bound;
-        if (verdict.requests_made > 0) {
-            const double each = scales.least_growth / verdict.requests_made;
-            verdict.mib_per_request = {0, -each, each};
-        }
-        return verdict;
+// Takes slope as the verdict's, with what follows from it.
+void set_slope(StretchVerdict& verdict, const Interval& mib_per_hour) {
+    verdict.slope_mib_per_hour = mib_per_hour;
+    if (verdict.requests_made > 0) {
+        verdict.mib_per_request =
+            times(mib_per_hour, verdict.duration_s / kSecondsPerHour / verdict.requests_made);
     }
+}
 
-    verdict.load_removed = remove_load(bins);
+// The range of the bins is below what counts as growth: nothing is fitted.
+void judge_still(StretchVerdict& verdict, const Scales& scales) {
+    const double bound = scales.least_growth * kSecondsPerHour / verdict.duration_s;
+    verdict.outcome = Outcome::stable;
+    verdict.within_noise = true;
+    verdict.p_stable = 1;
+    verdict.plateau_mib = scales.level;
+    verdict.level_mib = scales.level;
+    verdict.detectable_mib_per_hour = bound;
+    set_slope(verdict, {0, -bound, bound});
+}
+
+// The verdict on bins whose load has been removed.
+void judge_bins(StretchVerdict& verdict, const Bins& bins, Scales scales, double strictness) {
     const Detrended detrended = detrend(bins);
     scales.least_growth = least_growth_above_noise(scales.least_growth, detrended.values, strictness);
     Choice choice = choose_points(bins, detrended, scales);
@@ -177,8 +172,66 @@ StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options
     } else if (verdict.p_stable >= kStableFrom) {
         verdict.outcome = Outcome::stable;
     }
-    fill_slopes(verdict, best);
+    verdict.leak_slope_mib_per_hour = hourly_interval(best.evidence.leak_slopes, verdict.duration_s);
+    set_slope(verdict, verdict.outcome == Outcome::growing
+                           ? verdict.leak_slope_mib_per_hour
+                           : hourly_interval(all_slopes(best.mixture), verdict.duration_s));
+    verdict.level_mib = best.mixture.fitted.back() + verdict.slope_mib_per_hour.estimate * verdict.duration_s /
+                                                         kSecondsPerHour * (1 - best.points.x.back());
     verdict.overshoot_mib = overshoot(best, bins, verdict.requests_made);
+}
+
+// Upside down about the level: a fall becomes growth.
+Bins mirrored(Bins bins, double level) {
+    const auto flip = [level](std::vector<double>& values) {
+        for (double& value : values) value = 2 * level - value;
+    };
+    flip(bins.middle);
+    flip(bins.low);
+    flip(bins.high);
+    std::swap(bins.low, bins.high);
+    return bins;
+}
+
+// A stable stretch is shrinking where its mirror image would be called growing: a fall that goes on to the end, and not
+// a decay, a step or a cycle; and where the fall is worth the name.
+void look_for_shrinking(StretchVerdict& verdict, const Bins& bins, const Scales& scales, double strictness) {
+    constexpr double kOfLevel = .05, kOfLeastGrowth = 3, kSurely = .99;
+    if (verdict.outcome != Outcome::stable || verdict.within_noise) return;
+    const double fall = -theil_sen_slope(bins.x, bins.middle);
+    if (fall < std::max(kOfLevel * scales.level, kOfLeastGrowth * scales.least_growth)) return;
+    StretchVerdict mirror;
+    mirror.duration_s = verdict.duration_s;
+    mirror.requests_made = verdict.requests_made;
+    judge_bins(mirror, mirrored(bins, scales.level), scales, strictness);
+    if (mirror.outcome != Outcome::growing || mirror.p_leak < kSurely) return;
+    verdict.outcome = Outcome::shrinking;
+    verdict.shape = mirror.shape;
+    verdict.knee = mirror.knee;
+    set_slope(verdict, times(mirror.slope_mib_per_hour, -1));
+}
+
+// Judges all of samples at once: no warm-up cut. strictness: see scales_of.
+StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options, double strictness) {
+    StretchVerdict verdict;
+    verdict.samples = samples.size();
+    verdict.duration_s = samples.duration();
+    if (samples.size() < kLeastSamples || verdict.duration_s <= 0) {
+        verdict.too_few = true;
+        return verdict;
+    }
+    verdict.begin_s = samples.seconds.front();
+    verdict.requests_made = samples.requests_made();
+
+    Bins bins = bin_samples(samples);
+    const Scales scales = scales_of(bins, options.minimum_mib_per_hour, strictness);
+    if (range_of(bins) < scales.least_growth) {
+        judge_still(verdict, scales);
+        return verdict;
+    }
+    verdict.load_removed = remove_load(bins);
+    judge_bins(verdict, bins, scales, strictness);
+    look_for_shrinking(verdict, bins, scales, strictness);
     return verdict;
 }
 
@@ -186,7 +239,7 @@ StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options
 double warmup_of(const StretchVerdict& verdict) {
     constexpr double kTimeConstants = 5;  // e^-5: within 1 % of the plateau
     constexpr double kPastTheKnee = .02, kReset = .3;
-    if (verdict.within_noise || verdict.too_few) return 0;
+    if (verdict.within_noise || verdict.too_few || verdict.outcome == Outcome::shrinking) return 0;
     switch (verdict.shape) {
         case Shape::exponential:
         case Shape::exponential_linear: return kTimeConstants * verdict.knee;
@@ -208,7 +261,8 @@ void inherit(StretchVerdict& rest, const StretchVerdict& whole) {
     if (whole.outcome == Outcome::growing && rest.p_leak >= kStillGrowing && rest.veto != Veto::slowed_at_the_end) {
         rest.outcome = Outcome::growing;
         rest.veto = Veto::none;
-    } else if (whole.outcome == Outcome::stable && rest.p_stable >= kStillStable) {
+        set_slope(rest, rest.leak_slope_mib_per_hour);
+    } else if ((whole.outcome == Outcome::stable || whole.outcome == Outcome::shrinking) && rest.p_stable >= kStillStable) {
         rest.outcome = Outcome::stable;
     }
 }

@@ -13,7 +13,7 @@
 
 namespace leakline::analysis::trend {
 
-enum class Outcome { growing, stable, inconclusive };
+enum class Outcome { growing, stable, shrinking, inconclusive };
 
 // What the curves' x is.
 enum class Axis { time, requests };
@@ -30,6 +30,7 @@ struct StretchVerdict {
     Axis axis = Axis::time;
     bool load_removed = false;
     Interval slope_mib_per_hour;           // at the end; 95 %
+    Interval leak_slope_mib_per_hour;      // of those curves alone that end in growth
     Interval mib_per_request;              // where requests_made > 0
     double requests_made = 0;
     std::optional<double> plateau_mib;

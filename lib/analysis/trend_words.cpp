@@ -88,7 +88,7 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
         case Trend::growing: reasons.push_back(growth_words(stretch)); break;
         case Trend::stable: reasons.push_back(stable_words(stretch)); break;
         case Trend::shrinking:
-            reasons.push_back(fmt::format("falls by {} to the end", rate_words(stretch.slope_mib_per_hour.estimate)));
+            reasons.push_back(fmt::format("fell {} to the end", rate_words(stretch.slope_mib_per_hour.estimate)));
             break;
         case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
     }
