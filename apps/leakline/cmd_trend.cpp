@@ -10,6 +10,7 @@
 
 #include "analysis/growth_gate.hpp"
 #include "analysis/trend.hpp"
+#include "analysis/trend_self_test.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
@@ -32,6 +33,9 @@ struct TrendCommand {
     std::optional<Growth> minimum, budget;
     Inconclusive inconclusive = Inconclusive::fail;
     int leak_exit_code = kLeak;
+    bool self_test = false;
+    int traces = 20;
+    std::uint64_t seed = 1;
 };
 
 // What the whole command ends with: the worst of its series.
@@ -107,7 +111,26 @@ void judge_file(const std::string& path, const TrendCommand& command, Output& ou
     }
 }
 
+int run_self_test(const TrendCommand& command, Output& output) {
+    output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces,
+                            analysis::trace_families().size(), command.seed));
+    const analysis::SelfTest result = analysis::run_self_test(command.seed, command.traces, [&] {
+        output.progress("self-test", "simulated traces");
+        return interruption::received() == 0;
+    });
+    output.end_progress();
+    write_standard_output(analysis::self_test_text(result));
+    if (const int signal = interruption::received()) return kInterrupted + signal;
+    // The goals that this program is held to.
+    constexpr double kRecall = .98, kPrecision = .98, kMissed = .005;
+    return result.recall >= kRecall && result.precision >= kPrecision && result.missed <= kMissed ? kNoLeak : kLeak;
+}
+
 int run_trend(const TrendCommand& options, Output& output) {
+    if (options.self_test) return run_self_test(options, output);
+    if (options.files.empty())
+        throw Error(ErrorKind::usage, "leakline trend", "no file of samples",
+                    "leakline trend samples.csv; leakline sample writes such files");
     TrendCommand command = options;
     if (command.interval) command.reading.interval_s = std::chrono::duration<double>(*command.interval).count();
     if (command.minimum && command.minimum->per == Growth::Per::request)
@@ -142,7 +165,6 @@ Run declare_trend(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kTrendForm);
     app.add_option("files", command->files,
                    "memory over time: CSV with a header, mprof .dat; plain, gzip or zstd; - is standard input")
-        ->required()
         ->type_name("FILE");
     app.add_option("--metric", command->reading.metric,
                    "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
@@ -158,6 +180,12 @@ Run declare_trend(CLI::App& app) {
         ->transform(CLI::CheckedTransformer(choices).description(""))
         ->type_name("fail|warn|pass");
     app.add_option("--leak-exit-code", command->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
+    app.add_flag("--self-test", command->self_test,
+                 "judge simulated traces of known truth, print precision, recall and the operating curve");
+    app.add_option("--traces", command->traces, "of each family, for --self-test")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    app.add_option("--seed", command->seed, "of --self-test")->capture_default_str();
     return [=] { return run_trend(*command, *output); };
 }
 
