@@ -73,7 +73,8 @@ double student_t_upper_tail(double t, double degrees) {
 }
 
 double student_t_quantile(double p, double degrees) {
-    double low = -1000, high = 1000;
+    if (p < .5) return -student_t_quantile(1 - p, degrees);
+    double low = 0, high = 1000;
     for (int i = 0; i < 80; ++i) {
         const double middle = 0.5 * (low + high);
         (1 - student_t_upper_tail(middle, degrees) < p ? low : high) = middle;

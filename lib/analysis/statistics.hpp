@@ -14,9 +14,9 @@ double quantile(std::vector<double> values, double q);
 double median(std::vector<double> values);
 
 // P(T > t) of Student's t with degrees > 0, by the incomplete beta function (Abramowitz and Stegun 26.7.1; the
-// continued fraction of Lentz). Relative error below 1e-10 for degrees in [1, 1e4].
+// continued fraction of Lentz). Relative error below 1e-9 for degrees in [1, 1e4].
 double student_t_upper_tail(double t, double degrees);
-// The t with P(T <= t) = p, 0 < p < 1; clamped to +-1000.
+// The t with P(T <= t) = p, 0 < p < 1, to within 1e-7; clamped to +-1000.
 double student_t_quantile(double p, double degrees);
 
 // Median of the slopes between all pairs with different x (Theil 1950, Sen 1968). Beyond 120 points every k-th is

@@ -249,7 +249,7 @@ class CurveFitter {
     // of its places would look like a warm-up with a leak.
     template <class FitCurve>
     void refine_knee(std::size_t begin, std::size_t end, const FitCurve& fit) {
-        constexpr int kSteps = 7;  // the bracket shrinks to 3 % of two places
+        constexpr int kSteps = 12;  // the bracket shrinks to 1 % of what lies between two places
         constexpr double kGolden = .6180339887498949;
         const auto from = bic_.begin() + static_cast<std::ptrdiff_t>(begin);
         const auto best =

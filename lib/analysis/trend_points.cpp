@@ -63,13 +63,21 @@ double mean_of(const std::vector<double>& values, std::size_t begin, std::size_t
     return mean(std::span(values).subspan(begin, end - begin));
 }
 
+// Noise changes from bin to bin by a third of its range; a cycle of many bins by less.
+bool is_visible_cycle(std::span<const double> values, double range) {
+    constexpr double kOfUsualChange = 6;
+    std::vector<double> changes;
+    for (std::size_t i = 1; i < values.size(); ++i) changes.push_back(std::fabs(values[i] - values[i - 1]));
+    return range > kOfUsualChange * median(std::move(changes));
+}
+
 // One floor and one mean for each group of whole cycles.
 void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, double range,
-                      std::vector<Points>& candidates) {
+                      bool visible, std::vector<Points>& candidates) {
     constexpr std::size_t kLeastGroups = 4;
     constexpr double kNoiseOfRange = .3;  // a cycle that starts one bin late moves its floor by range / bins a cycle
     const std::size_t cycles = crossings.size() - 1, per_group = std::max<std::size_t>(1, (cycles + kBlocks - 1) / kBlocks);
-    Points floors{Summary::cycle_floor, {}, {}, {}, 0}, means{Summary::cycle_mean, {}, {}, {}, 0};
+    Points floors{Summary::cycle_floor, {}, {}, {}, 0, visible}, means{Summary::cycle_mean, {}, {}, {}, 0, visible};
     std::size_t last = 0;
     for (std::size_t i = 0; i < cycles; i += per_group) {
         const std::size_t begin = crossings[i], end = crossings[std::min(i + per_group, cycles)];
@@ -160,7 +168,9 @@ std::vector<Points> candidate_points(const Bins& bins, const Detrended& detrende
     std::vector<Points> candidates;
     double range = 0;
     const std::vector<std::size_t> crossings = upward_crossings(detrended.values, range);
-    if (crossings.size() >= kLeastCrossings) add_cycle_points(bins, crossings, range, candidates);
+    if (crossings.size() >= kLeastCrossings) {
+        add_cycle_points(bins, crossings, range, is_visible_cycle(detrended.values, range), candidates);
+    }
 
     Points blocks;
     blocks.value = block_medians(bins.middle, kBlocks);

@@ -24,6 +24,7 @@ struct Points {
     std::vector<double> value;     // MiB
     std::vector<double> requests;  // since the first sample; empty where unknown
     double extra_noise = 0;        // MiB: what the choice of cycles adds
+    bool visible_cycle = false;    // the cycles are a saw or a wave, and not noise that crosses its middle
 
     std::size_t size() const { return x.size(); }
 };

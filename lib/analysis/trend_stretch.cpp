@@ -162,6 +162,7 @@ void judge_bins(StretchVerdict& verdict, const Bins& bins, Scales scales, double
     verdict.shape = best.mixture.best.shape;
     verdict.knee = best.mixture.best.knee;
     verdict.summary = best.points.summary;
+    verdict.visible_cycle = best.points.visible_cycle;
     verdict.axis = best.axis;
     verdict.correlation = best.mixture.correlation;
     verdict.fill_flat_deficit = best.mixture.fill_flat_deficit;
@@ -207,6 +208,11 @@ void look_for_shrinking(StretchVerdict& verdict, const Bins& bins, const Scales&
     mirror.requests_made = verdict.requests_made;
     judge_bins(mirror, mirrored(bins, scales.level), scales, strictness);
     if (mirror.outcome != Outcome::growing || mirror.p_leak < kSurely) return;
+    // Steps down and waves fall too, but not on and on.
+    if (mirror.shape == Shape::step_linear || mirror.shape == Shape::step_two_slopes ||
+        mirror.shape == Shape::sine_linear) {
+        return;
+    }
     verdict.outcome = Outcome::shrinking;
     verdict.shape = mirror.shape;
     verdict.knee = mirror.knee;

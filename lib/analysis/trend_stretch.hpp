@@ -27,6 +27,7 @@ struct StretchVerdict {
     Shape shape = Shape::constant;
     double knee = 0;
     Summary summary = Summary::block_median;
+    bool visible_cycle = false;            // see Points
     Axis axis = Axis::time;
     bool load_removed = false;
     Interval slope_mib_per_hour;           // at the end; 95 %

@@ -103,7 +103,7 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
     }
     if (stretch.load_removed) reasons.push_back("what comes and goes with the rate of requests is subtracted");
     if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
-    if (stretch.summary != Summary::block_median) {
+    if (stretch.visible_cycle) {
         reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
     }
     std::string smallest = rate_words(stretch.detectable_mib_per_hour);
@@ -119,7 +119,7 @@ std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
     if (stretch.too_few) return "unknown";
     if (stretch.within_noise) return "flat";
     std::string name(shape_name(stretch.shape));
-    if (stretch.summary != Summary::block_median) {
+    if (stretch.visible_cycle) {
         return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
     }
     return name;
