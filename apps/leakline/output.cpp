@@ -10,7 +10,9 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "report/github.hpp"
 #include "report/progress.hpp"
+#include "report/repository_paths.hpp"
 
 namespace leakline::cli {
 
@@ -22,6 +24,29 @@ constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
 std::string_view environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
+// Where CI systems say that the checked-out repository is; else the one that we stand in.
+std::string repository() {
+    for (const char* name : {"GITHUB_WORKSPACE", "CI_PROJECT_DIR"})
+        if (const std::string_view directory = environment(name); !directory.empty())
+            return std::string(directory);
+    return report::repository_root(".");
+}
+
+// Annotations go to standard error, which the runner reads as well: standard output may be JSON that is piped
+// on.
+void write_for_github(const report::Document& document, const report::RenderOptions& options) {
+    fmt::print(stderr, "{}", report::workflow_commands(document, options));
+    const std::string path(environment("GITHUB_STEP_SUMMARY"));
+    if (path.empty()) return;
+    const std::string summary = report::format_named("md").render(document, options) + "\n";
+    std::FILE* file = std::fopen(path.c_str(), "ab");
+    const bool written =
+        file != nullptr && std::fwrite(summary.data(), 1, summary.size(), file) == summary.size();
+    if ((file != nullptr && std::fclose(file) != 0) || !written)
+        fmt::print(stderr, "leakline: warning: {}: cannot append the step summary: {}\n", path,
+                   os_reason(errno));
 }
 
 }  // namespace
@@ -91,6 +116,8 @@ void Output::open() {
 
 void Output::write(const report::Document& document) {
     end_progress();
+    if (options_.repository_paths.empty())
+        options_.repository_paths = report::repository_paths(document, repository());
     report::RenderOptions plain = options_;
     plain.colour = false;
     plain.width = 100;
@@ -100,6 +127,7 @@ void Output::write(const report::Document& document) {
         detail(fmt::format("wrote {} ({})", file.path(), format->name));
     }
     files_.clear();
+    if (environment("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
     write_standard_output(report::format_named(format_name_).render(document, options_));
 }
 

@@ -12,4 +12,13 @@ std::string_view verdict_name(Verdict verdict) {
     return "invalid";
 }
 
+std::string_view outcome_name(Gate::Outcome outcome) {
+    switch (outcome) {
+        case Gate::Outcome::passed: return "passed";
+        case Gate::Outcome::failed: return "failed";
+        case Gate::Outcome::inconclusive: return "inconclusive";
+    }
+    return "inconclusive";
+}
+
 }  // namespace leakline

@@ -21,6 +21,15 @@ struct Round {
     std::uint64_t requests = 0;     // completed in this round
 };
 
+// One thing that a CI system asked of the run besides the verdict: a growth budget, a baseline.
+struct Gate {
+    enum class Outcome { passed, failed, inconclusive };
+    std::string name;     // "growth at most 64 B/request"
+    Outcome outcome = Outcome::passed;
+    std::string message;  // what was found; empty where there is nothing to say
+};
+std::string_view outcome_name(Gate::Outcome outcome);  // "passed", "failed", "inconclusive"
+
 struct Diagnosis {
     static constexpr int kSchema = 1;
 
@@ -37,6 +46,7 @@ struct Diagnosis {
     std::optional<Bytes> memory_limit;
     std::optional<Growth> max_growth;
     std::optional<double> requests_per_second;  // the log's own rate, which time to limit is stated at
+    std::vector<Gate> gates;
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one
     std::vector<std::string> warnings;

@@ -195,6 +195,10 @@ Json to_json(const Diagnosis& diagnosis) {
     if (diagnosis.max_growth)
         out["max_growth"] = {{"bytes", number(diagnosis.max_growth->bytes)},
                              {"per", diagnosis.max_growth->per == Growth::Per::request ? "request" : "hour"}};
+    out["gates"] = Json::array();
+    for (const Gate& gate : diagnosis.gates)
+        out["gates"].push_back(
+            {{"name", gate.name}, {"outcome", outcome_name(gate.outcome)}, {"message", gate.message}});
     out["requests_per_second"] = optional(diagnosis.requests_per_second);
     out["rounds"] = Json::array();
     for (const Round& round : diagnosis.rounds)

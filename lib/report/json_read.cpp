@@ -381,6 +381,16 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
         if (const auto per = growth->find("per"))
             diagnosis.max_growth->per = per->text() == "request" ? Growth::Per::request : Growth::Per::hour;
     }
+    if (const auto gates = root.find("gates"))
+        for (const Node& node : gates->elements()) {
+            Gate& gate = diagnosis.gates.emplace_back();
+            get(node, "name", gate.name, &Node::text);
+            get(node, "message", gate.message, &Node::text);
+            if (const auto outcome = node.find("outcome"))
+                gate.outcome = named(
+                    *outcome, {Gate::Outcome::passed, Gate::Outcome::failed, Gate::Outcome::inconclusive},
+                    outcome_name);
+        }
     get(root, "requests_per_second", diagnosis.requests_per_second, &Node::number);
     if (const auto rounds = root.find("rounds"))
         for (const Node& node : rounds->elements()) {

@@ -219,7 +219,11 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     }
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     row("resolution", plain(summary.detectable));
-    if (diagnosis.max_growth) row("budget", plain(growth_text(*diagnosis.max_growth)));
+    for (const Gate& gate : diagnosis.gates)
+        row(fmt::format("gate {}", outcome_name(gate.outcome)),
+            plain(gate.name) + (gate.message.empty() ? "" : ": " + plain(gate.message)));
+    if (diagnosis.gates.empty() && diagnosis.max_growth)
+        row("budget", plain(growth_text(*diagnosis.max_growth)));
     parts.push_back(facts);
 
     if (diagnosis.reasons.size() > 1) parts.push_back(details("All reasons", bullets(diagnosis.reasons)));

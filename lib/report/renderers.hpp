@@ -9,5 +9,11 @@ std::string render_text(const Document& document, const RenderOptions& options);
 std::string render_json(const Document& document, const RenderOptions& options);
 std::string render_markdown(const Document& document, const RenderOptions& options);
 std::string render_csv(const Document& document, const RenderOptions& options);
+std::string render_junit(const Document& document, const RenderOptions& options);
+std::string render_sarif(const Document& document, const RenderOptions& options);
+std::string render_github(const Document& document, const RenderOptions& options);
+std::string render_gitlab(const Document& document, const RenderOptions& options);
+std::string render_openmetrics(const Document& document, const RenderOptions& options);
+std::string render_svg(const Document& document, const RenderOptions& options);
 
 }  // namespace leakline::report

@@ -2,6 +2,7 @@
 // no clock.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,12 @@ struct RenderOptions {
     bool colour = false;
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
+    // What an inconclusive run is to a CI system (--inconclusive): an error, a skipped test, or none of its
+    // business.
+    enum class Inconclusive { fail, warn, pass };
+    Inconclusive inconclusive = Inconclusive::fail;
+    // Files of the debug info -> paths within the repository, for CI systems (see report/repository_paths).
+    std::map<std::string, std::string> repository_paths;
 };
 
 struct Format {

@@ -270,7 +270,11 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     }
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     text.field("resolution", summary.detectable);
-    if (diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
+    for (const Gate& gate : diagnosis.gates)
+        text.field(fmt::format("gate {}", outcome_name(gate.outcome)),
+                   gate.name + (gate.message.empty() ? "" : ": " + gate.message));
+    if (diagnosis.gates.empty() && diagnosis.max_growth)
+        text.field("budget", growth_text(*diagnosis.max_growth));
     for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i)
         text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
     text.field(

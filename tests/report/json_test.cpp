@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
 #include "sample.hpp"
@@ -61,6 +63,17 @@ TEST_CASE("a diagnosis has the names that other programs read, the schema first"
     CHECK(json["replay"]["failures"] == nlohmann::json{{"timeout", 1}});
     CHECK(json["replay"]["latency_us"]["p999"] == 9100);
     CHECK(json["warnings"].size() == 1);
+}
+
+TEST_CASE("what schema 1 wrote stays readable and is written again, byte for byte") {
+    const std::string golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json";
+    if (std::getenv("LEAKLINE_UPDATE_GOLDEN") != nullptr) {  // scripts/update_goldens.sh
+        OutputFile file(golden);
+        file.write(json_of(test::sample_diagnosis()));
+        file.commit();
+    }
+    CHECK(json_of(read_diagnosis(read_file(golden), golden)) == read_file(golden));
+    CHECK(json_of(test::sample_diagnosis()) == read_file(golden));
 }
 
 TEST_CASE("what is read back makes every report again, byte for byte") {

@@ -104,6 +104,8 @@ inline Diagnosis sample_diagnosis() {
     d.replay.paths["POST /api/track"] = {6000, 5999, 10, d.replay.latency};
     d.memory_limit = Bytes{512} << 20;
     d.max_growth = Growth{64, Growth::Per::request};
+    d.gates = {{"growth at most 64 B/request", Gate::Outcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},
+               {"nothing new against baseline.json", Gate::Outcome::passed, ""}};
     d.requests_per_second = 104.5;
     d.verdict = Verdict::leak;
     d.reasons = {"live bytes grow by 1.2 KiB per request in every round after warm-up",

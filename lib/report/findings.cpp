@@ -1,0 +1,100 @@
+#include "report/findings.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kMost = 5000;
+
+void place(Finding& finding, const RenderOptions& options) {
+    const std::string& file = finding.line->at.file;
+    if (file.empty()) return;
+    const auto known = options.repository_paths.find(file);
+    finding.in_repository = known != options.repository_paths.end() || !file.starts_with('/');
+    finding.path = known != options.repository_paths.end() ? known->second : file;
+}
+
+void add_lines(std::vector<Finding>& findings, const LineReport& report, const RenderOptions& options) {
+    std::map<std::string, int> seen;
+    for (const LineGrowth& line : report.lines) {
+        if (!line.leaking || findings.size() >= kMost) continue;
+        Finding finding;
+        finding.line = &line;
+        finding.message = fmt::format("live bytes allocated here grow without end: {} in the run",
+                                      format_signed_bytes(static_cast<double>(line.growth_bytes)));
+        if (line.bytes_per_request)
+            finding.message += fmt::format(", {} per request", interval_text(*line.bytes_per_request));
+        finding.message += fmt::format(" ({})", growth_class_name(line.growth_class));
+        place(finding, options);
+        const std::string key = line_key(finding.path.value_or(""), line.at.function, line.source);
+        const int copy = seen[key]++;
+        finding.fingerprint = hash_text(copy == 0 ? key : fmt::format("{}\n{}", key, copy));
+        findings.push_back(std::move(finding));
+    }
+}
+
+}  // namespace
+
+std::string hash_text(std::string_view text) {
+    std::uint64_t hash = 14695981039346656037ull;
+    for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+    return fmt::format("{:016x}", hash);
+}
+
+std::string line_key(const std::string& path, const std::string& function, const std::string& source) {
+    return fmt::format("{}\n{}\n{}", path, function, trim(source));
+}
+
+std::string_view rule_name(Finding::Kind kind) {
+    switch (kind) {
+        case Finding::Kind::leaking_line:
+            return "leaking-line";
+        case Finding::Kind::growing_memory:
+            return "growing-memory";
+        case Finding::Kind::inconclusive:
+            return "inconclusive-run";
+        case Finding::Kind::invalid:
+            return "invalid-run";
+    }
+    return "invalid-run";
+}
+
+std::vector<Finding> findings_of(const Document& document, const RenderOptions& options) {
+    std::vector<Finding> findings;
+    if (const auto* lines = std::get_if<LineReport>(&document)) {
+        add_lines(findings, *lines, options);
+    } else if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+        const Summary summary = summarise(*diagnosis);
+        const auto add = [&](Finding::Kind kind) {
+            Finding finding;
+            finding.kind = kind;
+            finding.message = fmt::format("{}: {}", summary.verdict, summary.reason);
+            finding.fingerprint = hash_text(fmt::format("{}\n{}", rule_name(kind), diagnosis->command));
+            findings.push_back(std::move(finding));
+        };
+        switch (diagnosis->verdict) {
+            case Verdict::leak:
+                if (summary.top == nullptr) add(Finding::Kind::growing_memory);
+                break;
+            case Verdict::inconclusive:
+                if (options.inconclusive != RenderOptions::Inconclusive::pass)
+                    add(Finding::Kind::inconclusive);
+                break;
+            case Verdict::invalid:
+                add(Finding::Kind::invalid);
+                break;
+            case Verdict::no_leak:
+                return findings;  // lines under the budget are no finding
+        }
+        add_lines(findings, diagnosis->lines, options);
+    }
+    return findings;
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,36 @@
+// What a CI system shows beside a line of code: one finding a leaking line, or one without a line where
+// memory grows and no line is known. Shared by SARIF, GitLab Code Quality and GitHub's workflow commands.
+// Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/report.hpp"
+
+namespace leakline::report {
+
+struct Finding {
+    enum class Kind { leaking_line, growing_memory, inconclusive, invalid };
+    Kind kind = Kind::leaking_line;
+    std::string message;               // one line
+    const LineGrowth* line = nullptr;  // of a leaking line: lives in the document
+    std::optional<std::string>
+        path;  // of the file: within the repository where known, else as the debug info has it
+    bool in_repository = false;
+    // 16 hex digits from file, function and the line's text, but neither its number nor what was measured: a
+    // line that moved is the same finding. Unique within a document.
+    std::string fingerprint;
+};
+
+// The finding of the verdict first, then lines by growth; at most 5,000 (GitHub takes 25,000 results).
+std::vector<Finding> findings_of(const Document& document, const RenderOptions& options);
+std::string_view rule_name(Finding::Kind kind);  // "leaking-line", ...
+
+// FNV-1a, 64 bits, as 16 hex digits (Fowler, Noll, Vo). For names, not against an adversary.
+std::string hash_text(std::string_view text);
+// What identifies a line of code: file name, function and the line's text without blanks at its ends.
+std::string line_key(const std::string& path, const std::string& function, const std::string& source);
+
+}  // namespace leakline::report

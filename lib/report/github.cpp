@@ -1,0 +1,77 @@
+#include "report/github.hpp"
+
+#include <fmt/format.h>
+
+#include "report/findings.hpp"
+#include "report/renderers.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kMostErrors = 10;
+
+std::string escaped(std::string_view text, bool property) {
+    std::string out;
+    for (char c : text.substr(0, 4000)) {
+        const bool special = c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','));
+        if (special)
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else if (static_cast<unsigned char>(c) < 0x20)
+            out += ' ';
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::string command(std::string_view level, const std::string& properties, std::string_view message) {
+    return fmt::format("::{} {}::{}\n", level, properties, escaped(message, false));
+}
+
+}  // namespace
+
+std::string workflow_commands(const Document& document, const RenderOptions& options) {
+    const std::string title = "title=leakline";
+    std::string out;
+    std::size_t errors = 0;
+    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+        const Summary summary = summarise(*diagnosis);
+        std::string_view level = "error";
+        if (diagnosis->verdict == Verdict::no_leak) level = "notice";
+        if (diagnosis->verdict == Verdict::inconclusive &&
+            options.inconclusive != RenderOptions::Inconclusive::fail)
+            level = options.inconclusive == RenderOptions::Inconclusive::warn ? "warning" : "notice";
+        out += command(level, title, fmt::format("{}: {}", summary.verdict, summary.reason));
+        errors += level == "error";
+        for (const Gate& gate : diagnosis->gates)
+            if (gate.outcome == Gate::Outcome::failed && errors < kMostErrors) {
+                out += command("error", title,
+                               fmt::format("gate failed: {}{}{}", gate.name, gate.message.empty() ? "" : ": ",
+                                           gate.message));
+                ++errors;
+            }
+    } else if (const auto* trend = std::get_if<TrendReport>(&document)) {
+        for (const TrendReport::Item& item : trend->items)
+            if (item.verdict.verdict == Trend::growing && errors++ < kMostErrors)
+                out +=
+                    command("error", title, fmt::format("{} grows: {}", item.file, slope_text(item.verdict)));
+    }
+    for (const Finding& finding : findings_of(document, options)) {
+        if (finding.kind != Finding::Kind::leaking_line || !finding.path || !finding.in_repository) continue;
+        if (errors++ >= kMostErrors) break;
+        const std::uint32_t line = std::max(finding.line->at.line, 1u);
+        out += command("error",
+                       fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true),
+                                   line, line),
+                       finding.message);
+    }
+    return out;
+}
+
+std::string render_github(const Document& document, const RenderOptions& options) {
+    return workflow_commands(document, options);
+}
+
+}  // namespace leakline::report

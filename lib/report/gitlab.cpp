@@ -1,0 +1,39 @@
+// GitLab's Code Quality report: an array of findings, each at a path and a line.
+#include <nlohmann/json.hpp>
+
+#include "report/findings.hpp"
+#include "report/renderers.hpp"
+
+namespace leakline::report {
+
+std::string render_gitlab(const Document& document, const RenderOptions& options) {
+    using Json = nlohmann::ordered_json;
+    Json out = Json::array();
+    for (const Finding& finding : findings_of(document, options)) {
+        const char* severity = "major";
+        switch (finding.kind) {
+            case Finding::Kind::leaking_line:
+            case Finding::Kind::growing_memory:
+                severity = "critical";
+                break;
+            case Finding::Kind::inconclusive:
+                severity = options.inconclusive == RenderOptions::Inconclusive::warn ? "info" : "minor";
+                break;
+            case Finding::Kind::invalid:
+                severity = "major";
+                break;
+        }
+        // A finding must stand somewhere: one without a line stands at the file that asked for the run.
+        out.push_back(
+            {{"description", finding.message},
+             {"check_name", rule_name(finding.kind)},
+             {"fingerprint", finding.fingerprint},
+             {"severity", severity},
+             {"location",
+              {{"path", finding.path.value_or(".gitlab-ci.yml")},
+               {"lines", {{"begin", finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1u}}}}}});
+    }
+    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,138 @@
+// OpenMetrics text for node_exporter's textfile collector: gauges only, so that Prometheus' older text format
+// reads it as well; base units; no time stamps (the collector refuses them).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/renderers.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kMostLines = 20;  // each is a series in the database
+
+std::string label(std::string_view text) {
+    std::string out;
+    for (char c : text.substr(0, 200)) {
+        if (c == '\\' || c == '"') out += '\\';
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+    return out;
+}
+
+std::string value(double number) {
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
+    return fmt::format("{}", number);
+}
+
+class Metrics {
+  public:
+    // Begins a family; samples of it follow. unit is the name's ending, or empty.
+    void family(std::string_view name, std::string_view unit, std::string_view help) {
+        name_ = fmt::format("leakline_{}", name);
+        out_ += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name_, help, name_);
+        if (!unit.empty()) out_ += fmt::format("# UNIT {} {}\n", name_, unit);
+    }
+    void sample(const std::string& labels, double number) {
+        out_ += labels.empty() ? fmt::format("{} {}\n", name_, value(number))
+                               : fmt::format("{}{{{}}} {}\n", name_, labels, value(number));
+    }
+    void bounds(const std::string& labels, const Interval& interval, double scale = 1) {
+        const std::string comma = labels.empty() ? "" : ",";
+        sample(labels + comma + "bound=\"estimate\"", interval.estimate * scale);
+        sample(labels + comma + "bound=\"low\"", interval.low * scale);
+        sample(labels + comma + "bound=\"high\"", interval.high * scale);
+    }
+    std::string finish() { return std::move(out_) + "# EOF\n"; }
+
+  private:
+    std::string out_, name_;
+};
+
+struct Labelled {
+    std::string labels;
+    const TrendVerdict* trend;
+};
+
+// Samples of a family stand together, so each family goes over all series.
+void add_trends(Metrics& metrics, const std::vector<Labelled>& trends) {
+    metrics.family("trend_growing", "", "1 where memory grows without end, by the trend of its samples.");
+    for (const auto& [labels, trend] : trends)
+        metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
+    metrics.family("slope_bytes_per_second", "",
+                   "Growth of memory after warm-up, with the bounds of its 95 % interval.");
+    for (const auto& [labels, trend] : trends)
+        metrics.bounds(labels, trend->slope_bytes_per_hour, 1.0 / 3600);
+    metrics.family("growth_bytes_per_request", "",
+                   "Growth of memory per completed request, with the bounds of its 95 % interval.");
+    for (const auto& [labels, trend] : trends)
+        if (trend->bytes_per_request) metrics.bounds(labels, *trend->bytes_per_request);
+    metrics.family("detectable_bytes_per_request", "",
+                   "The smallest growth per request that the run could have told from none.");
+    for (const auto& [labels, trend] : trends)
+        if (trend->detectable_bytes_per_request) metrics.sample(labels, *trend->detectable_bytes_per_request);
+    metrics.family("time_to_limit_seconds", "seconds",
+                   "Time until the memory limit is reached at the measured growth.");
+    for (const auto& [labels, trend] : trends)
+        if (trend->time_to_limit_h) metrics.bounds(labels, *trend->time_to_limit_h, 3600);
+}
+
+std::string render(const Diagnosis& diagnosis) {
+    Metrics metrics;
+    metrics.family("verdict", "", "1 for the verdict of the last run, 0 for the others.");
+    for (Verdict verdict : {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid})
+        metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)),
+                       verdict == diagnosis.verdict ? 1 : 0);
+    add_trends(metrics, {{"", &diagnosis.trend}});
+    metrics.family("live_delta_bytes", "bytes", "Growth of live heap bytes within the window.");
+    metrics.sample("", static_cast<double>(diagnosis.lines.books.live_delta_bytes));
+    metrics.family("unattributed_bytes", "bytes", "The part of it that has no source line.");
+    metrics.sample("", static_cast<double>(diagnosis.lines.books.unattributed_bytes));
+    metrics.family("line_growth_bytes", "bytes",
+                   "Growth of live heap bytes by source line, the largest ones.");
+    for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
+        const LineGrowth& line = diagnosis.lines.lines[i];
+        metrics.sample(
+            fmt::format("rank=\"{}\",file=\"{}\",line=\"{}\",function=\"{}\",leaking=\"{}\"", i + 1,
+                        label(line.at.file), line.at.line, label(line.at.function), line.leaking),
+            static_cast<double>(line.growth_bytes));
+    }
+    metrics.family("replayed_requests", "requests", "Requests of the replay by what became of them.");
+    metrics.sample("outcome=\"completed\"", static_cast<double>(diagnosis.replay.completed));
+    metrics.sample("outcome=\"failed\"",
+                   static_cast<double>(diagnosis.replay.sent -
+                                       std::min(diagnosis.replay.sent, diagnosis.replay.completed)));
+    metrics.sample("outcome=\"unsent\"", static_cast<double>(diagnosis.replay.unsent));
+    metrics.family("replay_latency_seconds", "seconds", "Latency from the due time, by quantile.");
+    for (const auto& [quantile, us] :
+         {std::pair("0.5", diagnosis.replay.latency.p50), std::pair("0.9", diagnosis.replay.latency.p90),
+          std::pair("0.99", diagnosis.replay.latency.p99), std::pair("1", diagnosis.replay.latency.max)})
+        metrics.sample(fmt::format("q=\"{}\"", quantile), us / 1e6);
+    return metrics.finish();
+}
+
+std::string render(const TrendReport& report) {
+    std::vector<Labelled> trends;
+    for (const TrendReport::Item& item : report.items)
+        trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
+    Metrics metrics;
+    add_trends(metrics, trends);
+    return metrics.finish();
+}
+
+}  // namespace
+
+std::string render_openmetrics(const Document& document, const RenderOptions&) {
+    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(*diagnosis);
+    if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend);
+    require_form(format_named("openmetrics"), form_of(document));
+    return {};
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,203 @@
+#include "report/plot.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace leakline::report {
+
+namespace {
+
+// The limit is drawn where the memory fills at least this part of the way to it; else it would flatten the
+// curve.
+constexpr double kNearLimit = 0.25;
+
+double median_of_last(const std::vector<Point>& points) {
+    const std::size_t count = std::min<std::size_t>(points.size(), 9);
+    std::vector<double> last;
+    for (std::size_t i = points.size() - count; i < points.size(); ++i) last.push_back(points[i].y);
+    std::nth_element(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(count / 2), last.end());
+    return last[count / 2];
+}
+
+// The smallest of 1, 2, 5 times a power of ten that is >= step.
+double round_up(double step) {
+    const double power = std::pow(10, std::floor(std::log10(step)));
+    for (double factor : {1.0, 2.0, 5.0})
+        if (factor * power >= step * (1 - 1e-9)) return factor * power;
+    return 10 * power;
+}
+
+double unit_of(double value, Scale scale) {
+    if (scale == Scale::bytes) {
+        double unit = 1;
+        while (value >= unit * 1024 && unit < 1e15) unit *= 1024;
+        return unit;
+    }
+    return value >= 86400 ? 86400 : value >= 3600 ? 3600 : value >= 60 ? 60 : 1;
+}
+
+}  // namespace
+
+std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>& ys, std::size_t count) {
+    std::vector<Point> all;
+    const std::size_t given = std::min(xs.size(), ys.size());
+    all.reserve(given);
+    for (std::size_t i = 0; i < given; ++i)
+        if (std::isfinite(xs[i]) && std::isfinite(ys[i])) all.push_back({xs[i], ys[i]});
+    const std::size_t n = all.size();
+    count = std::max<std::size_t>(count, 3);
+    if (n <= count) return all;
+
+    // All but the first and last point go into count - 2 buckets; of each, the point stays that spans the
+    // largest triangle with the one that stayed before it and the mean of the bucket after it.
+    std::vector<Point> kept = {all.front()};
+    const double width = static_cast<double>(n - 2) / static_cast<double>(count - 2);
+    const auto begin_of = [&](std::size_t bucket) {
+        return std::min(n - 1, 1 + static_cast<std::size_t>(std::floor(static_cast<double>(bucket) * width)));
+    };
+    for (std::size_t bucket = 0; bucket + 2 < count; ++bucket) {
+        const std::size_t begin = begin_of(bucket), end = begin_of(bucket + 1);
+        const std::size_t next_end = bucket + 3 == count ? n : begin_of(bucket + 2);
+        Point mean;
+        for (std::size_t i = end; i < next_end; ++i) {
+            mean.x += all[i].x;
+            mean.y += all[i].y;
+        }
+        mean.x /= static_cast<double>(next_end - end);
+        mean.y /= static_cast<double>(next_end - end);
+        const Point& before = kept.back();
+        double largest = -1;
+        std::size_t best = begin;
+        for (std::size_t i = begin; i < end; ++i) {
+            const double area = std::abs((before.x - mean.x) * (all[i].y - before.y) -
+                                         (before.x - all[i].x) * (mean.y - before.y));
+            if (area > largest) {
+                largest = area;
+                best = i;
+            }
+        }
+        kept.push_back(all[best]);
+    }
+    kept.push_back(all.back());
+    return kept;
+}
+
+std::vector<double> ticks(double low, double high, int count, Scale scale) {
+    std::vector<double> out;
+    if (!(high > low) || !std::isfinite(low) || !std::isfinite(high) || count < 1) return {low};
+    const double rough = (high - low) / count;
+    const double unit = unit_of(rough, scale);
+    double step = unit * round_up(rough / unit);
+    // 100 MiB steps read better than 0.1 GiB ones, and 15 minutes better than 20.
+    if (scale == Scale::seconds && unit >= 60 && unit < 86400 && step == unit * 20)
+        step = unit * (unit == 60 ? 15 : 12);
+    for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100;
+         value += step)
+        out.push_back(value == 0 ? 0 : value);
+    return out;
+}
+
+std::string tick_text(double value, Scale scale) {
+    if (scale == Scale::bytes) return format_bytes(value);
+    if (value < 60) return fmt::format("{:.3g} s", value);
+    if (value < 3600) return fmt::format("{:.3g} min", value / 60);
+    if (value < 86400 * 3) return fmt::format("{:.3g} h", value / 3600);
+    return fmt::format("{:.3g} d", value / 86400);
+}
+
+MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t count,
+                       std::optional<Bytes> limit, std::vector<Round> rounds) {
+    MemoryPlot plot;
+    plot.points = thin(series.seconds, series.value, count);
+    plot.rounds = std::move(rounds);
+    plot.warmup_end_s = trend.warmup_end_s;
+    if (limit) plot.limit = static_cast<double>(*limit);
+    if (plot.points.empty()) return plot;
+
+    plot.begin_s = plot.points.front().x;
+    plot.end_s = plot.points.back().x;
+    plot.low = plot.high = plot.points.front().y;
+    for (const Point& point : plot.points) {
+        plot.low = std::min(plot.low, point.y);
+        plot.high = std::max(plot.high, point.y);
+    }
+    const double from = std::clamp(plot.begin_s + trend.warmup_end_s, plot.begin_s, plot.end_s);
+    plot.warmup_end_s = from;
+    const Interval& slope = trend.slope_bytes_per_hour;
+    if (plot.points.size() >= 3 && from < plot.end_s && std::isfinite(slope.estimate)) {
+        // The band turns about the middle of what was fitted, where a fitted line is surest.
+        const double half = (plot.end_s - from) / 2, middle = from + half;
+        const double level =
+            trend.level_bytes.value_or(median_of_last(plot.points)) - slope.estimate / 3600 * half;
+        const auto at = [&](double per_hour, double x) {
+            const double used = std::isfinite(per_hour) ? per_hour : slope.estimate;
+            return Point{x, level + used / 3600 * (x - middle)};
+        };
+        plot.fit = MemoryPlot::Fit{at(slope.estimate, from), at(slope.estimate, plot.end_s),
+                                   at(slope.low, from),      at(slope.low, plot.end_s),
+                                   at(slope.high, from),     at(slope.high, plot.end_s)};
+        for (const Point& point : {plot.fit->from, plot.fit->to}) {
+            plot.low = std::min(plot.low, point.y);
+            plot.high = std::max(plot.high, point.y);
+        }
+    }
+    if (plot.limit && plot.high >= *plot.limit * kNearLimit) {
+        plot.limit_shown = true;
+        plot.high = std::max(plot.high, *plot.limit);
+        plot.low = std::min(plot.low, *plot.limit);
+    }
+    double margin = (plot.high - plot.low) * 0.06;
+    if (margin <= 0) margin = std::max(std::abs(plot.high) * 0.01, 1.0);
+    plot.low = plot.low >= 0 ? std::max(0.0, plot.low - margin) : plot.low - margin;
+    plot.high += margin;
+    return plot;
+}
+
+std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns,
+                                 int rows) {
+    const int width = columns * 2, height = rows * 4;
+    std::vector<unsigned char> cells(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows), 0);
+    // Dot numbers of a braille cell, by row and column (Unicode 15, chapter 21.1): 1 2 3 7 on the left, 4 5
+    // 6 8.
+    constexpr unsigned char kDots[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    const auto set = [&](int x, int y) {
+        if (x < 0 || x >= width || y < 0 || y >= height) return;
+        cells[static_cast<std::size_t>(y / 4 * columns + x / 2)] |= kDots[y % 4][x % 2];
+    };
+    if (!points.empty()) {
+        const double begin = points.front().x, span = std::max(points.back().x - begin, 1e-300);
+        const double range = std::max(high - low, 1e-300);
+        const auto column = [&](double x) {
+            return static_cast<int>(std::lround(std::clamp((x - begin) / span, 0.0, 1.0) * (width - 1)));
+        };
+        const auto row = [&](double y) {
+            return static_cast<int>(
+                std::lround((1 - std::clamp((y - low) / range, 0.0, 1.0)) * (height - 1)));
+        };
+        int x0 = column(points.front().x), y0 = row(points.front().y);
+        set(x0, y0);
+        for (const Point& point : points) {
+            const int x1 = column(point.x), y1 = row(point.y);
+            const int steps = std::max(std::abs(x1 - x0), std::abs(y1 - y0));
+            for (int i = 1; i <= steps; ++i)
+                set(x0 + static_cast<int>(std::lround(double(x1 - x0) * i / steps)),
+                    y0 + static_cast<int>(std::lround(double(y1 - y0) * i / steps)));
+            x0 = x1;
+            y0 = y1;
+        }
+    }
+    std::vector<std::string> out;
+    for (int r = 0; r < rows; ++r) {
+        std::string line;
+        for (int c = 0; c < columns; ++c) {
+            const unsigned char dots = cells[static_cast<std::size_t>(r * columns + c)];
+            line += {'\xe2', static_cast<char>(0xa0 | dots >> 6), static_cast<char>(0x80 | (dots & 0x3f))};
+        }
+        out.push_back(line);
+    }
+    return out;
+}
+
+}  // namespace leakline::report

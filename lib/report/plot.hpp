@@ -1,0 +1,52 @@
+// What every drawing of memory over time shares: thinning, scales, the fitted line. Pure, safe from any
+// thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::report {
+
+struct Point {
+    double x = 0, y = 0;
+};
+
+// At most count points (at least 3) that look like all of them: Largest-Triangle-Three-Buckets (Steinarsson,
+// 2013). The first and the last stay. xs and ys have equal lengths; points that are not finite are left out.
+// O(n).
+std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>& ys, std::size_t count);
+
+// Round values within [low, high], about count of them. Bytes: multiples of 1, 2 or 5 times a power of ten of
+// B, KiB, MiB ...; Seconds: of s, min, h, d.
+enum class Scale { bytes, seconds };
+std::vector<double> ticks(double low, double high, int count, Scale scale);
+std::string tick_text(double value, Scale scale);
+
+// Memory over time with what was concluded from it.
+struct MemoryPlot {
+    std::vector<Point> points;  // seconds, bytes; thinned
+    double begin_s = 0, end_s = 0;
+    double low = 0, high = 0;  // bytes: the range to draw, the limit included where it is near
+    double warmup_end_s = 0;
+    // The fitted slope after warm-up with its 95 % band, as the y of three lines at warmup_end_s and at
+    // end_s; nothing where nothing was fitted.
+    struct Fit {
+        Point from, to, low_from, low_to, high_from, high_to;
+    };
+    std::optional<Fit> fit;
+    std::optional<double> limit;  // bytes
+    bool limit_shown = false;     // the limit lies within [low, high]
+    std::vector<Round> rounds;
+};
+MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t points,
+                       std::optional<Bytes> limit = {}, std::vector<Round> rounds = {});
+
+// points as rows of braille characters (2 x 4 dots each, U+2800 to U+28FF), joined by lines. columns, rows
+// >= 1.
+std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns,
+                                 int rows);
+
+}  // namespace leakline::report

@@ -1,0 +1,73 @@
+#include "report/repository_paths.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <set>
+
+namespace leakline::report {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void collect(const std::vector<CallerNode>& callers, std::set<std::string>& files) {
+    for (const CallerNode& caller : callers) {
+        files.insert(caller.at.file);
+        collect(caller.callers, files);
+    }
+}
+
+std::optional<std::string> within(const fs::path& file, const fs::path& root) {
+    std::error_code error;
+    const fs::path real = fs::canonical(file, error);
+    if (error || !fs::is_regular_file(real, error)) return std::nullopt;
+    const std::string relative = real.lexically_relative(root).generic_string();
+    if (relative.empty() || relative.starts_with("..")) return std::nullopt;
+    return relative;
+}
+
+std::optional<std::string> find(const std::string& file, const fs::path& root) {
+    std::error_code ignored;
+    if (fs::exists(file, ignored)) return within(file, root);
+    const fs::path path(file);
+    const auto parts = std::distance(path.begin(), path.end());
+    for (auto begin = path.begin(); std::distance(begin, path.end()) >= 2; ++begin) {
+        fs::path suffix;
+        for (auto part = begin; part != path.end(); ++part) suffix /= *part;
+        if (suffix.is_absolute()) continue;
+        if (auto found = within(root / suffix, root)) return found;
+    }
+    return parts == 1 ? within(root / path, root) : std::nullopt;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> repository_paths(const Document& document, const std::string& root) {
+    const LineReport* report = std::get_if<LineReport>(&document);
+    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) report = &diagnosis->lines;
+    std::map<std::string, std::string> out;
+    std::error_code error;
+    const fs::path real = fs::canonical(root, error);
+    if (report == nullptr || root.empty() || error) return out;
+    std::set<std::string> files;
+    for (const LineGrowth& line : report->lines) {
+        files.insert(line.at.file);
+        collect(line.callers, files);
+    }
+    for (const std::string& file : files)
+        if (!file.empty())
+            if (auto found = find(file, real)) out.emplace(file, *std::move(found));
+    return out;
+}
+
+std::string repository_root(const std::string& directory) {
+    std::error_code error;
+    for (fs::path path = fs::canonical(directory, error); !error && !path.empty();
+         path = path.parent_path()) {
+        if (fs::exists(path / ".git", error)) return path.string();
+        if (path == path.parent_path()) break;
+    }
+    return {};
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,19 @@
+// Where the files of a report lie within the repository, as CI systems name them. Reads the file system.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "report/report.hpp"
+
+namespace leakline::report {
+
+// Files of document's lines and their callers -> paths relative to root, symbolic links resolved on both
+// sides. A file that is not here (built elsewhere) is looked for under root by the end of its path, at least
+// two components of it. Files outside the repository are left out. For RenderOptions::repository_paths.
+std::map<std::string, std::string> repository_paths(const Document& document, const std::string& root);
+
+// The nearest folder above (or at) directory that holds ".git"; empty where there is none.
+std::string repository_root(const std::string& directory);
+
+}  // namespace leakline::report

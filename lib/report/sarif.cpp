@@ -1,0 +1,155 @@
+// SARIF 2.1.0 (OASIS) as GitHub's code scanning takes it.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "report/findings.hpp"
+#include "report/renderers.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Kind = Finding::Kind;
+constexpr std::size_t kLongestSnippet = 1000;
+
+Json text(std::string value) {
+    return {{"text", std::move(value)}};
+}
+
+Json rules() {
+    Json out = Json::array();
+    const auto add = [&](Kind kind, const char* brief, const char* full, const char* help,
+                         const char* level) {
+        out.push_back({{"id", rule_name(kind)},
+                       {"shortDescription", text(brief)},
+                       {"fullDescription", text(full)},
+                       {"help", text(help)},
+                       {"defaultConfiguration", {{"level", level}}}});
+    };
+    add(Kind::leaking_line, "Live bytes grow without end",
+        "The heap bytes that this line allocated, and nobody freed, grew in every round of the same traffic.",
+        "Look at what keeps the objects made here: a container that is only added to, a cache without a "
+        "bound or an expiry, an owner that is never destroyed.",
+        "error");
+    add(Kind::growing_memory, "Memory grows without end",
+        "The memory of the process grew in every round of the same traffic, and no source line is known for "
+        "it.",
+        "Build with debug information (-g) so that lines can be named, and look at what does not use malloc.",
+        "error");
+    add(Kind::inconclusive, "The run does not decide",
+        "The measurement allows both answers, a leak and none.",
+        "Run longer or with more load: the reasons say what would decide it.", "warning");
+    add(Kind::invalid, "The measurement is not valid",
+        "The target died, traffic did not land, or memory could not be read.",
+        "See the reasons; nothing can be said about a leak.", "error");
+    return out;
+}
+
+// RFC 3986: what a path may hold stays, all else is percent-encoded.
+std::string uri_of(const std::string& path) {
+    std::string out = path.starts_with('/') ? "file://" : "";
+    for (char c : path) {
+        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                           std::string_view("-._~/").find(c) != std::string_view::npos;
+        if (plain)
+            out += c;
+        else
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return out;
+}
+
+std::size_t utf16_length(std::string_view utf8) {
+    std::size_t units = 0;
+    for (char c : utf8) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte & 0xc0) != 0x80) units += byte >= 0xf0 ? 2 : 1;
+    }
+    return units;
+}
+
+Json physical_location(const std::string& path, std::uint32_t line, const std::string& source) {
+    Json location = {{"artifactLocation", {{"uri", uri_of(path)}}}};
+    if (!path.starts_with('/')) location["artifactLocation"]["uriBaseId"] = "%SRCROOT%";
+    if (line == 0) return location;
+    Json region = {{"startLine", line}};
+    if (const std::string_view code = trim(source); !code.empty()) {
+        const std::size_t before = utf16_length(
+            std::string_view(source).substr(0, static_cast<std::size_t>(code.data() - source.data())));
+        region["startColumn"] = before + 1;
+        region["endLine"] = line;
+        region["endColumn"] = before + utf16_length(code) + 1;
+        if (source.size() <= kLongestSnippet) region["snippet"] = text(source);
+    }
+    location["region"] = std::move(region);
+    return location;
+}
+
+std::string path_of(const CodeLine& line, const RenderOptions& options) {
+    const auto known = options.repository_paths.find(line.file);
+    return known == options.repository_paths.end() ? line.file : known->second;
+}
+
+// From the outermost caller to the line, along the callers with the largest growth.
+Json code_flow(const LineGrowth& line, const RenderOptions& options) {
+    std::vector<const CodeLine*> stack = {&line.at};
+    const std::vector<CallerNode>* callers = &line.callers;
+    while (!callers->empty() && stack.size() < 64) {
+        stack.push_back(&callers->front().at);
+        callers = &callers->front().callers;
+    }
+    Json locations = Json::array();
+    for (auto at = stack.rbegin(); at != stack.rend(); ++at) {
+        Json location = {{"message", text((*at)->function.empty() ? place_text(**at) : (*at)->function)}};
+        if (!(*at)->file.empty())
+            location["physicalLocation"] = physical_location(path_of(**at, options), (*at)->line, "");
+        locations.push_back({{"location", std::move(location)}});
+    }
+    return Json::array({{{"threadFlows", Json::array({{{"locations", std::move(locations)}}})}}});
+}
+
+Json result(const Finding& finding, const RenderOptions& options) {
+    Json out = {{"ruleId", rule_name(finding.kind)},
+                {"ruleIndex", static_cast<int>(finding.kind)},
+                {"level", finding.kind == Kind::inconclusive ? "warning" : "error"},
+                {"message", text(finding.message)}};
+    out["locations"] = Json::array();
+    if (finding.line != nullptr) {
+        Json location;
+        if (finding.path)
+            location["physicalLocation"] =
+                physical_location(*finding.path, finding.line->at.line, finding.line->source);
+        if (!finding.line->at.function.empty())
+            location["logicalLocations"] =
+                Json::array({{{"fullyQualifiedName", finding.line->at.function}, {"kind", "function"}}});
+        if (!location.is_null()) out["locations"].push_back(std::move(location));
+        if (!finding.line->callers.empty()) out["codeFlows"] = code_flow(*finding.line, options);
+    }
+    out["partialFingerprints"] = {{"primaryLocationLineHash", finding.fingerprint + ":1"}};
+    return out;
+}
+
+}  // namespace
+
+std::string render_sarif(const Document& document, const RenderOptions& options) {
+    Json results = Json::array();
+    for (const Finding& finding : findings_of(document, options)) results.push_back(result(finding, options));
+    const auto* diagnosis = std::get_if<Diagnosis>(&document);
+    Json invocation = {
+        {"executionSuccessful", diagnosis == nullptr || diagnosis->verdict != Verdict::invalid}};
+    Json run = {
+        {"tool",
+         {{"driver", {{"name", "leakline"}, {"semanticVersion", LEAKLINE_VERSION}, {"rules", rules()}}}}},
+        {"invocations", Json::array({invocation})},
+        {"columnKind", "utf16CodeUnits"},
+        {"results", std::move(results)}};
+    const Json sarif = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
+                        {"version", "2.1.0"},
+                        {"runs", Json::array({run})}};
+    return sarif.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs leakline diagnose in a CI job and leaves every report that CI systems read in one folder. Called by action.yml
+# (GitHub) and leakline.gitlab-ci.yml (GitLab); runs by hand as well. What it is told comes from the environment:
+#   LEAKLINE            the program (default: leakline from PATH)
+#   LEAKLINE_COMMAND    the service to start, as a shell would take it; empty: the reference service
+#   LEAKLINE_TARGET     its URL            LEAKLINE_TRAFFIC   log to replay     LEAKLINE_ROUNDS
+#   LEAKLINE_MAX_GROWTH growth budget      LEAKLINE_BASELINE  committed file    LEAKLINE_INCONCLUSIVE fail|warn|pass
+#   LEAKLINE_ARGUMENTS  more options, separated by blanks
+#   LEAKLINE_OUT        folder of the reports (default: leakline-report)
+# Exits as leakline does: 0 no leak, 1 leak or failed gate, 2 usage, 3 inconclusive, 4 invalid.
+set -uo pipefail
+
+out=${LEAKLINE_OUT:-leakline-report}
+mkdir -p "$out" || exit 4
+
+arguments=(diagnose --format text)
+for extension in json md html junit.xml sarif codequality.json csv svg prom; do
+  arguments+=(-o "$out/leakline.$extension")
+done
+add() { [ -z "$2" ] || arguments+=("$1" "$2"); }
+add --target "${LEAKLINE_TARGET:-}"
+add --traffic "${LEAKLINE_TRAFFIC:-}"
+add --rounds "${LEAKLINE_ROUNDS:-}"
+add --max-growth "${LEAKLINE_MAX_GROWTH:-}"
+add --baseline "${LEAKLINE_BASELINE:-}"
+add --inconclusive "${LEAKLINE_INCONCLUSIVE:-}"
+read -r -a more <<< "${LEAKLINE_ARGUMENTS:-}"
+arguments+=(${more[@]+"${more[@]}"})
+if [ -n "${LEAKLINE_COMMAND:-}" ]; then
+  # eval: the words of the command are quoted by whoever wrote the job, as for any step's script.
+  eval "command=($LEAKLINE_COMMAND)"
+  arguments+=(-- "${command[@]}")
+fi
+
+"${LEAKLINE:-leakline}" "${arguments[@]}"
+code=$?
+case $code in
+  0) verdict=no_leak ;; 1) verdict=leak ;; 3) verdict=inconclusive ;; *) verdict=invalid ;;
+esac
+if [ -n "${GITHUB_OUTPUT:-}" ]; then
+  printf 'verdict=%s\nreports=%s\n' "$verdict" "$out" >> "$GITHUB_OUTPUT"
+fi
+exit $code

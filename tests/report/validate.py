@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+"""Holds every report format to something that nobody here wrote.
+
+usage: validate.py LEAKLINE SOURCE_DIR      (exit code 77: a validator is not installed, see scripts/setup.sh)
+
+JSON: lib/report/report.schema.json through python3-jsonschema, with members that the schema does not name refused.
+SARIF: its public schema. JUnit: the schemas of Apache Ant's report and of Jenkins, through xmllint. OpenMetrics:
+promtool. SVG: xmllint. The GitHub action and GitLab template of scripts/ci: their public schemas.
+"""
+import copy
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+try:
+    import jsonschema
+except ImportError:
+    sys.exit(77)
+if not shutil.which("xmllint") or not shutil.which("promtool"):
+    sys.exit(77)
+
+LEAKLINE, SOURCE = sys.argv[1:3]
+SCHEMAS = os.path.join(SOURCE, "testdata/schemas")
+HOSTILE = "</script>]]>&<'\"\x1b[2J\x00 %0a::error::x {{x}} \u2028 " + "é" * 50
+
+
+def strict(schema):
+    """schema with additionalProperties: false wherever properties are listed."""
+    if isinstance(schema, dict):
+        out = {key: strict(value) for key, value in schema.items()}
+        if "properties" in out and out.get("type") == "object":
+            out.setdefault("additionalProperties", False)
+        return out
+    return [strict(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def inputs():
+    """Diagnoses of every verdict, one with hostile text everywhere, one with next to nothing in it."""
+    leak = load(os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json"))
+    yield "leak", leak
+    for verdict in "no_leak", "inconclusive", "invalid":
+        other = copy.deepcopy(leak)
+        other["verdict"] = verdict
+        yield verdict, other
+    no_line = copy.deepcopy(leak)
+    no_line["lines"], no_line["tables"] = [], []
+    yield "leak without a line", no_line
+
+    def poison(value, key=""):
+        if isinstance(value, dict):
+            return {k: poison(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [poison(v, key) for v in value]
+        contract = ("verdict", "class", "per", "outcome", "origin", "by", "started")
+        return value + HOSTILE if isinstance(value, str) and key not in contract else value
+
+    hostile = poison(leak)
+    hostile["lines"] = [dict(hostile["lines"][0], source=HOSTILE * n) for n in (1, 1, 500)]
+    yield "hostile", hostile
+    yield "bare", {"schema": 1, "verdict": "leak", "trend": {}, "reasons": ["x"]}
+
+
+def render(directory, document):
+    source = os.path.join(directory, "in.json")
+    with open(source, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    outputs = {name: os.path.join(directory, "out" + name) for name in
+               (".json", ".md", ".csv", ".xml", ".sarif", ".codequality.json", ".prom", ".svg", ".txt")}
+    command = [LEAKLINE, "report", source, "--format", "text"]
+    for path in outputs.values():
+        command += ["-o", path]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return outputs
+
+
+def run(*command, stdin=None):
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True)
+    if done.returncode != 0 or done.stderr.strip().startswith("error"):
+        raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+
+def check_gitlab(findings):
+    """The members that GitLab's documentation asks for; there is no public schema of the report itself."""
+    prints = set()
+    for finding in findings:
+        assert finding["severity"] in ("info", "minor", "major", "critical", "blocker"), finding
+        assert isinstance(finding["description"], str) and isinstance(finding["check_name"], str)
+        assert finding["location"]["path"] and finding["location"]["lines"]["begin"] >= 1
+        prints.add(finding["fingerprint"])
+    assert len(prints) == len(findings), "fingerprints repeat"
+
+
+def main():
+    report_schema = strict(load(os.path.join(SOURCE, "lib/report/report.schema.json")))
+    jsonschema.Draft202012Validator.check_schema(report_schema)
+    report = jsonschema.Draft202012Validator(report_schema)
+    sarif = jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, "sarif-2.1.0.json")))
+
+    for name, document in inputs():
+        with tempfile.TemporaryDirectory() as directory:
+            out = render(directory, document)
+            written = load(out[".json"])
+            # Through the one branch that is meant: anyOf's message says nothing.
+            jsonschema.Draft202012Validator(dict(report_schema["$defs"]["diagnosis"], **{"$defs": report_schema["$defs"]})).validate(written)
+            report.validate(written)
+            results = load(out[".sarif"])
+            sarif.validate(results)
+            findings = load(out[".codequality.json"])
+            check_gitlab(findings)
+            expected = {"leak": 1, "no_leak": 0, "inconclusive": 2, "invalid": 2, "leak without a line": 1, "hostile": 3, "bare": 1}[name]
+            assert len(results["runs"][0]["results"]) == expected == len(findings), (name, len(findings))
+            for schema in "jenkins-junit.xsd", "JUnit.xsd":
+                run("xmllint", "--noout", "--huge", "--schema", os.path.join(SCHEMAS, schema), out[".xml"])
+            run("xmllint", "--noout", out[".svg"])
+            with open(out[".prom"], encoding="utf-8") as file:
+                run("promtool", "check", "metrics", stdin=file)
+            with open(out[".prom"], encoding="utf-8") as file:
+                assert file.read().endswith("\n# EOF\n")
+            with open(out[".csv"], encoding="utf-8", newline="") as file:
+                rows = list(csv.reader(io.StringIO(file.read())))
+            assert all(len(row) == len(rows[0]) for row in rows) and len(rows) == 1 + len(document.get("lines", []))
+            assert os.path.getsize(out[".md"]) < 60_000
+        print(f"{name}: valid")
+
+    try:
+        import yaml
+    except ImportError:
+        sys.exit(77)
+    for file, schema in ("scripts/ci/action.yml", "github-action.json"), ("scripts/ci/leakline.gitlab-ci.yml", "gitlab-ci.json"):
+        with open(os.path.join(SOURCE, file), encoding="utf-8") as stream:
+            jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, schema))).validate(yaml.safe_load(stream))
+        print(f"{file}: valid")
+
+
+main()
