@@ -15,6 +15,8 @@ tests=(
   binutils            # what real recordings are made of
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
+  python3-jsonschema python3-yaml libxml2-utils prometheus   # what reports are validated with (promtool is prometheus')
+  chromium nodejs     # opens the HTML report
   python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
   prometheus          # a real server (and promtool) that series are read back from

@@ -13,7 +13,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr double kWidth = 900, kHeight = 340, kLeft = 78, kRight = 16, kTop = 34, kBottom = 40;
+constexpr double kWidth = 900, kHeight = 340, kLeft = 78, kRight = 24, kTop = 34, kBottom = 40;
 
 constexpr const char* kStyle =
     "<style>.ll{font:12px system-ui,sans-serif}.ll text{fill:#24292f}.ll .grid{stroke:#d0d7de;stroke-width:1}"
