@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "memory/cgroup.hpp"
+#include "memory/glibc_heap.hpp"
 #include "memory/proc_file.hpp"
 #include "memory/source.hpp"
 
@@ -38,6 +39,7 @@ class ProcessSource : public MemorySource {
             status_ = ProcFile(folder_ + "/status");
         const bool any_cgroup = wants(Metric::cgroup) || wants(Metric::cgroup_anonymous) ||
                                 wants(Metric::cgroup_limit) || wants(Metric::cgroup_oom_kills);
+        if (wants(Metric::malloc_used) || wants(Metric::malloc_retained)) heap_.emplace(pid, roots);
         if (any_cgroup)
             if (auto directory = memory_cgroup_of(pid, roots)) cgroup_.emplace(*directory, roots);
     }
@@ -85,6 +87,11 @@ class ProcessSource : public MemorySource {
             if (const auto text = file.read())
                 if (const auto rollup = parse_smaps_rollup(*text)) apply(*rollup, sample);
         }
+        if (heap_)
+            if (const auto figures = heap_->read()) {
+                if (wants(Metric::malloc_used)) sample[Metric::malloc_used] = figures->used;
+                if (wants(Metric::malloc_retained)) sample[Metric::malloc_retained] = figures->retained;
+            }
         if (status_.is_open())
             if (const auto text = status_.read())
                 if (const auto status = parse_status(*text)) apply(*status, sample);
@@ -131,6 +138,7 @@ class ProcessSource : public MemorySource {
     ProcFile statm_, stat_, status_;
     bool wants_rollup_ = false;
     std::optional<CgroupReader> cgroup_;
+    std::optional<GlibcHeap> heap_;
     Subject subject_;
     Bytes page_size_ = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
 };

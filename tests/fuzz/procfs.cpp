@@ -1,0 +1,33 @@
+// What the kernel prints about memory, in any bytes: records that are within bounds, or nothing.
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "memory/cgroup.hpp"
+#include "memory/find_process.hpp"
+#include "memory/procfs.hpp"
+
+namespace {
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace leakline::memory;
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    if (const auto statm = parse_statm(text)) require((statm->size | statm->resident | statm->shared) >> 52 == 0);
+    if (const auto rollup = parse_smaps_rollup(text)) {
+        require(rollup->rss.has_value() && *rollup->rss % 1024 == 0);
+        require(rollup->pss.value_or(0) % 1024 == 0);
+    }
+    if (const auto stat = parse_stat(text)) require(stat->comm.size() < size && stat->state != '\0');
+    parse_status(text);
+    if (const auto membership = parse_cgroup_membership(text)) require(membership->path.size() < size);
+    flat_value(text, "oom_kill");
+    require(listening_inodes(text, 8080).size() <= size / 10);
+    return 0;
+}
