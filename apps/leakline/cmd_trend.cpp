@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "analysis/growth_gate.hpp"
@@ -15,9 +16,9 @@
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
-#include "memory/series_reader.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
+#include "trend_inputs.hpp"
 
 namespace leakline::cli {
 
@@ -26,9 +27,7 @@ namespace {
 enum class Inconclusive { fail, warn, pass };
 
 struct TrendCommand {
-    std::vector<std::string> files;
-    memory::SeriesReadOptions reading;
-    std::optional<Nanoseconds> interval;
+    TrendInputs inputs;
     std::optional<Bytes> limit;
     std::optional<Growth> minimum, budget;
     Inconclusive inconclusive = Inconclusive::fail;
@@ -89,26 +88,15 @@ Series thinned(Series series) {
     return result;
 }
 
-void judge_file(const std::string& path, const TrendCommand& command, Output& output, report::TrendReport& report,
-                ExitPolicy& policy) {
-    memory::SeriesFile file = memory::read_series(path, command.reading);
-    for (const std::string& line : file.damage.lines()) {
-        output.warn(line);
-        report.warnings.push_back(line);
-    }
-    for (const std::string& note : file.notes) {
-        // Of thousands of files nobody reads the notes of each.
-        command.files.size() == 1 ? output.note(note) : output.detail(note);
-        report.warnings.push_back(note);
-    }
-    analysis::TrendOptions options;
-    options.limit = command.limit;
-    if (command.minimum) options.minimum_bytes_per_hour = command.minimum->bytes;
-    for (Series& series : file.series) {
-        TrendVerdict verdict = analysis::judge_trend(series, options);
-        policy.add(series.name, verdict, output);
-        report.items.push_back({series.name, thinned(std::move(series)), std::move(verdict)});
-    }
+// A fleet's page: what reaches its limit first stands first, then the steepest, then what is undecided.
+void sort_by_urgency(std::vector<report::TrendReport::Item>& items) {
+    const auto rank = [](const report::TrendReport::Item& item) {
+        const TrendVerdict& verdict = item.verdict;
+        const int group = verdict.verdict == Trend::growing ? 0 : verdict.verdict == Trend::inconclusive ? 1 : 2;
+        const double hours = verdict.time_to_limit_h ? verdict.time_to_limit_h->estimate : 0;
+        return std::tuple(group, hours, -verdict.slope_bytes_per_hour.estimate);
+    };
+    std::stable_sort(items.begin(), items.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
 int run_self_test(const TrendCommand& command, Output& output) {
@@ -126,33 +114,30 @@ int run_self_test(const TrendCommand& command, Output& output) {
     return result.recall >= kRecall && result.precision >= kPrecision && result.missed <= kMissed ? kNoLeak : kLeak;
 }
 
-int run_trend(const TrendCommand& options, Output& output) {
-    if (options.self_test) return run_self_test(options, output);
-    if (options.files.empty())
-        throw Error(ErrorKind::usage, "leakline trend", "no file of samples",
-                    "leakline trend samples.csv; leakline sample writes such files");
-    TrendCommand command = options;
-    if (command.interval) command.reading.interval_s = std::chrono::duration<double>(*command.interval).count();
-    if (command.minimum && command.minimum->per == Growth::Per::request)
-        throw Error(ErrorKind::usage, "--min-growth", "a rate per hour is needed here", "for example 1MiB/h");
+int run_trend(const TrendCommand& command, Output& output) {
+    if (command.self_test) return run_self_test(command, output);
+    analysis::TrendOptions options;
+    options.limit = command.limit;
+    if (command.minimum) {
+        if (command.minimum->per == Growth::Per::request)
+            throw Error(ErrorKind::usage, "--min-growth", "a rate per hour is needed here", "for example 1MiB/h");
+        options.minimum_bytes_per_hour = command.minimum->bytes;
+    }
     output.open();
     report::TrendReport report;
     ExitPolicy policy(command);
-    std::size_t done = 0;
-    for (const std::string& path : command.files) {
-        if (interruption::received() != 0) break;
-        output.progress("judging", path, static_cast<double>(done++) / static_cast<double>(command.files.size()));
-        try {
-            judge_file(path, command, output, report, policy);
-        } catch (const Error& error) {
-            // One bad file of many must not cost the verdict on the others.
-            if (command.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
-            output.warn(error.what());
-            report.warnings.emplace_back(error.what());
-            policy.add_unreadable();
-        }
-    }
-    output.end_progress();
+    const auto warn = [&](const std::string& text) {
+        output.warn(text);
+        report.warnings.push_back(text);
+    };
+    const bool all_read = for_each_series(command.inputs, output, warn, [&](Series series) {
+        TrendVerdict verdict = analysis::judge_trend(series, options);
+        policy.add(series.name, verdict, output);
+        std::string name = series.name;
+        report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict)});
+    });
+    if (!all_read) policy.add_unreadable();
+    if (!command.inputs.prometheus.url.empty()) sort_by_urgency(report.items);
     output.write(report);
     if (const int signal = interruption::received()) return kInterrupted + signal;
     return policy.exit_code(output);
@@ -163,13 +148,7 @@ int run_trend(const TrendCommand& options, Output& output) {
 Run declare_trend(CLI::App& app) {
     auto command = std::make_shared<TrendCommand>();
     auto output = std::make_shared<Output>(app, report::kTrendForm);
-    app.add_option("files", command->files,
-                   "memory over time: CSV with a header, mprof .dat; plain, gzip or zstd; - is standard input")
-        ->type_name("FILE");
-    app.add_option("--metric", command->reading.metric,
-                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
-    app.add_option("--unit", command->reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
-    add_duration(app, "--interval", command->interval, "time between the tables of a log that has no times");
+    add_trend_inputs(app, command->inputs);
     add_size(app, "--limit", command->limit, "memory limit: adds the time until it is reached");
     add_growth(app, "--min-growth", command->minimum, "slower growth is not called growth, per hour");
     add_growth(app, "--max-growth", command->budget,

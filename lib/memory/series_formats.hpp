@@ -46,5 +46,12 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
 bool detect_mprof(std::string_view head);
 void read_mprof(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
                 SeriesCollector& collector);
+bool detect_docker_stats(std::string_view head);
+void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
+                       SeriesCollector& collector);
+bool detect_pidstat(std::string_view head);
+bool detect_ps(std::string_view head);
+void read_process_tables(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
+                         SeriesCollector& collector);
 
 }  // namespace leakline::memory

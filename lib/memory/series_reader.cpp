@@ -29,6 +29,9 @@ std::size_t SniffedSource::read(std::span<char> buffer) {
 const std::vector<SeriesFormat>& series_formats() {
     static const std::vector<SeriesFormat> table = {
         {"mprof", "memory_profiler's .dat", detect_mprof, read_mprof},
+        {"docker stats", "log of docker stats", detect_docker_stats, read_docker_stats},
+        {"pidstat", "log of pidstat -r", detect_pidstat, read_process_tables},
+        {"ps", "log of ps", detect_ps, read_process_tables},
         {"csv", "CSV with a header", detect_csv, read_csv},
     };
     return table;

@@ -1,0 +1,152 @@
+#include "trend_inputs.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "heap/profile_reader.hpp"
+#include "heap/recording_file.hpp"
+#include "memory/series_builder.hpp"
+#include "memory/series_text.hpp"
+#include "quantities.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+// Both of heaptrack's forms begin with "v VERSION FORMAT"; ours says what it is.
+bool is_heap_recording(const std::string& path) {
+    if (path == "-") return false;  // what is read from a pipe cannot be read again
+    std::array<char, 16> head{};
+    const std::size_t size = open_source(path)->read(head);
+    const std::string_view text(head.data(), size);
+    const bool heaptrack = text.starts_with("v ") && size > 2 && text[2] >= '0' && text[2] <= '9';
+    constexpr std::string_view kOurs = "leakline heap ";  // any version: read_profile says which it knows
+    static_assert(heap::kRecordingMagic.starts_with(kOurs));
+    return heaptrack || text.starts_with(kOurs);
+}
+
+Series rss_of_recording(const std::string& path, const std::function<void(const std::string&)>& warn) {
+    const HeapProfile profile = heap::read_profile(path);
+    for (const std::string& line : profile.damage.lines()) warn(line);
+    memory::SeriesBuilder builder;
+    std::uint64_t left_out = 0;
+    for (const RssPoint& point : profile.rss) {
+        const double seconds = std::chrono::duration<double>(point.at).count();
+        const auto outcome = builder.add({seconds, static_cast<double>(point.rss), {}});
+        if (outcome != memory::SeriesBuilder::Outcome::taken) ++left_out;
+    }
+    if (builder.taken() == 0)
+        throw Error(ErrorKind::input, path, "the recording holds no RSS", "leakline lines reads its allocations");
+    if (left_out > 0) warn(fmt::format("{}: {} RSS ticks out of order left out", path, left_out));
+    return builder.take(path);
+}
+
+void judge_file(const std::string& path, const TrendInputs& inputs, Output& output,
+                const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge) {
+    if (is_heap_recording(path)) return judge(rss_of_recording(path, warn));
+    memory::SeriesReadOptions reading = inputs.reading;
+    if (inputs.interval) reading.interval_s = std::chrono::duration<double>(*inputs.interval).count();
+    memory::SeriesFile file = memory::read_series(path, reading);
+    for (const std::string& line : file.damage.lines()) warn(line);
+    for (const std::string& note : file.notes) {
+        // Of thousands of files nobody reads the notes of each.
+        inputs.files.size() == 1 ? output.note(note) : output.detail(note);
+    }
+    for (Series& series : file.series) judge(std::move(series));
+}
+
+void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
+                 const std::function<void(Series)>& judge) {
+    memory::PrometheusQuery query = inputs.prometheus;
+    if (query.query.empty())
+        throw Error(ErrorKind::usage, "--prometheus", "no --query",
+                    "for example --query 'process_resident_memory_bytes{job=\"api\"}'");
+    query.verify_certificate = !inputs.skip_certificate;
+    query.stop = [] { return interruption::received() != 0; };
+    query.end = system_clock().wall();
+    if (inputs.end) {
+        const auto end = memory::parse_iso_time(*inputs.end);
+        if (!end)
+            throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is no time",
+                        "for example 2024-06-07T12:00:00Z");
+        query.end = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(*end));
+    }
+    output.progress("asking", query.url);
+    memory::PrometheusAnswer answer = memory::query_prometheus(query);
+    output.end_progress();
+    for (const std::string& warning : answer.warnings) warn(warning);
+    std::size_t done = 0;
+    const auto total = static_cast<double>(answer.series.size());
+    for (Series& series : answer.series) {
+        if (interruption::received() != 0) return;
+        output.progress("judging", series.name, static_cast<double>(done++) / total);
+        judge(std::move(series));
+    }
+}
+
+}  // namespace
+
+void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
+    app.add_option("files", inputs.files,
+                   "CSV with a header, mprof .dat, heap recordings, logs of docker stats, ps and pidstat; plain, gzip or "
+                   "zstd; - is standard input")
+        ->type_name("FILE");
+    app.add_option("--metric", inputs.reading.metric,
+                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
+    app.add_option("--unit", inputs.reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
+    add_duration(app, "--interval", inputs.interval, "time between the tables of a log that has no times");
+
+    constexpr const char* kServer = "Prometheus";
+    memory::PrometheusQuery& query = inputs.prometheus;
+    const auto in_group = [&](CLI::Option* option) { option->group(kServer); };
+    in_group(app.add_option("--prometheus", query.url, "URL of a server (or Thanos, Mimir, VictoriaMetrics)"));
+    in_group(app.add_option("--query", query.query, "PromQL; each series of the answer gets a verdict"));
+    in_group(add_duration(app, "--range", query.range, "how far back"));
+    in_group(add_duration(app, "--step", query.step, "time between samples"));
+    in_group(app.add_option("--end", inputs.end, "until when, as ISO 8601 (default: now)"));
+    in_group(app.add_option("--start-time-query", query.start_time_query,
+                            "restarts are where its value changes (default: process_start_time_seconds)"));
+    in_group(app.add_option("--bearer-token-file", query.bearer_token_file, "file with the token"));
+    in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "file with user:password"));
+    in_group(app.add_option("--ca-file", query.ca_file, "certificates to trust, PEM"));
+    in_group(app.add_flag("--insecure", inputs.skip_certificate, "do not verify the server's certificate"));
+    in_group(add_duration(app, "--timeout", query.timeout, "of one request"));
+    in_group(app.add_option("--max-series", query.max_series, "more are an error")->capture_default_str());
+}
+
+bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
+                     const std::function<void(Series)>& judge) {
+    if (!inputs.prometheus.url.empty()) {
+        if (!inputs.files.empty())
+            throw Error(ErrorKind::usage, "leakline trend", "both files and --prometheus", "judge one after the other");
+        judge_fleet(inputs, output, warn, judge);
+        return true;
+    }
+    if (inputs.files.empty())
+        throw Error(ErrorKind::usage, "leakline trend", "no file of samples and no --prometheus",
+                    "leakline trend samples.csv; leakline sample writes such files");
+    bool all_read = true;
+    std::size_t done = 0;
+    for (const std::string& path : inputs.files) {
+        if (interruption::received() != 0) break;
+        output.progress("judging", path, static_cast<double>(done++) / static_cast<double>(inputs.files.size()));
+        try {
+            judge_file(path, inputs, output, warn, judge);
+        } catch (const Error& error) {
+            // One bad file of many must not cost the verdict on the others.
+            if (inputs.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
+            warn(error.what());
+            all_read = false;
+        }
+    }
+    output.end_progress();
+    return all_read;
+}
+
+}  // namespace leakline::cli

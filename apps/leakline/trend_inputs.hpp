@@ -1,0 +1,36 @@
+// Where `leakline trend` gets its series from: files of samples, heap recordings, a Prometheus server.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "memory/prometheus.hpp"
+#include "memory/series_reader.hpp"
+#include "model/series.hpp"
+#include "output.hpp"
+
+namespace leakline::cli {
+
+struct TrendInputs {
+    std::vector<std::string> files;
+    memory::SeriesReadOptions reading;
+    std::optional<Nanoseconds> interval;  // of logs without times
+    memory::PrometheusQuery prometheus;   // url empty: not asked
+    std::optional<std::string> end;       // ISO 8601
+    bool skip_certificate = false;
+};
+
+// Adds the options to app; inputs must live as long as app.
+void add_trend_inputs(CLI::App& app, TrendInputs& inputs);
+
+// Hands every series to judge, file by file, so that one file's series are gone before the next is read. Warnings go
+// to warn. A file that cannot be used is an Error where it is the only one; else it is warned about and the rest goes
+// on: false. Stops between files when interrupted.
+bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
+                     const std::function<void(Series)>& judge);
+
+}  // namespace leakline::cli

@@ -1,0 +1,48 @@
+// What time it is in a log: lines with nothing but a time (as `date` prints before each table), times at the start of a
+// line (as `ts` puts them), clock times without a date, or one table each so many seconds.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace leakline::memory {
+
+class LogClock {
+  public:
+    // interval_s: from one table to the next, where the log has no times.
+    explicit LogClock(std::optional<double> interval_s) : interval_s_(interval_s) {}
+
+    // A line that is nothing but a time sets the clock and is used up: true.
+    // "1717763400", "1717763400.5", "2024-06-07T12:30:00Z", "12:30:00", "Fri Jun  7 12:30:00 UTC 2024".
+    bool take_time_line(std::string_view line);
+    // A time at the start of the line (epoch seconds of ten digits, ISO 8601, or a clock time with or without AM or PM)
+    // sets the clock and is cut off.
+    void take_prefix(std::string_view& line);
+    void begin_table() { ++tables_; }
+
+    // Seconds, of any origin; nothing where the log has said no time yet.
+    std::optional<double> now() const;
+    bool told() const { return time_.has_value(); }
+
+  private:
+    void set_clock_time(double since_midnight);
+
+    std::optional<double> interval_s_, time_;
+    std::optional<double> last_clock_;
+    double midnight_ = 0;
+    long tables_ = 0;
+};
+
+// Seconds of "[[days-]hours:]minutes:seconds" or of plain seconds, as ps prints ELAPSED.
+std::optional<double> parse_elapsed(std::string_view text);
+
+// The words of a line, between blanks.
+std::vector<std::string_view> words_of(std::string_view line);
+// Without the terminal's escape sequences, which a captured live view is full of.
+std::string without_escapes(std::string_view line);
+
+}  // namespace leakline::memory
