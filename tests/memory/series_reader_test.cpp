@@ -1,0 +1,300 @@
+#include "memory/series_reader.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include "memory/series_log_time.hpp"
+#include "memory/series_text.hpp"
+
+using namespace leakline;
+using namespace leakline::memory;
+
+namespace {
+
+SeriesFile read(std::string_view text, const SeriesReadOptions& options = {}) {
+    return read_series(memory_source(text), "x.csv", options);
+}
+
+std::string error_of(std::string_view text, const SeriesReadOptions& options = {}) {
+    try {
+        read(text, options);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+SeriesReadOptions metric(std::string name, std::string unit = {}) {
+    SeriesReadOptions options;
+    options.metric = std::move(name);
+    options.unit = std::move(unit);
+    return options;
+}
+
+using Values = std::vector<double>;
+
+}  // namespace
+
+TEST_CASE("CSV: each way of naming time gives seconds since the first sample") {
+    for (const char* text : {"unix_ms,rss_bytes\n1717763400000,10\n1717763401500,20\n",
+                             "unix_s,rss_bytes\n1717763400,10\n1717763401.5,20\n",
+                             "t_s,rss_bytes\n0,10\n1.5,20\n", "seconds;rss_bytes\n7;10\n8.5;20\n",
+                             "time,rss_bytes\n2024-06-07T12:30:00Z,10\n2024-06-07T12:30:01.500Z,20\n",
+                             "timestamp\trss_bytes\n2024-06-07 14:30:00+02:00\t10\n2024-06-07 12:30:01.5\t20\n",
+                             "time,rss_bytes\r\n1717763400000,10\r\n1717763401500,20\r\n",
+                             "\"time\",\"rss_bytes\"\n\"1717763400\",\"10\"\n\"1717763401.5\",\"20\"\n",
+                             "\xEF\xBB\xBF# made by hand\nT_S,RSS_Bytes\n\n0,10\n1.5,20"}) {
+        CAPTURE(text);
+        const SeriesFile file = read(text);
+        REQUIRE(file.series.size() == 1);
+        CHECK(file.format == "csv");
+        CHECK(file.damage.empty());
+        REQUIRE(file.series[0].size() == 2);
+        CHECK(file.series[0].seconds[0] == 0);
+        CHECK(file.series[0].seconds[1] == doctest::Approx(1.5).epsilon(1e-6));
+        CHECK(file.series[0].value == Values{10, 20});
+    }
+}
+
+TEST_CASE("CSV: units of memory become bytes") {
+    CHECK(read("t_s,mib\n0,1.5\n").series[0].value == Values{1.5 * kMiB});
+    CHECK(read("t_s,rss_kib\n0,3\n").series[0].value == Values{3072});
+    CHECK(read("t_s,rss_kb\n0,3\n").series[0].value == Values{3072});
+    CHECK(read("t_s,heap_gib\n0,2\n").series[0].value == Values{2147483648.});
+    CHECK(read("t_s,process_resident_memory_bytes\n0,3e6\n").series[0].value == Values{3e6});
+    CHECK(read("t_s,memory\n0,3\n", metric("", "kib")).series[0].value == Values{3072});
+}
+
+TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up") {
+    const char* text = "unix_ms,pss_bytes,rss_bytes,swap_bytes\n1,10,20,5\n";
+    CHECK(read(text).series[0].value == Values{20});
+    CHECK(read(text, metric("pss")).series[0].value == Values{10});
+    CHECK(read(text, metric("swap_bytes")).series[0].value == Values{5});
+    CHECK(read(text, metric("rss+swap")).series[0].value == Values{25});
+    CHECK(error_of(text, metric("pzz")) ==
+          "--metric: x.csv has no column 'pzz'\n  hint: its columns are 'unix_ms', 'pss_bytes', 'rss_bytes', 'swap_bytes'");
+}
+
+TEST_CASE("CSV: requests come along, and one that is missing holds") {
+    const SeriesFile file = read("t_s,mib,requests\n0,1,100\n1,1,\n2,1,300\n");
+    CHECK(file.series[0].requests == Values{100, 100, 300});
+    CHECK(file.damage.empty());
+}
+
+TEST_CASE("CSV: processes one after the other are one service, side by side they are several") {
+    const SeriesFile restarted = read("t_s,mib,pid\n0,1,7\n1,2,7\n2,1,8\n3,2,8\n");
+    REQUIRE(restarted.series.size() == 1);
+    CHECK(restarted.series[0].seconds == Values{0, 1, 2, 3});
+    CHECK(restarted.series[0].process == std::vector<std::int64_t>{1, 1, 2, 2});
+
+    const SeriesFile tree = read("t_s,mib,pid\n0,1,7\n0,5,8\n1,2,7\n1,6,8\n");
+    REQUIRE(tree.series.size() == 2);
+    CHECK(tree.series[0].name == "x.csv:7");
+    CHECK(tree.series[1].value == Values{5 * kMiB, 6 * kMiB});
+}
+
+TEST_CASE("CSV: what cannot be used is left out, counted and located") {
+    const SeriesFile file = read(
+        "t_s,mib\n0,1\n1,nan\n2,-5\n2,2\n2,3\n3,\n4,x\n5\n6,4\n5.5,9\n7,5\n8,6\n9,7\n10,inf\n11,8\n12,9\n13,1\n14,2\n");
+    CHECK(file.series[0].seconds == Values{0, 2, 6, 7, 8, 9, 11, 12, 13, 14});
+    CHECK(file.samples == 10);
+    CHECK(file.damage.count() == 8);
+    const std::vector<std::string> expected = {"x.csv:3: not a number",
+                                               "x.csv:4: memory is negative",
+                                               "x.csv:6: same time as the sample before",
+                                               "x.csv:7: no value for memory",
+                                               "x.csv:8: bad memory 'x'",
+                                               "x.csv:9: row ends after 1 of 2 columns",
+                                               "x.csv:11: time goes back by 0.5 s",
+                                               "x.csv:15: not a number"};
+    CHECK(file.damage.lines() == expected);
+}
+
+TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
+    CHECK(error_of("") == "x.csv: is empty\n  hint: expected memory over time, as CSV with a header");
+    CHECK(error_of("\n\n") == "x.csv: is empty\n  hint: expected memory over time, as CSV with a header");
+    CHECK(error_of("t_s,mib\n") == "x.csv: no samples after the header");
+    CHECK(error_of("0,100\n1,101\n") ==
+          "x.csv:1: no header: the first line is '0,100'\n  hint: put a line such as t_s,rss_bytes before it");
+    CHECK(error_of("t_s,rss\n0,1\n") ==
+          "x.csv: column 'rss' has no unit\n  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
+    CHECK(error_of("t_s,colour\n0,1\n") ==
+          "x.csv: no column of memory among 't_s', 'colour'\n"
+          "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
+    CHECK(error_of("when,rss_bytes\n0,1\n") ==
+          "x.csv: no column of time among 'when', 'rss_bytes'\n"
+          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
+    CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) ==
+          "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
+    CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no good sample\n  hint: x.csv:2: not a number");
+    CHECK(error_of("t_s,mib\n9,1\n8,1\n7,1\n6,1\n") ==
+          "x.csv: time goes backwards in 3 of 4 samples\n"
+          "  hint: sort the file by its time column, or give a file a process");
+    CHECK(error_of(std::string_view("ab\0cd", 5)).starts_with("x.csv: is not text"));
+}
+
+TEST_CASE("CSV: one sample is a series, and a large hole is noted") {
+    CHECK(read("t_s,mib\n5,1\n").series[0].size() == 1);
+    std::string text = "t_s,mib\n";
+    for (int i = 0; i < 100; ++i) text += std::to_string(i < 50 ? i : i + 3600) + ",1\n";
+    const SeriesFile file = read(text);
+    REQUIRE(file.notes.size() == 1);
+    CHECK(file.notes[0] == "x.csv: no samples for 1h from 49s on");
+}
+
+TEST_CASE("CSV: rows across the blocks of the reader arrive whole") {
+    std::string text = "unix_ms,other,rss_bytes\n";
+    constexpr int kRows = 120'000;  // some 3 MB: several blocks
+    for (int i = 0; i < kRows; ++i) {
+        text += std::to_string(1717763400000 + i) + ",abc," + std::to_string(1000000 + i) + "\n";
+    }
+    const SeriesFile file = read(text);
+    REQUIRE(file.series[0].size() == kRows);
+    CHECK(file.damage.empty());
+    for (std::size_t i = 0; i < kRows; i += 1111) CHECK(file.series[0].value[i] == 1000000. + static_cast<double>(i));
+}
+
+TEST_CASE("a file of any length takes bounded memory and keeps its ends and its medians") {
+    std::string text = "t_s,mib\n";
+    constexpr int kRows = 100'000;
+    for (int i = 0; i < kRows; ++i) text += std::to_string(i) + "," + std::to_string(i % 10) + "\n";
+    SeriesReadOptions options;
+    options.max_points = 5000;
+    const SeriesFile file = read(text, options);
+    const Series& series = file.series[0];
+    CHECK(series.size() <= 5001);
+    CHECK(series.size() > 2000);
+    CHECK(series.seconds.front() == 0);
+    CHECK(series.seconds.back() == kRows - 1);
+    CHECK(file.samples == kRows);
+    double sum = 0;
+    for (const double value : series.value) sum += value / kMiB;
+    CHECK(sum / static_cast<double>(series.size()) == doctest::Approx(4.5).epsilon(.05));
+    REQUIRE(file.notes.size() == 1);
+    CHECK(file.notes[0] == "x.csv: 100,000 samples, of which one in 32 was kept, picked at random");
+    for (std::size_t i = 1; i < series.size(); ++i) REQUIRE(series.seconds[i] > series.seconds[i - 1]);
+}
+
+TEST_CASE("mprof's .dat: main process and children") {
+    const SeriesFile file = read(
+        "CMDLINE python app.py\nMEM 10.5 1717763400.0\nCHLD 99 3.0 1717763400.0\nFUNC m.f 1 2 3 4\n"
+        "MEM 11.5 1717763400.1\nCHLD 99 4.0 1717763400.1\nMEM oops\n");
+    CHECK(file.format == "mprof");
+    REQUIRE(file.series.size() == 2);
+    CHECK(file.series[1].value == Values{10.5 * kMiB, 11.5 * kMiB});
+    CHECK(file.series[0].name == "x.csv:child 99");
+    CHECK(file.damage.lines() == std::vector<std::string>{"x.csv:7: no mprof record: 'MEM oops'"});
+}
+
+TEST_CASE("docker stats: tables with times before them, lines, JSON and live views") {
+    const SeriesFile tables = read(
+        "1717763400\n"
+        "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT     MEM %     NET I/O       BLOCK I/O     PIDS\n"
+        "0123456789ab   web       0.50%     12.5MiB / 1.944GiB    0.63%     1kB / 2kB     0B / 0B       5\n"
+        "1717763410\n"
+        "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT     MEM %     NET I/O       BLOCK I/O     PIDS\n"
+        "0123456789ab   web       0.50%     13MiB / 1.944GiB      0.63%     1kB / 2kB     0B / 0B       5\n");
+    CHECK(tables.format == "docker stats");
+    REQUIRE(tables.series.size() == 1);
+    CHECK(tables.series[0].seconds == Values{0, 10});
+    CHECK(tables.series[0].value == Values{12.5 * kMiB, 13 * kMiB});
+
+    SeriesReadOptions every_five;
+    every_five.interval_s = 5;
+    const SeriesFile lines = read("web,1MiB / 2GiB\ndb,7MiB / 2GiB\nweb,2MiB / 2GiB\ndb,8MiB / 2GiB\n", every_five);
+    REQUIRE(lines.series.size() == 2);
+    CHECK(lines.series[0].name == "x.csv:db");
+    CHECK(lines.series[0].seconds == Values{0, 5});
+    CHECK(lines.series[1].value == Values{1 * kMiB, 2 * kMiB});
+
+    const SeriesFile json = read(
+        "2024-06-07T12:30:00Z {\"MemUsage\":\"1MiB / 2GiB\",\"Name\":\"web\"}\n"
+        "2024-06-07T12:30:09Z {\"MemUsage\":\"2MiB / 2GiB\",\"Name\":\"web\"}\n");
+    CHECK(json.series[0].seconds == Values{0, 9});
+
+    const SeriesFile live = read("12:00:00\n\x1b[2J\x1b[Hweb: 1MiB / 2GiB\x1b[K\n12:00:01\n\x1b[Hweb: -- / --\nweb: 3MiB / 2GiB\n");
+    CHECK(live.series[0].value == Values{1 * kMiB, 3 * kMiB});
+    CHECK(live.damage.count() == 1);
+
+    CHECK(error_of("web,1MiB / 2GiB\n") ==
+          "x.csv:1: the log has no times\n  hint: print `date +%s` before each table, or say --interval 10s");
+}
+
+TEST_CASE("pidstat: times of day, past midnight, with AM and PM") {
+    const SeriesFile file = read(
+        "Linux 6.1.0 (host) \t06/07/24 \t_x86_64_\t(2 CPU)\n\n"
+        "23:59:59      UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command\n"
+        "23:59:59        0      1234      6.86      0.00   50932   19728   0.08  trackd\n"
+        "00:00:01        0      1234      6.86      0.00   50932   19730   0.08  trackd\n"
+        "Average:        0      1234      6.86      0.00   50932   19729   0.08  trackd\n");
+    CHECK(file.format == "pidstat");
+    CHECK(file.series[0].seconds == Values{0, 2});
+    CHECK(file.series[0].value == Values{19728 * 1024., 19730 * 1024.});
+    const SeriesFile half_days = read(
+        "Linux 6.1.0 (host) \t06/07/24 \t_x86_64_\t(2 CPU)\n"
+        "11:59:59 AM   UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command\n"
+        "11:59:59 AM     0      1234      6.86      0.00   50932   100   0.08  trackd\n"
+        "12:00:00 PM     0      1234      6.86      0.00   50932   101   0.08  trackd\n");
+    CHECK(half_days.series[0].seconds == Values{0, 1});
+    const SeriesFile epoch = read(
+        "Linux 6.1.0 (host) \t06/07/24 \t_x86_64_\t(2 CPU)\n"
+        "# Time        UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command\n"
+        "1717763400      0         1      4.95      0.00   50932   19728   0.08  init\n"
+        "1717763402      0         1      4.95      0.00   50932   19729   0.08  init\n");
+    CHECK(epoch.series[0].seconds == Values{0, 2});
+}
+
+TEST_CASE("ps: tables after a date, or by the process's own elapsed time") {
+    const SeriesFile dated = read(
+        "Fri Jun  7 12:30:00 UTC 2024\n  PID   RSS COMMAND\n 1234 19832 /usr/bin/trackd --mode leaky\n"
+        "Fri Jun  7 12:31:00 UTC 2024\n  PID   RSS COMMAND\n 1234 19900 /usr/bin/trackd --mode leaky\n");
+    CHECK(dated.format == "ps");
+    CHECK(dated.series[0].seconds == Values{0, 60});
+    CHECK(dated.series[0].value == Values{19832 * 1024., 19900 * 1024.});
+    const SeriesFile elapsed = read("  PID   RSS     ELAPSED CMD\n 7 100 01:00 x\n 7 101 1-00:01:05 x\n");
+    CHECK(elapsed.series[0].seconds == Values{0, 86400 + 65 - 60});
+    CHECK(error_of("PID RSS CMD\n7 100 x\n").starts_with("x.csv:2: the log has no times"));
+}
+
+TEST_CASE("numbers and times are read exactly, and what is none is refused") {
+    CHECK(*parse_number("1717763400123") == 1717763400123.);
+    CHECK(*parse_number(" 0.1 ") == .1);
+    CHECK(*parse_number("123456789012345678901234567890") == 123456789012345678901234567890.);
+    CHECK(*parse_number("-3.25e-3") == -3.25e-3);
+    CHECK(std::isnan(*parse_number("nan")));
+    for (const char* text : {"", "-", ".", "1x", "1,5", "--1", "0x10"}) CHECK_FALSE(parse_number(text));
+
+    CHECK(*parse_iso_time("1970-01-02") == 86400);
+    CHECK(*parse_iso_time("2024-06-07T12:30:00.5Z") == 1717763400.5);
+    CHECK(*parse_iso_time("2024-06-07T14:30:00+0200") == 1717763400);
+    CHECK(*parse_iso_time("2024-06-07 07:30:00-05") == 1717763400);
+    for (const char* text : {"2023-02-29", "2024-13-01", "2024-06-07T25:00:00", "2024-06-07T12:61:00", "20240607", "x",
+                             "2024-06-07T12:30:00+", "2024-06-07T12:30:00Zjunk"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_iso_time(text));
+    }
+    CHECK(*parse_clock_time("12:00:01 AM") == 1);
+    CHECK(*parse_clock_time("12:00:01 PM") == 43201);
+    CHECK_FALSE(parse_clock_time("13:00:01 PM"));
+    CHECK(*parse_elapsed("2-03:04:05") == 2 * 86400 + 3 * 3600 + 4 * 60 + 5);
+}
+
+TEST_CASE("a compressed file that is cut off gives what it holds and says so") {
+    std::string text = "t_s,mib\n";
+    for (int i = 0; i < 5000; ++i) text += std::to_string(i) + "," + std::to_string(i * 7919 % 1000) + "\n";
+    const TemporaryDirectory folder;
+    const std::string plain = folder.path() + "/x.csv";
+    OutputFile file(plain);
+    file.write(text);
+    file.commit();
+    REQUIRE(std::system(("gzip -k " + plain + " && head -c 9000 " + plain + ".gz > " + folder.path() + "/cut.gz").c_str()) == 0);
+    CHECK(read_series(plain + ".gz").samples == 5000);
+    const SeriesFile cut = read_series(folder.path() + "/cut.gz");
+    CHECK(cut.samples > 100);
+    CHECK(cut.samples < 5000);
+    REQUIRE(!cut.damage.empty());
+    CHECK(cut.damage.lines().back().find("the compressed file is cut off here") != std::string::npos);
+}
