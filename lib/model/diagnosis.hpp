@@ -47,6 +47,9 @@ struct Diagnosis {
     std::optional<Growth> max_growth;
     std::optional<double> requests_per_second;  // the log's own rate, which time to limit is stated at
     std::vector<Gate> gates;
+    // Growth per request times that rate: what production would see. (The trend's own slope is that of the run, which
+    // is usually much faster.) Nothing where either is unknown.
+    std::optional<Interval> projected_bytes_per_hour;
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one
     std::vector<std::string> warnings;

@@ -1,0 +1,187 @@
+#include "analysis/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/growth_gate.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
+// still warms up (log buffers, connection state), not for a leak.
+constexpr double kBookkeepingBytes = 64 * 1024;
+// Share of answers that must be successes for the run to have exercised the service at all, and to be beyond doubt.
+constexpr double kLanded = 0.5, kLandedWell = 0.95;
+
+struct Landing {
+    std::uint64_t sent = 0, succeeded = 0;
+    std::string most_common_failure;  // "404 (812 times)"
+};
+
+Landing landing_of(const ReplayStats& replay) {
+    Landing landing;
+    landing.sent = replay.sent;
+    std::uint64_t most = 0;
+    const auto consider = [&](std::uint64_t count, const std::string& name) {
+        if (count <= most) return;
+        most = count;
+        landing.most_common_failure = fmt::format("{} ({} times)", name, format_count(count));
+    };
+    for (const auto& [status, count] : replay.statuses) {
+        if (status < 400)
+            landing.succeeded += count;
+        else
+            consider(count, fmt::format("status {}", status));
+    }
+    for (std::size_t i = 0; i < kFailureCount; ++i)
+        consider(replay.failures[i], std::string(failure_name(static_cast<Failure>(i))));
+    return landing;
+}
+
+std::string place(const CodeLine& at) {
+    if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
+    const std::string base = at.file.substr(at.file.rfind('/') + 1);
+    return at.line == 0 ? base : fmt::format("{}:{}", base, at.line);
+}
+
+// Every line that the line analysis calls leaking; the list is sorted by growth.
+std::vector<const LineGrowth*> leaking_lines(const LineReport& report) {
+    std::vector<const LineGrowth*> lines;
+    for (const LineGrowth& line : report.lines)
+        if (line.leaking) lines.push_back(&line);
+    return lines;
+}
+
+std::string line_reason(const LineGrowth& line) {
+    std::string text = fmt::format("live heap bytes of {} ", place(line.at));
+    if (line.growth_class == GrowthClass::container_doubling)
+        text += "are one container that keeps doubling";
+    else
+        text += "grew in every round to the end";
+    if (line.bytes_per_request)
+        text += fmt::format(", by {} a request", format_bytes(line.bytes_per_request->estimate));
+    return text;
+}
+
+// What production would see, which serves the traffic at the log's own rate and not at that of the run.
+void project(Diagnosis& diagnosis) {
+    TrendVerdict& trend = diagnosis.trend;
+    trend.time_to_limit_h.reset();
+    if (!trend.bytes_per_request || !diagnosis.requests_per_second) return;
+    const double hourly = *diagnosis.requests_per_second * 3600;
+    const Interval& growth = *trend.bytes_per_request;
+    diagnosis.projected_bytes_per_hour = Interval{growth.estimate * hourly, growth.low * hourly, growth.high * hourly};
+    if (!diagnosis.memory_limit || trend.verdict != Trend::growing) return;
+    // From a fresh start, since production does not begin where this run ended: the level before the traffic.
+    const double start = diagnosis.series.value.empty() ? 0 : diagnosis.series.value.front();
+    const double head = std::max(0.0, static_cast<double>(*diagnosis.memory_limit) - start);
+    const auto hours = [&](double bytes_per_hour) {
+        return bytes_per_hour > 0 ? head / bytes_per_hour : std::numeric_limits<double>::infinity();
+    };
+    const Interval& projected = *diagnosis.projected_bytes_per_hour;
+    trend.time_to_limit_h = Interval{hours(projected.estimate), hours(projected.high), hours(projected.low)};
+}
+
+// The trend as it would be at the log's own rate: what a budget per hour speaks of.
+TrendVerdict at_own_rate(const Diagnosis& diagnosis) {
+    TrendVerdict trend = diagnosis.trend;
+    if (!diagnosis.projected_bytes_per_hour) return trend;
+    trend.slope_bytes_per_hour = *diagnosis.projected_bytes_per_hour;
+    if (trend.detectable_bytes_per_request)
+        trend.detectable_bytes_per_hour = *trend.detectable_bytes_per_request * *diagnosis.requests_per_second * 3600;
+    return trend;
+}
+
+// Growth of the leaking lines in the unit of the budget; nothing where it cannot be told.
+std::optional<double> growth_of(const std::vector<const LineGrowth*>& lines, const Diagnosis& diagnosis, Growth::Per per) {
+    double sum = 0;
+    for (const LineGrowth* line : lines) {
+        if (!line->bytes_per_request) return std::nullopt;
+        sum += line->bytes_per_request->low;
+    }
+    if (per == Growth::Per::request) return sum;
+    if (!diagnosis.requests_per_second) return std::nullopt;
+    return sum * *diagnosis.requests_per_second * 3600;
+}
+
+void judge_budget(Diagnosis& diagnosis, const std::vector<const LineGrowth*>& lines) {
+    const Growth& budget = *diagnosis.max_growth;
+    GateResult result = check_growth(at_own_rate(diagnosis), budget);
+    // Live bytes are counted, not estimated: lines that grow by more than the budget fail it whatever memory shows.
+    const auto by_lines = growth_of(lines, diagnosis, budget.per);
+    if (result.gate != Gate::failed && !lines.empty() && by_lines && *by_lines > budget.bytes) {
+        const char* per = budget.per == Growth::Per::request ? "request" : "h";
+        result.gate = Gate::failed;
+        result.reason = fmt::format("the leaking lines alone grow by {}/{}, above the budget of {}/{}",
+                                    format_bytes(*by_lines), per, format_bytes(budget.bytes), per);
+    }
+    diagnosis.verdict = result.gate == Gate::passed   ? Verdict::no_leak
+                        : result.gate == Gate::failed ? Verdict::leak
+                                                      : Verdict::inconclusive;
+    diagnosis.reasons.insert(diagnosis.reasons.begin(), std::move(result.reason));
+}
+
+}  // namespace
+
+void conclude(Diagnosis& diagnosis) {
+    project(diagnosis);
+    if (diagnosis.verdict == Verdict::invalid) return;
+    const Landing landing = landing_of(diagnosis.replay);
+    if (landing.sent == 0) {
+        diagnosis.verdict = Verdict::invalid;
+        diagnosis.reasons.push_back("no request was sent");
+        return;
+    }
+    const double share = static_cast<double>(landing.succeeded) / static_cast<double>(landing.sent);
+    if (share < kLanded) {
+        diagnosis.verdict = Verdict::invalid;
+        diagnosis.reasons.push_back(fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}",
+                                                std::floor(share * 100), format_count(landing.sent),
+                                                landing.most_common_failure));
+        return;
+    }
+    if (share < kLandedWell)
+        diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}",
+                                                 (1 - share) * 100, format_count(landing.sent),
+                                                 landing.most_common_failure));
+
+    const TrendVerdict& trend = diagnosis.trend;
+    const auto lines = leaking_lines(diagnosis.lines);
+    double line_growth = 0;
+    for (const LineGrowth* line : lines) line_growth += static_cast<double>(line->growth_bytes);
+    const bool lines_leak = !lines.empty() && (trend.verdict == Trend::growing || line_growth >= kBookkeepingBytes);
+
+    if (lines_leak) {
+        diagnosis.verdict = Verdict::leak;
+        diagnosis.reasons.push_back(line_reason(*lines.front()));
+        if (trend.verdict != Trend::growing)
+            diagnosis.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(trend.verdict)));
+    } else if (trend.verdict == Trend::growing) {
+        diagnosis.verdict = Verdict::leak;
+        diagnosis.reasons.push_back(
+            "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
+            "thread stacks, fragmentation, an allocator that is not malloc)");
+    } else if (trend.verdict == Trend::inconclusive) {
+        diagnosis.verdict = Verdict::inconclusive;
+        diagnosis.reasons.push_back("memory over time allows both answers, and no line's live heap bytes grow to the end");
+    } else {
+        diagnosis.verdict = Verdict::no_leak;
+        std::string reason = "no line's live heap bytes grow to the end, and memory is " +
+                             std::string(trend_name(trend.verdict));
+        if (trend.detectable_bytes_per_request)
+            reason += fmt::format(": no leak above {} a request", format_bytes(*trend.detectable_bytes_per_request));
+        else if (trend.detectable_bytes_per_hour)
+            reason += fmt::format(": no leak above {}/h", format_bytes(*trend.detectable_bytes_per_hour));
+        diagnosis.reasons.push_back(reason);
+    }
+    for (const std::string& reason : trend.reasons)
+        diagnosis.reasons.push_back("memory over time, at the pace of the run: " + reason);
+    if (diagnosis.max_growth) judge_budget(diagnosis, lines);
+}
+
+}  // namespace leakline::analysis

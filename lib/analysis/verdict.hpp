@@ -1,0 +1,21 @@
+// From what the two runs showed to one verdict. Pure.
+#pragma once
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::analysis {
+
+// Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
+// projected_bytes_per_hour, and restates trend.time_to_limit_h at the log's own request rate. A verdict of invalid that stands already is kept.
+//
+// The rule, from the two witnesses (memory as the kernel sees it, and exact live bytes by line):
+//   a line leaks and memory grows          -> leak
+//   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping
+//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation)
+//   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen
+//   no line leaks, memory does not tell    -> inconclusive
+// A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
+// counted, can fail by itself.
+void conclude(Diagnosis& diagnosis);
+
+}  // namespace leakline::analysis

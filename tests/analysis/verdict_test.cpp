@@ -1,0 +1,129 @@
+#include "analysis/verdict.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace leakline;
+
+namespace {
+
+Diagnosis measured(Trend trend, bool line_leaks, std::int64_t line_growth = 8 << 20) {
+    Diagnosis diagnosis;
+    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
+    diagnosis.replay.statuses[200] = 1000;
+    diagnosis.requests_per_second = 10;
+    diagnosis.memory_limit = Bytes{512} << 20;
+    diagnosis.series.seconds = {0, 1};
+    diagnosis.series.value = {12.0 * kMiB, 20.0 * kMiB};
+    diagnosis.trend.verdict = trend;
+    diagnosis.trend.reasons = {"seen so"};
+    diagnosis.trend.bytes_per_request = trend == Trend::growing ? Interval{1000, 900, 1100} : Interval{0, -20, 20};
+    diagnosis.trend.detectable_bytes_per_request = 50;
+    LineGrowth line;
+    line.at = {"track_user_behavior", "/src/track.cpp", 31};
+    line.growth_bytes = line_growth;
+    line.bytes_per_request = Interval{990, 980, 1000};
+    line.growth_class = line_leaks ? GrowthClass::linear : GrowthClass::filling_then_flat;
+    line.leaking = line_leaks;
+    diagnosis.lines.lines = {line};
+    return diagnosis;
+}
+
+Verdict verdict_of(Diagnosis diagnosis) {
+    analysis::conclude(diagnosis);
+    CHECK_FALSE(diagnosis.reasons.empty());
+    return diagnosis.verdict;
+}
+
+}  // namespace
+
+TEST_CASE("the two witnesses are weighed as the header says") {
+    CHECK(verdict_of(measured(Trend::growing, true)) == Verdict::leak);
+    CHECK(verdict_of(measured(Trend::inconclusive, true)) == Verdict::leak);
+    CHECK(verdict_of(measured(Trend::stable, true)) == Verdict::leak);
+    CHECK(verdict_of(measured(Trend::growing, false)) == Verdict::leak);
+    CHECK(verdict_of(measured(Trend::stable, false)) == Verdict::no_leak);
+    CHECK(verdict_of(measured(Trend::shrinking, false)) == Verdict::no_leak);
+    CHECK(verdict_of(measured(Trend::inconclusive, false)) == Verdict::inconclusive);
+}
+
+TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookkeeping") {
+    CHECK(verdict_of(measured(Trend::stable, true, 4096)) == Verdict::no_leak);
+    CHECK(verdict_of(measured(Trend::growing, true, 4096)) == Verdict::leak);
+}
+
+TEST_CASE("the decisive reason names the line, and a leak outside of the heap says where to look") {
+    Diagnosis leak = measured(Trend::growing, true);
+    analysis::conclude(leak);
+    CHECK(leak.reasons[0] == "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B a request");
+    CHECK(leak.reasons[1] == "memory over time, at the pace of the run: seen so");
+
+    Diagnosis outside = measured(Trend::growing, false);
+    analysis::conclude(outside);
+    CHECK(outside.reasons[0] ==
+          "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
+          "thread stacks, fragmentation, an allocator that is not malloc)");
+}
+
+TEST_CASE("no leak always says above what") {
+    Diagnosis clean = measured(Trend::stable, false);
+    analysis::conclude(clean);
+    CHECK(clean.reasons[0] == "no line's live heap bytes grow to the end, and memory is stable: no leak above 50 B a request");
+}
+
+TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
+    Diagnosis leak = measured(Trend::growing, true);
+    analysis::conclude(leak);
+    // 500 MiB of head room at 1000 B a request and 10 requests a second: 524288000 / 10000 s = 14.56 h.
+    REQUIRE(leak.trend.time_to_limit_h.has_value());
+    CHECK(leak.trend.time_to_limit_h->estimate == doctest::Approx(14.5636).epsilon(1e-4));
+    CHECK(leak.trend.time_to_limit_h->low == doctest::Approx(524288000.0 / 1100 / 36000));
+    CHECK(leak.trend.time_to_limit_h->high == doctest::Approx(524288000.0 / 900 / 36000));
+
+    Diagnosis clean = measured(Trend::stable, false);
+    clean.trend.time_to_limit_h = Interval{1, 1, 1};
+    analysis::conclude(clean);
+    CHECK_FALSE(clean.trend.time_to_limit_h.has_value());
+}
+
+TEST_CASE("traffic that did not land makes the run invalid, and a few failures a warning") {
+    Diagnosis lost = measured(Trend::stable, false);
+    lost.replay.statuses = {{200, 100}, {404, 900}};
+    analysis::conclude(lost);
+    CHECK(lost.verdict == Verdict::invalid);
+    CHECK(lost.reasons[0] ==
+          "the traffic did not land: 10 % of 1,000 requests succeeded, most often status 404 (900 times)");
+
+    Diagnosis some = measured(Trend::stable, false);
+    some.replay.statuses = {{200, 900}, {503, 60}};
+    some.replay.failures[static_cast<std::size_t>(Failure::timeout)] = 40;
+    analysis::conclude(some);
+    CHECK(some.verdict == Verdict::no_leak);
+    CHECK(some.warnings == std::vector<std::string>{"10.0 % of 1,000 requests did not succeed, most often status 503 (60 times)"});
+
+    Diagnosis none = measured(Trend::stable, false);
+    none.replay = {};
+    CHECK(verdict_of(none) == Verdict::invalid);
+}
+
+TEST_CASE("a verdict of invalid that stands already is kept") {
+    Diagnosis dead = measured(Trend::growing, true);
+    dead.verdict = Verdict::invalid;
+    dead.reasons = {"the target died"};
+    CHECK(verdict_of(dead) == Verdict::invalid);
+}
+
+TEST_CASE("a budget passes only what the run could have seen") {
+    const auto with_budget = [](Trend trend, bool leaks, double bytes, Growth::Per per = Growth::Per::request) {
+        Diagnosis diagnosis = measured(trend, leaks);
+        diagnosis.max_growth = Growth{bytes, per};
+        return verdict_of(diagnosis);
+    };
+    CHECK(with_budget(Trend::growing, true, 500) == Verdict::leak);
+    CHECK(with_budget(Trend::growing, true, 2000) == Verdict::no_leak);
+    CHECK(with_budget(Trend::growing, true, 1000) == Verdict::inconclusive);  // within the interval
+    CHECK(with_budget(Trend::stable, false, 64) == Verdict::no_leak);
+    CHECK(with_budget(Trend::stable, false, 49) == Verdict::inconclusive);    // below what could be seen
+    // 1000 B a request at 10 requests a second are 34.3 MiB/h.
+    CHECK(with_budget(Trend::growing, true, 10 * kMiB, Growth::Per::hour) == Verdict::leak);
+    CHECK(with_budget(Trend::growing, true, 80 * kMiB, Growth::Per::hour) == Verdict::no_leak);
+}
