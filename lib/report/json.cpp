@@ -200,6 +200,7 @@ Json to_json(const Diagnosis& diagnosis) {
         out["gates"].push_back(
             {{"name", gate.name}, {"outcome", outcome_name(gate.outcome)}, {"message", gate.message}});
     out["requests_per_second"] = optional(diagnosis.requests_per_second);
+    out["projected_bytes_per_hour"] = optional(diagnosis.projected_bytes_per_hour);
     out["rounds"] = Json::array();
     for (const Round& round : diagnosis.rounds)
         out["rounds"].push_back({{"begin_s", number(round.begin_s)},

@@ -392,6 +392,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
                     outcome_name);
         }
     get(root, "requests_per_second", diagnosis.requests_per_second, &Node::number);
+    get(root, "projected_bytes_per_hour", diagnosis.projected_bytes_per_hour, &Node::interval);
     if (const auto rounds = root.find("rounds"))
         for (const Node& node : rounds->elements()) {
             Round round;

@@ -92,6 +92,13 @@ std::string slope_text(const TrendVerdict& trend) {
     return text + interval_text(trend.slope_bytes_per_hour) + " per hour";
 }
 
+std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
+    if (!diagnosis.projected_bytes_per_hour) return slope_text(diagnosis.trend);
+    return fmt::format("{} per request: {} per hour at the log's own {:.3g} requests/s",
+                       interval_text(*diagnosis.trend.bytes_per_request),
+                       interval_text(*diagnosis.projected_bytes_per_hour), *diagnosis.requests_per_second);
+}
+
 std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
     return "the smallest leak this run could have seen: " + smallest.value_or("not known (too little data)");
@@ -112,7 +119,7 @@ Summary summarise(const Diagnosis& diagnosis) {
     Summary summary;
     summary.verdict = verdict_text(diagnosis);
     summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
-    summary.growth = slope_text(diagnosis.trend);
+    summary.growth = diagnosed_growth_text(diagnosis);
     summary.limit = limit_text(diagnosis);
     summary.detectable = detectable_text(diagnosis.trend);
     const auto top = std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(),

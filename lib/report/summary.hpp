@@ -38,6 +38,8 @@ std::string place_text(const CodeLine& line);
 std::string growth_text(const Growth& growth);  // "64 B/request"
 // A trend's slope and, where known, bytes per request, as in Summary::growth.
 std::string slope_text(const TrendVerdict& trend);
+// Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as slope_text).
+std::string diagnosed_growth_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);
 
 }  // namespace leakline::report
