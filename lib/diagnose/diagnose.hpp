@@ -1,0 +1,41 @@
+// The whole run: a service is started and its traffic replayed in rounds, twice. The first time it runs bare, for the
+// memory that it really takes over time; the second time under the recorder, for the lines that the memory comes from.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "diagnose/rounds.hpp"
+#include "diagnose/target.hpp"
+#include "model/diagnosis.hpp"
+
+namespace leakline::diagnose {
+
+struct Options {
+    TargetSpec target;
+    RoundPlan rounds;                    // its target is filled in once the service listens
+    std::string traffic_name;            // what reports call the traffic; "" = the logs' names
+    std::optional<Bytes> memory_limit;
+    std::optional<Growth> max_growth;    // the budget; none: any growth that does not end is a leak
+    Nanoseconds sample_interval = std::chrono::milliseconds(20);
+    // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
+    std::optional<int> warmup_rounds;
+    std::string recording;               // where the recording is kept; "" = it is not
+    std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines.hpp)
+    std::string table_function;          // also show this function's table
+};
+
+// What the caller may show while it runs. Calls come from several threads, one at a time.
+struct Observer {
+    // A stage began: "bare run", "recorded run", "reading the recording".
+    std::function<void(const std::string& stage)> stage;
+    // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
+    std::function<void(double fraction, const std::string& text)> progress;
+};
+
+// Throws Error where the run cannot begin (usage, input) or the service cannot be measured at all (system). A service
+// that dies under way, or traffic that does not land, is a result: verdict invalid, with what was seen until then.
+// An interruption ends it early in the same way; the caller sees it in interruption::received().
+Diagnosis diagnose(const Options& options, const Observer& observer = {});
+
+}  // namespace leakline::diagnose

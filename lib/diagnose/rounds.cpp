@@ -1,0 +1,112 @@
+#include "diagnose/rounds.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+constexpr int kMostPasses = 10'000;
+
+double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+// Calls a function every 50 ms in a thread of its own until it returns false or the object goes.
+class Ticker {
+  public:
+    explicit Ticker(std::function<bool()> action)
+        : thread_([this, action = std::move(action)] {
+              std::unique_lock lock(mutex_);
+              while (!wake_.wait_for(lock, std::chrono::milliseconds(50), [this] { return done_; })) {
+                  lock.unlock();
+                  const bool go_on = action();
+                  lock.lock();
+                  if (!go_on) return;
+              }
+          }) {}
+    ~Ticker() {
+        {
+            const std::lock_guard lock(mutex_);
+            done_ = true;
+        }
+        wake_.notify_all();
+        thread_.join();
+    }
+    Ticker(const Ticker&) = delete;
+    Ticker& operator=(const Ticker&) = delete;
+
+  private:
+    std::mutex mutex_;  // guards done_
+    std::condition_variable wake_;
+    bool done_ = false;
+    std::thread thread_;  // last: starts when the rest is there
+};
+
+}  // namespace
+
+RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanoseconds origin, const RoundHooks& hooks) {
+    Clock& clock = system_clock();
+    RoundsResult result;
+    std::atomic<bool> stop{false};
+    std::atomic<int> passes_a_round{plan.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
+    std::atomic<int> passes_done{0}, round_number{1};
+    int passes_in_round = 0;
+    std::uint64_t completed_before = 0;
+    Nanoseconds round_begin = clock.monotonic();
+
+    replay::ReplayOptions options;
+    options.logs = plan.traffic;
+    options.target = plan.target;
+    options.pace = plan.pace;
+    options.connections = plan.connections;
+    options.rounds = std::numeric_limits<int>::max();
+    options.timeout = plan.timeout;
+    options.max_bad_lines = plan.max_bad_lines;
+    options.progress = &progress;
+    options.stop = &stop;
+    options.after_round = [&](int) {
+        ++passes_in_round;
+        passes_done = passes_in_round;
+        if (passes_a_round == 0) {
+            // The first pass tells how often the log goes into a round. It runs cold, so it errs to longer rounds.
+            const double pass = std::max(1e-4, seconds(clock.monotonic() - round_begin));
+            passes_a_round = std::clamp(static_cast<int>(std::ceil(seconds(plan.minimum_round) / pass)), 1, kMostPasses);
+        }
+        if (passes_in_round < passes_a_round) return true;
+        if (!interruption::sleep_for(plan.quiet)) return false;
+        Round round;
+        round.begin_s = seconds(round_begin - origin);
+        round.end_s = seconds(clock.monotonic() - origin);
+        round.requests = progress.completed - completed_before;
+        result.rounds.push_back(round);
+        const int number = static_cast<int>(result.rounds.size());
+        if (hooks.quiet_mark) hooks.quiet_mark(round, number);
+        if (stop || interruption::received() != 0) return false;
+        if (number >= plan.most_rounds || (number >= plan.rounds && (!hooks.enough || hooks.enough()))) return false;
+        completed_before = progress.completed;
+        passes_in_round = 0;
+        passes_done = 0;
+        round_number = number + 1;
+        round_begin = clock.monotonic();
+        return true;
+    };
+
+    const Ticker ticker([&] {
+        const int passes = passes_a_round;
+        const double fraction = passes > 0 ? static_cast<double>(passes_done) / passes : 0;
+        if (hooks.tick && !hooks.tick(progress.completed, round_number, fraction)) stop = true;
+        return !stop;
+    });
+    result.stats = replay::run(options);
+    result.stopped = stop || interruption::received() != 0;
+    return result;
+}
+
+}  // namespace leakline::diagnose

@@ -1,0 +1,43 @@
+// Traffic in rounds, with a quiet moment after each: the shape that both runs of a diagnosis share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/process.hpp"
+#include "model/diagnosis.hpp"
+#include "replay/replay.hpp"
+
+namespace leakline::diagnose {
+
+struct RoundPlan {
+    std::vector<std::string> traffic;
+    std::string target;  // origin
+    replay::Pace pace;
+    int connections = 8;
+    int rounds = 8;
+    int most_rounds = 24;                                // where `enough` asks for more
+    Nanoseconds minimum_round = std::chrono::seconds(1); // at maximum pace the log is repeated until a round is this long
+    Nanoseconds quiet = std::chrono::milliseconds(250);  // between the last answer of a round and its mark
+    Nanoseconds timeout = std::chrono::seconds(10);
+    std::uint64_t max_bad_lines = 10;
+};
+
+// All are called from the thread that runs the rounds, except tick.
+struct RoundHooks {
+    std::function<void(const Round&, int number)> quiet_mark;  // the traffic of round `number` (from 1) is answered
+    std::function<bool()> enough;  // asked at each mark from plan.rounds on; false: another round
+    // Every 50 ms from a thread of its own, with the requests completed so far. false: stop, the target is gone.
+    std::function<bool(std::uint64_t completed, int round, double round_fraction)> tick;
+};
+
+struct RoundsResult {
+    std::vector<Round> rounds;  // whole ones; times are since `origin` (monotonic clock)
+    ReplayStats stats;
+    bool stopped = false;       // by tick, or by an interruption
+};
+
+RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanoseconds origin, const RoundHooks& hooks);
+
+}  // namespace leakline::diagnose

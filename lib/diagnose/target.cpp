@@ -1,0 +1,162 @@
+#include "diagnose/target.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "http/client.hpp"
+#include "http/url.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}";
+constexpr std::string_view kLoopback = "http://127.0.0.1:{port}";
+
+bool contains(const std::vector<std::string>& words, std::string_view part) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](const std::string& word) { return word.find(part) != std::string::npos; });
+}
+
+std::string replaced(std::string text, std::string_view from, const std::string& to) {
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+        text.replace(at, from.size(), to);
+    return text;
+}
+
+// A port that was free a moment ago. Someone may take it before the service does: the service then says so itself.
+std::uint16_t free_port() {
+    const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    const bool found = descriptor >= 0 &&
+                       ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                       ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    const int reason = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    if (!found) throw os_error(ErrorKind::system, "127.0.0.1", "cannot find a free port", reason);
+    return ntohs(address.sin_port);
+}
+
+// Any answer counts, an error status too: somebody speaks HTTP there.
+bool answers(const std::string& url, Nanoseconds timeout) {
+    http::ClientOptions options;
+    options.timeout = timeout;
+    options.verify_certificate = false;  // only asked whether someone is there; the replay verifies
+    options.max_body = std::size_t{16} << 20;
+    try {
+        http::get(url, options);
+        return true;
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::usage) throw;
+        return false;
+    }
+}
+
+// The port in a port file, once it is there whole (with its newline, or unchanged at a second look).
+std::optional<std::uint16_t> port_in(const std::string& file) {
+    const auto text = read_small_file(file);
+    if (!text) return std::nullopt;
+    const std::string_view digits = trim(*text);
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || port == 0) return std::nullopt;
+    return port;
+}
+
+}  // namespace
+
+Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
+    Launch launch;
+    const bool uses_port = contains(spec.arguments, kPort), uses_file = contains(spec.arguments, kPortFile);
+    if (spec.url.empty() && !uses_port && !uses_file)
+        throw Error(ErrorKind::usage, spec.arguments.empty() ? "" : spec.arguments[0],
+                    "nobody says where the service listens",
+                    "give --target http://127.0.0.1:PORT, or write {port} where the command takes its port");
+    launch.url = spec.url.empty() ? std::string(kLoopback) : spec.url;
+    launch.command.arguments = spec.arguments;
+    if (uses_file) {
+        launch.port_file = scratch + "/port";
+        ::unlink(launch.port_file.c_str());
+        for (std::string& word : launch.command.arguments) word = replaced(word, kPortFile, launch.port_file);
+    }
+    if (uses_port) {
+        const std::string port = std::to_string(free_port());
+        for (std::string& word : launch.command.arguments) word = replaced(word, kPort, port);
+        launch.url = replaced(launch.url, kPort, port);
+        launch.command.environment.emplace_back("PORT", port);
+    }
+    if (!spec.show_output) {
+        launch.log_file = scratch + "/output.log";
+        ::unlink(launch.log_file.c_str());
+        launch.command.output_file = launch.log_file;
+    }
+    if (launch.url.find(kPort) != std::string::npos) {
+        if (launch.port_file.empty())
+            throw Error(ErrorKind::usage, spec.url, "{port} is in the target but not in the command",
+                        "write {port} where the command takes its port");
+        http::parse_url(replaced(launch.url, kPort, "1"));
+    } else if (!uses_port && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
+        throw Error(ErrorKind::input, http::parse_url(launch.url).origin(),
+                    "something already answers there, before the service was started",
+                    "stop it, or give the service another port");
+    }
+    return launch;
+}
+
+std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec) {
+    Clock& clock = system_clock();
+    const Nanoseconds deadline = clock.monotonic() + spec.ready_timeout;
+    const std::string name = launch.command.arguments[0];
+    Nanoseconds pause = std::chrono::milliseconds(10);
+    std::string url = launch.url;
+    for (;;) {
+        if (!child.running())
+            throw Error(ErrorKind::system, name,
+                        fmt::format("ended before it was ready: {}{}", child.status()->text(), last_output(launch)),
+                        "run the command by hand and see what it says");
+        if (!launch.port_file.empty())
+            if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
+        if (url.find(kPort) == std::string::npos) {
+            const std::string origin = http::parse_url(url).origin();
+            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2)))
+                return origin;
+        }
+        if (clock.monotonic() >= deadline)
+            throw Error(ErrorKind::system, name,
+                        fmt::format("did not answer at {} within {}{}",
+                                    url.find(kPort) == std::string::npos ? url : "the port that it should have written",
+                                    format_duration(spec.ready_timeout), last_output(launch)),
+                        "is --target right? --ready-timeout gives it longer");
+        if (!interruption::sleep_for(pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
+        pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
+    }
+}
+
+std::string last_output(const Launch& launch) {
+    constexpr std::size_t kLines = 8, kLineLength = 300;
+    if (launch.log_file.empty()) return {};
+    const auto text = read_small_file(launch.log_file);
+    if (!text) return {};
+    std::vector<std::string_view> lines;
+    for (const std::string_view line : split(trim(*text), '\n'))
+        if (!trim(line).empty()) lines.push_back(line);
+    std::string out;
+    for (std::size_t i = lines.size() - std::min(lines.size(), kLines); i < lines.size(); ++i)
+        out += "\n  | " + printable(lines[i].substr(0, kLineLength));
+    return out.empty() ? out : "; it had said:" + out;
+}
+
+}  // namespace leakline::diagnose

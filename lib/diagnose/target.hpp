@@ -1,0 +1,45 @@
+// The service under test: how it is started, how we know where it listens and when it is ready.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/process.hpp"
+
+namespace leakline::diagnose {
+
+// What the user says of the service.
+//
+// In the arguments and the URL, {port} stands for a free port that is picked at each start (it is also in the
+// environment as PORT), and {port_file} for a file in which the service writes the port that it has bound itself.
+struct TargetSpec {
+    std::vector<std::string> arguments;
+    std::string url;                 // "" = http://127.0.0.1:{port}, where the arguments hold {port} or {port_file}
+    std::string ready_path = "/";    // any answer to a GET of it means ready
+    Nanoseconds ready_timeout = std::chrono::seconds(30);
+    Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
+    bool show_output = false;        // the service's output on our stderr, else in a file whose end is shown on failure
+};
+
+// One start of it.
+struct Launch {
+    Command command;
+    std::string url;        // of the origin; its port is only known after wait_until_ready where a port file is used
+    std::string port_file;  // "" = none
+    std::string log_file;   // "" = output is shown
+};
+
+// Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} where nobody says where the service
+// listens, and Error{input} where something already answers at a fixed URL: it, and not the service, would be measured.
+Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
+
+// Returns the origin's URL once the service has answered a request. Throws Error{system} with the end of the service's
+// output when it ends or the time is over before that, and when we are interrupted.
+std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec);
+
+// The last lines that the service wrote, indented, for a message; "" where there are none.
+std::string last_output(const Launch& launch);
+
+}  // namespace leakline::diagnose

@@ -1,0 +1,112 @@
+#include "diagnose/target.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+using namespace leakline;
+using namespace leakline::diagnose;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A service of one line: Python's own HTTP server, from the interpreter that the tests need anyway.
+TargetSpec python_service(const std::string& port) {
+    TargetSpec spec;
+    spec.arguments = {"python3", "-m", "http.server", "--bind", "127.0.0.1", port};
+    return spec;
+}
+
+}  // namespace
+
+TEST_CASE("{port} becomes one free port in the command, the URL and the environment") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"svc", "--listen=127.0.0.1:{port}", "{port}"};
+    const Launch launch = prepare_launch(spec, scratch.path());
+    REQUIRE(launch.command.environment.size() == 1);
+    const std::string port = launch.command.environment[0].second;
+    CHECK(launch.command.arguments == std::vector<std::string>{"svc", "--listen=127.0.0.1:" + port, port});
+    CHECK(launch.url == "http://127.0.0.1:" + port);
+}
+
+TEST_CASE("a service that nobody says the address of is refused with the two ways to say it") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"./svc"};
+    CHECK_THROWS_WITH_AS(prepare_launch(spec, scratch.path()),
+                         "./svc: nobody says where the service listens\n  hint: give --target http://127.0.0.1:PORT, or "
+                         "write {port} where the command takes its port",
+                         Error);
+    spec.url = "http://127.0.0.1:{port}";
+    CHECK_THROWS_WITH_AS(prepare_launch(spec, scratch.path()),
+                         "http://127.0.0.1:{port}: {port} is in the target but not in the command\n  hint: write {port} "
+                         "where the command takes its port",
+                         Error);
+}
+
+TEST_CASE("a service is ready when it answers, and its origin is known then") {
+    const TemporaryDirectory scratch;
+    const TargetSpec spec = python_service("{port}");
+    const Launch launch = prepare_launch(spec, scratch.path());
+    Child child = Child::start(launch.command);
+    CHECK(wait_until_ready(child, launch, spec) == launch.url);
+
+    SUBCASE("and a second start on the same address is refused, since the first would be measured") {
+        TargetSpec again = spec;
+        again.arguments = {"svc"};
+        again.url = launch.url;
+        CHECK_THROWS_WITH_AS(prepare_launch(again, scratch.path()),
+                             (launch.url + ": something already answers there, before the service was started\n  hint: "
+                                           "stop it, or give the service another port")
+                                 .c_str(),
+                             Error);
+    }
+}
+
+TEST_CASE("a port file tells the port that the service has bound itself") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"python3", "-c",
+                      "import http.server as h, sys\n"
+                      "s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)\n"
+                      "open(sys.argv[1], 'w').write(str(s.server_port) + '\\n')\n"
+                      "s.serve_forever()",
+                      "{port_file}"};
+    const Launch launch = prepare_launch(spec, scratch.path());
+    Child child = Child::start(launch.command);
+    const std::string port(trim([&] {
+        const std::string url = wait_until_ready(child, launch, spec);
+        return url.substr(url.rfind(':') + 1);
+    }()));
+    CHECK(port + "\n" == read_file(launch.port_file));
+}
+
+TEST_CASE("a service that ends before it answers is an error that shows what it said") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"sh", "-c", "echo cannot open the database >&2; exit 3", "{port}"};
+    const Launch launch = prepare_launch(spec, scratch.path());
+    Child child = Child::start(launch.command);
+    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+                         "sh: ended before it was ready: exit code 3; it had said:\n  | cannot open the database\n  hint: "
+                         "run the command by hand and see what it says",
+                         Error);
+}
+
+TEST_CASE("a service that never answers is given up after the time that it was given") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"sleep", "100"};
+    spec.url = "http://127.0.0.1:9";  // discard: nobody listens there
+    spec.ready_timeout = 100ms;
+    const Launch launch = prepare_launch(spec, scratch.path());
+    Child child = Child::start(launch.command);
+    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+                         "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: is --target right? "
+                         "--ready-timeout gives it longer",
+                         Error);
+}
