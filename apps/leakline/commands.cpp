@@ -6,6 +6,9 @@ namespace leakline::cli {
 
 std::span<const CommandRow> commands() {
     static const std::vector<CommandRow> table = {
+        {"diagnose", "the whole job: replays traffic to a service, twice, and names the leaking line",
+         "leakline diagnose --traffic traffic.jsonl --memory-limit 512MiB -o report.html -- ./service --port {port}",
+         declare_diagnose},
         {"record", "runs a program under heaptrack's tracker and keeps what it says of the heap",
          "leakline record -o run.leak -- ./service --port 8080", declare_record},
         {"lines", "growth of live heap bytes by source line, from a recording",
@@ -20,6 +23,7 @@ std::span<const CommandRow> commands() {
          declare_report},
         {"traffic", "writes traffic like the story's as a log: seeded, with a daily curve",
          "leakline traffic --duration 24h --rate 8/s --seed 7 -o day.jsonl", declare_traffic},
+        {"doctor", "what this machine lacks, and the command that cures it", "leakline doctor", declare_doctor},
     };
     return table;
 }

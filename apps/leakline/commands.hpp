@@ -19,6 +19,8 @@ struct CommandRow {
 };
 
 Run declare_lines(CLI::App& app);
+Run declare_diagnose(CLI::App& app);
+Run declare_doctor(CLI::App& app);
 Run declare_record(CLI::App& app);
 Run declare_replay(CLI::App& app);
 Run declare_report(CLI::App& app);

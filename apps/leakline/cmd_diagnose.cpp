@@ -1,0 +1,162 @@
+// leakline diagnose: the whole job, from a traffic log to the leaking line.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "diagnose/diagnose.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+#include "pace.hpp"
+#include "quantities.hpp"
+#include "replay/traffic_generator.hpp"
+#include "report/source_text.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+enum class Inconclusive { fail, warn, pass };
+
+struct DiagnoseOptions {
+    diagnose::Options run;
+    std::string mode = "leaky", pace = "max", speed = "1x", warmup = "auto";
+    std::optional<int> connections, rounds;
+    std::vector<std::string> sources, command;
+    int leak_exit_code = kLeak;
+    Inconclusive inconclusive = Inconclusive::fail;
+};
+
+// trackd stands beside us, wherever the two were put.
+std::vector<std::string> trackd_command(const std::string& mode) {
+    const std::string trackd = own_directory() + "/trackd";
+    if (!find_executable(trackd))
+        throw Error(ErrorKind::usage, trackd, "the reference service is not beside leakline",
+                    "give a service of your own: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
+    return {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
+}
+
+std::optional<int> warmup_rounds(const std::string& text, int rounds) {
+    if (text == "auto") return std::nullopt;
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < 0)
+        throw Error(ErrorKind::usage, "--warmup", fmt::format("'{}' is neither auto nor a number of rounds", printable(text)));
+    if (value + 3 > rounds)
+        throw Error(ErrorKind::usage, "--warmup",
+                    fmt::format("{} of {} rounds leave fewer than 3 to judge by", value, rounds), "--rounds gives it more");
+    return value;
+}
+
+int exit_code(const Diagnosis& diagnosis, const DiagnoseOptions& options) {
+    if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
+    switch (diagnosis.verdict) {
+        case Verdict::leak: return options.leak_exit_code;
+        case Verdict::no_leak: return kNoLeak;
+        case Verdict::invalid: return kInvalid;
+        case Verdict::inconclusive: return options.inconclusive == Inconclusive::fail ? kInconclusive : kNoLeak;
+    }
+    return kInvalid;
+}
+
+int run_diagnose(DiagnoseOptions& options, Output& output) {
+    const std::vector<std::string>& command = options.command;
+    diagnose::Options& run = options.run;
+    run.target.arguments = command.empty() ? trackd_command(options.mode) : command;
+    run.rounds.pace = parse_pace(options.pace, options.speed);
+    run.rounds.most_rounds = run.rounds.rounds * 3;
+    run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
+    report::SourceText sources(options.sources);
+    output.open();
+
+    const TemporaryDirectory scratch;
+    if (run.rounds.traffic.empty()) {
+        if (!command.empty())
+            throw Error(ErrorKind::usage, "leakline diagnose", "no traffic to send to this service",
+                        "--traffic LOG; `leakline capture` records one, and `leakline replay --help` lists the formats");
+        run.rounds.traffic = {scratch.path() + "/traffic.jsonl"};
+        run.traffic_name = "built-in traffic";
+        OutputFile log(run.rounds.traffic[0]);
+        replay::TrafficOptions story;
+        story.requests = 2000;
+        story.duration = std::chrono::duration_cast<Nanoseconds>(
+            std::chrono::duration<double>(static_cast<double>(story.requests) / replay::kStoryRate));
+        replay::write_traffic(story, log);
+        log.commit();
+    }
+    run.target.show_output = output.chatter() == Output::Chatter::verbose;
+
+    diagnose::Observer observer;
+    std::string stage;
+    observer.stage = [&](const std::string& name) {
+        stage = name;
+        output.detail(name);
+    };
+    observer.progress = [&](double fraction, const std::string& text) { output.progress(stage, text, fraction); };
+    Diagnosis diagnosis = diagnose::diagnose(run, observer);
+    output.end_progress();
+    sources.fill(diagnosis.lines);
+    output.write(diagnosis);
+    if (diagnosis.verdict == Verdict::inconclusive && options.inconclusive == Inconclusive::warn)
+        output.warn("inconclusive: " + diagnosis.reasons.front());
+    return exit_code(diagnosis, options);
+}
+
+}  // namespace
+
+Run declare_diagnose(CLI::App& app) {
+    auto options = std::make_shared<DiagnoseOptions>();
+    auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    diagnose::Options& run = options->run;
+
+    auto* service = app.add_option_group("service");
+    service->add_option("--target", run.target.url, "where the service listens; {port} stands for a port that is picked")
+        ->type_name("URL");
+    service->add_option("--mode", options->mode, "of trackd, where no command is given: leaky, bounded, lru or ttl")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"leaky", "bounded", "lru", "ttl"}));
+    service->add_option("--ready-path", run.target.ready_path, "any answer to a GET of this path means ready")->capture_default_str();
+    add_duration(*service, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
+    add_duration(*service, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
+
+    auto* traffic = app.add_option_group("traffic");
+    traffic->add_option("--traffic", run.rounds.traffic, "request logs; none: the story's users, generated")->type_name("LOG");
+    traffic->add_option("--rounds", run.rounds.rounds, "rounds of traffic, each followed by a quiet mark")
+        ->capture_default_str()
+        ->check(CLI::Range(4, 10000));
+    traffic->add_option("--pace", options->pace, "max, recorded, or a rate such as 500/s")->capture_default_str();
+    traffic->add_option("--speed", options->speed, "recorded pace this many times faster: 10x")->capture_default_str();
+    traffic->add_option("--connections", run.rounds.connections, "open at once")->capture_default_str()->check(CLI::Range(1, 10000));
+    add_duration(*traffic, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
+    add_duration(*traffic, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
+    add_duration(*traffic, "--timeout", run.rounds.timeout, "of one request");
+    traffic->add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
+
+    auto* judgement = app.add_option_group("judgement");
+    add_size(*judgement, "--memory-limit", run.memory_limit, "for the projection: when would this be reached");
+    add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
+    judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();
+    judgement->add_option("--leak-exit-code", options->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
+    judgement->add_option("--inconclusive", options->inconclusive, "fail (exit 3), warn or pass (exit 0)")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, Inconclusive>{{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}));
+
+    auto* lines = app.add_option_group("lines");
+    lines->add_option("--function", run.table_function, "also show the table of this function")->type_name("NAME");
+    lines->add_option("--source", options->sources, "folders to look for source files in")->type_name("DIR");
+    lines->add_option("--skip", run.skip, "parts of paths that are not user code")->type_name("PATH");
+    lines->add_option("--only", run.only, "parts of paths that alone are user code")->type_name("PATH");
+    lines->add_option("--recording", run.recording, "keep the heap recording here")->type_name("FILE");
+    add_duration(*lines, "--interval", run.sample_interval, "of memory samples");
+
+    app.add_option("command", options->command, "the service to start, after --; none: trackd")->type_name("CMD ARG...");
+    return [=] { return run_diagnose(*options, *output); };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,118 @@
+// leakline doctor: what this machine lacks, and the command that cures it.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+enum class State { good, degraded, missing };
+
+struct Finding {
+    State state = State::good;
+    std::string what;
+    std::string cure;  // empty where nothing is to be done
+};
+
+Finding file_check(const std::string& what, const std::string& path, const std::string& cure) {
+    if (::access(path.c_str(), R_OK) == 0) return {State::good, fmt::format("{}: {}", what, path), ""};
+    return {State::missing, fmt::format("{}: {} is not there", what, path), cure};
+}
+
+Finding process_memory() {
+    const bool rollup = read_small_file("/proc/self/smaps_rollup").has_value();
+    if (rollup) return {State::good, "memory of processes: /proc/PID/statm and smaps_rollup are readable", ""};
+    if (read_small_file("/proc/self/statm"))
+        return {State::degraded, "memory of processes: no smaps_rollup, so RSS only (no PSS, USS, anonymous, swap)",
+                "a kernel from 4.14 on, with CONFIG_PROC_PAGE_MONITOR"};
+    return {State::missing, "memory of processes: /proc is not mounted", "mount -t proc proc /proc"};
+}
+
+// Whether other users' processes can be looked at.
+Finding other_processes() {
+    if (::geteuid() == 0 || read_small_file("/proc/1/smaps_rollup"))
+        return {State::good, "processes of other users: readable", ""};
+    return {State::degraded, "processes of other users: only their RSS is readable", "run as root, or as the service's user"};
+}
+
+Finding memory_cgroup() {
+    struct stat status {};
+    const auto is_writable = [](const std::string& path) { return ::access(path.c_str(), W_OK) == 0; };
+    if (::stat("/sys/fs/cgroup/cgroup.controllers", &status) == 0) {
+        const auto controllers = read_small_file("/sys/fs/cgroup/cgroup.controllers").value_or("");
+        if (controllers.find("memory") != std::string::npos && is_writable("/sys/fs/cgroup"))
+            return {State::good, "memory limits: cgroup v2, writable", ""};
+        return {State::degraded, "memory limits: cgroup v2, but not writable here: --memory-limit falls back to RLIMIT_DATA",
+                "run as root, or under systemd-run --user --scope -p Delegate=yes"};
+    }
+    if (::stat("/sys/fs/cgroup/memory/memory.limit_in_bytes", &status) == 0 ||
+        ::stat("/sys/fs/cgroup/memory/memory.usage_in_bytes", &status) == 0) {
+        if (is_writable("/sys/fs/cgroup/memory")) return {State::good, "memory limits: cgroup v1, writable", ""};
+        return {State::degraded, "memory limits: cgroup v1, but not writable here: --memory-limit falls back to RLIMIT_DATA",
+                "run as root"};
+    }
+    return {State::degraded, "memory limits: no memory cgroup: --memory-limit falls back to RLIMIT_DATA",
+            "mount a cgroup hierarchy with the memory controller"};
+}
+
+Finding reference_service() {
+    const std::string path = own_directory() + "/trackd";
+    if (find_executable(path)) return {State::good, "reference service: " + path, ""};
+    return {State::degraded, "reference service: trackd is not beside leakline, so diagnose needs a command",
+            "cmake --build build/release"};
+}
+
+Finding temporary_space() {
+    try {
+        const TemporaryDirectory directory;
+        OutputFile file(directory.path() + "/probe");
+        file.write("x");
+        file.commit();
+        return {State::good, "temporary files: " + directory.path().substr(0, directory.path().rfind('/')), ""};
+    } catch (const Error& error) {
+        return {State::missing, fmt::format("temporary files: {}", error.message()), "set TMPDIR to a writable folder"};
+    }
+}
+
+int run_doctor() {
+    const std::string heaptrack = "apt-get install --no-install-recommends heaptrack";
+    const std::vector<Finding> findings = {
+        file_check("heap tracker", "/usr/lib/heaptrack/libheaptrack_preload.so", heaptrack),
+        file_check("heap interpreter", "/usr/lib/heaptrack/libexec/heaptrack_interpret", heaptrack),
+        process_memory(),
+        other_processes(),
+        memory_cgroup(),
+        reference_service(),
+        temporary_space(),
+    };
+    bool missing = false;
+    std::string text;
+    for (const Finding& finding : findings) {
+        missing = missing || finding.state == State::missing;
+        const char* mark = finding.state == State::good ? "ok      " : finding.state == State::degraded ? "limited " : "MISSING ";
+        text += fmt::format("{} {}\n", mark, finding.what);
+        if (!finding.cure.empty()) text += fmt::format("          cure: {}\n", finding.cure);
+    }
+    text += missing ? "\nthis machine lacks what leakline needs\n" : "\nthis machine has what leakline needs\n";
+    write_standard_output(text);
+    return missing ? kInvalid : kNoLeak;
+}
+
+}  // namespace
+
+Run declare_doctor(CLI::App&) {
+    return [] { return run_doctor(); };
+}
+
+}  // namespace leakline::cli
