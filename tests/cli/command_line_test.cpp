@@ -1,0 +1,75 @@
+// What every command has in common: help, unknown words, exit codes.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+
+namespace {
+
+// The names of all commands, from the overview.
+std::vector<std::string> command_names() {
+    std::vector<std::string> names;
+    bool listed = false;
+    const Outcome help = run_binary("leakline", {"--help"});
+    for (const std::string_view line : split(help.out, '\n')) {
+        if (listed && line.starts_with("  ") && line.size() > 2 && line[2] != ' ')
+            names.emplace_back(line.substr(2, line.find(' ', 2) - 2));
+        if (line == "Subcommands:") listed = true;
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("the contract's commands are there, and every command's help has an example that names it") {
+    const std::vector<std::string> names = command_names();
+    for (const char* name : {"diagnose", "serve", "replay", "sample", "trend", "record", "lines", "compare", "report", "doctor"}) {
+        INFO(name);
+        CHECK(std::count(names.begin(), names.end(), name) == 1);
+    }
+    for (const std::string& name : names) {
+        const Outcome help = run_binary("leakline", {name, "--help"});
+        INFO(name);
+        CHECK(help.code == 0);
+        CHECK(help.out.find("Example:\n  leakline " + name) != std::string::npos);
+        CHECK(help.err.empty());
+    }
+}
+
+TEST_CASE("an unknown command is a usage error that asks what was meant") {
+    const Outcome outcome = run_binary("leakline", {"diagnos"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err ==
+          "leakline: unknown command 'diagnos'; did you mean 'diagnose'?\n  hint: leakline --help lists the commands\n");
+}
+
+TEST_CASE("an option with a bad value is a usage error that quotes it") {
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--memory-limit", "lots"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err ==
+          "leakline diagnose: --memory-limit: 'lots' is not a size; for example 512MiB, 1.5GiB or 65536\n  hint: leakline "
+          "diagnose --help\n");
+}
+
+TEST_CASE("options can come from a TOML file") {
+    const TemporaryDirectory directory;
+    const std::string config = directory.path() + "/leakline.toml";
+    OutputFile file(config);
+    file.write("[diagnose]\nmemory-limit = \"lots\"\n");
+    file.commit();
+    const Outcome outcome = run_binary("leakline", {"--config", config, "diagnose"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("'lots' is not a size") != std::string::npos);
+}
+
+TEST_CASE("the doctor finds what this machine has") {
+    const Outcome outcome = run_binary("leakline", {"doctor"});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("ok       heap tracker: /usr/lib/heaptrack/libheaptrack_preload.so\n") != std::string::npos);
+}

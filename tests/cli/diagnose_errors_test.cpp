@@ -1,0 +1,162 @@
+// What goes wrong around a diagnosis: each is a clear error, the contract's exit code, nothing left behind.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string kTraffic = std::string(LEAKLINE_TESTDATA) + "/logs/track_small.jsonl";
+
+void write(const std::string& path, const std::string& text, bool executable = false) {
+    OutputFile file(path);
+    file.write(text);
+    file.commit();
+    if (executable) ::chmod(path.c_str(), 0755);
+}
+
+Outcome diagnose(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "diagnose");
+    return run_binary("leakline", arguments);
+}
+
+std::vector<std::string> trackd(const std::string& mode) {
+    return {"--", binary("trackd"), "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
+}
+
+std::vector<std::string> with(std::vector<std::string> first, const std::vector<std::string>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+}  // namespace
+
+TEST_CASE("an unwritable output is refused before anything starts") {
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", "/nonexistent/report.json"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: make the "
+                         "folder first\n");
+}
+
+TEST_CASE("an unknown report format is refused before anything starts, with what was meant") {
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "--format", "htlm"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("did you mean 'html'?") != std::string::npos);
+}
+
+TEST_CASE("a log with broken lines is refused, with the place of the first") {
+    const TemporaryDirectory directory;
+    const std::string log = directory.path() + "/broken.jsonl";
+    std::string text = "{\"ts_ns\":1,\"method\":\"GET\",\"url\":\"/\",\"headers\":{}}\n";
+    for (int i = 0; i < 20; ++i) text += "{\"ts_ns\":2,\"method\":\n";
+    write(log, text);
+    const Outcome outcome = diagnose(with({"--traffic", log}, trackd("leaky")));
+    INFO(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(log + ":2: ") != std::string::npos);
+    CHECK(outcome.err.find("--max-bad-lines") != std::string::npos);
+}
+
+TEST_CASE("a log that is not there or empty is refused") {
+    CHECK(diagnose({"--traffic", "/nonexistent.jsonl"}).code == 2);
+    const TemporaryDirectory directory;
+    write(directory.path() + "/empty.jsonl", "");
+    const Outcome outcome = diagnose({"--traffic", directory.path() + "/empty.jsonl"});
+    INFO(outcome.err);
+    CHECK(outcome.code == 2);
+}
+
+TEST_CASE("a program that is not there is refused") {
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "--target", "http://127.0.0.1:1", "--", "./no-such-service"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("./no-such-service: no such program") != std::string::npos);
+}
+
+TEST_CASE("a target that dies before it is ready shows what it said") {
+    const Outcome outcome =
+        diagnose({"--traffic", kTraffic, "--", binary("trackd"), "--mode", "no-such-mode", "--port-file", "{port_file}"});
+    INFO(outcome.err);
+    CHECK(outcome.code == 4);
+    CHECK(outcome.err.find("ended before it was ready: exit code 2") != std::string::npos);
+    CHECK(outcome.err.find("no-such-mode") != std::string::npos);
+}
+
+TEST_CASE("a target that never becomes ready is given up, and ended") {
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "--target", "http://127.0.0.1:9", "--ready-timeout", "300ms",
+                                      "--", "sleep", "98765"});
+    CHECK(outcome.code == 4);
+    CHECK(outcome.err.find("did not answer at http://127.0.0.1:9 within 300ms") != std::string::npos);
+    const Outcome left = run_binary("/usr/bin/pgrep", {"-f", "^sleep 98765"});
+    CHECK(left.out.empty());
+}
+
+TEST_CASE("a target that dies under traffic makes the run invalid, and the report is still written") {
+    const TemporaryDirectory directory;
+    const std::string service = directory.path() + "/dying.py", report = directory.path() + "/dying.json";
+    write(service,
+          "import http.server, os, sys\n"
+          "class H(http.server.BaseHTTPRequestHandler):\n"
+          "    n = 0\n"
+          "    def do_GET(self):\n"
+          "        self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
+          "    def do_POST(self):\n"
+          "        H.n += 1\n"
+          "        if H.n > 200: os._exit(7)\n"
+          "        self.do_GET()\n"
+          "    def log_message(self, *a): pass\n"
+          "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()\n");
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", report, "--", "python3", service, "{port}"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 4);
+    const json diagnosis = json::parse(read_file(report));
+    CHECK(diagnosis["verdict"] == "invalid");
+    CHECK(diagnosis["reasons"][0].get<std::string>().find("the target died in the bare run, in round 1: exit code 7") !=
+          std::string::npos);
+}
+
+TEST_CASE("traffic that the service refuses makes the run invalid") {
+    const TemporaryDirectory directory;
+    const std::string log = directory.path() + "/wrong.jsonl", report = directory.path() + "/wrong.json";
+    std::string text;
+    for (int i = 0; i < 50; ++i)
+        text += "{\"ts_ns\":" + std::to_string(i * 1000000) + ",\"method\":\"GET\",\"url\":\"/nowhere\",\"headers\":{}}\n";
+    write(log, text);
+    const Outcome outcome = diagnose(with({"--traffic", log, "--rounds", "4", "--min-round", "100ms", "-o", report}, trackd("bounded")));
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 4);
+    const json diagnosis = json::parse(read_file(report));
+    CHECK(diagnosis["reasons"][0].get<std::string>().find("the traffic did not land: 0 % of") == 0);
+}
+
+TEST_CASE("Ctrl-C writes what is there, leaves nothing running, and exits with 130") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/partial.json", db = directory.path() + "/marker.db";
+    Command command;
+    command.arguments = with({binary("leakline"), "diagnose", "--traffic", kTraffic, "-o", report},
+                             with(trackd("leaky"), {"--db", db}));
+    command.output_file = directory.path() + "/output";
+    Child child = Child::start(command);
+    // Traffic is on its way when the database has grown.
+    for (int i = 0; i < 3000; ++i) {
+        struct stat status {};
+        if (::stat((db + "-wal").c_str(), &status) == 0 && status.st_size > 100'000) break;
+        ::usleep(10'000);
+    }
+    child.signal(SIGINT);
+    const auto status = child.wait_for(std::chrono::seconds(30));
+    REQUIRE(status.has_value());
+    INFO(read_file(command.output_file));
+    CHECK(status->code == 130);
+    const json diagnosis = json::parse(read_file(report));
+    CHECK(diagnosis["verdict"] == "inconclusive");
+    CHECK(diagnosis["reasons"][0] == "interrupted: this is what was seen until then");
+    CHECK(run_binary("/usr/bin/pgrep", {"-f", db}).out.empty());
+}

@@ -1,0 +1,84 @@
+// The story, end to end: the built leakline on the real trackd with the log in testdata.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string kTraffic = std::string(LEAKLINE_TESTDATA) + "/logs/track_small.jsonl";
+
+// The number of the line of file whose text holds part; fails the test where it is not exactly one.
+int line_of_text(const std::string& file, const std::string& part) {
+    int number = 0, found = 0, count = 0;
+    const std::string text = read_file(file);
+    for (const std::string_view line : split(text, '\n')) {
+        ++number;
+        if (line.find(part) == std::string_view::npos) continue;
+        found = number;
+        ++count;
+    }
+    REQUIRE(count == 1);
+    return found;
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+TEST_CASE("the leaky service is found out: verdict, exit code, and the line that appends to the cache") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/leaky.json", text = directory.path() + "/leaky.txt",
+                      markdown = directory.path() + "/leaky.md";
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--traffic", kTraffic, "--memory-limit",
+                                                    "512MiB", "-o", report, "-o", text, "-o", markdown});
+    INFO(outcome.out << outcome.err);
+    REQUIRE(outcome.code == 1);
+    const json diagnosis = json::parse(read_file(report));
+    CHECK(diagnosis["schema"] == 1);
+    CHECK(diagnosis["verdict"] == "leak");
+    CHECK(diagnosis["trend"]["verdict"] == "growing");
+
+    const std::string source = std::string(LEAKLINE_SOURCE_DIR) + "/lib/service/track_user_behavior.cpp";
+    const json& top = diagnosis["lines"][0];
+    CHECK(base_name(top["file"]) == "track_user_behavior.cpp");
+    CHECK(top["line"] == line_of_text(source, "event_cache.append("));
+    CHECK(top["source"].get<std::string>().find("event_cache.append(") != std::string::npos);
+    CHECK(top["class"] == "linear");
+
+    // What the heap says a request leaves behind, and what the process's memory says, are two measurements of one
+    // thing: malloc's headers and rounding lie between them.
+    const double by_lines = top["bytes_per_request"]["estimate"], by_memory = diagnosis["trend"]["bytes_per_request"]["estimate"];
+    CHECK(by_memory > by_lines * 0.9);
+    CHECK(by_memory < by_lines * 1.5);
+
+    const json& books = diagnosis["books"];
+    CHECK(books["live_delta_bytes"] == books["attributed_bytes"].get<std::int64_t>() + books["unattributed_bytes"].get<std::int64_t>());
+    const json& replay = diagnosis["replay"];
+    CHECK(replay["read"] == replay["bad"].get<std::int64_t>() + replay["filtered"].get<std::int64_t>() +
+                                replay["sent"].get<std::int64_t>() + replay["unsent"].get<std::int64_t>());
+    CHECK(diagnosis["trend"]["time_to_limit_h"]["estimate"] > 0);
+
+    CHECK(outcome.out.find("track_user_behavior.cpp:" + std::to_string(top["line"].get<int>())) != std::string::npos);
+    CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
+    CHECK(read_file(text).find("event_cache.append(") != std::string::npos);
+    CHECK(read_file(markdown).find("event_cache.append(") != std::string::npos);
+}
+
+TEST_CASE("the bounded service has no leak: its cache fills and is then stable") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/bounded.json";
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "bounded", "--traffic", kTraffic, "-o", report});
+    INFO(outcome.out << outcome.err);
+    REQUIRE(outcome.code == 0);
+    const json diagnosis = json::parse(read_file(report));
+    CHECK(diagnosis["verdict"] == "no_leak");
+    CHECK(diagnosis["trend"]["verdict"] != "growing");
+    CHECK_FALSE(diagnosis["reasons"].empty());
+    for (const json& line : diagnosis["lines"]) CHECK(line["class"] != "linear");
+}
