@@ -17,6 +17,8 @@ using namespace leakline;
 
 int report(const Error& error) {
     fmt::print(stderr, "leakline: {}\n", error.what());
+    // What an interruption cut short fails as interrupted, whatever it says.
+    if (const int signal = interruption::received()) return cli::kInterrupted + signal;
     return error.kind() == ErrorKind::system ? cli::kInvalid : cli::kUsage;
 }
 
