@@ -11,6 +11,7 @@
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "heap/tracker.hpp"
 #include "output.hpp"
 
 namespace leakline::cli {
@@ -25,9 +26,16 @@ struct Finding {
     std::string cure;  // empty where nothing is to be done
 };
 
-Finding file_check(const std::string& what, const std::string& path, const std::string& cure) {
-    if (::access(path.c_str(), R_OK) == 0) return {State::good, fmt::format("{}: {}", what, path), ""};
-    return {State::missing, fmt::format("{}: {} is not there", what, path), cure};
+Finding heap_tracker() {
+    try {
+        const heap::Tracker tracker = heap::find_tracker();
+        if (!tracker.interpreter.empty())
+            return {State::good, fmt::format("heap tracker: {}, {}", tracker.library, tracker.interpreter), ""};
+        return {State::degraded, "heap tracker: heaptrack_interpret is not there, so recordings have no functions and lines",
+                "apt-get install --no-install-recommends heaptrack"};
+    } catch (const Error& error) {
+        return {State::missing, "heap tracker: " + error.message(), error.hint()};
+    }
 }
 
 Finding process_memory() {
@@ -86,10 +94,8 @@ Finding temporary_space() {
 }
 
 int run_doctor() {
-    const std::string heaptrack = "apt-get install --no-install-recommends heaptrack";
     const std::vector<Finding> findings = {
-        file_check("heap tracker", "/usr/lib/heaptrack/libheaptrack_preload.so", heaptrack),
-        file_check("heap interpreter", "/usr/lib/heaptrack/libexec/heaptrack_interpret", heaptrack),
+        heap_tracker(),
         process_memory(),
         other_processes(),
         memory_cgroup(),

@@ -31,6 +31,14 @@ int unknown_command(const std::string& word) {
     return cli::kUsage;
 }
 
+// An option takes one value each time it is given. With CLI11's default a list option would swallow the words behind it,
+// and the "--" that ends our options and begins the command to run.
+void take_one_value(CLI::App& app) {
+    for (CLI::Option* option : app.get_options())
+        if (!option->get_positional()) option->allow_extra_args(false);
+    for (CLI::App* group : app.get_subcommands([](CLI::App*) { return true; })) take_one_value(*group);
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"From climbing memory to the leaking source line"};
     app.name("leakline");
@@ -46,6 +54,7 @@ int run(int argc, char** argv) {
         command->configurable();
         runs.emplace_back(command, row.declare(*command));
     }
+    take_one_value(app);
     if (argc > 1 && argv[1][0] != '-') {
         bool known = false;
         for (const cli::CommandRow& row : cli::commands()) known = known || std::string(row.name) == argv[1];

@@ -14,7 +14,9 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "heap/preflight.hpp"
 #include "heap/recorder.hpp"
+#include "heap/tracker.hpp"
 #include "memory/sampler.hpp"
 #include "replay/log.hpp"
 
@@ -93,6 +95,10 @@ class Run {
         result_.memory_limit = options_.memory_limit;
         result_.max_growth = options_.max_growth;
         read_traffic();
+        // Asked before the bare run, which would otherwise be for nothing.
+        heap::find_tracker();
+        for (std::string& warning : heap::check_program(options_.target.arguments).warnings)
+            result_.warnings.push_back(std::move(warning));
         if (const auto available = available_memory())
             ceiling_ = static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
 

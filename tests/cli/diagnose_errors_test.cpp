@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -80,6 +81,25 @@ TEST_CASE("a program that is not there is refused") {
     CHECK(outcome.err.find("./no-such-service: no such program") != std::string::npos);
 }
 
+TEST_CASE("a script as the service is refused before anything starts, with what to name instead") {
+    const TemporaryDirectory directory;
+    write(directory.path() + "/run.sh", "#!/bin/sh\nexec sleep 100\n", true);
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "--", directory.path() + "/run.sh", "{port}"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("run.sh: is a shell script") != std::string::npos);
+    CHECK(outcome.err.find("hint: give the program that the script starts") != std::string::npos);
+}
+
+TEST_CASE("a missing heaptrack is told before anything starts, with the package") {
+    const TemporaryDirectory empty;
+    std::vector<std::string> arguments = {"diagnose", "--traffic", kTraffic};
+    const Outcome outcome = run_binary("leakline", arguments, {{"LEAKLINE_HEAPTRACK_DIR", empty.path()}});
+    INFO(outcome.err);
+    CHECK(outcome.code == 4);
+    CHECK(outcome.err.find("apt-get install") != std::string::npos);
+    CHECK(outcome.out.empty());
+}
+
 TEST_CASE("a target that dies before it is ready shows what it said") {
     const Outcome outcome =
         diagnose({"--traffic", kTraffic, "--", binary("trackd"), "--mode", "no-such-mode", "--port-file", "{port_file}"});
@@ -113,7 +133,7 @@ TEST_CASE("a target that dies under traffic makes the run invalid, and the repor
           "        self.do_GET()\n"
           "    def log_message(self, *a): pass\n"
           "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()\n");
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", report, "--", "python3", service, "{port}"});
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", report, "--", "/usr/bin/python3", service, "{port}"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));

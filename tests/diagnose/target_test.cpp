@@ -16,7 +16,7 @@ namespace {
 // A service of one line: Python's own HTTP server, from the interpreter that the tests need anyway.
 TargetSpec python_service(const std::string& port) {
     TargetSpec spec;
-    spec.arguments = {"python3", "-m", "http.server", "--bind", "127.0.0.1", port};
+    spec.arguments = {"/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", port};
     return spec;
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("a service is ready when it answers, and its origin is known then") {
 TEST_CASE("a port file tells the port that the service has bound itself") {
     const TemporaryDirectory scratch;
     TargetSpec spec;
-    spec.arguments = {"python3", "-c",
+    spec.arguments = {"/usr/bin/python3", "-c",
                       "import http.server as h, sys\n"
                       "s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)\n"
                       "open(sys.argv[1], 'w').write(str(s.server_port) + '\\n')\n"
