@@ -53,7 +53,7 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
 
     // What the heap says a request leaves behind, and what the process's memory says, are two measurements of one
     // thing: malloc's headers and rounding lie between them.
-    const double by_lines = top["bytes_per_request"]["estimate"], by_memory = diagnosis["trend"]["bytes_per_request"]["estimate"];
+    const double by_lines = top["bytes_per_request"], by_memory = diagnosis["trend"]["bytes_per_request"]["estimate"];
     CHECK(by_memory > by_lines * 0.9);
     CHECK(by_memory < by_lines * 1.5);
 
