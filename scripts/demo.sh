@@ -21,7 +21,7 @@ diagnose() {
   echo
   local code=0
   "$leakline" diagnose --mode "$1" --traffic "$traffic" --memory-limit 512MiB \
-    -o "$reports/$1.txt" -o "$reports/$1.json" -o "$reports/$1.md" -o "$reports/$1.html" || code=$?
+    -o "$reports/$1.txt" -o "$reports/$1.json" -o "$reports/$1.md" || code=$?
   if [ "$code" -ne "$2" ]; then
     echo "demo: $1 mode ended with exit code $code, expected $2" >&2
     exit 1
@@ -41,7 +41,7 @@ def cells(path):
     top = lines[0] if lines else None
     return [
         d["verdict"],
-        "-" if per_request is None else "%.0f [%.0f, %.0f] B" % (per_request["estimate"], per_request["low"], per_request["high"]),
+        "-" if per_request is None else "%d [%d, %d] B" % tuple(round(per_request[key]) for key in ("estimate", "low", "high")),
         "-" if limit is None else "%.1f h" % limit["estimate"],
         "-" if top is None else "%s:%d, %s" % (top["file"].split("/")[-1], top["line"], top["class"]),
     ]
@@ -55,4 +55,4 @@ for i, row in enumerate(rows):
         print("  ".join("-" * width for width in widths))
 PYTHON
 echo
-echo "reports: $reports/leaky.{txt,json,md,html} $reports/bounded.{txt,json,md,html}"
+echo "reports: $reports/leaky.{txt,json,md} $reports/bounded.{txt,json,md}"

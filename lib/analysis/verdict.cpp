@@ -180,7 +180,7 @@ void conclude(Diagnosis& diagnosis) {
         diagnosis.reasons.push_back(reason);
     }
     for (const std::string& reason : trend.reasons)
-        diagnosis.reasons.push_back("memory over time, at the pace of the run: " + reason);
+        diagnosis.reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
     if (diagnosis.max_growth) judge_budget(diagnosis, lines);
 }
 

@@ -18,8 +18,8 @@ struct RoundPlan {
     int connections = 8;
     int rounds = 8;
     int most_rounds = 24;                                // where `enough` asks for more
-    Nanoseconds minimum_round = std::chrono::seconds(1); // at maximum pace the log is repeated until a round is this long
-    Nanoseconds quiet = std::chrono::milliseconds(250);  // between the last answer of a round and its mark
+    Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is this long
+    Nanoseconds quiet = std::chrono::milliseconds(200);  // between the last answer of a round and its mark
     Nanoseconds timeout = std::chrono::seconds(10);
     std::uint64_t max_bad_lines = 10;
 };

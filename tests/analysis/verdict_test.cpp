@@ -55,7 +55,7 @@ TEST_CASE("the decisive reason names the line, and a leak outside of the heap sa
     Diagnosis leak = measured(Trend::growing, true);
     analysis::conclude(leak);
     CHECK(leak.reasons[0] == "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B a request");
-    CHECK(leak.reasons[1] == "memory over time, at the pace of the run: seen so");
+    CHECK(leak.reasons[1] == "memory, at the pace of the run: seen so");
 
     Diagnosis outside = measured(Trend::growing, false);
     analysis::conclude(outside);
