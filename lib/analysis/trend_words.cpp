@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace leakline::analysis::trend {
@@ -21,6 +22,8 @@ std::string odds_words(double bic_deficit) {
 }
 
 std::string time_words(double seconds) {
+    constexpr double kLongest = 9e9;  // some 285 years: what nanoseconds can hold
+    seconds = std::clamp(seconds, 0., kLongest);
     return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(seconds)));
 }
 

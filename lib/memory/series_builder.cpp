@@ -6,7 +6,8 @@
 namespace leakline::memory {
 
 SeriesBuilder::Outcome SeriesBuilder::add(const RawSample& sample) {
-    if (!std::isfinite(sample.seconds) || !std::isfinite(sample.bytes)) return Outcome::not_a_number;
+    constexpr double kFarAway = 1e12, kNoMemory = 1e18;  // 30,000 years, an exabyte: no clock and no machine says so
+    if (!(std::fabs(sample.seconds) < kFarAway) || !(sample.bytes < kNoMemory)) return Outcome::not_a_number;
     if (sample.bytes < 0) return Outcome::negative;
     if (taken_ > 0 && sample.seconds <= last_.seconds) {
         return sample.seconds == last_.seconds ? Outcome::duplicate_time : Outcome::backwards;

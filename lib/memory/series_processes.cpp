@@ -86,6 +86,7 @@ std::optional<std::string> largest_gap(const Series& series) {
     const double usual = series.duration() / static_cast<double>(series.size());
     if (largest < kOfUsual * usual || largest < kOfDuration * series.duration()) return std::nullopt;
     const auto words = [](double s) {
+        s = std::min(s, 9e9);  // what nanoseconds can hold
         return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(s)));
     };
     return fmt::format("{}: no samples for {} from {} on", series.name, words(largest), words(at));
