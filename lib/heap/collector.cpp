@@ -13,10 +13,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <deque>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "heap/fields.hpp"
 #include "heap/line_buffer.hpp"
 #include "heap/raw_recording.hpp"
 #include "heap/raw_tee.hpp"
@@ -29,6 +31,8 @@ namespace {
 
 // A process that is gone so soon, with a child still there, was only the starter of the child.
 constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
+
+constexpr int kFirstLooks = 100;  // milliseconds
 
 class Collector {
   public:
@@ -54,7 +58,10 @@ class Collector {
         std::array<pollfd, 3> polls{{{stream_ended_ ? -1 : options_.stream, POLLIN, 0},
                                      {control_open_ ? options_.control : -1, POLLIN, 0},
                                      {service_ended_ ? -1 : service_, POLLIN, 0}}};
-        if (::poll(polls.data(), polls.size(), -1) < 0) return;  // EINTR: look again
+        // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
+        const int count = ::poll(polls.data(), polls.size(), received_ || pid_ <= 0 ? -1 : kFirstLooks);
+        if (count < 0) return;  // EINTR: look again
+        if (count == 0) look_at_service();
         // Control before data: a mark must be known before the stream passes its time.
         if (polls[1].revents != 0) control();
         if (polls[0].revents != 0 && !stream_ended_) receive();
@@ -88,29 +95,32 @@ class Collector {
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
             }
+            place_marks(lines);
             recording_.take(lines);
         } catch (const std::exception& error) {
             broken_ = true;
             problem_ = error.what();
-            return true;
         }
-        align_clocks();
         return true;
     }
 
-    // The tracker counts milliseconds from a start of its own. What has just arrived was written before now, so its
-    // start was no later than now - the newest tick in it; the earliest such bound is within a tick of the truth.
-    void align_clocks() {
-        if (recording_.now() == Nanoseconds::zero()) return;
-        const Nanoseconds bound = system_clock().monotonic() - recording_.now();
+    // The tracker counts milliseconds from a start of its own. What has just arrived was written before now, so that
+    // start was no later than now - the newest tick in it; the earliest such bound is within a tick of the truth. Marks
+    // wait until the stream holds their time: then as much as can be is known of that start.
+    void place_marks(std::string_view lines) {
+        const std::size_t last = lines.rfind("\nc ");
+        if (last == std::string_view::npos) return;
+        std::uint64_t tick = 0;
+        const std::string_view line = lines.substr(last + 1, lines.find('\n', last + 1) - last - 1);
+        if (!Fields(line).hex(tick) || tick > std::uint64_t{1} << 42) return;
+        const Nanoseconds newest = std::chrono::milliseconds(tick);
+        const Nanoseconds bound = system_clock().monotonic() - newest;
         if (!tracker_start_ || bound < *tracker_start_) tracker_start_ = bound;
-        for (auto& [mark, when] : waiting_) ask(std::move(mark), when);
-        waiting_.clear();
-    }
-
-    void ask(MarkSchedule::Asked mark, Nanoseconds when) {
-        mark.at = std::max(when - *tracker_start_, Nanoseconds::zero());
-        recording_.ask(std::move(mark));
+        while (!waiting_.empty() && waiting_.front().at - *tracker_start_ <= newest) {
+            waiting_.front().at = std::max(waiting_.front().at - *tracker_start_, Nanoseconds::zero());
+            recording_.ask(std::move(waiting_.front()));
+            waiting_.pop_front();
+        }
     }
 
     void control() {
@@ -132,16 +142,19 @@ class Collector {
             case ControlMessage::Kind::mark: {
                 MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}};
                 if (message.number != 0) mark.requests = message.number - 1;
-                if (tracker_start_) ask(std::move(mark), Nanoseconds(message.time));
-                else waiting_.emplace_back(std::move(mark), Nanoseconds(message.time));
+                mark.at = Nanoseconds(message.time);
+                waiting_.push_back(std::move(mark));
+                message.time = recording_.tick_gap().count();
+                answer(message);
                 break;
             }
             case ControlMessage::Kind::settle:
-                message.number = stream_ended_ ? 0 : recording_.pending_marks() + waiting_.size();
+                message.number = stream_ended_ ? 0 : waiting_.size() + recording_.pending_marks();
                 answer(message);
                 break;
             case ControlMessage::Kind::finish:
                 killed_ = message.number != 0;
+                look_for_end();
                 drain_what_is_there();
                 finish();
                 message.number = static_cast<std::uint64_t>(outcome());
@@ -166,18 +179,24 @@ class Collector {
         stream_ended_ = true;
     }
 
+    // The end of the service can be known to the command line before we have been told.
+    void look_for_end() {
+        pollfd end{service_, POLLIN, 0};
+        if (service_ >= 0 && !service_ended_ && ::poll(&end, 1, 0) > 0) service_has_ended();
+    }
+
     void service_has_ended() {
         service_ended_ = true;
         close_write_end();
     }
 
-    // The tracker has closed its end. If the process lives on under another program, it has called exec.
+    // A process that lives on under another program has called exec.
     void look_at_service() {
-        if (pid_ <= 0 || service_ended_) return;
+        if (pid_ <= 0 || service_ended_ || !became_.empty()) return;
         const std::string link = fmt::format("/proc/{}/exe", pid_);
         char path[4096];
         const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
-        if (length > 0 && std::string_view(path, static_cast<std::size_t>(length)) != recording_.symbols().executable)
+        if (length > 0 && std::string_view(path, static_cast<std::size_t>(length)) != options_.executable)
             became_ = std::string(path, static_cast<std::size_t>(length));
     }
 
@@ -194,7 +213,7 @@ class Collector {
     void finish() {
         if (std::exchange(finished_, true)) return;
         if (!received_ || (broken_ && !recording_.started())) return;
-        for (auto& [mark, when] : waiting_) recording_.ask(std::move(mark));
+        for (MarkSchedule::Asked& mark : waiting_) recording_.ask(std::move(mark));
         waiting_.clear();
         recording_.finish(buffer_.rest());
         tee_.finish();
@@ -216,9 +235,9 @@ class Collector {
     }
 
     Outcome outcome() const {
+        if (!became_.empty()) return Outcome::replaced;
         if (!received_) return Outcome::nothing;
         if (broken_) return Outcome::failed;
-        if (!became_.empty()) return Outcome::replaced;
         if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
         return writer_.error() != 0 || tee_.error() != 0 ? Outcome::write_failed : Outcome::recorded;
     }
@@ -230,7 +249,7 @@ class Collector {
     RawTee tee_;
     int service_ = -1, pid_ = -1;
     std::optional<Nanoseconds> tracker_start_;
-    std::vector<std::pair<MarkSchedule::Asked, Nanoseconds>> waiting_;  // asked for before the first tick arrived
+    std::deque<MarkSchedule::Asked> waiting_;  // asked for, at times of our clock; the stream is not there yet
     bool stream_ended_ = false, control_open_ = true, service_ended_ = false, received_ = false, finished_ = false;
     bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;
     std::string problem_, became_;
@@ -256,7 +275,7 @@ void run_collector(const CollectorOptions& options) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::prctl(PR_SET_NAME, "leakline-heap");
+    ::prctl(PR_SET_NAME, "heap-collector");
     // Whoever waits for the end of our caller's output must not wait for us.
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);

@@ -22,7 +22,7 @@ namespace leakline::heap {
 struct ControlMessage {
     enum class Kind : std::uint32_t {
         start,   // command line: the service runs, as process `number`;   answer: the same
-        mark,    // command line: mark at `time`, see the fields;          no answer
+        mark,    // command line: mark at `time`, see the fields;          answer: time = how far apart ticks are now
         settle,  // command line: has every mark been taken?               answer: number = marks still to come
         finish,  // command line: read what is left and write the end (number: the signal that ended the service, or 0);
              //                                                        answer: number = outcome, text
@@ -51,8 +51,9 @@ struct CollectorOptions {
     int control = -1;    // our end of the socket pair
     int output = -1;     // the recording file; truncated when the first data arrives
     int raw_output = -1; // --keep-raw, or -1
-    std::int64_t started_wall = 0, started_monotonic = 0;  // ns
+    std::int64_t started_wall = 0;  // ns
     std::string interpreter;
+    std::string executable;  // what /proc/PID/exe says while the service runs its own program
 };
 
 // Does all of the above, then ends the process. To be called in a fresh child.

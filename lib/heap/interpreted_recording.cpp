@@ -16,6 +16,7 @@ namespace leakline::heap {
 namespace {
 constexpr std::uint64_t kOldestFormat = 1, kNewestFormat = 3, kFormatOneOldName = 0x010200;
 constexpr std::uint64_t kLongestRun = std::uint64_t{1} << 31;  // of events without a fold: counts of 32 bits suffice
+constexpr std::size_t kMostInfos = std::size_t{1} << 31;  // a batch entry has 31 bits for the index: 64 GiB of infos
 }  // namespace
 
 InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile)
@@ -30,46 +31,77 @@ InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile
 void InterpretedRecording::take(std::string_view lines) {
     const char* line = lines.data();
     const char* const end = line + lines.size();
+    Hot hot = hot_;
+    Batch batch;
     for (const char* block = line; block < end; block += 64) {
         std::uint64_t mask = newlines_of(block);
         if (end - block < 64) mask &= (std::uint64_t{1} << (end - block)) - 1;
         for (; mask != 0; mask &= mask - 1) {
             const char* stop = block + std::countr_zero(mask);
             ++lines_;
-            if (*line == '+' || *line == '-') event(line, stop);
-            else other_line({line, static_cast<std::size_t>(stop - line)});
+            if ((*line == '+' || *line == '-') && parse_event(hot, line, stop, batch)) [[likely]] {
+                if (batch.size == Batch::kMost) apply(hot, batch);
+            } else {
+                --lines_;
+                apply(hot, batch);
+                ++lines_;
+                hot_ = hot;
+                other_line({line, static_cast<std::size_t>(stop - line)});
+                hot = hot_;
+            }
             line = stop + 1;
         }
     }
-    if (events_ - events_at_fold_ > kLongestRun) fold_infos();
+    apply(hot, batch);
+    // What came last decides how complete the file is.
+    if (!lines.empty()) {
+        const std::size_t before = lines.substr(0, lines.size() - 1).rfind('\n');
+        const char type = lines[before == std::string_view::npos ? 0 : before + 1];
+        if (type == '+' || type == '-') last_tick_ = false;
+    }
+    hot_ = hot;
+    if (hot_.events - events_at_fold_ > kLongestRun) fold_infos();
+    if (hot_.peak_number > kLongestRun) renumber_peaks();
 }
 
-// Branches here depend on what is rare; allocation or free, which is anybody's guess, is arithmetic.
-inline void InterpretedRecording::event(const char* line, const char* end) {
+// False for a record that cannot be.
+inline bool InterpretedRecording::parse_event(const Hot& hot, const char* line, const char* end, Batch& batch) {
     std::uint64_t index;
-    if (line[1] != ' ' || !parse_hex(line + 2, end, index) || index >= infos_.size()) [[unlikely]]
-        return damaged({line, static_cast<std::size_t>(end - line)});
-    const std::uint32_t plus = static_cast<std::uint32_t>(*line >> 1) & 1;  // '+' is 0x2b, '-' is 0x2d
-    Info& info = infos_[index];
-    if ((info.live | plus) == 0) [[unlikely]]
-        return damaged({line, static_cast<std::size_t>(end - line)});
-    const std::uint64_t minus = std::uint64_t{plus} - 1;  // all ones for a free
-    ++events_;
-    last_tick_ = false;
-    changed_[index] = 1;
-    if (info.peak_number != peak_number_) {
-        info.peak_number = peak_number_;
-        info.peak_live = info.live;
+    if (line[1] != ' ' || !parse_hex(line + 2, end, index) || index >= hot.count) [[unlikely]]
+        return false;
+    __builtin_prefetch(hot.infos + index, 1);
+    const auto plus = static_cast<std::uint32_t>(*line >> 1) & 1;  // '+' is 0x2b, '-' is 0x2d
+    batch.entries[batch.size++] = static_cast<std::uint32_t>(index) << 1 | plus;
+    return true;
+}
+
+// What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a branch
+// would be mispredicted half of the time. lines_ is the line of the last entry.
+inline void InterpretedRecording::apply(Hot& hot, Batch& batch) {
+    for (std::size_t i = 0; i < batch.size; ++i) {
+        const std::uint64_t index = batch.entries[i] >> 1, plus = batch.entries[i] & 1;
+        Info& info = hot.infos[index];
+        if ((info.live | plus) == 0) [[unlikely]] {
+            profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (batch.size - 1 - i)),
+                                fmt::format("'- {:x}' frees what is not live; skipped", index));
+            continue;
+        }
+        hot.changed[index] = 1;
+        ++hot.events;
+        // The first change after a peak: what it held until now is what it held at the peak.
+        const std::uint32_t same = 0u - static_cast<std::uint32_t>(info.peak_number == hot.peak_number);
+        info.peak_live = (info.peak_live & same) | (info.live & ~same);
+        info.peak_number = hot.peak_number;
+        info.live += 2 * static_cast<std::uint32_t>(plus) - 1;
+        info.allocations += static_cast<std::uint32_t>(plus);
+        const std::uint64_t minus = plus - 1;  // all ones for a free
+        hot.total += (info.size ^ minus) - minus;
+        const bool higher = static_cast<std::int64_t>(hot.total) > static_cast<std::int64_t>(hot.peak);
+        hot.peak = higher ? hot.total : hot.peak;
+        hot.peak_at = higher ? hot.now : hot.peak_at;
+        hot.peak_number += higher;
     }
-    info.live += 2 * plus - 1;
-    info.allocations += plus;
-    total_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(total_) + ((info.size ^ minus) - minus));
-    if (total_ > peak_) {
-        peak_ = total_;
-        profile_.peak_at = now_;
-        if (++peak_number_ == 0) [[unlikely]]
-            renumber_peaks();
-    }
+    batch.size = 0;
 }
 
 void InterpretedRecording::damaged(std::string_view line) {
@@ -91,7 +123,7 @@ void InterpretedRecording::other_line(std::string_view line) {
         return;
     }
     last_tick_ = line[0] == 'c' || line[0] == 'R';
-    if (!record(line)) damaged(line);
+    if (line[0] == '+' || line[0] == '-' || !record(line)) damaged(line);
 }
 
 bool InterpretedRecording::record(std::string_view line) {
@@ -114,7 +146,7 @@ bool InterpretedRecording::record(std::string_view line) {
         case 'c':
             if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
             take_due_marks();  // of the tick before, whose RSS did not come
-            now_ = std::max<Nanoseconds>(now_, std::chrono::milliseconds(number));
+            hot_.now = std::max<Nanoseconds>(hot_.now, std::chrono::milliseconds(number));
             return true;
         case 'R':
             if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
@@ -155,6 +187,7 @@ bool InterpretedRecording::trace_record(std::string_view line) {
 }
 
 bool InterpretedRecording::info_record(std::string_view line) {
+    if (infos_.size() == kMostInfos) return false;
     Fields fields(line);
     std::uint64_t size;
     std::uint32_t trace;
@@ -169,15 +202,18 @@ bool InterpretedRecording::info_record(std::string_view line) {
     Info info;
     info.size = size;
     info.site = site - 1;
-    info.peak_number = peak_number_;
+    info.peak_number = hot_.peak_number;
     infos_.push_back(info);
+    hot_.infos = infos_.data();
+    hot_.count = infos_.size();
     if (changed_.size() < infos_.size() + 8) changed_.resize(std::max<std::size_t>(1024, infos_.size() * 2), 0);
+    hot_.changed = changed_.data();
     return good;
 }
 
 void InterpretedRecording::resident(Bytes bytes) {
     resident_ = bytes;
-    if (rss_ticks_.take(now_)) profile_.rss.push_back({now_, bytes});
+    if (rss_ticks_.take(hot_.now)) profile_.rss.push_back({hot_.now, bytes});
     if (!started_mark_) {
         started_mark_ = true;
         HeapMark mark;
@@ -189,8 +225,8 @@ void InterpretedRecording::resident(Bytes bytes) {
 }
 
 void InterpretedRecording::take_due_marks() {
-    if (now_ == Nanoseconds::zero() || !schedule_.due(now_)) return;
-    schedule_.take(now_);
+    if (hot_.now == Nanoseconds::zero() || !schedule_.due(hot_.now)) return;
+    schedule_.take(hot_.now);
     mark(HeapMark::Kind::interval);
 }
 
@@ -203,22 +239,28 @@ void InterpretedRecording::mark(HeapMark::Kind kind) {
     fold_infos();
     HeapMark mark;
     mark.kind = kind;
-    mark.at = now_;
+    mark.at = hot_.now;
     mark.rss = resident_;
     mark.changes.reserve(changed_sites_.size());
-    for (const std::uint32_t index : changed_sites_) {
-        sites_[index].changed = false;
-        mark.changes.push_back({TraceId{sites_[index].trace}, sites_[index].cost});
+    const auto add = [&](Site& site) {
+        site.changed = false;
+        mark.changes.push_back({TraceId{site.trace}, site.cost});
+    };
+    if (changed_sites_.size() > site_of_trace_.size() / 16) {  // many: a walk over all traces is cheaper than sorting
+        for (const std::uint32_t site : site_of_trace_)
+            if (site != 0 && sites_[site - 1].changed) add(sites_[site - 1]);
+    } else {
+        std::sort(changed_sites_.begin(), changed_sites_.end(),
+                  [this](std::uint32_t a, std::uint32_t b) { return sites_[a].trace < sites_[b].trace; });
+        for (const std::uint32_t index : changed_sites_) add(sites_[index]);
     }
     changed_sites_.clear();
-    std::sort(mark.changes.begin(), mark.changes.end(),
-              [](const HeapMark::Change& a, const HeapMark::Change& b) { return a.trace < b.trace; });
     if (marks_.add(std::move(mark))) schedule_.slow_down();
 }
 
 // Adds what the infos have counted since the last time to their traces.
 void InterpretedRecording::fold_infos() {
-    events_at_fold_ = events_;
+    events_at_fold_ = hot_.events;
     for (std::size_t word = 0; word < infos_.size(); word += 8) {
         std::uint64_t flags;
         std::memcpy(&flags, changed_.data() + word, 8);
@@ -241,19 +283,21 @@ void InterpretedRecording::fold_infos() {
     }
 }
 
-// After 2^32 peaks the numbers start again: every info then says what it held at the newest.
+// Before the numbers of peaks could run out of their 32 bits, they start again: every info is told what it held at the
+// newest peak.
 void InterpretedRecording::renumber_peaks() {
     for (Info& info : infos_) {
-        info.peak_live = info.live;
+        if (info.peak_number != hot_.peak_number) info.peak_live = info.live;
         info.peak_number = 0;
     }
+    hot_.peak_number = 0;
 }
 
 void InterpretedRecording::fill_peak() {
-    profile_.peak_bytes = static_cast<Bytes>(peak_);
+    profile_.peak_bytes = hot_.peak;
     profile_.peak.assign(profile_.traces.size(), {});
     for (const Info& info : infos_) {
-        const std::uint32_t live = info.peak_number == peak_number_ ? info.peak_live : info.live;
+        const std::uint32_t live = info.peak_number == hot_.peak_number ? info.peak_live : info.live;
         TraceCost& cost = profile_.peak[sites_[info.site].trace - 1];
         cost.live_blocks += live;
         cost.live_bytes =
@@ -269,8 +313,9 @@ void InterpretedRecording::finish(std::string_view rest) {
     }
     mark(HeapMark::Kind::finish);
     fill_peak();
-    profile_.events = events_;
-    profile_.duration = now_;
+    profile_.peak_at = hot_.peak_at;
+    profile_.events = hot_.events;
+    profile_.duration = hot_.now;
 }
 
 }  // namespace leakline::heap

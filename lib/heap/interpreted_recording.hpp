@@ -13,6 +13,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,7 +64,27 @@ class InterpretedRecording {
         bool changed = false;
     };
 
-    void event(const char* line, const char* end);
+    // The state that every event changes. take() works on a copy, which the compiler can keep in registers: through
+    // `this` it could not, since a store into an info might change a member.
+    struct Hot {
+        Info* infos = nullptr;
+        std::size_t count = 0;
+        std::uint8_t* changed = nullptr;
+        std::uint64_t total = 0, peak = 0;  // as signed numbers
+        Nanoseconds now{}, peak_at{};
+        std::uint64_t events = 0;
+        std::uint32_t peak_number = 0;
+    };
+    // Events whose records are on the way to the cache: parsed, checked against the table, not yet applied. They stand on
+    // lines that follow each other.
+    struct Batch {
+        static constexpr std::size_t kMost = 64;
+        std::array<std::uint32_t, kMost> entries;  // index << 1 | allocation
+        std::size_t size = 0;
+    };
+    static bool parse_event(const Hot& hot, const char* line, const char* end, Batch& batch);
+    void apply(Hot& hot, Batch& batch);
+
     void other_line(std::string_view line);
     bool record(std::string_view line);
     bool trace_record(std::string_view line);
@@ -87,14 +108,12 @@ class InterpretedRecording {
     std::vector<Site> sites_;
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;
-    std::int64_t total_ = 0, peak_ = 0;
-    std::uint32_t peak_number_ = 0;
-    std::uint64_t events_ = 0, events_at_fold_ = 0, lines_ = 0;
+    Hot hot_;
+    std::uint64_t events_at_fold_ = 0, lines_ = 0;
 
     std::uint64_t format_ = 0;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
-    Nanoseconds now_{};
     bool started_mark_ = false, last_tick_ = false, torn_ = false, trailer_ = false;
 };
 

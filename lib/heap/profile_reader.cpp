@@ -68,7 +68,8 @@ HeapProfile read_profile(const std::string& path, const ReadOptions& options) {
     } else if (head.empty()) {
         throw Error(ErrorKind::input, name, "is empty", "the recorder was killed before it wrote anything");
     } else if (head.starts_with("leakline heap ")) {
-        throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1");
+        throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
+                    "read it with the leakline that wrote it");
     } else {
         throw Error(ErrorKind::input, name, "is no heap recording",
                     "give a file of `leakline record -o FILE` or one that heaptrack wrote");

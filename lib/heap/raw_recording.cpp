@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "heap/fields.hpp"
@@ -184,7 +185,9 @@ void RawRecording::tick(Nanoseconds at) {
     // The tick before was due and its RSS never came.
     if (schedule_.due(now_) && now_ > Nanoseconds::zero())
         for (MarkSchedule::Asked& asked : schedule_.take(now_)) mark(std::move(asked));
-    if (at > now_) now_ = at;
+    if (at <= now_) return;
+    if (now_ > Nanoseconds::zero()) tick_gap_ = std::max(at - now_, tick_gap_ - tick_gap_ / 64);
+    now_ = at;
 }
 
 void RawRecording::resident(Bytes bytes) {

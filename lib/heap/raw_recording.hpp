@@ -73,6 +73,8 @@ class RawRecording {
     std::uint64_t events() const { return events_; }
     std::uint64_t races_repaired() const { return races_; }
     Nanoseconds now() const { return now_; }
+    // The longest time between ticks of late (it decays): nominally 10 ms, more on a busy machine.
+    Nanoseconds tick_gap() const { return tick_gap_; }
     // The last whole record was a timer tick, as it is when the tracked process ended by itself.
     bool ends_with_tick() const { return last_tick_ && !torn_; }
     bool torn() const { return torn_; }
@@ -114,7 +116,7 @@ class RawRecording {
     std::string command_;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
-    Nanoseconds now_{};
+    Nanoseconds now_{}, tick_gap_ = std::chrono::milliseconds(10);
     std::uint64_t events_ = 0, lines_ = 0, races_ = 0;
     bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false;
     Diagnostics damage_;

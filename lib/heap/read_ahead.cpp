@@ -94,7 +94,7 @@ struct ReadAhead::State {
     }
 
     Chunk& take() {
-        Chunk& chunk = chunks[taken % chunks.size()];
+        Chunk& chunk = chunks[threaded ? taken % chunks.size() : 0];
         if (!threaded) {
             fill(chunk);
         } else {

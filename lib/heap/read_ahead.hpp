@@ -15,8 +15,8 @@ namespace leakline::heap {
 class ReadAhead {
   public:
     enum class Threads { one, two };
-    static constexpr std::size_t kChunk = std::size_t{1} << 20;
-    static constexpr std::size_t kLongestLine = kChunk;
+    static constexpr std::size_t kChunk = std::size_t{1} << 18;  // stays in the cache between the two steps
+    static constexpr std::size_t kLongestLine = std::size_t{1} << 20;
     static constexpr std::size_t kMargin = 64;  // readable bytes before and behind every run, for wide loads
 
     ReadAhead(ByteSource& source, Threads threads);

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -27,8 +28,10 @@ namespace leakline::heap {
 namespace {
 
 constexpr int kPipeSize = 1 << 20;
-// The tracker's ticks are nominally 10 ms apart, 14-26 ms at the 99th percentile.
-constexpr Nanoseconds kTickMargin = std::chrono::milliseconds(10), kMarkTime = std::chrono::milliseconds(40);
+// How well the tracker's clock is known from outside (see Collector::place_marks), and how long a tick may be in coming:
+// nominally 10 ms, 14-26 ms at the 99th percentile, more where the machine is busy.
+constexpr Nanoseconds kClockMargin = std::chrono::milliseconds(20);
+constexpr Nanoseconds kShortestGap = std::chrono::milliseconds(30), kLongestGap = std::chrono::milliseconds(300);
 
 // A file that is opened early and filled late: until the first data comes, what it held stays.
 class LateFile {
@@ -114,6 +117,8 @@ void Recorder::State::start_collector(const Tracker& tracker, std::string& strea
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
     collect.interpreter = tracker.interpreter;
+    std::error_code ignored;
+    collect.executable = std::filesystem::canonical(program, ignored).string();
     collector = ::fork();
     if (collector == 0) run_collector(collect);
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
@@ -169,10 +174,12 @@ void Recorder::mark(HeapMark::Kind kind, std::string label, std::optional<std::u
     message.kind = ControlMessage::Kind::mark;
     message.mark_kind = static_cast<std::int32_t>(kind);
     message.number = requests ? *requests + 1 : 0;
-    message.time = (now + kTickMargin).count();
+    message.time = (now + kClockMargin).count();
     std::snprintf(message.text, sizeof message.text, "%s", label.c_str());
-    state_->send(message);
-    while (clock.monotonic() < now + kMarkTime) clock.sleep_until(now + kMarkTime);
+    if (!state_->ask(message)) return;  // finish() says that the collector is gone
+    const Nanoseconds gap = Nanoseconds(message.time) * 3 / 2;
+    const Nanoseconds until = now + kClockMargin + std::clamp(gap, kShortestGap, kLongestGap);
+    while (clock.monotonic() < until && interruption::received() == 0) clock.sleep_until(until);
 }
 
 bool Recorder::settle(Nanoseconds timeout) {
@@ -205,6 +212,11 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
         default: break;
     }
     const auto status = child ? child->status() : std::nullopt;
+    if (status && status->signal != 0)
+        throw Error(ErrorKind::system, program,
+                    fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB",
+                                status->text()),
+                    "let it work longer, or end it by a signal that it handles");
     throw Error(ErrorKind::system, program,
                 fmt::format("nothing was recorded: heaptrack's tracker never reported from it{}",
                             status ? fmt::format(" ({})", status->text()) : std::string()),

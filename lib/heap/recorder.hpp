@@ -37,7 +37,7 @@ class Recorder {
     // Records the heap as it is now. The tracker keeps up to 4 KiB of text in the process before it writes (seconds of
     // a quiet service), but it puts the time in every ~10 ms: the mark is set at the first such tick from now on, when
     // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
-    // after it returns; it takes 40 ms. A mark whose tick never arrives (the service was killed) is set at the end.
+    // after it returns; it takes 50 ms, or more while ticks come slowly. A mark whose tick never arrives (the service was killed) is set at the end.
     void mark(HeapMark::Kind kind, std::string label = {}, std::optional<std::uint64_t> requests = {});
     // Waits until every mark has been set in the stream; false where that takes longer than the timeout. Worth calling
     // before the service is killed; a service that exits by itself writes all it has.

@@ -120,7 +120,7 @@ class Builder {
     bool traces(VarintReader& in) {
         for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
             const std::uint64_t ip = in.number(), parent = in.number();
-            if (ip > profile_.ips.size() || parent > profile_.traces.size()) return false;
+            if (ip == 0 || ip > profile_.ips.size() || parent > profile_.traces.size()) return false;
             profile_.traces.push_back(
                 {IpId{static_cast<std::uint32_t>(ip)}, TraceId{static_cast<std::uint32_t>(parent)}});
         }
@@ -252,10 +252,12 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
         profile.completeness = Completeness::torn;
         break;
     }
-    if (!builder.ended()) {
+    if (!profile.peak.empty()) profile.peak.resize(profile.traces.size());
+    const bool cut = stream.torn() || content.end() != StreamEnd::clean;
+    if (!builder.ended() || cut) {
         // Marks are whole frames: what is there is good, and something is missing after it.
         profile.completeness = Completeness::torn;
-        if (stream.torn() || content.end() != StreamEnd::clean)
+        if (cut)
             profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
     }
     if (!builder.named() && !profile.ips.empty()) {

@@ -1,0 +1,18 @@
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "heap/heaptrack_file.hpp"
+#include "heap_profile_check.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace leakline;
+    heap::ReadOptions options;
+    options.mark_interval = std::chrono::milliseconds(10);
+    options.max_marks = 8;
+    options.threads = 1;
+    try {
+        const auto source = memory_source({reinterpret_cast<const char*>(data), size});
+        fuzz::check_profile(heap::read_raw(*source, "input", options));
+    } catch (const Error&) {  // a format that is not known
+    }
+    return 0;
+}

@@ -1,0 +1,115 @@
+#include "heap/preflight.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "heap/elf_file.hpp"
+
+using namespace leakline;
+
+namespace {
+
+const std::string kPrograms = std::string(LEAKLINE_BIN_DIR) + "/";
+
+Error refusal(const std::vector<std::string>& arguments) {
+    try {
+        heap::check_program(arguments);
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::input);
+        CHECK_FALSE(error.hint().empty());
+        return error;
+    }
+    FAIL("must be refused: ", arguments[0]);
+    throw 0;
+}
+
+std::string script(const TemporaryDirectory& folder, const std::string& content) {
+    std::string path = folder.path() + "/run.sh";
+    std::ofstream(path) << content;
+    ::chmod(path.c_str(), 0755);
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("a program that the tracker cannot get into is refused, with what to do instead") {
+    CHECK(refusal({kPrograms + "heap_subject_static"}).message() ==
+          "is linked statically, so the tracker cannot be loaded into it");
+    CHECK(refusal({kPrograms + "heap_subject_musl"}).message() == "is linked with musl, and heaptrack's library needs glibc");
+    CHECK(refusal({"env", "A=1", "ls"}).message() == "it starts another program, and the tracker records only the first");
+    CHECK(refusal({"env", "A=1", "ls"}).hint() == "set the variables first: A=1 leakline ... -- PROGRAM ARG...");
+    CHECK(refusal({"sh", "-c", "ls"}).hint() == "give the program itself: leakline ... -- PROGRAM ARG...");
+}
+
+TEST_CASE("a script is refused by its first line") {
+    const TemporaryDirectory folder;
+    CHECK(refusal({script(folder, "#!/bin/sh\nexec svc\n")}).message() ==
+          "is a shell script (#!/bin/sh), and the tracker records only the first program: the shell");
+    const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
+    CHECK(python.message() == "is a script (#!/usr/bin/env python3), whose interpreter would be recorded");
+    CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
+}
+
+TEST_CASE("a setuid program of somebody else's is refused, one's own is not") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/svc";
+    std::filesystem::copy_file("/bin/ls", path);
+    REQUIRE(::chmod(path.c_str(), 04755) == 0);
+    CHECK_NOTHROW(heap::check_program({path}));
+    if (::getuid() != 0) return;  // nobody else can be made the owner
+    REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+    REQUIRE(::chmod(path.c_str(), 04755) == 0);
+    CHECK(refusal({path}).message() == "is setuid, so the loader keeps the tracker out");
+}
+
+TEST_CASE("a program that does not exist, and one for another machine, are refused") {
+    CHECK(heap::read_elf("/nonexistent").is_elf == false);
+    try {
+        heap::check_program({"/nonexistent/svc"});
+        FAIL("must be refused");
+    } catch (const Error& error) {
+        CHECK(error.message() == "no such program");
+    }
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/svc";
+    std::filesystem::copy_file("/bin/ls", path);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(18);
+    file.put(8);  // e_machine: MIPS
+    file.close();
+    CHECK(refusal({path}).message() == "is a program for another kind of machine");
+}
+
+TEST_CASE("missing and split debug info is told apart from what gives lines") {
+    using DebugInfo = heap::ElfFile::DebugInfo;
+    CHECK(heap::read_elf(kPrograms + "heap_subject").debug_info == DebugInfo::lines);
+    CHECK(heap::read_elf(kPrograms + "heap_subject_split").debug_info == DebugInfo::split);
+    CHECK(heap::read_elf(kPrograms + "heap_subject_stripped").debug_info == DebugInfo::none);
+    CHECK(heap::check_program({kPrograms + "heap_subject"}).warnings.empty());
+    CHECK(heap::check_program({kPrograms + "heap_subject_split"}).warnings.size() == 1);
+    CHECK(heap::check_program({kPrograms + "heap_subject_stripped"}).warnings.size() == 1);
+    CHECK(heap::read_elf(kPrograms + "heap_subject_static").defines_malloc);
+    CHECK_FALSE(heap::read_elf(kPrograms + "heap_subject").defines_malloc);
+}
+
+TEST_CASE("an ELF file cut at any place is read without a fault") {
+    std::string bytes = read_file(kPrograms + "heap_subject_stripped");
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/cut";
+    for (std::size_t size = 1; size < bytes.size(); size += size < 4096 ? 37 : 997) {
+        std::ofstream(path, std::ios::binary) << bytes.substr(0, size);
+        heap::read_elf(path);
+    }
+    for (std::size_t at = 0; at < 4096; ++at) {  // wild offsets and counts in the headers
+        std::string wild = bytes;
+        wild[at] = static_cast<char>(0xff);
+        std::ofstream(path, std::ios::binary) << wild;
+        if (at < 64 || at % 16 == 0) CHECK(heap::read_elf(path).build_id.size() < 100000);
+    }
+}

@@ -1,0 +1,183 @@
+#include "heap/recorder.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "heap/profile_reader.hpp"
+#include "streams.hpp"
+
+using namespace leakline;
+using std::chrono::seconds;
+
+namespace {
+
+const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject";
+
+heap::RecordOptions options_for(std::vector<std::string> arguments, const std::string& output = {}) {
+    heap::RecordOptions options;
+    options.command.arguments = std::move(arguments);
+    options.command.standard_output = Command::Stream::null;
+    options.output = output;
+    return options;
+}
+
+// Live bytes and blocks, at a mark, of traces with a frame in this function.
+TraceCost in_function(const HeapProfile& profile, std::size_t mark, const std::string& name) {
+    TraceCost sum;
+    for (const auto& [id, cost] : test::costs_at(profile, mark)) {
+        bool inside = false;
+        for (TraceId at{id + 1}; at; at = profile.traces[at.value - 1].parent) {
+            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
+            for (std::uint32_t i = 0; i < ip.frame_count; ++i)
+                inside = inside ||
+                         profile.string(profile.frames[ip.first_frame + i].function).find(name) != std::string::npos;
+        }
+        if (!inside) continue;
+        sum.live_bytes += cost.live_bytes;
+        sum.live_blocks += cost.live_blocks;
+        sum.allocations += cost.allocations;
+    }
+    return sum;
+}
+
+void wait_for_number(const std::string& path, int number) {
+    for (int tries = 0; tries < 1000; ++tries) {
+        int seen = -1;
+        std::ifstream(path) >> seen;
+        if (seen == number) return;
+        ::usleep(10000);
+    }
+    FAIL("the subject did not get to round ", number);
+}
+
+Error failure_of(heap::Recorder& recorder) {
+    try {
+        recorder.finish();
+    } catch (const Error& error) {
+        return error;
+    }
+    FAIL("must throw");
+    throw 0;
+}
+
+}  // namespace
+
+TEST_CASE("a recording has every byte of a leak, at its function and line, and the program's exit code") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/run.leak";
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "leak", "5000", "24"}, path));
+    CHECK(recorder.child().wait().code == 7);
+    const HeapProfile profile = recorder.finish();
+    CHECK(profile.completeness == Completeness::complete);
+    CHECK(profile.damage.empty());
+    CHECK(profile.started.has_value());
+    const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");
+    CHECK(leak.live_blocks == 5000);
+    CHECK(leak.live_bytes == 5000 * 24);
+    const auto at_subject = [&](const Frame& frame) {
+        return profile.string(frame.file).ends_with("subject.cpp") && frame.line > 0;
+    };
+    CHECK(std::any_of(profile.frames.begin(), profile.frames.end(), at_subject));
+
+    const HeapProfile again = heap::read_profile(path);
+    CHECK(test::totals_of(again) == test::totals_of(profile));
+    CHECK(again.events == profile.events);
+    CHECK(again.peak == profile.peak);
+}
+
+TEST_CASE("a mark has all that happened before it, though the tracker has not written it yet") {
+    const TemporaryDirectory folder;
+    const std::string progress = folder.path() + "/round";
+    heap::RecordOptions options = options_for({kSubject, "rounds", progress});
+    options.mark_interval = std::chrono::hours(1);
+    heap::Recorder recorder = heap::Recorder::start(options);
+    wait_for_number(progress, 0);
+    // 100 blocks are ~3 KB of text: less than the tracker's buffer.
+    for (int round = 1; round <= 3; ++round) {
+        recorder.child().signal(SIGUSR1);
+        wait_for_number(progress, round);
+        recorder.mark(HeapMark::Kind::round_end, "round " + std::to_string(round), round * 10);
+    }
+    recorder.child().signal(SIGTERM);
+    CHECK(recorder.child().wait().code == 0);
+    const HeapProfile profile = recorder.finish();
+    std::vector<std::int64_t> blocks;
+    for (std::size_t i = 0; i < profile.marks.size(); ++i) {
+        if (profile.marks[i].kind != HeapMark::Kind::round_end) continue;
+        blocks.push_back(in_function(profile, i, "leak_block").live_blocks);
+        CHECK(profile.marks[i].label == "round " + std::to_string(blocks.size()));
+        CHECK(profile.marks[i].requests == blocks.size() * 10);
+        CHECK(profile.marks[i].rss.has_value());
+    }
+    CHECK(blocks == std::vector<std::int64_t>{100, 200, 300});
+}
+
+TEST_CASE("settle waits until a quiet program's tracker has written past the mark") {
+    const TemporaryDirectory folder;
+    const std::string progress = folder.path() + "/round";
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "rounds", progress}));
+    wait_for_number(progress, 0);
+    recorder.child().signal(SIGUSR1);
+    wait_for_number(progress, 1);
+    recorder.mark(HeapMark::Kind::round_end, "round 1");
+    CHECK(recorder.settle(seconds(20)));
+    recorder.child().signal(SIGKILL);
+    recorder.child().wait();
+    const HeapProfile profile = recorder.finish();
+    const auto round = std::find_if(profile.marks.begin(), profile.marks.end(),
+                                    [](const HeapMark& mark) { return mark.kind == HeapMark::Kind::round_end; });
+    REQUIRE(round != profile.marks.end());
+    CHECK(in_function(profile, static_cast<std::size_t>(round - profile.marks.begin()), "leak_block").live_blocks == 100);
+    CHECK(profile.completeness == Completeness::final_tick);
+}
+
+TEST_CASE("a program that replaces itself is an error that names the other program") {
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "exec", "/bin/sleep"}));
+    recorder.child().wait();
+    const Error error = failure_of(recorder);
+    CHECK(error.kind() == ErrorKind::system);
+    CHECK(error.message().find("sleep (exec), and the tracker records only the first program") != std::string::npos);
+}
+
+TEST_CASE("a program that goes into the background is an error that says so") {
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "daemon"}));
+    recorder.child().wait();
+    CHECK(failure_of(recorder).message() ==
+          "went into the background (it ended at once and left a child), and the tracker follows no fork");
+}
+
+TEST_CASE("a start that fails leaves no file, and an old recording as it was") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/run.leak";
+    CHECK_THROWS_AS(heap::Recorder::start(options_for({"/nonexistent/svc"}, path)), Error);
+    CHECK(::access(path.c_str(), F_OK) != 0);
+    ::setenv("LEAKLINE_HEAPTRACK_DIR", "/nonexistent", 1);
+    try {
+        heap::Recorder::start(options_for({kSubject, "leak", "1", "1"}, path));
+        FAIL("must throw");
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::system);
+        CHECK(error.hint().find("apt-get install heaptrack") != std::string::npos);
+    }
+    ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
+    CHECK(::access(path.c_str(), F_OK) != 0);
+    std::ofstream(path) << "what was there";
+    CHECK_THROWS_AS(heap::Recorder::start(options_for({"/nonexistent/svc"}, path)), Error);
+    CHECK(read_file(path) == "what was there");
+    CHECK_THROWS_AS(heap::Recorder::start(options_for({kSubject}, folder.path() + "/no/such/folder/run.leak")), Error);
+}
+
+TEST_CASE("reallocs of four threads leave nothing behind") {
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "race", "20000"}));
+    CHECK(recorder.child().wait().code == 0);
+    const HeapProfile profile = recorder.finish();
+    CHECK(in_function(profile, profile.marks.size() - 1, "race").live_bytes < 4096);  // the threads' own blocks
+    CHECK(profile.events > 150000);
+}

@@ -1,0 +1,128 @@
+#include "heap/recording_file.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "heap/profile_reader.hpp"
+#include "streams.hpp"
+
+using namespace leakline;
+
+namespace {
+
+std::string file_bytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A recording of five marks with the writer, and the profile that went in.
+struct Written {
+    HeapProfile expected;
+    std::string bytes;
+};
+
+Written write_recording() {
+    TemporaryDirectory folder;
+    const std::string path = folder.path() + "/run.leak";
+    FILE* file = std::fopen(path.c_str(), "w");
+    heap::RecordingWriter writer(::fileno(file));
+    Written written;
+    HeapProfile& expected = written.expected;
+    heap::RawRecording recording({std::chrono::milliseconds(100), 600, "test"}, [&](HeapMark mark) {
+        if (!writer.header_written()) writer.header(std::chrono::seconds(1'700'000'000), recording);
+        writer.mark(mark, recording);
+        expected.marks.push_back(std::move(mark));
+    });
+    std::string text = "v 10400 3\nx 4 /svc\nX svc -x\nI 1000 1\nm 1 -\nm 1 x 1000 0 9000\nt 1010 0\nt 2020 1\n";
+    for (int i = 1; i <= 3; ++i)
+        text += fmt::format("+ {:x} {:x} {:x}\nc {:x}\nR {:x}\nt {:x} 2\n", i * 100, i, i * 16, i * 100, i, 0x3000 + i);
+    text += "- 10\nc 200\nR 9\n";
+    const std::string margin = std::string(64, ' ') + text + std::string(64, ' ');
+    recording.take(std::string_view(margin).substr(64, text.size()));
+    recording.finish({});
+    heap::Symbols symbols;
+    symbols.strings = {"main()", "/src/main.cpp", "/svc"};
+    symbols.frames = {{StringId{1}, StringId{2}, 42}};
+    for (const std::uint64_t address : recording.symbols().addresses) symbols.ips.push_back({address, {}, 0, 0});
+    symbols.ips[1] = {0x1010, StringId{3}, 0, 1};
+    Diagnostics damage;
+    for (int i = 0; i < 12; ++i) damage.add("here", "that");
+    writer.finish({recording.now(), Completeness::final_tick, {"mind this"}}, recording, damage, symbols);
+    std::fclose(file);
+    CHECK(writer.error() == 0);
+    expected.traces = recording.traces();
+    expected.rss = recording.rss();
+    expected.peak = recording.ledger().peak_costs();
+    expected.peak_bytes = recording.ledger().peak();
+    written.bytes = file_bytes(path);
+    return written;
+}
+
+HeapProfile read_bytes(const std::string& bytes) {
+    const auto source = memory_source(bytes);
+    std::string magic(heap::kRecordingMagic.size(), '\0');
+    std::size_t got = 0;
+    while (got < magic.size()) {
+        const std::size_t count = source->read({magic.data() + got, magic.size() - got});
+        if (count == 0) break;
+        got += count;
+    }
+    return heap::read_recording(*source, "run.leak");
+}
+
+void check_same_marks(const HeapProfile& read, const HeapProfile& expected) {
+    for (std::size_t i = 0; i < read.marks.size(); ++i) {
+        CAPTURE(i);
+        const HeapMark &a = read.marks[i], &b = expected.marks[i];
+        CHECK(a.kind == b.kind);
+        CHECK(a.at == b.at);
+        CHECK(a.rss == b.rss);
+        REQUIRE(a.changes.size() == b.changes.size());
+        for (std::size_t k = 0; k < a.changes.size(); ++k) {
+            CHECK(a.changes[k].trace == b.changes[k].trace);
+            CHECK(a.changes[k].cost == b.changes[k].cost);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a recording comes back as it was written") {
+    const Written written = write_recording();
+    const HeapProfile profile = read_bytes(written.bytes);
+    REQUIRE(profile.marks.size() == written.expected.marks.size());
+    check_same_marks(profile, written.expected);
+    CHECK(profile.command == "svc -x");
+    CHECK(profile.started == Nanoseconds(std::chrono::seconds(1'700'000'000)));
+    CHECK(profile.duration == std::chrono::milliseconds(0x200));
+    CHECK(profile.events == 4);
+    CHECK(profile.peak_bytes == written.expected.peak_bytes);
+    CHECK(profile.peak == written.expected.peak);
+    CHECK(profile.rss.size() == written.expected.rss.size());
+    CHECK(profile.traces.size() == written.expected.traces.size());
+    CHECK(profile.string(profile.frames.at(0).function) == "main()");
+    CHECK(profile.ips[1].frame_count == 1);
+    CHECK(profile.warnings == std::vector<std::string>{"mind this"});
+    CHECK(profile.damage.count() == 12);
+    CHECK(profile.completeness == Completeness::final_tick);
+}
+
+TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, and says that it is torn") {
+    const Written written = write_recording();
+    std::size_t most = 0;
+    ::setenv("LEAKLINE_HEAPTRACK_DIR", "/nonexistent", 1);  // names are not at stake, and take a process each
+    for (std::size_t size = 0; size < written.bytes.size(); ++size) {
+        const HeapProfile profile = read_bytes(written.bytes.substr(0, size));
+        CAPTURE(size);
+        REQUIRE(profile.marks.size() >= most);
+        REQUIRE(profile.marks.size() <= written.expected.marks.size());
+        most = profile.marks.size();
+        check_same_marks(profile, written.expected);
+        CHECK(profile.completeness == Completeness::torn);
+    }
+    CHECK(most == written.expected.marks.size());
+    ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
+}

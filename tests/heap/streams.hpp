@@ -1,0 +1,44 @@
+// Recordings as text, and what a profile says in numbers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/file.hpp"
+#include "heap/heaptrack_file.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::test {
+
+inline HeapProfile read_raw_text(const std::string& text, const heap::ReadOptions& options = {}) {
+    return heap::read_raw(*memory_source(text), "raw", options);
+}
+inline HeapProfile read_interpreted_text(const std::string& text, const heap::ReadOptions& options = {}) {
+    return heap::read_interpreted(*memory_source(text), "file", options);
+}
+
+// The cost of each trace (id as in the file: one less than in memory) after marks 0..last.
+inline std::map<std::uint32_t, TraceCost> costs_at(const HeapProfile& profile, std::size_t last) {
+    std::map<std::uint32_t, TraceCost> costs;
+    for (std::size_t i = 0; i <= last; ++i)
+        for (const HeapMark::Change& change : profile.marks[i].changes) costs[change.trace.value - 1] = change.cost;
+    return costs;
+}
+
+struct Totals {
+    std::int64_t leaked = 0;
+    std::uint64_t calls = 0, peak = 0;
+    bool operator==(const Totals&) const = default;
+};
+inline Totals totals_of(const HeapProfile& profile) {
+    Totals totals;
+    for (const auto& [trace, cost] : costs_at(profile, profile.marks.size() - 1)) {
+        totals.leaked += cost.live_bytes;
+        totals.calls += cost.allocations;
+    }
+    totals.peak = profile.peak_bytes;
+    return totals;
+}
+
+}  // namespace leakline::test

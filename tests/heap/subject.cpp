@@ -1,0 +1,124 @@
+// The program that the recorder's tests record: leaks a known number of bytes in known ways.
+//
+//   leak N SIZE            N blocks of SIZE bytes, never freed; exit code 7
+//   rounds FILE            a round of 100 blocks of 24 bytes on each SIGUSR1, its number written to FILE; SIGTERM: exit 0
+//   stubborn               ignores SIGTERM
+//   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
+//   exec PROGRAM           allocates a little, then becomes PROGRAM
+//   daemon                 forks, the parent exits at once, the child lives 5 s
+//   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
+//   race N                 4 threads that realloc against each other, N times each
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+std::vector<void*>* leaked = new std::vector<void*>();
+
+void leak_block(std::size_t size) { leaked->push_back(std::malloc(size)); }
+
+std::atomic<int> asked{0}, stop{0};
+
+void* deep(std::size_t size, int depth) {
+    if (depth == 0) return std::malloc(size);
+    void* block = deep(size, depth - 1);
+    asm volatile("" : "+r"(block));
+    return block;
+}
+
+// More than the 4 KiB that the tracker keeps to itself: a process that is killed sooner leaves nothing.
+void warm_up() {
+    for (std::size_t i = 1; i < 2000; ++i) std::free(deep(i, 2));
+}
+
+int rounds(const char* path) {
+    warm_up();
+    leaked->reserve(1 << 20);
+    ::signal(SIGUSR1, [](int) { ++asked; });
+    ::signal(SIGTERM, [](int) { stop = 1; });
+    int done = -1;
+    while (stop == 0) {
+        if (done < asked) {
+            if (done >= 0)
+                for (int i = 0; i < 100; ++i) leak_block(24);
+            ++done;
+            FILE* file = std::fopen(path, "w");
+            std::fprintf(file, "%d", done);
+            std::fclose(file);
+        }
+        ::usleep(1000);
+    }
+    return 0;
+}
+
+int toil(const char* path) {
+    const int file = ::open(path, O_RDWR | O_CREAT, 0666);
+    if (::ftruncate(file, 8) != 0) return 1;
+    auto* count = static_cast<std::atomic<std::uint64_t>*>(::mmap(nullptr, 8, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+    for (std::uint64_t i = 0;; ++i) {
+        std::free(deep(i % 300 + 1, static_cast<int>(i % 8)));
+        if (i % 16 == 0) leak_block(24);
+        *count = i;
+        if (i % 64 == 0) ::usleep(50);
+    }
+}
+
+int race(int times) {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([times, t] {
+            void* block = nullptr;
+            for (int i = 0; i < times; ++i) block = std::realloc(block, static_cast<std::size_t>((i * 7 + t) % 2000 + 1));
+            std::free(block);
+        });
+    for (std::thread& thread : threads) thread.join();
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string mode = argc > 1 ? argv[1] : "";
+    if (mode == "leak") {
+        const int count = std::atoi(argv[2]);
+        leaked->reserve(static_cast<std::size_t>(count));
+        for (int i = 0; i < count; ++i) leak_block(static_cast<std::size_t>(std::atoi(argv[3])));
+        return 7;
+    }
+    if (mode == "rounds") return rounds(argv[2]);
+    if (mode == "toil") return toil(argv[2]);
+    if (mode == "stubborn") {
+        ::signal(SIGTERM, SIG_IGN);
+        for (int i = 0; i < 1000; ++i) leak_block(10);
+        for (;;) ::pause();
+    }
+    if (mode == "exec") {
+        leak_block(10);
+        ::execl(argv[2], argv[2], "2", static_cast<char*>(nullptr));
+    }
+    if (mode == "daemon") {
+        leak_block(10);
+        if (::fork() != 0) return 0;
+        ::sleep(5);
+        return 0;
+    }
+    if (mode == "pairs") {
+        const int pairs = std::atoi(argv[2]);
+        for (int i = 0; i < pairs; ++i) std::free(deep(static_cast<std::size_t>(16 + i / 32), i % 32));
+        std::puts("done");
+        return 0;
+    }
+    if (mode == "race") return race(std::atoi(argv[2]));
+    return 2;
+}
