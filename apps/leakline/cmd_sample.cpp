@@ -283,7 +283,8 @@ class Sampling {
             case Metric::cgroup_limit: return "no limit is set";
             case Metric::cgroup:
             case Metric::cgroup_anonymous:
-            case Metric::cgroup_oom_kills: return "the target is in no memory cgroup that can be seen here";
+            case Metric::cgroup_oom_kills:
+            case Metric::cgroup_limit_hits: return "the target is in no memory cgroup that can be seen here";
             case Metric::malloc_used:
             case Metric::malloc_retained:
                 return "needs glibc's malloc, and the right to read the process's memory (the same user and "
@@ -329,7 +330,7 @@ Run declare_sample(CLI::App& app) {
                  "time between samples of what costs the target a walk of its page tables (pss, uss, ...)");
     app.add_option("--metrics", options->metrics,
                    "rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
-                   "cgroup_oom_kills, malloc_used, malloc_retained, threads, fds, or all")
+                   "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, or all")
         ->delimiter(',')
         ->allow_extra_args(false);
     add_duration(app, "--duration", options->duration, "stop after this time");

@@ -67,7 +67,7 @@ std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTarg
         });
         if (!any)
             throw Error(ErrorKind::usage, directory.path, "a cgroup has none of the metrics asked for",
-                        "--metrics cgroup,cgroup_anonymous,cgroup_limit,cgroup_oom_kills");
+                        "--metrics cgroup,cgroup_anonymous,cgroup_limit,cgroup_oom_kills,cgroup_limit_hits");
         sources.push_back(memory::cgroup_source(directory, metrics));
     };
     for (const std::string& directory : targets.cgroups) add_cgroup(memory::open_cgroup(directory));

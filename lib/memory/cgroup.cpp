@@ -137,7 +137,8 @@ std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view 
 CgroupReader::CgroupReader(CgroupDirectory directory, const SystemRoots& roots)
     : directory_(std::move(directory)), current_(directory_.path + "/" + current_name(directory_.version)),
       stat_(directory_.path + "/memory.stat"),
-      events_(directory_.path + (directory_.version == Version::v1 ? "/memory.oom_control" : "/memory.events")) {
+      events_(directory_.path + (directory_.version == Version::v1 ? "/memory.oom_control" : "/memory.events")),
+      failures_(directory_.path + "/memory.failcnt") {
     const auto hierarchy = memory_hierarchy(roots);
     const std::string top = hierarchy ? hierarchy->path : directory_.path;
     const char* limit = directory_.version == Version::v1 ? "/memory.limit_in_bytes" : "/memory.max";
@@ -157,6 +158,12 @@ std::optional<Bytes> CgroupReader::limit() {
     return smallest;
 }
 
+std::optional<std::uint64_t> CgroupReader::limit_hits() {
+    if (directory_.version == Version::v1) return read_number(failures_);
+    const auto text = events_.read();
+    return text ? flat_value(*text, "max") : std::nullopt;
+}
+
 bool CgroupReader::read(Depth depth, const std::array<bool, kMetricCount>& wanted, MemorySample& sample) {
     const auto wants = [&](Metric metric) { return wanted[static_cast<std::size_t>(metric)]; };
     const auto current = read_number(current_);
@@ -171,6 +178,7 @@ bool CgroupReader::read(Depth depth, const std::array<bool, kMetricCount>& wante
     if (wants(Metric::cgroup_limit)) sample[Metric::cgroup_limit] = limit();
     if (wants(Metric::cgroup_oom_kills))
         if (const auto text = events_.read()) sample[Metric::cgroup_oom_kills] = flat_value(*text, "oom_kill");
+    if (wants(Metric::cgroup_limit_hits)) sample[Metric::cgroup_limit_hits] = limit_hits();
     return true;
 }
 

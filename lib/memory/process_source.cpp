@@ -38,7 +38,8 @@ class ProcessSource : public MemorySource {
         if (wants(Metric::file) || wants(Metric::shmem) || wants(Metric::anonymous) || wants(Metric::swap))
             status_ = ProcFile(folder_ + "/status");
         const bool any_cgroup = wants(Metric::cgroup) || wants(Metric::cgroup_anonymous) ||
-                                wants(Metric::cgroup_limit) || wants(Metric::cgroup_oom_kills);
+                                wants(Metric::cgroup_limit) || wants(Metric::cgroup_oom_kills) ||
+                                wants(Metric::cgroup_limit_hits);
         if (wants(Metric::malloc_used) || wants(Metric::malloc_retained)) heap_.emplace(pid, roots);
         if (any_cgroup)
             if (auto directory = memory_cgroup_of(pid, roots)) cgroup_.emplace(*directory, roots);

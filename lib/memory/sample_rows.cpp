@@ -25,6 +25,7 @@ constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
     {"process_threads", "", "gauge", "Threads."},
     {"process_open_fds", "", "gauge", "Open file descriptors."},
     {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed for want of memory."},
+    {"cgroup_memory_limit_hits", "", "counter", "Times that the memory limit was reached."},
 }};
 
 template <typename Number>

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 bool is_of_cgroup(Metric metric) {
     return metric == Metric::cgroup || metric == Metric::cgroup_anonymous || metric == Metric::cgroup_limit ||
-           metric == Metric::cgroup_oom_kills;
+           metric == Metric::cgroup_oom_kills || metric == Metric::cgroup_limit_hits;
 }
 
 // Calls found(pid) for every number in a directory's names or in a text between blanks.

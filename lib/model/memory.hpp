@@ -10,7 +10,7 @@
 
 namespace leakline {
 
-// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for the last three,
+// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for the last four,
 // which are counts (metric_is_bytes tells).
 enum class Metric {
     rss,        // resident set: statm field 2
@@ -28,8 +28,9 @@ enum class Metric {
     threads,
     fds,               // open file descriptors
     cgroup_oom_kills,  // since the cgroup was made
+    cgroup_limit_hits,  // times that the limit was reached and memory had to be reclaimed, since the cgroup was made
 };
-inline constexpr std::size_t kMetricCount = 15;
+inline constexpr std::size_t kMetricCount = 16;
 
 std::string_view metric_name(Metric metric);
 bool metric_is_bytes(Metric metric);

@@ -12,7 +12,7 @@ using Version = CgroupDirectory::Version;
 namespace {
 
 const std::vector<Metric> kAll = {Metric::cgroup, Metric::cgroup_anonymous, Metric::cgroup_limit,
-                                  Metric::cgroup_oom_kills};
+                                  Metric::cgroup_oom_kills, Metric::cgroup_limit_hits};
 
 std::optional<MemorySample> read(MemorySource& source, Depth depth) {
     std::optional<MemorySample> result;
@@ -53,7 +53,7 @@ TEST_CASE("a version 2 cgroup gives current, anon, kills and the smallest limit 
     system.write("/cgroup/a/b/memory.current", "4096\n");
     system.write("/cgroup/a/b/memory.max", "max\n");
     system.write("/cgroup/a/b/memory.stat", "anon_thp 7\nanon 1234\nfile 5\n");
-    system.write("/cgroup/a/b/memory.events", "low 0\noom 3\noom_kill 2\n");
+    system.write("/cgroup/a/b/memory.events", "low 0\nmax 9\noom 3\noom_kill 2\n");
     const auto source = cgroup_source(open_cgroup("a/b", system.roots()), kAll, system.roots());
     const auto quick = read(*source, Depth::quick);
     REQUIRE(quick);
@@ -64,6 +64,7 @@ TEST_CASE("a version 2 cgroup gives current, anon, kills and the smallest limit 
     CHECK((*detailed)[Metric::cgroup_anonymous] == 1234);
     CHECK((*detailed)[Metric::cgroup_limit] == 5000);
     CHECK((*detailed)[Metric::cgroup_oom_kills] == 2);
+    CHECK((*detailed)[Metric::cgroup_limit_hits] == 9);
 }
 
 TEST_CASE("a version 1 cgroup without a limit has none") {
@@ -74,6 +75,7 @@ TEST_CASE("a version 1 cgroup without a limit has none") {
     system.write("/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n");
     system.write("/cgroup/memory/x/memory.stat", "rss 1\ntotal_rss 55\n");
     system.write("/cgroup/memory/x/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n");
+    system.write("/cgroup/memory/x/memory.failcnt", "6\n");
     system.write("/proc/7/cgroup", "4:memory:/x\n0::/\n");
     const auto directory = memory_cgroup_of(7, system.roots());
     REQUIRE(directory);
@@ -84,6 +86,7 @@ TEST_CASE("a version 1 cgroup without a limit has none") {
     CHECK((*sample)[Metric::cgroup_anonymous] == 55);
     CHECK_FALSE((*sample)[Metric::cgroup_limit]);
     CHECK((*sample)[Metric::cgroup_oom_kills] == 4);
+    CHECK((*sample)[Metric::cgroup_limit_hits] == 6);
 }
 
 TEST_CASE("inside a container, whose path is not mounted, the mount's root is the cgroup") {
