@@ -32,7 +32,18 @@ class Sites {
         return kNoSite;
     }
 
+    // Many traces share a frame: its site is looked up once.
     std::uint32_t site_of(std::uint32_t frame_index, bool user_code) {
+        const auto [known, fresh] = site_of_frame_.try_emplace(frame_index, kNoSite);
+        if (fresh) known->second = find_site(frame_index);
+        sites[known->second].user_code |= user_code;
+        return known->second;
+    }
+
+    std::vector<Site> sites;
+
+  private:
+    std::uint32_t find_site(std::uint32_t frame_index) {
         const Frame& frame = profile_.frames[frame_index];
         const std::string& file = normal(frame.file);
         const std::string& function = profile_.string(frame.function);
@@ -40,18 +51,14 @@ class Sites {
         if (options_.by == GroupBy::line) key.line = frame.line;
         if (options_.by == GroupBy::function) key.function = qualified_name(function);
         const auto [place, fresh] = index_.try_emplace(key, static_cast<std::uint32_t>(sites.size()));
-        if (fresh) sites.push_back({{{}, file, key.line}, user_code});
+        if (fresh) sites.push_back({{{}, file, key.line}, false});
         Site& site = sites[place->second];
         // Of several spellings of a name the longest says most: with parameters, with its namespace.
         if (options_.by != GroupBy::file && function.size() > site.at.function.size())
             site.at.function = function;
-        site.user_code = site.user_code || user_code;
         return place->second;
     }
 
-    std::vector<Site> sites;
-
-  private:
     struct Key {
         std::string file, function;
         std::uint32_t line;
@@ -78,6 +85,7 @@ class Sites {
     const HeapProfile& profile_;
     const LineOptions& options_;
     std::map<Key, std::uint32_t> index_;
+    std::unordered_map<std::uint32_t, std::uint32_t> site_of_frame_;
     std::unordered_map<std::uint32_t, std::string> normal_;
 };
 

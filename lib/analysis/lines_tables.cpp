@@ -133,61 +133,15 @@ LineTable make_table(const Spelling& function, const std::map<std::uint32_t, Lin
     return table;
 }
 
-// Children by what they show, so that two instruction pointers of one call line are one caller.
-struct CallerTree {
-    struct Node {
-        std::int64_t growth = 0;
-        std::map<CodeLine, std::uint32_t> children;
-    };
-    std::vector<Node> nodes{1};
-
-    void add(const std::vector<CodeLine>& path, std::int64_t growth) {
-        std::uint32_t at = 0;
-        for (const CodeLine& line : path) {
-            const auto [child, fresh] =
-                nodes[at].children.try_emplace(line, static_cast<std::uint32_t>(nodes.size()));
-            const std::uint32_t next = child->second;
-            if (fresh) nodes.emplace_back();
-            nodes[next].growth += growth;
-            at = next;
-        }
-    }
-
-    std::vector<CallerNode> take(std::uint32_t at, std::int64_t least) const {
-        std::vector<CallerNode> result;
-        for (const auto& [line, child] : nodes[at].children)
-            if (std::abs(nodes[child].growth) >= least)
-                result.push_back({line, nodes[child].growth, take(child, least)});
-        std::stable_sort(result.begin(), result.end(), [](const CallerNode& a, const CallerNode& b) {
-            return a.growth_bytes > b.growth_bytes;
-        });
-        return result;
-    }
-};
-
-// The frames outside the one that a trace is charged to, nearest first; frames without any name are left out.
-std::vector<CodeLine> callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame) {
-    std::vector<CodeLine> path;
-    std::size_t begin = std::size_t{frame} + 1;
-    while (node.value != 0 && node.value <= profile.traces.size() && path.size() < kDeepest) {
-        const TraceNode& trace = profile.traces[node.value - 1];
-        if (trace.ip.value != 0 && trace.ip.value <= profile.ips.size()) {
-            const InstructionPointer& ip = profile.ips[trace.ip.value - 1];
-            const std::size_t end =
-                std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
-            for (std::size_t i = std::max<std::size_t>(begin, ip.first_frame); i < end; ++i) {
-                const Frame& at = profile.frames[i];
-                if (at.function.value == 0 && at.file.value == 0) continue;
-                path.push_back({profile.string(at.function), normal_path(profile.string(at.file)), at.line});
-            }
-        }
-        begin = 0;
-        node = trace.parent.value < node.value ? trace.parent : TraceId{};
-    }
-    return path;
-}
-
 }  // namespace
+
+TraceGrowth& TraceGrowth::operator+=(const TraceGrowth& other) {
+    bytes += other.bytes;
+    blocks += other.blocks;
+    allocations += other.allocations;
+    allocated_bytes += other.allocated_bytes;
+    return *this;
+}
 
 std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request,
                                  std::span<const TraceGrowth> growth, double base_bytes) {
@@ -242,25 +196,6 @@ std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest&
         tables.push_back(make_table(functions[f], lines[f], base_bytes));
     }
     return tables;
-}
-
-std::vector<std::vector<CallerNode>> callers_of(const HeapProfile& profile,
-                                                const TraceAttribution& attribution,
-                                                const std::vector<bool>& wanted,
-                                                std::span<const TraceGrowth> growth) {
-    std::vector<CallerTree> trees(attribution.sites.size());
-    std::vector<std::int64_t> total(attribution.sites.size());
-    for (std::size_t t = 0; t < growth.size(); ++t) {
-        const std::uint32_t site = attribution.site_of_trace[t];
-        if (site == kNoSite || !wanted[site] || growth[t].bytes == 0) continue;
-        total[site] += growth[t].bytes;
-        trees[site].add(callers_path(profile, attribution.node_of_trace[t], attribution.frame_of_trace[t]),
-                        growth[t].bytes);
-    }
-    std::vector<std::vector<CallerNode>> result(attribution.sites.size());
-    for (std::size_t s = 0; s < result.size(); ++s)
-        if (wanted[s]) result[s] = trees[s].take(0, std::max<std::int64_t>(1, std::abs(total[s]) / 100));
-    return result;
 }
 
 }  // namespace leakline::analysis

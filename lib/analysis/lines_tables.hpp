@@ -1,4 +1,4 @@
-// The inclusive views: a function line by line, and the callers of a line. Pure, safe from any thread.
+// The inclusive view: a function line by line. Pure, safe from any thread.
 #pragma once
 
 #include <span>
@@ -13,8 +13,10 @@ namespace leakline::analysis {
 
 // What happened to a trace within the window.
 struct TraceGrowth {
-    std::int64_t bytes = 0;
-    std::uint64_t allocations = 0;
+    std::int64_t bytes = 0, blocks = 0;  // live at the end less live at the start
+    std::uint64_t allocations = 0, allocated_bytes = 0;
+
+    TraceGrowth& operator+=(const TraceGrowth& other);
 };
 
 // A function to make a table of: all whose name it is, in this file (any file where empty).
@@ -30,12 +32,5 @@ struct TableRequest {
 // each trace counted once. Empty where no trace of the recording passes through such a function.
 std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request,
                                  std::span<const TraceGrowth> growth, double base_bytes);
-
-// The callers of each wanted site, largest growth first; branches below 1 % of the line's growth are left
-// out. Result indexed as sites; empty for sites that are not wanted.
-std::vector<std::vector<CallerNode>> callers_of(const HeapProfile& profile,
-                                                const TraceAttribution& attribution,
-                                                const std::vector<bool>& wanted,
-                                                std::span<const TraceGrowth> growth);
 
 }  // namespace leakline::analysis

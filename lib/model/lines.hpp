@@ -36,6 +36,8 @@ struct CallerNode {
     CodeLine at;
     std::int64_t growth_bytes = 0;
     std::vector<CallerNode> callers;  // largest growth first
+    std::int64_t growth_blocks = 0;
+    std::uint64_t allocations = 0, allocated_bytes = 0;  // within the window
 };
 
 struct LineGrowth {
@@ -45,6 +47,7 @@ struct LineGrowth {
     std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
     std::uint64_t allocations = 0;         // calls within the window
+    std::uint64_t allocated_bytes = 0;     // their sizes, summed
     std::optional<Interval> bytes_per_request;
     std::optional<Interval> bytes_per_hour;
     GrowthClass growth_class = GrowthClass::unclear;

@@ -1,0 +1,147 @@
+#include "analysis/lines_history.hpp"
+
+#include <algorithm>
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr std::size_t kMostJudged = 12;
+
+double seconds(Nanoseconds duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+void charge(SiteHistory& site, const TraceCost& before, const TraceCost& now, std::size_t mark) {
+    site.bytes += now.live_bytes - before.live_bytes;
+    site.blocks += now.live_blocks - before.live_blocks;
+    const SiteHistory::Point point{static_cast<std::uint32_t>(mark), site.bytes, site.blocks};
+    if (!site.points.empty() && site.points.back().mark == point.mark)
+        site.points.back() = point;
+    else
+        site.points.push_back(point);
+}
+
+}  // namespace
+
+Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution) {
+    Histories all;
+    all.sites.resize(attribution.sites.size());
+    all.traces.resize(profile.traces.size());
+    std::vector<TraceCost> now(profile.traces.size());
+    for (std::size_t m = 0; m <= window.last; ++m) {
+        const bool in_window = m > window.first || window.from_empty;
+        std::vector<std::uint32_t> touched;
+        for (const HeapMark::Change& change : profile.marks[m].changes) {
+            if (change.trace.value == 0 || change.trace.value > now.size()) continue;
+            const std::size_t t = change.trace.value - 1;
+            const std::uint32_t site = attribution.site_of_trace[t];
+            if (site != kNoSite) {
+                charge(all.sites[site], now[t], change.cost, m);
+                touched.push_back(site);
+            }
+            if (in_window) {
+                const TraceGrowth growth{change.cost.live_bytes - now[t].live_bytes,
+                                         change.cost.live_blocks - now[t].live_blocks,
+                                         change.cost.allocations - now[t].allocations,
+                                         change.cost.allocated_bytes - now[t].allocated_bytes};
+                all.traces[t] += growth;
+                all.live_delta += growth.bytes;
+                if (site == kNoSite) {
+                    all.unattributed += growth.bytes;
+                } else {
+                    all.sites[site].allocations += growth.allocations;
+                    all.sites[site].allocated_bytes += growth.allocated_bytes;
+                    all.sites[site].active = true;
+                }
+            }
+            now[t] = change.cost;
+        }
+        if (in_window)
+            for (std::uint32_t site : touched)
+                all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
+        if (m == window.first && !window.from_empty)
+            for (SiteHistory& site : all.sites)
+                site.first_bytes = site.peak_bytes = site.bytes, site.first_blocks = site.blocks;
+    }
+    return all;
+}
+
+Axes axes_of(const HeapProfile& profile, const Window& window) {
+    Axes axes;
+    std::vector<std::size_t> known;
+    for (std::size_t m = 0; m <= window.last; ++m) {
+        axes.seconds.push_back(seconds(profile.marks[m].at));
+        if (profile.marks[m].requests) known.push_back(m);
+    }
+    if (known.size() < 2 || known.back() != window.last) return axes;
+    double from_x = axes.seconds.front(), from_requests = 0;
+    std::size_t next = 0;
+    for (std::size_t m = 0; m <= window.last; ++m) {
+        const std::size_t to = known[next];
+        const double to_x = axes.seconds[to], to_requests = static_cast<double>(*profile.marks[to].requests);
+        const double share = to_x > from_x ? (axes.seconds[m] - from_x) / (to_x - from_x) : 1;
+        axes.requests.push_back(m == to ? to_requests
+                                        : from_requests + share * (to_requests - from_requests));
+        if (m == to && next + 1 < known.size()) {
+            from_x = to_x;
+            from_requests = to_requests;
+            ++next;
+        }
+    }
+    return axes;
+}
+
+Spans spans_of(const Window& window, const Axes& axes) {
+    Spans spans;
+    const std::size_t together = window.by_round ? 1 : (window.judged.size() + kMostJudged - 1) / kMostJudged;
+    for (std::size_t end = window.judged.size(); end > 0; end -= std::min(end, together)) {
+        if (end < together) break;  // a shorter span at the front would weigh as much as the others
+        spans.marks.emplace_back(window.judged.begin() + static_cast<std::ptrdiff_t>(end - together),
+                                 window.judged.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    std::reverse(spans.marks.begin(), spans.marks.end());
+    bool rising = !axes.requests.empty();
+    for (const auto& marks : spans.marks) {
+        spans.seconds.push_back(axes.seconds[marks.back()]);
+        if (axes.requests.empty()) continue;
+        rising = rising && (spans.requests.empty() || axes.requests[marks.back()] > spans.requests.back());
+        spans.requests.push_back(axes.requests[marks.back()]);
+    }
+    if (!rising) spans.requests.clear();
+    return spans;
+}
+
+Levels levels_at(const SiteHistory& site, const Spans& spans) {
+    Levels levels;
+    std::size_t next = 0;
+    double bytes = 0, blocks = 0;
+    for (const auto& marks : spans.marks) {
+        std::optional<std::pair<double, double>> least;
+        for (std::size_t mark : marks) {
+            for (; next < site.points.size() && site.points[next].mark <= mark; ++next) {
+                bytes = static_cast<double>(site.points[next].bytes);
+                blocks = static_cast<double>(site.points[next].blocks);
+            }
+            if (!least || bytes < least->first) least = {bytes, blocks};
+        }
+        levels.bytes.push_back(least->first);
+        levels.blocks.push_back(least->second);
+    }
+    return levels;
+}
+
+std::vector<double> levels_at_marks(const SiteHistory& site, const Window& window) {
+    std::vector<double> levels;
+    if (window.from_empty) levels.push_back(0);
+    std::size_t next = 0;
+    double bytes = 0;
+    for (std::size_t mark = 0; mark <= window.last; ++mark) {
+        for (; next < site.points.size() && site.points[next].mark <= mark; ++next)
+            bytes = static_cast<double>(site.points[next].bytes);
+        if (mark >= window.first) levels.push_back(bytes);
+    }
+    return levels;
+}
+
+}  // namespace leakline::analysis

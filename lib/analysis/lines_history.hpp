@@ -1,0 +1,63 @@
+// Live bytes of each site (a line, function or file) from mark to mark. Pure, safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "analysis/lines_attribution.hpp"
+#include "analysis/lines_tables.hpp"
+#include "analysis/lines_window.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::analysis {
+
+// One site over the recording, listed where it changes.
+struct SiteHistory {
+    struct Point {
+        std::uint32_t mark;
+        std::int64_t bytes, blocks;
+    };
+    std::vector<Point> points;                                       // marks ascending
+    std::int64_t bytes = 0, blocks = 0;                              // at the window's end
+    std::int64_t first_bytes = 0, first_blocks = 0, peak_bytes = 0;  // in the window
+    std::uint64_t allocations = 0, allocated_bytes = 0;
+    bool active = false;  // changed within the window
+};
+
+struct Histories {
+    std::vector<SiteHistory> sites;   // as TraceAttribution::sites
+    std::vector<TraceGrowth> traces;  // within the window; index trace - 1
+    std::int64_t live_delta = 0, unattributed = 0;
+};
+
+// One pass over the changes up to the window's end.
+Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution);
+
+// Bytes at every mark of the window (at its empty start too, where it has one).
+std::vector<double> levels_at_marks(const SiteHistory& site, const Window& window);
+
+// x of every mark up to the window's end, in seconds and, where the marks tell, in requests.
+struct Axes {
+    std::vector<double> seconds;
+    std::vector<double>
+        requests;  // between marks that have them by time; empty where fewer than two have them
+};
+Axes axes_of(const HeapProfile& profile, const Window& window);
+
+// The spans that growth is judged at: each judged mark, or several where there are many of them, so that a
+// test sees a few increments of about independent noise instead of hundreds that hang together.
+struct Spans {
+    std::vector<std::vector<std::size_t>> marks;
+    std::vector<double> seconds,
+        requests;  // at each span's last mark; requests empty where unknown or standing still
+};
+Spans spans_of(const Window& window, const Axes& axes);
+
+// Of each span the lowest level: what is in flight or waits to be released is above it.
+struct Levels {
+    std::vector<double> bytes, blocks;
+};
+Levels levels_at(const SiteHistory& site, const Spans& spans);
+
+}  // namespace leakline::analysis

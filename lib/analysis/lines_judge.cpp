@@ -1,0 +1,79 @@
+#include "analysis/lines_judge.hpp"
+
+#include <algorithm>
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr double kSecondsPerHour = 3600;
+
+// A site's history with the mark before each change, for boxes around the steps.
+std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window,
+                                    const std::vector<double>& axis) {
+    if (site.bytes <= 0 || site.blocks <= 0 || site.blocks > 1024) return std::nullopt;
+    std::vector<double> x, bytes, blocks;
+    std::size_t window_first = 0;
+    const auto add = [&](double at, double level, double count) {
+        x.push_back(at);
+        bytes.push_back(level);
+        blocks.push_back(count);
+    };
+    double level = 0, count = 0;
+    std::int64_t newest = -1;  // mark of the last point; -1: the start
+    add(std::min(0.0, axis.front()), 0, 0);
+    for (const SiteHistory::Point& point : site.points) {
+        const auto mark = static_cast<std::int64_t>(point.mark);
+        if (newest < mark - 1) add(axis[static_cast<std::size_t>(mark - 1)], level, count);
+        if (point.mark <= window.first && !window.from_empty) window_first = x.size();
+        level = static_cast<double>(point.bytes);
+        count = static_cast<double>(point.blocks);
+        add(axis[point.mark], level, count);
+        newest = mark;
+    }
+    if (newest < static_cast<std::int64_t>(window.last)) add(axis[window.last], level, count);
+    return find_doubling(x, bytes, blocks, window_first);
+}
+
+Interval scaled(const Interval& interval, double factor) {
+    return {interval.estimate * factor, interval.low * factor, interval.high * factor};
+}
+
+}  // namespace
+
+Judge::Judge(const Window& window, const Axes& axes)
+    : window_(window), axes_(axes), spans_(spans_of(window, axes)) {}
+
+std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) const {
+    line.leaking = false;
+    const Levels levels = levels_at(site, spans_);
+    if (levels.bytes.empty()) return std::nullopt;
+    const bool by_request = !spans_.requests.empty();
+    const std::vector<double>& x = by_request ? spans_.requests : spans_.seconds;
+    const GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
+    line.growth_class = judgement.growth_class;
+    if (by_request) line.bytes_per_request = growth_rate(spans_.requests, levels.bytes);
+    if (const auto rate = growth_rate(spans_.seconds, levels.bytes))
+        line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
+    if (judgement.growth_class == GrowthClass::linear && judgement.p_value < 0.01) return judgement.p_value;
+
+    const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds);
+    if (doubling && x.size() >= 3) {
+        if (doubling->stopped) {
+            line.growth_class = line.growth_bytes > 0 ? GrowthClass::filling_then_flat : GrowthClass::flat;
+            return 1.0;
+        }
+        if (doubling->steady || line.growth_bytes > 0) {
+            line.growth_class = GrowthClass::container_doubling;
+            line.payload_bytes = doubling->payload_bytes;
+            line.leaking = doubling->steady;
+            if (by_request) line.bytes_per_request = doubling->rate;
+            const auto by_time = by_request ? doubling_of(site, window_, axes_.seconds) : doubling;
+            if (by_time) line.bytes_per_hour = scaled(by_time->rate, kSecondsPerHour);
+            return std::nullopt;
+        }
+    }
+    return judgement.p_value;
+}
+
+}  // namespace leakline::analysis
