@@ -15,6 +15,8 @@ std::span<const CommandRow> commands() {
          "leakline lines run.leak --function track_user_behavior", declare_lines},
         {"replay", "sends a recorded log to an HTTP service, at the recorded pace or another",
          "leakline replay traffic.jsonl --target http://127.0.0.1:8080 --speed 10x", declare_replay},
+        {"compare", "two recordings or diagnoses, line by line: did the fix work, did this change regress",
+         "leakline compare before.leak after.leak --max-growth 16B/request", declare_compare},
         {"sample", "memory over time, of a process or of a command that it starts",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
         {"trend", "growing, stable, shrinking or inconclusive: the verdict on memory over time",

@@ -66,6 +66,9 @@ Json callers(const std::vector<CallerNode>& nodes) {
     for (const CallerNode& node : nodes) {
         Json item = code_line(node.at);
         item["growth_bytes"] = node.growth_bytes;
+        item["growth_blocks"] = node.growth_blocks;
+        item["allocations"] = node.allocations;
+        item["allocated_bytes"] = node.allocated_bytes;
         if (!node.callers.empty()) item["callers"] = callers(node.callers);
         out.push_back(std::move(item));
     }
@@ -82,6 +85,7 @@ Json line_growth(const LineGrowth& line) {
     out["live_first_blocks"] = line.live_first_blocks;
     out["live_last_blocks"] = line.live_last_blocks;
     out["allocations"] = line.allocations;
+    out["allocated_bytes"] = line.allocated_bytes;
     out["bytes_per_request"] =
         line.bytes_per_request ? number(line.bytes_per_request->estimate) : Json(nullptr);
     out["bytes_per_request_interval"] = optional(line.bytes_per_request);
@@ -239,6 +243,41 @@ Json to_json(const TrendReport& report) {
     }
     if (report.items.size() != 1) out["trends"] = std::move(trends);
     out["warnings"] = report.warnings;
+    return out;
+}
+
+Json to_json(const Comparison& comparison) {
+    Json out = {{"schema", Diagnosis::kSchema}};
+    out["outcome"] = outcome_name(comparison.outcome);
+    out["reasons"] = comparison.reasons;
+    out["before"] = comparison.before;
+    out["after"] = comparison.after;
+    out["per"] = comparison.per == Growth::Per::request ? "request" : "hour";
+    out["budget_bytes"] = number(comparison.budget);
+    out["total_before_bytes"] = number(comparison.total_before);
+    out["total_after_bytes"] = number(comparison.total_after);
+    out["lines"] = Json::array();
+    for (const LineDifference& line : comparison.lines) {
+        const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
+        Json item = code_line(at);
+        item["source"] = line.source;
+        item["change"] = line_change_name(line.change);
+        item["over_budget"] = line.over_budget;
+        item["line_before"] = line.before ? Json(line.before->line) : Json(nullptr);
+        item["line_after"] = line.after ? Json(line.after->line) : Json(nullptr);
+        item["rate_before_bytes"] = interval(line.rate_before);
+        item["rate_after_bytes"] = interval(line.rate_after);
+        item["difference_bytes"] = interval(line.difference);
+        item["growth_before_bytes"] = line.growth_before_bytes;
+        item["growth_after_bytes"] = line.growth_after_bytes;
+        item["class_before"] = growth_class_name(line.class_before);
+        item["class_after"] = growth_class_name(line.class_after);
+        item["leaking_before"] = line.leaking_before;
+        item["leaking_after"] = line.leaking_after;
+        item["p_value"] = optional(line.p_value);
+        out["lines"].push_back(std::move(item));
+    }
+    out["warnings"] = comparison.warnings;
     return out;
 }
 

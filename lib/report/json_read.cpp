@@ -160,6 +160,9 @@ std::vector<CallerNode> read_callers(const Node& list, int depth) {
         CallerNode caller;
         caller.at = read_code_line(node);
         get(node, "growth_bytes", caller.growth_bytes, &Node::integer);
+        get(node, "growth_blocks", caller.growth_blocks, &Node::integer);
+        get(node, "allocations", caller.allocations, &Node::count);
+        get(node, "allocated_bytes", caller.allocated_bytes, &Node::count);
         if (const auto inner = node.find("callers")) caller.callers = read_callers(*inner, depth + 1);
         out.push_back(std::move(caller));
     }
@@ -177,6 +180,7 @@ LineGrowth read_line(const Node& node) {
     get(node, "live_first_blocks", line.live_first_blocks, &Node::integer);
     get(node, "live_last_blocks", line.live_last_blocks, &Node::integer);
     get(node, "allocations", line.allocations, &Node::count);
+    get(node, "allocated_bytes", line.allocated_bytes, &Node::count);
     get(node, "bytes_per_request_interval", line.bytes_per_request, &Node::interval);
     get(node, "bytes_per_hour_interval", line.bytes_per_hour, &Node::interval);
     if (const auto growth_class = node.find("class"))
@@ -404,6 +408,24 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
     if (const auto series = root.find("series")) read_series(*series, diagnosis);
     get_list(root, "warnings", diagnosis.warnings, &Node::text);
     return diagnosis;
+}
+
+LineReport read_line_report(std::string_view text, const std::string& name) {
+    const Json json = parse(text, name);
+    const Node root(&json, "", &name);
+    const auto schema = root.find("schema");
+    if (!schema || !root.find("lines"))
+        throw Error(ErrorKind::input, name,
+                    "neither a diagnosis nor a line report: it has no 'schema' and 'lines'",
+                    "this takes what leakline diagnose or leakline lines wrote with -o NAME.json");
+    if (schema->integer() < 1 || schema->integer() > Diagnosis::kSchema)
+        throw Error(ErrorKind::input, name,
+                    fmt::format("schema {}; this build reads 1 to {}", schema->integer(), Diagnosis::kSchema),
+                    "a newer leakline wrote it");
+    LineReport report;
+    read_lines(root, report);
+    if (report.command.empty()) get(root, "command", report.command, &Node::text);
+    return report;
 }
 
 }  // namespace leakline::report

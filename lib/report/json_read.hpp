@@ -13,4 +13,7 @@ namespace leakline::report {
 // member of the wrong type (with its path, as "lines[3].file").
 Diagnosis read_diagnosis(std::string_view text, const std::string& name);
 
+// The lines of a diagnosis or of what leakline lines --format json wrote. Throws as read_diagnosis does.
+LineReport read_line_report(std::string_view text, const std::string& name);
+
 }  // namespace leakline::report

@@ -280,6 +280,28 @@ std::string render(const TrendReport& report, const RenderOptions&) {
     return fit(parts);
 }
 
+std::string render(const Comparison& comparison, const RenderOptions& options) {
+    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
+    std::string out =
+        fmt::format("### {}: {}\n\n", outcome_name(comparison.outcome), plain(comparison.reasons.front()));
+    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) out += plain(comparison.reasons[i]) + "\n\n";
+    out += fmt::format("Growth of live heap per {}: {} before, {} after\n\n", unit,
+                       format_bytes(comparison.total_before), format_bytes(comparison.total_after));
+    if (comparison.lines.empty()) return out;
+    out += fmt::format("| change | before, per {0} | after, per {0} | difference | line | source |\n", unit);
+    out += "| --- | ---: | ---: | ---: | --- | --- |\n";
+    for (std::size_t i = 0; i < std::min(options.top, comparison.lines.size()) && out.size() < kLimit; ++i) {
+        const LineDifference& line = comparison.lines[i];
+        const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
+        out += fmt::format("| {}{} | {} | {} | {} | {} | {} |\n", line.over_budget ? "**leak** " : "",
+                           line_change_name(line.change), line.before ? interval_text(line.rate_before) : "",
+                           line.after ? interval_text(line.rate_after) : "", interval_text(line.difference),
+                           plain(place_text(at)), code(trim(line.source)));
+    }
+    for (const std::string& warning : comparison.warnings) out += "\n- " + plain(warning);
+    return out + "\n";
+}
+
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     std::vector<std::string> parts = {replay(stats)};
     if (!stats.warnings.empty())

@@ -15,5 +15,8 @@ std::string render_github(const Document& document, const RenderOptions& options
 std::string render_gitlab(const Document& document, const RenderOptions& options);
 std::string render_openmetrics(const Document& document, const RenderOptions& options);
 std::string render_svg(const Document& document, const RenderOptions& options);
+std::string render_folded(const Document& document, const RenderOptions& options);
+std::string render_speedscope(const Document& document, const RenderOptions& options);
+std::string render_pprof(const Document& document, const RenderOptions& options);
 
 }  // namespace leakline::report

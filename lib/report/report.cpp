@@ -37,6 +37,22 @@ std::span<const Format> formats() {
          render_openmetrics,
          kDiagnosisForm | kTrendForm},
         {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosisForm | kTrendForm},
+        {"folded",
+         {".folded"},
+         "stacks of the growth, for flamegraph.pl",
+         render_folded,
+         kDiagnosisForm | kLinesForm},
+        {"speedscope",
+         {".speedscope.json"},
+         "stacks of the growth, for speedscope.app",
+         render_speedscope,
+         kDiagnosisForm | kLinesForm},
+        {"pprof",
+         {".pb.gz"},
+         "stacks of the growth, for go tool pprof",
+         render_pprof,
+         kDiagnosisForm | kLinesForm,
+         true},
     };
     return table;
 }
@@ -51,6 +67,8 @@ std::string_view document_name(unsigned form) {
             return "a line report";
         case kTrendForm:
             return "a trend";
+        case kComparisonForm:
+            return "a comparison";
         case kReplayForm:
             return "a replay's statistics";
         default:

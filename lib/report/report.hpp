@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/comparison.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::report {
@@ -24,7 +25,7 @@ struct TrendReport {
     std::vector<std::string> warnings;
 };
 
-using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats>;
+using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -32,6 +33,7 @@ enum Form : unsigned {
     kLinesForm = 1u << 1,
     kTrendForm = 1u << 2,
     kReplayForm = 1u << 3,
+    kComparisonForm = 1u << 4,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) {

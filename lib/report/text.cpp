@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "report/caller_tree.hpp"
+#include "report/comparison_text.hpp"
 #include "report/line_table.hpp"
 #include "report/renderers.hpp"
 #include "report/summary.hpp"
@@ -190,6 +192,22 @@ void add_tables(Text& text, const LineReport& lines, const LineTable* first) {
         if (&table != first) add(table);
 }
 
+// Every branch of the callers, for the lines at fault (the first line where none is).
+void add_caller_trees(Text& text, const std::vector<LineGrowth>& lines) {
+    constexpr std::size_t kMostTrees = 5;
+    std::size_t shown = 0;
+    for (const LineGrowth& line : lines) {
+        const bool first =
+            &line == &lines.front() &&
+            std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
+        if ((!line.leaking && !first) || line.callers.empty()) continue;
+        if (++shown > kMostTrees) break;
+        text.heading(fmt::format("Callers of {}", terminal_safe(place_text(line.at))));
+        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width)))
+            text.line(row);
+    }
+}
+
 void add_callers(Text& text, const LineGrowth& line) {
     if (line.callers.empty()) return;
     text.heading("Called from (largest growth first)");
@@ -315,9 +333,15 @@ std::string render(const LineReport& report, const RenderOptions& options) {
         at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
         report.completeness));
     if (!report.command.empty()) text.field("command", report.command);
+    text.field("recording",
+               fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end",
+                           format_count(report.totals.allocations),
+                           format_bytes(static_cast<double>(report.totals.peak_bytes)),
+                           format_bytes(static_cast<double>(report.totals.leaked_bytes)),
+                           report.totals.leaked_blocks));
     add_tables(text, report, nullptr);
     add_ranking(text, report.lines);
-    if (!report.lines.empty()) add_callers(text, report.lines.front());
+    add_caller_trees(text, report.lines);
     add_books(text, report.books);
     add_warnings(text, report.warnings);
     return text.take();
@@ -364,6 +388,10 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
     }
     add_warnings(text, stats.warnings);
     return text.take();
+}
+
+std::string render(const Comparison& comparison, const RenderOptions& options) {
+    return comparison_text(comparison, options);
 }
 
 }  // namespace

@@ -1,0 +1,117 @@
+// leakline compare: two recordings or reports, line by line; a gate.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <set>
+
+#include "analysis/compare.hpp"
+#include "analysis/lines.hpp"
+#include "base/file.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "heap/profile_reader.hpp"
+#include "line_options.hpp"
+#include "output.hpp"
+#include "quantities.hpp"
+#include "report/json_read.hpp"
+#include "report/source_text.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+struct Side {
+    std::string file;
+    std::vector<std::string> sources;  // of this side alone
+};
+
+bool is_json(const std::string& path) {
+    std::array<char, 256> begin{};
+    const std::size_t count = open_source(path)->read(begin);
+    const std::string_view text = trim(std::string_view(begin.data(), count));
+    return text.starts_with('{');
+}
+
+// A text that was written after the recording began is not what was recorded: better none than a wrong one.
+void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds started, Output& output,
+                     const Side& side, const char* option) {
+    std::set<std::string> newer;
+    for (LineGrowth& line : report.lines) {
+        if (line.source.empty()) continue;
+        struct stat status {};
+        const auto& path = source.locate(line.at.file);
+        if (!path || ::stat(path->c_str(), &status) != 0) continue;
+        const Nanoseconds written =
+            std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+        if (written <= started) continue;
+        newer.insert(*path);
+        line.source.clear();
+    }
+    if (newer.empty()) return;
+    output.warn(
+        fmt::format("{} has changed since {} was recorded, so its lines are matched by number; {} DIR says "
+                    "where the text of that time is",
+                    newer.size() == 1 ? *newer.begin() : fmt::format("{} source files", newer.size()),
+                    side.file, option));
+}
+
+LineReport read_side(const Side& side, const LineArguments& lines, Output& output, const char* option) {
+    if (is_json(side.file)) return report::read_line_report(read_file(side.file), side.file);
+    const HeapProfile profile = heap::read_profile(side.file, lines.read_options());
+    LineReport report = analysis::grow_lines(profile, lines.options());
+    std::vector<std::string> sources = side.sources;
+    sources.insert(sources.end(), lines.sources().begin(), lines.sources().end());
+    report::SourceText source(sources);
+    source.fill(report);
+    if (side.sources.empty() && profile.started)
+        drop_newer_text(report, source, *profile.started, output, side, option);
+    for (const std::string& warning : report.warnings) output.detail(side.file + ": " + warning);
+    return report;
+}
+
+}  // namespace
+
+Run declare_compare(CLI::App& app) {
+    auto output = std::make_shared<Output>(app, report::kComparisonForm);
+    auto before = std::make_shared<Side>(), after = std::make_shared<Side>();
+    auto options = std::make_shared<analysis::CompareOptions>();
+    app.add_option("before", before->file,
+                   "a recording, a diagnosis.json or what leakline lines wrote as JSON")
+        ->required()
+        ->type_name("BEFORE");
+    app.add_option("after", after->file, "the same of the changed program")->required()->type_name("AFTER");
+    auto lines = std::make_shared<LineArguments>(app);
+    app.add_option("--before-source", before->sources, "look for the source of BEFORE under DIR (repeatable)")
+        ->type_name("DIR");
+    app.add_option("--after-source", after->sources, "look for the source of AFTER under DIR (repeatable)")
+        ->type_name("DIR");
+    add_growth(app, "--max-growth", options->max_growth,
+               "how much more than before a line may leak, as 64B/request or 1MiB/h [0]");
+    app.add_option("--top", output->options().top, "rows of the ranking")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    return [=] {
+        output->open();
+        const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");
+        const LineReport new_lines = read_side(*after, *lines, *output, "--after-source");
+        Comparison comparison = analysis::compare_lines(old_lines, new_lines, *options);
+        comparison.before = before->file;
+        comparison.after = after->file;
+        const Comparison::Outcome outcome = comparison.outcome;
+        output->write(std::move(comparison));
+        switch (outcome) {
+            case Comparison::Outcome::passed:
+                return kNoLeak;
+            case Comparison::Outcome::failed:
+                return kLeak;
+            case Comparison::Outcome::inconclusive:
+                return kInconclusive;
+        }
+        return kInconclusive;
+    };
+}
+
+}  // namespace leakline::cli

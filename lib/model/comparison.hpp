@@ -1,0 +1,52 @@
+// Two line reports side by side: did the fix work, did this change regress. Plain data, made by
+// analysis/compare.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/lines.hpp"
+
+namespace leakline {
+
+enum class LineChange {
+    appeared,  // grows, and was not there before
+    grown,     // grows faster than before
+    same,      // no difference beyond noise
+    shrunk,    // grows slower than before, or not at all
+    gone,      // grew before, and is not there any more
+    unclear,   // too few marks in one of the two to tell
+};
+std::string_view line_change_name(LineChange change);  // "new", "grown", ...
+
+struct LineDifference {
+    std::optional<CodeLine> before, after;  // nothing: no such line
+    std::string source;                     // text of the line, of after where it is there
+    LineChange change = LineChange::same;
+    // Bytes per Comparison::per; an unknown bound is infinite. A line that is not there has 0.
+    Interval rate_before, rate_after;
+    Interval difference;  // after - before
+    std::int64_t growth_before_bytes = 0,
+                 growth_after_bytes = 0;  // within the windows, which may differ in length
+    GrowthClass class_before = GrowthClass::flat, class_after = GrowthClass::flat;
+    bool leaking_before = false, leaking_after = false;
+    std::optional<double> p_value;  // of the difference, adjusted for the number of lines
+    bool over_budget = false;       // leaks more than before by more than the budget allows
+};
+
+struct Comparison {
+    enum class Outcome { passed, failed, inconclusive };
+
+    std::string before, after;  // names of the two
+    Growth::Per per = Growth::Per::hour;
+    double budget = 0;                         // bytes per `per` that a line may grow faster than before
+    std::vector<LineDifference> lines;         // those that grow in one of the two; worst first
+    double total_before = 0, total_after = 0;  // growth of all live bytes, per `per`
+    Outcome outcome = Outcome::passed;
+    std::vector<std::string> reasons;  // never empty
+    std::vector<std::string> warnings;
+};
+std::string_view outcome_name(Comparison::Outcome outcome);  // "passed", ...
+
+}  // namespace leakline

@@ -1,0 +1,57 @@
+#include "report/caller_tree.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/line_table.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+// Bytes that fit into width columns, without cutting a character in two.
+std::string cut(std::string text, std::size_t width) {
+    if (text.size() <= width) return text;
+    std::size_t end = width > 3 ? width - 3 : 0;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return text.substr(0, end) + "...";
+}
+
+struct Tree {
+    std::vector<std::string> rows;
+    std::size_t width, left_out = 0;
+
+    void add(const std::vector<CallerNode>& callers, const std::string& indent, bool branches) {
+        for (std::size_t i = 0; i < callers.size(); ++i) {
+            const CallerNode& caller = callers[i];
+            const bool last = i + 1 == callers.size();
+            if (rows.size() >= kCallerRows) {
+                ++left_out;
+                continue;
+            }
+            const std::string edge = branches ? (last ? "└─ " : "├─ ") : "";
+            const std::size_t used = 15 + 3 * (indent.size() / 3) + (branches ? 3 : 0);
+            const std::string name = caller.at.file.empty() || caller.at.function.empty()
+                                         ? place_text(caller.at)
+                                         : fmt::format("{} {}", place_text(caller.at), caller.at.function);
+            rows.push_back(
+                fmt::format("  {:>11}  {}{}{}", format_signed_bytes(static_cast<double>(caller.growth_bytes)),
+                            indent, edge, cut(terminal_safe(name), width > used + 20 ? width - used : 20)));
+            // Depth is indented only where it branches: most stacks are one long chain.
+            const std::string deeper = branches ? indent + (last ? "   " : "│  ") : indent;
+            add(caller.callers, deeper, caller.callers.size() > 1);
+        }
+    }
+};
+
+}  // namespace
+
+std::vector<std::string> caller_tree(const LineGrowth& line, std::size_t width) {
+    Tree tree{{}, width};
+    tree.add(line.callers, "", line.callers.size() > 1);
+    if (tree.left_out > 0) tree.rows.push_back(fmt::format("  {:>11}  ... and {} more", "", tree.left_out));
+    return std::move(tree.rows);
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,81 @@
+#include "report/comparison_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/line_table.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
+    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+std::string_view outcome_colour(Comparison::Outcome outcome) {
+    switch (outcome) {
+        case Comparison::Outcome::passed:
+            return "1;32";
+        case Comparison::Outcome::failed:
+            return "1;31";
+        case Comparison::Outcome::inconclusive:
+            return "1;33";
+    }
+    return "1";
+}
+
+std::string rate_text(const Interval& rate, bool there) {
+    if (!there) return "-";
+    return std::isfinite(rate.low) && std::isfinite(rate.high) ? format_bytes(rate.estimate)
+                                                               : format_bytes(rate.estimate) + " ?";
+}
+
+std::string bounds_text(const Interval& difference) {
+    if (!std::isfinite(difference.low) || !std::isfinite(difference.high)) return "not known";
+    return fmt::format("{} .. {}", format_signed_bytes(difference.low), format_signed_bytes(difference.high));
+}
+
+// "app.cpp:31, was :28" where a line has moved.
+std::string place_of(const LineDifference& line) {
+    const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
+    std::string place = place_text(at);
+    if (line.before && line.after && line.before->line != line.after->line)
+        place += fmt::format(", was :{}", line.before->line);
+    return at.function.empty() || at.file.empty() ? place : place + " " + at.function;
+}
+
+}  // namespace
+
+std::string comparison_text(const Comparison& comparison, const RenderOptions& options) {
+    std::string out = paint(outcome_name(comparison.outcome), outcome_colour(comparison.outcome), options);
+    for (std::size_t i = 0; i < comparison.reasons.size(); ++i)
+        out += (i == 0 ? ": " : "; ") + terminal_safe(comparison.reasons[i]);
+    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
+    out += fmt::format("\n  before  {}: {} of live heap per {}\n  after   {}: {} of live heap per {}\n\n",
+                       terminal_safe(comparison.before), format_signed_bytes(comparison.total_before), unit,
+                       terminal_safe(comparison.after), format_signed_bytes(comparison.total_after), unit);
+    const std::size_t shown = std::min(options.top, comparison.lines.size());
+    out += fmt::format("Lines that grow in one of the two ({} of {}), per {}\n", shown,
+                       comparison.lines.size(), unit);
+    if (shown == 0) return out + "  none\n";
+    out += fmt::format("  {:<8}{:>12}{:>12}  {:<26}{}\n", "change", "before", "after", "difference", "line");
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LineDifference& line = comparison.lines[i];
+        const std::string row = fmt::format("  {:<8}{:>12}{:>12}  {:<26}{}", line_change_name(line.change),
+                                            rate_text(line.rate_before, line.before.has_value()),
+                                            rate_text(line.rate_after, line.after.has_value()),
+                                            bounds_text(line.difference), terminal_safe(place_of(line)));
+        out += (line.over_budget ? paint(row, "1;31", options) : row) + "\n";
+        if (const std::string_view source = trim(line.source); !source.empty())
+            out += paint(fmt::format("{:62}{}", "", terminal_safe(source)), "2", options) + "\n";
+    }
+    if (!comparison.warnings.empty()) out += "\nWarnings\n";
+    for (const std::string& warning : comparison.warnings) out += "  - " + terminal_safe(warning) + "\n";
+    return out;
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,89 @@
+// record, lines and compare as a user runs them, on a program whose leaks are known to the byte.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+
+namespace {
+
+std::string recording_of(const TemporaryDirectory& scratch, const std::string& program) {
+    const std::string path = scratch.path() + "/" + program + ".leak";
+    const Outcome outcome =
+        run_binary("leakline", {"record", "--interval", "50ms", "-o", path, "--", LEAKS_DIR "/" + program});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("lines prints the bytes of a recording, writes every form of it, and refuses what it cannot find") {
+    const TemporaryDirectory scratch;
+    const std::string recording = recording_of(scratch, "gcc-O2");
+
+    const std::string json = scratch.path() + "/lines.json", profile = scratch.path() + "/lines.pb.gz";
+    Outcome outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--top", "3", "-o",
+                                              json, "-o", profile, "-o", scratch.path() + "/lines.folded"});
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("Books") != std::string::npos);
+    const auto report = nlohmann::json::parse(read_file(json));
+    const auto& books = report["books"];
+    CHECK(books["attributed_bytes"].get<long>() + books["unattributed_bytes"].get<long>() ==
+          books["live_delta_bytes"].get<long>());
+    std::map<std::string, long> growth;
+    for (const auto& line : report["lines"])
+        if (line["file"].get<std::string>().ends_with("leaks.cpp")) {
+            const auto source = line["source"].get<std::string>();
+            growth[source.substr(std::min(source.size(), source.find_first_not_of(' ')))] =
+                line["growth_bytes"];
+        }
+    CHECK(growth["Node* node = new Node{list, {1, 2}};  // leaks 1000 x 24"] == 24'000);
+    CHECK(growth["keep(malloc(size));  // leaks 100 x 40 + 50 x 72"] == 7600);
+    long folded = 0;
+    for (std::string_view line : split(read_file(scratch.path() + "/lines.folded"), '\n'))
+        if (!line.empty()) folded += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
+    CHECK(folded == books["live_delta_bytes"].get<long>());
+
+    outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--function", "append_node",
+                                      "--strict", "--unit", "B", "--precision", "0", "-q"});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.starts_with("Filename: "));
+    CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents\n"
+                           "=============================================================\n") !=
+          std::string::npos);
+    CHECK(outcome.out.find("1000       Node* node = new Node{list, {1, 2}};") != std::string::npos);
+
+    outcome = run_binary("leakline", {"lines", recording, "--function", "append_nod"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find(
+              "no allocation passes through a function named 'append_nod' that has debug info; did you "
+              "mean 'append_node'?") != std::string::npos);
+    outcome = run_binary("leakline", {"lines", recording, "--window", "5s..1s"});
+    CHECK(outcome.code == 2);
+    outcome =
+        run_binary("leakline", {"lines", scratch.path() + "/none.leak", "-o", scratch.path() + "/kept.json"});
+    CHECK(outcome.code == 2);
+    CHECK_FALSE(read_small_file(scratch.path() + "/kept.json"));
+}
+
+TEST_CASE("compare of a program with itself passes, and its JSON form compares as the recording does") {
+    const TemporaryDirectory scratch;
+    const std::string recording = recording_of(scratch, "gcc-O0");
+    const std::string json = scratch.path() + "/lines.json";
+    REQUIRE(run_binary("leakline", {"lines", recording, "-q", "-o", json}).code == 0);
+    for (const std::string& before : {recording, json}) {
+        const Outcome outcome = run_binary("leakline", {"compare", before, recording, "--format", "json"});
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == 0);
+        CHECK(nlohmann::json::parse(outcome.out)["outcome"] == "passed");
+    }
+    const Outcome outcome =
+        run_binary("leakline", {"compare", recording, recording, "--max-growth", "1B/request"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("the recordings do not know of requests") != std::string::npos);
+}
