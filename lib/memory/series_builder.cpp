@@ -9,8 +9,10 @@ SeriesBuilder::Outcome SeriesBuilder::add(const RawSample& sample) {
     constexpr double kFarAway = 1e12, kNoMemory = 1e18;  // 30,000 years, an exabyte: no clock and no machine says so
     if (!(std::fabs(sample.seconds) < kFarAway) || !(sample.bytes < kNoMemory)) return Outcome::not_a_number;
     if (sample.bytes < 0) return Outcome::negative;
-    if (taken_ > 0 && sample.seconds <= last_.seconds) {
-        return sample.seconds == last_.seconds ? Outcome::duplicate_time : Outcome::backwards;
+    // Compared as they will stand in the series: far from the origin two times can become one.
+    const double since_origin = sample.seconds - origin_, last_since_origin = last_.seconds - origin_;
+    if (taken_ > 0 && since_origin <= last_since_origin) {
+        return since_origin == last_since_origin ? Outcome::duplicate_time : Outcome::backwards;
     }
     if (taken_ == 0) origin_ = sample.seconds;
     ++taken_;

@@ -104,7 +104,10 @@ Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>>
     for (auto& [start, part] : processes) {
         ++identity;
         for (std::size_t i = 0; i < part.size(); ++i) {
-            whole.seconds.push_back(part.seconds[i] + (start - origin));
+            const double seconds = part.seconds[i] + (start - origin);
+            // A new process in the same tick as the last sample of the old one.
+            if (!whole.seconds.empty() && seconds <= whole.seconds.back()) continue;
+            whole.seconds.push_back(seconds);
             whole.value.push_back(part.value[i]);
             if (counted) whole.requests.push_back(part.requests[i]);
             whole.process.push_back(identity);

@@ -90,6 +90,10 @@ TEST_CASE("CSV: processes one after the other are one service, side by side they
     CHECK(restarted.series[0].seconds == Values{0, 1, 2, 3});
     CHECK(restarted.series[0].process == std::vector<std::int64_t>{1, 1, 2, 2});
 
+    const SeriesFile same_tick = read("t_s,mib,pid\n0,1,7\n1,2,7\n1,1,8\n2,2,8\n");
+    REQUIRE(same_tick.series.size() == 1);
+    CHECK(same_tick.series[0].seconds == Values{0, 1, 2});
+
     const SeriesFile tree = read("t_s,mib,pid\n0,1,7\n0,5,8\n1,2,7\n1,6,8\n");
     REQUIRE(tree.series.size() == 2);
     CHECK(tree.series[0].name == "x.csv:7");
@@ -134,6 +138,12 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
           "x.csv: time goes backwards in 3 of 4 samples\n"
           "  hint: sort the file by its time column, or give a file a process");
     CHECK(error_of(std::string_view("ab\0cd", 5)).starts_with("x.csv: is not text"));
+}
+
+TEST_CASE("CSV: times that become one when counted from the first are one") {
+    const SeriesFile file = read("t_s,mib\n-500000000000,1\n0.000001,2\n0.000002,3\n1,4\n2,5\n3,6\n4,7\n5,8\n6,9\n7,9\n8,9\n");
+    CHECK(file.damage.count() == 1);
+    CHECK(file.series[0].size() == 10);
 }
 
 TEST_CASE("CSV: one sample is a series, and a large hole is noted") {

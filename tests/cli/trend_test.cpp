@@ -1,0 +1,124 @@
+// leakline trend as a user drives it: exit codes, forms, gates, bad files.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+
+namespace {
+
+class TrendFiles {
+  public:
+    // 600 samples, a second apart, of a function of the position 0..1 in MiB, and cumulative requests.
+    std::string write(const std::string& name, const std::function<double(double)>& mib) const {
+        std::string text = "t_s,mib,requests\n";
+        for (int i = 0; i < 600; ++i) {
+            const double ripple = .02 * ((i * 7919) % 13 - 6);  // noise enough, and the same everywhere
+            text += std::to_string(i) + "," + std::to_string(mib(i / 599.) + ripple) + "," + std::to_string(i * 50) + "\n";
+        }
+        return write_text(name, text);
+    }
+    std::string write_text(const std::string& name, const std::string& text) const {
+        OutputFile file(folder_.path() + "/" + name);
+        file.write(text);
+        file.commit();
+        return file.path();
+    }
+    std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+
+  private:
+    TemporaryDirectory folder_;
+};
+
+double leak(double x) { return 100 + 20 * x; }
+double steady(double) { return 100; }
+
+Outcome trend(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "trend");
+    return run_binary("leakline", std::move(arguments));
+}
+
+}  // namespace
+
+TEST_CASE("trend: a leak ends with 1, a steady series with 0, too few samples with 3") {
+    const TrendFiles files;
+    const Outcome growing = trend({files.write("a.csv", leak), "--limit", "200MiB"});
+    CHECK(growing.code == 1);
+    CHECK(growing.out.starts_with("growing"));
+    CHECK(growing.out.find("grew 120 MiB/h to the end") != std::string::npos);
+    CHECK(trend({files.path("a.csv"), "--leak-exit-code", "42"}).code == 42);
+    CHECK(trend({files.write("b.csv", steady)}).code == 0);
+    const std::string few = files.write_text("few.csv", "t_s,mib\n0,1\n1,2\n");
+    CHECK(trend({few}).code == 3);
+    CHECK(trend({few, "--inconclusive", "pass"}).code == 0);
+}
+
+TEST_CASE("trend: many files as CSV are a row a file, with the contract's columns") {
+    const TrendFiles files;
+    const Outcome outcome = trend({files.write("a.csv", leak), files.write("b.csv", steady), "--format", "csv"});
+    CHECK(outcome.code == 1);
+    std::vector<std::string_view> rows = split(outcome.out, '\n');
+    REQUIRE(rows.size() == 4);
+    CHECK(rows[0] == "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason");
+    CHECK(rows[1].starts_with("a.csv,growing,1,"));
+    CHECK(rows[2].starts_with("b.csv,stable,0,0,"));
+}
+
+TEST_CASE("trend: JSON has the names that other tools read") {
+    const TrendFiles files;
+    const Outcome outcome = trend({files.write("a.csv", leak), "--format", "json", "--limit", "1GiB"});
+    const auto json = nlohmann::json::parse(outcome.out);
+    CHECK(json.at("schema") == 1);
+    CHECK(json.at("verdict") == "growing");
+    CHECK(json.at("slope_bytes_per_hour").at("estimate").get<double>() / kMiB == doctest::Approx(20 * 3600 / 599.).epsilon(.02));
+    CHECK(json.at("bytes_per_request").at("estimate").get<double>() == doctest::Approx(20 * kMiB / 29950).epsilon(.02));
+    CHECK(json.at("time_to_limit_h").at("low").get<double>() > 7);
+    CHECK(json.at("detectable_bytes_per_request").get<double>() > 0);
+}
+
+TEST_CASE("trend: --max-growth passes only where growth at the budget would have been seen") {
+    const TrendFiles files;
+    const std::string a = files.write("a.csv", leak), b = files.write("b.csv", steady);
+    CHECK(trend({a, "--max-growth", "1MiB/h"}).code == 1);
+    CHECK(trend({a, "--max-growth", "500MiB/h"}).code == 0);
+    CHECK(trend({b, "--max-growth", "500MiB/h"}).code == 0);
+    const Outcome blind = trend({b, "--max-growth", "1KiB/h"});
+    CHECK(blind.code == 3);
+    CHECK(blind.err.find("this run could only have seen growth above") != std::string::npos);
+}
+
+TEST_CASE("trend: damage is counted on standard error and the verdict stands") {
+    const TrendFiles files;
+    std::string text = read_file(files.write("a.csv", leak));
+    text += "600,nan,30000\n599,5,5\n";
+    const Outcome outcome = trend({files.write_text("damaged.csv", text)});
+    CHECK(outcome.code == 1);
+    CHECK(outcome.err.find("damaged.csv:602: not a number") != std::string::npos);
+    CHECK(outcome.err.find("damaged.csv:603: same time as the sample before") != std::string::npos);
+}
+
+TEST_CASE("trend: a bad file alone is an error; among others it is warned about and the code is 2") {
+    const TrendFiles files;
+    const Outcome missing = trend({files.path("none.csv")});
+    CHECK(missing.code == 2);
+    CHECK(missing.err == "leakline: " + files.path("none.csv") + ": cannot open: no such file or directory\n");
+    CHECK(missing.out.empty());
+    const Outcome both = trend({files.write("a.csv", leak), files.write_text("empty.csv", ""), "--format", "csv"});
+    CHECK(both.code == 2);
+    CHECK(both.out.find("a.csv,growing") != std::string::npos);
+    CHECK(both.err.find("empty.csv: is empty") != std::string::npos);
+    CHECK(trend({}).code == 2);
+}
+
+TEST_CASE("trend: the self-test prints scores and the operating curve, and meets its goals") {
+    const Outcome outcome = trend({"--self-test", "--traces", "4", "--seed", "3"});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("precision         100.0 %") != std::string::npos);
+    CHECK(outcome.out.find("operating curve") != std::string::npos);
+}
