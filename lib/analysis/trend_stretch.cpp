@@ -11,7 +11,9 @@ namespace leakline::analysis::trend {
 
 namespace {
 
-constexpr double kGrowingFrom = .95, kStableFrom = .80;
+// Chosen on simulated traces: from .95 to .94 finds one leak in 300 more and called nothing else growing; at .93 false
+// alarms begin to rise.
+constexpr double kGrowingFrom = .94, kStableFrom = .80;
 constexpr double kSecondsPerHour = 3600;
 
 // Points with the curves fitted to them.
