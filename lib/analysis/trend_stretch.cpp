@@ -301,23 +301,53 @@ StretchVerdict cut_warmups(const Samples& samples, const StretchOptions& options
     return verdict;
 }
 
-// A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable.
+double median_between(const Samples& samples, double begin_s, double end_s) {
+    const std::size_t begin = first_at(samples, begin_s), end = first_at(samples, end_s);
+    return median({samples.bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+                   samples.bytes.begin() + static_cast<std::ptrdiff_t>(end)}) /
+           kMiB;
+}
+
+// Whether growth as before the fall (in the second half of the time until it) could hide in the stable rest: less than
+// the rest could tell from none, but not nothing.
+bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const StretchVerdict& rest) {
+    constexpr double kNothing = .4, kPlain = 1.6;  // of what the rest could tell from none
+    const double before = fall_s - begin_s;
+    const double grown = median_between(samples, begin_s + .9 * before, fall_s) -
+                         median_between(samples, begin_s + .5 * before, begin_s + .6 * before);
+    const double expected = grown / (.4 * before) * kSecondsPerHour;
+    return expected > kNothing * rest.detectable_mib_per_hour && expected < kPlain * rest.detectable_mib_per_hour;
+}
+
+// A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable. Where memory fell
+// (a trim, a reload), what follows the fall.
 std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchOptions& options,
                                           const StretchVerdict& verdict) {
     constexpr double kFrom = .6, kStrictness = .5, kMostCut = .5, kReset = .3, kHardlyGrows = .3, kSurely = .9;
+    constexpr double kPastTheFall = .03, kLeastRest = .15;
     constexpr std::size_t kLeastSamplesLeft = 40;
     const bool slowed = verdict.veto == Veto::slowed_at_the_end;
     if (verdict.too_few || verdict.outcome != Outcome::inconclusive || verdict.warmup >= kMostCut ||
-        verdict.p_reset >= kReset || (verdict.p_leak >= kHardlyGrows && !slowed)) {
+        (verdict.p_leak >= kHardlyGrows && !slowed)) {
         return std::nullopt;
     }
-    const std::size_t first = first_at(samples, samples.seconds.front() + kFrom * samples.duration());
-    if (samples.size() - first < kLeastSamplesLeft) return std::nullopt;
+    const double begin = samples.seconds.front(), whole = samples.duration();
+    double from = begin + kFrom * whole;
+    const bool fell = verdict.p_reset >= kReset;
+    const double fall = verdict.begin_s + verdict.knee * verdict.duration_s;
+    if (fell) {
+        if (verdict.shape != Shape::step_linear && verdict.shape != Shape::step_two_slopes) return std::nullopt;
+        from = std::max(from, fall + kPastTheFall * whole);
+        if (begin + whole - from < kLeastRest * whole) return std::nullopt;
+    }
+    const std::size_t first = first_at(samples, from);
+    if (samples.size() < first + kLeastSamplesLeft) return std::nullopt;
     StretchVerdict later = judge_whole(samples.from(first), options, kStrictness);
     const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
                        later.shape == Shape::linear || later.shape == Shape::fill_flat;
     if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
-    later.warmup = kFrom;
+    if (fell && growth_could_hide(samples, verdict.begin_s, fall, later)) return std::nullopt;
+    later.warmup = (samples.seconds[first] - begin) / whole;
     return later;
 }
 
