@@ -19,6 +19,8 @@ tests=(
   chromium nodejs     # opens the HTML report
   python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
+  wrk hey             # what scripts/bench/replay.sh compares with
+  nginx-light apache2-bin   # real servers whose access logs are read back
   prometheus          # a real server (and promtool) that series are read back from
   prometheus-alertmanager exim4-daemon-light openssl   # a real Alertmanager and mail server that alerts are sent to
 )

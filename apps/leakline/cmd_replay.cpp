@@ -4,7 +4,9 @@
 #include <memory>
 #include <thread>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
@@ -12,6 +14,7 @@
 #include "output.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
+#include "replay/dry_run.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
 
@@ -23,8 +26,27 @@ struct ReplayCommand {
     replay::ReplayOptions replay;
     std::string pace = "recorded", speed = "1x";
     std::optional<double> max_failures;
-    bool insecure = false;
+    std::vector<std::string> allow_paths, deny_paths, rewrites, set_headers;
+    std::string key, session, shard, expect, histogram;
+    bool insecure = false, dry_run = false;
 };
+
+// Turns the texts of the command line into the shape of the traffic. Throws Error{usage}.
+void parse_shape(const ReplayCommand& command, replay::ShapeOptions& shape) {
+    for (const std::string& text : command.allow_paths) shape.paths.push_back(replay::parse_regex("--allow-path", text));
+    for (const std::string& text : command.deny_paths) shape.not_paths.push_back(replay::parse_regex("--deny-path", text));
+    for (const std::string& text : command.rewrites) shape.rewrites.push_back(replay::parse_path_rewrite(text));
+    if (!command.key.empty()) shape.key = replay::parse_record_key("--by", command.key);
+    if (!command.session.empty()) shape.session = replay::parse_record_key("--session", command.session);
+    if (!command.shard.empty()) shape.shard = replay::parse_shard(command.shard);
+    for (const std::string& text : command.set_headers) {
+        const std::size_t colon = text.find(':');
+        if (colon == text.npos || colon == 0)
+            throw Error(ErrorKind::usage, "--header", "'" + printable(text) + "' is not NAME: VALUE");
+        shape.set_headers.emplace_back(trim(std::string_view(text).substr(0, colon)),
+                                       trim(std::string_view(text).substr(colon + 1)));
+    }
+}
 
 // Redraws the progress line while the replay runs on the main thread.
 class ProgressLine {
@@ -79,12 +101,27 @@ class ProgressLine {
     std::thread drawing_;
 };
 
-int run_replay(ReplayCommand& command, Output& output) {
+int run_replay(ReplayCommand& command, Output& output, const std::string& format) {
     replay::ReplayOptions& options = command.replay;
     options.pace = parse_pace(command.pace, command.speed);
     options.verify_certificate = !command.insecure;
+    parse_shape(command, options.shape);
+    if (!command.expect.empty()) options.expect = replay::parse_status_check(command.expect);
     if (command.max_failures) options.max_failures = *command.max_failures;
+    if (command.dry_run) {
+        const replay::DryRun result = replay::dry_run(options);
+        write_standard_output(format == "json" ? replay::dry_run_json(result) : replay::dry_run_text(result));
+        return kNoLeak;
+    }
+    if (options.target.empty())
+        throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");
     output.open();
+    std::optional<OutputFile> histogram_file;
+    replay::Histogram latency;
+    if (!command.histogram.empty()) {
+        histogram_file.emplace(command.histogram);
+        options.latency = &latency;
+    }
     replay::Progress progress;
     options.progress = &progress;
     ReplayStats stats;
@@ -93,10 +130,18 @@ int run_replay(ReplayCommand& command, Output& output) {
         stats = replay::run(options);
     }
     output.write(stats);
+    if (histogram_file) {
+        histogram_file->write(latency.percentile_text());
+        histogram_file->commit();
+    }
     for (const std::string& reason : stats.reasons) output.warn("the measurement is invalid: " + reason);
     const int signal = interruption::received();
     if (signal != 0) return kInterrupted + signal;
-    return stats.valid ? kNoLeak : kInvalid;
+    if (!stats.valid) return kInvalid;
+    if (stats.unexpected == 0) return kNoLeak;
+    output.warn(fmt::format("{} of {} responses had another status than {}", format_count(stats.unexpected),
+                            format_count(stats.completed), command.expect));
+    return kLeak;
 }
 
 }  // namespace
@@ -108,7 +153,7 @@ Run declare_replay(CLI::App& app) {
     app.add_option("log", options.logs, "request logs, merged by time (plain, gzip or zstd; - is standard input)")
         ->required()
         ->type_name("LOG");
-    app.add_option("--target", options.target, "http://host:port, https://host or unix:/path/of.sock")->required();
+    app.add_option("--target", options.target, "http://host:port, https://host or unix:/path/of.sock");
     app.add_option("--pace", command->pace, "recorded, max, or a rate such as 500/s (open loop)")->capture_default_str();
     app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();
     app.add_option("--connections", options.connections, "connections at most")->capture_default_str();
@@ -129,9 +174,50 @@ Run declare_replay(CLI::App& app) {
     app.add_option("--max-bad-lines", options.max_bad_lines, "lines that cannot be read, more end the replay")
         ->capture_default_str();
     app.add_option("--log-format", options.log_format, "of the logs; by their content unless given");
+    app.add_option("--map", options.log_map,
+                   "members of a JSON access log: ts=.msec,url=.request_uri,... or nginx or envoy");
+
+    replay::ShapeOptions& shape = options.shape;
+    const char* const shaping = "Shaping";
+    app.add_option("--allow-method", shape.methods, "send these methods only")->allow_extra_args(false)->delimiter(',')->group(shaping);
+    app.add_option("--deny-method", shape.not_methods, "leave these methods out")->allow_extra_args(false)->delimiter(',')->group(shaping);
+    app.add_option("--allow-path", command->allow_paths, "send only what this regex finds in path and query; repeatable")
+        ->allow_extra_args(false)
+        ->group(shaping);
+    app.add_option("--deny-path", command->deny_paths, "leave out what this regex finds in path and query; repeatable")
+        ->allow_extra_args(false)
+        ->group(shaping);
+    add_fraction(app, "--sample", shape.sample, "send this part of the users (see --by): 10%")->group(shaping);
+    app.add_option("--shard", command->shard, "send part INDEX of COUNT (see --by): 0/4")->group(shaping);
+    app.add_option("--by", command->key,
+                   "what tells users apart for --sample and --shard: header:NAME, field:NAME of the JSON body, path, conn")
+        ->group(shaping);
+    app.add_option("--session", command->session,
+                   "keep what has the same header:NAME, field:NAME or path on one connection, in order")
+        ->group(shaping);
+    app.add_option("--rewrite-path", command->rewrites, "REGEX=>REPLACEMENT over path and query; repeatable")
+        ->allow_extra_args(false)
+        ->group(shaping);
+    app.add_option("--header", command->set_headers, "NAME: VALUE to set in every request; repeatable")
+        ->allow_extra_args(false)
+        ->group(shaping);
+    app.add_option("--drop-header", shape.drop_headers, "leave this header out; repeatable")
+        ->allow_extra_args(false)
+        ->group(shaping);
+    app.add_option("--host", shape.host, "the Host header, instead of the target's")->group(shaping);
+    app.add_flag("--keep-host", shape.keep_host, "the recorded Host header, where there is one")->group(shaping);
+    app.add_flag("--allow-empty-body", shape.allow_empty_body,
+                 "send requests without the body that the log does not have, instead of leaving them out")
+        ->group(shaping);
+
+    app.add_option("--expect-status", command->expect,
+                   "statuses to expect: 200, 2xx,304, recorded; others are counted, and end with exit code 1");
+    app.add_option("--histogram", command->histogram, "write the latencies as HdrHistogram's percentile text");
+    app.add_flag("--dry-run", command->dry_run, "say what would be sent (--format text or json), and send nothing");
     app.add_option("--ca-file", options.ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
     app.add_flag("--insecure", command->insecure, "do not verify https certificates");
-    return [=] { return run_replay(*command, *output); };
+    const CLI::Option* const format = app.get_option("--format");
+    return [=] { return run_replay(*command, *output, format->count() > 0 ? format->as<std::string>() : "text"); };
 }
 
 }  // namespace leakline::cli

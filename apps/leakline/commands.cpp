@@ -13,6 +13,8 @@ std::span<const CommandRow> commands() {
          "leakline record -o run.leak -- ./service --port 8080", declare_record},
         {"lines", "growth of live heap bytes by source line, from a recording",
          "leakline lines run.leak --function track_user_behavior", declare_lines},
+        {"capture", "a reverse proxy that records what goes through it as a log to replay",
+         "leakline capture --listen 127.0.0.1:8081 --target http://127.0.0.1:8080 -o traffic.jsonl", declare_capture},
         {"replay", "sends a recorded log to an HTTP service, at the recorded pace or another",
          "leakline replay traffic.jsonl --target http://127.0.0.1:8080 --speed 10x", declare_replay},
         {"compare", "two recordings or diagnoses, line by line: did the fix work, did this change regress",

@@ -18,6 +18,7 @@ struct CommandRow {
     Run (*declare)(CLI::App& app);
 };
 
+Run declare_capture(CLI::App& app);
 Run declare_compare(CLI::App& app);
 Run declare_lines(CLI::App& app);
 Run declare_diagnose(CLI::App& app);

@@ -7,6 +7,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <stdexcept>
 
 #include "base/error.hpp"
 
@@ -60,7 +61,6 @@ class Exchange {
             Parser parser;
             parser.header_limit(static_cast<std::uint32_t>(options_.max_header));
             parser.body_limit(options_.max_body);
-            parser.eager(true);
             parser.skip(head);
             while (!parser.is_done()) {
                 if (parse_pending(parser) || receive()) continue;
@@ -82,11 +82,23 @@ class Exchange {
     // True when the parser took something of what is received already.
     bool parse_pending(Parser& parser) {
         if (pending_.empty()) return false;
+        // First the head alone, so that a length which is too large is refused before memory is reserved for it (Boost
+        // 1.74 does not hold responses with a Content-Length to body_limit).
+        const bool had_head = parser.is_header_done();
+        parser.eager(had_head);
         error_code error;
-        const std::size_t used = parser.put(asio::buffer(pending_), error);
+        std::size_t used = 0;
+        try {
+            used = parser.put(asio::buffer(pending_), error);
+        } catch (const std::length_error&) {  // Beast's fields hold values of up to 64 KiB
+            fail("a header of the response is larger than 64 KiB");
+        }
         pending_.erase(0, used);
         if (error && error != beast::http::error::need_more) fail(explain(error));
-        return used > 0;
+        const std::uint64_t announced = parser.is_header_done() ? parser.content_length().value_or(0) : 0;
+        if ((!parser.is_done() && announced > options_.max_body) || parser.get().body().size() > options_.max_body)
+            fail(explain(beast::http::error::body_limit));
+        return used > 0 || parser.is_header_done() != had_head;
     }
 
     // False at the end of the connection.

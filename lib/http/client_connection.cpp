@@ -6,6 +6,7 @@
 
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
+#include <limits>
 
 #include "base/error.hpp"
 
@@ -19,6 +20,8 @@ using boost::system::error_code;
 // A refused connection answers at once: without a pause a dead server would be asked 100,000 times a second.
 constexpr Nanoseconds kRefusedPause = std::chrono::milliseconds(10);
 constexpr int kMaxInterim = 16;
+// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
 bool is_closed(const error_code& error) {
     return error == asio::error::broken_pipe || error == asio::error::connection_reset;
@@ -174,7 +177,7 @@ bool Connection::parse(std::string_view bytes) {
         if (!parser_) {
             parser_.emplace();
             parser_->header_limit(static_cast<std::uint32_t>(settings_.options.max_header));
-            parser_->body_limit(boost::none);
+            parser_->body_limit(kNoLimit);
             parser_->eager(true);
             parser_->skip(head_);
         }
@@ -183,9 +186,9 @@ bool Connection::parse(std::string_view bytes) {
         bytes.remove_prefix(used);
         if (error && error != boost::beast::http::error::need_more) return fail(Failure::malformed), false;
         if (parser_->is_done()) {
-            const unsigned status = parser_->get().result_int();
+            const int status = parser_->status();
             if (status / 100 != 1) {
-                done_.status = static_cast<int>(status);
+                done_.status = status;
                 // Bytes behind the response belong to no request.
                 over(parser_->keep_alive() && bytes.empty() && !channel_->writing && !write_broken_);
                 return false;
@@ -205,8 +208,8 @@ void Connection::ended(const error_code& error) {
     if (parser_ && is_end(error) && carry_.empty()) {
         error_code incomplete;
         parser_->put_eof(incomplete);
-        if (!incomplete && parser_->is_done() && parser_->get().result_int() / 100 != 1) {
-            done_.status = static_cast<int>(parser_->get().result_int());
+        if (!incomplete && parser_->is_done() && parser_->status() / 100 != 1) {
+            done_.status = parser_->status();
             return over(false);
         }
     }

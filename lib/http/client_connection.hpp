@@ -4,7 +4,7 @@
 #include "http/client_transport.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/basic_parser.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <array>
@@ -18,21 +18,26 @@ using SteadyTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                       boost::asio::wait_traits<std::chrono::steady_clock>,
                                                       boost::asio::io_context::executor_type>;
 
-// Discards the body piece by piece, whatever its size.
-struct DiscardBody {
-    struct value_type {};
-    class reader {
-      public:
-        template <bool is_request, class Fields>
-        reader(boost::beast::http::header<is_request, Fields>&, value_type&) {}
-        void init(const boost::optional<std::uint64_t>&, boost::system::error_code& error) { error = {}; }
-        template <class Buffers>
-        std::size_t put(const Buffers& buffers, boost::system::error_code& error) {
-            error = {};
-            return boost::asio::buffer_size(buffers);
-        }
-        void finish(boost::system::error_code& error) { error = {}; }
-    };
+// Follows a response to its end and keeps nothing but the status: no field is stored, whatever its size.
+class ResponseParser : public boost::beast::http::basic_parser<false> {
+  public:
+    int status() const { return status_; }
+
+  private:
+    using Text = boost::beast::string_view;
+    using ErrorCode = boost::system::error_code;
+
+    void on_request_impl(boost::beast::http::verb, Text, Text, int, ErrorCode&) override {}
+    void on_response_impl(int code, Text, int, ErrorCode&) override { status_ = code; }
+    void on_field_impl(boost::beast::http::field, Text, Text, ErrorCode&) override {}
+    void on_header_impl(ErrorCode&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+    std::size_t on_body_impl(Text body, ErrorCode&) override { return body.size(); }
+    void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode&) override { return body.size(); }
+    void on_finish_impl(ErrorCode&) override {}
+
+    int status_ = 0;
 };
 
 // What all connections of a pool share.
@@ -78,7 +83,6 @@ class Connection {
 
   private:
     enum class State { idle, connecting, waiting, pausing };
-    using Parser = boost::beast::http::response_parser<DiscardBody>;
 
     // A socket and what its operations use. Handlers share it, so that it outlives an operation that was given up:
     // a handler whose channel is not the connection's any more does nothing.
@@ -122,7 +126,7 @@ class Connection {
     ClientPool::Done done_;
     std::string copy_;   // its bytes, while they may have to be sent (again)
     std::string carry_;  // received, not yet taken by the parser
-    std::optional<Parser> parser_;
+    std::optional<ResponseParser> parser_;
 };
 
 }  // namespace leakline::http

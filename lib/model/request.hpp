@@ -43,6 +43,7 @@ struct ReplayStats {
     std::map<int, std::uint64_t> statuses;
     std::array<std::uint64_t, kFailureCount> failures{};
     std::uint64_t late = 0;      // records that came after the reorder window had passed them
+    std::uint64_t unexpected = 0;  // completed with a status other than the caller expects
     std::uint64_t retried = 0;   // attempts beyond the first, on stale keep-alive connections
     LatencySummary latency;      // from the due time to the last byte of the response
     LatencySummary service;      // from the first byte written

@@ -65,4 +65,9 @@ void BatchQueue::close() {
     freed_.notify_all();
 }
 
+bool BatchQueue::closed() {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+}
+
 }  // namespace leakline::replay

@@ -19,7 +19,7 @@ struct Item {
     std::uint64_t offset = 0, size = 0;  // of the request in Batch::bytes
     std::uint64_t affinity = 0;          // hash of the session's name; 0: any connection
     std::uint64_t place = 0;             // in the log
-    std::int16_t expected_status = 0;    // 0: any
+    std::int16_t recorded_status = 0;    // 0: not in the log
     std::uint16_t path = 0;
     bool head = false, idempotent = false, has_time = false, coarse = false;
 };
@@ -53,6 +53,7 @@ class BatchQueue {
     void recycle(std::unique_ptr<Batch> batch);
     // The reader is let go; push and recycle do nothing more.
     void close();
+    bool closed();
 
   private:
     std::mutex mutex_;  // guards all members

@@ -1,5 +1,7 @@
 #include "replay/chunk_buffer.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -7,8 +9,21 @@ namespace leakline::replay {
 
 ChunkBuffer::ChunkBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), buffer_(kChunk) {}
 
+void ChunkBuffer::wait_on(int descriptor, std::function<bool()> stopped) {
+    waited_on_ = descriptor;
+    stopped_ = std::move(stopped);
+}
+
 bool ChunkBuffer::fill() {
     if (at_end_) return false;
+    if (waited_on_ >= 0) {
+        pollfd readable{waited_on_, POLLIN, 0};
+        while (::poll(&readable, 1, 100) <= 0) {
+            if (!stopped_()) continue;
+            at_end_ = true;
+            return false;
+        }
+    }
     if (begin_ > 0) {
         std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
         end_ -= begin_;
@@ -21,10 +36,12 @@ bool ChunkBuffer::fill() {
     return count > 0;
 }
 
-std::string_view ChunkBuffer::peek(std::size_t limit) {
-    while (end_ - begin_ < limit && fill()) {
+std::string_view ChunkBuffer::peek(std::size_t limit, Peek how) {
+    while (end_ - begin_ < limit) {
+        if (how == Peek::a_line && window().find('\n') != std::string_view::npos) break;
+        if (!fill()) break;
     }
-    return {buffer_.data() + begin_, std::min(limit, end_ - begin_)};
+    return window().substr(0, limit);
 }
 
 std::optional<std::string_view> ChunkBuffer::next(std::string_view separator, std::size_t anchor) {

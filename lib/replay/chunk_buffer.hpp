@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,9 +21,14 @@ class ChunkBuffer {
     static constexpr std::size_t kMaxPiece = std::size_t{64} << 20;
 
     explicit ChunkBuffer(std::unique_ptr<ByteSource> source);
+    // For a source that may be silent for long, as a pipe is: before each read, waits until descriptor is readable; when
+    // stopped() says so meanwhile (asked ten times a second), that is the end.
+    void wait_on(int descriptor, std::function<bool()> stopped);
 
-    // The first bytes, at most limit (<= kChunk), without taking them. For telling formats apart.
-    std::string_view peek(std::size_t limit);
+    // The first bytes, at most limit (<= kChunk), without taking them. For telling formats apart. With a_line no more is
+    // read than it takes to have one: from a pipe the rest may be long in coming.
+    enum class Peek { full, a_line };
+    std::string_view peek(std::size_t limit, Peek how = Peek::full);
 
     // The next piece without its separator (the search is for its byte at anchor first, which should be rare in the
     // data), valid until the next call; nothing at the end. The last piece needs no separator; torn() then. A piece
@@ -30,6 +36,15 @@ class ChunkBuffer {
     std::optional<std::string_view> next(std::string_view separator, std::size_t anchor = 0);
     // A line without "\n" or "\r\n".
     std::optional<std::string_view> next_line();
+
+    // For formats that have no separators: what is buffered, behind what was taken; valid until more() or next().
+    std::string_view window() const { return {buffer_.data() + begin_, end_ - begin_}; }
+    // Reads on, so that window() grows at its end; false at the end of the source.
+    bool more() { return fill(); }
+    void consume(std::size_t count) {  // <= window().size()
+        begin_ += count;
+        consumed_ += count;
+    }
 
     std::uint64_t pieces() const { return pieces_; }  // returned so far: the line number where pieces are lines
     std::uint64_t offset() const { return offset_; }  // of the piece last returned, in decompressed bytes
@@ -44,6 +59,8 @@ class ChunkBuffer {
     static constexpr std::size_t kKeptOfLong = 4096;
 
     std::unique_ptr<ByteSource> source_;
+    int waited_on_ = -1;
+    std::function<bool()> stopped_;
     std::vector<char> buffer_;
     std::string head_of_long_;
     std::size_t begin_ = 0, end_ = 0;

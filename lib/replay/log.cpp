@@ -1,35 +1,66 @@
 #include "replay/log.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "replay/format_access.hpp"
+#include "replay/format_access_json.hpp"
+#include "replay/format_gor.hpp"
+#include "replay/format_har.hpp"
 #include "replay/format_jsonl.hpp"
+#include "replay/format_vegeta.hpp"
 
 namespace leakline::replay {
 
 namespace {
 
 constexpr std::size_t kSniffed = 64 * 1024;
+constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
 
-// The first line that is not blank. A prefix that ends within it is no hindrance: detectors are lenient at the end.
-std::string_view first_line(std::string_view prefix) {
+// The first line that is not blank nor, where there is such a sign, a comment.
+std::string_view first_line(std::string_view prefix, char comment = '\0') {
     while (!prefix.empty()) {
         const std::size_t end = prefix.find('\n');
         const std::string_view line = trim(prefix.substr(0, end));
-        if (!line.empty()) return line;
+        if (!line.empty() && line.front() != comment) return line;
         if (end == prefix.npos) break;
         prefix.remove_prefix(end + 1);
     }
     return {};
 }
 
+template <class Stream>
+std::unique_ptr<RecordStream> open_plain(ChunkBuffer chunks, const std::string&, const LogOptions&) {
+    return std::make_unique<Stream>(std::move(chunks));
+}
+
+// The order matters: the formats that say clearly what they are come first.
 constexpr FormatRow kFormats[] = {
-    {"jsonl", "leakline's own: one JSON object a line with ts_ns, method, url, headers, body",
-     [](std::string_view prefix) { return looks_like_jsonl(first_line(prefix)); },
-     [](ChunkBuffer chunks, const LogOptions&) -> std::unique_ptr<RecordStream> {
-         return std::make_unique<JsonlStream>(std::move(chunks));
+    {"gor", "GoReplay's, with the three monkeys between records", looks_like_gor,
+     [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
+         return std::make_unique<GorStream>(std::move(chunks), options.attach_responses ? GorStream::Responses::attach
+                                                                                        : GorStream::Responses::skip);
      }},
+    {"jsonl", "leakline's own: one JSON object a line with ts_ns, method, url, headers, body",
+     [](std::string_view prefix) { return looks_like_jsonl(first_line(prefix)); }, open_plain<JsonlStream>},
+    {"har", "HAR 1.2, as browsers export it", looks_like_har, open_plain<HarStream>},
+    {"vegeta-json", "vegeta's JSON targets (no times: a rate or max pace)",
+     [](std::string_view prefix) { return looks_like_vegeta_json(first_line(prefix)); }, open_plain<VegetaJsonStream>},
+    {"access-json", "JSON access logs: nginx, Envoy, others by --map",
+     [](std::string_view prefix) { return looks_like_json_object(first_line(prefix)); },
+     [](ChunkBuffer chunks, const std::string& path, const LogOptions& options) -> std::unique_ptr<RecordStream> {
+         AccessJsonStream::FieldMap map;
+         if (!options.map.empty()) map = parse_field_map(options.map);
+         return std::make_unique<AccessJsonStream>(std::move(chunks), path, std::move(map));
+     }},
+    {"access", "text access logs: Apache and nginx common or combined, Envoy's default, AWS ALB",
+     [](std::string_view prefix) { return looks_like_access_log(first_line(prefix)); }, open_plain<AccessStream>},
+    {"vegeta-http", "vegeta's http targets (no times: a rate or max pace)",
+     [](std::string_view prefix) { return looks_like_vegeta_http(first_line(prefix, '#')); },
+     open_plain<VegetaHttpStream>},
 };
 
 const FormatRow& row_named(const std::string& name) {
@@ -70,12 +101,13 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
         auto input = std::make_unique<Input>();
         input->path = path == "-" ? "standard input" : path;
         ChunkBuffer chunks(open_source(path));
-        const std::string_view prefix = chunks.peek(kSniffed);
+        if (path == "-" && options.stopped) chunks.wait_on(STDIN_FILENO, options.stopped);
+        const std::string_view prefix = chunks.peek(kSniffed, path == "-" ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full);
         if (trim(prefix).empty()) throw Error(ErrorKind::input, input->path, "the log is empty");
         const FormatRow& row =
             options.format.empty() ? row_of_content(input->path, prefix) : row_named(options.format);
         input->format = row.name;
-        input->stream = row.open(std::move(chunks), options_);
+        input->stream = row.open(std::move(chunks), input->path, options_);
         inputs_.push_back(std::move(input));
     }
 }
@@ -98,7 +130,11 @@ void Log::add_bad(const Input& input, std::uint64_t place, std::string reason) {
 bool Log::advance(Input& input) {
     while (!input.at_end) {
         switch (input.stream->next(input.record)) {
-            case RecordStream::Step::record: return true;
+            case RecordStream::Step::record:
+                // Two stamps within these bounds (the years 1823 to 2116) differ by what 64 bits hold.
+                if (input.record.at > -kFarthest && input.record.at < kFarthest) return true;
+                add_bad(input, input.record.place, "the time stamp is out of range");
+                break;
             case RecordStream::Step::skipped: break;
             case RecordStream::Step::end: input.at_end = true; break;
             case RecordStream::Step::bad: add_bad(input, input.stream->place(), input.stream->reason()); break;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,10 @@ namespace leakline::replay {
 struct LogOptions {
     std::string format;                // a name of the table; empty: by content
     std::uint64_t max_bad_lines = 10;  // more: Error{input}
+    std::string map;                   // of JSON access logs, see format_access_json.hpp; empty: by a preset
+    // Asked while standard input is silent; true is the end of it. Empty: never.
+    std::function<bool()> stopped;
+    bool attach_responses = false;     // .gor: requests get the status of their recorded responses
 };
 
 // A row of the table of formats.
@@ -28,7 +33,7 @@ struct FormatRow {
     const char* summary;
     // Whether a log that begins with these bytes (up to 64 KiB, decompressed) is of this format.
     bool (*detect)(std::string_view prefix);
-    std::unique_ptr<RecordStream> (*open)(ChunkBuffer chunks, const LogOptions& options);
+    std::unique_ptr<RecordStream> (*open)(ChunkBuffer chunks, const std::string& path, const LogOptions& options);
 };
 std::span<const FormatRow> log_formats();
 

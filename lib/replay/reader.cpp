@@ -22,7 +22,7 @@ std::uint64_t affinity_of(std::string_view session) {
 }  // namespace
 
 Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake)
-    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)) {}
+    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_(options.shape) {}
 
 void Reader::run() noexcept {
     try {
@@ -42,7 +42,13 @@ bool Reader::pass_on(std::unique_ptr<Batch>& batch) {
 }
 
 bool Reader::read_round(int round) {
-    Log log(options_.logs, LogOptions{options_.log_format, options_.max_bad_lines});
+    LogOptions log_options;
+    log_options.format = options_.log_format;
+    log_options.max_bad_lines = options_.max_bad_lines;
+    log_options.map = options_.log_map;
+    log_options.stopped = [this] { return queue_.closed(); };
+    log_options.attach_responses = options_.expect && options_.expect->recorded;
+    Log log(options_.logs, log_options);
     std::unique_ptr<Batch> batch = queue_.take_empty();
     if (!batch) return false;
     Record record;
@@ -62,24 +68,33 @@ bool Reader::read_round(int round) {
     if (round == 1) {
         damage_ = log.damage();
         warnings_ = log.warnings();
+        if (shape_.without_body() > 0)
+            warnings_.push_back(format_count(shape_.without_body()) +
+                                " requests had a body that the log does not have, and were left out "
+                                "(--allow-empty-body sends them without)");
     }
     queue_.push(std::move(batch));
     if (asked_.exchange(0) != 0) wake_();
     return true;
 }
 
-void Reader::add(Batch& batch, const Record& record, Log& log) {
+void Reader::add(Batch& batch, Record& record, Log& log) {
+    if (!shape_.apply(record)) {
+        ++batch.filtered;
+        return;
+    }
     if (!record.has_time && options_.pace.kind == Pace::Kind::recorded)
         throw Error(ErrorKind::input, log.path() + ":" + std::to_string(record.place),
                     "the log has no time stamps, so there is no recorded pace", "--pace 100/s or --pace max");
     if (batch.bytes.capacity() < Batch::kFull) batch.bytes.reserve(Batch::kFull + Batch::kFull / 4);
     Item item;
     item.offset = batch.bytes.size();
-    if (!append_wire(batch.bytes, record, host_))
+    if (!append_wire(batch.bytes, record, shape_.host(record, host_)))
         return log.reject("the request cannot be sent: its method, URL or a header has a space or line break in it");
     item.size = batch.bytes.size() - item.offset;
     item.at = record.at;
     item.has_time = record.has_time;
+    item.recorded_status = static_cast<std::int16_t>(record.recorded_status);
     item.coarse = record.resolution.count() > 0;
     item.affinity = affinity_of(record.connection);
     item.place = record.place;

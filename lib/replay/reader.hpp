@@ -31,7 +31,7 @@ class Reader {
 
   private:
     bool read_round(int round);
-    void add(Batch& batch, const Record& record, Log& log);
+    void add(Batch& batch, Record& record, Log& log);
     bool pass_on(std::unique_ptr<Batch>& batch);
 
     const ReplayOptions& options_;
@@ -39,6 +39,7 @@ class Reader {
     BatchQueue& queue_;
     std::function<void()> wake_;
     std::atomic<std::uint32_t> asked_{0};
+    Shape shape_;
     PathTable paths_;
     Diagnostics damage_;
     std::vector<std::string> warnings_;

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "model/request.hpp"
+#include "replay/histogram.hpp"
+#include "replay/shape.hpp"
 
 namespace leakline::replay {
 
@@ -26,6 +28,15 @@ struct Progress {
     std::atomic<double> part{0};          // of all rounds of the log that is read; stays 0 where its size is not known
 };
 
+// Which statuses a response may have.
+struct StatusCheck {
+    bool recorded = false;     // the one in the log, where it has one
+    std::vector<int> allowed;  // 204, or a class: 2 for 2xx
+    bool accepts(int status, int recorded_status) const;
+};
+// "recorded", "200", "2xx,304". Throws Error{usage}.
+StatusCheck parse_status_check(const std::string& text);
+
 struct ReplayOptions {
     std::vector<std::string> logs;
     std::string target;  // http://host:port, see http/url.hpp
@@ -42,10 +53,14 @@ struct ReplayOptions {
     double max_failures = 0.1;                       // so does a larger share of failed requests
     std::uint64_t max_bad_lines = 10;                // more: Error{input}
     std::string log_format;                          // empty: by content
+    std::string log_map;                             // of JSON access logs, see format_access_json.hpp
+    ShapeOptions shape;                              // what is left out, and what is changed
+    std::optional<StatusCheck> expect;               // responses that differ are counted as unexpected
     bool precise = false;                            // polls in the last 60 us before a request is due: costs a core
     bool verify_certificate = true;
     std::string ca_file;
     Progress* progress = nullptr;
+    Histogram* latency = nullptr;  // filled with the latencies from the due time, at the end
     // Polled at least ten times a second; true ends the replay as an interruption does. The caller sets it from another
     // thread when it sees that the target has died.
     const std::atomic<bool>* stop = nullptr;

@@ -40,6 +40,7 @@ class Run : http::ClientPool::Listener {
                   options.reorder),
           pool_(url_, pool_options(options), *this),
           reader_(options_, url_.authority(), queue_, [this] { pool_.wake(); }),
+          tally_(options.expect),
           slots_(static_cast<std::size_t>(options.connections)),
           aside_(static_cast<std::size_t>(options.connections)),
           schedule_(options.pace, options.max_gap) {}
@@ -150,7 +151,7 @@ class Run : http::ClientPool::Listener {
         const Item& item = pending.item();
         // At max pace a request is due when there is a connection for it.
         if (options_.pace.kind == Pace::Kind::max) due = steady_now();
-        slots_[static_cast<std::size_t>(connection)] = {due, item.path};
+        slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
             options_.progress->sent.fetch_add(1, std::memory_order_relaxed);
@@ -230,6 +231,7 @@ class Run : http::ClientPool::Listener {
                                      format_count(options_.reorder) + " records late and were sent at once");
         if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
         judge(stats);
+        if (options_.latency != nullptr) *options_.latency = tally_.latency();
         return stats;
     }
 
@@ -289,6 +291,10 @@ void check(const ReplayOptions& options) {
     if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
     if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
     if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
+    const http::Url target = http::parse_url(options.target);
+    if (target.target != "/")
+        throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
+                    "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
     if (options.rounds != 1)
         for (const std::string& log : options.logs)
             if (log == "-") refuse("--rounds", "standard input can be read once only: write it to a file first");
@@ -309,6 +315,28 @@ void raise_descriptor_limit(int connections) {
 }
 
 }  // namespace
+
+bool StatusCheck::accepts(int status, int recorded_status) const {
+    if (recorded && (recorded_status == 0 || status == recorded_status)) return true;
+    return std::any_of(allowed.begin(), allowed.end(),
+                       [&](int entry) { return entry < 10 ? status / 100 == entry : status == entry; });
+}
+
+StatusCheck parse_status_check(const std::string& text) {
+    StatusCheck check;
+    for (const std::string_view entry : split(text, ',')) {
+        const std::string word(trim(entry));
+        const bool digit = !word.empty() && word[0] >= '1' && word[0] <= '9';
+        if (word == "recorded") check.recorded = true;
+        else if (word.size() == 3 && digit && word.substr(1) == "xx") check.allowed.push_back(word[0] - '0');
+        else if (word.size() == 3 && digit && word.find_first_not_of("0123456789") == word.npos)
+            check.allowed.push_back(std::stoi(word));
+        else
+            throw Error(ErrorKind::usage, "--expect-status", "'" + printable(word) + "' is not a status, a class or recorded",
+                        "--expect-status 2xx,304");
+    }
+    return check;
+}
 
 ReplayStats run(const ReplayOptions& options) {
     check(options);

@@ -5,12 +5,19 @@
 
 namespace leakline::replay {
 
+namespace {
+
+// A century or so: a slow pace of a long log ends there instead of overflowing.
+Nanoseconds rounded(double ns) { return Nanoseconds(std::llround(std::min(ns, 4e18))); }
+
+}  // namespace
+
 Nanoseconds Schedule::due(Nanoseconds at) {
     const std::uint64_t index = count_++;
     switch (pace_.kind) {
         case Pace::Kind::max: break;
         case Pace::Kind::rate:
-            due_ = Nanoseconds(std::llround(static_cast<double>(index) / pace_.rate * 1e9));
+            due_ = rounded(static_cast<double>(index) / pace_.rate * 1e9);
             break;
         case Pace::Kind::recorded:
             if (index == 0) {
@@ -20,7 +27,7 @@ Nanoseconds Schedule::due(Nanoseconds at) {
             if (at <= newest_) break;  // a late record is due at once: with the one before it
             if (max_gap_ && at - newest_ > *max_gap_) cut_ += at - newest_ - *max_gap_;
             newest_ = at;
-            due_ = Nanoseconds(std::llround(static_cast<double>((at - first_ - cut_).count()) / pace_.speed));
+            due_ = rounded(static_cast<double>((at - first_ - cut_).count()) / pace_.speed);
             break;
     }
     return due_;

@@ -3,6 +3,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,10 @@ class Tally {
     struct Sent {
         Nanoseconds due{};
         std::uint16_t path = 0;
+        std::int16_t recorded_status = 0;
     };
+
+    explicit Tally(const std::optional<StatusCheck>& expect) : expect_(expect) {}
 
     void sent(std::uint16_t path);
     void done(const Sent& request, const http::ClientPool::Done& result);
@@ -38,6 +42,7 @@ class Tally {
         Histogram latency{5};
     };
 
+    const std::optional<StatusCheck>& expect_;
     ReplayStats stats_;
     std::uint64_t failed_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};

@@ -1,0 +1,124 @@
+// leakline capture: a reverse proxy that records what goes through it.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <charconv>
+#include <memory>
+#include <mutex>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "http/recording_proxy.hpp"
+#include "quantities.hpp"
+#include "replay/capture.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+struct CaptureCommand {
+    std::string listen = "127.0.0.1:8081", target, output, port_file, ca_file;
+    std::vector<std::string> redact;
+    std::optional<Bytes> max_body;
+    std::optional<Nanoseconds> duration;
+    Nanoseconds grace = std::chrono::seconds(5);
+    std::size_t max_connections = 256;
+    bool no_redaction = false, sessions = false, insecure = false;
+};
+
+// "127.0.0.1:8081", "[::1]:8081", ":8081"
+void parse_listen(const std::string& text, http::ProxyOptions& proxy) {
+    const std::size_t colon = text.rfind(':');
+    std::string_view address = std::string_view(text).substr(0, colon == text.npos ? 0 : colon);
+    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+    unsigned port = 0;
+    const char* const end = text.data() + text.size();
+    const char* const digits = colon == text.npos ? text.data() : text.data() + colon + 1;
+    const auto parsed = std::from_chars(digits, end, port);
+    if (parsed.ec != std::errc() || parsed.ptr != end || port > 65535)
+        throw Error(ErrorKind::usage, "--listen", "'" + printable(text) + "' is not ADDRESS:PORT", "--listen 127.0.0.1:8081");
+    if (!address.empty()) proxy.address = address;
+    proxy.port = static_cast<std::uint16_t>(port);
+}
+
+int run_capture(const CaptureCommand& command) {
+    http::ProxyOptions options;
+    parse_listen(command.listen, options);
+    options.target = http::parse_url(command.target);
+    options.max_connections = command.max_connections;
+    options.verify_certificate = !command.insecure;
+    options.ca_file = command.ca_file;
+    if (command.max_body) options.max_kept_body = *command.max_body;
+
+    replay::CaptureOptions capture;
+    for (const std::string& name : command.redact) capture.redacted.push_back(name);
+    if (command.no_redaction) capture.redacted.clear();
+    capture.sessions = command.sessions;
+    replay::CaptureLog log(command.output, capture);
+
+    // Nothing throws across the proxy's threads: the first failure to write ends the capture.
+    std::atomic<bool> broken{false};
+    std::optional<Error> failure;  // written before broken is set, read after
+    http::RecordingProxy proxy(options, [&](http::ProxiedRequest&& request) {
+        if (broken) return;
+        try {
+            log.write(std::move(request));
+        } catch (const Error& error) {
+            failure = error;
+            broken = true;
+        }
+    });
+    proxy.start();
+    if (!command.port_file.empty()) {
+        OutputFile file(command.port_file);
+        file.write(std::to_string(proxy.port()) + "\n");
+        file.commit();
+    }
+    fmt::print(stderr, "leakline: capturing http://{}:{} -> {} into {}; Ctrl-C ends\n", options.address, proxy.port(),
+               options.target.origin(), command.output);
+    const Nanoseconds start = system_clock().monotonic();
+    while (interruption::received() == 0 && !broken) {
+        const Nanoseconds spent = system_clock().monotonic() - start;
+        if (command.duration && spent >= *command.duration) break;
+        const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
+        interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
+    }
+    proxy.stop(command.grace);
+    if (failure) throw *failure;
+    const http::ProxyCounts counts = proxy.counts();
+    fmt::print(stderr, "leakline: {} requests over {} connections, {} written{}{}{}\n", format_count(counts.requests),
+               format_count(counts.connections), format_count(log.written()),
+               log.too_large() > 0 ? fmt::format(", {} left out for their size (--max-body)", format_count(log.too_large())) : "",
+               counts.failed > 0 ? fmt::format(", {} that the target did not answer (502)", format_count(counts.failed)) : "",
+               counts.refused > 0 ? fmt::format(", {} connections over the limit (503)", format_count(counts.refused)) : "");
+    return kNoLeak;  // being interrupted is how a capture ends
+}
+
+}  // namespace
+
+Run declare_capture(CLI::App& app) {
+    auto command = std::make_shared<CaptureCommand>();
+    app.add_option("--listen", command->listen, "ADDRESS:PORT for clients; port 0: the system picks one")->capture_default_str();
+    app.add_option("--target", command->target, "where requests go: http://host:port, https://host, unix:/path")->required();
+    app.add_option("-o,--output", command->output, "the log, appended to (- is standard output)")->required();
+    app.add_option("--redact", command->redact, "one more header whose value is not recorded; repeatable")->allow_extra_args(false);
+    app.add_flag("--no-redaction", command->no_redaction, "record Authorization, Cookie, Proxy-Authorization and X-Api-Key too");
+    app.add_flag("--sessions", command->sessions, "record which requests shared a connection, so that a replay keeps that");
+    add_size(app, "--max-body", command->max_body, "a request with a larger body passes but is not recorded; 16MiB unless given");
+    app.add_option("--max-connections", command->max_connections, "clients at a time; one more gets a 503")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    add_duration(app, "--duration", command->duration, "end after this time");
+    add_duration(app, "--grace", command->grace, "for requests under way at the end");
+    app.add_option("--port-file", command->port_file, "write the port that is listened on to this file");
+    app.add_option("--ca-file", command->ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
+    app.add_flag("--insecure", command->insecure, "do not verify the target's certificate");
+    return [command] { return run_capture(*command); };
+}
+
+}  // namespace leakline::cli

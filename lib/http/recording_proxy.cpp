@@ -1,0 +1,397 @@
+#include "http/recording_proxy.hpp"
+
+#include "http/client_transport.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <atomic>
+#include <condition_variable>
+#include <limits>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <sys/socket.h>
+
+#include "base/error.hpp"
+
+namespace leakline::http {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = beast::http;
+using boost::system::error_code;
+using asio::ip::tcp;
+
+// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
+
+// The target did not answer; what the client gets is 502.
+struct TargetFailed {
+    std::string reason;
+};
+
+template <bool is_request>
+using StreamingParser = bhttp::parser<is_request, bhttp::buffer_body>;
+
+}  // namespace
+
+struct RecordingProxy::State {
+    class Session;
+
+    State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer)
+        : options(std::move(given)), observe(std::move(observer)), endpoints(resolve(options.target)) {
+        if (options.target.scheme == Url::Scheme::https)
+            tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+        error_code error;
+        const auto address = asio::ip::make_address(options.address, error);
+        const std::string where = options.address + ":" + std::to_string(options.port);
+        if (error) throw Error(ErrorKind::input, where, "not an IP address to listen on");
+        const tcp::endpoint endpoint(address, options.port);
+        acceptor.open(endpoint.protocol(), error);
+        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+        if (!error) acceptor.bind(endpoint, error);
+        if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+        if (error) throw os_error(ErrorKind::input, where, "cannot listen", error.value());
+    }
+
+    void accept_connections();
+    void close_idle_sessions();
+    void tell(ProxiedRequest&& request) {
+        const std::lock_guard lock(observing);
+        observe(std::move(request));
+    }
+
+    ProxyOptions options;
+    std::function<void(ProxiedRequest&&)> observe;
+    std::mutex observing;
+    std::vector<Endpoint> endpoints;
+    std::optional<asio::ssl::context> tls;
+    asio::io_context io;
+    tcp::acceptor acceptor{io};
+    std::atomic<bool> stopping{false};
+    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0};
+    std::thread accepting, watching;
+    std::mutex mutex;  // guards sessions
+    std::condition_variable ended;
+    std::list<std::unique_ptr<Session>> sessions;
+};
+
+// One client connection.
+class RecordingProxy::State::Session {
+  public:
+    Session(State& state, tcp::socket socket, std::uint64_t number)
+        : state_(state), client_(std::move(socket)), target_(state.io), number_(number), active_(steady_ns()) {}
+
+    void start() {
+        thread_ = std::thread([this] { run(); });
+    }
+    void join() { thread_.join(); }
+    bool over() const { return over_; }
+    bool in_request() const { return in_request_; }
+    std::int64_t active() const { return active_; }
+    // From another thread: makes the blocking calls return.
+    void cut() {
+        const std::lock_guard lock(cutting_);
+        ::shutdown(client_.native_handle(), SHUT_RDWR);
+        if (target_descriptor_ >= 0) ::shutdown(target_descriptor_, SHUT_RDWR);
+    }
+
+  private:
+    void run() {
+        try {
+            while (serve_one()) {
+            }
+        } catch (const boost::system::system_error&) {  // either side went away: nothing is left to tell anybody
+        } catch (const TargetFailed&) {
+        }
+        {
+            const std::lock_guard lock(cutting_);
+            error_code ignored;
+            client_.shutdown(tcp::socket::shutdown_both, ignored);
+            target_descriptor_ = -1;
+            tls_.reset();
+            target_.close(ignored);
+        }
+        over_ = true;
+        state_.ended.notify_all();
+    }
+
+    // False when the connection is to be closed.
+    bool serve_one() {
+        StreamingParser<true> request;
+        request.header_limit(state_.options.max_header);
+        request.body_limit(kNoLimit);
+        error_code error;
+        in_request_ = false;
+        bhttp::read_header(client_, client_buffer_, request, error);
+        if (error) {
+            if (error != bhttp::error::end_of_stream && error != asio::error::eof && error.category() != boost::system::system_category())
+                answer(bhttp::status::bad_request, "malformed request: " + error.message());
+            return false;
+        }
+        in_request_ = true;
+        touch();
+        ++state_.requests;
+        ProxiedRequest told = describe(request.get());
+        if (beast::iequals(request.get()[bhttp::field::expect], "100-continue")) {
+            request.get().erase(bhttp::field::expect);
+            asio::write(client_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")));
+        }
+        bool keep = request.get().keep_alive();
+        try {
+            if (!forward(request, told, keep)) keep = false;
+        } catch (const TargetFailed& failure) {
+            ++state_.failed;
+            answer(bhttp::status::bad_gateway, failure.reason);
+            keep = false;
+        } catch (...) {
+            state_.tell(std::move(told));
+            throw;
+        }
+        state_.tell(std::move(told));
+        return keep && !state_.stopping;
+    }
+
+    ProxiedRequest describe(const bhttp::request_header<>& head) const {
+        ProxiedRequest told;
+        told.at = wall_now();
+        told.method = std::string(head.method_string());
+        told.target = std::string(head.target());
+        for (const auto& field : head) told.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+        told.connection = number_;
+        return told;
+    }
+
+    bool forward(StreamingParser<true>& request, ProxiedRequest& told, bool keep) {
+        const bool head = request.get().method() == bhttp::verb::head;
+        request.get().set(bhttp::field::host, state_.options.target.authority());
+        request.get().keep_alive(true);
+        request.get().version(11);
+        if (target_.is_open() && is_stale()) disconnect();
+        if (!target_.is_open()) connect();
+        const auto keep_body = [&](std::string_view piece) {
+            if (told.body_too_large) return;
+            told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
+            if (told.body_too_large) told.body.clear();
+            else told.body.append(piece);
+        };
+        bool target_keeps = false;
+        const auto exchange = [&](auto& target) {
+            relay<true>(target, client_, client_buffer_, request, keep_body, "the target did not take the request");
+            StreamingParser<false> response;
+            for (;;) {
+                response.header_limit(state_.options.max_header);
+                response.body_limit(kNoLimit);
+                response.skip(head);
+                error_code error;
+                bhttp::read_header(target, target_buffer_, response, error);
+                if (error) throw TargetFailed{"no response from the target: " + error.message()};
+                if (response.get().result_int() / 100 != 1 || response.get().result_int() == 101) break;
+                std::destroy_at(&response);  // an interim response is not passed on
+                std::construct_at(&response);
+            }
+            target_keeps = response.get().keep_alive() && !response.need_eof();
+            const int status = static_cast<int>(response.get().result_int());
+            response.get().keep_alive(keep && !response.need_eof());
+            relay<false>(client_, target, target_buffer_, response, [](std::string_view) {}, "");
+            told.status = status;
+        };
+        if (tls_) exchange(*tls_);
+        else exchange(target_);
+        if (!target_keeps) disconnect();
+        return target_keeps;
+    }
+
+    // Passes a message on piece by piece, as Beast's documentation shows ("HTTP Relay").
+    template <bool is_request, class To, class From, class Observe>
+    void relay(To& to, From& from, beast::flat_buffer& buffer, StreamingParser<is_request>& parser, Observe observe_piece,
+               const char* broken) {
+        error_code error;
+        bhttp::serializer<is_request, bhttp::buffer_body> serializer(parser.get());
+        char chunk[16 * 1024];
+        parser.get().body().data = nullptr;
+        parser.get().body().more = !parser.is_done();
+        bhttp::write_header(to, serializer, error);
+        if (error) fail(broken, error);
+        touch();
+        while (!parser.is_done() || !serializer.is_done()) {
+            if (!parser.is_done()) {
+                parser.get().body().data = chunk;
+                parser.get().body().size = sizeof chunk;
+                bhttp::read(from, buffer, parser, error);
+                if (error == bhttp::error::need_buffer) error = {};
+                if (error) throw boost::system::system_error(error);
+                touch();
+                parser.get().body().size = sizeof chunk - parser.get().body().size;
+                parser.get().body().data = chunk;
+                parser.get().body().more = !parser.is_done();
+                observe_piece(std::string_view(chunk, parser.get().body().size));
+            } else {
+                parser.get().body().data = nullptr;
+                parser.get().body().size = 0;
+                parser.get().body().more = false;
+            }
+            bhttp::write(to, serializer, error);
+            if (error == bhttp::error::need_buffer) error = {};
+            if (error) fail(broken, error);
+            touch();
+        }
+    }
+
+    [[noreturn]] static void fail(const std::string& broken, const error_code& error) {
+        if (broken.empty()) throw boost::system::system_error(error);
+        throw TargetFailed{broken + ": " + error.message()};
+    }
+
+    void connect() {
+        error_code error = asio::error::host_not_found;
+        for (const Endpoint& endpoint : state_.endpoints) {
+            error_code ignored;
+            target_.close(ignored);
+            target_.connect(endpoint, error);
+            if (!error) break;
+        }
+        if (error) {
+            error_code ignored;
+            target_.close(ignored);
+            throw TargetFailed{"the target cannot be reached: " + os_reason(error.value())};
+        }
+        {
+            const std::lock_guard lock(cutting_);
+            target_descriptor_ = target_.native_handle();
+        }
+        target_buffer_.clear();
+        if (!state_.tls) return;
+        tls_.emplace(target_, *state_.tls);
+        prepare_tls(tls_->native_handle(), state_.options.target, state_.options.verify_certificate);
+        tls_->handshake(asio::ssl::stream_base::client, error);
+        if (!error) return;
+        const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
+        disconnect();
+        throw TargetFailed{failure.message};
+    }
+
+    // The target closed its end while nothing was asked of it.
+    bool is_stale() {
+        char byte = 0;
+        const ssize_t count = ::recv(target_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    }
+
+    void disconnect() {
+        const std::lock_guard lock(cutting_);
+        target_descriptor_ = -1;
+        error_code ignored;
+        tls_.reset();
+        target_.close(ignored);
+    }
+
+    void answer(bhttp::status status, const std::string& text) {
+        bhttp::response<bhttp::string_body> response(status, 11);
+        response.keep_alive(false);
+        response.set(bhttp::field::content_type, "text/plain");
+        response.body() = "leakline capture: " + text + "\n";
+        response.prepare_payload();
+        error_code ignored;
+        bhttp::write(client_, response, ignored);
+    }
+
+    void touch() { active_.store(steady_ns(), std::memory_order_relaxed); }
+
+    State& state_;
+    tcp::socket client_;
+    Socket target_;
+    std::optional<asio::ssl::stream<Socket&>> tls_;
+    beast::flat_buffer client_buffer_, target_buffer_;
+    const std::uint64_t number_;
+    std::atomic<std::int64_t> active_;
+    std::atomic<bool> over_{false}, in_request_{false};
+    std::mutex cutting_;  // guards target_descriptor_, and the closing of sockets against cut()
+    int target_descriptor_ = -1;
+    std::thread thread_;
+};
+
+void RecordingProxy::State::accept_connections() {
+    while (!stopping) {
+        error_code error;
+        tcp::socket socket(io);
+        acceptor.accept(socket, error);
+        if (stopping) return;
+        if (error) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));  // out of descriptors, say
+            continue;
+        }
+        error_code ignored;
+        socket.set_option(tcp::no_delay(true), ignored);
+        const std::lock_guard lock(mutex);
+        if (sessions.size() >= options.max_connections) {
+            ++refused;
+            asio::write(socket, asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                                                              "Connection: close\r\n\r\n")),
+                        ignored);
+            continue;
+        }
+        sessions.push_back(std::make_unique<Session>(*this, std::move(socket), ++connections));
+        sessions.back()->start();
+    }
+}
+
+// Joins the sessions that are over and cuts those without a sign of life.
+void RecordingProxy::State::close_idle_sessions() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+        ended.wait_for(lock, std::chrono::milliseconds(200));
+        for (auto session = sessions.begin(); session != sessions.end();) {
+            if ((*session)->over()) {
+                (*session)->join();
+                session = sessions.erase(session);
+                continue;
+            }
+            if (steady_ns() - (*session)->active() > options.idle.count()) (*session)->cut();
+            ++session;
+        }
+    }
+}
+
+RecordingProxy::RecordingProxy(ProxyOptions options, std::function<void(ProxiedRequest&&)> observe)
+    : state_(std::make_unique<State>(std::move(options), std::move(observe))) {}
+
+RecordingProxy::~RecordingProxy() { stop(); }
+
+std::uint16_t RecordingProxy::port() const { return state_->acceptor.local_endpoint().port(); }
+
+void RecordingProxy::start() {
+    state_->accepting = std::thread([state = state_.get()] { state->accept_connections(); });
+    state_->watching = std::thread([state = state_.get()] { state->close_idle_sessions(); });
+}
+
+void RecordingProxy::stop(Nanoseconds grace) {
+    if (state_->stopping.exchange(true)) return;
+    ::shutdown(state_->acceptor.native_handle(), SHUT_RDWR);
+    if (state_->accepting.joinable()) state_->accepting.join();
+    state_->ended.notify_all();
+    if (state_->watching.joinable()) state_->watching.join();
+    const std::int64_t until = steady_ns() + grace.count();
+    for (const auto& session : state_->sessions) {
+        while (session->in_request() && !session->over() && steady_ns() < until)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        session->cut();
+        session->join();
+    }
+    state_->sessions.clear();
+}
+
+ProxyCounts RecordingProxy::counts() const {
+    return {state_->connections, state_->refused, state_->requests, state_->failed};
+}
+
+}  // namespace leakline::http

@@ -1,0 +1,65 @@
+// A reverse proxy that tells what went through it. Bodies are streamed in both directions; a thread serves each client
+// connection and keeps one connection to the target for it.
+//
+// Thread-safety: the observer is called from any of the proxy's threads, by one at a time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+#include "http/url.hpp"
+
+namespace leakline::http {
+
+struct ProxyOptions {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 0;  // 0: the system picks one
+    Url target;
+    std::size_t max_connections = 256;             // one more is answered 503
+    std::size_t max_kept_body = std::size_t{16} << 20;  // of a request; a larger one passes, but is not kept
+    std::uint32_t max_header = 64 * 1024;
+    Nanoseconds idle = std::chrono::seconds(60);   // without a byte in either direction, a connection is closed
+    bool verify_certificate = true;
+    std::string ca_file;
+};
+
+// A request, and how it was answered.
+struct ProxiedRequest {
+    Nanoseconds at{};  // when its head had come, since the Unix epoch
+    std::string method, target;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;             // chunks joined
+    bool body_too_large = false;  // then body is empty
+    int status = 0;               // 0: the target gave no whole response
+    std::uint64_t connection = 0; // of the client, from 1
+};
+
+struct ProxyCounts {
+    std::uint64_t connections = 0, refused = 0, requests = 0, failed = 0;  // failed: answered 502 by us
+};
+
+class RecordingProxy {
+  public:
+    // Listens, so that the port is known. Throws Error{input}: no such address, the port is taken or not allowed;
+    // Error{system}: the target's host has no address.
+    RecordingProxy(ProxyOptions options, std::function<void(ProxiedRequest&&)> observe);
+    ~RecordingProxy();  // stop()
+
+    std::uint16_t port() const;
+    void start();
+    // Takes no more connections, lets requests under way finish for at most grace, then cuts the rest.
+    void stop(Nanoseconds grace = std::chrono::seconds(0));
+    ProxyCounts counts() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace leakline::http

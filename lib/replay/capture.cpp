@@ -1,0 +1,57 @@
+#include "replay/capture.hpp"
+
+#include <fcntl.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "model/request_jsonl.hpp"
+
+namespace leakline::replay {
+
+CaptureLog::CaptureLog(const std::string& path, CaptureOptions options)
+    : path_(path == "-" ? "standard output" : path), options_(std::move(options)) {
+    descriptor_ = path == "-" ? ::dup(STDOUT_FILENO) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
+}
+
+CaptureLog::~CaptureLog() { ::close(descriptor_); }
+
+void CaptureLog::write(http::ProxiedRequest&& request) {
+    if (request.body_too_large) {
+        ++too_large_;
+        return;
+    }
+    Request record;
+    record.at = request.at;
+    record.method = std::move(request.method);
+    record.target = std::move(request.target);
+    record.headers = std::move(request.headers);
+    record.body = std::move(request.body);
+    if (request.status != 0) record.recorded_status = request.status;
+    if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
+    // Of the connection to the proxy, not of the request.
+    constexpr const char* kHops[] = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
+    std::erase_if(record.headers, [&](const auto& header) {
+        return std::any_of(std::begin(kHops), std::end(kHops),
+                           [&](const char* name) { return ::strcasecmp(name, header.first.c_str()) == 0; });
+    });
+    for (auto& [name, value] : record.headers)
+        for (const std::string& secret : options_.redacted)
+            if (::strcasecmp(secret.c_str(), name.c_str()) == 0) value = "redacted";
+    line_.clear();
+    append_jsonl(line_, record);
+    // One write a line: a reader, and a crash, see whole lines only.
+    for (std::size_t done = 0; done < line_.size();) {
+        const ssize_t count = ::write(descriptor_, line_.data() + done, line_.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
+        done += static_cast<std::size_t>(count);
+    }
+    ++written_;
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,42 @@
+// Recording real traffic: what passes the proxy becomes lines of the native log, at once and whole.
+//
+// Thread-safety: one CaptureLog, one thread at a time (the proxy's observer is called so).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "http/recording_proxy.hpp"
+
+namespace leakline::replay {
+
+struct CaptureOptions {
+    // Values of these become "redacted": a log gets copied around. Names in any case.
+    std::vector<std::string> redacted = {"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"};
+    bool sessions = false;  // "conn" is written, so that a replay keeps each client connection's requests together
+};
+
+class CaptureLog {
+  public:
+    // "-" is standard output; an existing file is appended to. Throws Error{input} when it cannot be opened.
+    CaptureLog(const std::string& path, CaptureOptions options);
+    ~CaptureLog();
+    CaptureLog(const CaptureLog&) = delete;
+    CaptureLog& operator=(const CaptureLog&) = delete;
+
+    // Throws Error{system} when the disk is full. A request whose body was too large is counted, not written.
+    void write(http::ProxiedRequest&& request);
+
+    std::uint64_t written() const { return written_; }
+    std::uint64_t too_large() const { return too_large_; }
+
+  private:
+    std::string path_;
+    CaptureOptions options_;
+    int descriptor_ = -1;
+    std::string line_;
+    std::uint64_t written_ = 0, too_large_ = 0;
+};
+
+}  // namespace leakline::replay

@@ -1,0 +1,202 @@
+#include "replay/format_access.hpp"
+
+#include <charconv>
+
+#include "replay/log_time.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+std::string_view take_word(std::string_view& text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    const std::size_t end = text.find(' ');
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    return word;
+}
+
+int number_of(std::string_view text) {
+    int value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
+}
+
+// Where "[10/Oct/2000:13:55:36 -0700]" begins, behind its bracket.
+std::size_t find_common_time(std::string_view line) {
+    for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1))
+        if (line.size() > at + 7 && line[at + 3] == '/' && line[at + 7] == '/') return at + 1;
+    return line.npos;
+}
+
+bool looks_like_iso_time(std::string_view text) {
+    return text.size() > 18 && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':';
+}
+
+bool looks_like_envoy(std::string_view line) {
+    return line.starts_with('[') && looks_like_iso_time(line.substr(1)) && line.find("] \"") != line.npos;
+}
+
+bool looks_like_alb(std::string_view line) {
+    const std::string_view type = take_word(line);
+    return (type == "http" || type == "https" || type == "h2" || type == "grpcs" || type == "ws" || type == "wss") &&
+           looks_like_iso_time(line);
+}
+
+bool had_body(const Record& record, std::string_view received) {
+    if (!received.empty()) return received != "0" && received != "-";
+    return record.method == "POST" || record.method == "PUT" || record.method == "PATCH";
+}
+
+}  // namespace
+
+bool looks_like_access_log(std::string_view line) {
+    const std::size_t time = find_common_time(line);
+    return (time != line.npos && line.find("] \"", time) != line.npos) || looks_like_envoy(line) || looks_like_alb(line);
+}
+
+// Takes a field in quotes. The view points into the line, or into the scratch where something was escaped.
+bool AccessStream::take_quoted(std::string_view& line, std::string_view& out) {
+    while (line.starts_with(' ')) line.remove_prefix(1);
+    if (!line.starts_with('"')) return false;
+    std::size_t end = 1;
+    bool escaped = false;
+    while (end < line.size() && line[end] != '"') {
+        if (line[end] == '\\') {
+            escaped = true;
+            ++end;
+        }
+        ++end;
+    }
+    if (end >= line.size()) return false;
+    out = line.substr(1, end - 1);
+    line.remove_prefix(end + 1);
+    if (!escaped) return true;
+    char* const first = scratch_.position();
+    char* to = first;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        int byte = 0;
+        if (out[i] != '\\' || i + 1 == out.size()) {
+            *to++ = out[i];
+        } else if (out[i + 1] == 'x' && i + 3 < out.size() &&
+                   std::from_chars(out.data() + i + 2, out.data() + i + 4, byte, 16).ptr == out.data() + i + 4) {
+            *to++ = static_cast<char>(byte);
+            i += 3;
+        } else {
+            const char kind = out[++i];
+            *to++ = kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind;
+        }
+    }
+    scratch_.advance(to);
+    out = {first, static_cast<std::size_t>(to - first)};
+    return true;
+}
+
+// "GET /path HTTP/1.1"; HTTP/0.9 requests have no version.
+bool AccessStream::read_request(std::string_view request, Record& record) {
+    const std::size_t space = request.find(' ');
+    std::string_view target = space == request.npos ? std::string_view() : request.substr(space + 1);
+    const std::size_t version = target.rfind(" HTTP/");
+    target = target.substr(0, version);
+    record.method = request.substr(0, space);
+    record.target = target;
+    bool word = !record.method.empty() && !target.empty();
+    for (const char c : record.method) word = word && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_');
+    if (word) return true;
+    bad("no HTTP request in it: '" + printable(request.substr(0, 40)) + "'");
+    return false;
+}
+
+RecordStream::Step AccessStream::next(Record& record) {
+    for (;;) {
+        const std::optional<std::string_view> line = chunks_.next_line();
+        if (!line) return Step::end;
+        place_ = chunks_.pieces();
+        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
+        if (trim(*line).empty()) continue;
+        record.clear();
+        record.place = place_;
+        scratch_.reset(line->size());
+        if (const std::size_t time = find_common_time(*line); time != line->npos) return read_common(*line, time, record);
+        if (looks_like_envoy(*line)) return read_envoy(*line, record);
+        if (looks_like_alb(*line)) return read_alb(*line, record);
+        return bad(chunks_.torn() ? "the last line is cut" : "not a line of an access log: '" + printable(line->substr(0, 40)) + "'");
+    }
+}
+
+RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {
+    line.remove_prefix(time);
+    const std::size_t end = line.find(']');
+    const LogTime stamp = parse_common_time(line.substr(0, end));
+    if (!stamp.at) return bad(stamp.reason);
+    line.remove_prefix(end + 1);
+    std::string_view request, value;
+    if (!take_quoted(line, request)) return bad("no request in quotes behind the time");
+    if (!read_request(request, record)) return Step::bad;
+    record.at = *stamp.at;
+    record.has_time = true;
+    record.resolution = std::chrono::seconds(1);
+    record.recorded_status = number_of(take_word(line));
+    take_word(line);  // bytes sent
+    if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("Referer", value);
+    if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("User-Agent", value);
+    record.body_missing = had_body(record, {});
+    return Step::record;
+}
+
+// [time] "request" status flags received sent duration upstream-time "xff" "agent" "id" "authority" "upstream"
+RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& record) {
+    const std::size_t end = line.find(']');
+    const LogTime stamp = parse_iso_time(line.substr(1, end - 1));
+    if (!stamp.at) return bad(stamp.reason);
+    line.remove_prefix(end + 1);
+    std::string_view request, ignored, agent, id;
+    if (!take_quoted(line, request)) return bad("no request in quotes behind the time");
+    if (!read_request(request, record)) return Step::bad;
+    record.at = *stamp.at;  // %START_TIME%
+    record.has_time = true;
+    record.recorded_status = number_of(take_word(line));
+    // Istio's default has the response code details and the failure reason in between.
+    for (int field = 0; field < 4 && number_of(line.substr(0, line.find(' '))) == 0 && !line.starts_with("0 "); ++field)
+        if (!take_quoted(line, ignored)) take_word(line);
+    const std::string_view received = take_word(line);
+    take_word(line);
+    take_word(line);
+    take_word(line);
+    if (take_quoted(line, ignored) && take_quoted(line, agent) && agent != "-" && !agent.empty())
+        record.headers.emplace_back("User-Agent", agent);
+    if (take_quoted(line, id) && id != "-" && !id.empty()) record.headers.emplace_back("X-Request-Id", id);
+    record.body_missing = had_body(record, received);
+    return Step::record;
+}
+
+RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record) {
+    take_word(line);
+    const LogTime answered = parse_iso_time(take_word(line));
+    if (!answered.at) return bad(answered.reason);
+    for (int field = 0; field < 3; ++field) take_word(line);  // elb, client, target
+    // The stamp is that of the response; -1 stands for a time that never came.
+    Nanoseconds spent{};
+    for (int field = 0; field < 3; ++field) spent += parse_decimal_seconds(take_word(line)).value_or(Nanoseconds{});
+    const int status = number_of(take_word(line));
+    take_word(line);
+    const std::string_view received = take_word(line);
+    take_word(line);
+    std::string_view request, agent, quoted;
+    if (!take_quoted(line, request)) return bad("no request in quotes where the 13th field should be");
+    if (!read_request(request, record)) return Step::bad;
+    if (take_quoted(line, agent) && agent != "-" && !agent.empty()) record.headers.emplace_back("User-Agent", agent);
+    record.at = *answered.at - spent;
+    record.has_time = true;
+    record.recorded_status = status;
+    // cipher, protocol, group, "trace", "domain", "certificate", priority, then the time the request came
+    for (int field = 0; field < 3; ++field) take_word(line);
+    for (int field = 0; field < 3; ++field) take_quoted(line, quoted);
+    take_word(line);
+    if (const LogTime created = parse_iso_time(take_word(line)); created.at) record.at = *created.at;
+    // received counts the head too: a body shows only in the method.
+    record.body_missing = received != "0" && had_body(record, {});
+    return Step::record;
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,209 @@
+#include "replay/format_gor.hpp"
+
+#include <charconv>
+
+namespace leakline::replay {
+
+namespace {
+
+constexpr std::string_view kSeparator = "\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\x9F\x99\x89\n";
+constexpr std::size_t kAnchor = 1;  // 0xF0 is rare in requests, "\n" is not
+
+bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+std::string_view take_word(std::string_view& text) {
+    const std::size_t end = text.find(' ');
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    return word;
+}
+
+// "GET / HTTP/1.1\r\n" -> the line without its end.
+std::string_view take_line(std::string_view& text) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+}
+
+bool same_name(std::string_view name, std::string_view lower) {
+    if (name.size() != lower.size()) return false;
+    for (std::size_t i = 0; i < name.size(); ++i)
+        if ((static_cast<unsigned char>(name[i]) | 0x20) != static_cast<unsigned char>(lower[i] | 0x20)) return false;
+    return true;
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace
+
+bool looks_like_gor(std::string_view prefix) {
+    std::string_view line = take_line(prefix);
+    const std::string_view type = take_word(line), id = take_word(line), time = take_word(line);
+    return (type == "1" || type == "2" || type == "3") && !id.empty() && is_number(time) &&
+           (line.empty() || line.find(' ') == line.npos);
+}
+
+bool join_chunks(std::string_view body, std::string& out) {
+    for (;;) {
+        const std::size_t end = body.find('\n');
+        if (end == body.npos) return false;
+        std::uint64_t size = 0;
+        const auto parsed = std::from_chars(body.data(), body.data() + end, size, 16);
+        if (parsed.ec != std::errc()) return false;
+        body.remove_prefix(end + 1);
+        if (size == 0) return true;  // trailers belong to the connection
+        out.append(body.substr(0, size));
+        if (body.size() < size) return false;
+        body.remove_prefix(size);
+        if (body.starts_with("\r\n")) body.remove_prefix(2);
+        else if (body.starts_with('\n')) body.remove_prefix(1);
+        else return false;
+    }
+}
+
+RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string_view& message) {
+    std::optional<std::string_view> piece = chunks_.next(kSeparator, kAnchor);
+    // Line ends that an editor left at the end of the file are no record.
+    if (!piece || (chunks_.torn() && piece->find_first_not_of("\r\n") == piece->npos)) return Step::end;
+    place_ = chunks_.pieces();
+    record.clear();
+    record.place = place_;
+    const std::string where = "byte " + std::to_string(chunks_.offset()) + ": ";
+    if (chunks_.too_long()) return bad(where + "a record of more than 64 MiB");
+    message = *piece;
+    std::string_view line = take_line(message);
+    const std::string_view type = take_word(line);
+    meta.id = take_word(line);
+    const std::string_view time = take_word(line);
+    if (type.size() != 1 || type[0] < '1' || type[0] > '3' || time.empty())
+        return bad(where + "not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]");
+    std::int64_t ns = 0;
+    const auto parsed = std::from_chars(time.data(), time.data() + time.size(), ns);
+    if (parsed.ec != std::errc() || parsed.ptr != time.data() + time.size())
+        return bad(where + "the time stamp is not a number of nanoseconds");
+    meta.type = type[0];
+    meta.at = Nanoseconds(ns);
+    return Step::record;
+}
+
+RecordStream::Step GorStream::next(Record& record) {
+    if (responses_ == Responses::attach) return next_attached(record);
+    Meta meta;
+    std::string_view message;
+    const Step step = next_piece(record, meta, message);
+    if (step != Step::record) return step;
+    if (meta.type != '1') return Step::skipped;
+    record.at = meta.at;
+    record.has_time = true;
+    return read_message(message, record) ? Step::record : Step::bad;
+}
+
+// Requests wait, in order, until their responses have come or kAhead others are behind them.
+RecordStream::Step GorStream::next_attached(Record& record) {
+    while (!at_end_ && held_.size() < kAhead) {
+        Meta meta;
+        std::string_view message;
+        const Step step = next_piece(record, meta, message);
+        if (step == Step::bad) return step;
+        if (step == Step::end) {
+            at_end_ = true;
+        } else if (meta.type == '2') {
+            attach(meta.id, message);
+        } else if (meta.type == '1') {
+            record.at = meta.at;
+            record.has_time = true;
+            if (!read_message(message, record)) return Step::bad;
+            held_.push_back({std::string(meta.id), to_request(record), record.body_truncated});
+        }
+    }
+    if (held_.empty()) return Step::end;
+    current_ = std::move(held_.front());
+    held_.pop_front();
+    record.clear();
+    const Request& request = current_.request;
+    record.at = request.at;
+    record.has_time = true;
+    record.method = request.method;
+    record.target = request.target;
+    for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
+    record.body = request.body;
+    record.body_truncated = current_.truncated;
+    record.recorded_status = request.recorded_status.value_or(0);
+    record.place = request.source_line;
+    return Step::record;
+}
+
+void GorStream::attach(std::string_view id, std::string_view response) {
+    // "HTTP/1.1 200 OK"
+    std::string_view line = take_line(response);
+    if (!take_word(line).starts_with("HTTP/")) return;
+    const std::string_view code = take_word(line);
+    int status = 0;
+    const auto parsed = std::from_chars(code.data(), code.data() + code.size(), status);
+    if (parsed.ec != std::errc() || status < 100 || status > 999) return;
+    for (auto held = held_.rbegin(); held != held_.rend(); ++held) {
+        if (held->id != id) continue;
+        held->request.recorded_status = status;
+        return;
+    }
+}
+
+bool GorStream::read_message(std::string_view message, Record& record) {
+    std::string_view line = take_line(message);
+    record.method = take_word(line);
+    const std::size_t version = line.rfind(" HTTP/");
+    record.target = line.substr(0, version);
+    if (record.method.empty() || record.target.empty() || version == line.npos) {
+        bad("byte " + std::to_string(chunks_.offset()) + ": no request line in the record");
+        return false;
+    }
+    std::optional<std::uint64_t> length;
+    bool chunked = false, ended = false;
+    while (!message.empty()) {
+        line = take_line(message);
+        if (line.empty()) {
+            ended = true;
+            break;
+        }
+        const std::size_t colon = line.find(':');
+        if (colon == line.npos || colon == 0) continue;  // a fragment that no server would take either
+        const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
+        record.headers.emplace_back(name, value);
+        if (same_name(name, "content-length")) {
+            std::uint64_t number = 0;
+            if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc()) length = number;
+        } else if (same_name(name, "transfer-encoding")) {
+            chunked = value.find("chunked") != value.npos;
+        }
+    }
+    record.body = message;
+    if (chunked) {
+        joined_.clear();
+        record.body_truncated = !join_chunks(message, joined_);
+        record.body = joined_;
+    } else if (length) {
+        record.body_truncated = record.body.size() < *length;
+        record.body = record.body.substr(0, *length);
+    } else {
+        record.body = {};  // no framing, no body
+    }
+    if (!ended) record.body_truncated = true;
+    if (record.body_truncated) ++truncated_;
+    return true;
+}
+
+std::vector<std::string> GorStream::warnings() const {
+    if (truncated_ == 0) return {};
+    return {format_count(truncated_) + (truncated_ == 1 ? " request was" : " requests were") +
+            " captured in part: sent with what there is of the body"};
+}
+
+}  // namespace leakline::replay

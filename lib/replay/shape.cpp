@@ -1,0 +1,173 @@
+#include "replay/shape.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "replay/wire.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+// FNV-1a, then the finaliser of splitmix64 (Steele et al., 2014): FNV's low bits alone are uneven for short keys.
+std::uint64_t hash(std::string_view text, std::uint64_t salt) {
+    std::uint64_t value = 14695981039346656037u ^ salt;
+    for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+    return value ^ (value >> 31);
+}
+
+// Sampling and sharding must not choose by the same bits.
+constexpr std::uint64_t kSampleSalt = 0, kShardSalt = 0x9e3779b97f4a7c15u;
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+        return lower(x) == lower(y);
+    });
+}
+
+bool matches(const std::regex& pattern, std::string_view text) {
+    return std::regex_search(text.begin(), text.end(), pattern);
+}
+
+}  // namespace
+
+RecordKey parse_record_key(const std::string& option, const std::string& text) {
+    if (text == "conn") return {RecordKey::Kind::connection, ""};
+    if (text == "path") return {RecordKey::Kind::path, ""};
+    for (const auto& [prefix, kind] : {std::pair{std::string("header:"), RecordKey::Kind::header},
+                                       std::pair{std::string("field:"), RecordKey::Kind::field}})
+        if (text.starts_with(prefix) && text.size() > prefix.size()) return {kind, text.substr(prefix.size())};
+    throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not conn, path, header:NAME or field:NAME",
+                option + " field:user_id");
+}
+
+Shard parse_shard(const std::string& text) {
+    Shard shard;
+    const std::size_t slash = text.find('/');
+    const char* const end = text.data() + text.size();
+    if (slash != text.npos) {
+        const auto index = std::from_chars(text.data(), text.data() + slash, shard.index);
+        const auto count = std::from_chars(text.data() + slash + 1, end, shard.count);
+        if (index.ec == std::errc() && index.ptr == text.data() + slash && count.ec == std::errc() && count.ptr == end &&
+            shard.count > 0 && shard.index < shard.count)
+            return shard;
+    }
+    throw Error(ErrorKind::usage, "--shard", "'" + printable(text) + "' is not INDEX/COUNT with an index from 0 to COUNT - 1",
+                "--shard 0/4");
+}
+
+std::regex parse_regex(const std::string& option, const std::string& text) {
+    try {
+        return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+    } catch (const std::regex_error& error) {
+        throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not a regular expression: " + error.what());
+    }
+}
+
+PathRewrite parse_path_rewrite(const std::string& text) {
+    const std::size_t arrow = text.find("=>");
+    if (arrow == text.npos || arrow == 0)
+        throw Error(ErrorKind::usage, "--rewrite-path", "'" + printable(text) + "' is not REGEX=>REPLACEMENT",
+                    "--rewrite-path '^/v1/(.*)=>/v2/$1'");
+    return {parse_regex("--rewrite-path", text.substr(0, arrow)), text.substr(arrow + 2)};
+}
+
+std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
+    switch (key.kind) {
+        case RecordKey::Kind::connection: return record.connection;
+        case RecordKey::Kind::path: {
+            const std::string_view path = path_of_target(record.target);
+            return path.substr(0, path.find('?'));
+        }
+        case RecordKey::Kind::header:
+            for (const auto& [name, value] : record.headers)
+                if (equal_ignoring_case(name, key.name)) return value;
+            return {};
+        case RecordKey::Kind::field: {
+            std::string_view found;
+            scratch_.reset(record.body.size());
+            JsonScan scan(record.body, scratch_);
+            scan.object([&](std::string_view name) {
+                if (name != key.name) return scan.skip_value();
+                scan.scalar(found);
+                return false;  // the rest is of no interest
+            });
+            return found;
+        }
+    }
+    return {};
+}
+
+bool Shape::chosen(const Record& record) {
+    if (!options_.sample && !options_.shard) return true;
+    std::string_view key = key_of(record, options_.key);
+    // A record that belongs to nobody is chosen by its number.
+    const std::string number = key.empty() ? std::to_string(sequence_) : std::string();
+    if (key.empty()) key = number;
+    if (options_.sample) {
+        constexpr double kRange = 18446744073709551616.0;  // 2^64
+        if (static_cast<double>(hash(key, kSampleSalt)) >= *options_.sample * kRange) return false;
+    }
+    return !options_.shard || hash(key, kShardSalt) % options_.shard->count == options_.shard->index;
+}
+
+bool Shape::apply(Record& record) {
+    ++sequence_;
+    const auto has = [](const std::vector<std::string>& list, std::string_view word) {
+        return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return equal_ignoring_case(entry, word); });
+    };
+    if (!options_.methods.empty() && !has(options_.methods, record.method)) return false;
+    if (has(options_.not_methods, record.method)) return false;
+    const std::string_view target = path_of_target(record.target);
+    const auto is_match = [&](const std::regex& pattern) { return matches(pattern, target); };
+    if (!options_.paths.empty() && std::none_of(options_.paths.begin(), options_.paths.end(), is_match)) return false;
+    if (std::any_of(options_.not_paths.begin(), options_.not_paths.end(), is_match)) return false;
+    if (!chosen(record)) return false;
+    if (record.body_missing && !options_.allow_empty_body) {
+        ++without_body_;
+        return false;
+    }
+    rewrite(record);
+    return true;
+}
+
+void Shape::rewrite(Record& record) {
+    if (options_.session) {
+        session_ = key_of(record, *options_.session);
+        record.connection = session_;
+    }
+    if (!options_.rewrites.empty()) {
+        target_ = path_of_target(record.target);
+        for (const PathRewrite& rewrite : options_.rewrites)
+            target_ = std::regex_replace(target_, rewrite.pattern, rewrite.replacement, std::regex_constants::format_first_only);
+        record.target = target_;
+    }
+    if (options_.drop_headers.empty() && options_.set_headers.empty()) return;
+    std::erase_if(record.headers, [&](const auto& header) {
+        const auto named = [&](std::string_view name) { return equal_ignoring_case(name, header.first); };
+        return std::any_of(options_.drop_headers.begin(), options_.drop_headers.end(), named) ||
+               std::any_of(options_.set_headers.begin(), options_.set_headers.end(),
+                           [&](const auto& set) { return named(set.first); });
+    });
+    for (const auto& [name, value] : options_.set_headers) record.headers.emplace_back(name, value);
+}
+
+std::string_view Shape::host(const Record& record, std::string_view target_host) const {
+    if (options_.keep_host) {
+        for (const auto& [name, value] : record.headers)
+            if (equal_ignoring_case(name, "host") && !value.empty()) return value;
+        const std::size_t scheme = record.target.find("://");
+        if (!record.target.starts_with('/') && scheme != record.target.npos) {
+            const std::string_view rest = record.target.substr(scheme + 3);
+            return rest.substr(0, rest.find_first_of("/?#"));
+        }
+    }
+    return options_.host.empty() ? target_host : std::string_view(options_.host);
+}
+
+}  // namespace leakline::replay

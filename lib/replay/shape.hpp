@@ -1,0 +1,86 @@
+// Which records are sent, and how they are changed on the way: filters, samples, shards, rewriting, sessions.
+//
+// Thread-safety: one thread at a time. The same options and log give the same choice on every machine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <regex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replay/json_scan.hpp"
+#include "replay/record.hpp"
+
+namespace leakline::replay {
+
+// What tells one user, or session, from another.
+struct RecordKey {
+    enum class Kind {
+        connection,  // "conn": the log's own session name
+        header,      // "header:NAME"
+        field,       // "field:NAME": a member of the JSON body's top level
+        path,        // "path": without the query
+    };
+    Kind kind = Kind::connection;
+    std::string name;
+};
+// Throws Error{usage} located at option.
+RecordKey parse_record_key(const std::string& option, const std::string& text);
+
+struct Shard {
+    std::uint64_t index = 0, count = 1;  // index < count
+};
+// "2/8" is the third of eight parts: indices begin at 0, as Kubernetes' JOB_COMPLETION_INDEX does.
+Shard parse_shard(const std::string& text);
+
+struct PathRewrite {
+    std::regex pattern;
+    std::string replacement;  // $1 is the first group
+};
+// "REGEX=>REPLACEMENT".
+PathRewrite parse_path_rewrite(const std::string& text);
+std::regex parse_regex(const std::string& option, const std::string& text);
+
+struct ShapeOptions {
+    std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
+    std::vector<std::regex> paths, not_paths;       // search in path and query; a record needs one of paths, none of not_paths
+    std::optional<double> sample;                   // fraction of the keys
+    std::optional<Shard> shard;
+    RecordKey key;                     // for sample and shard; a record without it is chosen by its place in the log
+    std::optional<RecordKey> session;  // records with the same stay on one connection, in order
+    std::vector<PathRewrite> rewrites;              // each in turn
+    std::vector<std::pair<std::string, std::string>> set_headers;  // replace, or are added
+    std::vector<std::string> drop_headers;
+    std::string host;         // of the Host header; empty: the target's
+    bool keep_host = false;   // the recorded one, where there is one
+    bool allow_empty_body = false;  // sends requests without the body that the log does not have
+    bool check_recorded = false;    // .gor: requests wait for their recorded responses
+};
+
+class Shape {
+  public:
+    explicit Shape(const ShapeOptions& options) : options_(options) {}
+
+    // False: not to be sent. May change the record; what it then points to lives until the next call.
+    bool apply(Record& record);
+
+    // The value for the Host header of the record last applied; target_host unless the options say otherwise.
+    std::string_view host(const Record& record, std::string_view target_host) const;
+
+    // Left out because the log does not have the body.
+    std::uint64_t without_body() const { return without_body_; }
+
+  private:
+    std::string_view key_of(const Record& record, const RecordKey& key);
+    bool chosen(const Record& record);
+    void rewrite(Record& record);
+
+    const ShapeOptions& options_;
+    Scratch scratch_;
+    std::string target_, session_, path_;
+    std::uint64_t without_body_ = 0, sequence_ = 0;
+};
+
+}  // namespace leakline::replay

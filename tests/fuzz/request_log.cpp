@@ -1,0 +1,61 @@
+// Any bytes as a request log: the first chooses the format, the rest is the file. What a parser gives is serialised,
+// and comes back from the native format as it was.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "model/request_jsonl.hpp"
+#include "replay/format_jsonl.hpp"
+#include "replay/log.hpp"
+#include "replay/wire.hpp"
+
+namespace {
+
+using namespace leakline;
+using namespace leakline::replay;
+
+void require(bool holds) {
+    if (!holds) std::abort();
+}
+
+void check_round_trip(const Request& request) {
+    std::string line;
+    append_jsonl(line, request);
+    JsonlStream stream{ChunkBuffer(memory_source(line))};
+    Record record;
+    require(stream.next(record) == RecordStream::Step::record);
+    require(record.body == request.body);
+    require(record.at == request.at);
+    require(!is_utf8(request.target) || record.target == request.target);
+    require(stream.next(record) == RecordStream::Step::end);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+    const auto formats = log_formats();
+    const FormatRow& row = formats[data[0] % formats.size()];
+    if (std::string_view(row.name) == "vegeta-http" && bytes.find('@') != bytes.npos) return 0;  // would read files
+    for (const FormatRow& detector : formats) detector.detect(bytes);
+    LogOptions options;
+    options.attach_responses = (data[0] & 0x80) != 0;
+    try {
+        const auto stream = row.open(ChunkBuffer(memory_source(bytes)), "fuzz", options);
+        Record record;
+        std::string wire;
+        for (RecordStream::Step step = stream->next(record); step != RecordStream::Step::end; step = stream->next(record)) {
+            if (step != RecordStream::Step::record) continue;
+            wire.clear();
+            if (append_wire(wire, record, "host")) require(wire.find("\r\n\r\n") != wire.npos);
+            const Request request = to_request(record);
+            if (!request.target.empty() && !request.method.empty()) check_round_trip(request);
+        }
+        stream->warnings();
+    } catch (const Error&) {  // a JSON log without a map, for one
+    }
+    return 0;
+}

@@ -1,0 +1,280 @@
+// Every format reads its sample in testdata/logs, found by its content.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "replay/format_gor.hpp"
+#include "replay/log.hpp"
+#include "replay/log_time.hpp"
+
+using namespace leakline;
+using namespace leakline::replay;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string sample(const std::string& name) { return std::string(LEAKLINE_TESTDATA "/logs/") + name; }
+
+struct Contents {
+    std::vector<Request> requests;
+    std::string formats;
+    std::vector<std::string> damage, warnings;
+};
+
+Contents read(const std::vector<std::string>& paths, const LogOptions& options = {}) {
+    RequestLog log = open_log(paths, options);
+    Contents contents;
+    while (std::optional<Request> request = log.next()) contents.requests.push_back(std::move(*request));
+    contents.formats = log.log().formats();
+    contents.damage = log.log().damage().lines();
+    contents.warnings = log.log().warnings();
+    return contents;
+}
+
+// Reads text as a log of its own.
+Contents read_text(const std::string& text, const LogOptions& options = {}) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path() + "/log";
+    std::ofstream(path, std::ios::binary) << text;
+    Contents contents = read({path}, options);
+    for (std::string& line : contents.damage) line = line.substr(line.find(':') + 1);
+    return contents;
+}
+
+std::string header(const Request& request, const std::string& name) {
+    std::string all;
+    for (const auto& [key, value] : request.headers)
+        if (key == name) all += (all.empty() ? "" : "|") + value;
+    return all;
+}
+
+// 2023-10-10T11:55:36Z, the hour of all samples but the .gor.
+constexpr Nanoseconds kSampleTime = 1696938936s;
+
+}  // namespace
+
+TEST_CASE("a .gor file gives its requests: chunked, cut, without latency, without a last separator") {
+    const Contents gor = read({sample("sample.gor")});
+    CHECK(gor.formats == "gor");
+    REQUIRE(gor.requests.size() == 5);
+    CHECK(gor.requests[0].at == 1'700'000'000s);
+    CHECK(gor.requests[0].method == "POST");
+    CHECK(gor.requests[0].target == "/api/track");
+    CHECK(gor.requests[0].body == R"({"user_id":"u1","events":[{"type":"view"}]})");
+    CHECK(header(gor.requests[0], "Content-Type") == "application/json");
+    CHECK(gor.requests[1].target == "/api/users/u1/events?limit=10");
+    CHECK(gor.requests[1].body.empty());
+    CHECK(gor.requests[2].body == "{\"a\":1} \n ");
+    CHECK(gor.requests[3].body == "{\"cut\":");
+    CHECK(gor.requests[4].method == "DELETE");
+    REQUIRE(gor.damage.size() == 1);
+    CHECK(gor.damage[0].ends_with("not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]"));
+    CHECK(gor.warnings == std::vector<std::string>{sample("sample.gor") +
+                                                   ": 1 request was captured in part: sent with what there is of the body"});
+}
+
+TEST_CASE("requests of a .gor file get the status of their type 2 record, in their order") {
+    LogOptions options;
+    options.attach_responses = true;
+    const Contents gor = read({sample("sample.gor")}, options);
+    REQUIRE(gor.requests.size() == 5);
+    CHECK(gor.requests[0].recorded_status == 200);
+    CHECK(gor.requests[1].recorded_status == 404);
+    CHECK_FALSE(gor.requests[2].recorded_status);
+    CHECK(gor.requests[4].method == "DELETE");
+}
+
+TEST_CASE("chunks are joined, and a cut or malformed body gives what came before") {
+    const auto join = [](std::string_view body) {
+        std::string out;
+        const bool whole = join_chunks(body, out);
+        return std::pair(whole, out);
+    };
+    CHECK(join("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == std::pair(true, std::string("abcde")));
+    CHECK(join("0\r\n\r\n") == std::pair(true, std::string()));
+    CHECK(join("5\r\nab") == std::pair(false, std::string("ab")));
+    CHECK(join("3\r\nabcX") == std::pair(false, std::string("abc")));
+    CHECK(join("zz\r\n") == std::pair(false, std::string()));
+    CHECK(join("") == std::pair(false, std::string()));
+    CHECK(join("ffffffffffffffff\r\nab") == std::pair(false, std::string("ab")));
+}
+
+TEST_CASE("a combined log gives its requests; what was no HTTP is a bad line") {
+    const Contents log = read({sample("combined.log")});
+    CHECK(log.formats == "access");
+    REQUIRE(log.requests.size() == 4);
+    CHECK(log.requests[0].at == kSampleTime);
+    CHECK(log.requests[0].target == "/shop?id=1");
+    CHECK(log.requests[0].recorded_status == 200);
+    CHECK(header(log.requests[0], "Referer") == "https://www.example.com/");
+    CHECK(header(log.requests[0], "User-Agent") == "Mozilla/5.0 (X11; Linux x86_64)");
+    CHECK(log.requests[1].target == "/a\"b");
+    CHECK(log.requests[2].method == "HEAD");
+    CHECK(log.requests[2].headers.empty());
+    CHECK(header(log.requests[3], "User-Agent") == "ExampleShop/8.2.1 \"beta\"");
+    CHECK(log.damage == std::vector<std::string>{sample("combined.log") +
+                                                 ":4: no HTTP request in it: '\\x16\\x03\\x01'"});
+}
+
+TEST_CASE("Envoy's default log gives its requests") {
+    const Contents log = read({sample("envoy.log")});
+    CHECK(log.formats == "access");
+    REQUIRE(log.requests.size() == 2);
+    CHECK(log.requests[0].at == kSampleTime + 310ms);
+    CHECK(log.requests[0].method == "POST");
+    CHECK(header(log.requests[0], "User-Agent") == "nsq2http");
+    CHECK(header(log.requests[0], "X-Request-Id") == "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2");
+    CHECK(log.requests[1].target == "/api/users/7/events");
+}
+
+TEST_CASE("an ALB log gives the time when the request came") {
+    const Contents log = read({sample("alb.log")});
+    CHECK(log.formats == "access");
+    REQUIRE(log.requests.size() == 2);
+    CHECK(log.requests[0].at == kSampleTime);                          // request_creation_time
+    CHECK(log.requests[1].at == kSampleTime + 1'286'641us - 171ms);    // older line: response time less the processing
+    CHECK(log.requests[0].target == "http://www.example.com:80/shop?id=2");
+}
+
+TEST_CASE("nginx's JSON log: start = msec - request_time, http_ members are headers, \\x escapes are bytes") {
+    const Contents log = read({sample("nginx.json")});
+    CHECK(log.formats == "access-json");
+    REQUIRE(log.requests.size() == 3);
+    CHECK(log.requests[0].at == kSampleTime + 250ms);
+    CHECK(log.requests[0].body == "{\"user_id\":\"caf\xc3\xa9\"}");
+    CHECK(header(log.requests[0], "X-Request-Id") == "r-1");
+    CHECK(header(log.requests[0], "Content-Type") == "application/json");
+    CHECK(log.requests[1].recorded_status == 404);
+    CHECK(header(log.requests[1], "X-Request-Id") == "");
+    REQUIRE(log.warnings.size() == 1);
+    CHECK(log.warnings[0].find("1 requests with a body method have an empty body") != std::string::npos);
+}
+
+TEST_CASE("Envoy's JSON log is known by its members") {
+    const Contents log = read({sample("envoy.json")});
+    REQUIRE(log.requests.size() == 1);
+    CHECK(log.requests[0].at == kSampleTime + 409ms);
+    CHECK(log.requests[0].target == "/status/418");
+    CHECK(log.requests[0].recorded_status == 418);
+}
+
+TEST_CASE("a map says which member of a JSON log means what, nested ones too") {
+    LogOptions options;
+    options.map = "ts=.meta.when,url=.http.uri,method=.http.verb,body=.payload,header.X-Trace=.meta.trace,conn=.user";
+    const Contents log = read_text(
+        R"({"meta":{"when":1696938936123,"trace":"t1"},"http":{"uri":"/x","verb":"PUT"},"payload":"hi","user":7})" "\n", options);
+    REQUIRE(log.requests.size() == 1);
+    CHECK(log.requests[0].at == kSampleTime + 123ms);
+    CHECK(log.requests[0].method == "PUT");
+    CHECK(log.requests[0].body == "hi");
+    CHECK(log.requests[0].connection == "7");
+    CHECK(header(log.requests[0], "X-Trace") == "t1");
+
+    CHECK_THROWS_WITH_AS(read_text("{\"when\":1,\"uri\":\"/\"}\n"),
+                         doctest::Contains("a JSON log whose members are not known: when, uri"), Error);
+    options.map = "ts=.a,uri=.b";
+    CHECK_THROWS_WITH_AS(read_text("{\"a\":1}\n", options), doctest::Contains("unknown field 'uri'; did you mean 'url'?"), Error);
+}
+
+TEST_CASE("vegeta's targets in both forms") {
+    const Contents json = read({sample("vegeta.json")});
+    CHECK(json.formats == "vegeta-json");
+    REQUIRE(json.requests.size() == 2);
+    CHECK_FALSE(json.requests[0].has_time);
+    CHECK(json.requests[0].body == "{\"user_id\":1}");
+    CHECK(header(json.requests[0], "X-Tag") == "a|b");
+    const Contents http = read({sample("vegeta.txt")});
+    CHECK(http.formats == "vegeta-http");
+    REQUIRE(http.requests.size() == 3);
+    CHECK(http.requests[0].target == "http://shop.example.com/api/users/1/events");
+    CHECK(header(http.requests[0], "Accept") == "application/json");
+    CHECK(http.requests[1].method == "POST");
+    CHECK(header(http.requests[1], "X-Tag") == "a");
+    CHECK(http.requests[2].target == "http://shop.example.com/healthz");
+}
+
+TEST_CASE("a HAR file is read entry by entry") {
+    const Contents har = read({sample("sample.har")});
+    CHECK(har.formats == "har");
+    REQUIRE(har.requests.size() == 2);
+    CHECK(har.requests[0].at == kSampleTime + 100ms);
+    CHECK(har.requests[0].target == "https://shop.example.com/api/track?x=1");
+    CHECK(har.requests[0].body == "{\"user_id\":1}");
+    CHECK(har.requests[0].recorded_status == 200);
+    CHECK(har.requests[1].at == kSampleTime + 1250ms);
+    CHECK(har.damage.empty());
+
+    std::string text = read_file(sample("sample.har"));
+    const Contents cut = read_text(text.substr(0, text.size() - 60));
+    CHECK(cut.requests.size() == 1);
+    CHECK(cut.damage == std::vector<std::string>{"2: the file ends within entry 2"});
+}
+
+TEST_CASE("files of different formats are merged by time") {
+    const Contents log = read({sample("envoy.log"), sample("alb.log"), sample("sample.har")});
+    CHECK(log.formats == "access, har");
+    std::vector<Nanoseconds> times;
+    for (const Request& request : log.requests) times.push_back(request.at);
+    CHECK(times.size() == 6);
+    CHECK(std::is_sorted(times.begin(), times.end()));
+}
+
+TEST_CASE("native lines: any order of members, unknown ones, escapes, arrays of values") {
+    const Contents log = read_text(
+        R"( {"x":[{"a":"]"}],"body":"\ud83d\ude00\ud800\u00e9\/","url":"/","ts_ns":1.5e9,"headers":{"A":["1","2"],"B":3}} )" "\r\n"
+        R"({"ts_ns":2,"url":"/b","body":{"k":[1,2]},"conn":5,"status":204})" "\n"
+        R"({"ts_ns":3,"url":"/c","body":"null","body_b64":null})" "\n"
+        R"({"ts_ns":4,"url":"/d","body_b64":"*"})" "\n"
+        R"({"ts_ns":5,"url":"/e"} x)" "\n"
+        R"({"ts_ns":6,"url":"/f)");
+    REQUIRE(log.requests.size() == 2);
+    CHECK(log.requests[0].body == "\xf0\x9f\x98\x80\xef\xbf\xbd\xc3\xa9/");
+    CHECK(log.requests[0].at == 1500ms);
+    CHECK(header(log.requests[0], "A") == "1|2");
+    CHECK(header(log.requests[0], "B") == "3");
+    CHECK(log.requests[1].body == "{\"k\":[1,2]}");
+    CHECK(log.requests[1].connection == "5");
+    CHECK(log.requests[1].recorded_status == 204);
+    CHECK(log.damage == std::vector<std::string>{"3: column 48: expected a string, found 'null}'",
+                                                 "4: body_b64 is not base64",
+                                                 "5: column 24: expected the end of the line, found 'x'",
+                                                 "6: the last line is cut: column 21: expected the string's closing '\"', "
+                                                 "found the end"});
+}
+
+TEST_CASE("times are read exactly, and what is none says why") {
+    const auto at = [](const LogTime& time) { return time.at ? time.at->count() : -1; };
+    CHECK(at(parse_common_time("10/Oct/2000:13:55:36 -0700")) == 971211336'000000000);
+    CHECK(at(parse_common_time("29/Feb/2024:00:00:00 +0000")) == 1709164800'000000000);
+    CHECK(parse_common_time("31/Feb/2024:10:00:00 +0000").reason ==
+          "bad timestamp '31/Feb/2024:10:00:00 +0000': February has 29 days");
+    CHECK(parse_common_time("10/Okt/2000:13:55:36 -0700").reason == "bad timestamp '10/Okt/2000:13:55:36 -0700': no such month");
+    CHECK(parse_common_time("").reason == "bad timestamp '': expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
+    CHECK(at(parse_iso_time("2016-04-15T20:17:00.310Z")) == 1460751420'310000000);
+    CHECK(at(parse_iso_time("2016-04-15 22:17:00,310999999999+02:00")) == 1460751420'310999999);
+    CHECK(parse_iso_time("2016-04-15T25:00:00Z").reason == "bad timestamp '2016-04-15T25:00:00Z': no such time of day");
+    CHECK_FALSE(parse_iso_time("2016-04-15T20:17").at);
+    CHECK(at(parse_unix_time("1700000000.123")) == 1700000000'123000000);
+    CHECK(at(parse_unix_time("1700000000")) == 1700000000'000000000);
+    CHECK(at(parse_unix_time("1700000000123")) == 1700000000'123000000);
+    CHECK(at(parse_unix_time("1700000000123456")) == 1700000000'123456000);
+    CHECK(at(parse_unix_time("1700000000123456789")) == 1700000000'123456789);
+    CHECK_FALSE(parse_unix_time("99999999999.5").at);  // past 64 bits of nanoseconds
+    CHECK_FALSE(parse_unix_time("17x").at);
+    CHECK(parse_decimal_seconds("0.012") == 12ms);
+    CHECK_FALSE(parse_decimal_seconds("-1"));
+}
+
+TEST_CASE("an empty log, a missing one, and one that is none are errors that say so") {
+    CHECK_THROWS_WITH_AS(read_text("\n \n"), doctest::Contains("the log is empty"), Error);
+    CHECK_THROWS_WITH_AS(read_text("once upon a time\n"), doctest::Contains("not a request log of a known format: 'once upon a time'"),
+                         Error);
+    CHECK_THROWS_AS(read({"/no/such/file"}), Error);
+    LogOptions options;
+    options.format = "goor";
+    CHECK_THROWS_WITH_AS(read({sample("sample.gor")}, options), doctest::Contains("unknown log format 'goor'; did you mean 'gor'?"),
+                         Error);
+}

@@ -1,0 +1,328 @@
+// The parts of the replay that need no network: schedule, histogram, order of items, shaping, wire form.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+#include <set>
+
+#include "base/error.hpp"
+#include "replay/chunk_buffer.hpp"
+#include "replay/dry_run.hpp"
+#include "replay/histogram.hpp"
+#include "replay/item_source.hpp"
+#include "replay/path_table.hpp"
+#include "replay/schedule.hpp"
+#include "replay/shape.hpp"
+#include "replay/wire.hpp"
+#include "support/replay_log.hpp"
+
+using namespace leakline;
+using namespace leakline::replay;
+using namespace leakline::test;
+
+namespace {
+
+std::vector<std::int64_t> due_ms(Schedule schedule, const std::vector<int>& stamps_ms) {
+    std::vector<std::int64_t> due;
+    for (const int stamp : stamps_ms) due.push_back(schedule.due(std::chrono::milliseconds(stamp)) / 1ms);
+    return due;
+}
+
+Record record_of(std::string_view method, std::string_view target, std::string_view body = {}) {
+    Record record;
+    record.method = method;
+    record.target = target;
+    record.body = body;
+    return record;
+}
+
+std::string wire_of(const Record& record) {
+    std::string out;
+    return append_wire(out, record, "host:1") ? out : "refused";
+}
+
+}  // namespace
+
+TEST_CASE("recorded pace keeps the log's distances, divided by the speed") {
+    CHECK(due_ms(Schedule({Pace::Kind::recorded, 1, 0}), {1000, 1000, 1500, 4000}) == std::vector<std::int64_t>{0, 0, 500, 3000});
+    CHECK(due_ms(Schedule({Pace::Kind::recorded, 10, 0}), {1000, 1500, 4000}) == std::vector<std::int64_t>{0, 50, 300});
+    CHECK(due_ms(Schedule({Pace::Kind::recorded, 0.5, 0}), {0, 100}) == std::vector<std::int64_t>{0, 200});
+}
+
+TEST_CASE("a late record is due with the one before it") {
+    CHECK(due_ms(Schedule({Pace::Kind::recorded, 1, 0}), {1000, 3000, 2000, 500, 4000}) ==
+          std::vector<std::int64_t>{0, 2000, 2000, 2000, 3000});
+}
+
+TEST_CASE("long pauses are cut to the maximum gap, in the log's time") {
+    CHECK(due_ms(Schedule({Pace::Kind::recorded, 2, 0}, Nanoseconds(1s)), {0, 500, 60'000, 60'500, 200'000}) ==
+          std::vector<std::int64_t>{0, 250, 750, 1000, 1500});
+}
+
+TEST_CASE("a rate does not look at the stamps and does not drift") {
+    Schedule schedule({Pace::Kind::rate, 1, 3});
+    Nanoseconds due{};
+    for (int i = 0; i <= 3'000'000; ++i) due = schedule.due(0ns);
+    CHECK(due == 1'000'000s);
+    CHECK(schedule.target_rate() == 3);
+    CHECK(due_ms(Schedule({Pace::Kind::max, 1, 0}), {0, 100}) == std::vector<std::int64_t>{0, 0});
+}
+
+TEST_CASE("a schedule of absurd length ends instead of overflowing") {
+    Schedule schedule({Pace::Kind::recorded, 1e-9, 0});
+    schedule.due(-4'000'000'000s);
+    CHECK(schedule.due(4'000'000'000s) == Nanoseconds(std::int64_t{4'000'000'000'000'000'000}));
+}
+
+TEST_CASE("quantiles of the histogram err by less than 0.8 %, over the whole range") {
+    std::mt19937_64 random(7);
+    Histogram histogram;
+    std::vector<std::int64_t> values;
+    for (int i = 0; i < 20'000; ++i) {
+        const auto value = static_cast<std::int64_t>(random() >> (1 + random() % 62));
+        values.push_back(value);
+        histogram.record(Nanoseconds(value));
+    }
+    std::sort(values.begin(), values.end());
+    for (const double fraction : {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0}) {
+        const auto rank = static_cast<std::size_t>(std::ceil(fraction * static_cast<double>(values.size())));
+        const auto exact = static_cast<double>(values[rank - 1]);
+        const auto estimate = static_cast<double>(histogram.quantile(fraction).count());
+        CHECK(estimate >= exact);
+        CHECK(estimate <= exact * 1.008 + 1);
+    }
+    CHECK(histogram.max().count() == values.back());
+}
+
+TEST_CASE("the histogram's small and strange values") {
+    Histogram histogram;
+    CHECK(histogram.quantile(0.5) == 0ns);
+    histogram.record(-5ns);
+    CHECK(histogram.quantile(1) == 0ns);
+    histogram.record(Nanoseconds::max());
+    CHECK(histogram.quantile(1) == Nanoseconds::max());
+    Histogram other;
+    other.record(100ns);
+    other.record(127ns);
+    histogram.merge(other);
+    CHECK(histogram.count() == 4);
+    CHECK(histogram.quantile(0.5) == 100ns);
+    CHECK(histogram.quantile(0.75) == 127ns);
+}
+
+TEST_CASE("the percentile text is HdrHistogram's") {
+    Histogram histogram;
+    for (int i = 1; i <= 100; ++i) histogram.record(std::chrono::microseconds(i));
+    const std::string text = histogram.percentile_text();
+    CHECK(text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"
+                           "       1.003 0.000000000000          1           1.00\n"));
+    CHECK(text.find("     100.000 1.000000000000        100\n#[Mean    =       50.500, StdDeviation   =       28.866]\n"
+                    "#[Max     =      100.000, Total count    =          100]\n") != std::string::npos);
+}
+
+TEST_CASE("paths are counted by name, identifiers left out, in bounded number") {
+    CHECK(PathTable::normalised("/users/12345/items/9f8e7d6c-0000-4000-8000-000000000000?x=1") == "/users/*/items/*");
+    CHECK(PathTable::normalised("/deadbeef/v2/facade") == "/deadbeef/v2/facade");
+    CHECK(PathTable::normalised("/") == "/");
+    PathTable table;
+    for (int i = 0; i < 200; ++i) table.intern("GET", "/p" + std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i) + "x");
+    CHECK(table.names().size() == PathTable::kLimit + 1);
+    CHECK(table.names().back() == "other");
+    CHECK(table.intern("GET", "/pa0x?other=query") == 0);
+}
+
+TEST_CASE("records of one second are spread evenly and put in order of time") {
+    BatchQueue queue(ItemSource::kBatches);
+    auto batch = queue.take_empty();
+    const auto add = [&](Nanoseconds at, bool coarse) {
+        Item item;
+        item.at = at;
+        item.coarse = coarse;
+        batch->items.push_back(item);
+    };
+    for (int i = 0; i < 4; ++i) add(10s, true);
+    add(12s, true);
+    add(11s, true);
+    add(11'500ms, false);
+    batch->bad = 2;
+    batch->ends_round = true;
+    queue.push(std::move(batch));
+    ItemSource source(queue, ItemSource::Order::by_time, 16);
+    std::vector<std::int64_t> order;
+    while (const auto pending = source.next()) {
+        order.push_back(pending->at / 1ms);
+        source.release(*pending);
+    }
+    CHECK(order == std::vector<std::int64_t>{10'000, 10'250, 10'500, 10'750, 11'000, 11'500, 12'000});
+    CHECK(source.round_over());
+    CHECK(source.bad() == 2);
+    CHECK(source.late() == 0);
+}
+
+TEST_CASE("a record that the window has passed is late, and counted") {
+    BatchQueue queue(ItemSource::kBatches);
+    auto batch = queue.take_empty();
+    for (const int second : {10, 20, 30, 40, 15}) {
+        Item item;
+        item.at = std::chrono::seconds(second);
+        batch->items.push_back(item);
+    }
+    batch->ends_round = true;
+    queue.push(std::move(batch));
+    ItemSource source(queue, ItemSource::Order::by_time, 2);
+    std::vector<std::int64_t> order;
+    while (const auto pending = source.next()) {
+        order.push_back(pending->at / 1s);
+        source.release(*pending);
+    }
+    CHECK(order == std::vector<std::int64_t>{10, 20, 30, 15, 40});
+    CHECK(source.late() == 1);
+}
+
+TEST_CASE("a request goes over the wire without what belonged to the recorded connection") {
+    Record record = record_of("POST", "http://shop.example.com/api?x=1", "body");
+    record.headers = {{"host", "shop.example.com"}, {"Accept", "*/*"}, {"connection", "close"}, {"Content-Length", "99"},
+                      {":method", "POST"}, {"Transfer-Encoding", "chunked"}, {"Expect", "100-continue"}, {"X", "1"}};
+    CHECK(wire_of(record) == "POST /api?x=1 HTTP/1.1\r\nHost: host:1\r\nAccept: */*\r\nX: 1\r\nContent-Length: 4\r\n\r\nbody");
+    CHECK(wire_of(record_of("GET", "http://shop.example.com")) == "GET / HTTP/1.1\r\nHost: host:1\r\n\r\n");
+    CHECK(wire_of(record_of("GET", "http://shop.example.com?q")) == "GET /?q HTTP/1.1\r\nHost: host:1\r\n\r\n");
+    CHECK(wire_of(record_of("OPTIONS", "*")) == "OPTIONS * HTTP/1.1\r\nHost: host:1\r\n\r\n");
+}
+
+TEST_CASE("nothing in a record can smuggle a second request in") {
+    CHECK(wire_of(record_of("GET", "/a HTTP/1.1\r\nX: y")) == "refused");
+    CHECK(wire_of(record_of("GET /x", "/")) == "refused");
+    CHECK(wire_of(record_of("", "/")) == "refused");
+    Record record = record_of("GET", "/");
+    record.headers = {{"X", "1\r\nY: 2"}};
+    CHECK(wire_of(record) == "refused");
+    record.headers = {{"X:y", "1"}};
+    CHECK(wire_of(record) == "refused");
+}
+
+TEST_CASE("methods and paths are allowed and denied") {
+    ShapeOptions options;
+    options.methods = {"get", "POST"};
+    options.not_paths = {parse_regex("--deny-path", "^/health")};
+    options.paths = {parse_regex("--allow-path", "^/api/"), parse_regex("--allow-path", "health")};
+    Shape shape(options);
+    const auto kept = [&](std::string_view method, std::string_view target) {
+        Record record = record_of(method, target);
+        return shape.apply(record);
+    };
+    CHECK(kept("GET", "/api/x"));
+    CHECK(kept("GET", "http://host/api/x"));
+    CHECK(kept("GET", "/x/health"));
+    CHECK_FALSE(kept("DELETE", "/api/x"));
+    CHECK_FALSE(kept("GET", "/healthz"));
+    CHECK_FALSE(kept("GET", "/other"));
+}
+
+TEST_CASE("shards are disjoint, complete, and keep users whole; so do samples") {
+    std::vector<std::string> bodies;
+    for (int i = 0; i < 3000; ++i) bodies.push_back("{\"n\":" + std::to_string(i) + ",\"user_id\":\"u" + std::to_string(i % 300) + "\"}");
+    std::vector<int> taken(bodies.size());
+    std::map<std::string, std::set<int>> homes;
+    for (int index = 0; index < 4; ++index) {
+        ShapeOptions options;
+        options.shard = parse_shard(std::to_string(index) + "/4");
+        options.key = parse_record_key("--by", "field:user_id");
+        Shape shape(options);
+        int size = 0;
+        for (std::size_t i = 0; i < bodies.size(); ++i) {
+            Record record = record_of("POST", "/", bodies[i]);
+            if (!shape.apply(record)) continue;
+            ++taken[i];
+            ++size;
+            homes["u" + std::to_string(i % 300)].insert(index);
+        }
+        CHECK(size > 450);  // of 750 on average
+    }
+    CHECK(std::all_of(taken.begin(), taken.end(), [](int count) { return count == 1; }));
+    for (const auto& [user, shards] : homes) CHECK(shards.size() == 1);
+
+    ShapeOptions options;
+    options.sample = 0.2;
+    options.key = parse_record_key("--by", "field:user_id");
+    Shape shape(options);
+    std::map<int, int> sampled;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+        Record record = record_of("POST", "/", bodies[i]);
+        if (shape.apply(record)) ++sampled[static_cast<int>(i % 300)];
+    }
+    CHECK(sampled.size() > 30);
+    CHECK(sampled.size() < 100);
+    for (const auto& [user, count] : sampled) CHECK(count == 10);
+}
+
+TEST_CASE("paths, headers and the host are rewritten") {
+    ShapeOptions options;
+    options.rewrites = {parse_path_rewrite("^/v1/(.*)=>/v2/$1"), parse_path_rewrite("x=1=>x=2")};
+    options.set_headers = {{"Authorization", "Bearer test"}};
+    options.drop_headers = {"cookie"};
+    options.session = parse_record_key("--session", "header:x-user");
+    Shape shape(options);
+    Record record = record_of("GET", "http://shop.example.com/v1/a?x=1");
+    record.headers = {{"Cookie", "secret"}, {"authorization", "Bearer live"}, {"X-User", "u7"}, {"Host", "shop.example.com"}};
+    CHECK(shape.apply(record));
+    CHECK(wire_of(record) == "GET /v2/a?x=2 HTTP/1.1\r\nHost: host:1\r\nX-User: u7\r\nAuthorization: Bearer test\r\n\r\n");
+    CHECK(record.connection == "u7");
+    CHECK(shape.host(record, "target") == "target");
+    options.keep_host = true;
+    CHECK(Shape(options).host(record, "target") == "shop.example.com");
+}
+
+TEST_CASE("shaping options that make no sense are refused with an example") {
+    CHECK_THROWS_WITH_AS(parse_shard("4/4"), "--shard: '4/4' is not INDEX/COUNT with an index from 0 to COUNT - 1\n  hint: --shard 0/4", Error);
+    CHECK_THROWS_AS(parse_shard("1"), Error);
+    CHECK_THROWS_AS(parse_shard("-1/2"), Error);
+    CHECK_THROWS_AS(parse_record_key("--by", "user"), Error);
+    CHECK_THROWS_AS(parse_regex("--allow-path", "("), Error);
+    CHECK_THROWS_AS(parse_path_rewrite("/a"), Error);
+    CHECK_THROWS_AS(parse_status_check("2x"), Error);
+    CHECK(parse_status_check("2xx, 304").accepts(304, 0));
+    CHECK(parse_status_check("2xx").accepts(299, 500));
+    CHECK_FALSE(parse_status_check("recorded").accepts(200, 404));
+    CHECK(parse_status_check("recorded").accepts(200, 0));
+}
+
+TEST_CASE("pieces are cut at separators wherever the chunks end") {
+    std::string text;
+    std::vector<std::string> pieces;
+    std::mt19937 random(3);
+    for (int i = 0; i < 400; ++i) {
+        pieces.push_back(std::string(random() % 4000, static_cast<char>('a' + i % 26)) + "|");
+        text += pieces.back() + (i < 399 ? "|#" : "");
+    }
+    ChunkBuffer chunks(memory_source(text));
+    CHECK(chunks.peek(5) == text.substr(0, 5));
+    std::uint64_t offset = 0;
+    for (const std::string& piece : pieces) {
+        const auto found = chunks.next("|#", 1);
+        REQUIRE(found);
+        CHECK(*found == piece);
+        CHECK(chunks.offset() == offset);
+        offset += piece.size() + 2;
+    }
+    CHECK(chunks.torn());
+    CHECK_FALSE(chunks.next("|#", 1));
+}
+
+TEST_CASE("a dry run says what would be sent") {
+    std::vector<Request> requests = posts(100, 100ms);
+    requests[3].target = "/api/users/7/events";
+    requests[3].method = "GET";
+    requests[3].body.clear();
+    const LogFile log(requests);
+    ReplayOptions options = options_for(log, "http://127.0.0.1:9");
+    options.shape.not_methods = {"DELETE"};
+    const DryRun result = dry_run(options);
+    CHECK(result.requests == 100);
+    CHECK(result.paths == std::map<std::string, std::uint64_t>{{"GET /api/users/*/events", 1}, {"POST /api/track", 99}});
+    CHECK(*result.last - *result.first == 9900ms);
+    CHECK(std::accumulate(result.rate.begin(), result.rate.end(), std::uint64_t{0}) == 100);
+    CHECK(result.rate.size() <= 60);
+    CHECK(dry_run_text(result).starts_with("would send 100 requests ("));
+}
