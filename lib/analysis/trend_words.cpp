@@ -70,8 +70,10 @@ std::string veto_words(Veto veto) {
 
 std::string inconclusive_words(const StretchVerdict& stretch) {
     if (stretch.too_few) {
-        return fmt::format("{} samples over {}: a verdict needs at least {}; sample longer or more often",
-                           stretch.samples, time_words(stretch.duration_s), kLeastSamples);
+        const char* plural = stretch.samples == 1 ? "" : "s";
+        const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
+        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples,
+                           plural, span, kLeastSamples);
     }
     if (stretch.veto != Veto::none) return veto_words(stretch.veto);
     if (stretch.p_reset >= .3) return "memory fell and has not outgrown the fall yet; run 2x longer";

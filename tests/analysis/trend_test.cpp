@@ -115,6 +115,7 @@ TEST_CASE("too few samples, one sample and none are inconclusive and say what is
         CHECK(verdict.reasons.front().find("a verdict needs at least 20") != std::string::npos);
     }
     CHECK(judge_trend(Series{}).verdict == Trend::inconclusive);
+    CHECK(judge_trend(Series{}).reasons.front() == "0 samples: a verdict needs at least 20; sample longer or more often");
 }
 
 TEST_CASE("one lone spike does not change the verdict") {
