@@ -295,6 +295,7 @@ StretchVerdict cut_warmups(const Samples& samples, const StretchOptions& options
         StretchVerdict later = judge_whole(samples.from(first), options, std::max(kLeastStrictness, rest / whole));
         inherit(later, verdict);
         later.warmup = (samples.seconds[first] - begin) / whole;
+        later.warmup_shape = verdict.warmup_shape ? verdict.warmup_shape : verdict.shape;
         from = samples.seconds[first];
         verdict = later;
     }

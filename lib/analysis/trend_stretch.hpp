@@ -43,6 +43,7 @@ struct StretchVerdict {
     double duration_s = 0;                 // of the part that was judged
     double begin_s = 0;                    // where that part begins, in the series' seconds
     double warmup = 0;                     // what was cut before it, as a part of the whole stretch
+    std::optional<Shape> warmup_shape;     // the curve of the whole, which showed the warm-up
     std::size_t samples = 0;
 };
 

@@ -39,19 +39,37 @@ std::string growth_words(const StretchVerdict& stretch) {
     return words;
 }
 
-std::string stable_words(const StretchVerdict& stretch) {
-    if (stretch.within_noise) {
-        return fmt::format("stayed within {} of its level: less than what counts as growth",
-                           format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB));
-    }
-    const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
-    switch (stretch.shape) {
+double warmup_seconds(const StretchVerdict& stretch) {
+    return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s;
+}
+
+// How memory came to its level, as the beginning of a sentence; empty where it was there from the start.
+std::string arrival_words(const StretchVerdict& stretch) {
+    if (!stretch.warmup_shape) return {};
+    const std::string span = time_words(warmup_seconds(stretch));
+    switch (*stretch.warmup_shape) {
         case Shape::fill_flat:
-        case Shape::exponential: return fmt::format("filled and then held its level at {}", level);
+        case Shape::two_slope: return fmt::format("filled for {}, then ", span);
+        case Shape::exponential:
+        case Shape::exponential_linear: return fmt::format("warmed up for {}, then ", span);
+        default: return fmt::format("changed its level in the first {}, then ", span);
+    }
+}
+
+std::string stable_words(const StretchVerdict& stretch) {
+    const std::string arrival = arrival_words(stretch);
+    const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
+    if (stretch.within_noise) {
+        return fmt::format("{}stayed within {} of {}: less than what counts as growth", arrival,
+                           format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB), level);
+    }
+    switch (stretch.shape) {
+        case Shape::fill_flat: return fmt::format("{}filled and then held its level at {}", arrival, level);
+        case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
         case Shape::step:
-        case Shape::two_steps: return fmt::format("stepped and then held its level at {}", level);
-        case Shape::sine: return fmt::format("comes and goes in a cycle about {}", level);
-        default: return fmt::format("no growth that lasts: level {} at the end", level);
+        case Shape::two_steps: return fmt::format("{}stepped and then held its level at {}", arrival, level);
+        case Shape::sine: return fmt::format("{}came and went in a cycle about {}", arrival, level);
+        default: return fmt::format("{}held its level: {} at the end", arrival, level);
     }
 }
 
@@ -103,8 +121,7 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
     }
     if (stretch.too_few) return reasons;
     if (stretch.warmup > 0) {
-        reasons.push_back(fmt::format("the first {} are left out as warm-up",
-                                      time_words(stretch.warmup / (1 - stretch.warmup) * stretch.duration_s)));
+        reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(stretch))));
     }
     if (stretch.load_removed) reasons.push_back("what comes and goes with the rate of requests is subtracted");
     if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
@@ -122,11 +139,19 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
 
 std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
     if (stretch.too_few) return "unknown";
-    if (stretch.within_noise) return "flat";
-    std::string name(shape_name(stretch.shape));
-    if (stretch.visible_cycle) {
-        return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
+    if (verdict == Trend::stable && stretch.warmup_shape) {
+        // The rest is flat; what a reader asks is how it came to be.
+        switch (*stretch.warmup_shape) {
+            case Shape::fill_flat:
+            case Shape::two_slope: return std::string(shape_name(Shape::fill_flat));
+            case Shape::exponential:
+            case Shape::exponential_linear: return std::string(shape_name(Shape::exponential));
+            default: return std::string(shape_name(Shape::step));
+        }
     }
+    if (stretch.within_noise) return std::string(shape_name(Shape::constant));
+    std::string name(shape_name(stretch.shape));
+    if (stretch.visible_cycle) return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
     return name;
 }
 

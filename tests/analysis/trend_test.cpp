@@ -60,6 +60,8 @@ TEST_CASE("a line is growing, with its slope inside the interval") {
 TEST_CASE("a cache that fills and then holds is stable, and its level is the plateau") {
     const TrendVerdict verdict = judge_trend(series_of(1200, [](double x) { return 100 + 50 * std::min(x / .4, 1.); }));
     CHECK(verdict.verdict == Trend::stable);
+    CHECK(verdict.growth_class == "fill-then-flat");
+    CHECK(verdict.reasons.front().starts_with("filled for 8m"));
     REQUIRE(verdict.plateau_bytes);
     CHECK(*verdict.plateau_bytes / kMiB == doctest::Approx(150).epsilon(.01));
     CHECK(verdict.warmup_end_s > .35 * 1199);
@@ -78,7 +80,7 @@ TEST_CASE("memory that does not change is stable within what counts as growth") 
     const TrendVerdict verdict = judge_trend(series_of(100, [](double) { return 100; }, 0));
     CHECK(verdict.verdict == Trend::stable);
     CHECK(verdict.growth_class == "flat");
-    CHECK(verdict.reasons.front() == "stayed within 512 KiB of its level: less than what counts as growth");
+    CHECK(verdict.reasons.front() == "stayed within 512 KiB of 100 MiB: less than what counts as growth");
     REQUIRE(verdict.detectable_bytes_per_hour);
     CHECK(*verdict.detectable_bytes_per_hour > 0);
 }
