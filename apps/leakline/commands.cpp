@@ -25,6 +25,8 @@ std::span<const CommandRow> commands() {
          "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
+        {"serve", "runs trackd, the reference service, under a real memory limit",
+         "leakline serve --mode lru --capacity 5000 --memory-limit 512MiB --alert-at 80%", declare_serve},
         {"traffic", "writes traffic like the story's as a log: seeded, with a daily curve",
          "leakline traffic --duration 24h --rate 8/s --seed 7 -o day.jsonl", declare_traffic},
         {"doctor", "what this machine lacks, and the command that cures it", "leakline doctor", declare_doctor},

@@ -30,6 +30,7 @@ Run declare_report(CLI::App& app);
 std::span<const CommandRow> commands();
 
 Run declare_sample(CLI::App& app);
+Run declare_serve(CLI::App& app);
 Run declare_traffic(CLI::App& app);
 Run declare_trend(CLI::App& app);
 

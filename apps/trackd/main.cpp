@@ -12,30 +12,19 @@
 #include <string>
 #include <thread>
 
-#include "alert_options.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
-#include "leakline/quantities.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
+#include "trackd/options.hpp"
 
 namespace {
 
 using namespace leakline;
 
 constexpr std::chrono::seconds kDrainGrace{5};
-
-struct Options {
-    std::string mode = "leaky", listen = "127.0.0.1:8080", database, record_file, port_file, durability = "process";
-    std::size_t capacity = 1000, connections = 1024;
-    std::optional<Bytes> body_limit, cache_bytes, database_limit, memory_limit;
-    Nanoseconds ttl = std::chrono::minutes(30), sweep_every = std::chrono::hours(1);
-    double time_scale = 1;
-    int threads = 0;
-    cli::AlertSettings alerts;
-};
 
 // "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback) or "8080".
 void set_listen_address(http::ServerOptions& server, const std::string& text) {
@@ -81,7 +70,7 @@ void wait_for_signal() {
     while (interruption::received() == 0) ::poll(&signal, 1, -1);
 }
 
-int serve(const Options& options) {
+int serve(const TrackdOptions& options) {
     raise_descriptor_limit();
     service::ServiceOptions settings;
     settings.mode = options.mode;
@@ -135,54 +124,14 @@ int serve(const Options& options) {
     return 0;
 }
 
-std::string modes_text() {
-    std::string text = "what the event cache lets go:";
-    for (const service::CacheModeRow& row : service::cache_modes())
-        text += fmt::format("\n{} = {}", row.name, row.summary);
-    return text;
-}
-
 int run(int argc, char** argv) {
     CLI::App app{"The reference tracking service: POST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
     app.name("trackd");
     app.set_version_flag("--version", "trackd " LEAKLINE_VERSION);
     app.footer("Example:\n  trackd --mode bounded --capacity 1000 --listen 127.0.0.1:8080 --db events.db");
     app.get_formatter()->column_width(34);
-    app.option_defaults()->always_capture_default();
-    Options options;
-    app.add_option("--mode", options.mode, modes_text());
-    app.add_option("--listen", options.listen, "ADDRESS:PORT; port 0 takes a free one")->type_name("ADDR");
-    app.add_option("--capacity", options.capacity, "records that the cache keeps, where its mode has a limit")
-        ->type_name("N")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}));
-    app.add_option("--db", options.database,
-                   "where events are saved: a file, :memory: or none; by default a temporary file that goes at the end")
-        ->type_name("FILE");
-    app.add_option("--durability", options.durability,
-                   "what a 200 promises: none (queued), process (survives kill -9), power (synced to disk)")
-        ->type_name("LEVEL");
-    app.add_option("--record", options.record_file, "append every API request to this log, for leakline replay")
-        ->type_name("FILE");
-    app.add_option("--port-file", options.port_file, "write the bound port there once the service listens")
-        ->type_name("FILE");
-    app.add_option("--threads", options.threads, "event loops; 0: one for each core, at most 4")->type_name("N")
-        ->check(CLI::Range(0, 256));
-    app.add_option("--connections", options.connections, "connections served at once; one more gets a 503")
-        ->type_name("N")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}));
-    cli::add_size(app, "--body-limit", options.body_limit, "largest request body (default 1MiB); a longer one gets a 413");
-    cli::add_size(app, "--cache-bytes", options.cache_bytes, "lru: bytes that the cache keeps (default 64MiB)");
-    cli::add_duration(app, "--ttl", options.ttl, "ttl: age at which records are forgotten");
-    cli::add_duration(app, "--sweep-every", options.sweep_every, "ttl: time between two runs of the background sweep");
-    app.add_option("--time-scale", options.time_scale,
-                   "run the service's clock (ttl, sweeps, --alert-for) this many times as fast")
-        ->type_name("X")
-        ->check(CLI::Range(0.001, 1e6));
-    cli::add_size(app, "--db-limit", options.database_limit, "largest database; beyond it requests get a 503");
-    cli::add_size(app, "--memory-limit", options.memory_limit,
-                  "what --alert-at is a share of, where smaller than the cgroup's limit and the machine's memory "
-                  "(leakline serve enforces it too)");
-    cli::add_alert_options(app, options.alerts);
+    TrackdOptions options;
+    declare_options(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -27,12 +27,17 @@ std::string read_user_id(JsonScanner& scanner) {
 }
 
 std::vector<std::string_view> read_events(JsonScanner& scanner) {
-    if (scanner.peek() != '[') throw BadRequest("events must be an array of objects");
+    if (scanner.peek() != '[') {
+        scanner.skip_value();
+        throw BadRequest("events must be an array of objects");
+    }
     std::vector<std::string_view> events;
     scanner.begin_array();
     while (scanner.next_element()) {
-        if (scanner.peek() != '{')
+        if (scanner.peek() != '{') {
+            scanner.skip_value();  // that it is no JSON at all would be the better reason
             throw BadRequest("events[" + std::to_string(events.size()) + "] is not an object");
+        }
         if (events.size() == kMaxEvents)
             throw BadRequest("more than " + std::to_string(kMaxEvents) + " events in one request");
         events.push_back(scanner.skip_value());
@@ -49,7 +54,7 @@ TrackRequest::TrackRequest(std::string_view body) {
     bool has_user = false, has_events = false;
     try {
         if (scanner.peek() != '{') {
-            scanner.skip_value();  // no JSON at all is the better reason
+            scanner.skip_value();
             throw BadRequest("the body must be a JSON object");
         }
         scanner.begin_object();

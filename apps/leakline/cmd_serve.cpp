@@ -1,0 +1,88 @@
+// leakline serve: runs trackd, with its options, under a memory limit that the kernel enforces.
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "memory/limit.hpp"
+#include "trackd/options.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+constexpr std::chrono::seconds kGrace{10};  // trackd itself drains for 5 s
+
+std::string trackd_path() {
+    const std::string beside = own_directory() + "/trackd";
+    if (const auto found = find_executable(beside)) return *found;
+    if (const auto found = find_executable("trackd")) return *found;
+    throw Error(ErrorKind::input, "leakline serve", "trackd is neither beside leakline (" + beside + ") nor in PATH",
+                "it is built with leakline: cmake --build DIR --target trackd");
+}
+
+// The options that were given, as they were given.
+std::vector<std::string> given_options(const CLI::App& app) {
+    std::vector<std::string> arguments;
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
+        for (const std::string& value : option->results()) {
+            arguments.push_back("--" + option->get_lnames()[0]);
+            arguments.push_back(value);
+        }
+    }
+    return arguments;
+}
+
+ExitStatus wait_or_interrupt(Child& child) {
+    while (true) {
+        if (const auto status = child.wait_for(std::chrono::milliseconds(50))) return *status;
+        if (interruption::received() != 0) return child.terminate(kGrace);
+    }
+}
+
+int run_serve(const CLI::App& app, const TrackdOptions& options) {
+    Command command;
+    command.arguments = {trackd_path()};
+    for (std::string& argument : given_options(app)) command.arguments.push_back(std::move(argument));
+    command.before_exec = [] { return ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0; };
+
+    std::optional<memory::MemoryLimit> limit;
+    if (options.memory_limit) {
+        limit.emplace(memory::MemoryLimit::create(*options.memory_limit));
+        if (!limit->warning().empty()) fmt::print(stderr, "leakline: warning: {}\n", limit->warning());
+        limit->put_on(command);
+    }
+    Child child = Child::start(command);
+    const ExitStatus status = wait_or_interrupt(child);
+    if (interruption::received() != 0 && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for
+    if (limit) {
+        const memory::Death death = limit->death_of(status);
+        if (death.cause == memory::Death::Cause::oom_killed || death.cause == memory::Death::Cause::allocation_failed) {
+            fmt::print(stderr, "leakline: trackd was {}\n", death.text);
+            return kInvalid;
+        }
+    }
+    if (status.signal != 0) {
+        fmt::print(stderr, "leakline: trackd ended with {}\n", status.text());
+        return kInvalid;
+    }
+    return status.code;
+}
+
+}  // namespace
+
+Run declare_serve(CLI::App& app) {
+    auto options = std::make_shared<TrackdOptions>();
+    declare_options(app, *options);
+    return [&app, options] { return run_serve(app, *options); };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,216 @@
+#include "service/event_store.hpp"
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace leakline::service {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Saves and waits for the answer.
+SaveResult save(EventStore& store, const std::string& user, const std::vector<std::string>& events) {
+    std::mutex mutex;
+    std::condition_variable answered;
+    std::optional<SaveResult> result;
+    store.save(user, events, 5ns, [&](const SaveResult& given) {
+        const std::lock_guard lock(mutex);
+        result = given;
+        answered.notify_one();
+    });
+    std::unique_lock lock(mutex);
+    REQUIRE(answered.wait_for(lock, 20s, [&] { return result.has_value(); }));
+    return *result;
+}
+
+// A second program's view of the file.
+class OtherProcess {
+  public:
+    explicit OtherProcess(const std::string& path) {
+        REQUIRE(sqlite3_open(path.c_str(), &database_) == SQLITE_OK);
+        sqlite3_busy_timeout(database_, 5000);
+    }
+    ~OtherProcess() { sqlite3_close(database_); }
+    void run(const std::string& sql) { REQUIRE(sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK); }
+    int number(const std::string& sql) {
+        int value = -1;
+        const auto read = [](void* out, int, char** texts, char**) {
+            *static_cast<int*>(out) = std::stoi(texts[0]);
+            return 0;
+        };
+        REQUIRE(sqlite3_exec(database_, sql.c_str(), read, &value, nullptr) == SQLITE_OK);
+        return value;
+    }
+
+  private:
+    sqlite3* database_ = nullptr;
+};
+
+StoreOptions in(const TemporaryDirectory& directory) {
+    StoreOptions options;
+    options.path = directory.path() + "/events.db";
+    return options;
+}
+
+TEST_CASE("what was saved is read back, in memory and from a file") {
+    const TemporaryDirectory directory;
+    for (const std::string& path : {std::string(":memory:"), directory.path() + "/a.db"}) {
+        StoreOptions options;
+        options.path = path;
+        const auto store = EventStore::open(options);
+        CHECK(save(*store, "u", {"{\"n\":1}", "{\"n\":2}"}).saved);
+        CHECK(save(*store, "v", {"{\"n\":3}"}).saved);
+        CHECK(save(*store, "u", {"{\"n\":4}"}).saved);
+        CHECK(store->events_of("u", 10) == std::vector<std::string>{"{\"n\":1}", "{\"n\":2}", "{\"n\":4}"});
+        CHECK(store->events_of("u", 2) == std::vector<std::string>{"{\"n\":2}", "{\"n\":4}"});
+        CHECK(store->events_of("w", 10).empty());
+        CHECK(store->counts().events_saved == 4);
+    }
+}
+
+TEST_CASE("another process sees a request as soon as it was reported saved") {
+    const TemporaryDirectory directory;
+    const auto store = EventStore::open(in(directory));
+    OtherProcess other(in(directory).path);
+    for (int i = 1; i <= 20; ++i) {
+        CHECK(save(*store, "u", {"{}"}).saved);
+        CHECK(other.number("SELECT count(*) FROM events") == i);
+    }
+}
+
+TEST_CASE("requests that wait for the same commit share it") {
+    const TemporaryDirectory directory;
+    OtherProcess other(in(directory).path);
+    const auto store = EventStore::open(in(directory));
+    other.run("BEGIN IMMEDIATE");  // holds the first commit up while the others gather
+    std::mutex mutex;
+    int saved = 0;
+    for (int i = 0; i < 300; ++i)
+        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) {
+            const std::lock_guard lock(mutex);
+            saved += result.saved;
+        });
+    other.run("COMMIT");
+    store->flush();
+    CHECK(saved == 300);
+    CHECK(store->counts().commits <= 3);
+    CHECK(other.number("SELECT count(*) FROM events") == 300);
+}
+
+TEST_CASE("a locked database fails requests with the reason, and is used again when it is free") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    options.busy_timeout = 50ms;
+    const auto store = EventStore::open(options);
+    OtherProcess other(options.path);
+    other.run("BEGIN IMMEDIATE");
+    const SaveResult refused = save(*store, "u", {"{}"});
+    CHECK_FALSE(refused.saved);
+    CHECK(refused.reason == "the event store was locked by another process for 50ms");
+    other.run("COMMIT");
+    CHECK(save(*store, "u", {"{}"}).saved);
+    CHECK(other.number("SELECT count(*) FROM events") == 1);
+    CHECK(store->counts().failures == 1);
+}
+
+TEST_CASE("a full store fails requests with the reason and keeps what it has") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    options.size_limit = 64 << 10;
+    const auto store = EventStore::open(options);
+    const std::string event = "{\"x\":\"" + std::string(1000, 'x') + "\"}";
+    int saved = 0;
+    SaveResult result;
+    while (saved < 1000 && (result = save(*store, "u", {event})).saved) ++saved;
+    CHECK(saved > 20);
+    CHECK(saved < 64);
+    CHECK(result.reason == "the event store is full: 64 KiB at most, or the disk is full");
+    OtherProcess other(options.path);
+    CHECK(other.number("SELECT count(*) FROM events") == saved);
+    CHECK(store->events_of("u", 1) == std::vector<std::string>{event});
+}
+
+TEST_CASE("more than the queue takes is refused at once") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    options.queue_limit = 5;
+    const auto store = EventStore::open(options);
+    OtherProcess other(options.path);
+    other.run("BEGIN IMMEDIATE");
+    std::mutex mutex;
+    std::vector<std::string> reasons;
+    int saved = 0;
+    for (int i = 0; i < 50; ++i)
+        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) {
+            const std::lock_guard lock(mutex);
+            if (result.saved) ++saved;
+            else reasons.push_back(result.reason);
+        });
+    {
+        const std::lock_guard lock(mutex);
+        CHECK(reasons.size() >= 40);
+        CHECK(reasons.front() == "the event store is behind: 5 requests wait");
+    }
+    other.run("COMMIT");
+    store->flush();
+    CHECK(saved + static_cast<int>(reasons.size()) == 50);
+    CHECK(other.number("SELECT count(*) FROM events") == saved);
+}
+
+TEST_CASE("with durability none a request is answered at once and written later") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    options.durability = Durability::none;
+    const auto store = EventStore::open(options);
+    OtherProcess other(options.path);
+    other.run("BEGIN IMMEDIATE");
+    bool answered = false;
+    store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) { answered = result.saved; });
+    CHECK(answered);
+    other.run("COMMIT");
+    store->flush();
+    CHECK(other.number("SELECT count(*) FROM events") == 1);
+}
+
+TEST_CASE("a database of a newer schema is refused and left alone") {
+    const TemporaryDirectory directory;
+    const std::string path = in(directory).path;
+    OtherProcess(path).run("PRAGMA user_version = 7");
+    CHECK_THROWS_WITH(EventStore::open(in(directory)),
+                      (path + ": the database has schema 7; this build writes schema 1\n  hint: a newer trackd made it: "
+                              "use that one, or another --db FILE")
+                          .c_str());
+    CHECK(OtherProcess(path).number("PRAGMA user_version") == 7);
+}
+
+TEST_CASE("what is no database, or lies nowhere, is said so") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    {
+        OutputFile file(options.path);
+        file.write(std::string(4096, 'x'));
+        file.commit();
+    }
+    CHECK_THROWS_WITH(EventStore::open(options),
+                      (options.path + ": cannot use it as the event store: file is not a database\n  hint: --db takes a "
+                                      "file, :memory: or none; without --db a temporary file is used")
+                          .c_str());
+    options.path = directory.path() + "/no/such/folder.db";
+    CHECK_THROWS_AS(EventStore::open(options), Error);
+}
+
+TEST_CASE("levels of durability are known by name") {
+    CHECK(durability_named("power") == Durability::power);
+    CHECK_THROWS_WITH(durability_named("proces"),
+                      "--durability: unknown level 'proces'; did you mean 'process'?\n  hint: the levels are none, process "
+                      "and power");
+}
+
+}  // namespace
+}  // namespace leakline::service
