@@ -1,9 +1,7 @@
 // The monitor against real servers: our own HTTP server as a webhook, Debian's Alertmanager and Debian's Exim.
 #include "alert/monitor.hpp"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,11 +16,13 @@
 #include "base/process.hpp"
 #include "http/client.hpp"
 #include "http/server.hpp"
+#include "support/free_port.hpp"
 
 namespace leakline::alert {
 namespace {
 
 using namespace std::chrono_literals;
+using test::free_port;
 
 void write(const std::string& path, const std::string& text) {
     OutputFile file(path);
@@ -39,19 +39,6 @@ bool eventually(Condition condition) {
         system_clock().sleep_until(system_clock().monotonic() + 10ms);
     }
     return true;
-}
-
-// A port that was free a moment ago, for servers that cannot pick one themselves.
-int free_port() {
-    const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(probe, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(probe);
-    return ntohs(address.sin_port);
 }
 
 // Collects what is posted; answers with the statuses it was given, then 200.

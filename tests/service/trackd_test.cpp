@@ -7,10 +7,10 @@
 #include <set>
 #include <thread>
 
-#include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "support/raw_connection.hpp"
+#include "trackd_process.hpp"
 
 namespace leakline {
 namespace {
@@ -18,39 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::RawConnection;
 using test::request_text;
-
-class Trackd {
-  public:
-    explicit Trackd(const TemporaryDirectory& directory, std::vector<std::string> arguments = {}) : directory_(directory) {
-        Command command;
-        const std::string port_file = directory.path() + "/port";
-        std::remove(port_file.c_str());
-        command.arguments = {LEAKLINE_BIN_DIR "/trackd", "--listen", "127.0.0.1:0", "--port-file", port_file};
-        command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
-        command.output_file = directory.path() + "/output";
-        child_ = std::make_unique<Child>(Child::start(command));
-        const Nanoseconds deadline = system_clock().monotonic() + 20s;
-        while (!read_small_file(port_file)) {
-            REQUIRE(child_->running());
-            REQUIRE(system_clock().monotonic() < deadline);
-            system_clock().sleep_until(system_clock().monotonic() + 5ms);
-        }
-        port_ = static_cast<std::uint16_t>(std::stoi(read_file(port_file)));
-    }
-    std::uint16_t port() const { return port_; }
-    Child& child() { return *child_; }
-    std::string output() const { return read_file(directory_.path() + "/output"); }
-    std::string ask(const std::string& request) const {
-        RawConnection connection(port_);
-        connection.send(request);
-        return connection.response();
-    }
-
-  private:
-    const TemporaryDirectory& directory_;
-    std::unique_ptr<Child> child_;
-    std::uint16_t port_ = 0;
-};
+using test::Trackd;
 
 std::set<std::string> users_in(const std::string& database) {
     std::set<std::string> users;
