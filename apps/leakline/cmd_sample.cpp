@@ -22,6 +22,7 @@
 #include "memory/limit.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
+#include "sample_alerts.hpp"
 #include "sample_outputs.hpp"
 #include "sample_targets.hpp"
 #include "sample_view.hpp"
@@ -44,6 +45,7 @@ struct SampleCommand {
     std::optional<Bytes> max_size, memory_limit;
     std::string listen;
     bool live = false;
+    AlertSettings alerts;
 };
 
 // The views of --live, and how they get to the user: redrawn in place on a terminal, else a line now and then.
@@ -128,7 +130,10 @@ class LiveDisplay {
 class Sampling {
   public:
     explicit Sampling(const SampleCommand& options)
-        : options_(options), metrics_(chosen_metrics(options)), outputs_(output_paths(options), retention(options)) {
+        : options_(options),
+          metrics_(chosen_metrics(options)),
+          alerts_(options.alerts, options.memory_limit),
+          outputs_(output_paths(options), retention(options)) {
         if (!options.listen.empty()) exporter_ = std::make_unique<memory::Exporter>(options.listen, metrics_);
     }
 
@@ -252,6 +257,7 @@ class Sampling {
         outputs_.add(subject, sample);
         if (exporter_) exporter_->publish(subject, sample);
         if (live_) live_->add(subject, sample);
+        alerts_.observe(subject, sample);
         for (std::size_t i = 0; i < kMetricCount; ++i) ever_read_[i] = ever_read_[i] || sample.values[i].has_value();
         if (const auto& rss = sample[Metric::rss]) peak_ = std::max(peak_.value_or(0), *rss);
     }
@@ -295,6 +301,7 @@ class Sampling {
 
     const SampleCommand& options_;
     std::vector<Metric> metrics_;
+    SampleAlerts alerts_;
     SampleOutputs outputs_;
     std::unique_ptr<memory::Exporter> exporter_;
     std::unique_ptr<LiveDisplay> live_;
@@ -347,6 +354,7 @@ Run declare_sample(CLI::App& app) {
     app.add_option("--listen", options->listen, "serve the samples to Prometheus, as in 127.0.0.1:9200 or :9200");
     add_size(app, "--memory-limit", options->memory_limit,
              "run the command in a memory cgroup with this limit; with --live the limit to reach");
+    add_alert_options(app, options->alerts);
     app.add_flag("--live", options->live, "show a sparkline, the slope and the time to the limit");
     return [options] {
         Sampling sampling(*options);
