@@ -56,7 +56,7 @@ Run declare_traffic(CLI::App& app) {
         ->type_name("N")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
     add_duration(app, "--duration", options->duration, "the time that they span, with a daily curve over it");
-    add_rate(app, "--rate", options->rate, "mean rate; default 8/s, at which the story's service filled 512 MiB in 12 h");
+    add_rate(app, "--rate", options->rate, "mean rate; default 11/s, at which the leaky service fills 512 MiB in 12 h");
     app.add_option("--users", options->users, "distinct users")->type_name("N")->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
     app.add_option("--seed", options->seed, "the same seed gives the same log")->type_name("N")->capture_default_str();

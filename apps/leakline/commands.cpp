@@ -28,7 +28,7 @@ std::span<const CommandRow> commands() {
         {"serve", "runs trackd, the reference service, under a real memory limit",
          "leakline serve --mode lru --capacity 5000 --memory-limit 512MiB --alert-at 80%", declare_serve},
         {"traffic", "writes traffic like the story's as a log: seeded, with a daily curve",
-         "leakline traffic --duration 24h --rate 8/s --seed 7 -o day.jsonl", declare_traffic},
+         "leakline traffic --duration 24h --seed 7 -o day.jsonl", declare_traffic},
         {"doctor", "what this machine lacks, and the command that cures it", "leakline doctor", declare_doctor},
     };
     return table;

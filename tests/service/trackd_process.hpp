@@ -17,11 +17,16 @@ namespace leakline::test {
 
 class Trackd {
   public:
-    explicit Trackd(const TemporaryDirectory& directory, std::vector<std::string> arguments = {}) : directory_(directory) {
+    // program: what stands before the options, where it is not trackd itself.
+    explicit Trackd(const TemporaryDirectory& directory, std::vector<std::string> arguments = {},
+                    std::vector<std::string> program = {LEAKLINE_BIN_DIR "/trackd"})
+        : directory_(directory) {
         Command command;
         const std::string port_file = directory.path() + "/port";
         std::remove(port_file.c_str());
-        command.arguments = {LEAKLINE_BIN_DIR "/trackd", "--listen", "127.0.0.1:0", "--port-file", port_file};
+        command.arguments = std::move(program);
+        for (const std::string& argument : {std::string("--listen"), std::string("127.0.0.1:0"), std::string("--port-file"), port_file})
+            command.arguments.push_back(argument);
         command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
         command.output_file = directory.path() + "/output";
         child_ = std::make_unique<Child>(Child::start(command));
