@@ -15,6 +15,9 @@ namespace {
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
 // still warms up (log buffers, connection state), not for a leak.
 constexpr double kBookkeepingBytes = 64 * 1024;
+// A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
+// one kept request, is about that large.
+constexpr double kTooCoarse = 1024;
 // Share of answers that must be successes for the run to have exercised the service at all, and to be beyond doubt.
 constexpr double kLanded = 0.5, kLandedWell = 0.95;
 
@@ -169,6 +172,11 @@ void conclude(Diagnosis& diagnosis) {
     } else if (trend.verdict == Trend::inconclusive) {
         diagnosis.verdict = Verdict::inconclusive;
         diagnosis.reasons.push_back("memory over time allows both answers, and no line's live heap bytes grow to the end");
+    } else if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarse) {
+        diagnosis.verdict = Verdict::inconclusive;
+        diagnosis.reasons.push_back(fmt::format(
+            "after {} requests this run could only have seen growth above {} a request: more requests would decide",
+            format_count(diagnosis.replay.completed), format_bytes(*trend.detectable_bytes_per_request)));
     } else {
         diagnosis.verdict = Verdict::no_leak;
         std::string reason = "no line's live heap bytes grow to the end, and memory is " +

@@ -12,7 +12,8 @@ namespace leakline::analysis {
 //   a line leaks and memory grows          -> leak
 //   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping
 //   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation)
-//   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen
+//   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
+//                                             is more than a kept request, inconclusive
 //   no line leaks, memory does not tell    -> inconclusive
 // A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
 // counted, can fail by itself.

@@ -70,6 +70,15 @@ TEST_CASE("no leak always says above what") {
     CHECK(clean.reasons[0] == "no line's live heap bytes grow to the end, and memory is stable: no leak above 50 B a request");
 }
 
+TEST_CASE("a run of too few requests to have seen a kept request does not say no leak") {
+    Diagnosis coarse = measured(Trend::stable, false);
+    coarse.trend.detectable_bytes_per_request = 3277;
+    analysis::conclude(coarse);
+    CHECK(coarse.verdict == Verdict::inconclusive);
+    CHECK(coarse.reasons[0] ==
+          "after 1,000 requests this run could only have seen growth above 3.2 KiB a request: more requests would decide");
+}
+
 TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
     Diagnosis leak = measured(Trend::growing, true);
     analysis::conclude(leak);
