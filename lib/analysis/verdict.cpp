@@ -15,9 +15,6 @@ namespace {
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
 // still warms up (log buffers, connection state), not for a leak.
 constexpr double kBookkeepingBytes = 64 * 1024;
-// A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
-// one kept request, is about that large.
-constexpr double kTooCoarse = 1024;
 // Share of answers that must be successes for the run to have exercised the service at all, and to be beyond doubt.
 constexpr double kLanded = 0.5, kLandedWell = 0.95;
 
@@ -123,9 +120,12 @@ void judge_budget(Diagnosis& diagnosis, const std::vector<const LineGrowth*>& li
         result.reason = fmt::format("the leaking lines alone grow by {}/{}, above the budget of {}/{}",
                                     format_bytes(*by_lines), per, format_bytes(budget.bytes), per);
     }
-    diagnosis.verdict = result.gate == Gate::passed   ? Verdict::no_leak
-                        : result.gate == Gate::failed ? Verdict::leak
-                                                      : Verdict::inconclusive;
+    using Outcome = leakline::Gate::Outcome;
+    const bool passed = result.gate == Gate::passed, failed = result.gate == Gate::failed;
+    diagnosis.verdict = passed ? Verdict::no_leak : failed ? Verdict::leak : Verdict::inconclusive;
+    diagnosis.gates.push_back({fmt::format("growth at most {}{}", format_bytes(budget.bytes),
+                                           budget.per == Growth::Per::request ? "/request" : "/h"),
+                               passed ? Outcome::passed : failed ? Outcome::failed : Outcome::inconclusive, result.reason});
     diagnosis.reasons.insert(diagnosis.reasons.begin(), std::move(result.reason));
 }
 
@@ -141,14 +141,14 @@ void conclude(Diagnosis& diagnosis) {
         return;
     }
     const double share = static_cast<double>(landing.succeeded) / static_cast<double>(landing.sent);
-    if (share < kLanded) {
+    if (share < kLanded && !diagnosis.oom_kill) {
         diagnosis.verdict = Verdict::invalid;
         diagnosis.reasons.push_back(fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}",
                                                 std::floor(share * 100), format_count(landing.sent),
                                                 landing.most_common_failure));
         return;
     }
-    if (share < kLandedWell)
+    if (share < kLandedWell && !diagnosis.oom_kill)
         diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}",
                                                  (1 - share) * 100, format_count(landing.sent),
                                                  landing.most_common_failure));
@@ -159,6 +159,15 @@ void conclude(Diagnosis& diagnosis) {
     for (const LineGrowth* line : lines) line_growth += static_cast<double>(line->growth_bytes);
     const bool lines_leak = !lines.empty() && (trend.verdict == Trend::growing || line_growth >= kBookkeepingBytes);
 
+    if (diagnosis.oom_kill) {
+        const OomKill& kill = *diagnosis.oom_kill;
+        std::string reason = fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s,
+                                         format_count(kill.requests));
+        if (kill.predicted_at_s)
+            reason += fmt::format("; the first half of the run predicted {:.1f} s [{:.1f}, {:.1f}]",
+                                  kill.predicted_at_s->estimate, kill.predicted_at_s->low, kill.predicted_at_s->high);
+        diagnosis.reasons.push_back(reason);
+    }
     if (lines_leak) {
         diagnosis.verdict = Verdict::leak;
         diagnosis.reasons.push_back(line_reason(*lines.front()));
@@ -172,7 +181,7 @@ void conclude(Diagnosis& diagnosis) {
     } else if (trend.verdict == Trend::inconclusive) {
         diagnosis.verdict = Verdict::inconclusive;
         diagnosis.reasons.push_back("memory over time allows both answers, and no line's live heap bytes grow to the end");
-    } else if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarse) {
+    } else if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) {
         diagnosis.verdict = Verdict::inconclusive;
         diagnosis.reasons.push_back(fmt::format(
             "after {} requests this run could only have seen growth above {} a request: more requests would decide",
@@ -187,6 +196,12 @@ void conclude(Diagnosis& diagnosis) {
             reason += fmt::format(": no leak above {}/h", format_bytes(*trend.detectable_bytes_per_hour));
         diagnosis.reasons.push_back(reason);
     }
+    for (const EndpointGrowth& endpoint : diagnosis.endpoints)
+        if (endpoint.leaks && diagnosis.verdict == Verdict::leak)
+            diagnosis.reasons.push_back(fmt::format("{} leaves {} [{}, {}] of heap a request", endpoint.endpoint,
+                                                    format_bytes(endpoint.bytes_per_request.estimate),
+                                                    format_bytes(endpoint.bytes_per_request.low),
+                                                    format_bytes(endpoint.bytes_per_request.high)));
     for (const std::string& reason : trend.reasons)
         diagnosis.reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
     if (diagnosis.max_growth) judge_budget(diagnosis, lines);

@@ -17,6 +17,11 @@ namespace leakline::analysis {
 //   no line leaks, memory does not tell    -> inconclusive
 // A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
 // counted, can fail by itself.
+// A service that the kernel killed for its limit is judged by what it did until then.
 void conclude(Diagnosis& diagnosis);
+
+// A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
+// one kept request, is about that large.
+inline constexpr double kTooCoarseBytesPerRequest = 1024;
 
 }  // namespace leakline::analysis

@@ -6,17 +6,23 @@
 #include <atomic>
 #include <charconv>
 #include <ctime>
+#include <map>
 #include <mutex>
 
 #include "analysis/lines.hpp"
+#include "analysis/lines_window.hpp"
+#include "analysis/per_path.hpp"
 #include "analysis/trend.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "diagnose/path_mix.hpp"
 #include "heap/preflight.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
+#include "memory/glibc_heap.hpp"
+#include "memory/limit.hpp"
 #include "memory/sampler.hpp"
 #include "replay/log.hpp"
 
@@ -26,6 +32,8 @@ namespace {
 
 // A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
 constexpr double kMemoryShare = 0.6;
+// How long a block of a random mix is meant to be.
+constexpr double kBlockSeconds = 0.25;
 
 double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -62,6 +70,7 @@ class SeriesLog {
     void add(const MemorySample& sample) {
         const auto& rss = sample[Metric::rss];
         if (!rss) return;
+        if (const auto& anonymous = sample[Metric::anonymous]) file_backed_ = *rss - std::min(*rss, *anonymous);
         const std::lock_guard lock(mutex_);
         const double at = seconds(sample.at - origin_);
         if (!series_.seconds.empty() && at <= series_.seconds.back()) return;
@@ -69,17 +78,21 @@ class SeriesLog {
         series_.value.push_back(static_cast<double>(*rss));
         series_.requests.push_back(static_cast<double>(progress_.completed));
         latest_ = *rss;
+        highest_ = std::max<Bytes>(highest_, *rss);
     }
     Series copy() const {
         const std::lock_guard lock(mutex_);
         return series_;
     }
     Bytes latest() const { return latest_; }
+    Bytes highest() const { return highest_; }
+    // The part of RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
+    Bytes file_backed() const { return file_backed_; }
 
   private:
     mutable std::mutex mutex_;  // guards series_
     Series series_;
-    std::atomic<Bytes> latest_{0};
+    std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
     Nanoseconds origin_;
     const replay::Progress& progress_;
 };
@@ -151,6 +164,35 @@ class Run {
         result_.reasons.push_back(std::move(reason));
     }
 
+    // The time at which the first half of the run alone would have had the limit reached.
+    static std::optional<Interval> predicted_limit(const Series& series, Bytes limit) {
+        Series half;
+        const double until = series.seconds.front() + series.duration() / 2;
+        for (std::size_t i = 0; i < series.size() && series.seconds[i] <= until; ++i) {
+            half.seconds.push_back(series.seconds[i]);
+            half.value.push_back(series.value[i]);
+            half.requests.push_back(series.requests[i]);
+        }
+        analysis::TrendOptions options;
+        options.limit = limit;
+        const TrendVerdict trend = analysis::judge_trend(half, options);
+        if (!trend.time_to_limit_h) return std::nullopt;
+        const auto at = [&](double hours) { return half.seconds.back() + hours * 3600; };
+        return Interval{at(trend.time_to_limit_h->estimate), at(trend.time_to_limit_h->low), at(trend.time_to_limit_h->high)};
+    }
+
+    // The rehearsal of what production does to a leak: a result, and no reason to distrust what was measured until then.
+    void killed_at_limit(const memory::Death& death, std::uint64_t requests, Bytes limit_of_rss) {
+        OomKill kill;
+        kill.text = death.text;
+        kill.requests = requests;
+        if (result_.series.size() > 0) {
+            kill.at_s = result_.series.seconds.back();
+            kill.predicted_at_s = predicted_limit(result_.series, limit_of_rss);
+        }
+        result_.oom_kill = kill;
+    }
+
     // What to say when the target ended while it was measured.
     void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
         invalid(fmt::format("the target died in the {}, in round {}: {}{}", run, whole_rounds + 1,
@@ -160,7 +202,13 @@ class Run {
     void run_bare() {
         stage("bare run");
         const TemporaryDirectory scratch;
-        const Launch launch = prepare_launch(options_.target, scratch.path());
+        Launch launch = prepare_launch(options_.target, scratch.path());
+        std::optional<memory::MemoryLimit> limit;
+        if (options_.memory_limit) {
+            limit = memory::MemoryLimit::create(*options_.memory_limit);
+            if (!limit->warning().empty()) result_.warnings.push_back(limit->warning());
+            limit->put_on(launch.command);
+        }
         Child child = Child::start(launch.command);
         const std::string origin_url = wait_until_ready(child, launch, options_.target);
         result_.target = origin_url;
@@ -172,6 +220,7 @@ class Run {
         memory::SampleOptions sampling;
         sampling.pid = child.pid();
         sampling.interval = options_.sample_interval;
+        if (options_.memory_limit) sampling.metrics.push_back(Metric::anonymous);
         memory::Sampler sampler(sampling, [&](const MemorySample& sample) { log.add(sample); });
 
         RoundPlan plan = options_.rounds;
@@ -179,7 +228,12 @@ class Run {
         bool over_ceiling = false;
         RoundHooks hooks;
         hooks.quiet_mark = [&](const Round& round, int) { result_.rounds.push_back(round); };
-        hooks.enough = [&] { return judge(log.copy()).verdict != Trend::inconclusive; };
+        hooks.enough = [&] {
+            const TrendVerdict trend = judge(log.copy());
+            return trend.verdict == Trend::growing ||
+                   (trend.verdict != Trend::inconclusive &&
+                    trend.detectable_bytes_per_request.value_or(0) <= analysis::kTooCoarseBytesPerRequest);
+        };
         hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
             show(round, fraction, completed, log.latest());
             over_ceiling = over_ceiling || (ceiling_ > 0 && log.latest() > ceiling_);
@@ -187,16 +241,22 @@ class Run {
         };
         RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
         sampler.stop();
+        result_.series = log.copy();
+        result_.replay = std::move(rounds.stats);
 
-        if (over_ceiling)
+        std::optional<memory::Death> death;
+        if (!child.running() && limit) death = limit->death_of(*child.status(), log.highest());
+        const bool killed = death && (death->cause == memory::Death::Cause::oom_killed ||
+                                      death->cause == memory::Death::Cause::allocation_failed);
+        if (killed)
+            killed_at_limit(*death, progress.completed, *options_.memory_limit + log.file_backed());
+        else if (over_ceiling)
             result_.warnings.push_back(fmt::format("stopped early: the service held {}, {:.0f} % of the memory that was free",
                                                    format_bytes(static_cast<double>(log.latest())), kMemoryShare * 100));
         else if (!child.running())
             died(child, launch, "bare run", rounds.rounds.size());
         else
             child.terminate(options_.target.grace);
-        result_.series = log.copy();
-        result_.replay = std::move(rounds.stats);
         result_.trend = judge(result_.series);
     }
 
@@ -236,11 +296,14 @@ class Run {
         plan.target = origin_url;
         plan.most_rounds = plan.rounds = std::max(plan.rounds, static_cast<int>(result_.rounds.size()));
         recorder.mark(HeapMark::Kind::interval, "ready", 0);
+        memory::GlibcHeap allocator(recorder.child().pid());
+        std::vector<std::optional<memory::MallocFigures>> figures;  // one a round
         const Nanoseconds origin = system_clock().monotonic();
         std::atomic<bool> gone{false};
         RoundHooks hooks;
         hooks.quiet_mark = [&](const Round&, int number) {
             recorder.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress.completed);
+            figures.push_back(allocator.read());
             gone = gone || !recorder.child().running();
         };
         hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
@@ -250,13 +313,18 @@ class Run {
             return !gone;
         };
         const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+        std::vector<MixedBlock> blocks;
+        if (!rounds.stopped && result_.verdict != Verdict::invalid)
+            blocks = run_mixed_blocks(recorder, plan, rounds.stats.rate, scratch.path());
         if (!recorder.child().running())
             died(recorder.child(), launch, "recorded run", rounds.rounds.size());
         else
             recorder.child().terminate(options_.target.grace);
 
         stage("reading the recording");
-        const HeapProfile profile = recorder.finish();
+        HeapProfile profile = recorder.finish();
+        put_figures(profile, figures);
+        judge_endpoints(profile, blocks);
         analysis::LineOptions lines;
         lines.skip = options_.skip;
         lines.only = options_.only;
@@ -265,6 +333,72 @@ class Run {
         result_.lines = analysis::grow_lines(profile, lines);
         if (!profile.damage.empty())
             for (const std::string& line : profile.damage.lines()) result_.warnings.push_back("recording: " + line);
+    }
+
+    // One block of a random mix, between the marks `block N` and the one before it.
+    struct MixedBlock {
+        std::string label;
+        std::vector<std::uint64_t> requests;  // of each kind
+    };
+
+    // After the rounds, so that the lines are judged by the log's own mix. Where the log is of one kind there are none.
+    std::vector<MixedBlock> run_mixed_blocks(heap::Recorder& recorder, const RoundPlan& rounds, double rate,
+                                             const std::string& scratch) {
+        const PathMix mix(rounds.traffic, rounds.max_bad_lines);
+        if (mix.kinds().size() < 2) return {};
+        stage("blocks of a random mix");
+        endpoints_ = mix.kinds();
+        const auto size = static_cast<std::size_t>(std::clamp(rate * kBlockSeconds, 50.0, 10'000.0));
+        std::vector<MixedBlock> blocks;
+        replay::ReplayOptions options;
+        options.logs = {scratch + "/block.jsonl"};
+        options.target = rounds.target;
+        options.pace.kind = replay::Pace::Kind::max;
+        options.connections = rounds.connections;
+        options.timeout = rounds.timeout;
+        recorder.mark(HeapMark::Kind::interval, "block 0");
+        for (int number = 1; number <= mix.blocks_needed(); ++number) {
+            MixedBlock block;
+            block.label = fmt::format("block {}", number);
+            block.requests = mix.write_block(number, size, options.logs[0]);
+            const ReplayStats stats = replay::run(options);
+            if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running()) break;
+            recorder.mark(HeapMark::Kind::interval, block.label);
+            blocks.push_back(std::move(block));
+            if (observer_.progress)
+                observer_.progress(static_cast<double>(number) / mix.blocks_needed(), fmt::format("block {} of {}", number, mix.blocks_needed()));
+        }
+        return blocks;
+    }
+
+    // Which kind of request the growth comes from, by live heap bytes, which no page or arena blurs.
+    void judge_endpoints(const HeapProfile& profile, const std::vector<MixedBlock>& blocks) {
+        if (blocks.empty()) return;
+        const std::vector<TraceCost> totals = analysis::totals_at_marks(profile);
+        std::map<std::string, std::int64_t> live;  // by mark
+        for (std::size_t i = 0; i < profile.marks.size(); ++i)
+            if (!profile.marks[i].label.empty()) live[profile.marks[i].label] = totals[i].live_bytes;
+        std::vector<analysis::MixBlock> mixed;
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            const auto before = live.find(fmt::format("block {}", i)), after = live.find(blocks[i].label);
+            if (before == live.end() || after == live.end()) continue;  // thinned away, or never set
+            mixed.push_back({static_cast<double>(after->second - before->second), blocks[i].requests});
+        }
+        const analysis::PathGrowthReport report = analysis::growth_per_path(endpoints_, mixed);
+        for (const analysis::PathGrowth& path : report.paths)
+            result_.endpoints.push_back({path.path, path.bytes_per_request, path.leaks});
+        for (const std::string& reason : report.reasons) result_.warnings.push_back("growth per endpoint: " + reason);
+    }
+
+    static void put_figures(HeapProfile& profile, const std::vector<std::optional<memory::MallocFigures>>& figures) {
+        std::size_t round = 0;
+        for (HeapMark& mark : profile.marks) {
+            if (mark.kind != HeapMark::Kind::round_end || round == figures.size()) continue;
+            if (const auto& read = figures[round++]) {
+                mark.allocator_in_use = read->used;
+                mark.allocator_retained = read->retained;
+            }
+        }
     }
 
     static std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) {
@@ -285,6 +419,7 @@ class Run {
     const Observer& observer_;
     Diagnosis result_;
     Bytes ceiling_ = 0;  // 0 = unknown
+    std::vector<std::string> endpoints_;
 };
 
 }  // namespace

@@ -30,6 +30,21 @@ struct Gate {
 };
 std::string_view outcome_name(Gate::Outcome outcome);  // "passed", "failed", "inconclusive"
 
+// The kernel killed the service for its memory limit, which is what the run was made to rehearse.
+struct OomKill {
+    double at_s = 0;                          // since the start of the run
+    std::uint64_t requests = 0;               // completed until then
+    std::optional<Interval> predicted_at_s;   // from the first half of the run alone
+    std::string text;                         // "OOM-killed at its limit of 64 MiB (peak 64 MiB)"
+};
+
+// What one kind of request leaves behind, by a regression over blocks with a random mix of kinds.
+struct EndpointGrowth {
+    std::string endpoint;        // "POST /api/track"
+    Interval bytes_per_request;  // of live heap bytes; infinite bounds where the mix could not tell
+    bool leaks = false;
+};
+
 struct Diagnosis {
     static constexpr int kSchema = 1;
 
@@ -50,6 +65,8 @@ struct Diagnosis {
     // Growth per request times that rate: what production would see. (The trend's own slope is that of the run, which
     // is usually much faster.) Nothing where either is unknown.
     std::optional<Interval> projected_bytes_per_hour;
+    std::optional<OomKill> oom_kill;
+    std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one
     std::vector<std::string> warnings;

@@ -204,6 +204,19 @@ Json to_json(const Diagnosis& diagnosis) {
         out["gates"].push_back(
             {{"name", gate.name}, {"outcome", outcome_name(gate.outcome)}, {"message", gate.message}});
     out["requests_per_second"] = optional(diagnosis.requests_per_second);
+    if (diagnosis.oom_kill)
+        out["oom_kill"] = {{"at_s", diagnosis.oom_kill->at_s},
+                           {"requests", diagnosis.oom_kill->requests},
+                           {"predicted_at_s", optional(diagnosis.oom_kill->predicted_at_s)},
+                           {"text", diagnosis.oom_kill->text}};
+    if (!diagnosis.endpoints.empty()) {
+        Json endpoints = Json::array();
+        for (const EndpointGrowth& endpoint : diagnosis.endpoints)
+            endpoints.push_back({{"endpoint", endpoint.endpoint},
+                                 {"bytes_per_request", interval(endpoint.bytes_per_request)},
+                                 {"leaks", endpoint.leaks}});
+        out["endpoints"] = std::move(endpoints);
+    }
     out["projected_bytes_per_hour"] = optional(diagnosis.projected_bytes_per_hour);
     out["rounds"] = Json::array();
     for (const Round& round : diagnosis.rounds)

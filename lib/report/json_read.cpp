@@ -396,6 +396,20 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
                     outcome_name);
         }
     get(root, "requests_per_second", diagnosis.requests_per_second, &Node::number);
+    if (const auto kill = root.find("oom_kill")) {
+        OomKill& oom = diagnosis.oom_kill.emplace();
+        get(*kill, "at_s", oom.at_s, &Node::number);
+        get(*kill, "requests", oom.requests, &Node::count);
+        get(*kill, "predicted_at_s", oom.predicted_at_s, &Node::interval);
+        get(*kill, "text", oom.text, &Node::text);
+    }
+    if (const auto endpoints = root.find("endpoints"))
+        for (const Node& node : endpoints->elements()) {
+            EndpointGrowth& endpoint = diagnosis.endpoints.emplace_back();
+            get(node, "endpoint", endpoint.endpoint, &Node::text);
+            get(node, "bytes_per_request", endpoint.bytes_per_request, &Node::interval);
+            get(node, "leaks", endpoint.leaks, &Node::flag);
+        }
     get(root, "projected_bytes_per_hour", diagnosis.projected_bytes_per_hour, &Node::interval);
     if (const auto rounds = root.find("rounds"))
         for (const Node& node : rounds->elements()) {

@@ -286,6 +286,10 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
     }
+    for (const EndpointGrowth& endpoint : diagnosis.endpoints)
+        text.field(&endpoint == &diagnosis.endpoints.front() ? "by endpoint" : "",
+                   fmt::format("{}: {} of heap per request{}", terminal_safe(endpoint.endpoint),
+                               interval_text(endpoint.bytes_per_request), endpoint.leaks ? ", leaks" : ""));
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     text.field("resolution", summary.detectable);
     for (const Gate& gate : diagnosis.gates)

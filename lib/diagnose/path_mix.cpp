@@ -1,0 +1,97 @@
+#include "diagnose/path_mix.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
+
+#include "base/file.hpp"
+#include "model/request_jsonl.hpp"
+#include "replay/log.hpp"
+#include "replay/path_table.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+constexpr std::uint64_t kFewest = 5;
+constexpr double kSmallestShare = 0.01;
+
+// Keeps k of a stream of unknown length, each with the same chance (Vitter, 1985, algorithm R).
+class Reservoir {
+  public:
+    void offer(Request request, std::mt19937_64& random) {
+        ++seen_;
+        if (kept_.size() < PathMix::kSamplesOfKind) {
+            kept_.push_back(std::move(request));
+        } else if (const std::uint64_t at = random() % seen_; at < kept_.size()) {
+            kept_[at] = std::move(request);
+        }
+    }
+    std::uint64_t seen() const { return seen_; }
+    std::vector<Request> take() { return std::move(kept_); }
+
+  private:
+    std::uint64_t seen_ = 0;
+    std::vector<Request> kept_;
+};
+
+}  // namespace
+
+PathMix::PathMix(const std::vector<std::string>& logs, std::uint64_t max_bad_lines) {
+    replay::LogOptions options;
+    options.max_bad_lines = max_bad_lines;
+    replay::RequestLog log = replay::open_log(logs, options);
+    replay::PathTable table;
+    std::vector<Reservoir> reservoirs;
+    std::mt19937_64 random(1);
+    std::uint64_t total = 0;
+    while (auto request = log.next()) {
+        ++total;
+        const std::size_t kind = table.intern(request->method, request->target);
+        if (kind >= reservoirs.size()) reservoirs.resize(kind + 1);
+        reservoirs[kind].offer(std::move(*request), random);
+    }
+    std::vector<std::size_t> order(reservoirs.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return reservoirs[a].seen() > reservoirs[b].seen(); });
+    for (const std::size_t kind : order) {
+        const std::uint64_t seen = reservoirs[kind].seen();
+        if (kinds_.size() == kMostKinds || seen < kFewest || static_cast<double>(seen) < kSmallestShare * static_cast<double>(total)) break;
+        kinds_.push_back(table.names()[kind]);
+        samples_.push_back(reservoirs[kind].take());
+    }
+}
+
+std::vector<std::uint64_t> PathMix::write_block(int number, std::size_t size, const std::string& path) const {
+    std::mt19937_64 random(static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15u + 1);
+    // Independent shares, uniform from none to twice the even share: the widest spread that keeps the block's mean size.
+    const double even = static_cast<double>(size) / static_cast<double>(kinds_.size());
+    std::vector<std::uint64_t> counts;
+    std::vector<std::uint16_t> order;
+    for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
+        const double share = std::uniform_real_distribution<double>(0, 2 * even)(random);
+        counts.push_back(static_cast<std::uint64_t>(share + 0.5));
+        order.insert(order.end(), counts.back(), static_cast<std::uint16_t>(kind));
+    }
+    if (order.empty()) {
+        counts[0] = 1;
+        order.push_back(0);
+    }
+    std::shuffle(order.begin(), order.end(), random);
+    OutputFile file(path);
+    std::string text;
+    for (const std::uint16_t kind : order) {
+        append_jsonl(text, samples_[kind][random() % samples_[kind].size()]);
+        if (text.size() > (std::size_t{1} << 20)) {
+            file.write(text);
+            text.clear();
+        }
+    }
+    file.write(text);
+    file.commit();
+    return counts;
+}
+
+}  // namespace leakline::diagnose
