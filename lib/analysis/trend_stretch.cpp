@@ -55,7 +55,7 @@ Choice choose_points(const Bins& bins, const Detrended& detrended, const Scales&
 // Growth that follows requests is straight only against requests: adopt them as x where they depart from time and
 // the fit is clearly better (BIC by 2, "positive" evidence of Raftery 1995).
 void try_request_axis(Candidate& candidate, double requests_made, const Scales& scales) {
-    constexpr double kDeparts = .03, kClearlyBetter = 2;
+    constexpr double kDeparts = .01, kClearlyBetter = 2;
     const Points& points = candidate.points;
     if (points.requests.empty() || requests_made <= 0) return;
     Points by_requests = points;
