@@ -19,8 +19,10 @@
 
 namespace {
 
-// An interpreted recording on standard output: `infos` distinct (size, trace) pairs on a quarter as many traces, of
-// which mostly a few hundred are hot, as in a service; a slow leak; a tick every 1000 events. Seeded.
+// An interpreted recording on standard output, of a service: requests of 64 kinds, each ~140 allocations and their frees
+// in that kind's own order; one allocation in ten is of any of `infos` distinct (size, trace) pairs (on a quarter as many
+// traces), which become known as the run goes on; one in a hundred is kept for ten thousand others, or for ever. A tick
+// every 1000 events. Seeded.
 int generate(std::uint64_t infos, std::uint64_t events) {
     std::mt19937_64 random(20240607);
     std::string out = "v 10400 3\nX ./service --made-for-a-benchmark\nI 1000 5e298d\n";
@@ -40,29 +42,60 @@ int generate(std::uint64_t infos, std::uint64_t events) {
     for (std::uint64_t i = 0; i < functions; ++i) put("s 1c service_function_{:06}(int)\n", i);
     for (std::uint64_t i = 0; i < functions; ++i) put2("i {:x} 0 {:x} 0 0\n", 0x400000 + i * 16, i + 1);
     for (std::uint64_t i = 0; i < traces; ++i) put2("t {:x} {:x}\n", random() % functions + 1, i < 8 ? 0 : random() % i);
-    std::vector<std::uint64_t> live;
-    std::uint64_t known = 0;
-    for (std::uint64_t event = 0; event < events; ++event) {
-        if (event % 1000 == 0) put2("c {:x}\nR {:x}\n", event / 100, std::uint64_t{5000} + live.size() / 100);
-        // New pairs come all along, most of them early.
-        if (known < infos && (known < 64 || random() % 8 == 0 || events - event <= infos - known)) {
-            put2("a {:x} {:x}\n", random() % 4096 + 1, random() % traces + 1);
-            ++known;
-        }
-        const bool allocate = live.size() < 1000 || random() % 1000 < (live.size() < 200000 ? 505 : 500);
-        if (allocate) {
-            const std::uint64_t info = random() % 4 != 0 ? random() % std::min<std::uint64_t>(known, 512) : random() % known;
-            put("+ {:x}\n", info);
-            live.push_back(info);
-        } else {
-            // What dies is mostly young.
-            const std::uint64_t back = random() % 8 != 0 ? random() % std::min<std::uint64_t>(live.size(), 64)
-                                                         : random() % live.size();
-            std::swap(live[live.size() - 1 - back], live.back());
-            put("- {:x}\n", live.back());
-            live.pop_back();
+    struct Step {
+        bool allocate;
+        std::uint64_t which;  // to allocate: the info; to free: which allocation of the request
+    };
+    std::vector<std::vector<Step>> kinds(64);
+    for (std::vector<Step>& kind : kinds) {
+        std::vector<std::uint64_t> open;
+        for (std::uint64_t made = 0; made < 140 || !open.empty();) {
+            if (made < 140 && (open.empty() || random() % 100 < 60)) {
+                kind.push_back({true, random() % 512});
+                open.push_back(made++);
+            } else {
+                const std::size_t at = random() % 4 != 0 ? open.size() - 1 : random() % open.size();
+                kind.push_back({false, open[at]});
+                open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+            }
         }
     }
+    std::uint64_t known = 0, event = 0;
+    const auto learn = [&] {
+        put2("a {:x} {:x}\n", random() % 4096 + 1, random() % traces + 1);
+        ++known;
+    };
+    while (known < std::min<std::uint64_t>(infos, 512)) learn();
+    const auto count_event = [&] {
+        if (event++ % 1000 == 0) put2("c {:x}\nR {:x}\n", event / 100, 5000 + event / 100000);
+    };
+    std::vector<std::uint64_t> kept(10000, infos), request;
+    while (event < events) {
+        request.clear();
+        for (const Step& step : kinds[random() % kinds.size()]) {
+            const std::uint64_t chance = random() % 1000;
+            if (step.allocate) {
+                std::uint64_t info = step.which % known;
+                if (chance < 100) {
+                    if (known < infos && known * events < event * infos * 2) learn();
+                    info = random() % known;
+                }
+                count_event();
+                put("+ {:x}\n", info);
+                request.push_back(info);
+            } else if (chance < 10) {
+                std::uint64_t& place = kept[random() % kept.size()];
+                std::swap(place, request[step.which]);
+                if (request[step.which] == infos || chance == 0) continue;  // an empty place, or one that is forgotten
+                count_event();
+                put("- {:x}\n", request[step.which]);
+            } else {
+                count_event();
+                put("- {:x}\n", request[step.which]);
+            }
+        }
+    }
+    while (known < infos) learn();
     put2("\n# strings: {}\n# ips: {}\n", functions, functions);
     flush();
     return 0;
