@@ -6,10 +6,10 @@
 #include <bit>
 #include <utility>
 
+#include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
 #include "heap/ledger.hpp"
-#include "heap/newlines.hpp"
 
 namespace leakline::heap {
 
@@ -28,31 +28,52 @@ InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile
     profile_.traces.push_back({IpId{1}, TraceId{}});
 }
 
+// Nearly every line is "+ <hex>" or "- <hex>", so the digits are checked for a whole block at once: in a block of such
+// lines, what is neither digit nor line end stands exactly in the first two places of a line.
+//
+//     block      4\n+ 1f\n- 20\n+ 3        newlines  .1....1....1...
+//                                        expected  ..11...11...11.    = starts | starts << 1
 void InterpretedRecording::take(std::string_view lines) {
     const char* line = lines.data();
     const char* const end = line + lines.size();
     Hot hot = hot_;
     Batch batch;
+    std::size_t batched = 0;         // counted in registers, like
+    std::uint64_t number = lines_;  // the lines
+    const auto apply_batch = [&] {
+        lines_ = number;
+        apply(hot, batch, std::exchange(batched, 0));
+    };
+    std::uint64_t start_carried = 1, second_carried = 0;  // first and second place of a line, from the block before
+    bool clean_before = true;                             // the block before was of such lines only
     for (const char* block = line; block < end; block += 64) {
-        std::uint64_t mask = newlines_of(block);
+        const ByteClasses classes = classify(block);
+        std::uint64_t mask = classes.newlines;
         if (end - block < 64) mask &= (std::uint64_t{1} << (end - block)) - 1;
+        const std::uint64_t starts = mask << 1 | start_carried;
+        const std::uint64_t expected = starts | starts << 1 | second_carried;
+        const bool clean = ~(classes.digits | classes.newlines) == expected;
+        start_carried = mask >> 63;
+        second_carried = starts >> 63;
+        bool digits_known = clean && clean_before;  // of the line that came in from the block before
         for (; mask != 0; mask &= mask - 1) {
             const char* stop = block + std::countr_zero(mask);
-            ++lines_;
-            if ((*line == '+' || *line == '-') && parse_event(hot, line, stop, batch)) [[likely]] {
-                if (batch.size == Batch::kMost) apply(hot, batch);
+            if (parse_event(hot, line, stop, digits_known, batch[batched])) [[likely]] {
+                ++number;
+                if (++batched == batch.size()) apply_batch();
             } else {
-                --lines_;
-                apply(hot, batch);
-                ++lines_;
+                apply_batch();
+                lines_ = ++number;
                 hot_ = hot;
                 other_line({line, static_cast<std::size_t>(stop - line)});
                 hot = hot_;
             }
             line = stop + 1;
+            digits_known = clean;
         }
+        clean_before = digits_known;
     }
-    apply(hot, batch);
+    apply_batch();
     // What came last decides how complete the file is.
     if (!lines.empty()) {
         const std::size_t before = lines.substr(0, lines.size() - 1).rfind('\n');
@@ -64,44 +85,58 @@ void InterpretedRecording::take(std::string_view lines) {
     if (hot_.peak_number > kLongestRun) renumber_peaks();
 }
 
-// False for a record that cannot be.
-inline bool InterpretedRecording::parse_event(const Hot& hot, const char* line, const char* end, Batch& batch) {
+// False for what is no event, or one that cannot be. digits_known: all behind the first two characters are digits.
+inline bool InterpretedRecording::parse_event(const Hot& hot, const char* line, const char* end, bool digits_known,
+                                              std::uint32_t& entry) {
+    const auto digits = static_cast<std::size_t>(end - line) - 2;
+    if ((*line != '+' && *line != '-') || line[1] != ' ') [[unlikely]]
+        return false;
     std::uint64_t index;
-    if (line[1] != ' ' || !parse_hex(line + 2, end, index) || index >= hot.count) [[unlikely]]
+    if (digits_known && digits - 1 < 4) [[likely]] {
+        index = convert_short_hex(end, static_cast<unsigned>(digits));
+    } else if (!parse_hex(line + 2, end, index)) {
+        return false;
+    }
+    if (index >= hot.count) [[unlikely]]
         return false;
     __builtin_prefetch(hot.infos + index, 1);
     const auto plus = static_cast<std::uint32_t>(*line >> 1) & 1;  // '+' is 0x2b, '-' is 0x2d
-    batch.entries[batch.size++] = static_cast<std::uint32_t>(index) << 1 | plus;
+    entry = static_cast<std::uint32_t>(index) << 1 | plus;
     return true;
 }
 
 // What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a branch
 // would be mispredicted half of the time. lines_ is the line of the last entry.
-inline void InterpretedRecording::apply(Hot& hot, Batch& batch) {
-    for (std::size_t i = 0; i < batch.size; ++i) {
-        const std::uint64_t index = batch.entries[i] >> 1, plus = batch.entries[i] & 1;
+inline void InterpretedRecording::apply(Hot& hot, const Batch& batch, std::size_t size) {
+    hot.events += size;
+    for (std::size_t i = 0; i < size; ++i) {
+        const std::uint64_t index = batch[i] >> 1, plus = batch[i] & 1;
         Info& info = hot.infos[index];
-        if ((info.live | plus) == 0) [[unlikely]] {
-            profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (batch.size - 1 - i)),
+        const auto live = static_cast<std::uint32_t>(info.counts);
+        if ((live | plus) == 0) [[unlikely]] {
+            --hot.events;
+            profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (size - 1 - i)),
                                 fmt::format("'- {:x}' frees what is not live; skipped", index));
             continue;
         }
         hot.changed[index] = 1;
-        ++hot.events;
         // The first change after a peak: what it held until now is what it held at the peak.
-        const std::uint32_t same = 0u - static_cast<std::uint32_t>(info.peak_number == hot.peak_number);
-        info.peak_live = (info.peak_live & same) | (info.live & ~same);
-        info.peak_number = hot.peak_number;
-        info.live += 2 * static_cast<std::uint32_t>(plus) - 1;
-        info.allocations += static_cast<std::uint32_t>(plus);
-        const std::uint64_t minus = plus - 1;  // all ones for a free
+        const std::uint64_t at_peak = hot.peak_number << 32 | live;
+        info.peak = info.peak >> 32 == hot.peak_number ? info.peak : at_peak;
+        info.counts += plus * (Info::kAllocation + 2) - 1;  // kAllocation + 1, or -1: no borrow, since it is live
+        const std::uint64_t minus = plus - 1;               // all ones for a free
         hot.total += (info.size ^ minus) - minus;
         const bool higher = static_cast<std::int64_t>(hot.total) > static_cast<std::int64_t>(hot.peak);
         hot.peak = higher ? hot.total : hot.peak;
-        hot.peak_at = higher ? hot.now : hot.peak_at;
         hot.peak_number += higher;
     }
-    batch.size = 0;
+}
+
+// A peak belongs to the tick before it.
+void InterpretedRecording::date_peak() {
+    if (hot_.peak_number == dated_peak_) return;
+    dated_peak_ = hot_.peak_number;
+    profile_.peak_at = now_;
 }
 
 void InterpretedRecording::damaged(std::string_view line) {
@@ -146,7 +181,8 @@ bool InterpretedRecording::record(std::string_view line) {
         case 'c':
             if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
             take_due_marks();  // of the tick before, whose RSS did not come
-            hot_.now = std::max<Nanoseconds>(hot_.now, std::chrono::milliseconds(number));
+            date_peak();
+            now_ = std::max<Nanoseconds>(now_, std::chrono::milliseconds(number));
             return true;
         case 'R':
             if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
@@ -202,7 +238,7 @@ bool InterpretedRecording::info_record(std::string_view line) {
     Info info;
     info.size = size;
     info.site = site - 1;
-    info.peak_number = hot_.peak_number;
+    info.peak = hot_.peak_number << 32;
     infos_.push_back(info);
     hot_.infos = infos_.data();
     hot_.count = infos_.size();
@@ -213,7 +249,7 @@ bool InterpretedRecording::info_record(std::string_view line) {
 
 void InterpretedRecording::resident(Bytes bytes) {
     resident_ = bytes;
-    if (rss_ticks_.take(hot_.now)) profile_.rss.push_back({hot_.now, bytes});
+    if (rss_ticks_.take(now_)) profile_.rss.push_back({now_, bytes});
     if (!started_mark_) {
         started_mark_ = true;
         HeapMark mark;
@@ -225,8 +261,8 @@ void InterpretedRecording::resident(Bytes bytes) {
 }
 
 void InterpretedRecording::take_due_marks() {
-    if (hot_.now == Nanoseconds::zero() || !schedule_.due(hot_.now)) return;
-    schedule_.take(hot_.now);
+    if (now_ == Nanoseconds::zero() || !schedule_.due(now_)) return;
+    schedule_.take(now_);
     mark(HeapMark::Kind::interval);
 }
 
@@ -239,7 +275,7 @@ void InterpretedRecording::mark(HeapMark::Kind kind) {
     fold_infos();
     HeapMark mark;
     mark.kind = kind;
-    mark.at = hot_.now;
+    mark.at = now_;
     mark.rss = resident_;
     mark.changes.reserve(changed_sites_.size());
     const auto add = [&](Site& site) {
@@ -269,14 +305,14 @@ void InterpretedRecording::fold_infos() {
             if (changed_[i] == 0) continue;
             Info& info = infos_[i];
             Site& site = sites_[info.site];
-            const std::int64_t blocks = static_cast<std::int64_t>(info.live) - info.live_at_mark;
-            site.cost.allocations += info.allocations;
-            site.cost.allocated_bytes += info.allocations * info.size;
+            const std::uint64_t allocations = info.counts >> 32;
+            const std::int64_t blocks = static_cast<std::int64_t>(info.live()) - info.live_at_mark;
+            site.cost.allocations += allocations;
+            site.cost.allocated_bytes += allocations * info.size;
             site.cost.live_blocks += blocks;
             site.cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) +
                                                              static_cast<std::uint64_t>(blocks) * info.size);
-            info.allocations = 0;
-            info.live_at_mark = info.live;
+            info.counts = info.live_at_mark = info.live();
             if (!std::exchange(site.changed, true)) changed_sites_.push_back(info.site);
         }
         std::memset(changed_.data() + word, 0, 8);
@@ -287,17 +323,17 @@ void InterpretedRecording::fold_infos() {
 // newest peak.
 void InterpretedRecording::renumber_peaks() {
     for (Info& info : infos_) {
-        if (info.peak_number != hot_.peak_number) info.peak_live = info.live;
-        info.peak_number = 0;
+        info.peak = info.live_at_peak(hot_.peak_number);
     }
-    hot_.peak_number = 0;
+    date_peak();
+    hot_.peak_number = dated_peak_ = 0;
 }
 
 void InterpretedRecording::fill_peak() {
     profile_.peak_bytes = hot_.peak;
     profile_.peak.assign(profile_.traces.size(), {});
     for (const Info& info : infos_) {
-        const std::uint32_t live = info.peak_number == hot_.peak_number ? info.peak_live : info.live;
+        const std::uint32_t live = info.live_at_peak(hot_.peak_number);
         TraceCost& cost = profile_.peak[sites_[info.site].trace - 1];
         cost.live_blocks += live;
         cost.live_bytes =
@@ -313,9 +349,9 @@ void InterpretedRecording::finish(std::string_view rest) {
     }
     mark(HeapMark::Kind::finish);
     fill_peak();
-    profile_.peak_at = hot_.peak_at;
+    date_peak();
     profile_.events = hot_.events;
-    profile_.duration = hot_.now;
+    profile_.duration = now_;
 }
 
 }  // namespace leakline::heap

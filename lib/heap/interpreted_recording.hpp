@@ -44,17 +44,22 @@ class InterpretedRecording {
     bool ends_with_tick() const { return last_tick_ && !torn_; }
 
   private:
-    // Half a cache line, and all that an event touches. peak_live is the live count at the peak while peak_number is
-    // that of the newest peak; else the info has not changed since, and its live count is that at the peak (see
-    // TraceLedger for why).
+    // Half a cache line, and all that an event touches.
     struct Info {
+        static constexpr std::uint64_t kAllocation = std::uint64_t{1} << 32;
+
         std::uint64_t size = 0;
+        std::uint64_t counts = 0;  // live blocks, and in the upper half allocations since the last mark
+        // Upper half: the number of a peak; lower half: the live count at that one. Good while the number is that of the
+        // newest peak; else the info has not changed since, and its live count is that at the peak (see TraceLedger).
+        std::uint64_t peak = 0;
         std::uint32_t site = 0;  // into sites_
-        std::uint32_t live = 0;
         std::uint32_t live_at_mark = 0;
-        std::uint32_t allocations = 0;  // since the last mark
-        std::uint32_t peak_live = 0;
-        std::uint32_t peak_number = 0;
+
+        std::uint32_t live() const { return static_cast<std::uint32_t>(counts); }
+        std::uint32_t live_at_peak(std::uint64_t newest) const {
+            return peak >> 32 == newest ? static_cast<std::uint32_t>(peak) : live();
+        }
     };
     static_assert(sizeof(Info) == 32);
     // A trace that allocates.
@@ -71,18 +76,14 @@ class InterpretedRecording {
         std::size_t count = 0;
         std::uint8_t* changed = nullptr;
         std::uint64_t total = 0, peak = 0;  // as signed numbers
-        Nanoseconds now{}, peak_at{};
-        std::uint64_t events = 0;
-        std::uint32_t peak_number = 0;
+        std::uint64_t events = 0, peak_number = 0;
     };
-    // Events whose records are on the way to the cache: parsed, checked against the table, not yet applied. They stand on
-    // lines that follow each other.
-    struct Batch {
-        static constexpr std::size_t kMost = 64;
-        std::array<std::uint32_t, kMost> entries;  // index << 1 | allocation
-        std::size_t size = 0;
-    };
-    static bool parse_event(const Hot& hot, const char* line, const char* end, Batch& batch);
+    // Events whose records are on the way to the cache: parsed, checked against the table, not yet applied; they stand on
+    // lines that follow each other. An entry is index << 1 | allocation.
+    using Batch = std::array<std::uint32_t, 64>;
+    static bool parse_event(const Hot& hot, const char* line, const char* end, bool digits_known, std::uint32_t& entry);
+    void apply(Hot& hot, const Batch& batch, std::size_t size);
+    void date_peak();
     void apply(Hot& hot, Batch& batch);
 
     void other_line(std::string_view line);
@@ -109,7 +110,8 @@ class InterpretedRecording {
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;
     Hot hot_;
-    std::uint64_t events_at_fold_ = 0, lines_ = 0;
+    std::uint64_t events_at_fold_ = 0, lines_ = 0, dated_peak_ = 0;
+    Nanoseconds now_{};
 
     std::uint64_t format_ = 0;
     Bytes page_size_ = 4096;
