@@ -163,9 +163,10 @@ void conclude(Diagnosis& diagnosis) {
         const OomKill& kill = *diagnosis.oom_kill;
         std::string reason = fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s,
                                          format_count(kill.requests));
-        if (kill.predicted_at_s)
-            reason += fmt::format("; the first half of the run predicted {:.1f} s [{:.1f}, {:.1f}]",
-                                  kill.predicted_at_s->estimate, kill.predicted_at_s->low, kill.predicted_at_s->high);
+        if (kill.predicted_at_s && kill.predicted_requests)
+            reason += fmt::format("; the first half of its requests predicted {:.1f} s and {:.0f} [{:.0f}, {:.0f}] requests",
+                                  kill.predicted_at_s->estimate, kill.predicted_requests->estimate,
+                                  kill.predicted_requests->low, kill.predicted_requests->high);
         diagnosis.reasons.push_back(reason);
     }
     if (lines_leak) {

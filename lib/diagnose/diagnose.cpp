@@ -6,6 +6,7 @@
 #include <atomic>
 #include <charconv>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -164,21 +165,26 @@ class Run {
         result_.reasons.push_back(std::move(reason));
     }
 
-    // The time at which the first half of the run alone would have had the limit reached.
-    static std::optional<Interval> predicted_limit(const Series& series, Bytes limit) {
+    // When the first half of the requests alone would have had the limit reached.
+    static void predict(OomKill& kill, const Series& series, Bytes limit) {
         Series half;
-        const double until = series.seconds.front() + series.duration() / 2;
-        for (std::size_t i = 0; i < series.size() && series.seconds[i] <= until; ++i) {
+        const double until = series.requests.back() / 2;
+        for (std::size_t i = 0; i < series.size() && series.requests[i] <= until; ++i) {
             half.seconds.push_back(series.seconds[i]);
             half.value.push_back(series.value[i]);
             half.requests.push_back(series.requests[i]);
         }
-        analysis::TrendOptions options;
-        options.limit = limit;
-        const TrendVerdict trend = analysis::judge_trend(half, options);
-        if (!trend.time_to_limit_h) return std::nullopt;
-        const auto at = [&](double hours) { return half.seconds.back() + hours * 3600; };
-        return Interval{at(trend.time_to_limit_h->estimate), at(trend.time_to_limit_h->low), at(trend.time_to_limit_h->high)};
+        const TrendVerdict trend = analysis::judge_trend(half);
+        if (trend.verdict != Trend::growing || !trend.bytes_per_request || !trend.level_bytes) return;
+        const double head = std::max(0.0, static_cast<double>(limit) - *trend.level_bytes);
+        const auto reached = [&](double from, const Interval& growth, double unit) {
+            const auto at = [&](double rate) {
+                return rate > 0 ? from + head / rate * unit : std::numeric_limits<double>::infinity();
+            };
+            return Interval{at(growth.estimate), at(growth.high), at(growth.low)};
+        };
+        kill.predicted_at_s = reached(half.seconds.back(), trend.slope_bytes_per_hour, 3600);
+        kill.predicted_requests = reached(half.requests.back(), *trend.bytes_per_request, 1);
     }
 
     // The rehearsal of what production does to a leak: a result, and no reason to distrust what was measured until then.
@@ -188,7 +194,7 @@ class Run {
         kill.requests = requests;
         if (result_.series.size() > 0) {
             kill.at_s = result_.series.seconds.back();
-            kill.predicted_at_s = predicted_limit(result_.series, limit_of_rss);
+            predict(kill, result_.series, limit_of_rss);
         }
         result_.oom_kill = kill;
     }

@@ -34,7 +34,9 @@ std::string_view outcome_name(Gate::Outcome outcome);  // "passed", "failed", "i
 struct OomKill {
     double at_s = 0;                          // since the start of the run
     std::uint64_t requests = 0;               // completed until then
-    std::optional<Interval> predicted_at_s;   // from the first half of the run alone
+    // What the first half of its requests alone predicted. Near the limit the kernel takes pages of files back, which
+    // slows a service down: time then runs ahead of the prediction, requests do not.
+    std::optional<Interval> predicted_at_s, predicted_requests;
     std::string text;                         // "OOM-killed at its limit of 64 MiB (peak 64 MiB)"
 };
 

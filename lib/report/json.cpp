@@ -208,6 +208,7 @@ Json to_json(const Diagnosis& diagnosis) {
         out["oom_kill"] = {{"at_s", diagnosis.oom_kill->at_s},
                            {"requests", diagnosis.oom_kill->requests},
                            {"predicted_at_s", optional(diagnosis.oom_kill->predicted_at_s)},
+                           {"predicted_requests", optional(diagnosis.oom_kill->predicted_requests)},
                            {"text", diagnosis.oom_kill->text}};
     if (!diagnosis.endpoints.empty()) {
         Json endpoints = Json::array();

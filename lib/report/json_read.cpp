@@ -401,6 +401,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
         get(*kill, "at_s", oom.at_s, &Node::number);
         get(*kill, "requests", oom.requests, &Node::count);
         get(*kill, "predicted_at_s", oom.predicted_at_s, &Node::interval);
+        get(*kill, "predicted_requests", oom.predicted_requests, &Node::interval);
         get(*kill, "text", oom.text, &Node::text);
     }
     if (const auto endpoints = root.find("endpoints"))
