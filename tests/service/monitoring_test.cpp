@@ -47,7 +47,7 @@ class Prometheus {
         const Nanoseconds deadline = system_clock().monotonic() + 30s;
         while (system_clock().monotonic() < deadline) {
             try {
-                if (!query(text).empty()) return true;
+                if (http::get(address() + "/-/ready").status == 200 && !query(text).empty()) return true;
             } catch (const Error&) {
                 // It does not listen yet.
             }
