@@ -126,6 +126,30 @@ TEST_CASE("a fleet of 600 series comes back from the real Prometheus as it went 
     }
     CHECK(restarted == kFleet / 10);
 
+    // The whole command: every series has its verdict, and what leaks is told from what does not.
+    Command trend;
+    trend.arguments = {std::string(LEAKLINE_BIN_DIR) + "/leakline", "trend", "--prometheus", query.url, "--query", query.query,
+                       "--range", "299m", "--step", "1m", "--end", "2023-11-14T22:13:20Z", "--limit", "512MiB", "-o",
+                       directory.path() + "/fleet.csv"};
+    trend.output_file = directory.path() + "/trend.log";
+    const ExitStatus judged = Child::start(trend).wait();
+    INFO(read_file(trend.output_file));
+    CHECK(judged.shell_code() == 1);
+    std::ifstream verdicts(directory.path() + "/fleet.csv");
+    int rows = 0, found = 0, wrong = 0;
+    for (std::string row; std::getline(verdicts, row);) {
+        const std::size_t at = row.find("host-");
+        if (at == std::string::npos) continue;  // the header
+        ++rows;
+        const int process = std::stoi(row.substr(at + 5));
+        const bool growing = row.find(",growing,") != std::string::npos;
+        if (process % 3 == 0 && process % 10 != 0) found += growing;
+        if (process % 3 != 0) wrong += growing;
+    }
+    CHECK(rows == kFleet);
+    CHECK(found == 180);  // of 200 that leak, 20 were restarted on the way
+    CHECK(wrong == 0);
+
     // More points a series than it gives at once.
     query.query = "sum(process_resident_memory_bytes)";
     query.step = 1s;
