@@ -7,6 +7,8 @@ namespace leakline::analysis {
 namespace {
 
 constexpr double kSecondsPerHour = 3600;
+// A site that traffic filled before the window began has at least doubled by it, and by more than odds and ends.
+constexpr std::int64_t kFilledBytes = 4096;
 
 // A site's history with the mark before each change, for boxes around the steps.
 std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window,
@@ -44,6 +46,19 @@ Interval scaled(const Interval& interval, double factor) {
 Judge::Judge(const Window& window, const Axes& axes)
     : window_(window), axes_(axes), spans_(spans_of(window, axes)) {}
 
+GrowthClass Judge::level_class(const SiteHistory& site) const {
+    // The last mark before any request was answered: what was allocated until then is start-up, not traffic.
+    std::optional<std::size_t> idle;
+    for (std::size_t mark = 0; mark < window_.first && mark < axes_.requests.size(); ++mark)
+        if (axes_.requests[mark] <= 0) idle = mark;
+    if (!idle || window_.from_empty) return GrowthClass::flat;
+    std::int64_t before = 0;
+    for (const SiteHistory::Point& point : site.points)
+        if (point.mark <= *idle) before = point.bytes;
+    const bool filled = site.first_bytes - before >= kFilledBytes && site.first_bytes >= 2 * before;
+    return filled ? GrowthClass::filling_then_flat : GrowthClass::flat;
+}
+
 std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) const {
     line.leaking = false;
     const Levels levels = levels_at(site, spans_);
@@ -51,7 +66,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     const bool by_request = !spans_.requests.empty();
     const std::vector<double>& x = by_request ? spans_.requests : spans_.seconds;
     const GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
-    line.growth_class = judgement.growth_class;
+    line.growth_class = judgement.growth_class == GrowthClass::flat ? level_class(site) : judgement.growth_class;
     if (by_request) line.bytes_per_request = growth_rate(spans_.requests, levels.bytes);
     if (const auto rate = growth_rate(spans_.seconds, levels.bytes))
         line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
@@ -60,7 +75,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds);
     if (doubling && x.size() >= 3) {
         if (doubling->stopped) {
-            line.growth_class = line.growth_bytes > 0 ? GrowthClass::filling_then_flat : GrowthClass::flat;
+            line.growth_class = line.growth_bytes > 0 ? GrowthClass::filling_then_flat : level_class(site);
             return 1.0;
         }
         if (doubling->steady || line.growth_bytes > 0) {

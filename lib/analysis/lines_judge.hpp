@@ -20,6 +20,9 @@ class Judge {
     std::optional<double> judge(const SiteHistory& site, LineGrowth& line) const;
 
   private:
+    // What to call a site that holds its level within the window: flat, or a cache that traffic had filled before.
+    GrowthClass level_class(const SiteHistory& site) const;
+
     const Window& window_;
     const Axes& axes_;
     Spans spans_;

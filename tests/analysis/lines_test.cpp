@@ -91,6 +91,7 @@ LineReport run_cache(std::size_t bound, int per_round, int rounds, int before = 
         if (++dropped % 8 == 0) builder.release(chunk, 512);
     };
     for (int i = 0; i < before; ++i) append();
+    builder.mark(HeapMark::Kind::interval, std::chrono::seconds(5), 0);  // ready: no request so far
     for (int round = 0; round < rounds; ++round) {
         for (int i = 0; i < per_round; ++i) append();
         builder.round_end();
@@ -111,7 +112,16 @@ TEST_CASE("a bounded cache comes out as filling, then flat, on each of its lines
     }
 }
 
-TEST_CASE("a bounded cache that was full before the window is flat") {
+TEST_CASE("a bounded cache that the first round fills, before the window, is filling, then flat") {
+    const LineReport report = run_cache(400, 500, 8);
+    for (std::uint32_t line : {30U, 31U}) {
+        const LineGrowth& growth = line_at(report, "/src/cache.cpp", line);
+        CHECK_FALSE(growth.leaking);
+        CHECK(growth_class_name(growth.growth_class) == "filling then flat");
+    }
+}
+
+TEST_CASE("a cache that was full before the first request is flat") {
     const LineReport report = run_cache(1000, 500, 8, 1000);
     for (std::uint32_t line : {30U, 31U}) {
         const LineGrowth& growth = line_at(report, "/src/cache.cpp", line);

@@ -80,5 +80,13 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
     CHECK(diagnosis["verdict"] == "no_leak");
     CHECK(diagnosis["trend"]["verdict"] != "growing");
     CHECK_FALSE(diagnosis["reasons"].empty());
-    for (const json& line : diagnosis["lines"]) CHECK(line["class"] != "linear");
+    const std::string source = std::string(LEAKLINE_SOURCE_DIR) + "/lib/service/track_user_behavior.cpp";
+    bool seen = false;
+    for (const json& line : diagnosis["lines"]) {
+        CHECK(line["class"] != "linear");
+        if (base_name(line["file"]) != "track_user_behavior.cpp" || line["line"] != line_of_text(source, "event_cache.append(")) continue;
+        CHECK(line["class"] == "filling then flat");
+        seen = true;
+    }
+    CHECK(seen);
 }
