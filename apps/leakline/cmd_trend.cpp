@@ -138,7 +138,7 @@ int run_trend(const TrendCommand& command, Output& output) {
     });
     if (!all_read) policy.add_unreadable();
     if (!command.inputs.prometheus.url.empty()) sort_by_urgency(report.items);
-    output.write(report);
+    if (!report.items.empty() || interruption::received() == 0) output.write(report);
     if (const int signal = interruption::received()) return kInterrupted + signal;
     return policy.exit_code(output);
 }

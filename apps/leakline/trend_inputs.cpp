@@ -51,6 +51,7 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
                 const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge) {
     if (is_heap_recording(path)) return judge(rss_of_recording(path, warn));
     memory::SeriesReadOptions reading = inputs.reading;
+    reading.stop = [] { return interruption::received() != 0; };
     if (inputs.interval) reading.interval_s = std::chrono::duration<double>(*inputs.interval).count();
     memory::SeriesFile file = memory::read_series(path, reading);
     for (const std::string& line : file.damage.lines()) warn(line);
@@ -139,6 +140,7 @@ bool for_each_series(const TrendInputs& inputs, Output& output, const std::funct
         try {
             judge_file(path, inputs, output, warn, judge);
         } catch (const Error& error) {
+            if (interruption::received() != 0) break;  // the caller ends with its code and what is judged so far
             // One bad file of many must not cost the verdict on the others.
             if (inputs.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
             warn(error.what());

@@ -43,6 +43,9 @@ void SeriesCollector::add(const RawSample& sample, std::uint64_t line) {
 }
 
 void SeriesCollector::add(Process& process, const RawSample& sample, std::uint64_t line) {
+    constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
+    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop())
+        throw Error(ErrorKind::system, place(line), "interrupted");
     switch (process.builder.add(sample)) {
         case SeriesBuilder::Outcome::taken: ++file_.samples; break;
         case SeriesBuilder::Outcome::not_a_number: skipped(line, "not a number"); break;

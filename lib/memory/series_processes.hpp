@@ -49,7 +49,7 @@ class SeriesCollector {
     std::map<std::string, Process> processes_;
     Process* current_ = nullptr;
     SeriesFile file_;
-    std::uint64_t backwards_ = 0;
+    std::uint64_t backwards_ = 0, seen_ = 0;
 };
 
 }  // namespace leakline::memory

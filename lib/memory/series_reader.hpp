@@ -4,6 +4,7 @@
 // Thread-safety: functions without state.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +28,8 @@ struct SeriesReadOptions {
     // Logs without times: seconds from one table to the next.
     std::optional<double> interval_s;
     std::size_t max_points = SeriesBuilder::kMaxPoints;  // a process: see SeriesBuilder
+    // Asked every some ten thousand samples; true ends the reading with Error{system} "interrupted".
+    std::function<bool()> stop;
 };
 
 struct SeriesFile {

@@ -188,6 +188,14 @@ TEST_CASE("a file of any length takes bounded memory and keeps its ends and its 
     for (std::size_t i = 1; i < series.size(); ++i) REQUIRE(series.seconds[i] > series.seconds[i - 1]);
 }
 
+TEST_CASE("reading ends when it is asked to") {
+    std::string text = "t_s,mib\n";
+    for (int i = 0; i < 70'000; ++i) text += std::to_string(i) + ",1\n";
+    SeriesReadOptions options;
+    options.stop = [] { return true; };
+    CHECK(error_of(text, options) == "x.csv:65537: interrupted");
+}
+
 TEST_CASE("mprof's .dat: main process and children") {
     const SeriesFile file = read(
         "CMDLINE python app.py\nMEM 10.5 1717763400.0\nCHLD 99 3.0 1717763400.0\nFUNC m.f 1 2 3 4\n"
