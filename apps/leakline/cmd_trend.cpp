@@ -79,7 +79,8 @@ Series thinned(Series series) {
     if (stride == 1) return series;
     Series result;
     result.name = series.name;
-    for (std::size_t i = 0; i < series.size(); i += stride) {
+    for (std::size_t at = 0; at < series.size() + stride - 1; at += stride) {
+        const std::size_t i = std::min(at, series.size() - 1);  // the last sample stays, for the duration
         result.seconds.push_back(series.seconds[i]);
         result.value.push_back(series.value[i]);
         if (!series.requests.empty()) result.requests.push_back(series.requests[i]);
@@ -134,7 +135,8 @@ int run_trend(const TrendCommand& command, Output& output) {
         TrendVerdict verdict = analysis::judge_trend(series, options);
         policy.add(series.name, verdict, output);
         std::string name = series.name;
-        report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict)});
+        const std::uint64_t samples = series.size();
+        report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
     });
     if (!all_read) policy.add_unreadable();
     if (!command.inputs.prometheus.url.empty()) sort_by_urgency(report.items);

@@ -250,7 +250,7 @@ Json to_json(const TrendReport& report) {
     for (const TrendReport::Item& item : report.items) {
         Json trend = {{"file", item.file}, {"series", item.series.name}};
         put_trend(trend, item.verdict);
-        trend["samples"] = item.series.size();
+        trend["samples"] = item.samples();
         trend["duration_s"] = number(item.series.duration());
         if (report.items.size() == 1) out.update(trend);
         trends.push_back(std::move(trend));

@@ -20,6 +20,9 @@ struct TrendReport {
         std::string file;
         Series series;
         TrendVerdict verdict;
+        std::uint64_t judged_samples = 0;  // where series is thinned for drawing; 0: it is whole
+
+        std::uint64_t samples() const { return judged_samples != 0 ? judged_samples : series.size(); }
     };
     std::vector<Item> items;
     std::vector<std::string> warnings;

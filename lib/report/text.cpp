@@ -369,7 +369,7 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
             text.field("warm-up", fmt::format("ends at {:.3g} s", trend.warmup_end_s));
         if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
         text.field("resolution", detectable_text(trend));
-        text.field("data", fmt::format("{} samples over {}", format_count(item.series.size()),
+        text.field("data", fmt::format("{} samples over {}", format_count(item.samples()),
                                        hours_text(item.series.duration() / 3600)));
     }
     add_warnings(text, report.warnings);
