@@ -1,6 +1,7 @@
 // What the bytes of a text are, 64 at a time: bit i of a mask is about block[i]. Pure, safe from any thread.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -10,6 +11,14 @@
 
 namespace leakline::heap {
 
+#if defined(__SSE2__)
+// All ones in each byte that is one of the `count` characters from `first` on.
+inline __m128i bytes_within(__m128i bytes, char first, char count) {
+    const __m128i offset = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+    return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(static_cast<char>(count - 1))), offset);
+}
+#endif
+
 struct ByteClasses {
     std::uint64_t newlines = 0;
     std::uint64_t digits = 0;  // 0-9 and a-f
@@ -18,15 +27,12 @@ struct ByteClasses {
 inline ByteClasses classify(const char* block) {
     ByteClasses classes;
 #if defined(__SSE2__)
-    const auto within = [](__m128i bytes, char first, char count) {
-        const __m128i offset = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
-        return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(static_cast<char>(count - 1))), offset);
-    };
     const auto bits = [](__m128i mask) { return std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(mask))}; };
     for (int part = 0; part < 64; part += 16) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + part));
         classes.newlines |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'))) << part;
-        classes.digits |= bits(_mm_or_si128(within(bytes, '0', 10), within(bytes, 'a', 6))) << part;
+        classes.digits |= bits(_mm_or_si128(bytes_within(bytes, '0', 10), bytes_within(bytes, 'a', 6)))
+                          << part;
     }
 #else
     for (int i = 0; i < 64; ++i) {
@@ -36,6 +42,20 @@ inline ByteClasses classify(const char* block) {
     }
 #endif
     return classes;
+}
+
+// How many hexadecimal digits stand at text, 16 at most; 16 bytes are read.
+inline unsigned digit_run(const char* text) {
+#if defined(__SSE2__)
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
+    const auto digits = static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_or_si128(bytes_within(bytes, '0', 10), bytes_within(bytes, 'a', 6))));
+    return static_cast<unsigned>(std::countr_one(digits));
+#else
+    unsigned run = 0;
+    while (run < 16 && ((text[run] >= '0' && text[run] <= '9') || (text[run] >= 'a' && text[run] <= 'f'))) ++run;
+    return run;
+#endif
 }
 
 }  // namespace leakline::heap

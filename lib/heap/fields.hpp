@@ -6,12 +6,13 @@
 #include <optional>
 #include <string_view>
 
+#include "heap/byte_classes.hpp"
 #include "heap/hex.hpp"
 
 namespace leakline::heap {
 
-// A cursor over one line (without its end) that lies in a LineBuffer, whose margin hex numbers may read. A failed
-// read leaves the cursor where it was.
+// A cursor over one line (given without its end, which must follow it) that lies in a LineBuffer or ReadAhead, whose
+// margins hex numbers may read. A failed read leaves the cursor where it was.
 class Fields {
   public:
     explicit Fields(std::string_view line)
@@ -19,7 +20,8 @@ class Fields {
 
     bool hex(std::uint64_t& value) {
         if (at_ == end_ || *at_ != ' ') return false;
-        const char* stop = std::find(at_ + 1, end_, ' ');
+        const char* stop = at_ + 1 + digit_run(at_ + 1);
+        if (stop > end_ || (stop != end_ && *stop != ' ')) return false;
         if (!parse_hex(at_ + 1, stop, value)) return false;
         at_ = stop;
         return true;

@@ -16,6 +16,9 @@ namespace leakline::heap {
 namespace {
 constexpr std::uint64_t kOldestFormat = 1, kNewestFormat = 3, kFormatOneOldName = 0x010200;
 constexpr std::uint64_t kLongestRun = std::uint64_t{1} << 31;  // of events without a fold: counts of 32 bits suffice
+// Room for these is asked for at once: pages that are not used take no memory, and a table that has to move takes twice
+// its memory while it does.
+constexpr std::size_t kUsualInfos = std::size_t{1} << 21;
 constexpr std::size_t kMostInfos = std::size_t{1} << 31;  // a batch entry has 31 bits for the index: 64 GiB of infos
 }  // namespace
 
@@ -24,6 +27,7 @@ InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile
       profile_(profile),
       marks_(profile.marks),
       schedule_(options_.mark_interval, options_.max_marks) {
+    infos_.reserve(kUsualInfos);
     profile_.ips.push_back({});
     profile_.traces.push_back({IpId{1}, TraceId{}});
 }
