@@ -72,6 +72,7 @@ one() {  # name command...
     tee -a "$work/results"
 }
 
+echo "load of the machine: $(cut -d' ' -f1-3 /proc/loadavg) on $(nproc) cores (p99 means little unless this is quiet: compare with the floor's)"
 echo "name       requests/s  CPU us/req  per core/s   p99 ms  errors"
 for _ in $(seq "$rounds"); do
   one floor start "$build/bin/bench_http_floor" "$work/port"
@@ -87,6 +88,7 @@ goal() { awk -v what="$1" -v value="$2" -v relation="$3" -v bound="$4" \
 missed=0
 goal "POST/s per core, store off (median)" "$(median store-off 4)" ">=" 35000
 goal "POST/s per core, store on, group commit (median)" "$(median store-on 4)" ">=" 15000
+echo "p99 ms of the floor: $(median floor 5)"
 goal "p99 ms at 32 connections, store off" "$(median store-off 5)" "<=" 5
 goal "p99 ms at 32 connections, store on" "$(median store-on 5)" "<=" 5
 
