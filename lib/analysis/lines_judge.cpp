@@ -9,6 +9,8 @@ namespace {
 constexpr double kSecondsPerHour = 3600;
 // A site that traffic filled before the window began has at least doubled by it, and by more than odds and ends.
 constexpr std::int64_t kFilledBytes = 4096;
+// Of the level at the end: what grew by more within the window was not flat in it.
+constexpr double kFilledShare = 0.2;
 
 // A site's history with the mark before each change, for boxes around the steps.
 std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window,
@@ -66,7 +68,14 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     const bool by_request = !spans_.requests.empty();
     const std::vector<double>& x = by_request ? spans_.requests : spans_.seconds;
     const GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
-    line.growth_class = judgement.growth_class == GrowthClass::flat ? level_class(site) : judgement.growth_class;
+    line.growth_class = judgement.growth_class;
+    if (judgement.growth_class == GrowthClass::flat) {
+        // Flat since the warm-up, but perhaps not since the window or the recording began.
+        const double level = static_cast<double>(line.live_last_bytes);
+        line.growth_class = static_cast<double>(line.growth_bytes) > kFilledShare * level
+                                ? GrowthClass::filling_then_flat
+                                : level_class(site);
+    }
     if (by_request) line.bytes_per_request = growth_rate(spans_.requests, levels.bytes);
     if (const auto rate = growth_rate(spans_.seconds, levels.bytes))
         line.bytes_per_hour = scaled(*rate, kSecondsPerHour);

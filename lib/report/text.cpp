@@ -179,6 +179,15 @@ void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
         if (const std::string_view source = trim(line.source); !source.empty())
             text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)),
                                  Colour::dim));
+        if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
+            std::string bounds =
+                fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
+                            format_bytes(line.payload_bytes->high));
+            if (line.bytes_per_request)
+                bounds += fmt::format(", {} to {} per request", format_bytes(line.bytes_per_request->low),
+                                      format_bytes(line.bytes_per_request->high));
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Colour::dim));
+        }
     }
 }
 

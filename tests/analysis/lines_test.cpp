@@ -197,6 +197,20 @@ TEST_CASE(
     CHECK_FALSE(line_at(report, "/src/json.cpp", 5).leaking);
 }
 
+TEST_CASE("without rounds a cache that fills while the program warms up is filling, then flat") {
+    test::ProfileBuilder builder;
+    const TraceId cache = builder.trace({{"remember(int)", "/src/cache.cpp", 5}});
+    for (int second = 1; second <= 60; ++second) {
+        builder.allocate(cache, 100, 100);
+        if (second > 5) builder.release(cache, 100, 100);
+        builder.mark(HeapMark::Kind::interval, std::chrono::seconds(second));
+    }
+    const LineReport report = grow_lines(builder.profile());
+    const LineGrowth& line = line_at(report, "/src/cache.cpp", 5);
+    CHECK(growth_class_name(line.growth_class) == "filling then flat");
+    CHECK_FALSE(line.leaking);
+}
+
 TEST_CASE("skip and only choose the frame that a trace is charged to") {
     test::ProfileBuilder builder;
     const TraceId trace =
