@@ -1,0 +1,197 @@
+// The bare run: the service as it is, with its memory sampled while the traffic is replayed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <limits>
+#include <mutex>
+
+#include "analysis/trend.hpp"
+#include "analysis/verdict.hpp"
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "diagnose/run_context.hpp"
+#include "memory/limit.hpp"
+#include "memory/sampler.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+// A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
+constexpr double kMemoryShare = 0.6;
+
+double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::optional<Bytes> memory_ceiling() {
+    const auto text = read_small_file("/proc/meminfo");
+    if (!text) return std::nullopt;
+    for (const std::string_view line : split(*text, '\n')) {
+        if (!line.starts_with("MemAvailable:")) continue;
+        const std::string_view digits = trim(line.substr(13));
+        Bytes kib = 0;
+        std::from_chars(digits.data(), digits.data() + digits.size(), kib);
+        return static_cast<Bytes>(kMemoryShare * 1024 * static_cast<double>(kib));
+    }
+    return std::nullopt;
+}
+
+// The memory of the bare run as it comes in, with the requests completed at each moment. Written by the sampling
+// thread, read by the thread that runs the rounds.
+class SeriesLog {
+  public:
+    SeriesLog(std::string name, Nanoseconds origin_wall, const replay::Progress& progress)
+        : origin_(origin_wall), progress_(progress) {
+        series_.name = std::move(name);
+    }
+    void add(const MemorySample& sample) {
+        const auto& rss = sample[Metric::rss];
+        if (!rss) return;
+        if (const auto& anonymous = sample[Metric::anonymous]) file_backed_ = *rss - std::min(*rss, *anonymous);
+        const std::lock_guard lock(mutex_);
+        const double at = seconds(sample.at - origin_);
+        if (!series_.seconds.empty() && at <= series_.seconds.back()) return;
+        series_.seconds.push_back(at);
+        series_.value.push_back(static_cast<double>(*rss));
+        series_.requests.push_back(static_cast<double>(progress_.completed));
+        latest_ = *rss;
+        highest_ = std::max<Bytes>(highest_, *rss);
+    }
+    Series copy() const {
+        const std::lock_guard lock(mutex_);
+        return series_;
+    }
+    Bytes latest() const { return latest_; }
+    Bytes highest() const { return highest_; }
+    // The part of RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
+    Bytes file_backed() const { return file_backed_; }
+
+  private:
+    mutable std::mutex mutex_;  // guards series_
+    Series series_;
+    std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
+    Nanoseconds origin_;
+    const replay::Progress& progress_;
+};
+
+// When the first half of the requests alone would have had the limit reached.
+void predict(OomKill& kill, const Series& series, Bytes limit) {
+    Series half;
+    const double until = series.requests.back() / 2;
+    for (std::size_t i = 0; i < series.size() && series.requests[i] <= until; ++i) {
+        half.seconds.push_back(series.seconds[i]);
+        half.value.push_back(series.value[i]);
+        half.requests.push_back(series.requests[i]);
+    }
+    const TrendVerdict trend = analysis::judge_trend(half);
+    if (trend.verdict != Trend::growing || !trend.bytes_per_request || !trend.level_bytes) return;
+    const double head = std::max(0.0, static_cast<double>(limit) - *trend.level_bytes);
+    const auto reached = [&](double from, const Interval& growth, double unit) {
+        const auto at = [&](double rate) {
+            return rate > 0 ? from + head / rate * unit : std::numeric_limits<double>::infinity();
+        };
+        return Interval{at(growth.estimate), at(growth.high), at(growth.low)};
+    };
+    kill.predicted_at_s = reached(half.seconds.back(), trend.slope_bytes_per_hour, 3600);
+    kill.predicted_requests = reached(half.requests.back(), *trend.bytes_per_request, 1);
+}
+
+// The rehearsal of what production does to a leak: a result, and no reason to distrust what was measured until then.
+void killed_at_limit(Diagnosis& result, const memory::Death& death, std::uint64_t requests, Bytes limit_of_rss) {
+    OomKill kill;
+    kill.text = death.text;
+    kill.requests = requests;
+    if (result.series.size() > 0) {
+        kill.at_s = result.series.seconds.back();
+        predict(kill, result.series, limit_of_rss);
+    }
+    result.oom_kill = kill;
+}
+
+Series after(const Series& series, double from) {
+    Series rest;
+    rest.name = series.name;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        if (series.seconds[i] < from) continue;
+        rest.seconds.push_back(series.seconds[i]);
+        rest.value.push_back(series.value[i]);
+        rest.requests.push_back(series.requests[i]);
+    }
+    return rest;
+}
+
+TrendVerdict judge(const RunContext& context, Series series) {
+    if (context.options.warmup_rounds && static_cast<int>(context.result.rounds.size()) > *context.options.warmup_rounds &&
+        *context.options.warmup_rounds > 0)
+        series = after(series, context.result.rounds[static_cast<std::size_t>(*context.options.warmup_rounds) - 1].end_s);
+    analysis::TrendOptions trend;
+    trend.limit = context.options.memory_limit;
+    return analysis::judge_trend(series, trend);
+}
+
+}  // namespace
+
+void run_bare(RunContext& context) {
+    context.stage("bare run");
+    const TemporaryDirectory scratch;
+    Launch launch = prepare_launch(context.options.target, scratch.path());
+    std::optional<memory::MemoryLimit> limit;
+    if (context.options.memory_limit) {
+        limit = memory::MemoryLimit::create(*context.options.memory_limit);
+        if (!limit->warning().empty()) context.result.warnings.push_back(limit->warning());
+        limit->put_on(launch.command);
+    }
+    Child child = Child::start(launch.command);
+    const std::string origin_url = wait_until_ready(child, launch, context.options.target);
+    context.result.target = origin_url;
+
+    Clock& clock = system_clock();
+    const Nanoseconds origin = clock.monotonic();
+    replay::Progress progress;
+    SeriesLog log(context.result.command, clock.wall(), progress);
+    memory::SampleOptions sampling;
+    sampling.pid = child.pid();
+    sampling.interval = context.options.sample_interval;
+    if (context.options.memory_limit) sampling.metrics.push_back(Metric::anonymous);
+    memory::Sampler sampler(sampling, [&](const MemorySample& sample) { log.add(sample); });
+
+    RoundPlan plan = context.options.rounds;
+    plan.target = origin_url;
+    const std::optional<Bytes> ceiling = memory_ceiling();
+    bool over_ceiling = false;
+    RoundHooks hooks;
+    hooks.quiet_mark = [&](const Round& round, int) { context.result.rounds.push_back(round); };
+    hooks.enough = [&] {
+        const TrendVerdict trend = judge(context, log.copy());
+        return trend.verdict == Trend::growing ||
+               (trend.verdict != Trend::inconclusive &&
+                trend.detectable_bytes_per_request.value_or(0) <= analysis::kTooCoarseBytesPerRequest);
+    };
+    hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
+        context.show_round(round, fraction, completed, log.latest());
+        over_ceiling = over_ceiling || (ceiling && log.latest() > *ceiling);
+        return !sampler.process_gone() && !over_ceiling;
+    };
+    RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    sampler.stop();
+    context.result.series = log.copy();
+    context.result.replay = std::move(rounds.stats);
+
+    std::optional<memory::Death> death;
+    if (!child.running() && limit) death = limit->death_of(*child.status(), log.highest());
+    const bool killed = death && (death->cause == memory::Death::Cause::oom_killed ||
+                                  death->cause == memory::Death::Cause::allocation_failed);
+    if (killed)
+        killed_at_limit(context.result, *death, progress.completed, *context.options.memory_limit + log.file_backed());
+    else if (over_ceiling)
+        context.result.warnings.push_back(fmt::format("stopped early: the service held {}, {:.0f} % of the memory that was free",
+                                               format_bytes(static_cast<double>(log.latest())), kMemoryShare * 100));
+    else if (!child.running())
+        context.died(child, launch, "bare run", rounds.rounds.size());
+    else
+        child.terminate(context.options.target.grace);
+    context.result.trend = judge(context, context.result.series);
+}
+
+}  // namespace leakline::diagnose

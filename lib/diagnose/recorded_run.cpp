@@ -1,0 +1,168 @@
+// The recorded run: the service under the heap recorder, with the same rounds, for the lines that memory comes from.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+#include "analysis/lines.hpp"
+#include "analysis/lines_window.hpp"
+#include "analysis/per_path.hpp"
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "diagnose/path_mix.hpp"
+#include "diagnose/run_context.hpp"
+#include "heap/recorder.hpp"
+#include "memory/glibc_heap.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+// How long a block of a random mix is meant to be.
+constexpr double kBlockSeconds = 0.25;
+
+// One block of a random mix, between the marks `block N` and the one before it.
+struct MixedBlock {
+    std::string label;
+    std::vector<std::uint64_t> requests;  // of each kind
+};
+
+struct MixedBlocks {
+    std::vector<std::string> kinds;
+    std::vector<MixedBlock> blocks;
+};
+
+// After the rounds, so that the lines are judged by the log's own mix. Where the log is of one kind there are none.
+MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder, const RoundPlan& rounds, double rate,
+                             const std::string& scratch) {
+    const PathMix mix(rounds.traffic, rounds.max_bad_lines);
+    if (mix.kinds().size() < 2) return {};
+    context.stage("blocks of a random mix");
+    const auto size = static_cast<std::size_t>(std::clamp(rate * kBlockSeconds, 50.0, 10'000.0));
+    MixedBlocks result{mix.kinds(), {}};
+    replay::ReplayOptions options;
+    options.logs = {scratch + "/block.jsonl"};
+    options.target = rounds.target;
+    options.pace.kind = replay::Pace::Kind::max;
+    options.connections = rounds.connections;
+    options.timeout = rounds.timeout;
+    recorder.mark(HeapMark::Kind::interval, "block 0");
+    for (int number = 1; number <= mix.blocks_needed(); ++number) {
+        MixedBlock block;
+        block.label = fmt::format("block {}", number);
+        block.requests = mix.write_block(number, size, options.logs[0]);
+        const ReplayStats stats = replay::run(options);
+        if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running())
+            break;
+        recorder.mark(HeapMark::Kind::interval, block.label);
+        result.blocks.push_back(std::move(block));
+        context.progress(static_cast<double>(number) / mix.blocks_needed(),
+                         fmt::format("block {} of {}", number, mix.blocks_needed()));
+    }
+    return result;
+}
+
+// Which kind of request the growth comes from, by live heap bytes, which no page or arena blurs.
+void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedBlocks& mix) {
+    const std::vector<MixedBlock>& blocks = mix.blocks;
+    if (blocks.empty()) return;
+    const std::vector<TraceCost> totals = analysis::totals_at_marks(profile);
+    std::map<std::string, std::int64_t> live;  // by mark
+    for (std::size_t i = 0; i < profile.marks.size(); ++i)
+        if (!profile.marks[i].label.empty()) live[profile.marks[i].label] = totals[i].live_bytes;
+    std::vector<analysis::MixBlock> mixed;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        const auto before = live.find(fmt::format("block {}", i)), after = live.find(blocks[i].label);
+        if (before == live.end() || after == live.end()) continue;  // thinned away, or never set
+        mixed.push_back({static_cast<double>(after->second - before->second), blocks[i].requests});
+    }
+    const analysis::PathGrowthReport report = analysis::growth_per_path(mix.kinds, mixed);
+    for (const analysis::PathGrowth& path : report.paths)
+        result.endpoints.push_back({path.path, path.bytes_per_request, path.leaks});
+    for (const std::string& reason : report.reasons) result.warnings.push_back("growth per endpoint: " + reason);
+}
+
+void put_figures(HeapProfile& profile, const std::vector<std::optional<memory::MallocFigures>>& figures) {
+    std::size_t round = 0;
+    for (HeapMark& mark : profile.marks) {
+        if (mark.kind != HeapMark::Kind::round_end || round == figures.size()) continue;
+        if (const auto& read = figures[round++]) {
+            mark.allocator_in_use = read->used;
+            mark.allocator_retained = read->retained;
+        }
+    }
+}
+
+std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) {
+    int seen = 0;
+    for (const HeapMark& mark : profile.marks)
+        if ((mark.kind == HeapMark::Kind::round_end && ++seen == round) || round == 0) return mark.at;
+    return std::nullopt;
+}
+
+bool is_alive(int pid) {
+    const auto stat = read_small_file(fmt::format("/proc/{}/stat", pid));
+    if (!stat) return false;
+    const std::size_t state = stat->rfind(") ");
+    const char letter = state == std::string::npos || state + 2 >= stat->size() ? 'R' : (*stat)[state + 2];
+    return letter != 'Z' && letter != 'X';
+}
+
+}  // namespace
+
+void run_recorded(RunContext& context) {
+    context.stage("recorded run");
+    const TemporaryDirectory scratch;
+    const Launch launch = prepare_launch(context.options.target, scratch.path());
+    heap::RecordOptions recording;
+    recording.command = launch.command;
+    recording.output = context.options.recording;
+    heap::Recorder recorder = heap::Recorder::start(recording);
+    const std::string origin_url = wait_until_ready(recorder.child(), launch, context.options.target);
+
+    replay::Progress progress;
+    RoundPlan plan = context.options.rounds;
+    plan.target = origin_url;
+    plan.most_rounds = plan.rounds = std::max(plan.rounds, static_cast<int>(context.result.rounds.size()));
+    recorder.mark(HeapMark::Kind::interval, "ready", 0);
+    memory::GlibcHeap allocator(recorder.child().pid());
+    std::vector<std::optional<memory::MallocFigures>> figures;  // one a round
+    const Nanoseconds origin = system_clock().monotonic();
+    std::atomic<bool> gone{false};
+    RoundHooks hooks;
+    hooks.quiet_mark = [&](const Round&, int number) {
+        recorder.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress.completed);
+        figures.push_back(allocator.read());
+        gone = gone || !recorder.child().running();
+    };
+    hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
+        context.show_round(round, fraction, completed, 0);
+        // Only looked at, not reaped: the recorder does that in the other thread.
+        gone = gone || !is_alive(recorder.child().pid());
+        return !gone;
+    };
+    const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    MixedBlocks mix;
+    if (!rounds.stopped && context.result.verdict != Verdict::invalid)
+        mix = run_mixed_blocks(context, recorder, plan, rounds.stats.rate, scratch.path());
+    if (!recorder.child().running())
+        context.died(recorder.child(), launch, "recorded run", rounds.rounds.size());
+    else
+        recorder.child().terminate(context.options.target.grace);
+
+    context.stage("reading the recording");
+    HeapProfile profile = recorder.finish();
+    put_figures(profile, figures);
+    judge_endpoints(context.result, profile, mix);
+    analysis::LineOptions lines;
+    lines.skip = context.options.skip;
+    lines.only = context.options.only;
+    lines.table_function = context.options.table_function;
+    if (context.options.warmup_rounds) lines.window_begin = mark_of_round(profile, *context.options.warmup_rounds);
+    context.result.lines = analysis::grow_lines(profile, lines);
+    if (!profile.damage.empty())
+        for (const std::string& line : profile.damage.lines()) context.result.warnings.push_back("recording: " + line);
+}
+
+}  // namespace leakline::diagnose

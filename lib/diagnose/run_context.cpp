@@ -1,0 +1,30 @@
+#include "diagnose/run_context.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leakline::diagnose {
+
+void RunContext::stage(const std::string& name) const {
+    if (observer_.stage) observer_.stage(name);
+}
+
+void RunContext::progress(double fraction, const std::string& text) const {
+    if (observer_.progress) observer_.progress(fraction, text);
+}
+
+void RunContext::show_round(int round, double round_fraction, std::uint64_t completed, Bytes rss) const {
+    const int rounds = std::max(options.rounds.rounds, round);
+    std::string text = fmt::format("round {} of {}, {} requests", round, rounds, format_count(completed));
+    if (rss > 0) text += fmt::format(", RSS {}", format_bytes(static_cast<double>(rss)));
+    progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
+}
+
+void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
+    result.verdict = Verdict::invalid;
+    result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}{}", run, whole_rounds + 1,
+                                         child.status()->text(), last_output(launch)));
+}
+
+}  // namespace leakline::diagnose

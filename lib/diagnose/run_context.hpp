@@ -1,0 +1,38 @@
+// What both runs of a diagnosis share: the options, the result that they write into, and how they tell what they do.
+// Inside lib/diagnose only.
+#pragma once
+
+#include <string>
+
+#include "diagnose/diagnose.hpp"
+#include "diagnose/target.hpp"
+
+namespace leakline::diagnose {
+
+// Thread-safety: one thread, but stage and show_round, which may be called from any (one at a time).
+class RunContext {
+  public:
+    RunContext(const Options& what, const Observer& observer, Diagnosis& into)
+        : options(what), result(into), observer_(observer) {}
+
+    const Options& options;
+    Diagnosis& result;
+
+    void stage(const std::string& name) const;
+    void progress(double fraction, const std::string& text) const;
+    // rss 0: not shown.
+    void show_round(int round, double round_fraction, std::uint64_t completed, Bytes rss) const;
+    // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
+    void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
+
+  private:
+    const Observer& observer_;
+};
+
+// The bare run: fills in target, series, rounds, replay, trend and oom_kill.
+void run_bare(RunContext& context);
+
+// The recorded run, with as many rounds as the bare one took: fills in lines and endpoints.
+void run_recorded(RunContext& context);
+
+}  // namespace leakline::diagnose
