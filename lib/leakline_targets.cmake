@@ -21,6 +21,16 @@ if(LEAKLINE_WERROR)
   target_compile_options(leakline_warnings INTERFACE -Werror)
 endif()
 
+# Headers that nearly every file includes are parsed once a target. The dev preset does without, so that a missing
+# include is found.
+option(LEAKLINE_PCH "Precompile common headers" ON)
+function(leakline_precompile target)
+  if(LEAKLINE_PCH)
+    target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <functional> <map> <memory> <optional> <string>
+                                                <vector> ${ARGN})
+  endif()
+endfunction()
+
 # leakline_library(NAME SOURCES a.cpp ... [LINK targets...] [PRIVATE targets...])
 #   declares lib/NAME as the target leakline_NAME with the alias leakline::NAME
 function(leakline_library name)
@@ -28,6 +38,11 @@ function(leakline_library name)
   add_library(leakline_${name} STATIC ${arg_SOURCES})
   add_library(leakline::${name} ALIAS leakline_${name})
   target_link_libraries(leakline_${name} PUBLIC leakline_settings ${arg_LINK} PRIVATE leakline_warnings ${arg_PRIVATE})
+  if("fmt::fmt" IN_LIST arg_PRIVATE OR "fmt::fmt" IN_LIST arg_LINK)
+    leakline_precompile(leakline_${name} <fmt/format.h>)
+  else()
+    leakline_precompile(leakline_${name})
+  endif()
 endfunction()
 
 # leakline_test(NAME SOURCES a.cpp ... LINK targets... [LABELS l...] [TIMEOUT s])
