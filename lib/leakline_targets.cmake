@@ -16,7 +16,7 @@ target_compile_options(leakline_warnings INTERFACE -Wall -Wextra -Wpedantic -Wsh
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC bugs 105651, 105329, 105562: false alarms on inlined std::string, std::vector and std::optional. GCC 13 and clang
   # keep these warnings.
-  target_compile_options(leakline_warnings INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+  target_compile_options(leakline_warnings INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
                                                     -Wno-maybe-uninitialized)
 endif()
 if(LEAKLINE_WERROR)
