@@ -14,6 +14,7 @@ std::string render_sarif(const Document& document, const RenderOptions& options)
 std::string render_github(const Document& document, const RenderOptions& options);
 std::string render_gitlab(const Document& document, const RenderOptions& options);
 std::string render_openmetrics(const Document& document, const RenderOptions& options);
+std::string render_html(const Document& document, const RenderOptions& options);
 std::string render_svg(const Document& document, const RenderOptions& options);
 std::string render_folded(const Document& document, const RenderOptions& options);
 std::string render_speedscope(const Document& document, const RenderOptions& options);

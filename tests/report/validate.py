@@ -75,7 +75,7 @@ def render(directory, document):
     with open(source, "w", encoding="utf-8") as file:
         json.dump(document, file)
     outputs = {name: os.path.join(directory, "out" + name) for name in
-               (".json", ".md", ".csv", ".xml", ".sarif", ".codequality.json", ".prom", ".svg", ".txt")}
+               (".json", ".md", ".csv", ".xml", ".sarif", ".codequality.json", ".prom", ".svg", ".txt", ".html")}
     command = [LEAKLINE, "report", source, "--format", "text"]
     for path in outputs.values():
         command += ["-o", path]
