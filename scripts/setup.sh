@@ -2,6 +2,7 @@
 # Installs every Debian 12 package that building, running and testing need. Can be run again: skips what is there.
 # usage: scripts/setup.sh [--build-only]     as root, or where sudo works
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 build=(
   ca-certificates
@@ -33,8 +34,27 @@ for package in "${wanted[@]}"; do
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$package")
 done
+# What drives Chromium in the tests of HTML reports: one npm package without dependencies, by its checksum. It goes
+# where the build goes; where it cannot be had, those tests are skipped.
+fetch_playwright() {
+  local version=1.52.0 digest=976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
+  local to=build/npm/node_modules/playwright-core archive
+  [ "${1:-}" != --build-only ] && [ ! -f "$to/package.json" ] || return 0
+  archive=$(mktemp)
+  if (cd "$(dirname "$archive")" && npm pack --silent "playwright-core@$version" >/dev/null && mv "playwright-core-$version.tgz" "$archive") &&
+    echo "$digest  $archive" | sha512sum --check --quiet -; then
+    mkdir -p "$to"
+    tar xzf "$archive" -C "$to" --strip-components=1
+    echo "setup: playwright-core $version is in $to"
+  else
+    echo "setup: playwright-core cannot be fetched; the tests of HTML reports will be skipped" >&2
+  fi
+  rm -f "$archive"
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
   echo "setup: all ${#wanted[@]} packages are there"
+  fetch_playwright "${1:-}"
   exit 0
 fi
 
@@ -50,4 +70,5 @@ echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
 # --no-install-recommends: heaptrack's recommends would bring a desktop
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fetch_playwright "${1:-}"
 echo "setup: done"

@@ -23,6 +23,8 @@ std::span<const CommandRow> commands() {
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample},
         {"trend", "growing, stable, shrinking or inconclusive: the verdict on memory over time",
          "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
+        {"baseline", "accept the leaks of a run, in a file that later runs are held against",
+         "leakline baseline diagnosis.json -o baseline.json", declare_baseline},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
         {"serve", "runs trackd, the reference service, under a real memory limit",

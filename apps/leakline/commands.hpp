@@ -25,6 +25,7 @@ Run declare_diagnose(CLI::App& app);
 Run declare_doctor(CLI::App& app);
 Run declare_record(CLI::App& app);
 Run declare_replay(CLI::App& app);
+Run declare_baseline(CLI::App& app);
 Run declare_report(CLI::App& app);
 
 std::span<const CommandRow> commands();

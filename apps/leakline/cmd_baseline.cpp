@@ -1,0 +1,51 @@
+// leakline baseline: accepts what a diagnosis shows, in a file to be committed.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "report/baseline.hpp"
+#include "report/json_read.hpp"
+
+namespace leakline::cli {
+
+Run declare_baseline(CLI::App& app) {
+    struct Options {
+        std::string diagnosis, file = "baseline.json";
+        bool fresh = false;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("diagnosis", options->diagnosis, "a diagnosis.json of the run to accept")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("-o,--output", options->file,
+                   "the baseline; one that is there keeps its history and suppressions")
+        ->type_name("FILE")
+        ->capture_default_str();
+    app.add_flag("--fresh", options->fresh, "forget the history (suppressions stay)");
+    return [=] {
+        const Diagnosis diagnosis = report::read_diagnosis(read_file(options->diagnosis), options->diagnosis);
+        if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)
+            throw Error(ErrorKind::input, options->diagnosis,
+                        fmt::format("the run's verdict is {}: there is nothing to accept",
+                                    verdict_name(diagnosis.verdict)),
+                        "make a run that decides first");
+        report::Baseline old;
+        if (std::filesystem::exists(options->file))
+            old = report::read_baseline(read_file(options->file), options->file);
+        if (options->fresh) old.lines.clear();
+        const report::Baseline next = report::next_baseline(diagnosis, old);
+        OutputFile file(options->file);
+        file.write(report::write_baseline(next));
+        file.commit();
+        fmt::print("{}: {} leaking lines accepted, {} suppressions kept\n", options->file, next.lines.size(),
+                   next.suppressions.size());
+        return kNoLeak;
+    };
+}
+
+}  // namespace leakline::cli
