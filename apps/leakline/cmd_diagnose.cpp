@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <map>
 #include <memory>
 
@@ -16,13 +17,14 @@
 #include "pace.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
+#include "report/baseline.hpp"
 #include "report/source_text.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
-enum class Inconclusive { fail, warn, pass };
+using Inconclusive = report::RenderOptions::Inconclusive;
 
 struct DiagnoseOptions {
     diagnose::Options run;
@@ -31,6 +33,7 @@ struct DiagnoseOptions {
     std::vector<std::string> sources, command;
     int leak_exit_code = kLeak;
     Inconclusive inconclusive = Inconclusive::fail;
+    std::string baseline;
 };
 
 // trackd stands beside us, wherever the two were put.
@@ -57,12 +60,27 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
 int exit_code(const Diagnosis& diagnosis, const DiagnoseOptions& options) {
     if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (diagnosis.verdict) {
-        case Verdict::leak: return options.leak_exit_code;
+        case Verdict::leak: return diagnosis.accepted ? kNoLeak : options.leak_exit_code;
         case Verdict::no_leak: return kNoLeak;
         case Verdict::invalid: return kInvalid;
         case Verdict::inconclusive: return options.inconclusive == Inconclusive::fail ? kInconclusive : kNoLeak;
     }
     return kInvalid;
+}
+
+std::string today() {
+    const std::time_t now = std::time(nullptr);
+    std::tm date{};
+    ::gmtime_r(&now, &date);
+    return fmt::format("{:04}-{:02}-{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
+}
+
+// A leak that the baseline accepts stays a leak, but fails nobody.
+void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const std::string& name) {
+    report::BaselineCheck check = report::check_baseline(diagnosis, baseline, name, today());
+    diagnosis.accepted = diagnosis.verdict == Verdict::leak && check.gate.outcome == Gate::Outcome::passed;
+    diagnosis.gates.push_back(std::move(check.gate));
+    diagnosis.warnings.insert(diagnosis.warnings.end(), check.warnings.begin(), check.warnings.end());
 }
 
 int run_diagnose(DiagnoseOptions& options, Output& output) {
@@ -73,6 +91,9 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     run.rounds.most_rounds = run.rounds.rounds * 3;
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
+    std::optional<report::Baseline> baseline;
+    if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
+    output.options().inconclusive = options.inconclusive;
     output.open();
 
     const TemporaryDirectory scratch;
@@ -102,6 +123,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     output.end_progress();
     sources.fill(diagnosis.lines);
+    if (baseline) hold_against(diagnosis, *baseline, options.baseline);
     output.write(diagnosis);
     if (diagnosis.verdict == Verdict::inconclusive && options.inconclusive == Inconclusive::warn)
         output.warn("inconclusive: " + diagnosis.reasons.front());
@@ -141,6 +163,8 @@ Run declare_diagnose(CLI::App& app) {
     auto* judgement = app.add_option_group("judgement");
     add_size(*judgement, "--memory-limit", run.memory_limit, "for the projection: when would this be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
+    judgement->add_option("--baseline", options->baseline, "accept the leaks in this file (leakline baseline writes it)")
+        ->type_name("FILE");
     judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();
     judgement->add_option("--leak-exit-code", options->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
     judgement->add_option("--inconclusive", options->inconclusive, "fail (exit 3), warn or pass (exit 0)")

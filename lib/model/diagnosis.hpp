@@ -64,6 +64,7 @@ struct Diagnosis {
     std::optional<Growth> max_growth;
     std::optional<double> requests_per_second;  // the log's own rate, which time to limit is stated at
     std::vector<Gate> gates;
+    bool accepted = false;              // a leak that the committed baseline knows, and no larger than it says
     // Growth per request times that rate: what production would see. (The trend's own slope is that of the run, which
     // is usually much faster.) Nothing where either is unknown.
     std::optional<Interval> projected_bytes_per_hour;

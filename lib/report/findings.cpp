@@ -70,6 +70,7 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
     if (const auto* lines = std::get_if<LineReport>(&document)) {
         add_lines(findings, *lines, options);
     } else if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+        if (diagnosis->accepted) return findings;
         const Summary summary = summarise(*diagnosis);
         const auto add = [&](Finding::Kind kind) {
             Finding finding;

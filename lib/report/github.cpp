@@ -39,7 +39,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
     if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
         const Summary summary = summarise(*diagnosis);
         std::string_view level = "error";
-        if (diagnosis->verdict == Verdict::no_leak) level = "notice";
+        if (diagnosis->verdict == Verdict::no_leak || diagnosis->accepted) level = "notice";
         if (diagnosis->verdict == Verdict::inconclusive &&
             options.inconclusive != RenderOptions::Inconclusive::fail)
             level = options.inconclusive == RenderOptions::Inconclusive::warn ? "warning" : "notice";

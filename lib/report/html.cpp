@@ -122,7 +122,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (summary.top != nullptr)
         fact("Top line", fmt::format("<code>{}</code> in <code>{}</code>: {}, {}<br><code>{}</code>",
                                      xml_text(place_text(summary.top->at)),
-                                     xml_text(summary.top->at.function.substr(0, 500)),
+                                     xml_text(short_function(summary.top->at.function).substr(0, 500)),
                                      format_signed_bytes(static_cast<double>(summary.top->growth_bytes)),
                                      growth_class_name(summary.top->growth_class),
                                      xml_text(trim(summary.top->source).substr(0, 300))));

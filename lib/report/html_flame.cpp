@@ -21,8 +21,9 @@ struct Frame {
 };
 
 std::string name_of(const CodeLine& line) {
-    std::string name =
-        line.function.empty() ? place_text(line) : fmt::format("{} ({})", line.function, place_text(line));
+    std::string name = line.function.empty()
+                           ? place_text(line)
+                           : fmt::format("{} ({})", short_function(line.function), place_text(line));
     if (name.size() > 300) {
         std::size_t end = 300;
         while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;

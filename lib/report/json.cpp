@@ -199,6 +199,7 @@ Json to_json(const Diagnosis& diagnosis) {
     if (diagnosis.max_growth)
         out["max_growth"] = {{"bytes", number(diagnosis.max_growth->bytes)},
                              {"per", diagnosis.max_growth->per == Growth::Per::request ? "request" : "hour"}};
+    out["accepted"] = diagnosis.accepted;
     out["gates"] = Json::array();
     for (const Gate& gate : diagnosis.gates)
         out["gates"].push_back(

@@ -385,6 +385,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
         if (const auto per = growth->find("per"))
             diagnosis.max_growth->per = per->text() == "request" ? Growth::Per::request : Growth::Per::hour;
     }
+    get(root, "accepted", diagnosis.accepted, &Node::flag);
     if (const auto gates = root.find("gates"))
         for (const Node& node : gates->elements()) {
             Gate& gate = diagnosis.gates.emplace_back();

@@ -98,6 +98,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         case Verdict::no_leak:
             break;
         case Verdict::leak:
+            if (diagnosis.accepted) break;
             verdict.outcome = Case::Outcome::failed;
             verdict.type = "leak";
             if (summary.top != nullptr) verdict.message += " at " + place_text(summary.top->at);

@@ -82,6 +82,17 @@ std::string place_text(const CodeLine& line) {
     return line.function.empty() ? "(no debug info)" : line.function + " (no debug info)";
 }
 
+std::string short_function(const std::string& name) {
+    const std::size_t close = name.rfind(')');
+    if (close == std::string::npos) return name;
+    int depth = 0;
+    for (std::size_t i = close + 1; i-- > 0;) {
+        if (name[i] == ')') ++depth;
+        if (name[i] == '(' && --depth == 0) return i == 0 ? name : name.substr(0, i);
+    }
+    return name;
+}
+
 std::string growth_text(const Growth& growth) {
     return format_bytes(growth.bytes) + (growth.per == Growth::Per::request ? "/request" : "/h");
 }

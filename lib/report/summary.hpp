@@ -35,10 +35,14 @@ std::string hours_text(double hours);
 std::string hours_interval_text(const Interval& hours);
 // "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
 std::string place_text(const CodeLine& line);
+// A function's name without its parameters, which in C++ can fill a screen: "a::f(int, char) const" ->
+// "a::f".
+std::string short_function(const std::string& name);
 std::string growth_text(const Growth& growth);  // "64 B/request"
 // A trend's slope and, where known, bytes per request, as in Summary::growth.
 std::string slope_text(const TrendVerdict& trend);
-// Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as slope_text).
+// Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as
+// slope_text).
 std::string diagnosed_growth_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);
 

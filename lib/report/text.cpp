@@ -6,6 +6,7 @@
 #include "report/caller_tree.hpp"
 #include "report/comparison_text.hpp"
 #include "report/line_table.hpp"
+#include "report/plot.hpp"
 #include "report/renderers.hpp"
 #include "report/summary.hpp"
 
@@ -168,7 +169,7 @@ void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
         const LineGrowth& line = lines[i];
         std::string place = text.cut_front(place_text(line.at), room);
         if (!line.at.file.empty() && place.size() + 10 < room)
-            place += " " + text.cut(line.at.function, room - place.size() - 1);
+            place += " " + text.cut(short_function(line.at.function), room - place.size() - 1);
         const std::string row =
             columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
                     line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
@@ -222,10 +223,10 @@ void add_callers(Text& text, const LineGrowth& line) {
     text.heading("Called from (largest growth first)");
     const CallerNode* node = &line.callers.front();
     for (int depth = 0; depth < 12; ++depth) {
-        text.line(fmt::format(
-            "  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
-            text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at), node->at.function),
-                     static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
+        text.line(fmt::format("  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
+                              text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at),
+                                                   short_function(node->at.function)),
+                                       static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
         if (node->callers.empty()) break;
         node = &node->callers.front();
     }
@@ -273,6 +274,27 @@ void add_replay(Text& text, const ReplayStats& stats) {
     }
 }
 
+// Memory over time in braille dots, its range at the left and its time below.
+void add_plot(Text& text, const Series& series, const TrendVerdict& trend, std::string_view metric) {
+    constexpr int kRows = 8, kLabel = 12;
+    const MemoryPlot plot = memory_plot(series, trend, 2000);
+    if (plot.points.size() < 3) return;
+    const int columns = std::clamp(text.options().width - kLabel - 3, 20, 100);
+    text.heading(fmt::format("Memory over time ({})", metric));
+    const std::vector<std::string> rows = braille(plot.points, plot.low, plot.high, columns, kRows);
+    for (int row = 0; row < kRows; ++row) {
+        const double share = static_cast<double>(kRows - 1 - row) / (kRows - 1);
+        const bool labelled = row == 0 || row == kRows / 2 || row == kRows - 1;
+        const std::string label =
+            labelled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
+        text.line(fmt::format("{:>{}} |{}", label, kLabel, rows[static_cast<std::size_t>(row)]));
+    }
+    const std::string begin = tick_text(plot.begin_s, Scale::seconds),
+                      end = tick_text(plot.end_s, Scale::seconds);
+    text.line(
+        fmt::format("{:{}}{}{:>{}}", "", kLabel + 2, begin, end, columns - static_cast<int>(begin.size())));
+}
+
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     Text text(options);
     const Summary summary = summarise(diagnosis);
@@ -282,7 +304,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     text.field("growth", summary.growth);
     if (summary.top != nullptr) {
         const LineGrowth& top = *summary.top;
-        text.field("top line", fmt::format("{} in {}", place_text(top.at), top.at.function));
+        text.field("top line", fmt::format("{} in {}", place_text(top.at), short_function(top.at.function)));
         if (const std::string_view source = trim(top.source); !source.empty())
             text.line(fmt::format(
                 "{:16}{}", "",
@@ -317,6 +339,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     text.field("traffic", fmt::format("{}, {} rounds", diagnosis.traffic.empty() ? "-" : diagnosis.traffic,
                                       diagnosis.rounds.size()));
 
+    add_plot(text, diagnosis.series, diagnosis.trend, diagnosis.metric);
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
     add_ranking(text, diagnosis.lines.lines);

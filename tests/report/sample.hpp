@@ -107,6 +107,7 @@ inline Diagnosis sample_diagnosis() {
     d.gates = {{"growth at most 64 B/request", Gate::Outcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},
                {"nothing new against baseline.json", Gate::Outcome::passed, ""}};
     d.requests_per_second = 104.5;
+    d.projected_bytes_per_hour = Interval{451.44e6, 447.7e6, 455.2e6};
     d.verdict = Verdict::leak;
     d.reasons = {"live bytes grow by 1.2 KiB per request in every round after warm-up",
                  "memory grows: linear"};

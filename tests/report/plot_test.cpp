@@ -1,0 +1,66 @@
+#include "report/plot.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "sample.hpp"
+
+using namespace leakline;
+using namespace leakline::report;
+
+TEST_CASE("thinning keeps the ends and the spikes, and leaves short series alone") {
+    std::vector<double> xs, ys;
+    for (int i = 0; i < 100'000; ++i) {
+        xs.push_back(i);
+        ys.push_back(i == 54'321 ? 1000 : std::sin(i / 5000.0));
+    }
+    const std::vector<Point> thinned = thin(xs, ys, 500);
+    REQUIRE(thinned.size() == 500);
+    CHECK(thinned.front().x == 0);
+    CHECK(thinned.back().x == 99'999);
+    bool spike = false;
+    for (std::size_t i = 0; i < thinned.size(); ++i) {
+        if (i > 0) CHECK(thinned[i].x > thinned[i - 1].x);
+        spike = spike || thinned[i].y == 1000;
+    }
+    CHECK(spike);
+    CHECK(thin({1, 2}, {3, 4}, 500).size() == 2);
+    CHECK(thin({}, {}, 500).empty());
+    CHECK(thin({1, 2, 3}, {1, std::nan(""), 3}, 500).size() == 2);
+    CHECK(thin(xs, ys, 0).size() == 3);
+}
+
+TEST_CASE("ticks are round in the unit people read them in") {
+    CHECK(ticks(0, 10 * kMiB, 5, Scale::bytes) ==
+          std::vector<double>{0, 2 * kMiB, 4 * kMiB, 6 * kMiB, 8 * kMiB, 10 * kMiB});
+    CHECK(ticks(0, 3600, 4, Scale::seconds) == std::vector<double>{0, 900, 1800, 2700, 3600});
+    CHECK(ticks(5, 5, 4, Scale::bytes) == std::vector<double>{5});
+    CHECK(ticks(0, std::numeric_limits<double>::infinity(), 4, Scale::bytes).size() == 1);
+    CHECK(tick_text(90, Scale::seconds) == "1.5 min");
+}
+
+TEST_CASE("the fitted line ends at the fitted level with the fitted slope") {
+    const Diagnosis diagnosis = test::sample_diagnosis();
+    const MemoryPlot plot =
+        memory_plot(diagnosis.series, diagnosis.trend, 1000, diagnosis.memory_limit, diagnosis.rounds);
+    REQUIRE(plot.fit);
+    CHECK(plot.fit->from.x == 5);
+    CHECK(plot.fit->to.x == 60);
+    CHECK(plot.fit->to.y == doctest::Approx(29.6e6));
+    CHECK(plot.fit->to.y - plot.fit->from.y == doctest::Approx(432e6 / 3600 * 55));
+    CHECK(plot.fit->low_to.y < plot.fit->to.y);
+    CHECK(plot.fit->high_from.y < plot.fit->from.y);
+    CHECK_FALSE(plot.limit_shown);  // 512 MiB would flatten the curve
+    CHECK(memory_plot(diagnosis.series, diagnosis.trend, 1000, Bytes{32} << 20).limit_shown);
+    CHECK(memory_plot(Series(), diagnosis.trend, 1000).points.empty());
+}
+
+TEST_CASE("braille draws the dots where the values are") {
+    // A rising line over 2 x 4 dots in one character, and a falling one.
+    CHECK(braille({{0, 0}, {1, 3}}, 0, 3, 1, 1) == std::vector<std::string>{"⡰"});
+    CHECK(braille({{0, 3}, {1, 0}}, 0, 3, 1, 1) == std::vector<std::string>{"⢣"});
+    CHECK(braille({}, 0, 1, 2, 1) == std::vector<std::string>{"⠀⠀"});
+    CHECK(braille({{0, 5}, {1, 5}}, 5, 5, 1, 1).size() == 1);  // a flat series is no division by zero
+}
