@@ -149,7 +149,7 @@ TEST_CASE("formats are found by name and by the longest extension, and misspelle
     CHECK(format_of_file("-.md").name == "md");
     CHECK(error_of([] { (void)format_named("jsom"); })
               .starts_with(
-                  "unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md csv"));
+                  "unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md"));
     CHECK(error_of([] { (void)format_of_file("out.dir/report"); })
               .starts_with("out.dir/report: no extension that names a report format\n  hint: the format "
                            "follows the extension: .txt"));

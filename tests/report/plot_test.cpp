@@ -59,7 +59,7 @@ TEST_CASE("the fitted line ends at the fitted level with the fitted slope") {
 
 TEST_CASE("braille draws the dots where the values are") {
     // A rising line over 2 x 4 dots in one character, and a falling one.
-    CHECK(braille({{0, 0}, {1, 3}}, 0, 3, 1, 1) == std::vector<std::string>{"⡰"});
+    CHECK(braille({{0, 0}, {1, 3}}, 0, 3, 1, 1) == std::vector<std::string>{"⡜"});
     CHECK(braille({{0, 3}, {1, 0}}, 0, 3, 1, 1) == std::vector<std::string>{"⢣"});
     CHECK(braille({}, 0, 1, 2, 1) == std::vector<std::string>{"⠀⠀"});
     CHECK(braille({{0, 5}, {1, 5}}, 5, 5, 1, 1).size() == 1);  // a flat series is no division by zero
