@@ -342,11 +342,11 @@ void read_series(const Node& node, Diagnosis& diagnosis) {
 Json parse(std::string_view text, const std::string& name) {
     try {
         return Json::parse(text);
-    } catch (const Json::parse_error& error) {
-        const std::string_view what = error.what();
-        throw Error(ErrorKind::input, name,
-                    fmt::format("not JSON: parse error {}",
-                                printable(what.substr(std::min(what.find("at line"), what.size())))),
+    } catch (const Json::exception& error) {  // a parse error, or a number beyond a double
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: ...": from its second word on.
+        std::string_view what = error.what();
+        what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
+        throw Error(ErrorKind::input, name, fmt::format("not JSON: {}", printable(what)),
                     "this takes a file that leakline diagnose -o NAME.json wrote");
     }
 }

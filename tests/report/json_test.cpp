@@ -135,6 +135,7 @@ TEST_CASE("a file that is no diagnosis is refused with the place and the cure") 
           "end of input; expected "
           "'[', '{', or a literal" +
               kHint);
+    CHECK(error_of("[1e999]") == "d.json: not JSON: number overflow parsing '1e999'" + kHint);
     CHECK(error_of("{\"a\": 1}") ==
           "d.json: not a diagnosis: it has no 'schema', 'verdict' and 'trend'" + kHint);
     CHECK(error_of("[]") == "d.json: the document: expected an object, found array" + kHint);
