@@ -189,6 +189,12 @@ std::string render(const ReplayStats& stats, const RenderOptions&) {
                      "");
 }
 
+// The table says that there is none; compare's text and Markdown hold all that it knows.
+std::string render(const Comparison&, const RenderOptions&) {
+    require_form(format_named("html"), kComparisonForm);
+    return {};
+}
+
 }  // namespace
 
 std::string render_html(const Document& document, const RenderOptions& options) {
