@@ -132,6 +132,23 @@ def main():
             assert os.path.getsize(out[".md"]) < 60_000
         print(f"{name}: valid")
 
+    with tempfile.TemporaryDirectory() as directory:
+        names = [os.path.join(directory, name) for name in ("up.csv", "flat.csv")]
+        for name, slope in zip(names, (50_000, 0)):
+            with open(name, "w", encoding="utf-8") as file:
+                file.write("t_s,rss_bytes\n" + "".join(f"{t},{20_000_000 + slope * t + t % 7 * 1000}\n" for t in range(300)))
+        for files, branch in (names[:1], "trend_of_one"), (names, "trends"):
+            done = subprocess.run([LEAKLINE, "trend", *files, "-q", "--format", "json"], capture_output=True, text=True)
+            document = json.loads(done.stdout)
+            jsonschema.Draft202012Validator(dict(report_schema["$defs"][branch], **{"$defs": report_schema["$defs"]})).validate(document)
+            report.validate(document)
+        html = os.path.join(directory, "trend.html")
+        subprocess.run([LEAKLINE, "trend", *reversed(names), "-q", "-o", html], stdout=subprocess.DEVNULL)
+        with open(html, encoding="utf-8") as file:
+            page = file.read()
+        assert page.index(">growing<") < page.index(">stable<"), "the worst run does not stand first"
+        print("trends: valid")
+
     try:
         import yaml
     except ImportError:
