@@ -29,7 +29,6 @@ using Inconclusive = report::RenderOptions::Inconclusive;
 struct DiagnoseOptions {
     diagnose::Options run;
     std::string mode = "leaky", pace = "max", speed = "1x", warmup = "auto";
-    std::optional<int> connections, rounds;
     std::vector<std::string> sources, command;
     int leak_exit_code = kLeak;
     Inconclusive inconclusive = Inconclusive::fail;

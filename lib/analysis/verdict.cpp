@@ -15,6 +15,8 @@ namespace {
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
 // still warms up (log buffers, connection state), not for a leak.
 constexpr double kBookkeepingBytes = 64 * 1024;
+// And where it is less than this many bytes a request, it is no leak either: a healthy service's odds and ends.
+constexpr double kBookkeepingRate = 1;
 // Share of answers that must be successes for the run to have exercised the service at all, and to be beyond doubt.
 constexpr double kLanded = 0.5, kLandedWell = 0.95;
 
@@ -131,23 +133,25 @@ void judge_budget(Diagnosis& diagnosis, const std::vector<const LineGrowth*>& li
 
 }  // namespace
 
+std::optional<std::string> landing_fault(const ReplayStats& replay) {
+    const Landing landing = landing_of(replay);
+    if (landing.sent == 0) return "no request was sent";
+    const double share = static_cast<double>(landing.succeeded) / static_cast<double>(landing.sent);
+    if (share >= kLanded) return std::nullopt;
+    return fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}", std::floor(share * 100),
+                       format_count(landing.sent), landing.most_common_failure);
+}
+
 void conclude(Diagnosis& diagnosis) {
     project(diagnosis);
     if (diagnosis.verdict == Verdict::invalid) return;
+    if (const auto fault = landing_fault(diagnosis.replay); fault && !diagnosis.oom_kill) {
+        diagnosis.verdict = Verdict::invalid;
+        diagnosis.reasons.push_back(*fault);
+        return;
+    }
     const Landing landing = landing_of(diagnosis.replay);
-    if (landing.sent == 0) {
-        diagnosis.verdict = Verdict::invalid;
-        diagnosis.reasons.push_back("no request was sent");
-        return;
-    }
-    const double share = static_cast<double>(landing.succeeded) / static_cast<double>(landing.sent);
-    if (share < kLanded && !diagnosis.oom_kill) {
-        diagnosis.verdict = Verdict::invalid;
-        diagnosis.reasons.push_back(fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}",
-                                                std::floor(share * 100), format_count(landing.sent),
-                                                landing.most_common_failure));
-        return;
-    }
+    const double share = static_cast<double>(landing.succeeded) / static_cast<double>(std::max<std::uint64_t>(landing.sent, 1));
     if (share < kLandedWell && !diagnosis.oom_kill)
         diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}",
                                                  (1 - share) * 100, format_count(landing.sent),
@@ -155,8 +159,11 @@ void conclude(Diagnosis& diagnosis) {
 
     const TrendVerdict& trend = diagnosis.trend;
     const auto lines = leaking_lines(diagnosis.lines);
-    double line_growth = 0;
-    for (const LineGrowth* line : lines) line_growth += static_cast<double>(line->growth_bytes);
+    double line_growth = 0, line_rate = 0;
+    for (const LineGrowth* line : lines) {
+        line_growth += static_cast<double>(line->growth_bytes);
+        if (line->bytes_per_request) line_rate += line->bytes_per_request->estimate;
+    }
     const bool lines_leak = !lines.empty() && (trend.verdict == Trend::growing || line_growth >= kBookkeepingBytes);
 
     if (diagnosis.oom_kill) {
@@ -174,6 +181,11 @@ void conclude(Diagnosis& diagnosis) {
         diagnosis.reasons.push_back(line_reason(*lines.front()));
         if (trend.verdict != Trend::growing)
             diagnosis.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(trend.verdict)));
+    } else if (line_rate >= kBookkeepingRate) {
+        diagnosis.verdict = Verdict::inconclusive;
+        diagnosis.reasons.push_back(fmt::format("{}, but by only {} in all, too little to tell from a service that still warms "
+                                                "up: more requests would decide",
+                                                line_reason(*lines.front()), format_bytes(line_growth)));
     } else if (trend.verdict == Trend::growing) {
         diagnosis.verdict = Verdict::leak;
         diagnosis.reasons.push_back(
@@ -189,8 +201,8 @@ void conclude(Diagnosis& diagnosis) {
             format_count(diagnosis.replay.completed), format_bytes(*trend.detectable_bytes_per_request)));
     } else {
         diagnosis.verdict = Verdict::no_leak;
-        std::string reason = "no line's live heap bytes grow to the end, and memory is " +
-                             std::string(trend_name(trend.verdict));
+        std::string reason = fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
+                                         lines.empty() ? "" : " by a byte a request", trend_name(trend.verdict));
         if (trend.detectable_bytes_per_request)
             reason += fmt::format(": no leak above {} a request", format_bytes(*trend.detectable_bytes_per_request));
         else if (trend.detectable_bytes_per_hour)

@@ -17,8 +17,13 @@ namespace leakline::analysis {
 //   no line leaks, memory does not tell    -> inconclusive
 // A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
 // counted, can fail by itself.
+// A line that leaks by less, in a run whose memory does not show it: inconclusive where it is a byte a request or more.
 // A service that the kernel killed for its limit is judged by what it did until then.
 void conclude(Diagnosis& diagnosis);
+
+// Why traffic did not exercise the service: nothing was sent, or less than half of it succeeded (answers below 400);
+// nothing where it did.
+std::optional<std::string> landing_fault(const ReplayStats& replay);
 
 // A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
 // one kept request, is about that large.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <limits>
 #include <mutex>
 
@@ -19,23 +18,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-// A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
-constexpr double kMemoryShare = 0.6;
-
 double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
-std::optional<Bytes> memory_ceiling() {
-    const auto text = read_small_file("/proc/meminfo");
-    if (!text) return std::nullopt;
-    for (const std::string_view line : split(*text, '\n')) {
-        if (!line.starts_with("MemAvailable:")) continue;
-        const std::string_view digits = trim(line.substr(13));
-        Bytes kib = 0;
-        std::from_chars(digits.data(), digits.data() + digits.size(), kib);
-        return static_cast<Bytes>(kMemoryShare * 1024 * static_cast<double>(kib));
-    }
-    return std::nullopt;
-}
 
 // The memory of the bare run as it comes in, with the requests completed at each moment. Written by the sampling
 // thread, read by the thread that runs the rounds.

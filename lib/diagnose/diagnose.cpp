@@ -7,6 +7,7 @@
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "diagnose/run_context.hpp"
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
@@ -51,13 +52,22 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     result.max_growth = options.max_growth;
     read_traffic(options, result);
     // Asked before the bare run, which would otherwise be for nothing.
+    if (!options.recording.empty()) const OutputFile probe(options.recording);
     heap::find_tracker();
     for (std::string& warning : heap::check_program(options.target.arguments).warnings)
         result.warnings.push_back(std::move(warning));
 
     RunContext context(options, observer, result);
     run_bare(context);
-    if (interruption::received() == 0) run_recorded(context);
+    // What the bare run has shown is a result, whatever becomes of the recorded one.
+    try {
+        if (interruption::received() == 0) run_recorded(context);
+    } catch (const Error& error) {
+        if (interruption::received() == 0) {
+            result.verdict = Verdict::invalid;
+            result.reasons.push_back(fmt::format("the recorded run failed: {}", error.what()));
+        }
+    }
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;

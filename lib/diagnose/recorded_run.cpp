@@ -1,13 +1,16 @@
 // The recorded run: the service under the heap recorder, with the same rounds, for the lines that memory comes from.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <map>
 
 #include "analysis/lines.hpp"
 #include "analysis/lines_window.hpp"
 #include "analysis/per_path.hpp"
+#include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "diagnose/path_mix.hpp"
@@ -21,6 +24,8 @@ namespace {
 
 // How long a block of a random mix is meant to be.
 constexpr double kBlockSeconds = 0.25;
+// Below this, growth in every round cannot be told from chance.
+constexpr int kFewestRounds = 5;
 
 // One block of a random mix, between the marks `block N` and the one before it.
 struct MixedBlock {
@@ -101,12 +106,20 @@ std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) 
     return std::nullopt;
 }
 
-bool is_alive(int pid) {
+struct Glance {
+    bool alive = false;
+    Bytes rss = 0;
+};
+
+// From /proc/PID/stat, where the state and, 21 fields on, the resident pages stand behind the name's last parenthesis.
+Glance glance_at(int pid) {
     const auto stat = read_small_file(fmt::format("/proc/{}/stat", pid));
-    if (!stat) return false;
-    const std::size_t state = stat->rfind(") ");
-    const char letter = state == std::string::npos || state + 2 >= stat->size() ? 'R' : (*stat)[state + 2];
-    return letter != 'Z' && letter != 'X';
+    if (!stat) return {};
+    const auto fields = split(std::string_view(*stat).substr(std::min(stat->rfind(") ") + 2, stat->size())), ' ');
+    if (fields.size() < 22) return {true, 0};
+    Bytes pages = 0;
+    std::from_chars(fields[21].data(), fields[21].data() + fields[21].size(), pages);
+    return {fields[0] != "Z" && fields[0] != "X", pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE))};
 }
 
 }  // namespace
@@ -124,7 +137,9 @@ void run_recorded(RunContext& context) {
     replay::Progress progress;
     RoundPlan plan = context.options.rounds;
     plan.target = origin_url;
-    plan.most_rounds = plan.rounds = std::max(plan.rounds, static_cast<int>(context.result.rounds.size()));
+    // As many as the bare run took, and at least what the lines need; it may have been stopped early for its memory.
+    plan.most_rounds = plan.rounds = std::max(kFewestRounds, static_cast<int>(context.result.rounds.size()));
+    const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
     std::vector<std::optional<memory::MallocFigures>> figures;  // one a round
@@ -139,10 +154,15 @@ void run_recorded(RunContext& context) {
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, fraction, completed, 0);
         // Only looked at, not reaped: the recorder does that in the other thread.
-        gone = gone || !is_alive(recorder.child().pid());
-        return !gone;
+        const Glance now = glance_at(recorder.child().pid());
+        gone = gone || !now.alive;
+        return !gone && !(ceiling && now.rss > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && interruption::received() == 0) {
+        context.result.verdict = Verdict::invalid;
+        context.result.reasons.push_back("in the recorded run, " + *fault);
+    }
     MixedBlocks mix;
     if (!rounds.stopped && context.result.verdict != Verdict::invalid)
         mix = run_mixed_blocks(context, recorder, plan, rounds.stats.rate, scratch.path());

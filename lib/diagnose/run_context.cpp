@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+
+#include "base/file.hpp"
 
 namespace leakline::diagnose {
 
@@ -25,6 +28,19 @@ void RunContext::died(const Child& child, const Launch& launch, const char* run,
     result.verdict = Verdict::invalid;
     result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}{}", run, whole_rounds + 1,
                                          child.status()->text(), last_output(launch)));
+}
+
+std::optional<Bytes> memory_ceiling() {
+    const auto text = read_small_file("/proc/meminfo");
+    if (!text) return std::nullopt;
+    for (const std::string_view line : split(*text, '\n')) {
+        if (!line.starts_with("MemAvailable:")) continue;
+        const std::string_view digits = trim(line.substr(13));
+        Bytes kib = 0;
+        std::from_chars(digits.data(), digits.data() + digits.size(), kib);
+        return static_cast<Bytes>(kMemoryShare * 1024 * static_cast<double>(kib));
+    }
+    return std::nullopt;
 }
 
 }  // namespace leakline::diagnose

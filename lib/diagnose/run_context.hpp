@@ -29,6 +29,11 @@ class RunContext {
     const Observer& observer_;
 };
 
+// A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
+inline constexpr double kMemoryShare = 0.6;
+// That many bytes; nothing where the kernel does not tell what is free.
+std::optional<Bytes> memory_ceiling();
+
 // The bare run: fills in target, series, rounds, replay, trend and oom_kill.
 void run_bare(RunContext& context);
 

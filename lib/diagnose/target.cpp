@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <fstream>
+#include <iterator>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -147,11 +149,15 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
 
 std::string last_output(const Launch& launch) {
     constexpr std::size_t kLines = 8, kLineLength = 300;
+    constexpr std::streamoff kTail = 64 * 1024;  // of a log that may have any size
     if (launch.log_file.empty()) return {};
-    const auto text = read_small_file(launch.log_file);
-    if (!text) return {};
+    std::ifstream log(launch.log_file, std::ios::binary | std::ios::ate);
+    if (!log) return {};
+    const std::streamoff size = log.tellg();
+    log.seekg(std::max<std::streamoff>(0, size - kTail));
+    const std::string text{std::istreambuf_iterator<char>(log), {}};
     std::vector<std::string_view> lines;
-    for (const std::string_view line : split(trim(*text), '\n'))
+    for (const std::string_view line : split(trim(text), '\n'))
         if (!trim(line).empty()) lines.push_back(line);
     std::string out;
     for (std::size_t i = lines.size() - std::min(lines.size(), kLines); i < lines.size(); ++i)
