@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "heap/recorder.hpp"
 #include "quantities.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -40,7 +41,7 @@ bool wait_quietly(Child& child, Nanoseconds timeout) {
 
 // The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
 ExitStatus end_program(Child& child, Nanoseconds grace) {
-    fmt::print(stderr, "leakline: ending the program (up to {}; again: at once)\n", format_duration(grace));
+    complain("leakline: ending the program (up to {}; again: at once)\n", format_duration(grace));
     if (interruption::received() == SIGINT) {
         child.signal(SIGINT);
         if (wait_quietly(child, grace)) return *child.status();
@@ -57,27 +58,28 @@ int record(const Options& chosen) {
     options.max_marks = chosen.max_marks;
 
     heap::Recorder recorder = heap::Recorder::start(options);
-    for (const std::string& warning : recorder.warnings()) fmt::print(stderr, "leakline: warning: {}\n", warning);
+    for (const std::string& warning : recorder.warnings()) complain("leakline: warning: {}\n", warning);
     Child& child = recorder.child();
     recorded_pid = child.pid();
     interruption::on_second_signal(kill_recorded);
     ExitStatus status;
     for (;;) {
+        if (interruption::received() != 0) {
+            status = end_program(child, chosen.grace);
+            break;
+        }
         if (const auto ended = child.wait_for(std::chrono::hours(1))) {
             status = *ended;
             break;
         }
-        if (interruption::received() == 0) continue;
-        status = end_program(child, chosen.grace);
-        break;
     }
     recorded_pid = 0;
 
     const HeapProfile profile = recorder.finish();
     for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i)
-        fmt::print(stderr, "leakline: warning: {}\n", profile.warnings[i]);
-    for (const std::string& line : profile.damage.lines()) fmt::print(stderr, "leakline: warning: {}\n", line);
-    fmt::print(stderr, "leakline: {}: {} events in {}, {} marks, peak {} ({}); the program ended with {}\n",
+        complain("leakline: warning: {}\n", profile.warnings[i]);
+    for (const std::string& line : profile.damage.lines()) complain("leakline: warning: {}\n", line);
+    complain("leakline: {}: {} events in {}, {} marks, peak {} ({}); the program ended with {}\n",
                chosen.output, format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
                format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness),
                status.text());

@@ -111,14 +111,19 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
         if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::input, path_, "is a directory", "name a file in it");
         descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
-        // The temporary stands in the same folder, so that the rename cannot cross file systems.
-        temporary_ = path_ + ".XXXXXX";
+        // The temporary stands in the same folder, so that the rename cannot cross file systems. Through a link, the
+        // file that it leads to is the one to replace.
+        std::error_code unresolved;
+        const auto target = std::filesystem::canonical(path_, unresolved);
+        target_ = unresolved ? path_ : target.string();
+        temporary_ = target_ + ".XXXXXX";
         descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
         if (descriptor_ < 0) temporary_.clear();
         // mkostemp makes it private; a report has the mode of any file that this user makes.
         const mode_t mask = ::umask(0);
         ::umask(mask);
-        if (descriptor_ >= 0) ::fchmod(descriptor_, 0666 & ~mask);
+        const bool exists = ::stat(path_.c_str(), &status) == 0;
+        if (descriptor_ >= 0) ::fchmod(descriptor_, exists ? status.st_mode & 07777 : 0666 & ~mask);
     }
     if (descriptor_ < 0) {
         const int reason = errno;
@@ -130,7 +135,10 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
 OutputFile::~OutputFile() { discard(); }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), descriptor_(other.descriptor_) {
+    : path_(std::move(other.path_)),
+      target_(std::move(other.target_)),
+      temporary_(std::move(other.temporary_)),
+      descriptor_(other.descriptor_) {
     other.descriptor_ = -1;
     other.temporary_.clear();
 }
@@ -139,6 +147,7 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
     if (this != &other) {
         discard();
         path_ = std::move(other.path_);
+        target_ = std::move(other.target_);
         temporary_ = std::move(other.temporary_);
         descriptor_ = other.descriptor_;
         other.descriptor_ = -1;
@@ -167,7 +176,7 @@ void OutputFile::commit() {
         discard();
         throw os_error(ErrorKind::system, path_, "cannot write", reason);
     }
-    if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    if (!temporary_.empty() && ::rename(temporary_.c_str(), target_.c_str()) != 0) {
         const int reason = errno;
         discard();
         throw os_error(ErrorKind::system, path_, "cannot write", reason);

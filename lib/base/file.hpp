@@ -92,7 +92,7 @@ class OutputFile {
   private:
     void discard() noexcept;
 
-    std::string path_, temporary_;
+    std::string path_, target_, temporary_;  // target_: path_ with links followed
     int descriptor_ = -1;
 };
 

@@ -24,6 +24,7 @@ void handle(int number) {
         return;
     }
     if (auto* action = second_action.load()) action();
+    kill_running_groups();
     ::signal(number, SIG_DFL);
     ::raise(number);
 }
@@ -37,6 +38,9 @@ void install() {
     ::sigemptyset(&action.sa_mask);
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
+    struct sigaction hangup {};
+    ::sigaction(SIGHUP, nullptr, &hangup);
+    if (hangup.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);  // nohup is left to mean what it says
     ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of a write, with a place and a reason
 }
 

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -116,6 +118,29 @@ std::string own_directory() {
     return path.substr(0, path.rfind('/'));
 }
 
+namespace {
+
+// The groups of all children that run, so that a second Ctrl-C, which ends us at once, leaves none behind. Lock-free,
+// since a signal's handler reads it.
+std::array<std::atomic<pid_t>, 64> running_groups{};
+
+void remember_group(pid_t group) {
+    for (auto& slot : running_groups)
+        if (pid_t none = 0; slot.compare_exchange_strong(none, group)) return;
+}
+
+void forget_group(pid_t group) {
+    for (auto& slot : running_groups)
+        if (pid_t expected = group; slot.compare_exchange_strong(expected, 0)) return;
+}
+
+}  // namespace
+
+void kill_running_groups() {
+    for (auto& slot : running_groups)
+        if (const pid_t group = slot.load(); group > 0) ::kill(-group, SIGKILL);
+}
+
 Child Child::start(const Command& command) {
     if (command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     const std::string& name = command.arguments[0];
@@ -181,7 +206,13 @@ Child Child::start(const Command& command) {
         ::waitpid(pid, nullptr, 0);
         throw_start_failure(command, *path, failure);
     }
+    remember_group(pid);
     return Child(pid);
+}
+
+void Child::release() {
+    forget_group(pid_);
+    pid_ = -1;
 }
 
 Child::Child(Child&& other) noexcept : pid_(other.pid_), status_(other.status_) { other.pid_ = -1; }
@@ -195,6 +226,7 @@ Child& Child::operator=(Child&& other) noexcept {
 Child::~Child() {
     if (pid_ <= 0) return;
     if (!status_) terminate(std::chrono::seconds(2));
+    forget_group(pid_);
     ::kill(-pid_, SIGKILL);  // what the program itself had started and left behind
 }
 
@@ -220,15 +252,17 @@ bool Child::running() {
 std::optional<ExitStatus> Child::wait_for(Nanoseconds timeout) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;
+    const bool interrupted_before = interruption::received() != 0;
     const int descriptor = running() ? static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)) : -1;
     while (running()) {
+        if (!interrupted_before && interruption::received() != 0) break;
         const Nanoseconds left = deadline - clock.monotonic();
         if (left <= Nanoseconds(0)) break;
         if (descriptor >= 0) {
-            pollfd wait{descriptor, POLLIN, 0};
+            // A signal may be handled on another thread: only its descriptor wakes this one for sure.
+            pollfd waits[2] = {{descriptor, POLLIN, 0}, {interruption::descriptor(), POLLIN, 0}};
             const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-            ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000)));
-            if (interruption::received() != 0 && running()) break;  // the caller decides what an interruption means
+            ::poll(waits, interrupted_before ? 1 : 2, static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000)));
         } else {
             clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(5)));
         }

@@ -48,13 +48,15 @@ class Child {
     int pid() const { return pid_; }
     bool running();  // reaps when it has ended
     std::optional<ExitStatus> status() const { return status_; }
+    // Nothing after timeout, or as soon as an interruption arrives; one that had arrived before the call does not cut
+    // it short (ask interruption::received() first), so that a grace period can be waited out.
     std::optional<ExitStatus> wait_for(Nanoseconds timeout);
     ExitStatus wait();
     void signal(int number);
     // SIGTERM to the group, SIGKILL after grace; returns how it ended.
     ExitStatus terminate(Nanoseconds grace);
     // Gives the process up: it is neither ended nor reaped by us any more.
-    void release() { pid_ = -1; }
+    void release();
 
   private:
     explicit Child(int pid) : pid_(pid) {}
@@ -62,16 +64,21 @@ class Child {
     std::optional<ExitStatus> status_;
 };
 
+// SIGKILL to the group of every child that has not been released or ended: for the handler of a second signal.
+// Async-signal-safe.
+void kill_running_groups();
+
 // Where PATH (or a path with a slash) leads; nothing where there is no such executable.
 std::optional<std::string> find_executable(const std::string& name);
 // The folder of the running program, links resolved.
 std::string own_directory();
 
-// From install() on, SIGINT and SIGTERM set a flag instead of ending the process, so that a command can stop its
-// work, write what it has, and leave with 130 or 143. A second one after the first ends the process at once.
+// From install() on, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process, so that a command can stop its
+// work, write what it has, and leave with 130 or 143. A second one after the first
+// ends the process at once, and what it has started with it.
 namespace interruption {
 void install();
-// The signal that arrived (SIGINT or SIGTERM), or 0.
+// The signal that arrived (SIGINT, SIGTERM or SIGHUP), or 0.
 int received();
 // A descriptor that becomes readable when the signal arrives, for poll().
 int descriptor();
