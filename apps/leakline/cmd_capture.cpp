@@ -16,6 +16,7 @@
 #include "http/recording_proxy.hpp"
 #include "quantities.hpp"
 #include "replay/capture.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -79,7 +80,7 @@ int run_capture(const CaptureCommand& command) {
         file.write(std::to_string(proxy.port()) + "\n");
         file.commit();
     }
-    fmt::print(stderr, "leakline: capturing http://{}:{} -> {} into {}; Ctrl-C ends\n", options.address, proxy.port(),
+    complain("leakline: capturing http://{}:{} -> {} into {}; Ctrl-C ends\n", options.address, proxy.port(),
                options.target.origin(), command.output);
     const Nanoseconds start = system_clock().monotonic();
     while (interruption::received() == 0 && !broken) {
@@ -91,7 +92,7 @@ int run_capture(const CaptureCommand& command) {
     proxy.stop(command.grace);
     if (failure) throw *failure;
     const http::ProxyCounts counts = proxy.counts();
-    fmt::print(stderr, "leakline: {} requests over {} connections, {} written{}{}{}\n", format_count(counts.requests),
+    complain("leakline: {} requests over {} connections, {} written{}{}{}\n", format_count(counts.requests),
                format_count(counts.connections), format_count(log.written()),
                log.too_large() > 0 ? fmt::format(", {} left out for their size (--max-body)", format_count(log.too_large())) : "",
                counts.failed > 0 ? fmt::format(", {} that the target did not answer (502)", format_count(counts.failed)) : "",

@@ -26,6 +26,7 @@
 #include "sample_outputs.hpp"
 #include "sample_targets.hpp"
 #include "sample_view.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -190,7 +191,7 @@ class Sampling {
             command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
         if (options_.memory_limit) {
             limit_.emplace(memory::MemoryLimit::create(*options_.memory_limit));
-            if (!limit_->warning().empty()) fmt::print(stderr, "leakline: warning: {}\n", limit_->warning());
+            if (!limit_->warning().empty()) complain("leakline: warning: {}\n", limit_->warning());
             limit_->put_on(command);
         }
         command_text_ = command.text();
@@ -209,7 +210,7 @@ class Sampling {
         outputs_.begin(layout, targets_.size() > 1 ? SampleOutputs::Processes::several
                                : apart             ? SampleOutputs::Processes::one_tree
                                                    : SampleOutputs::Processes::one);
-        if (exporter_) fmt::print(stderr, "leakline: metrics at {}\n", exporter_->url());
+        if (exporter_) complain("leakline: metrics at {}\n", exporter_->url());
         // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
@@ -248,7 +249,7 @@ class Sampling {
             target.gone = !target.source->read(depth, at, sink);
             any = any || !target.gone;
             if (target.gone && !child_)
-                fmt::print(stderr, "leakline: {} has ended\n", LiveDisplay::name_of(target.source->subject()));
+                complain("leakline: {} has ended\n", LiveDisplay::name_of(target.source->subject()));
         }
         return any;
     }
@@ -266,15 +267,15 @@ class Sampling {
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
-            fmt::print(stderr, "leakline: {} {}; sampling ends\n",
+            complain("leakline: {} {}; sampling ends\n",
                        LiveDisplay::name_of(targets_.front().source->subject()), how);
         }
         for (const Metric metric : metrics_)
             if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
-                fmt::print(stderr, "leakline: warning: {} could not be read: {}\n", metric_name(metric),
+                complain("leakline: warning: {} could not be read: {}\n", metric_name(metric),
                            why_unread(metric));
         const auto& files = outputs_.written();
-        fmt::print(stderr, "leakline: {} ticks{}{}\n", format_count(ticks_),
+        complain("leakline: {} ticks{}{}\n", format_count(ticks_),
                    files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
                    missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_)) : "");
         const int signal = interruption::received();

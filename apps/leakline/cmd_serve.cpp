@@ -13,6 +13,7 @@
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
 #include "trackd/options.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -57,7 +58,7 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     std::optional<memory::MemoryLimit> limit;
     if (options.memory_limit) {
         limit.emplace(memory::MemoryLimit::create(*options.memory_limit));
-        if (!limit->warning().empty()) fmt::print(stderr, "leakline: warning: {}\n", limit->warning());
+        if (!limit->warning().empty()) complain("leakline: warning: {}\n", limit->warning());
         limit->put_on(command);
     }
     Child child = Child::start(command);
@@ -66,12 +67,12 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     if (limit) {
         const memory::Death death = limit->death_of(status);
         if (death.cause == memory::Death::Cause::oom_killed || death.cause == memory::Death::Cause::allocation_failed) {
-            fmt::print(stderr, "leakline: trackd was {}\n", death.text);
+            complain("leakline: trackd was {}\n", death.text);
             return kInvalid;
         }
     }
     if (status.signal != 0) {
-        fmt::print(stderr, "leakline: trackd ended with {}\n", status.text());
+        complain("leakline: trackd ended with {}\n", status.text());
         return kInvalid;
     }
     return status.code;

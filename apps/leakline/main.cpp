@@ -10,13 +10,14 @@
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "complaint.hpp"
 
 namespace {
 
 using namespace leakline;
 
 int report(const Error& error) {
-    fmt::print(stderr, "leakline: {}\n", error.what());
+    complain("leakline: {}\n", error.what());
     // What an interruption cut short fails as interrupted, whatever it says.
     if (const int signal = interruption::received()) return cli::kInterrupted + signal;
     return error.kind() == ErrorKind::system ? cli::kInvalid : cli::kUsage;
@@ -26,7 +27,7 @@ int report(const Error& error) {
 int unknown_command(const std::string& word) {
     std::vector<std::string> names;
     for (const cli::CommandRow& row : cli::commands()) names.emplace_back(row.name);
-    fmt::print(stderr, "leakline: unknown command '{}'{}\n  hint: leakline --help lists the commands\n",
+    complain("leakline: unknown command '{}'{}\n  hint: leakline --help lists the commands\n",
                printable(word), did_you_mean_text(word, names));
     return cli::kUsage;
 }
@@ -67,7 +68,7 @@ int run(int argc, char** argv) {
         std::string where = "leakline";
         for (const auto& [command, function] : runs)
             if (command->parsed()) where += " " + command->get_name();
-        fmt::print(stderr, "{}: {}\n  hint: {} --help\n", where, error.what(), where);
+        complain("{}: {}\n  hint: {} --help\n", where, error.what(), where);
         return cli::kUsage;
     }
     for (const auto& [command, function] : runs)
@@ -84,10 +85,10 @@ int main(int argc, char** argv) {
     } catch (const Error& error) {
         return report(error);
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "leakline: out of memory\n");
+        complain("leakline: out of memory\n");
         return cli::kInvalid;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "leakline: internal error: {}\n  hint: please report this with the command line\n",
+        complain("leakline: internal error: {}\n  hint: please report this with the command line\n",
                    error.what());
         return cli::kInvalid;
     }

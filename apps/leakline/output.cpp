@@ -13,6 +13,7 @@
 #include "report/github.hpp"
 #include "report/progress.hpp"
 #include "report/repository_paths.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -37,7 +38,7 @@ std::string repository() {
 // Annotations go to standard error, which the runner reads as well: standard output may be JSON that is piped
 // on.
 void write_for_github(const report::Document& document, const report::RenderOptions& options) {
-    fmt::print(stderr, "{}", report::workflow_commands(document, options));
+    complain("{}", report::workflow_commands(document, options));
     const std::string path(environment("GITHUB_STEP_SUMMARY"));
     if (path.empty()) return;
     const std::string summary = report::format_named("md").render(document, options) + "\n";
@@ -45,7 +46,7 @@ void write_for_github(const report::Document& document, const report::RenderOpti
     const bool written =
         file != nullptr && std::fwrite(summary.data(), 1, summary.size(), file) == summary.size();
     if ((file != nullptr && std::fclose(file) != 0) || !written)
-        fmt::print(stderr, "leakline: warning: {}: cannot append the step summary: {}\n", path,
+        complain("leakline: warning: {}: cannot append the step summary: {}\n", path,
                    os_reason(errno));
 }
 
@@ -133,14 +134,14 @@ void Output::write(const report::Document& document) {
 
 void Output::wipe() {
     if (!line_shown_) return;
-    fmt::print(stderr, "\r\x1b[K");
+    complain("\r\x1b[K");
     line_shown_ = false;
 }
 
 void Output::say(std::string_view prefix, std::string_view text) {
     const std::lock_guard lock(mutex_);
     wipe();
-    fmt::print(stderr, "leakline: {}{}\n", prefix, text);
+    complain("leakline: {}{}\n", prefix, text);
 }
 
 void Output::warn(std::string_view text) {
@@ -167,7 +168,7 @@ void Output::progress(std::string_view stage, std::string_view what, std::option
     }
     last_drawn_ = now;
     // One column is left free: a full line would wrap, and could not be wiped.
-    fmt::print(stderr, "\r{}\x1b[K",
+    complain("\r{}\x1b[K",
                report::progress_line(what, fraction, now - stage_began_, messages_.width - 1));
     line_shown_ = true;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "memory/cgroup.hpp"
+#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -31,7 +32,7 @@ SampleAlerts::Watched SampleAlerts::watch(const memory::Subject& subject) const 
     const std::string source = subject.pid > 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
     Watched watched;
     watched.monitor = std::make_unique<alert::MemoryMonitor>(
-        *monitor_options(settings_, source), [](const std::string& line) { fmt::print(stderr, "leakline: {}\n", line); });
+        *monitor_options(settings_, source), [](const std::string& line) { complain("leakline: {}\n", line); });
     watched.limit = subject.pid > 0 ? effective_memory_limit(subject.pid, memory_limit_) : cgroup_limit(subject.name);
     return watched;
 }

@@ -19,6 +19,7 @@
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
 #include "trackd/options.hpp"
+#include "complaint.hpp"
 
 namespace {
 
@@ -95,14 +96,14 @@ int serve(const TrackdOptions& options) {
     std::unique_ptr<alert::MemoryMonitor> monitor;  // outlives the service, which shows its counts
     service::ScaledClock clock(system_clock(), options.time_scale);
     service::Service service(settings, clock);
-    const auto complain = [](const std::string& line) { fmt::print(stderr, "trackd: {}\n", line); };
-    service.on_error(complain);
+    const auto say = [](const std::string& line) { complain("trackd: {}\n", line); };
+    service.on_error(say);
     const bool v6 = settings.server.address.find(':') != std::string::npos;
     const std::string address = fmt::format("{}{}{}:{}", v6 ? "[" : "", settings.server.address, v6 ? "]" : "", service.port());
 
     std::optional<service::PeriodicJob> watching;  // after the monitor: it ends first
     if (auto watch = cli::monitor_options(options.alerts, "trackd " + address)) {
-        monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), complain);
+        monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), say);
         service.on_metrics([&monitor = *monitor](service::MetricsText& text) { add_alert_metrics(text, monitor); });
         watching.emplace(clock, scaled_watch_period(options.time_scale), [&monitor = *monitor, &clock, limit = settings.memory_limit] {
             if (const auto resident = service::own_resident_bytes())
@@ -110,17 +111,17 @@ int serve(const TrackdOptions& options) {
         });
     }
     service.start();
-    fmt::print(stderr, "trackd: mode {}, listening on http://{}\n", options.mode, address);
+    complain("trackd: mode {}, listening on http://{}\n", options.mode, address);
     if (!options.port_file.empty()) {
         OutputFile file(options.port_file);
         file.write(std::to_string(service.port()) + "\n");
         file.commit();
     }
     wait_for_signal();
-    fmt::print(stderr, "trackd: stopping\n");
+    complain("trackd: stopping\n");
     watching.reset();
     if (!service.stop(kDrainGrace))
-        fmt::print(stderr, "trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
+        complain("trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
     return 0;
 }
 
@@ -136,7 +137,7 @@ int run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);
-        fmt::print(stderr, "trackd: {}\n  hint: trackd --help\n", error.what());
+        complain("trackd: {}\n  hint: trackd --help\n", error.what());
         return 2;
     }
     return serve(options);
@@ -149,10 +150,10 @@ int main(int argc, char** argv) {
         interruption::install();
         return run(argc, argv);
     } catch (const Error& error) {
-        fmt::print(stderr, "trackd: {}\n", error.what());
+        complain("trackd: {}\n", error.what());
         return error.kind() == ErrorKind::system ? 4 : 2;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "trackd: internal error: {}\n", error.what());
+        complain("trackd: internal error: {}\n", error.what());
         return 4;
     }
 }
