@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+scripts/setup.sh --build-only
 [ -f build/release/build.ninja ] || cmake --preset release
 cmake --build --preset release --target leakline_cli trackd
 
@@ -21,7 +21,7 @@ diagnose() {
   echo
   local code=0
   "$leakline" diagnose --mode "$1" --traffic "$traffic" --memory-limit 512MiB \
-    -o "$reports/$1.txt" -o "$reports/$1.json" -o "$reports/$1.md" || code=$?
+    -o "$reports/$1.txt" -o "$reports/$1.json" -o "$reports/$1.md" -o "$reports/$1.html" || code=$?
   if [ "$code" -ne "$2" ]; then
     echo "demo: $1 mode ended with exit code $code, expected $2" >&2
     exit 1
@@ -55,4 +55,4 @@ for i, row in enumerate(rows):
         print("  ".join("-" * width for width in widths))
 PYTHON
 echo
-echo "reports: $reports/leaky.{txt,json,md} $reports/bounded.{txt,json,md}"
+echo "reports: $reports/leaky.{txt,json,md,html} $reports/bounded.{txt,json,md,html}"

@@ -9,20 +9,21 @@ build=(
   g++ cmake ninja-build pkg-config git
   libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev
   libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev
+  doctest-dev # the default build has the tests in it
   heaptrack   # at run time: the preload library and the interpreter
+  python3     # the demo's table
 )
 tests=(
-  doctest-dev
   binutils            # what real recordings are made of
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
-  python3-jsonschema python3-yaml libxml2-utils prometheus   # what reports are validated with (promtool is prometheus')
+  python3-jsonschema python3-yaml libxml2-utils   # what reports are validated with
   chromium nodejs     # opens the HTML report
-  python3 python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
+  python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
   wrk hey             # what scripts/bench/replay.sh compares with
   nginx-light apache2-bin   # real servers whose access logs are read back
-  prometheus          # a real server (and promtool) that series are read back from
+  prometheus          # a real server that series are read back from; its promtool validates metrics and rules
   prometheus-alertmanager exim4-daemon-light openssl   # a real Alertmanager and mail server that alerts are sent to
 )
 
@@ -67,6 +68,13 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 echo "setup: installing ${missing[*]}"
+# Tests start the servers that they need themselves, on ports of their own: a package must not start its daemon here.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
 "${as_root[@]}" apt-get update -qq
 # --no-install-recommends: heaptrack's recommends would bring a desktop
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
