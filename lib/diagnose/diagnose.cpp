@@ -61,7 +61,9 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     run_bare(context);
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
-        if (interruption::received() == 0) run_recorded(context);
+        // Traffic that did not land on the bare service has nothing to show under the recorder either.
+        const bool landed = result.oom_kill || !analysis::landing_fault(result.replay);
+        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) run_recorded(context);
     } catch (const Error& error) {
         if (interruption::received() == 0) {
             result.verdict = Verdict::invalid;
