@@ -117,7 +117,9 @@ TEST_CASE("a file that is cut off is read up to the cut, in every form, and says
             return all.str();
         }();
         const std::string cut = base + ".cut";
-        std::ofstream(cut, std::ios::binary) << bytes.substr(0, bytes.size() * 3 / 4);
+        std::size_t kept = bytes.size() * 3 / 4;
+        while (bytes[kept - 1] == '\n') --kept;  // text that ends with a whole line is short, not damaged
+        std::ofstream(cut, std::ios::binary) << bytes.substr(0, kept);
         HeapProfile profile;
         try {
             profile = heap::read_profile(cut);

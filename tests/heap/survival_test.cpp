@@ -132,6 +132,10 @@ TEST_CASE("kill -9 of the collecting process leaves the service alive and its ma
     options.output = path;
     heap::Recorder recorder = heap::Recorder::start(options);
     REQUIRE(goes_on(progress, 3000));
+    // Several marks have to be on disk: what they say is what the kill must not take.
+    for (int i = 0; i < 2000 && (!std::filesystem::exists(path) || std::filesystem::file_size(path) < 1000); ++i) ::usleep(5000);
+    recorder.mark(HeapMark::Kind::interval, "before the kill");
+    REQUIRE(recorder.settle(std::chrono::seconds(10)));
     const int collector = child_named(::getpid(), "heap-collector");
     REQUIRE(collector > 0);
     ::kill(collector, SIGKILL);
