@@ -41,8 +41,13 @@ fetch_playwright() {
   local version=1.52.0 digest=976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
   local to=build/npm/node_modules/playwright-core archive
   [ "${1:-}" != --build-only ] && [ ! -f "$to/package.json" ] || return 0
-  archive=$(mktemp)
-  if (cd "$(dirname "$archive")" && npm pack --silent "playwright-core@$version" >/dev/null && mv "playwright-core-$version.tgz" "$archive") &&
+  if ! command -v npm >/dev/null; then
+    echo "setup: no npm here; the tests of HTML reports will be skipped" >&2
+    return 0
+  fi
+  folder=$(mktemp -d)
+  archive=$folder/playwright-core-$version.tgz
+  if (cd "$folder" && npm pack --silent "playwright-core@$version" >/dev/null) &&
     echo "$digest  $archive" | sha512sum --check --quiet -; then
     mkdir -p "$to"
     tar xzf "$archive" -C "$to" --strip-components=1
@@ -50,7 +55,7 @@ fetch_playwright() {
   else
     echo "setup: playwright-core cannot be fetched; the tests of HTML reports will be skipped" >&2
   fi
-  rm -f "$archive"
+  rm -rf "$folder"
 }
 
 if [ ${#missing[@]} -eq 0 ]; then
