@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kMostPoints = 8192;
 
-double seconds_of(Nanoseconds at) { return std::chrono::duration<double>(at).count(); }
 
 std::string hours_text(double hours) {
     constexpr double kManyYears = 24 * 365 * 100.0;
@@ -53,7 +52,7 @@ void SampleView::add(const MemorySample& sample, std::optional<Bytes> limit) {
     const auto& value = sample[metric_];
     if (!value) return;
     limit_ = limit;
-    const double at = seconds_of(sample.at);
+    const double at = to_seconds(sample.at);
     if (seen_ == 0) first_second_ = at;
     if (seen_ > 0 && at <= last_second_) return;  // the wall clock was set back
     last_second_ = at;

@@ -37,7 +37,7 @@ Series rss_of_recording(const std::string& path, const std::function<void(const 
     memory::SeriesBuilder builder;
     std::uint64_t left_out = 0;
     for (const RssPoint& point : profile.rss) {
-        const double seconds = std::chrono::duration<double>(point.at).count();
+        const double seconds = to_seconds(point.at);
         const auto outcome = builder.add({seconds, static_cast<double>(point.rss), {}});
         if (outcome != memory::SeriesBuilder::Outcome::taken) ++left_out;
     }
@@ -52,7 +52,7 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
     if (is_heap_recording(path)) return judge(rss_of_recording(path, warn));
     memory::SeriesReadOptions reading = inputs.reading;
     reading.stop = [] { return interruption::received() != 0; };
-    if (inputs.interval) reading.interval_s = std::chrono::duration<double>(*inputs.interval).count();
+    if (inputs.interval) reading.interval_s = to_seconds(*inputs.interval);
     memory::SeriesFile file = memory::read_series(path, reading);
     for (const std::string& line : file.damage.lines()) warn(line);
     for (const std::string& note : file.notes) {

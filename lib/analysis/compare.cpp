@@ -31,10 +31,6 @@ std::string without_blanks(std::string_view text) {
     return out;
 }
 
-std::string base_name(std::string_view path) {
-    return std::string(path.substr(path.rfind('/') + 1));
-}
-
 // Pairs lines whose keys are equal, those of one key in the order of their line numbers; what is paired is
 // taken out.
 template <class Key>
@@ -78,7 +74,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     using Text = std::pair<std::string, std::string>;
     pair_by(old_lines, new_lines, pairs, [&](const LineGrowth& line) -> std::optional<Text> {
         std::string text = without_blanks(line.source);
-        if (!by_line) text = before.by == GroupBy::file ? base_name(line.at.file) : "function";
+        if (!by_line) text = before.by == GroupBy::file ? std::string(file_name(line.at.file)) : "function";
         if (text.empty()) return std::nullopt;
         return Text{before.by == GroupBy::file ? "" : qualified_name(line.at.function), text};
     });
@@ -89,7 +85,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     std::vector<Pair> placed;
     std::vector<const LineGrowth*> old_rest = old_lines, new_rest = new_lines;
     pair_by(old_rest, new_rest, placed, [&](const LineGrowth& line) -> std::optional<Place> {
-        return Place{qualified_name(line.at.function), base_name(line.at.file), line.at.line};
+        return Place{qualified_name(line.at.function), std::string(file_name(line.at.file)), line.at.line};
     });
     using Function = std::pair<std::string, std::string>;
     // One line left of a function on each side.
@@ -102,9 +98,9 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     for (const Pair& pair : placed)
         if (text_unknown(*pair.before, *pair.after)) accept(pair.before, pair.after);
     for (const LineGrowth* line : old_lines)
-        functions[{qualified_name(line->at.function), base_name(line->at.file)}].first.push_back(line);
+        functions[{qualified_name(line->at.function), std::string(file_name(line->at.file))}].first.push_back(line);
     for (const LineGrowth* line : new_lines)
-        functions[{qualified_name(line->at.function), base_name(line->at.file)}].second.push_back(line);
+        functions[{qualified_name(line->at.function), std::string(file_name(line->at.file))}].second.push_back(line);
     for (const auto& [name, lines] : functions)
         if (lines.first.size() == 1 && lines.second.size() == 1 &&
             text_unknown(*lines.first[0], *lines.second[0]))

@@ -21,10 +21,6 @@ namespace {
 // The share of wrongly named lines, among those named, that is accepted in the long run.
 constexpr double kFalseDiscoveryRate = 0.05;
 
-double seconds(Nanoseconds duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 std::optional<Bytes> rss_at(const HeapProfile& profile, const Window& window, std::size_t mark, bool empty) {
     if (!empty && profile.marks[mark].rss) return profile.marks[mark].rss;
     const Nanoseconds at = empty ? Nanoseconds{} : window.first == mark ? window.begin : window.end;
@@ -132,7 +128,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         report.mark_requests.push_back(std::nullopt);
     }
     for (std::size_t m = window.first; m <= window.last; ++m) {
-        report.mark_seconds.push_back(seconds(profile.marks[m].at));
+        report.mark_seconds.push_back(to_seconds(profile.marks[m].at));
         report.mark_requests.push_back(profile.marks[m].requests);
     }
 

@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::size_t kMostJudged = 12;
 
-double seconds(Nanoseconds duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 void charge(SiteHistory& site, const TraceCost& before, const TraceCost& now, std::size_t mark) {
     site.bytes += now.live_bytes - before.live_bytes;
     site.blocks += now.live_blocks - before.live_blocks;
@@ -71,7 +67,7 @@ Axes axes_of(const HeapProfile& profile, const Window& window) {
     Axes axes;
     std::vector<std::size_t> known;
     for (std::size_t m = 0; m <= window.last; ++m) {
-        axes.seconds.push_back(seconds(profile.marks[m].at));
+        axes.seconds.push_back(to_seconds(profile.marks[m].at));
         if (profile.marks[m].requests) known.push_back(m);
     }
     if (known.size() < 2 || known.back() != window.last) return axes;

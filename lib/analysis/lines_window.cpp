@@ -26,7 +26,7 @@ std::vector<double> allocation_rates(const HeapProfile& profile, const std::vect
     for (std::size_t i = 0; i < rates.size(); ++i) {
         const Nanoseconds before = i == 0 ? Nanoseconds{} : profile.marks[i - 1].at;
         const std::uint64_t allocated = totals[i].allocations - (i == 0 ? 0 : totals[i - 1].allocations);
-        const double seconds = std::chrono::duration<double>(profile.marks[i].at - before).count();
+        const double seconds = to_seconds(profile.marks[i].at - before);
         rates[i] = static_cast<double>(allocated) / std::max(seconds, 1e-3);
     }
     return rates;

@@ -47,8 +47,8 @@ Landing landing_of(const ReplayStats& replay) {
 
 std::string place(const CodeLine& at) {
     if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
-    const std::string base = at.file.substr(at.file.rfind('/') + 1);
-    return at.line == 0 ? base : fmt::format("{}:{}", base, at.line);
+    const std::string_view base = file_name(at.file);
+    return at.line == 0 ? std::string(base) : fmt::format("{}:{}", base, at.line);
 }
 
 // Every line that the line analysis calls leaking; the list is sorted by growth.

@@ -162,15 +162,19 @@ std::string format_duration(Nanoseconds duration) {
     if (count < 1e6) return three_digits(count / 1e3) + "us";
     if (count < 1e9) return three_digits(count / 1e6) + "ms";
     if (count < 59.95e9) return three_digits(count / 1e9) + "s";
-    const auto seconds = static_cast<std::int64_t>(std::llround(count / 1e9));
+    const auto total = static_cast<std::int64_t>(std::llround(count / 1e9));
     const auto with_rest = [](std::int64_t whole, char unit, std::int64_t rest, char rest_unit) {
         return rest == 0 ? fmt::format("{}{}", whole, unit) : fmt::format("{}{}{}{}", whole, unit, rest, rest_unit);
     };
-    if (seconds < 3600) return with_rest(seconds / 60, 'm', seconds % 60, 's');
-    const std::int64_t minutes = (seconds + 30) / 60;
+    if (total < 3600) return with_rest(total / 60, 'm', total % 60, 's');
+    const std::int64_t minutes = (total + 30) / 60;
     if (minutes < 48 * 60) return with_rest(minutes / 60, 'h', minutes % 60, 'm');
-    const std::int64_t hours = (seconds + 1800) / 3600;
+    const std::int64_t hours = (total + 1800) / 3600;
     return with_rest(hours / 24, 'd', hours % 24, 'h');
+}
+
+double to_seconds(Nanoseconds duration) {
+    return std::chrono::duration<double>(duration).count();
 }
 
 std::string format_count(std::uint64_t count) {
@@ -207,6 +211,11 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
         if (at == std::string_view::npos) return out;
         text.remove_prefix(at + 1);
     }
+}
+
+std::string_view file_name(std::string_view path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string_view::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
 std::string_view trim(std::string_view text) {

@@ -44,6 +44,7 @@ std::string format_bytes(double bytes);
 std::string format_signed_bytes(double bytes);
 // 90 s -> "1m30s", 0.05 s -> "50ms", 43200 s -> "12h".
 std::string format_duration(Nanoseconds duration);
+double to_seconds(Nanoseconds duration);
 // 1234567 -> "1,234,567".
 std::string format_count(std::uint64_t count);
 
@@ -55,6 +56,8 @@ std::string did_you_mean_text(std::string_view word, std::span<const std::string
 // Pieces between separators, empty ones kept: "a,,b" -> {"a", "", "b"}. Views live as long as text.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
+// What follows the last '/' of a path; a path that ends in one is returned whole. A view into path.
+std::string_view file_name(std::string_view path);
 // The characters of text that a terminal, a log or a CI annotation can show: control characters become "\xNN".
 std::string printable(std::string_view text);
 

@@ -18,8 +18,6 @@ namespace leakline::diagnose {
 
 namespace {
 
-double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
 // The memory of the bare run as it comes in, with the requests completed at each moment. Written by the sampling
 // thread, read by the thread that runs the rounds.
 class SeriesLog {
@@ -33,7 +31,7 @@ class SeriesLog {
         if (!rss) return;
         if (const auto& anonymous = sample[Metric::anonymous]) file_backed_ = *rss - std::min(*rss, *anonymous);
         const std::lock_guard lock(mutex_);
-        const double at = seconds(sample.at - origin_);
+        const double at = to_seconds(sample.at - origin_);
         if (!series_.seconds.empty() && at <= series_.seconds.back()) return;
         series_.seconds.push_back(at);
         series_.value.push_back(static_cast<double>(*rss));

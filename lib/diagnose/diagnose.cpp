@@ -35,7 +35,7 @@ void read_traffic(const Options& options, Diagnosis& result) {
     if (span.requests == 0) throw Error(ErrorKind::input, logs[0], "no request in it");
     result.requests_per_second = span.rate();
     if (!result.traffic.empty()) return;
-    result.traffic = logs[0].substr(logs[0].rfind('/') + 1);
+    result.traffic = file_name(logs[0]);
     if (logs.size() > 1) result.traffic += fmt::format(" and {} more", logs.size() - 1);
 }
 

@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kMostPasses = 10'000;
 
-double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
 // Calls a function every 50 ms in a thread of its own until it returns false or the object goes.
 class Ticker {
   public:
@@ -76,14 +74,14 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
         passes_done = passes_in_round;
         if (passes_a_round == 0) {
             // The first pass tells how often the log goes into a round. It runs cold, so it errs to longer rounds.
-            const double pass = std::max(1e-4, seconds(clock.monotonic() - round_begin));
-            passes_a_round = std::clamp(static_cast<int>(std::ceil(seconds(plan.minimum_round) / pass)), 1, kMostPasses);
+            const double pass = std::max(1e-4, to_seconds(clock.monotonic() - round_begin));
+            passes_a_round = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMostPasses);
         }
         if (passes_in_round < passes_a_round) return true;
         if (!interruption::sleep_for(plan.quiet)) return false;
         Round round;
-        round.begin_s = seconds(round_begin - origin);
-        round.end_s = seconds(clock.monotonic() - origin);
+        round.begin_s = to_seconds(round_begin - origin);
+        round.end_s = to_seconds(clock.monotonic() - origin);
         round.requests = progress.completed - completed_before;
         result.rounds.push_back(round);
         const int number = static_cast<int>(result.rounds.size());

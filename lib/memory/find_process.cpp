@@ -31,11 +31,6 @@ std::vector<int> all_pids(const SystemRoots& roots) {
     return pids;
 }
 
-std::string base_name(std::string_view path) {
-    const std::size_t slash = path.rfind('/');
-    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
-}
-
 std::string link_target(const std::string& path) {
     std::error_code error;
     return fs::read_symlink(path, error).string();
@@ -51,9 +46,9 @@ bool is_named(int pid, const std::string& name, const SystemRoots& roots) {
     if (!stat || stat->state == 'Z') return false;
     if (stat->comm == name) return true;
     const std::string folder = roots.proc + "/" + std::to_string(pid);
-    if (base_name(link_target(folder + "/exe")) == name) return true;
+    if (file_name(link_target(folder + "/exe")) == name) return true;
     const auto arguments = read_small_file(folder + "/cmdline");
-    return arguments && base_name(std::string_view(*arguments).substr(0, arguments->find('\0'))) == name;
+    return arguments && file_name(std::string_view(*arguments).substr(0, arguments->find('\0'))) == name;
 }
 
 bool holds_one_of(int pid, const std::vector<std::uint64_t>& inodes, const SystemRoots& roots, bool& hidden) {

@@ -55,8 +55,7 @@ bool has_table_header(std::string_view head) {
 
 // The program's name without its folder and arguments.
 std::string command_name(std::string_view word) {
-    const std::size_t slash = word.rfind('/');
-    return printable(slash == std::string_view::npos || slash + 1 == word.size() ? word : word.substr(slash + 1));
+    return printable(file_name(word));
 }
 
 }  // namespace

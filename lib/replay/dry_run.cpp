@@ -51,8 +51,6 @@ class RateOverTime {
     std::vector<std::uint64_t> counts_;
 };
 
-double seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 DryRun dry_run(const ReplayOptions& options) {
@@ -117,7 +115,7 @@ std::string dry_run_text(const DryRun& result) {
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}", format_duration(span));
-        if (span.count() > 0) out += fmt::format(", {:.4g}/s on average", static_cast<double>(result.requests) / seconds(span));
+        if (span.count() > 0) out += fmt::format(", {:.4g}/s on average", static_cast<double>(result.requests) / to_seconds(span));
         out += "\n";
     } else {
         out += "  no time stamps: a rate or max pace only\n";
@@ -132,7 +130,7 @@ std::string dry_run_text(const DryRun& result) {
         const std::uint64_t peak = *std::max_element(result.rate.begin(), result.rate.end());
         out += fmt::format("\nRate over time, {} a line\n", format_duration(result.step));
         for (const std::uint64_t count : result.rate)
-            out += fmt::format("  {:>12.4g}/s  {}\n", static_cast<double>(count) / seconds(result.step),
+            out += fmt::format("  {:>12.4g}/s  {}\n", static_cast<double>(count) / to_seconds(result.step),
                                std::string(static_cast<std::size_t>(50 * count / peak), '#'));
     }
     if (!result.warnings.empty()) out += "\nWarnings\n";
@@ -150,7 +148,7 @@ std::string dry_run_json(const DryRun& result) {
     out["bytes"] = result.bytes;
     out["largest_bytes"] = result.largest;
     if (result.first) {
-        const double span = seconds(*result.last - *result.first);
+        const double span = to_seconds(*result.last - *result.first);
         out["first_ns"] = result.first->count();
         out["last_ns"] = result.last->count();
         out["span_s"] = span;
@@ -159,7 +157,7 @@ std::string dry_run_json(const DryRun& result) {
     out["formats"] = result.formats;
     out["paths"] = nlohmann::ordered_json::object();
     for (const auto& [path, count] : result.paths) out["paths"][path] = count;
-    out["steps"] = {{"seconds", seconds(result.step)}, {"requests", result.rate}};
+    out["steps"] = {{"seconds", to_seconds(result.step)}, {"requests", result.rate}};
     out["warnings"] = result.warnings;
     return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

@@ -225,7 +225,7 @@ RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& opt
 
 std::optional<double> LogSpan::rate() const {
     if (!first || *last <= *first || requests < 2) return std::nullopt;
-    return static_cast<double>(requests - 1) / std::chrono::duration<double>(*last - *first).count();
+    return static_cast<double>(requests - 1) / to_seconds(*last - *first);
 }
 
 LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& options) {

@@ -221,7 +221,7 @@ class Run : http::ClientPool::Listener {
         stats.read = stats.bad + stats.filtered + source_.items();
         stats.unsent = source_.items() - stats.sent;
         stats.late = source_.late();
-        stats.duration_s = std::chrono::duration<double>(active_).count();
+        stats.duration_s = to_seconds(active_);
         stats.rate = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
         stats.target_rate = target_rate_;
         stats.warnings = reader_.damage().lines();

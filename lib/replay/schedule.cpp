@@ -37,7 +37,7 @@ std::optional<double> Schedule::target_rate() const {
     if (pace_.kind == Pace::Kind::max) return std::nullopt;
     if (pace_.kind == Pace::Kind::rate) return pace_.rate;
     if (count_ < 2 || due_.count() <= 0) return std::nullopt;
-    return static_cast<double>(count_ - 1) / std::chrono::duration<double>(due_).count();
+    return static_cast<double>(count_ - 1) / to_seconds(due_);
 }
 
 }  // namespace leakline::replay

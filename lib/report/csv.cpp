@@ -30,11 +30,6 @@ std::string cell(double value) {
     return std::isnan(value) ? "" : fmt::format("{}", value);
 }
 
-std::string base_name(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
-}
-
 std::string render(const TrendReport& report) {
     std::string out =
         "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n";
@@ -44,7 +39,7 @@ std::string render(const TrendReport& report) {
         std::string request = ",,";
         if (const auto& bytes = trend.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
-        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(base_name(item.file)),
+        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(file_name(item.file)),
                            trend_name(trend.verdict), cell(trend.p_leak), cell(slope.estimate / kMiB),
                            cell(slope.low / kMiB), cell(slope.high / kMiB), request,
                            trend.time_to_limit_h ? cell(trend.time_to_limit_h->estimate) : "",

@@ -63,10 +63,7 @@ Json live_json(const LineReport& report) {
         if (line.live_at_marks.size() != report.mark_seconds.size()) continue;
         Json bytes = Json::array();
         for (double value : line.live_at_marks) bytes.push_back(number(value));
-        const std::string place = place_text(line.at);
-        const std::size_t slash = place.rfind('/');
-        out["series"].push_back({{"name", slash == std::string::npos ? place : place.substr(slash + 1)},
-                                 {"bytes", std::move(bytes)}});
+        out["series"].push_back({{"name", file_name(place_text(line.at))}, {"bytes", std::move(bytes)}});
     }
     return out;
 }

@@ -38,10 +38,6 @@ Json numbers(const std::vector<double>& values) {
     return out;
 }
 
-double seconds(Nanoseconds time) {
-    return std::chrono::duration<double>(time).count();
-}
-
 void put_trend(Json& out, const TrendVerdict& trend) {
     out["verdict"] = trend_name(trend.verdict);
     out["class"] = trend.growth_class;
@@ -131,14 +127,14 @@ void put_lines(Json& out, const LineReport& report) {
     out["lines"] = Json::array();
     for (const LineGrowth& line : report.lines) out["lines"].push_back(line_growth(line));
     out["books"] = books(report.books);
-    out["window"] = {{"begin_s", seconds(report.window_begin)}, {"end_s", seconds(report.window_end)}};
+    out["window"] = {{"begin_s", to_seconds(report.window_begin)}, {"end_s", to_seconds(report.window_end)}};
     out["completeness"] = report.completeness;
     out["by"] = report.by == GroupBy::line ? "line" : report.by == GroupBy::function ? "function" : "file";
     out["totals"] = {{"allocations", report.totals.allocations},
                      {"leaked_bytes", report.totals.leaked_bytes},
                      {"leaked_blocks", report.totals.leaked_blocks},
                      {"peak_bytes", report.totals.peak_bytes},
-                     {"duration_s", seconds(report.totals.duration)}};
+                     {"duration_s", to_seconds(report.totals.duration)}};
     out["marks"] = {{"seconds", numbers(report.mark_seconds)}, {"requests", Json::array()}};
     for (const auto& requests : report.mark_requests) out["marks"]["requests"].push_back(optional(requests));
     out["tables"] = Json::array();

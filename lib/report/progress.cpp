@@ -20,7 +20,7 @@ std::string seconds_text(double seconds) {
 
 std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed,
                           int width) {
-    const double so_far = std::chrono::duration<double>(elapsed).count();
+    const double so_far = to_seconds(elapsed);
     std::string tail;
     if (fraction) {
         const double done = std::clamp(*fraction, 0.0, 1.0);

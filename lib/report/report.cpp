@@ -112,7 +112,7 @@ const Format& format_of_file(std::string_view path) {
         }
     if (best != nullptr) return *best;
 
-    const std::string_view file = path.substr(std::min(path.size(), path.rfind('/') + 1));
+    const std::string_view file = file_name(path);
     const std::size_t dot = file.rfind('.');
     const std::string hint = fmt::format("the format follows the extension: {}", extensions_text());
     if (dot == std::string_view::npos)

@@ -67,8 +67,7 @@ const LineReport& lines_of(const Document& document, std::string_view format) {
 }
 
 std::string frame_text(const CodeLine& frame) {
-    const std::size_t slash = frame.file.rfind('/');
-    std::string place = slash == std::string::npos ? frame.file : frame.file.substr(slash + 1);
+    std::string place(file_name(frame.file));
     if (frame.line != 0) place += ":" + std::to_string(frame.line);
     if (place.empty()) return frame.function;
     return frame.function.empty() ? place : fmt::format("{} ({})", frame.function, place);

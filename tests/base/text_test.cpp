@@ -85,6 +85,14 @@ TEST_CASE("did-you-mean offers a near word and keeps quiet about a far one") {
     CHECK(did_you_mean_text("htlm", formats) == "; did you mean 'html'?");
 }
 
+TEST_CASE("a path's file name is what follows its last slash") {
+    CHECK(file_name("/usr/bin/env") == "env");
+    CHECK(file_name("env") == "env");
+    CHECK(file_name("") == "");
+    CHECK(file_name("/usr/bin/") == "/usr/bin/");
+    CHECK(file_name("/") == "/");
+}
+
 TEST_CASE("split keeps empty pieces and printable shows control characters") {
     CHECK(split("a,,b", ',') == std::vector<std::string_view>{"a", "", "b"});
     CHECK(split("", ',') == std::vector<std::string_view>{""});
