@@ -110,6 +110,14 @@ std::optional<std::string> find_executable(const std::string& name) {
     return std::nullopt;
 }
 
+std::string require_executable(const std::string& name) {
+    if (const auto path = find_executable(name)) return *path;
+    const bool is_path = name.find('/') != std::string::npos;
+    if (is_path && ::access(name.c_str(), F_OK) == 0)
+        throw Error(ErrorKind::input, name, "is not an executable file", "chmod +x it, or name another");
+    throw Error(ErrorKind::input, name, "no such program", is_path ? "" : "give its path, or add its folder to PATH");
+}
+
 std::string own_directory() {
     char buffer[4096];
     const ssize_t length = ::readlink("/proc/self/exe", buffer, sizeof buffer);
@@ -143,14 +151,7 @@ void kill_running_groups() {
 
 Child Child::start(const Command& command) {
     if (command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
-    const std::string& name = command.arguments[0];
-    const auto path = find_executable(name);
-    if (!path) {
-        if (name.find('/') != std::string::npos && ::access(name.c_str(), F_OK) == 0)
-            throw Error(ErrorKind::input, name, "is not an executable file", "chmod +x it, or name another");
-        throw Error(ErrorKind::input, name, "no such program",
-                    name.find('/') != std::string::npos ? "" : "give its path, or add its folder to PATH");
-    }
+    const std::string path = require_executable(command.arguments[0]);
 
     std::vector<std::string> words = command.arguments, environment_storage;
     std::vector<char*> arguments;
@@ -159,7 +160,7 @@ Child Child::start(const Command& command) {
     std::vector<char*> environment = environment_block(command, environment_storage);
 
     int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, *path, "cannot make a pipe", errno);
+    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, path, "cannot make a pipe", errno);
     const bool detach_input = ::isatty(STDIN_FILENO) != 0;  // a background group that reads the terminal is stopped
     // Signals wait until the child has its default handlers back: ours must never run in it.
     sigset_t all, before;
@@ -186,7 +187,7 @@ Child Child::start(const Command& command) {
         if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0)
             fail_in_child(pipe[1], StartFailure::Step::directory);
         if (command.before_exec && !command.before_exec()) fail_in_child(pipe[1], StartFailure::Step::hook);
-        ::execve(path->c_str(), arguments.data(), environment.data());
+        ::execve(path.c_str(), arguments.data(), environment.data());
         fail_in_child(pipe[1], StartFailure::Step::exec);
     }
     const int fork_error = errno;
@@ -194,7 +195,7 @@ Child Child::start(const Command& command) {
     ::close(pipe[1]);
     if (pid < 0) {
         ::close(pipe[0]);
-        throw os_error(ErrorKind::system, *path, "cannot start a process", fork_error);
+        throw os_error(ErrorKind::system, path, "cannot start a process", fork_error);
     }
     ::setpgid(pid, pid);  // in both, so that neither races ahead of it
     StartFailure failure{};
@@ -204,7 +205,7 @@ Child Child::start(const Command& command) {
     ::close(pipe[0]);
     if (got == static_cast<ssize_t>(sizeof failure)) {
         ::waitpid(pid, nullptr, 0);
-        throw_start_failure(command, *path, failure);
+        throw_start_failure(command, path, failure);
     }
     remember_group(pid);
     return Child(pid);
@@ -230,23 +231,22 @@ Child::~Child() {
     ::kill(-pid_, SIGKILL);  // what the program itself had started and left behind
 }
 
-bool Child::running() {
-    if (pid_ <= 0) return false;
-    if (status_) return false;
+void Child::reap(int flags) {
+    if (pid_ <= 0 || status_) return;
     int raw = 0;
     pid_t result = 0;
-    do result = ::waitpid(pid_, &raw, WNOHANG);
+    do result = ::waitpid(pid_, &raw, flags);
     while (result < 0 && errno == EINTR);
-    if (result == 0) return true;
+    if (result == 0) return;
     ExitStatus status;
-    if (result > 0) {
-        if (WIFSIGNALED(raw))
-            status.signal = WTERMSIG(raw);
-        else
-            status.code = WEXITSTATUS(raw);
-    }
+    if (result > 0 && WIFSIGNALED(raw)) status.signal = WTERMSIG(raw);
+    if (result > 0 && WIFEXITED(raw)) status.code = WEXITSTATUS(raw);
     status_ = status;
-    return false;
+}
+
+bool Child::running() {
+    reap(WNOHANG);
+    return pid_ > 0 && !status_;
 }
 
 std::optional<ExitStatus> Child::wait_for(Nanoseconds timeout) {
@@ -272,16 +272,7 @@ std::optional<ExitStatus> Child::wait_for(Nanoseconds timeout) {
 }
 
 ExitStatus Child::wait() {
-    if (!status_ && pid_ > 0) {
-        int raw = 0;
-        pid_t result = 0;
-        do result = ::waitpid(pid_, &raw, 0);
-        while (result < 0 && errno == EINTR);
-        ExitStatus status;
-        if (result > 0 && WIFSIGNALED(raw)) status.signal = WTERMSIG(raw);
-        if (result > 0 && WIFEXITED(raw)) status.code = WEXITSTATUS(raw);
-        status_ = status;
-    }
+    reap(0);
     return status_.value_or(ExitStatus{});
 }
 

@@ -60,6 +60,7 @@ class Child {
 
   private:
     explicit Child(int pid) : pid_(pid) {}
+    void reap(int flags);  // waitpid's; sets status_ where it has ended
     int pid_ = -1;
     std::optional<ExitStatus> status_;
 };
@@ -70,6 +71,8 @@ void kill_running_groups();
 
 // Where PATH (or a path with a slash) leads; nothing where there is no such executable.
 std::optional<std::string> find_executable(const std::string& name);
+// The same, or an Error{input} that says whether it is missing or not executable.
+std::string require_executable(const std::string& name);
 // The folder of the running program, links resolved.
 std::string own_directory();
 

@@ -18,8 +18,6 @@ namespace leakline::heap {
 
 namespace {
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 [[noreturn]] void refuse(const std::string& path, std::string why, std::string hint) {
     throw Error(ErrorKind::input, path, std::move(why), std::move(hint));
 }
@@ -30,7 +28,7 @@ void refuse_wrapper(const std::string& path, const std::vector<std::string>& arg
         "env",  "sh",      "bash", "dash", "zsh",    "ksh",     "busybox", "sudo",  "su",       "doas",   "nice",
         "nohup", "setsid", "stdbuf", "timeout", "time", "taskset", "chrt",  "ionice", "numactl", "xargs",
         "strace", "ltrace", "gdb", "valgrind"};
-    const std::string name = base_name(arguments[0]);
+    const std::string_view name = file_name(arguments[0]);
     if (arguments.size() < 2 || std::find(kWrappers.begin(), kWrappers.end(), name) == kWrappers.end()) return;
     refuse(path, "it starts another program, and the tracker records only the first",
            name == "env" ? "set the variables first: A=1 leakline ... -- PROGRAM ARG..."
@@ -41,7 +39,7 @@ void refuse_script(const std::string& path, const std::string& first_line) {
     std::string interpreter(trim(std::string_view(first_line).substr(2)));
     if (interpreter.starts_with("/usr/bin/env "))
         interpreter = interpreter.substr(interpreter.rfind(' ') + 1);
-    const std::string program = base_name(interpreter.substr(0, interpreter.find(' ')));
+    const std::string_view program = file_name(std::string_view(interpreter).substr(0, interpreter.find(' ')));
     static constexpr std::array<const char*, 5> kShells{"sh", "bash", "dash", "zsh", "ksh"};
     if (std::find(kShells.begin(), kShells.end(), program) != kShells.end()) {
         refuse(path, fmt::format("is a shell script ({}), and the tracker records only the first program: the shell",
@@ -71,40 +69,33 @@ void refuse_privileged(const std::string& path) {
 
 Preflight check_program(const std::vector<std::string>& arguments) {
     if (arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
-    const std::string& name = arguments[0];
-    const auto found = find_executable(name);
-    if (!found) {
-        if (name.find('/') != std::string::npos && ::access(name.c_str(), F_OK) == 0)
-            throw Error(ErrorKind::input, name, "is not an executable file", "chmod +x it, or name another");
-        throw Error(ErrorKind::input, name, "no such program",
-                    name.find('/') != std::string::npos ? "" : "give its path, or add its folder to PATH");
-    }
-    Preflight result{*found, {}};
-    refuse_wrapper(*found, arguments);
-    refuse_privileged(*found);
-    std::ifstream file(*found, std::ios::binary);
+    const std::string found = require_executable(arguments[0]);
+    Preflight result{found, {}};
+    refuse_wrapper(found, arguments);
+    refuse_privileged(found);
+    std::ifstream file(found, std::ios::binary);
     if (!file) return result;  // executable but not readable: nothing can be said
     std::string first_line;
     std::getline(file, first_line);
-    if (first_line.starts_with("#!")) refuse_script(*found, first_line.substr(0, 200));
+    if (first_line.starts_with("#!")) refuse_script(found, first_line.substr(0, 200));
 
-    const ElfFile elf = read_elf(*found);
+    const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will say what it thinks of it
-    if (!elf.this_machine) refuse(*found, "is a program for another kind of machine", "build it for this one");
+    if (!elf.this_machine) refuse(found, "is a program for another kind of machine", "build it for this one");
     if (elf.interpreter.empty())
-        refuse(*found, "is linked statically, so the tracker cannot be loaded into it",
+        refuse(found, "is linked statically, so the tracker cannot be loaded into it",
                "link it dynamically (without -static or -static-pie)");
     if (elf.interpreter.find("ld-musl") != std::string::npos)
-        refuse(*found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
+        refuse(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
     if (elf.defines_malloc)
         result.warnings.push_back(fmt::format("{} has a malloc of its own (a statically linked allocator?): its "
-                                              "allocations stay unseen; link the allocator dynamically", *found));
+                                              "allocations stay unseen; link the allocator dynamically", found));
     if (elf.debug_info == ElfFile::DebugInfo::split)
         result.warnings.push_back(fmt::format("{} has split debug info (-gsplit-dwarf), which heaptrack does not read: "
-                                              "function names only; build with -g alone", *found));
+                                              "function names only; build with -g alone", found));
     else if (elf.debug_info == ElfFile::DebugInfo::none)
         result.warnings.push_back(fmt::format("{} has no debug info: function names at best, no lines; build with -g, "
-                                              "or install its debug package", *found));
+                                              "or install its debug package", found));
     return result;
 }
 
