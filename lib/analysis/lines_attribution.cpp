@@ -17,39 +17,60 @@ bool contains_any(std::string_view text, const std::vector<std::string>& parts) 
                        [&](const std::string& part) { return text.find(part) != text.npos; });
 }
 
+// What a trace may be charged to, best first.
+enum class Place {
+    user_line,    // a line of user code
+    user_symbol,  // a function of the user's program or library that has no debug info
+    user_module,  // the user's program or library itself, where it has no symbols either
+    any_line,     // a line of the system's, where the stack has nothing of the user's
+};
+constexpr std::array kPlaces{Place::user_line, Place::user_symbol, Place::user_module, Place::any_line};
+// Instead of a frame's index, for code without a symbol.
+constexpr std::uint32_t kNameless = kNoSite - 1;
+constexpr Frame kNamelessFrame{};
+
 class Sites {
   public:
     Sites(const HeapProfile& profile, const LineOptions& options) : profile_(profile), options_(options) {}
 
-    // The innermost eligible frame of an instruction pointer.
-    std::uint32_t frame_of(IpId ip, bool user_code_only) {
-        if (ip.value == 0 || ip.value > profile_.ips.size()) return kNoSite;
-        const InstructionPointer& at = profile_.ips[ip.value - 1];
+    // The innermost frame of an instruction pointer that the wanted kind of place takes; kNameless, kNoSite.
+    std::uint32_t frame_of(const InstructionPointer& ip, Place wanted) const {
         const std::size_t end =
-            std::min<std::size_t>(profile_.frames.size(), std::size_t{at.first_frame} + at.frame_count);
-        for (std::size_t i = at.first_frame; i < end; ++i)
-            if (eligible(profile_.frames[i], at.module, user_code_only)) return static_cast<std::uint32_t>(i);
+            std::min<std::size_t>(profile_.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
+        if (wanted == Place::user_module) {
+            for (std::size_t i = ip.first_frame; i < end; ++i)
+                if (profile_.frames[i].function.value != 0 || profile_.frames[i].file.value != 0) return kNoSite;
+            return eligible(kNamelessFrame, ip.module, wanted) ? kNameless : kNoSite;
+        }
+        for (std::size_t i = ip.first_frame; i < end; ++i)
+            if (eligible(profile_.frames[i], ip.module, wanted)) return static_cast<std::uint32_t>(i);
         return kNoSite;
     }
 
-    // Many traces share a frame: its site is looked up once.
-    std::uint32_t site_of(std::uint32_t frame_index, bool user_code) {
-        const auto [known, fresh] = site_of_frame_.try_emplace(frame_index, kNoSite);
-        if (fresh) known->second = find_site(frame_index);
+    // Many traces share a frame: its site is looked up once. Frames without a file differ by their module.
+    std::uint32_t site_of(std::uint32_t frame_index, StringId module, bool user_code) {
+        const Frame& frame = this->frame(frame_index);
+        const std::uint64_t key = std::uint64_t{frame_index} << 32 | (frame.file.value == 0 ? module.value : 0);
+        const auto [known, fresh] = site_of_frame_.try_emplace(key, kNoSite);
+        if (fresh) known->second = find_site(frame, module);
         sites[known->second].user_code |= user_code;
         return known->second;
+    }
+
+    const Frame& frame(std::uint32_t index) const {
+        return index == kNameless ? kNamelessFrame : profile_.frames[index];
     }
 
     std::vector<Site> sites;
 
   private:
-    std::uint32_t find_site(std::uint32_t frame_index) {
-        const Frame& frame = profile_.frames[frame_index];
-        const std::string& file = normal(frame.file);
+    std::uint32_t find_site(const Frame& frame, StringId module) {
+        const std::string& file = normal(frame.file.value != 0 ? frame.file : module);
         const std::string& function = profile_.string(frame.function);
         Key key{file, {}, 0};
         if (options_.by == GroupBy::line) key.line = frame.line;
-        if (options_.by == GroupBy::function) key.function = qualified_name(function);
+        const bool by_function = options_.by == GroupBy::line && frame.file.value == 0;
+        if (by_function || options_.by == GroupBy::function) key.function = qualified_name(function);
         const auto [place, fresh] = index_.try_emplace(key, static_cast<std::uint32_t>(sites.size()));
         if (fresh) sites.push_back({{{}, file, key.line}, false});
         Site& site = sites[place->second];
@@ -71,21 +92,25 @@ class Sites {
         return place->second;
     }
 
-    bool eligible(const Frame& frame, StringId module, bool user_code_only) {
-        const std::string& file = profile_.string(frame.file);
+    bool eligible(const Frame& frame, StringId module, Place wanted) const {
+        const std::string& module_path = profile_.string(module);
         const std::string& function = profile_.string(frame.function);
-        if (options_.by == GroupBy::function ? function.empty() : file.empty()) return false;
-        if (options_.by == GroupBy::line && frame.line == 0) return false;
+        const bool has_line = wanted == Place::user_line || wanted == Place::any_line;
+        const std::string& file = has_line ? profile_.string(frame.file) : module_path;
+        if (!has_line && frame.file.value != 0) return false;
+        if (wanted == Place::user_symbol && (function.empty() || function == "_start")) return false;
+        if (options_.by == GroupBy::function && has_line ? function.empty() : file.empty()) return false;
+        if (options_.by == GroupBy::line && has_line && frame.line == 0) return false;
         if (contains_any(file, options_.skip) || contains_any(function, options_.skip)) return false;
         if (!options_.only.empty())
             return contains_any(file, options_.only) || contains_any(function, options_.only);
-        return !user_code_only || is_user_code(file, profile_.string(module));
+        return wanted == Place::any_line || is_user_code(profile_.string(frame.file), module_path);
     }
 
     const HeapProfile& profile_;
     const LineOptions& options_;
     std::map<Key, std::uint32_t> index_;
-    std::unordered_map<std::uint32_t, std::uint32_t> site_of_frame_;
+    std::unordered_map<std::uint64_t, std::uint32_t> site_of_frame_;
     std::unordered_map<std::uint32_t, std::string> normal_;
 };
 
@@ -113,12 +138,12 @@ std::string normal_path(std::string_view file) {
 TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options) {
     Sites sites(profile, options);
     const std::size_t ip_count = profile.ips.size(), trace_count = profile.traces.size();
-    std::vector<std::uint32_t> user_frame(ip_count), any_frame(ip_count);
     const bool self = options.attribution == Attribution::self;
-    for (std::size_t i = 0; i < ip_count; ++i) {
-        const IpId ip{static_cast<std::uint32_t>(i + 1)};
-        any_frame[i] = sites.frame_of(ip, false);
-        user_frame[i] = self ? any_frame[i] : sites.frame_of(ip, true);
+    std::array<std::vector<std::uint32_t>, kPlaces.size()> frames;
+    for (std::size_t p = 0; p < kPlaces.size(); ++p) {
+        if (self && kPlaces[p] != Place::any_line) continue;
+        frames[p].reserve(ip_count);
+        for (const InstructionPointer& ip : profile.ips) frames[p].push_back(sites.frame_of(ip, kPlaces[p]));
     }
 
     // A trace's answer is its own frame's, else its parent's: parents come first, so one pass does.
@@ -126,7 +151,8 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
         std::uint32_t frame = kNoSite;
         TraceId node;
     };
-    std::vector<Found> user(trace_count), any(trace_count);
+    std::array<std::vector<Found>, kPlaces.size()> found;
+    for (auto& of_place : found) of_place.resize(trace_count);
     TraceAttribution result;
     result.site_of_trace.assign(trace_count, kNoSite);
     result.line_of_trace.assign(trace_count, 0);
@@ -134,27 +160,29 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
     result.node_of_trace.assign(trace_count, {});
     for (std::size_t t = 0; t < trace_count; ++t) {
         const TraceNode& node = profile.traces[t];
-        const TraceId self_id{static_cast<std::uint32_t>(t + 1)};
         const bool has_parent = node.parent.value != 0 && node.parent.value <= t;
-        const auto inherit = [&](std::vector<Found>& found, const std::vector<std::uint32_t>& frames) {
-            if (node.ip.value != 0 && node.ip.value <= ip_count && frames[node.ip.value - 1] != kNoSite)
-                found[t] = {frames[node.ip.value - 1], self_id};
+        const bool has_ip = node.ip.value != 0 && node.ip.value <= ip_count;
+        const Found* best = nullptr;
+        Place place = Place::any_line;
+        for (std::size_t p = 0; p < kPlaces.size(); ++p) {
+            if (frames[p].empty()) continue;
+            if (has_ip && frames[p][node.ip.value - 1] != kNoSite)
+                found[p][t] = {frames[p][node.ip.value - 1], TraceId{static_cast<std::uint32_t>(t + 1)}};
             else if (has_parent)
-                found[t] = found[node.parent.value - 1];
-        };
-        inherit(user, user_frame);
-        inherit(any, any_frame);
-        const bool in_user_code = user[t].frame != kNoSite;
-        const Found& found = in_user_code ? user[t] : any[t];
-        if (found.frame == kNoSite) continue;
-        const StringId module = profile.ips[profile.traces[found.node.value - 1].ip.value - 1].module;
-        const Frame& frame = profile.frames[found.frame];
-        const bool user_code =
-            self ? is_user_code(profile.string(frame.file), profile.string(module)) : in_user_code;
-        result.site_of_trace[t] = sites.site_of(found.frame, user_code);
+                found[p][t] = found[p][node.parent.value - 1];
+            if (best != nullptr || found[p][t].frame == kNoSite) continue;
+            best = &found[p][t];
+            place = kPlaces[p];
+        }
+        if (best == nullptr) continue;
+        const StringId module = profile.ips[profile.traces[best->node.value - 1].ip.value - 1].module;
+        const Frame& frame = sites.frame(best->frame);
+        const bool user_code = self ? is_user_code(profile.string(frame.file), profile.string(module))
+                                    : place != Place::any_line;
+        result.site_of_trace[t] = sites.site_of(best->frame, module, user_code);
         result.line_of_trace[t] = frame.line;
-        result.frame_of_trace[t] = found.frame;
-        result.node_of_trace[t] = found.node;
+        result.frame_of_trace[t] = best->frame == kNameless ? kNoSite : best->frame;
+        result.node_of_trace[t] = best->node;
     }
     result.sites = std::move(sites.sites);
     return result;

@@ -22,7 +22,8 @@ bool is_user_code(std::string_view file, std::string_view module);
 // Without "." and "..", as far as the text alone tells; two spellings of one file become one.
 std::string normal_path(std::string_view file);
 
-// A group of code that bytes are charged to: a line, a function or a file (LineOptions::by).
+// A group of code that bytes are charged to: a line, a function or a file (LineOptions::by). Code without debug info
+// is told by its function alone, or by nothing; its file is then the program or library that it is in, its line 0.
 struct Site {
     CodeLine at;
     bool user_code = true;
@@ -33,7 +34,7 @@ inline constexpr std::uint32_t kNoSite = ~std::uint32_t{0};
 struct TraceAttribution {
     std::vector<Site> sites;
     std::vector<std::uint32_t>
-        site_of_trace;  // index trace - 1; kNoSite: no frame of the trace has a source line
+        site_of_trace;  // index trace - 1; kNoSite: nothing in the trace has a source line or is the user's
     std::vector<std::uint32_t> line_of_trace;   // the line number behind it, 0 where there is none
     std::vector<std::uint32_t> frame_of_trace;  // index into HeapProfile::frames; kNoSite where there is none
     std::vector<TraceId> node_of_trace;         // the trace node that holds it: its parent is the caller

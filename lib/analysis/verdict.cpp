@@ -48,7 +48,8 @@ Landing landing_of(const ReplayStats& replay) {
 std::string place(const CodeLine& at) {
     if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
     const std::string_view base = file_name(at.file);
-    return at.line == 0 ? std::string(base) : fmt::format("{}:{}", base, at.line);
+    if (at.line != 0) return fmt::format("{}:{}", base, at.line);
+    return at.function.empty() ? std::string(base) : fmt::format("{} in {}", at.function, base);
 }
 
 // Every line that the line analysis calls leaking; the list is sorted by growth.

@@ -26,8 +26,8 @@ enum class GroupBy { line, function, file };
 
 struct CodeLine {
     std::string function;  // of the physical or inlined function, as the debug info has it
-    std::string file;      // as the debug info has it; empty where unknown
-    std::uint32_t line = 0;
+    std::string file;      // as the debug info has it; without debug info the program or library; empty where unknown
+    std::uint32_t line = 0;  // 0: without debug info
     auto operator<=>(const CodeLine&) const = default;
 };
 
@@ -66,7 +66,7 @@ struct LineGrowth {
 // The balance that every report prints. live_delta == attributed + unattributed holds exactly.
 struct Books {
     std::int64_t live_delta_bytes = 0;
-    std::int64_t attributed_bytes = 0;    // of traces that have at least one known source line
+    std::int64_t attributed_bytes = 0;    // of traces that have a known source line or function
     std::int64_t unattributed_bytes = 0;
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator

@@ -129,8 +129,8 @@ std::string html_books(const Books& books) {
             "class=\"note\">{}</td></tr>\n",
             name, bytes, signed_bytes(bytes), note);
     };
-    row("attributed", books.attributed_bytes, "to a source line");
-    row("unattributed", books.unattributed_bytes, "allocated where there is no line information");
+    row("attributed", books.attributed_bytes, "to a source line or function");
+    row("unattributed", books.unattributed_bytes, "allocated where there are no symbols");
     row("live heap bytes", books.live_delta_bytes, "the sum of both");
     if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
     if (books.retention_delta_bytes)

@@ -132,7 +132,8 @@ void SourceText::fill(LineReport& report) {
         return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
     };
 
-    for (LineGrowth& growth : report.lines) growth.source = text_of(growth.at.file, growth.at.line);
+    for (LineGrowth& growth : report.lines)
+        if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line);
     for (LineTable& table : report.tables) {
         if (table.rows.empty()) continue;
         std::uint32_t first = table.rows.front().line, last = table.rows.back().line;

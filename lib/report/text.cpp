@@ -137,8 +137,8 @@ void add_books(Text& text, const Books& books) {
         text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", bytes), name, note),
                            static_cast<std::size_t>(text.options().width)));
     };
-    row("attributed", books.attributed_bytes, "to a source line");
-    row("unattributed", books.unattributed_bytes, "allocated where there is no line information");
+    row("attributed", books.attributed_bytes, "to a source line or function");
+    row("unattributed", books.unattributed_bytes, "allocated where there are no symbols");
     row("live heap bytes", books.live_delta_bytes, "the sum of both");
     if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
     if (books.retention_delta_bytes)
@@ -167,9 +167,15 @@ void add_ranking(Text& text, const std::vector<LineGrowth>& lines) {
     const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
     for (std::size_t i = 0; i < shown; ++i) {
         const LineGrowth& line = lines[i];
-        std::string place = text.cut_front(place_text(line.at), room);
-        if (!line.at.file.empty() && place.size() + 10 < room)
-            place += " " + text.cut(short_function(line.at.function), room - place.size() - 1);
+        const std::string function = short_function(line.at.function);
+        std::string place;
+        if (line.at.line == 0 && !function.empty() && !line.at.file.empty()) {
+            place = text.cut(fmt::format("{} ({})", function, file_name(line.at.file)), room);
+        } else {
+            place = text.cut_front(place_text(line.at), room);
+            if (!line.at.file.empty() && !function.empty() && place.size() + 10 < room)
+                place += " " + text.cut(function, room - place.size() - 1);
+        }
         const std::string row =
             columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
                     line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
@@ -304,7 +310,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     text.field("growth", summary.growth);
     if (summary.top != nullptr) {
         const LineGrowth& top = *summary.top;
-        text.field("top line", fmt::format("{} in {}", place_text(top.at), short_function(top.at.function)));
+        const std::string function = short_function(top.at.function);
+        text.field("top line", place_text(top.at) + (function.empty() ? "" : " in " + function));
         if (const std::string_view source = trim(top.source); !source.empty())
             text.line(fmt::format(
                 "{:16}{}", "",

@@ -239,6 +239,48 @@ TEST_CASE("skip and only choose the frame that a trace is charged to") {
     CHECK(top(options) == "/usr/include/c++/12/bits/stl_deque.h");
 }
 
+TEST_CASE("code without debug info is told by its function, then by its program, before the system's lines") {
+    const test::At start{"__libc_start_call_main", "../sysdeps/nptl/libc_start_call_main.h", 58};
+    test::ProfileBuilder builder;
+    const std::string service = "/opt/service", libc = "/lib/x86_64-linux-gnu/libc.so.6";
+    const auto stack = [&](const std::vector<std::pair<test::At, std::string>>& frames) {
+        TraceId parent;
+        for (std::size_t i = frames.size(); i-- > 0;)
+            parent = builder.node(builder.ip({frames[i].first}, frames[i].second), parent);
+        return parent;
+    };
+    const test::At keep{"keep(int)", "", 0}, main{"main", "", 0}, nameless{"", "", 0};
+    const TraceId symbol = stack({{kNew, service}, {keep, service}, {main, service}, {start, libc}});
+    const TraceId stripped = stack({{nameless, service}, {nameless, service}, {start, libc}});
+    const TraceId line = stack({{keep, service}, {{"run()", "/src/run.cpp", 7}, service}, {start, libc}});
+    const TraceId system = stack({{{"getaddrinfo", "", 0}, libc}, {{"_start", "", 0}, service}, {start, libc}});
+    for (int round = 0; round < 5; ++round) {
+        builder.allocate(symbol, 1000);
+        builder.allocate(stripped, 100);
+        builder.allocate(line, 10);
+        builder.round_end();
+    }
+    const auto places = [&](const LineOptions& options) {
+        std::vector<std::string> found;
+        for (const LineGrowth& growth : grow_lines(builder.profile(), options).lines)
+            if (growth.growth_bytes != 0) found.push_back(growth.at.function + "|" + growth.at.file);
+        return found;
+    };
+    LineOptions options;
+    CHECK(places(options) == std::vector<std::string>{"keep(int)|/opt/service", "|/opt/service", "run()|/src/run.cpp"});
+    options.by = GroupBy::file;
+    CHECK(places(options) == std::vector<std::string>{"|/opt/service", "|/src/run.cpp"});
+    options = {};
+    options.skip = {"keep"};
+    CHECK(places(options)[0] == "main|/opt/service");
+
+    const HeapProfile& profile = builder.profile();
+    const TraceAttribution attribution = attribute_traces(profile, {});
+    const Site& of_system = attribution.sites[attribution.site_of_trace[system.value - 1]];
+    CHECK(of_system.at.line == 58);
+    CHECK(attribution.sites[attribution.site_of_trace[symbol.value - 1]].user_code);
+}
+
 TEST_CASE("lines of one function or file can be put together") {
     test::ProfileBuilder builder;
     const TraceId a = builder.trace({{"f(int)", "/src/a.cpp", 1}});
