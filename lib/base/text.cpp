@@ -144,6 +144,7 @@ std::optional<Growth> parse_growth(std::string_view text) {
 std::string format_bytes(double bytes) {
     static constexpr std::array<std::string_view, 7> kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     if (!std::isfinite(bytes)) return std::isnan(bytes) ? "unknown" : bytes > 0 ? "inf" : "-inf";
+    if (std::fabs(bytes) < 0.005) bytes = 0;  // what would be shown as 0 or -0
     std::size_t unit = 0;
     while (std::fabs(bytes) >= 1023.5 && unit + 1 < kUnits.size()) {
         bytes /= 1024;
