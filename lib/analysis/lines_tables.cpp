@@ -124,7 +124,7 @@ LineTable make_table(const Spelling& function, const std::map<std::uint32_t, Lin
             table.rows.push_back({line, {}, {}});
     for (const auto& [line, sums] : lines) {
         usage += static_cast<double>(sums.first_seen);
-        const LineTable::Row::Cells cells{usage, static_cast<double>(sums.increment), sums.allocations};
+        const LineCells cells{usage, static_cast<double>(sums.increment), sums.allocations};
         if (whole)
             table.rows[line - function.first].cells = cells;
         else

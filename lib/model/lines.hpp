@@ -82,6 +82,11 @@ struct RecordingTotals {
     Nanoseconds duration{};
 };
 
+struct LineCells {
+    double usage_bytes = 0, increment_bytes = 0;
+    std::uint64_t occurrences = 0;
+};
+
 // The table of one function, in memory_profiler's columns (see report/line_table).
 struct LineTable {
     // What the cells are. recording: live bytes by the stacks of a heap recording, allocations through the line.
@@ -91,11 +96,7 @@ struct LineTable {
     struct Row {
         std::uint32_t line = 0;
         std::string text;
-        struct Cells {
-            double usage_bytes = 0, increment_bytes = 0;
-            std::uint64_t occurrences = 0;
-        };
-        std::optional<Cells> cells;  // nothing: no allocation passed through the line
+        std::optional<LineCells> cells;  // nothing: no allocation passed through the line
     };
     std::string file, function;
     Origin origin = Origin::recording;

@@ -56,7 +56,8 @@ TEST_CASE("responses of every framing are told apart from what follows") {
         {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"},
         {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
     };
-    for (const auto& [method, response] : responses) {
+    for (const auto& [verb, answer] : responses) {
+        const char *method = verb, *response = answer;  // clang 14 captures no structured binding
         CAPTURE(response);
         std::atomic<int> connections{0};
         const ReplayStats stats = replay_to(

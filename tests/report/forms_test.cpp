@@ -116,7 +116,7 @@ TEST_CASE("markdown is inert, folds the details and stays under 60 kB whatever i
     diagnosis.lines.lines.resize(5000, diagnosis.lines.lines[0]);
     for (LineGrowth& line : diagnosis.lines.lines) line.source = std::string(100'000, '|');
     LineTable huge = diagnosis.lines.tables[0];
-    huge.rows.resize(20'000, {1, std::string(500, 'x'), LineTable::Row::Cells{1, 2, 3}});
+    huge.rows.resize(20'000, {1, std::string(500, 'x'), LineCells{1, 2, 3}});
     diagnosis.lines.tables.assign(8, huge);
     diagnosis.reasons.resize(3000, std::string(100'000, '_'));
     diagnosis.warnings.resize(3000, std::string(100'000, '_'));

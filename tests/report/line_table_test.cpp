@@ -91,7 +91,7 @@ TEST_CASE("a strict table is what the installed memory_profiler prints for rando
 TEST_CASE("without strict, a footer says what each column is and control characters are shown") {
     LineTable table;
     table.file = "a.cpp";
-    table.rows = {{7, "\tx = \"\x1b[2J\";", LineTable::Row::Cells{2.5 * kMiB, 1024, 3}}};
+    table.rows = {{7, "\tx = \"\x1b[2J\";", LineCells{2.5 * kMiB, 1024, 3}}};
     RenderOptions options;
     options.precision = 4;
     CHECK(line_table(table, options) ==

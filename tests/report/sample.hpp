@@ -80,8 +80,8 @@ inline Diagnosis sample_diagnosis() {
     table.function = top.at.function;
     table.rows = {
         {40, "Response track_user_behavior(const Request& request) {", std::nullopt},
-        {41, "    const auto [user_id, events] = parse(request);", LineTable::Row::Cells{23e6, 0, 12}},
-        {42, top.source, LineTable::Row::Cells{29e6, 6e6, 6000}},
+        {41, "    const auto [user_id, events] = parse(request);", LineCells{23e6, 0, 12}},
+        {42, top.source, LineCells{29e6, 6e6, 6000}},
         {43, "}", std::nullopt}};
     d.lines.tables = {table};
     d.lines.books = {6'020'000, 6'016'384, 3'616, 6'500'000, 300'000, 180'000};

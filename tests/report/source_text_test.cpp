@@ -79,7 +79,7 @@ TEST_CASE("filling puts text into lines and widens a table to the whole function
     LineTable table;
     table.file = "/b/f.cpp";
     table.function = "f()";
-    table.rows = {{4, "", LineTable::Row::Cells{1, 2, 3}}};
+    table.rows = {{4, "", LineCells{1, 2, 3}}};
     report.tables = {table};
     SourceText({root.path()}).fill(report);
     CHECK(report.lines[0].source == "    int* p = new int;");
@@ -99,7 +99,7 @@ TEST_CASE("a table whose line lies beyond the text keeps its rows") {
     LineReport report;
     LineTable table;
     table.file = "f.cpp";
-    table.rows = {{1, "", std::nullopt}, {4'000'000'000u, "", LineTable::Row::Cells{}}};
+    table.rows = {{1, "", std::nullopt}, {4'000'000'000u, "", LineCells{}}};
     report.tables = {table};
     SourceText({root.path()}).fill(report);
     REQUIRE(report.tables[0].rows.size() == 2);
