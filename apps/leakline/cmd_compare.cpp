@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "exit_policy.hpp"
 #include "heap/profile_reader.hpp"
 #include "line_options.hpp"
 #include "output.hpp"
@@ -88,12 +89,13 @@ Run declare_compare(CLI::App& app) {
         ->type_name("DIR");
     app.add_option("--after-source", after->sources, "look for the source of AFTER under DIR (repeatable)")
         ->type_name("DIR");
+    auto exits = std::make_shared<ExitPolicy>(app);
     add_growth(app, "--max-growth", options->max_growth,
                "how much more than before a line may leak, as 64B/request or 1MiB/h [0]");
     app.add_option("--top", output->options().top, "rows of the ranking")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    return [=] {
+    return [=]() -> int {
         output->open();
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");
         const LineReport new_lines = read_side(*after, *lines, *output, "--after-source");
@@ -106,11 +108,11 @@ Run declare_compare(CLI::App& app) {
             case Comparison::Outcome::passed:
                 return kNoLeak;
             case Comparison::Outcome::failed:
-                return kLeak;
+                return exits->leak();
             case Comparison::Outcome::inconclusive:
-                return kInconclusive;
+                break;
         }
-        return kInconclusive;
+        return exits->inconclusive(*output, "too few marks to tell whether a line leaks more than before");
     };
 }
 

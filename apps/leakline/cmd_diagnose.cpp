@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "diagnose/diagnose.hpp"
 #include "exit_code.hpp"
+#include "exit_policy.hpp"
 #include "output.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
@@ -24,15 +25,14 @@ namespace leakline::cli {
 
 namespace {
 
-using Inconclusive = report::RenderOptions::Inconclusive;
-
 struct DiagnoseOptions {
+    explicit DiagnoseOptions(CLI::App& judgement) : exits(judgement) {}
+
     diagnose::Options run;
     std::string mode = "leaky", pace = "max", speed = "1x", warmup = "auto";
     std::vector<std::string> sources, command;
-    int leak_exit_code = kLeak;
-    Inconclusive inconclusive = Inconclusive::fail;
     std::string baseline;
+    ExitPolicy exits;
 };
 
 // trackd stands beside us, wherever the two were put.
@@ -56,13 +56,13 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
     return value;
 }
 
-int exit_code(const Diagnosis& diagnosis, const DiagnoseOptions& options) {
+int exit_code(const Diagnosis& diagnosis, const ExitPolicy& exits, Output& output) {
     if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (diagnosis.verdict) {
-        case Verdict::leak: return diagnosis.accepted ? kNoLeak : options.leak_exit_code;
+        case Verdict::leak: return diagnosis.accepted ? kNoLeak : exits.leak();
         case Verdict::no_leak: return kNoLeak;
         case Verdict::invalid: return kInvalid;
-        case Verdict::inconclusive: return options.inconclusive == Inconclusive::fail ? kInconclusive : kNoLeak;
+        case Verdict::inconclusive: return exits.inconclusive(output, diagnosis.reasons.front());
     }
     return kInvalid;
 }
@@ -92,7 +92,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     report::SourceText sources(options.sources);
     std::optional<report::Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
-    output.options().inconclusive = options.inconclusive;
+    output.options().inconclusive = options.exits.when_inconclusive();
     output.open();
 
     const TemporaryDirectory scratch;
@@ -124,16 +124,15 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     sources.fill(diagnosis.lines);
     if (baseline) hold_against(diagnosis, *baseline, options.baseline);
     output.write(diagnosis);
-    if (diagnosis.verdict == Verdict::inconclusive && options.inconclusive == Inconclusive::warn)
-        output.warn("inconclusive: " + diagnosis.reasons.front());
-    return exit_code(diagnosis, options);
+    return exit_code(diagnosis, options.exits, output);
 }
 
 }  // namespace
 
 Run declare_diagnose(CLI::App& app) {
-    auto options = std::make_shared<DiagnoseOptions>();
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    auto* judgement = app.add_option_group("judgement");
+    auto options = std::make_shared<DiagnoseOptions>(*judgement);
     diagnose::Options& run = options->run;
 
     auto* service = app.add_option_group("service");
@@ -159,16 +158,11 @@ Run declare_diagnose(CLI::App& app) {
     add_duration(*traffic, "--timeout", run.rounds.timeout, "of one request");
     traffic->add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
 
-    auto* judgement = app.add_option_group("judgement");
-    add_size(*judgement, "--memory-limit", run.memory_limit, "for the projection: when would this be reached");
+    add_size(*judgement, "--memory-limit", run.memory_limit, "run the service in a memory cgroup of this size, and say when it would be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
     judgement->add_option("--baseline", options->baseline, "accept the leaks in this file (leakline baseline writes it)")
         ->type_name("FILE");
     judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();
-    judgement->add_option("--leak-exit-code", options->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
-    judgement->add_option("--inconclusive", options->inconclusive, "fail (exit 3), warn or pass (exit 0)")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, Inconclusive>{{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}));
 
     auto* lines = app.add_option_group("lines");
     lines->add_option("--function", run.table_function, "also show the table of this function")->type_name("NAME");

@@ -16,6 +16,7 @@
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "exit_policy.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
 #include "trend_inputs.hpp"
@@ -24,23 +25,22 @@ namespace leakline::cli {
 
 namespace {
 
-enum class Inconclusive { fail, warn, pass };
-
 struct TrendCommand {
+    explicit TrendCommand(CLI::App& app) : exits(app) {}
+
     TrendInputs inputs;
     std::optional<Bytes> limit;
     std::optional<Growth> minimum, budget;
-    Inconclusive inconclusive = Inconclusive::fail;
-    int leak_exit_code = kLeak;
+    ExitPolicy exits;
     bool self_test = false;
     int traces = 20;
     std::uint64_t seed = 1;
 };
 
 // What the whole command ends with: the worst of its series.
-class ExitPolicy {
+class Outcome {
   public:
-    explicit ExitPolicy(const TrendCommand& command) : command_(command) {}
+    explicit Outcome(const TrendCommand& command) : command_(command) {}
 
     void add(const std::string& name, const TrendVerdict& verdict, Output& output) {
         if (!command_.budget) {
@@ -60,10 +60,9 @@ class ExitPolicy {
 
     int exit_code(Output& output) const {
         if (unreadable_) return kUsage;
-        if (leak_) return command_.leak_exit_code;
+        if (leak_) return command_.exits.leak();
         if (!undecided_) return kNoLeak;
-        if (command_.inconclusive == Inconclusive::warn) output.warn("inconclusive; exit code 0 as asked for");
-        return command_.inconclusive == Inconclusive::fail ? kInconclusive : kNoLeak;
+        return command_.exits.inconclusive(output, "exit code 0 as asked for");
     }
 
   private:
@@ -126,41 +125,35 @@ int run_trend(const TrendCommand& command, Output& output) {
     }
     output.open();
     report::TrendReport report;
-    ExitPolicy policy(command);
+    Outcome outcome(command);
     const auto warn = [&](const std::string& text) {
         output.warn(text);
         report.warnings.push_back(text);
     };
     const bool all_read = for_each_series(command.inputs, output, warn, [&](Series series) {
         TrendVerdict verdict = analysis::judge_trend(series, options);
-        policy.add(series.name, verdict, output);
+        outcome.add(series.name, verdict, output);
         std::string name = series.name;
         const std::uint64_t samples = series.size();
         report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
     });
-    if (!all_read) policy.add_unreadable();
+    if (!all_read) outcome.add_unreadable();
     if (!command.inputs.prometheus.url.empty()) sort_by_urgency(report.items);
     if (!report.items.empty() || interruption::received() == 0) output.write(report);
     if (const int signal = interruption::received()) return kInterrupted + signal;
-    return policy.exit_code(output);
+    return outcome.exit_code(output);
 }
 
 }  // namespace
 
 Run declare_trend(CLI::App& app) {
-    auto command = std::make_shared<TrendCommand>();
     auto output = std::make_shared<Output>(app, report::kTrendForm);
+    auto command = std::make_shared<TrendCommand>(app);
     add_trend_inputs(app, command->inputs);
     add_size(app, "--limit", command->limit, "memory limit: adds the time until it is reached");
     add_growth(app, "--min-growth", command->minimum, "slower growth is not called growth, per hour");
     add_growth(app, "--max-growth", command->budget,
                "gate: pass only where the run shows growth below this, such as 64B/request or 1MiB/h");
-    const std::map<std::string, Inconclusive> choices = {
-        {"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}};
-    app.add_option("--inconclusive", command->inconclusive, "fail (exit 3), warn or pass (exit 0)")
-        ->transform(CLI::CheckedTransformer(choices).description(""))
-        ->type_name("fail|warn|pass");
-    app.add_option("--leak-exit-code", command->leak_exit_code, "instead of 1")->check(CLI::Range(0, 125));
     app.add_flag("--self-test", command->self_test,
                  "judge simulated traces of known truth, print precision, recall and the operating curve");
     app.add_option("--traces", command->traces, "of each family, for --self-test")

@@ -57,7 +57,7 @@ LineArguments::LineArguments(CLI::App& app) {
     app.add_option("--attribution", options_.attribution,
                    "charge an allocation to the innermost line of user code, or to the innermost line at all "
                    "(self) [user]")
-        ->transform(CLI::CheckedTransformer(attributions))
+        ->transform(CLI::CheckedTransformer(attributions).description(""))
         ->type_name("user|self");
     app.add_option("--skip", options_.skip,
                    "pass over frames whose file or function contains TEXT (repeatable)")

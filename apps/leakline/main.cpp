@@ -56,6 +56,10 @@ int run(int argc, char** argv) {
         runs.emplace_back(command, row.declare(*command));
     }
     take_one_value(app);
+    if (argc <= 1) {
+        complain("{}", app.help());
+        return cli::kUsage;
+    }
     if (argc > 1 && argv[1][0] != '-') {
         bool known = false;
         for (const cli::CommandRow& row : cli::commands()) known = known || std::string(row.name) == argv[1];
