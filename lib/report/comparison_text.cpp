@@ -28,6 +28,8 @@ std::string_view outcome_colour(Comparison::Outcome outcome) {
     return "1";
 }
 
+}  // namespace
+
 std::string rate_text(const Interval& rate, bool there) {
     if (!there) return "-";
     return std::isfinite(rate.low) && std::isfinite(rate.high) ? format_bytes(rate.estimate)
@@ -45,10 +47,8 @@ std::string place_of(const LineDifference& line) {
     std::string place = place_text(at);
     if (line.before && line.after && line.before->line != line.after->line)
         place += fmt::format(", was :{}", line.before->line);
-    return at.function.empty() || at.file.empty() ? place : place + " " + at.function;
+    return at.function.empty() || at.file.empty() ? place : place + " " + short_function(at.function);
 }
-
-}  // namespace
 
 std::string comparison_text(const Comparison& comparison, const RenderOptions& options) {
     std::string out = paint(outcome_name(comparison.outcome), outcome_colour(comparison.outcome), options);

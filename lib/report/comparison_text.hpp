@@ -1,4 +1,4 @@
-// A comparison for a terminal. Pure.
+// A comparison in words. Pure.
 #pragma once
 
 #include <string>
@@ -7,6 +7,12 @@
 
 namespace leakline::report {
 
+// The whole comparison for a terminal.
 std::string comparison_text(const Comparison& comparison, const RenderOptions& options);
+
+// The cells of its table, which other forms share; plain text, not yet safe for any of them.
+std::string rate_text(const Interval& rate, bool there);    // "1 KiB"; "1 KiB ?" without bounds; "-" where the line is not there
+std::string bounds_text(const Interval& difference);        // "-1 KiB .. -0.9 KiB", "not known"
+std::string place_of(const LineDifference& line);           // "app.cpp:31, was :28 append"
 
 }  // namespace leakline::report

@@ -186,10 +186,9 @@ std::string render(const ReplayStats& stats, const RenderOptions&) {
                      "");
 }
 
-// The table says that there is none; compare's text and Markdown hold all that it knows.
-std::string render(const Comparison&, const RenderOptions&) {
-    require_form(format_named("html"), kComparisonForm);
-    return {};
+std::string render(const Comparison& comparison, const RenderOptions& options) {
+    return html_page(fmt::format("leakline: compare {}", outcome_name(comparison.outcome)),
+                     html_comparison(comparison, options), "");
 }
 
 }  // namespace

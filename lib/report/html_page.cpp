@@ -16,14 +16,6 @@ namespace {
 constexpr std::size_t kLongestText =
     2000;  // of one source line: a minified file must not make the page unusable
 
-std::string cut(std::string_view text) {
-    if (text.size() <= kLongestText) return xml_text(text);
-    std::size_t end = kLongestText;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(text.substr(0, end)),
-                       text.size());
-}
-
 // JSON within <script>: no "</script" or "<!--" can end it, and no line separator surprises an old parser.
 std::string script_safe(std::string_view json) {
     std::string out;
@@ -45,6 +37,14 @@ std::string signed_bytes(std::int64_t bytes) {
 }
 
 }  // namespace
+
+std::string html_cut(std::string_view text) {
+    if (text.size() <= kLongestText) return xml_text(text);
+    std::size_t end = kLongestText;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(text.substr(0, end)),
+                       text.size());
+}
 
 std::string html_page(const std::string& title, const std::string& body, const std::string& data) {
     // The policy forbids the page to load or send anything, whatever stands in it.
@@ -90,7 +90,7 @@ std::string html_line_table(const LineTable& table, const RenderOptions& options
         out += fmt::format(
             "<tr><td class=\"n\">{}</td><td class=\"n wide\">{}</td><td class=\"n\">{}</td><td class=\"n "
             "wide\">{}</td><td class=\"text\">{}<span>{}</span></td></tr>\n",
-            row.line, usage, increment, occurrences, bar, cut(row.text));
+            row.line, usage, increment, occurrences, bar, html_cut(row.text));
     }
     out += "</tbody></table></div>\n<p class=\"note\">";
     for (const std::string& line : line_table_footer(table.origin)) out += xml_text(line) + "<br>";
@@ -115,8 +115,8 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
             line.leaking ? " class=\"leaking\"" : "", signed_bytes(line.growth_bytes),
             line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
             format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
-            growth_class_name(line.growth_class), cut(place_text(line.at)), cut(line.at.function),
-            cut(trim(line.source)));
+            growth_class_name(line.growth_class), html_cut(place_text(line.at)), html_cut(line.at.function),
+            html_cut(trim(line.source)));
     }
     return out + "</tbody></table></div>\n";
 }
@@ -177,7 +177,7 @@ std::string html_replay(const ReplayStats& stats) {
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts) {
     if (texts.empty()) return {};
     std::string out = fmt::format("<h2>{}</h2>\n<ul>\n", heading);
-    for (const std::string& text : texts) out += fmt::format("<li>{}</li>\n", cut(text));
+    for (const std::string& text : texts) out += fmt::format("<li>{}</li>\n", html_cut(text));
     return out + "</ul>\n";
 }
 

@@ -1,6 +1,6 @@
 // Opens HTML reports in a real Chromium, from disk and without network.
 // usage: node html_test.mjs LEAKLINE SOURCE_DIR [SCREENSHOT_DIR]    exit code 77: Chromium or playwright-core is missing
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,7 @@ const drawnPixels = canvas => canvas.evaluate(element => {
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 const tests = [];
 const test = (name, run) => tests.push([name, run]);
-async function open(path, options = {}) {
+async function open(path, options = {}, ready = 'html[data-drawn]') {
   const context = await browser.newContext({ offline: true, ...options });
   const page = await context.newPage(), problems = [];
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) problems.push(message.text()); });
@@ -66,7 +66,7 @@ async function open(path, options = {}) {
   page.on('request', request => { if (!/^(file|data):/.test(request.url())) problems.push('asks for ' + request.url()); });
   page.on('dialog', dialog => { problems.push('dialog'); dialog.dismiss(); });
   await page.goto('file://' + path);
-  if (options.javaScriptEnabled !== false) await page.waitForSelector('html[data-drawn]', { timeout: 20_000 });
+  if (options.javaScriptEnabled !== false) await page.waitForSelector(ready, { timeout: 20_000 });
   return { page, problems, close: () => context.close() };
 }
 
@@ -189,6 +189,24 @@ test('a million points open in under 2 s', async () => {
   // On a machine that is busy with other work the clock says little; what counts is that the page holds few points.
   assert(took < 2000 * Math.max(1, Number(process.env.LEAKLINE_TIME_FACTOR || 5)));
   assert(await page.evaluate(() => JSON.parse(document.getElementById('data').textContent).memory.seconds.length) <= 4000);
+  await close();
+});
+
+test('a comparison is a page too: two rates a line, worst first, hostile names inert', async () => {
+  const before = leak(), after = hostile();
+  before.lines = before.lines.slice(1);  // the first line of the other side is new
+  const [old, now, path] = ['before.json', 'after.json', 'compare.html'].map(name => join(directory, name));
+  writeFileSync(old, JSON.stringify(before));
+  writeFileSync(now, JSON.stringify(after));
+  const done = spawnSync(leakline, ['compare', old, now, '-q', '-o', path], { encoding: 'utf8' });
+  assert.equal(done.status, 1, done.stderr);
+  const { page, problems, close } = await open(path, { viewport: { width: 375, height: 700 } }, '.verdict');
+  assert.match(await page.locator('h1').innerText(), /^failed .* leaks? more than before/);
+  assert.match(await page.locator('tbody tr').first().innerText(), /^new\s/);
+  assert((await page.locator('tr.leaking .rate').last().boundingBox()).width > 10, 'the rate of a leaking line has no bar');
+  assert.equal(await page.locator('script, img, body b').count(), 0);
+  assert(await page.evaluate(() => document.documentElement.scrollWidth) <= 375);
+  assert.deepEqual(problems, []);
   await close();
 });
 
