@@ -17,7 +17,7 @@ tests=(
   binutils            # what real recordings are made of
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
-  python3-jsonschema python3-yaml libxml2-utils   # what reports are validated with
+  python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # what reports are validated with
   chromium nodejs     # opens the HTML report
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it

@@ -5,10 +5,11 @@ usage: validate.py LEAKLINE SOURCE_DIR      (exit code 77: a validator is not in
 
 JSON: lib/report/report.schema.json through python3-jsonschema, with members that the schema does not name refused.
 SARIF: its public schema. JUnit: the schemas of Apache Ant's report and of Jenkins, through xmllint. OpenMetrics:
-promtool. SVG: xmllint. The GitHub action and GitLab template of scripts/ci: their public schemas.
+promtool. SVG: xmllint. Markdown: cmark-gfm, GitHub's own renderer. The GitHub action and GitLab template of scripts/ci: their public schemas.
 """
 import copy
 import csv
+import html.parser
 import io
 import json
 import os
@@ -21,7 +22,7 @@ try:
     import jsonschema
 except ImportError:
     sys.exit(77)
-if not shutil.which("xmllint") or not shutil.which("promtool"):
+if not all(shutil.which(program) for program in ("xmllint", "promtool", "cmark-gfm")):
     sys.exit(77)
 
 LEAKLINE, SOURCE = sys.argv[1:3]
@@ -100,6 +101,40 @@ def check_gitlab(findings):
     assert len(prints) == len(findings), "fingerprints repeat"
 
 
+class Tags(html.parser.HTMLParser):
+    """Which elements a page holds, and whether each is closed in its turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.text = [], set(), ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        assert not attrs or tag in ("td", "th", "code"), f"<{tag}> has the attributes {attrs}"
+        if tag not in ("br", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def check_markdown(path, verdict):
+    """What GitHub makes of it: the heading, a table, closed details, and no element that came in with somebody's text."""
+    done = subprocess.run(["cmark-gfm", "--unsafe", "-e", "table", "-e", "tagfilter", "-e", "autolink", path],
+                          capture_output=True, text=True, check=True)
+    tags = Tags()
+    tags.feed(done.stdout)
+    assert not tags.open, f"left open: {tags.open}"
+    ours = set("h3 h4 p table thead tbody tr th td code pre details summary ul li strong em br".split())
+    assert tags.seen <= ours, f"elements that are not ours: {tags.seen - ours}"
+    assert {"h3", "table", "details"} <= tags.seen, tags.seen
+    assert "| --- |" not in tags.text, "a table was not taken for one"
+    assert verdict.replace("_", " ") in tags.text.lower(), tags.text[:200]
+
+
 def main():
     report_schema = strict(load(os.path.join(SOURCE, "lib/report/report.schema.json")))
     jsonschema.Draft202012Validator.check_schema(report_schema)
@@ -130,6 +165,7 @@ def main():
                 rows = list(csv.reader(io.StringIO(file.read())))
             assert all(len(row) == len(rows[0]) for row in rows) and len(rows) == 1 + len(document.get("lines", []))
             assert os.path.getsize(out[".md"]) < 60_000
+            check_markdown(out[".md"], document["verdict"])
         print(f"{name}: valid")
 
     with tempfile.TemporaryDirectory() as directory:
@@ -142,9 +178,9 @@ def main():
             document = json.loads(done.stdout)
             jsonschema.Draft202012Validator(dict(report_schema["$defs"][branch], **{"$defs": report_schema["$defs"]})).validate(document)
             report.validate(document)
-        html = os.path.join(directory, "trend.html")
-        subprocess.run([LEAKLINE, "trend", *reversed(names), "-q", "-o", html], stdout=subprocess.DEVNULL)
-        with open(html, encoding="utf-8") as file:
+        path = os.path.join(directory, "trend.html")
+        subprocess.run([LEAKLINE, "trend", *reversed(names), "-q", "-o", path], stdout=subprocess.DEVNULL)
+        with open(path, encoding="utf-8") as file:
             page = file.read()
         assert page.index(">growing<") < page.index(">stable<"), "the worst run does not stand first"
         print("trends: valid")
