@@ -22,6 +22,21 @@ std::string lower(std::string_view text) {
     return result;
 }
 
+// A header's cell as one lower-case word: "RSS (KiB)" and "rss-kib" are rss_kib, "Time [s]" is time_s. A per cent sign
+// stays, so that a share of memory is not taken for memory.
+std::string column_name(std::string_view cell) {
+    std::string name;
+    for (const char c : lower(trim(cell))) {
+        const bool separates = std::string_view(" \t-/()[]{}").find(c) != std::string_view::npos;
+        if (!separates)
+            name += c;
+        else if (!name.empty() && name.back() != '_')
+            name += '_';
+    }
+    while (name.size() > 1 && name.back() == '_') name.pop_back();
+    return name;
+}
+
 struct TimeName {
     std::string_view name;
     TimeForm form;
@@ -112,7 +127,7 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
 
     std::vector<MemoryColumn> chosen;
     for (const std::string_view part : split(options.metric, '+')) {
-        const std::string wanted = lower(trim(part));
+        const std::string wanted = column_name(part);
         const auto found = std::find_if(known.begin(), known.end(), [&](const MemoryColumn& column) {
             return column.metric == wanted || names[column.index] == wanted;
         });
@@ -147,7 +162,7 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
                     "put a line such as t_s,rss_bytes before it");
     }
     std::vector<std::string> names;
-    for (const std::string_view cell : header) names.push_back(lower(trim(cell)));
+    for (const std::string_view cell : header) names.push_back(column_name(cell));
 
     Columns columns;
     columns.roles.assign(names.size(), ColumnRole::none);

@@ -68,6 +68,15 @@ TEST_CASE("CSV: units of memory become bytes") {
     CHECK(read("t_s,memory\n0,3\n", metric("", "kib")).series[0].value == Values{3072});
 }
 
+TEST_CASE("CSV: a header may be written for people") {
+    CHECK(read("Time [s];RSS (KiB);CPU %\n0;10;1\n1;20;1\n").series.at(0).value == Values{10240, 20480});
+    CHECK(read("t-ms,Memory (%),Working Set - Bytes\n0,1,10\n1000,1,20\n").series.at(0).value == Values{10, 20});
+    CHECK(read("Time,\"api-1\"\n0,10\n1,20\n", metric("api-1", "kib")).series.at(0).value == Values{10240, 20480});
+    CHECK(error_of("t_s,Memory (%)\n0,1\n1,2\n") ==
+          "x.csv: no column of memory among 't_s', 'memory_%'\n"
+          "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
+}
+
 TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up") {
     const char* text = "unix_ms,pss_bytes,rss_bytes,swap_bytes\n1,10,20,5\n";
     CHECK(read(text).series[0].value == Values{20});
