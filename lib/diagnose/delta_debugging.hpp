@@ -1,0 +1,29 @@
+// Delta debugging over a test that may not know (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
+// Input", 2002, algorithm ddmin): the smallest part of a set that still shows the fault, smallest in the sense that no
+// single element can be left out. Pure but for the test.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+namespace leakline::diagnose {
+
+enum class Answer {
+    faulty,   // the fault shows
+    sound,    // it does not
+    unknown,  // cannot be told: treated as sound, so that nothing is left out on a guess
+    stop,     // no more tests: what was found so far stands
+};
+
+struct Minimum {
+    std::vector<std::size_t> elements;  // ascending
+    bool stopped = false;
+    bool doubtful = false;  // leaving out one of the elements was tried last with no clear answer: it may not be needed
+};
+
+// all: ascending, and known to be faulty. test is asked about parts of it (ascending, never empty) and may be asked
+// about the same part twice: it should remember.
+Minimum minimise(std::vector<std::size_t> all, const std::function<Answer(const std::vector<std::size_t>&)>& test);
+
+}  // namespace leakline::diagnose

@@ -1,0 +1,84 @@
+// What a minimisation found and tried, in words and as JSON.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diagnose/minimize.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+const char* in_words(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::leak: return "leaks";
+        case Verdict::no_leak: return "does not leak";
+        case Verdict::inconclusive: return "inconclusive";
+        case Verdict::invalid: return "invalid";
+    }
+    return "invalid";
+}
+
+}  // namespace
+
+std::string minimized_text(const Minimized& result) {
+    std::string out;
+    const std::size_t all = result.kinds.size();
+    if (result.verdict == Verdict::leak) {
+        out = fmt::format("{} leaks: {} ({} of {} kinds of requests, {} requests)\n",
+                          result.complete ? "the smallest part that" : "not searched to the end; the smallest part so far that",
+                          result.text, result.part.kinds.size(), all, format_count(result.requests));
+        if (result.rest)
+            out += fmt::format("without {} the log {}\n", result.part.kinds.size() == 1 ? "this kind" : "these kinds",
+                               *result.rest == Verdict::leak      ? "leaks as well: there is another cause"
+                               : *result.rest == Verdict::no_leak ? "does not leak"
+                                                                  : "gave no clear answer");
+    } else if (result.trials.empty()) {
+        out = "interrupted before the first answer\n";
+    } else {
+        out = fmt::format("the whole log, {} kinds of requests: {}: {}\n", all, in_words(result.verdict),
+                          result.trials.back().reason);
+    }
+    for (const std::string& note : result.notes) out += "  " + note + "\n";
+    out += fmt::format("\nKinds in the log\n");
+    for (std::size_t i = 0; i < all; ++i)
+        out += fmt::format("  {:>12}  {}\n", format_count(result.counts[i]), printable(result.kinds[i]));
+    if (!result.trials.empty()) out += "\nTried\n";
+    int number = 0;
+    for (const Trial& trial : result.trials) {
+        const std::string growth = trial.bytes_per_request > 0 ? fmt::format(" ({}/request)", format_bytes(trial.bytes_per_request)) : "";
+        out += fmt::format("  {:>3}  {:<13}  {}{}\n", ++number, in_words(trial.verdict), trial.part, growth);
+        if (trial.verdict == Verdict::invalid || trial.verdict == Verdict::inconclusive)
+            out += fmt::format("       {}\n", trial.reason);
+    }
+    return out;
+}
+
+std::string minimized_json(const Minimized& result) {
+    nlohmann::ordered_json out;
+    out["schema"] = 1;
+    out["verdict"] = verdict_name(result.verdict);
+    out["complete"] = result.complete;
+    out["part"] = result.text;
+    out["requests"] = result.requests;
+    auto& minimal = out["kinds"] = nlohmann::ordered_json::array();
+    for (const std::size_t kind : result.part.kinds) {
+        nlohmann::ordered_json conditions = nlohmann::ordered_json::array();
+        for (const Part::Condition& condition : result.part.conditions)
+            if (condition.kind == kind) conditions.push_back({{"facet", condition.facet}, {"values", condition.values}});
+        minimal.push_back({{"kind", result.kinds[kind]}, {"requests", result.counts[kind]}, {"conditions", conditions}});
+    }
+    if (result.rest) out["rest"] = verdict_name(*result.rest);
+    auto& all = out["log"] = nlohmann::ordered_json::array();
+    for (std::size_t i = 0; i < result.kinds.size(); ++i)
+        all.push_back({{"kind", result.kinds[i]}, {"requests", result.counts[i]}});
+    auto& trials = out["trials"] = nlohmann::ordered_json::array();
+    for (const Trial& trial : result.trials)
+        trials.push_back({{"part", trial.part}, {"kinds", trial.kinds}, {"requests", trial.requests}, {"sent", trial.sent},
+                          {"verdict", verdict_name(trial.verdict)}, {"bytes_per_request", trial.bytes_per_request},
+                          {"seconds", trial.seconds}, {"reason", trial.reason}});
+    out["notes"] = result.notes;
+    return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace leakline::diagnose

@@ -1,0 +1,64 @@
+// The kinds of requests in a log (method and path, identifiers collapsed), parts of the log that hold some kinds only,
+// and what else tells the requests of one kind apart: query parameters and headers that take few values.
+//
+// Thread-safety: none needed after construction.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "replay/log.hpp"
+
+namespace leakline::diagnose {
+
+// A query parameter or header of one kind. In values, "" stands for requests that do not have it (or have it empty).
+struct Facet {
+    std::size_t kind = 0;
+    std::string name;  // "?lang" or "X-Tenant:"
+    std::map<std::string, std::uint64_t> values;  // at least two, at most kMostValues, and how many requests have each
+};
+
+// A part of a log: the requests of some kinds and, of one such kind, those where a facet has one of some values.
+struct Part {
+    struct Condition {
+        std::size_t kind = 0;
+        std::string facet;
+        std::set<std::string> values;
+    };
+    std::vector<std::size_t> kinds;  // ascending
+    std::vector<Condition> conditions;
+};
+
+class RequestKinds {
+  public:
+    static constexpr std::size_t kMost = 256;       // further ones are one kind, "other"
+    static constexpr std::size_t kMostValues = 12;  // a facet with more values is an identifier or a nonce
+    static constexpr std::size_t kMostFacets = 64;  // of one kind that are looked at
+
+    // Reads the logs once. Throws Error{input} as reading them does, and where there is no request in them.
+    RequestKinds(std::vector<std::string> logs, replay::LogOptions options);
+
+    const std::vector<std::string>& names() const { return names_; }
+    const std::vector<std::uint64_t>& counts() const { return counts_; }
+
+    // What tells requests of these kinds apart. One pass over the logs.
+    std::vector<Facet> facets(const std::vector<std::size_t>& kinds) const;
+    // Writes the part, in the log's order, as a native log; returns how many requests it holds. Throws Error{system}.
+    std::uint64_t write(const Part& part, const std::string& path) const;
+    // "GET /search where ?full is '1', POST /login"
+    std::string text(const Part& part) const;
+
+  private:
+    std::size_t kind_of(const Request& request) const;  // kMost at most; names_.size() for one not seen yet
+
+    std::vector<std::string> logs_;
+    replay::LogOptions options_;
+    std::vector<std::string> names_;
+    std::vector<std::uint64_t> counts_;
+    std::map<std::string, std::size_t> numbers_;
+};
+
+}  // namespace leakline::diagnose
