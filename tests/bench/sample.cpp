@@ -1,11 +1,14 @@
 // What one sample costs, in CPU time: of a process, and of a tree. For scripts/bench/sample.sh, which takes mprof's
 // figures of the same processes in the same run.
 //   bench_sample PID [TREE_ROOT]     prints "name microseconds" lines
+//   bench_sample beat SECONDS        wakes every millisecond and does nothing: the machine's own error, in unix_ms
 #include <fmt/format.h>
 #include <time.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -35,9 +38,26 @@ double microseconds(int times, Work work) {
     return best;
 }
 
+int beat(int seconds) {
+    std::vector<double> woken;
+    timespec due{}, now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &due);
+    for (int i = 0; i < seconds * 1000; ++i) {
+        due.tv_nsec += 1'000'000;
+        if (due.tv_nsec >= 1'000'000'000) due = {due.tv_sec + 1, due.tv_nsec - 1'000'000'000};
+        ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
+        ::clock_gettime(CLOCK_REALTIME, &now);
+        woken.push_back(static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6);
+    }
+    fmt::print("unix_ms\n");
+    for (const double at : woken) fmt::print("{:.6f}\n", at);
+    return 0;
+}
+
 int run(int argc, char** argv) {
+    if (argc == 3 && std::string_view(argv[1]) == "beat") return beat(std::atoi(argv[2]));
     if (argc < 2) {
-        fmt::print(stderr, "usage: bench_sample PID [TREE_ROOT]\n");
+        fmt::print(stderr, "usage: bench_sample PID [TREE_ROOT] | bench_sample beat SECONDS\n");
         return 2;
     }
     Bytes sum = 0;
