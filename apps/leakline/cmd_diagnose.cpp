@@ -33,15 +33,42 @@ struct DiagnoseOptions {
     std::vector<std::string> sources, command;
     std::string baseline;
     ExitPolicy exits;
+    std::optional<Nanoseconds> soak, soak_time;
+    std::string time_scale = "auto";
 };
 
 // trackd stands beside us, wherever the two were put.
-std::vector<std::string> trackd_command(const std::string& mode) {
+std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
     const std::string trackd = own_directory() + "/trackd";
     if (!find_executable(trackd))
         throw Error(ErrorKind::usage, trackd, "the reference service is not beside leakline",
                     "give a service of your own: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
-    return {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
+    std::vector<std::string> words = {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
+    if (soak) words.insert(words.end(), {"--time-scale", "{time_scale}"});
+    return words;
+}
+
+// Where a soak is asked for: what it is to be.
+void plan_soak(DiagnoseOptions& options) {
+    if (!options.soak) {
+        if (options.soak_time || options.time_scale != "auto")
+            throw Error(ErrorKind::usage, options.soak_time ? "--soak-time" : "--time-scale", "there is no soak", "--soak 72h asks for one");
+        return;
+    }
+    if (options.pace != "max" || options.speed != "1x")
+        throw Error(ErrorKind::usage, "--soak", "a soak has a pace of its own", "--time-scale sets its speed, in place of --pace and --speed");
+    diagnose::SoakPlan& plan = options.run.soak.emplace();
+    plan.length = *options.soak;
+    if (options.soak_time) plan.time = *options.soak_time;
+    if (options.time_scale == "auto") return;
+    double scale = 0;
+    std::string_view text = options.time_scale;
+    if (text.ends_with('x')) text.remove_suffix(1);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
+    if (error != std::errc{} || end != text.data() + text.size() || !(scale >= 1 && scale <= 1e6))
+        throw Error(ErrorKind::usage, "--time-scale",
+                    fmt::format("'{}' is neither auto nor a factor from 1 to 1000000", printable(options.time_scale)));
+    plan.time_scale = scale;
 }
 
 std::optional<int> warmup_rounds(const std::string& text, int rounds) {
@@ -85,8 +112,9 @@ void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const 
 int run_diagnose(DiagnoseOptions& options, Output& output) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
-    run.target.arguments = command.empty() ? trackd_command(options.mode) : command;
+    run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
     run.rounds.pace = parse_pace(options.pace, options.speed);
+    plan_soak(options);
     run.rounds.most_rounds = run.rounds.rounds * 3;
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
@@ -157,6 +185,14 @@ Run declare_diagnose(CLI::App& app) {
     add_duration(*traffic, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
     add_duration(*traffic, "--timeout", run.rounds.timeout, "of one request");
     traffic->add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
+
+    auto* soak = app.add_option_group("soak");
+    add_duration(*soak, "--soak", options->soak, "72h: the log as so many hours of traffic, at two speeds");
+    soak->add_option("--time-scale", options->time_scale,
+                     "auto, or how many times as fast the faster one is; {time_scale} in the command is that number")
+        ->capture_default_str()
+        ->type_name("X");
+    add_duration(*soak, "--soak-time", options->soak_time, "how long both may take together (5m)");
 
     add_size(*judgement, "--memory-limit", run.memory_limit, "run the service in a memory cgroup of this size, and say when it would be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");

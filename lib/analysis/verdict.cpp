@@ -202,8 +202,12 @@ void conclude(Diagnosis& diagnosis) {
             format_count(diagnosis.replay.completed), format_bytes(*trend.detectable_bytes_per_request)));
     } else {
         diagnosis.verdict = Verdict::no_leak;
-        std::string reason = fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
-                                         lines.empty() ? "" : " by a byte a request", trend_name(trend.verdict));
+        // A soak whose memory is flat at both speeds has no recorded run.
+        const bool unrecorded = diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none;
+        std::string reason =
+            unrecorded ? fmt::format("memory is {}", trend_name(trend.verdict))
+                       : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
+                                     lines.empty() ? "" : " by a byte a request", trend_name(trend.verdict));
         if (trend.detectable_bytes_per_request)
             reason += fmt::format(": no leak above {} a request", format_bytes(*trend.detectable_bytes_per_request));
         else if (trend.detectable_bytes_per_hour)

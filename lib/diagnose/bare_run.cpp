@@ -2,59 +2,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
-#include <mutex>
 
 #include "analysis/trend.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "diagnose/run_context.hpp"
+#include "diagnose/series_log.hpp"
 #include "memory/limit.hpp"
 #include "memory/sampler.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
-
-// The memory of the bare run as it comes in, with the requests completed at each moment. Written by the sampling
-// thread, read by the thread that runs the rounds.
-class SeriesLog {
-  public:
-    SeriesLog(std::string name, Nanoseconds origin_wall, const replay::Progress& progress)
-        : origin_(origin_wall), progress_(progress) {
-        series_.name = std::move(name);
-    }
-    void add(const MemorySample& sample) {
-        const auto& rss = sample[Metric::rss];
-        if (!rss) return;
-        if (const auto& anonymous = sample[Metric::anonymous]) file_backed_ = *rss - std::min(*rss, *anonymous);
-        const std::lock_guard lock(mutex_);
-        const double at = to_seconds(sample.at - origin_);
-        if (!series_.seconds.empty() && at <= series_.seconds.back()) return;
-        series_.seconds.push_back(at);
-        series_.value.push_back(static_cast<double>(*rss));
-        series_.requests.push_back(static_cast<double>(progress_.completed));
-        latest_ = *rss;
-        highest_ = std::max<Bytes>(highest_, *rss);
-    }
-    Series copy() const {
-        const std::lock_guard lock(mutex_);
-        return series_;
-    }
-    Bytes latest() const { return latest_; }
-    Bytes highest() const { return highest_; }
-    // The part of RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
-    Bytes file_backed() const { return file_backed_; }
-
-  private:
-    mutable std::mutex mutex_;  // guards series_
-    Series series_;
-    std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
-    Nanoseconds origin_;
-    const replay::Progress& progress_;
-};
 
 // When the first half of the requests alone would have had the limit reached.
 void predict(OomKill& kill, const Series& series, Bytes limit) {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
+#include "analysis/soak.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -27,16 +29,32 @@ std::string utc_text(Nanoseconds wall) {
 }
 
 // The log is read once before anything starts: a broken one costs no run, and it says how fast it was recorded.
-void read_traffic(const Options& options, Diagnosis& result) {
+replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
     replay::LogOptions reading;
     reading.max_bad_lines = options.rounds.max_bad_lines;
     const std::vector<std::string>& logs = options.rounds.traffic;
     const replay::LogSpan span = replay::measure_log(logs, reading);
     if (span.requests == 0) throw Error(ErrorKind::input, logs[0], "no request in it");
     result.requests_per_second = span.rate();
-    if (!result.traffic.empty()) return;
+    if (options.soak && !span.rate())
+        throw Error(ErrorKind::input, logs[0], "its requests have no time stamps, so there is no rate to soak at",
+                    "a log with times, or one that `leakline traffic` writes");
+    if (!result.traffic.empty()) return span;
     result.traffic = file_name(logs[0]);
     if (logs.size() > 1) result.traffic += fmt::format(" and {} more", logs.size() - 1);
+    return span;
+}
+
+// The rounds that name the lines, after a soak whose memory is not flat at both speeds. The recorder slows a service down to
+// about half of its capacity, and its clock is to run as fast as its traffic.
+void record_after_soak(const Options& options, const Observer& observer, Diagnosis& result) {
+    const Soak& soak = *result.soak;
+    if (soak.growth == Soak::Growth::none) return;
+    Options recorded = options;
+    if (soak.capacity > 0 && result.requests_per_second)
+        recorded.target.time_scale = std::max(1.0, soak.capacity / 2 / *result.requests_per_second);
+    RunContext context(recorded, observer, result);
+    run_recorded(context);
 }
 
 }  // namespace
@@ -50,7 +68,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     result.started = utc_text(system_clock().wall());
     result.memory_limit = options.memory_limit;
     result.max_growth = options.max_growth;
-    read_traffic(options, result);
+    const replay::LogSpan span = read_traffic(options, result);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     heap::find_tracker();
@@ -58,12 +76,20 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
         result.warnings.push_back(std::move(warning));
 
     RunContext context(options, observer, result);
-    run_bare(context);
+    if (options.soak)
+        run_soak(context, span);
+    else
+        run_bare(context);
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || !analysis::landing_fault(result.replay);
-        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) run_recorded(context);
+        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) {
+            if (options.soak)
+                record_after_soak(options, observer, result);
+            else
+                run_recorded(context);
+        }
     } catch (const Error& error) {
         if (interruption::received() == 0) {
             result.verdict = Verdict::invalid;
@@ -73,6 +99,8 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;
+    } else if (result.soak) {
+        analysis::conclude_soak(result);
     } else {
         analysis::conclude(result);
     }

@@ -11,11 +11,19 @@
 
 namespace leakline::diagnose {
 
+// Days of traffic in minutes, at two speeds (see analysis/soak.hpp), in place of the bare run.
+struct SoakPlan {
+    Nanoseconds length = std::chrono::hours(72);    // of traffic, at the log's own rate
+    std::optional<double> time_scale;               // of the faster run; nothing: what the service can serve
+    Nanoseconds time = std::chrono::minutes(5);     // that both runs may take together
+};
+
 struct Options {
     TargetSpec target;
     RoundPlan rounds;                    // its target is filled in once the service listens
     std::string traffic_name;            // what reports call the traffic; "" = the logs' names
     std::optional<Bytes> memory_limit;
+    std::optional<SoakPlan> soak;
     std::optional<Growth> max_growth;    // the budget; none: any growth that does not end is a leak
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
@@ -27,7 +35,7 @@ struct Options {
 
 // What the caller may show while it runs. Calls come from several threads, one at a time.
 struct Observer {
-    // A stage began: "bare run", "recorded run", "reading the recording".
+    // A stage began: "bare run", "soak at 600x", "recorded run", "reading the recording".
     std::function<void(const std::string& stage)> stage;
     // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
     std::function<void(double fraction, const std::string& text)> progress;

@@ -138,7 +138,8 @@ void run_recorded(RunContext& context) {
     RoundPlan plan = context.options.rounds;
     plan.target = origin_url;
     // As many as the bare run took, and at least what the lines need; it may have been stopped early for its memory.
-    plan.most_rounds = plan.rounds = std::max(kFewestRounds, static_cast<int>(context.result.rounds.size()));
+    if (!context.result.rounds.empty()) plan.rounds = std::max(kFewestRounds, static_cast<int>(context.result.rounds.size()));
+    plan.most_rounds = plan.rounds;
     const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());

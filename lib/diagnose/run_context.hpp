@@ -6,6 +6,7 @@
 
 #include "diagnose/diagnose.hpp"
 #include "diagnose/target.hpp"
+#include "replay/log.hpp"
 
 namespace leakline::diagnose {
 
@@ -36,6 +37,10 @@ std::optional<Bytes> memory_ceiling();
 
 // The bare run: fills in target, series, rounds, replay, trend and oom_kill.
 void run_bare(RunContext& context);
+
+// The soak, instead: fills in target, series, replay, trend and soak. Where the service grew or the soak cannot tell, a
+// recorded run has something to show. span: of the log, which must have a rate of its own.
+void run_soak(RunContext& context, const replay::LogSpan& span);
 
 // The recorded run, with as many rounds as the bare one took: fills in lines and endpoints.
 void run_recorded(RunContext& context);

@@ -22,7 +22,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}";
+constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}", kTimeScale = "{time_scale}";
 constexpr std::string_view kLoopback = "http://127.0.0.1:{port}";
 
 bool contains(const std::vector<std::string>& words, std::string_view part) {
@@ -80,6 +80,8 @@ std::optional<std::uint16_t> port_in(const std::string& file) {
 
 }  // namespace
 
+bool scales_time(const TargetSpec& spec) { return contains(spec.arguments, kTimeScale); }
+
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     Launch launch;
     const bool uses_port = contains(spec.arguments, kPort), uses_file = contains(spec.arguments, kPortFile);
@@ -94,6 +96,8 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         ::unlink(launch.port_file.c_str());
         for (std::string& word : launch.command.arguments) word = replaced(word, kPortFile, launch.port_file);
     }
+    const std::string scale = fmt::format("{:.6g}", spec.time_scale);
+    for (std::string& word : launch.command.arguments) word = replaced(word, kTimeScale, scale);
     if (uses_port) {
         const std::string port = std::to_string(free_port());
         for (std::string& word : launch.command.arguments) word = replaced(word, kPort, port);

@@ -13,13 +13,15 @@ namespace leakline::diagnose {
 // What the user says of the service.
 //
 // In the arguments and the URL, {port} stands for a free port that is picked at each start (it is also in the
-// environment as PORT), and {port_file} for a file in which the service writes the port that it has bound itself.
+// environment as PORT), {port_file} for a file in which the service writes the port that it has bound itself, and
+// {time_scale} for how many times as fast as recorded its traffic comes (1 but in a soak).
 struct TargetSpec {
     std::vector<std::string> arguments;
     std::string url;                 // "" = http://127.0.0.1:{port}, where the arguments hold {port} or {port_file}
     std::string ready_path = "/";    // any answer to a GET of it means ready
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
+    double time_scale = 1;
     bool show_output = false;        // the service's output on our stderr, else in a file whose end is shown on failure
 };
 
@@ -30,6 +32,9 @@ struct Launch {
     std::string port_file;  // "" = none
     std::string log_file;   // "" = output is shown
 };
+
+// Whether the service is told how fast its clock is to run.
+bool scales_time(const TargetSpec& spec);
 
 // Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} where nobody says where the service
 // listens, and Error{input} where something already answers at a fixed URL: it, and not the service, would be measured.

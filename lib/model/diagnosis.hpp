@@ -9,6 +9,7 @@
 #include "model/lines.hpp"
 #include "model/request.hpp"
 #include "model/series.hpp"
+#include "model/soak.hpp"
 
 namespace leakline {
 
@@ -69,6 +70,7 @@ struct Diagnosis {
     // is usually much faster.) Nothing where either is unknown.
     std::optional<Interval> projected_bytes_per_hour;
     std::optional<OomKill> oom_kill;
+    std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
     std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one

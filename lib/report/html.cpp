@@ -8,6 +8,7 @@
 #include "report/html_page.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
+#include "report/soak_words.hpp"
 #include "report/summary.hpp"
 #include "report/svg.hpp"
 #include "report/xml.hpp"
@@ -124,6 +125,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                      growth_class_name(summary.top->growth_class),
                                      xml_text(trim(summary.top->source).substr(0, 300))));
     if (!summary.limit.empty()) fact("Limit", xml_text(summary.limit));
+    const std::vector<std::string> soak = soak_words(diagnosis);
+    for (const std::string& words : soak) fact(&words == &soak.front() ? "Soak" : "", xml_text(words));
     fact("Resolution", xml_text(summary.detectable));
     for (const Gate& gate : diagnosis.gates)
         fact(fmt::format("Gate {}", outcome_name(gate.outcome)),
@@ -133,7 +136,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (!diagnosis.command.empty())
         fact("Target", fmt::format("<code>{}</code>", xml_text(diagnosis.command)));
     if (!diagnosis.traffic.empty())
-        fact("Traffic", fmt::format("{}, {} rounds", xml_text(diagnosis.traffic), diagnosis.rounds.size()));
+        fact("Traffic", xml_text(traffic_text(diagnosis)));
     if (!diagnosis.started.empty()) fact("Started", xml_text(diagnosis.started));
     body += "</dl>\n";
 

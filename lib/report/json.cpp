@@ -179,6 +179,26 @@ void put_replay(Json& out, const ReplayStats& stats) {
     out["warnings"] = stats.warnings;
 }
 
+Json soak_json(const Soak& soak) {
+    Json out = {{"hours", number(soak.hours)},
+                {"growth", soak_growth_name(soak.growth)},
+                {"reason", soak.reason},
+                {"service_scaled", soak.service_scaled},
+                {"capacity", number(soak.capacity)},
+                {"bytes_per_request", optional(soak.bytes_per_request)},
+                {"level_bytes", optional(soak.level_bytes)},
+                {"time_to_limit_h", optional(soak.time_to_limit_h)},
+                {"runs", Json::array()}};
+    for (const SoakRun& run : soak.runs) {
+        Json item = {{"time_scale", number(run.time_scale)}, {"duration_s", number(run.duration_s)},
+                     {"hours", number(run.hours)},           {"kept_up", number(run.kept_up)},
+                     {"requests", run.requests},             {"limit_reached_h", optional(run.limit_reached_h)}};
+        put_trend(item["trend"], run.trend);
+        out["runs"].push_back(std::move(item));
+    }
+    return out;
+}
+
 Json to_json(const Diagnosis& diagnosis) {
     Json out = {{"schema", Diagnosis::kSchema}};
     out["verdict"] = verdict_name(diagnosis.verdict);
@@ -207,6 +227,7 @@ Json to_json(const Diagnosis& diagnosis) {
                            {"predicted_at_s", optional(diagnosis.oom_kill->predicted_at_s)},
                            {"predicted_requests", optional(diagnosis.oom_kill->predicted_requests)},
                            {"text", diagnosis.oom_kill->text}};
+    if (diagnosis.soak) out["soak"] = soak_json(*diagnosis.soak);
     if (!diagnosis.endpoints.empty()) {
         Json endpoints = Json::array();
         for (const EndpointGrowth& endpoint : diagnosis.endpoints)

@@ -145,6 +145,31 @@ void read_trend(const Node& node, TrendVerdict& trend) {
     get_list(node, "reasons", trend.reasons, &Node::text);
 }
 
+void read_soak(const Node& node, Soak& soak) {
+    using Growth = Soak::Growth;
+    get(node, "hours", soak.hours, &Node::number);
+    if (const auto growth = node.find("growth"))
+        soak.growth = named(*growth, {Growth::none, Growth::with_requests, Growth::with_time, Growth::unclear}, soak_growth_name);
+    get(node, "reason", soak.reason, &Node::text);
+    get(node, "service_scaled", soak.service_scaled, &Node::flag);
+    get(node, "capacity", soak.capacity, &Node::number);
+    get(node, "bytes_per_request", soak.bytes_per_request, &Node::interval);
+    get(node, "level_bytes", soak.level_bytes, &Node::interval);
+    get(node, "time_to_limit_h", soak.time_to_limit_h, &Node::interval);
+    const auto runs = node.find("runs");
+    if (!runs) return;
+    for (const Node& element : runs->elements()) {
+        SoakRun& run = soak.runs.emplace_back();
+        get(element, "time_scale", run.time_scale, &Node::number);
+        get(element, "duration_s", run.duration_s, &Node::number);
+        get(element, "hours", run.hours, &Node::number);
+        get(element, "kept_up", run.kept_up, &Node::number);
+        get(element, "requests", run.requests, &Node::count);
+        get(element, "limit_reached_h", run.limit_reached_h, &Node::number);
+        if (const auto trend = element.find("trend")) read_trend(*trend, run.trend);
+    }
+}
+
 CodeLine read_code_line(const Node& node) {
     CodeLine line;
     get(node, "file", line.file, &Node::text);
@@ -405,6 +430,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
         get(*kill, "predicted_requests", oom.predicted_requests, &Node::interval);
         get(*kill, "text", oom.text, &Node::text);
     }
+    if (const auto soak = root.find("soak")) read_soak(*soak, diagnosis.soak.emplace());
     if (const auto endpoints = root.find("endpoints"))
         for (const Node& node : endpoints->elements()) {
             EndpointGrowth& endpoint = diagnosis.endpoints.emplace_back();

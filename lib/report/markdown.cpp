@@ -6,6 +6,7 @@
 
 #include "report/line_table.hpp"
 #include "report/renderers.hpp"
+#include "report/soak_words.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {
@@ -218,6 +219,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                      std::string(growth_class_name(summary.top->growth_class)));
     }
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
+    const std::vector<std::string> soak = soak_words(diagnosis);
+    for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));
     row("resolution", plain(summary.detectable));
     for (const Gate& gate : diagnosis.gates)
         row(fmt::format("gate {}", outcome_name(gate.outcome)),

@@ -110,6 +110,11 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
                        interval_text(*diagnosis.projected_bytes_per_hour), *diagnosis.requests_per_second);
 }
 
+std::string traffic_text(const Diagnosis& diagnosis) {
+    const std::string name = diagnosis.traffic.empty() ? "-" : diagnosis.traffic;
+    return diagnosis.soak ? name : fmt::format("{}, {} rounds", name, diagnosis.rounds.size());
+}
+
 std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
     return "the smallest leak this run could have seen: " + smallest.value_or("not known (too little data)");

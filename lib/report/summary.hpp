@@ -44,6 +44,8 @@ std::string slope_text(const TrendVerdict& trend);
 // Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as
 // slope_text).
 std::string diagnosed_growth_text(const Diagnosis& diagnosis);
+// "day.jsonl, 8 rounds"; a soak has none.
+std::string traffic_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);
 
 }  // namespace leakline::report

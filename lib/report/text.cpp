@@ -8,6 +8,7 @@
 #include "report/line_table.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
+#include "report/soak_words.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {
@@ -329,6 +330,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                    fmt::format("{}: {} of heap per request{}", terminal_safe(endpoint.endpoint),
                                interval_text(endpoint.bytes_per_request), endpoint.leaks ? ", leaks" : ""));
     if (!summary.limit.empty()) text.field("limit", summary.limit);
+    const std::vector<std::string> soak = soak_words(diagnosis);
+    for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);
     text.field("resolution", summary.detectable);
     for (const Gate& gate : diagnosis.gates)
         text.field(fmt::format("gate {}", outcome_name(gate.outcome)),
@@ -343,8 +346,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                     diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
                     trend_name(diagnosis.trend.verdict), diagnosis.metric, diagnosis.trend.warmup_end_s));
     text.field("target", diagnosis.command);
-    text.field("traffic", fmt::format("{}, {} rounds", diagnosis.traffic.empty() ? "-" : diagnosis.traffic,
-                                      diagnosis.rounds.size()));
+    text.field("traffic", traffic_text(diagnosis));
 
     add_plot(text, diagnosis.series, diagnosis.trend, diagnosis.metric);
     add_tables(text, diagnosis.lines, summary.table);

@@ -90,3 +90,32 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
     }
     CHECK(seen);
 }
+
+TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth is not put down to time") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/soak.json";
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "6s", "--rounds", "4",
+                                                    "--min-round", "200ms", "-o", report});
+    INFO(outcome.out << outcome.err);
+    const json soak = json::parse(read_file(report))["soak"];
+    REQUIRE(soak["runs"].size() == 2);
+    CHECK(soak["service_scaled"] == true);
+    CHECK(soak["runs"][0]["time_scale"].get<double>() == doctest::Approx(3 * soak["runs"][1]["time_scale"].get<double>()));
+    CHECK(soak["runs"][1]["trend"]["verdict"] != "shrinking");
+    CHECK(soak["growth"] != "with time");
+    CHECK(soak["growth"] != "none");
+}
+
+TEST_CASE("what belongs to a soak is refused without one, and a soak has no other pace") {
+    const auto complaint = [](std::vector<std::string> more) {
+        more.insert(more.begin(), "diagnose");
+        const Outcome outcome = run_binary("leakline", more);
+        CHECK(outcome.code == 2);
+        return outcome.err;
+    };
+    CHECK(complaint({"--soak-time", "1m"}) == "leakline: --soak-time: there is no soak\n  hint: --soak 72h asks for one\n");
+    CHECK(complaint({"--soak", "72h", "--pace", "100/s"}) ==
+          "leakline: --soak: a soak has a pace of its own\n  hint: --time-scale sets its speed, in place of --pace and --speed\n");
+    CHECK(complaint({"--soak", "72h", "--time-scale", "fast"}) ==
+          "leakline: --time-scale: 'fast' is neither auto nor a factor from 1 to 1000000\n");
+}

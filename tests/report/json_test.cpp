@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "report/json_read.hpp"
+#include "report/renderers.hpp"
 #include "report/report.hpp"
 #include "sample.hpp"
 
@@ -94,6 +95,37 @@ TEST_CASE("what is read back makes every report again, byte for byte") {
         CAPTURE(format.name);
         CHECK(format.render(again, {}) == format.render(diagnosis, {}));
     }
+}
+
+TEST_CASE("a soak is read back as it was, and says in words what it can and cannot extrapolate") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    Soak& soak = diagnosis.soak.emplace();
+    soak.growth = Soak::Growth::with_requests;
+    soak.reason = "growth follows requests";
+    soak.service_scaled = true;
+    soak.capacity = 20'000;
+    soak.bytes_per_request = Interval{1000, 990, 1010};
+    soak.level_bytes = Interval{3e9, 2.9e9, 3.1e9};
+    soak.time_to_limit_h = Interval{12, 11, 13};
+    SoakRun run;
+    run.time_scale = 600;
+    run.hours = 12.5;
+    run.duration_s = 75;
+    run.requests = 495'000;
+    run.limit_reached_h = 11.75;
+    run.trend = diagnosis.trend;
+    soak.runs = {run};
+    const std::string json = json_of(diagnosis);
+    const Diagnosis back = read_diagnosis(json, "soak.json");
+    REQUIRE(back.soak);
+    CHECK(back.soak->runs.size() == 1);
+    CHECK(json_of(back) == json);
+
+    const std::string text = render_text(Document{diagnosis}, {});
+    CHECK(text.find("after 72 h of this traffic: 2.79 GiB (2.7 GiB to 2.89 GiB)") != std::string::npos);
+    CHECK(text.find("600x: 12.5 h of traffic in 75 s, 495,000 requests") != std::string::npos);
+    diagnosis.soak->growth = Soak::Growth::with_time;
+    CHECK(render_text(Document{diagnosis}, {}).find("after 72 h of this traffic: not extrapolated") != std::string::npos);
 }
 
 TEST_CASE("bytes that are not UTF-8 do not lose the report") {

@@ -1,0 +1,100 @@
+#include "analysis/soak.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace leakline;
+using analysis::judge_soak;
+
+namespace {
+
+constexpr double kRate = 10;  // requests per second of the log
+
+SoakRun run(double scale, double hours, Trend trend, Interval growth, double level) {
+    SoakRun result;
+    result.time_scale = scale;
+    result.hours = hours;
+    result.trend.verdict = trend;
+    result.trend.bytes_per_request = growth;
+    result.trend.detectable_bytes_per_request = 5;
+    result.trend.level_bytes = level;
+    if (trend == Trend::stable) result.trend.plateau_bytes = level;
+    return result;
+}
+
+Soak judged(std::vector<SoakRun> runs) {
+    Soak soak;
+    soak.runs = std::move(runs);
+    judge_soak(soak, kRate, Bytes{512} << 20, 2.0 * kMiB);
+    return soak;
+}
+
+}  // namespace
+
+TEST_CASE("as many bytes a request at both speeds are extrapolated to the hours asked about and to the limit") {
+    const Soak soak = judged({run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6), run(200, 4, Trend::growing, {1005, 995, 1020}, 146e6)});
+    CHECK(soak.growth == Soak::Growth::with_requests);
+    REQUIRE(soak.bytes_per_request);
+    CHECK(soak.bytes_per_request->low == 990);
+    CHECK(soak.bytes_per_request->high == 1020);
+    REQUIRE(soak.level_bytes);  // 60 more hours of 36,000 requests
+    CHECK(soak.level_bytes->estimate == doctest::Approx(434e6 + 60 * 36e3 * 1002.5));
+    CHECK(soak.level_bytes->low == doctest::Approx(434e6 + 60 * 36e3 * 990));
+    CHECK(soak.level_bytes->high == doctest::Approx(434e6 + 60 * 36e3 * 1020));
+    REQUIRE(soak.time_to_limit_h);
+    CHECK(soak.time_to_limit_h->estimate == doctest::Approx(510 * kMiB / (36e3 * 1002.5)));
+    CHECK(soak.time_to_limit_h->low < soak.time_to_limit_h->estimate);
+    CHECK(soak.time_to_limit_h->high > soak.time_to_limit_h->estimate);
+}
+
+TEST_CASE("more bytes a request at the lower speed follow time, and nothing is extrapolated") {
+    for (const SoakRun& fast : {run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(600, 12, Trend::stable, {0, -3, 3}, 5e6)}) {
+        const Soak soak = judged({fast, run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
+        CHECK(soak.growth == Soak::Growth::with_time);
+        CHECK(soak.reason.starts_with("growth follows time rather than requests: 201 B [200 B, 202 B] a request at 200x, "));
+        CHECK_FALSE(soak.level_bytes);
+        CHECK_FALSE(soak.time_to_limit_h);
+    }
+}
+
+TEST_CASE("memory that is flat at both speeds keeps its level") {
+    const Soak soak = judged({run(600, 72, Trend::stable, {0, -1, 1}, 40e6), run(200, 24, Trend::stable, {0, -1, 1}, 39e6)});
+    CHECK(soak.growth == Soak::Growth::none);
+    REQUIRE(soak.level_bytes);
+    CHECK(soak.level_bytes->estimate == 40e6);
+    CHECK(soak.level_bytes->low == 39e6);
+    CHECK_FALSE(soak.time_to_limit_h);
+}
+
+TEST_CASE("speeds that neither agree nor point to time are not told apart, and nothing is extrapolated") {
+    const SoakRun growing = run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6);
+    const std::vector<std::vector<SoakRun>> cases = {
+        {},
+        {growing},
+        {growing, run(200, 4, Trend::stable, {0, -3, 3}, 5e6)},
+        {growing, run(200, 4, Trend::inconclusive, {900, -100, 2000}, 5e6)},
+        {growing, run(200, 4, Trend::growing, {500, 490, 510}, 5e6)},
+    };
+    for (const auto& runs : cases) {
+        const Soak soak = judged(runs);
+        CHECK(soak.growth == Soak::Growth::unclear);
+        CHECK_FALSE(soak.reason.empty());
+        CHECK_FALSE(soak.level_bytes);
+        CHECK_FALSE(soak.time_to_limit_h);
+    }
+}
+
+TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
+    Diagnosis diagnosis;
+    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
+    diagnosis.replay.statuses[200] = 1000;
+    diagnosis.requests_per_second = kRate;
+    diagnosis.memory_limit = Bytes{512} << 20;
+    diagnosis.soak = judged({run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
+    diagnosis.trend = diagnosis.soak->runs[1].trend;
+    diagnosis.trend.reasons = {"seen so"};
+    analysis::conclude_soak(diagnosis);
+    CHECK(diagnosis.verdict == Verdict::leak);
+    CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
+    CHECK_FALSE(diagnosis.projected_bytes_per_hour);
+    CHECK_FALSE(diagnosis.trend.time_to_limit_h);
+}
