@@ -115,7 +115,6 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
     run.rounds.pace = parse_pace(options.pace, options.speed);
     plan_soak(options);
-    run.rounds.most_rounds = run.rounds.rounds * 3;
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     std::optional<report::Baseline> baseline;
@@ -196,6 +195,9 @@ Run declare_diagnose(CLI::App& app) {
 
     add_size(*judgement, "--memory-limit", run.memory_limit, "run the service in a memory cgroup of this size, and say when it would be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
+    judgement->add_option("--retries", run.retries, "times that an undecided run, or one too near the budget, gets as many rounds again")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 100));
     judgement->add_option("--baseline", options->baseline, "accept the leaks in this file (leakline baseline writes it)")
         ->type_name("FILE");
     judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();

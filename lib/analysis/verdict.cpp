@@ -71,6 +71,28 @@ std::string line_reason(const LineGrowth& line) {
     return text;
 }
 
+// What the leaking lines come to together.
+struct LineSum {
+    double bytes = 0, rate = 0;  // rate: per request
+};
+
+LineSum sum_of(const std::vector<const LineGrowth*>& lines) {
+    LineSum sum;
+    for (const LineGrowth* line : lines) {
+        sum.bytes += static_cast<double>(line->growth_bytes);
+        if (line->bytes_per_request) sum.rate += line->bytes_per_request->estimate;
+    }
+    return sum;
+}
+
+bool lines_leak(const LineSum& sum, bool any, Trend memory) {
+    return any && (memory == Trend::growing || sum.bytes >= kBookkeepingBytes);
+}
+
+std::string too_coarse(const TrendVerdict& trend) {
+    return fmt::format("this run could only have seen growth above {} a request", format_bytes(*trend.detectable_bytes_per_request));
+}
+
 // What production would see, which serves the traffic at the log's own rate and not at that of the run.
 void project(Diagnosis& diagnosis) {
     TrendVerdict& trend = diagnosis.trend;
@@ -160,12 +182,7 @@ void conclude(Diagnosis& diagnosis) {
 
     const TrendVerdict& trend = diagnosis.trend;
     const auto lines = leaking_lines(diagnosis.lines);
-    double line_growth = 0, line_rate = 0;
-    for (const LineGrowth* line : lines) {
-        line_growth += static_cast<double>(line->growth_bytes);
-        if (line->bytes_per_request) line_rate += line->bytes_per_request->estimate;
-    }
-    const bool lines_leak = !lines.empty() && (trend.verdict == Trend::growing || line_growth >= kBookkeepingBytes);
+    const LineSum sum = sum_of(lines);
 
     if (diagnosis.oom_kill) {
         const OomKill& kill = *diagnosis.oom_kill;
@@ -177,16 +194,16 @@ void conclude(Diagnosis& diagnosis) {
                                   kill.predicted_requests->low, kill.predicted_requests->high);
         diagnosis.reasons.push_back(reason);
     }
-    if (lines_leak) {
+    if (lines_leak(sum, !lines.empty(), trend.verdict)) {
         diagnosis.verdict = Verdict::leak;
         diagnosis.reasons.push_back(line_reason(*lines.front()));
         if (trend.verdict != Trend::growing)
             diagnosis.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(trend.verdict)));
-    } else if (line_rate >= kBookkeepingRate) {
+    } else if (sum.rate >= kBookkeepingRate) {
         diagnosis.verdict = Verdict::inconclusive;
         diagnosis.reasons.push_back(fmt::format("{}, but by only {} in all, too little to tell from a service that still warms "
                                                 "up: more requests would decide",
-                                                line_reason(*lines.front()), format_bytes(line_growth)));
+                                                line_reason(*lines.front()), format_bytes(sum.bytes)));
     } else if (trend.verdict == Trend::growing) {
         diagnosis.verdict = Verdict::leak;
         diagnosis.reasons.push_back(
@@ -197,9 +214,8 @@ void conclude(Diagnosis& diagnosis) {
         diagnosis.reasons.push_back("memory over time allows both answers, and no line's live heap bytes grow to the end");
     } else if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) {
         diagnosis.verdict = Verdict::inconclusive;
-        diagnosis.reasons.push_back(fmt::format(
-            "after {} requests this run could only have seen growth above {} a request: more requests would decide",
-            format_count(diagnosis.replay.completed), format_bytes(*trend.detectable_bytes_per_request)));
+        diagnosis.reasons.push_back(fmt::format("after {} requests {}: more requests would decide",
+                                                format_count(diagnosis.replay.completed), too_coarse(trend)));
     } else {
         diagnosis.verdict = Verdict::no_leak;
         // A soak whose memory is flat at both speeds has no recorded run.
@@ -222,7 +238,32 @@ void conclude(Diagnosis& diagnosis) {
                                                     format_bytes(endpoint.bytes_per_request.high)));
     for (const std::string& reason : trend.reasons)
         diagnosis.reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
+    for (const std::string& retry : diagnosis.retries)
+        diagnosis.reasons.push_back("more rounds were asked for " + retry);
     if (diagnosis.max_growth) judge_budget(diagnosis, lines);
+}
+
+std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
+    const TrendVerdict& trend = diagnosis.trend;
+    if (diagnosis.max_growth) {
+        project(diagnosis);
+        GateResult result = check_growth(at_own_rate(diagnosis), *diagnosis.max_growth);
+        if (result.gate != Gate::undecided) return std::nullopt;
+        return std::move(result.reason);
+    }
+    if (trend.verdict == Trend::growing) return std::nullopt;
+    if (trend.verdict == Trend::inconclusive)
+        return trend.reasons.empty() ? "memory over time allows both answers" : trend.reasons.front();
+    if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);
+    return std::nullopt;
+}
+
+std::optional<std::string> lines_undecided(const Diagnosis& diagnosis) {
+    if (diagnosis.max_growth) return std::nullopt;
+    const auto lines = leaking_lines(diagnosis.lines);
+    const LineSum sum = sum_of(lines);
+    if (sum.rate < kBookkeepingRate || lines_leak(sum, !lines.empty(), diagnosis.trend.verdict)) return std::nullopt;
+    return fmt::format("{}, by only {} in all", line_reason(*lines.front()), format_bytes(sum.bytes));
 }
 
 }  // namespace leakline::analysis

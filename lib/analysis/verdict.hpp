@@ -25,6 +25,14 @@ void conclude(Diagnosis& diagnosis);
 // nothing where it did.
 std::optional<std::string> landing_fault(const ReplayStats& replay);
 
+// Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
+// only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
+// requests_per_second.
+std::optional<std::string> memory_undecided(Diagnosis diagnosis);
+// The same of the lines: one leaks at a rate that matters, and by too little in all. With a budget it is memory that
+// decides, and more traffic is never asked for here. Reads trend, lines and max_growth.
+std::optional<std::string> lines_undecided(const Diagnosis& diagnosis);
+
 // A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
 // one kept request, is about that large.
 inline constexpr double kTooCoarseBytesPerRequest = 1024;

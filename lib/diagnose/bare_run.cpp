@@ -104,14 +104,23 @@ void run_bare(RunContext& context) {
     bool over_ceiling = false;
     RoundHooks hooks;
     hooks.quiet_mark = [&](const Round& round, int) { context.result.rounds.push_back(round); };
+    std::atomic<int> rounds_planned{plan.rounds};
     hooks.enough = [&] {
-        const TrendVerdict trend = judge(context, log.copy());
-        return trend.verdict == Trend::growing ||
-               (trend.verdict != Trend::inconclusive &&
-                trend.detectable_bytes_per_request.value_or(0) <= analysis::kTooCoarseBytesPerRequest);
+        std::vector<std::string>& retries = context.result.retries;
+        if (static_cast<int>(retries.size()) >= context.options.retries) return true;
+        Diagnosis so_far;
+        so_far.series = log.copy();
+        so_far.trend = judge(context, so_far.series);
+        so_far.max_growth = context.result.max_growth;
+        so_far.requests_per_second = context.result.requests_per_second;
+        const auto why = analysis::memory_undecided(std::move(so_far));
+        if (!why) return true;
+        retries.push_back(fmt::format("after {} rounds: {}", context.result.rounds.size(), *why));
+        rounds_planned += plan.rounds;
+        return false;
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
-        context.show_round(round, fraction, completed, log.latest());
+        context.show_round(round, rounds_planned, fraction, completed, log.latest());
         over_ceiling = over_ceiling || (ceiling && log.latest() > *ceiling);
         return !sampler.process_gone() && !over_ceiling;
     };

@@ -54,7 +54,23 @@ void record_after_soak(const Options& options, const Observer& observer, Diagnos
     if (soak.capacity > 0 && result.requests_per_second)
         recorded.target.time_scale = std::max(1.0, soak.capacity / 2 / *result.requests_per_second);
     RunContext context(recorded, observer, result);
-    run_recorded(context);
+    run_recorded(context, recorded.rounds.rounds);
+}
+
+// As many rounds as the bare run took (it may have been stopped early for its memory), and more where the lines need them.
+void record_until_decided(RunContext& context) {
+    Diagnosis& result = context.result;
+    const std::vector<std::string> warnings = result.warnings;
+    for (int rounds = static_cast<int>(result.rounds.size());;) {
+        run_recorded(context, rounds);
+        if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
+        if (static_cast<int>(result.retries.size()) >= context.options.retries) return;
+        const auto why = analysis::lines_undecided(result);
+        if (!why) return;
+        result.retries.push_back(fmt::format("after {} rounds under the recorder: {}", rounds, *why));
+        result.warnings = warnings;  // those of the recording that is made again
+        rounds += context.options.rounds.rounds;
+    }
 }
 
 }  // namespace
@@ -88,7 +104,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
             if (options.soak)
                 record_after_soak(options, observer, result);
             else
-                run_recorded(context);
+                record_until_decided(context);
         }
     } catch (const Error& error) {
         if (interruption::received() == 0) {

@@ -25,6 +25,7 @@ struct Options {
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
     std::optional<Growth> max_growth;    // the budget; none: any growth that does not end is a leak
+    int retries = 2;                     // how often an undecided run gets as many rounds again before it is judged
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;

@@ -158,7 +158,6 @@ class Search {
         Options run = options_.run;
         run.rounds.traffic = {scratch.path() + "/part.jsonl"};
         run.rounds.rounds = rounds;
-        run.rounds.most_rounds = 3 * rounds;
         trial.requests = kinds_.write(part, run.rounds.traffic[0]);
         const Nanoseconds begin = system_clock().monotonic();
         try {

@@ -124,7 +124,7 @@ Glance glance_at(int pid) {
 
 }  // namespace
 
-void run_recorded(RunContext& context) {
+void run_recorded(RunContext& context, int rounds_wanted) {
     context.stage("recorded run");
     const TemporaryDirectory scratch;
     const Launch launch = prepare_launch(context.options.target, scratch.path());
@@ -137,9 +137,7 @@ void run_recorded(RunContext& context) {
     replay::Progress progress;
     RoundPlan plan = context.options.rounds;
     plan.target = origin_url;
-    // As many as the bare run took, and at least what the lines need; it may have been stopped early for its memory.
-    if (!context.result.rounds.empty()) plan.rounds = std::max(kFewestRounds, static_cast<int>(context.result.rounds.size()));
-    plan.most_rounds = plan.rounds;
+    plan.rounds = std::max(kFewestRounds, rounds_wanted);
     const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
@@ -153,7 +151,7 @@ void run_recorded(RunContext& context) {
         gone = gone || !recorder.child().running();
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
-        context.show_round(round, fraction, completed, 0);
+        context.show_round(round, plan.rounds, fraction, completed, 0);
         // Only looked at, not reaped: the recorder does that in the other thread.
         const Glance now = glance_at(recorder.child().pid());
         gone = gone || !now.alive;

@@ -87,7 +87,7 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
         const int number = static_cast<int>(result.rounds.size());
         if (hooks.quiet_mark) hooks.quiet_mark(round, number);
         if (stop || interruption::received() != 0) return false;
-        if (number >= plan.most_rounds || (number >= plan.rounds && (!hooks.enough || hooks.enough()))) return false;
+        if (number % plan.rounds == 0 && (!hooks.enough || hooks.enough())) return false;
         completed_before = progress.completed;
         passes_in_round = 0;
         passes_done = 0;

@@ -17,7 +17,6 @@ struct RoundPlan {
     replay::Pace pace;
     int connections = 8;
     int rounds = 8;
-    int most_rounds = 24;                                // where `enough` asks for more
     Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is this long
     Nanoseconds quiet = std::chrono::milliseconds(200);  // between the last answer of a round and its mark
     Nanoseconds timeout = std::chrono::seconds(10);
@@ -27,7 +26,7 @@ struct RoundPlan {
 // All are called from the thread that runs the rounds, except tick.
 struct RoundHooks {
     std::function<void(const Round&, int number)> quiet_mark;  // the traffic of round `number` (from 1) is answered
-    std::function<bool()> enough;  // asked at each mark from plan.rounds on; false: another round
+    std::function<bool()> enough;  // asked after every plan.rounds rounds; false: as many again
     // Every 50 ms from a thread of its own, with the requests completed so far. false: stop, the target is gone.
     std::function<bool(std::uint64_t completed, int round, double round_fraction)> tick;
 };

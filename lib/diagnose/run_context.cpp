@@ -17,8 +17,7 @@ void RunContext::progress(double fraction, const std::string& text) const {
     if (observer_.progress) observer_.progress(fraction, text);
 }
 
-void RunContext::show_round(int round, double round_fraction, std::uint64_t completed, Bytes rss) const {
-    const int rounds = std::max(options.rounds.rounds, round);
+void RunContext::show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const {
     std::string text = fmt::format("round {} of {}, {} requests", round, rounds, format_count(completed));
     if (rss > 0) text += fmt::format(", RSS {}", format_bytes(static_cast<double>(rss)));
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);

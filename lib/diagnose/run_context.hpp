@@ -22,7 +22,7 @@ class RunContext {
     void stage(const std::string& name) const;
     void progress(double fraction, const std::string& text) const;
     // rss 0: not shown.
-    void show_round(int round, double round_fraction, std::uint64_t completed, Bytes rss) const;
+    void show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const;
     // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
     void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
 
@@ -42,7 +42,7 @@ void run_bare(RunContext& context);
 // recorded run has something to show. span: of the log, which must have a rate of its own.
 void run_soak(RunContext& context, const replay::LogSpan& span);
 
-// The recorded run, with as many rounds as the bare one took: fills in lines and endpoints.
-void run_recorded(RunContext& context);
+// The recorded run of that many rounds (at least what the lines need): fills in lines and endpoints.
+void run_recorded(RunContext& context, int rounds);
 
 }  // namespace leakline::diagnose

@@ -51,7 +51,7 @@ class SoakRunner {
         RoundPlan plan = context_.options.rounds;
         plan.target = wait_until_ready(child, launch, context_.options.target);
         plan.pace.kind = replay::Pace::Kind::max;
-        plan.rounds = plan.most_rounds = 3;
+        plan.rounds = 3;
         plan.quiet = Nanoseconds(0);
         replay::Progress progress;
         RoundHooks hooks;
@@ -93,7 +93,7 @@ class SoakRunner {
         RoundPlan plan = context_.options.rounds;
         plan.target = origin_url;
         plan.pace = {replay::Pace::Kind::recorded, scale, 0};
-        plan.rounds = plan.most_rounds = std::numeric_limits<int>::max();
+        plan.rounds = std::numeric_limits<int>::max();
         plan.quiet = Nanoseconds(0);
         const std::optional<Bytes> ceiling = memory_ceiling(), limit = context_.options.memory_limit;
         Stretch stretch;

@@ -73,6 +73,8 @@ struct Diagnosis {
     std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
     std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
     Verdict verdict = Verdict::inconclusive;
+    // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".
+    std::vector<std::string> retries;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one
     std::vector<std::string> warnings;
 };

@@ -216,6 +216,7 @@ Json to_json(const Diagnosis& diagnosis) {
         out["max_growth"] = {{"bytes", number(diagnosis.max_growth->bytes)},
                              {"per", diagnosis.max_growth->per == Growth::Per::request ? "request" : "hour"}};
     out["accepted"] = diagnosis.accepted;
+    if (!diagnosis.retries.empty()) out["retries"] = diagnosis.retries;
     out["gates"] = Json::array();
     for (const Gate& gate : diagnosis.gates)
         out["gates"].push_back(

@@ -411,6 +411,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
             diagnosis.max_growth->per = per->text() == "request" ? Growth::Per::request : Growth::Per::hour;
     }
     get(root, "accepted", diagnosis.accepted, &Node::flag);
+    get_list(root, "retries", diagnosis.retries, &Node::text);
     if (const auto gates = root.find("gates"))
         for (const Node& node : gates->elements()) {
             Gate& gate = diagnosis.gates.emplace_back();

@@ -145,3 +145,49 @@ TEST_CASE("a budget passes only what the run could have seen") {
     CHECK(with_budget(Trend::growing, true, 10 * kMiB, Growth::Per::hour) == Verdict::leak);
     CHECK(with_budget(Trend::growing, true, 80 * kMiB, Growth::Per::hour) == Verdict::no_leak);
 }
+
+TEST_CASE("growth whose interval holds the budget asks for more traffic, growth beside it does not") {
+    Diagnosis diagnosis;
+    diagnosis.trend.verdict = Trend::growing;
+    diagnosis.trend.bytes_per_request = Interval{64, 60, 70};
+    diagnosis.max_growth = Growth{64, Growth::Per::request};
+    REQUIRE(analysis::memory_undecided(diagnosis).has_value());
+    CHECK(*analysis::memory_undecided(diagnosis) == "growth of 60 B/request to 70 B/request holds the budget of 64 B/request; run longer");
+    diagnosis.max_growth->bytes = 59;
+    CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
+    diagnosis.max_growth->bytes = 71;
+    CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
+    diagnosis.max_growth.reset();
+    CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
+}
+
+TEST_CASE("memory that allows both answers, or could only have shown a large leak, asks for more traffic") {
+    Diagnosis diagnosis;
+    diagnosis.trend.verdict = Trend::inconclusive;
+    diagnosis.trend.reasons = {"too short"};
+    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("too short"));
+    diagnosis.trend.verdict = Trend::stable;
+    diagnosis.trend.detectable_bytes_per_request = 2048;
+    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("this run could only have seen growth above 2 KiB a request"));
+    diagnosis.trend.detectable_bytes_per_request = 10;
+    CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
+}
+
+TEST_CASE("a line that leaks by too little in all asks for more traffic, unless a budget decides") {
+    Diagnosis diagnosis;
+    diagnosis.trend.verdict = Trend::stable;
+    LineGrowth line;
+    line.leaking = true;
+    line.growth_bytes = 20'000;
+    line.bytes_per_request = Interval{5, 4, 6};
+    diagnosis.lines.lines = {line};
+    CHECK(analysis::lines_undecided(diagnosis).has_value());
+    diagnosis.max_growth = Growth{64, Growth::Per::request};
+    CHECK_FALSE(analysis::lines_undecided(diagnosis).has_value());
+    diagnosis.max_growth.reset();
+    diagnosis.lines.lines[0].growth_bytes = 200'000;  // a leak by itself
+    CHECK_FALSE(analysis::lines_undecided(diagnosis).has_value());
+    diagnosis.lines.lines[0].growth_bytes = 20'000;
+    diagnosis.lines.lines[0].bytes_per_request = Interval{0.1, 0, 0.2};  // odds and ends
+    CHECK_FALSE(analysis::lines_undecided(diagnosis).has_value());
+}
