@@ -173,6 +173,13 @@ void conclude(Diagnosis& diagnosis) {
         diagnosis.reasons.push_back(*fault);
         return;
     }
+    if (!diagnosis.replay.valid && !diagnosis.oom_kill) {
+        diagnosis.verdict = Verdict::invalid;
+        for (const std::string& reason : diagnosis.replay.reasons)
+            diagnosis.reasons.push_back("the traffic was not sent as it was meant to be: " + reason);
+        if (diagnosis.replay.reasons.empty()) diagnosis.reasons.emplace_back("the replay was not valid");
+        return;
+    }
     const Landing landing = landing_of(diagnosis.replay);
     const double share = static_cast<double>(landing.succeeded) / static_cast<double>(std::max<std::uint64_t>(landing.sent, 1));
     if (share < kLandedWell && !diagnosis.oom_kill)

@@ -191,3 +191,14 @@ TEST_CASE("a line that leaks by too little in all asks for more traffic, unless 
     diagnosis.lines.lines[0].bytes_per_request = Interval{0.1, 0, 0.2};  // odds and ends
     CHECK_FALSE(analysis::lines_undecided(diagnosis).has_value());
 }
+
+TEST_CASE("a replay that was not valid makes the diagnosis invalid, with the replay's reasons") {
+    Diagnosis diagnosis;
+    diagnosis.replay.sent = diagnosis.replay.completed = 100;
+    diagnosis.replay.statuses[200] = 100;
+    diagnosis.replay.valid = false;
+    diagnosis.replay.reasons = {"send lag p99 2 s is above 100 ms"};
+    analysis::conclude(diagnosis);
+    CHECK(diagnosis.verdict == Verdict::invalid);
+    CHECK(diagnosis.reasons.front() == "the traffic was not sent as it was meant to be: send lag p99 2 s is above 100 ms");
+}
