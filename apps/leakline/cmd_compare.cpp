@@ -66,6 +66,7 @@ LineReport read_side(const Side& side, const LineArguments& lines, Output& outpu
     std::vector<std::string> sources = side.sources;
     sources.insert(sources.end(), lines.sources().begin(), lines.sources().end());
     report::SourceText source(sources);
+    source.look_above(profile.command.substr(0, profile.command.find(' ')));
     source.fill(report);
     if (side.sources.empty() && profile.started)
         drop_newer_text(report, source, *profile.started, output, side, option);

@@ -117,6 +117,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     plan_soak(options);
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
+    sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
     std::optional<report::Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();

@@ -74,6 +74,7 @@ Run declare_lines(CLI::App& app) {
         output->open();
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());
+        source.look_above(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
         if (!lines->options().table_function.empty())
             require_table(report, profile, *file, lines->options().table_function);

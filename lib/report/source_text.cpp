@@ -1,6 +1,7 @@
 #include "report/source_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -68,6 +69,16 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
     }
 }
 
+void SourceText::look_above(const std::string& program) {
+    constexpr std::size_t kMost = 8;  // a build tree is no deeper
+    std::error_code error;
+    const fs::path path = fs::canonical(program, error);
+    if (error) return;
+    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMost;
+         folder = folder.parent_path())
+        above_program_.push_back(folder.string());
+}
+
 void SourceText::index_directories() {
     by_name_.emplace();
     for (const std::string& directory : directories_) {
@@ -113,7 +124,14 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
         }
         if (best > 0 && ties == 0) return place->second = found;
     }
-    if (is_file(file)) place->second = file;
+    if (is_file(file)) return place->second = file;
+    if (file.starts_with('/')) return place->second;
+    // Without a folder of its own a name says too little: every project has a main.cpp.
+    const auto named = std::find_if(wanted.begin(), wanted.end(), [](const std::string& part) { return part != ".."; });
+    if (wanted.end() - named < 2) return place->second;
+    const std::string rest = fmt::format("/{}", fmt::join(named, wanted.end(), "/"));
+    for (const std::string& folder : above_program_)
+        if (is_file(folder + rest)) return place->second = folder + rest;
     return place->second;
 }
 

@@ -15,11 +15,15 @@ namespace leakline::report {
 
 // Finds the files that debug info names. A path is looked for under each directory, longest suffix first
 // (/build/src/a/b.cpp: DIR/build/src/a/b.cpp, ... DIR/b.cpp), then anywhere below the directories by name and
-// as many parent folders as match (a tie is not resolved), then as it stands.
+// as many parent folders as match (a tie is not resolved), then as it stands. A relative path (as ccache's base_dir and
+// -fdebug-prefix-map leave it) is looked for in the folders above the program as well, nearest first.
 class SourceText {
   public:
     // Directories that do not exist: Error{input}.
     explicit SourceText(std::vector<std::string> directories = {});
+
+    // program: a path; where there is no such file nothing is added. Before the first locate.
+    void look_above(const std::string& program);
 
     // Where file was found; nothing where it was not.
     const std::optional<std::string>& locate(const std::string& file);
@@ -35,6 +39,7 @@ class SourceText {
     void index_directories();
 
     std::vector<std::string> directories_;
+    std::vector<std::string> above_program_;  // nearest first
     std::optional<std::multimap<std::string, std::string>> by_name_;  // file name -> path, made at first need
     std::map<std::string, std::optional<std::string>> located_;
     std::map<std::string, std::vector<std::string>> lines_;

@@ -53,6 +53,24 @@ TEST_CASE(
     CHECK_FALSE(source.locate("").has_value());
 }
 
+TEST_CASE("a relative path is found above the program, nearest first, unless it is a bare name") {
+    const TemporaryDirectory root;
+    put(root.path() + "/project/lib/cache.cpp", "far\n");
+    put(root.path() + "/project/build/gen/cache.cpp", "generated\n");
+    put(root.path() + "/project/main.cpp", "which main?\n");
+    put(root.path() + "/project/build/release/bin/service", "");
+    SourceText source;
+    source.look_above(root.path() + "/project/build/release/bin/service");
+    CHECK(source.lines("../../lib/cache.cpp") == std::vector<std::string>{"far"});
+    CHECK(source.lines("./gen/cache.cpp") == std::vector<std::string>{"generated"});
+    CHECK_FALSE(source.locate("../main.cpp").has_value());
+    CHECK_FALSE(source.locate("/lib/cache.cpp").has_value());
+
+    SourceText elsewhere;
+    elsewhere.look_above(root.path() + "/no/such/program");
+    CHECK_FALSE(elsewhere.locate("../../lib/cache.cpp").has_value());
+}
+
 TEST_CASE("binary files have no lines, and a folder that is not there is an error") {
     const TemporaryDirectory root;
     put(root.path() + "/a.out", std::string("x\0y\n", 4));
