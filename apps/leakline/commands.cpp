@@ -27,6 +27,8 @@ std::span<const CommandRow> commands() {
          "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
         {"baseline", "accept the leaks of a run, in a file that later runs are held against",
          "leakline baseline diagnosis.json -o baseline.json", declare_baseline},
+        {"history", "many diagnoses of one service: growth per line over the commits, slow boil by name",
+         "leakline history diagnoses/ -o history.html", declare_history},
         {"report", "any report again, from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
         {"serve", "runs trackd, the reference service, under a real memory limit",

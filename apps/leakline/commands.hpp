@@ -20,6 +20,7 @@ struct CommandRow {
 
 Run declare_capture(CLI::App& app);
 Run declare_compare(CLI::App& app);
+Run declare_history(CLI::App& app);
 Run declare_lines(CLI::App& app);
 Run declare_diagnose(CLI::App& app);
 Run declare_doctor(CLI::App& app);

@@ -194,6 +194,10 @@ std::string render(const Comparison& comparison, const RenderOptions& options) {
                      html_comparison(comparison, options), "");
 }
 
+std::string render(const History& history, const RenderOptions&) {
+    return html_page("leakline: history", html_history(history), "");
+}
+
 }  // namespace
 
 std::string render_html(const Document& document, const RenderOptions& options) {

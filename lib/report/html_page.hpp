@@ -23,6 +23,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
 std::string html_books(const Books& books);
 std::string html_replay(const ReplayStats& stats);
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing
+std::string html_history(const History& history);
 std::string html_trends(const TrendReport& report);  // the body of a page of many runs, worst first
 std::string html_comparison(const Comparison& comparison, const RenderOptions& options);  // likewise, before and after
 

@@ -314,6 +314,29 @@ Json to_json(const Comparison& comparison) {
     return out;
 }
 
+Json to_json(const History& history) {
+    Json out = {{"schema", Diagnosis::kSchema}};
+    out["slow_boil"] = history.boils();
+    out["runs"] = Json::array();
+    for (const History::Run& run : history.runs)
+        out["runs"].push_back({{"file", run.file},
+                               {"started", run.started},
+                               {"verdict", verdict_name(run.verdict)},
+                               {"bytes_per_request", optional(run.bytes_per_request)}});
+    out["growing_lines"] = Json::array();
+    for (const History::Line& line : history.lines) {
+        Json item = code_line(line.at);
+        item["source"] = line.source;
+        item["change"] = change_name(line.change);
+        item["least_bytes_per_request"] = optional(line.least);
+        item["bytes_per_request"] = Json::array();
+        for (const auto& growth : line.growth) item["bytes_per_request"].push_back(optional(growth));
+        out["growing_lines"].push_back(std::move(item));
+    }
+    out["warnings"] = history.warnings;
+    return out;
+}
+
 Json to_json(const ReplayStats& stats) {
     Json out = {{"schema", Diagnosis::kSchema}};
     put_replay(out, stats);

@@ -312,6 +312,25 @@ std::string render(const ReplayStats& stats, const RenderOptions&) {
     return fit(parts);
 }
 
+std::string render(const History& history, const RenderOptions& options) {
+    std::string out = fmt::format("### {}: {}\n\n", history.boils() ? "Slow boil" : "No slow boil", plain(history_headline(history)));
+    out += "| change | least before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
+    for (std::size_t i = 0; i < std::min(options.top, history.lines.size()) && out.size() < kLimit; ++i) {
+        const History::Line& line = history.lines[i];
+        std::string growth;  // of the newest runs: a cell has to stay readable
+        for (std::size_t run = line.growth.size() - std::min<std::size_t>(line.growth.size(), 12); run < line.growth.size(); ++run)
+            growth += (growth.empty() ? "" : ", ") + (line.growth[run] ? format_bytes(line.growth[run]->estimate) : "?");
+        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", line.change == History::Change::slow_boil ? "**leak** " : "",
+                           change_name(line.change), line.least ? format_bytes(*line.least) : "", growth,
+                           plain(place_text(line.at)), code(line.source));
+    }
+    out += fmt::format("\n{} runs", history.runs.size());
+    if (!history.runs.empty())
+        out += fmt::format(", the newest: {} ({})", plain(history.runs.back().file), verdict_name(history.runs.back().verdict));
+    for (const std::string& warning : history.warnings) out += "\n- " + plain(warning);
+    return cut(out, kLimit - 4) + "\n";
+}
+
 }  // namespace
 
 std::string render_markdown(const Document& document, const RenderOptions& options) {

@@ -70,6 +70,8 @@ std::string_view document_name(unsigned form) {
             return "a trend";
         case kComparisonForm:
             return "a comparison";
+        case kHistoryForm:
+            return "a history";
         case kReplayForm:
             return "a replay's statistics";
         default:

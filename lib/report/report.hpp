@@ -11,6 +11,7 @@
 
 #include "model/comparison.hpp"
 #include "model/diagnosis.hpp"
+#include "report/history.hpp"
 
 namespace leakline::report {
 
@@ -28,7 +29,7 @@ struct TrendReport {
     std::vector<std::string> warnings;
 };
 
-using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison>;
+using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -37,6 +38,7 @@ enum Form : unsigned {
     kTrendForm = 1u << 2,
     kReplayForm = 1u << 3,
     kComparisonForm = 1u << 4,
+    kHistoryForm = 1u << 5,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) {

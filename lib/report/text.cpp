@@ -5,6 +5,7 @@
 
 #include "report/caller_tree.hpp"
 #include "report/comparison_text.hpp"
+#include "report/history_text.hpp"
 #include "report/line_table.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
@@ -437,6 +438,10 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
 
 std::string render(const Comparison& comparison, const RenderOptions& options) {
     return comparison_text(comparison, options);
+}
+
+std::string render(const History& history, const RenderOptions& options) {
+    return history_text(history, options);
 }
 
 }  // namespace

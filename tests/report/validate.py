@@ -188,6 +188,27 @@ def main():
         assert page.index(">growing<") < page.index(">stable<"), "the worst run does not stand first"
         print("trends: valid")
 
+    with tempfile.TemporaryDirectory() as directory:
+        leak = load(os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json"))
+        for day, growth in enumerate((100, 108, 116, 125, 134)):
+            leak["started"] = f"2026-01-0{day + 1}T00:00:00Z"
+            for line in leak["lines"]:
+                line["bytes_per_request_interval"] = {"estimate": growth, "low": growth - 1, "high": growth + 1}
+            with open(os.path.join(directory, f"{9 - day}.json"), "w", encoding="utf-8") as file:
+                json.dump(leak, file)
+        out = [os.path.join(directory, "history" + name) for name in (".html", ".md")]
+        done = subprocess.run([LEAKLINE, "history", directory, "-q", "--format", "json", "-o", out[0], "-o", out[1]],
+                              capture_output=True, text=True)
+        assert done.returncode == 1, done
+        document = json.loads(done.stdout)
+        jsonschema.Draft202012Validator(dict(report_schema["$defs"]["history"], **{"$defs": report_schema["$defs"]})).validate(document)
+        assert [os.path.basename(run["file"]) for run in document["runs"]] == [f"{9 - day}.json" for day in range(5)]
+        boiling = [line for line in document["growing_lines"] if line["change"] == "slow boil"]
+        assert boiling and boiling[0]["least_bytes_per_request"] == 100, document
+        rendered = subprocess.run(["cmark-gfm", "-e", "table", out[1]], capture_output=True, text=True, check=True).stdout
+        assert "<table>" in rendered and "slow boil" in rendered, rendered
+        print("history: valid")
+
     try:
         import yaml
     except ImportError:

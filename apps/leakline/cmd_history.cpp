@@ -1,0 +1,77 @@
+// leakline history: the diagnoses of one service over its commits.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "exit_policy.hpp"
+#include "output.hpp"
+#include "report/history.hpp"
+#include "report/json_read.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+// A folder stands for the .json files right in it.
+std::vector<std::string> files_of(const std::vector<std::string>& paths) {
+    std::vector<std::string> files;
+    for (const std::string& path : paths) {
+        std::error_code error;
+        if (!std::filesystem::is_directory(path, error)) {
+            files.push_back(path);
+            continue;
+        }
+        std::vector<std::string> found;
+        for (const auto& entry : std::filesystem::directory_iterator(path, error))
+            if (entry.path().extension() == ".json" || entry.path().string().ends_with(".json.gz")) found.push_back(entry.path().string());
+        if (error) throw Error(ErrorKind::input, path, "cannot list it: " + error.message());
+        if (found.empty()) throw Error(ErrorKind::input, path, "no .json file in it", "leakline diagnose -o DIR/NAME.json writes one");
+        std::sort(found.begin(), found.end());
+        files.insert(files.end(), found.begin(), found.end());
+    }
+    return files;
+}
+
+}  // namespace
+
+Run declare_history(CLI::App& app) {
+    auto output = std::make_shared<Output>(app, report::kHistoryForm);
+    auto paths = std::make_shared<std::vector<std::string>>();
+    app.add_option("runs", *paths, "diagnosis.json files, or folders of them")->required()->type_name("FILE|DIR");
+    app.add_option("--top", output->options().top, "lines shown")->check(CLI::PositiveNumber)->capture_default_str();
+    auto exits = std::make_shared<ExitPolicy>(app);
+    return [=]() -> int {
+        output->open();
+        const std::vector<std::string> files = files_of(*paths);
+        std::vector<std::pair<std::string, Diagnosis>> diagnoses;
+        std::vector<std::string> skipped;
+        for (const std::string& file : files) {
+            if (const int signal = interruption::received()) return kInterrupted + signal;
+            output->progress("reading", file, static_cast<double>(diagnoses.size()) / static_cast<double>(files.size()));
+            try {
+                Diagnosis diagnosis = report::read_diagnosis(read_file(file), file);
+                diagnosis.series = {};  // thousands of runs must fit into memory
+                diagnoses.emplace_back(file, std::move(diagnosis));
+            } catch (const Error& error) {
+                if (files.size() == 1) throw;
+                skipped.push_back(error.what());
+                output->warn(error.what());
+            }
+        }
+        if (diagnoses.empty()) throw Error(ErrorKind::input, files.front(), "none of the files is a diagnosis");
+        report::History history = report::make_history(std::move(diagnoses));
+        history.warnings.insert(history.warnings.end(), skipped.begin(), skipped.end());
+        const bool boils = history.boils();
+        output->write(std::move(history));
+        if (!skipped.empty()) return kUsage;
+        return boils ? exits->leak() : kNoLeak;
+    };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,45 @@
+#include "report/history_text.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/line_table.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
+    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+std::string growth_text(const std::optional<Interval>& growth) {
+    return growth ? format_bytes(growth->estimate) : "?";
+}
+
+}  // namespace
+
+std::string history_text(const History& history, const RenderOptions& options) {
+    std::string out = paint(history.boils() ? "SLOW BOIL" : "NO SLOW BOIL", history.boils() ? "1;31" : "1;32", options) + ": " +
+                      terminal_safe(history_headline(history)) + "\n";
+    std::size_t shown = 0;
+    for (const History::Line& line : history.lines) {
+        if (shown++ == options.top) break;
+        const std::string head = fmt::format("{} ({})", terminal_safe(place_text(line.at)), change_name(line.change));
+        out += "\n" + paint(head, line.change == History::Change::slow_boil ? "1;31" : "1", options) + "\n";
+        if (!line.source.empty()) out += "  " + terminal_safe(line.source) + "\n";
+        out += "  per request, oldest first:";
+        for (const auto& growth : line.growth) out += " " + growth_text(growth) + (&growth == &line.growth.back() ? "" : ",");
+        out += "\n";
+    }
+    out += fmt::format("\n{}\n  {:<21}{:<14}{:>19}  {}\n", paint("Runs, oldest first", "1", options), "started", "verdict",
+                       "memory per request", "file");
+    for (const History::Run& run : history.runs)
+        out += fmt::format("  {:<21}{:<14}{:>19}  {}\n", run.started.empty() ? "not known" : terminal_safe(run.started),
+                           verdict_name(run.verdict), growth_text(run.bytes_per_request), terminal_safe(run.file));
+    for (const std::string& warning : history.warnings) out += "  - " + terminal_safe(warning) + "\n";
+    return out;
+}
+
+}  // namespace leakline::report

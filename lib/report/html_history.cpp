@@ -1,0 +1,81 @@
+// The page of a history: the slow boil by name, a row a run, a row a line with its curve over the runs. It needs no script.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/history.hpp"
+#include "report/html_page.hpp"
+#include "report/summary.hpp"
+#include "report/svg.hpp"
+#include "report/xml.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kColumns = 6;  // lines that get a column of their own in the table of runs
+
+std::string growth_cell(const std::optional<Interval>& growth) {
+    return fmt::format("<td class=\"n\">{}</td>", growth ? xml_text(format_bytes(growth->estimate)) : "?");
+}
+
+// Over the runs, not over the calendar: nights without a commit are no plateau.
+std::string curve(const History::Line& line) {
+    Series series;
+    for (std::size_t run = 0; run < line.growth.size(); ++run) {
+        if (!line.growth[run]) continue;
+        series.seconds.push_back(static_cast<double>(run));
+        series.value.push_back(line.growth[run]->estimate);
+    }
+    const bool worse = line.change == History::Change::slow_boil || line.change == History::Change::jumped ||
+                       line.change == History::Change::appeared;
+    return sparkline_svg(series, worse ? Trend::growing : line.change == History::Change::gone ? Trend::stable : Trend::inconclusive);
+}
+
+std::string table_of_lines(const History& history) {
+    std::string out =
+        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is known by its function and its text. Slow boil: more "
+        "than it ever was by over a quarter, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
+        "<table>\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
+        "<th>Line</th></tr></thead>\n<tbody>\n";
+    for (const History::Line& line : history.lines) {
+        const auto newest = std::find_if(line.growth.rbegin(), line.growth.rend(), [](const auto& growth) { return growth.has_value(); });
+        out += fmt::format("<tr{}><td>{}</td><td>{}</td><td class=\"n\">{}</td>{}<td><code>{}</code> <span class=\"note\">{}</span>"
+                           "<br><code>{}</code></td></tr>\n",
+                           line.change == History::Change::slow_boil ? " class=\"leaking\"" : "", change_name(line.change),
+                           curve(line), line.least ? format_bytes(*line.least) : "-",
+                           growth_cell(newest == line.growth.rend() ? std::nullopt : *newest), html_cut(place_text(line.at)),
+                           html_cut(short_function(line.at.function)), html_cut(line.source));
+    }
+    return out + "</tbody></table></div>\n";
+}
+
+}  // namespace
+
+std::string html_history(const History& history) {
+    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.boils() ? "leak" : "no_leak",
+                                  history.boils() ? "slow boil" : "no slow boil", html_cut(history_headline(history)));
+    if (!history.lines.empty()) out += table_of_lines(history);
+    const std::size_t columns = std::min(kColumns, history.lines.size());
+    out += fmt::format("<h2>Runs, oldest first</h2>\n{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"
+                       "<th class=\"n\">Memory per request</th>",
+                       columns < history.lines.size()
+                           ? fmt::format("<p class=\"note\">The first {} of {} lines.</p>\n", columns, history.lines.size())
+                           : "");
+    for (std::size_t i = 0; i < columns; ++i)
+        out += fmt::format("<th class=\"n\"><code>{}</code></th>",
+                           html_cut(file_name(place_text(history.lines[i].at))));
+    out += "<th>File</th></tr></thead>\n<tbody>\n";
+    for (std::size_t run = 0; run < history.runs.size(); ++run) {
+        const History::Run& item = history.runs[run];
+        out += fmt::format("<tr><td>{}</td><td><span class=\"verdict small {}\">{}</span></td>{}",
+                           item.started.empty() ? "not known" : xml_text(item.started), verdict_name(item.verdict),
+                           item.verdict == Verdict::no_leak ? "no leak" : verdict_name(item.verdict),
+                           growth_cell(item.bytes_per_request));
+        for (std::size_t i = 0; i < columns; ++i) out += growth_cell(history.lines[i].growth[run]);
+        out += fmt::format("<td>{}</td></tr>\n", html_cut(item.file));
+    }
+    return out + "</tbody></table></div>\n" + html_list("Warnings", history.warnings);
+}
+
+}  // namespace leakline::report

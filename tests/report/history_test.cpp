@@ -1,0 +1,79 @@
+#include "report/history.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace leakline;
+using namespace leakline::report;
+
+namespace {
+
+// A run that leaks so much a request in one line; 0: it decides, and the line does not leak.
+Diagnosis run_of(const std::string& started, double growth, unsigned line_number = 10) {
+    Diagnosis diagnosis;
+    diagnosis.started = started;
+    diagnosis.verdict = growth > 0 ? Verdict::leak : Verdict::no_leak;
+    if (growth <= 0) return diagnosis;
+    LineGrowth line;
+    line.at = {"append", "/src/cache.cpp", line_number};
+    line.source = "  cache.push_back(record);";
+    line.leaking = true;
+    line.bytes_per_request = Interval{growth, growth * 0.99, growth * 1.01};
+    diagnosis.lines.lines = {line};
+    return diagnosis;
+}
+
+History of(const std::vector<double>& growths) {
+    std::vector<std::pair<std::string, Diagnosis>> runs;
+    for (std::size_t i = 0; i < growths.size(); ++i)
+        runs.emplace_back(std::to_string(i), run_of("2026-01-0" + std::to_string(i + 1) + "T00:00:00Z", growths[i]));
+    return make_history(std::move(runs));
+}
+
+History::Change change_of(const std::vector<double>& growths) {
+    const History history = of(growths);
+    REQUIRE(history.lines.size() == 1);
+    return history.lines[0].change;
+}
+
+}  // namespace
+
+TEST_CASE("small steps that add up are a slow boil, one large step is a jump") {
+    CHECK(change_of({100, 108, 116, 125, 134}) == History::Change::slow_boil);
+    CHECK(change_of({100, 101, 99, 100}) == History::Change::steady);
+    CHECK(change_of({100, 100, 150}) == History::Change::jumped);
+    CHECK(change_of({100, 124}) == History::Change::jumped);
+    CHECK(change_of({0, 0, 100}) == History::Change::appeared);
+    CHECK(change_of({100, 100, 0}) == History::Change::gone);
+    CHECK(change_of({100}) == History::Change::steady);
+    CHECK(of({100, 108, 116, 125, 134}).boils());
+    CHECK_FALSE(of({100, 150}).boils());
+}
+
+TEST_CASE("runs stand in the order of time, those without a time last and with a warning") {
+    const History history = make_history({{"late", run_of("2026-02-01T00:00:00Z", 100)},
+                                          {"undated", run_of("", 100)},
+                                          {"early", run_of("2026-01-01T00:00:00Z", 100)}});
+    CHECK(history.runs[0].file == "early");
+    CHECK(history.runs[1].file == "late");
+    CHECK(history.runs[2].file == "undated");
+    CHECK(history.warnings ==
+          std::vector<std::string>{"undated does not say when it was made, so its place in time is not known"});
+}
+
+TEST_CASE("code that moved is one line, and a run that does not decide says nothing of it") {
+    Diagnosis undecided = run_of("2026-01-02T00:00:00Z", 0);
+    undecided.verdict = Verdict::inconclusive;
+    const History history = make_history({{"a", run_of("2026-01-01T00:00:00Z", 100, 10)},
+                                          {"b", undecided},
+                                          {"c", run_of("2026-01-03T00:00:00Z", 101, 12)}});
+    REQUIRE(history.lines.size() == 1);
+    CHECK(history.lines[0].at.line == 12);
+    CHECK_FALSE(history.lines[0].growth[1].has_value());
+    CHECK(history.lines[0].change == History::Change::steady);
+}
+
+TEST_CASE("the headline names the slow boil with what it was and what it is") {
+    CHECK(history_headline(of({100, 108, 116, 125, 134})) ==
+          "/src/cache.cpp:10 leaks 134 B a request and once leaked 100 B, with no step large enough to be noticed");
+    CHECK(history_headline(of({0, 0})) == "no line leaks in any of 2 runs");
+}
