@@ -91,7 +91,7 @@ void run_bare(RunContext& context) {
     Clock& clock = system_clock();
     const Nanoseconds origin = clock.monotonic();
     replay::Progress progress;
-    SeriesLog log(context.result.command, clock.wall(), progress);
+    SeriesLog log(context.result.command, clock, origin, progress);
     memory::SampleOptions sampling;
     sampling.pid = child.pid();
     sampling.interval = context.options.sample_interval;

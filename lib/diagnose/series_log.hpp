@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/clock.hpp"
 #include "model/memory.hpp"
 #include "model/series.hpp"
 #include "replay/replay.hpp"
@@ -13,11 +14,13 @@
 namespace leakline::diagnose {
 
 // The memory of a run as it comes in, with the requests completed at each moment. Written by the sampling
-// thread, read by the thread that runs the rounds.
+// thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock that is
+// set during the run would move the samples against the rounds.
 class SeriesLog {
   public:
-    SeriesLog(std::string name, Nanoseconds origin_wall, const replay::Progress& progress)
-        : origin_(origin_wall), progress_(progress) {
+    // origin: the monotonic time that is second 0.
+    SeriesLog(std::string name, const Clock& clock, Nanoseconds origin, const replay::Progress& progress)
+        : clock_(clock), origin_(origin), progress_(progress) {
         series_.name = std::move(name);
     }
     void add(const MemorySample& sample) {
@@ -25,7 +28,7 @@ class SeriesLog {
         if (!rss) return;
         if (const auto& anonymous = sample[Metric::anonymous]) file_backed_ = *rss - std::min(*rss, *anonymous);
         const std::lock_guard lock(mutex_);
-        const double at = to_seconds(sample.at - origin_);
+        const double at = to_seconds(clock_.monotonic() - origin_);
         if (!series_.seconds.empty() && at <= series_.seconds.back()) return;
         series_.seconds.push_back(at);
         series_.value.push_back(static_cast<double>(*rss));
@@ -46,6 +49,7 @@ class SeriesLog {
     mutable std::mutex mutex_;  // guards series_
     Series series_;
     std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
+    const Clock& clock_;
     Nanoseconds origin_;
     const replay::Progress& progress_;
 };

@@ -84,7 +84,7 @@ class SoakRunner {
         Clock& clock = system_clock();
         const Nanoseconds begin = clock.monotonic();
         replay::Progress progress;
-        SeriesLog log(context_.result.command, clock.wall(), progress);
+        SeriesLog log(context_.result.command, clock, begin, progress);
         memory::SampleOptions sampling;
         sampling.pid = child.pid();
         sampling.interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
