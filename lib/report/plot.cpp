@@ -11,6 +11,7 @@ namespace {
 
 // The limit is drawn where the memory fills at least this part of the way to it; else it would flatten the
 // curve.
+constexpr double kLeastSpan = 0.02;  // of the level; report.js has the same
 constexpr double kNearLimit = 0.25;
 
 double median_of_last(const std::vector<Point>& points) {
@@ -147,6 +148,12 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
         plot.limit_shown = true;
         plot.high = std::max(plot.high, *plot.limit);
         plot.low = std::min(plot.low, *plot.limit);
+    }
+    // A process that gains a few pages is no cliff: the axis spans at least kLeastSpan of the level, with the curve in its
+    // middle.
+    if (const double missing = std::abs(plot.high) * kLeastSpan - (plot.high - plot.low); missing > 0) {
+        plot.low -= plot.low >= 0 ? std::min(plot.low, missing / 2) : missing / 2;
+        plot.high += missing / 2;
     }
     double margin = (plot.high - plot.low) * 0.06;
     if (margin <= 0) margin = std::max(std::abs(plot.high) * 0.01, 1.0);

@@ -64,3 +64,18 @@ TEST_CASE("braille draws the dots where the values are") {
     CHECK(braille({}, 0, 1, 2, 1) == std::vector<std::string>{"⠀⠀"});
     CHECK(braille({{0, 5}, {1, 5}}, 5, 5, 1, 1).size() == 1);  // a flat series is no division by zero
 }
+
+TEST_CASE("a few pages on top of megabytes are drawn as a ripple in the middle, a leak over the whole height") {
+    Series series;
+    for (int i = 0; i < 50; ++i) {
+        series.seconds.push_back(i);
+        series.value.push_back(7.0 * kMiB + (i < 25 ? 0 : 12 * 1024));
+    }
+    const MemoryPlot flat = memory_plot(series, {}, 100);
+    CHECK(flat.high - flat.low >= 0.02 * 7 * kMiB);
+    CHECK((flat.high + flat.low) / 2 == doctest::Approx(7.0 * kMiB + 6 * 1024));
+    for (std::size_t i = 0; i < series.size(); ++i) series.value[i] += static_cast<double>(i) * kMiB;
+    const MemoryPlot leak = memory_plot(series, {}, 100);
+    CHECK(leak.high - leak.low < 60 * kMiB);
+    CHECK(leak.low == doctest::Approx(7.0 * kMiB - 49.01171875 * kMiB * 0.06).epsilon(0.01));
+}

@@ -29,12 +29,19 @@
     172800, 432000, 864000, 2592000, 8640000, 31536000];
 
   const charts = [];
+  // A few pages on top of many megabytes are no cliff: the axis spans at least 2 % of the level (as kLeastSpan does in C++).
+  function leastSpan(u, low, high) {
+    if (low == null || high == null) return [0, 1];
+    const missing = Math.max(0, Math.abs(high) * 0.02 - (high - low));
+    return uPlot.rangeNum(low - (low >= 0 ? Math.min(low, missing / 2) : missing / 2), high + missing / 2, 0.1, true);
+  }
+
   function chart(holder, series, columns, extra) {
     const draw = () => {
       const text = colour('--text'), grid = { stroke: colour('--line'), width: 1 };
       const options = {
         width: Math.max(280, holder.clientWidth - 18), height: extra.height || 320, legend: { live: true },
-        cursor: { drag: { x: true, y: false } }, scales: { x: { time: false }, y: extra.yScale || {} },
+        cursor: { drag: { x: true, y: false } }, scales: { x: { time: false }, y: extra.yScale || { range: leastSpan } },
         axes: [{ stroke: text, grid, ticks: grid, incrs: timeSteps, values: (u, values) => values.map(secondsText) },
           { stroke: text, grid, ticks: grid, incrs: byteSteps, size: 78, values: (u, values) => values.map(bytesText) }],
         series: [{ label: 'time', value: (u, v) => secondsText(v) },
