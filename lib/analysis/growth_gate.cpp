@@ -24,9 +24,12 @@ std::optional<Measured> measured_in(const TrendVerdict& verdict, Growth::Per per
 
 GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
     const char* unit = budget.per == Growth::Per::hour ? "/h" : "/request";
-    const auto words = [&](double bytes) { return format_bytes(bytes) + unit; };
-    const std::string allowed = words(budget.bytes);
     const auto measured = measured_in(verdict, budget.per);
+    // Where rounding would make "1.11 KiB is above 1.11 KiB" of it, all figures are given in bytes.
+    const std::string rounded = format_bytes(budget.bytes);
+    const bool exact = measured && (format_bytes(measured->growth.low) == rounded || format_bytes(measured->growth.high) == rounded);
+    const auto words = [&](double bytes) { return (exact ? fmt::format("{:.6g} B", bytes) : format_bytes(bytes)) + unit; };
+    const std::string allowed = words(budget.bytes);
     if (!measured) return {Gate::undecided, "the budget is per request, and the series has no requests"};
 
     if (verdict.verdict == Trend::growing) {

@@ -202,3 +202,12 @@ TEST_CASE("a replay that was not valid makes the diagnosis invalid, with the rep
     CHECK(diagnosis.verdict == Verdict::invalid);
     CHECK(diagnosis.reasons.front() == "the traffic was not sent as it was meant to be: send lag p99 2 s is above 100 ms");
 }
+
+TEST_CASE("figures that round to the same text are told apart in bytes") {
+    Diagnosis diagnosis;
+    diagnosis.trend.verdict = Trend::growing;
+    diagnosis.trend.bytes_per_request = Interval{1138, 1137.5, 1139};
+    diagnosis.max_growth = Growth{1138, Growth::Per::request};
+    CHECK(analysis::memory_undecided(diagnosis) ==
+          std::optional<std::string>("growth of 1137.5 B/request to 1139 B/request holds the budget of 1138 B/request; run longer"));
+}
