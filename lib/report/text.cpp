@@ -59,7 +59,7 @@ class Text {
     void field(std::string_view label, std::string_view text) {
         const std::string safe = terminal_safe(text);
         std::size_t room = static_cast<std::size_t>(std::max(options_.width - kIndent, 24));
-        std::string first = fmt::format("  {:<{}}", label, kIndent - 2);
+        std::string first = fmt::format("  {:<{}} ", label, kIndent - 3);
         for (std::string_view rest = safe; !rest.empty() || !first.empty();) {
             std::size_t cut = rest.size();
             if (cut > room) {
