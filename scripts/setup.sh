@@ -18,6 +18,7 @@ tests=(
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
   python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # what reports are validated with
+  protobuf-compiler golang-github-google-pprof-dev   # reads profiles by pprof's own definition of them
   chromium nodejs     # opens the HTML report
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it

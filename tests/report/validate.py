@@ -5,14 +5,16 @@ usage: validate.py LEAKLINE SOURCE_DIR      (exit code 77: a validator is not in
 
 JSON: lib/report/report.schema.json through python3-jsonschema, with members that the schema does not name refused.
 SARIF: its public schema. JUnit: the schemas of Apache Ant's report and of Jenkins, through xmllint. OpenMetrics:
-promtool. SVG: xmllint. Markdown: cmark-gfm, GitHub's own renderer. The GitHub action and GitLab template of scripts/ci: their public schemas.
+promtool. SVG: xmllint. pprof: protoc, by the format's own definition. Markdown: cmark-gfm, GitHub's own renderer. The GitHub action and GitLab template of scripts/ci: their public schemas.
 """
 import copy
 import csv
+import gzip
 import html.parser
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +24,10 @@ try:
     import jsonschema
 except ImportError:
     sys.exit(77)
-if not all(shutil.which(program) for program in ("xmllint", "promtool", "cmark-gfm")):
+PROFILE = "/usr/share/gocode/src/github.com/google/pprof/proto/profile.proto"  # pprof's own, golang-github-google-pprof-dev
+if not os.path.exists(PROFILE):
+    sys.exit(77)
+if not all(shutil.which(program) for program in ("xmllint", "promtool", "cmark-gfm", "protoc")):
     sys.exit(77)
 
 LEAKLINE, SOURCE = sys.argv[1:3]
@@ -79,7 +84,7 @@ def render(directory, document):
     with open(source, "w", encoding="utf-8") as file:
         json.dump(document, file)
     outputs = {name: os.path.join(directory, "out" + name) for name in
-               (".json", ".md", ".csv", ".xml", ".sarif", ".codequality.json", ".prom", ".svg", ".txt", ".html")}
+               (".json", ".md", ".csv", ".xml", ".sarif", ".codequality.json", ".prom", ".svg", ".txt", ".html", ".pb.gz")}
     command = [LEAKLINE, "report", source, "--format", "text"]
     for path in outputs.values():
         command += ["-o", path]
@@ -138,6 +143,33 @@ def check_markdown(path, verdict):
     assert verdict.replace("_", " ") in tags.text.lower(), tags.text[:200]
 
 
+def check_pprof(path):
+    """What a reader made from pprof's own definition finds: known fields only, and no index that points nowhere."""
+    with gzip.open(path) as file:
+        done = subprocess.run(["protoc", "--decode=perftools.profiles.Profile", "-I", os.path.dirname(PROFILE), PROFILE],
+                              input=file.read(), capture_output=True, check=True)
+    text = done.stdout.decode()
+    assert not re.search(r"^ *[0-9]+[:{ ]", text, re.M), "a field that the definition does not know"
+    strings = re.findall(r'^string_table: "(.*)"$', text, re.M)
+    assert strings[0] == ""
+
+    def blocks(name):
+        return re.findall(rf"^{name} {{\n(.*?)^}}$", text, re.M | re.S)
+
+    def numbers(block, field):
+        return [int(value) for value in re.findall(rf"^ *{field}: (-?[0-9]+)$", block, re.M)]
+
+    types = [(strings[numbers(block, "type")[0]], strings[numbers(block, "unit")[0]]) for block in blocks("sample_type")]
+    assert types == [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")], types
+    assert strings[numbers(text, "default_sample_type")[0]] == "inuse_space"
+    functions = {numbers(block, "id")[0] for block in blocks("function")}
+    locations = {numbers(block, "id")[0]: numbers(block, "function_id") for block in blocks("location")}
+    assert all(set(known) <= functions for known in locations.values())
+    samples = blocks("sample")
+    assert samples and all(len(numbers(block, "value")) == 4 for block in samples)
+    assert all(set(numbers(block, "location_id")) <= set(locations) for block in samples)
+
+
 def main():
     report_schema = strict(load(os.path.join(SOURCE, "lib/report/report.schema.json")))
     jsonschema.Draft202012Validator.check_schema(report_schema)
@@ -160,6 +192,8 @@ def main():
             for schema in "jenkins-junit.xsd", "JUnit.xsd":
                 run("xmllint", "--noout", "--huge", "--schema", os.path.join(SCHEMAS, schema), out[".xml"])
             run("xmllint", "--noout", out[".svg"])
+            if name == "leak":
+                check_pprof(out[".pb.gz"])
             with open(out[".prom"], encoding="utf-8") as file:
                 run("promtool", "check", "metrics", stdin=file)
             with open(out[".prom"], encoding="utf-8") as file:
