@@ -2,6 +2,7 @@
 // and search.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -82,6 +83,11 @@ constexpr const char* kFlameSection =
     "callers stand above. A click or Enter zooms into a frame, "
     "the arrow keys move between frames, Escape shows all.</p>\n";
 
+// Else there is nothing to draw by call path.
+bool grows(const LineReport& report) {
+    return std::any_of(report.lines.begin(), report.lines.end(), [](const LineGrowth& line) { return line.growth_bytes > 0; });
+}
+
 std::string live_section(const Json& live) {
     if (live["series"].empty() || live["seconds"].size() < 2) return {};
     return "<h2>Live bytes of the top lines</h2>\n<div id=\"live\" class=\"chart\" aria-label=\"live bytes "
@@ -155,8 +161,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     body += tables(diagnosis.lines, summary.table, options);
     const Json live = live_json(diagnosis.lines);
     body += live_section(live);
-    const bool has_lines = !diagnosis.lines.lines.empty();
-    if (has_lines) body += kFlameSection + html_ranking(diagnosis.lines.lines, options);
+    if (grows(diagnosis.lines)) body += kFlameSection;
+    if (!diagnosis.lines.lines.empty()) body += html_ranking(diagnosis.lines.lines, options);
     body += html_books(diagnosis.lines.books) + html_replay(diagnosis.replay);
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
@@ -172,7 +178,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
                                    format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)),
                                    xml_text(report.command), xml_text(report.completeness));
     body += tables(report, nullptr, options) + live_section(live);
-    if (!report.lines.empty()) body += kFlameSection;
+    if (grows(report)) body += kFlameSection;
     body += html_ranking(report.lines, options) + html_books(report.books) +
             html_list("Warnings", report.warnings);
     return html_page("leakline: lines", body, page_data(nullptr, live, flame_json(report), ""));

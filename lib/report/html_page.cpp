@@ -115,7 +115,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
             line.leaking ? " class=\"leaking\"" : "", signed_bytes(line.growth_bytes),
             line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
             format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
-            growth_class_name(line.growth_class), html_cut(place_text(line.at)), html_cut(line.at.function),
+            growth_class_name(line.growth_class), html_cut(place_text(line.at)), html_cut(short_function(line.at.function)),
             html_cut(trim(line.source)));
     }
     return out + "</tbody></table></div>\n";
