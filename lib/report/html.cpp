@@ -75,7 +75,7 @@ constexpr const char* kKeys =
     "shows all. A drag zooms, a double click shows "
     "all.</p>\n";
 constexpr const char* kFlameSection =
-    "<h2>Growth by call path</h2>\n<div class=\"tools\"><label>Search <input id=\"search\" type=\"search\" "
+    "<h2 class=\"scripted\">Growth by call path</h2>\n<div class=\"tools\"><label>Search <input id=\"search\" type=\"search\" "
     "autocomplete=\"off\"></label><span id=\"found\" "
     "class=\"note\" aria-live=\"polite\"></span><button id=\"reset\" "
     "type=\"button\">Reset</button></div>\n<div id=\"flame\" class=\"chart\" role=\"tree\" "
@@ -90,7 +90,7 @@ bool grows(const LineReport& report) {
 
 std::string live_section(const Json& live) {
     if (live["series"].empty() || live["seconds"].size() < 2) return {};
-    return "<h2>Live bytes of the top lines</h2>\n<div id=\"live\" class=\"chart\" aria-label=\"live bytes "
+    return "<h2 class=\"scripted\">Live bytes of the top lines</h2>\n<div id=\"live\" class=\"chart\" aria-label=\"live bytes "
            "over time, by line\"></div>\n";
 }
 

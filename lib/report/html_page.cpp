@@ -57,7 +57,10 @@ std::string html_page(const std::string& title, const std::string& body, const s
         "rel=\"icon\" href=\"data:,\">\n",
         xml_text(title));
     if (!data.empty()) out += fmt::format("<style>{}</style>\n", assets::uplot_css);
-    out += fmt::format("<style>{}</style>\n</head>\n<body>\n{}", assets::report_css, body);
+    out += fmt::format("<style>{}</style>\n", assets::report_css);
+    // Without scripts the still picture and the tables stand alone, without frames that would stay empty.
+    out += "<noscript><style>.chart, .tools, .keys, .scripted { display: none }</style></noscript>\n";
+    out += fmt::format("</head>\n<body>\n{}", body);
     if (!data.empty()) {
         out += fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n", script_safe(data));
         for (std::string_view script : {assets::uplot_js, assets::flamegraph_js, assets::report_js})
