@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <charconv>
 #include <memory>
 #include <mutex>
 
@@ -14,6 +13,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "http/recording_proxy.hpp"
+#include "http/url.hpp"
 #include "quantities.hpp"
 #include "replay/capture.hpp"
 #include "complaint.hpp"
@@ -32,24 +32,11 @@ struct CaptureCommand {
     bool no_redaction = false, sessions = false, insecure = false;
 };
 
-// "127.0.0.1:8081", "[::1]:8081", ":8081"
-void parse_listen(const std::string& text, http::ProxyOptions& proxy) {
-    const std::size_t colon = text.rfind(':');
-    std::string_view address = std::string_view(text).substr(0, colon == text.npos ? 0 : colon);
-    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
-    unsigned port = 0;
-    const char* const end = text.data() + text.size();
-    const char* const digits = colon == text.npos ? text.data() : text.data() + colon + 1;
-    const auto parsed = std::from_chars(digits, end, port);
-    if (parsed.ec != std::errc() || parsed.ptr != end || port > 65535)
-        throw Error(ErrorKind::usage, "--listen", "'" + printable(text) + "' is not ADDRESS:PORT", "--listen 127.0.0.1:8081");
-    if (!address.empty()) proxy.address = address;
-    proxy.port = static_cast<std::uint16_t>(port);
-}
-
 int run_capture(const CaptureCommand& command) {
     http::ProxyOptions options;
-    parse_listen(command.listen, options);
+    http::ListenAddress listen = http::parse_listen(command.listen);
+    options.address = listen.address;
+    options.port = listen.port;
     options.target = http::parse_url(command.target);
     options.max_connections = command.max_connections;
     options.verify_certificate = !command.insecure;
@@ -75,13 +62,14 @@ int run_capture(const CaptureCommand& command) {
         }
     });
     proxy.start();
+    listen.port = proxy.port();
     if (!command.port_file.empty()) {
         OutputFile file(command.port_file);
         file.write(std::to_string(proxy.port()) + "\n");
         file.commit();
     }
-    complain("leakline: capturing http://{}:{} -> {} into {}; Ctrl-C ends\n", options.address, proxy.port(),
-               options.target.origin(), command.output);
+    complain("leakline: capturing http://{} -> {} into {}; Ctrl-C ends\n", listen.text(), options.target.origin(),
+             command.output);
     const Nanoseconds start = system_clock().monotonic();
     while (interruption::received() == 0 && !broken) {
         const Nanoseconds spent = system_clock().monotonic() - start;

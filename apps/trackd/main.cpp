@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "http/url.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
 #include "trackd/options.hpp"
@@ -26,21 +26,6 @@ namespace {
 using namespace leakline;
 
 constexpr std::chrono::seconds kDrainGrace{5};
-
-// "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback) or "8080".
-void set_listen_address(http::ServerOptions& server, const std::string& text) {
-    const std::size_t colon = text.rfind(':');
-    std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
-    const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-    if (address.size() > 1 && address.front() == '[' && address.back() == ']')
-        address = address.substr(1, address.size() - 2);
-    if (address == "localhost") address = "127.0.0.1";
-    if (!address.empty()) server.address = address;
-    const auto result = std::from_chars(port.data(), port.data() + port.size(), server.port);
-    if (result.ec != std::errc() || result.ptr != port.data() + port.size())
-        throw Error(ErrorKind::usage, "--listen", "'" + printable(text) + "' has no port between 0 and 65535",
-                    "as in --listen 127.0.0.1:8080; port 0 takes a free one");
-}
 
 // A connection is a descriptor, and the usual soft limit is 1024.
 void raise_descriptor_limit() {
@@ -78,7 +63,9 @@ int serve(const TrackdOptions& options) {
     settings.limits.entries = options.capacity;
     settings.record_file = options.record_file;
     settings.store.durability = service::durability_named(options.durability);
-    set_listen_address(settings.server, options.listen);
+    http::ListenAddress listen = http::parse_listen(options.listen);
+    settings.server.address = listen.address;
+    settings.server.port = listen.port;
     settings.server.connection_limit = options.connections;
     settings.server.threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
@@ -98,8 +85,8 @@ int serve(const TrackdOptions& options) {
     service::Service service(settings, clock);
     const auto say = [](const std::string& line) { complain("trackd: {}\n", line); };
     service.on_error(say);
-    const bool v6 = settings.server.address.find(':') != std::string::npos;
-    const std::string address = fmt::format("{}{}{}:{}", v6 ? "[" : "", settings.server.address, v6 ? "]" : "", service.port());
+    listen.port = service.port();
+    const std::string address = listen.text();
 
     std::optional<service::PeriodicJob> watching;  // after the monitor: it ends first
     if (auto watch = cli::monitor_options(options.alerts, "trackd " + address)) {

@@ -116,4 +116,27 @@ std::string Url::text() const {
     return origin() + (scheme == Scheme::unix_socket ? ":" : "") + target;
 }
 
+std::string ListenAddress::text() const {
+    return (address.find(':') == address.npos ? address : "[" + address + "]") + ":" + std::to_string(port);
+}
+
+ListenAddress parse_listen(std::string_view text) {
+    ListenAddress listen;
+    const std::size_t colon = text.rfind(':');
+    std::string_view host = colon == text.npos ? "" : text.substr(0, colon);
+    const std::string_view port = colon == text.npos ? text : text.substr(colon + 1);
+    const auto refuse_listen = [&](const std::string& why, std::string hint) {
+        throw Error(ErrorKind::usage, "--listen", "'" + printable(text) + "' " + why, std::move(hint));
+    };
+    if (host.starts_with('[') && host.ends_with(']'))
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != host.npos)
+        refuse_listen("has an IPv6 address without brackets", "as in --listen [::1]:8080");
+    if (!host.empty() && host != "localhost") listen.address = host;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), listen.port);
+    if (error != std::errc{} || end != port.data() + port.size())
+        refuse_listen("has no port between 0 and 65535", "as in --listen 127.0.0.1:8080; port 0 takes a free one");
+    return listen;
+}
+
 }  // namespace leakline::http

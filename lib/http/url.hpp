@@ -1,4 +1,4 @@
-// Where an HTTP request goes. Pure functions over values, safe from any thread.
+// Where an HTTP request goes, and where a server listens. Pure functions over values, safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -26,5 +26,17 @@ struct Url {
 // "http://host[:port][/path][?query]", "https://...", "unix:/path/of.sock[:/path]". Bytes that may not stand in a
 // request line are percent-encoded. Throws Error{usage} that quotes the text and says what is wrong with it.
 Url parse_url(std::string_view text);
+
+// Where a server of ours listens.
+struct ListenAddress {
+    std::string address = "127.0.0.1";  // numeric, without the brackets of IPv6
+    std::uint16_t port = 0;             // 0: the system picks one
+
+    std::string text() const;  // "127.0.0.1:8080", "[::1]:8080"
+};
+
+// The value of --listen: "127.0.0.1:8080", "[::1]:8080", "localhost:8080" and, on loopback, ":8080" or "8080".
+// Throws Error{usage} that quotes it.
+ListenAddress parse_listen(std::string_view text);
 
 }  // namespace leakline::http

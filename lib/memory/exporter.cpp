@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "http/server.hpp"
+#include "http/url.hpp"
 #include "memory/cgroup.hpp"
 #include "memory/samples_file.hpp"
 
@@ -19,21 +19,6 @@ namespace {
 
 void append_head(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
     out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-}
-
-http::ServerOptions address_of(std::string_view listen) {
-    http::ServerOptions options;
-    options.connection_limit = 64;
-    const std::size_t colon = listen.rfind(':');
-    std::string_view host = colon == std::string_view::npos ? "" : listen.substr(0, colon);
-    const std::string_view port = colon == std::string_view::npos ? listen : listen.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    if (!host.empty()) options.address = std::string(host);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-    if (error != std::errc{} || port.empty() || end != port.data() + port.size())
-        throw Error(ErrorKind::usage, "--listen", "'" + printable(listen) + "' is not ADDRESS:PORT",
-                    "for example 127.0.0.1:9200, or :9200 for loopback only");
-    return options;
 }
 
 }  // namespace
@@ -105,7 +90,11 @@ void Exporter::State::answer(const http::ServerRequest& request, const http::Res
 
 Exporter::Exporter(std::string_view listen, std::vector<Metric> metrics, const SystemRoots& roots)
     : state_(std::make_unique<State>()) {
-    const http::ServerOptions options = address_of(listen);
+    const http::ListenAddress where = http::parse_listen(listen);
+    http::ServerOptions options;
+    options.connection_limit = 64;
+    options.address = where.address;
+    options.port = where.port;
     state_->metrics = std::move(metrics);
     state_->roots = roots;
     state_->address = options.address;

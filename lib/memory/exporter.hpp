@@ -29,8 +29,7 @@ double start_time_seconds(const Subject& subject, const SystemRoots& roots = {})
 
 class Exporter {
   public:
-    // Listens at once. listen: "9200", ":9200", "127.0.0.1:9200" or "[::1]:9200"; loopback where no address is given;
-    // port 0 lets the system pick. Throws Error{usage} for another form, Error{input} where the port is taken.
+    // Listens at once. listen: what http::parse_listen takes, and throws for. Throws Error{input} where the port is taken.
     Exporter(std::string_view listen, std::vector<Metric> metrics, const SystemRoots& roots = {});
     ~Exporter();
 

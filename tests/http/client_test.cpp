@@ -63,6 +63,18 @@ TEST_CASE("what is no URL is refused, with the text and the reason") {
     for (const auto& [text, message] : bad) CHECK_THROWS_WITH_AS(http::parse_url(text), message, Error);
 }
 
+TEST_CASE("an address to listen on has loopback and brackets as people write them") {
+    const auto read = [](const char* text) { return http::parse_listen(text).text(); };
+    CHECK(read("127.0.0.1:8080") == "127.0.0.1:8080");
+    CHECK(read("[::1]:8080") == "[::1]:8080");
+    CHECK(http::parse_listen("[::1]:8080").address == "::1");
+    CHECK(read("localhost:1") == "127.0.0.1:1");
+    CHECK(read(":65535") == "127.0.0.1:65535");
+    CHECK(read("0") == "127.0.0.1:0");
+    for (const char* text : {"", ":", "127.0.0.1", "127.0.0.1:", "x:65536", "x:-1", "x:80 ", "x:+80", "::1:8080", "[::1:8080", "[::1]"})
+        CHECK_THROWS_AS(http::parse_listen(text), Error);
+}
+
 TEST_CASE("a request goes out as asked, and the answer comes back whole") {
     std::string received;
     LoopbackServer server([&](Wire& wire) {
