@@ -37,6 +37,10 @@ struct DiagnoseOptions {
     std::string time_scale = "auto";
 };
 
+// A run without a soak takes seconds, in which half an hour and an hourly sweep would never pass: what is held until
+// then looks like a leak. At this scale both are over within 0.3 s, less than a round.
+constexpr const char* kTimedCleaningScale = "20000";
+
 // trackd stands beside us, wherever the two were put.
 std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
     const std::string trackd = own_directory() + "/trackd";
@@ -44,7 +48,10 @@ std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
         throw Error(ErrorKind::usage, trackd, "the reference service is not beside leakline",
                     "give a service of your own: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
     std::vector<std::string> words = {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
-    if (soak) words.insert(words.end(), {"--time-scale", "{time_scale}"});
+    if (soak)
+        words.insert(words.end(), {"--time-scale", "{time_scale}"});
+    else if (mode == "ttl")
+        words.insert(words.end(), {"--time-scale", kTimedCleaningScale});
     return words;
 }
 
@@ -194,7 +201,8 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("X");
     add_duration(*soak, "--soak-time", options->soak_time, "how long both may take together (5m)");
 
-    add_size(*judgement, "--memory-limit", run.memory_limit, "run the service in a memory cgroup of this size, and say when it would be reached");
+    add_size(*judgement, "--memory-limit", run.memory_limit,
+             "run the service in a memory cgroup of this size, and say when it would be reached; a soak makes no cgroup: it stops there");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
     judgement->add_option("--retries", run.retries, "times that an undecided run, or one too near the budget, gets as many rounds again")
         ->capture_default_str()

@@ -184,6 +184,9 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
         result.warnings.push_back("only the traffic was made faster: cleaning that the service does by the clock ran at its own pace, and can "
                                   "look like growth; write {time_scale} where the command takes a speed for its clock");
 
+    if (context.options.memory_limit)
+        result.warnings.push_back("a soak puts the service in no memory cgroup: a run ends by itself where RSS reaches the limit");
+
     SoakRunner runner(context, rate);
     if (!plan.time_scale) soak.capacity = runner.capacity();
     if (result.verdict == Verdict::invalid || interruption::received() != 0) return;

@@ -91,6 +91,15 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
     CHECK(seen);
 }
 
+TEST_CASE("timed cleaning is no leak in a run of seconds: its clock is fast enough for records to expire") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/ttl.json";
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "ttl", "--traffic", kTraffic, "-o", report});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(json::parse(read_file(report))["verdict"] == "no_leak");
+}
+
 TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth is not put down to time") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/soak.json";
