@@ -1,6 +1,7 @@
 #include "service/request_recorder.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,11 +21,24 @@ bool hop_header(std::string_view name) {
     return false;
 }
 
+// Whether a file ends inside a line, as a disk that was full leaves it.
+bool ends_torn(const std::string& path) {
+    struct stat status {};
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    char last = '\n';
+    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        if (::pread(file, &last, 1, status.st_size - 1) != 1) last = '\n';
+    ::close(file);
+    return last != '\n';
+}
+
 }  // namespace
 
 RequestRecorder::RequestRecorder(std::string path) : path_(std::move(path)) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (descriptor_ < 0) throw os_error(ErrorKind::input, path_, "cannot record requests", errno);
+    torn_ = ends_torn(path_);
 }
 
 RequestRecorder::~RequestRecorder() { ::close(descriptor_); }
@@ -38,7 +52,8 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
     request_.headers.clear();
     for (const http::Header& header : request.headers)
         if (!hop_header(header.name)) request_.headers.emplace_back(header.name, header.value);
-    line_.clear();
+    // Only the torn line is lost, not the one after it.
+    line_ = torn_ ? "\n" : "";
     append_jsonl(line_, request_);
     std::size_t written = 0;
     while (written < line_.size()) {
@@ -46,10 +61,12 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
             ++failures_;
+            torn_ = torn_ || written > 0;
             return;
         }
         written += static_cast<std::size_t>(n);
     }
+    torn_ = false;
 }
 
 }  // namespace leakline::service

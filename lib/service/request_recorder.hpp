@@ -27,7 +27,8 @@ class RequestRecorder {
   private:
     std::string path_;
     int descriptor_ = -1;
-    std::mutex mutex_;  // guards request_ and line_, and keeps lines whole
+    std::mutex mutex_;   // guards request_, line_ and torn_, and keeps lines whole
+    bool torn_ = false;  // the file ends inside a line
     Request request_;
     std::string line_;
     std::atomic<std::uint64_t> failures_{0};
