@@ -128,6 +128,7 @@ void run_bare(RunContext& context) {
     sampler.stop();
     context.result.series = log.copy();
     context.result.replay = std::move(rounds.stats);
+    context.warn_if_late(context.result.replay, plan.pace);
 
     std::optional<memory::Death> death;
     if (!child.running() && limit) death = limit->death_of(*child.status(), log.highest());

@@ -23,6 +23,13 @@ void RunContext::show_round(int round, int rounds, double round_fraction, std::u
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
 }
 
+void RunContext::warn_if_late(const ReplayStats& stats, const replay::Pace& pace) {
+    const Nanoseconds lag(static_cast<std::int64_t>(stats.send_lag.p99 * 1e3));
+    if (pace.kind == replay::Pace::Kind::max || lag <= replay::ReplayOptions{}.max_lag) return;
+    result.warnings.push_back(fmt::format("requests left late (p99 {}): growth per request holds, growth per hour was seen at "
+                                          "a lower rate than was asked for", format_duration(lag)));
+}
+
 void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
     result.verdict = Verdict::invalid;
     result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}{}", run, whole_rounds + 1,

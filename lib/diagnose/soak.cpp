@@ -110,6 +110,7 @@ class SoakRunner {
         RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
         sampler.stop();
         stretch.stats = std::move(rounds.stats);
+        context_.warn_if_late(stretch.stats, plan.pace);
         stretch.series = log.copy();
         describe(stretch, scale);
         if (!child.running())
