@@ -101,7 +101,7 @@ class ProgressLine {
     std::thread drawing_;
 };
 
-int run_replay(ReplayCommand& command, Output& output, const std::string& format) {
+int run_replay(ReplayCommand& command, Output& output) {
     replay::ReplayOptions& options = command.replay;
     options.pace = parse_pace(command.pace, command.speed);
     options.verify_certificate = !command.insecure;
@@ -109,8 +109,10 @@ int run_replay(ReplayCommand& command, Output& output, const std::string& format
     if (!command.expect.empty()) options.expect = replay::parse_status_check(command.expect);
     if (command.max_failures) options.max_failures = *command.max_failures;
     if (command.dry_run) {
+        output.open();
+        output.require_text_or_json("--dry-run");
         const replay::DryRun result = replay::dry_run(options);
-        write_standard_output(format == "json" ? replay::dry_run_json(result) : replay::dry_run_text(result));
+        output.write(replay::dry_run_text(result), replay::dry_run_json(result));
         return kNoLeak;
     }
     if (options.target.empty())
@@ -216,8 +218,7 @@ Run declare_replay(CLI::App& app) {
     app.add_flag("--dry-run", command->dry_run, "say what would be sent (--format text or json), and send nothing");
     app.add_option("--ca-file", options.ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
     app.add_flag("--insecure", command->insecure, "do not verify https certificates");
-    const CLI::Option* const format = app.get_option("--format");
-    return [=] { return run_replay(*command, *output, format->count() > 0 ? format->as<std::string>() : "text"); };
+    return [=] { return run_replay(*command, *output); };
 }
 
 }  // namespace leakline::cli

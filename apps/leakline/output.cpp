@@ -123,13 +123,33 @@ void Output::write(const report::Document& document) {
     plain.colour = false;
     plain.width = 100;
     for (auto& [format, file] : files_) file.write(format->render(document, plain));
+    commit_files();
+    if (environment("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
+    write_standard_output(report::format_named(format_name_).render(document, options_));
+}
+
+void Output::require_text_or_json(std::string_view what) const {
+    const auto check = [&](std::string_view format) {
+        if (format != "text" && format != "json")
+            throw Error(ErrorKind::usage, std::string(what), fmt::format("there is no {} form of this", format), "text or json");
+    };
+    check(format_name_);
+    for (const auto& [format, file] : files_) check(format->name);
+}
+
+void Output::write(const std::string& text, const std::string& json) {
+    end_progress();
+    for (auto& [format, file] : files_) file.write(format->name == "json" ? json : text);
+    commit_files();
+    write_standard_output(format_name_ == "json" ? json : text);
+}
+
+void Output::commit_files() {
     for (auto& [format, file] : files_) {
         file.commit();
         detail(fmt::format("wrote {} ({})", file.path(), format->name));
     }
     files_.clear();
-    if (environment("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
-    write_standard_output(report::format_named(format_name_).render(document, options_));
 }
 
 void Output::wipe() {

@@ -49,6 +49,10 @@ class Output {
     // output. Throws Error{system} where a disk is full or standard output is closed.
     void write(const report::Document& document);
 
+    // For a result that is no Document and has two forms. After open(): throws Error{usage} where another was asked for.
+    void require_text_or_json(std::string_view what) const;
+    void write(const std::string& text, const std::string& json);
+
     report::RenderOptions& options() {
         return options_;
     }  // for a command's own --precision, --unit, --strict ...
@@ -65,6 +69,7 @@ class Output {
     void end_progress();  // wipes the line; write() and the messages do so themselves
 
   private:
+    void commit_files();
     void say(std::string_view prefix, std::string_view text);
     void wipe();  // mutex_ held
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/file.hpp"
 #include "base/text.hpp"
 #include "support/binary.hpp"
 
@@ -72,4 +73,25 @@ TEST_CASE("the doctor finds what this machine has") {
     const Outcome outcome = run_binary("leakline", {"doctor"});
     CHECK(outcome.code == 0);
     CHECK(outcome.out.find("ok       heap tracker: /usr/lib/heaptrack/libheaptrack_preload.so, ") != std::string::npos);
+}
+
+TEST_CASE("without a command the overview is printed, as a usage error") {
+    const Outcome outcome = run_binary("leakline", {});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find("Subcommands:") != std::string::npos);
+}
+
+TEST_CASE("a dry run writes its forms to files, and refuses those that it has not before it reads the log") {
+    const TemporaryDirectory folder;
+    const std::string log = std::string(LEAKLINE_SOURCE_DIR) + "/testdata/logs/track_small.jsonl";
+    const std::string text = folder.path() + "/plan.txt", json = folder.path() + "/plan.json";
+    const Outcome outcome = run_binary("leakline", {"replay", log, "--dry-run", "-o", text, "-o", json});
+    CHECK(outcome.code == 0);
+    CHECK(read_file(text) == outcome.out);
+    CHECK(read_file(json) == run_binary("leakline", {"replay", log, "--dry-run", "--format", "json"}).out);
+
+    const Outcome refused = run_binary("leakline", {"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
+    CHECK(refused.code == 2);
+    CHECK(refused.err == "leakline: --dry-run: there is no md form of this\n  hint: text or json\n");
 }
