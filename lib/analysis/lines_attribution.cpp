@@ -139,20 +139,24 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
     Sites sites(profile, options);
     const std::size_t ip_count = profile.ips.size(), trace_count = profile.traces.size();
     const bool self = options.attribution == Attribution::self;
-    std::array<std::vector<std::uint32_t>, kPlaces.size()> frames;
-    for (std::size_t p = 0; p < kPlaces.size(); ++p) {
-        if (self && kPlaces[p] != Place::any_line) continue;
-        frames[p].reserve(ip_count);
-        for (const InstructionPointer& ip : profile.ips) frames[p].push_back(sites.frame_of(ip, kPlaces[p]));
-    }
-
-    // A trace's answer is its own frame's, else its parent's: parents come first, so one pass does.
     struct Found {
+        Place place = Place::any_line;
         std::uint32_t frame = kNoSite;
         TraceId node;
     };
-    std::array<std::vector<Found>, kPlaces.size()> found;
-    for (auto& of_place : found) of_place.resize(trace_count);
+    std::vector<Found> of_ip;
+    of_ip.reserve(ip_count);
+    for (const InstructionPointer& ip : profile.ips) {
+        Found& best = of_ip.emplace_back();
+        for (const Place place : kPlaces) {
+            if (self && place != Place::any_line) continue;
+            best = {place, sites.frame_of(ip, place), {}};
+            if (best.frame != kNoSite) break;
+        }
+    }
+
+    // A trace's answer is its own place, unless its parent's is a better one. Parents come first, so one pass does.
+    std::vector<Found> of_trace(trace_count);
     TraceAttribution result;
     result.site_of_trace.assign(trace_count, kNoSite);
     result.line_of_trace.assign(trace_count, 0);
@@ -160,29 +164,22 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
     result.node_of_trace.assign(trace_count, {});
     for (std::size_t t = 0; t < trace_count; ++t) {
         const TraceNode& node = profile.traces[t];
-        const bool has_parent = node.parent.value != 0 && node.parent.value <= t;
-        const bool has_ip = node.ip.value != 0 && node.ip.value <= ip_count;
-        const Found* best = nullptr;
-        Place place = Place::any_line;
-        for (std::size_t p = 0; p < kPlaces.size(); ++p) {
-            if (frames[p].empty()) continue;
-            if (has_ip && frames[p][node.ip.value - 1] != kNoSite)
-                found[p][t] = {frames[p][node.ip.value - 1], TraceId{static_cast<std::uint32_t>(t + 1)}};
-            else if (has_parent)
-                found[p][t] = found[p][node.parent.value - 1];
-            if (best != nullptr || found[p][t].frame == kNoSite) continue;
-            best = &found[p][t];
-            place = kPlaces[p];
+        Found& found = of_trace[t];
+        if (node.parent.value != 0 && node.parent.value <= t) found = of_trace[node.parent.value - 1];
+        if (node.ip.value != 0 && node.ip.value <= ip_count) {
+            const Found& own = of_ip[node.ip.value - 1];
+            if (own.frame != kNoSite && (found.frame == kNoSite || own.place <= found.place))
+                found = {own.place, own.frame, TraceId{static_cast<std::uint32_t>(t + 1)}};
         }
-        if (best == nullptr) continue;
-        const StringId module = profile.ips[profile.traces[best->node.value - 1].ip.value - 1].module;
-        const Frame& frame = sites.frame(best->frame);
+        if (found.frame == kNoSite) continue;
+        const StringId module = profile.ips[profile.traces[found.node.value - 1].ip.value - 1].module;
+        const Frame& frame = sites.frame(found.frame);
         const bool user_code = self ? is_user_code(profile.string(frame.file), profile.string(module))
-                                    : place != Place::any_line;
-        result.site_of_trace[t] = sites.site_of(best->frame, module, user_code);
+                                    : found.place != Place::any_line;
+        result.site_of_trace[t] = sites.site_of(found.frame, module, user_code);
         result.line_of_trace[t] = frame.line;
-        result.frame_of_trace[t] = best->frame == kNameless ? kNoSite : best->frame;
-        result.node_of_trace[t] = best->node;
+        result.frame_of_trace[t] = found.frame == kNameless ? kNoSite : found.frame;
+        result.node_of_trace[t] = found.node;
     }
     result.sites = std::move(sites.sites);
     return result;
