@@ -12,10 +12,6 @@ namespace leakline::report {
 
 namespace {
 
-std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
-    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-}
-
 std::string_view outcome_colour(Comparison::Outcome outcome) {
     switch (outcome) {
         case Comparison::Outcome::passed:

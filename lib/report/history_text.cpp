@@ -10,10 +10,6 @@ namespace leakline::report {
 
 namespace {
 
-std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
-    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-}
-
 std::string growth_text(const std::optional<Interval>& growth) {
     return growth ? format_bytes(growth->estimate) : "?";
 }

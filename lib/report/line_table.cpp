@@ -67,4 +67,8 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
     return out;
 }
 
+std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
+    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
 }  // namespace leakline::report

@@ -28,5 +28,7 @@ std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision);
 
 // text with control characters but tabs as "\xNN": safe to show, columns kept.
 std::string terminal_safe(std::string_view text);
+// text in an ANSI colour ("1;31": SGR parameters), or as it is without options.colour.
+std::string paint(std::string_view text, std::string_view code, const RenderOptions& options);
 
 }  // namespace leakline::report
