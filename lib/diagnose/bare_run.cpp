@@ -84,9 +84,7 @@ void run_bare(RunContext& context) {
         if (!limit->warning().empty()) context.result.warnings.push_back(limit->warning());
         limit->put_on(launch.command);
     }
-    Child child = Child::start(launch.command);
-    const std::string origin_url = wait_until_ready(child, launch, context.options.target);
-    context.result.target = origin_url;
+    Child child = context.start(launch);
 
     Clock& clock = system_clock();
     const Nanoseconds origin = clock.monotonic();
@@ -99,7 +97,7 @@ void run_bare(RunContext& context) {
     memory::Sampler sampler(sampling, [&](const MemorySample& sample) { log.add(sample); });
 
     RoundPlan plan = context.options.rounds;
-    plan.target = origin_url;
+    plan.target = context.result.target;
     const std::optional<Bytes> ceiling = memory_ceiling();
     bool over_ceiling = false;
     RoundHooks hooks;

@@ -23,6 +23,12 @@ void RunContext::show_round(int round, int rounds, double round_fraction, std::u
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
 }
 
+Child RunContext::start(const Launch& launch) {
+    Child child = Child::start(launch.command);
+    result.target = wait_until_ready(child, launch, options.target);
+    return child;
+}
+
 void RunContext::warn_if_late(const ReplayStats& stats, const replay::Pace& pace) {
     const Nanoseconds lag(static_cast<std::int64_t>(stats.send_lag.p99 * 1e3));
     if (pace.kind == replay::Pace::Kind::max || lag <= replay::ReplayOptions{}.max_lag) return;

@@ -47,9 +47,9 @@ class SoakRunner {
         context_.stage("finding out what the service can serve");
         const TemporaryDirectory scratch;
         Launch launch = prepare_launch(target(1), scratch.path());
-        Child child = Child::start(launch.command);
+        Child child = context_.start(launch);
         RoundPlan plan = context_.options.rounds;
-        plan.target = wait_until_ready(child, launch, context_.options.target);
+        plan.target = context_.result.target;
         plan.pace.kind = replay::Pace::Kind::max;
         plan.rounds = 3;
         plan.quiet = Nanoseconds(0);
@@ -77,9 +77,7 @@ class SoakRunner {
         context_.stage(fmt::format("soak at {:.4g}x", scale));
         const TemporaryDirectory scratch;
         Launch launch = prepare_launch(target(scale), scratch.path());
-        Child child = Child::start(launch.command);
-        const std::string origin_url = wait_until_ready(child, launch, context_.options.target);
-        context_.result.target = origin_url;
+        Child child = context_.start(launch);
 
         Clock& clock = system_clock();
         const Nanoseconds begin = clock.monotonic();
@@ -91,7 +89,7 @@ class SoakRunner {
         memory::Sampler sampler(sampling, [&](const MemorySample& sample) { log.add(sample); });
 
         RoundPlan plan = context_.options.rounds;
-        plan.target = origin_url;
+        plan.target = context_.result.target;
         plan.pace = {replay::Pace::Kind::recorded, scale, 0};
         plan.rounds = std::numeric_limits<int>::max();
         plan.quiet = Nanoseconds(0);
