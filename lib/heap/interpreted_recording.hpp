@@ -84,7 +84,6 @@ class InterpretedRecording {
     static bool parse_event(const Hot& hot, const char* line, const char* end, bool digits_known, std::uint32_t& entry);
     void apply(Hot& hot, const Batch& batch, std::size_t size);
     void date_peak();
-    void apply(Hot& hot, Batch& batch);
 
     void other_line(std::string_view line);
     bool record(std::string_view line);
