@@ -18,7 +18,7 @@ namespace leakline::analysis {
 // A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
 // counted, can fail by itself.
 // A line that leaks by less, in a run whose memory does not show it: inconclusive where it is a byte a request or more.
-// Traffic that did not land, or was not sent as it was meant to be, makes it invalid.
+// Traffic that did not land, or a replay that calls itself invalid, makes it invalid.
 // A service that the kernel killed for its limit is judged by what it did until then.
 void conclude(Diagnosis& diagnosis);
 

@@ -1,4 +1,4 @@
-// The search and the parts of a log, without a service; the whole command runs in tests/cli.
+// The search and the parts of a log, without a service.
 #include <doctest/doctest.h>
 
 #include <algorithm>
