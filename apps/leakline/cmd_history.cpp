@@ -67,10 +67,10 @@ Run declare_history(CLI::App& app) {
         if (diagnoses.empty()) throw Error(ErrorKind::input, files.front(), "none of the files is a diagnosis");
         report::History history = report::make_history(std::move(diagnoses));
         history.warnings.insert(history.warnings.end(), skipped.begin(), skipped.end());
-        const bool boils = history.boils();
+        const bool worsened = history.worsened();
         output->write(std::move(history));
         if (!skipped.empty()) return kUsage;
-        return boils ? exits->leak() : kNoLeak;
+        return worsened ? exits->leak() : kNoLeak;
     };
 }
 

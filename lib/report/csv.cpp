@@ -1,4 +1,4 @@
-// CSV as RFC 4180 has it, with "\n" line ends: a row a series (trend) or a row a line (lines, diagnosis).
+// CSV as RFC 4180 has it, with "\n" line ends: a row a series (trend), a line (lines, diagnosis) or a run and line (history).
 #include <fmt/format.h>
 
 #include <cmath>
@@ -64,12 +64,28 @@ std::string render(const LineReport& report) {
     return out;
 }
 
+// A row for each line in each run that tells, which is the form that spreadsheets pivot and data frames read.
+std::string render(const History& history) {
+    std::string out = "run,started,verdict,file,line,function,bytes_per_request,low,high,change,source\n";
+    for (const History::Line& line : history.lines)
+        for (std::size_t run = 0; run < history.runs.size(); ++run) {
+            const auto& growth = line.growth[run];
+            if (!growth) continue;
+            const History::Run& item = history.runs[run];
+            out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", cell(item.file), cell(item.started), verdict_name(item.verdict),
+                               cell(line.at.file), line.at.line, cell(line.at.function), cell(growth->estimate), cell(growth->low),
+                               cell(growth->high), change_name(line.change), cell(line.source));
+        }
+    return out;
+}
+
 }  // namespace
 
 std::string render_csv(const Document& document, const RenderOptions&) {
     if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend);
     if (const auto* lines = std::get_if<LineReport>(&document)) return render(*lines);
     if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(diagnosis->lines);
+    if (const auto* history = std::get_if<History>(&document)) return render(*history);
     require_form(format_named("csv"), form_of(document));
     return {};
 }

@@ -36,6 +36,17 @@ void judge(History::Line& line) {
         line.change = History::Change::slow_boil;
 }
 
+// Whether some run alone was above the one before it by what the gate notices.
+bool has_step(const History::Line& line) {
+    std::optional<double> before;
+    for (const auto& growth : line.growth) {
+        if (!growth) continue;
+        if (before && growth->low > *before * (1 + kTolerance)) return true;
+        before = growth->estimate;
+    }
+    return false;
+}
+
 double newest_growth(const History::Line& line) {
     for (auto growth = line.growth.rbegin(); growth != line.growth.rend(); ++growth)
         if (*growth) return (*growth)->estimate;
@@ -60,8 +71,16 @@ std::string_view change_name(History::Change change) {
     return "steady";
 }
 
+bool worse(History::Change change) {
+    return change == History::Change::appeared || change == History::Change::jumped || change == History::Change::slow_boil;
+}
+
 bool History::boils() const {
     return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.change == Change::slow_boil; });
+}
+
+bool History::worsened() const {
+    return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return worse(line.change); });
 }
 
 History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
@@ -102,14 +121,18 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
     return history;
 }
 
+std::string_view history_verdict(const History& history) {
+    return history.boils() ? "slow boil" : history.worsened() ? "worse" : "no worse";
+}
+
 std::string history_headline(const History& history) {
     const auto count = [&](History::Change change) {
         return std::count_if(history.lines.begin(), history.lines.end(), [&](const auto& line) { return line.change == change; });
     };
     if (history.boils()) {
         const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} a request and once leaked {}, with no step large enough to be noticed{}",
-                           place_text(first.at), format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
+        return fmt::format("{} leaks {} a request and once leaked {}{}{}", place_text(first.at), format_bytes(newest_growth(first)),
+                           format_bytes(first.least.value_or(0)), has_step(first) ? "" : ", with no step large enough to be noticed",
                            count(History::Change::slow_boil) > 1
                                ? fmt::format("; {} lines do", count(History::Change::slow_boil))
                                : "");

@@ -39,13 +39,18 @@ struct History {
     std::vector<std::string> warnings;
 
     bool boils() const;
+    bool worsened() const;  // some line is new, jumped or boils: what a gate fails on
 };
 std::string_view change_name(History::Change change);  // "slow boil", ...
+bool worse(History::Change change);                    // new, jumped or slow boil
 
 // Runs are put in order by when they started; those that do not say so stand last, as they were given. The pairs are file
 // names and what the files hold. Lines are told apart by function and text, as in a baseline; the limits are its too (see
 // report/baseline.hpp): a change counts where even the lower bound of the newest growth is beyond it.
 History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses);
+
+// "slow boil", "worse" (a line is new or jumped) or "no worse".
+std::string_view history_verdict(const History& history);
 
 // One sentence: the slow boil by its place and both figures, or how many lines changed.
 std::string history_headline(const History& history);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
@@ -17,13 +19,15 @@ std::string growth_text(const std::optional<Interval>& growth) {
 }  // namespace
 
 std::string history_text(const History& history, const RenderOptions& options) {
-    std::string out = paint(history.boils() ? "SLOW BOIL" : "NO SLOW BOIL", history.boils() ? "1;31" : "1;32", options) + ": " +
+    std::string verdict(history_verdict(history));
+    std::transform(verdict.begin(), verdict.end(), verdict.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
+    std::string out = paint(verdict, history.worsened() ? "1;31" : "1;32", options) + ": " +
                       terminal_safe(history_headline(history)) + "\n";
     std::size_t shown = 0;
     for (const History::Line& line : history.lines) {
         if (shown++ == options.top) break;
         const std::string head = fmt::format("{} ({})", terminal_safe(place_text(line.at)), change_name(line.change));
-        out += "\n" + paint(head, line.change == History::Change::slow_boil ? "1;31" : "1", options) + "\n";
+        out += "\n" + paint(head, worse(line.change) ? "1;31" : "1", options) + "\n";
         if (!line.source.empty()) out += "  " + terminal_safe(line.source) + "\n";
         out += "  per request, oldest first:";
         for (const auto& growth : line.growth) out += " " + growth_text(growth) + (&growth == &line.growth.back() ? "" : ",");

@@ -27,9 +27,7 @@ std::string curve(const History::Line& line) {
         series.seconds.push_back(static_cast<double>(run));
         series.value.push_back(line.growth[run]->estimate);
     }
-    const bool worse = line.change == History::Change::slow_boil || line.change == History::Change::jumped ||
-                       line.change == History::Change::appeared;
-    return sparkline_svg(series, worse ? Trend::growing : line.change == History::Change::gone ? Trend::stable : Trend::inconclusive);
+    return sparkline_svg(series, worse(line.change) ? Trend::growing : line.change == History::Change::gone ? Trend::stable : Trend::inconclusive);
 }
 
 std::string table_of_lines(const History& history) {
@@ -42,7 +40,7 @@ std::string table_of_lines(const History& history) {
         const auto newest = std::find_if(line.growth.rbegin(), line.growth.rend(), [](const auto& growth) { return growth.has_value(); });
         out += fmt::format("<tr{}><td>{}</td><td>{}</td><td class=\"n\">{}</td>{}<td><code>{}</code> <span class=\"note\">{}</span>"
                            "<br><code>{}</code></td></tr>\n",
-                           line.change == History::Change::slow_boil ? " class=\"leaking\"" : "", change_name(line.change),
+                           worse(line.change) ? " class=\"leaking\"" : "", change_name(line.change),
                            curve(line), line.least ? format_bytes(*line.least) : "-",
                            growth_cell(newest == line.growth.rend() ? std::nullopt : *newest), html_cut(place_text(line.at)),
                            html_cut(short_function(line.at.function)), html_cut(line.source));
@@ -53,8 +51,8 @@ std::string table_of_lines(const History& history) {
 }  // namespace
 
 std::string html_history(const History& history) {
-    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.boils() ? "leak" : "no_leak",
-                                  history.boils() ? "slow boil" : "no slow boil", html_cut(history_headline(history)));
+    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.worsened() ? "leak" : "no_leak",
+                                  history_verdict(history), html_cut(history_headline(history)));
     if (!history.lines.empty()) out += table_of_lines(history);
     const std::size_t columns = std::min(kColumns, history.lines.size());
     out += fmt::format("<h2>Runs, oldest first</h2>\n{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"

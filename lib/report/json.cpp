@@ -317,6 +317,7 @@ Json to_json(const Comparison& comparison) {
 Json to_json(const History& history) {
     Json out = {{"schema", Diagnosis::kSchema}};
     out["slow_boil"] = history.boils();
+    out["worse"] = history.worsened();
     out["runs"] = Json::array();
     for (const History::Run& run : history.runs)
         out["runs"].push_back({{"file", run.file},

@@ -313,14 +313,14 @@ std::string render(const ReplayStats& stats, const RenderOptions&) {
 }
 
 std::string render(const History& history, const RenderOptions& options) {
-    std::string out = fmt::format("### {}: {}\n\n", history.boils() ? "Slow boil" : "No slow boil", plain(history_headline(history)));
+    std::string out = fmt::format("### History, {}: {}\n\n", history_verdict(history), plain(history_headline(history)));
     out += "| change | least before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
     for (std::size_t i = 0; i < std::min(options.top, history.lines.size()) && out.size() < kLimit; ++i) {
         const History::Line& line = history.lines[i];
         std::string growth;  // of the newest runs: a cell has to stay readable
         for (std::size_t run = line.growth.size() - std::min<std::size_t>(line.growth.size(), 12); run < line.growth.size(); ++run)
             growth += (growth.empty() ? "" : ", ") + (line.growth[run] ? format_bytes(line.growth[run]->estimate) : "?");
-        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", line.change == History::Change::slow_boil ? "**leak** " : "",
+        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", worse(line.change) ? "**leak** " : "",
                            change_name(line.change), line.least ? format_bytes(*line.least) : "", growth,
                            plain(place_text(line.at)), code(line.source));
     }

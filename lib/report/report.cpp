@@ -15,7 +15,7 @@ std::span<const Format> formats() {
         {"json", {".json"}, "everything, for programs; leakline report reads it back", render_json},
         {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown},
         {"html", {".html", ".htm"}, "one self-contained page with charts", render_html},
-        {"csv", {".csv"}, "one row a series or a line", render_csv, kDiagnosisForm | kLinesForm | kTrendForm},
+        {"csv", {".csv"}, "one row a series or a line", render_csv, kDiagnosisForm | kLinesForm | kTrendForm | kHistoryForm},
         {"junit", {".xml"}, "JUnit: a test case a gate", render_junit, kDiagnosisForm | kTrendForm},
         {"sarif",
          {".sarif", ".sarif.json"},

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "report/report.hpp"
+
 using namespace leakline;
 using namespace leakline::report;
 
@@ -49,6 +51,19 @@ TEST_CASE("small steps that add up are a slow boil, one large step is a jump") {
     CHECK_FALSE(of({100, 150}).boils());
 }
 
+TEST_CASE("what got worse in the newest run fails the gate, what was and stays does not") {
+    CHECK(of({100, 108, 116, 125, 134}).worsened());
+    CHECK(of({100, 108, 116, 125, 200}).worsened());
+    CHECK(of({100, 150}).worsened());
+    CHECK(of({0, 100}).worsened());
+    CHECK(of({100, 150, 150}).worsened());
+    CHECK_FALSE(of({100, 100}).worsened());
+    CHECK_FALSE(of({100}).worsened());
+    CHECK_FALSE(of({100, 0}).worsened());
+    CHECK(history_verdict(of({100, 150})) == "worse");
+    CHECK(history_verdict(of({100, 100})) == "no worse");
+}
+
 TEST_CASE("runs stand in the order of time, those without a time last and with a warning") {
     const History history = make_history({{"late", run_of("2026-02-01T00:00:00Z", 100)},
                                           {"undated", run_of("", 100)},
@@ -75,5 +90,19 @@ TEST_CASE("code that moved is one line, and a run that does not decide says noth
 TEST_CASE("the headline names the slow boil with what it was and what it is") {
     CHECK(history_headline(of({100, 108, 116, 125, 134})) ==
           "/src/cache.cpp:10 leaks 134 B a request and once leaked 100 B, with no step large enough to be noticed");
+    CHECK(history_headline(of({100, 150, 150})) == "/src/cache.cpp:10 leaks 150 B a request and once leaked 100 B");
     CHECK(history_headline(of({0, 0})) == "no line leaks in any of 2 runs");
+}
+
+TEST_CASE("CSV has a row for each line in each run that tells, and runs no formula") {
+    Diagnosis undecided = run_of("2026-01-02T00:00:00Z", 0);
+    undecided.verdict = Verdict::inconclusive;
+    Diagnosis first = run_of("2026-01-01T00:00:00Z", 100);
+    first.lines.lines[0].source = "=cmd(1, 2)";
+    Diagnosis last = run_of("2026-01-03T00:00:00Z", 0);
+    const History history = make_history({{"a.json", first}, {"b.json", undecided}, {"c.json", last}});
+    CHECK(format_named("csv").render(history, {}) ==
+          "run,started,verdict,file,line,function,bytes_per_request,low,high,change,source\n"
+          "a.json,2026-01-01T00:00:00Z,leak,/src/cache.cpp,10,append,100,99,101,gone,\"'=cmd(1, 2)\"\n"
+          "c.json,2026-01-03T00:00:00Z,no_leak,/src/cache.cpp,10,append,0,0,0,gone,\"'=cmd(1, 2)\"\n");
 }
