@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "messages.hpp"
 #include "report/baseline.hpp"
 #include "report/json_read.hpp"
 
@@ -19,6 +20,7 @@ Run declare_baseline(CLI::App& app) {
         bool fresh = false;
     };
     auto options = std::make_shared<Options>();
+    auto messages = std::make_shared<Messages>(app);
     app.add_option("diagnosis", options->diagnosis, "a diagnosis.json of the run to accept")
         ->required()
         ->type_name("FILE");
@@ -28,6 +30,7 @@ Run declare_baseline(CLI::App& app) {
         ->capture_default_str();
     app.add_flag("--fresh", options->fresh, "forget the history (suppressions stay)");
     return [=] {
+        messages->open();
         const Diagnosis diagnosis = report::read_diagnosis(read_file(options->diagnosis), options->diagnosis);
         if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)
             throw Error(ErrorKind::input, options->diagnosis,
@@ -42,8 +45,10 @@ Run declare_baseline(CLI::App& app) {
         OutputFile file(options->file);
         file.write(report::write_baseline(next));
         file.commit();
-        fmt::print("{}: {} leaking lines accepted, {} suppressions kept\n", options->file, next.lines.size(),
-                   next.suppressions.size());
+        messages->note(fmt::format("{}: {} leaking lines accepted, {} suppressions kept", options->file, next.lines.size(),
+                                   next.suppressions.size()));
+        for (const auto& line : next.lines)
+            messages->detail(fmt::format("{}: {}", line.function, line.source));
         return kNoLeak;
     };
 }

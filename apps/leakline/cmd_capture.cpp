@@ -14,9 +14,9 @@
 #include "exit_code.hpp"
 #include "http/recording_proxy.hpp"
 #include "http/url.hpp"
+#include "messages.hpp"
 #include "quantities.hpp"
 #include "replay/capture.hpp"
-#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -32,7 +32,8 @@ struct CaptureCommand {
     bool no_redaction = false, sessions = false, insecure = false;
 };
 
-int run_capture(const CaptureCommand& command) {
+int run_capture(const CaptureCommand& command, Messages& messages) {
+    messages.open();
     http::ProxyOptions options;
     http::ListenAddress listen = http::parse_listen(command.listen);
     options.address = listen.address;
@@ -68,23 +69,29 @@ int run_capture(const CaptureCommand& command) {
         file.write(std::to_string(proxy.port()) + "\n");
         file.commit();
     }
-    complain("leakline: capturing http://{} -> {} into {}; Ctrl-C ends\n", listen.text(), options.target.origin(),
-             command.output);
+    messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(),
+                              command.output));
     const Nanoseconds start = system_clock().monotonic();
     while (interruption::received() == 0 && !broken) {
         const Nanoseconds spent = system_clock().monotonic() - start;
         if (command.duration && spent >= *command.duration) break;
         const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
         interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
+        messages.progress("capture", fmt::format("{} requests over {} connections", format_count(proxy.counts().requests),
+                                                 format_count(proxy.counts().connections)),
+                          command.duration ? std::optional(static_cast<double>(spent.count()) /
+                                                           static_cast<double>(command.duration->count()))
+                                           : std::nullopt);
     }
     proxy.stop(command.grace);
     if (failure) throw *failure;
     const http::ProxyCounts counts = proxy.counts();
-    complain("leakline: {} requests over {} connections, {} written{}{}{}\n", format_count(counts.requests),
-               format_count(counts.connections), format_count(log.written()),
-               log.too_large() > 0 ? fmt::format(", {} left out for their size (--max-body)", format_count(log.too_large())) : "",
-               counts.failed > 0 ? fmt::format(", {} that the target did not answer (502)", format_count(counts.failed)) : "",
-               counts.refused > 0 ? fmt::format(", {} connections over the limit (503)", format_count(counts.refused)) : "");
+    messages.note(fmt::format(
+        "{} requests over {} connections, {} written{}{}{}", format_count(counts.requests), format_count(counts.connections),
+        format_count(log.written()),
+        log.too_large() > 0 ? fmt::format(", {} left out for their size (--max-body)", format_count(log.too_large())) : "",
+        counts.failed > 0 ? fmt::format(", {} that the target did not answer (502)", format_count(counts.failed)) : "",
+        counts.refused > 0 ? fmt::format(", {} connections over the limit (503)", format_count(counts.refused)) : ""));
     return kNoLeak;  // being interrupted is how a capture ends
 }
 
@@ -92,6 +99,7 @@ int run_capture(const CaptureCommand& command) {
 
 Run declare_capture(CLI::App& app) {
     auto command = std::make_shared<CaptureCommand>();
+    auto messages = std::make_shared<Messages>(app);
     app.add_option("--listen", command->listen, "ADDRESS:PORT for clients; port 0: the system picks one")->capture_default_str();
     app.add_option("--target", command->target, "where requests go: http://host:port, https://host, unix:/path")->required();
     app.add_option("-o,--output", command->output, "the log, appended to (- is standard output)")->required();
@@ -107,7 +115,7 @@ Run declare_capture(CLI::App& app) {
     app.add_option("--port-file", command->port_file, "write the port that is listened on to this file");
     app.add_option("--ca-file", command->ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
     app.add_flag("--insecure", command->insecure, "do not verify the target's certificate");
-    return [command] { return run_capture(*command); };
+    return [=] { return run_capture(*command, *messages); };
 }
 
 }  // namespace leakline::cli

@@ -145,7 +145,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
         replay::write_traffic(story, log);
         log.commit();
     }
-    run.target.show_output = output.chatter() == Output::Chatter::verbose;
+    run.target.show_output = output.chatter() == Messages::Chatter::verbose;
 
     diagnose::Observer observer;
     std::string stage;

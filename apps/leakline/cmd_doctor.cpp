@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -93,7 +94,7 @@ Finding temporary_space() {
     }
 }
 
-int run_doctor() {
+int run_doctor(Messages::Chatter chatter) {
     const std::vector<Finding> findings = {
         heap_tracker(),
         process_memory(),
@@ -106,19 +107,25 @@ int run_doctor() {
     std::string text;
     for (const Finding& finding : findings) {
         missing = missing || finding.state == State::missing;
+        if (chatter == Messages::Chatter::quiet && finding.state == State::good) continue;
         const char* mark = finding.state == State::good ? "ok      " : finding.state == State::degraded ? "limited " : "MISSING ";
         text += fmt::format("{} {}\n", mark, finding.what);
         if (!finding.cure.empty()) text += fmt::format("          cure: {}\n", finding.cure);
     }
-    text += missing ? "\nthis machine lacks what leakline needs\n" : "\nthis machine has what leakline needs\n";
+    if (chatter != Messages::Chatter::quiet)
+        text += missing ? "\nthis machine lacks what leakline needs\n" : "\nthis machine has what leakline needs\n";
     write_standard_output(text);
     return missing ? kInvalid : kNoLeak;
 }
 
 }  // namespace
 
-Run declare_doctor(CLI::App&) {
-    return [] { return run_doctor(); };
+Run declare_doctor(CLI::App& app) {
+    auto messages = std::make_shared<Messages>(app);
+    return [messages] {
+        messages->open();
+        return run_doctor(messages->chatter());
+    };
 }
 
 }  // namespace leakline::cli

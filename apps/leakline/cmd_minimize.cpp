@@ -1,22 +1,17 @@
 // leakline minimize: the smallest part of a log that still makes a service leak.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <memory>
-#include <mutex>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
-#include "complaint.hpp"
 #include "diagnose/minimize.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
-#include "report/progress.hpp"
 
 namespace leakline::cli {
 
@@ -26,7 +21,7 @@ struct MinimizeCommand {
     diagnose::MinimizeOptions minimize;
     std::string target_command, output, format = "text", pace = "max", speed = "1x";
     std::vector<std::string> command;
-    bool no_values = false, quiet = false;
+    bool no_values = false;
 };
 
 // A command line as a shell would part it: quotes and backslashes, but no variables, globs or pipes.
@@ -58,52 +53,31 @@ std::vector<std::string> split_command(const std::string& text) {
     return words;
 }
 
-// A line a run, and a line that is redrawn while it goes on (on a terminal only).
-class Narrator {
-  public:
-    explicit Narrator(bool quiet) : quiet_(quiet), terminal_(detect_terminal(STDERR_FILENO)) {}
+// A line a run, and the progress line while it goes on.
+diagnose::MinimizeObserver narrate(Messages& messages) {
+    struct Run {
+        int number = 0;
+        std::string part;
+    };
+    auto run = std::make_shared<Run>();
+    diagnose::MinimizeObserver result;
+    result.begin = [run](int number, const std::string& part) { *run = {number, part}; };
+    result.progress = [run, &messages](double fraction, const std::string& text) {
+        const std::string stage = fmt::format("run {}", run->number);
+        messages.progress(stage, stage + ": " + text, fraction);
+    };
+    result.end = [run, &messages](const diagnose::Trial& trial) {
+        const char* said = trial.verdict == Verdict::leak      ? "leaks"
+                           : trial.verdict == Verdict::no_leak ? "does not leak"
+                                                               : "no clear answer";
+        messages.note(fmt::format("run {}: {}: {}", run->number, said, run->part));
+    };
+    return result;
+}
 
-    diagnose::MinimizeObserver observer() {
-        diagnose::MinimizeObserver result;
-        result.begin = [this](int number, const std::string& part) {
-            number_ = number;
-            part_ = part;
-            began_ = system_clock().monotonic();
-        };
-        result.progress = [this](double fraction, const std::string& text) {
-            const std::lock_guard lock(mutex_);
-            if (quiet_ || !terminal_.interactive) return;
-            const std::string what = fmt::format("run {}: {}", number_, text);
-            complain("\r{}\x1b[K", report::progress_line(what, fraction, system_clock().monotonic() - began_, terminal_.width - 1));
-            shown_ = true;
-        };
-        result.end = [this](const diagnose::Trial& trial) {
-            wipe();
-            if (quiet_) return;
-            const char* said = trial.verdict == Verdict::leak      ? "leaks"
-                               : trial.verdict == Verdict::no_leak ? "does not leak"
-                                                                   : "no clear answer";
-            complain("leakline: run {}: {}: {}\n", number_, said, part_);
-        };
-        return result;
-    }
-    void wipe() {
-        const std::lock_guard lock(mutex_);
-        if (shown_) complain("\r\x1b[K");
-        shown_ = false;
-    }
-
-  private:
-    const bool quiet_;
-    const Terminal terminal_;
-    std::mutex mutex_;  // guards shown_ and the line
-    bool shown_ = false;
-    int number_ = 0;
-    std::string part_;
-    Nanoseconds began_{};
-};
-
-int run_minimize(MinimizeCommand& command) {
+int run_minimize(MinimizeCommand& command, Messages& messages) {
+    messages.open();
+    command.minimize.run.target.show_output = messages.chatter() == Messages::Chatter::verbose;
     diagnose::MinimizeOptions& options = command.minimize;
     if (!command.target_command.empty() && !command.command.empty())
         throw Error(ErrorKind::usage, "leakline minimize", "the service is given twice", "either --target-cmd or -- CMD ARG...");
@@ -118,19 +92,15 @@ int run_minimize(MinimizeCommand& command) {
         throw Error(ErrorKind::usage, "-o", "standard output has the report; the log needs a file");
     if (!command.output.empty()) const OutputFile probe(command.output);  // an unwritable place costs no run
 
-    Narrator narrator(command.quiet);
     diagnose::Minimized result;
-    {
-        const diagnose::MinimizeObserver observer = narrator.observer();
-        try {
-            result = diagnose::minimize(options, command.output, observer);
-        } catch (const Error&) {
-            narrator.wipe();
-            if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
-            throw;
-        }
+    try {
+        result = diagnose::minimize(options, command.output, narrate(messages));
+    } catch (const Error&) {
+        messages.end_progress();
+        if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
+        throw;
     }
-    narrator.wipe();
+    messages.end_progress();
     write_standard_output(command.format == "json" ? diagnose::minimized_json(result) : diagnose::minimized_text(result));
     if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (result.verdict) {
@@ -146,6 +116,7 @@ int run_minimize(MinimizeCommand& command) {
 
 Run declare_minimize(CLI::App& app) {
     auto command = std::make_shared<MinimizeCommand>();
+    auto messages = std::make_shared<Messages>(app);
     diagnose::Options& run = command->minimize.run;
     app.add_option("log", run.rounds.traffic, "request logs, as replay reads them; not standard input")
         ->required()
@@ -178,9 +149,8 @@ Run declare_minimize(CLI::App& app) {
     add_duration(app, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
     add_duration(app, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
     app.add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
-    app.add_flag("-q,--quiet", command->quiet, "no line for each run");
     app.add_option("command", command->command, "the service, after --, instead of --target-cmd")->type_name("CMD ARG...");
-    return [=] { return run_minimize(*command); };
+    return [=] { return run_minimize(*command, *messages); };
 }
 
 }  // namespace leakline::cli

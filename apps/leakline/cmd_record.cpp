@@ -10,8 +10,8 @@
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "heap/recorder.hpp"
+#include "messages.hpp"
 #include "quantities.hpp"
-#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -40,8 +40,8 @@ bool wait_quietly(Child& child, Nanoseconds timeout) {
 }
 
 // The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
-ExitStatus end_program(Child& child, Nanoseconds grace) {
-    complain("leakline: ending the program (up to {}; again: at once)\n", format_duration(grace));
+ExitStatus end_program(Child& child, Nanoseconds grace, Messages& messages) {
+    messages.note(fmt::format("ending the program (up to {}; again: at once)", format_duration(grace)));
     if (interruption::received() == SIGINT) {
         child.signal(SIGINT);
         if (wait_quietly(child, grace)) return *child.status();
@@ -49,7 +49,8 @@ ExitStatus end_program(Child& child, Nanoseconds grace) {
     return child.terminate(grace);
 }
 
-int record(const Options& chosen) {
+int record(const Options& chosen, Messages& messages) {
+    messages.open();
     heap::RecordOptions options;
     options.command.arguments = chosen.command;
     options.output = chosen.output;
@@ -57,15 +58,17 @@ int record(const Options& chosen) {
     options.mark_interval = chosen.interval;
     options.max_marks = chosen.max_marks;
 
-    heap::Recorder recorder = heap::Recorder::start(options);
-    for (const std::string& warning : recorder.warnings()) complain("leakline: warning: {}\n", warning);
+    const std::string program = options.command.text();
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();
     recorded_pid = child.pid();
+    messages.detail(fmt::format("{} runs as pid {}", program, child.pid()));
     interruption::on_second_signal(kill_recorded);
     ExitStatus status;
     for (;;) {
         if (interruption::received() != 0) {
-            status = end_program(child, chosen.grace);
+            status = end_program(child, chosen.grace, messages);
             break;
         }
         if (const auto ended = child.wait_for(std::chrono::hours(1))) {
@@ -77,12 +80,12 @@ int record(const Options& chosen) {
 
     const HeapProfile profile = recorder.finish();
     for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i)
-        complain("leakline: warning: {}\n", profile.warnings[i]);
-    for (const std::string& line : profile.damage.lines()) complain("leakline: warning: {}\n", line);
-    complain("leakline: {}: {} events in {}, {} marks, peak {} ({}); the program ended with {}\n",
-               chosen.output, format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
-               format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness),
-               status.text());
+        messages.warn(profile.warnings[i]);
+    for (const std::string& line : profile.damage.lines()) messages.warn(line);
+    messages.note(fmt::format("{}: {} events in {}, {} marks, peak {} ({}); the program ended with {}", chosen.output,
+                              format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
+                              format_bytes(static_cast<double>(profile.peak_bytes)),
+                              completeness_name(profile.completeness), status.text()));
     return status.shell_code();
 }
 
@@ -90,6 +93,7 @@ int record(const Options& chosen) {
 
 Run declare_record(CLI::App& app) {
     auto options = std::make_shared<Options>();
+    auto messages = std::make_shared<Messages>(app);
     app.add_option("-o,--output", options->output, "the recording")->capture_default_str();
     app.add_option("--keep-raw", options->keep_raw, "also keep the raw stream, zstd-compressed, for heaptrack's tools");
     add_duration(app, "--interval", options->interval, "time between marks; doubles when there are too many");
@@ -98,7 +102,7 @@ Run declare_record(CLI::App& app) {
         ->capture_default_str();
     add_duration(app, "--grace", options->grace, "time to end after SIGTERM before SIGKILL");
     app.add_option("command", options->command, "the program and its arguments, after --")->required();
-    return [options] { return record(*options); };
+    return [=] { return record(*options, *messages); };
 }
 
 }  // namespace leakline::cli

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,7 +25,6 @@
 #include "sample_outputs.hpp"
 #include "sample_targets.hpp"
 #include "sample_view.hpp"
-#include "complaint.hpp"
 
 namespace leakline::cli {
 
@@ -56,11 +54,11 @@ class LiveDisplay {
         : metric_(metric), limit_(limit), terminal_(detect_terminal(STDOUT_FILENO)),
           draw_(now, terminal_.interactive ? std::chrono::milliseconds(500) : std::chrono::seconds(1)),
           judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {
-        const char* locale = std::getenv("LC_ALL");
-        if (locale == nullptr || *locale == 0) locale = std::getenv("LC_CTYPE");
-        if (locale == nullptr || *locale == 0) locale = std::getenv("LANG");
-        utf8_ = locale != nullptr && (std::string_view(locale).find("UTF-8") != std::string_view::npos ||
-                                      std::string_view(locale).find("utf8") != std::string_view::npos);
+        for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+            const std::string_view locale = environment_variable(name);
+            utf8_ = locale.find("UTF-8") != std::string_view::npos || locale.find("utf8") != std::string_view::npos;
+            if (!locale.empty()) break;
+        }
     }
 
     void add(const Subject& subject, const MemorySample& sample) {
@@ -130,8 +128,9 @@ class LiveDisplay {
 // One run of the command: what is watched, and where the samples go.
 class Sampling {
   public:
-    explicit Sampling(const SampleCommand& options)
+    Sampling(const SampleCommand& options, Messages& messages)
         : options_(options),
+          messages_(messages),
           metrics_(chosen_metrics(options)),
           alerts_(options.alerts, options.memory_limit),
           outputs_(output_paths(options), retention(options)) {
@@ -191,7 +190,7 @@ class Sampling {
             command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
         if (options_.memory_limit) {
             limit_.emplace(memory::MemoryLimit::create(*options_.memory_limit));
-            if (!limit_->warning().empty()) complain("leakline: warning: {}\n", limit_->warning());
+            if (!limit_->warning().empty()) messages_.warn(limit_->warning());
             limit_->put_on(command);
         }
         command_text_ = command.text();
@@ -210,7 +209,7 @@ class Sampling {
         outputs_.begin(layout, targets_.size() > 1 ? SampleOutputs::Processes::several
                                : apart             ? SampleOutputs::Processes::one_tree
                                                    : SampleOutputs::Processes::one);
-        if (exporter_) complain("leakline: metrics at {}\n", exporter_->url());
+        if (exporter_) messages_.note("metrics at " + exporter_->url());
         // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
@@ -234,11 +233,23 @@ class Sampling {
             outputs_.end_tick();
             if (exporter_) exporter_->end_tick();
             if (live_) live_->tick(now);
+            show_progress(now - start);
             beat.taken(clock.monotonic());
             const Nanoseconds due = std::min(beat.due(), end);
             while (clock.monotonic() < due && interruption::received() == 0) clock.sleep_until(due);
         }
         missed_ = beat.missed();
+    }
+
+    // Where nothing else on the terminal says that it goes on.
+    void show_progress(Nanoseconds spent) {
+        if (live_ || outputs_.on_standard_output() || child_) return;
+        messages_.progress("sample",
+                           fmt::format("{} ticks{}", format_count(ticks_),
+                                       rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
+                           options_.duration ? std::optional(static_cast<double>(spent.count()) /
+                                                             static_cast<double>(options_.duration->count()))
+                                             : std::nullopt);
     }
 
     // False when nothing is left to sample.
@@ -249,7 +260,7 @@ class Sampling {
             target.gone = !target.source->read(depth, at, sink);
             any = any || !target.gone;
             if (target.gone && !child_)
-                complain("leakline: {} has ended\n", LiveDisplay::name_of(target.source->subject()));
+                messages_.note(LiveDisplay::name_of(target.source->subject()) + " has ended");
         }
         return any;
     }
@@ -260,24 +271,27 @@ class Sampling {
         if (live_) live_->add(subject, sample);
         alerts_.observe(subject, sample);
         for (std::size_t i = 0; i < kMetricCount; ++i) ever_read_[i] = ever_read_[i] || sample.values[i].has_value();
-        if (const auto& rss = sample[Metric::rss]) peak_ = std::max(peak_.value_or(0), *rss);
+        if (const auto& rss = sample[Metric::rss]) {
+            rss_ = rss;
+            peak_ = std::max(peak_.value_or(0), *rss);
+        }
     }
 
     int report() {
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
-            complain("leakline: {} {}; sampling ends\n",
-                       LiveDisplay::name_of(targets_.front().source->subject()), how);
+            messages_.note(fmt::format("{} {}; sampling ends",
+                                       LiveDisplay::name_of(targets_.front().source->subject()), how));
         }
         for (const Metric metric : metrics_)
             if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
-                complain("leakline: warning: {} could not be read: {}\n", metric_name(metric),
-                           why_unread(metric));
+                messages_.warn(fmt::format("{} could not be read: {}", metric_name(metric), why_unread(metric)));
         const auto& files = outputs_.written();
-        complain("leakline: {} ticks{}{}\n", format_count(ticks_),
-                   files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
-                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_)) : "");
+        messages_.note(fmt::format("{} ticks{}{}", format_count(ticks_),
+                                   files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
+                                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_))
+                                               : ""));
         const int signal = interruption::received();
         return signal != 0 ? kInterrupted + signal : 0;
     }
@@ -301,6 +315,7 @@ class Sampling {
     }
 
     const SampleCommand& options_;
+    Messages& messages_;
     std::vector<Metric> metrics_;
     SampleAlerts alerts_;
     SampleOutputs outputs_;
@@ -311,7 +326,7 @@ class Sampling {
     std::string command_text_;
     std::vector<Target> targets_;
     std::array<bool, kMetricCount> ever_read_{};
-    std::optional<Bytes> peak_;
+    std::optional<Bytes> rss_, peak_;  // of the newest sample that has it, and the largest
     std::uint64_t ticks_ = 0, missed_ = 0;
 };
 
@@ -319,6 +334,7 @@ class Sampling {
 
 Run declare_sample(CLI::App& app) {
     auto options = std::make_shared<SampleCommand>();
+    auto messages = std::make_shared<Messages>(app);
     SampleTargets& targets = options->targets;
     app.add_option("--pid", targets.pids, "process to sample; repeatable")->allow_extra_args(false);
     app.add_option("--name", targets.names, "processes with this program name")->allow_extra_args(false);
@@ -357,8 +373,9 @@ Run declare_sample(CLI::App& app) {
              "run the command in a memory cgroup with this limit; with --live the limit to reach");
     add_alert_options(app, options->alerts);
     app.add_flag("--live", options->live, "show a sparkline, the slope and the time to the limit");
-    return [options] {
-        Sampling sampling(*options);
+    return [=] {
+        messages->open();
+        Sampling sampling(*options, *messages);
         return sampling.run();
     };
 }

@@ -34,9 +34,10 @@ std::vector<std::string> given_options(const CLI::App& app) {
     std::vector<std::string> arguments;
     for (const CLI::Option* option : app.get_options()) {
         if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
+        const bool is_flag = option->get_expected_max() == 0;
         for (const std::string& value : option->results()) {
             arguments.push_back("--" + option->get_lnames()[0]);
-            arguments.push_back(value);
+            if (!is_flag) arguments.push_back(value);
         }
     }
     return arguments;
@@ -61,6 +62,7 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
         if (!limit->warning().empty()) complain("leakline: warning: {}\n", limit->warning());
         limit->put_on(command);
     }
+    if (options.verbose) complain("leakline: runs {}\n", command.text());
     Child child = Child::start(command);
     const ExitStatus status = wait_or_interrupt(child);
     if (interruption::received() != 0 && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for

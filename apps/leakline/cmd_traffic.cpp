@@ -1,11 +1,15 @@
 // leakline traffic: writes the story's traffic as a log. The generator is in replay/traffic_generator.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "commands.hpp"
-#include "quantities.hpp"
 #include "exit_code.hpp"
+#include "messages.hpp"
+#include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
 
 namespace leakline::cli {
@@ -50,6 +54,7 @@ replay::TrafficOptions traffic_of(const Options& options) {
 
 Run declare_traffic(CLI::App& app) {
     auto options = std::make_shared<Options>();
+    auto messages = std::make_shared<Messages>(app);
     app.add_option("-o,--output", options->output, "the log; - is standard output")->type_name("FILE")
         ->capture_default_str();
     app.add_option("--requests", options->requests, "how many; default 10000, or what rate and duration give")
@@ -60,11 +65,19 @@ Run declare_traffic(CLI::App& app) {
     app.add_option("--users", options->users, "distinct users")->type_name("N")->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
     app.add_option("--seed", options->seed, "the same seed gives the same log")->type_name("N")->capture_default_str();
-    return [options] {
+    return [=] {
+        messages->open();
         const replay::TrafficOptions traffic = traffic_of(*options);
         OutputFile file(options->output);
-        replay::write_traffic(traffic, file);
+        const double total = static_cast<double>(traffic.requests);
+        replay::write_traffic(traffic, file, [&](std::uint64_t written) {
+            messages->progress("traffic", format_count(written) + " requests", static_cast<double>(written) / total);
+            return interruption::received() == 0;
+        });
+        if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
         file.commit();
+        messages->detail(fmt::format("{}: {} requests over {}", options->output, format_count(traffic.requests),
+                                     format_duration(traffic.duration)));
         return static_cast<int>(kNoLeak);
     };
 }

@@ -1,17 +1,14 @@
 #include "output.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "report/github.hpp"
-#include "report/progress.hpp"
 #include "report/repository_paths.hpp"
 #include "complaint.hpp"
 
@@ -19,18 +16,10 @@ namespace leakline::cli {
 
 namespace {
 
-constexpr int kNarrowest = 40;
-constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
-
-std::string_view environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string_view{} : std::string_view{value};
-}
-
 // Where CI systems say that the checked-out repository is; else the one that we stand in.
 std::string repository() {
     for (const char* name : {"GITHUB_WORKSPACE", "CI_PROJECT_DIR"})
-        if (const std::string_view directory = environment(name); !directory.empty())
+        if (const std::string_view directory = environment_variable(name); !directory.empty())
             return std::string(directory);
     return report::repository_root(".");
 }
@@ -39,7 +28,7 @@ std::string repository() {
 // on.
 void write_for_github(const report::Document& document, const report::RenderOptions& options) {
     complain("{}", report::workflow_commands(document, options));
-    const std::string path(environment("GITHUB_STEP_SUMMARY"));
+    const std::string path(environment_variable("GITHUB_STEP_SUMMARY"));
     if (path.empty()) return;
     const std::string summary = report::format_named("md").render(document, options) + "\n";
     std::FILE* file = std::fopen(path.c_str(), "ab");
@@ -52,19 +41,6 @@ void write_for_github(const report::Document& document, const report::RenderOpti
 
 }  // namespace
 
-Terminal detect_terminal(int descriptor) {
-    Terminal terminal;
-    terminal.interactive = ::isatty(descriptor) == 1 && environment("TERM") != "dumb";
-    terminal.colour = terminal.interactive && environment("NO_COLOR").empty();
-    int columns = 0;
-    const std::string_view text = environment("COLUMNS");
-    std::from_chars(text.data(), text.data() + text.size(), columns);
-    winsize size{};
-    if (columns <= 0 && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
-    if (columns > 0) terminal.width = std::max(columns, kNarrowest);
-    return terminal;
-}
-
 void write_standard_output(std::string_view bytes) {
     std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
     if (written != bytes.size() || std::fflush(stdout) != 0)
@@ -72,7 +48,7 @@ void write_standard_output(std::string_view bytes) {
 }
 
 Output::Output(CLI::App& command, report::Form form, std::string default_format)
-    : form_(form), format_name_(std::move(default_format)) {
+    : Messages(command), form_(form), format_name_(std::move(default_format)) {
     std::string names;
     for (const report::Format& format : report::formats())
         if ((format.forms & form) != 0) names += fmt::format("{}{}", names.empty() ? "" : " ", format.name);
@@ -86,18 +62,10 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
     command.add_option("--colour,--color", colour_, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->type_name("WHEN");
-    CLI::Option* quiet =
-        command.add_flag("-q,--quiet", quiet_flag_, "no notes and no progress, only results and warnings");
-    command.add_flag("-v,--verbose", verbose_flag_, "say more about what is done")->excludes(quiet);
-}
-
-Output::~Output() {
-    end_progress();
 }
 
 void Output::open() {
-    chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
-    messages_ = detect_terminal(STDERR_FILENO);
+    Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
     options_.colour = colour_ == "always" || (colour_ == "auto" && results.colour);
@@ -124,7 +92,7 @@ void Output::write(const report::Document& document) {
     plain.width = 100;
     for (auto& [format, file] : files_) file.write(format->render(document, plain));
     commit_files();
-    if (environment("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
+    if (environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
     write_standard_output(report::format_named(format_name_).render(document, options_));
 }
 
@@ -150,53 +118,6 @@ void Output::commit_files() {
         detail(fmt::format("wrote {} ({})", file.path(), format->name));
     }
     files_.clear();
-}
-
-void Output::wipe() {
-    if (!line_shown_) return;
-    complain("\r\x1b[K");
-    line_shown_ = false;
-}
-
-void Output::say(std::string_view prefix, std::string_view text) {
-    const std::lock_guard lock(mutex_);
-    wipe();
-    complain("leakline: {}{}\n", prefix, text);
-}
-
-void Output::warn(std::string_view text) {
-    say("warning: ", text);
-}
-
-void Output::note(std::string_view text) {
-    if (chatter_ != Chatter::quiet) say("", text);
-}
-
-void Output::detail(std::string_view text) {
-    if (chatter_ == Chatter::verbose) say("", text);
-}
-
-void Output::progress(std::string_view stage, std::string_view what, std::optional<double> fraction) {
-    if (!messages_.interactive || chatter_ == Chatter::quiet) return;
-    const Nanoseconds now = system_clock().monotonic();
-    const std::lock_guard lock(mutex_);
-    if (stage_ != stage) {
-        stage_ = stage;
-        stage_began_ = now;
-    } else if (line_shown_ && now - last_drawn_ < kRedraw) {
-        return;
-    }
-    last_drawn_ = now;
-    // One column is left free: a full line would wrap, and could not be wiped.
-    complain("\r{}\x1b[K",
-               report::progress_line(what, fraction, now - stage_began_, messages_.width - 1));
-    line_shown_ = true;
-}
-
-void Output::end_progress() {
-    const std::lock_guard lock(mutex_);
-    wipe();
-    std::fflush(stderr);
 }
 
 }  // namespace leakline::cli

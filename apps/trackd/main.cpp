@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "http/url.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
@@ -98,14 +99,18 @@ int serve(const TrackdOptions& options) {
         });
     }
     service.start();
-    complain("trackd: mode {}, listening on http://{}\n", options.mode, address);
+    if (!options.quiet) complain("trackd: mode {}, listening on http://{}\n", options.mode, address);
+    if (options.verbose)
+        complain("trackd: {} threads, {} connections, memory limit {}, database {}, durability {}\n", settings.server.threads,
+                 settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
+                 printable(settings.store.path), options.durability);
     if (!options.port_file.empty()) {
         OutputFile file(options.port_file);
         file.write(std::to_string(service.port()) + "\n");
         file.commit();
     }
     wait_for_signal();
-    complain("trackd: stopping\n");
+    if (!options.quiet) complain("trackd: stopping\n");
     watching.reset();
     if (!service.stop(kDrainGrace))
         complain("trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());

@@ -54,6 +54,8 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
                   "what --alert-at is a share of, where smaller than the cgroup's limit and the machine's memory; "
                   "leakline serve enforces it too");
     cli::add_alert_options(app, options.alerts);
+    CLI::Option* quiet = app.add_flag("-q,--quiet", options.quiet, "say only what went wrong, and alerts");
+    app.add_flag("-v,--verbose", options.verbose, "say with which limits it runs")->excludes(quiet);
 }
 
 }  // namespace leakline

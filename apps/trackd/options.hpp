@@ -16,6 +16,7 @@ struct TrackdOptions {
     Nanoseconds ttl = std::chrono::minutes(30), sweep_every = std::chrono::hours(1);
     double time_scale = 1;
     int threads = 0;
+    bool quiet = false, verbose = false;
     cli::AlertSettings alerts;
 };
 

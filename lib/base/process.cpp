@@ -118,6 +118,11 @@ std::string require_executable(const std::string& name) {
     throw Error(ErrorKind::input, name, "no such program", is_path ? "" : "give its path, or add its folder to PATH");
 }
 
+std::string_view environment_variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
 std::string own_directory() {
     char buffer[4096];
     const ssize_t length = ::readlink("/proc/self/exe", buffer, sizeof buffer);

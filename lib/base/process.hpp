@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,8 @@ std::optional<std::string> find_executable(const std::string& name);
 std::string require_executable(const std::string& name);
 // The folder of the running program, links resolved.
 std::string own_directory();
+// The value of an environment variable, "" where it is unset. Valid until the environment changes.
+std::string_view environment_variable(const char* name);
 
 // From install() on, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process, so that a command can stop its
 // work, write what it has, and leave with 130 or 143. A second one after the first

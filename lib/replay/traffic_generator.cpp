@@ -146,14 +146,17 @@ void TrafficGenerator::write_event(std::string& body, std::uint64_t user) {
     body += '}';
 }
 
-void write_traffic(const TrafficOptions& options, OutputFile& file) {
+void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<bool(std::uint64_t)>& go_on) {
     TrafficGenerator generator(options);
+    std::uint64_t made = 0;
     std::string lines;
     while (const Request* request = generator.next()) {
         append_jsonl(lines, *request);
+        ++made;
         if (lines.size() < (std::size_t{1} << 20)) continue;
         file.write(lines);
         lines.clear();
+        if (go_on && !go_on(made)) return;
     }
     file.write(lines);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "base/file.hpp"
@@ -57,7 +58,9 @@ class TrafficGenerator {
     Request request_;
 };
 
-// All of the generator's requests in the native log format. Throws Error{system}; the caller commits the file.
-void write_traffic(const TrafficOptions& options, OutputFile& file);
+// All of the generator's requests in the native log format. go_on hears about each MiB how many are written, and ends it
+// by false. Throws Error{system}; the caller commits the file.
+void write_traffic(const TrafficOptions& options, OutputFile& file,
+                   const std::function<bool(std::uint64_t)>& go_on = {});
 
 }  // namespace leakline::replay

@@ -42,6 +42,34 @@ TEST_CASE("the contract's commands are there, and every command's help has an ex
     }
 }
 
+TEST_CASE("every command can say less and can say more, and not both at once") {
+    for (const std::string& name : command_names()) {
+        INFO(name);
+        const Outcome help = run_binary("leakline", {name, "--help"});
+        CHECK(help.out.find("-q,--quiet") != std::string::npos);
+        CHECK(help.out.find("-v,--verbose") != std::string::npos);
+    }
+    const Outcome both = run_binary("leakline", {"doctor", "--quiet", "--verbose"});
+    CHECK(both.code == 2);
+    const TemporaryDirectory directory;
+    const std::vector<std::string> traffic = {"traffic", "--requests", "5", "-o", directory.path() + "/log.jsonl"};
+    const auto said = [&](const char* flag) {
+        std::vector<std::string> arguments = traffic;
+        arguments.emplace_back(flag);
+        return run_binary("leakline", arguments).err;
+    };
+    CHECK(said("--quiet").empty());
+    CHECK(said("--verbose").find("log.jsonl: 5 requests over ") != std::string::npos);
+}
+
+TEST_CASE("serve hands its flags on to trackd") {
+    const Outcome outcome = run_binary("leakline", {"serve", "--verbose", "--mode", "no such mode"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("--verbose --mode") == std::string::npos);
+    CHECK(outcome.err.find("was not expected") == std::string::npos);
+    CHECK(outcome.err.find("no such mode") != std::string::npos);
+}
+
 TEST_CASE("an unknown command is a usage error that asks what was meant") {
     const Outcome outcome = run_binary("leakline", {"diagnos"});
     CHECK(outcome.code == 2);

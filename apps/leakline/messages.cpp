@@ -1,0 +1,98 @@
+#include "messages.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "base/process.hpp"
+#include "complaint.hpp"
+#include "report/progress.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+constexpr int kNarrowest = 40;
+constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Terminal detect_terminal(int descriptor) {
+    Terminal terminal;
+    terminal.interactive = ::isatty(descriptor) == 1 && environment_variable("TERM") != "dumb";
+    terminal.colour = terminal.interactive && environment_variable("NO_COLOR").empty();
+    int columns = 0;
+    const std::string_view text = environment_variable("COLUMNS");
+    std::from_chars(text.data(), text.data() + text.size(), columns);
+    winsize size{};
+    if (columns <= 0 && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+    if (columns > 0) terminal.width = std::max(columns, kNarrowest);
+    return terminal;
+}
+
+Messages::Messages(CLI::App& command) {
+    CLI::Option* quiet =
+        command.add_flag("-q,--quiet", quiet_flag_, "no notes and no progress, only results and warnings");
+    command.add_flag("-v,--verbose", verbose_flag_, "say more about what is done")->excludes(quiet);
+}
+
+Messages::~Messages() {
+    end_progress();
+}
+
+void Messages::open() {
+    chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
+    terminal_ = detect_terminal(STDERR_FILENO);
+}
+
+void Messages::wipe() {
+    if (!line_shown_) return;
+    complain("\r\x1b[K");
+    line_shown_ = false;
+}
+
+void Messages::say(std::string_view prefix, std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    wipe();
+    complain("leakline: {}{}\n", prefix, text);
+}
+
+void Messages::warn(std::string_view text) {
+    say("warning: ", text);
+}
+
+void Messages::note(std::string_view text) {
+    if (chatter_ != Chatter::quiet) say("", text);
+}
+
+void Messages::detail(std::string_view text) {
+    if (chatter_ == Chatter::verbose) say("", text);
+}
+
+void Messages::progress(std::string_view stage, std::string_view what, std::optional<double> fraction) {
+    if (!terminal_.interactive || chatter_ == Chatter::quiet) return;
+    const Nanoseconds now = system_clock().monotonic();
+    const std::lock_guard lock(mutex_);
+    if (stage_ != stage) {
+        stage_ = stage;
+        stage_began_ = now;
+    } else if (line_shown_ && now - last_drawn_ < kRedraw) {
+        return;
+    }
+    last_drawn_ = now;
+    // One column is left free: a full line would wrap, and could not be wiped.
+    complain("\r{}\x1b[K",
+               report::progress_line(what, fraction, now - stage_began_, terminal_.width - 1));
+    line_shown_ = true;
+}
+
+void Messages::end_progress() {
+    const std::lock_guard lock(mutex_);
+    wipe();
+    std::fflush(stderr);
+}
+
+}  // namespace leakline::cli

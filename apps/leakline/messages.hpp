@@ -1,0 +1,62 @@
+// What a command says on the way, on standard error: warnings, notes (not with --quiet), details (with --verbose), and a
+// progress line (on a terminal only). Every command has one: by itself, or as part of its Output.
+//
+//   CommandRow's declare:  auto messages = std::make_shared<Messages>(app);
+//   its run:               messages->open();  ...work, messages->progress(...)...  messages->note("done");
+//
+// Thread-safety: after open(), any thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace leakline::cli {
+
+// What a descriptor is, as far as printing cares.
+struct Terminal {
+    bool interactive = false;  // a terminal that can redraw a line (TERM is not "dumb")
+    bool colour = false;       // interactive and not NO_COLOR (https://no-color.org)
+    int width = 100;           // COLUMNS, else what the terminal says, else 100
+};
+Terminal detect_terminal(int descriptor);
+
+class Messages {
+  public:
+    enum class Chatter { quiet, normal, verbose };
+
+    explicit Messages(CLI::App& command);  // adds --quiet and --verbose to it
+    ~Messages();
+    Messages(const Messages&) = delete;
+    Messages& operator=(const Messages&) = delete;
+
+    void open();  // after parsing: what was chosen, and where it goes
+    Chatter chatter() const { return chatter_; }
+
+    void warn(std::string_view text);    // "leakline: warning: text"
+    void note(std::string_view text);    // not with --quiet
+    void detail(std::string_view text);  // only with --verbose
+    // Redraws the progress line, at most ten times a second; what and fraction as in report/progress. The
+    // first call with another stage begins the clock of the time left anew.
+    void progress(std::string_view stage, std::string_view what, std::optional<double> fraction = std::nullopt);
+    void end_progress();  // wipes the line; the messages do so themselves
+
+  private:
+    void say(std::string_view prefix, std::string_view text);
+    void wipe();  // mutex_ held
+
+    bool quiet_flag_ = false, verbose_flag_ = false;
+    Chatter chatter_ = Chatter::normal;
+
+    std::mutex mutex_;  // guards what follows, and the writing to standard error
+    Terminal terminal_;
+    bool line_shown_ = false;
+    std::string stage_;
+    Nanoseconds stage_began_{}, last_drawn_{};
+};
+
+}  // namespace leakline::cli
