@@ -119,6 +119,8 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
 
     plot.begin_s = plot.points.front().x;
     plot.end_s = plot.points.back().x;
+    // The first sample comes some microseconds after the clock began: "0.000402 s" under an axis of hours tells nobody more.
+    if (plot.begin_s > 0 && plot.begin_s < plot.end_s * 1e-3) plot.begin_s = 0;
     plot.low = plot.high = plot.points.front().y;
     for (const Point& point : plot.points) {
         plot.low = std::min(plot.low, point.y);

@@ -1,0 +1,156 @@
+#include "report/lines_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "report/caller_tree.hpp"
+#include "report/line_table.hpp"
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+// Every branch of the callers, for the lines at fault (the first line where none is).
+void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) {
+    constexpr std::size_t kMostTrees = 5;
+    std::size_t shown = 0;
+    for (const LineGrowth& line : lines) {
+        const bool first =
+            &line == &lines.front() &&
+            std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
+        if ((!line.leaking && !first) || line.callers.empty()) continue;
+        if (++shown > kMostTrees) break;
+        text.heading(fmt::format("Callers of {}", terminal_safe(place_text(line.at))));
+        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width)))
+            text.line(row);
+    }
+}
+
+}  // namespace
+
+void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
+    const std::size_t shown = std::min(lines.size(), text.options().top);
+    text.heading(fmt::format("Lines by growth of live bytes ({} of {})", shown, lines.size()));
+    if (shown == 0) {
+        text.line("  none");
+        return;
+    }
+    // A narrow terminal gets the columns that decide.
+    const bool wide = text.options().width >= 100;
+    const auto columns = [&](std::string_view growth, std::string_view request, std::string_view live,
+                             std::string_view allocations, std::string_view growth_class) {
+        return wide ? fmt::format("  {:>11} {:>11} {:>11} {:>12} {:<18} ", growth, request, live, allocations,
+                                  growth_class)
+                    : fmt::format("  {:>11} {:>11} ", growth, request);
+    };
+    const std::string header = columns("growth", "per request", "live", "allocations", "class");
+    text.line(header + "line");
+    const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LineGrowth& line = lines[i];
+        const std::string function = short_function(line.at.function);
+        std::string place;
+        if (line.at.line == 0 && !function.empty() && !line.at.file.empty()) {
+            place = text.cut(fmt::format("{} ({})", function, file_name(line.at.file)), room);
+        } else {
+            place = text.cut_front(place_text(line.at), room);
+            if (!line.at.file.empty() && !function.empty() && place.size() + 10 < room)
+                place += " " + text.cut(function, room - place.size() - 1);
+        }
+        const std::string row =
+            columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
+                    line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
+                    format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
+                    growth_class_name(line.growth_class)) +
+            place;
+        text.line(line.leaking ? text.paint(row, Colour::red) : row);
+        if (const std::string_view source = trim(line.source); !source.empty())
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)),
+                                 Colour::dim));
+        if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
+            std::string bounds =
+                fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
+                            format_bytes(line.payload_bytes->high));
+            if (line.bytes_per_request)
+                bounds += fmt::format(", {} to {} per request", format_bytes(line.bytes_per_request->low),
+                                      format_bytes(line.bytes_per_request->high));
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Colour::dim));
+        }
+    }
+}
+
+void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first) {
+    const auto add = [&](const LineTable& table) {
+        text.heading(fmt::format("Function {}", terminal_safe(table.function)));
+        text.append(line_table(table, text.options()));
+    };
+    if (first != nullptr) add(*first);
+    for (const LineTable& table : lines.tables)
+        if (&table != first) add(table);
+}
+
+void add_callers(TerminalText& text, const LineGrowth& line) {
+    if (line.callers.empty()) return;
+    text.heading("Called from (largest growth first)");
+    const CallerNode* node = &line.callers.front();
+    for (int depth = 0; depth < 12; ++depth) {
+        text.line(fmt::format("  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
+                              text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at),
+                                                   short_function(node->at.function)),
+                                       static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
+        if (node->callers.empty()) break;
+        node = &node->callers.front();
+    }
+}
+
+void add_books(TerminalText& text, const Books& books) {
+    text.heading("Books (heap growth within the window)");
+    const auto row = [&](std::string_view name, std::int64_t bytes, std::string_view note) {
+        text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", bytes), name, note),
+                           static_cast<std::size_t>(text.options().width)));
+    };
+    row("attributed", books.attributed_bytes, "to a source line or function");
+    row("unattributed", books.unattributed_bytes, "allocated where there are no symbols");
+    row("live heap bytes", books.live_delta_bytes, "the sum of both");
+    if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
+    if (books.retention_delta_bytes)
+        row("kept by the allocator", *books.retention_delta_bytes, "freed, not returned");
+    if (books.other_delta_bytes)
+        row("other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder");
+}
+
+std::string lines_text(const LineReport& report, const RenderOptions& options) {
+    if (options.strict) {
+        std::string out;
+        for (const LineTable& table : report.tables) out += line_table(table, options);
+        return out;
+    }
+    TerminalText text(options);
+    const auto at = [](Nanoseconds time) {
+        return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time));
+    };
+    text.line(fmt::format(
+        "{} between {} and {}{}{}",
+        text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) +
+            " of live heap",
+        at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
+        report.completeness));
+    if (!report.command.empty()) text.field("command", report.command);
+    text.field("recording",
+               fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end",
+                           format_count(report.totals.allocations),
+                           format_bytes(static_cast<double>(report.totals.peak_bytes)),
+                           format_bytes(static_cast<double>(report.totals.leaked_bytes)),
+                           report.totals.leaked_blocks));
+    add_tables(text, report, nullptr);
+    add_ranking(text, report.lines);
+    add_caller_trees(text, report.lines);
+    add_books(text, report.books);
+    text.warnings(report.warnings);
+    return text.take();
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,86 @@
+#include "report/terminal_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/line_table.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr int kIndent = 16, kNarrowest = 40;
+
+std::string_view colour_code(Colour colour) {
+    switch (colour) {
+        case Colour::red: return "1;31";
+        case Colour::green: return "1;32";
+        case Colour::yellow: return "1;33";
+        case Colour::bold: return "1";
+        case Colour::dim: return "2";
+    }
+    return "";
+}
+
+}  // namespace
+
+TerminalText::TerminalText(RenderOptions options) : options_(options) {
+    options_.width = std::max(options_.width, kNarrowest);
+}
+
+std::string TerminalText::paint(std::string_view text, Colour colour) const {
+    return report::paint(text, colour_code(colour), options_);
+}
+
+void TerminalText::line(std::string_view text) {
+    out_ += text;
+    out_ += '\n';
+}
+
+void TerminalText::heading(std::string_view text) {
+    line();
+    line(paint(text, Colour::bold));
+}
+
+void TerminalText::field(std::string_view label, std::string_view text) {
+    const std::string safe = terminal_safe(text);
+    std::size_t room = static_cast<std::size_t>(std::max(options_.width - kIndent, 24));
+    std::string first = fmt::format("  {:<{}} ", label, kIndent - 3);
+    for (std::string_view rest = safe; !rest.empty() || !first.empty();) {
+        std::size_t cut = rest.size();
+        if (cut > room) {
+            cut = rest.rfind(' ', room);
+            if (cut == std::string_view::npos || cut == 0)
+                cut = std::min(rest.find(' ', room), rest.size());
+        }
+        line(first + std::string(rest.substr(0, cut)));
+        rest.remove_prefix(std::min(cut + 1, rest.size()));
+        first = rest.empty() ? "" : std::string(kIndent, ' ');
+    }
+}
+
+void TerminalText::warnings(const std::vector<std::string>& warnings) {
+    if (warnings.empty()) return;
+    heading("Warnings");
+    for (const std::string& warning : warnings) field("-", warning);
+}
+
+std::string TerminalText::cut(std::string_view text, std::size_t room) {
+    const std::string safe = terminal_safe(text);
+    if (safe.size() <= room) return safe;
+    std::size_t end = room > 3 ? room - 3 : 0;
+    while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xc0) == 0x80)
+        --end;  // not inside a character
+    return safe.substr(0, end) + "...";
+}
+
+std::string TerminalText::cut_front(std::string_view text, std::size_t room) {
+    const std::string safe = terminal_safe(text);
+    if (safe.size() <= room) return safe;
+    std::size_t begin = safe.size() - std::min(safe.size(), room > 3 ? room - 3 : 0);
+    while (begin < safe.size() && (static_cast<unsigned char>(safe[begin]) & 0xc0) == 0x80) ++begin;
+    return "..." + safe.substr(begin);
+}
+
+}  // namespace leakline::report
