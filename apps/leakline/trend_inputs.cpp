@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <chrono>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/peeked_source.hpp"
 #include "base/process.hpp"
 #include "heap/profile_reader.hpp"
-#include "heap/recording_file.hpp"
 #include "memory/series_builder.hpp"
 #include "memory/series_text.hpp"
 #include "quantities.hpp"
@@ -19,20 +18,8 @@ namespace leakline::cli {
 
 namespace {
 
-// Both of heaptrack's forms begin with "v VERSION FORMAT"; ours says what it is.
-bool is_heap_recording(const std::string& path) {
-    if (path == "-") return false;  // what is read from a pipe cannot be read again
-    std::array<char, 16> head{};
-    const std::size_t size = open_source(path)->read(head);
-    const std::string_view text(head.data(), size);
-    const bool heaptrack = text.starts_with("v ") && size > 2 && text[2] >= '0' && text[2] <= '9';
-    constexpr std::string_view kOurs = "leakline heap ";  // any version: read_profile says which it knows
-    static_assert(heap::kRecordingMagic.starts_with(kOurs));
-    return heaptrack || text.starts_with(kOurs);
-}
-
-Series rss_of_recording(const std::string& path, const std::function<void(const std::string&)>& warn) {
-    const HeapProfile profile = heap::read_profile(path);
+Series rss_of_recording(const std::string& name, const HeapProfile& profile,
+                        const std::function<void(const std::string&)>& warn) {
     for (const std::string& line : profile.damage.lines()) warn(line);
     memory::SeriesBuilder builder;
     std::uint64_t left_out = 0;
@@ -42,18 +29,22 @@ Series rss_of_recording(const std::string& path, const std::function<void(const 
         if (outcome != memory::SeriesBuilder::Outcome::taken) ++left_out;
     }
     if (builder.taken() == 0)
-        throw Error(ErrorKind::input, path, "the recording holds no RSS", "leakline lines reads its allocations");
-    if (left_out > 0) warn(fmt::format("{}: {} RSS ticks out of order left out", path, left_out));
-    return builder.take(path);
+        throw Error(ErrorKind::input, name, "the recording holds no RSS", "leakline lines reads its allocations");
+    if (left_out > 0) warn(fmt::format("{}: {} RSS ticks out of order left out", name, left_out));
+    return builder.take(name);
 }
 
 void judge_file(const std::string& path, const TrendInputs& inputs, Output& output,
                 const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge) {
-    if (is_heap_recording(path)) return judge(rss_of_recording(path, warn));
+    constexpr std::size_t kHead = 16;
+    const std::string name = path == "-" ? "stdin" : path;
+    auto source = std::make_unique<PeekedSource>(open_source(path));
+    if (heap::is_recording(source->peek(kHead)))
+        return judge(rss_of_recording(name, heap::read_profile(std::move(source), name), warn));
     memory::SeriesReadOptions reading = inputs.reading;
     reading.stop = [] { return interruption::received() != 0; };
     if (inputs.interval) reading.interval_s = to_seconds(*inputs.interval);
-    memory::SeriesFile file = memory::read_series(path, reading);
+    memory::SeriesFile file = memory::read_series(std::move(source), name, reading);
     for (const std::string& line : file.damage.lines()) warn(line);
     for (const std::string& note : file.notes) {
         // Of thousands of files nobody reads the notes of each.

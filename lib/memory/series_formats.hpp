@@ -10,26 +10,6 @@
 
 namespace leakline::memory {
 
-// A source whose first bytes can be looked at before it is read.
-class SniffedSource final : public ByteSource {
-  public:
-    static constexpr std::size_t kHead = 16 * 1024;
-
-    explicit SniffedSource(std::unique_ptr<ByteSource> source);
-    std::string_view head() const { return head_; }  // up to kHead bytes, less where the source is shorter
-
-    std::size_t read(std::span<char> buffer) override;
-    StreamEnd end() const override { return source_->end(); }
-    std::string_view encoding() const override { return source_->encoding(); }
-    std::uint64_t consumed() const override { return source_->consumed(); }
-    std::optional<std::uint64_t> total() const override { return source_->total(); }
-
-  private:
-    std::unique_ptr<ByteSource> source_;
-    std::string head_;
-    std::size_t given_ = 0;  // of head_
-};
-
 struct SeriesFormat {
     std::string_view name;
     std::string_view summary;

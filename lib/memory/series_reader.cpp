@@ -1,30 +1,9 @@
 #include "memory/series_reader.hpp"
 
-#include <algorithm>
-#include <cstring>
-
+#include "base/peeked_source.hpp"
 #include "memory/series_formats.hpp"
 
 namespace leakline::memory {
-
-SniffedSource::SniffedSource(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {
-    head_.resize(kHead);
-    std::size_t size = 0;
-    while (size < kHead) {
-        const std::size_t got = source_->read(std::span(head_).subspan(size));
-        if (got == 0) break;
-        size += got;
-    }
-    head_.resize(size);
-}
-
-std::size_t SniffedSource::read(std::span<char> buffer) {
-    if (given_ == head_.size()) return source_->read(buffer);
-    const std::size_t got = std::min(buffer.size(), head_.size() - given_);
-    std::memcpy(buffer.data(), head_.data() + given_, got);
-    given_ += got;
-    return got;
-}
 
 const std::vector<SeriesFormat>& series_formats() {
     static const std::vector<SeriesFormat> table = {
@@ -42,13 +21,14 @@ SeriesFile read_series(const std::string& path, const SeriesReadOptions& options
 }
 
 SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options) {
-    auto sniffed = std::make_unique<SniffedSource>(std::move(source));
-    const std::string_view head = sniffed->head();
+    constexpr std::size_t kHead = 16 * 1024;
+    auto peeked = std::make_unique<PeekedSource>(std::move(source));
+    const std::string_view head = peeked->peek(kHead);
     if (head.empty()) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");
     for (const SeriesFormat& format : series_formats()) {
         if (!format.detect(head)) continue;
         SeriesCollector collector(name, options);
-        format.read(std::move(sniffed), name, options, collector);
+        format.read(std::move(peeked), name, options, collector);
         return collector.finish(std::string(format.name));
     }
     throw Error(ErrorKind::input, name, "is not text: no CSV, mprof or log of docker stats, ps or pidstat",

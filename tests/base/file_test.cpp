@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "base/peeked_source.hpp"
 
 using namespace leakline;
 
@@ -144,4 +145,18 @@ TEST_CASE("a full disk is an error that leaves the old file as it was") {
     if (::access("/dev/full", W_OK) != 0) return;
     OutputFile file("/dev/full");
     CHECK_THROWS_WITH_AS(file.write("x"), "/dev/full: cannot write: no space left on device", Error);
+}
+
+TEST_CASE("peeked source: what was looked at is read again, but for what is skipped") {
+    const std::string text = sample_text();
+    PeekedSource source(memory_source(text));
+    CHECK(source.peek(4) == text.substr(0, 4));
+    CHECK(source.peek(30000).substr(0, 30000) == text.substr(0, 30000));
+    source.skip(5);
+    std::string all, buffer(777, '\0');
+    while (const std::size_t got = source.read(buffer)) all.append(buffer, 0, got);
+    CHECK(all == text.substr(5));
+    CHECK(source.end() == StreamEnd::clean);
+    PeekedSource brief(memory_source("ab"));
+    CHECK(brief.peek(16) == "ab");
 }

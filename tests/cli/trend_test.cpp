@@ -1,10 +1,13 @@
 // leakline trend as a user drives it: exit codes, forms, gates, bad files.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "support/binary.hpp"
 
@@ -57,6 +60,29 @@ TEST_CASE("trend: a leak ends with 1, a steady series with 0, too few samples wi
     const std::string few = files.write_text("few.csv", "t_s,mib\n0,1\n1,2\n");
     CHECK(trend({few}).code == 3);
     CHECK(trend({few, "--inconclusive", "pass"}).code == 0);
+}
+
+TEST_CASE("trend: a pipe given by its name is read to its last byte, of samples and of a heap recording") {
+    const TrendFiles files;
+    std::string ticks = "v 10400 3\ns 4 main\ni 1 1 1\nt 1 0\na 10 1\n+ 0\n";  // heaptrack's: c is ms, R pages, hexadecimal
+    for (int i = 1; i <= 60; ++i) ticks += fmt::format("c {:x}\nR {:x}\n", i * 1000, 1000 + i * 50);
+    const std::string recording = files.write_text("heaptrack.svc.1", ticks);
+    const std::string samples = files.write("a.csv", leak);
+    for (const std::string& file : {samples, recording}) {
+        const std::string pipe = file == samples ? files.path("samples") : files.path("recording");
+        REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+        std::thread writer([&] {
+            OutputFile out(pipe);
+            out.write(read_file(file));
+            out.commit();
+        });
+        const Outcome by_pipe = trend({pipe, "--format", "json"});
+        writer.join();
+        const Outcome by_file = trend({file, "--format", "json"});
+        CHECK(by_pipe.code == by_file.code);
+        nlohmann::json a = nlohmann::json::parse(by_pipe.out), b = nlohmann::json::parse(by_file.out);
+        CHECK(a["trend"] == b["trend"]);
+    }
 }
 
 TEST_CASE("trend: many files as CSV are a row a file, with the contract's columns") {
