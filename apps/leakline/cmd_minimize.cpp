@@ -1,7 +1,9 @@
 // leakline minimize: the smallest part of a log that still makes a service leak.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <memory>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -9,19 +11,25 @@
 #include "commands.hpp"
 #include "diagnose/minimize.hpp"
 #include "exit_code.hpp"
+#include "exit_policy.hpp"
 #include "output.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
+#include "report/source_text.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 struct MinimizeCommand {
+    explicit MinimizeCommand(CLI::App& app) : exits(app) {}
+
     diagnose::MinimizeOptions minimize;
-    std::string target_command, output, format = "text", pace = "max", speed = "1x";
-    std::vector<std::string> command;
+    std::string target_command, pace = "max", speed = "1x";
+    std::string log;
+    std::vector<std::string> words, sources;  // words: behind the log; the service, or further logs
     bool no_values = false;
+    ExitPolicy exits;
 };
 
 // A command line as a shell would part it: quotes and backslashes, but no variables, globs or pipes.
@@ -53,84 +61,106 @@ std::vector<std::string> split_command(const std::string& text) {
     return words;
 }
 
-// A line a run, and the progress line while it goes on.
-diagnose::MinimizeObserver narrate(Messages& messages) {
-    struct Run {
-        int number = 0;
-        std::string part;
-    };
-    auto run = std::make_shared<Run>();
-    diagnose::MinimizeObserver result;
-    result.begin = [run](int number, const std::string& part) { *run = {number, part}; };
-    result.progress = [run, &messages](double fraction, const std::string& text) {
-        const std::string stage = fmt::format("run {}", run->number);
-        messages.progress(stage, stage + ": " + text, fraction);
-    };
-    result.end = [run, &messages](const diagnose::Trial& trial) {
-        const char* said = trial.verdict == Verdict::leak      ? "leaks"
-                           : trial.verdict == Verdict::no_leak ? "does not leak"
-                                                               : "no clear answer";
-        messages.note(fmt::format("run {}: {}: {}", run->number, said, run->part));
-    };
-    return result;
+// A note for each run, and a line that is redrawn while it goes on.
+class Narrator {
+  public:
+    explicit Narrator(Output& output) : output_(output) {}
+
+    diagnose::MinimizeObserver observer() {
+        diagnose::MinimizeObserver result;
+        result.begin = [this](int number, int more, const std::string& part) {
+            number_ = number;
+            more_ = more;
+            part_ = part;
+        };
+        result.progress = [this](double fraction, const std::string& text) {
+            // The time left is what so many more runs take if they take as long as those before.
+            const double done = (number_ - 1 + fraction) / (number_ + more_);
+            output_.progress("minimize", fmt::format("run {} (about {} more): {}", number_, more_, text), done);
+        };
+        result.end = [this](const diagnose::Trial& trial) {
+            const char* said = trial.verdict == Verdict::leak      ? "leaks"
+                               : trial.verdict == Verdict::no_leak ? "does not leak"
+                                                                   : "no clear answer";
+            output_.note(fmt::format("run {}: {}: {}", number_, said, part_));
+        };
+        return result;
+    }
+
+  private:
+    Output& output_;
+    std::atomic<int> number_{0}, more_{0};  // progress comes from another thread
+    std::string part_;
+};
+
+void write_result(diagnose::Minimized& result, const MinimizeCommand& command, Output& output) {
+    if (!result.diagnosis) {
+        output.write(diagnose::minimized_text(result), diagnose::minimized_json(result));
+        return;
+    }
+    report::SourceText sources(command.sources);
+    sources.look_above(find_executable(command.minimize.run.target.arguments[0]).value_or(""));
+    sources.fill(result.diagnosis->lines);
+    const report::Document document = *result.diagnosis;
+    output.write(diagnose::minimized_text(result, output.rendered(document, "text")),
+                 diagnose::minimized_json(result, output.rendered(document, "json")), &document);
 }
 
-int run_minimize(MinimizeCommand& command, Messages& messages) {
-    messages.open();
-    command.minimize.run.target.show_output = messages.chatter() == Messages::Chatter::verbose;
+int exit_code(const diagnose::Minimized& result, const ExitPolicy& exits, Output& output) {
+    if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
+    switch (result.verdict) {
+        case Verdict::leak: return exits.leak();
+        case Verdict::no_leak: return kNoLeak;
+        case Verdict::invalid: return kInvalid;
+        case Verdict::inconclusive: return exits.inconclusive(output, result.trials.back().reason);
+    }
+    return kInvalid;
+}
+
+int run_minimize(MinimizeCommand& command, Output& output) {
     diagnose::MinimizeOptions& options = command.minimize;
-    if (!command.target_command.empty() && !command.command.empty())
-        throw Error(ErrorKind::usage, "leakline minimize", "the service is given twice", "either --target-cmd or -- CMD ARG...");
-    options.run.target.arguments =
-        command.command.empty() ? split_command(command.target_command) : command.command;
+    options.run.rounds.traffic = {command.log};
+    if (command.target_command.empty()) {
+        options.run.target.arguments = command.words;
+    } else {
+        options.run.target.arguments = split_command(command.target_command);
+        options.run.rounds.traffic.insert(options.run.rounds.traffic.end(), command.words.begin(), command.words.end());
+    }
     if (options.run.target.arguments.empty())
         throw Error(ErrorKind::usage, "leakline minimize", "no service to start",
                     "--target-cmd './service --port {port}', or -- ./service --port {port}");
     options.run.rounds.pace = parse_pace(command.pace, command.speed);
     options.values = !command.no_values;
-    if (command.output == "-")
-        throw Error(ErrorKind::usage, "-o", "standard output has the report; the log needs a file");
-    if (!command.output.empty()) const OutputFile probe(command.output);  // an unwritable place costs no run
+    const std::vector<std::string> logs = output.take_files(".jsonl");
+    if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "two files for the one smallest log", "-o FILE.jsonl once");
+    const std::string log = logs.empty() ? "" : logs.front();
+    if (!log.empty()) const OutputFile probe(log);  // an unwritable place costs no run
+    output.options().inconclusive = command.exits.when_inconclusive();
+    output.open();
+    options.run.target.show_output = output.chatter() == Output::Chatter::verbose;
 
-    diagnose::Minimized result;
-    try {
-        result = diagnose::minimize(options, command.output, narrate(messages));
-    } catch (const Error&) {
-        messages.end_progress();
-        if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
-        throw;
-    }
-    messages.end_progress();
-    write_standard_output(command.format == "json" ? diagnose::minimized_json(result) : diagnose::minimized_text(result));
-    if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
-    switch (result.verdict) {
-        case Verdict::leak: return kLeak;
-        case Verdict::no_leak: return kNoLeak;
-        case Verdict::inconclusive: return kInconclusive;
-        case Verdict::invalid: return kInvalid;
-    }
-    return kInvalid;
+    Narrator narrator(output);
+    diagnose::Minimized result = diagnose::minimize(options, log, narrator.observer());
+    write_result(result, command, output);
+    return exit_code(result, command.exits, output);
 }
 
 }  // namespace
 
 Run declare_minimize(CLI::App& app) {
-    auto command = std::make_shared<MinimizeCommand>();
-    auto messages = std::make_shared<Messages>(app);
+    auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    app.get_option("--format")->description("of the report on standard output: text or json")->check(CLI::IsMember({"text", "json"}).description(""));
+    app.get_option("--output")->description("FILE.jsonl: the smallest leaking part found so far, as a log to replay; any other "
+                                            "extension: a report (repeatable)");
+    auto command = std::make_shared<MinimizeCommand>(app);
     diagnose::Options& run = command->minimize.run;
-    app.add_option("log", run.rounds.traffic, "request logs, as replay reads them; not standard input")
-        ->required()
-        ->type_name("LOG");
+    app.add_option("log", command->log, "a request log, as replay reads them; not standard input")->required()->type_name("LOG");
     app.add_option("--target-cmd", command->target_command,
                    "the service, started anew for each run; {port} stands for a port that is picked")
         ->type_name("CMD");
     app.add_option("--target", run.target.url, "where the service listens, if {port} is not in its command")->type_name("URL");
-    app.add_option("-o,--output", command->output, "the smallest leaking part found so far, as a log to replay")->type_name("FILE");
-    app.add_option("--format", command->format, "of the report: text or json")
-        ->capture_default_str()
-        ->check(CLI::IsMember({"text", "json"}));
     add_growth(app, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
-    app.add_option("--rounds", run.rounds.rounds, "rounds of traffic in a run; a run that cannot tell has up to three times as many")
+    app.add_option("--rounds", run.rounds.rounds, "rounds of traffic in a run")
         ->capture_default_str()
         ->check(CLI::Range(4, 1000));
     app.add_option("--repeats", command->minimize.repeats, "of a run that cannot tell, each with twice the rounds")
@@ -139,7 +169,7 @@ Run declare_minimize(CLI::App& app) {
     app.add_option("--max-runs", command->minimize.most_trials, "runs of the service at most")
         ->capture_default_str()
         ->check(CLI::Range(1, 100'000));
-    app.add_flag("--kinds-only", command->no_values, "method and path alone; do not look at query parameters and headers");
+    app.add_flag("--kinds-only", command->no_values, "method and path alone; do not look at parameters, headers and bodies");
     app.add_option("--pace", command->pace, "max, recorded, or a rate such as 500/s")->capture_default_str();
     app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();
     app.add_option("--connections", run.rounds.connections, "open at once")->capture_default_str()->check(CLI::Range(1, 10000));
@@ -149,8 +179,10 @@ Run declare_minimize(CLI::App& app) {
     add_duration(app, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
     add_duration(app, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
     app.add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
-    app.add_option("command", command->command, "the service, after --, instead of --target-cmd")->type_name("CMD ARG...");
-    return [=] { return run_minimize(*command, *messages); };
+    app.add_option("--source", command->sources, "folders to look for source files in")->type_name("DIR")->allow_extra_args(false);
+    app.add_option("words", command->words, "after --, the service in place of --target-cmd; with it: more logs, merged by time")
+        ->type_name("CMD ARG... | LOG...");
+    return [=] { return run_minimize(*command, *output); };
 }
 
 }  // namespace leakline::cli

@@ -87,13 +87,26 @@ void Output::write(const report::Document& document) {
     end_progress();
     if (options_.repository_paths.empty())
         options_.repository_paths = report::repository_paths(document, repository());
+    for (auto& [format, file] : files_) file.write(format->render(document, for_files()));
+    commit_files();
+    if (environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, for_files());
+    write_standard_output(report::format_named(format_name_).render(document, options_));
+}
+
+report::RenderOptions Output::for_files() const {
     report::RenderOptions plain = options_;
     plain.colour = false;
     plain.width = 100;
-    for (auto& [format, file] : files_) file.write(format->render(document, plain));
-    commit_files();
-    if (environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, plain);
-    write_standard_output(report::format_named(format_name_).render(document, options_));
+    return plain;
+}
+
+std::vector<std::string> Output::take_files(std::string_view extension) {
+    std::vector<std::string> taken;
+    std::erase_if(paths_, [&](const std::string& path) {
+        if (path.ends_with(extension)) taken.push_back(path);
+        return path.ends_with(extension);
+    });
+    return taken;
 }
 
 void Output::require_text_or_json(std::string_view what) const {
@@ -105,9 +118,19 @@ void Output::require_text_or_json(std::string_view what) const {
     for (const auto& [format, file] : files_) check(format->name);
 }
 
-void Output::write(const std::string& text, const std::string& json) {
+std::string Output::rendered(const report::Document& document, std::string_view format) {
+    if (options_.repository_paths.empty())
+        options_.repository_paths = report::repository_paths(document, repository());
+    return report::format_named(format).render(document, for_files());
+}
+
+void Output::write(const std::string& text, const std::string& json, const report::Document* document) {
     end_progress();
-    for (auto& [format, file] : files_) file.write(format->name == "json" ? json : text);
+    for (auto& [format, file] : files_) {
+        if (format->name == "json") file.write(json);
+        else if (format->name == "text" || document == nullptr) file.write(text);
+        else file.write(rendered(*document, format->name));
+    }
     commit_files();
     write_standard_output(format_name_ == "json" ? json : text);
 }

@@ -30,9 +30,15 @@ class Output : public Messages {
     // output. Throws Error{system} where a disk is full or standard output is closed.
     void write(const report::Document& document);
 
+    // Paths given with -o that end with extension: the command writes these itself. Before open().
+    std::vector<std::string> take_files(std::string_view extension);
+
     // For a result that is no Document and has two forms. After open(): throws Error{usage} where another was asked for.
     void require_text_or_json(std::string_view what) const;
-    void write(const std::string& text, const std::string& json);
+    // document: what files of other forms show.
+    void write(const std::string& text, const std::string& json, const report::Document* document = nullptr);
+    // The form that a file of this format would have, for a text that holds it.
+    std::string rendered(const report::Document& document, std::string_view format);
 
     report::RenderOptions& options() {
         return options_;
@@ -40,6 +46,7 @@ class Output : public Messages {
     const std::vector<std::string>& files() const { return paths_; }
 
   private:
+    report::RenderOptions for_files() const;
     void commit_files();
 
     report::Form form_;

@@ -29,6 +29,7 @@ struct Options {
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
+    bool per_kind = true;                // blocks of a random mix follow the recorded rounds, for growth per kind of request
     std::string recording;               // where the recording is kept; "" = it is not
     std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines.hpp)
     std::string table_function;          // also show this function's table

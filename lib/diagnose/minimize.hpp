@@ -1,9 +1,15 @@
 // The smallest part of a log that still makes a service leak: delta debugging over kinds of requests, then over the
-// values of query parameters and headers. Each question is a bare run of a diagnosis on a fresh start of the service.
+// values of parameters, headers and fields of bodies, then over the fields themselves. Each question starts the service
+// anew.
 //
-// Memory is noisy, so an answer may be wrong. A part takes the place of a larger one only when it has leaked twice in a
-// row; a run that cannot tell is repeated, with twice the rounds, before it counts as "unknown". What is wrongly taken
-// for sound leaves a part too large, never one that does not leak.
+// The whole log is diagnosed first; a part counts as leaking when it shows the same leak again (see leak_witness.hpp).
+// Where that is counted, by lines, one run says so. Memory as a whole is noisy: there a part takes the place of a larger
+// one only when it has leaked twice in a row. A run that cannot tell is repeated, with twice the rounds, before it counts
+// as "unknown". What is wrongly taken for sound leaves a part too large, never one that does not leak. At the end the
+// smallest part is diagnosed as a whole log is.
+//
+// That a part does not leak says nothing about what is left when still more is taken away (a DELETE may free what a POST
+// leaks), so the search asks about each part itself.
 #pragma once
 
 #include <functional>
@@ -20,10 +26,10 @@ struct MinimizeOptions {
     Options run;           // its traffic is the log to minimise
     int most_trials = 200; // runs of the service at most
     int repeats = 1;       // of a run that cannot tell, each with twice the rounds of the one before
-    bool values = true;    // look at query parameters and headers too
+    bool values = true;    // look at parameters, headers and bodies too
 };
 
-// One run of the service.
+// One question.
 struct Trial {
     std::string part;  // in words
     std::size_t kinds = 0;
@@ -31,7 +37,7 @@ struct Trial {
     std::uint64_t sent = 0;
     Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive; invalid: the run did not measure
     std::string reason;
-    double bytes_per_request = 0;  // where memory grew
+    std::optional<double> bytes_per_request;  // where it grew
     double seconds = 0;
 };
 
@@ -47,11 +53,15 @@ struct Minimized {
     bool complete = false;           // the search came to its end: nothing more can be left out
     std::optional<Verdict> rest;     // of the log without the part: leak means that there is another cause
     std::vector<std::string> notes;
+    // Of the part where it was diagnosed again at the end, else of the whole log. Nothing: not even that came to its end.
+    std::optional<Diagnosis> diagnosis;
+    bool part_diagnosed = false;
 };
 
 struct MinimizeObserver {
-    std::function<void(int number, const std::string& part)> begin;  // of a trial; number from 1
-    std::function<void(double fraction, const std::string& text)> progress;
+    // A question begins: its number, from 1, about how many may follow, and the part in words.
+    std::function<void(int number, int more, const std::string& part)> begin;
+    std::function<void(double fraction, const std::string& text)> progress;  // of a question
     std::function<void(const Trial&)> end;
 };
 
@@ -59,8 +69,8 @@ struct MinimizeObserver {
 // the search, and the best so far is the result. Throws Error as diagnose does where the first run cannot begin.
 Minimized minimize(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer = {});
 
-// What was found and what was tried.
-std::string minimized_text(const Minimized& result);
-std::string minimized_json(const Minimized& result);
+// What was found and what was tried. diagnosis: its own report, as text or JSON, to be shown with it; "" = none.
+std::string minimized_text(const Minimized& result, const std::string& diagnosis = {});
+std::string minimized_json(const Minimized& result, const std::string& diagnosis = {});
 
 }  // namespace leakline::diagnose

@@ -21,15 +21,15 @@ const char* in_words(Verdict verdict) {
 
 }  // namespace
 
-std::string minimized_text(const Minimized& result) {
+std::string minimized_text(const Minimized& result, const std::string& diagnosis) {
     std::string out;
     const std::size_t all = result.kinds.size();
     if (result.verdict == Verdict::leak) {
-        out = fmt::format("{} leaks: {} ({} of {} kinds of requests, {} requests)\n",
+        out = fmt::format("{} leaks: {}\n  {} of {} kinds of requests, {} requests\n",
                           result.complete ? "the smallest part that" : "not searched to the end; the smallest part so far that",
                           result.text, result.part.kinds.size(), all, format_count(result.requests));
         if (result.rest)
-            out += fmt::format("without {} the log {}\n", result.part.kinds.size() == 1 ? "this kind" : "these kinds",
+            out += fmt::format("  without {} the log {}\n", result.part.kinds.size() == 1 ? "this kind" : "these kinds",
                                *result.rest == Verdict::leak      ? "leaks as well: there is another cause"
                                : *result.rest == Verdict::no_leak ? "does not leak"
                                                                   : "gave no clear answer");
@@ -46,15 +46,16 @@ std::string minimized_text(const Minimized& result) {
     if (!result.trials.empty()) out += "\nTried\n";
     int number = 0;
     for (const Trial& trial : result.trials) {
-        const std::string growth = trial.bytes_per_request > 0 ? fmt::format(" ({}/request)", format_bytes(trial.bytes_per_request)) : "";
+        const std::string growth = trial.bytes_per_request ? fmt::format(" ({}/request)", format_bytes(*trial.bytes_per_request)) : "";
         out += fmt::format("  {:>3}  {:<13}  {}{}\n", ++number, in_words(trial.verdict), trial.part, growth);
-        if (trial.verdict == Verdict::invalid || trial.verdict == Verdict::inconclusive)
-            out += fmt::format("       {}\n", trial.reason);
+        if (trial.verdict != Verdict::leak && !trial.reason.empty()) out += fmt::format("       {}\n", trial.reason);
     }
+    if (!diagnosis.empty())
+        out += fmt::format("\n{}\n\n{}", result.part_diagnosed ? "The smallest part, diagnosed again" : "The whole log, diagnosed", diagnosis);
     return out;
 }
 
-std::string minimized_json(const Minimized& result) {
+std::string minimized_json(const Minimized& result, const std::string& diagnosis) {
     nlohmann::ordered_json out;
     out["schema"] = 1;
     out["verdict"] = verdict_name(result.verdict);
@@ -66,18 +67,29 @@ std::string minimized_json(const Minimized& result) {
         nlohmann::ordered_json conditions = nlohmann::ordered_json::array();
         for (const Part::Condition& condition : result.part.conditions)
             if (condition.kind == kind) conditions.push_back({{"facet", condition.facet}, {"values", condition.values}});
-        minimal.push_back({{"kind", result.kinds[kind]}, {"requests", result.counts[kind]}, {"conditions", conditions}});
+        const auto dropped = result.part.dropped.find(kind);
+        minimal.push_back({{"kind", result.kinds[kind]}, {"requests", result.counts[kind]}, {"conditions", conditions},
+                           {"without", dropped == result.part.dropped.end() ? std::set<std::string>() : dropped->second}});
     }
     if (result.rest) out["rest"] = verdict_name(*result.rest);
     auto& all = out["log"] = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < result.kinds.size(); ++i)
         all.push_back({{"kind", result.kinds[i]}, {"requests", result.counts[i]}});
     auto& trials = out["trials"] = nlohmann::ordered_json::array();
-    for (const Trial& trial : result.trials)
-        trials.push_back({{"part", trial.part}, {"kinds", trial.kinds}, {"requests", trial.requests}, {"sent", trial.sent},
-                          {"verdict", verdict_name(trial.verdict)}, {"bytes_per_request", trial.bytes_per_request},
-                          {"seconds", trial.seconds}, {"reason", trial.reason}});
+    for (const Trial& trial : result.trials) {
+        nlohmann::ordered_json entry = {{"part", trial.part},         {"kinds", trial.kinds},
+                                        {"requests", trial.requests}, {"sent", trial.sent},
+                                        {"verdict", verdict_name(trial.verdict)}};
+        if (trial.bytes_per_request) entry["bytes_per_request"] = *trial.bytes_per_request;
+        entry["seconds"] = trial.seconds;
+        entry["reason"] = trial.reason;
+        trials.push_back(std::move(entry));
+    }
     out["notes"] = result.notes;
+    if (!diagnosis.empty()) {
+        out["diagnosis_of"] = result.part_diagnosed ? "part" : "log";
+        out["diagnosis"] = nlohmann::ordered_json::parse(diagnosis);
+    }
     return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -158,12 +158,13 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         return !gone && !(ceiling && now.rss > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    context.recorded_replay = rounds.stats;
     if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && interruption::received() == 0) {
         context.result.verdict = Verdict::invalid;
         context.result.reasons.push_back("in the recorded run, " + *fault);
     }
     MixedBlocks mix;
-    if (!rounds.stopped && context.result.verdict != Verdict::invalid)
+    if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
         mix = run_mixed_blocks(context, recorder, plan, rounds.stats.rate, scratch.path());
     if (!recorder.child().running())
         context.died(recorder.child(), launch, "recorded run", rounds.rounds.size());

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "http/message.hpp"
+#include "diagnose/request_facets.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/path_table.hpp"
 #include "replay/wire.hpp"
@@ -15,44 +15,15 @@ namespace leakline::diagnose {
 
 namespace {
 
-// The value of a facet in a request; "" where it has none.
-std::string value_of(const Request& request, std::string_view facet) {
-    if (facet.starts_with('?')) {
-        const std::size_t mark = request.target.find('?');
-        if (mark == request.target.npos) return {};
-        for (const std::string_view pair : split(std::string_view(request.target).substr(mark + 1), '&')) {
-            const std::size_t equals = pair.find('=');
-            if (pair.substr(0, equals) != facet.substr(1)) continue;
-            // A parameter without "=" is there all the same.
-            return equals == pair.npos ? std::string("(set)") : std::string(pair.substr(equals + 1));
-        }
-        return {};
-    }
-    for (const auto& [name, value] : request.headers)
-        if (http::equal_ignoring_case(name, facet.substr(0, facet.size() - 1))) return value;
-    return {};
-}
-
-// Names of the facets that a request has.
-std::vector<std::string> facet_names(const Request& request) {
-    std::vector<std::string> names;
-    if (const std::size_t mark = request.target.find('?'); mark != request.target.npos)
-        for (const std::string_view pair : split(std::string_view(request.target).substr(mark + 1), '&'))
-            if (!pair.empty()) names.push_back("?" + std::string(pair.substr(0, pair.find('='))));
-    for (const auto& [name, value] : request.headers) {
-        std::string lower;
-        for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-        if (lower != "content-length" && lower != "host") names.push_back(lower + ":");
-    }
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    return names;
-}
-
 bool holds(const Part& part, std::size_t kind, const Request& request) {
     if (!std::binary_search(part.kinds.begin(), part.kinds.end(), kind)) return false;
+    const auto is_of_kind = [&](const Part::Condition& condition) { return condition.kind == kind; };
+    if (std::none_of(part.conditions.begin(), part.conditions.end(), is_of_kind)) return true;
+    const auto facets = facets_of(request);
     return std::all_of(part.conditions.begin(), part.conditions.end(), [&](const Part::Condition& condition) {
-        return condition.kind != kind || condition.values.contains(value_of(request, condition.facet));
+        if (condition.kind != kind) return true;
+        const auto at = std::find_if(facets.begin(), facets.end(), [&](const auto& facet) { return facet.first == condition.facet; });
+        return condition.values.contains(at == facets.end() ? std::string() : at->second);
     });
 }
 
@@ -96,14 +67,14 @@ std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) c
         const std::size_t kind = kind_of(*request);
         if (!std::binary_search(kinds.begin(), kinds.end(), kind)) continue;
         ++requests_of_kind[kind];
-        for (const std::string& name : facet_names(*request)) {
+        for (auto& [name, value] : facets_of(*request)) {
             auto at = seen.find({kind, name});
             if (at == seen.end()) {
                 if (++facets_of_kind[kind] > kMostFacets) continue;
                 at = seen.try_emplace({kind, name}).first;
             }
             // One value too many marks the facet; what further ones there are does not matter.
-            if (at->second.size() <= kMostValues + 1) ++at->second[value_of(*request, name)];
+            if (at->second.size() <= kMostValues + 1) ++at->second[std::move(value)];
         }
     }
     std::vector<Facet> result;
@@ -117,15 +88,34 @@ std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) c
     return result;
 }
 
-std::uint64_t RequestKinds::write(const Part& part, const std::string& path) const {
+std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::vector<std::size_t>& kinds) const {
+    std::map<std::size_t, std::set<std::string>> seen;
+    replay::RequestLog log = replay::open_log(logs_, options_);
+    while (const auto request = log.next()) {
+        const std::size_t kind = kind_of(*request);
+        if (!std::binary_search(kinds.begin(), kinds.end(), kind)) continue;
+        std::set<std::string>& names = seen[kind];
+        if (names.size() > kMostFields) continue;
+        for (std::string& name : body_fields(request->body)) names.insert(std::move(name));
+    }
+    std::map<std::size_t, std::vector<std::string>> result;
+    for (const auto& [kind, names] : seen)
+        if (!names.empty() && names.size() <= kMostFields) result[kind].assign(names.begin(), names.end());
+    return result;
+}
+
+replay::LogSpan RequestKinds::write(const Part& part, const std::string& path) const {
     replay::RequestLog log = replay::open_log(logs_, options_);
     OutputFile file(path);
     std::string text;
-    std::uint64_t written = 0;
-    while (const auto request = log.next()) {
-        if (!holds(part, kind_of(*request), *request)) continue;
+    replay::LogSpan written;
+    while (auto request = log.next()) {
+        const std::size_t kind = kind_of(*request);
+        if (!holds(part, kind, *request)) continue;
+        if (const auto dropped = part.dropped.find(kind); dropped != part.dropped.end())
+            request->body = body_without(request->body, dropped->second);
         append_jsonl(text, *request);
-        ++written;
+        written.add(request->has_time ? std::optional(request->at) : std::nullopt, request->body.size());
         if (text.size() < (std::size_t{1} << 20)) continue;
         file.write(text);
         text.clear();
@@ -151,6 +141,13 @@ std::string RequestKinds::text(const Part& part) const {
                 first = false;
                 result += value.empty() ? std::string("absent") : "'" + printable(value) + "'";
             }
+        }
+        const auto dropped = part.dropped.find(kind);
+        if (dropped == part.dropped.end()) continue;
+        joint = " without ";
+        for (const std::string& field : dropped->second) {
+            result += joint + ("." + printable(field));
+            joint = " and ";
         }
     }
     return result;

@@ -1,5 +1,5 @@
 // The kinds of requests in a log (method and path, identifiers collapsed), parts of the log that hold some kinds only,
-// and what else tells the requests of one kind apart: query parameters and headers that take few values.
+// and what else tells the requests of one kind apart: parameters, headers and fields of the body that take few values.
 //
 // Thread-safety: none needed after construction.
 #pragma once
@@ -14,14 +14,16 @@
 
 namespace leakline::diagnose {
 
-// A query parameter or header of one kind. In values, "" stands for requests that do not have it (or have it empty).
+// Something that tells requests of one kind apart. In values, "" stands for requests that do not have it (or have it
+// empty).
 struct Facet {
     std::size_t kind = 0;
-    std::string name;  // "?lang" or "X-Tenant:"
+    std::string name;  // as in request_facets: "?lang", "x-tenant:", ".type"
     std::map<std::string, std::uint64_t> values;  // at least two, at most kMostValues, and how many requests have each
 };
 
-// A part of a log: the requests of some kinds and, of one such kind, those where a facet has one of some values.
+// A part of a log: the requests of some kinds and, of one such kind, those where a facet has one of some values, and
+// those without some fields of their JSON bodies.
 struct Part {
     struct Condition {
         std::size_t kind = 0;
@@ -30,6 +32,7 @@ struct Part {
     };
     std::vector<std::size_t> kinds;  // ascending
     std::vector<Condition> conditions;
+    std::map<std::size_t, std::set<std::string>> dropped;  // of a kind: fields that its bodies lose
 };
 
 class RequestKinds {
@@ -37,6 +40,7 @@ class RequestKinds {
     static constexpr std::size_t kMost = 256;       // further ones are one kind, "other"
     static constexpr std::size_t kMostValues = 12;  // a facet with more values is an identifier or a nonce
     static constexpr std::size_t kMostFacets = 64;  // of one kind that are looked at
+    static constexpr std::size_t kMostFields = 32;  // of the bodies of one kind; a kind with more has names that are data
 
     // Reads the logs once. Throws Error{input} as reading them does, and where there is no request in them.
     RequestKinds(std::vector<std::string> logs, replay::LogOptions options);
@@ -46,9 +50,12 @@ class RequestKinds {
 
     // What tells requests of these kinds apart. One pass over the logs.
     std::vector<Facet> facets(const std::vector<std::size_t>& kinds) const;
-    // Writes the part, in the log's order, as a native log; returns how many requests it holds. Throws Error{system}.
-    std::uint64_t write(const Part& part, const std::string& path) const;
-    // "GET /search where ?full is '1', POST /login"
+    // The fields of the JSON bodies of each of these kinds; one without such bodies, or with too many, is left out. One
+    // pass over the logs.
+    std::map<std::size_t, std::vector<std::string>> fields(const std::vector<std::size_t>& kinds) const;
+    // Writes the part, in the log's order, as a native log; returns what it holds. Throws Error{system}.
+    replay::LogSpan write(const Part& part, const std::string& path) const;
+    // "GET /search where ?full is '1', POST /login without .note"
     std::string text(const Part& part) const;
 
   private:

@@ -18,6 +18,7 @@ class RunContext {
 
     const Options& options;
     Diagnosis& result;
+    ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
 
     void stage(const std::string& name) const;
     void progress(double fraction, const std::string& text) const;

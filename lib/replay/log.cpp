@@ -223,6 +223,14 @@ RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& opt
     return RequestLog(Log(paths, options));
 }
 
+void LogSpan::add(std::optional<Nanoseconds> at, std::size_t body_size) {
+    ++requests;
+    body_bytes += body_size;
+    if (!at) return;
+    if (!first || *at < *first) first = at;
+    if (!last || *at > *last) last = at;
+}
+
 std::optional<double> LogSpan::rate() const {
     if (!first || *last <= *first || requests < 2) return std::nullopt;
     return static_cast<double>(requests - 1) / to_seconds(*last - *first);
@@ -232,13 +240,7 @@ LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& opt
     Log log(paths, options);
     Record record;
     LogSpan span;
-    while (log.next(record)) {
-        ++span.requests;
-        span.body_bytes += record.body.size();
-        if (!record.has_time) continue;
-        if (!span.first || record.at < *span.first) span.first = record.at;
-        if (!span.last || record.at > *span.last) span.last = record.at;
-    }
+    while (log.next(record)) span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
     span.bad = log.bad();
     return span;
 }

@@ -92,6 +92,7 @@ struct LogSpan {
     std::uint64_t requests = 0, bad = 0;
     Bytes body_bytes = 0;
     std::optional<Nanoseconds> first, last;  // smallest and largest stamp; nothing in a log without stamps
+    void add(std::optional<Nanoseconds> at, std::size_t body_size);
     // Requests per second of the log's own time; nothing where it spans no time.
     std::optional<double> rate() const;
 };

@@ -1,4 +1,4 @@
-// The search and the parts of a log, without a service.
+// The search, the parts of a log and the leak that is looked for, without a service; tests/cli has one that leaks.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +7,9 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "diagnose/delta_debugging.hpp"
+#include "diagnose/leak_witness.hpp"
 #include "diagnose/minimize.hpp"
+#include "diagnose/request_facets.hpp"
 #include "diagnose/request_kinds.hpp"
 
 using namespace leakline;
@@ -92,7 +94,7 @@ TEST_CASE("kinds are method and path without identifiers, and a part keeps the l
     const RequestKinds kinds({files.log}, {});
     CHECK(kinds.names() == std::vector<std::string>{"GET /users/*", "POST /login", "GET /login"});
     CHECK(kinds.counts() == std::vector<std::uint64_t>{2, 1, 1});
-    CHECK(kinds.write({{0, 1}, {}}, files.part) == 3);
+    CHECK(kinds.write({{0, 1}, {}, {}}, files.part).requests == 3);
     CHECK(read_file(files.part) == line("GET", "/users/1") + line("POST", "/login") + line("GET", "/users/2?x=1"));
 }
 
@@ -110,12 +112,93 @@ TEST_CASE("a facet is a parameter or header with few values; where some requests
     CHECK(facets[1].name == "x-tenant:");
     CHECK(facets[1].values == std::map<std::string, std::uint64_t>{{"a", 10}, {"b", 30}});
 
-    const Part part{{0}, {{0, "?full", {""}}, {0, "x-tenant:", {"b"}}}};
-    CHECK(kinds.write(part, files.part) == 20);
+    const Part part{{0}, {{0, "?full", {""}}, {0, "x-tenant:", {"b"}}}, {}};
+    CHECK(kinds.write(part, files.part).requests == 20);
     CHECK(kinds.text(part) == "GET /q where ?full is absent and x-tenant: is 'b'");
 }
 
 TEST_CASE("standard input cannot be minimised, since it is read several times") {
     CHECK_THROWS_WITH_AS(RequestKinds({"-"}, {}),
                          "-: the log is read several times, which standard input cannot be\n  hint: write it to a file first", Error);
+}
+
+TEST_CASE("a field of a JSON body is a facet unless it is an array or object, and can be dropped") {
+    std::string text;
+    for (int i = 0; i < 4; ++i) {
+        const std::string type = i % 2 == 0 ? "a" : "b";
+        text += R"({"ts_ns":1,"method":"POST","url":"/t","headers":{},"body":"{\"type\":\")" + type +
+                R"(\", \"n\" : 1.50, \"list\":[{\"type\":1}], \"q\\\"\":null}"})" "\n";
+    }
+    const Written files(text);
+    const RequestKinds kinds({files.log}, {});
+    const std::vector<Facet> facets = kinds.facets({0});
+    REQUIRE(facets.size() == 1);
+    CHECK(facets[0].name == ".type");
+    CHECK(facets[0].values == std::map<std::string, std::uint64_t>{{"a", 2}, {"b", 2}});
+    CHECK(kinds.fields({0}).at(0) == std::vector<std::string>{"list", "n", "q\"", "type"});
+
+    const Part part{{0}, {{0, ".type", {"b"}}}, {{0, {"list", "type"}}}};
+    CHECK(kinds.text(part) == "POST /t where .type is 'b' without .list and .type");
+    CHECK(kinds.write(part, files.part).requests == 2);
+    const std::string written = R"({"ts_ns":1,"method":"POST","url":"/t","headers":{},"body":"{\"n\":1.50,\"q\\\"\":null}"})" "\n";
+    CHECK(read_file(files.part) == written + written);
+}
+
+TEST_CASE("bodies that are no JSON object, or not a whole one, stay as they are") {
+    for (const char* body : {"", "[1]", "x=1", "{\"a\":1", "{\"a\":1} x", "{\"a\" 1}"}) {
+        CHECK(body_fields(body).empty());
+        CHECK(body_without(body, {"a"}) == body);
+    }
+    CHECK(body_without(R"( {"b":2} )", {"a"}) == R"( {"b":2} )");
+    CHECK(body_without(R"({"a":1})", {"a"}) == "{}");
+}
+
+namespace {
+
+LineGrowth line_at(std::uint32_t number, double rate, bool leaking) {
+    LineGrowth line;
+    line.at = {"f", "service.cpp", number};
+    line.bytes_per_request = Interval{rate, rate * 0.95, rate * 1.05};
+    line.leaking = leaking;
+    return line;
+}
+
+Diagnosis with_lines(std::vector<LineGrowth> lines, double memory) {
+    Diagnosis diagnosis;
+    diagnosis.lines.lines = std::move(lines);
+    diagnosis.trend.verdict = memory > 0 ? Trend::growing : Trend::stable;
+    diagnosis.trend.bytes_per_request = Interval{memory, memory * 0.9, memory * 1.1};
+    diagnosis.trend.reasons = {"memory"};
+    return diagnosis;
+}
+
+}  // namespace
+
+TEST_CASE("a part shows the same leak where a line of the whole log's leak leaks, by as much a request") {
+    const LeakWitness witness(with_lines({line_at(1, 40, true), line_at(2, 10, true), line_at(3, 5, false)}, 60));
+    REQUIRE(witness.by_lines());
+    const auto verdict = [&](std::vector<LineGrowth> lines, LeakWitness::Size size = LeakWitness::Size::as_large) {
+        return witness.judge(with_lines(std::move(lines), 0), size).verdict;
+    };
+    CHECK(verdict({line_at(1, 400, true)}) == Verdict::leak);
+    CHECK(verdict({line_at(2, 30, true)}) == Verdict::leak);
+    CHECK(verdict({line_at(2, 11, true)}) == Verdict::no_leak);  // another, smaller one
+    CHECK(verdict({line_at(2, 11, true)}, LeakWitness::Size::any) == Verdict::leak);
+    CHECK(verdict({line_at(1, 60, false)}) == Verdict::inconclusive);
+    CHECK(verdict({line_at(1, 1, false)}) == Verdict::no_leak);
+    CHECK(verdict({}) == Verdict::no_leak);
+    // What a missing DELETE would have freed is no leak of the whole log.
+    const auto elsewhere = witness.judge(with_lines({line_at(3, 900, true)}, 900), LeakWitness::Size::as_large);
+    CHECK(elsewhere.verdict == Verdict::no_leak);
+    CHECK(elsewhere.reason ==
+          "service.cpp:3 grew, which does not leak in the whole log: requests are missing that free what these allocate");
+}
+
+TEST_CASE("where the lines are a small part of what memory grew by, memory tells the leak") {
+    const LeakWitness witness(with_lines({line_at(1, 10, true)}, 4096));
+    CHECK_FALSE(witness.by_lines());
+    const auto verdict = [&](double memory) { return witness.judge(with_lines({}, memory), LeakWitness::Size::as_large).verdict; };
+    CHECK(verdict(9000) == Verdict::leak);
+    CHECK(verdict(100) == Verdict::no_leak);
+    CHECK(verdict(0) == Verdict::no_leak);
 }
