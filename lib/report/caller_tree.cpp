@@ -3,20 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {
 
 namespace {
-
-// Bytes that fit into width columns, without cutting a character in two.
-std::string cut(std::string text, std::size_t width) {
-    if (text.size() <= width) return text;
-    std::size_t end = width > 3 ? width - 3 : 0;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return text.substr(0, end) + "...";
-}
 
 struct Tree {
     std::vector<std::string> rows;
@@ -37,7 +30,7 @@ struct Tree {
                                          : fmt::format("{} {}", place_text(caller.at), caller.at.function);
             rows.push_back(
                 fmt::format("  {:>11}  {}{}{}", format_signed_bytes(static_cast<double>(caller.growth_bytes)),
-                            indent, edge, cut(terminal_safe(name), width > used + 20 ? width - used : 20)));
+                            indent, edge, utf8_cut(terminal_safe(name), width > used + 20 ? width - used : 20)));
             // Depth is indented only where it branches: most stacks are one long chain.
             const std::string deeper = branches ? indent + (last ? "   " : "│  ") : indent;
             add(caller.callers, deeper, caller.callers.size() > 1);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.hpp"
 #include "report/findings.hpp"
 #include "report/renderers.hpp"
 #include "report/summary.hpp"
@@ -10,11 +11,11 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostErrors = 10;
+constexpr std::size_t kMostErrors = 10, kLongest = 4000;  // bytes
 
 std::string escaped(std::string_view text, bool property) {
     std::string out;
-    for (char c : text.substr(0, 4000)) {
+    for (char c : utf8_head(text, kLongest)) {
         const bool special = c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','));
         if (special)
             out += fmt::format("%{:02X}", static_cast<unsigned char>(c));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "report/html_page.hpp"
 #include "report/summary.hpp"
 
@@ -24,12 +25,7 @@ std::string name_of(const CodeLine& line) {
     std::string name = line.function.empty()
                            ? place_text(line)
                            : fmt::format("{} ({})", short_function(line.function), place_text(line));
-    if (name.size() > 300) {
-        std::size_t end = 300;
-        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
-        name = name.substr(0, end) + "...";
-    }
-    return name;
+    return utf8_cut(name, 300);
 }
 
 void add(Frame& root, const std::vector<std::string>& path_from_line, std::int64_t bytes) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
 #include "report/xml.hpp"
@@ -40,9 +41,7 @@ std::string signed_bytes(std::int64_t bytes) {
 
 std::string html_cut(std::string_view text) {
     if (text.size() <= kLongestText) return xml_text(text);
-    std::size_t end = kLongestText;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(text.substr(0, end)),
+    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(utf8_head(text, kLongestText)),
                        text.size());
 }
 

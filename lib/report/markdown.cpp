@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/renderers.hpp"
 #include "report/soak_words.hpp"
@@ -17,18 +18,11 @@ constexpr std::size_t kLimit = 60'000;
 constexpr std::size_t kLongestText = 300;  // of one name or source line
 constexpr std::size_t kLongestTable = 20'000;
 
-std::string cut(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) return std::string(text);
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80)
-        --limit;  // not inside a character
-    return std::string(text.substr(0, limit)) + "...";
-}
-
 // Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and
 // '#', which links issues.
 std::string plain(std::string_view text) {
     std::string out;
-    for (char c : terminal_safe(cut(text, kLongestText))) {
+    for (char c : terminal_safe(utf8_cut(text, kLongestText))) {
         switch (c) {
             case '<':
                 out += "&lt;";
@@ -67,7 +61,7 @@ std::string plain(std::string_view text) {
 std::string code(std::string_view text) {
     if (trim(text).empty()) return "";
     std::string out;
-    for (char c : terminal_safe(cut(trim(text), kLongestText))) {
+    for (char c : terminal_safe(utf8_cut(trim(text), kLongestText))) {
         switch (c) {
             case '<':
                 out += "&lt;";
@@ -155,7 +149,7 @@ std::string table(const LineTable& value, const RenderOptions& options) {
     LineTable rows = value;
     std::erase_if(rows.rows, [](const LineTable::Row& row) { return !row.cells; });
     if (rows.rows.size() > 60) rows.rows.resize(60);
-    for (LineTable::Row& row : rows.rows) row.text = cut(row.text, 200);
+    for (LineTable::Row& row : rows.rows) row.text = utf8_cut(row.text, 200);
     return fenced(line_table(rows, options)) + "\nOnly lines with allocations are shown.\n";
 }
 
@@ -328,7 +322,7 @@ std::string render(const History& history, const RenderOptions& options) {
     if (!history.runs.empty())
         out += fmt::format(", the newest: {} ({})", plain(history.runs.back().file), verdict_name(history.runs.back().verdict));
     for (const std::string& warning : history.warnings) out += "\n- " + plain(warning);
-    return cut(out, kLimit - 4) + "\n";
+    return utf8_cut(out, kLimit - 4) + "\n";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "report/line_table.hpp"
 
 namespace leakline::report {
@@ -67,20 +68,12 @@ void TerminalText::warnings(const std::vector<std::string>& warnings) {
 }
 
 std::string TerminalText::cut(std::string_view text, std::size_t room) {
-    const std::string safe = terminal_safe(text);
-    if (safe.size() <= room) return safe;
-    std::size_t end = room > 3 ? room - 3 : 0;
-    while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xc0) == 0x80)
-        --end;  // not inside a character
-    return safe.substr(0, end) + "...";
+    return utf8_cut(terminal_safe(text), room);
 }
 
 std::string TerminalText::cut_front(std::string_view text, std::size_t room) {
     const std::string safe = terminal_safe(text);
-    if (safe.size() <= room) return safe;
-    std::size_t begin = safe.size() - std::min(safe.size(), room > 3 ? room - 3 : 0);
-    while (begin < safe.size() && (static_cast<unsigned char>(safe[begin]) & 0xc0) == 0x80) ++begin;
-    return "..." + safe.substr(begin);
+    return safe.size() <= room ? safe : "..." + std::string(utf8_tail(safe, room > 3 ? room - 3 : 0));
 }
 
 }  // namespace leakline::report
