@@ -36,32 +36,38 @@ for package in "${wanted[@]}"; do
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$package")
 done
-# What drives Chromium in the tests of HTML reports: one npm package without dependencies, by its checksum. It goes
-# where the build goes; where it cannot be had, those tests are skipped.
-fetch_playwright() {
-  local version=1.52.0 digest=976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
-  local to=build/npm/node_modules/playwright-core archive
-  [ "${1:-}" != --build-only ] && [ ! -f "$to/package.json" ] || return 0
-  if ! command -v npm >/dev/null; then
-    echo "setup: no npm here; the tests of HTML reports will be skipped" >&2
-    return 0
-  fi
+# npm packages that tests need, by their checksums: they go where the build goes. Where one cannot be had, its tests are
+# skipped. fetch_npm NAME VERSION SHA512
+fetch_npm() {
+  local name=$1 version=$2 digest=$3 to=build/npm/node_modules/$1 archive folder
+  [ ! -f "$to/package.json" ] || return 0
   folder=$(mktemp -d)
-  archive=$folder/playwright-core-$version.tgz
-  if (cd "$folder" && npm pack --silent "playwright-core@$version" >/dev/null) &&
+  archive=$folder/$(tr / - <<<"${name#@}")-$version.tgz
+  if (cd "$folder" && npm pack --silent "$name@$version" >/dev/null) &&
     echo "$digest  $archive" | sha512sum --check --quiet -; then
     mkdir -p "$to"
     tar xzf "$archive" -C "$to" --strip-components=1
-    echo "setup: playwright-core $version is in $to"
+    echo "setup: $name $version is in $to"
   else
-    echo "setup: playwright-core cannot be fetched; the tests of HTML reports will be skipped" >&2
+    echo "setup: $name cannot be fetched; its tests will be skipped" >&2
   fi
   rm -rf "$folder"
 }
 
+# playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands.
+fetch_npm_packages() {
+  [ "${1:-}" != --build-only ] || return 0
+  if ! command -v npm >/dev/null; then
+    echo "setup: no npm here; the tests of HTML reports and workflow commands will be skipped" >&2
+    return 0
+  fi
+  fetch_npm playwright-core 1.52.0 976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
+  fetch_npm @actions/core 1.11.1 8572424ab9307c0e3a55df59deae1ca44a47075acbe4d1b4e3efeb6ea5bd777f824afb41d6d61ef144e90258b16b5be3d26fd42e095f10ad942b1306c42c6fe4
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
   echo "setup: all ${#wanted[@]} packages are there"
-  fetch_playwright "${1:-}"
+  fetch_npm_packages "${1:-}"
   exit 0
 fi
 
@@ -84,5 +90,5 @@ fi
 "${as_root[@]}" apt-get update -qq
 # --no-install-recommends: heaptrack's recommends would bring a desktop
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fetch_playwright "${1:-}"
+fetch_npm_packages "${1:-}"
 echo "setup: done"
