@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "report/html_page.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
@@ -126,10 +127,12 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (summary.top != nullptr)
         fact("Top line", fmt::format("<code>{}</code> in <code>{}</code>: {}, {}<br><code>{}</code>",
                                      xml_text(place_text(summary.top->at)),
-                                     xml_text(short_function(summary.top->at.function).substr(0, 500)),
+                                     xml_text(utf8_head(short_function(summary.top->at.function), 500)),
                                      format_signed_bytes(static_cast<double>(summary.top->growth_bytes)),
                                      growth_class_name(summary.top->growth_class),
-                                     xml_text(trim(summary.top->source).substr(0, 300))));
+                                     xml_text(utf8_head(trim(summary.top->source), 300))));
+    const std::vector<std::string> endpoints = endpoint_words(diagnosis);
+    for (const std::string& words : endpoints) fact(&words == &endpoints.front() ? "By endpoint" : "", html_cut(words));
     if (!summary.limit.empty()) fact("Limit", xml_text(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) fact(&words == &soak.front() ? "Soak" : "", xml_text(words));

@@ -212,6 +212,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         row("growth through it", signed_bytes(summary.top->growth_bytes) + ", " +
                                      std::string(growth_class_name(summary.top->growth_class)));
     }
+    const std::vector<std::string> endpoints = endpoint_words(diagnosis);
+    for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));

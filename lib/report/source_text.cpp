@@ -144,14 +144,16 @@ const std::vector<std::string>& SourceText::lines(const std::string& file) {
 
 void SourceText::fill(LineReport& report) {
     std::set<std::string> missing;
-    const auto text_of = [&](const std::string& file, std::uint32_t line) -> std::string {
+    const auto text_of = [&](const std::string& file, std::uint32_t line, bool wanted) -> std::string {
         const std::vector<std::string>& text = lines(file);
-        if (text.empty() && !file.empty()) missing.insert(file);
+        if (text.empty() && !file.empty() && wanted) missing.insert(file);
         return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
     };
 
     for (LineGrowth& growth : report.lines)
-        if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line);
+        // Nobody expects to have the C library's source.
+        if (growth.at.line != 0)
+            growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);
     for (LineTable& table : report.tables) {
         if (table.rows.empty()) continue;
         std::uint32_t first = table.rows.front().line, last = table.rows.back().line;
@@ -170,7 +172,7 @@ void SourceText::fill(LineReport& report) {
         }
         std::map<std::uint32_t, LineTable::Row> rows;
         for (std::uint32_t line = first; line >= 1 && line <= last && line <= text.size(); ++line)
-            rows[line] = {line, text_of(table.file, line), std::nullopt};
+            rows[line] = {line, text_of(table.file, line, true), std::nullopt};
         for (const LineTable::Row& row : table.rows) {
             rows[row.line].line = row.line;
             rows[row.line].cells = row.cells;

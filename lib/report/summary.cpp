@@ -149,4 +149,18 @@ Summary summarise(const Diagnosis& diagnosis) {
     return summary;
 }
 
+std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
+    constexpr std::size_t kMost = 12;
+    std::vector<std::string> out;
+    for (const EndpointGrowth& endpoint : diagnosis.endpoints) {
+        if (out.size() == kMost) {
+            out.push_back(fmt::format("and {} more", diagnosis.endpoints.size() - kMost));
+            break;
+        }
+        out.push_back(fmt::format("{}: {} of heap per request{}", endpoint.endpoint, interval_text(endpoint.bytes_per_request),
+                                  endpoint.leaks ? ", leaks" : ""));
+    }
+    return out;
+}
+
 }  // namespace leakline::report

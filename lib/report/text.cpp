@@ -131,10 +131,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
     }
-    for (const EndpointGrowth& endpoint : diagnosis.endpoints)
-        text.field(&endpoint == &diagnosis.endpoints.front() ? "by endpoint" : "",
-                   fmt::format("{}: {} of heap per request{}", terminal_safe(endpoint.endpoint),
-                               interval_text(endpoint.bytes_per_request), endpoint.leaks ? ", leaks" : ""));
+    const std::vector<std::string> endpoints = endpoint_words(diagnosis);
+    for (const std::string& words : endpoints) text.field(&words == &endpoints.front() ? "by endpoint" : "", words);
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);

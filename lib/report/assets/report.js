@@ -88,13 +88,15 @@
       const last = projected ? crossing * 1.05 : end;
       if (m.fit) { at(m.fit.from); if (projected) { at(crossing); at(last); } }
       const slope = m.fit ? line => xs.map(x => x < m.fit.from || x > last ? null : line[0] + (line[1] - line[0]) * (x - m.fit.from) / (end - m.fit.from)) : () => xs.map(() => null);
-      const columns = [xs, value, slope(m.fit && m.fit.line), slope(m.fit && m.fit.low), slope(m.fit && m.fit.high),
-        xs.map(() => m.limit != null && (projected || m.limit_near) ? m.limit : null)];
+      const columns = [xs, value, slope(m.fit && m.fit.line), slope(m.fit && m.fit.low), slope(m.fit && m.fit.high)];
       const faint = 'rgba(207,34,46,.35)';
       const series = [{ label: data.metric, stroke: colour('--accent'), width: 1.5, spanGaps: true },
         { label: 'fit', stroke: colour('--bad'), width: 2, dash: [6, 4] },
-        { label: 'low', stroke: faint, width: 1 }, { label: 'high', stroke: faint, width: 1 },
-        { label: 'limit', stroke: colour('--doubt'), width: 2, dash: [2, 3], show: m.limit != null }];
+        { label: 'low', stroke: faint, width: 1 }, { label: 'high', stroke: faint, width: 1 }];
+      if (m.limit != null) {
+        columns.push(xs.map(() => projected || m.limit_near ? m.limit : null));
+        series.push({ label: 'limit', stroke: colour('--doubt'), width: 2, dash: [2, 3] });
+      }
       return chart(holder, series, columns, {
         bands: [{ series: [4, 3], fill: 'rgba(207,34,46,.14)' }],
         under: u => {
