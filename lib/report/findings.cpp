@@ -16,7 +16,9 @@ void place(Finding& finding, const RenderOptions& options) {
     const std::string& file = finding.line->at.file;
     if (file.empty()) return;
     const auto known = options.repository_paths.find(file);
-    finding.in_repository = known != options.repository_paths.end() || !file.starts_with('/');
+    // A compiler's relative path may begin at its build folder: "../../lib/a.cpp" is nothing that a CI system can show.
+    finding.in_repository =
+        known != options.repository_paths.end() || (!file.starts_with('/') && !file.starts_with("../"));
     finding.path = known != options.repository_paths.end() ? known->second : file;
 }
 

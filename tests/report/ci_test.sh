@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs the step of scripts/ci/action.yml and the script of the GitLab template as their CI systems would, with a stand-in
-# for leakline that writes down its arguments: what is tested is the way from a job's inputs to a command line and back.
-# usage: ci_test.sh SOURCE_DIR
+# Runs the step of scripts/ci/action.yml and the script of the GitLab template as their CI systems would: first with a
+# stand-in for leakline that writes down its arguments, for the way from a job's inputs to a command line and back; then
+# with leakline itself on the reference service, leaking and mended.
+# usage: ci_test.sh SOURCE_DIR LEAKLINE
 set -euo pipefail
 source=$1
+leakline=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -52,4 +54,36 @@ cd "$source"
 code=0
 (. "$work/steps.sh"; export LEAKLINE=$work/leakline STAND_IN_EXIT=3; cd "$work"; mkdir -p scripts; ln -s "$source/scripts/ci" scripts/ci; gitlab) || code=$?
 [ $code = 3 ] || fail "an inconclusive run ends GitLab's job with $code"
+
+# The real thing. A repository with nothing but the service's source in it, as a checkout has it.
+cd "$work"
+mkdir -p checkout/lib
+cp -r "$source/lib/service" checkout/lib/
+git init -q checkout
+cd checkout
+trackd=$(dirname "$leakline")/trackd
+real() {  # real MODE: the GitHub step on trackd in this mode
+  sed -e "s|^  export LEAKLINE=.*|  export LEAKLINE=$leakline|" \
+      -e "s|^  export LEAKLINE_COMMAND=.*|  export LEAKLINE_COMMAND='$trackd --mode $1 --listen 127.0.0.1:{port}'|" \
+      -e "s|^  export LEAKLINE_TRAFFIC=.*|  export LEAKLINE_TRAFFIC=$work/log.jsonl|" \
+      -e "s|^  export LEAKLINE_ARGUMENTS=.*|  export LEAKLINE_ARGUMENTS='--min-round 200ms'|" \
+      -e "s|^  export LEAKLINE_ROUNDS=.*|  export LEAKLINE_ROUNDS=4|" "$work/steps.sh" > "$work/real.sh"
+  (GITHUB_ACTION_PATH=$source/scripts/ci GITHUB_OUTPUT=$work/real_output GITHUB_STEP_SUMMARY=$work/summary GITHUB_ACTIONS=true
+   GITHUB_WORKSPACE=$PWD
+   export GITHUB_ACTION_PATH GITHUB_OUTPUT GITHUB_STEP_SUMMARY GITHUB_ACTIONS GITHUB_WORKSPACE
+   . "$work/real.sh"; github > "$work/out" 2> "$work/annotations")
+}
+"$leakline" traffic --requests 2000 -q -o "$work/log.jsonl"
+code=0
+real leaky || code=$?
+[ $code = 1 ] || fail "the leaking service ends the step with $code: $(cat "$work/out" "$work/annotations")"
+grep -qx 'verdict=leak' "$work/real_output" || fail "no verdict in: $(cat "$work/real_output")"
+grep -q '^::error file=lib/service/track_user_behavior.cpp,line=[0-9]*,' "$work/annotations" ||
+  fail "the line is not annotated: $(cat "$work/annotations")"
+grep -q '^### leakline: LEAK' "$work/summary" || fail "no step summary"
+for report in json md html junit.xml sarif codequality.json csv svg prom; do
+  [ -s "leakline-report/leakline.$report" ] || fail "no leakline.$report"
+done
+real bounded || fail "the mended service fails the step: $(cat "$work/out" "$work/annotations")"
+grep -qx 'verdict=no_leak' "$work/real_output" || fail "no verdict of the mended service"
 echo "ci: ok"
