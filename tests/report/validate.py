@@ -170,27 +170,69 @@ def check_pprof(path):
     assert all(set(numbers(block, "location_id")) <= set(locations) for block in samples)
 
 
+class Schema:
+    """report.schema.json, a document through the one branch that is meant: anyOf's message says nothing."""
+
+    def __init__(self):
+        self.whole = strict(load(os.path.join(SOURCE, "lib/report/report.schema.json")))
+        jsonschema.Draft202012Validator.check_schema(self.whole)
+
+    def validate(self, document, branch):
+        jsonschema.Draft202012Validator(dict(self.whole["$defs"][branch], **{"$defs": self.whole["$defs"]})).validate(document)
+        jsonschema.Draft202012Validator(self.whole).validate(document)
+
+
+def json_of(*arguments, codes=(0,)):
+    done = subprocess.run([LEAKLINE, *arguments, "-q", "--format", "json"], capture_output=True, text=True)
+    assert done.returncode in codes, done
+    return json.loads(done.stdout)
+
+
+def check_other_commands(schema):
+    """The JSON of the commands that no stored diagnosis stands for."""
+    with tempfile.TemporaryDirectory() as directory:
+        def path(name):
+            return os.path.join(directory, name)
+
+        after = load(os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json"))
+        for line in after["lines"]:
+            line["function"] = "renamed"
+        with open(path("after.json"), "w", encoding="utf-8") as file:
+            json.dump(after, file)
+        before = os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json")
+        compared = json_of("compare", before, path("after.json"), codes=(1,))
+        schema.validate(compared, "comparison")
+        assert {line["change"] for line in compared["lines"]} >= {"new", "gone"}, compared
+
+        log = path("log.jsonl")
+        subprocess.run([LEAKLINE, "traffic", "--requests", "20", "-q", "-o", log], check=True)
+        nobody = ("replay", log, "--target", "http://127.0.0.1:1", "--pace", "max")
+        schema.validate(json_of(*nobody, "--dry-run"), "dry_run")
+        schema.validate(json_of(*nobody, codes=(4,)), "replay_report")
+
+        subprocess.run([LEAKLINE, "record", "-q", "-o", path("run.leak"), "--", "/bin/ls", directory],
+                       check=True, capture_output=True)
+        schema.validate(json_of("lines", path("run.leak")), "lines")
+        print("compare, replay, dry run, lines: valid")
+
+
 def main():
-    report_schema = strict(load(os.path.join(SOURCE, "lib/report/report.schema.json")))
-    jsonschema.Draft202012Validator.check_schema(report_schema)
-    report = jsonschema.Draft202012Validator(report_schema)
+    schema = Schema()
     sarif = jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, "sarif-2.1.0.json")))
 
     for name, document in inputs():
         with tempfile.TemporaryDirectory() as directory:
             out = render(directory, document)
             written = load(out[".json"])
-            # Through the one branch that is meant: anyOf's message says nothing.
-            jsonschema.Draft202012Validator(dict(report_schema["$defs"]["diagnosis"], **{"$defs": report_schema["$defs"]})).validate(written)
-            report.validate(written)
+            schema.validate(written, "diagnosis")
             results = load(out[".sarif"])
             sarif.validate(results)
             findings = load(out[".codequality.json"])
             check_gitlab(findings)
             expected = {"leak": 1, "no_leak": 0, "inconclusive": 2, "invalid": 2, "leak without a line": 1, "hostile": 3, "bare": 1, "a run that was made longer": 1}[name]
             assert len(results["runs"][0]["results"]) == expected == len(findings), (name, len(findings))
-            for schema in "jenkins-junit.xsd", "JUnit.xsd":
-                run("xmllint", "--noout", "--huge", "--schema", os.path.join(SCHEMAS, schema), out[".xml"])
+            for definition in "jenkins-junit.xsd", "JUnit.xsd":
+                run("xmllint", "--noout", "--huge", "--schema", os.path.join(SCHEMAS, definition), out[".xml"])
             run("xmllint", "--noout", out[".svg"])
             if name == "leak":
                 check_pprof(out[".pb.gz"])
@@ -213,8 +255,7 @@ def main():
         for files, branch in (names[:1], "trend_of_one"), (names, "trends"):
             done = subprocess.run([LEAKLINE, "trend", *files, "-q", "--format", "json"], capture_output=True, text=True)
             document = json.loads(done.stdout)
-            jsonschema.Draft202012Validator(dict(report_schema["$defs"][branch], **{"$defs": report_schema["$defs"]})).validate(document)
-            report.validate(document)
+            schema.validate(document, branch)
         path = os.path.join(directory, "trend.html")
         subprocess.run([LEAKLINE, "trend", *reversed(names), "-q", "-o", path], stdout=subprocess.DEVNULL)
         with open(path, encoding="utf-8") as file:
@@ -235,7 +276,7 @@ def main():
                               capture_output=True, text=True)
         assert done.returncode == 1, done
         document = json.loads(done.stdout)
-        jsonschema.Draft202012Validator(dict(report_schema["$defs"]["history"], **{"$defs": report_schema["$defs"]})).validate(document)
+        schema.validate(document, "history")
         assert [os.path.basename(run["file"]) for run in document["runs"]] == [f"{9 - day}.json" for day in range(5)]
         boiling = [line for line in document["growing_lines"] if line["change"] == "slow boil"]
         assert document["worse"] is True and boiling and boiling[0]["least_bytes_per_request"] == 100, document
@@ -243,13 +284,15 @@ def main():
         assert "<table>" in rendered and "slow boil" in rendered, rendered
         print("history: valid")
 
+    check_other_commands(schema)
+
     try:
         import yaml
     except ImportError:
         sys.exit(77)
-    for file, schema in ("scripts/ci/action.yml", "github-action.json"), ("scripts/ci/leakline.gitlab-ci.yml", "gitlab-ci.json"):
+    for file, definition in ("scripts/ci/action.yml", "github-action.json"), ("scripts/ci/leakline.gitlab-ci.yml", "gitlab-ci.json"):
         with open(os.path.join(SOURCE, file), encoding="utf-8") as stream:
-            jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, schema))).validate(yaml.safe_load(stream))
+            jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, definition))).validate(yaml.safe_load(stream))
         print(f"{file}: valid")
 
 
