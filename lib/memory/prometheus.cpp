@@ -186,8 +186,14 @@ struct Collected {
     std::vector<MatrixSeries> series;
     std::map<std::string, std::size_t> index;  // of the labels' text
     std::uint64_t points = 0, not_finite = 0, unreadable = 0, histograms = 0;
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings, infos;
+    bool partial = false;
 };
+
+void add_new(std::vector<std::string>& all, std::vector<std::string> some) {
+    for (std::string& text : some)
+        if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+}
 
 class Collector {
   public:
@@ -216,9 +222,9 @@ class Collector {
         all.not_finite += answer.not_finite;
         all.unreadable += answer.unreadable;
         all.histograms += answer.histograms;
-        for (std::string& warning : answer.warnings)
-            if (std::find(all.warnings.begin(), all.warnings.end(), warning) == all.warnings.end())
-                all.warnings.push_back(std::move(warning));
+        all.partial = all.partial || answer.partial;
+        add_new(all.warnings, std::move(answer.warnings));
+        add_new(all.infos, std::move(answer.infos));
         for (MatrixSeries& part : answer.series) {
             const auto [place, fresh] = all.index.try_emplace(labels_text(part.labels), all.series.size());
             if (fresh) {
@@ -305,11 +311,15 @@ void mark_restarts(Series& series, const MatrixSeries& starts) {
 }
 
 void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
+    if (all.partial)
+        warnings.push_back("the answer is partial: a part of the server's storage did not answer, so series or samples "
+                           "are missing");
     if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were left out");
     if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were left out");
     if (all.histograms > 0)
         warnings.push_back(format_count(all.histograms) + " series of native histograms were left out");
     for (const std::string& warning : all.warnings) warnings.push_back("the server warns: " + printable(warning));
+    for (const std::string& info : all.infos) warnings.push_back("the server notes: " + printable(info));
 }
 
 }  // namespace
@@ -355,12 +365,15 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
     if (all.series.empty())
         throw Error(ErrorKind::input, query.url,
                     "has no series for " + printable(query.query) + " in the last " + format_duration(query.range),
-                    "try the query in the server's own page; was it scraped in that time?");
+                    all.partial ? "its answer is partial: a part of its storage did not answer"
+                                : "try the query in the server's own page; was it scraped in that time?");
 
     std::optional<Collected> starts;
     const std::optional<std::string> start_query =
         query.start_time_query.empty() ? start_time_selector(query.query) : query.start_time_query;
     if (start_query) starts = collector.collect(*start_query, true);
+    if (starts && starts->partial && !all.partial)
+        answer.warnings.push_back("the answer with the start times is partial: restarts may go unseen");
     const bool no_starts = !starts || starts->series.empty();
     if (no_starts)
         answer.warnings.push_back(start_query ? "restarts are not told apart: the server has no " + *start_query

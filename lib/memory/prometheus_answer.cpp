@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 // Where in the answer the parser stands. What the format does not know is skipped by its depth.
-enum class Place { outside, root, data, result, series, metric, values, point, histograms, warnings };
+enum class Place { outside, root, data, result, series, metric, values, point, histograms, warnings, infos };
 
 // A JSON string's NaN and Inf, and numbers in any form that Go prints.
 std::optional<double> sample_value(std::string_view text) {
@@ -31,7 +31,10 @@ class MatrixReader : public nlohmann::json_sax<Json> {
     MatrixReader(MatrixAnswer& answer, std::size_t max_series) : answer_(answer), max_series_(max_series) {}
 
     bool null() override { return scalar(); }
-    bool boolean(bool) override { return scalar(); }
+    bool boolean(bool value) override {
+        if (place() == Place::root && key_ == "isPartial") answer_.partial = answer_.partial || value;
+        return scalar();
+    }
     bool number_integer(number_integer_t value) override { return number(static_cast<double>(value)); }
     bool number_unsigned(number_unsigned_t value) override { return number(static_cast<double>(value)); }
     bool number_float(number_float_t value, const string_t&) override { return number(value); }
@@ -53,9 +56,8 @@ class MatrixReader : public nlohmann::json_sax<Json> {
                 if (element_ == 1) value_ = sample_value(text);
                 ++element_;
                 break;
-            case Place::warnings:
-                if (answer_.warnings.size() < 10) answer_.warnings.push_back(std::move(text));
-                break;
+            case Place::warnings: note(answer_.warnings, text); break;
+            case Place::infos: note(answer_.infos, text); break;
             default: break;
         }
         return true;
@@ -85,7 +87,8 @@ class MatrixReader : public nlohmann::json_sax<Json> {
 
     bool start_array(std::size_t) override {
         switch (place()) {
-            case Place::root: return key_ == "warnings" ? enter(Place::warnings) : skip();
+            case Place::root:
+                return key_ == "warnings" ? enter(Place::warnings) : key_ == "infos" ? enter(Place::infos) : skip();
             case Place::data: return key_ == "result" ? enter(Place::result) : skip();
             case Place::series:
                 if (key_ == "values") return enter(Place::values);
@@ -133,6 +136,11 @@ class MatrixReader : public nlohmann::json_sax<Json> {
         if (skipped_ > 0) --skipped_;
         else if (!places_.empty()) places_.pop_back();
         return true;
+    }
+
+    static void note(std::vector<std::string>& notes, string_t& text) {
+        constexpr std::size_t kMost = 10;
+        if (notes.size() < kMost) notes.push_back(std::move(text));
     }
 
     bool scalar() {

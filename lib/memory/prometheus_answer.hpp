@@ -29,7 +29,8 @@ struct MatrixAnswer {
     std::string error_type, error;    // where not
     std::string result_type;          // "matrix"
     std::vector<MatrixSeries> series;
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings, infos;  // the server's own words, the first ten of each
+    bool partial = false;                      // VictoriaMetrics' isPartial: a part of the storage did not answer
     std::uint64_t not_finite = 0;  // values left out: NaN, +Inf, -Inf
     std::uint64_t unreadable = 0;  // points left out: not [number, "number"]
     std::uint64_t histograms = 0;  // series left out: native histograms

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cmath>
+#include <utility>
 
 #include "base/text.hpp"
+#include "memory/series_log_time.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {
@@ -22,41 +23,67 @@ std::string lower(std::string_view text) {
     return result;
 }
 
-// A header's cell as one lower-case word: "RSS (KiB)" and "rss-kib" are rss_kib, "Time [s]" is time_s. A per cent sign
-// stays, so that a share of memory is not taken for memory.
+bool ends_a_word(char before, char c) {
+    return std::islower(static_cast<unsigned char>(before)) != 0 && std::isupper(static_cast<unsigned char>(c)) != 0;
+}
+
+// A header's cell as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib, "Time [s]" is time_s. A per
+// cent sign stays, so that a share of memory is not taken for memory.
 std::string column_name(std::string_view cell) {
+    cell = trim(cell);
     std::string name;
-    for (const char c : lower(trim(cell))) {
-        const bool separates = std::string_view(" \t-/()[]{}").find(c) != std::string_view::npos;
-        if (!separates)
-            name += c;
-        else if (!name.empty() && name.back() != '_')
-            name += '_';
+    for (std::size_t i = 0; i < cell.size(); ++i) {
+        const bool separates = std::string_view(" \t-/()[]{},;:").find(cell[i]) != std::string_view::npos;
+        if ((separates || (i > 0 && ends_a_word(cell[i - 1], cell[i]))) && !name.empty() && name.back() != '_') name += '_';
+        if (!separates) name += static_cast<char>(std::tolower(static_cast<unsigned char>(cell[i])));
     }
     while (name.size() > 1 && name.back() == '_') name.pop_back();
+    // Units are words with a capital inside: KiB, kB.
+    for (const auto& [parted, whole] : {std::pair("ki_b", "kib"), std::pair("mi_b", "mib"), std::pair("gi_b", "gib"),
+                                        std::pair("_k_b", "_kb")})
+        if (name.ends_with(parted)) name.replace(name.size() - std::string_view(parted).size(), std::string::npos, whole);
     return name;
 }
 
-struct TimeName {
+constexpr std::array<std::string_view, 26> kTimeWords = {
+    "time",   "timestamp", "@timestamp", "ts",      "t",    "datetime",   "date_time",      "date",   "at",
+    "unix",   "unixtime",  "unix_time",  "unix_timestamp", "epoch", "epoch_time", "elapsed", "elapsed_time", "etime",
+    "uptime", "duration",  "runtime",    "run_time", "age",  "offset",     "clock",          "now"};
+
+struct TimeUnit {
     std::string_view name;
-    TimeForm form;
-    double seconds_per_unit;
+    double seconds;
+};
+constexpr std::array kTimeUnits = {
+    TimeUnit{"s", 1},        TimeUnit{"sec", 1},          TimeUnit{"secs", 1},   TimeUnit{"second", 1},
+    TimeUnit{"seconds", 1},  TimeUnit{"ms", 1e-3},        TimeUnit{"msec", 1e-3}, TimeUnit{"millis", 1e-3},
+    TimeUnit{"milliseconds", 1e-3}, TimeUnit{"us", 1e-6}, TimeUnit{"usec", 1e-6}, TimeUnit{"micros", 1e-6},
+    TimeUnit{"microseconds", 1e-6}, TimeUnit{"ns", 1e-9}, TimeUnit{"nanos", 1e-9}, TimeUnit{"nanoseconds", 1e-9},
+    TimeUnit{"min", 60},     TimeUnit{"minutes", 60},     TimeUnit{"h", 3600},   TimeUnit{"hours", 3600},
+    TimeUnit{"d", 86400},    TimeUnit{"days", 86400},
 };
 
-constexpr std::array kTimeNames = {
-    TimeName{"unix_ms", TimeForm::number, 1e-3}, TimeName{"unix_s", TimeForm::number, 1},
-    TimeName{"unix_us", TimeForm::number, 1e-6}, TimeName{"unix_ns", TimeForm::number, 1e-9},
-    TimeName{"t_s", TimeForm::number, 1},        TimeName{"t_ms", TimeForm::number, 1e-3},
-    TimeName{"seconds", TimeForm::number, 1},    TimeName{"time_s", TimeForm::number, 1},
-    TimeName{"time_ms", TimeForm::number, 1e-3}, TimeName{"elapsed_s", TimeForm::number, 1},
-    TimeName{"elapsed_ms", TimeForm::number, 1e-3}, TimeName{"timestamp_ms", TimeForm::number, 1e-3},
-    TimeName{"timestamp_s", TimeForm::number, 1}, TimeName{"uptime_s", TimeForm::number, 1},
-    TimeName{"sec", TimeForm::number, 1},        TimeName{"s", TimeForm::number, 1},
-    TimeName{"ms", TimeForm::number, 1e-3},      TimeName{"time", TimeForm::by_value, 1},
-    TimeName{"timestamp", TimeForm::by_value, 1}, TimeName{"datetime", TimeForm::by_value, 1},
-    TimeName{"date", TimeForm::by_value, 1},     TimeName{"ts", TimeForm::by_value, 1},
-    TimeName{"at", TimeForm::by_value, 1},       TimeName{"t", TimeForm::by_value, 1},
+bool is_time_word(std::string_view name) {
+    return std::find(kTimeWords.begin(), kTimeWords.end(), name) != kTimeWords.end();
+}
+
+struct TimeMeaning {
+    TimeForm form = TimeForm::number;
+    double seconds_per_unit = 1;
 };
+
+// What a column of that name says about time; nothing where it is none.
+std::optional<TimeMeaning> time_meaning(std::string_view name) {
+    if (name.ends_with("_utc")) name.remove_suffix(4);
+    if (is_time_word(name)) return TimeMeaning{TimeForm::by_value, 1};
+    for (const TimeUnit& unit : kTimeUnits) {
+        const bool alone = name == unit.name && name != "d" && name != "h";
+        const std::string suffix = "_" + std::string(unit.name);
+        if (alone || (name.ends_with(suffix) && is_time_word(name.substr(0, name.size() - suffix.size()))))
+            return TimeMeaning{TimeForm::number, unit.seconds};
+    }
+    return std::nullopt;
+}
 
 struct Unit {
     std::string_view name;
@@ -154,7 +181,8 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
 Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
                    const std::string& name) {
     const bool all_values = std::all_of(header.begin(), header.end(), [](std::string_view cell) {
-        return parse_number(cell).has_value() || parse_iso_time(cell).has_value();
+        return parse_comma_number(cell).has_value() || parse_iso_time(cell).has_value() ||
+               parse_clock_time(cell).has_value();
     });
     if (all_values) {
         throw Error(ErrorKind::input, name + ":1", fmt::format("no header: the first line is '{}'",
@@ -178,9 +206,8 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
     bool has_time = false;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (columns.roles[i] != ColumnRole::none) continue;
-        const auto time = std::find_if(kTimeNames.begin(), kTimeNames.end(),
-                                       [&](const TimeName& known) { return known.name == names[i]; });
-        if (!has_time && time != kTimeNames.end()) {
+        const auto time = has_time ? std::nullopt : time_meaning(names[i]);
+        if (time) {
             has_time = true;
             columns.roles[i] = ColumnRole::time;
             columns.time_form = time->form;
@@ -202,11 +229,10 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
     return columns;
 }
 
-void settle_time_form(Columns& columns, std::string_view first_value) {
+void settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number) {
     if (columns.time_form != TimeForm::by_value) return;
-    const auto number = parse_number(first_value);
     if (!number) {
-        columns.time_form = TimeForm::iso;
+        columns.time_form = parse_clock_time(first_value) || parse_elapsed(first_value) ? TimeForm::clock : TimeForm::iso;
         return;
     }
     columns.time_form = TimeForm::number;

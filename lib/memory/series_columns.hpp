@@ -14,6 +14,7 @@ namespace leakline::memory {
 enum class TimeForm {
     number,    // times factor gives seconds
     iso,       // ISO 8601
+    clock,     // 12:30:05, or 1-02:03:04 as ps prints elapsed time; past midnight it starts anew
     by_value,  // the name does not say: the first value does
 };
 
@@ -29,7 +30,9 @@ struct Columns {
     bool has_requests = false, has_process = false;
 };
 
-// Time: unix_ns, unix_us, unix_ms, unix_s, t_s, t_ms, seconds, elapsed_s, ...; time, timestamp and date by value.
+// Names are compared as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib.
+// Time: a word such as time, timestamp, ts, elapsed, uptime or unix, with a unit (unix_ms, uptime_s, "Time [min]") or
+// without (the first value tells), or a unit alone (seconds).
 // Memory: NAME_bytes, NAME_kib, NAME_mib, NAME_gib, or the unit alone; kb and mb mean 1024 and 1024^2 bytes, as /proc,
 // ps and top write them. Requests: requests, requests_total. Process: pid.
 // name is the file's, for errors. Throws Error{input}: no header (a row of numbers), no time, no memory, unknown unit;
@@ -37,7 +40,7 @@ struct Columns {
 Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
                    const std::string& name);
 
-// The time column's form by a first value, where the name does not say.
-void settle_time_form(Columns& columns, std::string_view first_value);
+// The time column's form by a first value, where the name does not say. number: that value, where it is one.
+void settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number);
 
 }  // namespace leakline::memory

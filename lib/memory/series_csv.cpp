@@ -1,7 +1,8 @@
 // CSV of memory over time, read at the speed of the disk: no copy of a line, no allocation a row.
 //
-//   header = name *( sep name ) ; sep = "," or ";" or tab, whichever the header holds
-//   row    = cell *( sep cell ) ; a cell may stand in double quotes; "#" starts a comment line
+//   header = name *( sep name ) ; sep = tab or ";" or ",", the first that the header holds outside of quotes
+//   row    = cell *( sep cell ) ; a cell may stand in double quotes, "" is one in it; "#" starts a comment line
+// Where sep is not ",", a number may have a decimal comma.
 // A cell that is empty, short rows and text where a number belongs are counted and left out.
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include "base/text.hpp"
 #include "memory/series_columns.hpp"
 #include "memory/series_formats.hpp"
+#include "memory/series_log_time.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {
@@ -32,11 +34,37 @@ std::string_view without_return(std::string_view line) {
     return line;
 }
 
-char separator_of(std::string_view header) {
-    for (const char candidate : {',', ';', '\t'}) {
-        if (header.find(candidate) != std::string_view::npos) return candidate;
+// Where the cell that begins at `at` ends: at a separator outside of quotes, or at the end of the line.
+const char* cell_end(const char* at, const char* end, char separator) {
+    while (at != end && *at == '"') {  // a quote within doubles: "a""b" is two quoted runs
+        const char* const quote = std::find(at + 1, end, '"');
+        if (quote == end) break;
+        at = quote + 1;
     }
-    return ',';
+    return std::find(at, end, separator);
+}
+
+std::vector<std::string_view> cells_of(std::string_view line, char separator) {
+    std::vector<std::string_view> cells;
+    const char* at = line.data();
+    const char* const end = at + line.size();
+    for (;;) {
+        const char* const stop = cell_end(at, end, separator);
+        cells.push_back(unquoted({at, static_cast<std::size_t>(stop - at)}));
+        if (stop == end) return cells;
+        at = stop + 1;
+    }
+}
+
+// A name with a comma in it, "RSS (KiB, no swap)", is likelier than one with a tab or a semicolon.
+char separator_of(std::string_view header) {
+    bool quoted = false, tab = false, semicolon = false;
+    for (const char c : header) {
+        if (c == '"') quoted = !quoted;
+        tab = tab || (c == '\t' && !quoted);
+        semicolon = semicolon || (c == ';' && !quoted);
+    }
+    return tab ? '\t' : semicolon ? ';' : ',';
 }
 
 // Whole lines of a source in blocks.
@@ -94,7 +122,7 @@ class RowReader {
             if (at > end) return collector_.skipped(number, short_row(column));
             const ColumnRole role = columns_.roles[column];
             if (role == ColumnRole::none) {
-                at = cell_end(at, end) + 1;
+                at = cell_end(at, end, separator_) + 1;
                 continue;
             }
             double value = 0;
@@ -102,9 +130,9 @@ class RowReader {
                                     ? nullptr
                                     : parse_decimal(at, end, value);
             if (after == nullptr || (after != end && *after != separator_)) {
-                after = cell_end(at, end);
+                after = cell_end(at, end, separator_);
                 const std::string_view cell = unquoted({at, static_cast<std::size_t>(after - at)});
-                const auto parsed = role == ColumnRole::time ? time_of(cell) : parse_number(cell);
+                const auto parsed = role == ColumnRole::time ? time_of(cell) : number_of(cell);
                 // A counter that is missing for a moment holds; a sample without its time or memory is none.
                 if (!parsed && role == ColumnRole::requests) {
                     at = after + 1;
@@ -131,18 +159,29 @@ class RowReader {
     }
 
   private:
-    const char* cell_end(const char* at, const char* end) const {
-        if (at != end && *at == '"') {
-            const char* quote = std::find(at + 1, end, '"');
-            if (quote != end) at = quote;
-        }
-        return std::find(at, end, separator_);
+    // A number in a cell that the fast way does not read: quoted, with blanks, with a decimal comma.
+    std::optional<double> number_of(std::string_view cell) const {
+        return separator_ == ',' ? parse_number(cell) : parse_comma_number(cell);
     }
 
     // In units of seconds_per_unit.
     std::optional<double> time_of(std::string_view cell) {
-        settle_time_form(columns_, cell);
-        return columns_.time_form == TimeForm::iso ? parse_iso_time(cell) : parse_number(cell);
+        settle_time_form(columns_, cell, number_of(cell));
+        switch (columns_.time_form) {
+            case TimeForm::iso: return parse_iso_time(cell);
+            case TimeForm::clock: return clock_time_of(cell);
+            default: return number_of(cell);
+        }
+    }
+
+    std::optional<double> clock_time_of(std::string_view cell) {
+        constexpr double kHalfDay = 12 * 3600, kDay = 24 * 3600;
+        auto time = parse_clock_time(cell);
+        if (!time) time = parse_elapsed(cell);
+        if (!time) return std::nullopt;
+        if (*time < last_clock_ - kHalfDay) midnight_ += kDay;
+        last_clock_ = *time;
+        return midnight_ + *time;
     }
 
     std::string short_row(std::size_t column) const {
@@ -157,6 +196,7 @@ class RowReader {
     Columns columns_;
     char separator_;
     SeriesCollector& collector_;
+    double last_clock_ = 0, midnight_ = 0;  // of TimeForm::clock, in seconds
 };
 
 }  // namespace
@@ -188,9 +228,7 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
             line = without_return(line);
             if (trim(line).empty() || line.front() == '#') continue;
             const char separator = separator_of(line);
-            std::vector<std::string_view> header = split(line, separator);
-            for (std::string_view& cell : header) cell = unquoted(cell);
-            rows.emplace(columns_of(header, options, name), separator, collector);
+            rows.emplace(columns_of(cells_of(line, separator), options, name), separator, collector);
         }
     }
     if (!rows) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "base/text.hpp"
 
@@ -41,6 +42,29 @@ std::optional<double> parse_number(std::string_view text) {
     double value = 0;
     const char* end = text.data() + text.size();
     return !text.empty() && parse_decimal(text.data(), end, value) == end ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> parse_comma_number(std::string_view text) {
+    text = trim(text);
+    const std::size_t comma = text.find(',');
+    if (comma == std::string_view::npos) return parse_number(text);
+    std::string plain;
+    std::size_t since_point = 0;  // digits: groups of three before the comma, no points after it
+    bool grouped = false;
+    for (std::size_t i = 0; i < comma; ++i) {
+        if (text[i] != '.') {
+            plain += text[i];
+            ++since_point;
+            continue;
+        }
+        if (grouped ? since_point != 3 : since_point == 0 || since_point > 4) return std::nullopt;
+        grouped = true;
+        since_point = 0;
+    }
+    if ((grouped && since_point != 3) || text.find_first_of(".,", comma + 1) != std::string_view::npos) return std::nullopt;
+    plain += '.';
+    plain += text.substr(comma + 1);
+    return parse_number(plain);
 }
 
 namespace {
@@ -97,9 +121,15 @@ std::optional<double> clock_part(Scanner& scanner) {
     return *hour * 3600.0 + *minute * 60.0 + second;
 }
 
-// "Z", "+02:00", "+0200", "-05" or nothing, in seconds.
+// "Z", "+02:00", "+0200", "-05", "UTC", "GMT" or nothing, after a blank or not, in seconds.
 std::optional<double> zone_part(Scanner& scanner) {
-    if (scanner.rest().empty() || scanner.any_of("Zz")) return 0;
+    const bool blank = scanner.any_of(" ");
+    if (scanner.rest() == "UTC" || scanner.rest() == "GMT") {
+        for (int i = 0; i < 3; ++i) scanner.any_of("UTCGM");
+        return 0;
+    }
+    if (scanner.rest().empty()) return blank ? std::nullopt : std::optional(0.);
+    if (scanner.any_of("Zz")) return 0;
     const bool west = scanner.rest().front() == '-';
     if (!scanner.any_of("+-")) return std::nullopt;
     const auto hours = scanner.number(2);
@@ -116,18 +146,32 @@ std::optional<double> zone_part(Scanner& scanner) {
 
 }  // namespace
 
+namespace {
+
+// "2024-06-07", "2024/06/07" or "07.06.2024", in seconds since the epoch.
+std::optional<double> date_part(Scanner& scanner) {
+    const bool day_first = scanner.rest().size() > 2 && scanner.rest()[2] == '.';
+    const char* between = day_first ? "." : "-/";
+    const auto first = scanner.number(day_first ? 2 : 4);
+    if (!first || !scanner.any_of(between)) return std::nullopt;
+    const auto month = scanner.number(2);
+    if (!month || !scanner.any_of(between)) return std::nullopt;
+    const auto last = scanner.number(day_first ? 4 : 2);
+    if (!last) return std::nullopt;
+    const std::chrono::year_month_day date{std::chrono::year(day_first ? *last : *first),
+                                           std::chrono::month(static_cast<unsigned>(*month)),
+                                           std::chrono::day(static_cast<unsigned>(day_first ? *first : *last))};
+    if (!date.ok()) return std::nullopt;
+    return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count();
+}
+
+}  // namespace
+
 std::optional<double> parse_iso_time(std::string_view text) {
     Scanner scanner(trim(text));
-    const auto year = scanner.number(4);
-    if (!year || !scanner.any_of("-/")) return std::nullopt;
-    const auto month = scanner.number(2);
-    if (!month || !scanner.any_of("-/")) return std::nullopt;
-    const auto day = scanner.number(2);
-    if (!day) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
-                                           std::chrono::day(static_cast<unsigned>(*day))};
-    if (!date.ok()) return std::nullopt;
-    const double midnight = 86400.0 * std::chrono::sys_days(date).time_since_epoch().count();
+    const auto date = date_part(scanner);
+    if (!date) return std::nullopt;
+    const double midnight = *date;
     if (scanner.rest().empty()) return midnight;
     if (!scanner.any_of("Tt ")) return std::nullopt;
     const auto clock = clock_part(scanner);

@@ -62,6 +62,9 @@ TEST_CASE("an answer becomes columns, and what is no number is counted") {
     CHECK(answer.damage.empty());
     CHECK(answer.result_type == "matrix");
     CHECK(answer.warnings == std::vector<std::string>{"slow"});
+    CHECK(answer.infos == std::vector<std::string>{"x"});
+    CHECK_FALSE(answer.partial);
+    CHECK(parse_matrix(R"({"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}})", 10).partial);
     REQUIRE(answer.series.size() == 2);
     CHECK(labels_text(answer.series[0].labels) == R"(m{instance="a\"b",job="api"})");
     CHECK(answer.series[0].seconds == std::vector<double>{1000, 1030.5});
@@ -84,6 +87,26 @@ TEST_CASE("an answer cut short says where") {
     CHECK_FALSE(parse_matrix("", 10).success);
     CHECK_FALSE(parse_matrix("[]", 10).success);
     CHECK_FALSE(parse_matrix("null", 10).success);
+}
+
+TEST_CASE("what the server says about its answer is passed on, once") {
+    // VictoriaMetrics says isPartial, Thanos warnings, Prometheus infos; a range is asked for in several parts.
+    const CannedServer server([](const std::string& request) {
+        const bool starts = request.find("process_start_time_seconds") != std::string::npos;
+        return CannedServer::response(
+            "200 OK", std::string(R"({"status":"success",)") + (starts ? "" : R"("isPartial":true,)") +
+                          R"("data":{"resultType":"matrix","result":[{"metric":{"job":"api"},"values":[[1699996400,"1"]]}]},)"
+                          R"("warnings":["store a is down"],"infos":["m is no counter"]})");
+    });
+    PrometheusQuery query = query_of(server.url());
+    query.range = 3h;
+    const std::vector<std::string> expected = {
+        "the answer is partial: a part of the server's storage did not answer, so series or samples are missing",
+        "the server warns: store a is down", "the server notes: m is no counter"};
+    CHECK(query_prometheus(query).warnings == expected);
+    CHECK(message_for("200 OK", R"({"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}})") ==
+          "URL: has no series for m{job=\"api\"} in the last 1h\n"
+          "  hint: its answer is partial: a part of its storage did not answer");
 }
 
 TEST_CASE("native histograms are counted and left out") {

@@ -77,6 +77,42 @@ TEST_CASE("CSV: a header may be written for people") {
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
 }
 
+TEST_CASE("CSV: time may have any usual name, unit and form") {
+    for (const char* text :
+         {"elapsed,mib\n7,1\n8.5,2\n", "Elapsed Time (ms),mib\n7000,1\n8500,2\n", "uptime_s,mib\n7,1\n8.5,2\n",
+          "@timestamp,mib\n2024-06-07T12:30:00.000+02:00,1\n2024-06-07T12:30:01.500+02:00,2\n",
+          "ts,mib\n1717763400.25,1\n1717763401.75,2\n", "epochMs,mib\n1717763400000,1\n1717763401500,2\n",
+          "datetime,mib\n2024-06-07 12:30:00 +0200,1\n2024-06-07 10:30:01.5 UTC,2\n",
+          "duration,mib\n00:00:58.5,1\n00:01:00,2\n", "time,mib\n23:59:59,1\n00:00:00.5,2\n",
+          "time,mib\n11:59:59 PM,1\n12:00:00.5 AM,2\n", "etime,mib\n1-00:00:00,1\n1-00:00:01.5,2\n",
+          "date_time_utc;mib\n07.06.2024 12:30:00;1\n07.06.2024 12:30:01,5;2\n",
+          "Time [min];mib\n0,5;1\n0,525;2\n"}) {
+        CAPTURE(text);
+        const SeriesFile file = read(text);
+        CHECK(file.damage.lines() == std::vector<std::string>{});
+        REQUIRE(file.series.at(0).size() == 2);
+        CHECK(file.series[0].seconds[1] == doctest::Approx(1.5).epsilon(1e-6));
+        CHECK(file.series[0].value == Values{1 * kMiB, 2 * kMiB});
+    }
+}
+
+TEST_CASE("CSV: decimal commas are read where commas do not part columns") {
+    CHECK(read("t_s;rss_mib\n0,5;1,5\n1,5;1.024,25\n").series.at(0).value == Values{1.5 * kMiB, 1024.25 * kMiB});
+    CHECK(read("t_s\trss_mib\n0\t\"1,5\"\n1\t2\n").series.at(0).value == Values{1.5 * kMiB, 2 * kMiB});
+    const SeriesFile file = read("t_s;mib\n0;1,5\n1;1,5,0\n2;1.02,5\n3;1,5.0\n");
+    CHECK(file.damage.lines() == std::vector<std::string>{"x.csv:3: bad memory '1,5,0'", "x.csv:4: bad memory '1.02,5'",
+                                                          "x.csv:5: bad memory '1,5.0'"});
+    CHECK(error_of("0,5;100,5\n1;2\n").starts_with("x.csv:1: no header"));
+}
+
+TEST_CASE("CSV: separators in quotes part nothing") {
+    const Values expected = {1024, 2048};
+    CHECK(read("\"t_s\",\"name; or none\",\"RSS (KiB)\"\n0,\"a,b\",1\n1,\"a\"\"b,c\",2\n").series.at(0).value == expected);
+    CHECK(read("\"note, or none\";t_s;rssKiB\n\"a;b\";0;1\n;1;2\n").series.at(0).value == expected);
+    CHECK(read("t_s,heapUsedKB,note\n0,1,\"x\n1,2,y\n").series.at(0).value == expected);
+    CHECK(read("t_s,VmRSS_kB\n0,1\n1,2\n").series.at(0).value == expected);
+}
+
 TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up") {
     const char* text = "unix_ms,pss_bytes,rss_bytes,swap_bytes\n1,10,20,5\n";
     CHECK(read(text).series[0].value == Values{20});
