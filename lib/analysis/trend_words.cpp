@@ -128,6 +128,9 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
     if (stretch.visible_cycle) {
         reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
     }
+    // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
+    if (telling.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
+        return reasons;
     std::string smallest = rate_words(stretch.detectable_mib_per_hour);
     if (stretch.requests_made > 0) {
         const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
@@ -137,20 +140,35 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
     return reasons;
 }
 
+namespace {
+
+// What a stable series looks like: a slope that the verdict found to be nothing does not name it.
+Shape without_slope(Shape shape) {
+    switch (shape) {
+        case Shape::two_slope: return Shape::fill_flat;
+        case Shape::exponential_linear: return Shape::exponential;
+        case Shape::step_linear:
+        case Shape::step_two_slopes: return Shape::step;
+        case Shape::sine_linear: return Shape::sine;
+        case Shape::linear:
+        case Shape::late:
+        case Shape::accelerating: return Shape::constant;
+        default: return shape;
+    }
+}
+
+}  // namespace
+
 std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
     if (stretch.too_few) return "unknown";
     if (verdict == Trend::stable && stretch.warmup_shape) {
         // The rest is flat; what a reader asks is how it came to be.
-        switch (*stretch.warmup_shape) {
-            case Shape::fill_flat:
-            case Shape::two_slope: return std::string(shape_name(Shape::fill_flat));
-            case Shape::exponential:
-            case Shape::exponential_linear: return std::string(shape_name(Shape::exponential));
-            default: return std::string(shape_name(Shape::step));
-        }
+        const Shape shape = without_slope(*stretch.warmup_shape);
+        const bool filled = shape == Shape::fill_flat || shape == Shape::exponential;
+        return std::string(shape_name(filled ? shape : Shape::step));
     }
     if (stretch.within_noise) return std::string(shape_name(Shape::constant));
-    std::string name(shape_name(stretch.shape));
+    std::string name(shape_name(verdict == Trend::stable ? without_slope(stretch.shape) : stretch.shape));
     if (stretch.visible_cycle) return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
     return name;
 }

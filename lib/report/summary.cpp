@@ -117,6 +117,10 @@ std::string traffic_text(const Diagnosis& diagnosis) {
 
 std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
+    // Less than that is found now and then; "could have seen" would contradict what stands above it.
+    if (smallest && trend.verdict == Trend::growing &&
+        trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
+        return "a leak of " + *smallest + " would be found 9 times out of 10";
     return "the smallest leak this run could have seen: " + smallest.value_or("not known (too little data)");
 }
 
