@@ -38,11 +38,11 @@ void summarize(SelfTest& result) {
         sum.inconclusive += family.plain.inconclusive;
         (family.leaks ? true_alarms : false_alarms) += family.plain.growing + family.hard.growing;
     }
-    result.precision = part(true_alarms, true_alarms + false_alarms);
-    result.recall = part(leaks.growing, leaks.total());
-    result.missed = part(leaks.stable, leaks.total());
-    result.false_alarms = part(clean.growing, clean.total());
-    result.inconclusive = part(leaks.inconclusive + clean.inconclusive, leaks.total() + clean.total());
+    result.precision = {true_alarms, true_alarms + false_alarms};
+    result.recall = {leaks.growing, leaks.total()};
+    result.missed = {leaks.stable, leaks.total()};
+    result.false_alarms = {clean.growing, clean.total()};
+    result.inconclusive = {leaks.inconclusive + clean.inconclusive, leaks.total() + clean.total()};
 }
 
 OperatingPoint operating_point(std::uint64_t seed, int traces, double growth, const std::function<bool()>& keep_on) {
@@ -62,7 +62,60 @@ OperatingPoint operating_point(std::uint64_t seed, int traces, double growth, co
 
 std::string percent(double value) { return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value); }
 
+struct Held {
+    const char* name;
+    Proportion SelfTest::*measured;
+    enum class Bound { none, at_least, at_most } bound;
+    double goal;
+    const char* of;
+};
+constexpr std::array kHeld = {
+    Held{"precision", &SelfTest::precision, Held::Bound::at_least, .99, "of all that was called growing"},
+    Held{"recall", &SelfTest::recall, Held::Bound::at_least, .99, "of the leaks"},
+    Held{"false alarms", &SelfTest::false_alarms, Held::Bound::at_most, .003, "of what does not leak"},
+    Held{"95 % intervals", &SelfTest::interval_coverage, Held::Bound::at_least, .93, "hold the true slope"},
+    Held{"missed", &SelfTest::missed, Held::Bound::none, 0, "leaks called stable"},
+    Held{"inconclusive", &SelfTest::inconclusive, Held::Bound::none, 0, "of all"},
+};
+
+Goal judge(const Held& held, const Proportion& measured) {
+    const Interval range = measured.interval();
+    const bool least = held.bound == Held::Bound::at_least;
+    if (least ? range.low >= held.goal : range.high <= held.goal) return Goal::passed;
+    if (least ? range.high < held.goal : range.low > held.goal) return Goal::failed;
+    return Goal::undecided;
+}
+
+std::string goal_words(const Held& held, const Proportion& measured) {
+    if (held.bound == Held::Bound::none) return {};
+    const Goal goal = judge(held, measured);
+    const char* word = goal == Goal::passed ? "met" : goal == Goal::failed ? "MISSED" : "not decided by so few";
+    return fmt::format("  goal {} {}: {}", held.bound == Held::Bound::at_least ? ">=" : "<=", percent(held.goal), word);
+}
+
 }  // namespace
+
+double Proportion::value() const { return part(hits, total); }
+
+Interval Proportion::interval() const {
+    constexpr double kZ = 1.96;  // 95 %
+    if (total == 0) return {value(), 0, 1};
+    const double n = static_cast<double>(total), p = value(), z2 = kZ * kZ;
+    const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+    const double half = kZ * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+    return {p, std::max(0., middle - half), std::min(1., middle + half)};
+}
+
+Goal judge_self_test(const SelfTest& result) {
+    Goal whole = Goal::passed;
+    for (const Held& held : kHeld) {
+        if (held.bound == Held::Bound::none) continue;
+        const Goal goal = judge(held, result.*held.measured);
+        if (goal == Goal::failed) return goal;
+        if (goal == Goal::undecided) whole = goal;
+    }
+    return whole;
+}
 
 SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<bool()>& keep_on) {
     SelfTest result;
@@ -83,7 +136,7 @@ SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<b
         }
         result.families.push_back(std::move(score));
     }
-    result.interval_coverage = part(covered, with_interval);
+    result.interval_coverage = {covered, with_interval};
     result.request_error = median(std::move(request_errors));
     summarize(result);
     for (const double growth : {0., .25, .5, 1., 1.5, 2., 3., 5.}) {
@@ -102,12 +155,12 @@ std::string self_test_text(const SelfTest& result) {
                            family.summary);
     }
     out += "hard: even knowing the family one could not be sure; these count for precision only\n\n";
-    out += fmt::format("precision       {:>8}   of all that was called growing\n", percent(result.precision));
-    out += fmt::format("recall          {:>8}   of the leaks\n", percent(result.recall));
-    out += fmt::format("false alarms    {:>8}   of what does not leak\n", percent(result.false_alarms));
-    out += fmt::format("missed          {:>8}   leaks called stable\n", percent(result.missed));
-    out += fmt::format("inconclusive    {:>8}\n", percent(result.inconclusive));
-    out += fmt::format("95 % intervals  {:>8}   hold the true slope\n", percent(result.interval_coverage));
+    for (const Held& held : kHeld) {
+        const Proportion& measured = result.*held.measured;
+        const Interval range = measured.interval();
+        out += fmt::format("{:<15} {:>8} [{}, {}] of {} {}{}\n", held.name, percent(measured.value()),
+                           percent(range.low), percent(range.high), measured.total, held.of, goal_words(held, measured));
+    }
     out += fmt::format("bytes/request   {:>8}   median error\n\n", percent(result.request_error));
     out += "operating curve: a line in correlated noise (300 MiB, deviation 3 MiB, 2000 samples)\n";
     out += "growth/deviation  growth/detectable  growing  stable  inconclusive\n";

@@ -7,12 +7,20 @@
 #include <vector>
 
 #include "analysis/trend_traces.hpp"
+#include "model/series.hpp"
 
 namespace leakline::analysis {
 
 struct VerdictCounts {
     std::uint64_t growing = 0, stable = 0, inconclusive = 0;  // stable: with shrinking
     std::uint64_t total() const { return growing + stable + inconclusive; }
+};
+
+// A part of a number of traces, with the 95 % interval that so many traces leave (Wilson 1927).
+struct Proportion {
+    std::uint64_t hits = 0, total = 0;
+    double value() const;     // NaN of none
+    Interval interval() const;  // 0 to 1 of none
 };
 
 struct FamilyScore {
@@ -31,20 +39,26 @@ struct OperatingPoint {
 struct SelfTest {
     std::vector<FamilyScore> families;
     std::vector<OperatingPoint> curve;
-    double precision = 0;           // of all traces called growing, those that leak
-    double recall = 0;              // of plain leaks, those called growing
-    double false_alarms = 0;        // of plain traces without a leak, those called growing
-    double missed = 0;              // of plain leaks, those called stable
-    double inconclusive = 0;        // of all plain traces
-    double interval_coverage = 0;   // of leaks called growing, those whose slope lies within its interval
-    double request_error = 0;       // median relative error of bytes per request
+    Proportion precision;          // of all traces called growing, those that leak
+    Proportion recall;             // of plain leaks, those called growing
+    Proportion false_alarms;       // of plain traces without a leak, those called growing
+    Proportion missed;             // of plain leaks, those called stable
+    Proportion inconclusive;       // of all plain traces
+    Proportion interval_coverage;  // of leaks called growing, those whose slope lies within its interval
+    double request_error = 0;      // median relative error of bytes per request
 };
+
+// What the verdict is held to: recall and precision of at least .99, at most .003 false alarms, intervals that hold the
+// truth in at least .93 of all cases. Each goal is passed or failed where its whole interval says so, else undecided:
+// with few traces even a perfect verdict is. The whole is failed where one is, undecided where one is, else passed.
+enum class Goal { passed, failed, undecided };
+Goal judge_self_test(const SelfTest& result);
 
 // per_family traces of each family and of each point of the curve. keep_on is asked between traces: false ends the
 // measurement early, with what there is.
 SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<bool()>& keep_on = [] { return true; });
 
-// As plain text, with a table of the families and one of the operating curve.
+// As plain text, with a table of the families, the goals, and the operating curve.
 std::string self_test_text(const SelfTest& result);
 
 }  // namespace leakline::analysis

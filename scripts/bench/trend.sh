@@ -40,4 +40,4 @@ PY
   printf '== %s.csv, %d MB: peak %s MiB resident\n' "$file" $(($(stat -c %s "$work/$file.csv") / 1000000)) "$peak"
 done
 
-"$bin/leakline" trend --self-test --traces "${TRACES:-50}" --seed 7
+"$bin/leakline" trend --self-test --traces "${TRACES:-50}" --seed 7 --inconclusive pass
