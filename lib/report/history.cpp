@@ -137,9 +137,11 @@ std::string history_headline(const History& history) {
                                ? fmt::format("; {} lines do", count(History::Change::slow_boil))
                                : "");
     }
+    if (history.runs.size() == 1)
+        return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());
     if (history.lines.empty()) return fmt::format("no line leaks in any of {} runs", history.runs.size());
-    return fmt::format("of {} leaking lines in {} runs {} are new, {} jumped, {} are gone", history.lines.size(),
-                       history.runs.size(), count(History::Change::appeared), count(History::Change::jumped),
+    return fmt::format("lines that leak in any of {} runs: {}, of which {} new, {} jumped, {} gone", history.runs.size(),
+                       history.lines.size(), count(History::Change::appeared), count(History::Change::jumped),
                        count(History::Change::gone));
 }
 
