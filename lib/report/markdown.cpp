@@ -18,83 +18,31 @@ constexpr std::size_t kLimit = 60'000;
 constexpr std::size_t kLongestText = 300;  // of one name or source line
 constexpr std::size_t kLongestTable = 20'000;
 
+// text in at most kLongestText bytes, safe for a terminal, without HTML; the one kind of characters after a backslash, the
+// other as a numeric entity.
+std::string escaped(std::string_view text, std::string_view after_backslash, std::string_view as_number) {
+    std::string out;
+    for (char c : terminal_safe(utf8_cut(text, kLongestText))) {
+        if (c == '<' || c == '>' || c == '&' || as_number.find(c) != std::string_view::npos) {
+            out += fmt::format("&#{};", static_cast<int>(c));
+            continue;
+        }
+        if (after_backslash.find(c) != std::string_view::npos) out += '\\';
+        out += c == '\t' ? ' ' : c;
+    }
+    return out;
+}
+
 // Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and
 // '#', which links issues.
 std::string plain(std::string_view text) {
-    std::string out;
-    for (char c : terminal_safe(utf8_cut(text, kLongestText))) {
-        switch (c) {
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '&':
-                out += "&amp;";
-                break;
-            case '@':
-                out += "&#64;";
-                break;
-            case '\t':
-                out += ' ';
-                break;
-            case '\\':
-            case '`':
-            case '*':
-            case '_':
-            case '[':
-            case ']':
-            case '|':
-            case '#':
-            case '~':
-                out += '\\';
-                [[fallthrough]];
-            default:
-                out += c;
-        }
-    }
-    return out;
+    return escaped(text, "\\`*_[]|#~", "@");
 }
 
 // `code` within a table row: HTML's element, because a code span cannot hold '|' and backquotes at once.
 std::string code(std::string_view text) {
     if (trim(text).empty()) return "";
-    std::string out;
-    for (char c : terminal_safe(utf8_cut(trim(text), kLongestText))) {
-        switch (c) {
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '&':
-                out += "&amp;";
-                break;
-            case '|':
-                out += "&#124;";
-                break;
-            case '\t':
-                out += ' ';
-                break;
-            case '\\':
-            case '`':
-            case '*':
-            case '_':
-            case '[':
-            case ']':
-            case '#':
-            case '@':
-            case '~':
-            case ':':
-                out += fmt::format("&#{};", static_cast<int>(c));
-                break;
-            default:
-                out += c;
-        }
-    }
-    return "<code>" + out + "</code>";
+    return "<code>" + escaped(trim(text), "", "|\\`*_[]#@~:") + "</code>";
 }
 
 // A fenced block whose fence is longer than any run of backquotes in it.
