@@ -54,15 +54,16 @@ fetch_npm() {
   rm -rf "$folder"
 }
 
-# playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands.
+# playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands; speedscope opens our exports.
 fetch_npm_packages() {
   [ "${1:-}" != --build-only ] || return 0
   if ! command -v npm >/dev/null; then
-    echo "setup: no npm here; the tests of HTML reports and workflow commands will be skipped" >&2
+    echo "setup: no npm here; the tests with Chromium and of workflow commands will be skipped" >&2
     return 0
   fi
   fetch_npm playwright-core 1.52.0 976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
   fetch_npm @actions/core 1.11.1 8572424ab9307c0e3a55df59deae1ca44a47075acbe4d1b4e3efeb6ea5bd777f824afb41d6d61ef144e90258b16b5be3d26fd42e095f10ad942b1306c42c6fe4
+  fetch_npm speedscope 1.20.0 2a3627c488d72223ef1ecd0e30d634bd415771a576682cc7da2c85e367db5cf229264a8a2f763802bc860c28f4e3586b6c8627384727f9397e9870015866c35d
 }
 
 if [ ${#missing[@]} -eq 0 ]; then

@@ -14,7 +14,7 @@ namespace {
 std::string folded_frame(const CodeLine& frame) {
     std::string text = printable(frame_text(frame));
     std::replace(text.begin(), text.end(), ';', ':');
-    return text.empty() ? "[unknown]" : text;
+    return text;
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ const LineReport& lines_of(const Document& document, std::string_view format) {
 std::string frame_text(const CodeLine& frame) {
     std::string place(file_name(frame.file));
     if (frame.line != 0) place += ":" + std::to_string(frame.line);
-    if (place.empty()) return frame.function;
+    if (place.empty()) return frame.function.empty() ? "[unknown]" : frame.function;
     return frame.function.empty() ? place : fmt::format("{} ({})", frame.function, place);
 }
 

@@ -26,7 +26,7 @@ std::vector<LineStack> stacks_of(const LineReport& report);
 // The lines of a Diagnosis or LineReport; Error{usage} for other documents, naming format.
 const LineReport& lines_of(const Document& document, std::string_view format);
 
-// "function (file.cpp:12)"; parts that are not known are left out.
+// "function (file.cpp:12)"; parts that are not known are left out, and "[unknown]" stands for a frame without any.
 std::string frame_text(const CodeLine& frame);
 
 }  // namespace leakline::report
