@@ -22,8 +22,14 @@ Interval growth_of(const LineGrowth& line) {
     return {bytes, bytes, bytes};
 }
 
-bool is_line(const Baseline::Line& known, const LineGrowth& line) {
-    return known.function == line.at.function && known.source == trim(line.source);
+// What stands for that line: of equal ones the twin-th largest. Nothing where there is none.
+const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const LineName& name) {
+    std::vector<const Baseline::Line*> equal;
+    for (const Baseline::Line& line : lines)
+        if (line.function == name.function && line.source == name.source) equal.push_back(&line);
+    std::stable_sort(equal.begin(), equal.end(),
+                     [](const auto* a, const auto* b) { return a->bytes_per_request > b->bytes_per_request; });
+    return name.twin < equal.size() ? equal[name.twin] : nullptr;
 }
 
 bool covers(const Baseline::Suppression& suppression, const LineGrowth& line) {
@@ -141,6 +147,19 @@ std::string write_baseline(const Baseline& baseline) {
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const Diagnosis& diagnosis) {
+    std::vector<std::pair<LineName, const LineGrowth*>> out;
+    for (const LineGrowth& line : diagnosis.lines.lines)
+        if (line.leaking) out.push_back({{line.at.function, std::string(trim(line.source)), 0}, &line});
+    for (auto& [name, line] : out)
+        name.twin = static_cast<std::size_t>(std::count_if(out.begin(), out.end(), [&, own = line, &of = name](const auto& other) {
+            if (other.first.function != of.function || other.first.source != of.source || other.second == own) return false;
+            const double growth = growth_of(*own).estimate, others = growth_of(*other.second).estimate;
+            return others > growth || (others == growth && other.second < own);
+        }));
+    return out;
+}
+
 BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name,
                              std::string_view today) {
     BaselineCheck check;
@@ -148,8 +167,8 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
     std::vector<std::string> found;
     std::vector<bool> line_seen(baseline.lines.size()), suppression_used(baseline.suppressions.size());
     bool any_line = false;
-    for (const LineGrowth& line : diagnosis.lines.lines) {
-        if (!line.leaking) continue;
+    for (const auto& [line_name, pointer] : leaking_lines_by_name(diagnosis)) {
+        const LineGrowth& line = *pointer;
         any_line = true;
         bool suppressed = false;
         for (std::size_t i = 0; i < baseline.suppressions.size(); ++i) {
@@ -163,15 +182,14 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
                                             name_of(line), growth_text(item.max)));
         }
         if (suppressed) continue;
-        const auto known = std::find_if(baseline.lines.begin(), baseline.lines.end(),
-                                        [&](const auto& item) { return is_line(item, line); });
+        const Baseline::Line* known = find_line(baseline.lines, line_name);
         const Interval growth = growth_of(line);
-        if (known == baseline.lines.end()) {
+        if (known == nullptr) {
             found.push_back(
                 fmt::format("new: {}, {} per request", name_of(line), format_bytes(growth.estimate)));
             continue;
         }
-        line_seen[static_cast<std::size_t>(known - baseline.lines.begin())] = true;
+        line_seen[static_cast<std::size_t>(known - baseline.lines.data())] = true;
         double least = known->bytes_per_request;
         for (double value : known->history) least = std::min(least, value);
         if (growth.low > known->bytes_per_request * (1 + kTolerance))
@@ -213,19 +231,17 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
 Baseline next_baseline(const Diagnosis& diagnosis, const Baseline& old) {
     Baseline next;
     next.suppressions = old.suppressions;
-    for (const LineGrowth& line : diagnosis.lines.lines) {
-        if (!line.leaking) continue;
+    for (const auto& [line_name, pointer] : leaking_lines_by_name(diagnosis)) {
+        const LineGrowth& line = *pointer;
         if (std::any_of(old.suppressions.begin(), old.suppressions.end(),
                         [&](const auto& item) { return covers(item, line); }))
             continue;
         Baseline::Line& entry = next.lines.emplace_back();
-        entry.function = line.at.function;
-        entry.source = trim(line.source);
+        entry.function = line_name.function;
+        entry.source = line_name.source;
         entry.file = line.at.file;
         entry.bytes_per_request = growth_of(line).estimate;
-        const auto known = std::find_if(old.lines.begin(), old.lines.end(),
-                                        [&](const auto& item) { return is_line(item, line); });
-        if (known != old.lines.end()) entry.history = known->history;
+        if (const Baseline::Line* known = find_line(old.lines, line_name)) entry.history = known->history;
         entry.history.push_back(entry.bytes_per_request);
         if (entry.history.size() > kLongestHistory)
             entry.history.erase(entry.history.begin(), entry.history.end() - kLongestHistory);

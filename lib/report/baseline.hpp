@@ -8,8 +8,10 @@
 // Suppressions are written by people; "source" and "expires" may be left out, "reason" and "max" may not.
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/diagnosis.hpp"
@@ -31,6 +33,16 @@ struct Baseline {
     std::vector<Line> lines;
     std::vector<Suppression> suppressions;
 };
+
+// How a leaking line is known from one run to the next. Lines of one function with equal texts ("push(a);" twice) are told
+// apart by their growth, the largest first: they may move and change places, and none hides behind another.
+struct LineName {
+    std::string function, source;
+    std::size_t twin = 0;
+    auto operator<=>(const LineName&) const = default;
+};
+// The leaking lines of diagnosis, which they point into, in its order.
+std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const Diagnosis& diagnosis);
 
 // Throws Error{input} with the place: not JSON, wrong types, a suppression without a reason or a maximum, a
 // bad date.

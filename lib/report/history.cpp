@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/text.hpp"
 #include "report/baseline.hpp"
@@ -17,6 +18,13 @@ bool decides(const Diagnosis& diagnosis) {
     return diagnosis.verdict == Verdict::leak || diagnosis.verdict == Verdict::no_leak;
 }
 
+// Stands for memory that grows where no line leaks.
+constexpr const char* kNoLine = "outside of the heap's lines";
+
+bool is_step(double before, const Interval& growth) {
+    return growth.low > before * (1 + kTolerance);
+}
+
 void judge(History::Line& line) {
     std::vector<Interval> told;
     for (const auto& growth : line.growth)
@@ -24,27 +32,29 @@ void judge(History::Line& line) {
     if (told.empty()) return;
     const Interval newest = told.back();
     told.pop_back();
-    std::erase_if(told, [](const Interval& growth) { return growth.estimate <= 0; });
-    for (const Interval& growth : told) line.least = std::min(line.least.value_or(growth.estimate), growth.estimate);
+    // The level that it is held against begins anew with each step: a step failed the run that it came in, and is old news
+    // in those that follow.
+    for (std::size_t run = 0; run < told.size(); ++run) {
+        const double growth = told[run].estimate;
+        if (growth <= 0)
+            line.least.reset();
+        else if (run > 0 && (told[run - 1].estimate <= 0 || is_step(told[run - 1].estimate, told[run])))
+            line.least = growth;
+        else
+            line.least = std::min(line.least.value_or(growth), growth);
+    }
     if (newest.estimate <= 0)
-        line.change = History::Change::gone;
+        line.change = std::any_of(told.begin(), told.end(), [](const Interval& g) { return g.estimate > 0; })
+                          ? History::Change::gone
+                          : History::Change::steady;
     else if (told.empty())
-        line.change = line.growth.size() > 1 ? History::Change::appeared : History::Change::steady;
-    else if (newest.low > told.back().estimate * (1 + kTolerance))
+        line.change = History::Change::steady;  // no run before it decides
+    else if (!line.least)
+        line.change = History::Change::appeared;
+    else if (is_step(told.back().estimate, newest))
         line.change = History::Change::jumped;
     else if (newest.low > *line.least * (1 + kSlowBoil))
         line.change = History::Change::slow_boil;
-}
-
-// Whether some run alone was above the one before it by what the gate notices.
-bool has_step(const History::Line& line) {
-    std::optional<double> before;
-    for (const auto& growth : line.growth) {
-        if (!growth) continue;
-        if (before && growth->low > *before * (1 + kTolerance)) return true;
-        before = growth->estimate;
-    }
-    return false;
 }
 
 double newest_growth(const History::Line& line) {
@@ -89,30 +99,39 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
         return !first.empty() && (second.empty() || first < second);
     });
     History history;
-    std::map<std::pair<std::string, std::string>, std::size_t> known;  // function and text -> index in lines
-    for (const auto& [file, diagnosis] : diagnoses)
-        for (const LineGrowth& line : diagnosis.lines.lines) {
-            if (!line.leaking) continue;
-            const std::string source(trim(line.source));
-            const auto [entry, is_new] = known.try_emplace({line.at.function, source}, history.lines.size());
-            if (is_new) {
-                history.lines.emplace_back().growth.resize(diagnoses.size());
-                history.lines.back().source = source;
-            }
-            history.lines[entry->second].at = line.at;
+    std::map<LineName, std::size_t> known;  // index in lines
+    std::vector<std::set<LineName>> leaking_in(diagnoses.size());
+    const auto line_of = [&](const LineName& name, std::size_t run) -> History::Line& {
+        leaking_in[run].insert(name);
+        const auto [entry, is_new] = known.try_emplace(name, history.lines.size());
+        if (is_new) {
+            history.lines.emplace_back().growth.resize(diagnoses.size());
+            history.lines.back().source = name.source;
         }
+        return history.lines[entry->second];
+    };
     for (std::size_t run = 0; run < diagnoses.size(); ++run) {
         const auto& [file, diagnosis] = diagnoses[run];
         history.runs.push_back({file, diagnosis.started, diagnosis.verdict, diagnosis.trend.bytes_per_request});
         if (diagnosis.started.empty())
             history.warnings.push_back(fmt::format("{} does not say when it was made, so its place in time is not known", file));
-        if (decides(diagnosis))
-            for (History::Line& line : history.lines) line.growth[run] = Interval{0, 0, 0};
-        for (const LineGrowth& line : diagnosis.lines.lines) {
-            if (!line.leaking || diagnosis.verdict == Verdict::invalid) continue;
-            history.lines[known.at({line.at.function, std::string(trim(line.source))})].growth[run] = line.bytes_per_request;
+        if (diagnosis.verdict == Verdict::invalid) continue;
+        const auto leaking = leaking_lines_by_name(diagnosis);
+        for (const auto& [name, growth] : leaking) {
+            History::Line& line = line_of(name, run);
+            line.at = growth->at;
+            line.growth[run] = growth->bytes_per_request;
+        }
+        if (diagnosis.verdict == Verdict::leak && leaking.empty()) {
+            History::Line& line = line_of({kNoLine, "", 0}, run);
+            line.at.function = kNoLine;
+            line.growth[run] = diagnosis.trend.bytes_per_request;
         }
     }
+    for (std::size_t run = 0; run < diagnoses.size(); ++run)
+        if (decides(diagnoses[run].second))
+            for (const auto& [name, index] : known)
+                if (!leaking_in[run].contains(name)) history.lines[index].growth[run] = Interval{0, 0, 0};
     for (History::Line& line : history.lines) judge(line);
     std::stable_sort(history.lines.begin(), history.lines.end(), [](const History::Line& a, const History::Line& b) {
         const bool first = a.change == History::Change::slow_boil, second = b.change == History::Change::slow_boil;
@@ -131,8 +150,8 @@ std::string history_headline(const History& history) {
     };
     if (history.boils()) {
         const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} a request and once leaked {}{}{}", place_text(first.at), format_bytes(newest_growth(first)),
-                           format_bytes(first.least.value_or(0)), has_step(first) ? "" : ", with no step large enough to be noticed",
+        return fmt::format("{} leaks {} a request and once leaked {}, with no step large enough to be noticed{}",
+                           place_text(first.at), format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
                            count(History::Change::slow_boil) > 1
                                ? fmt::format("; {} lines do", count(History::Change::slow_boil))
                                : "");

@@ -15,9 +15,9 @@ namespace leakline::report {
 struct History {
     enum class Change {
         steady,     // as much as before, within what the baseline tolerates
-        appeared,   // leaks in the newest run, and in none before
+        appeared,   // leaks in the newest run that tells, and did not in the one before it
         jumped,     // more than in the run before it by over kTolerance
-        slow_boil,  // no such jump, but more than it ever was by over kSlowBoil
+        slow_boil,  // no such jump, but more than it ever was since the last one by over kSlowBoil
         gone,       // leaked before, and not in the newest run
     };
     struct Run {
@@ -32,7 +32,7 @@ struct History {
         // run does not decide or knows no requests.
         std::vector<std::optional<Interval>> growth;
         Change change = Change::steady;
-        std::optional<double> least;  // the least that it leaked by before the newest run that tells
+        std::optional<double> least;  // the least that it leaked by before the newest run that tells, since its last step
     };
     std::vector<Run> runs;    // oldest first
     std::vector<Line> lines;  // those that leak in any run; slow boil first, then by growth in the newest run
@@ -45,8 +45,9 @@ std::string_view change_name(History::Change change);  // "slow boil", ...
 bool worse(History::Change change);                    // new, jumped or slow boil
 
 // Runs are put in order by when they started; those that do not say so stand last, as they were given. The pairs are file
-// names and what the files hold. Lines are told apart by function and text, as in a baseline; the limits are its too (see
-// report/baseline.hpp): a change counts where even the lower bound of the newest growth is beyond it.
+// names and what the files hold. Lines are told apart as in a baseline; the limits are its too (see report/baseline.hpp): a change
+// counts where even the lower bound of the newest growth is beyond it. A run that leaks without a leaking line counts as
+// growth of a line of its own, which has no file.
 History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses);
 
 // "slow boil", "worse" (a line is new or jumped) or "no worse".

@@ -117,3 +117,19 @@ TEST_CASE("a baseline is read as it was written, and a bad one is refused with t
             R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"soon"}]})") ==
         "suppressions[0].expires: 'soon' is no date such as 2025-12-31");
 }
+
+TEST_CASE("a leak does not hide behind a twin of the same function and text") {
+    const auto twins = [](double first, double second) {
+        Diagnosis diagnosis = growing(first);
+        LineGrowth other = diagnosis.lines.lines[0];
+        other.at.line += 1;
+        other.bytes_per_request = Interval{second, second - 1, second + 1};
+        diagnosis.lines.lines.push_back(other);
+        return diagnosis;
+    };
+    const Baseline baseline = next_baseline(twins(1000, 100), {});
+    CHECK(check(twins(1000, 100), baseline).gate.outcome == Gate::Outcome::passed);
+    CHECK(check(twins(100, 1000), baseline).gate.outcome == Gate::Outcome::passed);
+    CHECK(check(twins(1000, 900), baseline).gate.message.starts_with("more: "));
+    CHECK(check(twins(1000, 100), next_baseline(growing(1000), {})).gate.message.starts_with("new: "));
+}
