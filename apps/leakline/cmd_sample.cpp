@@ -100,11 +100,12 @@ class LiveDisplay {
     void draw() {
         std::string out;
         if (terminal_.interactive) {
-            if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
+            const int width = detect_terminal(STDOUT_FILENO).width;  // anew: windows are resized
+            if (drawn_ > 0) out += fmt::format("\x1b[{}A\r\x1b[J", drawn_);
             drawn_ = 0;
             for (const auto& [key, view] : views_) {
-                for (const std::string& line : view.block(static_cast<std::size_t>(terminal_.width) - 1, utf8_)) {
-                    out += "\r\x1b[K" + line + "\n";
+                for (const std::string& line : view.block(static_cast<std::size_t>(std::max(width, 2) - 1), utf8_)) {
+                    out += line + "\n";
                     ++drawn_;
                 }
                 if (drawn_ >= 30) break;  // a tree of hundreds does not fit

@@ -20,6 +20,19 @@ std::string hours_text(double hours) {
     return format_duration(std::chrono::seconds(std::llround(hours * 3600)));
 }
 
+// At most `width` characters of it: a line that wraps would be redrawn in the wrong place.
+std::string cut_to(std::string line, std::size_t width) {
+    std::size_t characters = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const bool begins = (static_cast<unsigned char>(line[i]) & 0xC0) != 0x80;  // of UTF-8
+        if (begins && characters++ == width) {
+            line.resize(i);
+            break;
+        }
+    }
+    return line;
+}
+
 std::string per_hour(double bytes) { return format_signed_bytes(bytes) + "/h"; }
 
 }  // namespace
@@ -77,16 +90,19 @@ void SampleView::judge() {
     judged_ = true;
 }
 
-std::string SampleView::trend_text() const {
+std::string SampleView::limit_text() const {
+    if (!judged_ || !limit_ || !verdict_.time_to_limit_h) return {};
+    return fmt::format("{} in {} [{}, {}]", format_bytes(static_cast<double>(*limit_)),
+                       hours_text(verdict_.time_to_limit_h->estimate), hours_text(verdict_.time_to_limit_h->low),
+                       hours_text(verdict_.time_to_limit_h->high));
+}
+
+std::string SampleView::slope_text() const {
     if (!judged_) return "slope not known yet";
     const Interval& slope = verdict_.slope_bytes_per_hour;
     std::string text(trend_name(verdict_.verdict));
     if (std::isfinite(slope.low) && std::isfinite(slope.high) && series_.size() >= 20)
         text += fmt::format(", {} [{}, {}]", per_hour(slope.estimate), per_hour(slope.low), per_hour(slope.high));
-    if (limit_ && verdict_.time_to_limit_h)
-        text += fmt::format(", {} in {} [{}, {}]", format_bytes(static_cast<double>(*limit_)),
-                            hours_text(verdict_.time_to_limit_h->estimate), hours_text(verdict_.time_to_limit_h->low),
-                            hours_text(verdict_.time_to_limit_h->high));
     return text;
 }
 
@@ -99,14 +115,23 @@ std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
     const auto [least, greatest] = std::minmax_element(series_.value.begin(), series_.value.end());
     const std::string range =
         series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
-    const std::size_t room = width > range.size() + 10 ? width - range.size() - 1 : 10;
-    lines.push_back(sparkline(series_.value, room, utf8) + range);
-    lines.push_back(trend_text());
+    constexpr std::size_t kLeastSparkline = 10;
+    if (width > range.size() + kLeastSparkline)
+        lines.push_back(sparkline(series_.value, width - range.size(), utf8) + range);
+    else
+        lines.push_back(sparkline(series_.value, width, utf8));
+    const std::string slope = slope_text(), limit = limit_text();
+    const bool one_line = limit.empty() || slope.size() + 2 + limit.size() <= width;
+    lines.push_back(limit.empty() || !one_line ? slope : slope + ", " + limit);
+    if (!one_line) lines.push_back(limit);
+    for (std::string& line : lines) line = cut_to(std::move(line), width);
     return lines;
 }
 
 std::string SampleView::line() const {
-    return fmt::format("{} {} {}, {}", name_, metric_name(metric_), format_bytes(last_value_), trend_text());
+    const std::string limit = limit_text();
+    return fmt::format("{} {} {}, {}{}{}", name_, metric_name(metric_), format_bytes(last_value_), slope_text(),
+                       limit.empty() ? "" : ", ", limit);
 }
 
 }  // namespace leakline::cli

@@ -26,13 +26,14 @@ class SampleView {
     // Judges what has been seen so far. Costs some milliseconds: call it every few seconds.
     void judge();
 
-    // Three lines for a terminal that is redrawn.
+    // Three or four lines for a terminal that is redrawn, of at most `width` characters each.
     std::vector<std::string> block(std::size_t width, bool utf8) const;
     // One line for a log: "api (pid 7) rss 120 MiB, growing, +3.1 MiB/h [2.9 MiB/h, 3.3 MiB/h], ...".
     std::string line() const;
 
   private:
-    std::string trend_text() const;
+    std::string slope_text() const;
+    std::string limit_text() const;  // empty: no limit, or not known yet
 
     std::string name_;
     Metric metric_;

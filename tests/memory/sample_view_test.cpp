@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "../../apps/leakline/sample_view.hpp"
@@ -38,12 +39,23 @@ TEST_CASE("a view of growth shows the slope and the time to the limit") {
     CAPTURE(line);
     CHECK(line.starts_with("api (pid 7) rss 160 MiB, growing, +60"));
     CHECK(line.find(", 512 MiB in 5h5") != std::string::npos);  // (512 - 160) / 60 h = 5h52m
-    const auto block = view.block(60, false);
+    const auto block = view.block(100, false);
     REQUIRE(block.size() == 3);
     CHECK(block[0] == "api (pid 7)  rss 160 MiB of 512 MiB  1h, 721 samples");
     CHECK(block[1].starts_with("_"));
     CHECK(block[1].ends_with("  100 MiB to 160 MiB"));
-    CHECK(block[1].size() <= 60);
+    CHECK(block[1].size() <= 100);
+
+    // No line wraps on a narrow terminal, and the time to the limit stays to be seen.
+    for (const std::size_t width : {12, 30, 45}) {
+        const auto narrow = view.block(width, true);
+        REQUIRE(narrow.size() == 4);
+        for (const std::string& text : narrow) {
+            CHECK(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }) <=
+                  static_cast<std::ptrdiff_t>(width));
+        }
+        CHECK(narrow[3].starts_with("512 MiB in 5"));
+    }
 }
 
 TEST_CASE("a view of a million samples is as quick to judge, and knows them all") {
