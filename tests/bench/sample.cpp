@@ -1,7 +1,8 @@
 // What one sample costs, in CPU time: of a process, and of a tree. For scripts/bench/sample.sh, which takes mprof's
 // figures of the same processes in the same run.
 //   bench_sample PID [TREE_ROOT]     prints "name microseconds" lines
-//   bench_sample beat SECONDS        wakes every millisecond and does nothing: the machine's own error, in unix_ms
+//   bench_sample beat SECONDS [MS]   wakes every (or every MS) milliseconds and does nothing: when, in unix_ms; what that
+//                                    costs, and how late it comes, is the machine's own
 #include <fmt/format.h>
 #include <time.h>
 
@@ -38,12 +39,12 @@ double microseconds(int times, Work work) {
     return best;
 }
 
-int beat(int seconds) {
+int beat(int seconds, int period_ms) {
     std::vector<double> woken;
     timespec due{}, now{};
     ::clock_gettime(CLOCK_MONOTONIC, &due);
-    for (int i = 0; i < seconds * 1000; ++i) {
-        due.tv_nsec += 1'000'000;
+    for (int i = 0; i < seconds * 1000 / period_ms; ++i) {
+        due.tv_nsec += 1'000'000L * period_ms;
         if (due.tv_nsec >= 1'000'000'000) due = {due.tv_sec + 1, due.tv_nsec - 1'000'000'000};
         ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
         ::clock_gettime(CLOCK_REALTIME, &now);
@@ -55,9 +56,10 @@ int beat(int seconds) {
 }
 
 int run(int argc, char** argv) {
-    if (argc == 3 && std::string_view(argv[1]) == "beat") return beat(std::atoi(argv[2]));
+    if ((argc == 3 || argc == 4) && std::string_view(argv[1]) == "beat")
+        return beat(std::atoi(argv[2]), argc == 4 ? std::max(1, std::atoi(argv[3])) : 1);
     if (argc < 2) {
-        fmt::print(stderr, "usage: bench_sample PID [TREE_ROOT] | bench_sample beat SECONDS\n");
+        fmt::print(stderr, "usage: bench_sample PID [TREE_ROOT] | bench_sample beat SECONDS [MS]\n");
         return 2;
     }
     Bytes sum = 0;
