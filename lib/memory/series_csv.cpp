@@ -2,7 +2,7 @@
 //
 //   header = name *( sep name ) ; sep = tab or ";" or ",", the first that the header holds outside of quotes
 //   row    = cell *( sep cell ) ; a cell may stand in double quotes, "" is one in it; "#" starts a comment line
-// Where sep is not ",", a number may have a decimal comma.
+// Where sep is not ",", a number may have a decimal comma; memory may carry its own unit, "12.5MiB".
 // A cell that is empty, short rows and text where a number belongs are counted and left out.
 #include <algorithm>
 #include <array>
@@ -138,8 +138,9 @@ class RowReader {
                     at = after + 1;
                     continue;
                 }
-                if (!parsed) return collector_.skipped(number, bad_cell(cell, role));
-                value = *parsed;
+                const auto size = !parsed && role == ColumnRole::memory ? parse_size(cell) : std::nullopt;
+                if (!parsed && !size) return collector_.skipped(number, bad_cell(cell, role));
+                value = parsed ? *parsed : static_cast<double>(*size) / columns_.bytes_per_unit[memory];
             }
             at = after + 1;
             switch (role) {

@@ -23,6 +23,19 @@ std::optional<std::string_view> json_text(std::string_view line, std::string_vie
     return end == std::string_view::npos ? std::nullopt : std::optional(line.substr(0, end));
 }
 
+// The time that whoever logged the JSON put into it: docker itself writes none.
+std::optional<std::string> json_time(std::string_view line) {
+    for (const std::string_view key : {"time", "timestamp", "@timestamp", "ts", "Time", "Timestamp"}) {
+        if (const auto text = json_text(line, key)) return std::string(*text);
+        const std::string quoted = "\"" + std::string(key) + "\":";
+        const std::size_t at = line.find(quoted);
+        if (at == std::string_view::npos) continue;
+        const std::string_view number = line.substr(at + quoted.size());
+        return std::string(number.substr(0, number.find_first_of(",} ")));
+    }
+    return std::nullopt;
+}
+
 struct Usage {
     std::string container;
     Bytes memory = 0;
@@ -80,6 +93,8 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
             seen.clear();
             continue;
         }
+        if (trim(line).starts_with('{'))
+            if (const auto time = json_time(line)) clock.take_time_line(*time);
         const auto usage = usage_of(line, has_header);
         if (!usage) {
             // "-- / --" stands for a container that is gone

@@ -105,6 +105,11 @@ TEST_CASE("CSV: decimal commas are read where commas do not part columns") {
     CHECK(error_of("0,5;100,5\n1;2\n").starts_with("x.csv:1: no header"));
 }
 
+TEST_CASE("CSV: a value may carry its own unit") {
+    CHECK(read("t_s,rss_bytes\n0,1.5MiB\n1,512 KiB\n2,4096\n").series.at(0).value == Values{1.5 * kMiB, .5 * kMiB, 4096});
+    CHECK(read("t_s,rss_kib\n0,1GiB\n").series.at(0).value == Values{1024 * kMiB});
+}
+
 TEST_CASE("CSV: separators in quotes part nothing") {
     const Values expected = {1024, 2048};
     CHECK(read("\"t_s\",\"name; or none\",\"RSS (KiB)\"\n0,\"a,b\",1\n1,\"a\"\"b,c\",2\n").series.at(0).value == expected);
@@ -277,6 +282,11 @@ TEST_CASE("docker stats: tables with times before them, lines, JSON and live vie
         "2024-06-07T12:30:00Z {\"MemUsage\":\"1MiB / 2GiB\",\"Name\":\"web\"}\n"
         "2024-06-07T12:30:09Z {\"MemUsage\":\"2MiB / 2GiB\",\"Name\":\"web\"}\n");
     CHECK(json.series[0].seconds == Values{0, 9});
+
+    const SeriesFile timed = read(
+        "{\"time\":\"2024-06-07T12:30:00Z\",\"MemUsage\":\"1MiB / 2GiB\",\"Name\":\"web\"}\n"
+        "{\"MemUsage\":\"2MiB / 2GiB\",\"Name\":\"web\",\"ts\":1717763409}\n");
+    CHECK(timed.series[0].seconds == Values{0, 9});
 
     const SeriesFile live = read("12:00:00\n\x1b[2J\x1b[Hweb: 1MiB / 2GiB\x1b[K\n12:00:01\n\x1b[Hweb: -- / --\nweb: 3MiB / 2GiB\n");
     CHECK(live.series[0].value == Values{1 * kMiB, 3 * kMiB});
