@@ -23,8 +23,16 @@ std::string lower(std::string_view text) {
     return result;
 }
 
-bool ends_a_word(char before, char c) {
-    return std::islower(static_cast<unsigned char>(before)) != 0 && std::isupper(static_cast<unsigned char>(c)) != 0;
+// Between text[at - 1] and text[at], as in rssBytes; but not within a unit, KiB or kB.
+bool parts_words(std::string_view text, std::size_t at) {
+    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 ||
+        std::isupper(static_cast<unsigned char>(text[at])) == 0) {
+        return false;
+    }
+    const bool last = at + 1 == text.size() || std::isalnum(static_cast<unsigned char>(text[at + 1])) == 0;
+    const bool kilo = text[at - 1] == 'k' && (at == 1 || std::isalnum(static_cast<unsigned char>(text[at - 2])) == 0);
+    const bool binary = text[at - 1] == 'i' && at > 1 && std::string_view("KMGkmg").find(text[at - 2]) != std::string_view::npos;
+    return !(last && text[at] == 'B' && (kilo || binary));
 }
 
 // A header's cell as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib, "Time [s]" is time_s. A per
@@ -34,14 +42,10 @@ std::string column_name(std::string_view cell) {
     std::string name;
     for (std::size_t i = 0; i < cell.size(); ++i) {
         const bool separates = std::string_view(" \t-/()[]{},;:").find(cell[i]) != std::string_view::npos;
-        if ((separates || (i > 0 && ends_a_word(cell[i - 1], cell[i]))) && !name.empty() && name.back() != '_') name += '_';
+        if ((separates || parts_words(cell, i)) && !name.empty() && name.back() != '_') name += '_';
         if (!separates) name += static_cast<char>(std::tolower(static_cast<unsigned char>(cell[i])));
     }
     while (name.size() > 1 && name.back() == '_') name.pop_back();
-    // Units are words with a capital inside: KiB, kB.
-    for (const auto& [parted, whole] : {std::pair("ki_b", "kib"), std::pair("mi_b", "mib"), std::pair("gi_b", "gib"),
-                                        std::pair("_k_b", "_kb")})
-        if (name.ends_with(parted)) name.replace(name.size() - std::string_view(parted).size(), std::string::npos, whole);
     return name;
 }
 
@@ -110,6 +114,10 @@ std::optional<MemoryColumn> memory_column(std::size_t index, const std::string& 
         if (name == unit.name) return MemoryColumn{index, name, unit.bytes};
         const std::string suffix = "_" + std::string(unit.name);
         if (name.ends_with(suffix)) return MemoryColumn{index, name.substr(0, name.size() - suffix.size()), unit.bytes};
+        // "RSS (KiB, without swap)"; but network_bytes_sent is no memory.
+        const std::string inside = suffix + "_";
+        for (const std::string_view word : kMemoryWords)
+            if (name.starts_with(std::string(word) + inside)) return MemoryColumn{index, std::string(word), unit.bytes};
     }
     return std::nullopt;
 }

@@ -115,6 +115,7 @@ TEST_CASE("CSV: separators in quotes part nothing") {
     CHECK(read("\"t_s\",\"name; or none\",\"RSS (KiB)\"\n0,\"a,b\",1\n1,\"a\"\"b,c\",2\n").series.at(0).value == expected);
     CHECK(read("\"note, or none\";t_s;rssKiB\n\"a;b\";0;1\n;1;2\n").series.at(0).value == expected);
     CHECK(read("t_s,heapUsedKB,note\n0,1,\"x\n1,2,y\n").series.at(0).value == expected);
+    CHECK(read("t_s;network_bytes_sent;\"RSS (KiB, with; swap)\"\n0;9;1\n1;9;2\n").series.at(0).value == expected);
     CHECK(read("t_s,VmRSS_kB\n0,1\n1,2\n").series.at(0).value == expected);
 }
 
