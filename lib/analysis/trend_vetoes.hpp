@@ -14,6 +14,7 @@ enum class Veto {
     floor_and_mean_disagree,  // few cycles, and only one of their floor and their mean grows
     few_jumps,                // one to three jumps carry nearly all the growth
     slowed_at_the_end,        // growth has stopped or slowed in the last third
+    hardly_begun,             // less than 1 MiB in less than a minute, and no requests to hold it against
 };
 
 // Two of 24 blocks carry more than 75 % of the growth, or three more than 92 %; the first third (warm-up) may be

@@ -81,6 +81,9 @@ std::string veto_words(Veto veto) {
             return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
         case Veto::slowed_at_the_end:
             return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
+        case Veto::hardly_begun:
+            return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
+                   "or more";
         case Veto::none: break;
     }
     return {};

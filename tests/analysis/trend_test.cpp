@@ -57,6 +57,19 @@ TEST_CASE("a line is growing, with its slope inside the interval") {
     CHECK(verdict.reasons.front() == "grew 60 MiB/h to the end; a fill-then-flat cache fits more than 1000x worse");
 }
 
+TEST_CASE("little growth in less than a minute is inconclusive, more growth, more time or a named minimum are not") {
+    const auto growing_by = [](double mib) { return [mib](double x) { return 16 + mib * x; }; };
+    const TrendVerdict young = judge_trend(series_of(50, growing_by(.8), .005));
+    CHECK(young.verdict == Trend::inconclusive);
+    CHECK(young.reasons.front() ==
+          "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute or more");
+    CHECK(judge_trend(series_of(50, growing_by(1.5), .005)).verdict == Trend::growing);
+    CHECK(judge_trend(series_of(100, growing_by(.8), .005)).verdict == Trend::growing);
+    TrendOptions options;
+    options.minimum_bytes_per_hour = 10 * kMiB;
+    CHECK(judge_trend(series_of(50, growing_by(.8), .005), options).verdict == Trend::growing);
+}
+
 TEST_CASE("a cache that fills and then holds is stable, and its level is the plateau") {
     const TrendVerdict verdict = judge_trend(series_of(1200, [](double x) { return 100 + 50 * std::min(x / .4, 1.); }));
     CHECK(verdict.verdict == Trend::stable);
