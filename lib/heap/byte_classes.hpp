@@ -1,4 +1,4 @@
-// What the bytes of a text are, 64 at a time: bit i of a mask is about block[i]. Pure, safe from any thread.
+// What the bytes of a text are. Pure, safe from any thread.
 #pragma once
 
 #include <bit>
@@ -18,31 +18,6 @@ inline __m128i bytes_within(__m128i bytes, char first, char count) {
     return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(static_cast<char>(count - 1))), offset);
 }
 #endif
-
-struct ByteClasses {
-    std::uint64_t newlines = 0;
-    std::uint64_t digits = 0;  // 0-9 and a-f
-};
-
-inline ByteClasses classify(const char* block) {
-    ByteClasses classes;
-#if defined(__SSE2__)
-    const auto bits = [](__m128i mask) { return std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(mask))}; };
-    for (int part = 0; part < 64; part += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + part));
-        classes.newlines |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'))) << part;
-        classes.digits |= bits(_mm_or_si128(bytes_within(bytes, '0', 10), bytes_within(bytes, 'a', 6)))
-                          << part;
-    }
-#else
-    for (int i = 0; i < 64; ++i) {
-        const char c = block[i];
-        classes.newlines |= static_cast<std::uint64_t>(c == '\n') << i;
-        classes.digits |= static_cast<std::uint64_t>((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) << i;
-    }
-#endif
-    return classes;
-}
 
 // How many hexadecimal digits stand at text, 16 at most; 16 bytes are read.
 inline unsigned digit_run(const char* text) {

@@ -46,14 +46,4 @@ inline bool parse_hex(const char* begin, const char* end, std::uint64_t& value) 
     return true;
 }
 
-// The same for at most four digits that are known to be digits.
-inline std::uint32_t convert_short_hex(const char* end, unsigned digits) {
-    std::uint32_t word;
-    std::memcpy(&word, end - 4, 4);
-    word &= ~std::uint32_t{0} << (32 - 8 * digits);
-    std::uint32_t nibbles = (word & 0x0f0f0f0f) + ((word >> 6) & 0x01010101) * 9;
-    nibbles = ((nibbles << 4) | (nibbles >> 8)) & 0x00ff00ff;
-    return ((nibbles << 8) | (nibbles >> 16)) & 0xffff;
-}
-
 }  // namespace leakline::heap

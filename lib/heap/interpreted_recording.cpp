@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 #include <utility>
 
-#include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
 #include "heap/ledger.hpp"
@@ -15,11 +14,7 @@ namespace leakline::heap {
 
 namespace {
 constexpr std::uint64_t kOldestFormat = 1, kNewestFormat = 3, kFormatOneOldName = 0x010200;
-constexpr std::uint64_t kLongestRun = std::uint64_t{1} << 31;  // of events without a fold: counts of 32 bits suffice
-// Room for these is asked for at once: pages that are not used take no memory, and a table that has to move takes twice
-// its memory while it does.
-constexpr std::size_t kUsualInfos = std::size_t{1} << 21;
-constexpr std::size_t kMostInfos = std::size_t{1} << 31;  // a batch entry has 31 bits for the index: 64 GiB of infos
+constexpr std::uint64_t kLongestRun = std::uint64_t{1} << 30;  // of events without a fold: counts of 32 bits suffice
 }  // namespace
 
 InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile)
@@ -27,120 +22,66 @@ InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile
       profile_(profile),
       marks_(profile.marks),
       schedule_(options_.mark_interval, options_.max_marks) {
-    infos_.reserve(kUsualInfos);
     profile_.ips.push_back({});
     profile_.traces.push_back({IpId{1}, TraceId{}});
 }
 
-// Nearly every line is "+ <hex>" or "- <hex>", so the digits are checked for a whole block at once: in a block of such
-// lines, what is neither digit nor line end stands exactly in the first two places of a line.
-//
-//     block      4\n+ 1f\n- 20\n+ 3        newlines  .1....1....1...
-//                                        expected  ..11...11...11.    = starts | starts << 1
+// Nearly every line is an event, so lines are taken for events until they turn out to be something else.
 void InterpretedRecording::take(std::string_view lines) {
     const char* line = lines.data();
     const char* const end = line + lines.size();
-    Hot hot = hot_;
-    Batch batch;
-    std::size_t batched = 0;         // counted in registers, like
-    std::uint64_t number = lines_;  // the lines
-    const auto apply_batch = [&] {
-        lines_ = number;
-        apply(hot, batch, std::exchange(batched, 0));
-    };
-    std::uint64_t start_carried = 1, second_carried = 0;  // first and second place of a line, from the block before
-    bool clean_before = true;                             // the block before was of such lines only
-    for (const char* block = line; block < end; block += 64) {
-        const ByteClasses classes = classify(block);
-        std::uint64_t mask = classes.newlines;
-        if (end - block < 64) mask &= (std::uint64_t{1} << (end - block)) - 1;
-        const std::uint64_t starts = mask << 1 | start_carried;
-        const std::uint64_t expected = starts | starts << 1 | second_carried;
-        const bool clean = ~(classes.digits | classes.newlines) == expected;
-        start_carried = mask >> 63;
-        second_carried = starts >> 63;
-        bool digits_known = clean && clean_before;  // of the line that came in from the block before
-        for (; mask != 0; mask &= mask - 1) {
-            const char* stop = block + std::countr_zero(mask);
-            if (parse_event(hot, line, stop, digits_known, batch[batched])) [[likely]] {
-                ++number;
-                if (++batched == batch.size()) apply_batch();
-            } else {
-                apply_batch();
-                lines_ = ++number;
-                hot_ = hot;
-                other_line({line, static_cast<std::size_t>(stop - line)});
-                hot = hot_;
-            }
-            line = stop + 1;
-            digits_known = clean;
-        }
-        clean_before = digits_known;
-    }
-    apply_batch();
+    while (line != end) take_event_lines(line, end);
     // What came last decides how complete the file is.
     if (!lines.empty()) {
         const std::size_t before = lines.substr(0, lines.size() - 1).rfind('\n');
         const char type = lines[before == std::string_view::npos ? 0 : before + 1];
         if (type == '+' || type == '-') last_tick_ = false;
     }
-    hot_ = hot;
-    if (hot_.events - events_at_fold_ > kLongestRun) fold_infos();
-    if (hot_.peak_number > kLongestRun) renumber_peaks();
+    if (ledger_.events_to_take() > kLongestRun) fold_infos();
 }
 
-// False for what is no event, or one that cannot be. digits_known: all behind the first two characters are digits.
-inline bool InterpretedRecording::parse_event(const Hot& hot, const char* line, const char* end, bool digits_known,
-                                              std::uint32_t& entry) {
-    const auto digits = static_cast<std::size_t>(end - line) - 2;
-    if ((*line != '+' && *line != '-') || line[1] != ' ') [[unlikely]]
-        return false;
-    std::uint64_t index;
-    if (digits_known && digits - 1 < 4) [[likely]] {
-        index = convert_short_hex(end, static_cast<unsigned>(digits));
-    } else if (!parse_hex(line + 2, end, index)) {
-        return false;
+// A batch of events, or else at least the line that is none.
+void InterpretedRecording::take_event_lines(const char*& line, const char* end) {
+    const char* const start = line;
+    const std::size_t count = event_lines_.gather(line, end, ledger_.infos());
+    if (count > 0 && event_lines_.convert(ledger_.infos(), ledger_.room())) {
+        lines_ += count;
+        apply(count);
+        return;
     }
-    if (index >= hot.count) [[unlikely]]
-        return false;
-    __builtin_prefetch(hot.infos + index, 1);
-    const auto plus = static_cast<std::uint32_t>(*line >> 1) & 1;  // '+' is 0x2b, '-' is 0x2d
-    entry = static_cast<std::uint32_t>(index) << 1 | plus;
+    line = start;
+    for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) take_line(line, end);
+}
+
+void InterpretedRecording::take_line(const char*& line, const char* end) {
+    const auto* stop = static_cast<const char*>(std::memchr(line, '\n', static_cast<std::size_t>(end - line)));
+    const std::string_view text(line, static_cast<std::size_t>(stop - line));
+    line = stop + 1;
+    ++lines_;
+    if (!event_record(text)) other_line(text);
+}
+
+// False for what is no event, or one that cannot be.
+bool InterpretedRecording::event_record(std::string_view line) {
+    if (line.empty() || (line[0] != '+' && line[0] != '-')) return false;
+    Fields fields(line);
+    std::uint64_t index;
+    if (!fields.hex(index) || !fields.at_end() || index >= ledger_.infos()) return false;
+    *ledger_.room() = static_cast<std::uint32_t>(index) << 1 | (line[0] == '+' ? 1 : 0);
+    apply(1);
     return true;
 }
 
-// What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a branch
-// would be mispredicted half of the time. lines_ is the line of the last entry.
-inline void InterpretedRecording::apply(Hot& hot, const Batch& batch, std::size_t size) {
-    hot.events += size;
-    for (std::size_t i = 0; i < size; ++i) {
-        const std::uint64_t index = batch[i] >> 1, plus = batch[i] & 1;
-        Info& info = hot.infos[index];
-        const auto live = static_cast<std::uint32_t>(info.counts);
-        if ((live | plus) == 0) [[unlikely]] {
-            --hot.events;
-            profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (size - 1 - i)),
-                                fmt::format("'- {:x}' frees what is not live; skipped", index));
-            continue;
-        }
-        hot.changed[index] = 1;
-        // The first change after a peak: what it held until now is what it held at the peak.
-        const std::uint64_t at_peak = hot.peak_number << 32 | live;
-        info.peak = info.peak >> 32 == hot.peak_number ? info.peak : at_peak;
-        info.counts += plus * (Info::kAllocation + 2) - 1;  // kAllocation + 1, or -1: no borrow, since it is live
-        const std::uint64_t minus = plus - 1;               // all ones for a free
-        hot.total += (info.size ^ minus) - minus;
-        const bool higher = static_cast<std::int64_t>(hot.total) > static_cast<std::int64_t>(hot.peak);
-        hot.peak = higher ? hot.total : hot.peak;
-        hot.peak_number += higher;
-    }
+// lines_ is the line of the last of them.
+void InterpretedRecording::apply(std::size_t events) {
+    for (const InfoLedger::Refused& refused : ledger_.apply(events))
+        profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (events - 1 - refused.place)),
+                            fmt::format("'- {:x}' frees what is not live; skipped", refused.index));
 }
 
 // A peak belongs to the tick before it.
 void InterpretedRecording::date_peak() {
-    if (hot_.peak_number == dated_peak_) return;
-    dated_peak_ = hot_.peak_number;
-    profile_.peak_at = now_;
+    if (ledger_.take_new_peak()) profile_.peak_at = now_;
 }
 
 void InterpretedRecording::damaged(std::string_view line) {
@@ -227,7 +168,7 @@ bool InterpretedRecording::trace_record(std::string_view line) {
 }
 
 bool InterpretedRecording::info_record(std::string_view line) {
-    if (infos_.size() == kMostInfos) return false;
+    if (ledger_.infos() == InfoLedger::kMostInfos) return false;
     Fields fields(line);
     std::uint64_t size;
     std::uint32_t trace;
@@ -239,15 +180,7 @@ bool InterpretedRecording::info_record(std::string_view line) {
         sites_.push_back({{}, trace + 1, false});
         site = static_cast<std::uint32_t>(sites_.size());
     }
-    Info info;
-    info.size = size;
-    info.site = site - 1;
-    info.peak = hot_.peak_number << 32;
-    infos_.push_back(info);
-    hot_.infos = infos_.data();
-    hot_.count = infos_.size();
-    if (changed_.size() < infos_.size() + 8) changed_.resize(std::max<std::size_t>(1024, infos_.size() * 2), 0);
-    hot_.changed = changed_.data();
+    ledger_.add(size, site - 1);
     return good;
 }
 
@@ -300,49 +233,26 @@ void InterpretedRecording::mark(HeapMark::Kind kind) {
 
 // Adds what the infos have counted since the last time to their traces.
 void InterpretedRecording::fold_infos() {
-    events_at_fold_ = hot_.events;
-    for (std::size_t word = 0; word < infos_.size(); word += 8) {
-        std::uint64_t flags;
-        std::memcpy(&flags, changed_.data() + word, 8);
-        if (flags == 0) continue;
-        for (std::size_t i = word; i < std::min(word + 8, infos_.size()); ++i) {
-            if (changed_[i] == 0) continue;
-            Info& info = infos_[i];
-            Site& site = sites_[info.site];
-            const std::uint64_t allocations = info.counts >> 32;
-            const std::int64_t blocks = static_cast<std::int64_t>(info.live()) - info.live_at_mark;
-            site.cost.allocations += allocations;
-            site.cost.allocated_bytes += allocations * info.size;
-            site.cost.live_blocks += blocks;
-            site.cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) +
-                                                             static_cast<std::uint64_t>(blocks) * info.size);
-            info.counts = info.live_at_mark = info.live();
-            if (!std::exchange(site.changed, true)) changed_sites_.push_back(info.site);
-        }
-        std::memset(changed_.data() + word, 0, 8);
-    }
-}
-
-// Before the numbers of peaks could run out of their 32 bits, they start again: every info is told what it held at the
-// newest peak.
-void InterpretedRecording::renumber_peaks() {
-    for (Info& info : infos_) {
-        info.peak = info.live_at_peak(hot_.peak_number);
-    }
-    date_peak();
-    hot_.peak_number = dated_peak_ = 0;
+    ledger_.take_changes([this](std::uint32_t index, Bytes size, std::uint64_t allocations, std::int64_t blocks) {
+        Site& site = sites_[index];
+        site.cost.allocations += allocations;
+        site.cost.allocated_bytes += allocations * size;
+        site.cost.live_blocks += blocks;
+        site.cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) +
+                                                         static_cast<std::uint64_t>(blocks) * size);
+        if (!std::exchange(site.changed, true)) changed_sites_.push_back(index);
+    });
 }
 
 void InterpretedRecording::fill_peak() {
-    profile_.peak_bytes = hot_.peak;
+    profile_.peak_bytes = ledger_.peak_bytes();
     profile_.peak.assign(profile_.traces.size(), {});
-    for (const Info& info : infos_) {
-        const std::uint32_t live = info.live_at_peak(hot_.peak_number);
-        TraceCost& cost = profile_.peak[sites_[info.site].trace - 1];
-        cost.live_blocks += live;
+    ledger_.at_peak([this](std::uint32_t site, Bytes size, std::uint32_t blocks) {
+        TraceCost& cost = profile_.peak[sites_[site].trace - 1];
+        cost.live_blocks += blocks;
         cost.live_bytes =
-            static_cast<std::int64_t>(static_cast<std::uint64_t>(cost.live_bytes) + std::uint64_t{live} * info.size);
-    }
+            static_cast<std::int64_t>(static_cast<std::uint64_t>(cost.live_bytes) + std::uint64_t{blocks} * size);
+    });
 }
 
 void InterpretedRecording::finish(std::string_view rest) {
@@ -354,7 +264,7 @@ void InterpretedRecording::finish(std::string_view rest) {
     mark(HeapMark::Kind::finish);
     fill_peak();
     date_peak();
-    profile_.events = hot_.events;
+    profile_.events = ledger_.events();
     profile_.duration = now_;
 }
 

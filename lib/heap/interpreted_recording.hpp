@@ -13,11 +13,12 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "heap/event_lines.hpp"
+#include "heap/info_ledger.hpp"
 #include "heap/mark_schedule.hpp"
 #include "model/heap.hpp"
 
@@ -44,24 +45,6 @@ class InterpretedRecording {
     bool ends_with_tick() const { return last_tick_ && !torn_; }
 
   private:
-    // Half a cache line, and all that an event touches.
-    struct Info {
-        static constexpr std::uint64_t kAllocation = std::uint64_t{1} << 32;
-
-        std::uint64_t size = 0;
-        std::uint64_t counts = 0;  // live blocks, and in the upper half allocations since the last mark
-        // Upper half: the number of a peak; lower half: the live count at that one. Good while the number is that of the
-        // newest peak; else the info has not changed since, and its live count is that at the peak (see TraceLedger).
-        std::uint64_t peak = 0;
-        std::uint32_t site = 0;  // into sites_
-        std::uint32_t live_at_mark = 0;
-
-        std::uint32_t live() const { return static_cast<std::uint32_t>(counts); }
-        std::uint32_t live_at_peak(std::uint64_t newest) const {
-            return peak >> 32 == newest ? static_cast<std::uint32_t>(peak) : live();
-        }
-    };
-    static_assert(sizeof(Info) == 32);
     // A trace that allocates.
     struct Site {
         TraceCost cost;
@@ -69,20 +52,10 @@ class InterpretedRecording {
         bool changed = false;
     };
 
-    // The state that every event changes. take() works on a copy, which the compiler can keep in registers: through
-    // `this` it could not, since a store into an info might change a member.
-    struct Hot {
-        Info* infos = nullptr;
-        std::size_t count = 0;
-        std::uint8_t* changed = nullptr;
-        std::uint64_t total = 0, peak = 0;  // as signed numbers
-        std::uint64_t events = 0, peak_number = 0;
-    };
-    // Events whose records are on the way to the cache: parsed, checked against the table, not yet applied; they stand on
-    // lines that follow each other. An entry is index << 1 | allocation.
-    using Batch = std::array<std::uint32_t, 64>;
-    static bool parse_event(const Hot& hot, const char* line, const char* end, bool digits_known, std::uint32_t& entry);
-    void apply(Hot& hot, const Batch& batch, std::size_t size);
+    void take_event_lines(const char*& line, const char* end);
+    void take_line(const char*& line, const char* end);
+    bool event_record(std::string_view line);
+    void apply(std::size_t events);
     void date_peak();
 
     void other_line(std::string_view line);
@@ -94,7 +67,6 @@ class InterpretedRecording {
     void take_due_marks();
     void mark(HeapMark::Kind kind);
     void fold_infos();
-    void renumber_peaks();
     void fill_peak();
 
     Options options_;
@@ -103,13 +75,12 @@ class InterpretedRecording {
     MarkSchedule schedule_;
     RssTicks rss_ticks_;
 
-    std::vector<Info> infos_;
-    std::vector<std::uint8_t> changed_;  // per info, since the last fold; padded to whole words
+    EventLines event_lines_;
+    InfoLedger ledger_;
     std::vector<Site> sites_;
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;
-    Hot hot_;
-    std::uint64_t events_at_fold_ = 0, lines_ = 0, dated_peak_ = 0;
+    std::uint64_t lines_ = 0;
     Nanoseconds now_{};
 
     std::uint64_t format_ = 0;

@@ -1,0 +1,95 @@
+#include "heap/info_ledger.hpp"
+
+#include <array>
+
+namespace leakline::heap {
+
+namespace {
+// Room for these is asked for at once: pages that are not used take no memory, and a table that has to move takes twice
+// its memory while it does.
+constexpr std::size_t kUsualInfos = std::size_t{1} << 21;
+// The log's least length. It has to stay in the processor's cache beside the infos.
+constexpr std::size_t kShortLog = std::size_t{1} << 14;
+// Infos from which on the cache cannot hold them: their entries are fetched ahead.
+constexpr std::size_t kCachedInfos = std::size_t{1} << 15;
+}  // namespace
+
+InfoLedger::InfoLedger() : log_(kShortLog + kMostEvents) {
+    infos_.reserve(kUsualInfos);
+    rest_.reserve(kUsualInfos);
+}
+
+void InfoLedger::add(Bytes size, std::uint32_t site) {
+    infos_.push_back({size, 0});
+    rest_.push_back({site, 0});
+    if (changed_.size() < infos_.size() + 8) changed_.resize(std::max<std::size_t>(1024, infos_.size() * 2), 0);
+}
+
+// What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a
+// branch would be mispredicted half of the time.
+std::span<const InfoLedger::Refused> InfoLedger::apply(std::size_t count) {
+    static constexpr std::array<std::uint64_t, 2> kChange = {~std::uint64_t{0}, kAllocation + 1};  // - 1: it is live
+    refused_.clear();
+    std::uint32_t* const entries = room();
+    Info* const infos = infos_.data();
+    std::uint8_t* const changed = changed_.data();
+    if (infos_.size() > kCachedInfos)
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(infos + (entries[i] >> 1), 1);
+    std::uint64_t total = total_, peak = peak_;
+    std::size_t peak_end = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint64_t index = entries[i] >> 1, plus = entries[i] & 1;
+        Info& info = infos[index];
+        const std::uint64_t counts = info.counts;
+        if ((static_cast<std::uint32_t>(counts) | plus) == 0) [[unlikely]] {
+            refused_.push_back({i, index});
+            entries[i] = kNothing;
+            continue;
+        }
+        changed[index] = 1;
+        info.counts = counts + kChange[plus];
+        const std::uint64_t minus = plus - 1;  // all ones for a free
+        total += (info.size ^ minus) - minus;
+        const bool higher = static_cast<std::int64_t>(total) > static_cast<std::int64_t>(peak);
+        peak = higher ? total : peak;
+        peak_end = higher ? i + 1 : peak_end;
+    }
+    total_ = total;
+    peak_ = peak;
+    events_ += count - refused_.size();
+    if (peak_end != 0) {
+        peak_end_ = used_ + peak_end;
+        new_peak_ = true;
+    }
+    used_ += count;
+    if (used_ + kMostEvents > log_.size()) make_room();
+    return refused_;
+}
+
+void InfoLedger::make_room() {
+    const std::size_t half = used_ / 2;
+    if (peak_end_ > half) {
+        std::memmove(log_.data(), log_.data() + half, (used_ - half) * sizeof(std::uint32_t));
+        used_ -= half;
+        peak_end_ -= half;
+    } else {
+        settle_peak();
+        used_ = 0;
+    }
+    // Settling takes time in the number of infos, so the events between two settlings have to be as many.
+    log_.resize(std::max(log_.size(), infos_.size() + kMostEvents));
+}
+
+// The state at the newest peak is worked out, unless it has been.
+void InfoLedger::settle_peak() {
+    if (peak_end_ == 0) return;
+    live_at_peak_.resize(infos_.size());
+    for (std::size_t i = 0; i < infos_.size(); ++i) live_at_peak_[i] = infos_[i].live();
+    for (std::size_t i = peak_end_; i < used_; ++i) {
+        if (log_[i] == kNothing) continue;
+        live_at_peak_[log_[i] >> 1] += (log_[i] & 1) != 0 ? ~std::uint32_t{0} : 1;
+    }
+    peak_end_ = 0;
+}
+
+}  // namespace leakline::heap
