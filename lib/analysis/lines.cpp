@@ -13,6 +13,7 @@
 #include "analysis/lines_judge.hpp"
 #include "analysis/lines_tables.hpp"
 #include "analysis/lines_window.hpp"
+#include "analysis/suppressions.hpp"
 
 namespace leakline::analysis {
 
@@ -58,6 +59,10 @@ RecordingTotals totals_of(const HeapProfile& profile) {
     totals.allocations = at_marks.back().allocations;
     totals.leaked_bytes = at_marks.back().live_bytes;
     totals.leaked_blocks = at_marks.back().live_blocks;
+    std::vector<std::int64_t> live(profile.traces.size(), 0);
+    for (const HeapMark& mark : profile.marks)
+        for (const HeapMark::Change& change : mark.changes) live[change.trace.value - 1] = change.cost.live_bytes;
+    totals.suppressed_bytes = suppressed_bytes(profile, live);
     return totals;
 }
 

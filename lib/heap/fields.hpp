@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "heap/byte_classes.hpp"
 #include "heap/hex.hpp"
@@ -70,5 +72,12 @@ class Fields {
     const char* at_;
     const char* end_;
 };
+
+// "S leak:<pattern>": heaptrack writes what the program declares by __lsan_default_suppressions(), a line each.
+inline void add_suppression(std::string_view line, std::vector<std::string>& patterns) {
+    constexpr std::string_view kLeak = "leak:";
+    const std::string_view text = Fields(line).rest();
+    if (text.starts_with(kLeak) && patterns.size() < 1000) patterns.emplace_back(text.substr(kLeak.size()));
+}
 
 }  // namespace leakline::heap

@@ -152,7 +152,7 @@ bool InterpretedRecording::record(std::string_view line) {
             page_size_ = number;
             return true;
         case 'A': profile_.attached = true; return true;
-        case 'S': return true;
+        case 'S': add_suppression(line, profile_.suppressions); return true;
         default: return false;
     }
 }

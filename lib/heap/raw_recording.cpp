@@ -134,7 +134,7 @@ bool RawRecording::other_record(char type, std::string_view text) {
             page_size_ = number;
             return true;
         case 'A': attached_ = true; return true;
-        case 'S': return true;
+        case 'S': add_suppression(text, suppressions_); return true;
         default: return false;
     }
 }

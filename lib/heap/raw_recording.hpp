@@ -67,6 +67,7 @@ class RawRecording {
     const std::vector<RssPoint>& rss() const { return rss_; }
     const TraceLedger& ledger() const { return ledger_; }
     const std::string& command() const { return command_; }
+    const std::vector<std::string>& suppressions() const { return suppressions_; }
     Diagnostics& damage() { return damage_; }
     bool attached() const { return attached_; }
     bool started() const { return symbols_.format != 0; }  // the first record was seen and is one of heaptrack's
@@ -114,6 +115,7 @@ class RawRecording {
     RssTicks rss_ticks_;
     std::vector<RssPoint> rss_;
     std::string command_;
+    std::vector<std::string> suppressions_;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
     Nanoseconds now_{}, tick_gap_ = std::chrono::milliseconds(10);

@@ -105,6 +105,7 @@ struct HeapProfile {
     std::vector<TraceCost> peak;          // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
     Completeness completeness = Completeness::complete;
     Diagnostics damage;                   // what was skipped, and where
+    std::vector<std::string> suppressions; // of leaks, as the program itself declares them (patterns of LeakSanitizer's)
     std::vector<std::string> warnings;    // what the reader of a report should know: no names, a wrapper, ...
 
     const std::string& string(StringId id) const;  // "" for 0

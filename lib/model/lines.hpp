@@ -78,6 +78,7 @@ struct RecordingTotals {
     std::uint64_t allocations = 0;
     std::int64_t leaked_bytes = 0;  // live in the last state received, after destructors where the process ended by itself
     std::int64_t leaked_blocks = 0;
+    std::int64_t suppressed_bytes = 0;  // of the leaked: in blocks that heaptrack_print by default leaves out of its total
     Bytes peak_bytes = 0;
     Nanoseconds duration{};
 };

@@ -135,6 +135,7 @@ void put_lines(Json& out, const LineReport& report) {
                      {"leaked_blocks", report.totals.leaked_blocks},
                      {"peak_bytes", report.totals.peak_bytes},
                      {"duration_s", to_seconds(report.totals.duration)}};
+    if (report.totals.suppressed_bytes != 0) out["totals"]["suppressed_bytes"] = report.totals.suppressed_bytes;
     out["marks"] = {{"seconds", numbers(report.mark_seconds)}, {"requests", Json::array()}};
     for (const auto& requests : report.mark_requests) out["marks"]["requests"].push_back(optional(requests));
     out["tables"] = Json::array();

@@ -279,6 +279,7 @@ void read_lines(const Node& root, LineReport& report) {
         get(*totals, "allocations", report.totals.allocations, &Node::count);
         get(*totals, "leaked_bytes", report.totals.leaked_bytes, &Node::integer);
         get(*totals, "leaked_blocks", report.totals.leaked_blocks, &Node::integer);
+        get(*totals, "suppressed_bytes", report.totals.suppressed_bytes, &Node::integer);
         get(*totals, "peak_bytes", report.totals.peak_bytes, &Node::count);
         if (const auto duration = totals->find("duration_s"))
             report.totals.duration = read_seconds(*duration);

@@ -140,11 +140,15 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
         report.completeness));
     if (!report.command.empty()) text.field("command", report.command);
     text.field("recording",
-               fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end",
+               fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end{}",
                            format_count(report.totals.allocations),
                            format_bytes(static_cast<double>(report.totals.peak_bytes)),
                            format_bytes(static_cast<double>(report.totals.leaked_bytes)),
-                           report.totals.leaked_blocks));
+                           report.totals.leaked_blocks,
+                           report.totals.suppressed_bytes == 0
+                               ? ""
+                               : fmt::format(", {} of it in blocks that heaptrack_print leaves out",
+                                             format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
     add_tables(text, report, nullptr);
     add_ranking(text, report.lines);
     add_caller_trees(text, report.lines);

@@ -42,6 +42,13 @@ TEST_CASE("an interpreted file gives names, inlined frames, costs and its comple
     CHECK(profile.ips[3].frame_count == 0);
 }
 
+TEST_CASE("suppressions that the program declares are kept, from both kinds of stream") {
+    const std::string lines = "S leak:libfoo\nS leak:^bar*baz$\nS thread:x\nS\n";
+    const std::vector<std::string> patterns = {"libfoo", "^bar*baz$"};
+    CHECK(read_interpreted_text(kHead + lines + kTables + "+ 0\nc 1\n").suppressions == patterns);
+    CHECK(test::read_raw_text("v 10400 3\n" + lines + "I 1000 10\nt 10 0\n+ 8 1 5\nc 1\n").suppressions == patterns);
+}
+
 TEST_CASE("formats 1 and 2 write strings without their length") {
     for (const char* version : {"v 10000 1\n", "v 10100 2\n", "v 10200\n"}) {
         CAPTURE(version);

@@ -74,7 +74,7 @@ inline Diagnosis sample_diagnosis() {
     d.lines.mark_requests = {1000, 2000, 3000, 4000, std::nullopt, 6000};
     d.lines.completeness = "complete";
     d.lines.command = "trackd --mode leaky --port-file p";
-    d.lines.totals = {123'456, 7'016'896, 7012, 7'100'000, std::chrono::seconds(61)};
+    d.lines.totals = {123'456, 7'016'896, 7012, 0, 7'100'000, std::chrono::seconds(61)};
     LineTable table;
     table.file = top.at.file;
     table.function = top.at.function;
