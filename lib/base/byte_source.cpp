@@ -153,7 +153,7 @@ class ZstdSource : public SourceBase {
     explicit ZstdSource(std::unique_ptr<Input> input)
         : SourceBase(std::move(input)), stream_(::ZSTD_createDStream()), chunk_(kCompressedChunk) {
         if (stream_ == nullptr) throw std::bad_alloc();
-        ::ZSTD_initDStream(stream_);
+        wanted_ = ::ZSTD_initDStream(stream_);
     }
     ~ZstdSource() override { ::ZSTD_freeDStream(stream_); }
     std::string_view encoding() const override { return "zstd"; }
@@ -171,12 +171,16 @@ class ZstdSource : public SourceBase {
                 }
                 in_ = {chunk_.data(), got, 0};
             }
-            const std::size_t result = ::ZSTD_decompressStream(stream_, &out, &in_);
+            // A call that meets damage loses all that it has decoded, so each is given no more than a block.
+            ZSTD_inBuffer block{in_.src, std::min(in_.size, in_.pos + wanted_), in_.pos};
+            const std::size_t result = ::ZSTD_decompressStream(stream_, &out, &block);
+            in_.pos = block.pos;
             if (::ZSTD_isError(result) != 0) {
                 end_ = StreamEnd::damaged;
                 break;
             }
             inside_frame_ = result != 0;
+            wanted_ = std::max<std::size_t>(result, 1);  // 0: between frames
             pending_ = out.pos == out.size;
         }
         return out.pos;
@@ -186,6 +190,7 @@ class ZstdSource : public SourceBase {
     ZSTD_DStream* stream_;
     std::vector<char> chunk_;
     ZSTD_inBuffer in_{nullptr, 0, 0};
+    std::size_t wanted_ = 0;  // bytes until the end of the next block
     bool inside_frame_ = true, pending_ = false;
 };
 

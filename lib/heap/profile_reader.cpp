@@ -1,5 +1,7 @@
 #include "heap/profile_reader.hpp"
 
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/peeked_source.hpp"
@@ -39,6 +41,11 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         profile = read_raw(source, name, options);
     } else if (kind == HeaptrackKind::interpreted) {
         profile = read_interpreted(source, name, options);
+    } else if (head.empty() && source.encoding() != "plain") {
+        throw Error(ErrorKind::input, name,
+                    fmt::format("its {} data is {} before anything can be read", source.encoding(),
+                                source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
+                    "a heaptrack that is still running keeps its newest 128 KiB to itself: wait for more, or for its end");
     } else if (head.empty()) {
         throw Error(ErrorKind::input, name, "is empty", "the recorder was killed before it wrote anything");
     } else if (head.starts_with(kAnyRecording)) {

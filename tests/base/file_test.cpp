@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "base/error.hpp"
 #include "base/peeked_source.hpp"
@@ -81,6 +82,23 @@ TEST_CASE("a truncated or damaged frame yields what came before and says how it 
         bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x55);
         bytes[bytes.size() / 2 + 1] = static_cast<char>(bytes[bytes.size() / 2 + 1] ^ 0x55);
         CHECK(read_all(bytes, 65536).end != StreamEnd::open);
+    }
+}
+
+TEST_CASE("of damaged zstd data every block before the damage is read, in calls of any size") {
+    std::string text;
+    std::mt19937_64 random(3);
+    for (int i = 0; i < 100'000; ++i) text += std::to_string(random() % 5000) + "\n";
+    const std::string bytes = zstd(text);
+    for (const std::size_t buffer : {1000u, 65536u, 1u << 20}) {
+        CAPTURE(buffer);
+        std::string hole = bytes;
+        hole.erase(bytes.size() * 9 / 10, 500);
+        const Read read = read_all(hole, buffer);
+        CHECK(read.end != StreamEnd::clean);  // a hole in the last block is no other than a cut
+        CHECK(text.starts_with(read.text));
+        constexpr std::size_t kBlock = 128 << 10;  // zstd's largest
+        CHECK(read.text.size() + 2 * kBlock > text.size() * 9 / 10);
     }
 }
 
