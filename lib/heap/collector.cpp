@@ -18,6 +18,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 #include "heap/line_buffer.hpp"
 #include "heap/raw_recording.hpp"
@@ -34,6 +35,11 @@ constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 
 constexpr int kFirstLooks = 100;  // milliseconds
 
+// The tracker writes 4 KiB at a time. Taking each for itself costs a switch to this process and back, as much as reading
+// what is in it; so little is left to become more for a while, where the pipe has room for it.
+constexpr std::size_t kRoomyPipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
+constexpr int kPause = 1;  // milliseconds
+
 class Collector {
   public:
     explicit Collector(const CollectorOptions& options)
@@ -41,7 +47,8 @@ class Collector {
           recording_({options.record.mark_interval, options.record.max_marks, "stream"},
                      [this](HeapMark mark) { write(mark); }),
           writer_(options.output),
-          tee_(options.raw_output) {}
+          tee_(options.raw_output),
+          roomy_(::fcntl(options.stream, F_GETPIPE_SZ) >= static_cast<int>(kRoomyPipe)) {}
 
     void run() {
         while (!stream_ended_ || control_open_) {
@@ -55,12 +62,14 @@ class Collector {
   private:
     // Returns when something has happened, having dealt with it.
     void wait() {
-        std::array<pollfd, 3> polls{{{stream_ended_ ? -1 : options_.stream, POLLIN, 0},
+        const bool pausing = std::exchange(pause_, false);
+        std::array<pollfd, 3> polls{{{stream_ended_ || pausing ? -1 : options_.stream, POLLIN, 0},
                                      {control_open_ ? options_.control : -1, POLLIN, 0},
                                      {service_ended_ ? -1 : service_, POLLIN, 0}}};
         // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
-        const int count = ::poll(polls.data(), polls.size(), received_ || pid_ <= 0 ? -1 : kFirstLooks);
-        if (count < 0) return;  // EINTR: look again
+        const int time = pausing ? kPause : received_ || pid_ <= 0 ? -1 : kFirstLooks;
+        const int count = ::poll(polls.data(), polls.size(), time);
+        if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: look again
         if (count == 0) look_at_service();
         // Control before data: a mark must be known before the stream passes its time.
         if (polls[1].revents != 0) control();
@@ -80,6 +89,7 @@ class Collector {
             look_at_service();
             return false;
         }
+        pause_ = roomy_ && static_cast<std::size_t>(count) < kWorthTaking;
         if (!received_) {
             received_ = true;
             close_write_end();
@@ -108,7 +118,7 @@ class Collector {
     // start was no later than now - the newest tick in it; the earliest such bound is within a tick of the truth. Marks
     // wait until the stream holds their time: then as much as can be is known of that start.
     void place_marks(std::string_view lines) {
-        const std::size_t last = lines.rfind("\nc ");
+        const std::size_t last = last_pair(lines, '\n', 'c');
         if (last == std::string_view::npos) return;
         std::uint64_t tick = 0;
         const std::string_view line = lines.substr(last + 1, lines.find('\n', last + 1) - last - 1);
@@ -247,6 +257,8 @@ class Collector {
     RawRecording recording_;
     RecordingWriter writer_;
     RawTee tee_;
+    const bool roomy_;
+    bool pause_ = false;
     int service_ = -1, pid_ = -1;
     std::optional<Nanoseconds> tracker_start_;
     std::deque<MarkSchedule::Asked> waiting_;  // asked for, at times of our clock; the stream is not there yet

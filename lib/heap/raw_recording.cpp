@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
+#include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 
 namespace leakline::heap {
@@ -59,18 +61,25 @@ void RawRecording::line(std::string_view text) {
     }
 }
 
+// Nearly all of a raw stream, so the fields are cut at their spaces, all at once, instead of one after the other.
 bool RawRecording::event(std::string_view text) {
-    Fields fields(text);
+    if (text.size() < 3 || text[1] != ' ') return false;
     Event& event = batch_[batched_];
+    const char* at = text.data() + 2;
+    const char* const end = text.data() + text.size();
+    event.trace = 0;
     if (text[0] == '+') {
-        if (!fields.hex(event.size) || !fields.hex32(event.trace) || !fields.hex(event.address)) return false;
-        if (event.trace >= last_trace() || event.size >= kLargestBlock) return false;
-        ++event.trace;
-    } else {
-        event.trace = 0;
-        if (!fields.hex(event.address)) return false;
+        const std::uint32_t spaces = spaces_in(at), others = spaces & (spaces - 1);
+        if (others == 0) return false;
+        const char* const second = at + std::countr_zero(spaces) + 1;
+        const char* const third = at + std::countr_zero(others) + 1;
+        std::uint64_t trace;
+        if (third >= end || !parse_hex(at, second - 1, event.size) || !parse_hex(second, third - 1, trace)) return false;
+        if (trace >= last_trace() || event.size >= kLargestBlock) return false;
+        event.trace = static_cast<std::uint32_t>(trace) + 1;
+        at = third;
     }
-    if (event.address == 0 || !fields.at_end()) return false;
+    if (!parse_hex(at, end, event.address) || event.address == 0) return false;
     blocks_.prefetch(event.address);
     if (++batched_ == kBatch) apply_events();
     return true;

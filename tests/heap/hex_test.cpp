@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
+#include <string_view>
+
+#include "heap/byte_classes.hpp"
 
 namespace {
 
@@ -52,4 +56,16 @@ TEST_CASE("an empty number and one of more than sixteen digits are refused") {
     std::uint64_t value = 0;
     CHECK_FALSE(parse("", value));
     CHECK_FALSE(parse("00000000000000001", value));
+}
+
+TEST_CASE("the last pair of characters is where a plain search finds it, whatever stands around the text") {
+    std::mt19937_64 random(1);
+    for (int round = 0; round < 20000; ++round) {
+        const std::string margin(64, "\nc"[random() % 2]);
+        std::string text;
+        for (std::size_t i = random() % 90; i > 0; --i) text += "\nc ab"[random() % 5];
+        const std::string padded = margin + text + margin;
+        const std::string_view inside(padded.data() + margin.size(), text.size());
+        REQUIRE(leakline::heap::last_pair(inside, '\n', 'c') == text.rfind("\nc"));
+    }
 }
