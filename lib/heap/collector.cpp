@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 
@@ -39,6 +40,28 @@ constexpr int kFirstLooks = 100;  // milliseconds
 // what is in it; so little is left to become more for a while, where the pipe has room for it.
 constexpr std::size_t kRoomyPipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
 constexpr int kPause = 1;  // milliseconds
+
+// Where the stack of a process starts: another place after every exec, as stacks are placed at random. 0: not known.
+std::uint64_t stack_start(int pid) {
+    constexpr int kField = 28, kFirstBehindName = 3;  // proc(5): "startstack" and "state"
+    const auto text = read_small_file(fmt::format("/proc/{}/stat", pid));
+    std::size_t at = text ? text->rfind(") ") : std::string::npos;
+    if (at == std::string::npos) return 0;
+    at += 2;
+    for (int field = kFirstBehindName; field < kField; ++field) {
+        at = text->find(' ', at);
+        if (at == std::string::npos) return 0;
+        ++at;
+    }
+    return std::strtoull(text->c_str() + at, nullptr, 10);
+}
+
+// Whether a process was started without the tracker: what it starts itself is, since the tracker takes LD_PRELOAD out of
+// the environment. Programs that write a title over their environment leave nothing there to go by.
+bool started_without_tracker(int pid) {
+    const auto text = read_small_file(fmt::format("/proc/{}/environ", pid));
+    return text && text->find("PATH=") != std::string::npos && text->find("LD_PRELOAD=") == std::string::npos;
+}
 
 class Collector {
   public:
@@ -145,6 +168,7 @@ class Collector {
         switch (message.kind) {
             case ControlMessage::Kind::start:
                 pid_ = static_cast<int>(message.number);
+                stack_start_ = stack_start(pid_);
                 service_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
                 if (service_ < 0) service_has_ended();
                 answer(message);
@@ -206,8 +230,11 @@ class Collector {
         const std::string link = fmt::format("/proc/{}/exe", pid_);
         char path[4096];
         const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
-        if (length > 0 && std::string_view(path, static_cast<std::size_t>(length)) != options_.executable)
-            became_ = std::string(path, static_cast<std::size_t>(length));
+        if (length <= 0) return;
+        const std::string_view executable(path, static_cast<std::size_t>(length));
+        const std::uint64_t stack = stack_start(pid_);
+        const bool anew = stack_start_ != 0 && stack != 0 && stack != stack_start_;
+        if (executable != options_.executable || anew || started_without_tracker(pid_)) became_ = executable;
     }
 
     void close_write_end() {
@@ -260,6 +287,7 @@ class Collector {
     const bool roomy_;
     bool pause_ = false;
     int service_ = -1, pid_ = -1;
+    std::uint64_t stack_start_ = 0;
     std::optional<Nanoseconds> tracker_start_;
     std::deque<MarkSchedule::Asked> waiting_;  // asked for, at times of our clock; the stream is not there yet
     bool stream_ended_ = false, control_open_ = true, service_ended_ = false, received_ = false, finished_ = false;

@@ -198,6 +198,10 @@ bool Recorder::settle(Nanoseconds timeout) {
 void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) const {
     switch (outcome) {
         case Outcome::replaced:
+            if (std::error_code ignored; std::filesystem::canonical(program, ignored) == text)
+                throw Error(ErrorKind::system, program,
+                            "started itself anew (exec), and the tracker records a program only until it does so",
+                            "keep it from that (often by an option, or a variable that it sets for itself)");
             throw Error(ErrorKind::system, program,
                         fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
                         fmt::format("record that program itself: leakline ... -- {} ARG...", text));

@@ -146,6 +146,13 @@ TEST_CASE("a program that replaces itself is an error that names the other progr
     CHECK(error.message().find("sleep (exec), and the tracker records only the first program") != std::string::npos);
 }
 
+TEST_CASE("a program that starts itself anew is an error that says so") {
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "exec", kSubject, "sleep"}));
+    recorder.child().wait();
+    CHECK(failure_of(recorder).message() ==
+          "started itself anew (exec), and the tracker records a program only until it does so");
+}
+
 TEST_CASE("a program that goes into the background is an error that says so") {
     heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "daemon"}));
     recorder.child().wait();

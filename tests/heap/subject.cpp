@@ -4,7 +4,8 @@
 //   rounds FILE            a round of 100 blocks of 24 bytes on each SIGUSR1, its number written to FILE; SIGTERM: exit 0
 //   stubborn               ignores SIGTERM
 //   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
-//   exec PROGRAM           allocates a little, then becomes PROGRAM
+//   exec PROGRAM [ARG]     allocates a little, then becomes PROGRAM
+//   sleep                  for a second
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
 //   race N                 4 threads that realloc against each other, N times each
@@ -105,7 +106,11 @@ int main(int argc, char** argv) {
     }
     if (mode == "exec") {
         leak_block(10);
-        ::execl(argv[2], argv[2], "2", static_cast<char*>(nullptr));
+        ::execl(argv[2], argv[2], argc > 3 ? argv[3] : "2", static_cast<char*>(nullptr));
+    }
+    if (mode == "sleep") {
+        ::sleep(1);
+        return 0;
     }
     if (mode == "daemon") {
         leak_block(10);
