@@ -59,6 +59,22 @@ void pair_by(std::vector<const LineGrowth*>& before, std::vector<const LineGrowt
     }
 }
 
+void pair_by_unique_text(std::vector<const LineGrowth*>& before, std::vector<const LineGrowth*>& after,
+                         std::vector<Pair>& pairs) {
+    using Text = std::pair<std::string, std::string>;
+    const auto text_of = [](const LineGrowth& line) {
+        return Text{std::string(file_name(line.at.file)), without_blanks(line.source)};
+    };
+    std::map<Text, std::size_t> old_count, new_count;
+    for (const LineGrowth* line : before) ++old_count[text_of(*line)];
+    for (const LineGrowth* line : after) ++new_count[text_of(*line)];
+    pair_by(before, after, pairs, [&](const LineGrowth& line) -> std::optional<Text> {
+        Text text = text_of(line);
+        if (text.second.empty() || old_count[text] != 1 || new_count[text] != 1) return std::nullopt;
+        return text;
+    });
+}
+
 std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) {
     const auto pointers = [](const LineReport& report) {
         std::vector<const LineGrowth*> lines;
@@ -78,6 +94,8 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
         if (text.empty()) return std::nullopt;
         return Text{before.by == GroupBy::file ? "" : qualified_name(line.at.function), text};
     });
+    // A function that has another name now: its lines are known by their text, where nothing else in the file has it.
+    if (by_line) pair_by_unique_text(old_lines, new_lines, pairs);
     using Place = std::tuple<std::string, std::string, std::uint32_t>;
     const auto text_unknown = [](const LineGrowth& a, const LineGrowth& b) {
         return a.source.empty() || b.source.empty();
@@ -149,19 +167,35 @@ Interval rate_of(const LineGrowth* line, const Scale& scale, double window) {
     return {window > 0 ? static_cast<double>(line->growth_bytes) / window : 0, -kUnknown, kUnknown};
 }
 
+double larger_rate(const LineDifference& line) {
+    return std::max(std::abs(line.rate_before.estimate), std::abs(line.rate_after.estimate));
+}
+
 double half_width(const Interval& interval) {
     return (interval.high - interval.low) / 2;
 }
 
-Interval difference_of(const Interval& before, const Interval& after) {
+// The interval of a container that doubles is no error of measurement: its content can be anywhere between half of the
+// capacity and all of it, so only a difference between the ends of both is one.
+bool is_bounded(const LineDifference& line) {
+    return line.class_before == GrowthClass::container_doubling || line.class_after == GrowthClass::container_doubling;
+}
+
+Interval difference_of(const Interval& before, const Interval& after, bool bounded) {
     const double estimate = after.estimate - before.estimate;
+    if (bounded) return {estimate, after.low - before.high, after.high - before.low};
     const double half = std::hypot(half_width(before), half_width(after));
     return {estimate, estimate - half, estimate + half};
 }
 
 // Two-sided, by the normal approximation: the intervals' half-widths are those of Student's t, so it errs
 // towards "no difference".
-double chance(const Interval& difference) {
+double chance(const LineDifference& line) {
+    const Interval& difference = line.difference;
+    if (is_bounded(line)) {
+        const double nothing = kSmallestShare * larger_rate(line);
+        return difference.low > nothing || difference.high < -nothing ? 0 : 1;
+    }
     const double half = half_width(difference);
     if (half == 0) return difference.estimate == 0 ? 1 : 0;
     return std::erfc(std::abs(difference.estimate) / half * kNormalHalfWidth / std::sqrt(2.0));
@@ -185,14 +219,13 @@ LineDifference difference_of(const Pair& pair, const Scale& scale) {
     }
     line.rate_before = rate_of(pair.before, scale, scale.before);
     line.rate_after = rate_of(pair.after, scale, scale.after);
-    line.difference = difference_of(line.rate_before, line.rate_after);
+    line.difference = difference_of(line.rate_before, line.rate_after, is_bounded(line));
     return line;
 }
 
 LineChange change_of(const LineDifference& line, double adjusted) {
     if (!std::isfinite(half_width(line.difference))) return LineChange::unclear;
-    const double larger = std::max(std::abs(line.rate_before.estimate), std::abs(line.rate_after.estimate));
-    if (adjusted > kFalseDiscoveryRate || std::abs(line.difference.estimate) <= kSmallestShare * larger)
+    if (adjusted > kFalseDiscoveryRate || std::abs(line.difference.estimate) <= kSmallestShare * larger_rate(line))
         return LineChange::same;
     if (!line.before) return LineChange::appeared;
     if (!line.after) return LineChange::gone;
@@ -262,7 +295,7 @@ Comparison compare_lines(const LineReport& before, const LineReport& after, cons
     std::vector<std::size_t> tested;
     for (std::size_t i = 0; i < comparison.lines.size(); ++i) {
         if (!std::isfinite(half_width(comparison.lines[i].difference))) continue;
-        p.push_back(chance(comparison.lines[i].difference));
+        p.push_back(chance(comparison.lines[i]));
         tested.push_back(i);
     }
     const std::vector<double> adjusted = adjust_for_discovery(p);

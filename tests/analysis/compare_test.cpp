@@ -166,3 +166,35 @@ TEST_CASE("a budget per request needs requests") {
     by_file.by = GroupBy::file;
     CHECK_THROWS_AS(compare_lines(before, by_file), Error);
 }
+
+TEST_CASE("a line of a function that was renamed is the same line, where the text stands once in the file") {
+    const auto before = report_of({{"handle(int)", "keep(new X);", 10, 40, 0.1}, {"g()", "v.push_back(1);", 30, 8, 0.1}});
+    const auto after = report_of({{"serve(int)", "keep(new X);", 12, 40, 0.1}, {"g()", "v.push_back(1);", 32, 8, 0.1}});
+    const Comparison renamed = compare_lines(before, after);
+    CHECK(renamed.lines.size() == 2);
+    CHECK(change_of(renamed, "new X") == "same");
+    CHECK(renamed.outcome == Comparison::Outcome::passed);
+    // Twice on one side: nobody can say which is which.
+    const auto twice = report_of({{"serve(int)", "keep(new X);", 12, 40, 0.1}, {"h()", "keep(new X);", 50, 40, 0.1}});
+    CHECK(compare_lines(before, twice).outcome == Comparison::Outcome::failed);
+}
+
+TEST_CASE("a doubling container has changed only where its bounds before and after do not meet") {
+    // Half of the capacity and all of it: the same container just before and just after it has doubled.
+    auto before = report_of({{"f()", "v.push_back(x);", 10, 15, 5}});
+    auto after = report_of({{"f()", "v.push_back(x);", 10, 30.1, 10}});
+    for (LineReport* report : {&before, &after})
+        report->lines[0].growth_class = GrowthClass::container_doubling;
+    const Comparison same = compare_lines(before, after);
+    CHECK(change_of(same, "push_back") == "same");
+    CHECK(same.outcome == Comparison::Outcome::passed);
+    CHECK(same.lines[0].difference.low == doctest::Approx(0.1));
+    CHECK(same.lines[0].difference.high == doctest::Approx(30.1));
+
+    after = report_of({{"f()", "v.push_back(x);", 10, 60, 20}});
+    after.lines[0].growth_class = GrowthClass::container_doubling;
+    const Comparison grown = compare_lines(before, after);
+    CHECK(change_of(grown, "push_back") == "grown");
+    CHECK(grown.outcome == Comparison::Outcome::failed);
+    CHECK(change_of(compare_lines({before}, report_of({})), "push_back") == "gone");
+}
