@@ -108,20 +108,13 @@ bool AccessStream::read_request(std::string_view request, Record& record) {
 }
 
 RecordStream::Step AccessStream::next(Record& record) {
-    for (;;) {
-        const std::optional<std::string_view> line = chunks_.next_line();
-        if (!line) return Step::end;
-        place_ = chunks_.pieces();
-        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
-        if (trim(*line).empty()) continue;
-        record.clear();
-        record.place = place_;
-        scratch_.reset(line->size());
-        if (const std::size_t time = find_common_time(*line); time != line->npos) return read_common(*line, time, record);
-        if (looks_like_envoy(*line)) return read_envoy(*line, record);
-        if (looks_like_alb(*line)) return read_alb(*line, record);
-        return bad(chunks_.torn() ? "the last line is cut" : "not a line of an access log: '" + printable(line->substr(0, 40)) + "'");
-    }
+    std::string_view line;
+    if (const Step step = line_of_record(line, record); step != Step::record) return step;
+    scratch_.reset(line.size());
+    if (const std::size_t time = find_common_time(line); time != line.npos) return read_common(line, time, record);
+    if (looks_like_envoy(line)) return read_envoy(line, record);
+    if (looks_like_alb(line)) return read_alb(line, record);
+    return bad(chunks_.torn() ? "the last line is cut" : "not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
 }
 
 RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {

@@ -131,21 +131,13 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
 }
 
 RecordStream::Step AccessJsonStream::next(Record& record) {
-    for (;;) {
-        const std::optional<std::string_view> line = chunks_.next_line();
-        if (!line) return Step::end;
-        place_ = chunks_.pieces();
-        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
-        if (trim(*line).empty()) continue;
-        record.clear();
-        record.place = place_;
-        scratch_.reset(line->size());
-        JsonScan scan(*line, scratch_);
-        Fields fields;
-        if (!walk(scan, "", record, fields) || !scan.at_end())
-            return bad(chunks_.torn() ? "the last line is cut: " + scan.fault() : scan.fault());
-        return finish(record, fields);
-    }
+    std::string_view line;
+    if (const Step step = line_of_record(line, record); step != Step::record) return step;
+    scratch_.reset(line.size());
+    JsonScan scan(line, scratch_);
+    Fields fields;
+    if (!walk(scan, "", record, fields) || !scan.at_end()) return bad_line(scan.fault());
+    return finish(record, fields);
 }
 
 bool AccessJsonStream::walk(JsonScan& scan, const std::string& prefix, Record& record, Fields& fields) {

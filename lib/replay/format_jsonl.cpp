@@ -18,21 +18,13 @@ bool looks_like_jsonl(std::string_view line) {
 }
 
 RecordStream::Step JsonlStream::next(Record& record) {
-    for (;;) {
-        const std::optional<std::string_view> line = chunks_.next_line();
-        if (!line) return Step::end;
-        place_ = chunks_.pieces();
-        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
-        if (line->find_first_not_of(" \t") == line->npos) continue;
-        record.clear();
-        record.place = place_;
-        scratch_.reset(line->size());
-        JsonScan scan(*line, scratch_);
-        fault_ = nullptr;
-        if (read(scan, record)) return Step::record;
-        const std::string reason = fault_ != nullptr ? fault_ : scan.fault();
-        return bad(chunks_.torn() ? "the last line is cut: " + reason : reason);
-    }
+    std::string_view line;
+    if (const Step step = line_of_record(line, record); step != Step::record) return step;
+    scratch_.reset(line.size());
+    JsonScan scan(line, scratch_);
+    fault_ = nullptr;
+    if (read(scan, record)) return Step::record;
+    return bad_line(fault_ != nullptr ? fault_ : scan.fault());
 }
 
 bool JsonlStream::read(JsonScan& scan, Record& record) {

@@ -42,20 +42,13 @@ bool looks_like_vegeta_json(std::string_view line) {
 bool looks_like_vegeta_http(std::string_view line) { return is_target_line(line); }
 
 RecordStream::Step VegetaJsonStream::next(Record& record) {
-    for (;;) {
-        const std::optional<std::string_view> line = chunks_.next_line();
-        if (!line) return Step::end;
-        place_ = chunks_.pieces();
-        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
-        if (trim(*line).empty()) continue;
-        record.clear();
-        record.place = place_;
-        scratch_.reset(line->size());
-        JsonScan scan(*line, scratch_);
-        fault_ = nullptr;
-        if (read(scan, record)) return Step::record;
-        return bad(fault_ != nullptr ? fault_ : scan.fault());
-    }
+    std::string_view line;
+    if (const Step step = line_of_record(line, record); step != Step::record) return step;
+    scratch_.reset(line.size());
+    JsonScan scan(line, scratch_);
+    fault_ = nullptr;
+    if (read(scan, record)) return Step::record;
+    return bad_line(fault_ != nullptr ? fault_ : scan.fault());
 }
 
 bool VegetaJsonStream::read(JsonScan& scan, Record& record) {

@@ -200,6 +200,20 @@ std::string Log::formats() const {
     return text;
 }
 
+RecordStream::Step RecordStream::line_of_record(std::string_view& line, Record& record) {
+    for (;;) {
+        const std::optional<std::string_view> next = chunks_.next_line();
+        if (!next) return Step::end;
+        place_ = chunks_.pieces();
+        if (chunks_.too_long()) return bad("the line is longer than 64 MiB");
+        if (next->find_first_not_of(" \t") == next->npos) continue;
+        record.clear();
+        record.place = place_;
+        line = *next;
+        return Step::record;
+    }
+}
+
 Request to_request(const Record& record) {
     Request request;
     request.at = record.at;

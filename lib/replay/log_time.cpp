@@ -66,6 +66,25 @@ struct Civil {
     std::int64_t ns = 0;
 };
 
+// Takes what both written forms end with: HH:MM:SS, a fraction after "." or "," where there is one, a blank before the
+// zone. False where something else stands there, or behind it.
+bool take_time_of_day(std::string_view& text, Civil& civil) {
+    const auto hour = take_number(text, 2);
+    const bool colon = take(text, ':');
+    const auto minute = take_number(text, 2);
+    const bool second_colon = take(text, ':');
+    const auto second = take_number(text, 2);
+    if (take(text, '.') || take(text, ',')) civil.ns = fraction_ns(take_digits(text));
+    take(text, ' ');
+    const auto zone = take_zone(text);
+    if (!hour || !colon || !minute || !second_colon || !second || !zone || !text.empty()) return false;
+    civil.hour = *hour;
+    civil.minute = *minute;
+    civil.second = *second;
+    civil.zone_minutes = *zone;
+    return true;
+}
+
 LogTime from_civil(std::string_view text, const Civil& civil) {
     if (civil.month < 1 || civil.month > 12) return bad(text, "no such month");
     const std::chrono::year year(civil.year);
@@ -98,22 +117,10 @@ LogTime parse_common_time(std::string_view whole) {
     text.remove_prefix(3);
     const bool slash = take(text, '/');
     const auto year = take_number(text, 4);
-    const bool colon = take(text, ':');
-    const auto hour = take_number(text, 2);
-    const bool second_colon = take(text, ':');
-    const auto minute = take_number(text, 2);
-    const bool third_colon = take(text, ':');
-    const auto second = take_number(text, 2);
-    take(text, ' ');
-    const auto zone = take_zone(text);
-    if (!slash || !year || !colon || !hour || !second_colon || !minute || !third_colon || !second || !zone || !text.empty())
+    if (!slash || !year || !take(text, ':') || !take_time_of_day(text, civil))
         return bad(whole, "expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
     civil.year = *year;
     civil.day = *day;
-    civil.hour = *hour;
-    civil.minute = *minute;
-    civil.second = *second;
-    civil.zone_minutes = *zone;
     return from_civil(whole, civil);
 }
 
@@ -126,23 +133,11 @@ LogTime parse_iso_time(std::string_view whole) {
     const bool second_hyphen = take(text, '-');
     const auto day = take_number(text, 2);
     const bool middle = take(text, 'T') || take(text, 't') || take(text, ' ');
-    const auto hour = take_number(text, 2);
-    const bool colon = take(text, ':');
-    const auto minute = take_number(text, 2);
-    const bool second_colon = take(text, ':');
-    const auto second = take_number(text, 2);
-    if (take(text, '.') || take(text, ',')) civil.ns = fraction_ns(take_digits(text));
-    const auto zone = take_zone(text);
-    if (!year || !hyphen || !month || !second_hyphen || !day || !middle || !hour || !colon || !minute || !second_colon ||
-        !second || !zone || !text.empty())
+    if (!year || !hyphen || !month || !second_hyphen || !day || !middle || !take_time_of_day(text, civil))
         return bad(whole, "expected YYYY-MM-DDTHH:MM:SS.fffZ");
     civil.year = *year;
     civil.month = *month;
     civil.day = *day;
-    civil.hour = *hour;
-    civil.minute = *minute;
-    civil.second = *second;
-    civil.zone_minutes = *zone;
     return from_civil(whole, civil);
 }
 

@@ -64,6 +64,12 @@ class RecordStream {
         reason_ = std::move(reason);
         return Step::bad;
     }
+    // For formats of a record a line: the next line that is not blank, with record cleared and both places set. Step::bad
+    // where it is too long to be read.
+    Step line_of_record(std::string_view& line, Record& record);
+    // What was wrong with that line, which may be the file's last and cut.
+    Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is cut: " + reason : reason); }
+
     ChunkBuffer chunks_;
     std::string reason_;
     std::uint64_t place_ = 0;
