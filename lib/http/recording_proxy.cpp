@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <limits>
@@ -115,6 +116,7 @@ class RecordingProxy::State::Session {
         } catch (const boost::system::system_error&) {  // either side went away: nothing is left to tell anybody
         } catch (const TargetFailed&) {
         }
+        if (unread_) take_rest();
         {
             const std::lock_guard lock(cutting_);
             error_code ignored;
@@ -175,8 +177,12 @@ class RecordingProxy::State::Session {
 
     bool forward(StreamingParser<true>& request, ProxiedRequest& told, bool keep) {
         const bool head = request.get().method() == bhttp::verb::head;
+        const bool takes_chunks = request.get().version() >= 11;
         request.get().set(bhttp::field::host, state_.options.target.authority());
-        request.get().keep_alive(true);
+        // What belongs to the client's connection (RFC 9110, section 7.6.1): no other protocol passes through here.
+        for (const bhttp::field field : {bhttp::field::connection, bhttp::field::keep_alive, bhttp::field::proxy_connection,
+                                         bhttp::field::te, bhttp::field::upgrade})
+            request.get().erase(field);
         request.get().version(11);
         if (target_.is_open() && is_stale()) disconnect();
         if (!target_.is_open()) connect();
@@ -186,9 +192,16 @@ class RecordingProxy::State::Session {
             if (told.body_too_large) told.body.clear();
             else told.body.append(piece);
         };
-        bool target_keeps = false;
+        bool target_keeps = false, ends_with_connection = false;
         const auto exchange = [&](auto& target) {
-            relay<true>(target, client_, client_buffer_, request, keep_body, "the target did not take the request");
+            // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
+            std::optional<TargetFailed> unfinished;
+            try {
+                relay<true>(target, client_, client_buffer_, request, keep_body, "the target did not take the request");
+            } catch (const TargetFailed& failure) {
+                unfinished = failure;
+                unread_ = true;
+            }
             StreamingParser<false> response;
             for (;;) {
                 response.header_limit(state_.options.max_header);
@@ -196,24 +209,26 @@ class RecordingProxy::State::Session {
                 response.skip(head);
                 error_code error;
                 bhttp::read_header(target, target_buffer_, response, error);
-                if (error) throw TargetFailed{"no response from the target: " + error.message()};
+                if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
                 if (response.get().result_int() / 100 != 1 || response.get().result_int() == 101) break;
                 std::destroy_at(&response);  // an interim response is not passed on
                 std::construct_at(&response);
             }
-            target_keeps = response.get().keep_alive() && !response.need_eof();
+            target_keeps = !unfinished && response.get().keep_alive() && !response.need_eof();
+            ends_with_connection = response.need_eof() || unfinished || (response.chunked() && !takes_chunks);
             const int status = static_cast<int>(response.get().result_int());
-            response.get().keep_alive(keep && !response.need_eof());
+            if (!takes_chunks) response.get().chunked(false);
+            response.get().keep_alive(keep && !ends_with_connection);
             relay<false>(client_, target, target_buffer_, response, [](std::string_view) {}, "");
             told.status = status;
         };
         if (tls_) exchange(*tls_);
         else exchange(target_);
         if (!target_keeps) disconnect();
-        return target_keeps;
+        return !ends_with_connection;
     }
 
-    // Passes a message on piece by piece, as Beast's documentation shows ("HTTP Relay").
+    // Passes a message on piece by piece, each as soon as it has come: a stream of events has no end to wait for.
     template <bool is_request, class To, class From, class Observe>
     void relay(To& to, From& from, beast::flat_buffer& buffer, StreamingParser<is_request>& parser, Observe observe_piece,
                const char* broken) {
@@ -229,14 +244,16 @@ class RecordingProxy::State::Session {
             if (!parser.is_done()) {
                 parser.get().body().data = chunk;
                 parser.get().body().size = sizeof chunk;
-                bhttp::read(from, buffer, parser, error);
+                bhttp::read_some(from, buffer, parser, error);
                 if (error == bhttp::error::need_buffer) error = {};
                 if (error) throw boost::system::system_error(error);
                 touch();
-                parser.get().body().size = sizeof chunk - parser.get().body().size;
-                parser.get().body().data = chunk;
+                const std::size_t size = sizeof chunk - parser.get().body().size;
+                if (size == 0 && !parser.is_done()) continue;  // the head of a chunk, say
+                parser.get().body().size = size;
+                parser.get().body().data = size > 0 ? chunk : nullptr;  // no bytes would be written as the last chunk
                 parser.get().body().more = !parser.is_done();
-                observe_piece(std::string_view(chunk, parser.get().body().size));
+                observe_piece(std::string_view(chunk, size));
             } else {
                 parser.get().body().data = nullptr;
                 parser.get().body().size = 0;
@@ -302,7 +319,20 @@ class RecordingProxy::State::Session {
         target_.close(ignored);
     }
 
+    // A client that still sends when we close would lose the answer to the reset: for a second, what comes is thrown away.
+    void take_rest() {
+        error_code error;
+        client_.shutdown(tcp::socket::shutdown_send, error);
+        const timeval soon{0, 200'000};
+        ::setsockopt(client_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+        char rest[16 * 1024];
+        const std::int64_t until = steady_ns() + 1'000'000'000;
+        while (steady_ns() < until && ::recv(client_.native_handle(), rest, sizeof rest, 0) > 0) {
+        }
+    }
+
     void answer(bhttp::status status, const std::string& text) {
+        unread_ = true;
         bhttp::response<bhttp::string_body> response(status, 11);
         response.keep_alive(false);
         response.set(bhttp::field::content_type, "text/plain");
@@ -322,6 +352,7 @@ class RecordingProxy::State::Session {
     const std::uint64_t number_;
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};
+    bool unread_ = false;  // the client may not have been read to its request's end
     std::mutex cutting_;  // guards target_descriptor_, and the closing of sockets against cut()
     int target_descriptor_ = -1;
     std::thread thread_;
@@ -340,7 +371,8 @@ void RecordingProxy::State::accept_connections() {
         error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
         const std::lock_guard lock(mutex);
-        if (sessions.size() >= options.max_connections) {
+        const auto open = std::count_if(sessions.begin(), sessions.end(), [](const auto& session) { return !session->over(); });
+        if (static_cast<std::size_t>(open) >= options.max_connections) {
             ++refused;
             asio::write(socket, asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                                               "Connection: close\r\n\r\n")),

@@ -26,22 +26,34 @@ std::size_t content_length(const std::string& head) {
 
 }  // namespace
 
-std::string Wire::read_request() {
+std::string Wire::take(std::size_t size) {
+    std::string text = pending_.substr(0, size);
+    pending_.erase(0, size);
+    return text;
+}
+
+bool Wire::receive() {
     char chunk[16 * 1024];
+    const ssize_t count = ::recv(descriptor_, chunk, sizeof chunk, 0);
+    if (count > 0) pending_.append(chunk, static_cast<std::size_t>(count));
+    return count > 0;
+}
+
+std::string Wire::read_until(const std::string& text) {
     for (;;) {
-        const std::size_t end = pending_.find("\r\n\r\n");
-        if (end != pending_.npos) {
-            const std::size_t size = end + 4 + content_length(pending_.substr(0, end + 2));
-            if (pending_.size() >= size) {
-                const std::string request = pending_.substr(0, size);
-                pending_.erase(0, size);
-                return request;
-            }
-        }
-        const ssize_t count = ::recv(descriptor_, chunk, sizeof chunk, 0);
-        if (count <= 0) return {};
-        pending_.append(chunk, static_cast<std::size_t>(count));
+        if (const std::size_t end = pending_.find(text); end != pending_.npos) return take(end + text.size());
+        if (!receive()) return {};
     }
+}
+
+std::string Wire::read_request() {
+    const std::string head = read_until("\r\n\r\n");
+    if (head.empty()) return {};
+    if (head.find("Transfer-Encoding: chunked\r\n") != head.npos) return head + read_until("0\r\n\r\n");
+    const std::size_t size = content_length(head.substr(0, head.size() - 2));
+    while (pending_.size() < size)
+        if (!receive()) return {};
+    return head + take(size);
 }
 
 void Wire::write(const std::string& bytes) {

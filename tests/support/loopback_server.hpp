@@ -17,8 +17,11 @@ class Wire {
   public:
     explicit Wire(int descriptor) : descriptor_(descriptor) {}
 
-    // A whole request (head, and as much body as its Content-Length says); empty at the end of the connection.
+    // A whole request (head, and as much body as its Content-Length says, or chunks to the last, as they stand); empty at
+    // the end of the connection.
     std::string read_request();
+    // What comes, to the end of this text; empty at the end of the connection.
+    std::string read_until(const std::string& text);
     void write(const std::string& bytes);
     void shutdown_sending();
     void reset();  // closes with RST
@@ -26,6 +29,9 @@ class Wire {
     void wait_for_close();
 
   private:
+    std::string take(std::size_t size);
+    bool receive();
+
     int descriptor_;
     std::string pending_;
 };

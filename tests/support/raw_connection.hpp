@@ -58,6 +58,16 @@ class RawConnection {
         return out;
     }
 
+    // What comes, to the end of this text; to the end of the connection where it does not come.
+    std::string until(std::string_view text) {
+        std::size_t end = std::string::npos;
+        while ((end = buffer_.find(text)) == std::string::npos && receive()) {
+        }
+        const std::string out = buffer_.substr(0, end == std::string::npos ? end : end + text.size());
+        buffer_.erase(0, out.size());
+        return out;
+    }
+
     // True when the other side ends the connection (without sending more).
     bool ended() {
         const bool more = receive();

@@ -1,0 +1,293 @@
+// leakline capture between raw clients and a raw upstream, and its log replayed.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "support/binary.hpp"
+#include "support/loopback_server.hpp"
+#include "support/raw_connection.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+// A running capture in front of url.
+class Capture {
+  public:
+    explicit Capture(const std::string& url, std::vector<std::string> more = {}) {
+        Command command;
+        const std::string port_file = directory_.path() + "/port";
+        command.arguments = {binary("leakline"), "capture", "--listen", "127.0.0.1:0", "--target", url,
+                             "-o", log_path(), "--port-file", port_file};
+        command.arguments.insert(command.arguments.end(), more.begin(), more.end());
+        command.output_file = directory_.path() + "/said";
+        child_ = std::make_unique<Child>(Child::start(command));
+        while (!std::filesystem::exists(port_file)) {
+            REQUIRE(child_->running());
+            std::this_thread::sleep_for(5ms);
+        }
+        port_ = static_cast<std::uint16_t>(std::stoi(read_file(port_file)));
+    }
+    std::uint16_t port() const { return port_; }
+    std::string log_path() const { return directory_.path() + "/traffic.jsonl"; }
+    void interrupt() {
+        interrupted_ = true;
+        ::kill(child_->pid(), SIGINT);
+    }
+    std::string said() const { return read_file(directory_.path() + "/said"); }
+
+    // Ends it; the log's lines. Its last byte has to be a line's end.
+    std::vector<json> end() {
+        if (!interrupted_) interrupt();  // a second one would not wait for anything
+        CHECK(child_->wait().shell_code() == 0);
+        const std::string text = read_file(log_path());
+        CHECK((text.empty() || text.back() == '\n'));
+        std::vector<json> lines;
+        for (const std::string_view line : split(text, '\n'))
+            if (!line.empty()) lines.push_back(json::parse(line));
+        return lines;
+    }
+
+  private:
+    TemporaryDirectory directory_;
+    std::unique_ptr<Child> child_;
+    std::uint16_t port_ = 0;
+    bool interrupted_ = false;
+};
+
+// Answers by path, as long as the connection is kept.
+void answer(Wire& wire) {
+    for (std::string request = wire.read_request(); !request.empty(); request = wire.read_request()) {
+        const auto asks = [&](const char* start) { return request.starts_with(start); };
+        if (asks("HEAD")) wire.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        else if (asks("GET /204")) wire.write("HTTP/1.1 204 No Content\r\n\r\n");
+        else if (asks("GET /304")) wire.write("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
+        else if (asks("GET /103")) wire.write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + std::string(kOk));
+        else if (asks("GET /close")) return wire.write("HTTP/1.1 201 Created\r\nConnection: close\r\n\r\nto the end");
+        else wire.write(kOk);
+    }
+}
+
+int status_of(RawConnection& client, const std::string& request, bool has_body = true) {
+    REQUIRE(client.send(request));
+    return RawConnection::status(client.response(has_body));
+}
+
+}  // namespace
+
+TEST_CASE("every request becomes a line: kept-alive, HEAD, bodiless, close-delimited, chunked and binary ones") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url(), {"--sessions"});
+    {
+        RawConnection client(capture.port());
+        CHECK(status_of(client, request_text("POST", "/a?b=1", "{\"x\":1}", "X-Kept: 1\r\nAuthorization: Bearer s3cret\r\ncookie: id=7\r\n")) == 200);
+        CHECK(status_of(client, request_text("HEAD", "/a"), false) == 200);
+        CHECK(status_of(client, request_text("GET", "/204")) == 204);
+        CHECK(status_of(client, request_text("GET", "/304"), false) == 304);
+        CHECK(status_of(client, request_text("GET", "/103")) == 200);
+        CHECK(status_of(client, "POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == 200);
+        CHECK(status_of(client, request_text("POST", "/bytes", std::string("\xff\0\x01", 3))) == 200);
+        REQUIRE(client.send("POST /e HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+        CHECK(RawConnection::status(client.until("\r\n\r\n")) == 100);
+        CHECK(status_of(client, "ok") == 200);
+        CHECK(upstream.connections() == 1);
+        REQUIRE(client.send(request_text("GET", "/close")));
+        CHECK(client.until("to the end").find("HTTP/1.1 201 Created\r\n") == 0);
+        CHECK(client.ended());
+    }
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 9);
+    CHECK(lines[0]["url"] == "/a?b=1");
+    CHECK(lines[0]["body"] == "{\"x\":1}");
+    CHECK(lines[0]["headers"] ==
+          json({{"Host", "test"}, {"X-Kept", "1"}, {"Authorization", "redacted"}, {"cookie", "redacted"}}));
+    CHECK(lines[1]["method"] == "HEAD");
+    CHECK(lines[5]["body"] == "abcde");
+    CHECK(lines[6]["body_b64"] == "/wAB");
+    CHECK(lines[7]["body"] == "ok");
+    const int statuses[] = {200, 200, 204, 304, 200, 200, 200, 200, 201};
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        CHECK(lines[i]["status"] == statuses[i]);
+        CHECK(lines[i]["conn"] == "c1");
+    }
+}
+
+TEST_CASE("bodies stream both ways: a piece passes before the next is sent") {
+    std::promise<void> first_arrived, client_has_first;
+    LoopbackServer upstream([&](Wire& wire) {
+        wire.read_until("first");
+        first_arrived.set_value();
+        wire.read_until("0\r\n\r\n");
+        wire.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n");
+        client_has_first.get_future().wait();
+        wire.write("4\r\nlast\r\n0\r\n\r\n");
+    });
+    Capture capture(upstream.url());
+    {
+        RawConnection client(capture.port());
+        REQUIRE(client.send("POST /s HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
+        CHECK(first_arrived.get_future().wait_for(10s) == std::future_status::ready);
+        REQUIRE(client.send("6\r\nsecond\r\n0\r\n\r\n"));
+        CHECK(client.until("event").find("event") != std::string::npos);
+        client_has_first.set_value();
+        CHECK(client.until("0\r\n\r\n").find("last") != std::string::npos);
+    }
+    CHECK(capture.end().at(0)["body"] == "firstsecond");
+}
+
+TEST_CASE("a client of HTTP/1.0 gets no chunks, and no upgrade passes") {
+    std::string seen;
+    LoopbackServer upstream([&](Wire& wire) {
+        seen = wire.read_request();
+        wire.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n0\r\n\r\n");
+        wire.wait_for_close();
+    });
+    Capture capture(upstream.url());
+    RawConnection client(capture.port());
+    REQUIRE(client.send("GET /s HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    const std::string response = client.until("nothing ends with this");
+    CHECK(response.find("Transfer-Encoding") == std::string::npos);
+    CHECK(response.ends_with("\r\n\r\nevent"));
+    CHECK(capture.end().size() == 1);
+    CHECK(seen.find("pgrade") == std::string::npos);
+}
+
+TEST_CASE("an answer that comes before the whole request reaches the client") {
+    LoopbackServer upstream([](Wire& wire) {
+        wire.read_until("\r\n\r\n");
+        wire.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+        wire.shutdown_sending();
+        std::this_thread::sleep_for(50ms);
+    });
+    Capture capture(upstream.url());
+    RawConnection client(capture.port());
+    client.send(request_text("POST", "/up", std::string(8 << 20, 'x')));
+    CHECK(RawConnection::status(client.response()) == 413);
+}
+
+TEST_CASE("redaction can be widened, and switched off") {
+    LoopbackServer upstream(answer);
+    const std::string request = request_text("GET", "/", "", "Cookie: id=7\r\nX-Token: t\r\n");
+    const auto headers_with = [&](std::vector<std::string> options) {
+        Capture capture(upstream.url(), std::move(options));
+        RawConnection client(capture.port());
+        CHECK(status_of(client, request) == 200);
+        return capture.end().at(0)["headers"];
+    };
+    CHECK(headers_with({"--redact", "x-token"}) == json({{"Host", "test"}, {"Cookie", "redacted"}, {"X-Token", "redacted"}}));
+    CHECK(headers_with({"--no-redaction"}) == json({{"Host", "test"}, {"Cookie", "id=7"}, {"X-Token", "t"}}));
+}
+
+TEST_CASE("what is over a limit is refused, or passes without a line, and the summary says so") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url(), {"--max-body", "1KiB", "--max-connections", "2"});
+    {
+        RawConnection first(capture.port()), second(capture.port());
+        CHECK(status_of(first, request_text("POST", "/large", std::string(2000, 'x'))) == 200);
+        CHECK(status_of(second, request_text("POST", "/small", "x")) == 200);
+        RawConnection third(capture.port());
+        CHECK(RawConnection::status(third.response()) == 503);
+        CHECK(status_of(first, request_text("GET", "/", "", "X-Huge: " + std::string(100'000, 'h') + "\r\n")) == 400);
+        CHECK(status_of(second, "no request\r\n\r\n") == 400);
+    }
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["url"] == "/small");
+    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out for their size (--max-body), "
+                              "1 connections over the limit (503)") != std::string::npos);
+}
+
+TEST_CASE("a target that is down, or goes under a request, is answered 502 and recorded without a status") {
+    std::string url;
+    {
+        const LoopbackServer gone(answer);
+        url = gone.url();
+    }
+    Capture down(url);
+    {
+        RawConnection client(down.port());
+        REQUIRE(client.send(request_text("GET", "/")));
+        const std::string response = client.response();
+        CHECK(RawConnection::status(response) == 502);
+        CHECK(RawConnection::body(response) == "leakline capture: the target cannot be reached: connection refused\n");
+    }
+    CHECK_FALSE(down.end().at(0).contains("status"));
+
+    LoopbackServer resetting([](Wire& wire) {
+        wire.read_request();
+        wire.reset();
+    });
+    Capture reset(resetting.url());
+    {
+        RawConnection client(reset.port());
+        CHECK(status_of(client, request_text("GET", "/")) == 502);
+    }
+    CHECK_FALSE(reset.end().at(0).contains("status"));
+}
+
+TEST_CASE("an interruption lets the request under way finish, and a slow client holds up nobody") {
+    std::promise<void> asked, go;
+    LoopbackServer upstream([&](Wire& wire) {
+        if (wire.read_request().find("GET /slow") != 0) return wire.write(kOk);
+        asked.set_value();
+        go.get_future().wait();
+        wire.write(kOk);
+    });
+    Capture capture(upstream.url());
+    RawConnection dawdler(capture.port());  // half a request
+    REQUIRE(dawdler.send("POST /half HTTP/1.1\r\nHost: test\r\nContent-Le"));
+    RawConnection client(capture.port());
+    REQUIRE(client.send(request_text("GET", "/slow")));
+    asked.get_future().wait();
+    {
+        RawConnection other(capture.port());
+        CHECK(status_of(other, request_text("GET", "/quick")) == 200);
+    }
+    capture.interrupt();
+    std::this_thread::sleep_for(20ms);
+    go.set_value();
+    CHECK(RawConnection::status(client.response()) == 200);
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0]["url"] == "/quick");
+    CHECK(lines[1]["url"] == "/slow");
+    CHECK(lines[1]["status"] == 200);
+}
+
+TEST_CASE("a captured log replays as what was captured, with the same result") {
+    RecordingServer upstream;
+    const TemporaryDirectory directory;
+    Capture capture(upstream.url());
+    {
+        RawConnection client(capture.port());
+        for (int i = 0; i < 20; ++i)
+            CHECK(status_of(client, request_text(i % 2 == 0 ? "POST" : "PUT", "/item/" + std::to_string(i),
+                                                 "{\"n\":" + std::to_string(i) + "}", "X-Number: " + std::to_string(i) + "\r\n")) == 200);
+    }
+    CHECK(capture.end().size() == 20);
+    const std::vector<std::string> captured = upstream.requests();
+    const Outcome outcome = run_binary("leakline", {"replay", capture.log_path(), "--target", upstream.url(), "--pace", "max",
+                                                    "--connections", "1", "--expect-status", "recorded", "--format", "json"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(json::parse(outcome.out)["statuses"]["200"] == 20);
+    const std::vector<std::string> all = upstream.requests();
+    REQUIRE(all.size() == 40);
+    // Header lines in any order: the body and what the client said are what counts.
+    const auto parts = [](std::string request) {
+        std::vector<std::string> lines;
+        for (const std::string_view line : split(request, '\n'))
+            if (!line.starts_with("Host:")) lines.emplace_back(line);
+        std::sort(lines.begin(), lines.end());
+        return lines;
+    };
+    for (std::size_t i = 0; i < 20; ++i) CHECK(parts(all[20 + i]) == parts(captured[i]));
+}
