@@ -163,6 +163,7 @@ void put_replay(Json& out, const ReplayStats& stats) {
             out["failures"][std::string(failure_name(static_cast<Failure>(i)))] = stats.failures[i];
     out["late"] = stats.late;
     out["retried"] = stats.retried;
+    if (stats.unexpected != 0) out["unexpected"] = stats.unexpected;
     out["latency_us"] = latency(stats.latency);
     out["service_us"] = latency(stats.service);
     out["send_lag_us"] = latency(stats.send_lag);

@@ -331,6 +331,7 @@ void read_replay(const Node& node, ReplayStats& stats) {
                 &Node::count);
     get(node, "late", stats.late, &Node::count);
     get(node, "retried", stats.retried, &Node::count);
+    get(node, "unexpected", stats.unexpected, &Node::count);
     read_latency(node, "latency_us", stats.latency);
     read_latency(node, "service_us", stats.service);
     read_latency(node, "send_lag_us", stats.send_lag);

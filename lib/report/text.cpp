@@ -76,6 +76,8 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
                            : fmt::format("{:.4g}/s over {:.3g} s", stats.rate, stats.duration_s));
     text.field("latency", latency_text(stats.latency) + " (from the due time)");
     text.field("send lag", latency_text(stats.send_lag));
+    if (stats.unexpected != 0)
+        text.field("unexpected", format_count(stats.unexpected) + " answers with another status than was expected");
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + " attempts on stale connections");
     if (stats.late != 0)
