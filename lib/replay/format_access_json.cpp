@@ -58,6 +58,13 @@ std::string header_name(std::string_view variable) {
     return name;
 }
 
+// The first line that is a whole JSON object, since the file's first may be cut; else the first.
+std::string_view first_object(std::string_view prefix) {
+    for (const std::string_view line : split(prefix, '\n'))
+        if (looks_like_json_object(trim(line))) return trim(line);
+    return trim(prefix.substr(0, prefix.find('\n')));
+}
+
 bool is_absent(std::string_view value) { return value.empty() || value == "-" || value == "null"; }
 
 }  // namespace
@@ -85,7 +92,12 @@ std::map<std::string, std::string, std::less<>> parse_field_map(std::string_view
     return map;
 }
 
-bool looks_like_json_object(std::string_view line) { return line.starts_with('{'); }
+bool looks_like_json_object(std::string_view line) {
+    Scratch scratch;
+    scratch.reset(line.size());
+    JsonScan scan(line, scratch);
+    return scan.next_is('{') && scan.skip_value() && scan.at_end();
+}
 
 std::string_view access_json_preset(std::string_view line) {
     const std::vector<std::string> names = member_names(line);
@@ -97,7 +109,7 @@ std::string_view access_json_preset(std::string_view line) {
 AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_for_messages, FieldMap map)
     : RecordStream(std::move(chunks)), map_(std::move(map)) {
     const std::string prefix(chunks_.peek(ChunkBuffer::kChunk, ChunkBuffer::Peek::a_line));
-    const std::string_view first = trim(std::string_view(prefix).substr(0, prefix.find('\n')));
+    const std::string_view first = first_object(prefix);
     const std::vector<std::string> names = member_names(first);
     if (map_.empty()) {
         const std::string_view preset = access_json_preset(first);

@@ -74,8 +74,18 @@ const FormatRow& row_named(const std::string& name) {
 }
 
 const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
-    for (const FormatRow& row : log_formats())
-        if (row.detect(prefix)) return row;
+    // Of a log that was rotated or tailed the first line may be cut, of one that was damaged more: they are bad lines then,
+    // and not what tells the format.
+    constexpr int kAskedLines = 20;
+    std::string_view rest = prefix;
+    for (int line = 0; line < kAskedLines && !rest.empty(); ++line) {
+        for (const FormatRow& row : log_formats())
+            if (row.detect(rest)) return row;
+        const std::size_t end = rest.find('\n');
+        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+    }
+    // A line longer than what was looked at is no whole object.
+    if (first_line(prefix).starts_with('{')) return row_named("access-json");
     std::string names;
     for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
     throw Error(ErrorKind::input, path + ":1",

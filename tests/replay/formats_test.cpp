@@ -213,6 +213,33 @@ TEST_CASE("a HAR file is read entry by entry") {
     CHECK(cut.damage == std::vector<std::string>{"2: the file ends within entry 2"});
 }
 
+TEST_CASE("a first line that is cut does not hide what the format is, and is counted") {
+    const std::string native = R"({"ts_ns":5,"method":"GET","url":"/a","headers":{}})" "\n";
+    const Contents jsonl = read_text(native.substr(20) + native);
+    CHECK(jsonl.formats == "jsonl");
+    CHECK(jsonl.requests.size() == 1);
+    REQUIRE(jsonl.damage.size() == 1);
+    CHECK(jsonl.damage[0].starts_with("1: column 1: expected '{', found '"));
+    CHECK(read_text("{\"ts_ns\": oops\n" + native).formats == "jsonl");
+
+    const std::string nginx = R"({"msec":"5.000","request":"GET /a HTTP/1.1","request_time":"0.1"})" "\n";
+    const Contents access_json = read_text("{\"msec\":\"4.0\n" + nginx);
+    CHECK(access_json.formats == "access-json");
+    CHECK(access_json.requests.size() == 1);
+    CHECK(access_json.damage.size() == 1);
+
+    const std::string combined = "127.0.0.1 - - [10/Oct/2023:13:55:36 +0200] \"GET /a HTTP/1.1\" 200 5 \"-\" \"curl\"\n";
+    const Contents access = read_text(combined.substr(30) + combined);
+    CHECK(access.formats == "access");
+    CHECK(access.requests.size() == 1);
+
+    const std::string record = "1 a1 1700000000000000000\nGET /a HTTP/1.1\r\n\r\n\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\x9F\x99\x89\n";
+    const Contents gor = read_text(record.substr(30) + record);
+    CHECK(gor.formats == "gor");
+    CHECK(gor.requests.size() == 1);
+    CHECK(gor.damage.size() == 1);
+}
+
 TEST_CASE("files of different formats are merged by time") {
     const Contents log = read({sample("envoy.log"), sample("alb.log"), sample("sample.har")});
     CHECK(log.formats == "access, har");
