@@ -89,6 +89,45 @@ bool lines_leak(const LineSum& sum, bool any, Trend memory) {
     return any && (memory == Trend::growing || sum.bytes >= kBookkeepingBytes);
 }
 
+// Memory that the heap alone can account for, although no line grows to the end: what lines held at their most, and had not
+// held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
+constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower, and not of the same length
+
+const LineGrowth* line_behind(const Diagnosis& diagnosis) {
+    const Series& series = diagnosis.series;
+    if (series.size() == 0) return nullptr;
+    double first = series.value.front();
+    for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
+        first = series.value[i];
+    const double growth = *std::max_element(series.value.begin(), series.value.end()) - first;
+    const auto held = [](const LineGrowth& line) { return static_cast<double>(line.live_peak_bytes - line.live_first_bytes); };
+    double sum = 0;
+    const LineGrowth* most = nullptr;
+    for (const LineGrowth& line : diagnosis.lines.lines) {
+        if (line.leaking || held(line) <= 0) continue;
+        sum += held(line);
+        if (most == nullptr || held(line) > held(*most)) most = &line;
+    }
+    return growth > 0 && sum >= kExplains * growth ? most : nullptr;
+}
+
+std::string behind_words(const LineGrowth& line) {
+    return fmt::format("memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
+                       "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
+                       place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
+}
+
+// What no run tells from a leak that is shorter than a service waits before it frees.
+std::optional<std::string> nothing_freed(const LineReport& report, const LineGrowth& line) {
+    constexpr double kNone = 0.01;  // of what was allocated
+    const double allocated = static_cast<double>(line.allocations);
+    const double kept = static_cast<double>(line.live_last_blocks - line.live_first_blocks);
+    if (line.growth_class != GrowthClass::linear || allocated <= 0 || kept < (1 - kNone) * allocated) return std::nullopt;
+    return fmt::format("nothing from {} was freed in the {} that were recorded; what a service frees by the clock after longer than that looks the "
+                       "same, so where this one does, give it longer rounds (--min-round) or a soak",
+                       place(line.at), format_duration(std::chrono::round<std::chrono::seconds>(report.window_end - report.window_begin)));
+}
+
 std::string too_coarse(const TrendVerdict& trend) {
     return fmt::format("this run could only have seen growth above {} a request", format_bytes(*trend.detectable_bytes_per_request));
 }
@@ -211,6 +250,9 @@ void conclude(Diagnosis& diagnosis) {
         diagnosis.reasons.push_back(fmt::format("{}, but by only {} in all, too little to tell from a service that still warms "
                                                 "up: more requests would decide",
                                                 line_reason(*lines.front()), format_bytes(sum.bytes)));
+    } else if (const LineGrowth* line = trend.verdict == Trend::growing ? line_behind(diagnosis) : nullptr) {
+        diagnosis.verdict = Verdict::inconclusive;
+        diagnosis.reasons.push_back(behind_words(*line));
     } else if (trend.verdict == Trend::growing) {
         diagnosis.verdict = Verdict::leak;
         diagnosis.reasons.push_back(
@@ -245,6 +287,9 @@ void conclude(Diagnosis& diagnosis) {
                                                     format_bytes(endpoint.bytes_per_request.high)));
     for (const std::string& reason : trend.reasons)
         diagnosis.reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
+    // A soak's clock may have run faster than ours.
+    if (diagnosis.verdict == Verdict::leak && !lines.empty() && !diagnosis.soak)
+        if (auto words = nothing_freed(diagnosis.lines, *lines.front())) diagnosis.reasons.push_back(std::move(*words));
     for (const std::string& retry : diagnosis.retries)
         diagnosis.reasons.push_back("more rounds were asked for " + retry);
     if (diagnosis.max_growth) judge_budget(diagnosis, lines);

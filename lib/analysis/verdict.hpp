@@ -11,7 +11,8 @@ namespace leakline::analysis {
 // The rule, from the two witnesses (memory as the kernel sees it, and exact live bytes by line):
 //   a line leaks and memory grows          -> leak
 //   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping
-//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation)
+//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation); inconclusive
+//                                             where lines held as much and then stopped or let go of it (timed cleaning)
 //   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
 //                                             is more than a kept request, inconclusive
 //   no line leaks, memory does not tell    -> inconclusive
