@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,9 +18,9 @@ namespace leakline::test {
 
 class Trackd {
   public:
-    // program: what stands before the options, where it is not trackd itself.
+    // program: what stands before the options, where it is not trackd itself. prepare: changes the command before it starts.
     explicit Trackd(const TemporaryDirectory& directory, std::vector<std::string> arguments = {},
-                    std::vector<std::string> program = {LEAKLINE_BIN_DIR "/trackd"})
+                    std::vector<std::string> program = {LEAKLINE_BIN_DIR "/trackd"}, const std::function<void(Command&)>& prepare = {})
         : directory_(directory) {
         Command command;
         const std::string port_file = directory.path() + "/port";
@@ -29,6 +30,7 @@ class Trackd {
             command.arguments.push_back(argument);
         command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
         command.output_file = directory.path() + "/output";
+        if (prepare) prepare(command);
         child_ = std::make_unique<Child>(Child::start(command));
         const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(20);
         while (!read_small_file(port_file)) {
