@@ -1,34 +1,52 @@
 #!/usr/bin/env bash
-# The README's table: trackd's four cache modes over 72 hours of the story's traffic, each replayed at two speeds.
+# The README's table: trackd's four cache modes over 72 hours of the story's traffic (5,000 users, 11 requests a second, a
+# daily curve), each replayed at two speeds.
 #
-#     scripts/soak.sh [SOAK_TIME]      # real time a mode, both speeds together; default 10m
+#     scripts/soak.sh [MODE...]        # default: leaky bounded lru ttl; about 20 minutes a mode, leaky 5
+#     scripts/soak.sh --table          # only the table, of the reports that are there
 #
-# TRAFFIC=day.jsonl takes another log (leakline traffic --duration 24h -o day.jsonl has the daily curve); BUILD is the build's
-# folder. Reports go to BUILD/../soak.
+# TIME_SCALE=450 takes the place of auto; TRAFFIC=day.jsonl of scripts/story_traffic.sh's log; BUILD is the build's folder.
+# Reports go to BUILD/../soak. Modes that are run at the same time disturb each other's pace, not their memory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 out=$(dirname "$build")/soak
 mkdir -p "$out"
-traffic=()
-[ -z "${TRAFFIC:-}" ] || traffic=(--traffic "$TRAFFIC")
-for mode in leaky bounded lru ttl; do
+modes=(leaky bounded lru ttl)
+run=("$@")
+[ $# -gt 0 ] || run=("${modes[@]}")
+[ "${1:-}" != --table ] || run=()
+
+traffic=${TRAFFIC:-$out/day.jsonl}
+if [ ${#run[@]} -gt 0 ] && [ ! -e "$traffic" ]; then BUILD=$build scripts/story_traffic.sh 24h "$traffic"; fi
+for mode in "${run[@]}"; do
     code=0
-    "$build/bin/leakline" diagnose --mode "$mode" --soak 72h --time-scale auto --soak-time "${1:-10m}" --memory-limit 512MiB \
-        "${traffic[@]}" -o "$out/$mode.json" -o "$out/$mode.txt" -o "$out/$mode.html" >/dev/null || code=$?
+    "$build/bin/leakline" diagnose --mode "$mode" --soak 72h --time-scale "${TIME_SCALE:-auto}" --memory-limit 512MiB \
+        --traffic "$traffic" -o "$out/$mode.json" -o "$out/$mode.txt" -o "$out/$mode.html" >/dev/null || code=$?
     case $code in 0 | 1 | 3) ;; *) echo "soak.sh: $mode ended with $code, see $out/$mode.txt" >&2; exit "$code" ;; esac
 done
-python3 - "$out" <<'PYTHON'
-import json, sys
+python3 - "$out" "${modes[@]}" <<'PYTHON'
+import json, os, sys
+
+ENDS = {"whole": "", "decided": "", "limit": " (then at its limit)", "killed": " (then OOM-killed)", "time": " (cut off)"}
 
 def mib(value):
     return f"{value['estimate'] / 2**20:,.0f} MiB" if value else "not extrapolated"
 
-print("| `--mode` | growth | replayed | after 72 h | 512 MiB after |\n| --- | --- | --- | ---: | ---: |")
-for mode in ("leaky", "bounded", "lru", "ttl"):
-    soak = json.load(open(f"{sys.argv[1]}/{mode}.json"))["soak"]
-    runs = " and ".join(f"{run['hours']:.1f} h at {run['time_scale']:.0f}x" for run in soak["runs"])
+def replayed(run):
+    return f"{run['hours']:.1f} h at {run['time_scale']:.0f}x{ENDS.get(run['end'], ' (stopped)')}"
+
+print("| `--mode` | verdict | growth | replayed | after 72 h | 512 MiB after, predicted | and seen |")
+print("| --- | --- | --- | --- | ---: | ---: | ---: |")
+for mode in sys.argv[2:]:
+    path = f"{sys.argv[1]}/{mode}.json"
+    if not os.path.exists(path):
+        continue
+    report = json.load(open(path))
+    soak = report["soak"]
     limit = soak["time_to_limit_h"]
     hours = f"{limit['estimate']:.1f} h ({limit['low']:.1f} to {limit['high']:.1f})" if limit else "-"
-    print(f"| `{mode}` | {soak['growth']} | {runs} | {mib(soak['level_bytes'])} | {hours} |")
+    seen = [run["limit_reached_h"] for run in soak["runs"] if run["limit_reached_h"]]
+    print(f"| `{mode}` | {report['verdict'].replace('_', ' ')} | {soak['growth']} | {' and '.join(map(replayed, soak['runs']))} "
+          f"| {mib(soak['level_bytes'])} | {hours} | {f'{seen[0]:.1f} h' if seen else '-'} |")
 PYTHON

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 #include <map>
 #include <memory>
@@ -116,6 +117,16 @@ void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const 
     diagnosis.warnings.insert(diagnosis.warnings.end(), check.warnings.begin(), check.warnings.end());
 }
 
+// The story's users: some minutes of them, or for a soak a day with its curve.
+replay::TrafficOptions story_of(const std::optional<Nanoseconds>& soak) {
+    replay::TrafficOptions story;
+    story.requests = 2000;
+    if (soak) story.requests = static_cast<std::uint64_t>(std::ceil(to_seconds(std::min<Nanoseconds>(*soak, std::chrono::hours(24))) * replay::kStoryRate));
+    story.duration = std::chrono::duration_cast<Nanoseconds>(
+        std::chrono::duration<double>(static_cast<double>(story.requests) / replay::kStoryRate));
+    return story;
+}
+
 int run_diagnose(DiagnoseOptions& options, Output& output) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
@@ -137,12 +148,9 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
                         "--traffic LOG; `leakline capture` records one, and `leakline replay --help` lists the formats");
         run.rounds.traffic = {scratch.path() + "/traffic.jsonl"};
         run.traffic_name = "built-in traffic";
+        output.detail("writing the story's traffic");
         OutputFile log(run.rounds.traffic[0]);
-        replay::TrafficOptions story;
-        story.requests = 2000;
-        story.duration = std::chrono::duration_cast<Nanoseconds>(
-            std::chrono::duration<double>(static_cast<double>(story.requests) / replay::kStoryRate));
-        replay::write_traffic(story, log);
+        replay::write_traffic(story_of(options.soak), log);
         log.commit();
     }
     run.target.show_output = output.chatter() == Messages::Chatter::verbose;
@@ -199,10 +207,10 @@ Run declare_diagnose(CLI::App& app) {
                      "auto, or how many times as fast the faster one is; {time_scale} in the command is that number")
         ->capture_default_str()
         ->type_name("X");
-    add_duration(*soak, "--soak-time", options->soak_time, "how long both may take together (5m)");
+    add_duration(*soak, "--soak-time", options->soak_time, "how long both may take together at most (1h); they end where all is replayed and told");
 
     add_size(*judgement, "--memory-limit", run.memory_limit,
-             "run the service in a memory cgroup of this size, and say when it would be reached; a soak makes no cgroup: it stops there");
+             "run the service in a memory cgroup of this size, and say when it would be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
     judgement->add_option("--retries", run.retries, "times that an undecided run, or one too near the budget, gets as many rounds again")
         ->capture_default_str()

@@ -16,7 +16,16 @@ namespace {
 // of bytes a request is no difference. With speeds three times apart, growth of which a fortieth follows time shows.
 constexpr double kAlike = 0.05;
 
-bool flat(const SoakRun& run) { return run.trend.verdict == Trend::stable || run.trend.verdict == Trend::shrinking; }
+// Memory has to have held its level for at least as long as it took to reach it, or it may only have begun to.
+constexpr double kHeldOverSettled = 2;
+// Of a run, what takes longer than this share of it to fill or to be cleaned can look flat, or like growth.
+constexpr double kSeenOfRun = 1.0 / 3;
+
+bool still(const SoakRun& run) { return run.trend.verdict == Trend::stable || run.trend.verdict == Trend::shrinking; }
+// Flat for long enough, by what either run shows of how long the service takes to settle.
+bool flat(const SoakRun& run, const SoakRun& other) {
+    return still(run) && run.hours >= kHeldOverSettled * std::max(run.settled_h, other.settled_h);
+}
 bool grows(const SoakRun& run) { return run.trend.verdict == Trend::growing && run.trend.bytes_per_request; }
 
 // The most that this run can have grown by a request.
@@ -32,19 +41,36 @@ std::string per_request(const SoakRun& run) {
                        format_bytes(growth.high), run.time_scale);
 }
 
-void judge_flat(Soak& soak) {
+// Growth by the service's own doing, whatever is requested: what a run of minutes could have seen of it.
+std::string clock_words(const Soak& soak) {
+    std::optional<double> least;
+    for (const SoakRun& run : soak.runs)
+        if (const auto& seen = run.trend.detectable_bytes_per_hour) least = std::min(least.value_or(*seen), *seen);
+    return least ? fmt::format(", or of growth with time alone by less than {} an hour", format_bytes(*least)) : "";
+}
+
+// After `hours`: the level, and what may have stayed unseen in the part that was not replayed.
+void judge_flat(Soak& soak, double requests_per_second) {
     soak.growth = Soak::Growth::none;
     Interval level;
+    double hidden = std::numeric_limits<double>::infinity();
     for (const SoakRun& run : soak.runs) {
         const double at = run.trend.plateau_bytes.value_or(run.trend.level_bytes.value_or(0));
         level.low = &run == &soak.runs.front() ? at : std::min(level.low, at);
         level.high = std::max(level.high, at);
+        hidden = std::min(hidden, most_growth(run));
     }
     const SoakRun& fast = soak.runs.front();
     level.estimate = fast.trend.plateau_bytes.value_or(fast.trend.level_bytes.value_or(0));
-    soak.level_bytes = level;
-    soak.reason = fmt::format("memory is flat at {:.4g}x over {:.3g} h of traffic and at {:.4g}x over {:.3g} h, at {}", fast.time_scale,
-                              fast.hours, soak.runs[1].time_scale, soak.runs[1].hours, format_bytes(level.estimate));
+    const double ahead_h = std::max(0.0, soak.hours - fast.hours);
+    level.high += ahead_h * 3600 * requests_per_second * std::max(0.0, hidden);
+    if (std::isfinite(level.high)) soak.level_bytes = level;
+    const SoakRun& slow = soak.runs[1];
+    soak.reason = fmt::format("memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. Nothing is "
+                              "known of what takes over {:.2g} h of traffic to fill or to be cleaned{}",
+                              fast.time_scale, fast.hours, fast.trend.reasons.empty() ? "is stable" : fast.trend.reasons.front(), slow.time_scale,
+                              slow.hours, slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kSeenOfRun,
+                              clock_words(soak));
 }
 
 void extrapolate(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
@@ -70,7 +96,23 @@ bool alike(const SoakRun& a, const SoakRun& b) {
     return std::abs(x.estimate - y.estimate) <= kAlike * std::max(std::abs(x.estimate), std::abs(y.estimate));
 }
 
+// Whether the slower run covers so much more than the faster one took to settle that growth in it is no filling.
+bool past_filling(const SoakRun& fast, const SoakRun& slow) { return slow.hours >= kHeldOverSettled * fast.settled_h; }
+
 }  // namespace
+
+std::size_t settled_at(const Series& series, const TrendVerdict& trend) {
+    constexpr double kNearPart = 0.02, kNearBytes = 1024 * 1024;
+    const auto level = trend.plateau_bytes ? trend.plateau_bytes : trend.level_bytes;
+    if (!level || (trend.verdict != Trend::stable && trend.verdict != Trend::shrinking)) return 0;
+    const double near = *level - std::max(kNearBytes, kNearPart * *level);
+    const auto first = std::find_if(series.value.begin(), series.value.end(), [&](double value) { return value >= near; });
+    return first == series.value.end() ? 0 : static_cast<std::size_t>(first - series.value.begin());
+}
+
+double least_hours_of_slower(const SoakRun& faster, double hours) {
+    return std::min(hours, std::max(faster.hours / kSoakSpeedsApart, kHeldOverSettled * faster.settled_h));
+}
 
 void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
     if (soak.runs.size() < 2) {
@@ -81,19 +123,28 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
     const SoakRun& slow = soak.runs[1];
     const std::string words = fmt::format("memory is {} at {:.4g}x and {} at {:.4g}x", trend_name(fast.trend.verdict), fast.time_scale,
                                           trend_name(slow.trend.verdict), slow.time_scale);
-    if (flat(fast) && flat(slow)) {
-        judge_flat(soak);
+    if (flat(fast, slow) && flat(slow, fast)) {
+        judge_flat(soak, requests_per_second);
     } else if (grows(fast) && grows(slow) && alike(fast, slow)) {
         soak.growth = Soak::Growth::with_requests;
         extrapolate(soak, requests_per_second, limit, start_bytes);
         soak.reason = fmt::format("growth follows requests: {}, {}", per_request(fast), per_request(slow));
-    } else if (grows(slow) && slow.trend.bytes_per_request->low > most_growth(fast)) {
+    } else if (fast.kept_up < kSoakKeptUp) {
+        // What a clock cleans depends on how much comes within its time: then the two speeds are not what they are called.
+        soak.reason = fmt::format("{}, but at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale, or a machine "
+                                  "with less else to do, would decide", words, fast.time_scale, fast.kept_up * 100);
+    } else if (grows(slow) && past_filling(fast, slow) && slow.trend.bytes_per_request->low > most_growth(fast)) {
         soak.growth = Soak::Growth::with_time;
         soak.reason = fmt::format("growth follows time rather than requests: {}, {}; what it comes to in {:.4g} h cannot be extrapolated "
                                   "from a faster replay",
                                   per_request(slow),
                                   fast.trend.bytes_per_request ? per_request(fast) : fmt::format("none seen at {:.4g}x", fast.time_scale),
                                   soak.hours);
+    } else if (still(fast) && still(slow)) {
+        soak.reason = fmt::format("memory settled after {:.2g} h of traffic, and {:.2g} h were replayed at {:.4g}x, {:.2g} h at {:.4g}x: too little "
+                                  "to say that it stays there; a longer --soak-time would decide",
+                                  std::max(fast.settled_h, slow.settled_h), fast.hours, fast.time_scale, slow.hours,
+                                  slow.time_scale);
     } else {
         soak.reason = words + ": whether growth follows requests or time cannot be told, and nothing is extrapolated; a longer "
                               "--soak-time would decide";

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "diagnose/log_stretches.hpp"
 #include "diagnose/run_context.hpp"
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
@@ -45,14 +46,31 @@ replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
     return span;
 }
 
+// What a round under the recorder lasts at most, where the log is longer than that.
+constexpr double kLongestRecordedRound_s = 10;
+
 // The rounds that name the lines, after a soak whose memory is not flat at both speeds. The recorder slows a service down to
-// about half of its capacity, and its clock is to run as fast as its traffic.
-void record_after_soak(const Options& options, const Observer& observer, Diagnosis& result) {
+// about half of its capacity, and its clock is to run as fast as its traffic. A soak's log can be days long: then parts of it
+// make the rounds.
+void record_after_soak(const Options& options, const Observer& observer, const replay::LogSpan& span, Diagnosis& result) {
     const Soak& soak = *result.soak;
     if (soak.growth == Soak::Growth::none) return;
     Options recorded = options;
-    if (soak.capacity > 0 && result.requests_per_second)
-        recorded.target.time_scale = std::max(1.0, soak.capacity / 2 / *result.requests_per_second);
+    const TemporaryDirectory scratch;
+    // Where nobody asked for the capacity, it is at least what the faster run was given.
+    const SoakRun* fast = soak.runs.empty() ? nullptr : &soak.runs.front();
+    const double given = fast != nullptr && fast->duration_s > 0 ? static_cast<double>(fast->requests) / fast->duration_s : 0;
+    if (const double served = soak.capacity > 0 ? soak.capacity / 2 : given; served > 0) {
+        recorded.target.time_scale = std::max(1.0, served / *result.requests_per_second);
+        const auto wanted = static_cast<std::uint64_t>(served * kLongestRecordedRound_s);
+        if (span.requests > wanted) {
+            recorded.rounds.traffic = {scratch.path() + "/stretches.jsonl"};
+            const std::uint64_t written =
+                write_stretches(options.rounds.traffic, options.rounds.max_bad_lines, span.requests, wanted, recorded.rounds.traffic[0]);
+            result.warnings.push_back(fmt::format("the rounds under the recorder replay {} of the log's {} requests, in stretches spread over it",
+                                                  format_count(written), format_count(span.requests)));
+        }
+    }
     RunContext context(recorded, observer, result);
     run_recorded(context, recorded.rounds.rounds);
 }
@@ -102,7 +120,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
         const bool landed = result.oom_kill || !analysis::landing_fault(result.replay);
         if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) {
             if (options.soak)
-                record_after_soak(options, observer, result);
+                record_after_soak(options, observer, span, result);
             else
                 record_until_decided(context);
         }

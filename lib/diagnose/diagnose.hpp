@@ -15,7 +15,7 @@ namespace leakline::diagnose {
 struct SoakPlan {
     Nanoseconds length = std::chrono::hours(72);    // of traffic, at the log's own rate
     std::optional<double> time_scale;               // of the faster run; nothing: what the service can serve
-    Nanoseconds time = std::chrono::minutes(5);     // that both runs may take together
+    Nanoseconds time = std::chrono::hours(1);       // that both runs may take together; the faster one no more than half
 };
 
 struct Options {

@@ -4,170 +4,197 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
+#include "analysis/soak_passes.hpp"
 #include "analysis/trend.hpp"
 #include "base/clock.hpp"
-#include "base/file.hpp"
-#include "diagnose/run_context.hpp"
-#include "diagnose/series_log.hpp"
-#include "memory/sampler.hpp"
+#include "diagnose/measured_target.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
 
-// How much slower the second run is: far enough apart for growth with time to show, near enough for the slower one to cover
-// a third of the traffic in the same time.
-constexpr double kApart = 3;
 // Share of the capacity that the faster run asks for on average: a daily curve has its busiest hour at 1.7 times that.
 constexpr double kShareOfCapacity = 0.5;
+// What the faster run lasts at least, where there is the time: what a service does by a clock of its own needs some of it.
+constexpr double kShortestFast_s = 120;
 // What a run lasts at least, even where memory is over its limit before: shorter ones show no trend.
 constexpr double kShortest_s = 5;
+// Of the trial of the capacity: what it lasts, and what of that is left out as warm-up.
+constexpr double kTrial_s = 4, kTrialWarmup_s = 1;
+// How often the slower run is asked whether it has told enough.
+constexpr double kAsk_s = 5;
 // Samples of a run that are meant to be taken, and the shortest time between two.
 constexpr double kSamples = 6000;
-// Traffic that arrives more slowly than this share of what the speed asks for is not that traffic.
-constexpr double kKeptUp = 0.9;
 
 // One start of the service, its memory and what was sent to it.
 struct Stretch {
     SoakRun run;
     Series series;
     ReplayStats stats;
-    bool over_ceiling = false;
+    std::optional<OomKill> kill;
 };
 
 class SoakRunner {
   public:
-    SoakRunner(RunContext& context, double log_rate) : context_(context), log_rate_(log_rate) {}
+    // log_requests: of one pass over the log.
+    SoakRunner(RunContext& context, double log_rate, double log_requests)
+        : context_(context), log_rate_(log_rate), log_requests_(log_requests) {}
 
     // Requests a second that the service answers when they come as fast as it takes them; 0 where it died.
     double capacity() {
         context_.stage("finding out what the service can serve");
         const TemporaryDirectory scratch;
-        Launch launch = prepare_launch(target(1), scratch.path());
+        Launch launch = prepare_launch(at_speed(1), scratch.path());
         Child child = context_.start(launch);
-        RoundPlan plan = context_.options.rounds;
-        plan.target = context_.result.target;
+        RoundPlan plan = endless_rounds();
         plan.pace.kind = replay::Pace::Kind::max;
-        plan.rounds = 3;
-        plan.quiet = Nanoseconds(0);
         replay::Progress progress;
+        Clock& clock = system_clock();
+        const Nanoseconds begin = clock.monotonic();
+        double from_s = 0, until_s = 0, from = 0, until = 0;  // what counts: times and requests
         RoundHooks hooks;
-        hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
-            context_.progress((round - 1 + std::min(fraction, 1.0)) / plan.rounds, format_count(completed) + " requests");
-            return true;
+        hooks.tick = [&](std::uint64_t completed, int, double) {
+            until_s = to_seconds(clock.monotonic() - begin);
+            until = static_cast<double>(completed);
+            if (from_s <= 0 && until_s >= kTrialWarmup_s) {
+                from_s = until_s;
+                from = until;
+            }
+            context_.progress(std::min(1.0, until_s / kTrial_s), format_count(completed) + " requests");
+            return until_s < kTrial_s;
         };
-        const RoundsResult rounds = run_rounds(plan, progress, system_clock().monotonic(), hooks);
+        const RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
         context_.result.replay = rounds.stats;
         if (!child.running()) {
             context_.died(child, launch, "trial of its capacity", rounds.rounds.size());
             return 0;
         }
         child.terminate(context_.options.target.grace);
-        double best = 0;
-        for (const Round& round : rounds.rounds)
-            best = std::max(best, static_cast<double>(round.requests) / std::max(1e-3, round.end_s - round.begin_s));
-        return best;
+        return until_s > from_s ? (until - from) / (until_s - from_s) : 0;
     }
 
-    // To the end of `hours` of traffic, of `longest_s` real seconds, or of the memory that may be used.
-    Stretch run(double scale, double hours, double longest_s) {
-        context_.stage(fmt::format("soak at {:.4g}x", scale));
-        const TemporaryDirectory scratch;
-        Launch launch = prepare_launch(target(scale), scratch.path());
-        Child child = context_.start(launch);
-
-        Clock& clock = system_clock();
-        const Nanoseconds begin = clock.monotonic();
-        replay::Progress progress;
-        SeriesLog log(context_.result.command, clock, begin, progress);
-        memory::SampleOptions sampling;
-        sampling.pid = child.pid();
-        sampling.interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
-        memory::Sampler sampler(sampling, [&](const MemorySample& sample) { log.add(sample); });
-
-        RoundPlan plan = context_.options.rounds;
-        plan.target = context_.result.target;
+    // To the end of `hours` of traffic, of longest_s real seconds, or of the memory that may be used; or to where
+    // enough(the run so far), asked every few seconds, says so. faster: the run before this one, to compare with.
+    Stretch run(double scale, double hours, double longest_s, const Stretch* faster = nullptr,
+                const std::function<bool(const SoakRun&)>& enough = {}) {
+        context_.stage(fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
+        const auto interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
+        MeasuredTarget target(context_, at_speed(scale), interval);
+        const SeriesLog& log = target.log();
+        RoundPlan plan = endless_rounds();
         plan.pace = {replay::Pace::Kind::recorded, scale, 0};
-        plan.rounds = std::numeric_limits<int>::max();
-        plan.quiet = Nanoseconds(0);
         const std::optional<Bytes> ceiling = memory_ceiling(), limit = context_.options.memory_limit;
-        Stretch stretch;
+        std::atomic<SoakRun::End> end{SoakRun::End::stopped};
+        double asked_s = 0;
         RoundHooks hooks;
         hooks.tick = [&](std::uint64_t completed, int, double) {
-            const double elapsed = to_seconds(clock.monotonic() - begin), done = hours_of(completed);
+            const double elapsed = to_seconds(system_clock().monotonic() - target.origin()), done = hours_of(completed);
             context_.progress(std::clamp(std::max(elapsed / longest_s, done / hours), 0.0, 1.0),
-                              fmt::format("{:.1f} h of traffic, {} requests, RSS {}", done, format_count(completed),
+                              fmt::format("{:.1f} of {:.4g} h of traffic, {} requests, RSS {}", done, hours, format_count(completed),
                                           format_bytes(static_cast<double>(log.latest()))));
-            stretch.over_ceiling = ceiling && log.latest() > *ceiling;
-            const bool at_limit = limit && log.latest() >= *limit && elapsed >= kShortest_s;
-            return !sampler.process_gone() && !stretch.over_ceiling && !at_limit && done < hours && elapsed < longest_s;
+            if (target.gone()) return false;
+            // A cgroup makes the kernel say when; else RSS does.
+            if (limit && !target.in_cgroup() && log.latest() >= *limit && elapsed >= kShortest_s)
+                end = SoakRun::End::limit;
+            else if (ceiling && log.latest() > *ceiling)
+                end = SoakRun::End::memory;
+            else if (done >= hours)
+                end = SoakRun::End::whole;
+            else if (elapsed >= longest_s)
+                end = SoakRun::End::time;
+            else if (enough && elapsed >= asked_s + kAsk_s) {
+                asked_s = elapsed;
+                if (enough(describe(log.copy(), completed, elapsed, scale, faster))) end = SoakRun::End::decided;
+            }
+            return end == SoakRun::End::stopped;
         };
-        RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
-        sampler.stop();
+        RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
+        Stretch stretch;
+        stretch.kill = target.finish("soak", rounds.rounds.size());
         stretch.stats = std::move(rounds.stats);
-        context_.warn_if_late(stretch.stats, plan.pace);
         stretch.series = log.copy();
-        describe(stretch, scale);
-        if (!child.running())
-            context_.died(child, launch, "soak", rounds.rounds.size());
-        else
-            child.terminate(context_.options.target.grace);
+        stretch.run = describe(stretch.series, stretch.stats.completed, stretch.stats.duration_s, scale, faster);
+        stretch.run.end = stretch.kill ? SoakRun::End::killed : end.load();
+        if (stretch.kill) stretch.run.limit_reached_h = stretch.run.hours;  // RSS was there before: pages of files count for it
+        limit_of_rss_ = target.limit_of_rss();
         return stretch;
     }
 
+    // RSS at the limit, as the last run showed it.
+    std::optional<Bytes> limit_of_rss() const { return limit_of_rss_; }
+
   private:
-    TargetSpec target(double scale) const {
+    static Nanoseconds whole_seconds(double seconds) {
+        return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds)));
+    }
+    TargetSpec at_speed(double scale) const {
         TargetSpec spec = context_.options.target;
         spec.time_scale = scale;
         return spec;
     }
+    // The log again and again, without a pause.
+    RoundPlan endless_rounds() const {
+        RoundPlan plan = context_.options.rounds;
+        plan.target = context_.result.target;
+        plan.rounds = std::numeric_limits<int>::max();
+        plan.quiet = Nanoseconds(0);
+        return plan;
+    }
     double hours_of(double requests) const { return requests / log_rate_ / 3600; }
     double hours_of(std::uint64_t requests) const { return hours_of(static_cast<double>(requests)); }
 
-    void describe(Stretch& stretch, double scale) const {
-        SoakRun& run = stretch.run;
-        const Series& series = stretch.series;
+    SoakRun describe(const Series& series, std::uint64_t requests, double duration_s, double scale,
+                     const Stretch* faster) const {
+        SoakRun run;
         run.time_scale = scale;
-        run.duration_s = stretch.stats.duration_s;
-        run.requests = stretch.stats.completed;
-        run.hours = hours_of(run.requests);
-        run.kept_up = run.duration_s > 0 ? std::min(1.0, run.hours * 3600 / (run.duration_s * scale)) : 0;
+        run.duration_s = duration_s;
+        run.requests = requests;
+        run.hours = hours_of(requests);
+        run.kept_up = duration_s > 0 ? std::min(1.0, run.hours * 3600 / (duration_s * scale)) : 0;
         const std::optional<Bytes> limit = context_.options.memory_limit;
         for (std::size_t i = 0; limit && i < series.size() && !run.limit_reached_h; ++i)
             if (series.value[i] >= static_cast<double>(*limit)) run.limit_reached_h = hours_of(series.requests[i]);
         analysis::TrendOptions trend;
         trend.limit = limit;
-        run.trend = analysis::judge_trend(series, trend);
+        run.trend = analysis::settled_by_passes(analysis::judge_trend(series, trend), series, log_requests_);
+        if (faster != nullptr && (faster->run.trend.verdict == Trend::stable || faster->run.trend.verdict == Trend::shrinking))
+            run.trend = analysis::settled_by_faster(run.trend, series, faster->series);
+        if (series.size() > 0 && run.trend.growth_class != analysis::kCycleClass)
+            run.settled_h = hours_of(series.requests[analysis::settled_at(series, run.trend)]);
+        return run;
     }
 
     RunContext& context_;
-    const double log_rate_;
+    const double log_rate_, log_requests_;
+    std::optional<Bytes> limit_of_rss_;
 };
 
-// The speed at which the service has all of the traffic answered in the time that there is, or as much as it can serve.
+// As fast as the service can well serve it, but not so fast that it is over in no time.
 double scale_of(const SoakPlan& plan, double log_rate, double capacity) {
     if (plan.time_scale) return *plan.time_scale;
-    const double wanted = to_seconds(plan.length) / (to_seconds(plan.time) / 2);
-    return std::max(1.0, std::min(wanted, capacity * kShareOfCapacity / log_rate));
+    const double shortest_s = std::min(kShortestFast_s, to_seconds(plan.time) / 2);
+    return std::max(1.0, std::min(to_seconds(plan.length) / shortest_s, capacity * kShareOfCapacity / log_rate));
 }
 
-void warn(RunContext& context, const Stretch& stretch, const replay::LogSpan& span) {
-    const SoakRun& run = stretch.run;
+void warn(RunContext& context, const SoakRun& run, double hours, const replay::LogSpan& span) {
     std::vector<std::string>& warnings = context.result.warnings;
-    if (stretch.over_ceiling)
+    if (run.end == SoakRun::End::memory)
         warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service held {:.0f} % of the memory that was free", run.time_scale,
                                        kMemoryShare * 100));
-    if (run.kept_up < kKeptUp)
+    if (run.kept_up < analysis::kSoakKeptUp)
         warnings.push_back(fmt::format("at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale fits this machine",
                                        run.time_scale, run.kept_up * 100));
+    if (run.end == SoakRun::End::time)
+        warnings.push_back(fmt::format("the soak at {:.4g}x was cut off by --soak-time after {:.3g} of {:.4g} h of traffic: what fills or is "
+                                       "cleaned more slowly can look like growth, or like none", run.time_scale, run.hours, hours));
     const double log_hours = span.first && span.last ? to_seconds(*span.last - *span.first) / 3600 : 0;
-    if (run.hours < log_hours && run.trend.verdict == Trend::growing && !run.limit_reached_h && !stretch.over_ceiling)
+    if (run.hours < log_hours && run.trend.verdict == Trend::growing && !run.limit_reached_h && run.end != SoakRun::End::memory)
         warnings.push_back(fmt::format("at {:.4g}x {:.3g} h of a log of {:.3g} h were replayed: what follows its curve looks like growth until it "
-                                       "is through once; a longer --soak-time replays all of it",
-                                       run.time_scale, run.hours, log_hours));
+                                       "is through once", run.time_scale, run.hours, log_hours));
 }
 
 }  // namespace
@@ -183,26 +210,40 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
         result.warnings.push_back("only the traffic was made faster: cleaning that the service does by the clock ran at its own pace, and can "
                                   "look like growth; write {time_scale} where the command takes a speed for its clock");
 
-    if (context.options.memory_limit)
-        result.warnings.push_back("a soak puts the service in no memory cgroup: a run ends by itself where RSS reaches the limit");
-
-    SoakRunner runner(context, rate);
+    SoakRunner runner(context, rate, static_cast<double>(span.requests));
     if (!plan.time_scale) soak.capacity = runner.capacity();
     if (result.verdict == Verdict::invalid || interruption::received() != 0) return;
-    const double scale = scale_of(plan, rate, soak.capacity), half_s = to_seconds(plan.time) / 2;
+    const double scale = scale_of(plan, rate, soak.capacity), longest_s = to_seconds(plan.time);
     std::vector<Stretch> stretches;
-    for (const double speed : {scale, scale / kApart}) {
-        stretches.push_back(runner.run(speed, soak.hours, half_s));
-        if (result.verdict == Verdict::invalid || interruption::received() != 0) break;
-        warn(context, stretches.back(), span);
+    stretches.reserve(2);  // the second run looks at the first
+    const auto start_bytes = [&] {
+        const Series& first = stretches.front().series;
+        return first.size() > 0 ? first.value.front() : 0;
+    };
+    const auto judge = [&](Soak& all) { analysis::judge_soak(all, rate, runner.limit_of_rss(), start_bytes()); };
+    const auto add = [&](Stretch stretch) {
+        stretches.push_back(std::move(stretch));
         soak.runs.push_back(stretches.back().run);
+        warn(context, stretches.back().run, soak.hours, span);
+        return result.verdict != Verdict::invalid && interruption::received() == 0;
+    };
+    if (add(runner.run(scale, soak.hours, longest_s / 2))) {
+        const SoakRun& fast = soak.runs[0];
+        const double least_h = analysis::least_hours_of_slower(fast, soak.hours);
+        add(runner.run(scale / analysis::kSoakSpeedsApart, soak.hours, longest_s - fast.duration_s, &stretches[0], [&](const SoakRun& slow) {
+            if (slow.hours < least_h) return false;
+            Soak so_far = soak;
+            so_far.runs.push_back(slow);
+            judge(so_far);
+            return so_far.growth != Soak::Growth::unclear;
+        }));
     }
-    const Series& first = stretches.front().series;
-    analysis::judge_soak(soak, rate, context.options.memory_limit, first.size() > 0 ? first.value.front() : 0);
+    judge(soak);
     Stretch& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];
     result.trend = shown.run.trend;
     result.series = std::move(shown.series);
     result.replay = std::move(shown.stats);
+    result.oom_kill = std::move(shown.kill);
 }
 
 }  // namespace leakline::diagnose

@@ -13,12 +13,25 @@ namespace leakline {
 
 // The log, again and again, at one speed.
 struct SoakRun {
+    // Why it ended there.
+    enum class End {
+        whole,    // all of the hours that were asked about were replayed
+        decided,  // the slower run: with the faster one's, it told enough
+        limit,    // memory was at its limit
+        killed,   // the kernel killed it at its limit
+        memory,   // the machine's own memory ran short
+        time,     // the real time that it may take was over
+        stopped,  // interrupted, or the service died of something else
+    };
+
     double time_scale = 1;      // times as fast as it was recorded
     double duration_s = 0;      // of real time
     double hours = 0;           // of traffic: what the log took to bring as many requests
     double kept_up = 1;         // requests that were answered, as a share of those that the speed asked for
     std::uint64_t requests = 0;
+    double settled_h = 0;       // hours of traffic until memory first was about at the level that it holds; 0 where it holds none
     TrendVerdict trend;         // of memory, at the pace of the run
+    End end = End::whole;
     std::optional<double> limit_reached_h;  // hours of traffic until memory was first at the limit
 };
 
@@ -40,6 +53,7 @@ struct Soak {
     std::optional<Interval> time_to_limit_h;    // at that rate, from a fresh start
     std::string reason;                         // of growth
 };
+std::string_view soak_end_name(SoakRun::End end);        // "whole", "decided", ...
 std::string_view soak_growth_name(Soak::Growth growth);  // "none", "with requests", ...
 
 }  // namespace leakline

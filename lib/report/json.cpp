@@ -194,7 +194,8 @@ Json soak_json(const Soak& soak) {
     for (const SoakRun& run : soak.runs) {
         Json item = {{"time_scale", number(run.time_scale)}, {"duration_s", number(run.duration_s)},
                      {"hours", number(run.hours)},           {"kept_up", number(run.kept_up)},
-                     {"requests", run.requests},             {"limit_reached_h", optional(run.limit_reached_h)}};
+                     {"requests", run.requests},             {"limit_reached_h", optional(run.limit_reached_h)},
+                     {"settled_h", number(run.settled_h)},   {"end", soak_end_name(run.end)}};
         put_trend(item["trend"], run.trend);
         out["runs"].push_back(std::move(item));
     }

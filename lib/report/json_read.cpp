@@ -165,7 +165,11 @@ void read_soak(const Node& node, Soak& soak) {
         get(element, "hours", run.hours, &Node::number);
         get(element, "kept_up", run.kept_up, &Node::number);
         get(element, "requests", run.requests, &Node::count);
+        get(element, "settled_h", run.settled_h, &Node::number);
         get(element, "limit_reached_h", run.limit_reached_h, &Node::number);
+        using End = SoakRun::End;
+        if (const auto end = element.find("end"))
+            run.end = named(*end, {End::whole, End::decided, End::limit, End::killed, End::memory, End::time, End::stopped}, soak_end_name);
         if (const auto trend = element.find("trend")) read_trend(*trend, run.trend);
     }
 }

@@ -21,9 +21,22 @@ std::string forecast(const Soak& soak, const std::optional<Bytes>& limit) {
     return fmt::format("after {:.4g} h of this traffic: not extrapolated", soak.hours);
 }
 
+std::string_view end_words(SoakRun::End end) {
+    switch (end) {
+        case SoakRun::End::whole: return "all of it";
+        case SoakRun::End::decided: return "until it was decided";
+        case SoakRun::End::limit: return "until memory was at its limit";
+        case SoakRun::End::killed: return "until the kernel killed the service at its limit";
+        case SoakRun::End::memory: return "until the machine's memory ran short";
+        case SoakRun::End::time: return "cut off by the time that it may take";
+        case SoakRun::End::stopped: return "cut off";
+    }
+    return "cut off";
+}
+
 std::string run_words(const SoakRun& run, const std::optional<Bytes>& limit) {
-    std::string text = fmt::format("{:.4g}x: {:.3g} h of traffic in {:.3g} s, {} requests, {}", run.time_scale, run.hours, run.duration_s,
-                                   format_count(run.requests), trend_name(run.trend.verdict));
+    std::string text = fmt::format("{:.4g}x: {:.3g} h of traffic ({}) in {:.3g} s, {} requests, {}", run.time_scale, run.hours,
+                                   end_words(run.end), run.duration_s, format_count(run.requests), trend_name(run.trend.verdict));
     if (run.trend.bytes_per_request) text += fmt::format(", {} per request", interval_text(*run.trend.bytes_per_request));
     if (limit && run.limit_reached_h)
         text += fmt::format("; was at {} after {}", format_bytes(static_cast<double>(*limit)), hours_text(*run.limit_reached_h));

@@ -65,6 +65,70 @@ TEST_CASE("memory that is flat at both speeds keeps its level") {
     CHECK_FALSE(soak.time_to_limit_h);
 }
 
+TEST_CASE("flat says what was covered, and what of the hours was not replayed may hold what a run cannot see") {
+    SoakRun fast = run(600, 12, Trend::stable, {0, -1, 1}, 40e6), slow = run(200, 4, Trend::stable, {0, -1, 1}, 39e6);
+    fast.trend.reasons = slow.trend.reasons = {"held its level"};
+    fast.trend.detectable_bytes_per_hour = 4 * kMiB;
+    const Soak soak = judged({fast, slow});
+    CHECK(soak.growth == Soak::Growth::none);
+    CHECK(soak.reason ==
+          "memory does not grow: at 600x, over 12 h of traffic, it held its level; at 200x, over 4 h, it held its level. Nothing is known of what "
+          "takes over 4 h of traffic to fill or to be cleaned, or of growth with time alone by less than 4 MiB an hour");
+    REQUIRE(soak.level_bytes);
+    CHECK(soak.level_bytes->estimate == 40e6);
+    CHECK(soak.level_bytes->high == doctest::Approx(40e6 + 60 * 36e3 * 5));  // 5 B a request could have hidden for 60 h
+}
+
+TEST_CASE("a run that held its level for no longer than it took to reach it is not flat yet") {
+    const auto settling = [](double fast_hours, double slow_hours, double settled_h) {
+        SoakRun fast = run(600, fast_hours, Trend::stable, {0, -1, 1}, 40e6), slow = run(200, slow_hours, Trend::stable, {0, -1, 1}, 39e6);
+        fast.settled_h = settled_h;
+        return judged({fast, slow});
+    };
+    CHECK(settling(12, 6, 2.9).growth == Soak::Growth::none);
+    const Soak soak = settling(12, 4, 2.9);  // the slower one may only have begun to hold it
+    CHECK(soak.growth == Soak::Growth::unclear);
+    CHECK(soak.reason == "memory settled after 2.9 h of traffic, and 12 h were replayed at 600x, 4 h at 200x: too little to say that it stays "
+                         "there; a longer --soak-time would decide");
+    CHECK(settling(5, 6, 2.9).growth == Soak::Growth::unclear);
+}
+
+TEST_CASE("memory has settled where it first is near the level that it ends at") {
+    Series series;
+    series.value = {5 * kMiB, 30 * kMiB, 98.5 * kMiB, 60 * kMiB, 100 * kMiB};
+    TrendVerdict trend;
+    CHECK(analysis::settled_at(series, trend) == 0);
+    trend.plateau_bytes = 100 * kMiB;
+    CHECK(analysis::settled_at(series, trend) == 0);
+    trend.verdict = Trend::stable;
+    CHECK(analysis::settled_at(series, trend) == 2);
+    trend.plateau_bytes = 5.5 * kMiB;
+    CHECK(analysis::settled_at(series, trend) == 0);
+    CHECK(analysis::settled_at(Series{}, trend) == 0);
+}
+
+TEST_CASE("a run that did not keep up says nothing of time") {
+    SoakRun fast = run(600, 72, Trend::stable, {0, -1, 1}, 90e6);
+    const SoakRun slow = run(200, 24, Trend::growing, {200, 190, 210}, 120e6);
+    CHECK(judged({fast, slow}).growth == Soak::Growth::with_time);
+    fast.kept_up = 0.86;
+    const Soak soak = judged({fast, slow});
+    CHECK(soak.growth == Soak::Growth::unclear);
+    CHECK(soak.reason == "memory is stable at 600x and growing at 200x, but at 600x only 86 % of the traffic came through in its time: a lower "
+                         "--time-scale, or a machine with less else to do, would decide");
+}
+
+TEST_CASE("filling at the lower speed is not put down to time") {
+    SoakRun fast = run(600, 72, Trend::stable, {0, -1, 1}, 300e6);
+    fast.settled_h = 20;
+    CHECK(judged({fast, run(200, 24, Trend::growing, {1000, 990, 1010}, 250e6)}).growth == Soak::Growth::unclear);
+    CHECK(judged({fast, run(200, 60, Trend::growing, {1000, 990, 1010}, 250e6)}).growth == Soak::Growth::with_time);
+    CHECK(analysis::least_hours_of_slower(fast, 72) == doctest::Approx(40));
+    fast.settled_h = 1;
+    CHECK(analysis::least_hours_of_slower(fast, 72) == doctest::Approx(24));
+    CHECK(analysis::least_hours_of_slower(fast, 20) == doctest::Approx(20));
+}
+
 TEST_CASE("speeds that neither agree nor point to time are not told apart, and nothing is extrapolated") {
     const SoakRun growing = run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6);
     const std::vector<std::vector<SoakRun>> cases = {

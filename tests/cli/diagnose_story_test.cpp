@@ -103,16 +103,28 @@ TEST_CASE("timed cleaning is no leak in a run of seconds: its clock is fast enou
 TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth is not put down to time") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/soak.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "6s", "--rounds", "4",
-                                                    "--min-round", "200ms", "-o", report});
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "8s", "--memory-limit", "12MiB",
+                                                    "--rounds", "4", "--min-round", "200ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
-    const json soak = json::parse(read_file(report))["soak"];
+    const json diagnosis = json::parse(read_file(report)), soak = diagnosis["soak"];
     REQUIRE(soak["runs"].size() == 2);
     CHECK(soak["service_scaled"] == true);
     CHECK(soak["runs"][0]["time_scale"].get<double>() == doctest::Approx(3 * soak["runs"][1]["time_scale"].get<double>()));
     CHECK(soak["runs"][1]["trend"]["verdict"] != "shrinking");
     CHECK(soak["growth"] != "with time");
     CHECK(soak["growth"] != "none");
+
+    // Under the limit it is a rehearsal as well: the kernel ends the faster run, and the report still names the line.
+    const json& fast = soak["runs"][0];
+    if (fast["end"] != "killed") {
+        MESSAGE("not killed at its limit: ", fast["end"].dump(), " ", diagnosis["warnings"].dump());
+        CHECK((fast["end"] == "limit" || fast["end"] == "time"));  // no cgroup, or too slow a machine
+        return;
+    }
+    CHECK(fast["limit_reached_h"] == fast["hours"]);
+    CHECK(diagnosis["oom_kill"]["text"].get<std::string>().starts_with("OOM-killed at its limit of 12 MiB"));
+    CHECK(outcome.code == 1);
+    CHECK(base_name(diagnosis["lines"][0]["file"]) == "track_user_behavior.cpp");
 }
 
 TEST_CASE("what belongs to a soak is refused without one, and a soak has no other pace") {

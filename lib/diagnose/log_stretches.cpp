@@ -1,0 +1,40 @@
+#include "diagnose/log_stretches.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "model/request_jsonl.hpp"
+#include "replay/log.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+constexpr std::uint64_t kStretches = 24;  // of a day's log: one an hour
+
+}  // namespace
+
+std::uint64_t write_stretches(const std::vector<std::string>& logs, std::uint64_t max_bad_lines, std::uint64_t total, std::uint64_t wanted,
+                              const std::string& path) {
+    const std::uint64_t period = std::max<std::uint64_t>(1, total / kStretches);
+    const std::uint64_t length = std::clamp<std::uint64_t>(wanted / kStretches, 1, period);
+    replay::LogOptions options;
+    options.max_bad_lines = max_bad_lines;
+    replay::RequestLog log = replay::open_log(logs, options);
+    OutputFile file(path);
+    std::string text;
+    std::uint64_t number = 0, written = 0;
+    while (const auto request = log.next()) {
+        if (number++ % period >= length) continue;
+        append_jsonl(text, *request);
+        ++written;
+        if (text.size() < (std::size_t{1} << 20)) continue;
+        file.write(text);
+        text.clear();
+    }
+    file.write(text);
+    file.commit();
+    return written;
+}
+
+}  // namespace leakline::diagnose
