@@ -134,7 +134,7 @@ std::string list_of(const std::vector<std::string>& names) {
 
 // Those to read, in the order of the file.
 std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, const SeriesReadOptions& options,
-                                        const std::string& file) {
+                                        const std::string& place) {
     std::vector<MemoryColumn> known;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (const auto column = memory_column(i, names[i])) known.push_back(*column);
@@ -143,7 +143,7 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
         return std::find(kMemoryWords.begin(), kMemoryWords.end(), name) != kMemoryWords.end();
     });
     const auto no_unit = [&](const std::string& column) {
-        return Error(ErrorKind::input, file, fmt::format("column '{}' has no unit", column),
+        return Error(ErrorKind::input, place, fmt::format("column '{}' has no unit", column),
                      fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", column));
     };
 
@@ -153,7 +153,7 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
         }
         if (!known.empty()) return {known.front()};
         if (without_unit == names.end()) {
-            throw Error(ErrorKind::input, file, fmt::format("no column of memory among {}", list_of(names)),
+            throw Error(ErrorKind::input, place, fmt::format("no column of memory among {}", list_of(names)),
                         "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
         }
         if (options.unit.empty()) throw no_unit(*without_unit);
@@ -173,7 +173,7 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
         const auto plain = std::find(names.begin(), names.end(), wanted);
         if (plain == names.end()) {
             throw Error(ErrorKind::usage, "--metric",
-                        fmt::format("{} has no column '{}'{}", file, printable(wanted), did_you_mean_text(wanted, names)),
+                        fmt::format("{} has no column '{}'{}", place, printable(wanted), did_you_mean_text(wanted, names)),
                         fmt::format("its columns are {}", list_of(names)));
         }
         if (options.unit.empty()) throw no_unit(*plain);
@@ -187,13 +187,13 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
 }  // namespace
 
 Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
-                   const std::string& name) {
+                   const std::string& place) {
     const bool all_values = std::all_of(header.begin(), header.end(), [](std::string_view cell) {
         return parse_comma_number(cell).has_value() || parse_iso_time(cell).has_value() ||
                parse_clock_time(cell).has_value();
     });
     if (all_values) {
-        throw Error(ErrorKind::input, name + ":1", fmt::format("no header: the first line is '{}'",
+        throw Error(ErrorKind::input, place, fmt::format("no header: the first line is '{}'",
                                                                printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
                     "put a line such as t_s,rss_bytes before it");
     }
@@ -202,7 +202,7 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
 
     Columns columns;
     columns.roles.assign(names.size(), ColumnRole::none);
-    const auto memory = choose_memory(names, options, name);
+    const auto memory = choose_memory(names, options, place);
     std::vector<std::string> metrics;
     for (const MemoryColumn& column : memory) {
         columns.roles[column.index] = ColumnRole::memory;
@@ -230,7 +230,7 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
         }
     }
     if (!has_time) {
-        throw Error(ErrorKind::input, name, fmt::format("no column of time among {}", list_of(names)),
+        throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)),
                     "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
     }
     while (columns.roles.back() == ColumnRole::none) columns.roles.pop_back();

@@ -35,10 +35,10 @@ struct Columns {
 // without (the first value tells), or a unit alone (seconds).
 // Memory: NAME_bytes, NAME_kib, NAME_mib, NAME_gib, or the unit alone; kb and mb mean 1024 and 1024^2 bytes, as /proc,
 // ps and top write them. Requests: requests, requests_total. Process: pid.
-// name is the file's, for errors. Throws Error{input}: no header (a row of numbers), no time, no memory, unknown unit;
+// place is the header's file and line, for errors. Throws Error{input}: no header (a row of numbers), no time, no memory, unknown unit;
 // Error{usage}: --metric or --unit that the file does not have.
 Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
-                   const std::string& name);
+                   const std::string& place);
 
 // The time column's form by a first value, where the name does not say. number: that value, where it is one.
 void settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number);

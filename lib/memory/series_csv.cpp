@@ -229,7 +229,7 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
             line = without_return(line);
             if (trim(line).empty() || line.front() == '#') continue;
             const char separator = separator_of(line);
-            rows.emplace(columns_of(cells_of(line, separator), options, name), separator, collector);
+            rows.emplace(columns_of(cells_of(line, separator), options, name + ":" + std::to_string(number)), separator, collector);
         }
     }
     if (!rows) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");

@@ -73,7 +73,7 @@ TEST_CASE("CSV: a header may be written for people") {
     CHECK(read("t-ms,Memory (%),Working Set - Bytes\n0,1,10\n1000,1,20\n").series.at(0).value == Values{10, 20});
     CHECK(read("Time,\"api-1\"\n0,10\n1,20\n", metric("api-1", "kib")).series.at(0).value == Values{10240, 20480});
     CHECK(error_of("t_s,Memory (%)\n0,1\n1,2\n") ==
-          "x.csv: no column of memory among 't_s', 'memory_%'\n"
+          "x.csv:1: no column of memory among 't_s', 'memory_%'\n"
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up
     CHECK(read(text, metric("swap_bytes")).series[0].value == Values{5});
     CHECK(read(text, metric("rss+swap")).series[0].value == Values{25});
     CHECK(error_of(text, metric("pzz")) ==
-          "--metric: x.csv has no column 'pzz'\n  hint: its columns are 'unix_ms', 'pss_bytes', 'rss_bytes', 'swap_bytes'");
+          "--metric: x.csv:1 has no column 'pzz'\n  hint: its columns are 'unix_ms', 'pss_bytes', 'rss_bytes', 'swap_bytes'");
 }
 
 TEST_CASE("CSV: requests come along, and one that is missing holds") {
@@ -175,12 +175,12 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
     CHECK(error_of("0,100\n1,101\n") ==
           "x.csv:1: no header: the first line is '0,100'\n  hint: put a line such as t_s,rss_bytes before it");
     CHECK(error_of("t_s,rss\n0,1\n") ==
-          "x.csv: column 'rss' has no unit\n  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
+          "x.csv:1: column 'rss' has no unit\n  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
     CHECK(error_of("t_s,colour\n0,1\n") ==
-          "x.csv: no column of memory among 't_s', 'colour'\n"
+          "x.csv:1: no column of memory among 't_s', 'colour'\n"
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
     CHECK(error_of("when,rss_bytes\n0,1\n") ==
-          "x.csv: no column of time among 'when', 'rss_bytes'\n"
+          "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
           "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
     CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) ==
           "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
