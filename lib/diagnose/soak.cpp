@@ -108,7 +108,7 @@ class SoakRunner {
                 end = SoakRun::End::time;
             else if (enough && elapsed >= asked_s + kAsk_s) {
                 asked_s = elapsed;
-                if (enough(describe(log.copy(), completed, elapsed, scale, faster))) end = SoakRun::End::decided;
+                if (enough(describe(log.copy(), completed, elapsed, lag_of(target), scale, faster))) end = SoakRun::End::decided;
             }
             return end == SoakRun::End::stopped;
         };
@@ -117,7 +117,7 @@ class SoakRunner {
         stretch.kill = target.finish("soak", rounds.rounds.size());
         stretch.stats = std::move(rounds.stats);
         stretch.series = log.copy();
-        stretch.run = describe(stretch.series, stretch.stats.completed, stretch.stats.duration_s, scale, faster);
+        stretch.run = describe(stretch.series, stretch.stats.completed, stretch.stats.duration_s, lag_of(target), scale, faster);
         stretch.run.end = stretch.kill ? SoakRun::End::killed : end.load();
         if (stretch.kill) stretch.run.limit_reached_h = stretch.run.hours;  // RSS was there before: pages of files count for it
         limit_of_rss_ = target.limit_of_rss();
@@ -144,17 +144,19 @@ class SoakRunner {
         plan.quiet = Nanoseconds(0);
         return plan;
     }
+    static double lag_of(MeasuredTarget& target) { return static_cast<double>(target.progress().lag_ns) / 1e9; }
     double hours_of(double requests) const { return requests / log_rate_ / 3600; }
     double hours_of(std::uint64_t requests) const { return hours_of(static_cast<double>(requests)); }
 
-    SoakRun describe(const Series& series, std::uint64_t requests, double duration_s, double scale,
+    SoakRun describe(const Series& series, std::uint64_t requests, double duration_s, double lag_s, double scale,
                      const Stretch* faster) const {
         SoakRun run;
         run.time_scale = scale;
         run.duration_s = duration_s;
         run.requests = requests;
         run.hours = hours_of(requests);
-        run.kept_up = duration_s > 0 ? std::min(1.0, run.hours * 3600 / (duration_s * scale)) : 0;
+        // By how late the last request left, and not by their number: a daily curve has its quiet hours.
+        run.kept_up = duration_s > 0 ? std::clamp(1 - lag_s / duration_s, 0.0, 1.0) : 0;
         const std::optional<Bytes> limit = context_.options.memory_limit;
         for (std::size_t i = 0; limit && i < series.size() && !run.limit_reached_h; ++i)
             if (series.value[i] >= static_cast<double>(*limit)) run.limit_reached_h = hours_of(series.requests[i]);

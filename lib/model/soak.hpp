@@ -27,7 +27,7 @@ struct SoakRun {
     double time_scale = 1;      // times as fast as it was recorded
     double duration_s = 0;      // of real time
     double hours = 0;           // of traffic: what the log took to bring as many requests
-    double kept_up = 1;         // requests that were answered, as a share of those that the speed asked for
+    double kept_up = 1;         // how far the log was read at the end, as a share of where the speed would have it
     std::uint64_t requests = 0;
     double settled_h = 0;       // hours of traffic until memory first was about at the level that it holds; 0 where it holds none
     TrendVerdict trend;         // of memory, at the pace of the run
