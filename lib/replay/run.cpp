@@ -22,12 +22,8 @@ using http::steady_now;
 
 // How often what nobody wakes us for is looked at: the caller's stop flag, the duration, the grace.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
-// precise: a timer wakes 50 to 100 us late, on a busy machine more, so it is set this much before the due time, and polling
-// does the rest.
-constexpr Nanoseconds kPollAhead = std::chrono::microseconds(200);
-// precise: so close to the due time only the clock is looked at, since a response in between takes some microseconds. As
-// much is the most by which a response can be seen late for it.
-constexpr Nanoseconds kSpin = std::chrono::microseconds(5);
+// precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, and polling does the rest.
+constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
 // Items of busy sessions that are put aside, so that the requests behind them are not held up.
 constexpr std::size_t kMaxAside = 4096;
 
@@ -62,7 +58,7 @@ class Run : http::ClientPool::Listener {
         begin_round(1);
         while (!over_) {
             if (options_.precise && has_next_ && next_due_ - steady_now() < kPollAhead && pool_.find_idle() >= 0) {
-                if (next_due_ - steady_now() > kSpin) pool_.poll();
+                pool_.poll();
                 dispatch();
             } else {
                 pool_.run_one();
