@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
@@ -48,7 +49,7 @@ Run declare_baseline(CLI::App& app) {
         messages->note(fmt::format("{}: {} leaking lines accepted, {} suppressions kept", options->file, next.lines.size(),
                                    next.suppressions.size()));
         for (const auto& line : next.lines)
-            messages->detail(fmt::format("{}: {}", line.function, line.source));
+            messages->detail(printable(fmt::format("{}: {}", line.function, line.source)));
         return kNoLeak;
     };
 }

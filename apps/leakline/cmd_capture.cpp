@@ -77,6 +77,7 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         if (command.duration && spent >= *command.duration) break;
         const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
         interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
+        if (command.output == "-") continue;  // which may be the same terminal
         messages.progress("capture", fmt::format("{} requests over {} connections", format_count(proxy.counts().requests),
                                                  format_count(proxy.counts().connections)),
                           command.duration ? std::optional(static_cast<double>(spent.count()) /

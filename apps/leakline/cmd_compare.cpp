@@ -3,13 +3,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <set>
 
 #include "analysis/compare.hpp"
 #include "analysis/lines.hpp"
 #include "base/file.hpp"
+#include "base/peeked_source.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
@@ -28,13 +28,6 @@ struct Side {
     std::string file;
     std::vector<std::string> sources;  // of this side alone
 };
-
-bool is_json(const std::string& path) {
-    std::array<char, 256> begin{};
-    const std::size_t count = open_source(path)->read(begin);
-    const std::string_view text = trim(std::string_view(begin.data(), count));
-    return text.starts_with('{');
-}
 
 // A text that was written after the recording began is not what was recorded: better none than a wrong one.
 void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds started, Output& output,
@@ -60,8 +53,10 @@ void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds
 }
 
 LineReport read_side(const Side& side, const LineArguments& lines, Output& output, const char* option) {
-    if (is_json(side.file)) return report::read_line_report(read_file(side.file), side.file);
-    const HeapProfile profile = heap::read_profile(side.file, lines.read_options());
+    // What a pipe holds comes only once: it is looked at before it is read.
+    auto bytes = std::make_unique<PeekedSource>(open_source(side.file));
+    if (trim(bytes->peek(256)).starts_with('{')) return report::read_line_report(read_all(*bytes, side.file), side.file);
+    const HeapProfile profile = heap::read_profile(std::move(bytes), side.file, lines.read_options());
     LineReport report = analysis::grow_lines(profile, lines.options());
     std::vector<std::string> sources = side.sources;
     sources.insert(sources.end(), lines.sources().begin(), lines.sources().end());

@@ -244,7 +244,7 @@ class Sampling {
 
     // Where nothing else on the terminal says that it goes on.
     void show_progress(Nanoseconds spent) {
-        if (live_ || outputs_.on_standard_output() || child_) return;
+        if (live_ || outputs_.on_standard_output() || child_ || options_.alerts.at) return;
         messages_.progress("sample",
                            fmt::format("{} ticks{}", format_count(ticks_),
                                        rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
@@ -282,8 +282,13 @@ class Sampling {
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
-            messages_.note(fmt::format("{} {}; sampling ends",
-                                       LiveDisplay::name_of(targets_.front().source->subject()), how));
+            const std::string text =
+                fmt::format("{} {}; sampling ends", LiveDisplay::name_of(targets_.front().source->subject()), how);
+            if (status.shell_code() == 0)
+                messages_.note(text);
+            else
+                messages_.warn(text);
+
         }
         for (const Metric metric : metrics_)
             if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])

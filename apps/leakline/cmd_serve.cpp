@@ -35,9 +35,13 @@ std::vector<std::string> given_options(const CLI::App& app) {
     for (const CLI::Option* option : app.get_options()) {
         if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
         const bool is_flag = option->get_expected_max() == 0;
+        if (is_flag) {  // a config file can say "quiet = false"
+            if (option->count() > 0 && option->as<bool>()) arguments.push_back("--" + option->get_lnames()[0]);
+            continue;
+        }
         for (const std::string& value : option->results()) {
             arguments.push_back("--" + option->get_lnames()[0]);
-            if (!is_flag) arguments.push_back(value);
+            arguments.push_back(value);
         }
     }
     return arguments;

@@ -71,7 +71,8 @@ Run declare_traffic(CLI::App& app) {
         OutputFile file(options->output);
         const double total = static_cast<double>(traffic.requests);
         replay::write_traffic(traffic, file, [&](std::uint64_t written) {
-            messages->progress("traffic", format_count(written) + " requests", static_cast<double>(written) / total);
+            if (options->output != "-")  // which may be the same terminal
+                messages->progress("traffic", format_count(written) + " requests", static_cast<double>(written) / total);
             return interruption::received() == 0;
         });
         if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;

@@ -16,12 +16,15 @@
 namespace leakline {
 
 std::string read_file(const std::string& path, std::size_t limit) {
-    const auto source = open_source(path);
+    return read_all(*open_source(path), path, limit);
+}
+
+std::string read_all(ByteSource& source, const std::string& name, std::size_t limit) {
     std::string content;
     std::string chunk(std::size_t{1} << 16, '\0');
-    while (const std::size_t got = source->read(chunk)) {
+    while (const std::size_t got = source.read(chunk)) {
         if (content.size() + got > limit)
-            throw Error(ErrorKind::input, path, "larger than " + format_bytes(static_cast<double>(limit)));
+            throw Error(ErrorKind::input, name, "larger than " + format_bytes(static_cast<double>(limit)));
         content.append(chunk, 0, got);
     }
     return content;

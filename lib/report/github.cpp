@@ -53,12 +53,17 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
                                            gate.message));
                 ++errors;
             }
-    } else if (const auto* trend = std::get_if<TrendReport>(&document)) {
+    }
+    if (const auto* trend = std::get_if<TrendReport>(&document)) {
         for (const TrendReport::Item& item : trend->items)
             if (item.verdict.verdict == Trend::growing && errors++ < kMostErrors)
-                out +=
-                    command("error", title, fmt::format("{} grows: {}", item.file, slope_text(item.verdict)));
+                out += command("error", title, fmt::format("{} grows: {}", item.file, slope_text(item.verdict)));
     }
+    if (const auto* comparison = std::get_if<Comparison>(&document);
+        comparison != nullptr && comparison->outcome == Comparison::Outcome::failed)
+        out += command("error", title, "compare failed: " + comparison->reasons.front());
+    if (const auto* history = std::get_if<History>(&document); history != nullptr && history->worsened())
+        out += command("error", title, fmt::format("{}: {}", history_verdict(*history), history_headline(*history)));
     for (const Finding& finding : findings_of(document, options)) {
         if (finding.kind != Finding::Kind::leaking_line || !finding.path || !finding.in_repository) continue;
         if (errors++ >= kMostErrors) break;

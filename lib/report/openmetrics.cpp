@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.hpp"
 #include "report/renderers.hpp"
 
 namespace leakline::report {
@@ -15,7 +16,7 @@ constexpr std::size_t kMostLines = 20;  // each is a series in the database
 
 std::string label(std::string_view text) {
     std::string out;
-    for (char c : text.substr(0, 200)) {
+    for (char c : utf8_head(text, 200)) {
         if (c == '\\' || c == '"') out += '\\';
         if (c == '\n')
             out += "\\n";

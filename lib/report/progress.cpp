@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include "base/utf8.hpp"
 
 namespace leakline::report {
 
@@ -35,8 +36,8 @@ std::string progress_line(std::string_view what, std::optional<double> fraction,
     const std::size_t columns = static_cast<std::size_t>(std::max(width, 0));
     const std::string safe = printable(what);
     if (safe.size() + tail.size() <= columns) return safe + tail;
-    if (tail.size() + 8 <= columns) return safe.substr(0, columns - tail.size()) + tail;
-    return safe.substr(0, columns);
+    if (tail.size() + 8 <= columns) return std::string(utf8_head(safe, columns - tail.size())) + tail;
+    return std::string(utf8_head(safe, columns));
 }
 
 }  // namespace leakline::report
