@@ -132,6 +132,7 @@ void Output::write(const std::string& text, const std::string& json, const repor
         else file.write(rendered(*document, format->name));
     }
     commit_files();
+    if (document != nullptr && environment_variable("GITHUB_ACTIONS") == "true") write_for_github(*document, for_files());
     write_standard_output(format_name_ == "json" ? json : text);
 }
 
