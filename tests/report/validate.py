@@ -196,7 +196,7 @@ def check_other_commands(schema):
 
         after = load(os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json"))
         for line in after["lines"]:
-            line["function"] = "renamed"
+            line["function"], line["source"] = "another", "another();"
         with open(path("after.json"), "w", encoding="utf-8") as file:
             json.dump(after, file)
         before = os.path.join(SOURCE, "testdata/golden/diagnosis_v1.json")
