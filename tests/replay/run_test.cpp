@@ -164,3 +164,20 @@ TEST_CASE("bad lines are counted and located, one too many ends the replay") {
     options.max_bad_lines = 2;
     CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("more than 2 lines cannot be read"), Error);
 }
+
+TEST_CASE("a precise replay keeps its rate, and has the answers of what was under way when its duration ends it") {
+    RecordingServer server;
+    const LogFile log(posts(100));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.pace.kind = replay::Pace::Kind::rate;
+    options.pace.rate = 1000;
+    options.precise = true;
+    options.rounds = 0;
+    options.duration = 300ms;
+    options.grace = 30s;  // waited out, it would show in duration_s; cut short, as aborted requests
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.sent > 0);
+    CHECK(stats.completed == stats.sent);
+    CHECK(stats.duration_s < 20);
+}
