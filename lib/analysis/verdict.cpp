@@ -279,12 +279,6 @@ void conclude(Diagnosis& diagnosis) {
             reason += fmt::format(": no leak above {}/h", format_bytes(*trend.detectable_bytes_per_hour));
         diagnosis.reasons.push_back(reason);
     }
-    for (const EndpointGrowth& endpoint : diagnosis.endpoints)
-        if (endpoint.leaks && diagnosis.verdict == Verdict::leak)
-            diagnosis.reasons.push_back(fmt::format("{} leaves {} [{}, {}] of heap a request", endpoint.endpoint,
-                                                    format_bytes(endpoint.bytes_per_request.estimate),
-                                                    format_bytes(endpoint.bytes_per_request.low),
-                                                    format_bytes(endpoint.bytes_per_request.high)));
     for (const std::string& reason : trend.reasons)
         diagnosis.reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
     // A soak's clock may have run faster than ours.
