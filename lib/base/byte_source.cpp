@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/process.hpp"
 
 namespace leakline {
 
@@ -47,8 +48,12 @@ class Input {
             memory_.remove_prefix(got);
         } else {
             ssize_t result = 0;
-            do result = ::read(descriptor_, buffer.data(), buffer.size());
-            while (result < 0 && errno == EINTR);
+            do {
+                result = ::read(descriptor_, buffer.data(), buffer.size());
+                // Ctrl-C while a pipe's writer is silent.
+                if (result < 0 && errno == EINTR && interruption::received() != 0)
+                    throw Error(ErrorKind::input, name_, "interrupted while reading");
+            } while (result < 0 && errno == EINTR);
             if (result < 0) throw os_error(ErrorKind::input, name_, "cannot read", errno);
             got = static_cast<std::size_t>(result);
         }

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 
 namespace leakline {
@@ -163,7 +164,7 @@ void OutputFile::write(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
         if (written < 0) {
-            if (errno == EINTR) continue;
+            if (errno == EINTR && interruption::received() == 0) continue;
             throw os_error(ErrorKind::system, path_, "cannot write", errno);
         }
         bytes.remove_prefix(static_cast<std::size_t>(written));
