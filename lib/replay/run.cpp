@@ -129,7 +129,9 @@ class Run : http::ClientPool::Listener {
     void dispatch() {
         while (!stopping_ && fetch()) {
             if (options_.pace.kind != Pace::Kind::max && next_due_ > steady_now()) {
-                pool_.wake_at(options_.precise ? next_due_ - kPollAhead : next_due_);
+                const Nanoseconds when = options_.precise ? next_due_ - kPollAhead : next_due_;
+                // While it is polled for, a timer would fire at once, and each setting of one costs microseconds.
+                if (when > steady_now()) pool_.wake_at(when);
                 return;
             }
             const std::uint64_t affinity = next_.item().affinity;
