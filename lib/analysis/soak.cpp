@@ -21,7 +21,7 @@ constexpr double kHeldOverSettled = 2;
 // Of a run, what takes longer than this share of it to fill or to be cleaned can look flat, or like growth.
 constexpr double kSeenOfRun = 1.0 / 3;
 
-bool still(const SoakRun& run) { return run.trend.verdict == Trend::stable || run.trend.verdict == Trend::shrinking; }
+bool still(const SoakRun& run) { return does_not_grow(run.trend.verdict); }
 // Flat for long enough, by what either run shows of how long the service takes to settle.
 bool flat(const SoakRun& run, const SoakRun& other) {
     return still(run) && run.hours >= kHeldOverSettled * std::max(run.settled_h, other.settled_h);
@@ -104,7 +104,7 @@ bool past_filling(const SoakRun& fast, const SoakRun& slow) { return slow.hours 
 std::size_t settled_at(const Series& series, const TrendVerdict& trend) {
     constexpr double kNearPart = 0.02, kNearBytes = 1024 * 1024;
     const auto level = trend.plateau_bytes ? trend.plateau_bytes : trend.level_bytes;
-    if (!level || (trend.verdict != Trend::stable && trend.verdict != Trend::shrinking)) return 0;
+    if (!level || !does_not_grow(trend.verdict)) return 0;
     const double near = *level - std::max(kNearBytes, kNearPart * *level);
     const auto first = std::find_if(series.value.begin(), series.value.end(), [&](double value) { return value >= near; });
     return first == series.value.end() ? 0 : static_cast<std::size_t>(first - series.value.begin());

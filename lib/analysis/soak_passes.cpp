@@ -46,7 +46,7 @@ void settle(TrendVerdict& trend, double level, double detectable_per_request, do
 
 TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double requests_a_pass) {
     constexpr double kNearlyWhole = 0.01;  // of a pass: the last few answers may be missing
-    if (trend.verdict == Trend::stable || trend.verdict == Trend::shrinking) return trend;
+    if (does_not_grow(trend.verdict)) return trend;
     if (series.requests.empty() || requests_a_pass <= 0) return trend;
     const auto passes = static_cast<std::size_t>(series.requests.back() / requests_a_pass + kNearlyWhole);
     if (passes < kFewestPasses) return trend;
@@ -72,7 +72,7 @@ TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double 
 }
 
 TrendVerdict settled_by_faster(TrendVerdict trend, const Series& slower, const Series& faster) {
-    if (trend.verdict == Trend::stable || trend.verdict == Trend::shrinking) return trend;
+    if (does_not_grow(trend.verdict)) return trend;
     if (slower.requests.empty() || faster.requests.empty() || slower.requests.back() > faster.requests.back()) return trend;
     // What comes with time shows late: the second half is where the slower run had the most of it.
     const double to = slower.requests.back() + 1, from = to / 2;

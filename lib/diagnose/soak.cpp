@@ -163,7 +163,7 @@ class SoakRunner {
         analysis::TrendOptions trend;
         trend.limit = limit;
         run.trend = analysis::settled_by_passes(analysis::judge_trend(series, trend), series, log_requests_);
-        if (faster != nullptr && (faster->run.trend.verdict == Trend::stable || faster->run.trend.verdict == Trend::shrinking))
+        if (faster != nullptr && does_not_grow(faster->run.trend.verdict))
             run.trend = analysis::settled_by_faster(run.trend, series, faster->series);
         if (series.size() > 0 && run.trend.growth_class != analysis::kCycleClass)
             run.settled_h = hours_of(series.requests[analysis::settled_at(series, run.trend)]);

@@ -30,6 +30,7 @@ struct Interval {
 
 enum class Trend { growing, stable, shrinking, inconclusive };
 std::string_view trend_name(Trend trend);  // "growing", ...
+constexpr bool does_not_grow(Trend trend) { return trend == Trend::stable || trend == Trend::shrinking; }  // and it is sure
 
 struct TrendVerdict {
     Trend verdict = Trend::inconclusive;
