@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/file.hpp"
-#include "model/request_jsonl.hpp"
 #include "replay/log.hpp"
+#include "replay/log_writer.hpp"
 
 namespace leakline::diagnose {
 
@@ -22,17 +22,14 @@ std::uint64_t write_stretches(const std::vector<std::string>& logs, std::uint64_
     options.max_bad_lines = max_bad_lines;
     replay::RequestLog log = replay::open_log(logs, options);
     OutputFile file(path);
-    std::string text;
+    replay::LogWriter writer(file);
     std::uint64_t number = 0, written = 0;
     while (const auto request = log.next()) {
         if (number++ % period >= length) continue;
-        append_jsonl(text, *request);
+        writer.add(*request);
         ++written;
-        if (text.size() < (std::size_t{1} << 20)) continue;
-        file.write(text);
-        text.clear();
     }
-    file.write(text);
+    writer.flush();
     file.commit();
     return written;
 }

@@ -6,8 +6,8 @@
 #include <random>
 
 #include "base/file.hpp"
-#include "model/request_jsonl.hpp"
 #include "replay/log.hpp"
+#include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 
 namespace leakline::diagnose {
@@ -81,15 +81,9 @@ std::vector<std::uint64_t> PathMix::write_block(int number, std::size_t size, co
     }
     std::shuffle(order.begin(), order.end(), random);
     OutputFile file(path);
-    std::string text;
-    for (const std::uint16_t kind : order) {
-        append_jsonl(text, samples_[kind][random() % samples_[kind].size()]);
-        if (text.size() > (std::size_t{1} << 20)) {
-            file.write(text);
-            text.clear();
-        }
-    }
-    file.write(text);
+    replay::LogWriter writer(file);
+    for (const std::uint16_t kind : order) writer.add(samples_[kind][random() % samples_[kind].size()]);
+    writer.flush();
     file.commit();
     return counts;
 }

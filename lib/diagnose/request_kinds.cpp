@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "diagnose/request_facets.hpp"
-#include "model/request_jsonl.hpp"
+#include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 #include "replay/wire.hpp"
 
@@ -107,20 +107,17 @@ std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::
 replay::LogSpan RequestKinds::write(const Part& part, const std::string& path) const {
     replay::RequestLog log = replay::open_log(logs_, options_);
     OutputFile file(path);
-    std::string text;
+    replay::LogWriter writer(file);
     replay::LogSpan written;
     while (auto request = log.next()) {
         const std::size_t kind = kind_of(*request);
         if (!holds(part, kind, *request)) continue;
         if (const auto dropped = part.dropped.find(kind); dropped != part.dropped.end())
             request->body = body_without(request->body, dropped->second);
-        append_jsonl(text, *request);
+        writer.add(*request);
         written.add(request->has_time ? std::optional(request->at) : std::nullopt, request->body.size());
-        if (text.size() < (std::size_t{1} << 20)) continue;
-        file.write(text);
-        text.clear();
     }
-    file.write(text);
+    writer.flush();
     file.commit();
     return written;
 }

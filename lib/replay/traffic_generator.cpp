@@ -7,7 +7,7 @@
 #include <iterator>
 #include <numbers>
 
-#include "model/request_jsonl.hpp"
+#include "replay/log_writer.hpp"
 
 namespace leakline::replay {
 
@@ -149,16 +149,12 @@ void TrafficGenerator::write_event(std::string& body, std::uint64_t user) {
 void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<bool(std::uint64_t)>& go_on) {
     TrafficGenerator generator(options);
     std::uint64_t made = 0;
-    std::string lines;
+    LogWriter writer(file);
     while (const Request* request = generator.next()) {
-        append_jsonl(lines, *request);
         ++made;
-        if (lines.size() < (std::size_t{1} << 20)) continue;
-        file.write(lines);
-        lines.clear();
-        if (go_on && !go_on(made)) return;
+        if (writer.add(*request) && go_on && !go_on(made)) return;
     }
-    file.write(lines);
+    writer.flush();
 }
 
 }  // namespace leakline::replay

@@ -1,0 +1,36 @@
+// A log in the native format, written a MiB at a time.
+//
+// Thread-safety: one object, one thread.
+#pragma once
+
+#include <string>
+
+#include "base/file.hpp"
+#include "model/request_jsonl.hpp"
+
+namespace leakline::replay {
+
+class LogWriter {
+  public:
+    // file outlives this object, and is committed by whoever opened it.
+    explicit LogWriter(OutputFile& file) : file_(file) {}
+
+    // True where this one made the text long enough to be written. Throws Error{system} as writing does.
+    bool add(const Request& request) {
+        append_jsonl(text_, request);
+        if (text_.size() < kPiece) return false;
+        flush();
+        return true;
+    }
+    void flush() {  // what add() has kept back
+        file_.write(text_);
+        text_.clear();
+    }
+
+  private:
+    static constexpr std::size_t kPiece = std::size_t{1} << 20;
+    OutputFile& file_;
+    std::string text_;
+};
+
+}  // namespace leakline::replay
