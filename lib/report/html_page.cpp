@@ -125,20 +125,11 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
 
 std::string html_books(const Books& books) {
     std::string out = "<h2>Books</h2>\n<div class=\"scroll\"><table>\n<tbody>\n";
-    const auto row = [&](std::string_view name, std::int64_t bytes, std::string_view note) {
+    for (const BookRow& row : book_rows(books))
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:+} B</td><td class=\"n\">{}</td><td "
             "class=\"note\">{}</td></tr>\n",
-            name, bytes, signed_bytes(bytes), note);
-    };
-    row("attributed", books.attributed_bytes, "to a source line or function");
-    row("unattributed", books.unattributed_bytes, "allocated where there are no symbols");
-    row("live heap bytes", books.live_delta_bytes, "the sum of both");
-    if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
-    if (books.retention_delta_bytes)
-        row("kept by the allocator", *books.retention_delta_bytes, "freed, not returned");
-    if (books.other_delta_bytes)
-        row("other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder");
+            row.name, row.bytes, signed_bytes(row.bytes), row.note);
     return out + "</tbody></table></div>\n";
 }
 

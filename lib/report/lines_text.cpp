@@ -108,18 +108,9 @@ void add_callers(TerminalText& text, const LineGrowth& line) {
 
 void add_books(TerminalText& text, const Books& books) {
     text.heading("Books (heap growth within the window)");
-    const auto row = [&](std::string_view name, std::int64_t bytes, std::string_view note) {
-        text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", bytes), name, note),
+    for (const BookRow& row : book_rows(books))
+        text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", row.bytes), row.name, row.note),
                            static_cast<std::size_t>(text.options().width)));
-    };
-    row("attributed", books.attributed_bytes, "to a source line or function");
-    row("unattributed", books.unattributed_bytes, "allocated where there are no symbols");
-    row("live heap bytes", books.live_delta_bytes, "the sum of both");
-    if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes, "RSS");
-    if (books.retention_delta_bytes)
-        row("kept by the allocator", *books.retention_delta_bytes, "freed, not returned");
-    if (books.other_delta_bytes)
-        row("other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder");
 }
 
 std::string lines_text(const LineReport& report, const RenderOptions& options) {

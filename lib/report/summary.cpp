@@ -167,4 +167,16 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
     return out;
 }
 
+std::vector<BookRow> book_rows(const Books& books) {
+    std::vector<BookRow> rows = {{"attributed", books.attributed_bytes, "to a source line or function"},
+                                 {"unattributed", books.unattributed_bytes, "allocated where there are no symbols"},
+                                 {"live heap bytes", books.live_delta_bytes, "the sum of both"}};
+    if (books.rss_delta_bytes) rows.push_back({"resident memory", *books.rss_delta_bytes, "RSS"});
+    if (books.retention_delta_bytes)
+        rows.push_back({"kept by the allocator", *books.retention_delta_bytes, "freed, not returned"});
+    if (books.other_delta_bytes)
+        rows.push_back({"other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder"});
+    return rows;
+}
+
 }  // namespace leakline::report

@@ -2,8 +2,11 @@
 // Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "report/report.hpp"
 
@@ -51,5 +54,13 @@ std::string detectable_text(const TrendVerdict& trend);
 // "POST /b: 39.3 B (12.3 B to 66.4 B) of heap per request, leaks": what each kind of request leaves behind, at most twelve
 // of them.
 std::vector<std::string> endpoint_words(const Diagnosis& diagnosis);
+
+// The books as a table with a note to each row; what is not known has none.
+struct BookRow {
+    std::string_view name;
+    std::int64_t bytes = 0;
+    std::string_view note;
+};
+std::vector<BookRow> book_rows(const Books& books);
 
 }  // namespace leakline::report
