@@ -12,16 +12,16 @@ namespace leakline::report {
 
 namespace {
 
-std::string_view outcome_colour(Comparison::Outcome outcome) {
+Colour outcome_colour(Comparison::Outcome outcome) {
     switch (outcome) {
         case Comparison::Outcome::passed:
-            return "1;32";
+            return Colour::green;
         case Comparison::Outcome::failed:
-            return "1;31";
+            return Colour::red;
         case Comparison::Outcome::inconclusive:
-            return "1;33";
+            return Colour::yellow;
     }
-    return "1";
+    return Colour::bold;
 }
 
 }  // namespace
@@ -65,9 +65,9 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
                                             rate_text(line.rate_before, line.before.has_value()),
                                             rate_text(line.rate_after, line.after.has_value()),
                                             bounds_text(line.difference), terminal_safe(place_of(line)));
-        out += (line.over_budget ? paint(row, "1;31", options) : row) + "\n";
+        out += (line.over_budget ? paint(row, Colour::red, options) : row) + "\n";
         if (const std::string_view source = trim(line.source); !source.empty())
-            out += paint(fmt::format("{:62}{}", "", terminal_safe(source)), "2", options) + "\n";
+            out += paint(fmt::format("{:62}{}", "", terminal_safe(source)), Colour::dim, options) + "\n";
     }
     if (!comparison.warnings.empty()) out += "\nWarnings\n";
     for (const std::string& warning : comparison.warnings) out += "  - " + terminal_safe(warning) + "\n";

@@ -4,6 +4,22 @@
 
 namespace leakline::report {
 
+namespace {
+
+// SGR parameters of ECMA-48.
+std::string_view colour_code(Colour colour) {
+    switch (colour) {
+        case Colour::red: return "1;31";
+        case Colour::green: return "1;32";
+        case Colour::yellow: return "1;33";
+        case Colour::bold: return "1";
+        case Colour::dim: return "2";
+    }
+    return "";
+}
+
+}  // namespace
+
 std::string terminal_safe(std::string_view text) {
     std::string safe;
     safe.reserve(text.size());
@@ -67,8 +83,8 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
     return out;
 }
 
-std::string paint(std::string_view text, std::string_view code, const RenderOptions& options) {
-    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+std::string paint(std::string_view text, Colour colour, const RenderOptions& options) {
+    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", colour_code(colour), text) : std::string(text);
 }
 
 }  // namespace leakline::report

@@ -28,7 +28,8 @@ std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision);
 
 // text with control characters but tabs as "\xNN": safe to show, columns kept.
 std::string terminal_safe(std::string_view text);
-// text in an ANSI colour ("1;31": SGR parameters), or as it is without options.colour.
-std::string paint(std::string_view text, std::string_view code, const RenderOptions& options);
+enum class Colour { red, green, yellow, bold, dim };
+// text in that colour of a terminal, or as it is without options.colour.
+std::string paint(std::string_view text, Colour colour, const RenderOptions& options);
 
 }  // namespace leakline::report

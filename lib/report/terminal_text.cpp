@@ -13,17 +13,6 @@ namespace {
 
 constexpr int kIndent = 16, kNarrowest = 40;
 
-std::string_view colour_code(Colour colour) {
-    switch (colour) {
-        case Colour::red: return "1;31";
-        case Colour::green: return "1;32";
-        case Colour::yellow: return "1;33";
-        case Colour::bold: return "1";
-        case Colour::dim: return "2";
-    }
-    return "";
-}
-
 }  // namespace
 
 TerminalText::TerminalText(RenderOptions options) : options_(options) {
@@ -31,7 +20,7 @@ TerminalText::TerminalText(RenderOptions options) : options_(options) {
 }
 
 std::string TerminalText::paint(std::string_view text, Colour colour) const {
-    return report::paint(text, colour_code(colour), options_);
+    return report::paint(text, colour, options_);
 }
 
 void TerminalText::line(std::string_view text) {

@@ -6,11 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "report/line_table.hpp"
 #include "report/report.hpp"
 
 namespace leakline::report {
-
-enum class Colour { red, green, yellow, bold, dim };
 
 class TerminalText {
   public:
