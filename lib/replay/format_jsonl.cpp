@@ -17,16 +17,6 @@ bool looks_like_jsonl(std::string_view line) {
     return time && url;
 }
 
-RecordStream::Step JsonlStream::next(Record& record) {
-    std::string_view line;
-    if (const Step step = line_of_record(line, record); step != Step::record) return step;
-    scratch_.reset(line.size());
-    JsonScan scan(line, scratch_);
-    fault_ = nullptr;
-    if (read(scan, record)) return Step::record;
-    return bad_line(fault_ != nullptr ? fault_ : scan.fault());
-}
-
 bool JsonlStream::read(JsonScan& scan, Record& record) {
     bool has_url = false;
     const bool whole = scan.object([&](std::string_view key) {

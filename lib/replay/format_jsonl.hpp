@@ -1,25 +1,21 @@
 // The native log: see model/request_jsonl.hpp for the grammar. Members may stand in any order, unknown ones are skipped.
 #pragma once
 
-#include "replay/json_scan.hpp"
-#include "replay/record.hpp"
+#include "replay/json_line_stream.hpp"
 
 namespace leakline::replay {
 
 // True when the line is an object with the members that make it a native record.
 bool looks_like_jsonl(std::string_view line);
 
-class JsonlStream : public RecordStream {
+class JsonlStream : public JsonLineStream {
   public:
-    using RecordStream::RecordStream;
-    Step next(Record& record) override;
+    using JsonLineStream::JsonLineStream;
 
   private:
-    bool read(JsonScan& scan, Record& record);
+    bool read(JsonScan& scan, Record& record) override;
 
-    Scratch scratch_;
     std::string decoded_;  // of body_b64
-    const char* fault_ = nullptr;
 };
 
 }  // namespace leakline::replay

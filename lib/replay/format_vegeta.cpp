@@ -41,16 +41,6 @@ bool looks_like_vegeta_json(std::string_view line) {
 
 bool looks_like_vegeta_http(std::string_view line) { return is_target_line(line); }
 
-RecordStream::Step VegetaJsonStream::next(Record& record) {
-    std::string_view line;
-    if (const Step step = line_of_record(line, record); step != Step::record) return step;
-    scratch_.reset(line.size());
-    JsonScan scan(line, scratch_);
-    fault_ = nullptr;
-    if (read(scan, record)) return Step::record;
-    return bad_line(fault_ != nullptr ? fault_ : scan.fault());
-}
-
 bool VegetaJsonStream::read(JsonScan& scan, Record& record) {
     const bool whole = scan.object([&](std::string_view key) {
         if (key == "method") return scan.string(record.method);

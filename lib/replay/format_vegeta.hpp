@@ -4,25 +4,21 @@
 //   http = METHOD " " URL "\n" *(NAME ": " VALUE "\n") ["@" PATH "\n"] "\n"; lines that begin with "#" are comments
 #pragma once
 
-#include "replay/json_scan.hpp"
-#include "replay/record.hpp"
+#include "replay/json_line_stream.hpp"
 
 namespace leakline::replay {
 
 bool looks_like_vegeta_json(std::string_view line);
 bool looks_like_vegeta_http(std::string_view line);  // the first that is no comment
 
-class VegetaJsonStream : public RecordStream {
+class VegetaJsonStream : public JsonLineStream {
   public:
-    using RecordStream::RecordStream;
-    Step next(Record& record) override;
+    using JsonLineStream::JsonLineStream;
 
   private:
-    bool read(JsonScan& scan, Record& record);
+    bool read(JsonScan& scan, Record& record) override;
 
-    Scratch scratch_;
     std::string body_;
-    const char* fault_ = nullptr;
 };
 
 class VegetaHttpStream : public RecordStream {
