@@ -83,10 +83,14 @@ void Output::open() {
     }
 }
 
-void Output::write(const report::Document& document) {
-    end_progress();
+void Output::find_in_repository(const report::Document& document) {
     if (options_.repository_paths.empty())
         options_.repository_paths = report::repository_paths(document, repository());
+}
+
+void Output::write(const report::Document& document) {
+    end_progress();
+    find_in_repository(document);
     for (auto& [format, file] : files_) file.write(format->render(document, for_files()));
     commit_files();
     if (environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, for_files());
@@ -119,8 +123,7 @@ void Output::require_text_or_json(std::string_view what) const {
 }
 
 std::string Output::rendered(const report::Document& document, std::string_view format) {
-    if (options_.repository_paths.empty())
-        options_.repository_paths = report::repository_paths(document, repository());
+    find_in_repository(document);
     return report::format_named(format).render(document, for_files());
 }
 

@@ -48,6 +48,7 @@ class Output : public Messages {
   private:
     report::RenderOptions for_files() const;
     void commit_files();
+    void find_in_repository(const report::Document& document);  // its files, for forms that link to them
 
     report::Form form_;
     std::string format_name_, colour_ = "auto";

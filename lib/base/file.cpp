@@ -196,8 +196,8 @@ void OutputFile::discard() noexcept {
 }
 
 TemporaryDirectory::TemporaryDirectory() {
-    const char* root = std::getenv("TMPDIR");
-    std::string path = std::string(root != nullptr && *root != '\0' ? root : "/tmp") + "/leakline.XXXXXX";
+    const std::string_view root = environment_variable("TMPDIR");
+    std::string path = std::string(root.empty() ? "/tmp" : root) + "/leakline.XXXXXX";
     if (::mkdtemp(path.data()) == nullptr)
         throw os_error(ErrorKind::system, path, "cannot make a temporary folder", errno, "set TMPDIR to a writable one");
     path_ = path;

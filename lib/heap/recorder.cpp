@@ -146,9 +146,9 @@ Recorder Recorder::start(RecordOptions options) {
     std::string stream;
     state->start_collector(tracker, stream);
     Command command = state->options.command;
-    const char* preloaded = std::getenv("LD_PRELOAD");
+    const std::string_view preloaded = environment_variable("LD_PRELOAD");
     std::string preload = tracker.library;
-    if (preloaded != nullptr && *preloaded != '\0') preload += std::string(":") + preloaded;
+    if (!preloaded.empty()) preload.append(":").append(preloaded);
     command.environment.emplace_back("LD_PRELOAD", preload);
     command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", stream);
     command.before_exec = [also = command.before_exec] {
