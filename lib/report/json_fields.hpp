@@ -1,0 +1,346 @@
+// The members of a diagnosis and of a line report as JSON, each named once and in the order of the text. What writes
+// them (json.cpp), what reads them back (json_read.cpp) and what tests fill them with are three archives that walk the
+// same rows, so that nothing can be written but not read. A new member is a row here and one in report.schema.json.
+//
+// An archive `a` has
+//   kWrites                           what it is given is const
+//   a(name, value)                    a member; null, and kept as it is when read, where the value is absent
+//   a.where_any(name, value)          the same, left out where there is none: zero, empty or absent
+//   a.object(name, f)                 f(inner archive) gives the members of an object that has no structure of its own
+//   a.beside(name, optional)          the members of an optional structure among our own; name is one of them
+//   a.derived(name, value)            for other programs: follows from the other members, and is not read
+//   a.check(holds, expected)          what has to hold when the members so far were read
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::report {
+
+template <class Archive, class T>
+using In = std::conditional_t<Archive::kWrites, const T, T>;
+
+// The names of an enumeration's values, which count from 0 to last.
+template <class Enum>
+struct Words {
+    Enum last;
+    std::string_view (*name)(Enum);
+};
+constexpr Words<Verdict> words(Verdict) {
+    return {Verdict::invalid, verdict_name};
+}
+constexpr Words<Trend> words(Trend) {
+    return {Trend::inconclusive, trend_name};
+}
+constexpr Words<GrowthClass> words(GrowthClass) {
+    return {GrowthClass::unclear, growth_class_name};
+}
+constexpr Words<Gate::Outcome> words(Gate::Outcome) {
+    return {Gate::Outcome::inconclusive, outcome_name};
+}
+constexpr Words<Soak::Growth> words(Soak::Growth) {
+    return {Soak::Growth::unclear, soak_growth_name};
+}
+constexpr Words<SoakRun::End> words(SoakRun::End) {
+    return {SoakRun::End::stopped, soak_end_name};
+}
+constexpr Words<GroupBy> words(GroupBy) {
+    return {GroupBy::file, [](GroupBy by) -> std::string_view {
+                return by == GroupBy::line ? "line" : by == GroupBy::function ? "function" : "file";
+            }};
+}
+constexpr Words<LineTable::Origin> words(LineTable::Origin) {
+    return {LineTable::Origin::observed, [](LineTable::Origin origin) -> std::string_view {
+                return origin == LineTable::Origin::observed ? "observed" : "recording";
+            }};
+}
+constexpr Words<Growth::Per> words(Growth::Per) {
+    return {Growth::Per::hour, [](Growth::Per per) -> std::string_view {
+                return per == Growth::Per::request ? "request" : "hour";
+            }};
+}
+
+template <class A>
+void fields(A& a, In<A, Interval>& interval) {
+    a("estimate", interval.estimate);
+    a("low", interval.low);
+    a("high", interval.high);
+}
+
+template <class A>
+void fields(A& a, In<A, TrendVerdict>& trend) {
+    a("verdict", trend.verdict);
+    a("class", trend.growth_class);
+    a("p_leak", trend.p_leak);
+    a("slope_bytes_per_hour", trend.slope_bytes_per_hour);
+    a("bytes_per_request", trend.bytes_per_request);
+    a("detectable_bytes_per_hour", trend.detectable_bytes_per_hour);
+    a("detectable_bytes_per_request", trend.detectable_bytes_per_request);
+    a("warmup_end_s", trend.warmup_end_s);
+    a("plateau_bytes", trend.plateau_bytes);
+    a("level_bytes", trend.level_bytes);
+    a("time_to_limit_h", trend.time_to_limit_h);
+    a("reasons", trend.reasons);
+}
+
+template <class A>
+void fields(A& a, In<A, CodeLine>& line) {
+    a("file", line.file);
+    a("line", line.line);
+    a("function", line.function);
+}
+
+template <class A>
+void fields(A& a, In<A, CallerNode>& caller) {
+    fields(a, caller.at);
+    a("growth_bytes", caller.growth_bytes);
+    a("growth_blocks", caller.growth_blocks);
+    a("allocations", caller.allocations);
+    a("allocated_bytes", caller.allocated_bytes);
+    a.where_any("callers", caller.callers);
+}
+
+template <class A>
+void fields(A& a, In<A, LineGrowth>& line) {
+    fields(a, line.at);
+    a("source", line.source);
+    a("growth_bytes", line.growth_bytes);
+    a("live_first_bytes", line.live_first_bytes);
+    a("live_last_bytes", line.live_last_bytes);
+    a("live_peak_bytes", line.live_peak_bytes);
+    a("live_first_blocks", line.live_first_blocks);
+    a("live_last_blocks", line.live_last_blocks);
+    a("allocations", line.allocations);
+    a("allocated_bytes", line.allocated_bytes);
+    a.derived("bytes_per_request",
+              line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt);
+    a("bytes_per_request_interval", line.bytes_per_request);
+    a("bytes_per_hour_interval", line.bytes_per_hour);
+    a("class", line.growth_class);
+    a("leaking", line.leaking);
+    a("p_value", line.p_value);
+    a("payload_bytes", line.payload_bytes);
+    a("user_code", line.user_code);
+    a("live_at_marks", line.live_at_marks);
+    a("callers", line.callers);
+}
+
+template <class A>
+void fields(A& a, In<A, LineCells>& cells) {
+    a("usage_bytes", cells.usage_bytes);
+    a("increment_bytes", cells.increment_bytes);
+    a("occurrences", cells.occurrences);
+}
+
+template <class A>
+void fields(A& a, In<A, LineTable::Row>& row) {
+    a("line", row.line);
+    a("text", row.text);
+    a.beside("usage_bytes", row.cells);
+}
+
+template <class A>
+void fields(A& a, In<A, LineTable>& table) {
+    a("file", table.file);
+    a("function", table.function);
+    a("origin", table.origin);
+    a("rows", table.rows);
+}
+
+template <class A>
+void fields(A& a, In<A, Books>& books) {
+    a("live_delta_bytes", books.live_delta_bytes);
+    a("attributed_bytes", books.attributed_bytes);
+    a("unattributed_bytes", books.unattributed_bytes);
+    a("rss_delta_bytes", books.rss_delta_bytes);
+    a("retention_delta_bytes", books.retention_delta_bytes);
+    a("other_delta_bytes", books.other_delta_bytes);
+}
+
+template <class A>
+void fields(A& a, In<A, RecordingTotals>& totals) {
+    a("allocations", totals.allocations);
+    a("leaked_bytes", totals.leaked_bytes);
+    a("leaked_blocks", totals.leaked_blocks);
+    a("peak_bytes", totals.peak_bytes);
+    a("duration_s", totals.duration);
+    a.where_any("suppressed_bytes", totals.suppressed_bytes);
+}
+
+// What a line report and a diagnosis share, under the same names.
+template <class A>
+void fields(A& a, In<A, LineReport>& report) {
+    a("lines", report.lines);
+    a("books", report.books);
+    a.object("window", [&](auto& window) {
+        window("begin_s", report.window_begin);
+        window("end_s", report.window_end);
+    });
+    a("completeness", report.completeness);
+    a("by", report.by);
+    a("totals", report.totals);
+    a.object("marks", [&](auto& marks) {
+        marks("seconds", report.mark_seconds);
+        marks("requests", report.mark_requests);
+    });
+    a("tables", report.tables);
+}
+
+// The rest of a line report: of its document, or of what a diagnosis calls its recording.
+template <class A>
+void recording_fields(A& a, In<A, LineReport>& report) {
+    a("command", report.command);
+    a("warnings", report.warnings);
+}
+
+template <class A>
+void fields(A& a, In<A, LatencySummary>& latency) {
+    a("p50", latency.p50);
+    a("p90", latency.p90);
+    a("p99", latency.p99);
+    a("p999", latency.p999);
+    a("max", latency.max);
+    a("mean", latency.mean);
+    a("count", latency.count);
+}
+
+template <class A>
+void fields(A& a, In<A, ReplayStats::PathStats>& path) {
+    a("sent", path.sent);
+    a("completed", path.completed);
+    a("errors", path.errors);
+    a("latency_us", path.latency);
+}
+
+template <class A>
+void fields(A& a, In<A, ReplayStats>& stats) {
+    a("read", stats.read);
+    a("bad", stats.bad);
+    a("filtered", stats.filtered);
+    a("sent", stats.sent);
+    a("unsent", stats.unsent);
+    a("completed", stats.completed);
+    a("statuses", stats.statuses);
+    a.object("failures", [&](auto& failures) {
+        for (std::size_t i = 0; i < kFailureCount; ++i)
+            failures.where_any(failure_name(static_cast<Failure>(i)), stats.failures[i]);
+    });
+    a("late", stats.late);
+    a("retried", stats.retried);
+    a.where_any("unexpected", stats.unexpected);
+    a("latency_us", stats.latency);
+    a("service_us", stats.service);
+    a("send_lag_us", stats.send_lag);
+    a("duration_s", stats.duration_s);
+    a("rate", stats.rate);
+    a("target_rate", stats.target_rate);
+    a("valid", stats.valid);
+    a("reasons", stats.reasons);
+    a("paths", stats.paths);
+    a("warnings", stats.warnings);
+}
+
+template <class A>
+void fields(A& a, In<A, SoakRun>& run) {
+    a("time_scale", run.time_scale);
+    a("duration_s", run.duration_s);
+    a("hours", run.hours);
+    a("kept_up", run.kept_up);
+    a("requests", run.requests);
+    a("limit_reached_h", run.limit_reached_h);
+    a("settled_h", run.settled_h);
+    a("end", run.end);
+    a("trend", run.trend);
+}
+
+template <class A>
+void fields(A& a, In<A, Soak>& soak) {
+    a("hours", soak.hours);
+    a("growth", soak.growth);
+    a("reason", soak.reason);
+    a("service_scaled", soak.service_scaled);
+    a("capacity", soak.capacity);
+    a("bytes_per_request", soak.bytes_per_request);
+    a("level_bytes", soak.level_bytes);
+    a("time_to_limit_h", soak.time_to_limit_h);
+    a("runs", soak.runs);
+}
+
+template <class A>
+void fields(A& a, In<A, Growth>& growth) {
+    a("bytes", growth.bytes);
+    a("per", growth.per);
+}
+
+template <class A>
+void fields(A& a, In<A, Gate>& gate) {
+    a("name", gate.name);
+    a("outcome", gate.outcome);
+    a("message", gate.message);
+}
+
+template <class A>
+void fields(A& a, In<A, OomKill>& kill) {
+    a("at_s", kill.at_s);
+    a("requests", kill.requests);
+    a("predicted_at_s", kill.predicted_at_s);
+    a("predicted_requests", kill.predicted_requests);
+    a("text", kill.text);
+}
+
+template <class A>
+void fields(A& a, In<A, EndpointGrowth>& endpoint) {
+    a("endpoint", endpoint.endpoint);
+    a("bytes_per_request", endpoint.bytes_per_request);
+    a("leaks", endpoint.leaks);
+}
+
+template <class A>
+void fields(A& a, In<A, Round>& round) {
+    a("begin_s", round.begin_s);
+    a("end_s", round.end_s);
+    a("requests", round.requests);
+}
+
+template <class A>
+void fields(A& a, In<A, Diagnosis>& diagnosis) {
+    a("verdict", diagnosis.verdict);
+    a("reasons", diagnosis.reasons);
+    a("command", diagnosis.command);
+    a("target", diagnosis.target);
+    a("traffic", diagnosis.traffic);
+    a("started", diagnosis.started);
+    a("trend", diagnosis.trend);
+    fields(a, diagnosis.lines);
+    a("replay", diagnosis.replay);
+    a("memory_limit_bytes", diagnosis.memory_limit);
+    a("max_growth", diagnosis.max_growth);
+    a("accepted", diagnosis.accepted);
+    a.where_any("retries", diagnosis.retries);
+    a("gates", diagnosis.gates);
+    a("requests_per_second", diagnosis.requests_per_second);
+    a.where_any("oom_kill", diagnosis.oom_kill);
+    a.where_any("soak", diagnosis.soak);
+    a.where_any("endpoints", diagnosis.endpoints);
+    a("projected_bytes_per_hour", diagnosis.projected_bytes_per_hour);
+    a("rounds", diagnosis.rounds);
+    a.object("series", [&](auto& series) {
+        auto& columns = diagnosis.series;
+        series("name", columns.name);
+        series("metric", diagnosis.metric);
+        series("seconds", columns.seconds);
+        series("value_bytes", columns.value);
+        series("requests", columns.requests);
+        series("process", columns.process);
+        const auto fits = [&](const auto& column) { return column.empty() || column.size() == columns.size(); };
+        series.check(columns.value.size() == columns.size() && fits(columns.requests) && fits(columns.process),
+                     "columns of equal length");
+    });
+    a.object("recording", [&](auto& recording) { recording_fields(recording, diagnosis.lines); });
+    a("warnings", diagnosis.warnings);
+}
+
+}  // namespace leakline::report
