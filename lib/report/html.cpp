@@ -155,7 +155,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         "<h2>Memory over time</h2>\n<div class=\"tools\"><button id=\"project\" type=\"button\" "
         "aria-pressed=\"false\" hidden>Show the way to the "
         "limit</button></div>\n<div id=\"memory\" class=\"chart\" aria-label=\"memory over "
-        "time\"></div>\n<div id=\"memory-still\">{}</div>\n{}",
+        "time\"></div>\n<div id=\"memory-still\" class=\"scroll\">{}</div>\n{}",
         memory_svg(still, fmt::format("{} over time", diagnosis.metric)), kKeys);
     body += fmt::format(
         "<p class=\"note\">Shaded grey: warm-up. Shaded blue: every other round. Dashed: the fitted slope "

@@ -66,7 +66,7 @@ std::string html_comparison(const Comparison& comparison, const RenderOptions& o
                        "red leaks more than before by more than the budget.</p>\n",
                        shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "<p>None.</p>\n" + html_list("Warnings", comparison.warnings);
-    out += "<div class=\"scroll\"><table>\n<thead><tr><th>Change</th><th class=\"n\">Before</th><th class=\"n\">After</th><th "
+    out += "<div class=\"scroll\"><table class=\"ranked\">\n<thead><tr><th>Change</th><th class=\"n\">Before</th><th class=\"n\">After</th><th "
            "class=\"n wide\">Difference</th><th>Line</th></tr></thead>\n<tbody>\n";
     const double largest = largest_rate(comparison);
     for (std::size_t i = 0; i < shown; ++i) {

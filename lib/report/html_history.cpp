@@ -34,7 +34,7 @@ std::string table_of_lines(const History& history) {
     std::string out =
         "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is known by its function and its text. Slow boil: more "
         "than it ever was by over a quarter, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
-        "<table>\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
+        "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
         "<th>Line</th></tr></thead>\n<tbody>\n";
     for (const History::Line& line : history.lines) {
         const auto newest = std::find_if(line.growth.rbegin(), line.growth.rend(), [](const auto& growth) { return growth.has_value(); });
@@ -66,7 +66,7 @@ std::string html_history(const History& history) {
     out += "<th>File</th></tr></thead>\n<tbody>\n";
     for (std::size_t run = 0; run < history.runs.size(); ++run) {
         const History::Run& item = history.runs[run];
-        out += fmt::format("<tr><td>{}</td><td><span class=\"verdict small {}\">{}</span></td>{}",
+        out += fmt::format("<tr><td class=\"word\">{}</td><td><span class=\"verdict small {}\">{}</span></td>{}",
                            item.started.empty() ? "not known" : xml_text(item.started), verdict_name(item.verdict),
                            item.verdict == Verdict::no_leak ? "no leak" : verdict_name(item.verdict),
                            growth_cell(item.bytes_per_request));

@@ -104,7 +104,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
     std::string out = fmt::format(
         "<h2>Lines by growth of live bytes</h2>\n<p class=\"note\">{} of {} lines; a line marked red grows "
         "in every round after warm-up.</p>\n<div "
-        "class=\"scroll\"><table>\n<thead><tr><th class=\"n\">Growth</th><th class=\"n\">Per request</th><th "
+        "class=\"scroll\"><table class=\"ranked\">\n<thead><tr><th class=\"n\">Growth</th><th class=\"n\">Per request</th><th "
         "class=\"n wide\">Live at the end</th><th "
         "class=\"n wide\">Allocations</th><th>Class</th><th>Line</th></tr></thead>\n<tbody>\n",
         shown, lines.size());
@@ -112,7 +112,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
         const LineGrowth& line = lines[i];
         out += fmt::format(
             "<tr{}><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n wide\">{}</td><td class=\"n "
-            "wide\">{}</td><td>{}</td><td><code>{}</code> "
+            "wide\">{}</td><td class=\"word\">{}</td><td><code>{}</code> "
             "<span class=\"note\">{}</span><br><code>{}</code></td></tr>\n",
             line.leaking ? " class=\"leaking\"" : "", signed_bytes(line.growth_bytes),
             line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
@@ -136,10 +136,10 @@ std::string html_books(const Books& books) {
 std::string html_replay(const ReplayStats& stats) {
     std::string out = fmt::format(
         "<h2>Replay</h2>\n<p>{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed at "
-        "{:.4g}/s{}.{}</p>\n",
+        "{}{}.{}</p>\n",
         format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
-        format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), stats.rate,
-        stats.target_rate ? fmt::format(" of {:.4g}/s due", *stats.target_rate) : "",
+        format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), per_second_text(stats.rate),
+        stats.target_rate ? fmt::format(" of {} due", per_second_text(*stats.target_rate)) : "",
         stats.valid ? ""
                     : " <strong>Not valid:</strong> " +
                           xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));

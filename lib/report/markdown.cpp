@@ -114,9 +114,9 @@ std::string replay(const ReplayStats& stats) {
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
             row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
-    row("requests/s", fmt::format("{:.4g}", stats.rate));
-    row("latency p50 / p99 / max", fmt::format("{:.3g} / {:.3g} / {:.3g} ms", stats.latency.p50 / 1000,
-                                               stats.latency.p99 / 1000, stats.latency.max / 1000));
+    row("rate", per_second_text(stats.rate));
+    row("latency p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.latency.p50),
+                                               latency_text(stats.latency.p99), latency_text(stats.latency.max)));
     row("valid",
         stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
     return out;

@@ -14,12 +14,17 @@ namespace {
 constexpr double kLeastSpan = 0.02;  // of the level; report.js has the same
 constexpr double kNearLimit = 0.25;
 
-double median_of_last(const std::vector<Point>& points) {
-    const std::size_t count = std::min<std::size_t>(points.size(), 9);
-    std::vector<double> last;
-    for (std::size_t i = points.size() - count; i < points.size(); ++i) last.push_back(points[i].y);
-    std::nth_element(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(count / 2), last.end());
-    return last[count / 2];
+// Where a line of this slope (per second) has to pass at x to run through the curve from there on: the median, so that
+// as much of the curve lies above as below. The level that was fitted for the end would have the line touch the curve
+// there and leave it everywhere else, where the requests came faster and slower.
+double level_through(const std::vector<Point>& points, double x, double slope) {
+    std::vector<double> levels;
+    for (const Point& point : points)
+        if (point.x >= x) levels.push_back(point.y - slope * (point.x - x));
+    if (levels.empty()) return points.back().y - slope * (points.back().x - x);
+    const auto middle = levels.begin() + static_cast<std::ptrdiff_t>(levels.size() / 2);
+    std::nth_element(levels.begin(), middle, levels.end());
+    return *middle;
 }
 
 // The smallest of 1, 2, 5 times a power of ten that is >= step.
@@ -126,14 +131,14 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
         plot.low = std::min(plot.low, point.y);
         plot.high = std::max(plot.high, point.y);
     }
+    plot.limit_shown = plot.limit && plot.high >= *plot.limit * kNearLimit;
     const double from = std::clamp(plot.begin_s + trend.warmup_end_s, plot.begin_s, plot.end_s);
     plot.warmup_end_s = from;
     const Interval& slope = trend.slope_bytes_per_hour;
     if (plot.points.size() >= 3 && from < plot.end_s && std::isfinite(slope.estimate)) {
         // The band turns about the middle of what was fitted, where a fitted line is surest.
-        const double half = (plot.end_s - from) / 2, middle = from + half;
-        const double level =
-            trend.level_bytes.value_or(median_of_last(plot.points)) - slope.estimate / 3600 * half;
+        const double middle = from + (plot.end_s - from) / 2;
+        const double level = level_through(plot.points, middle, slope.estimate / 3600);
         const auto at = [&](double per_hour, double x) {
             const double used = std::isfinite(per_hour) ? per_hour : slope.estimate;
             return Point{x, level + used / 3600 * (x - middle)};
@@ -146,8 +151,7 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
             plot.high = std::max(plot.high, point.y);
         }
     }
-    if (plot.limit && plot.high >= *plot.limit * kNearLimit) {
-        plot.limit_shown = true;
+    if (plot.limit_shown) {
         plot.high = std::max(plot.high, *plot.limit);
         plot.low = std::min(plot.low, *plot.limit);
     }

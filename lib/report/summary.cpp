@@ -44,9 +44,8 @@ std::string limit_text(const Diagnosis& diagnosis) {
         diagnosis.requests_per_second
             ? fmt::format(" at the log's own rate of {:.3g} requests/s", *diagnosis.requests_per_second)
             : "";
-    if (std::isinf(diagnosis.trend.time_to_limit_h->estimate)) return limit + " is never reached" + at;
-    return fmt::format("{} is reached in {}{}", limit, hours_interval_text(*diagnosis.trend.time_to_limit_h),
-                       at);
+    const Interval& hours = *diagnosis.trend.time_to_limit_h;
+    return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
 }
 
 }  // namespace
@@ -77,6 +76,21 @@ std::string hours_interval_text(const Interval& hours) {
     return fmt::format("{} ({} to {})", estimate, low, high);
 }
 
+std::string reached_text(const Interval& hours) {
+    if (hours.estimate <= 0) return "reached already";
+    return std::isinf(hours.estimate) ? "never reached" : "reached in " + hours_interval_text(hours);
+}
+
+std::string per_second_text(double rate) {
+    if (rate < 1000 || rate > 1e15) return fmt::format("{:.4g}/s", rate);
+    return format_count(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
+}
+
+std::string latency_text(double microseconds) {
+    return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds)
+                                                  : fmt::format("{:.3g} ms", microseconds / 1000);
+}
+
 std::string place_text(const CodeLine& line) {
     if (!line.file.empty()) return line.line != 0 ? fmt::format("{}:{}", line.file, line.line) : line.file;
     return line.function.empty() ? "(no debug info)" : line.function + " (no debug info)";
@@ -85,10 +99,16 @@ std::string place_text(const CodeLine& line) {
 std::string short_function(const std::string& name) {
     const std::size_t close = name.rfind(')');
     if (close == std::string::npos) return name;
+    // What closes within "f<...::<lambda(int)> >" or "f(int)::{lambda()#1}" is not the list of this name's parameters.
+    const std::string_view rest = std::string_view(name).substr(close + 1);
+    if (!rest.empty() && std::string_view(" &[.").find(rest.front()) == std::string_view::npos) return name;
     int depth = 0;
     for (std::size_t i = close + 1; i-- > 0;) {
         if (name[i] == ')') ++depth;
-        if (name[i] == '(' && --depth == 0) return i == 0 ? name : name.substr(0, i);
+        if (name[i] != '(' || --depth != 0) continue;
+        const std::string_view before = std::string_view(name).substr(0, i);
+        const bool is_name = before.ends_with("operator") && close == i + 1;  // "a::operator()", which debug info has bare
+        return i == 0 || is_name ? name.substr(0, close + 1) : std::string(before);
     }
     return name;
 }

@@ -36,6 +36,12 @@ std::string interval_text(const Interval& bytes);
 // 11.2 -> "11h12m"; beyond 72 h in days, beyond ten years "more than 10 years", infinite "never".
 std::string hours_text(double hours);
 std::string hours_interval_text(const Interval& hours);
+// Of a time to a limit: "reached in 11h12m (11h to 12h)", "never reached", or "reached already".
+std::string reached_text(const Interval& hours);
+// "11,290/s", below a thousand "104.3/s".
+std::string per_second_text(double rate);
+// "13.9 ms"; very short ones "0.132 µs".
+std::string latency_text(double microseconds);
 // "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
 std::string place_text(const CodeLine& line);
 // A function's name without its parameters, which in C++ can fill a screen: "a::f(int, char) const" ->

@@ -45,15 +45,11 @@ std::string share_text(std::int64_t part, std::int64_t whole) {
                        100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-std::string milliseconds(double us) {
-    return fmt::format("{:.3g} ms", us / 1000);
-}
-
-std::string latency_text(const LatencySummary& latency) {
+std::string latencies_text(const LatencySummary& latency) {
     if (latency.count == 0) return "none measured";
-    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", milliseconds(latency.p50),
-                       milliseconds(latency.p90), milliseconds(latency.p99), milliseconds(latency.p999),
-                       milliseconds(latency.max));
+    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", latency_text(latency.p50),
+                       latency_text(latency.p90), latency_text(latency.p99), latency_text(latency.p999),
+                       latency_text(latency.max));
 }
 
 void add_replay(TerminalText& text, const ReplayStats& stats) {
@@ -71,11 +67,11 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
                                    failure_name(static_cast<Failure>(i)));
     text.field("answers", answers.empty() ? "none" : answers);
     text.field("rate", stats.target_rate
-                           ? fmt::format("{:.4g}/s of {:.4g}/s due, over {:.3g} s", stats.rate,
-                                         *stats.target_rate, stats.duration_s)
-                           : fmt::format("{:.4g}/s over {:.3g} s", stats.rate, stats.duration_s));
-    text.field("latency", latency_text(stats.latency) + " (from the due time)");
-    text.field("send lag", latency_text(stats.send_lag));
+                           ? fmt::format("{} of {} due, over {:.3g} s", per_second_text(stats.rate),
+                                         per_second_text(*stats.target_rate), stats.duration_s)
+                           : fmt::format("{} over {:.3g} s", per_second_text(stats.rate), stats.duration_s));
+    text.field("latency", latencies_text(stats.latency) + " (from the due time)");
+    text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0)
         text.field("unexpected", format_count(stats.unexpected) + " answers with another status than was expected");
     if (stats.retried != 0)
@@ -148,9 +144,10 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
     text.field(
         "memory",
-        fmt::format("{} ({}, {}); warm-up ends at {:.3g} s",
+        fmt::format("{} ({}, {}); warm-up ends at {}",
                     diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
-                    trend_name(diagnosis.trend.verdict), diagnosis.metric, diagnosis.trend.warmup_end_s));
+                    trend_name(diagnosis.trend.verdict), diagnosis.metric,
+                    tick_text(diagnosis.trend.warmup_end_s, Scale::seconds)));
     text.field("target", diagnosis.command);
     text.field("traffic", traffic_text(diagnosis));
 
@@ -180,9 +177,9 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
         if (!trend.growth_class.empty()) text.field("shape", trend.growth_class);
         text.field("p(leak)", fmt::format("{:.3f}", trend.p_leak));
         if (trend.time_to_limit_h)
-            text.field("limit", "reached in " + hours_interval_text(*trend.time_to_limit_h));
+            text.field("limit", reached_text(*trend.time_to_limit_h));
         if (trend.warmup_end_s > 0)
-            text.field("warm-up", fmt::format("ends at {:.3g} s", trend.warmup_end_s));
+            text.field("warm-up", "ends at " + tick_text(trend.warmup_end_s, Scale::seconds));
         if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
         text.field("resolution", detectable_text(trend));
         text.field("data", fmt::format("{} samples over {}", format_count(item.samples()),
@@ -203,7 +200,7 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
         for (const auto& [path, value] : stats.paths)
             text.line(fmt::format(
                 "  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", format_count(value.sent),
-                format_count(value.errors), milliseconds(value.latency.p50), milliseconds(value.latency.p99),
+                format_count(value.errors), latency_text(value.latency.p50), latency_text(value.latency.p99),
                 text.cut(path, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
     }
     text.warnings(stats.warnings);

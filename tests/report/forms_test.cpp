@@ -179,11 +179,34 @@ TEST_CASE("hours are said in units that people use") {
     CHECK(hours_text(std::numeric_limits<double>::infinity()) == "never");
 }
 
+TEST_CASE("a limit that is reached already, rates and latencies are said as people say them") {
+    const double infinity = std::numeric_limits<double>::infinity();
+    CHECK(reached_text({11.2, 11.2, 11.2}) == "reached in 11h12m");
+    CHECK(reached_text({0, 0, 0}) == "reached already");
+    CHECK(reached_text({infinity, 3, infinity}) == "never reached");
+    CHECK(per_second_text(104.25) == "104.2/s");
+    CHECK(per_second_text(11'289.6) == "11,290/s");
+    CHECK(latency_text(0.132) == "0.132 µs");
+    CHECK(latency_text(812) == "0.812 ms");
+    CHECK(latency_text(0) == "0 ms");
+    TrendReport trends = test::sample_trends();
+    trends.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
+    trends.items[0].verdict.warmup_end_s = 30'500;
+    const std::string text = render("text", trends);
+    CHECK(text.find("  limit         reached already\n") != std::string::npos);
+    CHECK(text.find("  warm-up       ends at 8.47 h\n") != std::string::npos);
+}
+
 TEST_CASE("a function is named without its parameters where room is scarce") {
     CHECK(short_function("a::f(int, std::vector<char, std::allocator<char> >) const") == "a::f");
     CHECK(short_function("a::operator()(int)") == "a::operator()");
     CHECK(short_function("f(int)::{lambda(char)#1}::operator()(char) const") ==
           "f(int)::{lambda(char)#1}::operator()");
+    CHECK(short_function("a::operator()") == "a::operator()");
+    CHECK(short_function("a::operator()() const") == "a::operator()");
+    CHECK(short_function("run<a::f()::<lambda(b::code, long)> >") == "run<a::f()::<lambda(b::code, long)> >");
+    CHECK(short_function("f(int)::{lambda()#1}") == "f(int)::{lambda()#1}");
+    CHECK(short_function("f(int) [clone .cold]") == "f");
     CHECK(short_function("main") == "main");
     CHECK(short_function("(anonymous)") == "(anonymous)");
     CHECK(short_function("f)") == "f)");

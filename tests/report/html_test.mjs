@@ -79,6 +79,8 @@ test('charts are drawn in pixels, and nothing is said on the console', async () 
   assert(await page.locator('#flame g.frame').count() >= 4);
   const widest = await page.locator('#flame g.frame rect').first().boundingBox();
   assert(widest.width > 500 && widest.height > 10);
+  const box = await page.locator('#flame').boundingBox();
+  assert(widest.x + widest.width < box.x + box.width - 2, 'the frames run over the box that they are in');
   assert.match(await page.locator('h1').innerText(), /^LEAK live bytes grow by 1\.2 KiB per request/);
   assert.equal(await page.locator('#memory-still').isVisible(), false);
   if (screenshots) await page.screenshot({ path: join(screenshots, 'light.png'), fullPage: true });
@@ -159,6 +161,8 @@ test('without JavaScript the tables and a still picture are there', async () => 
 test('a phone is not scrolled sideways, in the dark', async () => {
   const { page, problems, close } = await open(report('leak', leak()), { viewport: { width: 375, height: 700 }, colorScheme: 'dark', deviceScaleFactor: 2 });
   assert(await page.evaluate(() => document.documentElement.scrollWidth) <= 375);
+  for (const cell of await page.locator('.ranked td:last-child').all())
+    assert((await cell.boundingBox()).width > 300, 'the text of a line is squeezed beside its numbers');
   const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert(background.match(/\d+/g).slice(0, 3).every(value => Number(value) < 64), background);
   if (screenshots) await page.screenshot({ path: join(screenshots, 'phone.png'), fullPage: true });
@@ -203,6 +207,7 @@ test('a comparison is a page too: two rates a line, worst first, hostile names i
   const { page, problems, close } = await open(path, { viewport: { width: 375, height: 700 } }, '.verdict');
   assert.match(await page.locator('h1').innerText(), /^failed .* leaks? more than before/);
   assert.match(await page.locator('tbody tr').first().innerText(), /^new\s/);
+  assert((await page.locator('.ranked td:last-child').first().boundingBox()).width > 300);
   assert((await page.locator('tr.leaking .rate').last().boundingBox()).width > 10, 'the rate of a leaking line has no bar');
   assert.equal(await page.locator('script, img, body b').count(), 0);
   assert(await page.evaluate(() => document.documentElement.scrollWidth) <= 375);

@@ -134,8 +134,9 @@
   function flame() {
     const holder = element('flame');
     if (!holder || !data.flame || !data.flame.children || data.flame.children.length === 0) return;
+    const room = () => Math.max(280, holder.clientWidth - 16);  // less the padding
     const graph = leaklineFlame.flamegraph().inverted(true).cellHeight(20).minFrameSize(1).transitionDuration(0)
-      .width(Math.max(280, holder.clientWidth - 2)).sort((a, b) => b.value - a.value)
+      .width(room()).sort((a, b) => b.value - a.value)
       .label(d => d.data.name + ' (' + bytesText(d.value) + ', ' + (100 * d.value / data.flame.value).toFixed(1) + ' %)');
     const frames = () => [...holder.querySelectorAll('g.frame')];
     const ready = () => frames().forEach(f => { f.setAttribute('tabindex', '-1'); f.setAttribute('role', 'treeitem'); f.setAttribute('aria-label', f.__data__.data.name); });
@@ -165,7 +166,7 @@
       found.textContent = hits.length + (hits.length === 1 ? ' frame' : ' frames');
     });
     element('reset').addEventListener('click', () => { search.value = ''; found.textContent = ''; graph.clear(); graph.resetZoom(); ready(); });
-    addEventListener('resize', () => { graph.width(Math.max(280, holder.clientWidth - 2)).update(); ready(); });
+    addEventListener('resize', () => { graph.width(room()).update(); ready(); });
   }
 
   memoryChart();
