@@ -7,6 +7,7 @@
 
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
+#include "report/terminal_text.hpp"
 
 namespace leakline::report {
 
@@ -58,16 +59,25 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
     out += fmt::format("Lines that grow in one of the two ({} of {}), per {}\n", shown,
                        comparison.lines.size(), unit);
     if (shown == 0) return out + "  none\n";
-    out += fmt::format("  {:<8}{:>12}{:>12}  {:<26}{}\n", "change", "before", "after", "difference", "line");
+    // On a narrow terminal the line stands below its numbers.
+    constexpr int kNumbers = 62;
+    const bool wide = options.width >= 100;
+    const std::string indent = wide ? std::string(kNumbers, ' ') : "    ";
+    const auto cut = [&](std::string_view text) {
+        return wide ? terminal_safe(text) : TerminalText::cut(text, static_cast<std::size_t>(std::max(options.width, 40)) - indent.size());
+    };
+    out += fmt::format("  {:<8}{:>12}{:>12}  {}\n", "change", "before", "after", wide ? "difference                line" : "difference");
     for (std::size_t i = 0; i < shown; ++i) {
         const LineDifference& line = comparison.lines[i];
-        const std::string row = fmt::format("  {:<8}{:>12}{:>12}  {:<26}{}", line_change_name(line.change),
-                                            rate_text(line.rate_before, line.before.has_value()),
-                                            rate_text(line.rate_after, line.after.has_value()),
-                                            bounds_text(line.difference), terminal_safe(place_of(line)));
+        const std::string numbers = fmt::format("  {:<8}{:>12}{:>12}  {}", line_change_name(line.change),
+                                                rate_text(line.rate_before, line.before.has_value()),
+                                                rate_text(line.rate_after, line.after.has_value()),
+                                                bounds_text(line.difference));
+        const std::string place = cut(place_of(line));
+        const std::string row = wide ? fmt::format("{:<{}}{}", numbers, kNumbers, place) : numbers + "\n" + indent + place;
         out += (line.over_budget ? paint(row, Colour::red, options) : row) + "\n";
         if (const std::string_view source = trim(line.source); !source.empty())
-            out += paint(fmt::format("{:62}{}", "", terminal_safe(source)), Colour::dim, options) + "\n";
+            out += paint(indent + cut(source), Colour::dim, options) + "\n";
     }
     if (!comparison.warnings.empty()) out += "\nWarnings\n";
     for (const std::string& warning : comparison.warnings) out += "  - " + terminal_safe(warning) + "\n";

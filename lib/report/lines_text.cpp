@@ -84,7 +84,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
 
 void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first) {
     const auto add = [&](const LineTable& table) {
-        text.heading(fmt::format("Function {}", terminal_safe(table.function)));
+        text.heading(fmt::format("Function {}", terminal_safe(short_function(table.function))));
         text.append(line_table(table, text.options()));
     };
     if (first != nullptr) add(*first);

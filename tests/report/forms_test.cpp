@@ -211,3 +211,19 @@ TEST_CASE("a function is named without its parameters where room is scarce") {
     CHECK(short_function("(anonymous)") == "(anonymous)");
     CHECK(short_function("f)") == "f)");
 }
+
+TEST_CASE("a comparison keeps to a narrow terminal") {
+    Comparison comparison;
+    comparison.reasons = {"1 line leaks more than before"};
+    LineDifference& line = comparison.lines.emplace_back();
+    line.after = CodeLine{"ns::a_function_with_a_rather_long_name", "some/deep/folder/of/sources/file.cpp", 120};
+    line.source = "cache.append(an_argument_that_is_long, and_another_one, and_a_third);";
+    line.change = LineChange::appeared;
+    line.rate_after = line.difference = {1200, 1190, 1210};
+    RenderOptions options;
+    options.width = 60;
+    const std::string text = render("text", comparison, options);
+    CHECK(text.find("  new                -    1.17 KiB  +1.16 KiB .. +1.18 KiB\n    some/deep/folder") != std::string::npos);
+    const std::string table = text.substr(text.find("Lines that grow"));
+    for (std::size_t begin = 0, end; (end = table.find('\n', begin)) != std::string::npos; begin = end + 1) CHECK(end - begin <= 60);
+}
