@@ -226,14 +226,28 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+namespace {
+
+// How many bytes the character at text's begin takes where a terminal obeys it instead of showing it; else 0.
+std::size_t control_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+    if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return 2;  // U+0080 to U+009F, among them another ESC [
+    // U+202A to U+202E and U+2066 to U+2069 turn the order of what follows around, so that a name reads as another one.
+    if (byte(0) == 0xe2 && byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) return 3;
+    if (byte(0) == 0xe2 && byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9) return 3;
+    return 0;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
     std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            out += fmt::format("\\x{:02x}", byte);
-        else
-            out += c;
+    while (!text.empty()) {
+        const std::size_t length = control_length(text);
+        for (const char c : text.substr(0, length)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        if (length == 0) out += text.front();
+        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return out;
 }

@@ -23,7 +23,7 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
             std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
         if ((!line.leaking && !first) || line.callers.empty()) continue;
         if (++shown > kMostTrees) break;
-        text.heading(fmt::format("Callers of {}", terminal_safe(place_text(line.at))));
+        text.heading("Callers of " + place_text(line.at));
         for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width)))
             text.line(row);
     }
@@ -84,7 +84,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
 
 void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first) {
     const auto add = [&](const LineTable& table) {
-        text.heading(fmt::format("Function {}", terminal_safe(short_function(table.function))));
+        text.heading(fmt::format("Function {}", short_function(table.function)));
         text.append(line_table(table, text.options()));
     };
     if (first != nullptr) add(*first);
@@ -128,7 +128,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
         text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) +
             " of live heap",
         at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
-        report.completeness));
+        terminal_safe(report.completeness)));
     if (!report.command.empty()) text.field("command", report.command);
     text.field("recording",
                fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end{}",

@@ -30,7 +30,7 @@ void TerminalText::line(std::string_view text) {
 
 void TerminalText::heading(std::string_view text) {
     line();
-    line(paint(text, Colour::bold));
+    line(paint(terminal_safe(text), Colour::bold));
 }
 
 void TerminalText::field(std::string_view label, std::string_view text) {

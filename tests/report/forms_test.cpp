@@ -94,6 +94,8 @@ TEST_CASE("escape sequences in names and source text do not reach the terminal")
     diagnosis.lines.lines[0].at.function = "f\x1b]0;owned\x07";
     diagnosis.lines.lines[0].source = "x\x1b[2J";
     diagnosis.reasons[0] = "because\x1b[31m";
+    diagnosis.metric = "rss\x1b[31m";
+    diagnosis.lines.completeness = "torn\x1b[31m";
     diagnosis.command = "a\nb";
     for (const char* format : {"text", "md"}) CHECK_FALSE(contains(render(format, diagnosis), "\x1b"));
 }
