@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
 #include "report/baseline.hpp"
@@ -33,6 +34,7 @@ Run declare_baseline(CLI::App& app) {
     return [=] {
         messages->open();
         const Diagnosis diagnosis = report::read_diagnosis(read_file(options->diagnosis), options->diagnosis);
+        detail_diagnosis(*messages, options->diagnosis, diagnosis);
         if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)
             throw Error(ErrorKind::input, options->diagnosis,
                         fmt::format("the run's verdict is {}: there is nothing to accept",

@@ -71,6 +71,9 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     }
     messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(),
                               command.output));
+    messages.detail(fmt::format("values not recorded of: {}", capture.redacted.empty() ? "none" : fmt::format("{}", fmt::join(capture.redacted, ", "))));
+    messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once", format_bytes(static_cast<double>(options.max_kept_body)),
+                                options.max_connections));
     const Nanoseconds start = system_clock().monotonic();
     while (interruption::received() == 0 && !broken) {
         const Nanoseconds spent = system_clock().monotonic() - start;

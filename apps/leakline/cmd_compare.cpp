@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/peeked_source.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
 #include "heap/profile_reader.hpp"
@@ -55,14 +56,22 @@ void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds
 LineReport read_side(const Side& side, const LineArguments& lines, Output& output, const char* option) {
     // What a pipe holds comes only once: it is looked at before it is read.
     auto bytes = std::make_unique<PeekedSource>(open_source(side.file));
-    if (trim(bytes->peek(256)).starts_with('{')) return report::read_line_report(read_all(*bytes, side.file), side.file);
+    if (trim(bytes->peek(256)).starts_with('{')) {
+        LineReport report = report::read_line_report(read_all(*bytes, side.file), side.file);
+        output.detail(side.file + ": lines as JSON, with the source text of that time");
+        detail_lines(output, report);
+        return report;
+    }
     const HeapProfile profile = heap::read_profile(std::move(bytes), side.file, lines.read_options());
+    detail_recording(output, side.file, profile);
     LineReport report = analysis::grow_lines(profile, lines.options());
+    detail_lines(output, report);
     std::vector<std::string> sources = side.sources;
     sources.insert(sources.end(), lines.sources().begin(), lines.sources().end());
     report::SourceText source(sources);
     source.look_above(profile.command.substr(0, profile.command.find(' ')));
     source.fill(report);
+    detail_sources(output, source);
     if (side.sources.empty() && profile.started)
         drop_newer_text(report, source, *profile.started, output, side, option);
     for (const std::string& warning : report.warnings) output.detail(side.file + ": " + warning);

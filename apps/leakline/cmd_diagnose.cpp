@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "diagnose/diagnose.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
@@ -164,7 +165,12 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     observer.progress = [&](double fraction, const std::string& text) { output.progress(stage, text, fraction); };
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     output.end_progress();
+    for (const Round& round : diagnosis.rounds)
+        output.detail(fmt::format("round {}: {} requests from {:.1f} s to {:.1f} s", &round - diagnosis.rounds.data() + 1,
+                                  format_count(round.requests), round.begin_s, round.end_s));
+    detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
+    detail_sources(output, sources);
     if (baseline) hold_against(diagnosis, *baseline, options.baseline);
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);

@@ -1,6 +1,7 @@
 // leakline doctor: what this machine lacks, and the command that cures it.
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <memory>
@@ -94,6 +95,18 @@ Finding temporary_space() {
     }
 }
 
+// Where was looked, for whom the findings surprise.
+void tell_surroundings(Messages& messages) {
+    utsname system{};
+    if (::uname(&system) == 0) messages.detail(fmt::format("{} {} on {}", system.sysname, system.release, system.machine));
+    messages.detail(fmt::format("leakline {} in {}", LEAKLINE_VERSION, own_directory()));
+    for (const char* name : {"LEAKLINE_HEAPTRACK_DIR", "PATH", "TMPDIR"}) {
+        const std::string_view value = environment_variable(name);
+        messages.detail(value.empty() ? fmt::format("{} is not set", name) : fmt::format("{}={}", name, printable(value)));
+    }
+    messages.detail(fmt::format("as user {}", ::geteuid()));
+}
+
 int run_doctor(Messages::Chatter chatter) {
     const std::vector<Finding> findings = {
         heap_tracker(),
@@ -124,6 +137,7 @@ Run declare_doctor(CLI::App& app) {
     auto messages = std::make_shared<Messages>(app);
     return [messages] {
         messages->open();
+        tell_surroundings(*messages);
         return run_doctor(messages->chatter());
     };
 }

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_policy.hpp"
 #include "output.hpp"
 #include "report/history.hpp"
@@ -56,6 +57,7 @@ Run declare_history(CLI::App& app) {
             output->progress("reading", file, static_cast<double>(diagnoses.size()) / static_cast<double>(files.size()));
             try {
                 Diagnosis diagnosis = report::read_diagnosis(read_file(file), file);
+                detail_diagnosis(*output, file, diagnosis);
                 diagnosis.series = {};  // thousands of runs must fit into memory
                 diagnoses.emplace_back(file, std::move(diagnosis));
             } catch (const Error& error) {

@@ -7,6 +7,7 @@
 #include "analysis/function_name.hpp"
 #include "analysis/lines.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_code.hpp"
 #include "heap/profile_reader.hpp"
 #include "line_options.hpp"
@@ -74,11 +75,14 @@ Run declare_lines(CLI::App& app) {
         output->open();
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());
+        detail_recording(*output, *file, profile);
         source.look_above(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
         if (!lines->options().table_function.empty())
             require_table(report, profile, *file, lines->options().table_function);
+        detail_lines(*output, report);
         source.fill(report);
+        detail_sources(*output, source);
         for (const std::string& warning : report.warnings) output->warn(warning);
         output->write(std::move(report));
         return kNoLeak;

@@ -83,6 +83,8 @@ class Narrator {
                                : trial.verdict == Verdict::no_leak ? "does not leak"
                                                                    : "no clear answer";
             output_.note(fmt::format("run {}: {}: {}", number_, said, part_));
+            output_.detail(fmt::format("run {}: {} requests of {} in the part, in {:.1f} s: {}", number_, format_count(trial.sent),
+                                       format_count(trial.requests), trial.seconds, trial.reason));
         };
         return result;
     }

@@ -9,7 +9,9 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "heap/recorder.hpp"
+#include "heap/tracker.hpp"
 #include "messages.hpp"
 #include "quantities.hpp"
 
@@ -63,7 +65,7 @@ int record(const Options& chosen, Messages& messages) {
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();
     recorded_pid = child.pid();
-    messages.detail(fmt::format("{} runs as pid {}", program, child.pid()));
+    messages.detail(fmt::format("{} runs as pid {}, under {}", program, child.pid(), heap::find_tracker().library));
     interruption::on_second_signal(kill_recorded);
     ExitStatus status;
     for (;;) {
@@ -79,6 +81,7 @@ int record(const Options& chosen, Messages& messages) {
     recorded_pid = 0;
 
     const HeapProfile profile = recorder.finish();
+    detail_recording(messages, chosen.output, profile);
     for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i)
         messages.warn(profile.warnings[i]);
     for (const std::string& line : profile.damage.lines()) messages.warn(line);

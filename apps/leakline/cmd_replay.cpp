@@ -124,6 +124,8 @@ int run_replay(ReplayCommand& command, Output& output) {
         histogram_file.emplace(command.histogram);
         options.latency = &latency;
     }
+    output.detail(fmt::format("{} at pace {}, {}, up to {} connections", fmt::join(options.logs, ", "), command.pace,
+                              options.rounds == 1 ? "once" : fmt::format("{} rounds", options.rounds), options.connections));
     replay::Progress progress;
     options.progress = &progress;
     ReplayStats stats;

@@ -3,6 +3,7 @@
 
 #include "base/file.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "report/json_read.hpp"
@@ -23,7 +24,10 @@ Run declare_report(CLI::App& app) {
         ->capture_default_str();
     return [=] {
         output->open();
-        output->write(report::read_diagnosis(read_file(*file), *file));
+        Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);
+        detail_diagnosis(*output, *file, diagnosis);
+        detail_lines(*output, diagnosis.lines);
+        output->write(std::move(diagnosis));
         return kNoLeak;  // the verdict was told by the run that measured; this only shows it
     };
 }

@@ -211,8 +211,18 @@ class Sampling {
                                : apart             ? SampleOutputs::Processes::one_tree
                                                    : SampleOutputs::Processes::one);
         if (exporter_) messages_.note("metrics at " + exporter_->url());
+        tell_plan();
         // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    }
+
+    void tell_plan() {
+        for (const Target& target : targets_)
+            messages_.detail("watches " + LiveDisplay::name_of(target.source->subject()));
+        std::string names;
+        for (const Metric metric : metrics_) names += fmt::format("{}{}", names.empty() ? "" : ", ", metric_name(metric));
+        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names,
+                                     format_duration(options_.interval), format_duration(options_.detail_interval)));
     }
 
     void watch() {

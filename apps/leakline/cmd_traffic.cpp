@@ -68,6 +68,8 @@ Run declare_traffic(CLI::App& app) {
     return [=] {
         messages->open();
         const replay::TrafficOptions traffic = traffic_of(*options);
+        messages->detail(fmt::format("{} users, seed {}, {:.3g} requests/s on average", format_count(traffic.users), traffic.seed,
+                                     static_cast<double>(traffic.requests) / to_seconds(traffic.duration)));
         OutputFile file(options->output);
         const double total = static_cast<double>(traffic.requests);
         replay::write_traffic(traffic, file, [&](std::uint64_t written) {

@@ -135,7 +135,12 @@ int run_trend(const TrendCommand& command, Output& output) {
         report.warnings.push_back(text);
     };
     const bool all_read = for_each_series(command.inputs, output, warn, [&](Series series) {
+        const Nanoseconds begun = system_clock().monotonic();
         TrendVerdict verdict = analysis::judge_trend(series, options);
+        const double spent = to_seconds(system_clock().monotonic() - begun);
+        output.detail(fmt::format("{}: {} samples over {:.4g} s{}{}, judged in {:.0f} ms", series.name, format_count(series.size()),
+                                  series.duration(), series.requests.empty() ? "" : ", with requests",
+                                  series.process.empty() ? "" : ", with pids", spent * 1000));
         outcome.add(series.name, verdict, output);
         std::string name = series.name;
         const std::uint64_t samples = series.size();

@@ -41,11 +41,15 @@ Messages::Messages(CLI::App& command) {
 
 Messages::~Messages() {
     end_progress();
+    if (opened_.count() == 0) return;
+    const Nanoseconds spent = system_clock().monotonic() - opened_;
+    detail(fmt::format("took {}", format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(spent))));
 }
 
 void Messages::open() {
     chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
     terminal_ = detect_terminal(STDERR_FILENO);
+    opened_ = system_clock().monotonic();
 }
 
 void Messages::wipe() {

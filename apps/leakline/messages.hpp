@@ -30,7 +30,7 @@ class Messages {
     enum class Chatter { quiet, normal, verbose };
 
     explicit Messages(CLI::App& command);  // adds --quiet and --verbose to it
-    ~Messages();
+    ~Messages();  // with --verbose: how long it took since open()
     Messages(const Messages&) = delete;
     Messages& operator=(const Messages&) = delete;
 
@@ -51,6 +51,8 @@ class Messages {
 
     bool quiet_flag_ = false, verbose_flag_ = false;
     Chatter chatter_ = Chatter::normal;
+
+    Nanoseconds opened_{};
 
     std::mutex mutex_;  // guards what follows, and the writing to standard error
     Terminal terminal_;

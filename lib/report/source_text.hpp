@@ -27,6 +27,8 @@ class SourceText {
 
     // Where file was found; nothing where it was not.
     const std::optional<std::string>& locate(const std::string& file);
+    // What locate() was asked for so far, and what it found.
+    const std::map<std::string, std::optional<std::string>>& located() const { return located_; }
     // The lines of file, without their ends; empty where it was not found or is not text (over 64 MiB, holds
     // NUL).
     const std::vector<std::string>& lines(const std::string& file);

@@ -51,15 +51,47 @@ TEST_CASE("every command can say less and can say more, and not both at once") {
     }
     const Outcome both = run_binary("leakline", {"doctor", "--quiet", "--verbose"});
     CHECK(both.code == 2);
+}
+
+TEST_CASE("--quiet silences notes, and --verbose says what was read and what was made of it") {
     const TemporaryDirectory directory;
-    const std::vector<std::string> traffic = {"traffic", "--requests", "5", "-o", directory.path() + "/log.jsonl"};
-    const auto said = [&](const char* flag) {
-        std::vector<std::string> arguments = traffic;
-        arguments.emplace_back(flag);
-        return run_binary("leakline", arguments).err;
+    const std::string log = directory.path() + "/log.jsonl", golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json";
+    const std::string samples = directory.path() + "/flat.csv", recording = directory.path() + "/run.leak";
+    std::string csv = "t_s,rss_bytes\n";
+    for (int i = 0; i < 100; ++i) csv += std::to_string(i) + ",20000000\n";
+    OutputFile file(samples);
+    file.write(csv);
+    file.commit();
+    const struct {
+        std::vector<std::string> arguments;
+        std::string detail;  // a part of what only --verbose says
+    } cases[] = {
+        {{"doctor"}, "leakline: PATH="},
+        {{"traffic", "--requests", "5", "-o", log}, "log.jsonl: 5 requests over "},
+        {{"report", golden}, "2024-06-07T08:09:10Z, leak; 121 samples, 3 lines, 6 rounds"},
+        {{"history", golden}, "2024-06-07T08:09:10Z, leak; "},
+        {{"compare", golden, golden}, "judged from 9.5s to 59.5s: 6 marks"},
+        {{"baseline", golden, "-o", directory.path() + "/baseline.json"}, "track_user_behavior: "},
+        {{"trend", samples}, "flat.csv: 100 samples over 99 s, judged in "},
+        {{"replay", log, "--target", "http://127.0.0.1:1", "--give-up", "1ms"}, "log.jsonl at pace recorded, once, up to "},
+        {{"sample", "--duration", "1ms", "-o", directory.path() + "/s.csv", "--", "/bin/sleep", "10"}, "watches sleep (pid "},
+        {{"record", "-o", recording, "--", "/bin/true"}, "run.leak: leakline recording"},
+        {{"lines", recording}, " events over "},
     };
-    CHECK(said("--quiet").empty());
-    CHECK(said("--verbose").find("log.jsonl: 5 requests over ") != std::string::npos);
+    for (const auto& row : cases) {
+        INFO(row.arguments[0]);
+        const auto said = [&](std::vector<std::string> flags) {
+            flags.insert(flags.begin(), row.arguments.front());
+            flags.insert(flags.end(), row.arguments.begin() + 1, row.arguments.end());
+            return run_binary("leakline", flags).err;
+        };
+        const std::string quiet = said({"--quiet"}), usual = said({}), verbose = said({"--verbose"});
+        for (const std::string_view line : split(quiet, '\n'))
+            CHECK_MESSAGE((line.empty() || line.starts_with("leakline: warning: ")), line);
+        CHECK(usual.find(row.detail) == std::string::npos);
+        CHECK(verbose.find(row.detail) != std::string::npos);
+        CHECK(verbose.find("leakline: took ") != std::string::npos);
+    }
 }
 
 TEST_CASE("serve hands its flags on to trackd") {

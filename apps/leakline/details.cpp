@@ -1,0 +1,54 @@
+#include "details.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/text.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void detail_recording(Messages& messages, const std::string& file, const HeapProfile& profile) {
+    messages.detail(fmt::format("{}: {} of {}, {}: {} over {}, {}, {}", file, profile.source, printable(profile.command),
+                                completeness_name(profile.completeness), counted(profile.events, "event"),
+                                format_duration(profile.duration), counted(profile.traces.size(), "stack"),
+                                counted(profile.marks.size(), "mark")));
+}
+
+void detail_lines(Messages& messages, const LineReport& report) {
+    messages.detail(fmt::format("judged from {} to {}: {}", format_duration(report.window_begin),
+                                format_duration(report.window_end), counted(report.mark_seconds.size(), "mark")));
+    std::map<std::string_view, std::size_t> classes;
+    std::size_t leaking = 0, library = 0;
+    for (const LineGrowth& line : report.lines) {
+        ++classes[growth_class_name(line.growth_class)];
+        leaking += line.leaking ? 1 : 0;
+        library += line.user_code ? 0 : 1;
+    }
+    std::string text = fmt::format("{}, {} of them at fault", counted(report.lines.size(), "line"), leaking);
+    for (const auto& [name, count] : classes) text += fmt::format(", {} {}", count, name);
+    if (library > 0) text += fmt::format("; {} outside of user code, for want of a line within it", library);
+    messages.detail(text);
+}
+
+void detail_sources(Messages& messages, const report::SourceText& sources) {
+    for (const auto& [file, path] : sources.located())
+        messages.detail(path ? fmt::format("text of {}: {}", printable(file), printable(*path))
+                             : fmt::format("text of {}: not found", printable(file)));
+}
+
+void detail_diagnosis(Messages& messages, const std::string& file, const Diagnosis& diagnosis) {
+    messages.detail(fmt::format("{}: {}, {}; {}, {}, {}", file, diagnosis.started.empty() ? "of unknown time" : printable(diagnosis.started),
+                                verdict_name(diagnosis.verdict), counted(diagnosis.series.size(), "sample"),
+                                counted(diagnosis.lines.lines.size(), "line"), counted(diagnosis.rounds.size(), "round")));
+}
+
+}  // namespace leakline::cli
