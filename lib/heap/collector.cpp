@@ -5,27 +5,23 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <deque>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "heap/byte_classes.hpp"
-#include "heap/fields.hpp"
 #include "heap/line_buffer.hpp"
+#include "heap/mark_clock.hpp"
 #include "heap/raw_recording.hpp"
 #include "heap/raw_tee.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/symbols.hpp"
+#include "heap/traced_process.hpp"
 
 namespace leakline::heap {
 
@@ -41,32 +37,13 @@ constexpr int kFirstLooks = 100;  // milliseconds
 constexpr std::size_t kRoomyPipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
 constexpr int kPause = 1;  // milliseconds
 
-// Where the stack of a process starts: another place after every exec, as stacks are placed at random. 0: not known.
-std::uint64_t stack_start(int pid) {
-    constexpr int kField = 28, kFirstBehindName = 3;  // proc(5): "startstack" and "state"
-    const auto text = read_small_file(fmt::format("/proc/{}/stat", pid));
-    std::size_t at = text ? text->rfind(") ") : std::string::npos;
-    if (at == std::string::npos) return 0;
-    at += 2;
-    for (int field = kFirstBehindName; field < kField; ++field) {
-        at = text->find(' ', at);
-        if (at == std::string::npos) return 0;
-        ++at;
-    }
-    return std::strtoull(text->c_str() + at, nullptr, 10);
-}
-
-// Whether a process was started without the tracker: what it starts itself is, since the tracker takes LD_PRELOAD out of
-// the environment. Programs that write a title over their environment leave nothing there to go by.
-bool started_without_tracker(int pid) {
-    const auto text = read_small_file(fmt::format("/proc/{}/environ", pid));
-    return text && text->find("PATH=") != std::string::npos && text->find("LD_PRELOAD=") == std::string::npos;
-}
+constexpr int kFlushTee = 1000;  // milliseconds: how long a quiet program's raw records may wait for the file
 
 class Collector {
   public:
     explicit Collector(const CollectorOptions& options)
         : options_(options),
+          service_(options.executable),
           recording_({options.record.mark_interval, options.record.max_marks, "stream"},
                      [this](HeapMark mark) { write(mark); }),
           writer_(options.output),
@@ -76,7 +53,7 @@ class Collector {
     void run() {
         while (!stream_ended_ || control_open_) {
             wait();
-            if (service_ended_) drain_what_is_there();
+            if (service_.ended()) drain_what_is_there();
             if (stream_ended_ && !control_open_) break;
         }
         if (!finished_) finish();
@@ -88,12 +65,13 @@ class Collector {
         const bool pausing = std::exchange(pause_, false);
         std::array<pollfd, 3> polls{{{stream_ended_ || pausing ? -1 : options_.stream, POLLIN, 0},
                                      {control_open_ ? options_.control : -1, POLLIN, 0},
-                                     {service_ended_ ? -1 : service_, POLLIN, 0}}};
+                                     {service_.descriptor(), POLLIN, 0}}};
         // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
-        const int time = pausing ? kPause : received_ || pid_ <= 0 ? -1 : kFirstLooks;
+        const int time = pausing ? kPause : !received_ && service_.known() ? kFirstLooks : tee_.holds_something() ? kFlushTee : -1;
         const int count = ::poll(polls.data(), polls.size(), time);
+        tee_.flush(system_clock().monotonic());
         if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: look again
-        if (count == 0) look_at_service();
+        if (count == 0 && !received_) service_.look_for_exec();
         // Control before data: a mark must be known before the stream passes its time.
         if (polls[1].revents != 0) control();
         if (polls[0].revents != 0 && !stream_ended_) receive();
@@ -109,7 +87,7 @@ class Collector {
         if (count < 0 && errno == EAGAIN) return false;
         if (count <= 0) {
             stream_ended_ = true;
-            look_at_service();
+            service_.look_for_exec();
             return false;
         }
         pause_ = roomy_ && static_cast<std::size_t>(count) < kWorthTaking;
@@ -128,7 +106,7 @@ class Collector {
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
             }
-            place_marks(lines);
+            marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Asked mark) { recording_.ask(std::move(mark)); });
             recording_.take(lines);
         } catch (const std::exception& error) {
             broken_ = true;
@@ -137,63 +115,42 @@ class Collector {
         return true;
     }
 
-    // The tracker counts milliseconds from a start of its own. What has just arrived was written before now, so that
-    // start was no later than now - the newest tick in it; the earliest such bound is within a tick of the truth. Marks
-    // wait until the stream holds their time: then as much as can be is known of that start.
-    void place_marks(std::string_view lines) {
-        const std::size_t last = last_pair(lines, '\n', 'c');
-        if (last == std::string_view::npos) return;
-        std::uint64_t tick = 0;
-        const std::string_view line = lines.substr(last + 1, lines.find('\n', last + 1) - last - 1);
-        if (!Fields(line).hex(tick) || tick > std::uint64_t{1} << 42) return;
-        const Nanoseconds newest = std::chrono::milliseconds(tick);
-        const Nanoseconds bound = system_clock().monotonic() - newest;
-        if (!tracker_start_ || bound < *tracker_start_) tracker_start_ = bound;
-        while (!waiting_.empty() && waiting_.front().at - *tracker_start_ <= newest) {
-            waiting_.front().at = std::max(waiting_.front().at - *tracker_start_, Nanoseconds::zero());
-            recording_.ask(std::move(waiting_.front()));
-            waiting_.pop_front();
-        }
-    }
-
     void control() {
         ControlMessage message;
         const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
         if (count < 0 && errno == EINTR) return;
         if (count != static_cast<ssize_t>(sizeof message)) {
             control_open_ = false;  // the command line is gone: we carry on
-            if (service_ < 0) service_has_ended();
+            if (!service_.known()) service_has_ended();
             return;
         }
         switch (message.kind) {
             case ControlMessage::Kind::start:
-                pid_ = static_cast<int>(message.number);
-                stack_start_ = stack_start(pid_);
-                service_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-                if (service_ < 0) service_has_ended();
+                service_.started(static_cast<int>(message.number));
+                if (service_.ended()) service_has_ended();
                 answer(message);
                 break;
             case ControlMessage::Kind::mark: {
                 MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}};
                 if (message.number != 0) mark.requests = message.number - 1;
                 mark.at = Nanoseconds(message.time);
-                waiting_.push_back(std::move(mark));
+                marks_.ask(std::move(mark));
                 message.time = recording_.tick_gap().count();
                 answer(message);
                 break;
             }
             case ControlMessage::Kind::settle:
-                message.number = stream_ended_ ? 0 : waiting_.size() + recording_.pending_marks();
+                message.number = stream_ended_ ? 0 : marks_.waiting() + recording_.pending_marks();
                 answer(message);
                 break;
             case ControlMessage::Kind::finish:
                 killed_ = message.number != 0;
-                look_for_end();
+                if (service_.ends_now()) service_has_ended();  // known to the command line before we were told
                 drain_what_is_there();
                 finish();
                 message.number = static_cast<std::uint64_t>(outcome());
                 std::snprintf(message.text, sizeof message.text, "%s",
-                              message.number == static_cast<std::uint64_t>(Outcome::replaced) ? became_.c_str()
+                              message.number == static_cast<std::uint64_t>(Outcome::replaced) ? service_.became().c_str()
                                                                                               : problem_.c_str());
                 answer(message);
                 break;
@@ -208,33 +165,14 @@ class Collector {
         ::fcntl(options_.stream, F_SETFL, O_NONBLOCK);
         while (receive()) {}
         ::fcntl(options_.stream, F_SETFL, 0);
-        if (!service_ended_) return;
+        if (!service_.ended()) return;
         held_by_child_ = !stream_ended_ && received_;
         stream_ended_ = true;
     }
 
-    // The end of the service can be known to the command line before we have been told.
-    void look_for_end() {
-        pollfd end{service_, POLLIN, 0};
-        if (service_ >= 0 && !service_ended_ && ::poll(&end, 1, 0) > 0) service_has_ended();
-    }
-
     void service_has_ended() {
-        service_ended_ = true;
+        service_.has_ended();
         close_write_end();
-    }
-
-    // A process that lives on under another program has called exec.
-    void look_at_service() {
-        if (pid_ <= 0 || service_ended_ || !became_.empty()) return;
-        const std::string link = fmt::format("/proc/{}/exe", pid_);
-        char path[4096];
-        const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
-        if (length <= 0) return;
-        const std::string_view executable(path, static_cast<std::size_t>(length));
-        const std::uint64_t stack = stack_start(pid_);
-        const bool anew = stack_start_ != 0 && stack != 0 && stack != stack_start_;
-        if (executable != options_.executable || anew || started_without_tracker(pid_)) became_ = executable;
     }
 
     void close_write_end() {
@@ -250,8 +188,7 @@ class Collector {
     void finish() {
         if (std::exchange(finished_, true)) return;
         if (!received_ || (broken_ && !recording_.started())) return;
-        for (MarkSchedule::Asked& mark : waiting_) recording_.ask(std::move(mark));
-        waiting_.clear();
+        for (MarkSchedule::Asked& mark : marks_.take_rest()) recording_.ask(std::move(mark));
         recording_.finish(buffer_.rest());
         tee_.finish();
         Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
@@ -260,8 +197,8 @@ class Collector {
         if (recording_.torn() || broken_) end.completeness = Completeness::torn;
         else if (killed_ || !recording_.ends_with_tick()) end.completeness = Completeness::final_tick;
         if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
-        if (!became_.empty()) {
-            end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", became_));
+        if (!service_.became().empty()) {
+            end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", service_.became()));
         } else if (held_by_child_) {
             end.warnings.push_back("it ended and left a forked child running, which was not recorded");
         }
@@ -272,7 +209,7 @@ class Collector {
     }
 
     Outcome outcome() const {
-        if (!became_.empty()) return Outcome::replaced;
+        if (!service_.became().empty()) return Outcome::replaced;
         if (!received_) return Outcome::nothing;
         if (broken_) return Outcome::failed;
         if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
@@ -280,19 +217,17 @@ class Collector {
     }
 
     CollectorOptions options_;
+    TracedProcess service_;
+    MarkClock marks_;
     LineBuffer buffer_;
     RawRecording recording_;
     RecordingWriter writer_;
     RawTee tee_;
     const bool roomy_;
     bool pause_ = false;
-    int service_ = -1, pid_ = -1;
-    std::uint64_t stack_start_ = 0;
-    std::optional<Nanoseconds> tracker_start_;
-    std::deque<MarkSchedule::Asked> waiting_;  // asked for, at times of our clock; the stream is not there yet
-    bool stream_ended_ = false, control_open_ = true, service_ended_ = false, received_ = false, finished_ = false;
+    bool stream_ended_ = false, control_open_ = true, received_ = false, finished_ = false;
     bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;
-    std::string problem_, became_;
+    std::string problem_;
 };
 
 void close_everything_but(std::vector<int> kept) {

@@ -23,19 +23,28 @@ RawTee::RawTee(int descriptor) : descriptor_(descriptor) {
 RawTee::~RawTee() = default;
 
 void RawTee::write(std::string_view bytes) {
-    if (compressor_) pump(bytes, false);
+    if (!compressor_) return;
+    pump(bytes, ZSTD_e_continue);
+    held_ = true;
+}
+
+void RawTee::flush(Nanoseconds now) {
+    if (!held_ || now - flushed_ < kFlushGap) return;
+    pump({}, ZSTD_e_flush);
+    flushed_ = now;
+    held_ = false;
 }
 
 void RawTee::finish() {
-    if (compressor_) pump({}, true);
+    if (compressor_) pump({}, ZSTD_e_end);
+    held_ = false;
 }
 
-void RawTee::pump(std::string_view bytes, bool last) {
+void RawTee::pump(std::string_view bytes, int directive) {
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (bool more = true; more && error_ == 0;) {
         ZSTD_outBuffer out{compressor_->out.data(), compressor_->out.size(), 0};
-        const std::size_t left =
-            ZSTD_compressStream2(compressor_->context, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+        const std::size_t left = ZSTD_compressStream2(compressor_->context, &out, &in, static_cast<ZSTD_EndDirective>(directive));
         if (ZSTD_isError(left)) {
             error_ = ENOMEM;
             return;
@@ -45,7 +54,7 @@ void RawTee::pump(std::string_view bytes, bool last) {
             if (written < 0 && errno != EINTR) error_ = errno;
             if (written > 0) done += static_cast<std::size_t>(written);
         }
-        more = last ? left != 0 : in.pos < in.size;
+        more = directive == ZSTD_e_continue ? in.pos < in.size : left != 0;
     }
 }
 

@@ -64,6 +64,11 @@ class RecordStream {
     bool torn_ = false;
 };
 
+// Of numbers out of a file: it may hold any, and their sum must still be defined.
+std::int64_t sum(std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
 // Applies records, one function each. A false return: the record contradicts those before it, and what follows cannot
 // be trusted.
 class Builder {
@@ -222,16 +227,31 @@ class Builder {
         ended_ = in.good();
         return ended_;
     }
-    static std::int64_t sum(std::int64_t a, std::int64_t b) {
-        return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-    }
-
     HeapProfile& profile_;
     SymbolFeed symbols_;
     std::vector<TraceCost> costs_;
     std::uint64_t rss_ms_ = 0, rss_bytes_ = 0;
     bool ended_ = false, named_ = false;
 };
+
+// A recording that is still being written, or was cut off, has no peak of its own: the highest mark is a lower bound.
+void take_peak_from_marks(HeapProfile& profile) {
+    std::vector<TraceCost> costs(profile.traces.size());
+    std::uint64_t live = 0;  // wraps where a damaged file says so
+    for (const HeapMark& mark : profile.marks) {
+        for (const HeapMark::Change& change : mark.changes) {
+            TraceCost& cost = costs[change.trace.value - 1];
+            live = plus(live, change.cost.live_bytes) - static_cast<std::uint64_t>(cost.live_bytes);
+            cost = change.cost;
+        }
+        if (static_cast<std::int64_t>(live) <= static_cast<std::int64_t>(profile.peak_bytes)) continue;
+        profile.peak_bytes = live;
+        profile.peak_at = mark.at;
+        profile.peak = costs;
+    }
+    for (TraceCost& cost : profile.peak) cost.allocations = cost.allocated_bytes = 0;
+    profile.warnings.push_back("its end is missing, and its peak with it: the peak given is the highest of its marks");
+}
 
 }  // namespace
 
@@ -260,6 +280,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
         if (cut)
             profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
     }
+    if (!builder.ended() && profile.peak.empty() && !profile.marks.empty()) take_peak_from_marks(profile);
     if (!builder.named() && !profile.ips.empty()) {
         Symbols symbols = find_symbols(builder.symbols(), find_interpreter());
         profile.strings = std::move(symbols.strings);

@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "base/file.hpp"
+
 namespace leakline::report {
 
 namespace fs = std::filesystem;
@@ -26,18 +28,29 @@ std::optional<std::string> within(const fs::path& file, const fs::path& root) {
     return relative;
 }
 
+bool same_text(const fs::path& a, const fs::path& b) {
+    const auto text = read_small_file(a.string());
+    return text && text == read_small_file(b.string());
+}
+
+// What is left of a path behind each of its folders, longest first: for a program that was built in another place.
 std::optional<std::string> find(const std::string& file, const fs::path& root) {
     std::error_code ignored;
-    if (fs::exists(file, ignored)) return within(file, root);
+    const bool here = fs::is_regular_file(file, ignored);
+    if (here)
+        if (auto found = within(file, root)) return found;
     const fs::path path(file);
     const auto parts = std::distance(path.begin(), path.end());
     for (auto begin = path.begin(); std::distance(begin, path.end()) >= 2; ++begin) {
         fs::path suffix;
         for (auto part = begin; part != path.end(); ++part) suffix /= *part;
         if (suffix.is_absolute()) continue;
-        if (auto found = within(root / suffix, root)) return found;
+        auto found = within(root / suffix, root);
+        // A file that is there, outside of the repository, is the repository's only where it is a copy of it: a system's
+        // header may well have the name of one of ours.
+        if (found && (!here || same_text(file, root / suffix))) return found;
     }
-    return parts == 1 ? within(root / path, root) : std::nullopt;
+    return parts == 1 && !here ? within(root / path, root) : std::nullopt;
 }
 
 }  // namespace

@@ -9,8 +9,9 @@
 namespace leakline::report {
 
 // Files of document's lines and their callers -> paths relative to root, symbolic links resolved on both
-// sides. A file that is not here (built elsewhere) is looked for under root by the end of its path, at least
-// two components of it. Files outside the repository are left out. For RenderOptions::repository_paths.
+// sides. A file that is not here (built elsewhere), or is here but outside of root, is looked for under root by the end of
+// its path, at least two components of it; one that is here must have the same text there. Other files outside of the
+// repository are left out. For RenderOptions::repository_paths.
 std::map<std::string, std::string> repository_paths(const Document& document, const std::string& root);
 
 // The nearest folder above (or at) directory that holds ".git"; empty where there is none.

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "heap/tracker.hpp"
 #include "support/binary.hpp"
 
 using namespace leakline;
@@ -86,4 +87,29 @@ TEST_CASE("compare of a program with itself passes, and its JSON form compares a
         run_binary("leakline", {"compare", recording, recording, "--max-growth", "1B/request"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find("the recordings do not know of requests") != std::string::npos);
+}
+
+TEST_CASE("of a program of the system, what leaks less what is suppressed is heaptrack_print's total as it prints it by default") {
+    const TemporaryDirectory scratch;
+    const std::string base = scratch.path() + "/run";
+    REQUIRE(run_binary("leakline", {"record", "-q", "--keep-raw", base + ".raw.zst", "-o", base + ".leak", "--", "/usr/bin/ls", "-lR",
+                                    "/usr/include"})
+                .code == 0);
+    // The default rules are about blocks that libraries keep to the end: those of the C library's own buffers here.
+    const std::string script = "set -e; zstd -qdc " + base + ".raw.zst | " + heap::find_tracker().interpreter + " >" + base +
+                               ".text 2>/dev/null; heaptrack_print -F " + base + ".stacks --flamegraph-cost-type leaked " + base +
+                               ".text >/dev/null 2>&1";
+    REQUIRE(run_binary("/bin/sh", {"-c", script}).code == 0);
+    long printed = 0;
+    for (std::string_view line : split(read_file(base + ".stacks"), '\n'))
+        if (!line.empty()) printed += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
+    CHECK(printed > 0);
+    for (const char* form : {".leak", ".raw.zst", ".text"}) {
+        CAPTURE(form);
+        const Outcome outcome = run_binary("leakline", {"lines", base + form, "--format", "json", "-q"});
+        REQUIRE(outcome.code == 0);
+        const auto totals = nlohmann::json::parse(outcome.out)["totals"];
+        CHECK(totals["suppressed_bytes"].get<long>() > 0);
+        CHECK(totals["leaked_bytes"].get<long>() - totals["suppressed_bytes"].get<long>() == printed);
+    }
 }

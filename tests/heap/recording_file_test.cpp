@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <map>
+#include <utility>
 
 #include "heap/profile_reader.hpp"
 #include "streams.hpp"
@@ -122,6 +124,15 @@ TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, a
         most = profile.marks.size();
         check_same_marks(profile, written.expected);
         CHECK(profile.completeness == Completeness::torn);
+        // Without the recording's own peak, the highest mark's.
+        std::int64_t highest = 0, live = 0;
+        std::map<TraceId, std::int64_t> of;
+        for (const HeapMark& mark : profile.marks) {
+            for (const HeapMark::Change& change : mark.changes) live += change.cost.live_bytes - std::exchange(of[change.trace], change.cost.live_bytes);
+            highest = std::max(highest, live);
+        }
+        CHECK(profile.peak_bytes >= static_cast<Bytes>(highest));
+        CHECK(profile.peak_bytes <= written.expected.peak_bytes);
     }
     CHECK(most == written.expected.marks.size());
     ::unsetenv("LEAKLINE_HEAPTRACK_DIR");

@@ -130,14 +130,17 @@ TEST_CASE("kill -9 of the collecting process leaves the service alive and its ma
     const std::string progress = folder.path() + "/progress", path = folder.path() + "/run.leak";
     heap::RecordOptions options = toil(progress);
     options.output = path;
+    options.keep_raw = folder.path() + "/raw.zst";
     heap::Recorder recorder = heap::Recorder::start(options);
     REQUIRE(goes_on(progress, 3000));
     // Several marks have to be on disk: what they say is what the kill must not take.
     for (int i = 0; i < 2000 && (!std::filesystem::exists(path) || std::filesystem::file_size(path) < 1000); ++i) ::usleep(5000);
     recorder.mark(HeapMark::Kind::interval, "before the kill");
     REQUIRE(recorder.settle(std::chrono::seconds(10)));
+    for (int i = 0; i < 2000 && std::filesystem::file_size(options.keep_raw) == 0; ++i) ::usleep(5000);
     const int collector = child_named(::getpid(), "heap-collector");
     REQUIRE(collector > 0);
+    CHECK(test::totals_of(heap::read_profile(options.keep_raw)).calls > 100);  // still growing
     ::kill(collector, SIGKILL);
     CHECK(goes_on(progress, 3000));
     CHECK(recorder.child().running());
@@ -148,6 +151,9 @@ TEST_CASE("kill -9 of the collecting process leaves the service alive and its ma
     CHECK(profile.warnings.back() == "the collecting process was killed: the recording ends there");
     CHECK(test::totals_of(profile).calls > 100);
     CHECK_FALSE(profile.strings.empty());  // named by the reader
+    const HeapProfile raw = heap::read_profile(options.keep_raw);
+    CHECK(test::totals_of(raw).calls > 100);
+    CHECK(raw.completeness != Completeness::complete);
 }
 
 TEST_CASE("SIGINT and SIGTERM reach the service, and its exit code is passed on") {

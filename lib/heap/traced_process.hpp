@@ -1,0 +1,40 @@
+// The service's process as the collector sees it from outside: whether it still runs, and whether it still is the program
+// that the tracker was loaded into. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "heap/descriptor.hpp"
+
+namespace leakline::heap {
+
+class TracedProcess {
+  public:
+    // `executable`: what /proc/PID/exe says while the service runs its own program.
+    explicit TracedProcess(std::string executable) : executable_(std::move(executable)) {}
+
+    // To be called soon after fork. A process that cannot be watched counts as ended.
+    void started(int pid);
+    bool known() const { return pid_ > 0; }
+
+    // Readable when the process has ended (pidfd_open(2)); -1 where there is nothing to wait for.
+    int descriptor() const { return ended_ ? -1 : watch_.get(); }
+    void has_ended() { ended_ = true; }
+    bool ended() const { return ended_; }
+    bool ends_now() const;  // it has ended without our having been told
+
+    // Looks whether the process has called exec: then it lives on as another program, which is not tracked.
+    void look_for_exec();
+    const std::string& became() const { return became_; }  // that program; empty: it is still its own
+
+  private:
+    std::string executable_, became_;
+    int pid_ = -1;
+    Descriptor watch_;
+    std::uint64_t stack_start_ = 0;
+    bool ended_ = false;
+};
+
+}  // namespace leakline::heap

@@ -1,0 +1,46 @@
+#include "report/repository_paths.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.hpp"
+
+using namespace leakline;
+namespace fs = std::filesystem;
+
+namespace {
+
+void write(const std::string& path, const char* text) {
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << text;
+}
+
+std::string found(const std::string& file, const std::string& root) {
+    LineReport report;
+    report.lines.emplace_back().at.file = file;
+    const auto paths = report::repository_paths(report, root);
+    return paths.empty() ? "" : paths.at(file);
+}
+
+}  // namespace
+
+TEST_CASE("a file of a report is found in the repository, wherever the program was built") {
+    const TemporaryDirectory scratch;
+    const std::string root = scratch.path() + "/checkout", other = scratch.path() + "/build";
+    write(root + "/lib/cache.cpp", "append();\n");
+    write(root + "/lib/vector.h", "ours\n");
+
+    CHECK(found(root + "/lib/cache.cpp", root) == "lib/cache.cpp");
+    CHECK(found(root + "/lib/../lib/cache.cpp", root) == "lib/cache.cpp");
+    CHECK(found("/nowhere/project/lib/cache.cpp", root) == "lib/cache.cpp");
+    CHECK(found("../../lib/cache.cpp", root) == "lib/cache.cpp");
+
+    // There, but outside: ours where it is a copy, as in a second checkout of the same commit.
+    write(other + "/lib/cache.cpp", "append();\n");
+    write(other + "/lib/vector.h", "theirs\n");
+    CHECK(found(other + "/lib/cache.cpp", root) == "lib/cache.cpp");
+    CHECK(found(other + "/lib/vector.h", root).empty());
+    CHECK(found("/nowhere/else.cpp", root).empty());
+}
