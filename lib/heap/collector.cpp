@@ -94,7 +94,8 @@ class Collector {
         if (!received_) {
             received_ = true;
             close_write_end();
-            if (::ftruncate(options_.output, 0) == 0) ::lseek(options_.output, 0, SEEK_SET);
+            for (const int file : {options_.output, options_.raw_output})  // of an older recording, until now
+                if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         }
         if (finished_ || broken_) return true;  // only drained now
         const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));

@@ -28,7 +28,7 @@ namespace leakline::heap {
 namespace {
 
 constexpr int kPipeSize = 1 << 20;
-// How well the tracker's clock is known from outside (see Collector::place_marks), and how long a tick may be in coming:
+// How well the tracker's clock is known from outside (see MarkClock), and how long a tick may be in coming:
 // nominally 10 ms, 14-26 ms at the 99th percentile, more where the machine is busy.
 constexpr Nanoseconds kClockMargin = std::chrono::milliseconds(20);
 constexpr Nanoseconds kShortestGap = std::chrono::milliseconds(30), kLongestGap = std::chrono::milliseconds(300);
@@ -44,6 +44,11 @@ class LateFile {
         if (descriptor_.get() < 0) throw os_error(ErrorKind::input, path, "cannot write the recording", errno);
     }
     int get() const { return descriptor_.get(); }
+    bool is_same_as(const LateFile& other) const {
+        struct stat one {}, two {};
+        return ::fstat(get(), &one) == 0 && ::fstat(other.get(), &two) == 0 && S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
+               one.st_ino == two.st_ino;
+    }
     // Takes back the empty file where there was none.
     void discard() {
         struct stat status {};
@@ -141,6 +146,8 @@ Recorder Recorder::start(RecordOptions options) {
     if (!options.output.empty()) state->output = LateFile(options.output);
     else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
     if (!options.keep_raw.empty()) state->raw_output = LateFile(options.keep_raw);
+    if (state->raw_output.is_same_as(state->output))
+        throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
     state->options = std::move(options);
 
     std::string stream;

@@ -179,6 +179,27 @@ TEST_CASE("a start that fails leaves no file, and an old recording as it was") {
     CHECK_THROWS_AS(heap::Recorder::start(options_for({"/nonexistent/svc"}, path)), Error);
     CHECK(read_file(path) == "what was there");
     CHECK_THROWS_AS(heap::Recorder::start(options_for({kSubject}, folder.path() + "/no/such/folder/run.leak")), Error);
+    heap::RecordOptions both = options_for({kSubject}, path);
+    both.keep_raw = folder.path() + "/./run.leak";
+    CHECK_THROWS_AS(heap::Recorder::start(both), Error);
+    CHECK(read_file(path) == "what was there");
+}
+
+TEST_CASE("nothing of an older, longer recording is left behind a new one, nor behind its raw stream") {
+    const TemporaryDirectory folder;
+    heap::RecordOptions options = options_for({kSubject, "leak", "3", "8"}, folder.path() + "/run.leak");
+    options.keep_raw = folder.path() + "/run.raw.zst";
+    for (const std::string& path : {options.output, options.keep_raw}) std::ofstream(path) << std::string(1'000'000, 'x');
+    heap::Recorder recorder = heap::Recorder::start(options);
+    recorder.child().wait();
+    const HeapProfile recorded = recorder.finish();
+    for (const std::string& path : {options.output, options.keep_raw}) {
+        CAPTURE(path);
+        const HeapProfile profile = heap::read_profile(path);
+        CHECK(profile.events == recorded.events);
+        CHECK(profile.damage.empty());
+        CHECK(profile.completeness == Completeness::complete);
+    }
 }
 
 TEST_CASE("reallocs of four threads leave nothing behind") {
