@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "base/leftovers.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 
@@ -123,6 +124,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
         temporary_ = target_ + ".XXXXXX";
         descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
         if (descriptor_ < 0) temporary_.clear();
+        else leftovers::remember(temporary_, leftovers::Kind::file);
         // mkostemp makes it private; a report has the mode of any file that this user makes.
         const mode_t mask = ::umask(0);
         ::umask(mask);
@@ -185,13 +187,17 @@ void OutputFile::commit() {
         discard();
         throw os_error(ErrorKind::system, path_, "cannot write", reason);
     }
+    if (!temporary_.empty()) leftovers::forget(temporary_);
     temporary_.clear();
 }
 
 void OutputFile::discard() noexcept {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = -1;
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) {
+        ::unlink(temporary_.c_str());
+        leftovers::forget(temporary_);
+    }
     temporary_.clear();
 }
 
@@ -201,11 +207,13 @@ TemporaryDirectory::TemporaryDirectory() {
     if (::mkdtemp(path.data()) == nullptr)
         throw os_error(ErrorKind::system, path, "cannot make a temporary folder", errno, "set TMPDIR to a writable one");
     path_ = path;
+    leftovers::remember(path_, leftovers::Kind::folder);
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
+    leftovers::forget(path_);
 }
 
 }  // namespace leakline

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <csignal>
 
+#include "base/leftovers.hpp"
 #include "base/process.hpp"
 
 namespace leakline::interruption {
@@ -25,6 +26,7 @@ void handle(int number) {
     }
     if (auto* action = second_action.load()) action();
     kill_running_groups();
+    leftovers::remove_all();  // after what writes into them
     ::signal(number, SIG_DFL);
     ::raise(number);
 }

@@ -1,0 +1,20 @@
+// What a second signal has to remove: it ends the program at once, and no destructor runs. Temporary files and folders
+// register here while they exist.
+//
+// Thread-safety: any thread; remove_all() also from a signal's handler.
+#pragma once
+
+#include <string>
+
+namespace leakline::leftovers {
+
+enum class Kind { file, folder };
+
+// At most 64 at a time, of less than 4096 bytes each; what is beyond that stays behind, which costs disk, not correctness.
+void remember(const std::string& path, Kind kind);
+void forget(const std::string& path);
+
+// Unlinks all that this process (not a parent, before a fork) remembers; a folder with what is in it. Async-signal-safe.
+void remove_all();
+
+}  // namespace leakline::leftovers

@@ -1,0 +1,97 @@
+// A second Ctrl-C ends the program at once: nothing half-written stays behind, and nothing is left running.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "support/binary.hpp"
+#include "support/loopback_server.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Folders {
+    TemporaryDirectory root;
+    std::string outputs = root.path() + "/outputs", temporary = root.path() + "/temporary";
+    std::string log = root.path() + "/log.jsonl";
+
+    Folders() {
+        std::filesystem::create_directory(outputs);
+        std::filesystem::create_directory(temporary);
+        OutputFile file(log);
+        file.write(R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})" "\n");
+        file.commit();
+    }
+};
+
+// Signals the command again and again as soon as `begun`, until it ends.
+ExitStatus interrupt_twice(const Folders& folders, std::vector<std::string> arguments, int number, const std::function<bool()>& begun) {
+    Command command;
+    command.arguments = std::move(arguments);
+    command.arguments.insert(command.arguments.begin(), binary("leakline"));
+    command.environment = {{"TMPDIR", folders.temporary}};
+    command.output_file = folders.root.path() + "/said";
+    Child child = Child::start(command);
+    while (child.running() && !begun()) std::this_thread::sleep_for(5ms);
+    const Nanoseconds patience = 50s;
+    for (Nanoseconds waited{0}; waited < patience && child.running(); waited += 20ms) {
+        child.signal(number);
+        child.wait_for(20ms);
+    }
+    INFO(read_file(command.output_file));
+    REQUIRE(child.status().has_value());
+    return *child.status();
+}
+
+// Soon gone, or a zombie that its new parent has not reaped yet.
+bool ends(int pid) {
+    for (int i = 0; i < 500; ++i) {
+        const auto stat = read_small_file("/proc/" + std::to_string(pid) + "/stat");
+        if (!stat || stat->find(") Z ") != std::string::npos) return true;
+        std::this_thread::sleep_for(10ms);
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("a second signal during a replay leaves no half-written report behind") {
+    // Its one request is never answered, so that the first signal waits for --grace.
+    LoopbackServer server([](Wire& wire) {
+        wire.read_request();
+        wire.wait_for_close();
+    });
+    for (const int number : {SIGINT, SIGTERM}) {
+        const Folders folders;
+        const ExitStatus ended = interrupt_twice(
+            folders,
+            {"replay", folders.log, "--target", server.url(), "--timeout", "10m", "--grace", "10m", "-o", folders.outputs + "/a.json",
+             "-o", folders.outputs + "/b.html", "--histogram", folders.outputs + "/c.hgrm"},
+            number, [&, before = server.connections()] { return server.connections() > before; });
+        CHECK(ended.signal == number);
+        CHECK(std::filesystem::is_empty(folders.outputs));
+    }
+}
+
+TEST_CASE("a second signal removes temporary folders with what is in them, and the service with it") {
+    // Never ready, and deaf to SIGTERM, so that the first signal waits for --grace.
+    for (const std::string command : {"minimize", "diagnose"}) {
+        const Folders folders;
+        const std::string pid_file = folders.root.path() + "/pid";
+        std::vector<std::string> arguments = {command, "--grace", "10m", "--ready-timeout", "10m", "-o", folders.outputs + "/a.json"};
+        if (command == "minimize") arguments.insert(arguments.begin() + 1, folders.log);
+        else arguments.insert(arguments.end(), {"--traffic", folders.log});
+        arguments.insert(arguments.end(), {"--", binary("deaf_program"), "{port_file}", pid_file});
+        const ExitStatus ended =
+            interrupt_twice(folders, arguments, SIGINT, [&] { return std::filesystem::exists(pid_file); });
+        INFO(command << read_file(folders.root.path() + "/said"));
+        CHECK(ended.signal == SIGINT);
+        CHECK(std::filesystem::is_empty(folders.outputs));
+        CHECK(std::filesystem::is_empty(folders.temporary));
+        CHECK(ends(std::stoi(read_file(pid_file))));
+    }
+}
