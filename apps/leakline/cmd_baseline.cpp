@@ -11,6 +11,7 @@
 #include "details.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
+#include "overwriting.hpp"
 #include "report/baseline.hpp"
 #include "report/json_read.hpp"
 
@@ -33,6 +34,7 @@ Run declare_baseline(CLI::App& app) {
     app.add_flag("--fresh", options->fresh, "forget the history (suppressions stay)");
     return [=] {
         messages->open();
+        refuse_to_overwrite({options->file}, {options->diagnosis});
         const Diagnosis diagnosis = report::read_diagnosis(read_file(options->diagnosis), options->diagnosis);
         detail_diagnosis(*messages, options->diagnosis, diagnosis);
         if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)

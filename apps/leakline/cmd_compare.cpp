@@ -101,7 +101,7 @@ Run declare_compare(CLI::App& app) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     return [=]() -> int {
-        output->open();
+        output->open({before->file, after->file});
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");
         const LineReport new_lines = read_side(*after, *lines, *output, "--after-source");
         Comparison comparison = analysis::compare_lines(old_lines, new_lines, *options);

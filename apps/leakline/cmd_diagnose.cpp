@@ -17,6 +17,7 @@
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
 #include "output.hpp"
+#include "overwriting.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
@@ -140,7 +141,8 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     std::optional<report::Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
-    output.open();
+    if (!run.recording.empty()) refuse_to_overwrite({run.recording}, run.rounds.traffic);
+    output.open(run.rounds.traffic);
 
     const TemporaryDirectory scratch;
     if (run.rounds.traffic.empty()) {

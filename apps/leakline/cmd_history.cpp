@@ -48,8 +48,8 @@ Run declare_history(CLI::App& app) {
     app.add_option("--top", output->options().top, "lines shown")->check(CLI::PositiveNumber)->capture_default_str();
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=]() -> int {
-        output->open();
         const std::vector<std::string> files = files_of(*paths);
+        output->open(files);
         std::vector<std::pair<std::string, Diagnosis>> diagnoses;
         std::vector<std::string> skipped;
         for (const std::string& file : files) {

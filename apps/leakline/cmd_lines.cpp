@@ -72,7 +72,7 @@ Run declare_lines(CLI::App& app) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     return [=] {
-        output->open();
+        output->open({*file});
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());
         detail_recording(*output, *file, profile);

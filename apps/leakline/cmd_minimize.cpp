@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
 #include "output.hpp"
+#include "overwriting.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
 #include "report/source_text.hpp"
@@ -119,6 +121,14 @@ int exit_code(const diagnose::Minimized& result, const ExitPolicy& exits, Output
     return kInvalid;
 }
 
+// A pipe would receive one log after the other.
+void require_regular(const std::string& path) {
+    std::error_code none;
+    if (const auto status = std::filesystem::status(path, none); std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+        throw Error(ErrorKind::usage, path, "is not a regular file: the log is written anew whenever a smaller part leaks",
+                    "name a file for it");
+}
+
 int run_minimize(MinimizeCommand& command, Output& output) {
     diagnose::MinimizeOptions& options = command.minimize;
     options.run.rounds.traffic = {command.log};
@@ -136,9 +146,13 @@ int run_minimize(MinimizeCommand& command, Output& output) {
     const std::vector<std::string> logs = output.take_files(".jsonl");
     if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "two files for the one smallest log", "-o FILE.jsonl once");
     const std::string log = logs.empty() ? "" : logs.front();
-    if (!log.empty()) const OutputFile probe(log);  // an unwritable place costs no run
+    if (!log.empty()) {
+        refuse_to_overwrite({log}, options.run.rounds.traffic);
+        require_regular(log);
+        const OutputFile probe(log);  // an unwritable place costs no run
+    }
     output.options().inconclusive = command.exits.when_inconclusive();
-    output.open();
+    output.open(options.run.rounds.traffic);
     options.run.target.show_output = output.chatter() == Output::Chatter::verbose;
 
     Narrator narrator(output);

@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
+#include "overwriting.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
 #include "replay/dry_run.hpp"
@@ -109,7 +110,7 @@ int run_replay(ReplayCommand& command, Output& output) {
     if (!command.expect.empty()) options.expect = replay::parse_status_check(command.expect);
     if (command.max_failures) options.max_failures = *command.max_failures;
     if (command.dry_run) {
-        output.open();
+        output.open(options.logs);
         output.require_text_or_json("--dry-run");
         const replay::DryRun result = replay::dry_run(options);
         output.write(replay::dry_run_text(result), replay::dry_run_json(result));
@@ -117,7 +118,8 @@ int run_replay(ReplayCommand& command, Output& output) {
     }
     if (options.target.empty())
         throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");
-    output.open();
+    if (!command.histogram.empty()) refuse_to_overwrite({command.histogram}, options.logs);
+    output.open(options.logs);
     std::optional<OutputFile> histogram_file;
     replay::Histogram latency;
     if (!command.histogram.empty()) {

@@ -23,7 +23,7 @@ Run declare_report(CLI::App& app) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     return [=] {
-        output->open();
+        output->open({*file});
         Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);
         detail_diagnosis(*output, *file, diagnosis);
         detail_lines(*output, diagnosis.lines);

@@ -127,7 +127,7 @@ int run_trend(const TrendCommand& command, Output& output) {
             throw Error(ErrorKind::usage, "--min-growth", "a rate per hour is needed here", "for example 1MiB/h");
         options.minimum_bytes_per_hour = command.minimum->bytes;
     }
-    output.open();
+    output.open(command.inputs.files);
     report::TrendReport report;
     Outcome outcome(command);
     const auto warn = [&](const std::string& text) {

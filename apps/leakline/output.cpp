@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor_name.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "report/github.hpp"
 #include "report/repository_paths.hpp"
 #include "complaint.hpp"
+#include "overwriting.hpp"
 
 namespace leakline::cli {
 
@@ -64,7 +66,7 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
         ->type_name("WHEN");
 }
 
-void Output::open() {
+void Output::open(const std::vector<std::string>& inputs) {
     Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
@@ -75,9 +77,10 @@ void Output::open() {
     if (shown.binary && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "standard output", fmt::format("{} is not for a terminal", shown.name),
                     fmt::format("-o FILE{}, or send standard output to a file", shown.extensions.front()));
+    refuse_to_overwrite(paths_, inputs);
     files_.clear();
     for (const std::string& path : paths_) {
-        const report::Format& format = path == "-" ? shown : report::format_of_file(path);
+        const report::Format& format = descriptor_to_write(path) ? shown : report::format_of_file(path);
         report::require_form(format, form_);
         files_.emplace_back(&format, OutputFile(path));
     }

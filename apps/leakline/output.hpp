@@ -24,8 +24,9 @@ class Output : public Messages {
     // that will be written.
     Output(CLI::App& command, report::Form form, std::string default_format = "text");
 
-    // After parsing, before the work: checks the formats and opens the files. Throws Error{usage, input}.
-    void open();
+    // After parsing, before the work: checks the formats and opens the files. inputs: what the command reads, which no
+    // output may replace. Throws Error{usage, input}.
+    void open(const std::vector<std::string>& inputs = {});
     // Renders document in every form asked for; files appear whole, and before anything goes to standard
     // output. Throws Error{system} where a disk is full or standard output is closed.
     void write(const report::Document& document);

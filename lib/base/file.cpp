@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/descriptor_name.hpp"
 #include "base/error.hpp"
 #include "base/leftovers.hpp"
 #include "base/process.hpp"
@@ -108,19 +109,35 @@ std::optional<std::string_view> LineReader::next() {
     }
 }
 
+namespace {
+
+// Where the links of path lead to, also where nothing is there yet.
+std::string followed(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    fs::path at = path;
+    for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(at, error)); ++links) {
+        const fs::path target = fs::read_symlink(at, error);
+        if (error) break;
+        at = target.is_absolute() ? target : at.parent_path() / target;
+    }
+    return at.string();
+}
+
+}  // namespace
+
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
     struct stat status {};
-    if (path_ == "-") {
-        descriptor_ = ::dup(STDOUT_FILENO);
+    if (const auto open = descriptor_to_write(path_)) {
+        // Opened by its name once more, a file would be written from its start, and renamed over, it would be lost.
+        descriptor_ = ::fcntl(*open, F_DUPFD_CLOEXEC, 3);
     } else if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
         if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::input, path_, "is a directory", "name a file in it");
         descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
         // The temporary stands in the same folder, so that the rename cannot cross file systems. Through a link, the
         // file that it leads to is the one to replace.
-        std::error_code unresolved;
-        const auto target = std::filesystem::canonical(path_, unresolved);
-        target_ = unresolved ? path_ : target.string();
+        target_ = followed(path_);
         temporary_ = target_ + ".XXXXXX";
         descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
         if (descriptor_ < 0) temporary_.clear();

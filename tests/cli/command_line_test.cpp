@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -156,4 +157,94 @@ TEST_CASE("a dry run writes its forms to files, and refuses those that it has no
     const Outcome refused = run_binary("leakline", {"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
     CHECK(refused.code == 2);
     CHECK(refused.err == "leakline: --dry-run: there is no md form of this\n  hint: text or json\n");
+}
+
+namespace {
+
+// A log, also under the names of a symbolic and of a hard link.
+struct LinkedLog {
+    TemporaryDirectory folder;
+    std::string log = folder.path() + "/log.json", symbolic = folder.path() + "/symbolic.json", hard = folder.path() + "/hard.json";
+    std::string text = R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})" "\n";
+
+    LinkedLog() {
+        OutputFile file(log);
+        file.write(text);
+        file.commit();
+        std::filesystem::create_symlink("log.json", symbolic);
+        std::filesystem::create_hard_link(log, hard);
+    }
+};
+
+Outcome run_shell(const std::string& command) { return run_binary("/bin/sh", {"-c", command}); }
+
+}  // namespace
+
+TEST_CASE("what is read is never replaced by what is written, under whatever name") {
+    const LinkedLog it;
+    const std::string service = "exit 1";
+    const std::string jsonl = it.folder.path() + "/log.jsonl";
+    std::filesystem::create_hard_link(it.log, jsonl);
+    const auto refused = [&](const std::vector<std::string>& arguments, const std::string& output, const std::string& input) {
+        const Outcome outcome = run_binary("leakline", arguments);
+        INFO(outcome.err);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err == "leakline: " + output + ": is the input" + (input == output ? "" : " " + input) +
+                                 ", and writing would replace it\n  hint: name another file for the output\n");
+        CHECK(read_file(it.log) == it.text);
+    };
+    for (const std::string& output : {it.log, it.symbolic, it.hard}) {
+        refused({"replay", it.log, "--dry-run", "-o", output}, output, it.log);
+        refused({"replay", it.log, "--target", "http://127.0.0.1:1", "--histogram", output}, output, it.log);
+        refused({"minimize", it.log, "-o", output, "--", "/bin/false"}, output, it.log);
+        refused({"diagnose", "--traffic", it.log, "-o", output, "--", "/bin/false"}, output, it.log);
+        refused({"diagnose", "--traffic", it.log, "--recording", output, "--", "/bin/false"}, output, it.log);
+        refused({"trend", it.log, "-o", output}, output, it.log);
+        refused({"lines", it.log, "-o", output}, output, it.log);
+        refused({"compare", it.hard, it.log, "-o", output}, output, it.hard);
+        refused({"report", it.log, "-o", output}, output, it.log);
+        refused({"history", it.log, "-o", output}, output, it.log);
+        refused({"baseline", it.log, "-o", output}, output, it.log);
+    }
+    refused({"minimize", it.symbolic, "-o", jsonl, "--", "/bin/false"}, jsonl, it.symbolic);
+
+    const std::string leakline = binary("leakline") + " ";
+    const Outcome piped_in = run_shell(leakline + "replay - --dry-run -o " + it.hard + " < " + it.log);
+    CHECK(piped_in.code == 2);
+    CHECK(piped_in.err.find("hard.json: is standard input, and writing would replace it\n") != std::string::npos);
+    CHECK(run_shell(leakline + "replay " + it.log + " --dry-run -o - >> " + it.hard).code == 2);
+    CHECK(read_file(it.log) == it.text);
+    const std::string out = it.folder.path() + "/out.txt";
+    const Outcome twice = run_shell(leakline + "replay " + it.log + " --dry-run -o " + out + " > " + out);
+    CHECK(twice.code == 2);
+    CHECK(twice.err.find("out.txt: is where standard output goes, and would replace it\n") != std::string::npos);
+}
+
+TEST_CASE("pipes and devices are written into, not replaced") {
+    const LinkedLog it;
+    const std::string dry_run = binary("leakline") + " replay " + it.log + " --dry-run --format json ";
+    const std::string plain = run_shell(dry_run).out;
+    REQUIRE(plain.starts_with("{"));
+    // Both into one file, one behind the other; by its name or as a descriptor.
+    const std::string out = it.folder.path() + "/out";
+    for (const std::string name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+        INFO(name);
+        CHECK(run_shell(dry_run + "-o " + name + " > " + out).code == 0);
+        CHECK(read_file(out) == plain + plain);
+    }
+    const std::string pipe = it.folder.path() + "/pipe.json";
+    const Outcome through = run_shell("mkfifo " + pipe + "; cat " + pipe + " > " + out + " & " + dry_run + "-o " + pipe + " >/dev/null; wait");
+    CHECK(through.code == 0);
+    CHECK(read_file(out) == plain);
+    CHECK(std::filesystem::is_fifo(pipe));
+    const std::string null = it.folder.path() + "/null.json";
+    std::filesystem::create_symlink("/dev/null", null);
+    CHECK(run_shell(dry_run + "-o " + null).code == 0);
+    CHECK(std::filesystem::is_symlink(null));
+    CHECK(std::filesystem::is_character_file("/dev/null"));
+
+    std::filesystem::rename(pipe, it.folder.path() + "/pipe.jsonl");
+    const Outcome again = run_binary("leakline", {"minimize", it.log, "-o", it.folder.path() + "/pipe.jsonl", "--", "/bin/false"});
+    CHECK(again.code == 2);
+    CHECK(again.err.find("pipe.jsonl: is not a regular file: the log is written anew whenever a smaller part leaks\n") != std::string::npos);
 }
