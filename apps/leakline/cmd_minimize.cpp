@@ -190,6 +190,7 @@ Run declare_minimize(CLI::App& app) {
     app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();
     app.add_option("--connections", run.rounds.connections, "open at once")->capture_default_str()->check(CLI::Range(1, 10000));
     add_duration(app, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
+    add_duration(app, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
     add_duration(app, "--timeout", run.rounds.timeout, "of one request");
     app.add_option("--ready-path", run.target.ready_path, "any answer to a GET of this path means ready")->capture_default_str();
     add_duration(app, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");

@@ -30,13 +30,11 @@ Minimum minimise(Elements all, const std::function<Answer(const Elements&)>& tes
     std::size_t granularity = 2;
     while (all.size() >= 2 && !minimum.stopped) {
         granularity = std::min(granularity, all.size());
-        minimum.doubtful = false;
         const std::vector<Elements> parts = in_parts(all, granularity);
         bool reduced = false;
         const auto adopt = [&](const Elements& part, std::size_t next) {
             const Answer answer = test(part);
             if (answer == Answer::stop) minimum.stopped = true;
-            if (answer == Answer::unknown) minimum.doubtful = true;
             if (answer != Answer::faulty) return minimum.stopped;
             all = part;
             granularity = next;

@@ -19,7 +19,6 @@ enum class Answer {
 struct Minimum {
     std::vector<std::size_t> elements;  // ascending
     bool stopped = false;
-    bool doubtful = false;  // leaving out one of the elements was tried last with no clear answer: it may not be needed
 };
 
 // all: ascending, and known to be faulty. test is asked about parts of it (ascending, never empty) and may be asked

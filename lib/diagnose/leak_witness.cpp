@@ -61,8 +61,9 @@ LeakWitness::Judgement LeakWitness::judge_lines(const LineReport& part, Size siz
     if (first != nullptr) {
         if (size == Size::as_large && is_smaller(leaking))
             return {Verdict::no_leak, leaking,
-                    fmt::format("{} grew by {}, the whole log by {}: another, smaller leak", place(first->at),
-                                per_request(leaking), per_request(rate_))};
+                    fmt::format("{} grew by {}, the whole log by {}: another, smaller leak, or few requests with this one", place(first->at),
+                                per_request(leaking), per_request(rate_)),
+                    true};
         return {Verdict::leak, leaking, fmt::format("{} grew in every round, by {}", place(first->at), per_request(leaking))};
     }
     // A line without requests to go by, or with an increment or two that chance may have made.
@@ -82,8 +83,9 @@ LeakWitness::Judgement LeakWitness::judge_memory(const TrendVerdict& trend, Size
         return {trend.verdict == Trend::inconclusive ? Verdict::inconclusive : Verdict::no_leak, std::nullopt, seen};
     if (size == Size::as_large && trend.bytes_per_request && is_smaller(*trend.bytes_per_request))
         return {Verdict::no_leak, trend.bytes_per_request,
-                fmt::format("grew by {} a request, the whole log by {}: another, smaller leak",
-                            format_bytes(trend.bytes_per_request->estimate), format_bytes(rate_.estimate))};
+                fmt::format("grew by {} a request, the whole log by {}: another, smaller leak, or few requests with this one",
+                            format_bytes(trend.bytes_per_request->estimate), format_bytes(rate_.estimate)),
+                true};
     return {Verdict::leak, trend.bytes_per_request, seen};
 }
 

@@ -29,6 +29,7 @@ class LeakWitness {
         Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive
         std::optional<Interval> bytes_per_request;
         std::string reason;  // empty: nothing grew
+        bool smaller = false;  // no_leak, since what leaks is another, smaller leak
     };
     // Whether what the run of a part shows is this leak. Reads lines, or trend.
     Judgement judge(const Diagnosis& part, Size size) const;

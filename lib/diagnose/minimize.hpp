@@ -1,5 +1,5 @@
 // The smallest part of a log that still makes a service leak: delta debugging over kinds of requests, then over the
-// values of parameters, headers and fields of bodies, then over the fields themselves. Each question starts the service
+// fields of their bodies, then over the values of parameters, headers and fields. Each question starts the service
 // anew.
 //
 // The whole log is diagnosed first; a part counts as leaking when it shows the same leak again (see leak_witness.hpp).
@@ -7,6 +7,9 @@
 // one only when it has leaked twice in a row. A run that cannot tell is repeated, with twice the rounds, before it counts
 // as "unknown". What is wrongly taken for sound leaves a part too large, never one that does not leak. At the end the
 // smallest part is diagnosed as a whole log is.
+//
+// At the end each thing that the part names is left out once more (see part_search.hpp), so that nothing is named that adds
+// nothing.
 //
 // That a part does not leak says nothing about what is left when still more is taken away (a DELETE may free what a POST
 // leaks), so the search asks about each part itself.
@@ -37,6 +40,7 @@ struct Trial {
     std::uint64_t sent = 0;
     Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive; invalid: the run did not measure
     std::string reason;
+    bool smaller_leak = false;  // no_leak, since it grew by much less a request than the whole log
     std::optional<double> bytes_per_request;  // where it grew
     double seconds = 0;
 };

@@ -19,15 +19,17 @@ const char* in_words(Verdict verdict) {
     return "invalid";
 }
 
+std::string kinds_text(std::size_t kinds) { return kinds == 1 ? "1 kind of requests" : fmt::format("{} kinds of requests", kinds); }
+
 }  // namespace
 
 std::string minimized_text(const Minimized& result, const std::string& diagnosis) {
     std::string out;
     const std::size_t all = result.kinds.size();
     if (result.verdict == Verdict::leak) {
-        out = fmt::format("{} leaks: {}\n  {} of {} kinds of requests, {} requests\n",
+        out = fmt::format("{} leaks: {}\n  {} of {}, {} requests\n",
                           result.complete ? "the smallest part that" : "not searched to the end; the smallest part so far that",
-                          result.text, result.part.kinds.size(), all, format_count(result.requests));
+                          result.text, result.part.kinds.size(), kinds_text(all), format_count(result.requests));
         if (result.rest)
             out += fmt::format("  without {} the log {}\n", result.part.kinds.size() == 1 ? "this kind" : "these kinds",
                                *result.rest == Verdict::leak      ? "leaks as well: there is another cause"
@@ -36,7 +38,7 @@ std::string minimized_text(const Minimized& result, const std::string& diagnosis
     } else if (result.trials.empty()) {
         out = "interrupted before the first answer\n";
     } else {
-        out = fmt::format("the whole log, {} kinds of requests: {}: {}\n", all, in_words(result.verdict),
+        out = fmt::format("the whole log, {}: {}: {}\n", kinds_text(all), in_words(result.verdict),
                           result.trials.back().reason);
     }
     for (const std::string& note : result.notes) out += "  " + note + "\n";
@@ -80,6 +82,7 @@ std::string minimized_json(const Minimized& result, const std::string& diagnosis
         nlohmann::ordered_json entry = {{"part", trial.part},         {"kinds", trial.kinds},
                                         {"requests", trial.requests}, {"sent", trial.sent},
                                         {"verdict", verdict_name(trial.verdict)}};
+        entry["smaller_leak"] = trial.smaller_leak;
         if (trial.bytes_per_request) entry["bytes_per_request"] = *trial.bytes_per_request;
         entry["seconds"] = trial.seconds;
         entry["reason"] = trial.reason;

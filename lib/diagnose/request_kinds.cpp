@@ -104,19 +104,30 @@ std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::
     return result;
 }
 
-replay::LogSpan RequestKinds::write(const Part& part, const std::string& path) const {
+void RequestKinds::for_each(const Part& part, const std::function<void(Request&, std::size_t)>& use) const {
     replay::RequestLog log = replay::open_log(logs_, options_);
+    while (auto request = log.next()) {
+        const std::size_t kind = kind_of(*request);
+        if (holds(part, kind, *request)) use(*request, kind);
+    }
+}
+
+std::uint64_t RequestKinds::count(const Part& part) const {
+    std::uint64_t requests = 0;
+    for_each(part, [&](const Request&, std::size_t) { ++requests; });
+    return requests;
+}
+
+replay::LogSpan RequestKinds::write(const Part& part, const std::string& path) const {
     OutputFile file(path);
     replay::LogWriter writer(file);
     replay::LogSpan written;
-    while (auto request = log.next()) {
-        const std::size_t kind = kind_of(*request);
-        if (!holds(part, kind, *request)) continue;
+    for_each(part, [&](Request& request, std::size_t kind) {
         if (const auto dropped = part.dropped.find(kind); dropped != part.dropped.end())
-            request->body = body_without(request->body, dropped->second);
-        writer.add(*request);
-        written.add(request->has_time ? std::optional(request->at) : std::nullopt, request->body.size());
-    }
+            request.body = body_without(request.body, dropped->second);
+        writer.add(request);
+        written.add(request.has_time ? std::optional(request.at) : std::nullopt, request.body.size());
+    });
     writer.flush();
     file.commit();
     return written;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -53,12 +54,16 @@ class RequestKinds {
     // The fields of the JSON bodies of each of these kinds; one without such bodies, or with too many, is left out. One
     // pass over the logs.
     std::map<std::size_t, std::vector<std::string>> fields(const std::vector<std::size_t>& kinds) const;
+    // How many requests the part holds. One pass over the logs.
+    std::uint64_t count(const Part& part) const;
     // Writes the part, in the log's order, as a native log; returns what it holds. Throws Error{system}.
     replay::LogSpan write(const Part& part, const std::string& path) const;
     // "GET /search where ?full is '1', POST /login without .note"
     std::string text(const Part& part) const;
 
   private:
+    // Each request of the part, with its kind.
+    void for_each(const Part& part, const std::function<void(Request& request, std::size_t kind)>& use) const;
     std::size_t kind_of(const Request& request) const;  // kMost at most; names_.size() for one not seen yet
 
     std::vector<std::string> logs_;

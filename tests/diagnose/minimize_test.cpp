@@ -57,7 +57,6 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
                 });
                 CHECK(found.elements == causes);
                 CHECK_FALSE(found.stopped);
-                CHECK_FALSE(found.doubtful);
             }
 }
 
@@ -68,14 +67,13 @@ TEST_CASE("of two causes that are each enough the search finds one") {
     CHECK(found.elements == Elements{2});
 }
 
-TEST_CASE("an answer that is not clear leaves nothing out, and is told") {
+TEST_CASE("an answer that is not clear leaves nothing out") {
     // Only parts with element 0 can be judged at all.
     const Minimum found = minimise(first(4), [](const Elements& part) {
         if (!has_all(part, {0})) return Answer::unknown;
         return has_all(part, {0, 3}) ? Answer::faulty : Answer::sound;
     });
     CHECK(found.elements == Elements{0, 3});
-    CHECK(found.doubtful);
 }
 
 TEST_CASE("a search that is stopped keeps the smallest faulty part so far") {

@@ -1,5 +1,6 @@
-// A service that leaks when a GET /report follows a POST /import, and not by either alone: for the tests of minimize.
-// What a POST /session allocates a DELETE /session frees, so a log without the one shows a growth that is no leak.
+// A service that leaks when a GET /report follows a POST /import, and not by either alone, and by a GET /search that comes
+// with "X-Beta: on": for the tests of minimize. What a POST /session allocates a DELETE /session frees, so a log without
+// the one shows a growth that is no leak.
 // usage: pair_service PORT_FILE
 #include <csignal>
 #include <memory>
@@ -17,11 +18,12 @@ namespace {
 
 struct State {
     bool imported = false;
-    std::vector<std::unique_ptr<std::string>> sessions, reports;
+    std::vector<std::unique_ptr<std::string>> sessions, reports, results;
 };
 
 void open_session(State& state) { state.sessions.push_back(std::make_unique<std::string>(300, 's')); }
 void keep_report(State& state) { state.reports.push_back(std::make_unique<std::string>(700, 'r')); }
+void keep_results(State& state) { state.results.push_back(std::make_unique<std::string>(900, 'b')); }
 
 }  // namespace
 
@@ -41,6 +43,7 @@ int main(int argc, char** argv) {
             keep_report(state);
             state.imported = false;
         }
+        if (what == "GET /search" && request.header("X-Beta") == "on") keep_results(state);
         responder.send(Response{});
     });
     server.start();

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Holds every report format to something that nobody here wrote.
 
-usage: validate.py LEAKLINE SOURCE_DIR      (exit code 77: a validator is not installed, see scripts/setup.sh)
+usage: validate.py LEAKLINE SOURCE_DIR [FILE BRANCH]     (exit code 77: a validator is not installed, see scripts/setup.sh)
+       FILE BRANCH: only this JSON, by that part of the schema
 
 JSON: lib/report/report.schema.json through python3-jsonschema, with members that the schema does not name refused.
 SARIF: its public schema. JUnit: the schemas of Apache Ant's report and of Jenkins, through xmllint. OpenMetrics:
@@ -30,7 +31,7 @@ if not os.path.exists(PROFILE):
 if not all(shutil.which(program) for program in ("xmllint", "promtool", "cmark-gfm", "protoc")):
     sys.exit(77)
 
-LEAKLINE, SOURCE = sys.argv[1:3]
+LEAKLINE, SOURCE, *ONE_FILE = sys.argv[1:]
 SCHEMAS = os.path.join(SOURCE, "testdata/schemas")
 HOSTILE = "</script>]]>&<'\"\x1b[2J\x00 %0a::error::x {{x}} \u2028 " + "é" * 50
 
@@ -218,6 +219,9 @@ def check_other_commands(schema):
 
 def main():
     schema = Schema()
+    if ONE_FILE:
+        schema.validate(load(ONE_FILE[0]), ONE_FILE[1])
+        return
     sarif = jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, "sarif-2.1.0.json")))
 
     for name, document in inputs():

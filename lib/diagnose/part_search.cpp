@@ -1,0 +1,261 @@
+#include "diagnose/part_search.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <optional>
+
+#include "base/text.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+// How a step ended. Stopped: no more questions, and what was found so far stands.
+enum class Step { nothing_left_out, left_out, stopped };
+
+Part::Condition* condition_of(Part& part, std::size_t kind, const std::string& facet) {
+    for (Part::Condition& condition : part.conditions)
+        if (condition.kind == kind && condition.facet == facet) return &condition;
+    return nullptr;
+}
+
+Part with_values(Part part, std::size_t kind, const std::string& facet, std::set<std::string> values) {
+    if (Part::Condition* condition = condition_of(part, kind, facet)) condition->values = std::move(values);
+    else part.conditions.push_back({kind, facet, std::move(values)});
+    return part;
+}
+
+Part without_condition(Part part, const Part::Condition& which) {
+    std::erase_if(part.conditions, [&](const Part::Condition& condition) {
+        return condition.kind == which.kind && condition.facet == which.facet;
+    });
+    return part;
+}
+
+Part without_kind(Part part, std::size_t kind) {
+    std::erase(part.kinds, kind);
+    std::erase_if(part.conditions, [&](const Part::Condition& condition) { return condition.kind == kind; });
+    part.dropped.erase(kind);
+    return part;
+}
+
+class Search {
+  public:
+    Search(const RequestKinds& kinds, Part whole, const PartQuestions& questions) : kinds_(kinds), questions_(questions) {
+        found_.part = std::move(whole);
+    }
+
+    FoundPart run(Depth depth) {
+        found_.complete = reduce_kinds() && (depth == Depth::kinds || reduce_requests()) && leave_out_again();
+        return std::move(found_);
+    }
+
+  private:
+    // Each takes what was left out into found_.part, and is false where it was stopped.
+    bool reduce_kinds() {
+        return !minimise(found_.part.kinds, [this](const std::vector<std::size_t>& kinds) {
+            Part part;
+            part.kinds = kinds;
+            questions_.expect(questions_for(kinds.size()));
+            return adopt(part);
+        }).stopped;
+    }
+
+    // Fields first: one that the leak does not need is no cause, whatever its values come together with. But it may well
+    // tell the requests that leak from others, where nothing else does: such facets come last.
+    bool reduce_requests() {
+        if (!reduce_fields()) return false;
+        facets_ = kinds_.facets(found_.part.kinds);
+        std::stable_partition(facets_.begin(), facets_.end(), [this](const Facet& facet) { return !is_dropped(facet); });
+        if (!reduce_values()) return false;
+        return found_.part.conditions.empty() || reduce_fields();
+    }
+
+    bool is_dropped(const Facet& facet) const {
+        const auto dropped = found_.part.dropped.find(facet.kind);
+        return dropped != found_.part.dropped.end() && facet.name.starts_with('.') && dropped->second.contains(facet.name.substr(1));
+    }
+
+    // A value is only taken for a cause where the requests without it do not leak: one of two halves that both leak
+    // would be no less than the whole.
+    bool reduce_values() {
+        questions_.expect(2 * static_cast<int>(facets_.size()));
+        for (const Facet& facet : facets_) {
+            std::vector<std::string> values;
+            for (const auto& [value, count] : facet.values) values.push_back(value);
+            while (values.size() >= 2) {
+                const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+                const std::vector<std::string> low(values.begin(), middle), high(middle, values.end());
+                // What is in no request any more (of those that are left) is no answer, and not worth a name.
+                const bool in_low = has_requests_of(narrowed(facet, low), facet.kind);
+                if (!in_low || !has_requests_of(narrowed(facet, high), facet.kind)) {
+                    values = in_low ? low : high;
+                    continue;
+                }
+                const Answer first = ask(narrowed(facet, low));
+                if (first == Answer::stop) return false;
+                if (first == Answer::unknown) break;
+                const Answer second = ask(narrowed(facet, high));
+                if (second == Answer::stop) return false;
+                if (second == Answer::unknown || first == second) break;
+                values = first == Answer::faulty ? low : high;
+                const Answer kept = adopt(narrowed(facet, values));
+                if (kept == Answer::stop) return false;
+                if (kept != Answer::faulty) break;
+            }
+        }
+        return true;
+    }
+
+    Part narrowed(const Facet& facet, const std::vector<std::string>& values) const {
+        return with_values(found_.part, facet.kind, facet.name, {values.begin(), values.end()});
+    }
+
+    // Fields of JSON bodies that the leak does not need: all of a kind's at once, else by delta debugging.
+    bool reduce_fields() {
+        const auto fields = kinds_.fields(found_.part.kinds);
+        int more = 0;
+        for (const auto& [kind, names] : fields) more += 1 + questions_for(names.size());
+        questions_.expect(more);
+        for (const auto& [kind, names] : fields) {
+            std::vector<std::size_t> all;
+            for (std::size_t field = 0; field < names.size(); ++field)
+                if (const auto dropped = found_.part.dropped.find(kind); dropped == found_.part.dropped.end() || !dropped->second.contains(names[field]))
+                    all.push_back(field);
+            if (all.empty()) continue;
+            const auto with = [&, kind = kind, &names = names](const std::vector<std::size_t>& kept) {
+                Part part = found_.part;
+                std::set<std::string>& dropped = part.dropped[kind];
+                dropped = {names.begin(), names.end()};
+                for (const std::size_t field : kept) dropped.erase(names[field]);
+                if (dropped.empty()) part.dropped.erase(kind);
+                return adopt(part);
+            };
+            const Answer none = with({});
+            if (none == Answer::stop) return false;
+            if (none == Answer::faulty) continue;
+            if (minimise(all, with).stopped) return false;
+        }
+        return true;
+    }
+
+    bool leave_out_again() {
+        for (;;) {
+            doubts_.clear();
+            questions_.expect(static_cast<int>(found_.part.conditions.size()));
+            Step step = leave_out_a_condition();
+            if (step == Step::nothing_left_out) step = leave_out_a_value();
+            if (step == Step::nothing_left_out) step = leave_out_a_kind();
+            if (step == Step::left_out) continue;
+            for (const std::string& doubt : doubts_)
+                found_.notes.push_back(fmt::format("{} may not be needed: whether the rest leaks without it gave no clear answer; "
+                                                   "more --rounds may tell", doubt));
+            return step != Step::stopped;
+        }
+    }
+
+    // A condition adds nothing where the requests that it leaves out leak as well, or where it leaves none out.
+    Step leave_out_a_condition() {
+        for (const Part::Condition& condition : found_.part.conditions) {
+            const Part without = without_condition(found_.part, condition);
+            const Part opposite = with_values(found_.part, condition.kind, condition.facet, other_values(condition));
+            if (!has_requests_of(opposite, condition.kind)) {
+                found_.part = without;
+                questions_.take(found_.part);
+                return Step::left_out;
+            }
+            const Step step = leave_out(opposite, without, in_words(condition));
+            if (step != Step::nothing_left_out) return step;
+        }
+        return Step::nothing_left_out;
+    }
+
+    // One of several values adds nothing where its requests alone do not leak.
+    Step leave_out_a_value() {
+        for (const Part::Condition& condition : found_.part.conditions) {
+            if (condition.values.size() < 2) continue;
+            for (const std::string& value : condition.values) {
+                const Answer alone = ask(with_values(found_.part, condition.kind, condition.facet, {value}));
+                if (alone == Answer::stop) return Step::stopped;
+                if (alone == Answer::unknown) doubts_.push_back(in_words({condition.kind, condition.facet, {value}}));
+                if (alone != Answer::sound) continue;
+                std::set<std::string> others = condition.values;
+                others.erase(value);
+                const Answer adopted = adopt(with_values(found_.part, condition.kind, condition.facet, std::move(others)));
+                if (adopted == Answer::stop) return Step::stopped;
+                if (adopted == Answer::faulty) return Step::left_out;
+            }
+        }
+        return Step::nothing_left_out;
+    }
+
+    Step leave_out_a_kind() {
+        if (found_.part.kinds.size() < 2) return Step::nothing_left_out;
+        for (const std::size_t kind : found_.part.kinds) {
+            const Part without = without_kind(found_.part, kind);
+            const Step step = leave_out(without, without, printable(kinds_.names()[kind]));
+            if (step != Step::nothing_left_out) return step;
+        }
+        return Step::nothing_left_out;
+    }
+
+    // Where `asked` leaks, the smallest part is `rest`: the part without what is called `name`.
+    Step leave_out(const Part& asked, const Part& rest, const std::string& name) {
+        const Answer answer = ask(asked);
+        if (answer == Answer::stop) return Step::stopped;
+        if (answer == Answer::unknown) doubts_.push_back(name);
+        if (answer != Answer::faulty) return Step::nothing_left_out;
+        const Answer adopted = adopt(rest);
+        if (adopted == Answer::stop) return Step::stopped;
+        return adopted == Answer::faulty ? Step::left_out : Step::nothing_left_out;
+    }
+
+    std::set<std::string> other_values(const Part::Condition& condition) const {
+        std::set<std::string> others;
+        for (const Facet& facet : facets_)
+            if (facet.kind == condition.kind && facet.name == condition.facet)
+                for (const auto& [value, count] : facet.values)
+                    if (!condition.values.contains(value)) others.insert(value);
+        return others;
+    }
+
+    bool has_requests_of(const Part& part, std::size_t kind) const {
+        Part alone = part;
+        alone.kinds = {kind};
+        return kinds_.count(alone) > 0;
+    }
+
+    // "GET /q where ?lang is 'en'"
+    std::string in_words(const Part::Condition& condition) const {
+        return kinds_.text({{condition.kind}, {condition}, {}});
+    }
+
+    Answer ask(const Part& part) const { return questions_.ask(part); }
+
+    Answer adopt(const Part& part) {
+        const Answer answer = questions_.adopt(part);
+        if (answer == Answer::faulty) found_.part = part;
+        return answer;
+    }
+
+    const RequestKinds& kinds_;
+    const PartQuestions& questions_;
+    FoundPart found_;
+    std::vector<Facet> facets_;        // of the kinds that are left
+    std::vector<std::string> doubts_;  // what could not be left out for want of a clear answer
+};
+
+}  // namespace
+
+FoundPart search_part(const RequestKinds& kinds, Part whole, Depth depth, const PartQuestions& questions) {
+    return Search(kinds, std::move(whole), questions).run(depth);
+}
+
+int questions_for(std::size_t elements) {
+    return 2 * static_cast<int>(std::bit_width(std::max<std::size_t>(elements, 1) - 1));
+}
+
+}  // namespace leakline::diagnose

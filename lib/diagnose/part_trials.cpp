@@ -1,0 +1,142 @@
+#include "diagnose/part_trials.hpp"
+
+#include <algorithm>
+
+#include "analysis/verdict.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "diagnose/run_context.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+Answer answer_of(Verdict verdict) {
+    return verdict == Verdict::leak ? Answer::faulty : verdict == Verdict::no_leak ? Answer::sound : Answer::unknown;
+}
+
+}  // namespace
+
+Trial PartTrials::begin(const Part& part) {
+    Trial trial;
+    trial.part = kinds_.text(part);
+    trial.kinds = part.kinds.size();
+    if (observer_.begin) observer_.begin(static_cast<int>(trials_.size()) + 1, std::max(more_, kAtEnd - 1), trial.part);
+    --more_;
+    return trial;
+}
+
+void PartTrials::end(const Trial& trial, const Part& part) {
+    trials_.push_back(trial);
+    parts_.push_back(part);
+    if (observer_.end) observer_.end(trial);
+}
+
+std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t requests, std::vector<std::string> logs,
+                                              const std::string& name, Endpoints endpoints) {
+    Trial trial = begin(part);
+    Options run = options_.run;
+    run.rounds.traffic = std::move(logs);
+    run.traffic_name = name;
+    run.per_kind = endpoints == Endpoints::told;
+    Observer observer;
+    observer.progress = observer_.progress;
+    const Nanoseconds began = system_clock().monotonic();
+    Diagnosis diagnosis = diagnose::diagnose(run, observer);
+    if (interruption::received() != 0) return std::nullopt;
+    trial.requests = requests;
+    trial.sent = diagnosis.replay.sent;
+    trial.verdict = diagnosis.verdict;
+    trial.reason = diagnosis.reasons.empty() ? "" : diagnosis.reasons.front();
+    if (diagnosis.verdict == Verdict::leak) trial.bytes_per_request = LeakWitness(diagnosis).bytes_per_request().estimate;
+    trial.seconds = to_seconds(system_clock().monotonic() - began);
+    end(trial, part);
+    return diagnosis;
+}
+
+Answer PartTrials::ask(const Part& part) {
+    const std::string key = kinds_.text(part);
+    if (const auto found = asked_.find(key); found != asked_.end()) return found->second;
+    const Answer answer = run_until_clear(part, LeakWitness::Size::as_large);
+    if (answer != Answer::stop) asked_[key] = answer;
+    return answer;
+}
+
+Answer PartTrials::ask_twice(const Part& part) {
+    Answer answer = ask(part);
+    if (answer != Answer::faulty || leak_->by_lines()) return answer;
+    const std::string key = kinds_.text(part);
+    if (const auto found = asked_twice_.find(key); found != asked_twice_.end()) return found->second;
+    answer = run_until_clear(part, LeakWitness::Size::as_large);
+    if (answer == Answer::stop) return answer;
+    return asked_twice_[key] = answer == Answer::faulty ? Answer::faulty : Answer::unknown;
+}
+
+Answer PartTrials::run_until_clear(const Part& part, LeakWitness::Size size) {
+    int rounds = options_.run.rounds.rounds;
+    for (int repeat = 0; repeat <= options_.repeats; ++repeat, rounds *= 2) {
+        if (interruption::received() != 0) return Answer::stop;
+        if (static_cast<int>(trials_.size()) >= options_.most_trials) {
+            exhausted_ = true;
+            return Answer::stop;
+        }
+        const std::optional<Verdict> verdict = run(part, rounds, size);
+        if (!verdict) return Answer::stop;
+        // Only time makes a run clearer; a service that does not answer will not do so in a longer one.
+        if (*verdict != Verdict::inconclusive) return answer_of(*verdict);
+    }
+    return Answer::unknown;
+}
+
+// One run; nothing where it was interrupted.
+std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness::Size size) {
+    Trial trial = begin(part);
+    const TemporaryDirectory scratch;
+    Options run = options_.run;
+    run.rounds.traffic = {scratch.path() + "/part.jsonl"};
+    run.rounds.rounds = rounds;
+    run.per_kind = false;
+    const replay::LogSpan span = kinds_.write(part, run.rounds.traffic[0]);
+    trial.requests = span.requests;
+    const Nanoseconds began = system_clock().monotonic();
+    try {
+        measure(run, span, size, trial);
+    } catch (const Error& error) {
+        trial.verdict = Verdict::invalid;
+        trial.reason = error.what();
+    }
+    if (interruption::received() != 0) return std::nullopt;
+    trial.seconds = to_seconds(system_clock().monotonic() - began);
+    end(trial, part);
+    return trial.verdict;
+}
+
+void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakWitness::Size size, Trial& trial) const {
+    Diagnosis diagnosis;
+    diagnosis.max_growth = run.max_growth;
+    diagnosis.requests_per_second = span.rate();
+    Observer observer;
+    observer.progress = observer_.progress;
+    RunContext context(run, observer, diagnosis);
+    if (leak_->by_lines()) run_recorded(context, run.rounds.rounds);
+    else run_bare(context);
+    const ReplayStats& stats = leak_->by_lines() ? context.recorded_replay : diagnosis.replay;
+    trial.sent = stats.sent;
+    const LeakWitness::Judgement seen = leak_->judge(diagnosis, size);
+    trial.verdict = seen.verdict;
+    trial.reason = seen.reason;
+    trial.smaller_leak = seen.smaller;
+    if (seen.bytes_per_request) trial.bytes_per_request = seen.bytes_per_request->estimate;
+    // A part of a log may well be answered with errors only (a session without its login). It can leak all the same;
+    // but that it does not says nothing.
+    const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::landing_fault(stats);
+    const bool died = diagnosis.verdict == Verdict::invalid && (!fault || stats.completed == 0);
+    if (!died && (!fault || seen.verdict == Verdict::leak)) return;
+    trial.verdict = Verdict::invalid;
+    trial.smaller_leak = false;
+    trial.reason = died && !diagnosis.reasons.empty() ? diagnosis.reasons.front() : *fault;
+}
+
+}  // namespace leakline::diagnose

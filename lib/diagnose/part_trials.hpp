@@ -1,0 +1,68 @@
+// Runs of a service on parts of a log: whether each shows the leak that the whole log showed.
+//
+// Thread-safety: none needed. Inside lib/diagnose only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diagnose/delta_debugging.hpp"
+#include "diagnose/leak_witness.hpp"
+#include "diagnose/minimize.hpp"
+#include "diagnose/request_kinds.hpp"
+#include "replay/log.hpp"
+
+namespace leakline::diagnose {
+
+class PartTrials {
+  public:
+    // All must live as long as the trials.
+    PartTrials(const MinimizeOptions& options, const RequestKinds& kinds, const MinimizeObserver& observer)
+        : options_(options), kinds_(kinds), observer_(observer) {}
+
+    // About so many runs may follow, apart from those that come at the end: only for saying how long it may last.
+    void expect(int more) { more_ = more + kAtEnd; }
+
+    // A whole diagnosis of the part, bare and recorded, which holds so many requests and stands in logs; nothing where it
+    // was interrupted. Growth per endpoint costs time of its own. Throws Error as diagnose() does.
+    enum class Endpoints { told, left_out };
+    std::optional<Diagnosis> diagnose(const Part& part, std::uint64_t requests, std::vector<std::string> logs, const std::string& name,
+                                      Endpoints endpoints);
+
+    // What the questions below are about.
+    void look_for(const LeakWitness& leak) { leak_ = leak; }
+    // Whether the part shows the leak. One run, or several where that cannot tell; none for a part that was asked about.
+    Answer ask(const Part& part);
+    // The same; without lines to tell the leak by, a part has to leak a second time.
+    Answer ask_twice(const Part& part);
+    // Whether the part shows the leak, or a smaller one at the same place.
+    Answer ask_for_any(const Part& part) { return run_until_clear(part, LeakWitness::Size::any); }
+
+    const std::vector<Trial>& trials() const { return trials_; }
+    const Part& part(std::size_t trial) const { return parts_[trial]; }
+    std::vector<Trial> take_trials() { return std::move(trials_); }
+    bool exhausted() const { return exhausted_; }  // a question was not asked, for options.most_trials
+
+  private:
+    static constexpr int kAtEnd = 2;
+
+    Answer run_until_clear(const Part& part, LeakWitness::Size size);
+    std::optional<Verdict> run(const Part& part, int rounds, LeakWitness::Size size);
+    void measure(const Options& run, const replay::LogSpan& span, LeakWitness::Size size, Trial& trial) const;
+    Trial begin(const Part& part);
+    void end(const Trial& trial, const Part& part);
+
+    const MinimizeOptions& options_;
+    const RequestKinds& kinds_;
+    const MinimizeObserver& observer_;
+    std::optional<LeakWitness> leak_;
+    std::vector<Trial> trials_;
+    std::vector<Part> parts_;  // of each
+    std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart
+    int more_ = 0;
+    bool exhausted_ = false;
+};
+
+}  // namespace leakline::diagnose
