@@ -1,5 +1,6 @@
 #include "replay/log.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace leakline::replay {
 namespace {
 
 constexpr std::size_t kSniffed = 64 * 1024;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // what Windows' editors put in front of UTF-8
 constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
 
 // The first line that is not blank nor, where there is such a sign, a comment.
@@ -28,6 +30,19 @@ std::string_view first_line(std::string_view prefix, char comment = '\0') {
         if (!line.empty() && line.front() != comment) return line;
         if (end == prefix.npos) break;
         prefix.remove_prefix(end + 1);
+    }
+    return {};
+}
+
+// How compressed data came to an end that is none; "" for one that is.
+std::string damage_of(const ByteSource& source) {
+    switch (source.end()) {
+        case StreamEnd::truncated: return fmt::format("the {} data is cut off, after {} bytes", source.encoding(), format_count(source.consumed()));
+        case StreamEnd::damaged:
+            return fmt::format("the {} data is damaged, after some {} bytes, and what follows was not read", source.encoding(),
+                               format_count(source.consumed()));
+        case StreamEnd::open:
+        case StreamEnd::clean: break;
     }
     return {};
 }
@@ -112,8 +127,15 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
         input->path = path == "-" ? "standard input" : path;
         ChunkBuffer chunks(open_source(path));
         if (path == "-" && options.stopped) chunks.wait_on(STDIN_FILENO, options.stopped);
-        const std::string_view prefix = chunks.peek(kSniffed, path == "-" ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full);
-        if (trim(prefix).empty()) throw Error(ErrorKind::input, input->path, "the log is empty");
+        std::string_view prefix = chunks.peek(kSniffed, path == "-" ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full);
+        if (prefix.starts_with(kByteOrderMark)) {
+            chunks.consume(kByteOrderMark.size());
+            prefix.remove_prefix(kByteOrderMark.size());
+        }
+        if (trim(prefix).empty()) {
+            const std::string damage = damage_of(chunks.source());
+            throw Error(ErrorKind::input, input->path, damage.empty() ? "the log is empty" : "nothing can be read of it: " + damage);
+        }
         const FormatRow& row =
             options.format.empty() ? row_of_content(input->path, prefix) : row_named(options.format);
         input->format = row.name;
@@ -183,8 +205,10 @@ void Log::reject(std::string reason) { add_bad(*current_, last_place_, std::move
 
 std::vector<std::string> Log::warnings() const {
     std::vector<std::string> all;
-    for (const auto& input : inputs_)
+    for (const auto& input : inputs_) {
         for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
+        if (const std::string damage = damage_of(input->stream->source()); !damage.empty()) all.push_back(input->path + ": " + damage);
+    }
     return all;
 }
 

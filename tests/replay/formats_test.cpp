@@ -305,3 +305,28 @@ TEST_CASE("an empty log, a missing one, and one that is none are errors that say
     CHECK_THROWS_WITH_AS(read({sample("sample.gor")}, options), doctest::Contains("unknown log format 'goor'; did you mean 'gor'?"),
                          Error);
 }
+
+TEST_CASE("a byte order mark in front of a log is no part of its first line") {
+    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})" "\r\n";
+    const Contents contents = read_text("\xef\xbb\xbf" + line + line);
+    CHECK(contents.damage.empty());
+    CHECK(contents.requests.size() == 2);
+    CHECK(read_text("\xef\xbb\xbf" "127.0.0.1 - - [10/Oct/2023:11:55:36 +0000] \"GET /b HTTP/1.1\" 200 1\n").requests.at(0).target == "/b");
+}
+
+TEST_CASE("compressed data that is cut off or damaged is said to be, whatever could be read of it") {
+    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})" "\n";
+    const auto little = [](std::size_t value) { return std::string{static_cast<char>(value & 0xff), static_cast<char>(value >> 8 & 0xff)}; };
+    // RFC 1952 and 1951: a header, and one stored block.
+    const std::string header = std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
+    const std::string block = "\x01" + little(line.size()) + little(~line.size() & 0xffff) + line;
+    const auto warning_of = [](const std::string& bytes) {
+        const Contents contents = read_text(bytes);
+        CHECK(contents.requests.size() == 1);
+        REQUIRE(contents.warnings.size() == 1);
+        return contents.warnings[0].substr(contents.warnings[0].find(": ") + 2);
+    };
+    CHECK(warning_of(header + block) == "the gzip data is cut off, after 66 bytes");
+    CHECK(warning_of(header + block + "not the checksum").starts_with("the gzip data is damaged, after some "));
+    CHECK_THROWS_WITH_AS(read_text(header), doctest::Contains(": nothing can be read of it: the gzip data is cut off, after 10 bytes"), Error);
+}
