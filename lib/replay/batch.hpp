@@ -31,7 +31,7 @@ struct Batch {
     std::vector<Item> items;
     // What was read to make this batch, beyond its items.
     std::uint64_t bad = 0, filtered = 0;
-    double part = 0;  // of the log, up to the end of this batch
+    double part_before = 0, part = 0;  // of the log, up to the begin (the sender's) and the end of this batch
     bool ends_round = false;  // nothing of the round follows
     std::size_t outstanding = 0;  // items that the sender has not sent; the sender's
 

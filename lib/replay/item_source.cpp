@@ -26,6 +26,7 @@ bool ItemSource::take_batch() {
     bad_ += batch->bad;
     filtered_ += batch->filtered;
     items_ += batch->items.size();
+    batch->part_before = part_;
     part_ = batch->part;
     round_over_ = batch->ends_round;
     if (batch->items.empty()) {
@@ -91,9 +92,18 @@ void ItemSource::release(const Pending& pending) {
     held_.erase(held);
 }
 
+// By what is sent of the oldest batch: a small log is one batch, and was read long before it is replayed.
+double ItemSource::part() const {
+    if (held_.empty()) return part_;
+    const Batch& oldest = *held_.front();
+    const double left = static_cast<double>(oldest.outstanding) / static_cast<double>(oldest.items.size());
+    return oldest.part - left * (oldest.part - oldest.part_before);
+}
+
 void ItemSource::begin_round() {
     round_over_ = false;
     passed_.reset();
+    part_ = 0;
 }
 
 }  // namespace leakline::replay

@@ -41,7 +41,8 @@ class ItemSource {
     bool round_over() const { return round_over_ && !has_pending(); }
     void begin_round();
 
-    double part() const { return part_; }  // of the log, 0 to 1, that the reader had read for what is here
+    // Of the log, 0 to 1, that is released; 0 where its size is not known.
+    double part() const;
 
     // Over all rounds, of the batches taken from the queue so far.
     std::uint64_t bad() const { return bad_; }
@@ -70,7 +71,7 @@ class ItemSource {
     std::priority_queue<Pending, std::vector<Pending>, Later> ahead_;
     std::uint64_t sequence_ = 0, bad_ = 0, filtered_ = 0, items_ = 0, late_ = 0;
     std::optional<Nanoseconds> passed_;
-    double part_ = 0;
+    double part_ = 0;  // up to the end of the batch taken last
     bool round_over_ = false;
 };
 

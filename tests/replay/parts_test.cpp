@@ -161,6 +161,27 @@ TEST_CASE("records of one second are spread evenly and put in order of time") {
     CHECK(source.late() == 0);
 }
 
+TEST_CASE("the part of a log that is done is what was sent of it, not what was read ahead") {
+    BatchQueue queue(ItemSource::kBatches);
+    for (const double part : {0.5, 1.0}) {
+        auto batch = queue.take_empty();
+        batch->items.resize(4);
+        batch->part = part;
+        batch->ends_round = part == 1.0;
+        queue.push(std::move(batch));
+    }
+    ItemSource source(queue, ItemSource::Order::by_time, 100);
+    std::vector<double> parts;
+    while (const auto pending = source.next()) {
+        parts.push_back(source.part());
+        source.release(*pending);
+    }
+    CHECK(parts == std::vector<double>{0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875});
+    CHECK(source.part() == 1);
+    source.begin_round();
+    CHECK(source.part() == 0);
+}
+
 TEST_CASE("a record that the window has passed is late, and counted") {
     BatchQueue queue(ItemSource::kBatches);
     auto batch = queue.take_empty();
