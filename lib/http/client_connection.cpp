@@ -226,6 +226,9 @@ void Connection::again(std::string_view bytes) {
 }
 
 void Connection::fail(Failure failure) {
+    if (state_ == State::connecting && failure == Failure::timeout)
+        owner_.connect_failed(channel_->tls ? "the TLS handshake did not end in time" : "no answer to the attempt to connect",
+                              channel_->tls ? "is it a TLS port? http:// is without" : "");
     done_.failure = failure;
     over(false);
 }

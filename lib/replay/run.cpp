@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -84,7 +85,8 @@ class Run : http::ClientPool::Listener {
 
     void on_done(const http::ClientPool::Done& result) override {
         tally_.done(slots_[static_cast<std::size_t>(result.connection)], result);
-        const bool connected = result.status != 0 || result.failure != Failure::connect;
+        // What timed out before a byte of it was written never had a connection either.
+        const bool connected = result.status != 0 || (result.failure != Failure::connect && result.first_write.count() != 0);
         if (connected) last_connected_ = result.end;
         else if (result.end - last_connected_ > options_.give_up)
             stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
@@ -237,10 +239,33 @@ class Run : http::ClientPool::Listener {
         return stats;
     }
 
+    // " (eof: the target closed ...)", " (connection refused)"; "" where nothing failed.
+    std::string most_frequent(const ReplayStats& stats) const {
+        const auto most = std::max_element(stats.failures.begin(), stats.failures.end());
+        if (*most == 0) return {};
+        const auto failure = static_cast<Failure>(most - stats.failures.begin());
+        if ((failure == Failure::connect || failure == Failure::timeout) && !pool_.connect_failure().empty())
+            return " (" + pool_.connect_failure() + ")";
+        return fmt::format(" ({}: {})", failure_name(failure), in_words(failure));
+    }
+
+    static const char* in_words(Failure failure) {
+        switch (failure) {
+            case Failure::connect: return "no connection";
+            case Failure::write: return "the connection ended while the request was sent";
+            case Failure::reset: return "the target reset the connection";
+            case Failure::eof: return "the target closed the connection before its answer was whole";
+            case Failure::timeout: return "no whole answer in --timeout";
+            case Failure::malformed: return "what came is no HTTP answer";
+            case Failure::aborted: return "ended by us";
+        }
+        return "";
+    }
+
     void judge(ReplayStats& stats) const {
         std::vector<std::string>& reasons = stats.reasons;
         const std::uint64_t failed = tally_.failed_count();
-        std::string why = pool_.connect_failure().empty() ? "" : " (" + pool_.connect_failure() + ")";
+        std::string why = most_frequent(stats);
         if (!pool_.connect_hint().empty()) why += "; " + pool_.connect_hint();
         if (!stop_reason_.empty()) reasons.push_back("stopped: " + stop_reason_);
         if (stats.sent == 0)

@@ -197,11 +197,14 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
     add_replay(text, stats);
     if (!stats.paths.empty()) {
         text.heading("By request");
-        for (const auto& [path, value] : stats.paths)
+        for (const auto& [path, value] : stats.paths) {
+            // Where nothing was answered nothing was measured: no 0 ms.
+            const auto answered = [&](double us) { return value.latency.count == 0 ? std::string("-") : latency_text(us); };
             text.line(fmt::format(
                 "  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", format_count(value.sent),
-                format_count(value.errors), latency_text(value.latency.p50), latency_text(value.latency.p99),
+                format_count(value.errors), answered(value.latency.p50), answered(value.latency.p99),
                 text.cut(path, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
+        }
     }
     text.warnings(stats.warnings);
     return text.take();

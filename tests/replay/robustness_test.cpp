@@ -268,6 +268,44 @@ TEST_CASE("nobody listening: every request is accounted for and the reason is na
     CHECK(stats.reasons == std::vector<std::string>{"no request was answered by " + url + " (connection refused)"});
 }
 
+TEST_CASE("a target that never ends its handshake is given up like one that refuses") {
+    LoopbackServer server([](Wire& wire) { wire.wait_for_close(); });
+    const LogFile log(posts(2000));
+    replay::ReplayOptions options = options_for(log, "https" + server.url().substr(4));
+    options.timeout = 50ms;
+    options.give_up = 200ms;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.completed == 0);
+    CHECK(failures(stats, Failure::timeout) + failures(stats, Failure::aborted) == stats.sent);
+    CHECK(stats.unsent > 0);
+    const std::string why = "the TLS handshake did not end in time";
+    REQUIRE(stats.reasons.size() == 2);
+    CHECK(stats.reasons[0] == "stopped: no connection for 200ms: " + why);
+    CHECK(stats.reasons[1].find("no request was answered by https" + server.url().substr(4) + " (" + why + ")") == 0);
+}
+
+TEST_CASE("the reason for a replay that fails says what happened to most requests") {
+    const auto reason_of = [](const LoopbackServer::Handler& handler) {
+        LoopbackServer server(handler);
+        const LogFile log(posts(10));
+        const ReplayStats stats = replay::run(options_for(log, server.url()));
+        check_books(stats);
+        REQUIRE(stats.reasons.size() == 1);
+        const std::string& reason = stats.reasons[0];
+        return reason.substr(std::min(reason.find(" ("), reason.size()));
+    };
+    CHECK(reason_of([](Wire& wire) { wire.read_request(); }) == " (eof: the target closed the connection before its answer was whole)");
+    CHECK(reason_of([](Wire& wire) {
+              wire.read_request();
+              wire.write("SSH-2.0-OpenSSH\r\n");
+          }) == " (malformed: what came is no HTTP answer)");
+    CHECK(reason_of([](Wire& wire) {
+              wire.read_request();
+              wire.reset();
+          }) == " (reset: the target reset the connection)");
+}
+
 TEST_CASE("impossible options are refused before anything is sent") {
     const LogFile log(posts(1));
     const auto refused = [&](const char* what, const std::function<void(replay::ReplayOptions&)>& change) {
