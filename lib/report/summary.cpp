@@ -19,11 +19,17 @@ std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     return std::nullopt;
 }
 
+// It passed because the budget allows this much, not because nothing grows.
+bool grows_within_budget(const Diagnosis& diagnosis) {
+    return diagnosis.verdict == Verdict::no_leak && diagnosis.max_growth && diagnosis.trend.verdict == Trend::growing;
+}
+
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
         case Verdict::leak:
-            return "LEAK";
+            return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
         case Verdict::no_leak: {
+            if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET";
             const auto smallest = smallest_growth(diagnosis.trend);
             return smallest ? "NO LEAK ABOVE " + *smallest : "NO LEAK ABOVE an unknown size";
         }
@@ -38,7 +44,7 @@ std::string verdict_text(const Diagnosis& diagnosis) {
 std::string limit_text(const Diagnosis& diagnosis) {
     if (!diagnosis.memory_limit) return {};
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
-    if (diagnosis.verdict == Verdict::no_leak) return limit + " is not approached";
+    if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not approached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
     const std::string at =
         diagnosis.requests_per_second

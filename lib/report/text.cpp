@@ -136,8 +136,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);
     text.field("resolution", summary.detectable);
     for (const Gate& gate : diagnosis.gates)
-        text.field(fmt::format("gate {}", outcome_name(gate.outcome)),
-                   gate.name + (gate.message.empty() ? "" : ": " + gate.message));
+        text.field("gate", fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
     if (diagnosis.gates.empty() && diagnosis.max_growth)
         text.field("budget", growth_text(*diagnosis.max_growth));
     for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i)

@@ -57,6 +57,7 @@ TEST_CASE("text says the verdict and the decisive reason in its first line, and 
 TEST_CASE("no report says 'no leak' without saying above what") {
     Diagnosis diagnosis = test::sample_diagnosis();
     diagnosis.verdict = Verdict::no_leak;
+    diagnosis.trend.verdict = Trend::stable;
     diagnosis.lines.lines.clear();
     diagnosis.reasons = {"memory settled"};
     CHECK(render("text", diagnosis).starts_with("NO LEAK ABOVE 12 B per request: memory settled\n"));
@@ -212,6 +213,22 @@ TEST_CASE("a function is named without its parameters where room is scarce") {
     CHECK(short_function("main") == "main");
     CHECK(short_function("(anonymous)") == "(anonymous)");
     CHECK(short_function("f)") == "f)");
+}
+
+TEST_CASE("growth that the budget allows is not called none") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.verdict = Verdict::no_leak;
+    diagnosis.max_growth = Growth{2048, Growth::Per::request};
+    diagnosis.gates = {{"growth at most 2 KiB/request", Gate::Outcome::passed, "growth of 1.17 KiB/request is within the budget"}};
+    const std::string text = render("text", diagnosis);
+    CHECK(text.starts_with("NO LEAK ABOVE THE BUDGET: "));
+    CHECK(contains(text, "512 MiB is reached in 1h15m"));
+    CHECK(contains(text, "  gate          passed: growth at most 2 KiB/request: growth of 1.17 KiB/request is within"));
+    diagnosis.trend.verdict = Trend::stable;
+    CHECK(render("text", diagnosis).starts_with("NO LEAK ABOVE 12 B per request: "));
+    diagnosis.verdict = Verdict::leak;
+    diagnosis.accepted = true;
+    CHECK(render("text", diagnosis).starts_with("LEAK, ACCEPTED: "));
 }
 
 TEST_CASE("a comparison keeps to a narrow terminal") {
