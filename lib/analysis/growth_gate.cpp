@@ -33,7 +33,8 @@ GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
     if (!measured) return {Gate::undecided, "the budget is per request, and the series has no requests"};
 
     if (verdict.verdict == Trend::growing) {
-        const std::string seen = fmt::format("{} to {}", words(measured->growth.low), words(measured->growth.high));
+        const std::string low = words(measured->growth.low), high = words(measured->growth.high);
+        const std::string seen = low == high ? low : fmt::format("{} to {}", low, high);
         if (measured->growth.low > budget.bytes)
             return {Gate::failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
         if (measured->growth.high <= budget.bytes)

@@ -1,9 +1,12 @@
 #include "service/service.hpp"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <optional>
 
 #include "base/error.hpp"
+#include "model/request_jsonl.hpp"
 #include "service/periodic_job.hpp"
 #include "service/request_recorder.hpp"
 #include "service/track_request.hpp"
@@ -36,6 +39,18 @@ std::string user_of(std::string_view path) {
     path.remove_prefix(kUsersPrefix.size());
     path.remove_suffix(kEventsSuffix.size());
     return http::percent_decoded(path);
+}
+
+// What a client sent, as part of an answer in JSON, which has to be UTF-8 whatever it was.
+std::string shown(std::string_view text) {
+    const std::string safe = printable(text);
+    if (is_utf8(safe)) return safe;
+    std::string out;
+    for (const char c : safe) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+    }
+    return out;
 }
 
 std::string events_json(std::string_view user_id, const std::vector<std::string>& events) {
@@ -103,10 +118,10 @@ void Service::State::handle(const http::ServerRequest& request, const http::Resp
 }
 
 http::Response Service::State::answer(Route route, const http::ServerRequest& request) {
-    if (route == Route::other) return http::error_response(404, "no such resource: " + printable(request.path()));
+    if (route == Route::other) return http::error_response(404, "no such resource: " + shown(request.path()));
     if (!allowed(route, request.method)) {
         http::Response response =
-            http::error_response(405, printable(request.method) + " is not allowed for " + printable(request.path()));
+            http::error_response(405, shown(request.method) + " is not allowed for " + shown(request.path()));
         response.headers.emplace_back("Allow", route == Route::track ? "POST" : "GET, HEAD");
         return response;
     }
@@ -131,7 +146,7 @@ http::Response Service::State::user_events(const std::string& user_id) {
             return http::error_response(503, error.message());
         }
     }
-    if (events.empty()) return http::error_response(404, "no events of user '" + printable(user_id) + "'");
+    if (events.empty()) return http::error_response(404, "no events of user '" + shown(user_id) + "'");
     if (events.size() > kEventsShown) events.erase(events.begin(), events.end() - kEventsShown);
     http::Response response;
     response.body = events_json(user_id, events);

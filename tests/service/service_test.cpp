@@ -73,6 +73,10 @@ TEST_CASE("errors have the right status, a reason, and Allow where it belongs") 
     const std::string put = running.ask(request_text("PUT", "/metrics", "x"));
     CHECK(RawConnection::status(put) == 405);
     CHECK(put.find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
+    // An answer is JSON, whatever bytes it has to name.
+    CHECK(RawConnection::body(running.ask(request_text("GET", "/api/users/%ff%22/events"))) ==
+          "{\"error\":\"no events of user '\\\\xff\\\"'\"}\n");
+    CHECK(RawConnection::body(running.ask(request_text("GET", "/\xe9"))) == "{\"error\":\"no such resource: /\\\\xe9\"}\n");
     for (const char* path : {"/api/users//events", "/api/users/a/b/events", "/api/users/events", "/api/users/a"})
         CHECK(RawConnection::status(running.ask(request_text("GET", path))) == 404);
 }
