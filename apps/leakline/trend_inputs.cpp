@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -92,7 +93,11 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     app.add_option("--metric", inputs.reading.metric,
                    "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
     app.add_option("--unit", inputs.reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
-    add_duration(app, "--interval", inputs.interval, "time between the tables of a log that has no times");
+    app.add_option("--decimal", inputs.reading.decimal, "decimal mark of a CSV's numbers (default: as its numbers tell)")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, memory::DecimalMark>{
+            {"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
+        ->option_text("point|comma");
+    add_duration(app, "--interval", inputs.interval, "time between the tables of a log, or rows of a CSV, that has no times");
 
     constexpr const char* kServer = "Prometheus";
     memory::PrometheusQuery& query = inputs.prometheus;

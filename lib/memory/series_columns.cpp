@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "memory/series_log_time.hpp"
+#include "memory/series_numbers.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {
@@ -93,15 +94,46 @@ struct Unit {
     std::string_view name;
     double bytes;
 };
-constexpr std::array kUnits = {Unit{"bytes", 1},          Unit{"kib", 1024}, Unit{"kb", 1024},
-                               Unit{"mib", 1024. * 1024}, Unit{"mb", 1024. * 1024},
-                               Unit{"gib", 1024. * 1024 * 1024}, Unit{"gb", 1024. * 1024 * 1024}};
+constexpr double kGiB = 1024 * kMiB;
+constexpr std::array kUnits = {
+    Unit{"bytes", 1},         Unit{"byte", 1},       Unit{"kib", 1024},      Unit{"kb", 1024},
+    Unit{"kbytes", 1024},     Unit{"mib", kMiB},     Unit{"mb", kMiB},       Unit{"mbytes", kMiB},
+    Unit{"gib", kGiB},        Unit{"gb", kGiB},      Unit{"gbytes", kGiB},   Unit{"kilobytes", 1024},
+    Unit{"megabytes", kMiB},  Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
+// Units only behind a word for memory: cpu_m is a thousandth of a processor.
+constexpr std::array kShortUnits = {Unit{"b", 1}, Unit{"k", 1024}, Unit{"m", kMiB}, Unit{"g", kGiB}};
 
 constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total",
                                                            "cumulative_requests", "request_count"};
 // Words that name memory when they stand without a unit.
-constexpr std::array<std::string_view, 12> kMemoryWords = {"rss", "pss", "uss", "memory", "mem", "heap", "swap",
-                                                           "anonymous", "cgroup", "working_set", "resident", "res"};
+constexpr std::array<std::string_view, 15> kMemoryWords = {"rss", "pss", "uss", "memory", "mem", "heap", "swap", "rsz",
+                                                           "anonymous", "anon", "cgroup", "working_set", "resident",
+                                                           "res", "vmrss"};
+// What may stand behind such a word and says nothing about a unit.
+constexpr std::array<std::string_view, 7> kStateWords = {"used", "usage", "in_use", "size", "current", "value", "now"};
+constexpr std::array<std::string_view, 7> kShareWords = {"%", "percent", "pct", "percentage", "ratio", "fraction", "share"};
+
+template <class Table>
+bool is_one_of(const Table& table, std::string_view word) {
+    return std::find(table.begin(), table.end(), word) != table.end();
+}
+
+// What follows the last word for memory in a name: "pages" of "api_rss_pages", nothing to see in "rss". No value where
+// the name holds no such word, or is a share of memory.
+std::optional<std::string_view> behind_memory_word(std::string_view name) {
+    std::optional<std::string_view> behind;
+    for (std::size_t begin = 0; begin < name.size(); begin = std::min(name.find('_', begin), name.size()) + 1) {
+        for (const std::string_view word : kMemoryWords) {
+            const std::string_view rest = name.substr(begin);
+            if (rest == word) behind = std::string_view();
+            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_')
+                behind = rest.substr(word.size() + 1);
+        }
+    }
+    if (!behind || name.find('%') != std::string_view::npos) return std::nullopt;
+    const std::size_t last = name.rfind('_') + 1;  // 0 where there is none
+    return is_one_of(kShareWords, name.substr(last)) ? std::nullopt : behind;
+}
 
 struct MemoryColumn {
     std::size_t index;
@@ -119,7 +151,20 @@ std::optional<MemoryColumn> memory_column(std::size_t index, const std::string& 
         for (const std::string_view word : kMemoryWords)
             if (name.starts_with(std::string(word) + inside)) return MemoryColumn{index, std::string(word), unit.bytes};
     }
+    const auto behind = behind_memory_word(name);
+    for (const Unit& unit : kShortUnits)
+        if (behind == unit.name) return MemoryColumn{index, name.substr(0, name.size() - 2), unit.bytes};
     return std::nullopt;
+}
+
+// Which of a file's columns to read by default: the one with the smallest rank, of equals the first. A service's
+// log may also hold bytes sent, and limits, which no leak moves.
+int default_rank(std::string_view name, std::string_view metric) {
+    if (metric == "rss") return 0;
+    static constexpr std::array<std::string_view, 7> kOther = {"limit", "total", "free", "avail", "vsz", "virt", "max"};
+    const bool other = std::any_of(kOther.begin(), kOther.end(),
+                                   [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
+    return !behind_memory_word(name) ? 2 : other ? 3 : 1;
 }
 
 double unit_named(const std::string& unit) {
@@ -139,25 +184,25 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (const auto column = memory_column(i, names[i])) known.push_back(*column);
     }
-    const auto without_unit = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-        return std::find(kMemoryWords.begin(), kMemoryWords.end(), name) != kMemoryWords.end();
-    });
-    const auto no_unit = [&](const std::string& column) {
-        return Error(ErrorKind::input, place, fmt::format("column '{}' has no unit", column),
-                     fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", column));
-    };
+    const double unit_if_none = options.unit.empty() ? 0 : unit_named(options.unit);
 
     if (options.metric.empty()) {
-        for (const MemoryColumn& column : known) {
-            if (column.metric == "rss") return {column};
+        if (!known.empty())
+            return {*std::min_element(known.begin(), known.end(), [&](const MemoryColumn& a, const MemoryColumn& b) {
+                return default_rank(names[a.index], a.metric) < default_rank(names[b.index], b.metric);
+            })};
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            const auto behind = behind_memory_word(names[i]);
+            if (behind && (behind->empty() || is_one_of(kStateWords, *behind))) return {{i, names[i], unit_if_none}};
         }
-        if (!known.empty()) return {known.front()};
-        if (without_unit == names.end()) {
-            throw Error(ErrorKind::input, place, fmt::format("no column of memory among {}", list_of(names)),
-                        "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
+        for (const std::string& name : names) {
+            if (const auto unit = behind_memory_word(name))
+                throw Error(ErrorKind::input, place,
+                            fmt::format("column '{}': '{}' is no known unit", printable(name), printable(*unit)),
+                            fmt::format("bytes, kib, mib or gib; or --metric {} and --unit", printable(name)));
         }
-        if (options.unit.empty()) throw no_unit(*without_unit);
-        return {{static_cast<std::size_t>(without_unit - names.begin()), *without_unit, unit_named(options.unit)}};
+        throw Error(ErrorKind::input, place, fmt::format("no column of memory among {}", list_of(names)),
+                    "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
     }
 
     std::vector<MemoryColumn> chosen;
@@ -176,8 +221,7 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
                         fmt::format("{} has no column '{}'{}", place, printable(wanted), did_you_mean_text(wanted, names)),
                         fmt::format("its columns are {}", list_of(names)));
         }
-        if (options.unit.empty()) throw no_unit(*plain);
-        chosen.push_back({static_cast<std::size_t>(plain - names.begin()), wanted, unit_named(options.unit)});
+        chosen.push_back({static_cast<std::size_t>(plain - names.begin()), wanted, unit_if_none});
     }
     std::sort(chosen.begin(), chosen.end(),
               [](const MemoryColumn& a, const MemoryColumn& b) { return a.index < b.index; });
@@ -186,13 +230,24 @@ std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, c
 
 }  // namespace
 
+bool is_row_of_values(const std::vector<std::string_view>& cells) {
+    return std::all_of(cells.begin(), cells.end(), [](std::string_view cell) {
+        return parse_written_number(cell, DecimalMark::point) || parse_written_number(cell, DecimalMark::comma) ||
+               parse_iso_time(cell) || parse_clock_time(cell);
+    });
+}
+
+std::string time_hint() {
+    return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s";
+}
+
+std::string unit_hint(const std::string& column) {
+    return fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", printable(column));
+}
+
 Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
                    const std::string& place) {
-    const bool all_values = std::all_of(header.begin(), header.end(), [](std::string_view cell) {
-        return parse_comma_number(cell).has_value() || parse_iso_time(cell).has_value() ||
-               parse_clock_time(cell).has_value();
-    });
-    if (all_values) {
+    if (is_row_of_values(header)) {
         throw Error(ErrorKind::input, place, fmt::format("no header: the first line is '{}'",
                                                                printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
                     "put a line such as t_s,rss_bytes before it");
@@ -211,12 +266,11 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
     }
     columns.metric = fmt::format("{}", fmt::join(metrics, "+"));
 
-    bool has_time = false;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (columns.roles[i] != ColumnRole::none) continue;
-        const auto time = has_time ? std::nullopt : time_meaning(names[i]);
+        const auto time = columns.has_time ? std::nullopt : time_meaning(names[i]);
         if (time) {
-            has_time = true;
+            columns.has_time = true;
             columns.roles[i] = ColumnRole::time;
             columns.time_form = time->form;
             columns.seconds_per_unit = time->seconds_per_unit;
@@ -229,23 +283,32 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
             columns.roles[i] = ColumnRole::process;
         }
     }
-    if (!has_time) {
+    const bool counts_ticks = options.interval_s && !columns.has_process;
+    if (!columns.has_time && names.front().empty() && columns.roles.front() == ColumnRole::none && !counts_ticks) {
+        columns.has_time = true;
+        columns.roles.front() = ColumnRole::time;
+        columns.time_form = TimeForm::unnamed;
+    }
+    if (!columns.has_time && !counts_ticks) {
         throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)),
-                    "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
+                    time_hint());
     }
     while (columns.roles.back() == ColumnRole::none) columns.roles.pop_back();
     return columns;
 }
 
-void settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number) {
-    if (columns.time_form != TimeForm::by_value) return;
+bool settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number) {
+    if (columns.time_form != TimeForm::by_value && columns.time_form != TimeForm::unnamed) return true;
     if (!number) {
         columns.time_form = parse_clock_time(first_value) || parse_elapsed(first_value) ? TimeForm::clock : TimeForm::iso;
-        return;
+        return true;
     }
+    constexpr double kNoCount = 1e8;  // as seconds since the epoch: 1973
+    if (columns.time_form == TimeForm::unnamed && *number < kNoCount) return false;
     columns.time_form = TimeForm::number;
     // Seconds since the epoch have 10 digits from 2001 to 2286; each finer unit has three more.
     columns.seconds_per_unit = *number >= 1e17 ? 1e-9 : *number >= 1e14 ? 1e-6 : *number >= 1e11 ? 1e-3 : 1;
+    return true;
 }
 
 }  // namespace leakline::memory

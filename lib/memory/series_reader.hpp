@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "memory/series_builder.hpp"
+#include "memory/series_numbers.hpp"
 #include "model/series.hpp"
 
 namespace leakline::memory {
@@ -25,7 +26,9 @@ struct SeriesReadOptions {
     std::string metric;
     // CSV: the unit of a memory column whose name has none: "bytes", "kib", "mib", "gib".
     std::string unit;
-    // Logs without times: seconds from one table to the next.
+    // CSV: how numbers are written. undecided: their own texts decide, for the whole file.
+    DecimalMark decimal = DecimalMark::undecided;
+    // Logs without times: seconds from one table, or row of CSV, to the next.
     std::optional<double> interval_s;
     std::size_t max_points = SeriesBuilder::kMaxPoints;  // a process: see SeriesBuilder
     // Asked every some ten thousand samples; true ends the reading with Error{system} "interrupted".

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <string>
 
 #include "base/text.hpp"
 
@@ -42,29 +41,6 @@ std::optional<double> parse_number(std::string_view text) {
     double value = 0;
     const char* end = text.data() + text.size();
     return !text.empty() && parse_decimal(text.data(), end, value) == end ? std::optional(value) : std::nullopt;
-}
-
-std::optional<double> parse_comma_number(std::string_view text) {
-    text = trim(text);
-    const std::size_t comma = text.find(',');
-    if (comma == std::string_view::npos) return parse_number(text);
-    std::string plain;
-    std::size_t since_point = 0;  // digits: groups of three before the comma, no points after it
-    bool grouped = false;
-    for (std::size_t i = 0; i < comma; ++i) {
-        if (text[i] != '.') {
-            plain += text[i];
-            ++since_point;
-            continue;
-        }
-        if (grouped ? since_point != 3 : since_point == 0 || since_point > 4) return std::nullopt;
-        grouped = true;
-        since_point = 0;
-    }
-    if ((grouped && since_point != 3) || text.find_first_of(".,", comma + 1) != std::string_view::npos) return std::nullopt;
-    plain += '.';
-    plain += text.substr(comma + 1);
-    return parse_number(plain);
 }
 
 namespace {

@@ -12,8 +12,6 @@ namespace leakline::memory {
 const char* parse_decimal(const char* begin, const char* end, double& value);
 // The same of a whole text; "nan" and "inf" are numbers too.
 std::optional<double> parse_number(std::string_view text);
-// The same as much of Europe writes it: "1,5", "1.234,5". For files whose columns are not parted by commas.
-std::optional<double> parse_comma_number(std::string_view text);
 
 // Seconds since the Unix epoch of "2024-06-07T12:30:00.5Z", "2024-06-07 12:30:00,500", "07.06.2024 12:30", with "+02:00",
 // " +0200", " UTC" or without (then UTC). Nothing for text that is not wholly such a time, or a date that does not exist.

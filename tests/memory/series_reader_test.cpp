@@ -105,9 +105,107 @@ TEST_CASE("CSV: decimal commas are read where commas do not part columns") {
     CHECK(error_of("0,5;100,5\n1;2\n").starts_with("x.csv:1: no header"));
 }
 
+TEST_CASE("CSV: one number that is clear says for the whole file what a point and a comma mean") {
+    const Values thousands = {1234, 1250.5, 2};
+    // before, on and after the row that is unclear
+    CHECK(read("t_s;rss_bytes\n0;1.234\n1;1.250,5\n2;2\n").series.at(0).value == thousands);
+    CHECK(read("t_s;rss_bytes\n0;1,234\n1;1,250.5\n2;2\n").series.at(0).value == thousands);
+    CHECK(read("t_s;rss_bytes\n0,5;1.234\n1;1250,5\n2;2\n").series.at(0).value == thousands);
+    CHECK(read("t_s,rss_bytes\n0.25,\"1,234\"\n1,1250.5\n2,2\n").series.at(0).value == thousands);
+    CHECK(read("t_s;rss_bytes\n0;1.000.000\n1;2.000.000\n2;1.234\n").series.at(0).value == Values{1e6, 2e6, 1234});
+    CHECK(read("t_s,rss_bytes\n0,\"1,234\"\n1,\"1,234,567\"\n").series.at(0).value == Values{1234, 1234567});
+    // Where commas part the columns, a point is the decimal mark unless a number says otherwise.
+    CHECK(read("t_s,rss_mib\n0,1.125\n1,2.250\n").series.at(0).value == Values{1.125 * kMiB, 2.25 * kMiB});
+    CHECK(read("t_s,rss_bytes\n0,\"12,5\"\n1,1.234\n").series.at(0).value == Values{12.5, 1234});
+    CHECK(read("t_s,rss_bytes\n0,\"1,234\"\n1,1.234\n").series.at(0).value == Values{1234, 1.234});
+    // The number that is clear may stand far behind.
+    std::string text = "t_s;rss_bytes\n";
+    for (int i = 0; i < 1000; ++i) text += std::to_string(i) + ";1.234\n";
+    CHECK(read(text + "1000;1234,5\n").series.at(0).value.front() == 1234);
+    CHECK(read(text + "1000;1234.5\n").series.at(0).value.front() == 1.234);
+}
+
+TEST_CASE("CSV: numbers that could be either are refused, unless the user says") {
+    const char* semicolons = "t_s;rss_bytes\n0;1.234\n1;1.235\n";
+    const char* quoted = "t_s,rss_bytes\n0,\"1,234\"\n1,2\n";
+    CHECK(error_of(semicolons) ==
+          "x.csv:2: '1.234' has a decimal mark or a thousands mark, and no other number tells which\n"
+          "  hint: --decimal point or --decimal comma");
+    CHECK(error_of(quoted).starts_with("x.csv:2: '1,234' has a decimal mark or a thousands mark"));
+    SeriesReadOptions point, comma;
+    point.decimal = DecimalMark::point;
+    comma.decimal = DecimalMark::comma;
+    CHECK(read(semicolons, point).series.at(0).value == Values{1.234, 1.235});
+    CHECK(read(semicolons, comma).series.at(0).value == Values{1234, 1235});
+    CHECK(read(quoted, point).series.at(0).value == Values{1234, 2});
+    CHECK(read(quoted, comma).series.at(0).value == Values{1.234, 2});
+    const SeriesFile mixed = read("t_s;mib\n0;1,5\n1;2.5\n2;3\n");
+    CHECK(mixed.damage.lines() ==
+          std::vector<std::string>{"x.csv:3: bad memory '2.5': the file's decimal mark is the comma"});
+}
+
+TEST_CASE("CSV: digits may stand in groups of three, parted by one mark") {
+    CHECK(read("t_s,rss_bytes\n0,1 234\n1,1_234_567\n2,1'234.5\n3,1\xC2\xA0" "234\n4,1\xE2\x80\xAF" "234,\n")
+              .series.at(0).value == Values{1234, 1234567, 1234.5, 1234, 1234});
+    CHECK(read("t_s;rss_bytes\n0;1 234,5\n1;1'234\n").series.at(0).value == Values{1234.5, 1234});
+    const SeriesFile bad = read("t_s,rss_bytes\n0,1\n1,1_23\n2,1 2345\n3,1_234 567\n4,0 123\n5,1__234\n6,_123\n");
+    CHECK(bad.damage.count() == 6);
+    CHECK(bad.series.at(0).value == Values{1});
+}
+
+TEST_CASE("CSV: a number grouped by commas without quotes is a row too long, not a small number") {
+    CHECK(error_of("t_s,rss_bytes\n0,1,234,567\n1,1,234,568\n") ==
+          "x.csv: no good sample\n"
+          "  hint: x.csv:2: more cells than the header has (a number with commas needs quotes)");
+    CHECK(error_of("t_s,rss_bytes,note\n0,1,234,567\n").starts_with("x.csv: no good sample"));
+    CHECK(read("t_s,rss_bytes\n0,1,\n1,2,,\n").series.at(0).value == Values{1, 2});  // nothing in them
+    CHECK(read("t_s,rss_bytes,note\n0,1\n1,2,x\n").series.at(0).value == Values{1, 2});
+}
+
 TEST_CASE("CSV: a value may carry its own unit") {
     CHECK(read("t_s,rss_bytes\n0,1.5MiB\n1,512 KiB\n2,4096\n").series.at(0).value == Values{1.5 * kMiB, .5 * kMiB, 4096});
     CHECK(read("t_s,rss_kib\n0,1GiB\n").series.at(0).value == Values{1024 * kMiB});
+    // top's, Elasticsearch's, Kubernetes' and Excel's ways
+    CHECK(read("t_s,RES\n0,1.5g\n1,512.0m\n2,4096k\n3,0\n4,1Mi\n5,2gb\n").series.at(0).value ==
+          Values{1536 * kMiB, 512 * kMiB, 4 * kMiB, 0, kMiB, 2048 * kMiB});
+    CHECK(read("t_s;mem_used\n0;1,5 MiB\n1;2,25 MiB\n").series.at(0).value == Values{1.5 * kMiB, 2.25 * kMiB});
+    CHECK(read("t_s,rss_bytes\n0,1MiB\n1,2parsecs\n").damage.lines() ==
+          std::vector<std::string>{"x.csv:3: bad memory '2parsecs': unknown unit 'parsecs'"});
+    CHECK(error_of("t_s,rss\n0,1MiB\n1,5\n") ==
+          "x.csv:3: column 'rss' has no unit, nor has its value 5\n"
+          "  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
+}
+
+TEST_CASE("CSV: headers as real tools write them") {
+    const Values kib = {1024, 2048};
+    for (const char* text :
+         {"t_s,mem[KB]\n0,1\n1,2\n", "t_s,%MEM,RSS (KiB)\n0,50,1\n1,51,2\n", ",t_s,rss_kb\n0,0,1\n1,1,2\n",
+          ",rss_kb\n2024-06-07 12:30:00,1\n2024-06-07 12:30:01+00:00,2\n", "\"\",\"rss_kb\"\n1717763400,1\n1717763401,2\n",
+          "# t_s,rss_kb\n0,1\n1,2\n", "\xEF\xBB\xBF#t_s rss_kb\r\n# t_s;rss_kb\r\n0;1\r\n1;2\r\n",
+          "t_s,net_rx_bytes,mem_limit_bytes,Memory Usage (kbytes)\n0,7,9,1\n1,8,9,2\n", "t_s,cpu_m,mem_k\n0,9,1\n1,9,2\n",
+          "time,mem_pct,heapUsedKB\n1717763400000000,3,1\n1717763401000000,3,2\n",
+          "timestamp,VmRSS (kB)\n1717763400000000000,1\n1717763401000000000,2\n"}) {
+        CAPTURE(text);
+        const SeriesFile file = read(text);
+        CHECK(file.damage.lines() == std::vector<std::string>{});
+        CHECK(file.series.at(0).value == kib);
+        CHECK(file.series[0].seconds == Values{0, 1});
+    }
+    CHECK(error_of("t_s,%MEM\n0,1\n").starts_with("x.csv:1: no column of memory among"));
+    CHECK(error_of("t_s,api_rss_pages\n0,1\n") ==
+          "x.csv:1: column 'api_rss_pages': 'pages' is no known unit\n"
+          "  hint: bytes, kib, mib or gib; or --metric api_rss_pages and --unit");
+    CHECK(error_of(",rss_kb\n0,1\n1,2\n") ==
+          "x.csv:2: no column of time: the first, without a name, counts rows\n"
+          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s");
+}
+
+TEST_CASE("CSV: rows without a time are as far apart as --interval says") {
+    SeriesReadOptions every_five;
+    every_five.interval_s = 5;
+    CHECK(read("rss_kb\n1\n2\n3\n", every_five).series.at(0).seconds == Values{0, 5, 10});
+    CHECK(read(",rss_kb\n0,1\n1,2\n", every_five).series.at(0).seconds == Values{0, 5});
+    CHECK(read("t_s,rss_kb\n0,1\n1,2\n", every_five).series.at(0).seconds == Values{0, 1});
 }
 
 TEST_CASE("CSV: separators in quotes part nothing") {
@@ -175,13 +273,14 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
     CHECK(error_of("0,100\n1,101\n") ==
           "x.csv:1: no header: the first line is '0,100'\n  hint: put a line such as t_s,rss_bytes before it");
     CHECK(error_of("t_s,rss\n0,1\n") ==
-          "x.csv:1: column 'rss' has no unit\n  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
+          "x.csv:2: column 'rss' has no unit, nor has its value 1\n"
+          "  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
     CHECK(error_of("t_s,colour\n0,1\n") ==
           "x.csv:1: no column of memory among 't_s', 'colour'\n"
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
     CHECK(error_of("when,rss_bytes\n0,1\n") ==
           "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
-          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values");
+          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s");
     CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) ==
           "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
     CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no good sample\n  hint: x.csv:2: not a number");
