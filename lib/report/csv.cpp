@@ -30,6 +30,12 @@ std::string cell(double value) {
     return std::isnan(value) ? "" : fmt::format("{}", value);
 }
 
+// A file's base name; a series of Prometheus is named by labels whose values may hold slashes.
+std::string_view short_name(std::string_view name) {
+    const std::string_view metric = name.substr(0, name.find('{'));
+    return metric.size() < name.size() && metric.find('/') == std::string_view::npos ? name : file_name(name);
+}
+
 std::string render(const TrendReport& report) {
     std::string out =
         "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n";
@@ -39,7 +45,7 @@ std::string render(const TrendReport& report) {
         std::string request = ",,";
         if (const auto& bytes = trend.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
-        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(file_name(item.file)),
+        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(short_name(item.file)),
                            trend_name(trend.verdict), cell(trend.p_leak), cell(slope.estimate / kMiB),
                            cell(slope.low / kMiB), cell(slope.high / kMiB), request,
                            trend.time_to_limit_h ? cell(trend.time_to_limit_h->estimate) : "",

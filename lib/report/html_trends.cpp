@@ -6,6 +6,7 @@
 #include "report/html_page.hpp"
 #include "report/summary.hpp"
 #include "report/svg.hpp"
+#include "report/trends_text.hpp"
 #include "report/xml.hpp"
 
 namespace leakline::report {
@@ -14,40 +15,12 @@ namespace {
 
 constexpr std::size_t kMostPlots = 200;  // beyond them the page would grow by megabytes
 
-int rank(Trend trend) {
-    switch (trend) {
-        case Trend::growing:
-            return 0;
-        case Trend::inconclusive:
-            return 1;
-        case Trend::stable:
-            return 2;
-        case Trend::shrinking:
-            return 3;
-    }
-    return 1;
-}
-
 }  // namespace
 
 std::string html_trends(const TrendReport& report) {
-    std::vector<const TrendReport::Item*> items;
-    for (const TrendReport::Item& item : report.items) items.push_back(&item);
-    std::stable_sort(items.begin(), items.end(), [](const auto* a, const auto* b) {
-        const int rank_a = rank(a->verdict.verdict), rank_b = rank(b->verdict.verdict);
-        return rank_a != rank_b
-                   ? rank_a < rank_b
-                   : a->verdict.slope_bytes_per_hour.estimate > b->verdict.slope_bytes_per_hour.estimate;
-    });
-    const auto count = [&](Trend trend) {
-        return std::count_if(items.begin(), items.end(),
-                             [&](const auto* item) { return item->verdict.verdict == trend; });
-    };
-    std::string out = fmt::format(
-        "<h1>{} of {} series grow</h1>\n<p>{} growing, {} inconclusive, {} stable, {} shrinking; worst "
-        "first.</p>\n",
-        count(Trend::growing), items.size(), count(Trend::growing), count(Trend::inconclusive),
-        count(Trend::stable), count(Trend::shrinking));
+    const std::vector<const TrendReport::Item*> items = by_urgency(report);
+    const TrendCounts counts = count_trends(report);
+    std::string out = fmt::format("<h1>{}</h1>\n<p>{}; worst first.</p>\n", counts.headline, counts.each);
     out +=
         "<div class=\"scroll\"><table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Verdict</th><th>Memory</th><th class=\"n\">Slope per "
         "hour</th><th class=\"n wide\">Per request</th>"

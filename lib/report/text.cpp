@@ -12,6 +12,7 @@
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
 #include "report/terminal_text.hpp"
+#include "report/trends_text.hpp"
 
 namespace leakline::report {
 
@@ -25,17 +26,6 @@ Colour verdict_colour(Verdict verdict) {
             return Colour::green;
         default:
             return Colour::yellow;
-    }
-}
-
-Colour trend_colour(Trend trend) {
-    switch (trend) {
-        case Trend::growing:
-            return Colour::red;
-        case Trend::inconclusive:
-            return Colour::yellow;
-        default:
-            return Colour::green;
     }
 }
 
@@ -164,28 +154,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
 }
 
 std::string render(const TrendReport& report, const RenderOptions& options) {
-    TerminalText text(options);
-    for (const TrendReport::Item& item : report.items) {
-        const TrendVerdict& trend = item.verdict;
-        if (&item != &report.items.front()) text.line();
-        text.line(fmt::format("{}  {}", text.paint(trend_name(trend.verdict), trend_colour(trend.verdict)),
-                              terminal_safe(item.series.name.empty() ? item.file : item.series.name)));
-        for (const std::string& reason : trend.reasons)
-            text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
-        text.field("slope", slope_text(trend));
-        if (!trend.growth_class.empty()) text.field("shape", trend.growth_class);
-        text.field("p(leak)", fmt::format("{:.3f}", trend.p_leak));
-        if (trend.time_to_limit_h)
-            text.field("limit", reached_text(*trend.time_to_limit_h));
-        if (trend.warmup_end_s > 0)
-            text.field("warm-up", "ends at " + tick_text(trend.warmup_end_s, Scale::seconds));
-        if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
-        text.field("resolution", detectable_text(trend));
-        text.field("data", fmt::format("{} samples over {}", format_count(item.samples()),
-                                       hours_text(item.series.duration() / 3600)));
-    }
-    text.warnings(report.warnings);
-    return text.take();
+    return trends_text(report, options);
 }
 
 std::string render(const ReplayStats& stats, const RenderOptions& options) {

@@ -1,5 +1,6 @@
 // Text, Markdown and CSV, and the table that they stand in.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
@@ -137,6 +138,41 @@ TEST_CASE("the trend's CSV has the columns of the contract, a row a file") {
           "grows in every round\n"
           "flat.csv,stable,0.01,9.5367431640625e-05,-0.0019073486328125,0.00209808349609375,,,,,\"settled, "
           "\"\"for good\"\", at 19.1 MiB\"\n");
+}
+
+TEST_CASE("the trend's CSV names a series of Prometheus whole, slashes in its labels and all") {
+    TrendReport report = test::sample_trends();
+    report.items.resize(1);
+    report.items[0].file = "memory{id=\"/kubepods/pod1\"}";
+    CHECK(contains(render("csv", report), "\n\"memory{id=\"\"/kubepods/pod1\"\"}\",growing,"));
+}
+
+TEST_CASE("a fleet's text counts, lists all by urgency, and says everything of those that need a person") {
+    TrendReport report;
+    for (int i = 0; i < 30; ++i) {
+        TrendReport::Item item;
+        item.file = item.series.name = fmt::format("host-{}", i);
+        item.verdict.verdict = i % 3 == 0 ? Trend::growing : i == 1 ? Trend::inconclusive : Trend::stable;
+        item.verdict.slope_bytes_per_hour = {1024. * i, 0, 2048. * i};
+        item.verdict.reasons = {fmt::format("reason {}", i)};
+        if (i % 3 == 0) item.verdict.time_to_limit_h = Interval{100. - i, 90. - i, 110. - i};
+        report.items.push_back(item);
+    }
+    RenderOptions options;
+    options.top = 3;
+    const std::string text = render("text", report, options);
+    CHECK(text.starts_with("10 of 30 series grow\n10 growing, 1 inconclusive, 19 stable, 0 shrinking\n\n"
+                           "verdict           per hour    limit in  series\n"
+                           "growing            +27 KiB   3.04 days  host-27\n"));
+    CHECK(contains(text, "\ninconclusive        +1 KiB           -  host-1\nstable             +29 KiB"));
+    CHECK(contains(text, "reason 27"));
+    CHECK(contains(text, "reason 21"));
+    CHECK_FALSE(contains(text, "reason 18"));
+    CHECK_FALSE(contains(text, "reason 29"));
+    CHECK(contains(text, "The reasons of 8 more that grow or are inconclusive"));
+    const std::string html = render("html", report);
+    CHECK(html.find(">host-27<") < html.find(">host-24<"));
+    CHECK(contains(html, "<h1>10 of 30 series grow</h1>"));
 }
 
 TEST_CASE("CSV cells that a spreadsheet would run are defused") {
