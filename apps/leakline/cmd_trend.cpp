@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "analysis/growth_gate.hpp"
@@ -19,6 +18,7 @@
 #include "exit_policy.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
+#include "report/trends_text.hpp"
 #include "trend_inputs.hpp"
 
 namespace leakline::cli {
@@ -33,7 +33,7 @@ struct TrendCommand {
     std::optional<Growth> minimum, budget;
     ExitPolicy exits;
     bool self_test = false;
-    int traces = 20;
+    int traces = 1000;
     std::uint64_t seed = 1;
 };
 
@@ -88,24 +88,14 @@ Series thinned(Series series) {
     return result;
 }
 
-// A fleet's page: what reaches its limit first stands first, then the steepest, then what is undecided.
-void sort_by_urgency(std::vector<report::TrendReport::Item>& items) {
-    const auto rank = [](const report::TrendReport::Item& item) {
-        const TrendVerdict& verdict = item.verdict;
-        const int group = verdict.verdict == Trend::growing ? 0 : verdict.verdict == Trend::inconclusive ? 1 : 2;
-        const double hours = verdict.time_to_limit_h ? verdict.time_to_limit_h->estimate : 0;
-        return std::tuple(group, hours, -verdict.slope_bytes_per_hour.estimate);
-    };
-    std::stable_sort(items.begin(), items.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-}
-
 int run_self_test(const TrendCommand& command, Output& output) {
     output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces,
                             analysis::trace_families().size(), command.seed));
-    const analysis::SelfTest result = analysis::run_self_test(command.seed, command.traces, [&] {
-        output.progress("self-test", "simulated traces");
-        return interruption::received() == 0;
-    });
+    const analysis::SelfTest result =
+        analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
+            output.progress("self-test", std::string(what), done);
+            return interruption::received() == 0;
+        });
     output.end_progress();
     write_standard_output(analysis::self_test_text(result));
     if (const int signal = interruption::received()) return kInterrupted + signal;
@@ -147,7 +137,8 @@ int run_trend(const TrendCommand& command, Output& output) {
         report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
     });
     if (!all_read) outcome.add_unreadable();
-    if (!command.inputs.prometheus.url.empty()) sort_by_urgency(report.items);
+    if (!command.inputs.prometheus.url.empty())
+        std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
     if (!report.items.empty() || interruption::received() == 0) output.write(report);
     if (const int signal = interruption::received()) return kInterrupted + signal;
     return outcome.exit_code(output);
@@ -166,7 +157,7 @@ Run declare_trend(CLI::App& app) {
     app.add_flag("--self-test", command->self_test,
                  "judge simulated traces of known truth, print precision, recall and the operating curve; exit code 0: "
                  "the goals are met, 1: one is missed, 3: too few traces to tell");
-    app.add_option("--traces", command->traces, "of each family, for --self-test")
+    app.add_option("--traces", command->traces, "of each family, for --self-test; 1000 take some minutes and decide every goal")
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
     app.add_option("--seed", command->seed, "of --self-test")->capture_default_str();

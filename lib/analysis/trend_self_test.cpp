@@ -45,6 +45,8 @@ void summarize(SelfTest& result) {
     result.inconclusive = {leaks.inconclusive + clean.inconclusive, leaks.total() + clean.total()};
 }
 
+constexpr std::array kGrowths = {0., .25, .5, 1., 1.5, 2., 3., 5.};  // in deviations of the noise
+
 OperatingPoint operating_point(std::uint64_t seed, int traces, double growth, const std::function<bool()>& keep_on) {
     OperatingPoint point{growth, 0, {}};
     std::vector<double> ratios;
@@ -117,13 +119,18 @@ Goal judge_self_test(const SelfTest& result) {
     return whole;
 }
 
-SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<bool()>& keep_on) {
+SelfTest run_self_test(std::uint64_t seed, int per_family, const KeepOn& keep_on) {
     SelfTest result;
+    const double all = static_cast<double>(trace_families().size() + kGrowths.size()) * per_family;
+    std::uint64_t begun = 0;
+    std::string_view what;
+    const auto go_on = [&] { return keep_on(what, static_cast<double>(begun++) / all); };
     std::uint64_t covered = 0, with_interval = 0;
     std::vector<double> request_errors;
     for (const TraceFamily& family : trace_families()) {
         FamilyScore score{std::string(family.name), std::string(family.summary), family.leaks, {}, {}};
-        for (int number = 0; number < per_family && keep_on(); ++number) {
+        what = family.name;
+        for (int number = 0; number < per_family && go_on(); ++number) {
             const Trace trace = make_trace(family, seed, static_cast<std::uint64_t>(number));
             const TrendVerdict verdict = judge_trend(trace.series);
             count(trace.hard ? score.hard : score.plain, verdict.verdict);
@@ -139,9 +146,11 @@ SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<b
     result.interval_coverage = {covered, with_interval};
     result.request_error = median(std::move(request_errors));
     summarize(result);
-    for (const double growth : {0., .25, .5, 1., 1.5, 2., 3., 5.}) {
-        if (!keep_on()) break;
-        result.curve.push_back(operating_point(seed, per_family, growth, keep_on));
+    what = "operating curve";
+    for (const double growth : kGrowths) {
+        OperatingPoint point = operating_point(seed, per_family, growth, go_on);
+        if (point.counts.total() == 0) break;
+        result.curve.push_back(point);
     }
     return result;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/trend_traces.hpp"
@@ -54,9 +55,13 @@ struct SelfTest {
 enum class Goal { passed, failed, undecided };
 Goal judge_self_test(const SelfTest& result);
 
-// per_family traces of each family and of each point of the curve. keep_on is asked between traces: false ends the
-// measurement early, with what there is.
-SelfTest run_self_test(std::uint64_t seed, int per_family, const std::function<bool()>& keep_on = [] { return true; });
+// Asked before each trace, with what is measured and the part of all traces that is done: false ends the measurement
+// early, with what there is.
+using KeepOn = std::function<bool(std::string_view what, double done)>;
+
+// per_family traces of each family and of each point of the curve.
+SelfTest run_self_test(std::uint64_t seed, int per_family,
+                       const KeepOn& keep_on = [](std::string_view, double) { return true; });
 
 // As plain text, with a table of the families, the goals, and the operating curve.
 std::string self_test_text(const SelfTest& result);
