@@ -42,6 +42,7 @@ struct StretchVerdict {
     double correlation = 0;
     double duration_s = 0;                 // of the part that was judged
     double begin_s = 0;                    // where that part begins, in the series' seconds
+    double outgrown = 0;                   // level at the end over that of the first twentieth of the stretch, less 1
     double warmup = 0;                     // what was cut before it, as a part of the whole stretch
     std::optional<Shape> warmup_shape;     // the curve of the whole, which showed the warm-up
     std::size_t samples = 0;
@@ -51,6 +52,7 @@ inline constexpr std::size_t kLeastSamples = 20;
 
 struct StretchOptions {
     double minimum_mib_per_hour = 0;
+    double run_s = 0;  // of the whole run, where the stretch is one of its processes; 0: the stretch is all
 };
 
 StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options);

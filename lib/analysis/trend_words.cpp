@@ -84,9 +84,17 @@ std::string veto_words(Veto veto) {
         case Veto::hardly_begun:
             return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
                    "or more";
+        case Veto::may_be_warming_up:
         case Veto::none: break;
     }
     return {};
+}
+
+std::string warming_up_words(const StretchVerdict& stretch) {
+    return fmt::format("grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
+                       "up looks the same; run it longer",
+                       format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)),
+                       100 * stretch.outgrown);
 }
 
 std::string inconclusive_words(const StretchVerdict& stretch) {
@@ -96,6 +104,7 @@ std::string inconclusive_words(const StretchVerdict& stretch) {
         return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples,
                            plural, span, kLeastSamples);
     }
+    if (stretch.veto == Veto::may_be_warming_up) return warming_up_words(stretch);
     if (stretch.veto != Veto::none) return veto_words(stretch.veto);
     if (stretch.p_reset >= .3) return "memory fell and has not outgrown the fall yet; run 2x longer";
     const char* cure = stretch.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";

@@ -70,6 +70,30 @@ TEST_CASE("little growth in less than a minute is inconclusive, more growth, mor
     CHECK(judge_trend(series_of(50, growing_by(.8), .005), options).verdict == Trend::growing);
 }
 
+TEST_CASE("in less than two minutes only a plain line that has not outgrown its beginning is a leak; the rest may be a warm-up") {
+    const auto heap_fills = [](double x) { return 44 + 240 * x; };                                   // a Java service's first minute
+    const auto warm_up = [](double x) { return 43 + (x > .03 ? 7 : 0) + (x > .4 ? 1.5 : 0) + 2 * x; };  // a node server's
+    const TrendVerdict java = judge_trend(series_of(60, heap_fills, .3));
+    CHECK(java.verdict == Trend::inconclusive);
+    CHECK(java.reasons.at(0) ==
+          "grew 234 MiB (466 % of the level at which it began), but in less than two minutes a runtime that warms up looks "
+          "the same; run it longer");
+    CHECK(java.reasons.back().starts_with("the smallest growth that this run could have told from none is "));
+    CHECK(judge_trend(series_of(100, warm_up, .05)).verdict == Trend::inconclusive);
+    // Longer than that, with a named minimum, or as a line that grows by less, it is growth.
+    CHECK(judge_trend(series_of(150, heap_fills, .3)).verdict == Trend::growing);
+    TrendOptions options;
+    options.minimum_bytes_per_hour = 10 * kMiB;
+    CHECK(judge_trend(series_of(60, heap_fills, .3), options).verdict == Trend::growing);
+    CHECK(judge_trend(series_of(60, [](double x) { return 44 + 15 * x; }, .05)).verdict == Trend::growing);
+    const auto steps = [](double x) { return 44 + 1.5 * std::floor(x * 10) + .5 * x; };
+    CHECK(judge_trend(series_of(100, steps, .05)).verdict == Trend::growing);
+    // So does a process that dies of it every minute, for longer than that.
+    Series killed = series_of(240, [](double x) { return 44 + 120 * std::fmod(4 * x, 1); }, .3);
+    for (const double s : killed.seconds) killed.process.push_back(static_cast<std::int64_t>(s / 59.76));
+    CHECK(judge_trend(killed).verdict == Trend::growing);
+}
+
 TEST_CASE("a cache that fills and then holds is stable, and its level is the plateau") {
     const TrendVerdict verdict = judge_trend(series_of(1200, [](double x) { return 100 + 50 * std::min(x / .4, 1.); }));
     CHECK(verdict.verdict == Trend::stable);
