@@ -6,7 +6,9 @@
 
 #include "base/file.hpp"
 #include "http/client.hpp"
+#include "http/message.hpp"
 #include "memory/prometheus_answer.hpp"
+#include "memory/prometheus_login.hpp"
 
 namespace leakline::memory {
 
@@ -35,39 +37,6 @@ std::string form_encode(std::string_view text) {
     return out;
 }
 
-std::string base64(std::string_view text) {
-    constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); i += 3) {
-        std::uint32_t bits = 0;
-        const std::size_t count = std::min<std::size_t>(3, text.size() - i);
-        for (std::size_t j = 0; j < 3; ++j)
-            bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
-        for (std::size_t j = 0; j < 4; ++j) out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
-    }
-    return out;
-}
-
-std::string read_secret(const std::string& path) {
-    const std::string text = read_file(path, 1 << 16);
-    const std::string_view secret = trim(text);
-    if (secret.empty()) throw Error(ErrorKind::input, path, "is empty", "the secret stands on its only line");
-    if (secret.find_first_of("\r\n") != std::string_view::npos)
-        throw Error(ErrorKind::input, path, "holds more than one line");
-    return std::string(secret);
-}
-
-std::optional<std::string> authorization(const PrometheusQuery& query) {
-    if (!query.bearer_token_file.empty() && !query.basic_auth_file.empty())
-        throw Error(ErrorKind::usage, "leakline", "both a bearer token and basic authentication are given");
-    if (!query.bearer_token_file.empty()) return "Bearer " + read_secret(query.bearer_token_file);
-    if (query.basic_auth_file.empty()) return std::nullopt;
-    const std::string secret = read_secret(query.basic_auth_file);
-    if (secret.find(':') == std::string::npos)
-        throw Error(ErrorKind::input, query.basic_auth_file, "is not of the form user:password");
-    return "Basic " + base64(secret);
-}
-
 // Seconds with three decimals, from milliseconds: exact, so that the parts of a range share one grid.
 std::string seconds_text(std::int64_t milliseconds) {
     std::string digits = std::to_string(milliseconds % 1000);
@@ -82,12 +51,20 @@ std::string first_line(std::string_view text) {
     return printable(text.substr(0, 200));
 }
 
+// Empty: the response is no redirect. We follow none: a secret must not go where nobody sent it.
+std::string redirected_to(const http::ClientResponse& response) {
+    const bool redirect = response.status >= 300 && response.status < 400;
+    const auto location = std::find_if(response.headers.begin(), response.headers.end(),
+                                       [](const auto& header) { return http::equal_ignoring_case(header.first, "Location"); });
+    return redirect && location != response.headers.end() ? first_line(location->second) : "";
+}
+
 class Server {
   public:
     explicit Server(const PrometheusQuery& query) : query_(query) {
         base_ = query.url;
         while (base_.ends_with('/')) base_.pop_back();
-        if (auto header = authorization(query)) headers_.emplace_back("Authorization", std::move(*header));
+        if (auto header = prometheus_authorization(query)) headers_.emplace_back("Authorization", std::move(*header));
         headers_.emplace_back("Accept", "application/json");
     }
 
@@ -152,8 +129,12 @@ class Server {
                         "answers " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " +
                             status + ")",
                         answer.error_type == "bad_data"  ? "the query is: " + printable(query_.query)
-                        : answer.error_type == "timeout" ? "a longer --step or a shorter --range costs the server less"
-                                                         : "");
+                        : answer.error_type == "timeout" || answer.error.find("too many samples") != std::string::npos
+                            ? "a longer --step or a shorter --range costs the server less"
+                            : "");
+        if (const std::string to = redirected_to(response); !to.empty())
+            throw Error(ErrorKind::input, base_, "answers HTTP " + status + ": go to " + to,
+                        "give that address, if it is the server's and no page to log in on");
         if (response.status != 200)
             throw Error(ErrorKind::input, base_,
                         "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),

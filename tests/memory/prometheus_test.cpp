@@ -197,7 +197,7 @@ TEST_CASE("credentials come from files and go into the header") {
     query.basic_auth_file = directory.path() + "/empty";
     CHECK(message_of(query) == query.basic_auth_file + ": is empty\n  hint: the secret stands on its only line");
     query.bearer_token_file = directory.path() + "/token";
-    CHECK(message_of(query) == "leakline: both a bearer token and basic authentication are given");
+    CHECK(message_of(query) == "--basic-auth-file: and --bearer-token-file: a server takes one of them");
 }
 
 TEST_CASE("an error answer is shown in the server's words") {
@@ -206,6 +206,13 @@ TEST_CASE("an error answer is shown in the server's words") {
     CHECK(message_for("503 Service Unavailable", R"({"status":"error","errorType":"timeout","error":"query timed out"})") ==
           "URL: answers timeout: query timed out (HTTP 503)\n"
           "  hint: a longer --step or a shorter --range costs the server less");
+    CHECK(message_for("422 Unprocessable Entity",
+                      R"({"status":"error","errorType":"execution","error":"query processing would load too many samples"})") ==
+          "URL: answers execution: query processing would load too many samples (HTTP 422)\n"
+          "  hint: a longer --step or a shorter --range costs the server less");
+    CHECK(message_for("302 Found\r\nlocation: http://sso.example/login", "") ==
+          "URL: answers HTTP 302: go to http://sso.example/login\n"
+          "  hint: give that address, if it is the server's and no page to log in on");
     CHECK(message_for("502 Bad Gateway", "<html>\nbad gateway") == "URL: answers HTTP 502: <html>");
     CHECK(message_for("404 Not Found", "") ==
           "URL: answers HTTP 404\n  hint: behind a proxy the address needs its prefix, as in http://host/prometheus");

@@ -1,0 +1,15 @@
+// What a Prometheus server wants to see before it answers.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "memory/prometheus.hpp"
+
+namespace leakline::memory {
+
+// The value of the Authorization header; nothing where the query names no secret. Throws Error{usage} for two secrets,
+// Error{input} for a file that cannot be read or holds none.
+std::optional<std::string> prometheus_authorization(const PrometheusQuery& query);
+
+}  // namespace leakline::memory
