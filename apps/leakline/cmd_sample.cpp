@@ -50,8 +50,8 @@ struct SampleCommand {
 // The views of --live, and how they get to the user: redrawn in place on a terminal, else a line now and then.
 class LiveDisplay {
   public:
-    LiveDisplay(Metric metric, std::optional<Bytes> limit, Nanoseconds now)
-        : metric_(metric), limit_(limit), terminal_(detect_terminal(STDOUT_FILENO)),
+    LiveDisplay(std::vector<Metric> metrics, std::optional<Bytes> limit, Nanoseconds now)
+        : metrics_(std::move(metrics)), limit_(limit), terminal_(detect_terminal(STDOUT_FILENO)),
           draw_(now, terminal_.interactive ? std::chrono::milliseconds(500) : std::chrono::seconds(1)),
           judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {
         for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
@@ -62,7 +62,7 @@ class LiveDisplay {
     }
 
     void add(const Subject& subject, const MemorySample& sample) {
-        const auto [view, fresh] = views_.try_emplace({subject.pid, subject.name}, name_of(subject), metric_);
+        const auto [view, fresh] = views_.try_emplace({subject.pid, subject.name}, name_of(subject), shown(sample));
         const auto& of_cgroup = sample[Metric::cgroup_limit];
         view->second.add(sample, limit_ ? limit_ : of_cgroup ? of_cgroup : known_limit(subject));
     }
@@ -88,6 +88,12 @@ class LiveDisplay {
     }
 
   private:
+    // The first metric that this subject has: a cgroup has no RSS.
+    Metric shown(const MemorySample& sample) const {
+        const auto read = std::find_if(metrics_.begin(), metrics_.end(), [&](Metric m) { return sample[m].has_value(); });
+        return read == metrics_.end() ? metrics_.front() : *read;
+    }
+
     // The limit of the process's own cgroup, looked up once: it is what will end it.
     std::optional<Bytes> known_limit(const Subject& subject) {
         const auto [place, fresh] = limits_.try_emplace(subject.pid);
@@ -116,7 +122,7 @@ class LiveDisplay {
         write_standard_output(out);
     }
 
-    Metric metric_;
+    std::vector<Metric> metrics_;
     std::optional<Bytes> limit_;
     Terminal terminal_;
     bool utf8_ = false;
@@ -156,9 +162,11 @@ class Sampling {
     static std::vector<Metric> chosen_metrics(const SampleCommand& options) {
         if (!options.metrics.empty()) return metrics_of(options.metrics);
         const SampleTargets& targets = options.targets;
-        const bool only_cgroups = targets.pids.empty() && targets.names.empty() && targets.ports.empty() &&
-                                  targets.command.empty();
-        return {only_cgroups ? Metric::cgroup : Metric::rss};
+        const bool processes = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() ||
+                               !targets.command.empty();
+        const bool cgroups = !targets.cgroups.empty() || !targets.containers.empty();
+        if (processes && cgroups) return {Metric::rss, Metric::cgroup};
+        return {cgroups ? Metric::cgroup : Metric::rss};
     }
 
     // Results go to standard output; but a live view or an exporter is a result as well.
@@ -229,7 +237,7 @@ class Sampling {
         Clock& clock = system_clock();
         const Nanoseconds start = clock.monotonic();
         const Nanoseconds end = options_.duration ? start + *options_.duration : Nanoseconds::max();
-        if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_.front(), options_.memory_limit, start);
+        if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_, options_.memory_limit, start);
         memory::Beat beat(start, options_.interval), detail(start, options_.detail_interval);
         const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) {
             take(subject, sample);
@@ -298,7 +306,6 @@ class Sampling {
                 messages_.note(text);
             else
                 messages_.warn(text);
-
         }
         for (const Metric metric : metrics_)
             if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
