@@ -133,6 +133,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
     run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
+    run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
     run.rounds.pace = parse_pace(options.pace, options.speed);
     plan_soak(options);
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);

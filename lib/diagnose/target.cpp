@@ -104,6 +104,7 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         launch.url = replaced(launch.url, kPort, port);
         launch.command.environment.emplace_back("PORT", port);
     }
+    if (spec.temporary_in_scratch) launch.command.environment.emplace_back("TMPDIR", scratch);
     if (!spec.show_output) {
         launch.log_file = scratch + "/output.log";
         ::unlink(launch.log_file.c_str());

@@ -22,6 +22,9 @@ struct TargetSpec {
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
     double time_scale = 1;
+    // Its TMPDIR is our scratch folder, so that what it leaves there when it is killed goes with us. Not for a service that may
+    // change its user, who could not write there.
+    bool temporary_in_scratch = false;
     bool show_output = false;        // the service's output on our stderr, else in a file whose end is shown on failure
 };
 

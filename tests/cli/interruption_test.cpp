@@ -38,9 +38,9 @@ ExitStatus interrupt_twice(const Folders& folders, std::vector<std::string> argu
     Child child = Child::start(command);
     while (child.running() && !begun()) std::this_thread::sleep_for(5ms);
     const Nanoseconds patience = 50s;
-    for (Nanoseconds waited{0}; waited < patience && child.running(); waited += 20ms) {
+    for (Nanoseconds waited{0}; waited < patience && child.running(); waited += 1ms) {
         child.signal(number);
-        child.wait_for(20ms);
+        child.wait_for(1ms);
     }
     INFO(read_file(command.output_file));
     REQUIRE(child.status().has_value());
@@ -94,4 +94,17 @@ TEST_CASE("a second signal removes temporary folders with what is in them, and t
         CHECK(std::filesystem::is_empty(folders.temporary));
         CHECK(ends(std::stoi(read_file(pid_file))));
     }
+}
+
+TEST_CASE("the reference service's database goes with it, however it is ended") {
+    const Folders folders;
+    const auto has_database = [&] {
+        std::error_code gone;  // what it walks over comes and goes
+        for (std::filesystem::recursive_directory_iterator at(folders.temporary, gone), end; !gone && at != end; at.increment(gone))
+            if (at->path().filename() == "trackd.db") return true;
+        return false;
+    };
+    const ExitStatus ended = interrupt_twice(folders, {"diagnose", "-o", folders.outputs + "/a.json"}, SIGINT, has_database);
+    CHECK(ended.shell_code() == 128 + SIGINT);
+    CHECK(std::filesystem::is_empty(folders.temporary));
 }
