@@ -1,6 +1,6 @@
 #include "http/recording_proxy.hpp"
 
-#include "http/client_transport.hpp"
+#include "http/proxy_target.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,8 +15,6 @@
 #include <optional>
 #include <thread>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/error.hpp"
@@ -37,11 +35,6 @@ constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
-// The target did not answer; what the client gets is 502.
-struct TargetFailed {
-    std::string reason;
-};
-
 template <bool is_request>
 using StreamingParser = bhttp::parser<is_request, bhttp::buffer_body>;
 
@@ -51,9 +44,11 @@ struct RecordingProxy::State {
     class Session;
 
     State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer)
-        : options(std::move(given)), observe(std::move(observer)), endpoints(resolve(options.target)) {
+        : options(std::move(given)),
+          observe(std::move(observer)),
+          target{options.target, options.verify_certificate, resolve(options.target), std::nullopt} {
         if (options.target.scheme == Url::Scheme::https)
-            tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+            target.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
         error_code error;
         const auto address = asio::ip::make_address(options.address, error);
         const std::string where = options.address + ":" + std::to_string(options.port);
@@ -76,8 +71,7 @@ struct RecordingProxy::State {
     ProxyOptions options;
     std::function<void(ProxiedRequest&&)> observe;
     std::mutex observing;
-    std::vector<Endpoint> endpoints;
-    std::optional<asio::ssl::context> tls;
+    ProxyTargetSettings target;
     asio::io_context io;
     tcp::acceptor acceptor{io};
     std::atomic<bool> stopping{false};
@@ -92,7 +86,7 @@ struct RecordingProxy::State {
 class RecordingProxy::State::Session {
   public:
     Session(State& state, tcp::socket socket, std::uint64_t number)
-        : state_(state), client_(std::move(socket)), target_(state.io), number_(number), active_(steady_ns()) {}
+        : state_(state), client_(std::move(socket)), target_(state.io, state.target), number_(number), active_(steady_ns()) {}
 
     void start() {
         thread_ = std::thread([this] { run(); });
@@ -103,9 +97,11 @@ class RecordingProxy::State::Session {
     std::int64_t active() const { return active_; }
     // From another thread: makes the blocking calls return.
     void cut() {
-        const std::lock_guard lock(cutting_);
-        ::shutdown(client_.native_handle(), SHUT_RDWR);
-        if (target_descriptor_ >= 0) ::shutdown(target_descriptor_, SHUT_RDWR);
+        {
+            const std::lock_guard lock(cutting_);
+            ::shutdown(client_.native_handle(), SHUT_RDWR);
+        }
+        target_.cut();
     }
 
   private:
@@ -121,10 +117,8 @@ class RecordingProxy::State::Session {
             const std::lock_guard lock(cutting_);
             error_code ignored;
             client_.shutdown(tcp::socket::shutdown_both, ignored);
-            target_descriptor_ = -1;
-            tls_.reset();
-            target_.close(ignored);
         }
+        target_.disconnect();
         over_ = true;
         state_.ended.notify_all();
     }
@@ -184,8 +178,7 @@ class RecordingProxy::State::Session {
                                          bhttp::field::te, bhttp::field::upgrade})
             request.get().erase(field);
         request.get().version(11);
-        if (target_.is_open() && is_stale()) disconnect();
-        if (!target_.is_open()) connect();
+        target_.connect();
         const auto keep_body = [&](std::string_view piece) {
             if (told.body_too_large) return;
             told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
@@ -193,7 +186,7 @@ class RecordingProxy::State::Session {
             else told.body.append(piece);
         };
         bool target_keeps = false, ends_with_connection = false;
-        const auto exchange = [&](auto& target) {
+        target_.with_stream([&](auto& target) {
             // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
             std::optional<TargetFailed> unfinished;
             try {
@@ -208,7 +201,7 @@ class RecordingProxy::State::Session {
                 response.body_limit(kNoLimit);
                 response.skip(head);
                 error_code error;
-                bhttp::read_header(target, target_buffer_, response, error);
+                bhttp::read_header(target, target_.buffer(), response, error);
                 if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
                 if (response.get().result_int() / 100 != 1 || response.get().result_int() == 101) break;
                 std::destroy_at(&response);  // an interim response is not passed on
@@ -219,12 +212,10 @@ class RecordingProxy::State::Session {
             const int status = static_cast<int>(response.get().result_int());
             if (!takes_chunks) response.get().chunked(false);
             response.get().keep_alive(keep && !ends_with_connection);
-            relay<false>(client_, target, target_buffer_, response, [](std::string_view) {}, "");
+            relay<false>(client_, target, target_.buffer(), response, [](std::string_view) {}, "");
             told.status = status;
-        };
-        if (tls_) exchange(*tls_);
-        else exchange(target_);
-        if (!target_keeps) disconnect();
+        });
+        if (!target_keeps) target_.disconnect();
         return !ends_with_connection;
     }
 
@@ -271,54 +262,6 @@ class RecordingProxy::State::Session {
         throw TargetFailed{broken + ": " + error.message()};
     }
 
-    void connect() {
-        error_code error = asio::error::host_not_found;
-        for (const Endpoint& endpoint : state_.endpoints) {
-            error_code ignored;
-            target_.close(ignored);
-            target_.connect(endpoint, error);
-            if (!error) break;
-        }
-        if (error) {
-            error_code ignored;
-            target_.close(ignored);
-            throw TargetFailed{"the target cannot be reached: " + os_reason(error.value())};
-        }
-        {
-            const std::lock_guard lock(cutting_);
-            target_descriptor_ = target_.native_handle();
-        }
-        if (state_.options.target.scheme != Url::Scheme::unix_socket) {
-            // Head and body go out in two writes: without this each request waits 40 ms for a delayed acknowledgement.
-            const int on = 1;
-            ::setsockopt(target_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        }
-        target_buffer_.clear();
-        if (!state_.tls) return;
-        tls_.emplace(target_, *state_.tls);
-        prepare_tls(tls_->native_handle(), state_.options.target, state_.options.verify_certificate);
-        tls_->handshake(asio::ssl::stream_base::client, error);
-        if (!error) return;
-        const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
-        disconnect();
-        throw TargetFailed{failure.message};
-    }
-
-    // The target closed its end while nothing was asked of it.
-    bool is_stale() {
-        char byte = 0;
-        const ssize_t count = ::recv(target_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
-    }
-
-    void disconnect() {
-        const std::lock_guard lock(cutting_);
-        target_descriptor_ = -1;
-        error_code ignored;
-        tls_.reset();
-        target_.close(ignored);
-    }
-
     // A client that still sends when we close would lose the answer to the reset: for a second, what comes is thrown away.
     void take_rest() {
         error_code error;
@@ -346,15 +289,13 @@ class RecordingProxy::State::Session {
 
     State& state_;
     tcp::socket client_;
-    Socket target_;
-    std::optional<asio::ssl::stream<Socket&>> tls_;
-    beast::flat_buffer client_buffer_, target_buffer_;
+    ProxyTarget target_;
+    beast::flat_buffer client_buffer_;
     const std::uint64_t number_;
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};
     bool unread_ = false;  // the client may not have been read to its request's end
-    std::mutex cutting_;  // guards target_descriptor_, and the closing of sockets against cut()
-    int target_descriptor_ = -1;
+    std::mutex cutting_;  // guards the closing of client_ against cut()
     std::thread thread_;
 };
 

@@ -1,0 +1,78 @@
+#include "http/proxy_target.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/error.hpp"
+
+namespace leakline::http {
+
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+}  // namespace
+
+void ProxyTarget::connect() {
+    if (socket_.is_open() && is_stale()) disconnect();
+    if (!socket_.is_open()) connect_anew();
+}
+
+// The target closed its end while nothing was asked of it.
+bool ProxyTarget::is_stale() {
+    char byte = 0;
+    const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+void ProxyTarget::connect_anew() {
+    error_code error = asio::error::host_not_found;
+    for (const Endpoint& endpoint : settings_.endpoints) {
+        error_code ignored;
+        socket_.close(ignored);
+        socket_.connect(endpoint, error);
+        if (!error) break;
+    }
+    if (error) {
+        error_code ignored;
+        socket_.close(ignored);
+        throw TargetFailed{"the target cannot be reached: " + os_reason(error.value())};
+    }
+    {
+        const std::lock_guard lock(cutting_);
+        descriptor_ = socket_.native_handle();
+    }
+    if (settings_.url.scheme != Url::Scheme::unix_socket) {
+        // Head and body go out in two writes: without this each request waits 40 ms for a delayed acknowledgement.
+        const int on = 1;
+        ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    buffer_.clear();
+    if (!settings_.tls) return;
+    tls_.emplace(socket_, *settings_.tls);
+    prepare_tls(tls_->native_handle(), settings_.url, settings_.verify_certificate);
+    tls_->handshake(asio::ssl::stream_base::client, error);
+    if (!error) return;
+    const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
+    disconnect();
+    throw TargetFailed{failure.message};
+}
+
+void ProxyTarget::disconnect() {
+    const std::lock_guard lock(cutting_);
+    descriptor_ = -1;
+    error_code ignored;
+    tls_.reset();
+    socket_.close(ignored);
+}
+
+void ProxyTarget::cut() {
+    const std::lock_guard lock(cutting_);
+    if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+}
+
+}  // namespace leakline::http
