@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,26 @@ CaptureLog::CaptureLog(const std::string& path, CaptureOptions options)
     : path_(path == "-" ? "standard output" : path), options_(std::move(options)) {
     descriptor_ = path == "-" ? ::dup(STDOUT_FILENO) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (descriptor_ < 0) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
+    try {
+        if (path != "-") go_on_behind(path);
+    } catch (...) {
+        ::close(descriptor_);
+        throw;
+    }
+}
+
+// What is there already must be a log of ours, and end with a line's end: a full disk may have cut the last one.
+void CaptureLog::go_on_behind(const std::string& path) {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return;
+    const int there = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (there < 0) return;  // it may be appended to and not read: as its owner wants it
+    char first = '{', last = '\n';
+    const bool read = ::pread(there, &first, 1, 0) == 1 && ::pread(there, &last, 1, status.st_size - 1) == 1;
+    ::close(there);
+    if (read && first != '{')
+        throw Error(ErrorKind::input, path_, "is not a log of requests as capture writes it, so nothing is appended to it", "name another file");
+    if (read && last != '\n' && ::write(descriptor_, "\n", 1) != 1) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
 }
 
 CaptureLog::~CaptureLog() { ::close(descriptor_); }

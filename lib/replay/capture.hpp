@@ -19,7 +19,7 @@ struct CaptureOptions {
 
 class CaptureLog {
   public:
-    // "-" is standard output; an existing file is appended to. Throws Error{input} when it cannot be opened.
+    // "-" is standard output; an existing log is appended to. Throws Error{input} when it cannot be opened, or is no log.
     CaptureLog(const std::string& path, CaptureOptions options);
     ~CaptureLog();
     CaptureLog(const CaptureLog&) = delete;
@@ -32,6 +32,8 @@ class CaptureLog {
     std::uint64_t too_large() const { return too_large_; }
 
   private:
+    void go_on_behind(const std::string& path);
+
     std::string path_;
     CaptureOptions options_;
     int descriptor_ = -1;

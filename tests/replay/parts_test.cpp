@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
 
 #include "base/error.hpp"
+#include "replay/capture.hpp"
 #include "replay/chunk_buffer.hpp"
 #include "replay/dry_run.hpp"
 #include "replay/histogram.hpp"
@@ -343,6 +345,27 @@ TEST_CASE("a dry run says what would be sent") {
     CHECK(result.requests == 100);
     CHECK(result.paths == std::map<std::string, std::uint64_t>{{"GET /api/users/*/events", 1}, {"POST /api/track", 99}});
     CHECK(*result.last - *result.first == 9900ms);
+TEST_CASE("a capture goes on behind a line that was cut, and appends to nothing but a log") {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path() + "/log";
+    const auto capture = [&](const std::string& before) {
+        std::ofstream(path, std::ios::binary) << before;
+        CaptureLog log(path, {});
+        http::ProxiedRequest request;
+        request.method = "GET";
+        request.target = "/";
+        log.write(std::move(request));
+        return read_file(path);
+    };
+    const std::string line = capture("");
+    CHECK(line.ends_with("\n"));
+    CHECK(capture(line) == line + line);
+    CHECK(capture(line + R"({"ts_ns":1,"met)") == line + R"({"ts_ns":1,"met)" + "\n" + line);
+    const std::string why = path + ": is not a log of requests as capture writes it, so nothing is appended to it\n  hint: name another file";
+    CHECK_THROWS_WITH_AS(capture("\x7f" "ELF"), why.c_str(), Error);
+    CHECK(read_file(path) == "\x7f" "ELF");
+}
+
     CHECK(std::accumulate(result.rate.begin(), result.rate.end(), std::uint64_t{0}) == 100);
     CHECK(result.rate.size() <= 60);
     CHECK(dry_run_text(result).starts_with("would send 100 requests ("));
