@@ -102,6 +102,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     result.started = utc_text(system_clock().wall());
     result.memory_limit = options.memory_limit;
     result.max_growth = options.max_growth;
+    replay::require_repeatable(options.rounds.traffic);
     const replay::LogSpan span = read_traffic(options, result);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);

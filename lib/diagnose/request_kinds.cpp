@@ -31,9 +31,7 @@ bool holds(const Part& part, std::size_t kind, const Request& request) {
 
 RequestKinds::RequestKinds(std::vector<std::string> logs, replay::LogOptions options)
     : logs_(std::move(logs)), options_(std::move(options)) {
-    if (std::find(logs_.begin(), logs_.end(), "-") != logs_.end())
-        throw Error(ErrorKind::usage, "-", "the log is read several times, which standard input cannot be",
-                    "write it to a file first");
+    replay::require_repeatable(logs_);
     replay::RequestLog log = replay::open_log(logs_, options_);
     while (const auto request = log.next()) {
         std::size_t kind = kind_of(*request);

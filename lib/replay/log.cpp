@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -265,6 +266,16 @@ Request to_request(const Record& record) {
 std::optional<Request> RequestLog::next() {
     if (!log_.next(record_)) return std::nullopt;
     return to_request(record_);
+}
+
+void require_repeatable(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+        std::error_code missing;  // which is for the one to say who opens it
+        const bool once = path == "-" || std::filesystem::is_fifo(path, missing) || std::filesystem::is_character_file(path, missing);
+        if (once)
+            throw Error(ErrorKind::usage, path == "-" ? "standard input" : path, "the log is read several times, which a pipe cannot be",
+                        "write it to a file first");
+    }
 }
 
 RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options) {

@@ -84,6 +84,9 @@ class RequestLog {
     Record record_;
 };
 
+// Throws Error{usage} where one of the logs can be read only once, as standard input and pipes can.
+void require_repeatable(const std::vector<std::string>& paths);
+
 // Throws as Log does.
 RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options = {});
 

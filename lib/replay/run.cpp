@@ -10,6 +10,7 @@
 #include "base/process.hpp"
 #include "http/client_pool.hpp"
 #include "replay/item_source.hpp"
+#include "replay/log.hpp"
 #include "replay/reader.hpp"
 #include "replay/replay.hpp"
 #include "replay/schedule.hpp"
@@ -322,9 +323,7 @@ void check(const ReplayOptions& options) {
     if (target.target != "/")
         throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
                     "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
-    if (options.rounds != 1)
-        for (const std::string& log : options.logs)
-            if (log == "-") refuse("--rounds", "standard input can be read once only: write it to a file first");
+    if (options.rounds != 1) require_repeatable(options.logs);
 }
 
 // Each connection is a descriptor; the usual soft limit is 1024.

@@ -316,7 +316,7 @@ TEST_CASE("impossible options are refused before anything is sent") {
     refused("--connections", [](auto& options) { options.connections = 0; });
     refused("--speed", [](auto& options) { options.pace.speed = 0; });
     refused("a rate has to be above 0", [](auto& options) { options.pace = {replay::Pace::Kind::rate, 1, 0}; });
-    refused("standard input can be read once only", [](auto& options) {
+    refused("standard input: the log is read several times, which a pipe cannot be", [](auto& options) {
         options.logs = {"-"};
         options.rounds = 2;
     });
