@@ -84,7 +84,7 @@ DryRun dry_run(const ReplayOptions& options) {
         bytes.clear();
         if (!append_wire(bytes, record, shape.host(record, host))) {
             --result.read;
-            log.reject("the request cannot be sent: its method, URL or a header has a space or line break in it");
+            log.reject(kCannotBeSent);
             continue;
         }
         ++result.requests;

@@ -90,7 +90,7 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     Item item;
     item.offset = batch.bytes.size();
     if (!append_wire(batch.bytes, record, shape_.host(record, host_)))
-        return log.reject("the request cannot be sent: its method, URL or a header has a space or line break in it");
+        return log.reject(kCannotBeSent);
     item.size = batch.bytes.size() - item.offset;
     item.at = record.at;
     item.has_time = record.has_time;

@@ -52,6 +52,7 @@ bool usually_has_body(std::string_view method) { return method == "POST" || meth
 }  // namespace
 
 std::string_view path_of_target(std::string_view target) {
+    target = target.substr(0, target.find('#'));  // a browser's own; it is never sent
     if (target.empty()) return "/";
     if (target.front() == '/') return target;
     const std::size_t scheme = target.find("://");
@@ -65,6 +66,8 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
     const std::string_view target = path_of_target(record.target);
     if (!is_word(record.method) || !is_word(target)) return false;
     const bool needs_slash = target.front() == '?';
+    // RFC 9112, section 3.2: the other forms are for proxies.
+    if (target.front() != '/' && !needs_slash && !(target == "*" && record.method == "OPTIONS")) return false;
     out.append(record.method).append(needs_slash ? " /" : " ").append(target);
     out.append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
     for (const auto& [name, value] : record.headers) {

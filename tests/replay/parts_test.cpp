@@ -225,6 +225,18 @@ TEST_CASE("nothing in a record can smuggle a second request in") {
     CHECK(wire_of(record) == "refused");
 }
 
+TEST_CASE("what no server takes for a path is not sent, and a fragment never is") {
+    for (const char* target : {"relative", "other.example:443", "*", "index.html?x=/"}) CHECK(wire_of(record_of("GET", target)) == "refused");
+    const auto first_line = [](std::string_view method, std::string_view target) {
+        const std::string wire = wire_of(record_of(method, target));
+        return wire.substr(0, wire.find('\r'));
+    };
+    CHECK(first_line("OPTIONS", "*") == "OPTIONS * HTTP/1.1");
+    CHECK(first_line("GET", "http://other/x?y#frag") == "GET /x?y HTTP/1.1");
+    CHECK(first_line("GET", "/#/app") == "GET / HTTP/1.1");
+    CHECK(first_line("GET", "#top") == "GET / HTTP/1.1");
+}
+
 TEST_CASE("methods and paths are allowed and denied") {
     ShapeOptions options;
     options.methods = {"get", "POST"};
