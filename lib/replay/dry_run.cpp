@@ -122,7 +122,7 @@ std::string dry_run_text(const DryRun& result) {
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}", format_duration(span));
-        if (span.count() > 0) out += ", " + rate_text(static_cast<double>(result.requests) / to_seconds(span)) + " on average";
+        if (span.count() > 0) out += ", " + rate_text(static_cast<double>(result.requests - 1) / to_seconds(span)) + " on average";
         out += "\n";
     } else {
         out += "  no time stamps: a rate or max pace only\n";
@@ -159,7 +159,7 @@ std::string dry_run_json(const DryRun& result) {
         out["first_ns"] = result.first->count();
         out["last_ns"] = result.last->count();
         out["span_s"] = span;
-        if (span > 0) out["rate"] = static_cast<double>(result.requests) / span;
+        if (span > 0) out["rate"] = static_cast<double>(result.requests - 1) / span;  // intervals, as the replay has them
     }
     out["formats"] = result.formats;
     out["paths"] = nlohmann::ordered_json::object();

@@ -93,6 +93,7 @@ std::string per_second_text(double rate) {
 }
 
 std::string latency_text(double microseconds) {
+    if (microseconds >= 1e6) return fmt::format("{:.3g} s", microseconds / 1e6);
     return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds)
                                                   : fmt::format("{:.3g} ms", microseconds / 1000);
 }

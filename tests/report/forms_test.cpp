@@ -228,6 +228,7 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
     CHECK(latency_text(0.132) == "0.132 µs");
     CHECK(latency_text(812) == "0.812 ms");
     CHECK(latency_text(0) == "0 ms");
+    CHECK(latency_text(2'970'000) == "2.97 s");
     TrendReport trends = test::sample_trends();
     trends.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
     trends.items[0].verdict.warmup_end_s = 30'500;
