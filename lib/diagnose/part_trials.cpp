@@ -1,6 +1,7 @@
 #include "diagnose/part_trials.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
@@ -41,8 +42,12 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     run.rounds.traffic = std::move(logs);
     run.traffic_name = name;
     run.per_kind = endpoints == Endpoints::told;
+    // Two runs of the service, of which each tells how far it is by itself.
+    std::atomic<bool> second_run{false};
     Observer observer;
-    observer.progress = observer_.progress;
+    observer.stage = [&](const std::string& stage) { second_run = second_run || stage == "recorded run"; };
+    if (observer_.progress)
+        observer.progress = [&](double fraction, const std::string& text) { observer_.progress((fraction + (second_run ? 1 : 0)) / 2, text); };
     const Nanoseconds began = system_clock().monotonic();
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     if (interruption::received() != 0) return std::nullopt;

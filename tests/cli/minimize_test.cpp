@@ -55,7 +55,7 @@ std::string log_of_searches(const TemporaryDirectory& directory) {
 // One connection: two kinds that leak together do so in the log's order.
 std::vector<std::string> minimize(const std::string& log, std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"minimize", log, "--target-cmd", "'" + binary("pair_service") + "' {port_file}",
-                                          "--connections", "1", "--rounds", "5", "--min-round", "50ms", "--quiet-time", "100ms"};
+                                          "--connections", "1", "--rounds", "5", "--min-round", "20ms", "--quiet-time", "50ms"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
 }
