@@ -12,6 +12,8 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "http/client.hpp"
+#include "http/message.hpp"
+#include "http/url.hpp"
 #include "model/request_jsonl.hpp"
 
 namespace leakline::alert {
@@ -35,6 +37,31 @@ constexpr std::array kChannels = {
 
 [[noreturn]] void refuse(std::string_view channel, const std::string& message, const std::string& hint = {}) {
     throw Error(ErrorKind::usage, "--alert-to " + std::string(channel), message, hint);
+}
+
+// "@FILE": the address has a token in it, or a login.
+bool is_from_file(const ChannelSpec& spec) { return spec.target.starts_with('@'); }
+
+struct Address {
+    std::string url;   // without the login
+    std::string user;  // "user:password", decoded; empty where there is none
+};
+
+Address read_address(const ChannelSpec& spec) {
+    Address address{spec.target, {}};
+    if (is_from_file(spec)) {
+        const std::string content = read_file(spec.target.substr(1), std::size_t{64} << 10);
+        address.url = trim(std::string_view(content).substr(0, content.find('\n')));
+    }
+    if (!address.url.starts_with("http://") && !address.url.starts_with("https://"))
+        refuse(spec.name, "needs an http:// or https:// address", "as in " + spec.name + "=http://127.0.0.1:9093");
+    const std::size_t host = address.url.find("://") + 3;
+    const std::size_t at = address.url.substr(0, address.url.find_first_of("/?#", host)).rfind('@');
+    if (at != std::string::npos) {
+        address.user = http::percent_decoded(std::string_view(address.url).substr(host, at - host));
+        address.url.erase(host, at + 1 - host);
+    }
+    return address;
 }
 
 }  // namespace
@@ -140,27 +167,50 @@ std::string origin_of(std::string_view url) {
 }
 
 std::string address_of(const ChannelSpec& spec) {
-    const bool from_file = spec.target.starts_with('@');
-    std::string url = spec.target;
-    if (from_file) {
-        const std::string content = read_file(spec.target.substr(1), std::size_t{64} << 10);
-        url = trim(std::string_view(content).substr(0, content.find('\n')));
-    }
-    if (!url.starts_with("http://") && !url.starts_with("https://"))
-        refuse(spec.name, "needs an http:// or https:// address", "as in " + spec.name + "=http://127.0.0.1:9093");
-    const std::string_view authority = std::string_view(url).substr(0, url.find('/', 8));
-    if (!from_file && authority.find('@') != std::string_view::npos)
+    const bool from_file = is_from_file(spec);
+    Address address = read_address(spec);
+    if (!from_file && !address.user.empty())
         refuse(spec.name, "a user and password in the address can be read by everyone in ps",
                "user=NAME,password-file=FILE, or the whole address in a file: " + spec.name + "=@FILE");
-    return url;
+    try {
+        http::parse_url(address.url);
+    } catch (const Error&) {
+        if (!from_file) throw;
+        // The message quotes the address.
+        refuse(spec.name, "the address in " + spec.target.substr(1) + " is not one that can be asked",
+               "its first line is http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]");
+    }
+    return address.url;
 }
 
 std::string authorization_of(const ChannelSpec& spec) {
     const std::string user = spec.setting("user");
-    if (user.empty()) return {};
+    const std::string login = user.empty() ? read_address(spec).user : user + ":" + spec.secret("password-file");
+    if (login.empty()) return {};
     std::string out = "Basic ";
-    append_base64(out, user + ":" + spec.secret("password-file"));
+    append_base64(out, login);
     return out;
+}
+
+std::string without_secrets(std::string text, std::string_view url, std::string_view authorization) {
+    constexpr std::size_t kShortest = 4;  // what is shorter keeps nobody out
+    const std::string_view kParts = "/?&=#";
+    std::vector<std::string> secrets;
+    const std::size_t path = url.find_first_of("/?#", std::min(url.size(), url.find("://") + 3));
+    if (path != std::string_view::npos)
+        for (std::string_view rest = url.substr(path); !rest.empty();) {
+            const std::string_view part = rest.substr(0, rest.find_first_of(kParts));
+            secrets.emplace_back(part);
+            secrets.push_back(http::percent_decoded(part));
+            rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+        }
+    secrets.emplace_back(authorization.substr(authorization.find(' ') + 1));
+    std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    for (const std::string& secret : secrets) {
+        if (secret.size() < kShortest) continue;
+        for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += 3) text.replace(at, secret.size(), "***");
+    }
+    return text;
 }
 
 void post_json(const std::string& url, const std::string& authorization, const std::string& body) {
@@ -173,7 +223,8 @@ void post_json(const std::string& url, const std::string& authorization, const s
     const http::ClientResponse response = http::send_request(request);
     if (response.status < 200 || response.status > 299)
         throw Error(ErrorKind::system, origin_of(url),
-                    fmt::format("answered {}: {}", response.status, printable(response.body.substr(0, 200))));
+                    fmt::format("answered {}: {}", response.status,
+                                printable(without_secrets(response.body, url, authorization).substr(0, 200))));
 }
 
 }  // namespace leakline::alert

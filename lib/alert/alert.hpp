@@ -64,14 +64,18 @@ std::span<const ChannelRow> channels();
 // Throws Error{usage}: unknown channel or setting (with did-you-mean), missing or bad values, a password in a URL.
 std::unique_ptr<Channel> make_channel(std::string_view spec);
 
-// An http(s) address that came as text or, for one with a token in it, as "@FILE". Throws Error{usage}.
+// An http(s) address that came as text or, for one with a token or a login in it, as "@FILE"; without the login. Throws
+// Error{usage} that shows nothing of what the file holds.
 std::string address_of(const ChannelSpec& spec);
 // Scheme, host and port of a URL: what may be shown.
 std::string origin_of(std::string_view url);
 // POSTs body as JSON; anything but a 2xx throws Error{system}.
 void post_json(const std::string& url, const std::string& authorization, const std::string& body);
-// "Basic ..." from user and password-file, or nothing.
+// "Basic ..." from user and password-file or from the address in the file, or nothing.
 std::string authorization_of(const ChannelSpec& spec);
+// text with "***" for what only the address and the login know: servers like to repeat what they were asked for ("Cannot
+// POST /services/T0KEN").
+std::string without_secrets(std::string text, std::string_view url, std::string_view authorization);
 
 std::unique_ptr<Channel> make_log_channel(const ChannelSpec& spec);
 std::unique_ptr<Channel> make_webhook_channel(const ChannelSpec& spec);

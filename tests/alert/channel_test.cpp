@@ -95,5 +95,34 @@ TEST_CASE("a command gets the message in its environment, and its failure is our
     CHECK_THROWS_WITH(channel->send(alert), (program + ": ended with exit code 1").c_str());
 }
 
+TEST_CASE("an answer that repeats the address or the login is shown without them") {
+    const std::string url = "https://hooks.example.org/services/T0KEN%2Dx?key=QUERY-V";
+    CHECK(without_secrets("Cannot POST /services/T0KEN%2Dx?key=QUERY-V", url, "") == "Cannot POST /***/***?key=***");
+    CHECK(without_secrets("no hook T0KEN-x; hooks.example.org", url, "") == "no hook ***; hooks.example.org");
+    CHECK(without_secrets("bad login bWU6czNjcmV0", url, "Basic bWU6czNjcmV0") == "bad login ***");
+    CHECK(without_secrets("quota exceeded", "http://127.0.0.1:9093", "") == "quota exceeded");
+    CHECK(without_secrets("x", "http://h/", "") == "x");
+}
+
+TEST_CASE("an address from a file may hold a login, and a bad one is refused at once without a word of it") {
+    const TemporaryDirectory directory;
+    const std::string file = directory.path() + "/hook";
+    const auto spec = ChannelSpec::parse("webhook=@" + file);
+    write(file, "https://me:p%40ss@hooks.example.org/T0KEN\n");
+    CHECK(address_of(spec) == "https://hooks.example.org/T0KEN");
+    CHECK(authorization_of(spec) == "Basic bWU6cEBzcw==");
+    for (const char* bad : {"http://127.0.0.1:99999/T0KEN", "http://[::1/T0KEN", "http:///T0KEN", "T0KEN", "http://me:T0KEN/x@host:1/"}) {
+        CAPTURE(bad);
+        write(file, bad);
+        try {
+            make_channel("webhook=@" + file);
+            CHECK(false);
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::usage);
+            CHECK(std::string(error.what()).find("T0KEN") == std::string::npos);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace leakline::alert
