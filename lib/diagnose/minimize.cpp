@@ -61,11 +61,7 @@ class Minimizer {
     void search() {
         const PartQuestions questions{
             [this](const Part& part) { return trials_.ask(part); },
-            [this](const Part& part) {
-                const Answer answer = trials_.ask_twice(part);
-                if (answer == Answer::faulty) keep(part);
-                return answer;
-            },
+            [this](const Part& part) { return trials_.ask_twice(part); },
             [this](const Part& part) { keep(part); },
             [this](int more) { trials_.expect(more + for_values()); }};
         FoundPart found = search_part(kinds_, result_.part, options_.values ? Depth::values : Depth::kinds, questions);

@@ -163,8 +163,7 @@ class Search {
             const Part without = without_condition(found_.part, condition);
             const Part opposite = with_values(found_.part, condition.kind, condition.facet, other_values(condition));
             if (!has_requests_of(opposite, condition.kind)) {
-                found_.part = without;
-                questions_.take(found_.part);
+                keep(without);
                 return Step::left_out;
             }
             const Step step = leave_out(opposite, without, in_words(condition));
@@ -204,7 +203,7 @@ class Search {
 
     // Where `asked` leaks, the smallest part is `rest`: the part without what is called `name`.
     Step leave_out(const Part& asked, const Part& rest, const std::string& name) {
-        const Answer answer = ask(asked);
+        const Answer answer = questions_.confirm(asked);
         if (answer == Answer::stop) return Step::stopped;
         if (answer == Answer::unknown) doubts_.push_back(name);
         if (answer != Answer::faulty) return Step::nothing_left_out;
@@ -236,9 +235,14 @@ class Search {
     Answer ask(const Part& part) const { return questions_.ask(part); }
 
     Answer adopt(const Part& part) {
-        const Answer answer = questions_.adopt(part);
-        if (answer == Answer::faulty) found_.part = part;
+        const Answer answer = questions_.confirm(part);
+        if (answer == Answer::faulty) keep(part);
         return answer;
+    }
+
+    void keep(Part part) {
+        found_.part = std::move(part);
+        questions_.keep(found_.part);
     }
 
     const RequestKinds& kinds_;

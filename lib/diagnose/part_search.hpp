@@ -19,11 +19,10 @@ namespace leakline::diagnose {
 
 // What the search asks. About the same part twice: both remember.
 struct PartQuestions {
-    std::function<Answer(const Part&)> ask;  // does this part leak?
-    // The same; and where it surely does, it is the smallest found so far.
-    std::function<Answer(const Part&)> adopt;
-    std::function<void(const Part&)> take;   // this holds the same requests as the smallest, in fewer words
-    std::function<void(int more)> expect;    // about so many questions may follow
+    std::function<Answer(const Part&)> ask;      // does this part leak?
+    std::function<Answer(const Part&)> confirm;  // the same, asked before something is left out for a "yes"
+    std::function<void(const Part&)> keep;       // this is the smallest found so far
+    std::function<void(int more)> expect;        // about so many questions may follow
 };
 
 struct FoundPart {
