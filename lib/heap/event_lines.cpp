@@ -4,15 +4,6 @@
 #include <cstring>
 #include <type_traits>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-// Each loop below is compiled twice where that helps: for every x86-64, and for those made since 2013.
-#if defined(__x86_64__)
-#define LEAKLINE_NEWER_PROCESSOR __attribute__((target("avx2,bmi,bmi2,popcnt")))
-#endif
-
 namespace leakline::heap {
 
 namespace {
@@ -210,14 +201,6 @@ void pad(std::uint16_t* heads, Word* ends, std::size_t count) {
 }
 
 }  // namespace
-
-EventLines::EventLines([[maybe_unused]] Processor processor) {
-#if defined(LEAKLINE_NEWER_PROCESSOR)
-    newer_processor_ = processor == Processor::this_one && __builtin_cpu_supports("avx2") &&
-                       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-                       __builtin_cpu_supports("popcnt");
-#endif
-}
 
 std::size_t EventLines::gather(const char*& line, const char* end, std::size_t infos) {
     wide_ = infos > kInfosOfShortLines;

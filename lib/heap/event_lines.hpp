@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "heap/processor.hpp"
+
 namespace leakline::heap {
 
 class EventLines {
@@ -17,8 +19,7 @@ class EventLines {
     // convert() may write this many entries more than there are lines: it works on groups.
     static constexpr std::size_t kSlack = 8;
 
-    enum class Processor { any, this_one };  // code for every processor of this kind, or the best that this one runs
-    explicit EventLines(Processor processor = Processor::this_one);
+    explicit EventLines(Processor processor = Processor::this_one) : newer_processor_(runs_newer_code(processor)) {}
 
     // Takes lines from [line, end), which holds whole lines, up to the first that cannot be an event of an info below
     // `infos`, and moves line behind them. Returns how many. As many bytes as the margins of ReadAhead are read before
@@ -31,7 +32,7 @@ class EventLines {
 
   private:
     std::size_t count_ = 0;
-    bool wide_ = false, newer_processor_ = false;
+    bool wide_ = false, newer_processor_;
     // Of each line the two characters that it starts with, and those that it ends with: four, or eight with what
     // belongs to the line before cleared to 0.
     alignas(16) std::array<std::uint16_t, kMost + kSlack> heads_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "heap/byte_classes.hpp"
@@ -28,8 +27,16 @@ void RawRecording::take(std::string_view lines) {
     const char* at = lines.data();
     const char* const end = at + lines.size();
     while (at != end) {
+        if (const std::size_t taken = events_in_.take(at, end, last_trace(), batch_.data() + batched_, kBatch - batched_)) {
+            lines_ += taken;
+            last_tick_ = false;
+            for (std::size_t i = 0; i < taken; ++i) blocks_.prefetch(batch_[batched_ + i].address);
+            batched_ += taken;
+            if (batched_ == kBatch) apply_events();
+            continue;
+        }
         const auto* stop = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
-        line({at, static_cast<std::size_t>(stop - at)});
+        other_line({at, static_cast<std::size_t>(stop - at)});
         at = stop + 1;
     }
     apply_events();
@@ -49,11 +56,12 @@ void RawRecording::finish(std::string_view rest) {
     mark({HeapMark::Kind::finish, {}, {}, now_});
 }
 
-void RawRecording::line(std::string_view text) {
+// A line that is no event; or one, but damaged.
+void RawRecording::other_line(std::string_view text) {
     ++lines_;
     if (text.empty() || text[0] == '#') return;
     const char type = text[0];
-    const bool good = type == '+' || type == '-' ? event(text) : other_record(type, text);
+    const bool good = other_record(type, text);
     last_tick_ = type == 'c' || type == 'R';
     if (!good) {
         damage_.add(fmt::format("{}:{}", options_.name, lines_),
@@ -61,33 +69,9 @@ void RawRecording::line(std::string_view text) {
     }
 }
 
-// Nearly all of a raw stream, so the fields are cut at their spaces, all at once, instead of one after the other.
-bool RawRecording::event(std::string_view text) {
-    if (text.size() < 3 || text[1] != ' ') return false;
-    Event& event = batch_[batched_];
-    const char* at = text.data() + 2;
-    const char* const end = text.data() + text.size();
-    event.trace = 0;
-    if (text[0] == '+') {
-        const std::uint32_t spaces = spaces_in(at), others = spaces & (spaces - 1);
-        if (others == 0) return false;
-        const char* const second = at + std::countr_zero(spaces) + 1;
-        const char* const third = at + std::countr_zero(others) + 1;
-        std::uint64_t trace;
-        if (third >= end || !parse_hex(at, second - 1, event.size) || !parse_hex(second, third - 1, trace)) return false;
-        if (trace >= last_trace() || event.size >= kLargestBlock) return false;
-        event.trace = static_cast<std::uint32_t>(trace) + 1;
-        at = third;
-    }
-    if (!parse_hex(at, end, event.address) || event.address == 0) return false;
-    blocks_.prefetch(event.address);
-    if (++batched_ == kBatch) apply_events();
-    return true;
-}
-
 void RawRecording::apply_events() {
     for (std::size_t i = 0; i < batched_; ++i) {
-        const Event& event = batch_[i];
+        const RawEvent& event = batch_[i];
         LiveBlocks::Block block;
         if (event.trace == 0) {
             if (blocks_.remove(event.address, block)) {

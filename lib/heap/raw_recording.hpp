@@ -20,6 +20,7 @@
 #include "heap/ledger.hpp"
 #include "heap/live_blocks.hpp"
 #include "heap/mark_schedule.hpp"
+#include "heap/raw_events.hpp"
 #include "model/heap.hpp"
 
 namespace leakline::heap {
@@ -81,15 +82,10 @@ class RawRecording {
     bool torn() const { return torn_; }
 
   private:
-    struct Event {
-        std::uint64_t address, size;
-        std::uint32_t trace;  // 0: a free; else an id in memory
-    };
     static constexpr std::size_t kBatch = 64;
 
-    void line(std::string_view line);
+    void other_line(std::string_view line);
     bool other_record(char type, std::string_view line);
-    bool event(std::string_view line);
     bool trace_record(std::string_view line);
     bool module_record(std::string_view line);
     void apply_events();
@@ -101,7 +97,8 @@ class RawRecording {
 
     Options options_;
     std::function<void(HeapMark)> on_mark_;
-    std::array<Event, kBatch> batch_;  // parsed, not yet applied: their places in blocks_ are on the way to the cache
+    RawEvents events_in_;
+    std::array<RawEvent, kBatch> batch_;  // parsed, not yet applied: their places in blocks_ are on the way to the cache
     std::size_t batched_ = 0;
 
     SymbolFeed symbols_;

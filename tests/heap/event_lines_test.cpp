@@ -9,10 +9,11 @@
 #include "heap/event_lines.hpp"
 
 using leakline::heap::EventLines;
+using leakline::heap::Processor;
 
 namespace {
 
-const EventLines::Processor kProcessors[] = {EventLines::Processor::any, EventLines::Processor::this_one};
+const Processor kProcessors[] = {Processor::any, Processor::this_one};
 
 // What a batch from the start of text holds; nothing where convert() refuses it. text gets ReadAhead's margins.
 struct Batch {
@@ -21,7 +22,7 @@ struct Batch {
     bool good = false;
     std::vector<std::uint32_t> entries;
 };
-Batch batch_of(const std::string& text, std::size_t infos, EventLines::Processor processor) {
+Batch batch_of(const std::string& text, std::size_t infos, Processor processor) {
     const std::string margin(64, '7');
     const std::string padded = margin + text + margin;
     const char* line = padded.data() + margin.size();
