@@ -15,6 +15,7 @@ enum class Veto {
     few_jumps,                // one to three jumps carry nearly all the growth
     slowed_at_the_end,        // growth has stopped or slowed in the last third
     hardly_begun,             // less than 1 MiB in less than a minute, and no requests to hold it against
+    tail_of_warmup,           // less than 1 MiB since a warm-up, in less than five minutes
     may_be_warming_up,        // a run of less than two minutes whose growth a runtime's warm-up could be
 };
 

@@ -84,6 +84,8 @@ std::string veto_words(Veto veto) {
         case Veto::hardly_begun:
             return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
                    "or more";
+        case Veto::tail_of_warmup:
+            return "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more";
         case Veto::may_be_warming_up:
         case Veto::none: break;
     }

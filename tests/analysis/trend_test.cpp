@@ -88,7 +88,14 @@ TEST_CASE("in less than two minutes only a plain line that has not outgrown its 
     CHECK(judge_trend(series_of(60, [](double x) { return 44 + 15 * x; }, .05)).verdict == Trend::growing);
     const auto steps = [](double x) { return 44 + 1.5 * std::floor(x * 10) + .5 * x; };
     CHECK(judge_trend(series_of(100, steps, .05)).verdict == Trend::growing);
-    // So does a process that dies of it every minute, for longer than that.
+    // The end of a warm-up is a trifle, and growth after it is not.
+    const auto fades = [](double end) { return [end](double x) { return 54 - 12 * std::exp(-x / .03) + end * x; }; };
+    const TrendVerdict tail = judge_trend(series_of(150, fades(.6), .01));
+    CHECK(tail.verdict == Trend::inconclusive);
+    CHECK(tail.reasons.at(0) == "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more");
+    CHECK(judge_trend(series_of(150, fades(3), .01)).verdict == Trend::growing);
+    CHECK(judge_trend(series_of(400, fades(.6), .01)).verdict == Trend::growing);
+    // A process that dies of its growth every minute, for longer than that, leaks.
     Series killed = series_of(240, [](double x) { return 44 + 120 * std::fmod(4 * x, 1); }, .3);
     for (const double s : killed.seconds) killed.process.push_back(static_cast<std::int64_t>(s / 59.76));
     CHECK(judge_trend(killed).verdict == Trend::growing);
