@@ -278,6 +278,8 @@ class RowReader {
         const char* what = role == ColumnRole::time ? "time" : role == ColumnRole::process ? "pid" : "memory";
         if (cell.empty()) return std::string("no value for ") + what;
         std::string text = std::string("bad ") + what + " '" + printable(cell.substr(0, 40)) + "'";
+        if (role == ColumnRole::time && cell.size() >= 8 && cell[2] == '/' && cell[5] == '/')
+            return text + ": month or day first? write 2024-06-07";
         const WrittenSize size = split_size(cell);
         if (role == ColumnRole::memory && number_of(size.number) && !size.unit.empty())
             text += ": unknown unit '" + printable(size.unit.substr(0, 20)) + "'";

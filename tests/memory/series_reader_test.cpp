@@ -200,6 +200,12 @@ TEST_CASE("CSV: headers as real tools write them") {
           "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s");
 }
 
+TEST_CASE("CSV: a date that could be two days is refused, and says why") {
+    CHECK(error_of("time,mib\n06/07/2024 12:30:00,1\n") ==
+          "x.csv: no good sample\n"
+          "  hint: x.csv:2: bad time '06/07/2024 12:30:00': month or day first? write 2024-06-07");
+}
+
 TEST_CASE("CSV: rows without a time are as far apart as --interval says") {
     SeriesReadOptions every_five;
     every_five.interval_s = 5;
