@@ -36,6 +36,13 @@ bool ChunkBuffer::fill() {
     return count > 0;
 }
 
+double ChunkBuffer::part() const {
+    const std::uint64_t read = consumed_ + (end_ - begin_);
+    if (!source_->total() || *source_->total() == 0 || read == 0) return 0;
+    return static_cast<double>(source_->consumed()) / static_cast<double>(*source_->total()) * static_cast<double>(consumed_) /
+           static_cast<double>(read);
+}
+
 std::string_view ChunkBuffer::peek(std::size_t limit, Peek how) {
     while (end_ - begin_ < limit) {
         if (how == Peek::a_line && window().find('\n') != std::string_view::npos) break;

@@ -51,6 +51,8 @@ class ChunkBuffer {
     bool torn() const { return torn_; }
     bool too_long() const { return too_long_; }
     const ByteSource& source() const { return *source_; }
+    // Of all that the source has, 0 to 1, what was taken from here: it reads far ahead. 0 where nobody knows how much it has.
+    double part() const;
 
   private:
     bool fill();  // false at the end

@@ -220,7 +220,7 @@ double Log::part() const {
     for (const auto& input : inputs_) {
         const ByteSource& source = input->stream->source();
         if (!source.total()) return 0;
-        consumed += static_cast<double>(source.consumed());
+        consumed += input->stream->part() * static_cast<double>(*source.total());
         total += static_cast<double>(*source.total());
     }
     return total > 0 ? consumed / total : 0;

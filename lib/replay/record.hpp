@@ -58,6 +58,7 @@ class RecordStream {
     virtual std::vector<std::string> warnings() const { return {}; }
 
     const ByteSource& source() const { return chunks_.source(); }
+    double part() const { return chunks_.part(); }
 
   protected:
     Step bad(std::string reason) {

@@ -333,6 +333,7 @@ TEST_CASE("pieces are cut at separators wherever the chunks end") {
     }
     ChunkBuffer chunks(memory_source(text));
     CHECK(chunks.peek(5) == text.substr(0, 5));
+    CHECK(chunks.part() == 0);
     std::uint64_t offset = 0;
     for (const std::string& piece : pieces) {
         const auto found = chunks.next("|#", 1);
@@ -340,6 +341,7 @@ TEST_CASE("pieces are cut at separators wherever the chunks end") {
         CHECK(*found == piece);
         CHECK(chunks.offset() == offset);
         offset += piece.size() + 2;
+        CHECK(chunks.part() == doctest::Approx(std::min(1.0, static_cast<double>(offset) / static_cast<double>(text.size()))).epsilon(1e-6));
     }
     CHECK(chunks.torn());
     CHECK_FALSE(chunks.next("|#", 1));
