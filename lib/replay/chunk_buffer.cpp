@@ -18,7 +18,7 @@ bool ChunkBuffer::fill() {
     if (at_end_) return false;
     if (waited_on_ >= 0) {
         pollfd readable{waited_on_, POLLIN, 0};
-        while (::poll(&readable, 1, 100) <= 0) {
+        for (int patience = 0; ::poll(&readable, 1, patience) <= 0; patience = 100) {
             if (!stopped_()) continue;
             at_end_ = true;
             return false;

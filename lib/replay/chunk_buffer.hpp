@@ -22,7 +22,7 @@ class ChunkBuffer {
 
     explicit ChunkBuffer(std::unique_ptr<ByteSource> source);
     // For a source that may be silent for long, as a pipe is: before each read, waits until descriptor is readable; when
-    // stopped() says so meanwhile (asked ten times a second), that is the end.
+    // stopped() says so meanwhile (asked as soon as there is nothing to read, then ten times a second), that is the end.
     void wait_on(int descriptor, std::function<bool()> stopped);
 
     // The first bytes, at most limit (<= kChunk), without taking them. For telling formats apart. With a_line no more is

@@ -1,9 +1,12 @@
 #include "replay/log.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "base/file.hpp"
@@ -121,14 +124,40 @@ struct Log::Input {
     bool has_record = false, at_end = false;
 };
 
+namespace {
+
+// A log on its way in. A pipe may be silent for long, or never be opened by its writer: nothing is read from it that is not
+// there, so that stopped() is asked meanwhile.
+ChunkBuffer open_chunks(const std::string& path, const std::function<bool()>& stopped, ChunkBuffer::Peek& peek) {
+    std::error_code missing;
+    const bool standard_input = path == "-";
+    const bool silent = standard_input || std::filesystem::is_fifo(path, missing) || std::filesystem::is_character_file(path, missing);
+    peek = silent ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full;
+    if (!silent || !stopped) return ChunkBuffer(open_source(path));
+    const int descriptor = standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) throw os_error(ErrorKind::input, standard_input ? "standard input" : path, "cannot open", errno);
+    if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer only the opening must not wait
+    pollfd readable{descriptor, POLLIN, 0};
+    while (::poll(&readable, 1, 100) <= 0) {
+        if (!stopped()) continue;
+        ::close(descriptor);
+        return ChunkBuffer(memory_source({}));
+    }
+    ChunkBuffer chunks(descriptor_source(descriptor));
+    chunks.wait_on(descriptor, stopped);
+    return chunks;
+}
+
+}  // namespace
+
 Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : options_(options) {
     if (paths.empty()) throw Error(ErrorKind::usage, "replay", "no log given");
     for (const std::string& path : paths) {
         auto input = std::make_unique<Input>();
         input->path = path == "-" ? "standard input" : path;
-        ChunkBuffer chunks(open_source(path));
-        if (path == "-" && options.stopped) chunks.wait_on(STDIN_FILENO, options.stopped);
-        std::string_view prefix = chunks.peek(kSniffed, path == "-" ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full);
+        ChunkBuffer::Peek peek{};
+        ChunkBuffer chunks = open_chunks(path, options.stopped, peek);
+        std::string_view prefix = chunks.peek(kSniffed, peek);
         if (prefix.starts_with(kByteOrderMark)) {
             chunks.consume(kByteOrderMark.size());
             prefix.remove_prefix(kByteOrderMark.size());

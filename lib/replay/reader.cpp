@@ -46,14 +46,19 @@ bool Reader::read_round(int round) {
     log_options.format = options_.log_format;
     log_options.max_bad_lines = options_.max_bad_lines;
     log_options.map = options_.log_map;
-    log_options.stopped = [this] { return queue_.closed(); };
+    std::unique_ptr<Batch> batch = queue_.take_empty();  // null once the queue is closed
+    if (!batch) return false;
+    // A pipe has nothing more for now: a sender that waits gets what there is.
+    log_options.stopped = [&] {
+        if (batch && !batch->items.empty() && asked_.load(std::memory_order_relaxed) != 0) pass_on(batch);
+        return batch == nullptr || queue_.closed();
+    };
     log_options.attach_responses = options_.expect && options_.expect->recorded;
     Log log(options_.logs, log_options);
-    std::unique_ptr<Batch> batch = queue_.take_empty();
-    if (!batch) return false;
     Record record;
     std::uint64_t bad_before = 0;
     while (log.next(record)) {
+        if (!batch) return false;
         add(*batch, record, log);
         batch->bad += log.bad() - bad_before;
         bad_before = log.bad();
@@ -62,6 +67,7 @@ bool Reader::read_round(int round) {
         batch->part = log.part();
         if (!pass_on(batch)) return false;
     }
+    if (!batch) return false;
     batch->bad += log.bad() - bad_before;
     batch->part = log.part();
     batch->ends_round = true;

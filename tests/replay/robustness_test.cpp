@@ -1,9 +1,13 @@
 // Servers that misbehave: every request ends as one status or one failure, and the books stay exact.
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <optional>
 #include <thread>
 
 #include "base/error.hpp"
@@ -304,6 +308,37 @@ TEST_CASE("the reason for a replay that fails says what happened to most request
               wire.read_request();
               wire.reset();
           }) == " (reset: the target reset the connection)");
+}
+
+TEST_CASE("a pipe is replayed as it comes, and one that is silent does not hold up a stop") {
+    RecordingServer server;
+    const TemporaryDirectory directory;
+    const std::string pipe = directory.path() + "/pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    // How much its writer says before it falls silent; nothing: there is no writer.
+    for (const std::optional<int> lines : {std::optional<int>(3), std::optional<int>(0), std::optional<int>()}) {
+        const int writer = lines ? ::open(pipe.c_str(), O_RDWR | O_CLOEXEC) : -1;
+        if (lines) {
+            const std::string text = read_file(LogFile(posts(*lines)).path());
+            REQUIRE(::write(writer, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+        }
+        std::atomic<bool> stop{false};
+        replay::ReplayOptions options = options_for(LogFile(posts(0)), server.url());
+        options.logs = {pipe};
+        options.stop = &stop;
+        const std::size_t before = server.requests().size();
+        std::thread stopper([&] {
+            for (int i = 0; i < 1000 && server.requests().size() < before + static_cast<std::size_t>(lines.value_or(0)); ++i)
+                std::this_thread::sleep_for(10ms);
+            std::this_thread::sleep_for(50ms);
+            stop = true;
+        });
+        const ReplayStats stats = replay::run(options);  // a test that hangs fails by its time
+        stopper.join();
+        check_books(stats);
+        CHECK(stats.completed == static_cast<std::uint64_t>(lines.value_or(0)));
+        if (writer >= 0) ::close(writer);
+    }
 }
 
 TEST_CASE("impossible options are refused before anything is sent") {
