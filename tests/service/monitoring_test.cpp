@@ -102,6 +102,16 @@ TEST_CASE("Prometheus scrapes trackd, takes our rules, and answers every query o
             ++queries;
         }
     CHECK(queries >= 15);
+    for (const json& variable : dashboard["templating"]["list"]) {
+        if (variable["type"] != "query") continue;
+        const std::string asked = variable["query"]["query"];
+        CAPTURE(asked);
+        std::smatch match;
+        REQUIRE(std::regex_match(asked, match, std::regex("label_values\\(([a-z_]+), ([a-z]+)\\)")));
+        const json found = prometheus.query(match[1]);
+        REQUIRE_FALSE(found.empty());
+        CHECK(found[0]["metric"].contains(match[2].str()));
+    }
 }
 
 TEST_CASE("the dashboard has what Grafana's schema asks of each panel") {
