@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -58,6 +59,9 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     Command command;
     command.arguments = {trackd_path()};
     for (std::string& argument : given_options(app)) command.arguments.push_back(std::move(argument));
+    // Its database, where no other is named, goes with us even where the kernel kills it.
+    const TemporaryDirectory scratch;
+    command.environment = {{"TMPDIR", scratch.path()}};
     command.before_exec = [] { return ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0; };
 
     std::optional<memory::MemoryLimit> limit;

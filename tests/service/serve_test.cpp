@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <filesystem>
+
 #include "trackd_process.hpp"
 
 namespace leakline {
@@ -44,6 +46,19 @@ TEST_CASE("a leak that reaches the limit ends the service, and serve says so wit
     CAPTURE(served.output());
     CHECK(served.output().find("leakline: trackd was ") != std::string::npos);
     CHECK(served.output().find("48 MiB") != std::string::npos);
+}
+
+TEST_CASE("what a killed trackd leaves among the temporary files goes with serve") {
+    const TemporaryDirectory directory, temporary;
+    Trackd served(directory, {}, {LEAKLINE_BIN_DIR "/leakline", "serve"},
+                  [&](Command& command) { command.environment.emplace_back("TMPDIR", temporary.path()); });
+    CHECK_FALSE(std::filesystem::is_empty(temporary.path()));  // its database
+    const std::string serve = std::to_string(served.child().pid());
+    ::kill(std::stoi(read_file("/proc/" + serve + "/task/" + serve + "/children")), SIGKILL);
+    const auto status = served.child().wait_for(20s);
+    REQUIRE(status);
+    CHECK(status->shell_code() == 4);
+    CHECK(std::filesystem::is_empty(temporary.path()));
 }
 
 TEST_CASE("serve refuses what trackd would refuse") {
