@@ -166,12 +166,13 @@ void conclude_soak(Diagnosis& diagnosis) {
     const bool line_leaks = std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; });
     const bool no_verdict = soak.growth == Soak::Growth::unclear && !line_leaks && !diagnosis.max_growth;
     if (no_verdict) diagnosis.verdict = Verdict::inconclusive;
-    // The decisive reason stays first, unless it is this one. The recorder's run is short, so what comes with time need not show
-    // in it: that does not put it outside of the heap.
-    if (soak.growth == Soak::Growth::with_time && !line_leaks && !diagnosis.max_growth)
+    // The decisive reason stays first, unless it is this one: of what comes with time, a line's bytes per request say nothing.
+    // The recorder's run is short, so it need not show there at all: that does not put it outside of the heap.
+    const bool with_time = soak.growth == Soak::Growth::with_time && !diagnosis.max_growth;
+    if (with_time && !line_leaks)
         diagnosis.reasons.front() = soak.reason;
     else
-        diagnosis.reasons.insert(diagnosis.reasons.begin() + (no_verdict ? 0 : 1), soak.reason);
+        diagnosis.reasons.insert(diagnosis.reasons.begin() + (no_verdict || with_time ? 0 : 1), soak.reason);
 }
 
 }  // namespace leakline::analysis

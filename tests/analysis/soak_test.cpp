@@ -161,4 +161,18 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
     CHECK_FALSE(diagnosis.projected_bytes_per_hour);
     CHECK_FALSE(diagnosis.trend.time_to_limit_h);
+
+    // A line at fault has its place, but its bytes per request are not what to read first.
+    LineGrowth line;
+    line.at = {"f", "a.cpp", 7};
+    line.leaking = true;
+    line.growth_class = GrowthClass::linear;
+    line.growth_bytes = 50'000'000;
+    line.bytes_per_request = Interval{13, 12, 14};
+    diagnosis.lines.lines = {line};
+    diagnosis.reasons.clear();
+    analysis::conclude_soak(diagnosis);
+    REQUIRE(diagnosis.reasons.size() > 1);
+    CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
+    CHECK(diagnosis.reasons[1].starts_with("live heap bytes of a.cpp:7 grew in every round to the end"));
 }
