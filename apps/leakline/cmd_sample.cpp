@@ -15,8 +15,8 @@
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "live_display.hpp"
 #include "memory/beat.hpp"
-#include "memory/cgroup.hpp"
 #include "memory/exporter.hpp"
 #include "memory/limit.hpp"
 #include "output.hpp"
@@ -24,7 +24,6 @@
 #include "sample_alerts.hpp"
 #include "sample_outputs.hpp"
 #include "sample_targets.hpp"
-#include "sample_view.hpp"
 
 namespace leakline::cli {
 
@@ -45,91 +44,6 @@ struct SampleCommand {
     std::string listen;
     bool live = false;
     AlertSettings alerts;
-};
-
-// The views of --live, and how they get to the user: redrawn in place on a terminal, else a line now and then.
-class LiveDisplay {
-  public:
-    LiveDisplay(std::vector<Metric> metrics, std::optional<Bytes> limit, Nanoseconds now)
-        : metrics_(std::move(metrics)), limit_(limit), terminal_(detect_terminal(STDOUT_FILENO)),
-          draw_(now, terminal_.interactive ? std::chrono::milliseconds(500) : std::chrono::seconds(1)),
-          judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {
-        for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-            const std::string_view locale = environment_variable(name);
-            utf8_ = locale.find("UTF-8") != std::string_view::npos || locale.find("utf8") != std::string_view::npos;
-            if (!locale.empty()) break;
-        }
-    }
-
-    void add(const Subject& subject, const MemorySample& sample) {
-        const auto [view, fresh] = views_.try_emplace({subject.pid, subject.name}, name_of(subject), shown(sample));
-        const auto& of_cgroup = sample[Metric::cgroup_limit];
-        view->second.add(sample, limit_ ? limit_ : of_cgroup ? of_cgroup : known_limit(subject));
-    }
-
-    static std::string name_of(const Subject& subject) {
-        const std::string name = printable(subject.name);
-        return subject.pid != 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
-    }
-
-    void tick(Nanoseconds now) {
-        if (judge_.is_due(now)) {
-            for (auto& [key, view] : views_) view.judge();
-            judge_.taken(now);
-        }
-        if (!draw_.is_due(now)) return;
-        draw_.taken(now);
-        draw();
-    }
-
-    void finish() {
-        for (auto& [key, view] : views_) view.judge();
-        draw();
-    }
-
-  private:
-    // The first metric that this subject has: a cgroup has no RSS.
-    Metric shown(const MemorySample& sample) const {
-        const auto read = std::find_if(metrics_.begin(), metrics_.end(), [&](Metric m) { return sample[m].has_value(); });
-        return read == metrics_.end() ? metrics_.front() : *read;
-    }
-
-    // The limit of the process's own cgroup, looked up once: it is what will end it.
-    std::optional<Bytes> known_limit(const Subject& subject) {
-        const auto [place, fresh] = limits_.try_emplace(subject.pid);
-        if (fresh && subject.pid != 0)
-            if (const auto directory = memory::memory_cgroup_of(subject.pid))
-                place->second = memory::CgroupReader(*directory).limit();
-        return place->second;
-    }
-
-    void draw() {
-        std::string out;
-        if (terminal_.interactive) {
-            const int width = detect_terminal(STDOUT_FILENO).width;  // anew: windows are resized
-            if (drawn_ > 0) out += fmt::format("\x1b[{}A\r\x1b[J", drawn_);
-            drawn_ = 0;
-            for (const auto& [key, view] : views_) {
-                for (const std::string& line : view.block(static_cast<std::size_t>(std::max(width, 2) - 1), utf8_)) {
-                    out += line + "\n";
-                    ++drawn_;
-                }
-                if (drawn_ >= 30) break;  // a tree of hundreds does not fit
-            }
-        } else {
-            for (const auto& [key, view] : views_) out += view.line() + "\n";
-        }
-        write_standard_output(out);
-    }
-
-    std::vector<Metric> metrics_;
-    std::optional<Bytes> limit_;
-    Terminal terminal_;
-    bool utf8_ = false;
-    memory::Beat draw_, judge_;
-    std::map<std::pair<int, std::string>, SampleView> views_;
-    std::map<int, std::optional<Bytes>> limits_;
-    int drawn_ = 0;
 };
 
 // One run of the command: what is watched, and where the samples go.
@@ -188,6 +102,9 @@ class Sampling {
         if (options_.live && outputs_.on_standard_output())
             throw Error(ErrorKind::usage, "--live", "both the view and the samples would go to standard output",
                         "-o samples.csv keeps the samples");
+        if (outputs_.on_standard_output() && options_.targets.cgroups.size() + options_.targets.containers.size() > 1)
+            throw Error(ErrorKind::usage, "leakline sample", "rows of several cgroups could not be told apart on standard output",
+                        "-o samples.csv makes a file for each");
         if (options_.targets.command.empty()) {
             for (auto& source : open_targets(options_.targets, metrics_)) targets_.push_back({std::move(source)});
             return;
@@ -226,7 +143,7 @@ class Sampling {
 
     void tell_plan() {
         for (const Target& target : targets_)
-            messages_.detail("watches " + LiveDisplay::name_of(target.source->subject()));
+            messages_.detail("watches " + name_of(target.source->subject()));
         std::string names;
         for (const Metric metric : metrics_) names += fmt::format("{}{}", names.empty() ? "" : ", ", metric_name(metric));
         messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names,
@@ -279,7 +196,7 @@ class Sampling {
             target.gone = !target.source->read(depth, at, sink);
             any = any || !target.gone;
             if (target.gone && !child_)
-                messages_.note(LiveDisplay::name_of(target.source->subject()) + " has ended");
+                messages_.note(name_of(target.source->subject()) + " has ended");
         }
         return any;
     }
@@ -301,7 +218,7 @@ class Sampling {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
             const std::string text =
-                fmt::format("{} {}; sampling ends", LiveDisplay::name_of(targets_.front().source->subject()), how);
+                fmt::format("{} {}; sampling ends", name_of(targets_.front().source->subject()), how);
             if (status.shell_code() == 0)
                 messages_.note(text);
             else

@@ -28,7 +28,10 @@ Terminal detect_terminal(int descriptor) {
     const std::string_view text = environment_variable("COLUMNS");
     std::from_chars(text.data(), text.data() + text.size(), columns);
     winsize size{};
-    if (columns <= 0 && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
+        if (columns <= 0) columns = size.ws_col;
+        if (size.ws_row > 0) terminal.height = size.ws_row;
+    }
     if (columns > 0) terminal.width = std::max(columns, kNarrowest);
     return terminal;
 }

@@ -22,6 +22,7 @@ struct Terminal {
     bool interactive = false;  // a terminal that can redraw a line (TERM is not "dumb")
     bool colour = false;       // interactive and not NO_COLOR (https://no-color.org)
     int width = 100;           // COLUMNS, else what the terminal says, else 100
+    int height = 24;           // what the terminal says, else 24
 };
 Terminal detect_terminal(int descriptor);
 

@@ -2,7 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <string_view>
+
+#include "base/text.hpp"
 
 namespace leakline::cli {
 
@@ -12,11 +17,29 @@ using memory::SampleFormat;
 
 namespace {
 
-// samples.csv of process 7 -> samples.7.csv
-std::string path_of_process(const std::string& path, int pid) {
-    fs::path own(path);
-    own.replace_filename(own.stem().string() + "." + std::to_string(pid) + own.extension().string());
-    return own.string();
+// What tells a subject's file from the others': its pid; a cgroup's own name, of a container's id as much as docker ps
+// shows.
+std::string label_of(const memory::Subject& subject) {
+    constexpr std::size_t kShortId = 12;
+    constexpr std::string_view kHex = "0123456789abcdef";
+    if (subject.pid != 0) return std::to_string(subject.pid);
+    std::string label(file_name(subject.name));
+    if (label.size() > kShortId && label.find_first_not_of(kHex) == std::string::npos) label.resize(kShortId);
+    for (char& c : label)
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && c != '.') c = '_';
+    return label;
+}
+
+// samples.csv of process 7 -> samples.7.csv; of the second of two cgroups called web -> samples.web-2.csv
+std::string path_of(const std::string& path, const memory::Subject& subject, const std::vector<std::string>& taken) {
+    const std::string label = label_of(subject);
+    for (int number = 1;; ++number) {
+        fs::path own(path);
+        own.replace_filename(own.stem().string() + "." + label + (number > 1 ? "-" + std::to_string(number) : "") +
+                             own.extension().string());
+        // A pid that is used again goes on in its file.
+        if (subject.pid != 0 || std::find(taken.begin(), taken.end(), own.string()) == taken.end()) return own.string();
+    }
 }
 
 }  // namespace
@@ -65,9 +88,9 @@ void SampleOutputs::add(const memory::Subject& subject, const MemorySample& samp
             target.file->add(subject, sample);
             continue;
         }
-        Target::OfProcess& own = target.by_pid[subject.pid];
+        Target::OfSubject& own = target.by_subject[{subject.pid, subject.pid == 0 ? subject.name : ""}];
         if (!own.file) {
-            own.file = std::make_unique<SampleFile>(path_of_process(target.path, subject.pid), retention_);
+            own.file = std::make_unique<SampleFile>(path_of(target.path, subject, written_), retention_);
             memory::SampleLayout layout = target.layout;
             layout.main_pid = subject.pid;
             own.file->begin(layout);
@@ -81,14 +104,14 @@ void SampleOutputs::add(const memory::Subject& subject, const MemorySample& samp
 void SampleOutputs::end_tick() {
     for (Target& target : targets_) {
         if (target.file) target.file->end_tick();
-        for (auto own = target.by_pid.begin(); own != target.by_pid.end();) {
+        for (auto own = target.by_subject.begin(); own != target.by_subject.end();) {
             if (own->second.alive) {
                 own->second.file->end_tick();
                 own->second.alive = false;
                 ++own;
             } else {
                 own->second.file->finish();
-                own = target.by_pid.erase(own);
+                own = target.by_subject.erase(own);
             }
         }
     }
@@ -97,7 +120,7 @@ void SampleOutputs::end_tick() {
 void SampleOutputs::finish() {
     for (Target& target : targets_) {
         if (target.file) target.file->finish();
-        for (auto& [pid, own] : target.by_pid) own.file->finish();
+        for (auto& [subject, own] : target.by_subject) own.file->finish();
     }
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "memory/samples_file.hpp"
@@ -24,8 +25,8 @@ class SampleOutputs {
         one_tree,  // told apart: a CSV file each; .dat has CHLD records for them
         several,   // a CSV or .dat file each
     };
-    // Where a file a process is wanted it is NAME.PID.EXT (a trend is of one process), made when its first sample
-    // comes and closed when it has gone; standard output gets a column pid instead; OpenMetrics has labels anyway.
+    // Where a file a process is wanted it is NAME.PID.EXT (a trend is of one process), of a cgroup NAME.CGROUP.EXT, made
+    // when its first sample comes and closed when it has gone; standard output gets a column pid instead; OpenMetrics has labels anyway.
     void begin(memory::SampleLayout layout, Processes processes);
     void add(const memory::Subject& subject, const MemorySample& sample);
     void end_tick();
@@ -40,11 +41,11 @@ class SampleOutputs {
         bool created = false;                      // it was not there before us
         std::unique_ptr<memory::SampleFile> file;  // nothing where each process has its own
         memory::SampleLayout layout;
-        struct OfProcess {
+        struct OfSubject {
             std::unique_ptr<memory::SampleFile> file;
             bool alive = true;  // it had a sample in this tick
         };
-        std::map<int, OfProcess> by_pid;
+        std::map<std::pair<int, std::string>, OfSubject> by_subject;  // a pid, or 0 and a cgroup
     };
 
     memory::Retention retention_;

@@ -184,6 +184,18 @@ TEST_CASE("--live off a terminal prints plain lines") {
     CHECK(log.find(" rss ") != std::string::npos);
 }
 
+TEST_CASE("--live shows what lives: a child that has ended is in no later view") {
+    const Folder folder;
+    CHECK(folder.sample({"--live", "--children", "each", "--interval", "20ms", "--", "sh", "-c",
+                         "sleep 1.3 & timeout 3.2 tail -f /etc/hosts >/dev/null"}) == 0);
+    const std::string log = folder.text("log");
+    const std::size_t last = log.rfind("sleep (pid ");
+    REQUIRE(last != std::string::npos);
+    int later = 0;
+    for (std::size_t at = log.find("tail (pid ", last); at != std::string::npos; at = log.find("tail (pid ", at + 1)) ++later;
+    CHECK(later >= 2);  // of the last view with the child, and of at least one after it
+}
+
 TEST_CASE("--listen serves what promtool accepts, and restarts can be told by the start time") {
     const Folder folder;
     Child sampler = folder.start({kLeakline, "sample", "--interval", "20ms", "--metrics", "all", "--listen", ":0", "--pid",
