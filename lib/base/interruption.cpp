@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 
 #include "base/leftovers.hpp"
 #include "base/process.hpp"
@@ -14,10 +16,24 @@ namespace {
 
 // Signals belong to the process, so this state cannot be anyone's member.
 std::atomic<int> received_signal{0};
+std::atomic<std::int64_t> received_at{0};  // monotonic, in ms
 std::atomic<void (*)()> second_action{nullptr};
 int wake_pipe[2] = {-1, -1};
 
+// One wish comes as two signals where both a terminal and a wrapper send it, or as timeout(1) does, to us and to our group:
+// what follows so soon is no second one.
+constexpr std::int64_t kSameWishMs = 250;
+
+std::int64_t now_ms() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
 void handle(int number) {
+    std::int64_t never = 0;
+    const std::int64_t now = now_ms();
+    if (!received_at.compare_exchange_strong(never, now) && now - never < kSameWishMs) return;
     int expected = 0;
     if (received_signal.compare_exchange_strong(expected, number)) {
         const char byte = 1;

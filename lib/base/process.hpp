@@ -80,7 +80,7 @@ std::string own_directory();
 std::string_view environment_variable(const char* name);
 
 // From install() on, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process, so that a command can stop its
-// work, write what it has, and leave with 130 or 143. A second one after the first
+// work, write what it has, and leave with 130 or 143. A second one, 250 ms after the first or later,
 // ends the process at once, and what it has started with it.
 namespace interruption {
 void install();

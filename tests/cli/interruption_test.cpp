@@ -77,6 +77,27 @@ TEST_CASE("a second signal during a replay leaves no half-written report behind"
     }
 }
 
+TEST_CASE("two signals for one wish, as timeout(1) sends them, end a replay as one does: with its report") {
+    LoopbackServer server([](Wire& wire) {
+        wire.read_request();
+        wire.wait_for_close();
+    });
+    const Folders folders;
+    Command command;
+    command.arguments = {binary("leakline"), "replay", folders.log, "--target", server.url(), "--timeout", "10m",
+                         "--grace", "1s", "-o", folders.outputs + "/a.json"};
+    command.output_file = folders.root.path() + "/said";
+    Child child = Child::start(command);
+    while (child.running() && server.connections() == 0) std::this_thread::sleep_for(5ms);
+    child.signal(SIGINT);
+    child.signal(SIGTERM);  // of another number, so that the two do not become one on their way
+    REQUIRE(child.wait_for(50s).has_value());
+    INFO(read_file(command.output_file));
+    CHECK(child.status()->signal == 0);
+    CHECK((child.status()->code == 130 || child.status()->code == 143));
+    CHECK(read_file(folders.outputs + "/a.json").find("\"aborted\": 1") != std::string::npos);
+}
+
 TEST_CASE("a second signal removes temporary folders with what is in them, and the service with it") {
     // Never ready, and deaf to SIGTERM, so that the first signal waits for --grace.
     for (const std::string command : {"minimize", "diagnose"}) {
@@ -98,13 +119,15 @@ TEST_CASE("a second signal removes temporary folders with what is in them, and t
 
 TEST_CASE("the reference service's database goes with it, however it is ended") {
     const Folders folders;
-    const auto has_database = [&] {
+    const auto has_traffic = [&] {
         std::error_code gone;  // what it walks over comes and goes
         for (std::filesystem::recursive_directory_iterator at(folders.temporary, gone), end; !gone && at != end; at.increment(gone))
-            if (at->path().filename() == "trackd.db") return true;
+            if (at->path().filename() == "trackd.db-wal" && std::filesystem::file_size(at->path(), gone) > 300'000 && !gone) return true;
         return false;
     };
-    const ExitStatus ended = interrupt_twice(folders, {"diagnose", "-o", folders.outputs + "/a.json"}, SIGINT, has_database);
+    // So short a grace ends it by SIGKILL, before it can remove anything itself.
+    const ExitStatus ended =
+        interrupt_twice(folders, {"diagnose", "--grace", "1us", "-o", folders.outputs + "/a.json"}, SIGINT, has_traffic);
     CHECK(ended.shell_code() == 128 + SIGINT);
     CHECK(std::filesystem::is_empty(folders.temporary));
 }
