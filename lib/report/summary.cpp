@@ -19,6 +19,11 @@ std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     return std::nullopt;
 }
 
+// Three digits, or all before the point: no powers of ten.
+std::string plain_rate(double rate) {
+    return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
+}
+
 // It passed because the budget allows this much, not because nothing grows.
 bool grows_within_budget(const Diagnosis& diagnosis) {
     return diagnosis.verdict == Verdict::no_leak && diagnosis.max_growth && diagnosis.trend.verdict == Trend::growing;
@@ -48,7 +53,7 @@ std::string limit_text(const Diagnosis& diagnosis) {
     if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
     const std::string at =
         diagnosis.requests_per_second
-            ? fmt::format(" at the log's own rate of {:.3g} requests/s", *diagnosis.requests_per_second)
+            ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
             : "";
     const Interval& hours = *diagnosis.trend.time_to_limit_h;
     return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
@@ -132,9 +137,9 @@ std::string slope_text(const TrendVerdict& trend) {
 
 std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     if (!diagnosis.projected_bytes_per_hour) return slope_text(diagnosis.trend);
-    return fmt::format("{} per request: {} per hour at the log's own {:.3g} requests/s",
+    return fmt::format("{} per request: {} per hour at the log's own {} requests/s",
                        interval_text(*diagnosis.trend.bytes_per_request),
-                       interval_text(*diagnosis.projected_bytes_per_hour), *diagnosis.requests_per_second);
+                       interval_text(*diagnosis.projected_bytes_per_hour), plain_rate(*diagnosis.requests_per_second));
 }
 
 std::string traffic_text(const Diagnosis& diagnosis) {

@@ -229,6 +229,15 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
     CHECK(latency_text(812) == "0.812 ms");
     CHECK(latency_text(0) == "0 ms");
     CHECK(latency_text(2'970'000) == "2.97 s");
+
+    Diagnosis diagnosis;
+    diagnosis.trend.bytes_per_request = Interval{100, 90, 110};
+    diagnosis.projected_bytes_per_hour = Interval{1000, 900, 1100};
+    for (const auto& [rate, text] : {std::pair(8.0, " own 8 requests/s"), std::pair(999.9, " own 1,000 requests/s"),
+                                     std::pair(12'345.6, " own 12,346 requests/s")}) {
+        diagnosis.requests_per_second = rate;
+        CHECK(diagnosed_growth_text(diagnosis).ends_with(text));
+    }
     TrendReport trends = test::sample_trends();
     trends.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
     trends.items[0].verdict.warmup_end_s = 30'500;
