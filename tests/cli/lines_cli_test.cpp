@@ -46,7 +46,8 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     CHECK(growth["Node* node = new Node{list, {1, 2}};  // leaks 1000 x 24"] == 24'000);
     CHECK(growth["keep(malloc(size));  // leaks 100 x 40 + 50 x 72"] == 7600);
     long folded = 0;
-    for (std::string_view line : split(read_file(scratch.path() + "/lines.folded"), '\n'))
+    const std::string folded_text = read_file(scratch.path() + "/lines.folded");
+    for (std::string_view line : split(folded_text, '\n'))
         if (!line.empty()) folded += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
     CHECK(folded == books["live_delta_bytes"].get<long>());
 
@@ -101,7 +102,8 @@ TEST_CASE("of a program of the system, what leaks less what is suppressed is hea
                                ".text >/dev/null 2>&1";
     REQUIRE(run_binary("/bin/sh", {"-c", script}).code == 0);
     long printed = 0;
-    for (std::string_view line : split(read_file(base + ".stacks"), '\n'))
+    const std::string stacks = read_file(base + ".stacks");
+    for (std::string_view line : split(stacks, '\n'))
         if (!line.empty()) printed += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
     CHECK(printed > 0);
     for (const char* form : {".leak", ".raw.zst", ".text"}) {

@@ -79,7 +79,8 @@ TEST_CASE("text is coloured only when told so, and keeps to the width") {
     CHECK(render("text", diagnosis, options).starts_with("\x1b[1;31mLEAK\x1b[0m: "));
     options.colour = false;
     diagnosis.reasons = {"short", std::string(40, 'x') + " " + std::string(40, 'y')};
-    for (std::string_view line : split(render("text", diagnosis, options), '\n')) {
+    const std::string text = render("text", diagnosis, options);
+    for (std::string_view line : split(text, '\n')) {
         // Columns, not bytes: a braille character has three.
         const auto columns = std::count_if(
             line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
@@ -87,7 +88,7 @@ TEST_CASE("text is coloured only when told so, and keeps to the width") {
         CHECK(columns <= 60);
     }
     CHECK(contains(
-        render("text", diagnosis, options),
+        text,
         "  also          " + std::string(40, 'x') + "\n                " + std::string(40, 'y') + "\n"));
 }
 
