@@ -6,6 +6,7 @@
 
 #include "analysis/function_name.hpp"
 #include "analysis/lines.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_code.hpp"
@@ -58,12 +59,9 @@ Run declare_lines(CLI::App& app) {
     app.add_option("--precision", output->options().precision, "decimals in the line table")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
-    static const std::map<std::string, report::RenderOptions::Unit> units = {
-        {"B", report::RenderOptions::Unit::bytes},
-        {"KiB", report::RenderOptions::Unit::kib},
-        {"MiB", report::RenderOptions::Unit::mib}};
+    using Unit = report::RenderOptions::Unit;
     app.add_option("--unit", output->options().unit, "of the line table: B, KiB or MiB [MiB]")
-        ->transform(CLI::CheckedTransformer(units, CLI::ignore_case))
+        ->transform(choice_of<Unit>({{"B", Unit::bytes}, {"KiB", Unit::kib}, {"MiB", Unit::mib}}))
         ->type_name("UNIT")
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict,

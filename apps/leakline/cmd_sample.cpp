@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "live_display.hpp"
@@ -283,9 +284,8 @@ Run declare_sample(CLI::App& app) {
         ->allow_extra_args(false);
     app.add_option("--container", targets.containers, "container, by its id")->allow_extra_args(false);
     app.add_option("command", targets.command, "command to start and sample, after --");
-    const std::map<std::string, ChildrenMode> modes = {{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}};
     app.add_option("--children", targets.children, "with all descendants: summed up (sum) or one by one (each)")
-        ->transform(CLI::CheckedTransformer(modes).description(""))
+        ->transform(choice_of<ChildrenMode>({{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}}))
         ->type_name("sum|each")
         ->expected(0, 1)
         ->default_str("sum");
@@ -300,12 +300,10 @@ Run declare_sample(CLI::App& app) {
     add_duration(app, "--duration", options->duration, "stop after this time");
     app.add_option("-o,--output", options->outputs, "file: CSV, mprof's .dat or OpenMetrics (.om); repeatable")
         ->allow_extra_args(false);
-    const std::map<std::string, memory::Retention::Mode> keeps = {{"all", memory::Retention::Mode::all},
-                                                                  {"rotate", memory::Retention::Mode::rotate},
-                                                                  {"thin", memory::Retention::Mode::thin}};
+    using Keep = memory::Retention::Mode;
     app.add_option("--keep", options->retention.mode,
                    "at --max-size: rotate to FILE.1, FILE.2, ... or thin to every second tick")
-        ->transform(CLI::CheckedTransformer(keeps).description(""))
+        ->transform(choice_of<Keep>({{"all", Keep::all}, {"rotate", Keep::rotate}, {"thin", Keep::thin}}))
         ->type_name("all|rotate|thin");
     add_size(app, "--max-size", options->max_size, "size of a file for --keep (default 64MiB)");
     app.add_option("--listen", options->listen, "serve the samples to Prometheus, as in 127.0.0.1:9200 or :9200");

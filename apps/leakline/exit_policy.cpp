@@ -1,14 +1,13 @@
 #include "exit_policy.hpp"
 
-#include <map>
+#include "choice.hpp"
 
 namespace leakline::cli {
 
 ExitPolicy::ExitPolicy(CLI::App& app) {
-    const std::map<std::string, Inconclusive> choices = {
-        {"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}};
     app.add_option("--inconclusive", inconclusive_, "what an inconclusive run is: fail (exit 3), warn or pass (exit 0) [fail]")
-        ->transform(CLI::CheckedTransformer(choices).description(""))
+        ->transform(choice_of<Inconclusive>(
+            {{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}))
         ->type_name("fail|warn|pass");
     app.add_option("--leak-exit-code", leak_, "exit code of a leak or a failed gate, instead of 1")
         ->check(CLI::Range(0, 125).description(""))

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "base/text.hpp"
+#include "choice.hpp"
 
 namespace leakline::cli {
 
@@ -52,12 +51,11 @@ LineArguments::LineArguments(CLI::App& app) {
            "[line]")
         ->check(CLI::IsMember({"line", "function", "file", "self"}))
         ->type_name("GROUP");
-    static const std::map<std::string, analysis::Attribution> attributions = {
-        {"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}};
     app.add_option("--attribution", options_.attribution,
                    "charge an allocation to the innermost line of user code, or to the innermost line at all "
                    "(self) [user]")
-        ->transform(CLI::CheckedTransformer(attributions).description(""))
+        ->transform(choice_of<analysis::Attribution>(
+            {{"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}}))
         ->type_name("user|self");
     app.add_option("--skip", options_.skip,
                    "pass over frames whose file or function contains TEXT (repeatable)")

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <map>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/peeked_source.hpp"
 #include "base/process.hpp"
+#include "choice.hpp"
 #include "heap/profile_reader.hpp"
 #include "memory/series_builder.hpp"
 #include "memory/series_text.hpp"
@@ -94,9 +94,9 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
                    "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
     app.add_option("--unit", inputs.reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
     app.add_option("--decimal", inputs.reading.decimal, "decimal mark of a CSV's numbers (default: as its numbers tell)")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, memory::DecimalMark>{
-            {"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
-        ->option_text("point|comma");
+        ->transform(choice_of<memory::DecimalMark>(
+            {{"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
+        ->type_name("point|comma");
     add_duration(app, "--interval", inputs.interval, "time between the tables of a log, or rows of a CSV, that has no times");
 
     constexpr const char* kServer = "Prometheus";

@@ -129,6 +129,22 @@ TEST_CASE("trend: damage is counted on standard error and the verdict stands") {
     CHECK(outcome.err.find("damaged.csv:603: same time as the sample before") != std::string::npos);
 }
 
+TEST_CASE("trend: --decimal says what a file's numbers do not, and a word that it does not know is named") {
+    const TrendFiles files;
+    std::string text = "t_s;rss_mib\n";
+    for (int i = 0; i < 100; ++i) text += fmt::format("{};{}.{:03}\n", i, 100 + i / 10, i % 10 * 100);
+    const std::string path = files.write_text("a.csv", text);
+    const Outcome unsaid = trend({path});
+    CHECK(unsaid.code == 2);
+    CHECK(unsaid.err == "leakline: " + path + ":2: '100.000' has a decimal mark or a thousands mark, and no other number tells "
+                        "which\n  hint: --decimal point or --decimal comma\n");
+    CHECK(trend({path, "--decimal", "Point", "--format", "csv"}).out.find(",growing,") != std::string::npos);
+    const Outcome wrong = trend({path, "--decimal", "dot"});
+    CHECK(wrong.code == 2);
+    CHECK(wrong.err == "leakline trend: --decimal: 'dot' is none of point, comma\n  hint: leakline trend --help\n");
+    CHECK(trend({path, "--inconclusive", "0"}).code == 2);
+}
+
 TEST_CASE("trend: a bad file alone is an error; among others it is warned about and the code is 2") {
     const TrendFiles files;
     const Outcome missing = trend({files.path("none.csv")});
