@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "service/sqlite.hpp"
+#include "service/wal_checkpointer.hpp"
 
 namespace leakline::service {
 
@@ -57,6 +58,7 @@ class SqliteStore : public EventStore {
     mutable std::mutex database_mutex_;  // guards the database and its statements
     sqlite::Database database_;
     std::optional<sqlite::Statement> begin_, insert_, commit_, select_;
+    std::optional<sqlite::WalCheckpointer> checkpointer_;
 
     mutable std::mutex queue_mutex_;  // guards queue_, in_flight_ and closing_
     std::condition_variable queue_filled_, queue_drained_;
@@ -71,7 +73,7 @@ class SqliteStore : public EventStore {
 SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), database_(options.path) {
     sqlite3_busy_timeout(database_.get(),
                          static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(options.busy_timeout).count()));
-    database_.run("PRAGMA journal_mode = WAL");
+    const bool has_log = database_.text("PRAGMA journal_mode = WAL") == "wal";  // a database in memory has none
     // In WAL mode NORMAL writes a commit without waiting for the disk: it is the kernel's by then, and the kernel
     // outlives us. FULL waits for the disk.
     database_.run(options.durability == Durability::power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
@@ -86,6 +88,14 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
     select_.emplace(database_,
                     "SELECT event FROM (SELECT id, event FROM events WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2) "
                     "ORDER BY id");
+    if (has_log) {
+        checkpointer_.emplace(options.path, options.log_limit, database_mutex_);
+        const auto told = [](void* checkpointer, sqlite3*, const char*, int pages) {
+            static_cast<sqlite::WalCheckpointer*>(checkpointer)->log_has(pages);
+            return SQLITE_OK;
+        };
+        sqlite3_wal_hook(database_.get(), told, &*checkpointer_);  // instead of checkpoints within commits
+    }
     writer_ = std::thread([this] { write_loop(); });
 }
 

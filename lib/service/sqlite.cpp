@@ -19,9 +19,14 @@ void Database::run(const char* sql) {
     if (code != SQLITE_OK) fail(code);
 }
 
-std::int64_t Database::number(const char* sql) {
+std::string Database::text(const char* sql) {
     Statement statement(*this, sql);
-    return statement.step() ? std::stoll(std::string(statement.text(0))) : 0;
+    return statement.step() ? std::string(statement.text(0)) : std::string();
+}
+
+std::int64_t Database::number(const char* sql) {
+    const std::string result = text(sql);
+    return result.empty() ? 0 : std::stoll(result);
 }
 
 Statement::Statement(Database& database, const char* sql) : database_(database) {

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -101,6 +104,30 @@ TEST_CASE("requests that wait for the same commit share it") {
     CHECK(saved == 300);
     CHECK(store->counts().commits <= 3);
     CHECK(other.number("SELECT count(*) FROM events") == 300);
+}
+
+TEST_CASE("the write-ahead log stays bounded while requests never pause, and nothing is lost with it") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    constexpr int kRequests = 60'000;
+    options.log_limit = Bytes{8} << 20;
+    constexpr std::uintmax_t kMost = 128 << 20;  // commits go on while the log is copied; all of them are 240 MB of it
+    options.queue_limit = 256;
+    std::uintmax_t largest = 0;
+    {
+        const auto store = EventStore::open(options);
+        std::atomic<int> saved = 0;
+        for (int i = 0; i < kRequests; ++i) {
+            while (store->counts().queued >= 200) std::this_thread::yield();
+            store->save(std::to_string(i % 997), {std::string(2000, 'x')}, 5ns, [&](const SaveResult& result) { saved += result.saved; });
+            if (i % 500 == 0) largest = std::max(largest, std::filesystem::file_size(options.path + "-wal"));
+        }
+        store->flush();
+        CHECK(saved == kRequests);
+    }
+    CHECK(largest > 1 << 20);
+    CHECK(largest < kMost);
+    CHECK(OtherProcess(options.path).number("SELECT count(*) FROM events") == kRequests);
 }
 
 TEST_CASE("a locked database fails requests with the reason, and is used again when it is free") {

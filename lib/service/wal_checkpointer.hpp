@@ -1,0 +1,50 @@
+// Copies SQLite's write-ahead log back into the database from a thread and a connection of its own. SQLite would do it
+// within a commit, every 1,000 pages: two waits for the disk, in which every request that wants to be stored waits too.
+//
+// While requests keep coming, the log never ends where a checkpoint has come to, and so is never begun anew: it would grow
+// without a bound. At its limit writers are held up for what is left to copy, once that is little: each checkpoint without
+// holding them up leaves what came while it waited for the disk. Another process that reads an old state of the database can
+// stand in the way: nobody is held up for it, and the next pages bring the next try.
+//
+// Internal to event_store.cpp.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/text.hpp"
+#include "service/sqlite.hpp"
+
+namespace leakline::service::sqlite {
+
+class WalCheckpointer {
+  public:
+    // limit: of the log. writing: held by whoever writes to the database, for as long as a transaction takes. Throws Failure.
+    WalCheckpointer(const std::string& path, Bytes limit, std::mutex& writing);
+    // Returns when a checkpoint that is under way is done.
+    ~WalCheckpointer();
+    WalCheckpointer(const WalCheckpointer&) = delete;
+    WalCheckpointer& operator=(const WalCheckpointer&) = delete;
+
+    // How many pages the log has, after a commit (sqlite3_wal_hook). From any thread; never waits for the disk.
+    void log_has(int pages);
+
+  private:
+    void run();
+    // How many pages of the log are in the database then; -1: the disk is full, or another process stands in the way.
+    int checkpoint(int mode);
+    void sync_database();
+    int pages();
+
+    Database database_;
+    std::mutex& writing_;
+    std::mutex mutex_;  // guards the three members below
+    std::condition_variable changed_;
+    int pages_ = 0, next_;
+    bool closing_ = false;
+    int limit_ = 0;  // pages
+    std::thread thread_;
+};
+
+}  // namespace leakline::service::sqlite
