@@ -74,7 +74,7 @@ bool is_visible_cycle(std::span<const double> values, double range) {
 // One floor and one mean for each group of whole cycles.
 void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, double range,
                       bool visible, std::vector<Points>& candidates) {
-    constexpr std::size_t kLeastGroups = 4;
+    constexpr std::size_t kLeastGroups = 4, kLeastOfNoise = 14;
     constexpr double kNoiseOfRange = .3;  // a cycle that starts one bin late moves its floor by range / bins a cycle
     const std::size_t cycles = crossings.size() - 1, per_group = std::max<std::size_t>(1, (cycles + kBlocks - 1) / kBlocks);
     Points floors{Summary::cycle_floor, {}, {}, {}, 0, visible}, means{Summary::cycle_mean, {}, {}, {}, 0, visible};
@@ -94,7 +94,8 @@ void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, 
         }
         last = end;
     }
-    if (floors.size() < kLeastGroups) return;
+    // Where noise makes the crossings a few points mean nothing, and often enough lie on a line by chance.
+    if (floors.size() < (visible ? kLeastGroups : kLeastOfNoise)) return;
     const double bins_per_group = static_cast<double>(last - crossings[0]) / static_cast<double>(floors.size());
     floors.extra_noise = means.extra_noise = kNoiseOfRange * range / bins_per_group;
     candidates.push_back(std::move(floors));
@@ -105,7 +106,7 @@ void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, 
 
 bool remove_load(Bins& bins) {
     constexpr std::size_t kLeastBins = 24;
-    constexpr double kVaries = .1, kExplains = 8;
+    constexpr double kVaries = .1, kExplains = 8, kOfItsOwn = .001;
     const std::size_t n = bins.size();
     if (bins.requests.empty() || n < kLeastBins || bins.requests.back() <= 0) return false;
     std::vector<double> rate = request_rates(bins);
@@ -123,6 +124,10 @@ bool remove_load(Bins& bins) {
         columns[5][k] = rate[k];
     }
     const LeastSquares fit = least_squares(columns, bins.middle);
+    // A rate that only drifts is a drift: memory that bends is then explained by huge terms that cancel each other, and
+    // what is left when one of them is taken away is growth that never was.
+    const double of_its_own = 1 / (fit.unscaled_variances[5] * std::pow(deviation(rate), 2) * static_cast<double>(n));
+    if (of_its_own < kOfItsOwn) return false;
     const double spread = deviation(fit.residuals);
     const double variance = fit.unscaled_variances[5] * spread * spread * static_cast<double>(n) /
                             static_cast<double>(n - columns.size());

@@ -11,7 +11,8 @@
 namespace leakline::analysis::trend {
 
 // Memory that comes and goes with the rate of requests is no leak: where rate varies (coefficient of variation above
-// .1) and explains the bins beside a cubic drift and the cumulative requests (|t| > 8), its part is subtracted.
+// .1) and explains the bins beside a cubic drift and the cumulative requests (|t| > 8), its part is subtracted. Not where
+// the rate itself is such a drift but for a thousandth: what it does cannot be told from what time does.
 // Returns whether it was. Does nothing without requests or with fewer than 24 bins.
 bool remove_load(Bins& bins);
 
@@ -39,7 +40,8 @@ struct Detrended {
 Detrended detrend(const Bins& bins);
 
 // Medians of up to kBlocks blocks of bins; and, where the detrended bins cross their middle upwards at least five
-// times (with a hysteresis of a quarter of the range on each side), the floors and means of whole cycles.
+// times (with a hysteresis of a quarter of the range on each side), the floors and means of whole cycles; where only
+// noise crosses, not of few.
 std::vector<Points> candidate_points(const Bins& bins, const Detrended& detrended);
 
 // The median of each of up to `blocks` equal runs of values.
