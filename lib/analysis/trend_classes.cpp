@@ -60,6 +60,7 @@ double plateau_of(const FittedCurve& curve) {
     const Terms& c = curve.coefficients;
     switch (curve.curve.shape) {
         case Shape::fill_flat: return c[0] + c[1] * curve.curve.knee;
+        case Shape::bent_fill: return c[0] + c[1] * curve.curve.first_knee + c[2] * curve.curve.knee;
         case Shape::step: return c[0] + c[1];
         case Shape::two_steps: return c[0] + c[1] + c[2];
         default: return c[0];
@@ -82,6 +83,7 @@ CurveClass classify(const FittedCurve& curve, double least_growth) {
         }
         case Shape::logarithmic: open = probability_above(curve, least_growth) >= .5; break;
         case Shape::fill_flat: open = knee > kLateFill && c[1] > 0; break;
+        case Shape::bent_fill: open = knee > kLateFill && c[2] > 0; break;
         case Shape::sine: open = knee > kLongPeriod; break;
         case Shape::step: open = knee > kLateStep && c[1] > 0; break;
         case Shape::two_steps:

@@ -20,6 +20,15 @@ std::size_t first_at(const Samples& samples, double seconds) {
                                     samples.seconds.begin());
 }
 
+Samples before_idle_end(const Samples& samples) {
+    constexpr double kHardlyAny = .02;  // of all requests: health checks go on
+    if (samples.requests_made() <= 0) return samples;
+    const double busy_until = samples.requests.back() - kHardlyAny * samples.requests_made();
+    const auto first_idle = static_cast<std::size_t>(
+        std::lower_bound(samples.requests.begin(), samples.requests.end(), busy_until) - samples.requests.begin());
+    return {samples.seconds.first(first_idle), samples.bytes.first(first_idle), samples.requests.first(first_idle)};
+}
+
 namespace {
 
 // How far a sample may stick out of its neighbours, in bytes: five standard deviations of the change between samples

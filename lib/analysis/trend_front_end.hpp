@@ -23,6 +23,8 @@ struct Samples {
     Samples from(std::size_t first) const;  // without the samples before first
 };
 Samples all_samples(const Series& series);
+// Without the end in which hardly any requests came (the last fiftieth of all); all of them where requests are unknown.
+Samples before_idle_end(const Samples& samples);
 // The index of the first sample at or after seconds.
 std::size_t first_at(const Samples& samples, double seconds);
 

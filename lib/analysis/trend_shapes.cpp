@@ -13,6 +13,7 @@ std::string_view shape_name(Shape shape) {
         case Shape::step: return "step";
         case Shape::exponential: return "warm-up, then flat";
         case Shape::fill_flat: return "fill-then-flat";
+        case Shape::bent_fill: return "fill-then-flat after a warm-up";
         case Shape::late: return "late start, then linear";
         case Shape::exponential_linear: return "warm-up, then linear";
         case Shape::logarithmic: return "logarithmic";
@@ -65,6 +66,20 @@ void add_two_steps(std::vector<Curve>& curves, const Grid& knees) {
     }
 }
 
+// Every leak may follow a warm-up (two slopes, a step, a decay); without these pairs a cache could not, and one that
+// fills behind a warm-up would fit worse than any leak.
+void add_bent_fills(std::vector<Curve>& curves, const Grid& bends, const Grid& knees) {
+    constexpr double kApart = .1;
+    std::vector<Curve> found;
+    for (const double bend : bends) {
+        for (const double knee : knees) {
+            if (knee - bend >= kApart) found.push_back({Shape::bent_fill, 3, 5, 0, knee, bend});
+        }
+    }
+    for (Curve& curve : found) curve.grid_size = static_cast<int>(found.size());
+    curves.insert(curves.end(), found.begin(), found.end());
+}
+
 }  // namespace
 
 std::vector<Curve> curves_for(std::span<const double> x) {
@@ -75,7 +90,7 @@ std::vector<Curve> curves_for(std::span<const double> x) {
     const Grid steps = every(between, std::max<std::size_t>(1, between.size() / kStepPlaces));
 
     std::vector<Curve> curves;
-    curves.reserve(640);
+    curves.reserve(840);
     const Grid none{0};
     add(curves, Shape::constant, 1, none);
     add(curves, Shape::linear, 2, none);
@@ -92,6 +107,7 @@ std::vector<Curve> curves_for(std::span<const double> x) {
     add(curves, Shape::two_slope, 3, linear_grid(.06, .8, 19));
     add(curves, Shape::step_linear, 3, steps);
     add(curves, Shape::accelerating, 3, none);
+    add_bent_fills(curves, geometric_grid(.03, .5, 9), linear_grid(.16, .92, 20));
     add_two_steps(curves, every(steps, 2));
     Grid inner;
     std::copy_if(steps.begin(), steps.end(), std::back_inserter(inner), [](double k) { return k > .04 && k < .82; });
@@ -111,6 +127,7 @@ Terms terms_at(const Curve& curve, double x) {
         case Shape::step: return {1, past(k)};
         case Shape::exponential: return {1, -std::exp(-x / k)};
         case Shape::fill_flat: return {1, std::min(x, k)};
+        case Shape::bent_fill: return {1, std::min(x, curve.first_knee), std::min(x, k)};
         case Shape::late: return {1, std::max(x - k, 0.)};
         case Shape::exponential_linear: return {1, x, -std::exp(-x / k)};
         case Shape::logarithmic: return {1, std::log1p(x / k)};
@@ -145,6 +162,7 @@ Terms end_slope_weights(const Curve& curve) {
         case Shape::constant:
         case Shape::step:
         case Shape::fill_flat:
+        case Shape::bent_fill:
         case Shape::two_steps:
         case Shape::sine: return {};
     }

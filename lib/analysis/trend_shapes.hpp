@@ -17,6 +17,7 @@ enum class Shape {
     step,                //  1, [x > k]
     exponential,         //  1, -exp(-x/k)                     warm-up that dies away
     fill_flat,           //  1, min(x, k)                      a cache that reaches its bound
+    bent_fill,           //  1, min(x, k'), min(x, k), k' < k  a warm-up, then a cache that fills and reaches its bound
     late,                //  1, max(x - k, 0)                  a leak that starts during the run
     exponential_linear,  //  1, x, -exp(-x/k)                  warm-up, then a leak
     logarithmic,         //  1, log(1 + x/k)                   fragmentation; for large k nearly a line
@@ -41,7 +42,7 @@ struct Curve {
     int parameters = 1;     // terms + knees that were searched
     int grid_size = 1;      // knees tried for this shape: the price of the search
     double knee = 0;        // k above: knee, time constant, or period
-    double first_knee = 0;  // k' of two_steps
+    double first_knee = 0;  // k' of two_steps and bent_fill
 };
 
 // All curves worth trying on points at x (ascending, 0..1): fewer shapes for fewer than 14 and fewer than 8 points.

@@ -254,6 +254,7 @@ double warmup_of(const StretchVerdict& verdict) {
         case Shape::exponential:
         case Shape::exponential_linear: return kTimeConstants * verdict.knee;
         case Shape::fill_flat:
+        case Shape::bent_fill:
         case Shape::two_slope: return verdict.knee + kPastTheKnee;
         case Shape::step:
         case Shape::step_linear:
@@ -345,7 +346,7 @@ std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchO
     if (samples.size() < first + kLeastSamplesLeft) return std::nullopt;
     StretchVerdict later = judge_whole(samples.from(first), options, kStrictness);
     const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
-                       later.shape == Shape::linear || later.shape == Shape::fill_flat;
+                       later.shape == Shape::linear || later.shape == Shape::fill_flat || later.shape == Shape::bent_fill;
     if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
     if (fell && growth_could_hide(samples, verdict.begin_s, fall, later)) return std::nullopt;
     later.warmup = (samples.seconds[first] - begin) / whole;
@@ -383,11 +384,24 @@ Veto too_short_for_growth(const Samples& samples, const StretchOptions& options,
                                                                                        : Veto::may_be_warming_up;
 }
 
+// A leak by requests is flat while none come, just as a full cache is: there what came before the end decides.
+bool only_idle_is_flat(const Samples& samples, const StretchOptions& options, const StretchVerdict& verdict) {
+    constexpr double kLongIdle = .1;
+    if (verdict.outcome != Outcome::stable) return false;
+    const Samples busy = before_idle_end(samples);
+    if (busy.size() < kLeastSamples || busy.duration() > (1 - kLongIdle) * samples.duration()) return false;
+    return cut_warmups(busy, options).outcome == Outcome::growing;
+}
+
 }  // namespace
 
 StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options) {
     StretchVerdict verdict = cut_warmups(samples, options);
-    if (const auto settled = settled_end(samples, options, verdict)) return *settled;
+    if (const auto settled = settled_end(samples, options, verdict)) verdict = *settled;
+    if (only_idle_is_flat(samples, options, verdict)) {
+        verdict.outcome = Outcome::inconclusive;
+        verdict.veto = Veto::traffic_stopped;
+    }
     if (verdict.outcome == Outcome::growing) {
         verdict.outgrown = verdict.level_mib / std::max(first_level(samples), kLeastLevelMib) - 1;
         verdict.veto = too_short_for_growth(samples, options, verdict);

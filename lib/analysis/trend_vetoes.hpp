@@ -14,6 +14,7 @@ enum class Veto {
     floor_and_mean_disagree,  // few cycles, and only one of their floor and their mean grows
     few_jumps,                // one to three jumps carry nearly all the growth
     slowed_at_the_end,        // growth has stopped or slowed in the last third
+    traffic_stopped,          // stable, but only since hardly any requests came; it grew before
     hardly_begun,             // less than 1 MiB in less than a minute, and no requests to hold it against
     tail_of_warmup,           // less than 1 MiB since a warm-up, in less than five minutes
     may_be_warming_up,        // a run of less than two minutes whose growth a runtime's warm-up could be

@@ -49,6 +49,7 @@ std::string arrival_words(const StretchVerdict& stretch) {
     const std::string span = time_words(warmup_seconds(stretch));
     switch (*stretch.warmup_shape) {
         case Shape::fill_flat:
+        case Shape::bent_fill:
         case Shape::two_slope: return fmt::format("filled for {}, then ", span);
         case Shape::exponential:
         case Shape::exponential_linear: return fmt::format("warmed up for {}, then ", span);
@@ -64,7 +65,8 @@ std::string stable_words(const StretchVerdict& stretch) {
                            format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB), level);
     }
     switch (stretch.shape) {
-        case Shape::fill_flat: return fmt::format("{}filled and then held its level at {}", arrival, level);
+        case Shape::fill_flat:
+        case Shape::bent_fill: return fmt::format("{}filled and then held its level at {}", arrival, level);
         case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
         case Shape::step:
         case Shape::two_steps: return fmt::format("{}stepped and then held its level at {}", arrival, level);
@@ -81,6 +83,8 @@ std::string veto_words(Veto veto) {
             return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
         case Veto::slowed_at_the_end:
             return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
+        case Veto::traffic_stopped:
+            return "memory grew until the requests stopped, and has been flat only since; run with load to the end";
         case Veto::hardly_begun:
             return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
                    "or more";
@@ -159,6 +163,7 @@ namespace {
 // What a stable series looks like: a slope that the verdict found to be nothing does not name it.
 Shape without_slope(Shape shape) {
     switch (shape) {
+        case Shape::bent_fill:
         case Shape::two_slope: return Shape::fill_flat;
         case Shape::exponential_linear: return Shape::exponential;
         case Shape::step_linear:

@@ -90,6 +90,7 @@ TEST_CASE("weights sum to one, and the true shape wins") {
     };
     for (const Row& row : {Row{Shape::linear, [](double t) { return 10 * t; }},
                            Row{Shape::fill_flat, [](double t) { return 40 * std::min(t, .37); }},
+                           Row{Shape::bent_fill, [](double t) { return 60 * std::min(t, .1) + 12 * std::min(t, .72); }},
                            Row{Shape::exponential, [](double t) { return -40 * std::exp(-t / .113); }},
                            Row{Shape::step, [](double t) { return t > .5 ? 10. : 0.; }},
                            Row{Shape::accelerating, [](double t) { return 5 * t + 20 * t * t; }}}) {
