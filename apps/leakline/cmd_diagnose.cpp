@@ -142,8 +142,10 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     std::optional<report::Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
-    if (!run.recording.empty()) refuse_to_overwrite({run.recording}, run.rounds.traffic);
-    output.open(run.rounds.traffic);
+    std::vector<std::string> inputs = run.rounds.traffic;
+    if (baseline) inputs.push_back(options.baseline);
+    if (!run.recording.empty()) refuse_to_overwrite({run.recording}, inputs);
+    output.open(inputs);
 
     const TemporaryDirectory scratch;
     if (run.rounds.traffic.empty()) {

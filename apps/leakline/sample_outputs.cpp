@@ -23,7 +23,9 @@ std::string label_of(const memory::Subject& subject) {
     constexpr std::size_t kShortId = 12;
     constexpr std::string_view kHex = "0123456789abcdef";
     if (subject.pid != 0) return std::to_string(subject.pid);
-    std::string label(file_name(subject.name));
+    std::string_view path = subject.name;
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);  // as a shell completes a folder
+    std::string label(file_name(path));
     if (label.size() > kShortId && label.find_first_not_of(kHex) == std::string::npos) label.resize(kShortId);
     for (char& c : label)
         if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && c != '.') c = '_';

@@ -24,8 +24,8 @@ class RawEvents {
     explicit RawEvents(Processor processor = Processor::this_one) : newer_processor_(runs_newer_code(processor)) {}
 
     // Takes events from [line, end), which holds whole lines, up to the first line that is none, that names a trace from
-    // `traces` on or a block of kLargestBlock or more, or for which there is no room, and moves line behind them. Returns how many. As many bytes as the
-    // margins of a LineBuffer or ReadAhead are read before line and behind end.
+    // `traces` on or a block of kLargestBlock or more, or for which there is no room, and moves line behind them. Returns
+    // how many. As many bytes as the margins of a LineBuffer or ReadAhead are read before line and behind end.
     std::size_t take(const char*& line, const char* end, std::uint32_t traces, RawEvent* events, std::size_t room) const;
 
   private:

@@ -32,19 +32,13 @@ bool ProxyTarget::is_stale() {
 void ProxyTarget::connect_anew() {
     error_code error = asio::error::host_not_found;
     for (const Endpoint& endpoint : settings_.endpoints) {
-        error_code ignored;
-        socket_.close(ignored);
-        socket_.connect(endpoint, error);
+        open(endpoint, error);
+        if (!error) socket_.connect(endpoint, error);
         if (!error) break;
     }
     if (error) {
-        error_code ignored;
-        socket_.close(ignored);
+        disconnect();
         throw TargetFailed{"the target cannot be reached: " + os_reason(error.value())};
-    }
-    {
-        const std::lock_guard lock(cutting_);
-        descriptor_ = socket_.native_handle();
     }
     if (settings_.url.scheme != Url::Scheme::unix_socket) {
         // Head and body go out in two writes: without this each request waits 40 ms for a delayed acknowledgement.
@@ -62,6 +56,16 @@ void ProxyTarget::connect_anew() {
     throw TargetFailed{failure.message};
 }
 
+// Apart from connecting, which a target that does not answer keeps for minutes: cut() has to know the socket by then.
+void ProxyTarget::open(const Endpoint& endpoint, error_code& error) {
+    const std::lock_guard lock(cutting_);
+    if (cut_) throw TargetFailed{"the session has ended"};
+    error_code ignored;
+    socket_.close(ignored);
+    socket_.open(endpoint.protocol(), error);
+    descriptor_ = error ? -1 : socket_.native_handle();
+}
+
 void ProxyTarget::disconnect() {
     const std::lock_guard lock(cutting_);
     descriptor_ = -1;
@@ -72,6 +76,7 @@ void ProxyTarget::disconnect() {
 
 void ProxyTarget::cut() {
     const std::lock_guard lock(cutting_);
+    cut_ = true;
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
 }
 

@@ -40,18 +40,22 @@ class ProxyTarget {
         else use(socket_);
     }
     boost::beast::flat_buffer& buffer() { return buffer_; }  // received and not yet taken
-    void cut();  // makes the blocking calls return
+    // Makes the blocking calls return, now and from here on; but for a connect() that is about to begin: to be called again
+    // while it matters.
+    void cut();
 
   private:
     bool is_stale();
     void connect_anew();
+    void open(const Endpoint& endpoint, boost::system::error_code& error);
 
     ProxyTargetSettings& settings_;
     Socket socket_;
     std::optional<boost::asio::ssl::stream<Socket&>> tls_;
     boost::beast::flat_buffer buffer_;
-    std::mutex cutting_;  // guards descriptor_, and the closing of the socket against cut()
+    std::mutex cutting_;  // guards the two below, and the closing of the socket against cut()
     int descriptor_ = -1;
+    bool cut_ = false;
 };
 
 }  // namespace leakline::http

@@ -364,7 +364,7 @@ void RecordingProxy::stop(Nanoseconds grace) {
     for (const auto& session : state_->sessions) {
         while (session->in_request() && !session->over() && steady_ns() < until)
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        session->cut();
+        for (; !session->over(); std::this_thread::sleep_for(std::chrono::milliseconds(5))) session->cut();
         session->join();
     }
     state_->sessions.clear();

@@ -35,9 +35,7 @@ std::string html_trends(const TrendReport& report) {
             trend_name(trend.verdict), sparkline_svg(item.series, trend.verdict),
             format_signed_bytes(trend.slope_bytes_per_hour.estimate),
             trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) : "-",
-            !trend.time_to_limit_h                    ? "-"
-            : trend.time_to_limit_h->estimate <= 0 ? "reached"
-                                                   : hours_text(trend.time_to_limit_h->estimate),
+            limit_in_text(trend),
             i < kMostPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file))
                            : xml_text(item.file),
             xml_text(trend.reasons.empty() ? "" : trend.reasons.front()));

@@ -68,7 +68,7 @@ void add_table(TerminalText& text, const std::vector<const TrendReport::Item*>& 
         const std::string_view verdict = trend_name(trend.verdict);
         row(text.paint(verdict, trend_colour(trend.verdict)), verdict.size(),
             format_signed_bytes(trend.slope_bytes_per_hour.estimate),
-            trend.time_to_limit_h ? hours_text(trend.time_to_limit_h->estimate) : "-", name_of(*item));
+            limit_in_text(trend), name_of(*item));
     }
 }
 
@@ -89,6 +89,11 @@ std::vector<const TrendReport::Item*> by_urgency(const TrendReport& report) {
     for (const TrendReport::Item& item : report.items) items.push_back(&item);
     std::stable_sort(items.begin(), items.end(), [](const auto* a, const auto* b) { return more_urgent(*a, *b); });
     return items;
+}
+
+std::string limit_in_text(const TrendVerdict& trend) {
+    if (!trend.time_to_limit_h) return "-";
+    return trend.time_to_limit_h->estimate <= 0 ? "reached" : hours_text(trend.time_to_limit_h->estimate);
 }
 
 TrendCounts count_trends(const TrendReport& report) {

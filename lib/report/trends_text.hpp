@@ -14,6 +14,9 @@ bool more_urgent(const TrendReport::Item& a, const TrendReport::Item& b);
 // In that order; equals keep theirs.
 std::vector<const TrendReport::Item*> by_urgency(const TrendReport& report);
 
+// A table's cell for the time to the limit: "3.04 days", "reached", or "-" where there is no limit.
+std::string limit_in_text(const TrendVerdict& trend);
+
 // "1 of 3 series grows" and "1 growing, 0 inconclusive, 2 stable, 0 shrinking".
 struct TrendCounts {
     std::string headline, each;

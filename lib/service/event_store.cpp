@@ -89,6 +89,9 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
                     "SELECT event FROM (SELECT id, event FROM events WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2) "
                     "ORDER BY id");
     if (has_log) {
+        // Another process that reads can make the log grow without a bound; its file would stay as long as that. Not cut at the
+        // limit itself: then each beginning would give a little back, only to take it again.
+        database_.run(("PRAGMA journal_size_limit = " + std::to_string(2 * options.log_limit)).c_str());
         checkpointer_.emplace(options.path, options.log_limit, database_mutex_);
         const auto told = [](void* checkpointer, sqlite3*, const char*, int pages) {
             static_cast<sqlite::WalCheckpointer*>(checkpointer)->log_has(pages);

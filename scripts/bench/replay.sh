@@ -61,17 +61,31 @@ field() { python3 -c 'import json,sys; d=json.load(sys.stdin); print(eval("d"+sy
 replay() { "${client[@]}" "$leakline" replay "$1" --target "$url" --connections 32 --format json "${@:2}" 2>/dev/null || true; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a / b}'; }
 
+# timed NAME COMMAND...: keeps the command's output in NAME.out and appends its processor time, in seconds, to NAME.cpu
+timed() {
+  local name=$1 TIMEFORMAT='%U %S'; shift
+  { time "$@" > "$name.out" 2> "$name.err"; } 2>&1 | awk '{print $1 + $2}' >> "$name.cpu"
+}
+cost() { paste "$1.cpu" "$1.rate" | awk -v s="$seconds" '{print 1e6 * $1 / ($2 * s)}' | median; }
+
 echo "max pace, 1 KB POST, 32 connections, client on one core, $runs interleaved runs of $seconds s"
 for run in $(seq "$runs"); do
-  replay log.gor --pace max --rounds 0 --duration "${seconds}s" | field '["rate"]' >> gor.rate
-  "${client[@]}" wrk -t1 -c32 -d"${seconds}s" -s wrk.lua "$url/api/track" | awk '/Requests\/sec/ {print $2}' >> wrk.rate
-  replay log.jsonl --pace max --rounds 0 --duration "${seconds}s" | field '["rate"]' >> jsonl.rate
-  GOMAXPROCS=1 "${client[@]}" hey -z "${seconds}s" -c 32 -m POST -T application/json -D body.json "$url/api/track" |
-    awk '/Requests\/sec/ {print $2}' >> hey.rate
+  for log in gor jsonl; do
+    timed $log replay log.$log --pace max --rounds 0 --duration "${seconds}s"
+    field '["rate"]' < $log.out >> $log.rate
+  done
+  timed wrk "${client[@]}" wrk -t1 -c32 -d"${seconds}s" -s wrk.lua "$url/api/track"
+  awk '/Requests\/sec/ {print $2}' wrk.out >> wrk.rate
+  GOMAXPROCS=1 timed hey "${client[@]}" hey -z "${seconds}s" -c 32 -m POST -T application/json -D body.json "$url/api/track"
+  awk '/Requests\/sec/ {print $2}' hey.out >> hey.rate
 done
-for tool in gor jsonl wrk hey; do printf '  %-8s %10.0f requests/s\n' "$tool" "$(median < $tool.rate)"; done
+for tool in gor jsonl wrk hey; do
+  printf '  %-8s %10.0f requests/s %8.2f us of the client a request\n' "$tool" "$(median < $tool.rate)" "$(cost $tool)"
+done
 gor=$(median < gor.rate) jsonl=$(median < jsonl.rate) wrk=$(median < wrk.rate) hey=$(median < hey.rate)
 echo "  .gor / wrk $(ratio "$gor" "$wrk") (goal 1.0), JSONL / wrk $(ratio "$jsonl" "$wrk") (goal 0.9), .gor / hey $(ratio "$gor" "$hey") (goal 3.5)"
+# Where the server's core is the slower one, rates tell of the server; what a request costs the client does not.
+echo "  by the client's processor time: $(ratio "$(cost wrk)" "$(cost gor)"), $(ratio "$(cost wrk)" "$(cost jsonl)"), $(ratio "$(cost hey)" "$(cost gor)")"
 
 echo "reader (read, parse, serialise; no network), against cat of the same file"
 for log in log.gor log.jsonl; do

@@ -1,5 +1,9 @@
 // leakline capture between raw clients and a raw upstream, and its log replayed.
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -42,6 +46,7 @@ class Capture {
         interrupted_ = true;
         ::kill(child_->pid(), SIGINT);
     }
+    bool ends_within(Nanoseconds patience) { return child_->wait_for(patience).has_value(); }
     std::string said() const { return read_file(directory_.path() + "/said"); }
 
     // Ends it; the log's lines. Its last byte has to be a line's end.
@@ -75,6 +80,35 @@ void answer(Wire& wire) {
         else wire.write(kOk);
     }
 }
+
+// Listens, and has a queue that is full: who connects is neither let in nor refused.
+class DeafListener {
+  public:
+    DeafListener() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* const generic = reinterpret_cast<sockaddr*>(&address);
+        REQUIRE(::bind(listening_, generic, size) == 0);
+        REQUIRE(::listen(listening_, 0) == 0);
+        REQUIRE(::getsockname(listening_, generic, &size) == 0);
+        REQUIRE(::connect(queued_, generic, size) == 0);
+        port_ = ntohs(address.sin_port);
+    }
+    ~DeafListener() {
+        ::close(listening_);
+        ::close(queued_);
+    }
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+    bool is_waited_for() const {
+        return read_file("/proc/net/tcp").find(fmt::format(" 0100007F:{:04X} 02 ", port_)) != std::string::npos;  // SYN_SENT
+    }
+
+  private:
+    int listening_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), queued_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    std::uint16_t port_ = 0;
+};
 
 int status_of(RawConnection& client, const std::string& request, bool has_body = true) {
     REQUIRE(client.send(request));
@@ -260,6 +294,20 @@ TEST_CASE("an interruption lets the request under way finish, and a slow client 
     CHECK(lines[0]["url"] == "/quick");
     CHECK(lines[1]["url"] == "/slow");
     CHECK(lines[1]["status"] == 200);
+}
+
+TEST_CASE("a target that does not answer an attempt to connect does not hold up the end") {
+    const DeafListener target;
+    Capture capture(target.url(), {"--grace", "1ms"});
+    RawConnection client(capture.port());
+    REQUIRE(client.send(request_text("GET", "/")));
+    for (int i = 0; i < 2000 && !target.is_waited_for(); ++i) std::this_thread::sleep_for(5ms);
+    REQUIRE(target.is_waited_for());
+    capture.interrupt();
+    REQUIRE(capture.ends_within(60s));  // the kernel gives up after two minutes
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 1);
+    CHECK_FALSE(lines[0].contains("status"));
 }
 
 TEST_CASE("a captured log replays as what was captured, with the same result") {

@@ -207,6 +207,13 @@ TEST_CASE("what is read is never replaced by what is written, under whatever nam
         refused({"baseline", it.log, "-o", output}, output, it.log);
     }
     refused({"minimize", it.symbolic, "-o", jsonl, "--", "/bin/false"}, jsonl, it.symbolic);
+    const std::string baseline = it.folder.path() + "/baseline.json";
+    REQUIRE(run_binary("leakline", {"baseline", LEAKLINE_TESTDATA "/golden/diagnosis_v1.json", "-o", baseline}).code == 0);
+    for (const std::string option : {"-o", "--recording"}) {
+        const std::string accepted = read_file(baseline);
+        refused({"diagnose", "--baseline", baseline, option, baseline, "--", "/bin/false"}, baseline, baseline);
+        CHECK(read_file(baseline) == accepted);
+    }
 
     const std::string leakline = binary("leakline") + " ";
     const Outcome piped_in = run_shell(leakline + "replay - --dry-run -o " + it.hard + " < " + it.log);

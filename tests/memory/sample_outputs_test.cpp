@@ -31,11 +31,12 @@ TEST_CASE("several cgroups have a file each, named by the cgroup, of a container
     outputs.add({"/sys/fs/cgroup/a/web api", 0, 0}, sample_of(2));
     outputs.add({"/sys/fs/cgroup/b/web api", 0, 0}, sample_of(3));
     outputs.add({"api", 77, 5}, sample_of(4));
+    outputs.add({"/sys/fs/cgroup/c/db/", 0, 0}, sample_of(5));
     outputs.end_tick();
     outputs.finish();
     const std::string stem = folder.path() + "/s.";
     CHECK(outputs.written() == std::vector<std::string>{stem + "aaaaaaaaaaaa.csv", stem + "web_api.csv",
-                                                        stem + "web_api-2.csv", stem + "77.csv"});
+                                                        stem + "web_api-2.csv", stem + "77.csv", stem + "db.csv"});
     const std::string head = "unix_ms,cgroup_bytes\n1700000000000,";
     CHECK(read_file(stem + "aaaaaaaaaaaa.csv") == head + "1\n");
     CHECK(read_file(stem + "web_api.csv") == head + "2\n");

@@ -173,6 +173,8 @@ TEST_CASE("a fleet's text counts, lists all by urgency, and says everything of t
     CHECK(contains(text, "The reasons of 8 more that grow or are inconclusive"));
     const std::string html = render("html", report);
     CHECK(html.find(">host-27<") < html.find(">host-24<"));
+    report.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
+    CHECK(contains(render("text", report, options), "\ngrowing               +0 B     reached  host-0\n"));
     CHECK(contains(html, "<h1>10 of 30 series grow</h1>"));
 }
 

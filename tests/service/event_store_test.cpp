@@ -130,6 +130,30 @@ TEST_CASE("the write-ahead log stays bounded while requests never pause, and not
     CHECK(OtherProcess(options.path).number("SELECT count(*) FROM events") == kRequests);
 }
 
+TEST_CASE("a log that grew while another process read an old state is given back once it has read") {
+    const TemporaryDirectory directory;
+    StoreOptions options = in(directory);
+    options.log_limit = Bytes{4} << 20;
+    const auto store = EventStore::open(options);
+    const auto log_size = [&] { return std::filesystem::file_size(options.path + "-wal"); };
+    const std::string event(100'000, 'x');
+    REQUIRE(save(*store, "u", {event}).saved);
+    std::int64_t saved = 1;
+    OtherProcess other(options.path);
+    other.run("BEGIN");
+    CHECK(other.number("SELECT count(*) FROM events") == 1);
+    for (int i = 0; i < 300; ++i) saved += save(*store, "u", {event}).saved ? 1 : 0;
+    CHECK(log_size() > 24 << 20);
+    other.run("COMMIT");
+    // The log is begun anew, and cut, behind a checkpoint: it takes 1,000 pages to bring one, and some time to come to its end.
+    for (int i = 0; i < 2000 && log_size() > 12 << 20; ++i) {
+        saved += save(*store, "u", {event}).saved ? 1 : 0;
+        std::this_thread::sleep_for(5ms);
+    }
+    CHECK(log_size() <= 12 << 20);
+    CHECK(other.number("SELECT count(*) FROM events") == saved);
+}
+
 TEST_CASE("a locked database fails requests with the reason, and is used again when it is free") {
     const TemporaryDirectory directory;
     StoreOptions options = in(directory);
