@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -19,6 +20,13 @@ namespace {
 constexpr std::int64_t kSchema = 1;  // PRAGMA user_version
 // Requests in one transaction: enough to share a commit's cost, few enough that a reader does not wait long.
 constexpr std::size_t kBatch = 512;
+
+std::function<Bytes()> disk_left_beside(const std::string& path) {
+    return [path]() -> Bytes {
+        std::error_code unknown;
+        return std::filesystem::space(path, unknown).available;  // where it cannot be told, more than any disk has
+    };
+}
 
 class NoStore : public EventStore {
   public:
@@ -92,7 +100,8 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
         // Another process that reads can make the log grow without a bound; its file would stay as long as that. Not cut at the
         // limit itself: then each beginning would give a little back, only to take it again.
         database_.run(("PRAGMA journal_size_limit = " + std::to_string(2 * options.log_limit)).c_str());
-        checkpointer_.emplace(options.path, options.log_limit, database_mutex_);
+        checkpointer_.emplace(options.path, options.log_limit, options.disk_left ? options.disk_left : disk_left_beside(options.path),
+                              database_mutex_);
         const auto told = [](void* checkpointer, sqlite3*, const char*, int pages) {
             static_cast<sqlite::WalCheckpointer*>(checkpointer)->log_has(pages);
             return SQLITE_OK;

@@ -31,7 +31,9 @@ struct StoreOptions {
     Bytes size_limit = 0;                                // of the database file; 0: the disk's
     // Of SQLite's write-ahead log, about. Begun anew, it holds requests up for a wait for the disk (20 ms are common): at
     // tens of megabytes a second, a log of this size makes that less than a hundredth of the time.
+    // A quarter of what the disk has left, where that is less.
     Bytes log_limit = Bytes{256} << 20;
+    std::function<Bytes()> disk_left;                    // beside the database; empty: the file system says
     std::size_t queue_limit = 10'000;                    // waiting requests; one more is refused
 };
 

@@ -12,9 +12,9 @@ constexpr int kLittle = 200;
 
 }  // namespace
 
-WalCheckpointer::WalCheckpointer(const std::string& path, Bytes limit, std::mutex& writing)
-    : database_(path), writing_(writing), next_(kEvery) {
-    limit_ = static_cast<int>(std::clamp<Bytes>(limit / static_cast<Bytes>(database_.number("PRAGMA page_size")), kEvery, 1 << 30));
+WalCheckpointer::WalCheckpointer(const std::string& path, Bytes limit, std::function<Bytes()> disk_left, std::mutex& writing)
+    : database_(path), disk_left_(std::move(disk_left)), writing_(writing), next_(kEvery), limit_(limit) {
+    page_size_ = static_cast<Bytes>(database_.number("PRAGMA page_size"));
     database_.number("PRAGMA user_version");  // a connection that has read nothing yet knows of no log, and copies none
     thread_ = std::thread([this] { run(); });
 }
@@ -44,8 +44,9 @@ void WalCheckpointer::run() {
     for (;;) {
         changed_.wait(lock, [&] { return closing_ || pages_ >= next_; });
         if (closing_) return;
-        const bool full = pages_ >= limit_;
+        const int had = pages_;
         lock.unlock();
+        const bool full = had >= limit();
         int copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
         bool begun_anew = false;
         if (full && copied >= 0) {
@@ -76,6 +77,11 @@ void WalCheckpointer::sync_database() {
     sqlite3_file* file = nullptr;
     if (sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file->pMethods != nullptr)
         file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);  // where it fails, the checkpoint's own will
+}
+
+int WalCheckpointer::limit() {
+    constexpr Bytes kShare = 4;
+    return static_cast<int>(std::clamp<Bytes>(std::min(limit_, disk_left_() / kShare) / page_size_, kEvery, 1 << 30));
 }
 
 int WalCheckpointer::pages() {

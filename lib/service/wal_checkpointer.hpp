@@ -6,10 +6,14 @@
 // holding them up leaves what came while it waited for the disk. Another process that reads an old state of the database can
 // stand in the way: nobody is held up for it, and the next pages bring the next try.
 //
+// What is in the log may still have to find room in the database. A log that had filled the disk could be copied no more, and
+// every request would be refused for good: so the less the disk has left, the sooner the log is begun anew.
+//
 // Internal to event_store.cpp.
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -20,8 +24,9 @@ namespace leakline::service::sqlite {
 
 class WalCheckpointer {
   public:
-    // limit: of the log. writing: held by whoever writes to the database, for as long as a transaction takes. Throws Failure.
-    WalCheckpointer(const std::string& path, Bytes limit, std::mutex& writing);
+    // limit: of the log. disk_left: what can still be written there, asked from the thread. writing: held by whoever writes to
+    // the database, for as long as a transaction takes. Throws Failure.
+    WalCheckpointer(const std::string& path, Bytes limit, std::function<Bytes()> disk_left, std::mutex& writing);
     // Returns when a checkpoint that is under way is done.
     ~WalCheckpointer();
     WalCheckpointer(const WalCheckpointer&) = delete;
@@ -36,14 +41,16 @@ class WalCheckpointer {
     int checkpoint(int mode);
     void sync_database();
     int pages();
+    int limit();  // in pages, with what the disk has left now
 
     Database database_;
+    std::function<Bytes()> disk_left_;
     std::mutex& writing_;
     std::mutex mutex_;  // guards the three members below
     std::condition_variable changed_;
     int pages_ = 0, next_;
     bool closing_ = false;
-    int limit_ = 0;  // pages
+    Bytes limit_, page_size_;
     std::thread thread_;
 };
 

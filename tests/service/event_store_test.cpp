@@ -110,7 +110,10 @@ TEST_CASE("the write-ahead log stays bounded while requests never pause, and not
     const TemporaryDirectory directory;
     StoreOptions options = in(directory);
     constexpr int kRequests = 60'000;
-    options.log_limit = Bytes{8} << 20;
+    SUBCASE("by its own limit") { options.log_limit = Bytes{8} << 20; }
+    SUBCASE("by what the disk has left") {
+        options.disk_left = [] { return Bytes{32} << 20; };
+    }
     constexpr std::uintmax_t kMost = 128 << 20;  // commits go on while the log is copied; all of them are 240 MB of it
     options.queue_limit = 256;
     std::uintmax_t largest = 0;
