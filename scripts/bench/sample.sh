@@ -89,7 +89,7 @@ sampler=$!
 pids+=("$beat" "$sampler")
 sleep 0.5   # their start-up is not sampling
 "$bin/bench_throughput" "$(cat "$work/port")" "${THROUGHPUT_SECONDS:-60}" "beat=$beat" "sampled=$sampler" | tee "$work/throughput"
-goal() { awk '{ gsub(/[][,]/, ""); print $3 > -0.5 ? "met" : $4 < -0.5 ? "MISSED" : "not decided: the noise is larger" }'; }
+goal() { awk '{ gsub(/[][,]/, ""); print ($3 > -0.5 ? "met" : $4 < -0.5 ? "MISSED" : "not decided: the noise is larger") }'; }
 printf 'goal_throughput %s\n' "$(grep '^sampled_change_percent' "$work/throughput" | goal)"
 # What the sampler takes beyond a process that only wakes up; that a wake-up costs anything is the machine's.
 printf 'own_part_below_goal %s\n' "$(grep '^sampled_beyond_beat_percent' "$work/throughput" | goal)"
