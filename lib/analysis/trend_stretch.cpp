@@ -74,7 +74,7 @@ void try_request_axis(Candidate& candidate, double requests_made, const Scales& 
 
 Veto veto_of(const Choice& choice, const Bins& bins) {
     constexpr std::size_t kFewCycles = 14;
-    constexpr double kBothReach = .75, kGoesOn = .10;
+    constexpr double kBothReach = .75, kGoesOn = .10, kOnlyAPause = .02;
     const Candidate& best = choice.best;
     const bool of_cycles = best.points.summary != Summary::block_median;
     if (of_cycles && best.points.size() < kFewCycles && choice.least_cycle_leak < kBothReach) {
@@ -82,8 +82,12 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
     }
     if (grows_in_few_jumps(bins.middle)) return Veto::few_jumps;
     const double slope = belief_quantile(best.evidence.leak_slopes, .5);
-    const auto goes_on = probability_goes_on(
-        best.points.x, without_cycle(best.mixture, best.points.x, best.points.value), slope);
+    // With its cycle, whose records come once a turn. Where requests are known a pause is long only if many of them came.
+    const Points& points = best.points;
+    double pause = probability_of_pause(points.x, points.value, best.noise);
+    if (!points.requests.empty()) pause = std::max(pause, probability_of_pause(points.requests, points.value, best.noise));
+    if (pause < kOnlyAPause) return Veto::slowed_at_the_end;
+    const auto goes_on = probability_goes_on(points.x, without_cycle(best.mixture, points.x, points.value), slope);
     return goes_on && *goes_on < kGoesOn ? Veto::slowed_at_the_end : Veto::none;
 }
 

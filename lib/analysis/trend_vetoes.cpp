@@ -1,6 +1,7 @@
 #include "analysis/trend_vetoes.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "analysis/statistics.hpp"
@@ -60,6 +61,32 @@ std::optional<double> probability_goes_on(std::span<const double> x, std::span<c
     if (tail_x.size() < kLeastPoints) return std::nullopt;
     const LineFit tail = fit_line(tail_x, tail_values);
     return student_t_upper_tail((kOfSlope * slope - tail.slope) / tail.slope_error, tail.degrees);
+}
+
+double probability_of_pause(std::span<const double> clock, std::span<const double> values, double smallest_noise) {
+    constexpr double kAboveNoise = 4, kQuarterOfNormal = .3186, kOfSecondDifference = 2.449;  // sqrt(1 + 4 + 1)
+    if (values.size() < 3) return 1;
+    std::vector<double> bends;
+    for (std::size_t i = 2; i < values.size(); ++i) bends.push_back(std::fabs(values[i] - 2 * values[i - 1] + values[i - 2]));
+    // The lower quarter: between steps there is noise alone, at them is not.
+    const double noise =
+        std::max(smallest_noise, quantile(std::move(bends), .25) / (kQuarterOfNormal * kOfSecondDifference));
+    double record = values[0], last = clock[0], longest = 0, rises = 0;
+    for (std::size_t i = 1; i < values.size(); ++i) {
+        if (values[i] <= record + kAboveNoise * noise) continue;
+        longest = std::max(longest, clock[i] - last);
+        record = values[i];
+        last = clock[i];
+        ++rises;
+    }
+    const double end = clock.back(), whole = end - clock.front(), tail = end - last;
+    if (rises < 1 || whole <= 0 || longest <= 0 || tail <= longest) return 1;
+    // Rises are at worst as irregular as those of a Poisson process. Two answers, and the larger counts, because a warm-up
+    // crowds the rises at the beginning: that all of them fall before the tail, and that the last of pauses which are
+    // distributed alike is so many times the longest of the others.
+    const double all_before = std::pow(1 - tail / whole, rises), times = tail / longest;
+    const double so_much_longer = std::exp(std::lgamma(rises + 1) + std::lgamma(times + 1) - std::lgamma(rises + times + 1));
+    return std::max(all_before, so_much_longer);
 }
 
 std::vector<double> without_cycle(const Mixture& mixture, std::span<const double> x, std::span<const double> values) {

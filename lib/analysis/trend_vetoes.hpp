@@ -28,6 +28,10 @@ bool grows_in_few_jumps(std::span<const double> bin_medians);
 // points there. Values with a known cycle removed.
 std::optional<double> probability_goes_on(std::span<const double> x, std::span<const double> values, double slope);
 
+// The probability that values which go on growing would stay as long below their last record as these do at their end.
+// clock: where each value lies, by time or by requests, ascending. 1 where nothing rises above the noise.
+double probability_of_pause(std::span<const double> clock, std::span<const double> values, double smallest_noise);
+
 // The values less the sine of the mixture's best curve, where that is a short cycle on a line.
 std::vector<double> without_cycle(const Mixture& mixture, std::span<const double> x, std::span<const double> values);
 

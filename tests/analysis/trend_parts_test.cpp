@@ -1,6 +1,7 @@
 // The pieces of the verdict: front end, shapes, fit, vetoes, gate.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -196,4 +197,26 @@ TEST_CASE("the gate passes only where the run could have seen the budget") {
 
     verdict.verdict = Trend::inconclusive;
     CHECK(gate(100).gate == Gate::undecided);
+}
+
+TEST_CASE("a flat end is only a pause where the pauses before it were as long, and where rises are few") {
+    const std::vector<double> x = places(48);
+    const auto risen = [&](const std::vector<double>& rises) {
+        std::vector<double> values;
+        for (const double t : x) values.push_back(double(std::count_if(rises.begin(), rises.end(), [t](double r) { return r < t; })));
+        return values;
+    };
+    std::vector<double> often, crowded{.01, .03, .05, .07, .09, .11, .13, .15, .17, .19};
+    for (int i = 0; i < 20; ++i) often.push_back(.03 + i * .03);
+    CHECK(probability_of_pause(x, risen(often), .01) < .001);          // full at .6
+    CHECK(probability_of_pause(x, risen({.15, .3, .45, .6}), .01) > .05);
+    CHECK(probability_of_pause(x, risen({.2, .4, .6, .8}), .01) == 1);  // the next one is not due
+    CHECK(probability_of_pause(x, x, .0001) == 1);
+    CHECK(probability_of_pause(x, risen(often), 2) > .05);              // noise could hide what rises
+    crowded.insert(crowded.end(), {.45, .72});                          // a warm-up, then a step now and then
+    CHECK(probability_of_pause(x, risen(crowded), .01) > .05);
+    // By requests, of which hardly any came since, it is no pause at all.
+    std::vector<double> requests;
+    for (const double t : x) requests.push_back(1000 * std::min(t, .62));
+    CHECK(probability_of_pause(requests, risen(often), .01) == 1);
 }

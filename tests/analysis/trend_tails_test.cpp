@@ -121,6 +121,26 @@ TEST_CASE("a warm-up, then a cache that fills in uneven steps, is no leak") {
     }
 }
 
+TEST_CASE("forty uneven steps in three quarters of a run and none in the last are hardly ever a leak") {
+    constexpr int kTraces = 40;
+    const Plan full{.full_at = .75, .rise = Rise::steps, .steps = 40, .warm_up = .7};
+    int growing = 0;
+    for (const Load load : {Load::unknown, Load::steady, Load::fading}) {
+        Plan plan = full;
+        plan.load = load;
+        growing += judge(plan, 5000, kTraces).growing;
+    }
+    CHECK(growing <= 4);
+    // The same steps over the whole run are.
+    Plan leak = full;
+    leak.full_at = 1;
+    leak.warm_up = 0;
+    leak.load = Load::steady;
+    const Counts counts = judge(leak, 5000, kTraces);
+    CHECK(counts.growing >= 34);
+    CHECK(counts.stable == 0);
+}
+
 TEST_CASE("a leak in steps is found, and is never stable while it waits for its next step") {
     int growing = 0, all = 0;
     for (const int steps : {5, 8, 14, 25}) {
