@@ -1,29 +1,15 @@
 #include "memory/prometheus_login.hpp"
 
-#include <algorithm>
-#include <cstdint>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "model/request_jsonl.hpp"
 
 namespace leakline::memory {
 
 namespace {
-
-std::string base64(std::string_view text) {
-    constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); i += 3) {
-        std::uint32_t bits = 0;
-        const std::size_t count = std::min<std::size_t>(3, text.size() - i);
-        for (std::size_t j = 0; j < 3; ++j)
-            bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
-        for (std::size_t j = 0; j < 4; ++j) out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
-    }
-    return out;
-}
 
 std::string read_secret(const std::string& path) {
     const std::string text = read_file(path, 1 << 16);
@@ -44,7 +30,9 @@ std::optional<std::string> prometheus_authorization(const PrometheusQuery& query
     const std::string secret = read_secret(query.basic_auth_file);
     if (secret.find(':') == std::string::npos)
         throw Error(ErrorKind::input, query.basic_auth_file, "is not of the form user:password");
-    return "Basic " + base64(secret);
+    std::string header = "Basic ";
+    append_base64(header, secret);
+    return header;
 }
 
 }  // namespace leakline::memory
