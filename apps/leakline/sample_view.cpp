@@ -86,8 +86,7 @@ void SampleView::add(const MemorySample& sample, std::optional<Bytes> limit) {
 void SampleView::judge() {
     analysis::TrendOptions options;
     options.limit = limit_;
-    // The view says what memory does now, warm-up or not: a named minimum keeps judge_trend from waiting two minutes.
-    options.minimum_bytes_per_hour = 1;
+    options.however_short = true;  // the view says what memory does now, warm-up or not
     verdict_ = analysis::judge_trend(series_, options);
     judged_ = true;
 }

@@ -25,6 +25,11 @@ double quantile(std::vector<double> values, double q) {
 
 double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
 
+double log_gamma(double x) {
+    int sign = 0;
+    return lgamma_r(x, &sign);  // std::lgamma writes a global
+}
+
 namespace {
 
 // The continued fraction of the incomplete beta function, evaluated by Lentz's method as modified by Thompson and
@@ -48,11 +53,6 @@ double beta_continued_fraction(double a, double b, double x) {
         if (std::fabs(d * c - 1) < kPrecision) break;
     }
     return result;
-}
-
-double log_gamma(double x) {
-    int sign = 0;
-    return lgamma_r(x, &sign);  // std::lgamma writes a global
 }
 
 double regularized_incomplete_beta(double a, double b, double x) {

@@ -13,6 +13,8 @@ double mean(std::span<const double> values);  // 0 for no values
 double quantile(std::vector<double> values, double q);
 double median(std::vector<double> values);
 
+// The logarithm of the gamma function at x > 0. Safe from any thread, unlike std::lgamma.
+double log_gamma(double x);
 // P(T > t) of Student's t with degrees > 0, by the incomplete beta function (Abramowitz and Stegun 26.7.1; the
 // continued fraction of Lentz). Relative error below 1e-9 for degrees in [1, 1e4].
 double student_t_upper_tail(double t, double degrees);

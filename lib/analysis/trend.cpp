@@ -90,7 +90,7 @@ std::optional<Interval> time_to_limit(const StretchVerdict& stretch, Bytes limit
 }  // namespace
 
 TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
-    const StretchOptions stretch_options{options.minimum_bytes_per_hour / kMiB, series.duration()};
+    const StretchOptions stretch_options{options.minimum_bytes_per_hour / kMiB, series.duration(), options.however_short};
     const std::vector<Segment> segments = segments_of(series, stretch_options);
     TrendVerdict result;
     if (segments.empty()) {

@@ -159,7 +159,7 @@ double prior_weight(const Curve& curve) {
     constexpr double kBent = .4, kBendsAtTheEnd = .3;
     double weight = 1;
     if (curve.shape != Shape::constant && curve.shape != Shape::linear) weight *= kBent;
-    const bool late_knee = ((curve.shape == Shape::fill_flat || curve.shape == Shape::bent_fill) && curve.knee > .8) ||
+    const bool late_knee = (fills(curve.shape) && curve.knee > .8) ||
                            ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > .85);
     return late_knee ? weight * kBendsAtTheEnd : weight;
 }
@@ -196,8 +196,7 @@ class CurveFitter {
         double total = 0;
         for (std::size_t i = 0; i < curves_.size(); ++i) {
             if (std::isinf(bic_[i])) continue;
-            const Shape shape = curves_[i].shape;
-            if (shape == Shape::fill_flat || shape == Shape::bent_fill || shape == Shape::exponential) {
+            if (fills(curves_[i].shape) || curves_[i].shape == Shape::exponential) {
                 result.fill_flat_deficit = std::min(result.fill_flat_deficit, bic_[i] - bic_[best_]);
             }
             const double weight = std::exp(-.5 * (bic_[i] - bic_[best_])) * prior_weight(curves_[i]);

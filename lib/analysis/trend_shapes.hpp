@@ -54,6 +54,8 @@ inline constexpr std::size_t kLineIndex = 1;
 Terms terms_at(const Curve& curve, double x);
 // Weights e such that sum e[i] * coefficient[i] is the slope dy/dx at the end of the run, x = 1.
 Terms end_slope_weights(const Curve& curve);
+// Fills and reaches a bound at its knee.
+inline bool fills(Shape shape) { return shape == Shape::fill_flat || shape == Shape::bent_fill; }
 // Ends in a slope of its own, unbound by what came before.
 bool ends_in_free_slope(Shape shape);
 

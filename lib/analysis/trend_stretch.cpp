@@ -6,6 +6,7 @@
 
 #include "analysis/statistics.hpp"
 #include "analysis/trend_scales.hpp"
+#include "analysis/trend_short_runs.hpp"
 
 namespace leakline::analysis::trend {
 
@@ -14,7 +15,7 @@ namespace {
 // Chosen on simulated traces: from .95 to .94 finds one leak in 300 more and called nothing else growing; at .93 false
 // alarms begin to rise.
 constexpr double kGrowingFrom = .94, kStableFrom = .80;
-constexpr double kSecondsPerHour = 3600, kLeastLevelMib = 1. / 1024;
+constexpr double kSecondsPerHour = 3600;
 
 // Points with the curves fitted to them.
 struct Candidate {
@@ -350,42 +351,11 @@ std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchO
     if (samples.size() < first + kLeastSamplesLeft) return std::nullopt;
     StretchVerdict later = judge_whole(samples.from(first), options, kStrictness);
     const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
-                       later.shape == Shape::linear || later.shape == Shape::fill_flat || later.shape == Shape::bent_fill;
+                       later.shape == Shape::linear || fills(later.shape);
     if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
     if (fell && growth_could_hide(samples, verdict.begin_s, fall, later)) return std::nullopt;
     later.warmup = (samples.seconds[first] - begin) / whole;
     return later;
-}
-
-// In MiB. Not the first sample: before a command's own program is loaded its process is tiny.
-double first_level(const Samples& samples) {
-    constexpr std::size_t kOf = 20;
-    return median({samples.bytes.begin(), samples.bytes.begin() + static_cast<std::ptrdiff_t>(samples.size() / kOf + 1)}) / kMiB;
-}
-
-// Growth in a run too short to call it a leak. Whoever names a minimum has said what matters, and where requests are
-// known they are what growth is held against.
-//
-// In its first minute a healthy process still collects some hundred KiB: arenas of its threads, page caches, tables that
-// double. (Seen in 2 of 44 runs of 30 and 40 s over healthy services: 0.3 and 0.4 MiB.) A runtime with a collected heap
-// takes longer and more: a Java service of 44 MiB filled its young generation along a line, to 290 MiB in 60 s; a node
-// server of 45 MiB grew by a tenth in 45 s, in steps and bends. What a leak has that none of 300 windows of 20 to 120 s
-// over such services had is a plain line, or a minute of growth that is no doubt at all and no trifle; neither with a
-// warm-up before it, nor far above the level at which the run began. A process that grows until it is restarted, again
-// and again, does not warm up: then the whole run counts. And what follows a warm-up that was seen goes on for some
-// minutes, by a quarter of a MiB in node servers of 54 MiB.
-Veto too_short_for_growth(const Samples& samples, const StretchOptions& options, const StretchVerdict& verdict) {
-    constexpr double kMinute = 60, kLittleMib = 1, kWarmupOver = 120, kTailOver = 300;
-    constexpr double kHardlyADoubt = .99, kNoDoubt = .9999, kTrace = .02, kTrifle = .05, kFarAbove = .5;
-    const double run = std::max(samples.duration(), options.run_s);
-    if (run >= kTailOver || verdict.requests_made > 0 || options.minimum_mib_per_hour > 0) return Veto::none;
-    const double grown = verdict.slope_mib_per_hour.estimate * verdict.duration_s / kSecondsPerHour;
-    if (run >= kWarmupOver) return verdict.warmup > 0 && grown < kLittleMib ? Veto::tail_of_warmup : Veto::none;
-    if (run < kMinute && grown < kLittleMib) return Veto::hardly_begun;
-    const bool plain_line = verdict.shape == Shape::linear && verdict.p_leak >= kHardlyADoubt && grown >= kTrace * verdict.level_mib;
-    const bool sure = run >= kMinute && verdict.p_leak >= kNoDoubt && verdict.outgrown >= kTrifle;
-    return (plain_line || sure) && verdict.warmup <= 0 && verdict.outgrown < kFarAbove ? Veto::none
-                                                                                       : Veto::may_be_warming_up;
 }
 
 // A leak by requests is flat while none come, just as a full cache is: there what came before the end decides.
@@ -407,7 +377,7 @@ StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& optio
         verdict.veto = Veto::traffic_stopped;
     }
     if (verdict.outcome == Outcome::growing) {
-        verdict.outgrown = verdict.level_mib / std::max(first_level(samples), kLeastLevelMib) - 1;
+        verdict.outgrown = outgrown(samples, verdict.level_mib);
         verdict.veto = too_short_for_growth(samples, options, verdict);
         if (verdict.veto != Veto::none) verdict.outcome = Outcome::inconclusive;
     }

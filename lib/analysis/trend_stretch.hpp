@@ -53,6 +53,7 @@ inline constexpr std::size_t kLeastSamples = 20;
 struct StretchOptions {
     double minimum_mib_per_hour = 0;
     double run_s = 0;  // of the whole run, where the stretch is one of its processes; 0: the stretch is all
+    bool however_short = false;  // see TrendOptions
 };
 
 StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options);

@@ -85,7 +85,7 @@ double probability_of_pause(std::span<const double> clock, std::span<const doubl
     // crowds the rises at the beginning: that all of them fall before the tail, and that the last of pauses which are
     // distributed alike is so many times the longest of the others.
     const double all_before = std::pow(1 - tail / whole, rises), times = tail / longest;
-    const double so_much_longer = std::exp(std::lgamma(rises + 1) + std::lgamma(times + 1) - std::lgamma(rises + times + 1));
+    const double so_much_longer = std::exp(log_gamma(rises + 1) + log_gamma(times + 1) - log_gamma(rises + times + 1));
     return std::max(all_before, so_much_longer);
 }
 
