@@ -184,6 +184,11 @@ std::string format_count(std::uint64_t count) {
     return digits;
 }
 
+std::string format_per_second(double rate) {
+    if (rate < 1000 || rate > 1e15) return fmt::format("{:.4g}/s", rate);
+    return format_count(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
+}
+
 std::optional<std::string> did_you_mean(std::string_view word, std::span<const std::string> candidates) {
     // A third of the word may be wrong, and never more than three letters: beyond that a guess is noise.
     const std::size_t allowed = std::min<std::size_t>(3, std::max<std::size_t>(1, word.size() / 3));

@@ -47,6 +47,8 @@ std::string format_duration(Nanoseconds duration);
 double to_seconds(Nanoseconds duration);
 // 1234567 -> "1,234,567".
 std::string format_count(std::uint64_t count);
+// 12.345 -> "12.35/s", 39310.4 -> "39,310/s": no powers of ten.
+std::string format_per_second(double rate);
 
 // The candidate nearest to word by Damerau-Levenshtein distance, if near enough to be what was meant.
 std::optional<std::string> did_you_mean(std::string_view word, std::span<const std::string> candidates);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "http/url.hpp"
@@ -51,12 +50,6 @@ class RateOverTime {
     Nanoseconds origin_{}, step_ = std::chrono::milliseconds(1);
     std::vector<std::uint64_t> counts_;
 };
-
-// "12.35/s", "39,310/s": no powers of ten.
-std::string rate_text(double per_second) {
-    if (per_second < 1000 || per_second > 1e15) return fmt::format("{:.4g}/s", per_second);
-    return format_count(static_cast<std::uint64_t>(std::llround(per_second))) + "/s";
-}
 
 }  // namespace
 
@@ -122,7 +115,7 @@ std::string dry_run_text(const DryRun& result) {
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}", format_duration(span));
-        if (span.count() > 0) out += ", " + rate_text(static_cast<double>(result.requests - 1) / to_seconds(span)) + " on average";
+        if (span.count() > 0) out += ", " + format_per_second(static_cast<double>(result.requests - 1) / to_seconds(span)) + " on average";
         out += "\n";
     } else {
         out += "  no time stamps: a rate or max pace only\n";
@@ -137,7 +130,7 @@ std::string dry_run_text(const DryRun& result) {
         const std::uint64_t peak = *std::max_element(result.rate.begin(), result.rate.end());
         out += fmt::format("\nRate over time, {} a line\n", format_duration(result.step));
         for (const std::uint64_t count : result.rate)
-            out += fmt::format("  {:>14}  {}\n", rate_text(static_cast<double>(count) / to_seconds(result.step)),
+            out += fmt::format("  {:>14}  {}\n", format_per_second(static_cast<double>(count) / to_seconds(result.step)),
                                std::string(static_cast<std::size_t>(50 * count / peak), '#'));
     }
     if (!result.warnings.empty()) out += "\nWarnings\n";

@@ -138,8 +138,8 @@ std::string html_replay(const ReplayStats& stats) {
         "<h2>Replay</h2>\n<p>{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed at "
         "{}{}.{}</p>\n",
         format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
-        format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), per_second_text(stats.rate),
-        stats.target_rate ? fmt::format(" of {} due", per_second_text(*stats.target_rate)) : "",
+        format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), format_per_second(stats.rate),
+        stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",
         stats.valid ? ""
                     : " <strong>Not valid:</strong> " +
                           xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));

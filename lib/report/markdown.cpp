@@ -114,7 +114,7 @@ std::string replay(const ReplayStats& stats) {
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
             row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
-    row("rate", per_second_text(stats.rate));
+    row("rate", format_per_second(stats.rate));
     row("latency p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.latency.p50),
                                                latency_text(stats.latency.p99), latency_text(stats.latency.max)));
     row("valid",

@@ -92,11 +92,6 @@ std::string reached_text(const Interval& hours) {
     return std::isinf(hours.estimate) ? "never reached" : "reached in " + hours_interval_text(hours);
 }
 
-std::string per_second_text(double rate) {
-    if (rate < 1000 || rate > 1e15) return fmt::format("{:.4g}/s", rate);
-    return format_count(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
-}
-
 std::string latency_text(double microseconds) {
     if (microseconds >= 1e6) return fmt::format("{:.3g} s", microseconds / 1e6);
     return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds)

@@ -38,8 +38,6 @@ std::string hours_text(double hours);
 std::string hours_interval_text(const Interval& hours);
 // Of a time to a limit: "reached in 11h12m (11h to 12h)", "never reached", or "reached already".
 std::string reached_text(const Interval& hours);
-// "11,290/s", below a thousand "104.3/s".
-std::string per_second_text(double rate);
 // "13.9 ms"; very short ones "0.132 µs", very long ones "2.97 s".
 std::string latency_text(double microseconds);
 // "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".

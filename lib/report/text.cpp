@@ -57,9 +57,9 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
                                    failure_name(static_cast<Failure>(i)));
     text.field("answers", answers.empty() ? "none" : answers);
     text.field("rate", stats.target_rate
-                           ? fmt::format("{} of {} due, over {:.3g} s", per_second_text(stats.rate),
-                                         per_second_text(*stats.target_rate), stats.duration_s)
-                           : fmt::format("{} over {:.3g} s", per_second_text(stats.rate), stats.duration_s));
+                           ? fmt::format("{} of {} due, over {:.3g} s", format_per_second(stats.rate),
+                                         format_per_second(*stats.target_rate), stats.duration_s)
+                           : fmt::format("{} over {:.3g} s", format_per_second(stats.rate), stats.duration_s));
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0)

@@ -226,8 +226,8 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
     CHECK(reached_text({11.2, 11.2, 11.2}) == "reached in 11h12m");
     CHECK(reached_text({0, 0, 0}) == "reached already");
     CHECK(reached_text({infinity, 3, infinity}) == "never reached");
-    CHECK(per_second_text(104.25) == "104.2/s");
-    CHECK(per_second_text(11'289.6) == "11,290/s");
+    CHECK(format_per_second(104.25) == "104.2/s");
+    CHECK(format_per_second(11'289.6) == "11,290/s");
     CHECK(latency_text(0.132) == "0.132 µs");
     CHECK(latency_text(812) == "0.812 ms");
     CHECK(latency_text(0) == "0 ms");
