@@ -47,23 +47,24 @@ void WalCheckpointer::run() {
         const int had = pages_;
         lock.unlock();
         const bool full = had >= limit();
-        int copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-        bool begun_anew = false;
-        if (full && copied >= 0) {
-            sync_database();
-            // As long as it helps: in the end it is what comes while the disk is waited for.
-            for (int left = pages() - copied, before = 2 * left + 1; copied >= 0 && left > kLittle && left <= before / 2;) {
-                copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-                sync_database();
-                before = std::exchange(left, pages() - copied);
-            }
-            const std::lock_guard no_writer(writing_);
-            begun_anew = checkpoint(SQLITE_CHECKPOINT_RESTART) >= 0;
-        }
+        const int copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+        const bool begun_anew = full && copied >= 0 && begin_anew(copied);
         lock.lock();
         if (begun_anew) pages_ = 0;
         next_ = (begun_anew ? 0 : pages_) + kEvery;
     }
+}
+
+bool WalCheckpointer::begin_anew(int copied) {
+    sync_database();
+    // As long as it helps: in the end it is what comes while the disk is waited for.
+    for (int left = pages() - copied, before = 2 * left + 1; copied >= 0 && left > kLittle && left <= before / 2;) {
+        copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+        sync_database();
+        before = std::exchange(left, pages() - copied);
+    }
+    const std::lock_guard no_writer(writing_);
+    return checkpoint(SQLITE_CHECKPOINT_RESTART) >= 0;
 }
 
 int WalCheckpointer::checkpoint(int mode) {

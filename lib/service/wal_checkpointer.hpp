@@ -39,6 +39,7 @@ class WalCheckpointer {
     void run();
     // How many pages of the log are in the database then; -1: the disk is full, or another process stands in the way.
     int checkpoint(int mode);
+    bool begin_anew(int copied);  // the log, of which this much is in the database; false: as above
     void sync_database();
     int pages();
     int limit();  // in pages, with what the disk has left now
