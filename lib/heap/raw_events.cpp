@@ -87,17 +87,27 @@ LEAKLINE_NEWER_PROCESSOR inline bool take_short_line(const char* line, std::uint
     next = line + stop + 1;
     return event.address != 0 && trace < traces;
 }
+#endif
 
-LEAKLINE_NEWER_PROCESSOR std::size_t take_newer(const char*& line, const char* end, std::uint32_t traces, RawEvent* events,
-                                                std::size_t room) {
+template <bool kNewer>
+[[gnu::always_inline]] inline std::size_t take_lines(const char*& line, const char* end, std::uint32_t traces, RawEvent* events,
+                                                     std::size_t room) {
     std::size_t taken = 0;
     const char* next = line;
-    while (taken < room && line != end &&
-           (take_short_line(line, traces, events[taken], next) || take_line(line, end, traces, events[taken], next))) {
-        line = next;
-        ++taken;
+    for (; taken < room && line != end; line = next, ++taken) {
+#if defined(LEAKLINE_NEWER_PROCESSOR)
+        if constexpr (kNewer)
+            if (take_short_line(line, traces, events[taken], next)) continue;
+#endif
+        if (!take_line(line, end, traces, events[taken], next)) break;
     }
     return taken;
+}
+
+#if defined(LEAKLINE_NEWER_PROCESSOR)
+LEAKLINE_NEWER_PROCESSOR std::size_t take_newer(const char*& line, const char* end, std::uint32_t traces, RawEvent* events,
+                                                std::size_t room) {
+    return take_lines<true>(line, end, traces, events, room);
 }
 #endif
 
@@ -107,13 +117,7 @@ std::size_t RawEvents::take(const char*& line, const char* end, std::uint32_t tr
 #if defined(LEAKLINE_NEWER_PROCESSOR)
     if (newer_processor_) return take_newer(line, end, traces, events, room);
 #endif
-    std::size_t taken = 0;
-    const char* next = line;
-    while (taken < room && line != end && take_line(line, end, traces, events[taken], next)) {
-        line = next;
-        ++taken;
-    }
-    return taken;
+    return take_lines<false>(line, end, traces, events, room);
 }
 
 }  // namespace leakline::heap

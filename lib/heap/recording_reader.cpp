@@ -64,11 +64,6 @@ class RecordStream {
     bool torn_ = false;
 };
 
-// Of numbers out of a file: it may hold any, and their sum must still be defined.
-std::int64_t sum(std::int64_t a, std::int64_t b) {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-
 // Applies records, one function each. A false return: the record contradicts those before it, and what follows cannot
 // be trusted.
 class Builder {
@@ -227,6 +222,10 @@ class Builder {
         ended_ = in.good();
         return ended_;
     }
+    static std::int64_t sum(std::int64_t a, std::int64_t b) {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+    }
+
     HeapProfile& profile_;
     SymbolFeed symbols_;
     std::vector<TraceCost> costs_;
