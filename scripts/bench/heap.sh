@@ -82,25 +82,24 @@ read_files() {
 record_program() {
   local count=$1
   echo "recording: an allocation-bound program of $count events, $rounds interleaved rounds"
-  rm -f "$work"/*.times
-  for ((round = 0; round < rounds; ++round)); do
-    measure bare "$bench" churn "$count"
-    measure leakline "$leakline" record -o "$work/run.leak" -- "$bench" churn "$count"
-    measure heaptrack heaptrack -o "$work/run" "$bench" churn "$count"
-    rm -f "$work"/run.*
-  done
+  measure_recorders "$count"
   printf '  bare %s s, leakline record %s s (cpu %s s), heaptrack %s s (cpu %s s) (medians)\n' \
     "$(wall bare)" "$(wall leakline)" "$(cpu leakline)" "$(wall heaptrack)" "$(cpu heaptrack)"
   compare "leakline record / heaptrack, wall time" leakline heaptrack "<= 0.7"
   row "leakline record / heaptrack, total cpu" "$(ratio leakline heaptrack 2)" "<= 0.6"
-  rm -f "$work"/*.times
-  for ((round = 0; round < rounds; ++round)); do
-    measure leakline "$leakline" record -o "$work/run.leak" -- "$bench" churn 100
-    measure heaptrack heaptrack -o "$work/run" "$bench" churn 100
-    rm -f "$work"/run.*
-  done
+  measure_recorders 100
   printf '  of which naming: leakline %s s (cpu %s s), heaptrack %s s (cpu %s s)\n' \
     "$(wall leakline)" "$(cpu leakline)" "$(wall heaptrack)" "$(cpu heaptrack)"
+}
+
+measure_recorders() {
+  rm -f "$work"/*.times
+  for ((round = 0; round < rounds; ++round)); do
+    measure bare "$bench" churn "$1"
+    measure leakline "$leakline" record -o "$work/run.leak" -- "$bench" churn "$1"
+    measure heaptrack heaptrack -o "$work/run" "$bench" churn "$1"
+    rm -f "$work"/run.*
+  done
 }
 
 # Prints the collecting process's memory every `step` seconds while a program is recorded.
