@@ -45,6 +45,9 @@ ReadAhead::Threads threads_of(const ReadOptions& options) {
 HeaptrackKind heaptrack_kind(std::string_view head) {
     if (!head.starts_with("v ")) return HeaptrackKind::none;
     while (!head.empty()) {
+        // The arguments may hold line ends, and what is behind those looks like anything: go on at the record after them.
+        if (const std::size_t system = head.find("\nI "); head[0] == 'X' && system != std::string_view::npos)
+            head.remove_prefix(system + 1);
         const std::size_t stop = head.find('\n');
         const std::string_view line = head.substr(0, stop);
         const char type = line.empty() ? '#' : line[0];

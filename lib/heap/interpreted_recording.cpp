@@ -97,7 +97,7 @@ void InterpretedRecording::left_out() {
 }
 
 void InterpretedRecording::other_line(std::string_view line) {
-    if (line.empty()) return;
+    if (command_.takes(line, format_) || line.empty()) return;
     if (line[0] == '#') {
         trailer_ = trailer_ || line.starts_with("# strings: ");
         return;
@@ -146,7 +146,7 @@ bool InterpretedRecording::record(std::string_view line) {
             profile_.source = fmt::format("heaptrack {}.{}.{} (format {})", version >> 16 & 0xff, version >> 8 & 0xff,
                                           version & 0xff, number);
             return true;
-        case 'X': profile_.command = fields.rest(); return true;
+        case 'X': command_.start(fields.rest()); return true;
         case 'I':
             if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
             page_size_ = number;
@@ -264,6 +264,7 @@ void InterpretedRecording::finish(std::string_view rest) {
     mark(HeapMark::Kind::finish);
     fill_peak();
     date_peak();
+    profile_.command = command_.text();
     profile_.events = ledger_.events();
     profile_.duration = now_;
 }

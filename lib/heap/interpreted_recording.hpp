@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "heap/command_record.hpp"
 #include "heap/event_lines.hpp"
 #include "heap/info_ledger.hpp"
 #include "heap/mark_schedule.hpp"
@@ -83,6 +84,7 @@ class InterpretedRecording {
     std::uint64_t lines_ = 0;
     Nanoseconds now_{};
 
+    CommandRecord command_;
     std::uint64_t format_ = 0;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;

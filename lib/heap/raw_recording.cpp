@@ -59,7 +59,7 @@ void RawRecording::finish(std::string_view rest) {
 // A line that is no event; or one, but damaged.
 void RawRecording::other_line(std::string_view text) {
     ++lines_;
-    if (text.empty() || text[0] == '#') return;
+    if (command_.takes(text, symbols_.format) || text.empty() || text[0] == '#') return;
     const char type = text[0];
     const bool good = other_record(type, text);
     last_tick_ = type == 'c' || type == 'R';
@@ -121,7 +121,7 @@ bool RawRecording::other_record(char type, std::string_view text) {
             symbols_.executable = *path;
             return true;
         }
-        case 'X': command_ = fields.rest(); return true;
+        case 'X': command_.start(fields.rest()); return true;
         case 'I':
             if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
             page_size_ = number;

@@ -1,6 +1,6 @@
 // What heaptrack's preloaded library writes ("raw"), aggregated as it arrives: bytes in, marks out.
 //
-//   v <heaptrack version> <format>            X <command line>            I <page size> <physical pages>
+//   v <heaptrack version> <format>            X <command line, any text>  I <page size> <physical pages>
 //   x <len> <path of the executable>          A (attached)                S <suppression>
 //   m <len> <module> <base> (<vaddr> <size>)* (module "x" = the executable; "m 1 -" = forget all modules)
 //   t <address> <parent trace>                + <size> <trace> <pointer>  - <pointer>
@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "heap/command_record.hpp"
 #include "heap/ledger.hpp"
 #include "heap/live_blocks.hpp"
 #include "heap/mark_schedule.hpp"
@@ -67,7 +68,7 @@ class RawRecording {
     const std::vector<TraceNode>& traces() const { return traces_; }
     const std::vector<RssPoint>& rss() const { return rss_; }
     const TraceLedger& ledger() const { return ledger_; }
-    const std::string& command() const { return command_; }
+    const std::string& command() const { return command_.text(); }
     const std::vector<std::string>& suppressions() const { return suppressions_; }
     Diagnostics& damage() { return damage_; }
     bool attached() const { return attached_; }
@@ -111,7 +112,7 @@ class RawRecording {
     MarkSchedule schedule_;
     RssTicks rss_ticks_;
     std::vector<RssPoint> rss_;
-    std::string command_;
+    CommandRecord command_;
     std::vector<std::string> suppressions_;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;

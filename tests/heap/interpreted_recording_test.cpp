@@ -49,6 +49,17 @@ TEST_CASE("suppressions that the program declares are kept, from both kinds of s
     CHECK(test::read_raw_text("v 10400 3\n" + lines + "I 1000 10\nt 10 0\n+ 8 1 5\nc 1\n").suppressions == patterns);
 }
 
+TEST_CASE("line ends in the recorded command's arguments make neither records nor damage") {
+    const std::string command = "perl -e my $x;\nx = 1;\ni = 2\n\na 10 0 =\n+ 0x3\n- \ns = 4\nc?\nS leak:all";
+    const std::string text = "v 10400 3\nX " + command + "\nI 1000 10\n" + kTables + "+ 0\nc 5\nR 1\n\n# strings: 4\n# ips: 3\n";
+    const HeapProfile profile = read_interpreted_text(text);
+    CHECK(profile.command == command);
+    CHECK(profile.damage.lines() == std::vector<std::string>{});
+    CHECK(profile.suppressions.empty());
+    CHECK(test::totals_of(profile) == test::Totals{0x64, 1, 0x64});
+    CHECK(heap::heaptrack_kind(text) == heap::HeaptrackKind::interpreted);
+}
+
 TEST_CASE("formats 1 and 2 write strings without their length") {
     for (const char* version : {"v 10000 1\n", "v 10100 2\n", "v 10200\n"}) {
         CAPTURE(version);

@@ -119,3 +119,27 @@ TEST_CASE("module tables that name nothing new take no memory") {
     CHECK(recording.symbols().modules[1].lines == "m 1 x 1000 0 100\nm 8 /plug.so 9000 0 10\n");
     CHECK(recording.symbols().addresses[recording.symbols().modules[1].first_ip] == 0x9004);
 }
+
+TEST_CASE("an argument of the recorded command may hold line ends, and what follows them is no record") {
+    const std::string more = "import os\nt = [1]\n\n# c\nA\nx 4 /not\nm = n\n+ = 2\nS leak:all\nR";
+    for (const char* format : {"v 10200 2\n", "v 10400 3\n"}) {
+        CAPTURE(format);
+        const bool sized = format[8] == '3';
+        const HeapProfile profile =
+            read_raw_text(format + std::string(sized ? "x 8 /bin/svc\n" : "x /bin/svc\n") + "X python3 -c " + more + "\nI 1000 10\n" +
+                          (sized ? "m 8 /bin/svc 0 0 9999\n" : "m /bin/svc 0 0 9999\n") + "t 1000 0\n+ 8 1 a0\nc 1\nR 1\n");
+        CHECK(profile.command == "python3 -c " + more);
+        CHECK(profile.damage.lines() == std::vector<std::string>{});
+        CHECK(profile.traces.size() == 2);
+        CHECK(profile.suppressions.empty());
+        CHECK_FALSE(profile.attached);
+        CHECK(test::totals_of(profile) == test::Totals{8, 1, 8});
+    }
+}
+
+TEST_CASE("where a stream lacks the record behind the command, what can be a record is one") {
+    const HeapProfile profile = read_raw_text("v 10400 3\nX svc\nt 1000 0\n? 1\n+ 8 1 a0\nc 1\nR 1\n");
+    CHECK(profile.command == "svc");
+    CHECK(profile.damage.lines() == std::vector<std::string>{"raw:4: not a record of heaptrack's: '? 1'; skipped"});
+    CHECK(test::totals_of(profile) == test::Totals{8, 1, 8});
+}
