@@ -22,7 +22,8 @@ namespace {
 // Bytes as they stand in the file.
 class Input {
   public:
-    Input(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {
+    Input(int descriptor, std::string name, std::function<bool()> wait = {})
+        : descriptor_(descriptor), name_(std::move(name)), wait_(std::move(wait)) {
         struct stat status {};
         if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode))
             total_ = static_cast<std::uint64_t>(status.st_size);
@@ -34,6 +35,7 @@ class Input {
     Input(const Input&) = delete;
     Input& operator=(const Input&) = delete;
 
+    // 0: the end, or stopped().
     std::size_t read(std::span<char> buffer) {
         std::size_t got = 0;
         if (!pushed_back_.empty()) {
@@ -47,6 +49,8 @@ class Input {
             if (got > 0) std::memcpy(buffer.data(), memory_.data(), got);
             memory_.remove_prefix(got);
         } else {
+            stopped_ = stopped_ || (wait_ && !wait_());
+            if (stopped_) return 0;
             ssize_t result = 0;
             do {
                 result = ::read(descriptor_, buffer.data(), buffer.size());
@@ -72,12 +76,15 @@ class Input {
         pushed_back_ = head;
         return head;
     }
+    bool stopped() const { return stopped_; }
     std::uint64_t consumed() const { return consumed_; }
     std::optional<std::uint64_t> total() const { return total_; }
 
   private:
     int descriptor_ = -1;
     std::string name_;
+    std::function<bool()> wait_;
+    bool stopped_ = false;
     std::string_view memory_;
     std::string pushed_back_;
     std::uint64_t consumed_ = 0;
@@ -92,6 +99,11 @@ class SourceBase : public ByteSource {
     std::optional<std::uint64_t> total() const override { return input_->total(); }
 
   protected:
+    // Nothing more was there to be read.
+    void end_as(StreamEnd end) {
+        if (!input_->stopped()) end_ = end;
+    }
+
     std::unique_ptr<Input> input_;
     StreamEnd end_ = StreamEnd::open;
 };
@@ -101,7 +113,7 @@ class PlainSource : public SourceBase {
     using SourceBase::SourceBase;
     std::size_t read(std::span<char> buffer) override {
         const std::size_t got = input_->read(buffer);
-        if (got == 0 && !buffer.empty()) end_ = StreamEnd::clean;
+        if (got == 0 && !buffer.empty()) end_as(StreamEnd::clean);
         return got;
     }
     std::string_view encoding() const override { return "plain"; }
@@ -123,10 +135,11 @@ class GzipSource : public SourceBase {
         stream_.avail_out = static_cast<uInt>(std::min<std::size_t>(buffer.size(), std::size_t{1} << 30));
         const uInt room = stream_.avail_out;
         while (stream_.avail_out == room) {
-            if (stream_.avail_in == 0) {
+            // A full output buffer can leave the end of a match inside the stream: it comes out before more is read.
+            if (stream_.avail_in == 0 && !pending_) {
                 const std::size_t got = input_->read(chunk_);
                 if (got == 0) {
-                    end_ = inside_member_ ? StreamEnd::truncated : StreamEnd::clean;
+                    end_as(inside_member_ ? StreamEnd::truncated : StreamEnd::clean);
                     break;
                 }
                 stream_.next_in = reinterpret_cast<Bytef*>(chunk_.data());
@@ -137,6 +150,7 @@ class GzipSource : public SourceBase {
                 inside_member_ = true;
             }
             const int result = ::inflate(&stream_, Z_NO_FLUSH);
+            pending_ = stream_.avail_out == 0 && result != Z_STREAM_END;
             if (result == Z_STREAM_END) {
                 inside_member_ = false;
             } else if (result != Z_OK && result != Z_BUF_ERROR) {
@@ -150,7 +164,7 @@ class GzipSource : public SourceBase {
   private:
     z_stream stream_{};
     std::vector<char> chunk_;
-    bool inside_member_ = true;
+    bool inside_member_ = true, pending_ = false;
 };
 
 class ZstdSource : public SourceBase {
@@ -171,7 +185,7 @@ class ZstdSource : public SourceBase {
             if (in_.pos == in_.size && !pending_) {
                 const std::size_t got = input_->read(chunk_);
                 if (got == 0) {
-                    end_ = inside_frame_ ? StreamEnd::truncated : StreamEnd::clean;
+                    end_as(inside_frame_ ? StreamEnd::truncated : StreamEnd::clean);
                     break;
                 }
                 in_ = {chunk_.data(), got, 0};
@@ -221,8 +235,8 @@ std::unique_ptr<ByteSource> open_source(const std::string& path) {
 
 std::unique_ptr<ByteSource> memory_source(std::string_view bytes) { return sniff(std::make_unique<Input>(bytes)); }
 
-std::unique_ptr<ByteSource> descriptor_source(int descriptor) {
-    return sniff(std::make_unique<Input>(descriptor, "descriptor"));
+std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait) {
+    return sniff(std::make_unique<Input>(descriptor, "descriptor", std::move(wait)));
 }
 
 }  // namespace leakline

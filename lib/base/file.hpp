@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,9 +41,11 @@ class ByteSource {
 
 // path "-" is standard input. Throws Error{input} with the reason when the file cannot be opened.
 std::unique_ptr<ByteSource> open_source(const std::string& path);
-// The same over bytes in memory (which must outlive the source) or over a file descriptor (which it closes).
+// The same over bytes in memory (which must outlive the source) or over a file descriptor (which it closes). wait, where
+// there is one, is called before each read of the descriptor, and not while there is more in what was read already; false
+// ends the source there, as end() == open.
 std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
-std::unique_ptr<ByteSource> descriptor_source(int descriptor);
+std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait = {});
 
 // All of a file, or of a source (name is for messages), decompressed. Throws Error{input} when it is larger than limit
 // bytes.

@@ -1,7 +1,5 @@
 #include "replay/chunk_buffer.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -9,21 +7,8 @@ namespace leakline::replay {
 
 ChunkBuffer::ChunkBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), buffer_(kChunk) {}
 
-void ChunkBuffer::wait_on(int descriptor, std::function<bool()> stopped) {
-    waited_on_ = descriptor;
-    stopped_ = std::move(stopped);
-}
-
 bool ChunkBuffer::fill() {
     if (at_end_) return false;
-    if (waited_on_ >= 0) {
-        pollfd readable{waited_on_, POLLIN, 0};
-        for (int patience = 0; ::poll(&readable, 1, patience) <= 0; patience = 100) {
-            if (!stopped_()) continue;
-            at_end_ = true;
-            return false;
-        }
-    }
     if (begin_ > 0) {
         std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
         end_ -= begin_;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +20,6 @@ class ChunkBuffer {
     static constexpr std::size_t kMaxPiece = std::size_t{64} << 20;
 
     explicit ChunkBuffer(std::unique_ptr<ByteSource> source);
-    // For a source that may be silent for long, as a pipe is: before each read, waits until descriptor is readable; when
-    // stopped() says so meanwhile (asked as soon as there is nothing to read, then ten times a second), that is the end.
-    void wait_on(int descriptor, std::function<bool()> stopped);
 
     // The first bytes, at most limit (<= kChunk), without taking them. For telling formats apart. With a_line no more is
     // read than it takes to have one: from a pipe the rest may be long in coming.
@@ -61,8 +57,6 @@ class ChunkBuffer {
     static constexpr std::size_t kKeptOfLong = 4096;
 
     std::unique_ptr<ByteSource> source_;
-    int waited_on_ = -1;
-    std::function<bool()> stopped_;
     std::vector<char> buffer_;
     std::string head_of_long_;
     std::size_t begin_ = 0, end_ = 0;

@@ -126,6 +126,14 @@ struct Log::Input {
 
 namespace {
 
+// False where stopped() said so before there was anything to read: it is asked at once, then ten times a second.
+bool wait_for(int descriptor, const std::function<bool()>& stopped) {
+    pollfd readable{descriptor, POLLIN, 0};
+    for (int patience = 0; ::poll(&readable, 1, patience) <= 0; patience = 100)
+        if (stopped()) return false;
+    return true;
+}
+
 // A log on its way in. A pipe may be silent for long, or never be opened by its writer: nothing is read from it that is not
 // there, so that stopped() is asked meanwhile.
 ChunkBuffer open_chunks(const std::string& path, const std::function<bool()>& stopped, ChunkBuffer::Peek& peek) {
@@ -137,15 +145,7 @@ ChunkBuffer open_chunks(const std::string& path, const std::function<bool()>& st
     const int descriptor = standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) throw os_error(ErrorKind::input, standard_input ? "standard input" : path, "cannot open", errno);
     if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer only the opening must not wait
-    pollfd readable{descriptor, POLLIN, 0};
-    while (::poll(&readable, 1, 100) <= 0) {
-        if (!stopped()) continue;
-        ::close(descriptor);
-        return ChunkBuffer(memory_source({}));
-    }
-    ChunkBuffer chunks(descriptor_source(descriptor));
-    chunks.wait_on(descriptor, stopped);
-    return chunks;
+    return ChunkBuffer(descriptor_source(descriptor, [descriptor, stopped] { return wait_for(descriptor, stopped); }));
 }
 
 }  // namespace

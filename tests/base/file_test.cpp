@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -99,6 +100,26 @@ TEST_CASE("of damaged zstd data every block before the damage is read, in calls 
         CHECK(text.starts_with(read.text));
         constexpr std::size_t kBlock = 128 << 10;  // zstd's largest
         CHECK(read.text.size() + 2 * kBlock > text.size() * 9 / 10);
+    }
+}
+
+TEST_CASE("all that a silent pipe has said is read before anybody waits for more") {
+    const std::string text = sample_text().substr(0, 60'000);
+    for (const std::string& bytes : {text, zstd(text), gzip(text)}) {
+        for (const std::size_t step : {std::size_t{1}, std::size_t{1000}, text.size() * 2}) {
+            int ends[2];
+            REQUIRE(::pipe(ends) == 0);
+            REQUIRE(::write(ends[1], bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+            const auto source = descriptor_source(ends[0], [&] {
+                pollfd readable{ends[0], POLLIN, 0};
+                return ::poll(&readable, 1, 0) > 0;
+            });
+            std::string got, buffer(step, '\0');
+            while (const std::size_t count = source->read(buffer)) got.append(buffer, 0, count);
+            CHECK(got == text);
+            CHECK(source->end() == StreamEnd::open);
+            ::close(ends[1]);
+        }
     }
 }
 
