@@ -50,6 +50,7 @@ class Search {
 
     FoundPart run(Depth depth) {
         found_.complete = reduce_kinds() && (depth == Depth::kinds || reduce_requests()) && leave_out_again();
+        if (found_.complete) tell_what_comes_together();
         return std::move(found_);
     }
 
@@ -210,6 +211,23 @@ class Search {
         const Answer adopted = adopt(rest);
         if (adopted == Answer::stop) return Step::stopped;
         return adopted == Answer::faulty ? Step::left_out : Step::nothing_left_out;
+    }
+
+    // A facet whose field the leak does not need is none that it may come from.
+    void tell_what_comes_together() {
+        constexpr std::size_t kNamed = 4;
+        for (const Part::Condition& condition : found_.part.conditions) {
+            std::string names;
+            std::size_t others = 0;
+            for (const Part::Condition& same : kinds_.same_as(condition, found_.part, facets_))
+                if (!is_dropped({same.kind, same.facet, {}}) && ++others <= kNamed)
+                    names += (names.empty() ? "" : " and ") + kinds_.text(same);
+            if (others > kNamed) names += fmt::format(" and {} more", others - kNamed);
+            if (others > 0)
+                found_.notes.push_back(fmt::format("{}: in the same requests, and in no others, {}: this log cannot tell which of them "
+                                                   "the leak needs; requests that have one without the other would",
+                                                   in_words(condition), names));
+        }
     }
 
     std::set<std::string> other_values(const Part::Condition& condition) const {

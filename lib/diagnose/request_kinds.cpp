@@ -110,6 +110,36 @@ void RequestKinds::for_each(const Part& part, const std::function<void(Request&,
     }
 }
 
+std::vector<Part::Condition> RequestKinds::same_as(const Part::Condition& condition, const Part& part,
+                                                   const std::vector<Facet>& facets) const {
+    Part with = part, without = part;
+    with.kinds = without.kinds = {condition.kind};
+    std::erase_if(without.conditions, [&](const Part::Condition& other) {
+        return other.kind == condition.kind && other.facet == condition.facet;
+    });
+    struct Values {
+        std::set<std::string> inside, outside;
+    };
+    std::map<std::string, Values> seen;
+    for (const Facet& facet : facets)
+        if (facet.kind == condition.kind && facet.name != condition.facet) seen[facet.name];
+    for_each(without, [&](const Request& request, std::size_t kind) {
+        const bool inside = holds(with, kind, request);
+        const auto present = facets_of(request);
+        for (auto& [name, values] : seen) {
+            const auto at = std::find_if(present.begin(), present.end(), [&, &key = name](const auto& facet) { return facet.first == key; });
+            (inside ? values.inside : values.outside).insert(at == present.end() ? std::string() : at->second);
+        }
+    });
+    std::vector<Part::Condition> same;
+    for (auto& [name, values] : seen) {
+        const auto is_outside = [&, &outside = values.outside](const std::string& value) { return outside.contains(value); };
+        if (!values.outside.empty() && std::none_of(values.inside.begin(), values.inside.end(), is_outside))
+            same.push_back({condition.kind, name, std::move(values.inside)});
+    }
+    return same;
+}
+
 std::uint64_t RequestKinds::count(const Part& part) const {
     std::uint64_t requests = 0;
     for_each(part, [&](const Request&, std::size_t) { ++requests; });
@@ -131,6 +161,13 @@ replay::LogSpan RequestKinds::write(const Part& part, const std::string& path) c
     return written;
 }
 
+std::string RequestKinds::text(const Part::Condition& condition) {
+    std::string result;
+    for (const std::string& value : condition.values)
+        result += (result.empty() ? "" : " or ") + (value.empty() ? std::string("absent") : "'" + printable(value) + "'");
+    return printable(condition.facet) + " is " + result;
+}
+
 std::string RequestKinds::text(const Part& part) const {
     std::string result;
     for (const std::size_t kind : part.kinds) {
@@ -139,14 +176,8 @@ std::string RequestKinds::text(const Part& part) const {
         const char* joint = " where ";
         for (const Part::Condition& condition : part.conditions) {
             if (condition.kind != kind) continue;
-            result += joint + printable(condition.facet) + " is ";
+            result += joint + text(condition);
             joint = " and ";
-            bool first = true;
-            for (const std::string& value : condition.values) {
-                if (!first) result += " or ";
-                first = false;
-                result += value.empty() ? std::string("absent") : "'" + printable(value) + "'";
-            }
         }
         const auto dropped = part.dropped.find(kind);
         if (dropped == part.dropped.end()) continue;

@@ -54,12 +54,16 @@ class RequestKinds {
     // The fields of the JSON bodies of each of these kinds; one without such bodies, or with too many, is left out. One
     // pass over the logs.
     std::map<std::size_t, std::vector<std::string>> fields(const std::vector<std::size_t>& kinds) const;
+    // Facets other than the condition's (which is one of the part's) that part the requests of its kind as it does, so that
+    // nothing in the logs tells which of them matters; each with the values that it has in the part. One pass over the logs.
+    std::vector<Part::Condition> same_as(const Part::Condition& condition, const Part& part, const std::vector<Facet>& facets) const;
     // How many requests the part holds. One pass over the logs.
     std::uint64_t count(const Part& part) const;
     // Writes the part, in the log's order, as a native log; returns what it holds. Throws Error{system}.
     replay::LogSpan write(const Part& part, const std::string& path) const;
     // "GET /search where ?full is '1', POST /login without .note"
     std::string text(const Part& part) const;
+    static std::string text(const Part::Condition& condition);  // "?full is '1' or absent"
 
   private:
     // Each request of the part, with its kind.

@@ -103,11 +103,28 @@ TEST_CASE("of two parameters that mostly come together only the one that leaks i
     CHECK(subject.found() == "GET /q where ?late is '1'");
 }
 
-TEST_CASE("where two parameters always come together one is named") {
+TEST_CASE("where parameters always come together one is named, and that the others may be the cause is said") {
     std::vector<Request> log;
-    for (int i = 0; i < 100; ++i) log.push_back(request("GET", i % 2 == 0 ? "/q?early=1&late=1" : "/q?early=0&late=0"));
+    for (int i = 0; i < 100; ++i)
+        log.push_back(request("GET", i % 2 == 0 ? "/q?early=1&late=1&mostly=1" : i == 1 ? "/q?early=0&late=0&mostly=1" : "/q?early=0&late=0&mostly=0",
+                              "", i % 2 == 0 ? std::vector<std::pair<std::string, std::string>>{{"X-Beta", "on"}} : decltype(Request::headers){}));
     Subject subject(log, [](const Request& one) { return has(one, "?late", "1") ? 100.0 : 0.0; });
-    CHECK(subject.found() == "GET /q where ?early is '1'");
+    const FoundPart found = subject.search();
+    CHECK(subject.kinds().text(found.part) == "GET /q where ?early is '1'");
+    REQUIRE(found.notes.size() == 1);
+    CHECK(found.notes[0] ==
+          "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot tell "
+          "which of them the leak needs; requests that have one without the other would");
+}
+
+TEST_CASE("a field without which the same requests leak is not said to be a cause") {
+    std::vector<Request> log;
+    for (int i = 0; i < 100; ++i)
+        log.push_back(request("POST", "/t", i % 2 == 0 ? R"({"note":"a"})" : R"({"note":"b"})", {{"X-Beta", i % 2 == 0 ? "on" : "off"}}));
+    Subject subject(log, [](const Request& one) { return has(one, "x-beta:", "on") ? 100.0 : 0.0; });
+    const FoundPart found = subject.search();
+    CHECK(subject.kinds().text(found.part) == "POST /t where x-beta: is 'on' without .note");
+    CHECK(found.notes.empty());
 }
 
 TEST_CASE("a field whose absence changes nothing is not named for what it comes together with") {
