@@ -49,7 +49,7 @@ struct ReplayStats {
     LatencySummary service;      // from the first byte written
     LatencySummary send_lag;     // from the due time to the first byte written
     double duration_s = 0;
-    double rate = 0;                    // completed per second
+    double rate = 0;                    // sent per second, from the first request of a round to its last: without the drain
     std::optional<double> target_rate;  // due per second, where the pace has one
     bool valid = true;                  // send lag and achieved rate within bounds, traffic landed
     std::vector<std::string> reasons;   // why not

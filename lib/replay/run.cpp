@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "http/client_pool.hpp"
+#include "replay/failure_reasons.hpp"
 #include "replay/item_source.hpp"
 #include "replay/log.hpp"
 #include "replay/reader.hpp"
@@ -86,6 +87,7 @@ class Run : http::ClientPool::Listener {
 
     void on_done(const http::ClientPool::Done& result) override {
         tally_.done(slots_[static_cast<std::size_t>(result.connection)], result);
+        if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
         // What timed out before a byte of it was written never had a connection either.
         const bool connected = result.status != 0 || (result.failure != Failure::connect && result.first_write.count() != 0);
         if (connected) last_connected_ = result.end;
@@ -208,6 +210,7 @@ class Run : http::ClientPool::Listener {
 
     void account_round() {
         if (round_started_) active_ += steady_now() - *round_started_;
+        tally_.end_round();
         if (const std::optional<double> rate = schedule_.target_rate()) target_rate_ = rate;
         round_started_.reset();
     }
@@ -227,7 +230,8 @@ class Run : http::ClientPool::Listener {
         stats.unsent = source_.items() - stats.sent;
         stats.late = source_.late();
         stats.duration_s = to_seconds(active_);
-        stats.rate = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
+        // A round of one request has no rate of its own.
+        if (stats.rate == 0 && stats.duration_s > 0) stats.rate = static_cast<double>(stats.completed) / stats.duration_s;
         stats.target_rate = target_rate_;
         stats.warnings = reader_.damage().lines();
         for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
@@ -240,34 +244,10 @@ class Run : http::ClientPool::Listener {
         return stats;
     }
 
-    // " (eof: the target closed ...)", " (connection refused)"; "" where nothing failed.
-    std::string most_frequent(const ReplayStats& stats) const {
-        const auto most = std::max_element(stats.failures.begin(), stats.failures.end());
-        if (*most == 0) return {};
-        const auto failure = static_cast<Failure>(most - stats.failures.begin());
-        if ((failure == Failure::connect || failure == Failure::timeout) && !pool_.connect_failure().empty())
-            return " (" + pool_.connect_failure() + ")";
-        return fmt::format(" ({}: {})", failure_name(failure), in_words(failure));
-    }
-
-    static const char* in_words(Failure failure) {
-        switch (failure) {
-            case Failure::connect: return "no connection";
-            case Failure::write: return "the connection ended while the request was sent";
-            case Failure::reset: return "the target reset the connection";
-            case Failure::eof: return "the target closed the connection before its answer was whole";
-            case Failure::timeout: return "no whole answer in --timeout";
-            case Failure::malformed: return "what came is no HTTP answer";
-            case Failure::aborted: return "ended by us";
-        }
-        return "";
-    }
-
     void judge(ReplayStats& stats) const {
         std::vector<std::string>& reasons = stats.reasons;
         const std::uint64_t failed = tally_.failed_count();
-        std::string why = most_frequent(stats);
-        if (!pool_.connect_hint().empty()) why += "; " + pool_.connect_hint();
+        const std::string why = reasons_.most_frequent();
         if (!stop_reason_.empty()) reasons.push_back("stopped: " + stop_reason_);
         if (stats.sent == 0)
             reasons.push_back("nothing was sent");
@@ -297,6 +277,7 @@ class Run : http::ClientPool::Listener {
     Reader reader_;
     std::thread reading_;
     Tally tally_;
+    FailureReasons reasons_;
     std::vector<Tally::Sent> slots_;        // one a connection
     std::vector<std::deque<Aside>> aside_;  // one a connection: items of its sessions, in order
     std::size_t aside_count_ = 0;

@@ -13,7 +13,12 @@ void Tally::sent(std::uint16_t path) {
 void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     Path& path = paths_[request.path];
     stats_.retried += result.attempts - 1;
-    if (result.first_write.count() != 0) lag_.record(result.first_write - request.due);
+    if (result.first_write.count() != 0) {
+        lag_.record(result.first_write - request.due);
+        ++written_;
+        first_write_ = std::min(first_write_, result.first_write);
+        last_write_ = std::max(last_write_, result.first_write);
+    }
     if (result.status == 0) {
         ++stats_.failures[static_cast<std::size_t>(result.failure)];
         ++failed_;
@@ -30,8 +35,19 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     path.latency.record(result.end - request.due);
 }
 
+void Tally::end_round() {
+    if (written_ > 1) {
+        intervals_ += written_ - 1;
+        sending_ += last_write_ - first_write_;
+    }
+    written_ = 0;
+    first_write_ = Nanoseconds::max();
+    last_write_ = {};
+}
+
 ReplayStats Tally::stats(const std::vector<std::string>& path_names) const {
     ReplayStats stats = stats_;
+    if (sending_.count() > 0) stats.rate = static_cast<double>(intervals_) / to_seconds(sending_);
     for (std::size_t status = 0; status < statuses_.size(); ++status)
         if (statuses_[status] != 0) stats.statuses[static_cast<int>(status)] = statuses_[status];
     stats.latency = latency_.summary();

@@ -26,6 +26,8 @@ class Tally {
 
     void sent(std::uint16_t path);
     void done(const Sent& request, const http::ClientPool::Done& result);
+    // Everything sent so far is done; what is sent next is of another round.
+    void end_round();
 
     std::uint64_t sent_count() const { return stats_.sent; }
     std::uint64_t failed_count() const { return failed_; }
@@ -33,7 +35,7 @@ class Tally {
     Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
     const Histogram& latency() const { return latency_; }
 
-    // sent, completed, statuses, failures, retried, latencies and paths of the result.
+    // sent, completed, statuses, failures, retried, rate, latencies and paths of the result.
     ReplayStats stats(const std::vector<std::string>& path_names) const;
 
   private:
@@ -47,6 +49,12 @@ class Tally {
     std::uint64_t failed_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};
     Histogram latency_, service_, lag_;
+    // Of the round: requests of which a byte was written, the first and the last of these times.
+    std::uint64_t written_ = 0;
+    Nanoseconds first_write_ = Nanoseconds::max(), last_write_{};
+    // Of all rounds: the intervals between two such times, and their length together.
+    std::uint64_t intervals_ = 0;
+    Nanoseconds sending_{};
     std::vector<Path> paths_;
 };
 

@@ -135,8 +135,7 @@ std::string html_books(const Books& books) {
 
 std::string html_replay(const ReplayStats& stats) {
     std::string out = fmt::format(
-        "<h2>Replay</h2>\n<p>{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed at "
-        "{}{}.{}</p>\n",
+        "<h2>Replay</h2>\n<p>{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed. {} sent{}.{}</p>\n",
         format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
         format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), format_per_second(stats.rate),
         stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",

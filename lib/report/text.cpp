@@ -56,10 +56,10 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
             answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]),
                                    failure_name(static_cast<Failure>(i)));
     text.field("answers", answers.empty() ? "none" : answers);
-    text.field("rate", stats.target_rate
-                           ? fmt::format("{} of {} due, over {:.3g} s", format_per_second(stats.rate),
-                                         format_per_second(*stats.target_rate), stats.duration_s)
-                           : fmt::format("{} over {:.3g} s", format_per_second(stats.rate), stats.duration_s));
+    const double answered = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
+    text.field("rate", fmt::format("{} sent{}, {} answered over {:.3g} s", format_per_second(stats.rate),
+                                   stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",
+                                   format_per_second(answered), stats.duration_s));
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0)

@@ -12,6 +12,7 @@
 #include "replay/capture.hpp"
 #include "replay/chunk_buffer.hpp"
 #include "replay/dry_run.hpp"
+#include "replay/failure_reasons.hpp"
 #include "replay/histogram.hpp"
 #include "replay/item_source.hpp"
 #include "replay/path_table.hpp"
@@ -366,6 +367,26 @@ TEST_CASE("a capture goes on behind a line that was cut, and appends to nothing 
     const std::string why = path + ": is not a log of requests as capture writes it, so nothing is appended to it\n  hint: name another file";
     CHECK_THROWS_WITH_AS(capture("\x7f" "ELF"), why.c_str(), Error);
     CHECK(read_file(path) == "\x7f" "ELF");
+}
+
+TEST_CASE("the reason that most failures have is told, and the help that belongs to it") {
+    replay::FailureReasons reasons;
+    CHECK(reasons.most_frequent().empty());
+    const auto add = [&](Failure failure, bool written, const std::string& connect_failure, const std::string& hint) {
+        http::ClientPool::Done done;
+        done.failure = failure;
+        if (written) done.first_write = 1ns;
+        reasons.add(done, connect_failure, hint);
+    };
+    add(Failure::timeout, true, "", "");
+    add(Failure::connect, false, "the certificate is not accepted", "--ca-file FILE");
+    CHECK(reasons.most_frequent() == " (the certificate is not accepted); --ca-file FILE");
+    // The pool still has the reason of the connection that failed last.
+    add(Failure::timeout, true, "the certificate is not accepted", "--ca-file FILE");
+    CHECK(reasons.most_frequent() == " (timeout: no whole answer in --timeout)");
+    for (int i = 0; i < 3; ++i) add(Failure::connect, false, "connection refused", "");
+    add(Failure::timeout, false, "no answer to the attempt to connect", "");
+    CHECK(reasons.most_frequent() == " (connection refused)");
 }
 
 TEST_CASE("a dry run says what would be sent") {

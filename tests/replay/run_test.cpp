@@ -93,6 +93,24 @@ TEST_CASE("recorded pace takes the log's time divided by the speed, in every rou
     CHECK(stats.send_lag.count == 42);
 }
 
+TEST_CASE("the rate is that of the sending: a last answer that is slow does not lower it") {
+    std::atomic<int> left = 11;
+    LoopbackServer server([&](Wire& wire) {
+        while (!wire.read_request().empty()) {
+            if (--left == 0) std::this_thread::sleep_for(300ms);
+            wire.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    const LogFile log(posts(11));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.pace = {replay::Pace::Kind::rate, 1, 100};
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.completed == 11);
+    CHECK(stats.rate <= 101);
+    CHECK(stats.rate * stats.duration_s > 1.5 * static_cast<double>(stats.completed));
+}
+
 TEST_CASE("a fixed rate needs no time stamps and drops nothing") {
     RecordingServer server;
     const LogFile log(R"({"method":"GET","url":"/a"})" "\n" R"({"method":"GET","url":"/b"})" "\n");

@@ -1,0 +1,52 @@
+#include "replay/failure_reasons.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leakline::replay {
+
+namespace {
+
+const char* in_words(Failure failure) {
+    switch (failure) {
+        case Failure::connect: return "no connection";
+        case Failure::write: return "the connection ended while the request was sent";
+        case Failure::reset: return "the target reset the connection";
+        case Failure::eof: return "the target closed the connection before its answer was whole";
+        case Failure::timeout: return "no whole answer in --timeout";
+        case Failure::malformed: return "what came is no HTTP answer";
+        case Failure::aborted: return "ended by us";
+    }
+    return "";
+}
+
+}  // namespace
+
+void FailureReasons::add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint) {
+    // What timed out before a byte of it was written never had a connection either.
+    const bool unconnected = result.failure == Failure::connect || (result.failure == Failure::timeout && result.first_write.count() == 0);
+    if (!unconnected || connect_failure.empty()) {
+        ++connected_[static_cast<std::size_t>(result.failure)];
+        return;
+    }
+    auto at = connects_.find(connect_failure);
+    if (at == connects_.end()) {
+        if (connects_.size() == kMost) return;
+        at = connects_.emplace(connect_failure, Connect{0, connect_hint}).first;
+    }
+    ++at->second.count;
+}
+
+std::string FailureReasons::most_frequent() const {
+    const auto most = std::max_element(connected_.begin(), connected_.end());
+    const auto connect = std::max_element(connects_.begin(), connects_.end(),
+                                          [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
+    if (connect != connects_.end() && connect->second.count >= *most)
+        return " (" + connect->first + ")" + (connect->second.hint.empty() ? "" : "; " + connect->second.hint);
+    if (*most == 0) return {};
+    const auto failure = static_cast<Failure>(most - connected_.begin());
+    return fmt::format(" ({}: {})", failure_name(failure), in_words(failure));
+}
+
+}  // namespace leakline::replay

@@ -1,0 +1,37 @@
+// Why requests failed, by how often: the one reason that is worth a user's time where many failed.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "http/client_pool.hpp"
+#include "model/request.hpp"
+
+namespace leakline::replay {
+
+class FailureReasons {
+  public:
+    // A request that failed. connect_failure, connect_hint: what the pool says of the connection that could not be made
+    // last, which was this request's where it had none.
+    void add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint);
+
+    // The most frequent reason, in parentheses, with what may help: " (connection refused)", " (eof: the target closed
+    // ...)", " (the TLS handshake ...); is it a TLS port?". "" where nothing failed.
+    std::string most_frequent() const;
+
+  private:
+    static constexpr std::size_t kMost = 16;  // reasons of failures to connect that are told apart
+
+    struct Connect {
+        std::uint64_t count = 0;
+        std::string hint;
+    };
+    std::map<std::string, Connect> connects_;                // by reason
+    std::array<std::uint64_t, kFailureCount> connected_{};   // of requests that had a connection
+};
+
+}  // namespace leakline::replay
