@@ -13,6 +13,9 @@
 
 namespace leakline::heap {
 
+// Where a second one stands in the same file, as `cat` makes it.
+inline constexpr const char* kAnother = "another recording begins here; it was not read";
+
 // A cursor over one line (given without its end, which must follow it) that lies in a LineBuffer or ReadAhead, whose
 // margins hex numbers may read. A failed read leaves the cursor where it was.
 class Fields {

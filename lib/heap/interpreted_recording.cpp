@@ -30,7 +30,8 @@ InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile
 void InterpretedRecording::take(std::string_view lines) {
     const char* line = lines.data();
     const char* const end = line + lines.size();
-    while (line != end) take_event_lines(line, end);
+    while (line != end && !another_) take_event_lines(line, end);
+    if (another_) return;
     // What came last decides how complete the file is.
     if (!lines.empty()) {
         const std::size_t before = lines.substr(0, lines.size() - 1).rfind('\n');
@@ -50,7 +51,7 @@ void InterpretedRecording::take_event_lines(const char*& line, const char* end) 
         return;
     }
     line = start;
-    for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) take_line(line, end);
+    for (std::size_t i = 0; i < std::max<std::size_t>(count, 1) && !another_; ++i) take_line(line, end);
 }
 
 void InterpretedRecording::take_line(const char*& line, const char* end) {
@@ -102,8 +103,9 @@ void InterpretedRecording::other_line(std::string_view line) {
         trailer_ = trailer_ || line.starts_with("# strings: ");
         return;
     }
-    last_tick_ = line[0] == 'c' || line[0] == 'R';
+    const bool tick = line[0] == 'c' || line[0] == 'R';
     if (line[0] == '+' || line[0] == '-' || !record(line)) damaged(line);
+    else if (!another_) last_tick_ = tick;
 }
 
 bool InterpretedRecording::record(std::string_view line) {
@@ -135,6 +137,11 @@ bool InterpretedRecording::record(std::string_view line) {
             return true;
         case 'v':
             if (!fields.hex(version)) return false;
+            if (ledger_.events() > 0) {  // its tables begin anew: what follows would refer to other entries
+                another_ = true;
+                profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), kAnother);
+                return true;
+            }
             if (!fields.hex(number)) number = version == kFormatOneOldName ? 1 : 0;
             if (number < kOldestFormat || number > kNewestFormat) {
                 throw Error(ErrorKind::input, options_.name,
@@ -151,7 +158,10 @@ bool InterpretedRecording::record(std::string_view line) {
             if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
             page_size_ = number;
             return true;
-        case 'A': profile_.attached = true; return true;
+        case 'A':
+            if (line.size() > 1) return false;
+            profile_.attached = true;
+            return true;
         case 'S': add_suppression(line, profile_.suppressions); return true;
         default: return false;
     }
@@ -256,7 +266,7 @@ void InterpretedRecording::fill_peak() {
 }
 
 void InterpretedRecording::finish(std::string_view rest) {
-    if (!rest.empty()) {
+    if (!rest.empty() && !another_) {
         torn_ = true;
         ++lines_;
         profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), "the last line is torn; skipped");

@@ -89,6 +89,7 @@ class InterpretedRecording {
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
     bool started_mark_ = false, last_tick_ = false, torn_ = false, trailer_ = false;
+    bool another_ = false;  // recording follows in the same file
 };
 
 }  // namespace leakline::heap

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/peeked_source.hpp"
+#include "base/text.hpp"
 #include "heap/heaptrack_file.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/recording_file.hpp"
@@ -16,6 +17,15 @@ namespace {
 constexpr std::size_t kHead = 64 << 10;
 constexpr std::string_view kAnyRecording = "leakline heap ";  // of any version
 static_assert(kRecordingMagic.starts_with(kAnyRecording));
+
+// By what a file is that was mistaken for a recording.
+std::string hint_for(std::string_view head) {
+    constexpr std::string_view kXz("\xfd" "7zXZ", 5), kBzip2 = "BZh";
+    if (head.starts_with(kXz)) return "it is compressed by xz, which is not read: unpack it first (xz -d)";
+    if (head.starts_with(kBzip2)) return "it is compressed by bzip2, which is not read: unpack it first (bzip2 -d)";
+    if (trim(head).starts_with('{')) return "where it is a report of leakline's: `leakline report FILE` shows it again";
+    return "give a file of `leakline record -o FILE` or one that heaptrack wrote";
+}
 
 }  // namespace
 
@@ -41,7 +51,7 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         profile = read_raw(source, name, options);
     } else if (kind == HeaptrackKind::interpreted) {
         profile = read_interpreted(source, name, options);
-    } else if (head.empty() && source.encoding() != "plain") {
+    } else if (head.empty() && source.encoding() != "plain" && source.end() != StreamEnd::clean) {
         throw Error(ErrorKind::input, name,
                     fmt::format("its {} data is {} before anything can be read", source.encoding(),
                                 source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
@@ -52,8 +62,7 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
                     "read it with the leakline that wrote it");
     } else {
-        throw Error(ErrorKind::input, name, "is no heap recording",
-                    "give a file of `leakline record -o FILE` or one that heaptrack wrote");
+        throw Error(ErrorKind::input, name, "is no heap recording", hint_for(head));
     }
     thin_marks(profile.marks, options.max_marks);
     thin_rss(profile.rss);

@@ -26,7 +26,7 @@ RawRecording::RawRecording(Options options, std::function<void(HeapMark)> on_mar
 void RawRecording::take(std::string_view lines) {
     const char* at = lines.data();
     const char* const end = at + lines.size();
-    while (at != end) {
+    while (at != end && !another_) {
         if (const std::size_t taken = events_in_.take(at, end, last_trace(), batch_.data() + batched_, kBatch - batched_)) {
             lines_ += taken;
             last_tick_ = false;
@@ -48,7 +48,7 @@ void RawRecording::left_out() {
 
 void RawRecording::finish(std::string_view rest) {
     apply_events();
-    if (!rest.empty() && started()) {
+    if (!rest.empty() && started() && !another_) {
         torn_ = true;
         damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is torn; skipped");
     }
@@ -62,6 +62,7 @@ void RawRecording::other_line(std::string_view text) {
     if (command_.takes(text, symbols_.format) || text.empty() || text[0] == '#') return;
     const char type = text[0];
     const bool good = other_record(type, text);
+    if (another_) return;
     last_tick_ = type == 'c' || type == 'R';
     if (!good) {
         damage_.add(fmt::format("{}:{}", options_.name, lines_),
@@ -94,7 +95,7 @@ void RawRecording::apply_events() {
 bool RawRecording::other_record(char type, std::string_view text) {
     apply_events();
     Fields fields(text);
-    std::uint64_t number;
+    std::uint64_t number, version;
     switch (type) {
         case 't': return trace_record(text);
         case 'm': return module_record(text);
@@ -107,7 +108,14 @@ bool RawRecording::other_record(char type, std::string_view text) {
             resident(number * page_size_);
             return true;
         case 'v':
-            if (!fields.hex(symbols_.heaptrack_version) || !fields.hex(number)) return false;
+            if (!fields.hex(version)) return false;
+            if (events_ > 0) {  // its traces are counted anew: what follows would refer to other ones
+                another_ = true;
+                damage_.add(fmt::format("{}:{}", options_.name, lines_), kAnother);
+                return true;
+            }
+            symbols_.heaptrack_version = version;
+            if ( !fields.hex(number)) return false;
             if (number > kNewestFormat) {
                 throw Error(ErrorKind::input, options_.name,
                             fmt::format("heaptrack format {}; this build reads 1 to {}", number, kNewestFormat),
@@ -126,7 +134,10 @@ bool RawRecording::other_record(char type, std::string_view text) {
             if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
             page_size_ = number;
             return true;
-        case 'A': attached_ = true; return true;
+        case 'A':
+            if (text.size() > 1) return false;
+            attached_ = true;
+            return true;
         case 'S': add_suppression(text, suppressions_); return true;
         default: return false;
     }

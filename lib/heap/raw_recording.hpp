@@ -119,6 +119,7 @@ class RawRecording {
     Nanoseconds now_{}, tick_gap_ = std::chrono::milliseconds(10);
     std::uint64_t events_ = 0, lines_ = 0, races_ = 0;
     bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false;
+    bool another_ = false;  // recording follows in the same file
     Diagnostics damage_;
 };
 

@@ -46,6 +46,7 @@ class RecordStream {
         return true;
     }
     bool torn() const { return torn_; }
+    bool at_end() { return at_ == filled_ && !fill(); }
 
   private:
     bool fill() {
@@ -264,7 +265,13 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
     std::uint64_t records = 0;
     while (stream.next(tag, payload)) {
         ++records;
-        if (builder.apply(tag, payload)) continue;
+        if (builder.apply(tag, payload)) {
+            if (!builder.ended()) continue;
+            if (!stream.at_end() || content.end() == StreamEnd::damaged)
+                profile.damage.add(fmt::format("{}: after record {}", name, records),
+                                   "more follows behind the recording's end; it was not read");
+            break;
+        }
         profile.damage.add(fmt::format("{}: record {}", name, records),
                            fmt::format("a '{}' record that cannot be; nothing after it was read",
                                        printable(std::string(1, tag))));
@@ -272,7 +279,8 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
         break;
     }
     if (!profile.peak.empty()) profile.peak.resize(profile.traces.size());
-    const bool cut = stream.torn() || content.end() != StreamEnd::clean;
+    const bool cut = builder.ended() ? content.end() == StreamEnd::truncated
+                                     : stream.torn() || content.end() != StreamEnd::clean;
     if (!builder.ended() || cut) {
         // Marks are whole frames: what is there is good, and something is missing after it.
         profile.completeness = Completeness::torn;

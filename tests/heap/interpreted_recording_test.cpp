@@ -100,6 +100,18 @@ TEST_CASE("no index from an interpreted file is trusted") {
     }
 }
 
+TEST_CASE("of two recordings in one file the first is read, and what is damaged does not make a second one") {
+    const std::string one = kHead + kTables + "+ 0\n+ 1\nc 5\nR 1\n\n# strings: 4\n# ips: 3\n";
+    const HeapProfile profile = read_interpreted_text(one + one);
+    CHECK(profile.damage.lines() == std::vector<std::string>{"file:23: another recording begins here; it was not read"});
+    CHECK(test::totals_of(profile) == test::Totals{0x84, 2, 0x84});
+    CHECK(profile.completeness == Completeness::complete);
+    const HeapProfile damaged = read_interpreted_text(kHead + kTables + "+ 0\nvery\nAttached\n+ 1\nc 5\nR 1\n");
+    CHECK(damaged.damage.count() == 2);
+    CHECK_FALSE(damaged.attached);
+    CHECK(test::totals_of(damaged) == test::Totals{0x84, 2, 0x84});
+}
+
 TEST_CASE("the end of a file tells how complete it is") {
     const std::string events = kHead + kTables + "+ 0\nc 5\nR 1\n";
     CHECK(read_interpreted_text(events + "\n# strings: 4\n# ips: 3\n").completeness == Completeness::complete);

@@ -143,3 +143,11 @@ TEST_CASE("where a stream lacks the record behind the command, what can be a rec
     CHECK(profile.damage.lines() == std::vector<std::string>{"raw:4: not a record of heaptrack's: '? 1'; skipped"});
     CHECK(test::totals_of(profile) == test::Totals{8, 1, 8});
 }
+
+TEST_CASE("of two raw streams in one file the first is read") {
+    const std::string one = kHead + "t 1000 0\n+ 8 1 a0\nc 1\nR 1\n";
+    const HeapProfile profile = read_raw_text(one + one);
+    CHECK(profile.damage.lines() == std::vector<std::string>{"raw:9: another recording begins here; it was not read"});
+    CHECK(test::totals_of(profile) == test::Totals{8, 1, 8});
+    CHECK(profile.completeness == Completeness::complete);
+}

@@ -151,6 +151,11 @@ TEST_CASE("what is no recording, and what holds nothing, is an error that says s
         return std::string("no error");
     };
     CHECK(message_for("") == "is empty");
+    shell(fmt::format("printf '' | gzip >{0}.gz; printf '' | zstd -q >{0}.zst", path));
+    for (const char* form : {".gz", ".zst"}) {
+        CAPTURE(form);
+        CHECK_THROWS_WITH_AS(heap::read_profile(path + form), doctest::Contains("is empty"), Error);
+    }
     CHECK(message_for("hello\n") == "is no heap recording");
     CHECK(message_for("v 10400 3\nX svc\nI 1000 1\n") == "holds no allocation");
     CHECK(message_for("v 10400 3\nx 4 /svc\nX svc\nc 1\nR 1\n") == "holds no allocation");

@@ -112,6 +112,18 @@ TEST_CASE("a recording comes back as it was written") {
     CHECK(profile.completeness == Completeness::final_tick);
 }
 
+TEST_CASE("what stands behind the end of a recording is not read, and leaves it as whole as it says it is") {
+    const Written written = write_recording();
+    for (const std::string& more : {std::string("rubbish"), written.bytes}) {
+        const HeapProfile profile = read_bytes(written.bytes + more);
+        CHECK(profile.marks.size() == written.expected.marks.size());
+        CHECK(profile.completeness == Completeness::final_tick);
+        CHECK(profile.warnings == std::vector<std::string>{"mind this"});
+        CHECK(profile.damage.count() == 13);
+        CHECK(profile.peak_bytes == written.expected.peak_bytes);
+    }
+}
+
 TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, and says that it is torn") {
     const Written written = write_recording();
     std::size_t most = 0;
