@@ -110,6 +110,8 @@ int run_replay(ReplayCommand& command, Output& output) {
     if (!command.expect.empty()) options.expect = replay::parse_status_check(command.expect);
     if (command.max_failures) options.max_failures = *command.max_failures;
     if (command.dry_run) {
+        if (!command.histogram.empty())
+            throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "leave --dry-run or --histogram out");
         output.open(options.logs);
         output.require_text_or_json("--dry-run");
         const replay::DryRun result = replay::dry_run(options);

@@ -8,6 +8,7 @@
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
+#include "replay/schedule.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -51,9 +52,42 @@ class RateOverTime {
     std::vector<std::uint64_t> counts_;
 };
 
+std::string average(std::uint64_t requests, Nanoseconds span) {
+    // Intervals, as the replay has them.
+    return span.count() <= 0 ? "" : ", " + format_per_second(static_cast<double>(requests - 1) / to_seconds(span)) + " on average";
+}
+
+// How long it would take; "" where that is what the log's own time says.
+std::string pace_text(const DryRun& result) {
+    if (!result.round || (result.rounds == 1 && !result.duration && result.first && *result.round == *result.last - *result.first)) return {};
+    std::string out = fmt::format("  {} at this pace{}", format_duration(*result.round), average(result.requests, *result.round));
+    if (result.rounds == 0) out += ", again and again";
+    if (result.rounds > 1) out += fmt::format(", {} rounds", result.rounds);
+    if (result.duration) out += fmt::format(", for at most {}", format_duration(*result.duration));
+    return out + "\n";
+}
+
+// A chart of at most kLines, where there are enough requests to fill one.
+std::string rate_text(const DryRun& result) {
+    constexpr std::size_t kLines = 20, kRequestsOfALine = 4, kWidth = 50;
+    const std::size_t most = std::min<std::size_t>(kLines, result.requests / kRequestsOfALine);
+    if (most < 2 || result.rate.size() < 2) return {};
+    const std::size_t joined = (result.rate.size() + most - 1) / most;
+    const Nanoseconds step = result.step * static_cast<std::int64_t>(joined);
+    std::vector<std::uint64_t> counts((result.rate.size() + joined - 1) / joined);
+    for (std::size_t i = 0; i < result.rate.size(); ++i) counts[i / joined] += result.rate[i];
+    const std::uint64_t peak = *std::max_element(counts.begin(), counts.end());
+    std::string out = fmt::format("\nRate over the log's time, {} a line\n", format_duration(step));
+    for (const std::uint64_t count : counts)
+        out += fmt::format("  {:>14}  {}\n", format_per_second(static_cast<double>(count) / to_seconds(step)),
+                           std::string(static_cast<std::size_t>(kWidth * count / peak), '#'));
+    return out;
+}
+
 }  // namespace
 
 DryRun dry_run(const ReplayOptions& options) {
+    check(options);
     LogOptions log_options;
     log_options.format = options.log_format;
     log_options.max_bad_lines = options.max_bad_lines;
@@ -62,7 +96,10 @@ DryRun dry_run(const ReplayOptions& options) {
     Shape shape(options.shape);
     PathTable paths;
     RateOverTime rate;
+    Schedule schedule(options.pace, options.max_gap);
     DryRun result;
+    result.rounds = options.rounds;
+    result.duration = options.duration;
     result.formats = log.formats();
     const std::string host = options.target.empty() ? "localhost" : http::parse_url(options.target).authority();
     std::vector<std::uint64_t> counts(PathTable::kLimit + 1);
@@ -85,6 +122,8 @@ DryRun dry_run(const ReplayOptions& options) {
         result.largest = std::max<Bytes>(result.largest, bytes.size());
         if (!record.connection.empty()) ++result.sessions;
         ++counts[paths.intern(record.method, path_of_target(record.target))];
+        const bool has_due = options.pace.kind == Pace::Kind::rate || (options.pace.kind == Pace::Kind::recorded && record.has_time);
+        if (has_due) result.round = schedule.due(record.at);
         if (!record.has_time) continue;
         result.first = result.first ? std::min(*result.first, record.at) : record.at;
         result.last = result.last ? std::max(*result.last, record.at) : record.at;
@@ -97,10 +136,7 @@ DryRun dry_run(const ReplayOptions& options) {
     result.rate = rate.counts();
     result.warnings = log.damage().lines();
     for (const std::string& warning : log.warnings()) result.warnings.push_back(warning);
-    if (shape.without_body() > 0)
-        result.warnings.push_back(format_count(shape.without_body()) +
-                                  " requests had a body that the log does not have, and would be left out "
-                                  "(--allow-empty-body sends them without)");
+    if (std::string warning = shape.warning("would be left out"); !warning.empty()) result.warnings.push_back(std::move(warning));
     return result;
 }
 
@@ -114,25 +150,18 @@ std::string dry_run_text(const DryRun& result) {
         out += fmt::format("  {} of them keep to their session's connection\n", format_count(result.sessions));
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
-        out += fmt::format("  span {}", format_duration(span));
-        if (span.count() > 0) out += ", " + format_per_second(static_cast<double>(result.requests - 1) / to_seconds(span)) + " on average";
-        out += "\n";
-    } else {
-        out += "  no time stamps: a rate or max pace only\n";
+        out += fmt::format("  span {}{}\n", format_duration(span), average(result.requests, span));
+    } else if (result.requests > 0) {
+        out += "  no time stamps: --pace has to be a rate or max\n";
     }
+    out += pace_text(result);
     std::vector<std::pair<std::uint64_t, std::string>> ranking;
     for (const auto& [path, count] : result.paths) ranking.emplace_back(count, path);
     std::sort(ranking.begin(), ranking.end(),
               [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
     out += "\nBy request\n";
     for (const auto& [count, path] : ranking) out += fmt::format("  {:>12}  {}\n", format_count(count), printable(path));
-    if (result.rate.size() > 1) {
-        const std::uint64_t peak = *std::max_element(result.rate.begin(), result.rate.end());
-        out += fmt::format("\nRate over time, {} a line\n", format_duration(result.step));
-        for (const std::uint64_t count : result.rate)
-            out += fmt::format("  {:>14}  {}\n", format_per_second(static_cast<double>(count) / to_seconds(result.step)),
-                               std::string(static_cast<std::size_t>(50 * count / peak), '#'));
-    }
+    out += rate_text(result);
     if (!result.warnings.empty()) out += "\nWarnings\n";
     for (const std::string& warning : result.warnings) out += "  " + warning + "\n";
     return out;
@@ -154,6 +183,8 @@ std::string dry_run_json(const DryRun& result) {
         out["span_s"] = span;
         if (span > 0) out["rate"] = static_cast<double>(result.requests - 1) / span;  // intervals, as the replay has them
     }
+    out["rounds"] = result.rounds;
+    out["round_s"] = result.round ? nlohmann::ordered_json(to_seconds(*result.round)) : nlohmann::ordered_json();
     out["formats"] = result.formats;
     out["paths"] = nlohmann::ordered_json::object();
     for (const auto& [path, count] : result.paths) out["paths"][path] = count;

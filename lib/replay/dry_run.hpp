@@ -16,6 +16,9 @@ struct DryRun {
     std::map<std::string, std::uint64_t> paths;  // "POST /api/track"
     std::uint64_t sessions = 0;                  // requests that keep to their session's connection
     std::optional<Nanoseconds> first, last;      // stamps
+    int rounds = 1;                              // 0: without end
+    std::optional<Nanoseconds> round;            // from the first request due to the last, at the pace asked for; max has none
+    std::optional<Nanoseconds> duration;         // asked for: it may end the replay before
     Nanoseconds step{};                          // of rate
     std::vector<std::uint64_t> rate;             // requests in each step from first on; at most 60 steps
     std::string formats;
@@ -27,7 +30,7 @@ DryRun dry_run(const ReplayOptions& options);
 
 std::string dry_run_text(const DryRun& result);
 // {"schema": 1, "read", "bad", "filtered", "requests", "bytes", "largest_bytes", "first_ns", "last_ns", "span_s", "rate",
-//  "formats", "paths": {...}, "steps": {"seconds", "requests": [...]}, "warnings": [...]}
+//  "rounds", "round_s" (null at pace max), "formats", "paths": {...}, "steps": {"seconds", "requests": [...]}, "warnings": [...]}
 std::string dry_run_json(const DryRun& result);
 
 }  // namespace leakline::replay

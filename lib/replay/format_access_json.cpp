@@ -247,9 +247,9 @@ RecordStream::Step AccessJsonStream::finish(Record& record, const Fields& fields
 
 std::vector<std::string> AccessJsonStream::warnings() const {
     if (empty_bodies_ == 0) return {};
-    return {format_count(empty_bodies_) +
-            " requests with a body method have an empty body in the log: nginx leaves $request_body empty when it "
-            "spilled the body to disk (client_body_buffer_size, client_body_in_single_buffer)"};
+    return {(empty_bodies_ == 1 ? "1 request" : format_count(empty_bodies_) + " requests") +
+            " with a body method and an empty body: nginx leaves $request_body empty when it spilled the body to disk "
+            "(client_body_buffer_size, client_body_in_single_buffer)"};
 }
 
 }  // namespace leakline::replay

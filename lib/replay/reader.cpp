@@ -55,6 +55,7 @@ bool Reader::read_round(int round) {
     };
     log_options.attach_responses = options_.expect && options_.expect->recorded;
     Log log(options_.logs, log_options);
+    shape_.begin_round();
     Record record;
     std::uint64_t bad_before = 0;
     while (log.next(record)) {
@@ -74,10 +75,7 @@ bool Reader::read_round(int round) {
     if (round == 1) {
         damage_ = log.damage();
         warnings_ = log.warnings();
-        if (shape_.without_body() > 0)
-            warnings_.push_back(format_count(shape_.without_body()) +
-                                " requests had a body that the log does not have, and were left out "
-                                "(--allow-empty-body sends them without)");
+        if (std::string warning = shape_.warning("left out"); !warning.empty()) warnings_.push_back(std::move(warning));
     }
     queue_.push(std::move(batch));
     if (asked_.exchange(0) != 0) wake_();

@@ -68,6 +68,9 @@ struct ReplayOptions {
     std::function<bool(int round)> after_round;
 };
 
+// Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.
+void check(const ReplayOptions& options);
+
 // Runs on the calling thread, with one more to read the log. Memory is bounded whatever the log's size.
 // Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (base/process) ends it early and is no error:
 // the statistics then say what was unsent.

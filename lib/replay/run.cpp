@@ -293,20 +293,6 @@ class Run : http::ClientPool::Listener {
     bool stopping_ = false, over_ = false;
 };
 
-void check(const ReplayOptions& options) {
-    const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
-    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
-    if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
-    if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
-    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
-    if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
-    const http::Url target = http::parse_url(options.target);
-    if (target.target != "/")
-        throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
-                    "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
-    if (options.rounds != 1) require_repeatable(options.logs);
-}
-
 // Each connection is a descriptor; the usual soft limit is 1024.
 void raise_descriptor_limit(int connections) {
     rlimit limit{};
@@ -343,6 +329,20 @@ StatusCheck parse_status_check(const std::string& text) {
                         "--expect-status 2xx,304");
     }
     return check;
+}
+
+void check(const ReplayOptions& options) {
+    const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
+    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
+    if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
+    if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
+    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
+    if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
+    const http::Url target = options.target.empty() ? http::Url() : http::parse_url(options.target);
+    if (target.target != "/")
+        throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
+                    "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
+    if (options.rounds != 1) require_repeatable(options.logs);
 }
 
 ReplayStats run(const ReplayOptions& options) {

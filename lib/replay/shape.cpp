@@ -1,5 +1,7 @@
 #include "replay/shape.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -134,6 +136,12 @@ bool Shape::apply(Record& record) {
     }
     rewrite(record);
     return true;
+}
+
+std::string Shape::warning(std::string_view left_out) const {
+    if (without_body_ == 0) return {};
+    return fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
+                       without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that");
 }
 
 void Shape::rewrite(Record& record) {

@@ -56,7 +56,6 @@ struct ShapeOptions {
     std::string host;         // of the Host header; empty: the target's
     bool keep_host = false;   // the recorded one, where there is one
     bool allow_empty_body = false;  // sends requests without the body that the log does not have
-    bool check_recorded = false;    // .gor: requests wait for their recorded responses
 };
 
 class Shape {
@@ -69,8 +68,12 @@ class Shape {
     // The value for the Host header of the record last applied; target_host unless the options say otherwise.
     std::string_view host(const Record& record, std::string_view target_host) const;
 
-    // Left out because the log does not have the body.
-    std::uint64_t without_body() const { return without_body_; }
+    // The log begins anew: records that are chosen by their place in it are the same ones again.
+    void begin_round() { sequence_ = 0; }
+
+    // What is to be said of records that were left out because the log does not have their body; "" where there is none.
+    // left_out: "left out", "would be left out".
+    std::string warning(std::string_view left_out) const;
 
   private:
     std::string_view key_of(const Record& record, const RecordKey& key);
@@ -79,7 +82,7 @@ class Shape {
 
     const ShapeOptions& options_;
     Scratch scratch_;
-    std::string target_, session_, path_;
+    std::string target_, session_;
     std::uint64_t without_body_ = 0, sequence_ = 0;
 };
 

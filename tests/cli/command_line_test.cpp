@@ -157,6 +157,10 @@ TEST_CASE("a dry run writes its forms to files, and refuses those that it has no
     const Outcome refused = run_binary("leakline", {"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
     CHECK(refused.code == 2);
     CHECK(refused.err == "leakline: --dry-run: there is no md form of this\n  hint: text or json\n");
+    const std::string histogram = folder.path() + "/latency.hgrm";
+    const Outcome empty = run_binary("leakline", {"replay", log, "--dry-run", "--histogram", histogram});
+    CHECK(empty.code == 2);
+    CHECK(empty.err == "leakline: --histogram: a dry run has no latencies to write\n  hint: leave --dry-run or --histogram out\n");
 }
 
 namespace {

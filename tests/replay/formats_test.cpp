@@ -150,7 +150,7 @@ TEST_CASE("nginx's JSON log: start = msec - request_time, http_ members are head
     CHECK(log.requests[1].recorded_status == 404);
     CHECK(header(log.requests[1], "X-Request-Id") == "");
     REQUIRE(log.warnings.size() == 1);
-    CHECK(log.warnings[0].find("1 requests with a body method have an empty body") != std::string::npos);
+    CHECK(log.warnings[0].find("1 request with a body method and an empty body") != std::string::npos);
 }
 
 TEST_CASE("Envoy's JSON log is known by its members") {

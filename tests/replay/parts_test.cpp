@@ -11,7 +11,6 @@
 #include "base/error.hpp"
 #include "replay/capture.hpp"
 #include "replay/chunk_buffer.hpp"
-#include "replay/dry_run.hpp"
 #include "replay/failure_reasons.hpp"
 #include "replay/histogram.hpp"
 #include "replay/item_source.hpp"
@@ -387,22 +386,4 @@ TEST_CASE("the reason that most failures have is told, and the help that belongs
     for (int i = 0; i < 3; ++i) add(Failure::connect, false, "connection refused", "");
     add(Failure::timeout, false, "no answer to the attempt to connect", "");
     CHECK(reasons.most_frequent() == " (connection refused)");
-}
-
-TEST_CASE("a dry run says what would be sent") {
-    std::vector<Request> requests = posts(100, 100ms);
-    requests[3].target = "/api/users/7/events";
-    requests[3].method = "GET";
-    requests[3].body.clear();
-    const LogFile log(requests);
-    ReplayOptions options = options_for(log, "http://127.0.0.1:9");
-    options.shape.not_methods = {"DELETE"};
-    const DryRun result = dry_run(options);
-    CHECK(result.requests == 100);
-    CHECK(result.paths == std::map<std::string, std::uint64_t>{{"GET /api/users/*/events", 1}, {"POST /api/track", 99}});
-    CHECK(*result.last - *result.first == 9900ms);
-    CHECK(std::accumulate(result.rate.begin(), result.rate.end(), std::uint64_t{0}) == 100);
-    CHECK(result.rate.size() <= 60);
-    CHECK(dry_run_text(result).starts_with("would send 100 requests ("));
-    CHECK(dry_run_text(result).find("  span 9.9s, 10/s on average\n") != std::string::npos);
 }

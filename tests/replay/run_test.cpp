@@ -199,3 +199,17 @@ TEST_CASE("a precise replay keeps its rate, and has the answers of what was unde
     CHECK(stats.completed == stats.sent);
     CHECK(stats.duration_s < 20);
 }
+
+TEST_CASE("a sample of records that belong to nobody is the same in each round") {
+    RecordingServer server;
+    const LogFile log(posts(40));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.shape.sample = 0.3;
+    options.rounds = 3;
+    options.connections = 1;
+    replay::run(options);
+    const std::vector<std::string> sent = server.requests();
+    REQUIRE(sent.size() % 3 == 0);
+    REQUIRE(sent.size() > 0);
+    for (std::size_t i = 0; i < sent.size(); ++i) CHECK(sent[i] == sent[i % (sent.size() / 3)]);
+}
