@@ -193,6 +193,7 @@ class Builder {
         for (InstructionPointer& ip : profile_.ips) {
             ip.module = string();
             ip.first_frame = static_cast<std::uint32_t>(profile_.frames.size());
+            ip.frame_count = 0;  // of an F record before this one
             for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
                 Frame frame;
                 frame.function = string();

@@ -149,3 +149,16 @@ TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, a
     CHECK(most == written.expected.marks.size());
     ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
 }
+
+TEST_CASE("names that come twice do not lead behind the frames that there are") {
+    const auto record = [](char tag, const std::string& payload) { return tag + std::string(1, static_cast<char>(payload.size())) + payload; };
+    const std::string once = record('F', {2, 0, 0, 0, 3, 0, 0, 1, 0, 0, 2, 0, 0, 3});
+    const std::string again = record('F', {2, 0, 0, 0, 0});
+    const std::string records = record('I', {2, 2, 2}) + record('T', {1, 1, 0}) + once + again;
+    const auto source = memory_source(records);
+    const HeapProfile profile = heap::read_recording(*source, "run.leak");
+    REQUIRE(profile.ips.size() == 2);
+    CHECK(profile.frames.size() == 3);
+    CHECK(profile.ips[1].frame_count == 0);
+    for (const InstructionPointer& ip : profile.ips) CHECK(ip.first_frame + ip.frame_count <= profile.frames.size());
+}
