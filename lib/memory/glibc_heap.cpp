@@ -3,9 +3,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
+#include "base/clock.hpp"
 #include "base/file.hpp"
 
 namespace leakline::memory {
@@ -15,19 +19,22 @@ namespace {
 // struct malloc_state (glibc malloc/malloc.c) from its bins on, the same from 2.26 to 2.40; before the bins stand
 // mutex, flags, have_fastchunks and the fast bins: 112 bytes, 104 in builds without have_fastchunks.
 //
+//   bins - 96  fast bins         10 lists of freed chunks of 32, 48, ... bytes
 //   bins - 16  top               the chunk at the arena's end that new chunks are cut from
 //   bins       254 pointers      fd and bk of 127 bins; bin i is the chunk-like address &bins[2i] - 16
 //   bins+2032  binmap[4]
 //   bins+2048  next              the ring of arenas
 //   bins+2072  system_mem        bytes that the arena has from the kernel
 constexpr std::uint64_t kBins = 127;
-constexpr std::uint64_t kTop = 16, kNext = 2048, kSystemBytes = 2072;
+constexpr int kFastBins = 10;
+constexpr std::uint64_t kFastToBins = 96, kTop = 16, kNext = 2048, kSystemBytes = 2072;
 constexpr std::uint64_t kArenaToBins[] = {112, 104};
 constexpr std::uint64_t kStateEnd = kSystemBytes + 8;
 // Most bins (those of large sizes) are empty in any program: they point to themselves, as nothing else in libc does.
 constexpr int kFewestEmptyBins = 24;
 constexpr int kMostArenas = 4096;
 constexpr std::uint64_t kSmallestChunk = 32, kFlagBits = 15;
+constexpr std::uint64_t kLargeHeader = 48;  // what malloc keeps of a free chunk: sizes and links
 
 struct Region {
     std::uint64_t begin = 0, end = 0;
@@ -99,7 +106,7 @@ std::uint64_t find_mmapped_bytes(const Image& image) {
 }  // namespace
 
 GlibcHeap::GlibcHeap(int pid, const SystemRoots& roots)
-    : pid_(pid), maps_path_(roots.proc + "/" + std::to_string(pid) + "/maps") {}
+    : pid_(pid), folder_(roots.proc + "/" + std::to_string(pid)) {}
 
 bool GlibcHeap::copy(std::uint64_t address, void* to, std::size_t size) const {
     const iovec local{to, size};
@@ -127,9 +134,13 @@ bool GlibcHeap::is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins) c
 }
 
 void GlibcHeap::locate() {
-    const auto maps = read_small_file(maps_path_);
+    const auto maps = read_small_file(folder_ + "/maps");
     if (!maps) return;
     Layout layout;
+    // Since 2.34 the file has the library's name, without its version.
+    layout.masked_links = maps->find("/libc-2.") == std::string::npos || maps->find("/libc-2.32") != std::string::npos ||
+                          maps->find("/libc-2.33") != std::string::npos;
+    pagemap_ = ProcFile(folder_ + "/pagemap");  // anew after an exec: it shows the memory that there was when it was opened
     for (const Region& region : libc_data(*maps)) {
         std::vector<char> bytes(region.end - region.begin);
         if (!copy(region.begin, bytes.data(), bytes.size())) continue;
@@ -149,58 +160,160 @@ void GlibcHeap::locate() {
     if (layout.bins != 0) layout_ = layout;
 }
 
-std::optional<Bytes> GlibcHeap::free_in_bins(std::uint64_t bins, Bytes system_bytes, std::size_t& chunks) const {
-    std::uint64_t heads[2 * kBins];
-    if (!copy(bins, heads, sizeof heads)) return std::nullopt;
-    Bytes total = 0;
-    for (std::uint64_t bin = 0; bin < kBins; ++bin) {
-        const std::uint64_t self = bins + 16 * bin - 16;
-        for (std::uint64_t chunk = heads[2 * bin]; chunk != self;) {
-            std::uint64_t header[3];  // size of the chunk before, size and flags, fd
-            if (++chunks > kMostChunks || !copy(chunk, header, sizeof header)) return std::nullopt;
-            const Bytes size = header[1] & ~kFlagBits;
-            // A chunk that was taken from its bin while we walked has other things in these words.
-            if (size < kSmallestChunk || size > system_bytes || header[2] == 0) return std::nullopt;
-            total += size;
-            if (total > system_bytes) return std::nullopt;
-            chunk = header[2];
-        }
+// One reading: how long it may take, and the pages that it has copied. Chunks that were freed together lie together, and
+// a copy of a page costs no more than one of a chunk's header.
+class GlibcHeap::Reading {
+  public:
+    explicit Reading(GlibcHeap& heap) : heap_(heap) {}
+
+    bool overdue() {
+        constexpr unsigned kLookEvery = 256;
+        return ++steps_ % kLookEvery == 0 && system_clock().monotonic() > deadline_;
     }
-    return total;
+    // From a page that was copied before, if so: perhaps no longer what is there.
+    bool copy_late(std::uint64_t address, void* to, std::size_t size) {
+        const std::uint64_t page = address / kPage, offset = address % kPage;
+        if (offset + size > kPage) return heap_.copy(address, to, size);
+        const std::size_t place = page % kPages;
+        if (held_[place] != page) {
+            held_[place] = 0;
+            if (!heap_.copy(page * kPage, &heap_.copies_[place * kPage], kPage)) return false;
+            held_[place] = page;
+        }
+        std::memcpy(to, &heap_.copies_[place * kPage + offset], size);
+        return true;
+    }
+
+    static constexpr std::size_t kPage = 4096, kPages = 512;
+
+  private:
+    GlibcHeap& heap_;
+    Nanoseconds deadline_ = system_clock().monotonic() + kLongestWalk;
+    unsigned steps_ = 0;
+    std::array<std::uint64_t, kPages> held_{};
+};
+
+// A copy of a struct malloc_state from its fast bins on.
+struct GlibcHeap::Arena {
+    std::uint64_t bins = 0;  // where its bins are in the process
+    std::uint64_t words[(kFastToBins + kStateEnd) / 8];
+
+    std::uint64_t at(std::uint64_t offset_from_bins) const { return words[(offset_from_bins + kFastToBins) / 8]; }
+    std::uint64_t fast_bin(int index) const { return words[index]; }
+    std::uint64_t top() const { return words[(kFastToBins - kTop) / 8]; }
+    std::uint64_t next() const { return at(kNext); }
+    Bytes system_bytes() const { return at(kSystemBytes); }
+    bool holds(std::uint64_t address) const { return address + kTop >= bins && address < bins + kStateEnd; }
+};
+
+bool GlibcHeap::read_arena(std::uint64_t address, Arena& arena) const {
+    arena.bins = address + layout_->arena_to_bins;
+    return copy(arena.bins - kFastToBins, arena.words, sizeof arena.words);
 }
 
-std::optional<MallocFigures> GlibcHeap::walk() const {
-    MallocFigures figures;
-    const std::uint64_t start = layout_->bins - layout_->arena_to_bins;
-    std::uint64_t arena = start;
-    Bytes system_total = 0;
-    std::size_t chunks = 0;
-    for (int i = 0; i < kMostArenas; ++i) {
-        const std::uint64_t bins = arena + layout_->arena_to_bins;
-        const auto system_bytes = word(bins + kSystemBytes), top = word(bins - kTop), next = word(bins + kNext);
-        if (!system_bytes || !top || !next) return std::nullopt;
-        if (*system_bytes > 0) {
-            const auto top_size = word(*top + 8);
-            const auto free = free_in_bins(bins, *system_bytes, chunks);
-            if (!top_size || !free || (*top_size & ~kFlagBits) > *system_bytes) return std::nullopt;
-            figures.retained += *free + (*top_size & ~kFlagBits);
-            system_total += *system_bytes;
+// Small chunks that were freed and wait for their like, linked one way.
+bool GlibcHeap::add_fast_bins(const Arena& arena, Free& total, Reading& reading) const {
+    for (int index = 0; index < kFastBins; ++index) {
+        const Bytes size = kSmallestChunk + 16 * static_cast<Bytes>(index);
+        Bytes sum = 0;
+        for (std::uint64_t chunk = arena.fast_bin(index); chunk != 0 && sum < arena.system_bytes(); sum += size) {
+            std::uint64_t header[3];  // size of the chunk before, size and flags, link
+            if (reading.overdue()) return false;
+            // Taken while we walked: other things are in these words.
+            if (chunk % 16 != 0 || !reading.copy_late(chunk, header, sizeof header) || (header[1] & ~kFlagBits) != size) break;
+            chunk = layout_->masked_links ? header[2] ^ (chunk + 16) >> 12 : header[2];
         }
-        if (*next == start) break;
-        arena = *next;
+        total.bytes += sum;
+    }
+    return true;
+}
+
+// self: the address that stands for the bin's head in its ring.
+bool GlibcHeap::add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading) {
+    constexpr int kAttempts = 3;
+    Free most;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        Free seen;
+        std::uint64_t before = self;
+        std::uint64_t chunk = attempt == 0 ? arena.at(self + kTop - arena.bins) : word(self + kTop).value_or(0);
+        while (chunk != self) {
+            std::uint64_t header[4];  // size of the chunk before, size and flags, links forward and back
+            if (reading.overdue()) return false;
+            // A chunk that was taken from its bin while we walked has other things in these words, or leads elsewhere.
+            if (arena.holds(chunk)) break;
+            const bool read = attempt == 0 ? reading.copy_late(chunk, header, sizeof header) : copy(chunk, header, sizeof header);
+            if (!read || header[3] != before) break;
+            const Bytes size = header[1] & ~kFlagBits;
+            if (size < kSmallestChunk || seen.bytes + size > arena.system_bytes()) break;
+            seen.bytes += size;
+            if (!add_absent(chunk + kLargeHeader, chunk + size, seen, reading)) return false;
+            before = chunk;
+            chunk = header[2];
+        }
+        if (seen.bytes >= most.bytes) most = seen;
+        if (chunk == self) {
+            most = seen;
+            break;
+        }
+    }
+    total.bytes += most.bytes;
+    total.absent += most.absent;
+    return true;
+}
+
+// Whole pages between two addresses that are not in memory: never touched, or given back by malloc_trim.
+bool GlibcHeap::add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading) {
+    constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
+    std::uint64_t page = (begin + page_size_ - 1) / page_size_;
+    const std::uint64_t last = end / page_size_;
+    std::uint64_t entries[512];
+    while (page < last && pagemap_.is_open()) {
+        const std::size_t count = std::min<std::uint64_t>(last - page, std::size(entries));
+        if (reading.overdue()) return false;
+        if (!pagemap_.read_at(page * sizeof entries[0], entries, count * sizeof entries[0])) return true;
+        const auto absent = std::count_if(entries, entries + count, [](std::uint64_t entry) { return (entry & kPresent) == 0; });
+        total.absent += static_cast<Bytes>(absent) * page_size_;
+        page += count;
+    }
+    return true;
+}
+
+std::optional<MallocFigures> GlibcHeap::walk() {
+    copies_.resize(Reading::kPages * Reading::kPage);
+    Reading reading(*this);
+    Free free;
+    Bytes system_total = 0;
+    const std::uint64_t start = layout_->bins - layout_->arena_to_bins;
+    std::uint64_t address = start;
+    Arena arena;
+    for (int i = 0; i < kMostArenas; ++i) {
+        if (!read_arena(address, arena)) return std::nullopt;
+        if (arena.system_bytes() > 0) {
+            const auto top_size = word(arena.top() + 8);
+            if (!top_size || (*top_size & ~kFlagBits) > arena.system_bytes()) return std::nullopt;
+            const Bytes top = *top_size & ~kFlagBits;
+            free.bytes += top;
+            if (!add_absent(arena.top() + kLargeHeader, arena.top() + top, free, reading)) return std::nullopt;
+            if (!add_fast_bins(arena, free, reading)) return std::nullopt;
+            for (std::uint64_t bin = 0; bin < kBins; ++bin)
+                if (!add_bin(arena, arena.bins + 16 * bin - kTop, free, reading)) return std::nullopt;
+            system_total += arena.system_bytes();
+        }
+        if (arena.next() == start) break;
+        address = arena.next();
     }
     const auto mmapped = layout_->mmapped_bytes != 0 ? word(layout_->mmapped_bytes) : std::nullopt;
-    if (!mmapped || figures.retained > system_total) return std::nullopt;
-    figures.used = system_total - figures.retained + *mmapped;
-    return figures;
+    if (!mmapped) return std::nullopt;
+    // Chunks that moved to another bin while we walked may have been met twice.
+    free.bytes = std::min(free.bytes, system_total);
+    return MallocFigures{system_total - free.bytes + *mmapped, free.bytes - std::min(free.absent, free.bytes)};
 }
 
 std::optional<MallocFigures> GlibcHeap::read() {
     // Before the first malloc, or before an exec, there is nothing to be found yet.
     if (!layout_) locate();
     if (!layout_) return std::nullopt;
-    for (int attempt = 0; attempt < 5; ++attempt)
-        if (const auto figures = walk()) return figures;
+    if (const auto figures = walk()) return figures;
     // Perhaps another program runs under this pid's memory now (exec): look again next time.
     if (!is_main_arena(layout_->bins, layout_->arena_to_bins)) layout_.reset();
     return std::nullopt;

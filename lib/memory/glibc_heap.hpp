@@ -4,19 +4,21 @@
 // Thread-safety: one GlibcHeap, one thread at a time.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "memory/proc_file.hpp"
 #include "memory/procfs.hpp"
 
 namespace leakline::memory {
 
 struct MallocFigures {
     Bytes used = 0;      // as mallinfo2's uordblks + hblkhd: handed out, by headers and thread caches more than asked for
-    Bytes retained = 0;  // as fordblks less fsmblks: in bins and at the tops of the arenas, not given back
+    Bytes retained = 0;  // as fordblks, less what is not resident: in bins and at the tops of the arenas, not given back
 };
 
 // Found once, read often: the arenas are a ring that starts in libc's data, and a bin is a ring of free chunks. Works
@@ -27,28 +29,41 @@ class GlibcHeap {
     // Does not throw; a process without glibc, or whose memory may not be read, has no figures.
     explicit GlibcHeap(int pid, const SystemRoots& roots = {});
 
-    // Nothing where the process's memory cannot be read, malloc was never called, or the rings changed under every
-    // attempt to walk them; nothing as well where there are more than kMostChunks free chunks, which would take long.
+    // Nothing where the process's memory cannot be read or malloc was never called; nothing as well where walking its
+    // free chunks (up to a microsecond each) takes longer than kLongestWalk. The process goes on meanwhile: a ring that
+    // changed under every attempt to walk it counts with what was seen of it.
     std::optional<MallocFigures> read();
 
-    static constexpr std::size_t kMostChunks = 50'000;
+    static constexpr Nanoseconds kLongestWalk = std::chrono::milliseconds(300);
 
   private:
     struct Layout {
         std::uint64_t bins = 0;            // address of main_arena.bins
         std::uint64_t arena_to_bins = 0;   // from an arena's start to its bins
         std::uint64_t mmapped_bytes = 0;   // address of mp_.mmapped_mem; 0 where it was not found
+        bool masked_links = false;         // of fast bins (glibc 2.32)
     };
+    struct Arena;
+    struct Free {
+        Bytes bytes = 0, absent = 0;  // absent: of those, in pages that the kernel has back
+    };
+    class Reading;
 
     bool copy(std::uint64_t address, void* to, std::size_t size) const;
     std::optional<std::uint64_t> word(std::uint64_t address) const;
     void locate();
     bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins) const;
-    std::optional<Bytes> free_in_bins(std::uint64_t bins, Bytes system_bytes, std::size_t& chunks) const;
-    std::optional<MallocFigures> walk() const;
+    bool read_arena(std::uint64_t address, Arena& arena) const;
+    bool add_fast_bins(const Arena& arena, Free& total, Reading& reading) const;
+    bool add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading);
+    bool add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading);
+    std::optional<MallocFigures> walk();
 
     int pid_;
-    std::string maps_path_;
+    std::string folder_;
+    ProcFile pagemap_;
+    std::vector<char> copies_;  // of pages, while walking
+    std::uint64_t page_size_ = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     std::optional<Layout> layout_;
 };
 

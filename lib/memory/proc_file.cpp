@@ -51,4 +51,8 @@ std::optional<std::string_view> ProcFile::read() {
     }
 }
 
+bool ProcFile::read_at(std::uint64_t place, void* to, std::size_t size) {
+    return ::pread(descriptor_, to, size, static_cast<off_t>(place)) == static_cast<ssize_t>(size);
+}
+
 }  // namespace leakline::memory

@@ -3,6 +3,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class ProcFile {
     int error() const { return error_; }  // errno of the last failure
     // All of the file, from its start. The view lives until the next call on any ProcFile of this thread.
     std::optional<std::string_view> read();
+    // Exactly so many bytes from a place in it, into `to`.
+    bool read_at(std::uint64_t place, void* to, std::size_t size);
 
   private:
     int descriptor_ = -1;
