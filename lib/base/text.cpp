@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/utf8.hpp"
+
 namespace leakline {
 
 namespace {
@@ -249,10 +251,11 @@ std::size_t control_length(std::string_view text) {
 std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {
-        const std::size_t length = control_length(text);
-        for (const char c : text.substr(0, length)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        if (length == 0) out += text.front();
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+        const std::size_t character = utf8_length(text);
+        const std::size_t hidden = character == 0 ? 1 : control_length(text);
+        for (const char c : text.substr(0, hidden)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        if (hidden == 0) out += text.substr(0, character);
+        text.remove_prefix(hidden == 0 ? character : hidden);
     }
     return out;
 }

@@ -1,5 +1,5 @@
-// Cutting UTF-8 without cutting a character in two. Pure, safe from any thread. Text that is no UTF-8 is cut somewhere
-// near.
+// What is UTF-8, and cutting it without cutting a character in two. Pure, safe from any thread. Text that is no UTF-8 is
+// cut somewhere near.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,21 @@ namespace leakline {
 
 inline bool is_utf8_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+// How many bytes the character at text's begin takes; 0 where there is none. Well-formed are the byte sequences of table
+// 3-7 of the Unicode Standard: no overlong forms, no surrogates, up to U+10FFFF.
+inline std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const unsigned lead = byte(0), second = byte(1);
+    if (lead < 0x80) return text.empty() ? 0 : 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool surrogate = lead == 0xed && second > 0x9f, beyond = lead == 0xf4 && second > 0x8f;
+    return overlong || surrogate || beyond ? 0 : length;
 }
 
 // The characters that lie within the first (head) or the last (tail) bytes of text; all of it where it is shorter.

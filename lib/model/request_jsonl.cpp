@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/utf8.hpp"
+
 namespace leakline {
 
 namespace {
@@ -107,9 +109,7 @@ void append_jsonl(std::string& out, const Request& request) {
     out += "}\n";
 }
 
-// Well-formed byte sequences of table 3-7 of the Unicode Standard: no overlong forms, no surrogates, up to U+10FFFF.
 bool is_utf8(std::string_view text) {
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     for (std::size_t i = 0; i < text.size();) {
         std::uint64_t word = 0;  // most text is ASCII: eight bytes at a time
         for (; i + 8 <= text.size(); i += 8) {
@@ -117,19 +117,8 @@ bool is_utf8(std::string_view text) {
             if ((word & 0x8080808080808080U) != 0) break;
         }
         if (i == text.size()) return true;
-        const unsigned char lead = at(i);
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
-        for (std::size_t k = 1; k < length; ++k)
-            if ((at(i + k) & 0xc0) != 0x80) return false;
-        const unsigned char second = at(i + 1);
-        if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-            (lead == 0xf4 && second > 0x8f))
-            return false;
+        const std::size_t length = utf8_length(text.substr(i));
+        if (length == 0) return false;
         i += length;
     }
     return true;
