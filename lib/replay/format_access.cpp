@@ -100,7 +100,8 @@ bool AccessStream::read_request(std::string_view request, Record& record) {
     target = target.substr(0, version);
     record.method = request.substr(0, space);
     record.target = target;
-    bool word = !record.method.empty() && !target.empty();
+    // "-" is what stands there when no request came, "- http://host:80- -" a load balancer's way to say so.
+    bool word = !record.method.empty() && record.method.front() != '-' && !target.empty();
     for (const char c : record.method) word = word && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_');
     if (word) return true;
     bad("no HTTP request in it: '" + printable(request.substr(0, 40)) + "'");
@@ -143,7 +144,7 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
     const LogTime stamp = parse_iso_time(line.substr(1, end - 1));
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
-    std::string_view request, ignored, agent, id;
+    std::string_view request, ignored, agent, id, host;
     if (!take_quoted(line, request)) return bad("no request in quotes behind the time");
     if (!read_request(request, record)) return Step::bad;
     record.at = *stamp.at;  // %START_TIME%
@@ -159,6 +160,7 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
     if (take_quoted(line, ignored) && take_quoted(line, agent) && agent != "-" && !agent.empty())
         record.headers.emplace_back("User-Agent", agent);
     if (take_quoted(line, id) && id != "-" && !id.empty()) record.headers.emplace_back("X-Request-Id", id);
+    if (take_quoted(line, host) && host != "-" && !host.empty()) record.headers.emplace_back("Host", host);
     record.body_missing = had_body(record, received);
     return Step::record;
 }

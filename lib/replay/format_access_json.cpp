@@ -13,23 +13,20 @@ namespace {
 
 struct Preset {
     std::string_view name, map;
-    std::string_view known_by[2];  // members that tell it
 };
 constexpr Preset kPresets[] = {
     {"nginx",
      "ts=.msec,duration=.request_time,method=.request_method,url=.request_uri,request=.request,body=.request_body,"
-     "status=.status,header.Content-Type=.content_type",
-     {"request_uri", "request"}},
+     "status=.status,header.Content-Type=.content_type,header.Host=.host"},
     {"envoy",
      "ts=.start_time,duration_ms=.duration,method=.method,url=.path,status=.response_code,"
-     "header.User-Agent=.user_agent,header.X-Request-Id=.request_id",
-     {"start_time", "response_code"}},
+     "received=.bytes_received,header.User-Agent=.user_agent,header.X-Request-Id=.request_id,header.Host=.authority"},
 };
 // Names under which nginx users write the time where $msec is not in the log.
 constexpr std::string_view kNginxTimes[] = {"time_iso8601", "time_local", "time", "timestamp", "@timestamp"};
 
 const std::string kFields[] = {"ts", "end", "duration", "duration_ms", "method", "url",
-                               "body", "status", "conn", "request", "header.NAME"};
+                               "body", "status", "conn", "request", "received", "header.NAME"};
 
 std::vector<std::string> member_names(std::string_view line) {
     Scratch scratch;
@@ -45,6 +42,19 @@ std::vector<std::string> member_names(std::string_view line) {
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Members that are strings, as nginx's all are; other servers have an object by the name of "request".
+std::vector<std::string> text_member_names(std::string_view line) {
+    Scratch scratch;
+    scratch.reset(line.size());
+    JsonScan scan(line, scratch);
+    std::vector<std::string> names;
+    scan.object([&](std::string_view key) {
+        if (scan.next_is('"')) names.emplace_back(key);
+        return scan.skip_value();
+    });
+    return names;
 }
 
 // "x_request_id" -> "X-Request-Id"
@@ -102,7 +112,7 @@ bool looks_like_json_object(std::string_view line) {
 std::string_view access_json_preset(std::string_view line) {
     const std::vector<std::string> names = member_names(line);
     if (contains(names, "start_time") && contains(names, "path")) return "envoy";
-    if (contains(names, "request_uri") || contains(names, "request")) return "nginx";
+    if (contains(names, "request_uri") || contains(text_member_names(line), "request")) return "nginx";
     return "";
 }
 
@@ -166,22 +176,47 @@ bool AccessJsonStream::walk(JsonScan& scan, const std::string& prefix, Record& r
         }
         const std::string path = prefix.empty() ? std::string(key) : prefix + "." + std::string(key);
         if (scan.next_is('{')) {
+            if (const std::string* const field = field_of(path); field != nullptr && *field == "body") {
+                std::string_view value;
+                if (!scan.raw_value(value)) return false;
+                assign(path, value, record, fields);
+                return true;
+            }
             const auto below = fields_of_path_.lower_bound(path + ".");
             if (below != fields_of_path_.end() && below->first.starts_with(path + ".")) return walk(scan, path, record, fields);
             return scan.skip_value();
         }
-        if (scan.next_is('[')) return scan.skip_value();
         std::string_view value;
+        if (scan.next_is('[')) {
+            const std::string* const field = field_of(path);
+            if (field == nullptr) return scan.skip_value();
+            if (*field == "body") {
+                if (!scan.raw_value(value)) return false;
+                assign(path, value, record, fields);
+                return true;
+            }
+            return scan.array([&] {  // of a header's values, say
+                if (scan.next_is('{') || scan.next_is('[')) return scan.skip_value();
+                if (!scan.scalar(value)) return false;
+                assign(path, value, record, fields);
+                return true;
+            });
+        }
         if (!scan.scalar(value)) return false;
         assign(path, value, record, fields);
         return true;
     });
 }
 
-void AccessJsonStream::assign(std::string_view path, std::string_view value, Record& record, Fields& fields) {
+const std::string* AccessJsonStream::field_of(std::string_view path) const {
     const auto entry = fields_of_path_.find(path);
-    if (entry == fields_of_path_.end()) return;
-    const std::string& field = entry->second;
+    return entry == fields_of_path_.end() ? nullptr : &entry->second;
+}
+
+void AccessJsonStream::assign(std::string_view path, std::string_view value, Record& record, Fields& fields) {
+    const std::string* const named = field_of(path);
+    if (named == nullptr) return;
+    const std::string& field = *named;
     if (field == "body") {
         fields.has_body_field = true;
         fields.body = is_absent(value) ? std::string_view() : value;
@@ -207,6 +242,8 @@ void AccessJsonStream::assign(std::string_view path, std::string_view value, Rec
         fields.request = value;
     } else if (field == "conn") {
         record.connection = value;
+    } else if (field == "received") {
+        fields.received = value;
     } else {
         record.headers.emplace_back(std::string_view(field).substr(7), value);  // header.NAME
     }
@@ -220,7 +257,7 @@ RecordStream::Step AccessJsonStream::finish(Record& record, const Fields& fields
             if (record.target.empty()) record.target = fields.request.substr(space + 1, version - space - 1);
         }
     }
-    if (record.target.empty()) return bad("no request in it: the url field is missing or empty");
+    if (record.target.empty()) return bad("no request in it: " + missing(map_.contains("url") ? "url" : "request"));
     if (record.method.empty()) record.method = "GET";
     const std::string_view stamp = fields.ts.empty() ? fields.end : fields.ts;
     if (!stamp.empty()) {
@@ -240,9 +277,15 @@ RecordStream::Step AccessJsonStream::finish(Record& record, const Fields& fields
     const bool takes_body = record.method == "POST" || record.method == "PUT" || record.method == "PATCH";
     if (takes_body && record.body.empty()) {
         if (fields.has_body_field) ++empty_bodies_;
-        else record.body_missing = true;
+        else record.body_missing = fields.received != "0";
     }
     return Step::record;
+}
+
+// ".request_uri, which is the url, is missing or empty"
+std::string AccessJsonStream::missing(std::string_view field) const {
+    const auto path = map_.find(field);
+    return "." + printable(path->second) + ", which is the " + std::string(field) + ", is missing or empty";
 }
 
 std::vector<std::string> AccessJsonStream::warnings() const {

@@ -5,7 +5,8 @@
 //   FIELD: ts        when the request came (nginx's $msec is the time of writing: its $request_time is subtracted)
 //          end       when it was answered; duration is subtracted
 //          duration  seconds; duration_ms milliseconds
-//          method url body status conn
+//          method url body status conn      (a body that is an object or array stands for its text)
+//          received  bytes of the body, where that is not in the log: 0 tells that there was none
 //          request   "GET /path HTTP/1.1" in one
 //          header.NAME
 //
@@ -36,11 +37,13 @@ class AccessJsonStream : public RecordStream {
 
   private:
     struct Fields {
-        std::string_view ts, end, duration, duration_ms, request, body;
+        std::string_view ts, end, duration, duration_ms, request, body, received;
         bool has_body_field = false;
     };
     bool walk(JsonScan& scan, const std::string& prefix, Record& record, Fields& fields);
     void assign(std::string_view path, std::string_view value, Record& record, Fields& fields);
+    const std::string* field_of(std::string_view path) const;  // null: none
+    std::string missing(std::string_view field) const;
     Step finish(Record& record, const Fields& fields);
 
     FieldMap map_;                                                   // field -> path

@@ -1,5 +1,7 @@
 #include "replay/format_har.hpp"
 
+#include <charconv>
+
 #include "model/request_jsonl.hpp"
 #include "replay/log_time.hpp"
 
@@ -28,6 +30,24 @@ class ValueEnd {
     int depth_ = 0;
     bool in_string_ = false, escaped_ = false;
 };
+
+bool is_http(std::string_view url) {
+    const std::size_t colon = url.find(':');
+    if (colon == url.npos || url.substr(0, colon).find_first_of("/?") != url.npos) return true;  // no scheme: a path
+    return url.starts_with("http://") || url.starts_with("https://");
+}
+
+// As application/x-www-form-urlencoded has it.
+void append_form_encoded(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '*';
+        constexpr char kHex[] = "0123456789ABCDEF";
+        const auto byte = static_cast<unsigned char>(c);
+        if (plain) out += c;
+        else if (c == ' ') out += '+';
+        else out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+}
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -135,7 +155,11 @@ RecordStream::Step HarStream::next(Record& record) {
     JsonScan scan(*entry, scratch_);
     fault_ = nullptr;
     time_fault_.clear();
-    if (read(scan, record)) return Step::record;
+    if (read(scan, record)) {
+        if (is_http(record.target)) return Step::record;
+        ++other_schemes_;
+        return Step::skipped;
+    }
     return bad("entry " + std::to_string(entries_) + ": " +
                (!time_fault_.empty() ? time_fault_ : fault_ != nullptr ? fault_ : scan.fault()));
 }
@@ -168,8 +192,21 @@ bool HarStream::read(JsonScan& scan, Record& record) {
     return true;
 }
 
+std::vector<std::string> HarStream::warnings() const {
+    if (other_schemes_ == 0) return {};
+    return {format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
+            " no HTTP request (data:, blob:, ws: and the like): passed over"};
+}
+
 bool HarStream::read_request(JsonScan& scan, Record& record) {
-    return scan.object([&](std::string_view key) {
+    std::int64_t size = 0;
+    const bool whole = scan.object([&](std::string_view key) {
+        if (key == "bodySize") {
+            std::string_view text;
+            if (!scan.scalar(text)) return false;
+            std::from_chars(text.data(), text.data() + text.size(), size);  // -1, or null, where it is not known
+            return true;
+        }
         if (key == "method") return scan.string(record.method);
         if (key == "url") {
             if (!scan.string(record.target)) return false;
@@ -191,12 +228,18 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
         if (key == "postData" && scan.next_is('{')) return read_post_data(scan, record);
         return scan.skip_value();
     });
+    if (size > 0 && record.body.empty()) record.body_missing = true;
+    return whole;
 }
 
 bool HarStream::read_post_data(JsonScan& scan, Record& record) {
     bool base64 = false;
+    std::string_view type;
+    form_.clear();
     const bool whole = scan.object([&](std::string_view member) {
         if (member == "text") return scan.string(record.body);
+        if (member == "mimeType") return scan.scalar(type);
+        if (member == "params" && scan.next_is('[')) return read_parameters(scan);
         if (member == "encoding" || member == "_encoding") {
             std::string_view encoding;
             if (!scan.scalar(encoding)) return false;
@@ -205,11 +248,33 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
         }
         return scan.skip_value();
     });
-    if (!whole || !base64) return whole;
+    if (!whole) return false;
+    if (record.body.empty() && !form_.empty()) {
+        if (type.empty() || type.starts_with("application/x-www-form-urlencoded")) record.body = form_;
+        else record.body_missing = true;
+        return true;
+    }
+    if (!base64) return true;
     body_.clear();
     if (!append_from_base64(body_, record.body)) return (fault_ = "postData.text is not base64"), false;
     record.body = body_;
     return true;
+}
+
+bool HarStream::read_parameters(JsonScan& scan) {
+    return scan.array([&] {
+        std::string_view name, value;
+        const bool whole = scan.object([&](std::string_view member) {
+            if (member == "name") return scan.scalar(name);
+            if (member == "value") return scan.scalar(value);
+            return scan.skip_value();
+        });
+        if (!form_.empty()) form_ += '&';
+        append_form_encoded(form_, name);
+        form_ += '=';
+        append_form_encoded(form_, value);
+        return whole;
+    });
 }
 
 }  // namespace leakline::replay

@@ -244,13 +244,20 @@ class Run : http::ClientPool::Listener {
         return stats;
     }
 
+    static std::string why_nothing(const ReplayStats& stats) {
+        if (stats.read == 0) return "the log has no requests";
+        if (stats.unsent > 0) return "the replay ended before";
+        if (stats.filtered == 0) return "no line of the log could be read";
+        return format_count(stats.filtered) + (stats.filtered == 1 ? " request was left out" : " requests were left out");
+    }
+
     void judge(ReplayStats& stats) const {
         std::vector<std::string>& reasons = stats.reasons;
         const std::uint64_t failed = tally_.failed_count();
         const std::string why = reasons_.most_frequent();
         if (!stop_reason_.empty()) reasons.push_back("stopped: " + stop_reason_);
         if (stats.sent == 0)
-            reasons.push_back("nothing was sent");
+            reasons.push_back("nothing was sent: " + why_nothing(stats));
         else if (stats.completed == 0)
             reasons.push_back("no request was answered by " + url_.origin() + why);
         else if (static_cast<double>(failed) > options_.max_failures * static_cast<double>(stats.sent))

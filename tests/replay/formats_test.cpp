@@ -9,52 +9,12 @@
 #include "replay/format_gor.hpp"
 #include "replay/log.hpp"
 #include "replay/log_time.hpp"
+#include "support/read_log.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;
+using namespace leakline::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string sample(const std::string& name) { return std::string(LEAKLINE_TESTDATA "/logs/") + name; }
-
-struct Contents {
-    std::vector<Request> requests;
-    std::string formats;
-    std::vector<std::string> damage, warnings;
-};
-
-Contents read(const std::vector<std::string>& paths, const LogOptions& options = {}) {
-    RequestLog log = open_log(paths, options);
-    Contents contents;
-    while (std::optional<Request> request = log.next()) contents.requests.push_back(std::move(*request));
-    contents.formats = log.log().formats();
-    contents.damage = log.log().damage().lines();
-    contents.warnings = log.log().warnings();
-    return contents;
-}
-
-// Reads text as a log of its own.
-Contents read_text(const std::string& text, const LogOptions& options = {}) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path() + "/log";
-    std::ofstream(path, std::ios::binary) << text;
-    Contents contents = read({path}, options);
-    for (std::string& line : contents.damage) line = line.substr(line.find(':') + 1);
-    return contents;
-}
-
-std::string header(const Request& request, const std::string& name) {
-    std::string all;
-    for (const auto& [key, value] : request.headers)
-        if (key == name) all += (all.empty() ? "" : "|") + value;
-    return all;
-}
-
-// 2023-10-10T11:55:36Z, the hour of all samples but the .gor.
-constexpr Nanoseconds kSampleTime = 1696938936s;
-
-}  // namespace
 
 TEST_CASE("a .gor file gives its requests: chunked, cut, without latency, without a last separator") {
     const Contents gor = read({sample("sample.gor")});
@@ -139,78 +99,18 @@ TEST_CASE("an ALB log gives the time when the request came") {
     CHECK(log.requests[0].target == "http://www.example.com:80/shop?id=2");
 }
 
-TEST_CASE("nginx's JSON log: start = msec - request_time, http_ members are headers, \\x escapes are bytes") {
-    const Contents log = read({sample("nginx.json")});
-    CHECK(log.formats == "access-json");
-    REQUIRE(log.requests.size() == 3);
-    CHECK(log.requests[0].at == kSampleTime + 250ms);
-    CHECK(log.requests[0].body == "{\"user_id\":\"caf\xc3\xa9\"}");
-    CHECK(header(log.requests[0], "X-Request-Id") == "r-1");
-    CHECK(header(log.requests[0], "Content-Type") == "application/json");
-    CHECK(log.requests[1].recorded_status == 404);
-    CHECK(header(log.requests[1], "X-Request-Id") == "");
-    REQUIRE(log.warnings.size() == 1);
-    CHECK(log.warnings[0].find("1 request with a body method and an empty body") != std::string::npos);
-}
-
-TEST_CASE("Envoy's JSON log is known by its members") {
-    const Contents log = read({sample("envoy.json")});
-    REQUIRE(log.requests.size() == 1);
-    CHECK(log.requests[0].at == kSampleTime + 409ms);
-    CHECK(log.requests[0].target == "/status/418");
-    CHECK(log.requests[0].recorded_status == 418);
-}
-
-TEST_CASE("a map says which member of a JSON log means what, nested ones too") {
-    LogOptions options;
-    options.map = "ts=.meta.when,url=.http.uri,method=.http.verb,body=.payload,header.X-Trace=.meta.trace,conn=.user";
-    const Contents log = read_text(
-        R"({"meta":{"when":1696938936123,"trace":"t1"},"http":{"uri":"/x","verb":"PUT"},"payload":"hi","user":7})" "\n", options);
-    REQUIRE(log.requests.size() == 1);
-    CHECK(log.requests[0].at == kSampleTime + 123ms);
-    CHECK(log.requests[0].method == "PUT");
-    CHECK(log.requests[0].body == "hi");
-    CHECK(log.requests[0].connection == "7");
-    CHECK(header(log.requests[0], "X-Trace") == "t1");
-
-    CHECK_THROWS_WITH_AS(read_text("{\"when\":1,\"uri\":\"/\"}\n"),
-                         doctest::Contains("a JSON log whose members are not known: when, uri"), Error);
-    options.map = "ts=.a,uri=.b";
-    CHECK_THROWS_WITH_AS(read_text("{\"a\":1}\n", options), doctest::Contains("unknown field 'uri'; did you mean 'url'?"), Error);
-}
-
-TEST_CASE("vegeta's targets in both forms") {
-    const Contents json = read({sample("vegeta.json")});
-    CHECK(json.formats == "vegeta-json");
-    REQUIRE(json.requests.size() == 2);
-    CHECK_FALSE(json.requests[0].has_time);
-    CHECK(json.requests[0].body == "{\"user_id\":1}");
-    CHECK(header(json.requests[0], "X-Tag") == "a|b");
-    const Contents http = read({sample("vegeta.txt")});
-    CHECK(http.formats == "vegeta-http");
-    REQUIRE(http.requests.size() == 3);
-    CHECK(http.requests[0].target == "http://shop.example.com/api/users/1/events");
-    CHECK(header(http.requests[0], "Accept") == "application/json");
-    CHECK(http.requests[1].method == "POST");
-    CHECK(header(http.requests[1], "X-Tag") == "a");
-    CHECK(http.requests[2].target == "http://shop.example.com/healthz");
-}
-
-TEST_CASE("a HAR file is read entry by entry") {
-    const Contents har = read({sample("sample.har")});
-    CHECK(har.formats == "har");
-    REQUIRE(har.requests.size() == 2);
-    CHECK(har.requests[0].at == kSampleTime + 100ms);
-    CHECK(har.requests[0].target == "https://shop.example.com/api/track?x=1");
-    CHECK(har.requests[0].body == "{\"user_id\":1}");
-    CHECK(har.requests[0].recorded_status == 200);
-    CHECK(har.requests[1].at == kSampleTime + 1250ms);
-    CHECK(har.damage.empty());
-
-    std::string text = read_file(sample("sample.har"));
-    const Contents cut = read_text(text.substr(0, text.size() - 60));
-    CHECK(cut.requests.size() == 1);
-    CHECK(cut.damage == std::vector<std::string>{"2: the file ends within entry 2"});
+TEST_CASE("what a load balancer writes for a client that sent no request is a bad line") {
+    const Contents contents = read_text(
+        R"(http 2018-11-30T22:23:00.186641Z app/lb/1 192.168.131.39:2817 - -1 -1 -1 400 - 0 0 "- http://www.example.com:80- -" "-" - - - "-" "-" "-" - 2018-11-30T22:22:48.364000Z "-" "-" "-" "-" "-" "-" "-")"
+        "\n"
+        R"([2023-04-15T20:17:00.610Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-")"
+        "\n"
+        R"(1.2.3.4 - - [10/Oct/2023:13:55:38 +0000] "-" 408 0 "-" "-")"
+        "\n");
+    CHECK(contents.requests.empty());
+    CHECK(contents.damage == std::vector<std::string>{"1: no HTTP request in it: '- http://www.example.com:80- -'",
+                                                      "2: no HTTP request in it: '- - -'",
+                                                      "3: no HTTP request in it: '-'"});
 }
 
 TEST_CASE("a first line that is cut does not hide what the format is, and is counted") {

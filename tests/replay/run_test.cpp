@@ -183,6 +183,23 @@ TEST_CASE("bad lines are counted and located, one too many ends the replay") {
     CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("more than 2 lines cannot be read"), Error);
 }
 
+TEST_CASE("a replay that sends nothing says why") {
+    RecordingServer server;
+    const auto reason = [&](const LogFile& log, const std::function<void(replay::ReplayOptions&)>& change) {
+        replay::ReplayOptions options = options_for(log, server.url());
+        change(options);
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        CHECK(!stats.valid);
+        return stats.reasons.empty() ? "" : stats.reasons[0];
+    };
+    CHECK(reason(LogFile(posts(3)), [](auto& options) { options.shape.methods = {"GET"}; }) == "nothing was sent: 3 requests were left out");
+    CHECK(reason(LogFile("{\"ts_ns\":1}\n"), [](auto& options) { options.log_format = "jsonl"; }) ==
+          "nothing was sent: no line of the log could be read");
+    CHECK(reason(LogFile("2 a 1\nHTTP/1.1 200 OK\r\n\r\n"), [](auto& options) { options.log_format = "gor"; }) ==
+          "nothing was sent: the log has no requests");
+}
+
 TEST_CASE("a precise replay keeps its rate, and has the answers of what was under way when its duration ends it") {
     RecordingServer server;
     const LogFile log(posts(100));
