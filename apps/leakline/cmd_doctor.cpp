@@ -100,7 +100,7 @@ void tell_surroundings(Messages& messages) {
     utsname system{};
     if (::uname(&system) == 0) messages.detail(fmt::format("{} {} on {}", system.sysname, system.release, system.machine));
     messages.detail(fmt::format("leakline {} in {}", LEAKLINE_VERSION, own_directory()));
-    for (const char* name : {"LEAKLINE_HEAPTRACK_DIR", "PATH", "TMPDIR"}) {
+    for (const char* name : {"LEAKLINE_HEAPTRACK_DIR", "LEAKLINE_UNWINDER", "PATH", "TMPDIR"}) {
         const std::string_view value = environment_variable(name);
         messages.detail(value.empty() ? fmt::format("{} is not set", name) : fmt::format("{}={}", name, printable(value)));
     }

@@ -256,7 +256,7 @@ void run_collector(const CollectorOptions& options) {
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
     close_everything_but(
-        {options.stream, options.write_end, options.control, options.output, options.raw_output});
+        {options.stream, options.write_end, options.control, options.unwinder, options.output, options.raw_output});
     try {
         Collector(options).run();
     } catch (...) {

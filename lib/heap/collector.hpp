@@ -49,6 +49,7 @@ struct CollectorOptions {
     int stream = -1;     // read end of the tracker's pipe
     int write_end = -1;  // kept open until the tracker has opened it for itself (through /proc/PID/fd)
     int control = -1;    // our end of the socket pair
+    int unwinder = -1;   // the library for the service to load from our /proc/PID/fd, or -1
     int output = -1;     // the recording file; truncated when the first data arrives
     int raw_output = -1; // --keep-raw, or -1
     std::int64_t started_wall = 0;  // ns

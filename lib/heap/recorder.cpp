@@ -22,6 +22,7 @@
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/tracker.hpp"
+#include "heap/unwinder.hpp"
 
 namespace leakline::heap {
 
@@ -99,11 +100,15 @@ struct Recorder::State {
         while (count < 0 && errno == EINTR);
         return count == static_cast<ssize_t>(sizeof message);
     }
-    void start_collector(const Tracker& tracker, std::string& stream_path);
+    // What the service is to open through the collecting process.
+    struct Paths {
+        std::string stream, unwinder;  // no unwinder: empty
+    };
+    Paths start_collector(const Tracker& tracker);
     [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
 };
 
-void Recorder::State::start_collector(const Tracker& tracker, std::string& stream_path) {
+Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker) {
     int pipe[2], sockets[2];
     if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
     const Descriptor read_end(pipe[0]), write_end(pipe[1]);
@@ -112,12 +117,14 @@ void Recorder::State::start_collector(const Tracker& tracker, std::string& strea
         throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
     control = Descriptor(sockets[0]);
     const Descriptor other_end(sockets[1]);
+    const Descriptor unwinder = open_unwinder();
 
     CollectorOptions collect;
     collect.record = options;
     collect.stream = read_end.get();
     collect.write_end = write_end.get();
     collect.control = other_end.get();
+    collect.unwinder = unwinder.get();
     collect.output = recording();
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
@@ -127,7 +134,8 @@ void Recorder::State::start_collector(const Tracker& tracker, std::string& strea
     collector = ::fork();
     if (collector == 0) run_collector(collect);
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
-    stream_path = fmt::format("/proc/{}/fd/{}", collector, write_end.get());
+    const auto path = [&](int descriptor) { return fmt::format("/proc/{}/fd/{}", collector, descriptor); };
+    return {path(write_end.get()), unwinder.get() >= 0 ? path(unwinder.get()) : std::string()};
 }
 
 Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -150,14 +158,14 @@ Recorder Recorder::start(RecordOptions options) {
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
     state->options = std::move(options);
 
-    std::string stream;
-    state->start_collector(tracker, stream);
+    const State::Paths paths = state->start_collector(tracker);
     Command command = state->options.command;
     const std::string_view preloaded = environment_variable("LD_PRELOAD");
-    std::string preload = tracker.library;
+    // The unwinder before the tracker, so that the tracker finds its unw_backtrace first.
+    std::string preload = paths.unwinder.empty() ? tracker.library : paths.unwinder + ":" + tracker.library;
     if (!preloaded.empty()) preload.append(":").append(preloaded);
     command.environment.emplace_back("LD_PRELOAD", preload);
-    command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", stream);
+    command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
     command.before_exec = [also = command.before_exec] {
         ::signal(SIGPIPE, SIG_IGN);
         return !also || also();

@@ -1,0 +1,31 @@
+#include "heap/unwinder.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "unwind/embedded.hpp"
+
+namespace leakline::heap {
+
+Descriptor open_unwinder() {
+    const std::string_view wanted = environment_variable("LEAKLINE_UNWINDER");
+    if (wanted == "libunwind") return {};
+    if (!wanted.empty() && wanted != "leakline")
+        throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("there is no unwinder '{}'", wanted), "leakline or libunwind");
+    const std::string_view library = unwind::embedded_library();
+    if (library.empty()) return {};
+    Descriptor file(::memfd_create("leakline-unwinder", MFD_CLOEXEC));
+    if (file.get() < 0 || ::write(file.get(), library.data(), library.size()) != static_cast<ssize_t>(library.size())) return {};
+    // Some systems forbid it (vm.memfd_noexec, SELinux). The loader would say so within the output of the program.
+    void* const mapped = ::mmap(nullptr, library.size(), PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
+    if (mapped == MAP_FAILED) return {};
+    ::munmap(mapped, library.size());
+    return file;
+}
+
+}  // namespace leakline::heap

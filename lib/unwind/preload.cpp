@@ -1,0 +1,67 @@
+// The library that is loaded into the recorded program before heaptrack's: it answers the tracker's unw_backtrace, in which
+// a recorded program otherwise spends about half of its time. What it cannot follow it passes on to libunwind, so that
+// recordings are the same with and without it. It needs nothing but the C library, and has no state at start.
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "unwind/backtrace.hpp"
+
+namespace {
+
+// The next definition of a function behind ours. It is looked up at the first call, not before: the tracker calls
+// before any initialiser of ours has run.
+template <typename Function> class Next {
+  public:
+    explicit constexpr Next(const char* name) : name_(name) {}
+    Function get() {
+        void* function = function_.load(std::memory_order_relaxed);
+        if (function == nullptr) function_.store(function = ::dlsym(RTLD_NEXT, name_), std::memory_order_relaxed);
+        return reinterpret_cast<Function>(function);
+    }
+
+  private:
+    const char* name_;
+    std::atomic<void*> function_{nullptr};
+};
+
+constinit Next<int (*)(void**, int)> next_backtrace("unw_backtrace");
+constinit Next<int (*)(void*)> next_dlclose("dlclose");
+
+// By libunwind, which begins with the address in the function that calls it: ours (hence inlined), which nobody asked for.
+[[gnu::always_inline]] inline int backtrace_by_libunwind(void** addresses, int limit) {
+    constexpr int kMost = 256, kOurs = 1;
+    void* all[kMost + kOurs];
+    const auto next = next_backtrace.get();
+    if (next == nullptr) return 0;
+    const int count = next(all, std::min(limit, kMost) + kOurs) - kOurs;
+    if (count <= 0) return 0;
+    std::copy_n(all + kOurs, count, addresses);
+    return count;
+}
+
+}  // namespace
+
+extern "C" {
+
+[[gnu::visibility("default"), gnu::noinline]] int unw_backtrace(void** addresses, int limit) {
+    // Asking for the frame's address makes the compiler keep a base pointer: [fp] is the caller's, [fp + 8] the return
+    // address, and fp + 16 was the stack pointer before the call.
+    const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
+    const int count = leakline::unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
+    return count >= 0 ? count : backtrace_by_libunwind(addresses, limit);
+}
+
+// Another object may come to stand where the closed one stood. Destructors that run while it is closed can still put rules
+// of its code into the cache, so it is emptied on both sides of the call.
+[[gnu::visibility("default")]] int dlclose(void* handle) noexcept {
+    leakline::unwind::code_unloaded();
+    const auto next = next_dlclose.get();
+    const int result = next != nullptr ? next(handle) : -1;
+    leakline::unwind::code_unloaded();
+    return result;
+}
+
+}  // extern "C"

@@ -1,0 +1,212 @@
+// Real stacks, walked by us and by two others: libunwind, whose place we take, and the C library.
+#include "unwind/backtrace.hpp"
+
+#include <alloca.h>
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+#include <execinfo.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace unwind = leakline::unwind;
+
+namespace {
+
+using Addresses = std::vector<void*>;
+
+int (*libunwind_backtrace())(void**, int) {
+    static void* const library = ::dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+    REQUIRE_MESSAGE(library != nullptr, "libunwind8 comes with heaptrack");
+    return reinterpret_cast<int (*)(void**, int)>(::dlsym(library, "unw_backtrace"));
+}
+
+// The return addresses from the caller on, by each of the three.
+struct Walks {
+    Addresses ours, libunwind, libc;
+    int count = 0;  // what ours gave: -1 where it cannot
+};
+
+[[gnu::noinline]] Walks walk(int limit = 64) {
+    const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
+    Walks walks;
+    void* addresses[256];
+    walks.count = unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
+    if (walks.count > 0) walks.ours.assign(addresses, addresses + walks.count);
+    static auto* const libunwind = libunwind_backtrace();
+    const int by_libunwind = libunwind(addresses, limit + 1);
+    walks.libunwind.assign(addresses + 1, addresses + by_libunwind);  // the first is in here
+    const int by_libc = ::backtrace(addresses, limit + 1);
+    walks.libc.assign(addresses + 1, addresses + by_libc);
+    return walks;
+}
+
+[[gnu::noinline]] void expect_same(int limit = 64) {
+    // Twice: by rules, and by what the first walk left behind.
+    for (int i = 0; i < 2; ++i) {
+        const Walks walks = walk(limit);
+        REQUIRE(walks.count >= 2);
+        REQUIRE(walks.ours == walks.libunwind);
+        REQUIRE(walks.ours == walks.libc);
+    }
+}
+
+void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
+
+[[gnu::noinline]] int recursive(int depth, int salt) {
+    if (depth == 0) {
+        expect_same();
+        return salt;
+    }
+    const int result = recursive(depth - 1, salt * 31 + depth) + 1;
+    asm volatile("" : : "r"(result));
+    return result;
+}
+
+[[gnu::noinline]] void with_alloca(int depth, std::size_t size) {
+    void* const room = alloca(size);
+    keep(room);
+    if (depth == 0) expect_same();
+    else with_alloca(depth - 1, size * 3 % 500 + 16);
+    keep(room);
+}
+
+// A stack that is realigned: the CFA stands in memory.
+[[gnu::noinline]] void with_aligned_room(int depth) {
+    alignas(64) char room[64];
+    keep(room);
+    if (depth == 0) expect_same();
+    else with_aligned_room(depth - 1);
+    keep(room);
+}
+
+// No base pointer and one, by turns, whatever the test is compiled with.
+[[gnu::noinline, gnu::optimize("O2", "omit-frame-pointer")]] void without_base_pointer(int depth, long a, long b, long c);
+[[gnu::noinline, gnu::optimize("O2", "no-omit-frame-pointer")]] void with_base_pointer(int depth, long a, long b, long c) {
+    if (depth == 0) expect_same();
+    else without_base_pointer(depth - 1, b, c, a + depth);
+    asm volatile("" : : "r"(a), "r"(b), "r"(c));
+}
+void without_base_pointer(int depth, long a, long b, long c) {
+    if (depth == 0) expect_same();
+    else with_base_pointer(depth - 1, b * a, c, a);
+    asm volatile("" : : "r"(a), "r"(b), "r"(c));
+}
+
+std::string program_of(const char* name) { return std::string(LEAKLINE_BIN_DIR) + "/" + name; }
+
+}  // namespace
+
+TEST_CASE("a stack of any depth is walked as libunwind and the C library walk it") {
+    for (int depth : {0, 1, 2, 3, 17, 30, 29, 31, 5, 40}) recursive(depth, depth);
+}
+
+TEST_CASE("a stack deeper than the limit is cut at the limit, where it was and deeper") {
+    for (int depth : {70, 71, 70, 55, 200, 69, 3, 200}) recursive(depth, 1);
+    for (const int limit : {2, 3, 5, 64}) expect_same(limit);
+}
+
+TEST_CASE("stacks that change at the same places are told apart") {
+    for (int i = 0; i < 200; ++i) {
+        recursive(i % 7 + 1, i);
+        with_alloca(i % 5, static_cast<std::size_t>(i));
+        with_base_pointer(i % 6, i, i, i);
+        without_base_pointer(i % 9, i, i, i);
+    }
+}
+
+TEST_CASE("realigned stacks are followed") {
+    for (int i = 0; i < 10; ++i) with_aligned_room(i % 4);
+}
+
+TEST_CASE("frames of the C and C++ libraries are followed: callbacks, threads, exceptions on their way") {
+    int numbers[] = {3, 1, 2, 5, 4};
+    std::qsort(numbers, 5, sizeof(int), [](const void* a, const void* b) {
+        expect_same();
+        return *static_cast<const int*>(a) - *static_cast<const int*>(b);
+    });
+    const std::function<void(int)> nested = [&](int left) { left == 0 ? expect_same() : nested(left - 1); };
+    nested(5);
+    try {
+        throw std::runtime_error("on its way");
+    } catch (const std::exception&) {
+        recursive(3, 1);
+    }
+    std::thread([] { recursive(4, 2); }).join();
+}
+
+TEST_CASE("threads walk their stacks at the same time, more of them than there is room to know each") {
+    libunwind_backtrace();
+    std::atomic<int> different{0}, walked{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 16; ++t)
+        threads.emplace_back([&, t] {
+            const std::function<void(int)> nested = [&](int left) {
+                if (left > 0) return nested(left - 1);
+                const Walks walks = walk();
+                if (walks.count < 0) return;  // all the places that it would look for were taken
+                ++walked;
+                if (walks.ours != walks.libunwind) ++different;
+            };
+            for (int i = 0; i < 300; ++i) nested((i + t) % 12);
+        });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(different == 0);
+    CHECK(walked > 4000);
+}
+
+namespace {
+Walks in_signal;
+ucontext_t here, there;
+Walks in_context;
+}  // namespace
+
+TEST_CASE("what no rule describes is left to libunwind: a signal's frame") {
+    struct sigaction action {}, old {};
+    action.sa_handler = [](int) { in_signal = walk(); };
+    ::sigaction(SIGUSR1, &action, &old);
+    ::raise(SIGUSR1);
+    ::sigaction(SIGUSR1, &old, nullptr);
+    CHECK(in_signal.count == -1);
+    CHECK(in_signal.libunwind.size() > 3);
+    expect_same();
+}
+
+TEST_CASE("a stack of the program's own making is walked as libunwind does, or left to it") {
+    std::vector<char> stack(1 << 16);
+    ::getcontext(&there);
+    there.uc_stack.ss_sp = stack.data();
+    there.uc_stack.ss_size = stack.size();
+    there.uc_link = &here;
+    ::makecontext(&there, [] { in_context = walk(); }, 0);
+    ::swapcontext(&here, &there);
+    if (in_context.count >= 0) CHECK(in_context.ours == in_context.libunwind);
+}
+
+TEST_CASE("an object that comes to stand where another one stood is walked by its own rules, once that is known") {
+    std::set<void*> places;
+    int loads = 0;
+    for (int i = 0; i < 6; ++i) {
+        void* const object = ::dlopen(program_of(i % 2 == 0 ? "unwind_small.so" : "unwind_large.so").c_str(), RTLD_NOW);
+        REQUIRE(object != nullptr);
+        const auto call_back = reinterpret_cast<void (*)(void (*)(void*), void*)>(::dlsym(object, "call_back"));
+        places.insert(reinterpret_cast<void*>(call_back));
+        Walks walks;
+        // Not libunwind: its cache does not see the change.
+        call_back([](void* to) { *static_cast<Walks*>(to) = walk(); }, &walks);
+        CHECK(walks.count > 0);
+        CHECK(walks.ours == walks.libc);
+        ++loads;
+        ::dlclose(object);
+        unwind::code_unloaded();
+    }
+    CHECK_MESSAGE(places.size() < static_cast<std::size_t>(loads), "no place was used again: this has tested nothing");
+}
