@@ -114,7 +114,7 @@ DryRun dry_run(const ReplayOptions& options) {
         bytes.clear();
         if (!append_wire(bytes, record, shape.host(record, host))) {
             --result.read;
-            log.reject(kCannotBeSent);
+            log.reject(why_not_sent(record));
             continue;
         }
         ++result.requests;

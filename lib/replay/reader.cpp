@@ -94,7 +94,7 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     Item item;
     item.offset = batch.bytes.size();
     if (!append_wire(batch.bytes, record, shape_.host(record, host_)))
-        return log.reject(kCannotBeSent);
+        return log.reject(why_not_sent(record));
     item.size = batch.bytes.size() - item.offset;
     item.at = record.at;
     item.has_time = record.has_time;

@@ -32,6 +32,11 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
     });
 }
 
+// Nothing in it ends the line that it is to stand in.
+bool is_host(std::string_view text) {
+    return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+}
+
 bool matches(const std::regex& pattern, std::string_view text) {
     return std::regex_search(text.begin(), text.end(), pattern);
 }
@@ -168,11 +173,11 @@ void Shape::rewrite(Record& record) {
 std::string_view Shape::host(const Record& record, std::string_view target_host) const {
     if (options_.keep_host) {
         for (const auto& [name, value] : record.headers)
-            if (equal_ignoring_case(name, "host") && !value.empty()) return value;
+            if (equal_ignoring_case(name, "host") && is_host(value)) return value;
         const std::size_t scheme = record.target.find("://");
         if (!record.target.starts_with('/') && scheme != record.target.npos) {
-            const std::string_view rest = record.target.substr(scheme + 3);
-            return rest.substr(0, rest.find_first_of("/?#"));
+            const std::string_view rest = record.target.substr(scheme + 3), host = rest.substr(0, rest.find_first_of("/?#"));
+            if (is_host(host)) return host;
         }
     }
     return options_.host.empty() ? target_host : std::string_view(options_.host);

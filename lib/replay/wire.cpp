@@ -51,6 +51,21 @@ bool usually_has_body(std::string_view method) { return method == "POST" || meth
 
 }  // namespace
 
+std::string why_not_sent(const Record& record) {
+    constexpr std::size_t kQuoted = 60;
+    const auto quoted = [](std::string_view text) { return "'" + printable(text.substr(0, kQuoted)) + "'"; };
+    const std::string_view target = path_of_target(record.target);
+    std::string reason = "the request cannot be sent: ";
+    if (!is_word(record.method)) return reason + "the method " + quoted(record.method) + " is no word";
+    if (!is_word(target)) return reason + "the URL " + quoted(target) + " has a blank or a control character in it";
+    for (const auto& [name, value] : record.headers) {
+        if (is_of_the_connection(name)) continue;
+        if (!is_header_name(name)) return reason + quoted(name) + " is no name of a header";
+        if (!is_header_value(value)) return reason + "the header " + quoted(name) + " has a line break in it";
+    }
+    return reason + "the URL " + quoted(record.target) + " has no path";
+}
+
 std::string_view path_of_target(std::string_view target) {
     target = target.substr(0, target.find('#'));  // a browser's own; it is never sent
     if (target.empty()) return "/";

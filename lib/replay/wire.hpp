@@ -12,10 +12,10 @@ namespace leakline::replay {
 // the recorded connection and not about the request (Connection, Content-Length, Transfer-Encoding, Expect, ...) and
 // HTTP/2's ":pseudo" ones are left out; Content-Length is that of the body as it is sent.
 // False, and out unchanged, when method, target or a header has bytes that would break the request apart, or the target
-// is no path: kCannotBeSent says so.
+// is no path.
 bool append_wire(std::string& out, const Record& record, std::string_view host);
-inline constexpr const char* kCannotBeSent =
-    "the request cannot be sent: its URL has no path, or its method, URL or a header has a space or line break in it";
+// What is wrong with a record for which append_wire() was false.
+std::string why_not_sent(const Record& record);
 
 // "http://host/path?q" -> "/path?q"; a path stays itself; "" -> "/". A "#fragment" is left out.
 std::string_view path_of_target(std::string_view target);

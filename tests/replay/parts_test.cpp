@@ -215,14 +215,27 @@ TEST_CASE("a request goes over the wire without what belonged to the recorded co
 }
 
 TEST_CASE("nothing in a record can smuggle a second request in") {
-    CHECK(wire_of(record_of("GET", "/a HTTP/1.1\r\nX: y")) == "refused");
-    CHECK(wire_of(record_of("GET /x", "/")) == "refused");
-    CHECK(wire_of(record_of("", "/")) == "refused");
+    const auto refused = [](const Record& record) {
+        CHECK(wire_of(record) == "refused");
+        return why_not_sent(record).substr(std::string_view("the request cannot be sent: ").size());
+    };
+    CHECK(refused(record_of("GET", "/a HTTP/1.1\r\nX: y")) == "the URL '/a HTTP/1.1\\x0d\\x0aX: y' has a blank or a control character in it");
+    CHECK(refused(record_of("GET /x", "/")) == "the method 'GET /x' is no word");
+    CHECK(refused(record_of("", "/")) == "the method '' is no word");
+    CHECK(refused(record_of("GET", "other.example:443")) == "the URL 'other.example:443' has no path");
     Record record = record_of("GET", "/");
-    record.headers = {{"X", "1\r\nY: 2"}};
-    CHECK(wire_of(record) == "refused");
+    record.headers = {{"Connection", "\n"}, {"X", "1\r\nY: 2"}};
+    CHECK(refused(record) == "the header 'X' has a line break in it");
     record.headers = {{"X:y", "1"}};
-    CHECK(wire_of(record) == "refused");
+    CHECK(refused(record) == "'X:y' is no name of a header");
+
+    ShapeOptions options;
+    options.keep_host = true;
+    const Shape shape(options);
+    record.headers = {{"Host", "shop:80\r\nX: y"}};
+    CHECK(shape.host(record, "target") == "target");
+    record.headers = {{"Host", "shop:80"}};
+    CHECK(shape.host(record, "target") == "shop:80");
 }
 
 TEST_CASE("what no server takes for a path is not sent, and a fragment never is") {
