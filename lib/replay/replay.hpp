@@ -64,7 +64,8 @@ struct ReplayOptions {
     // Polled at least ten times a second; true ends the replay as an interruption does. The caller sets it from another
     // thread when it sees that the target has died.
     const std::atomic<bool>* stop = nullptr;
-    // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay.
+    // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay. Without it
+    // the next round follows a mean interval after the last request, answered or not: the pace knows no rounds.
     std::function<bool(int round)> after_round;
 };
 

@@ -58,7 +58,7 @@ class Run : http::ClientPool::Listener {
         if (interruption::descriptor() >= 0) pool_.watch(interruption::descriptor());
         reading_ = std::thread([this] { reader_.run(); });
         started_ = last_connected_ = steady_now();
-        begin_round(1);
+        begin_round();
         while (!over_) {
             if (options_.precise && has_next_ && next_due_ - steady_now() < kPollAhead && pool_.find_idle() >= 0) {
                 pool_.poll();
@@ -124,7 +124,10 @@ class Run : http::ClientPool::Listener {
             pending = source_.next();  // it may have come in between, and then nobody wakes us
         }
         if (!pending) return false;
-        if (!round_started_) round_started_ = steady_now();
+        if (!round_started_) {
+            round_started_ = steady_now();
+            if (!active_since_) active_since_ = round_started_;
+        }
         next_ = *pending;
         next_due_ = *round_started_ + schedule_.due(next_.at);
         return has_next_ = true;
@@ -176,17 +179,22 @@ class Run : http::ClientPool::Listener {
             if (interruption::received() != 0) stop("");
             else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) stop("");
             else if (options_.duration && steady_now() - started_ >= *options_.duration) stop("");
-            else if (pool_.busy() == 0 && !has_next_ && aside_count_ == 0 && round_started_ && source_.round_over())
-                end_round();
-            else if (pool_.busy() == 0 && !round_started_ && source_.round_over())
+            else if (!has_next_ && source_.round_over() && (is_drained() || goes_on()))
                 end_round();
         }
         if (!stopping_ || over_) return;
         if (pool_.busy() > 0 && steady_now() - stopped_at_ >= options_.grace) pool_.abort();
         if (pool_.busy() == 0) {
-            account_round();
+            account();
             over_ = true;
         }
+    }
+
+    bool is_drained() const { return pool_.busy() == 0 && aside_count_ == 0; }
+    bool is_last_round() const { return (options_.rounds != 0 && round_ >= options_.rounds) || source_.items() == 0; }
+    // Whether the next round may begin before this one is answered.
+    bool goes_on() const {
+        return !is_last_round() && !options_.after_round && (options_.pace.kind == Pace::Kind::max || schedule_.next_round());
     }
 
     // Nothing more is sent; what is under way has the grace to be answered.
@@ -197,29 +205,34 @@ class Run : http::ClientPool::Listener {
         stop_reason_ = std::move(reason);
     }
 
-    void begin_round(int round) {
-        round_ = round;
-        if (options_.progress != nullptr) options_.progress->round.store(round, std::memory_order_relaxed);
+    void begin_round() {
+        ++round_;
+        if (options_.progress != nullptr) options_.progress->round.store(round_, std::memory_order_relaxed);
         schedule_ = Schedule(options_.pace, options_.max_gap);
-        round_started_.reset();
-        if (round > 1) source_.begin_round();
+        if (round_ > 1) source_.begin_round();
         pool_.poll();  // connections that the server closed in the meantime
         dispatch();
         pool_.wake_at(steady_now() + kTick);
     }
 
-    void account_round() {
-        if (round_started_) active_ += steady_now() - *round_started_;
-        tally_.end_round();
+    // Everything that was sent is over.
+    void account() {
+        if (active_since_) active_ += steady_now() - *active_since_;
+        active_since_.reset();
         if (const std::optional<double> rate = schedule_.target_rate()) target_rate_ = rate;
-        round_started_.reset();
+        tally_.end_round();
     }
 
     void end_round() {
-        account_round();
-        over_ = (options_.rounds != 0 && round_ >= options_.rounds) || source_.items() == 0;
+        over_ = is_last_round();
+        if (!over_ && goes_on()) {
+            if (const std::optional<Nanoseconds> next = schedule_.next_round()) *round_started_ += *next;
+            return begin_round();
+        }
+        account();
+        round_started_.reset();
         if (options_.after_round && !options_.after_round(round_)) over_ = true;
-        if (!over_) begin_round(round_ + 1);
+        if (!over_) begin_round();
     }
 
     ReplayStats result() {
@@ -236,8 +249,9 @@ class Run : http::ClientPool::Listener {
         stats.warnings = reader_.damage().lines();
         for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
         if (stats.late > 0)
-            stats.warnings.push_back(format_count(stats.late) + " records came more than " +
-                                     format_count(options_.reorder) + " records late and were sent at once");
+            stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
+                                     format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
+                                     " sent at once");
         if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
         judge(stats);
         if (options_.latency != nullptr) *options_.latency = tally_.latency();
@@ -294,7 +308,8 @@ class Run : http::ClientPool::Listener {
     bool has_next_ = false;
     int round_ = 0;
     Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
-    std::optional<Nanoseconds> round_started_;
+    std::optional<Nanoseconds> round_started_;  // what the due times of the round count from
+    std::optional<Nanoseconds> active_since_;   // since when there was always something to send or to wait for
     std::optional<double> target_rate_;
     std::string stop_reason_;
     bool stopping_ = false, over_ = false;

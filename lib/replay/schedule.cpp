@@ -33,6 +33,13 @@ Nanoseconds Schedule::due(Nanoseconds at) {
     return due_;
 }
 
+std::optional<Nanoseconds> Schedule::next_round() const {
+    if (pace_.kind == Pace::Kind::max || count_ == 0) return std::nullopt;
+    if (pace_.kind == Pace::Kind::rate) return rounded(static_cast<double>(count_) / pace_.rate * 1e9);
+    if (count_ < 2 || due_.count() <= 0) return std::nullopt;
+    return due_ + due_ / static_cast<std::int64_t>(count_ - 1);
+}
+
 std::optional<double> Schedule::target_rate() const {
     if (pace_.kind == Pace::Kind::max) return std::nullopt;
     if (pace_.kind == Pace::Kind::rate) return pace_.rate;

@@ -19,6 +19,10 @@ class Schedule {
     // Pace max: nothing is ever due, the result is 0.
     Nanoseconds due(Nanoseconds at);
 
+    // The due time, in this round, of a next round's first record: a mean interval after the last. Nothing where the pace, or
+    // the log, has none.
+    std::optional<Nanoseconds> next_round() const;
+
     // Requests due per second so far; nothing where the pace has no rate of its own or it spans no time yet.
     std::optional<double> target_rate() const;
 

@@ -72,6 +72,21 @@ TEST_CASE("a rate does not look at the stamps and does not drift") {
     CHECK(due_ms(Schedule({Pace::Kind::max, 1, 0}), {0, 100}) == std::vector<std::int64_t>{0, 0});
 }
 
+TEST_CASE("a next round is due a mean interval after the last record") {
+    const auto next = [](Pace pace, const std::vector<Nanoseconds>& stamps) {
+        Schedule schedule(pace);
+        for (const Nanoseconds at : stamps) schedule.due(at);
+        return schedule.next_round();
+    };
+    CHECK(next({Pace::Kind::recorded, 1, 0}, {10s, 11s, 14s}) == 6s);
+    CHECK(next({Pace::Kind::recorded, 2, 0}, {10s, 11s, 14s}) == 3s);
+    CHECK(!next({Pace::Kind::recorded, 1, 0}, {10s}));
+    CHECK(!next({Pace::Kind::recorded, 1, 0}, {10s, 10s}));
+    CHECK(next({Pace::Kind::rate, 1, 10}, {0s, 0s}) == 200ms);
+    CHECK(!next({Pace::Kind::rate, 1, 10}, {}));
+    CHECK(!next({Pace::Kind::max, 1, 0}, {10s, 11s}));
+}
+
 TEST_CASE("a schedule of absurd length ends instead of overflowing") {
     Schedule schedule({Pace::Kind::recorded, 1e-9, 0});
     schedule.due(-4'000'000'000s);

@@ -78,6 +78,32 @@ TEST_CASE("rounds repeat the log, and the caller is told when all of one is answ
     CHECK(stats.unsent == 0);
 }
 
+TEST_CASE("a round does not wait for the answers to the one before, unless somebody is told of each") {
+    LoopbackServer server([](Wire& wire) {
+        while (!wire.read_request().empty()) {
+            std::this_thread::sleep_for(100ms);
+            wire.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    const LogFile log(posts(2, 2ms));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.connections = 50;
+    options.rounds = 20;
+    for (const replay::Pace pace : {replay::Pace{replay::Pace::Kind::recorded, 1, 0}, {replay::Pace::Kind::rate, 1, 500}, {replay::Pace::Kind::max, 1, 0}}) {
+        options.pace = pace;
+        options.after_round = {};
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        CHECK(stats.completed == 40);
+        CHECK(stats.duration_s < 20 * 0.1);  // what 20 rounds take at least that wait
+        options.after_round = [](int round) { return round < 3; };
+        const ReplayStats waiting = replay::run(options);
+        check_books(waiting);
+        CHECK(waiting.completed == 6);
+        CHECK(waiting.duration_s >= 3 * 0.1);
+    }
+}
+
 TEST_CASE("recorded pace takes the log's time divided by the speed, in every round") {
     RecordingServer server;
     const LogFile log(posts(21, 100ms));  // 2 s
