@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -12,6 +13,7 @@
 #include "details.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
+#include "memory/glibc_heap.hpp"
 #include "messages.hpp"
 #include "quantities.hpp"
 
@@ -51,6 +53,27 @@ ExitStatus end_program(Child& child, Nanoseconds grace, Messages& messages) {
     return child.terminate(grace);
 }
 
+// What malloc keeps free belongs into the books: it is read beside the recording, never so often that it takes more than a
+// twentieth of a processor.
+class AllocatorReader {
+  public:
+    explicit AllocatorReader(heap::Recorder& recorder) : recorder_(recorder), heap_(recorder.child().pid()) {}
+
+    // Returns how long to wait before the next time.
+    Nanoseconds read() {
+        Clock& clock = system_clock();
+        const Nanoseconds before = clock.monotonic();
+        if (const auto figures = heap_.read()) recorder_.allocator(figures->used, figures->retained);
+        return std::max<Nanoseconds>(kGap, 20 * (clock.monotonic() - before));
+    }
+
+  private:
+    static constexpr Nanoseconds kGap = std::chrono::milliseconds(100);
+
+    heap::Recorder& recorder_;
+    memory::GlibcHeap heap_;
+};
+
 int record(const Options& chosen, Messages& messages) {
     messages.open();
     heap::RecordOptions options;
@@ -68,12 +91,14 @@ int record(const Options& chosen, Messages& messages) {
     messages.detail(fmt::format("{} runs as pid {}, under {}", program, child.pid(), heap::find_tracker().library));
     interruption::on_second_signal(kill_recorded);
     ExitStatus status;
+    AllocatorReader allocator(recorder);
     for (;;) {
+        const Nanoseconds wait = allocator.read();
         if (interruption::received() != 0) {
             status = end_program(child, chosen.grace, messages);
             break;
         }
-        if (const auto ended = child.wait_for(std::chrono::hours(1))) {
+        if (const auto ended = child.wait_for(wait)) {
             status = *ended;
             break;
         }

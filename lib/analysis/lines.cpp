@@ -33,7 +33,19 @@ std::optional<Bytes> rss_at(const HeapProfile& profile, const Window& window, st
     return nearest;
 }
 
-Books balance(const HeapProfile& profile, const Window& window, const Histories& histories) {
+// The figures are glibc's. Where less is in use than the program has of tracked memory, that comes from another
+// allocator, of which nothing is known. (Half, over all marks: each was read a little earlier or later.)
+bool tell_of_tracked_memory(const HeapProfile& profile, const std::vector<TraceCost>& totals) {
+    double in_use = 0, tracked = 0;
+    for (std::size_t i = 0; i < profile.marks.size(); ++i) {
+        if (!profile.marks[i].allocator_in_use) continue;
+        in_use += static_cast<double>(*profile.marks[i].allocator_in_use);
+        tracked += static_cast<double>(totals[i].live_bytes);
+    }
+    return in_use >= 0.5 * tracked;
+}
+
+Books balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals) {
     Books books;
     books.live_delta_bytes = histories.live_delta;
     books.unattributed_bytes = histories.unattributed;
@@ -43,19 +55,19 @@ Books balance(const HeapProfile& profile, const Window& window, const Histories&
     if (!first || !last) return books;
     books.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
     const HeapMark &from = profile.marks[window.first], &to = profile.marks[window.last];
-    if (!window.from_empty && from.allocator_retained && to.allocator_retained)
+    const bool at_start = window.from_empty || from.kind == HeapMark::Kind::start;  // nothing was freed yet
+    if (to.allocator_retained && (at_start || from.allocator_retained) && tell_of_tracked_memory(profile, totals))
         books.retention_delta_bytes = static_cast<std::int64_t>(*to.allocator_retained) -
-                                      static_cast<std::int64_t>(*from.allocator_retained);
+                                      static_cast<std::int64_t>(from.allocator_retained.value_or(0));
     books.other_delta_bytes =
         *books.rss_delta_bytes - books.live_delta_bytes - books.retention_delta_bytes.value_or(0);
     return books;
 }
 
-RecordingTotals totals_of(const HeapProfile& profile) {
+RecordingTotals totals_of(const HeapProfile& profile, const std::vector<TraceCost>& at_marks) {
     RecordingTotals totals;
     totals.peak_bytes = profile.peak_bytes;
     totals.duration = profile.duration;
-    const std::vector<TraceCost> at_marks = totals_at_marks(profile);
     totals.allocations = at_marks.back().allocations;
     totals.leaked_bytes = at_marks.back().live_bytes;
     totals.leaked_blocks = at_marks.back().live_blocks;
@@ -78,12 +90,16 @@ void warn(const HeapProfile& profile, const Books& books, std::vector<std::strin
             " heap growth has no source line: build the service with -g, or install its debug symbols");
     if (!books.rss_delta_bytes) return;
     const double rss = static_cast<double>(*books.rss_delta_bytes);
-    const double explained = live + static_cast<double>(books.retention_delta_bytes.value_or(0));
-    if (rss > kMiB && explained < 0.5 * rss)
-        warnings.push_back(
-            "RSS grew by " + format_bytes(rss) + ", tracked heap by " + format_signed_bytes(live) +
-            ": most of the growth is outside the lines above (mmap, fragmentation, an allocator that is "
-            "not hooked, thread stacks, or the tracker's own tables)");
+    if (rss <= kMiB || live >= 0.5 * rss) return;
+    const auto kept = books.retention_delta_bytes;
+    std::string why = "outside the lines above (mmap, ";
+    if (!kept) why += "fragmentation, ";
+    why += "an allocator that is not hooked, thread stacks, or the tracker's own tables)";
+    if (kept && static_cast<double>(*kept) >= 0.5 * (rss - live))
+        why = "memory that was freed and that malloc keeps (" + format_bytes(static_cast<double>(*kept)) +
+              "): fragmentation, or a peak that has passed";
+    warnings.push_back("RSS grew by " + format_bytes(rss) + ", tracked heap by " + format_signed_bytes(live) +
+                       ": most of the growth is " + why);
 }
 
 void add_tables(const HeapProfile& profile, const LineOptions& options, const Histories& histories,
@@ -126,8 +142,9 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.window_end = window.end;
     report.warnings = profile.warnings;
     report.warnings.insert(report.warnings.end(), window.warnings.begin(), window.warnings.end());
-    report.totals = totals_of(profile);
-    report.books = balance(profile, window, histories);
+    const std::vector<TraceCost> at_marks = totals_at_marks(profile);
+    report.totals = totals_of(profile, at_marks);
+    report.books = balance(profile, window, histories, at_marks);
     if (window.from_empty) {
         report.mark_seconds.push_back(0);
         report.mark_requests.push_back(std::nullopt);

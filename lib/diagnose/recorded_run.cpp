@@ -88,17 +88,6 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
     for (const std::string& reason : report.reasons) result.warnings.push_back("growth per endpoint: " + reason);
 }
 
-void put_figures(HeapProfile& profile, const std::vector<std::optional<memory::MallocFigures>>& figures) {
-    std::size_t round = 0;
-    for (HeapMark& mark : profile.marks) {
-        if (mark.kind != HeapMark::Kind::round_end || round == figures.size()) continue;
-        if (const auto& read = figures[round++]) {
-            mark.allocator_in_use = read->used;
-            mark.allocator_retained = read->retained;
-        }
-    }
-}
-
 std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) {
     int seen = 0;
     for (const HeapMark& mark : profile.marks)
@@ -141,13 +130,12 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
-    std::vector<std::optional<memory::MallocFigures>> figures;  // one a round
     const Nanoseconds origin = system_clock().monotonic();
     std::atomic<bool> gone{false};
     RoundHooks hooks;
     hooks.quiet_mark = [&](const Round&, int number) {
+        if (const auto figures = allocator.read()) recorder.allocator(figures->used, figures->retained);
         recorder.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress.completed);
-        figures.push_back(allocator.read());
         gone = gone || !recorder.child().running();
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
@@ -173,7 +161,6 @@ void run_recorded(RunContext& context, int rounds_wanted) {
 
     context.stage("reading the recording");
     HeapProfile profile = recorder.finish();
-    put_figures(profile, figures);
     judge_endpoints(context.result, profile, mix);
     analysis::LineOptions lines;
     lines.skip = context.options.skip;

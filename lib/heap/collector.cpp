@@ -45,7 +45,7 @@ class Collector {
         : options_(options),
           service_(options.executable),
           recording_({options.record.mark_interval, options.record.max_marks, "stream"},
-                     [this](HeapMark mark) { write(mark); }),
+                     [this](HeapMark mark) { write(std::move(mark)); }),
           writer_(options.output),
           tee_(options.raw_output),
           roomy_(::fcntl(options.stream, F_GETPIPE_SZ) >= static_cast<int>(kRoomyPipe)) {}
@@ -132,7 +132,7 @@ class Collector {
                 answer(message);
                 break;
             case ControlMessage::Kind::mark: {
-                MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}};
+                MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}, in_use_, retained_};
                 if (message.number != 0) mark.requests = message.number - 1;
                 mark.at = Nanoseconds(message.time);
                 marks_.ask(std::move(mark));
@@ -140,6 +140,10 @@ class Collector {
                 answer(message);
                 break;
             }
+            case ControlMessage::Kind::allocator:
+                in_use_ = message.number;
+                retained_ = static_cast<Bytes>(message.time);
+                break;
             case ControlMessage::Kind::settle:
                 message.number = stream_ended_ ? 0 : marks_.waiting() + recording_.pending_marks();
                 answer(message);
@@ -180,7 +184,11 @@ class Collector {
         if (options_.write_end >= 0) ::close(std::exchange(options_.write_end, -1));
     }
 
-    void write(const HeapMark& mark) {
+    void write(HeapMark mark) {
+        if (mark.kind != HeapMark::Kind::start && !mark.allocator_in_use) {
+            mark.allocator_in_use = in_use_;
+            mark.allocator_retained = retained_;
+        }
         if (!writer_.header_written())
             writer_.header(Nanoseconds(options_.started_wall), recording_);
         writer_.mark(mark, recording_);
@@ -225,6 +233,7 @@ class Collector {
     RecordingWriter writer_;
     RawTee tee_;
     const bool roomy_;
+    std::optional<Bytes> in_use_, retained_;  // as the command line read it last
     bool pause_ = false;
     bool stream_ended_ = false, control_open_ = true, received_ = false, finished_ = false;
     bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;

@@ -24,13 +24,15 @@ struct ControlMessage {
         start,   // command line: the service runs, as process `number`;   answer: the same
         mark,    // command line: mark at `time`, see the fields;          answer: time = how far apart ticks are now
         settle,  // command line: has every mark been taken?               answer: number = marks still to come
+        allocator,  // command line: from now on marks have what malloc says of itself, `number` in use and `time` retained;
+                    //                                                     no answer
         finish,  // command line: read what is left and write the end (number: the signal that ended the service, or 0);
              //                                                        answer: number = outcome, text
     };
     Kind kind = Kind::start;
     std::int32_t mark_kind = 0;
     std::uint64_t number = 0;      // mark: requests + 1, or 0
-    std::int64_t time = 0;         // of CLOCK_MONOTONIC, in ns
+    std::int64_t time = 0;         // of CLOCK_MONOTONIC, in ns; allocator: bytes
     char text[1024] = {};          // mark: label
 };
 

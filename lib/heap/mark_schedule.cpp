@@ -24,7 +24,7 @@ std::vector<MarkSchedule::Asked> MarkSchedule::take(Nanoseconds now) {
         asked_.pop_front();
     }
     if (now >= next_) {
-        if (marks.empty()) marks.push_back({HeapMark::Kind::interval, {}, {}, now});
+        if (marks.empty()) marks.push_back({HeapMark::Kind::interval, {}, {}, now, {}, {}});
         count_interval(now);
     }
     return marks;

@@ -20,6 +20,7 @@ class MarkSchedule {
         std::string label;
         std::optional<std::uint64_t> requests;
         Nanoseconds at{};  // fulfilled by the first tick at or after this time
+        std::optional<Bytes> allocator_in_use, allocator_retained;  // then, where the caller has read them
     };
 
     MarkSchedule(Nanoseconds interval, std::size_t max_marks);

@@ -53,7 +53,7 @@ void RawRecording::finish(std::string_view rest) {
         damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is torn; skipped");
     }
     for (MarkSchedule::Asked& asked : schedule_.take_rest()) mark(std::move(asked));
-    mark({HeapMark::Kind::finish, {}, {}, now_});
+    mark({HeapMark::Kind::finish, {}, {}, now_, {}, {}});
 }
 
 // A line that is no event; or one, but damaged.
@@ -221,6 +221,8 @@ void RawRecording::mark(MarkSchedule::Asked asked) {
     mark.requests = asked.requests;
     mark.at = now_;
     mark.rss = resident_;
+    mark.allocator_in_use = asked.allocator_in_use;
+    mark.allocator_retained = asked.allocator_retained;
     mark.changes = ledger_.take_changes();
     on_mark_(std::move(mark));
 }

@@ -197,6 +197,14 @@ void Recorder::mark(HeapMark::Kind kind, std::string label, std::optional<std::u
     while (clock.monotonic() < until && interruption::received() == 0) clock.sleep_until(until);
 }
 
+void Recorder::allocator(Bytes in_use, Bytes retained) {
+    ControlMessage message;
+    message.kind = ControlMessage::Kind::allocator;
+    message.number = in_use;
+    message.time = static_cast<std::int64_t>(retained);
+    state_->send(message);
+}
+
 bool Recorder::settle(Nanoseconds timeout) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;

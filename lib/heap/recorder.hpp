@@ -39,6 +39,9 @@ class Recorder {
     // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
     // after it returns; it takes 50 ms, or more while ticks come slowly. A mark whose tick never arrives (the service was killed) is set at the end.
     void mark(HeapMark::Kind kind, std::string label = {}, std::optional<std::uint64_t> requests = {});
+    // What the program's malloc has handed out and what it keeps free, as the caller has just read it: for the marks that
+    // are asked for or due from now on.
+    void allocator(Bytes in_use, Bytes retained);
     // Waits until every mark has been set in the stream; false where that takes longer than the timeout. Worth calling
     // before the service is killed; a service that exits by itself writes all it has.
     bool settle(Nanoseconds timeout);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include "heap/recording_file.hpp"
 #include "heap/tracker.hpp"
@@ -80,6 +81,7 @@ class Builder {
             case 'I': return ips(in);
             case 'T': return traces(in);
             case 'R': return rss(in);
+            case 'G': return figures(in);
             case 'K': return mark(in);
             case 'P': return peak(in);
             case 'S': return strings(in);
@@ -137,8 +139,15 @@ class Builder {
         }
         return in.good();
     }
+    bool figures(VarintReader& in) {
+        in_use_ = in.number();
+        retained_ = in.number();
+        return in.good();
+    }
     bool mark(VarintReader& in) {
         HeapMark mark;
+        mark.allocator_in_use = std::exchange(in_use_, std::nullopt);
+        mark.allocator_retained = std::exchange(retained_, std::nullopt);
         const std::uint64_t kind = in.number();
         if (kind > static_cast<std::uint64_t>(HeapMark::Kind::finish)) return false;
         mark.kind = static_cast<HeapMark::Kind>(kind);
@@ -231,6 +240,7 @@ class Builder {
     HeapProfile& profile_;
     SymbolFeed symbols_;
     std::vector<TraceCost> costs_;
+    std::optional<Bytes> in_use_, retained_;  // for the next mark
     std::uint64_t rss_ms_ = 0, rss_bytes_ = 0;
     bool ended_ = false, named_ = false;
 };

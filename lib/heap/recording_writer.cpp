@@ -78,6 +78,12 @@ void RecordingWriter::tables(const RawRecording& recording) {
 void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) {
     tables(recording);
     std::string payload;
+    if (mark.allocator_in_use && mark.allocator_retained) {
+        put_varint(payload, *mark.allocator_in_use);
+        put_varint(payload, *mark.allocator_retained);
+        record('G', payload);
+        payload.clear();
+    }
     put_varint(payload, static_cast<std::uint64_t>(mark.kind));
     put_varint(payload, milliseconds(mark.at));
     put_string(payload, mark.label);

@@ -75,6 +75,7 @@ TEST_CASE("live, retention and other sum up to the RSS delta") {
         builder.allocate(trace, 1000, 1000);
         HeapMark& mark = builder.round_end();
         mark.rss = 50'000'000 + round * 1'500'000;
+        mark.allocator_in_use = 1'100'000 * (round + 1);  // headers and all
         mark.allocator_retained = 2'000'000 + round * 100'000;
     }
     const Books books = grow_lines(builder.profile()).books;
@@ -97,6 +98,37 @@ TEST_CASE("growth of RSS that the tracked heap does not explain is a warning") {
         report.warnings[0] ==
         "RSS grew by 50 MiB, tracked heap by +4.88 KiB: most of the growth is outside the lines above (mmap, "
         "fragmentation, an allocator that is not hooked, thread stacks, or the tracker's own tables)");
+}
+
+TEST_CASE("growth of RSS that malloc keeps free is called so, and another allocator's heap is not judged by malloc's figures") {
+    for (const Bytes in_use : {100'000, 1'000}) {
+        CAPTURE(in_use);
+        test::ProfileBuilder builder;
+        const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
+        builder.profile().marks[0].rss = 1'000'000;
+        for (std::uint64_t round = 1; round < 6; ++round) {
+            builder.allocate(trace, 100, 100);
+            HeapMark& mark = builder.mark(HeapMark::Kind::interval, std::chrono::seconds(round));
+            mark.rss = 1'000'000 + round * 10 * 1024 * 1024;
+            mark.allocator_in_use = in_use;
+            mark.allocator_retained = round * 9 * 1024 * 1024;
+        }
+        LineOptions options;
+        options.window_begin = 0s;
+        const LineReport report = grow_lines(builder.profile(), options);
+        const std::string warning = report.warnings.empty() ? "" : report.warnings.back();
+        if (in_use == 100'000) {
+            CHECK(report.books.retention_delta_bytes == 45 * 1024 * 1024);  // from nothing at the start
+            CHECK(warning ==
+                  "RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is memory that was freed and that malloc keeps "
+                  "(45 MiB): fragmentation, or a peak that has passed");
+        } else {
+            CHECK_FALSE(report.books.retention_delta_bytes);
+            CHECK(warning.starts_with("RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is outside the lines above (mmap, frag"));
+        }
+        CHECK(report.books.live_delta_bytes + report.books.retention_delta_bytes.value_or(0) + *report.books.other_delta_bytes ==
+              *report.books.rss_delta_bytes);
+    }
 }
 
 TEST_CASE("totals cover the whole recording, to its last state") {

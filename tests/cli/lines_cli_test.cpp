@@ -73,6 +73,24 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     CHECK_FALSE(read_small_file(scratch.path() + "/kept.json"));
 }
 
+TEST_CASE("the books of a recording have what malloc keeps, and say so where that is what RSS grew by") {
+    const TemporaryDirectory scratch;
+    const std::string path = scratch.path() + "/run.leak";
+    REQUIRE(run_binary("leakline", {"record", "-q", "--interval", "100ms", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "fragment"})
+                .code == 0);
+    const Outcome outcome = run_binary("leakline", {"lines", path, "--format", "json", "--window", "0s..900ms"});
+    REQUIRE(outcome.code == 0);
+    const auto report = nlohmann::json::parse(outcome.out);
+    const auto& books = report["books"];
+    REQUIRE(books["retention_delta_bytes"].is_number());
+    CHECK(books["retention_delta_bytes"].get<long>() > 15'000'000);
+    CHECK(books["live_delta_bytes"].get<long>() < 5'000'000);
+    CHECK(books["live_delta_bytes"].get<long>() + books["retention_delta_bytes"].get<long>() + books["other_delta_bytes"].get<long>() ==
+          books["rss_delta_bytes"].get<long>());
+    CAPTURE(outcome.err);
+    CHECK(outcome.err.find("memory that was freed and that malloc keeps") != std::string::npos);
+}
+
 TEST_CASE("compare of a program with itself passes, and its JSON form compares as the recording does") {
     const TemporaryDirectory scratch;
     const std::string recording = recording_of(scratch, "gcc-O0");

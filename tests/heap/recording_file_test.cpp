@@ -35,6 +35,10 @@ Written write_recording() {
     HeapProfile& expected = written.expected;
     heap::RawRecording recording({std::chrono::milliseconds(100), 600, "test"}, [&](HeapMark mark) {
         if (!writer.header_written()) writer.header(std::chrono::seconds(1'700'000'000), recording);
+        if (mark.at == std::chrono::milliseconds(200)) {
+            mark.allocator_in_use = 5000;
+            mark.allocator_retained = 0;
+        }
         writer.mark(mark, recording);
         expected.marks.push_back(std::move(mark));
     });
@@ -82,6 +86,8 @@ void check_same_marks(const HeapProfile& read, const HeapProfile& expected) {
         CHECK(a.kind == b.kind);
         CHECK(a.at == b.at);
         CHECK(a.rss == b.rss);
+        CHECK(a.allocator_in_use == b.allocator_in_use);
+        CHECK(a.allocator_retained == b.allocator_retained);
         REQUIRE(a.changes.size() == b.changes.size());
         for (std::size_t k = 0; k < a.changes.size(); ++k) {
             CHECK(a.changes[k].trace == b.changes[k].trace);

@@ -8,6 +8,7 @@
 //   sleep                  for a second
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
+//   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another second
 //   race N                 4 threads that realloc against each other, N times each
 #include <fcntl.h>
 #include <signal.h>
@@ -89,6 +90,18 @@ int race(int times) {
 
 }  // namespace
 
+int fragment() {
+    std::vector<void*> blocks(100'000);
+    for (void*& block : blocks) std::memset(block = std::malloc(200), 1, 200);
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+        if (i % 20 != 0) std::free(blocks[i]);
+    for (int i = 0; i < 100; ++i) {
+        warm_up();  // so that what the tracker has is written
+        ::usleep(10'000);
+    }
+    return 0;
+}
+
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     if (mode == "leak") {
@@ -124,6 +137,7 @@ int main(int argc, char** argv) {
         std::puts("done");
         return 0;
     }
+    if (mode == "fragment") return fragment();
     if (mode == "race") return race(std::atoi(argv[2]));
     return 2;
 }
