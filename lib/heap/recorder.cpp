@@ -16,9 +16,9 @@
 #include <filesystem>
 
 #include "base/clock.hpp"
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "heap/collector.hpp"
-#include "heap/descriptor.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/tracker.hpp"

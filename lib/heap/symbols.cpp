@@ -9,9 +9,9 @@
 
 #include <cerrno>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
-#include "heap/descriptor.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
 #include "heap/line_buffer.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "heap/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 namespace leakline::heap {
 

@@ -2,7 +2,7 @@
 // program's loader can open.
 #pragma once
 
-#include "heap/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 namespace leakline::heap {
 

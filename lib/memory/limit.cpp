@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 
@@ -26,25 +27,11 @@ namespace {
 constexpr Bytes kSmallest = Bytes{1} << 20;
 constexpr const char* kPrefix = "leakline-";
 
-class Descriptor {
-  public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int number() const { return number_; }
-
-  private:
-    int number_;
-};
-
 // Writes a value into a control file. 0, or the errno.
 int write_control(const std::string& path, const std::string& value) {
     const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (file.number() < 0) return errno;
-    return ::write(file.number(), value.data(), value.size()) < 0 ? errno : 0;
+    if (file.get() < 0) return errno;
+    return ::write(file.get(), value.data(), value.size()) < 0 ? errno : 0;
 }
 
 // Moves the calling process; async-signal-safe. "0" means the writer.
@@ -162,8 +149,8 @@ std::string MemoryLimit::State::set_up() {
     write_control(directory.path + (v1 ? "/memory.memsw.limit_in_bytes" : "/memory.swap.max"), v1 ? bytes : "0");
     const std::string processes = directory.path + "/cgroup.procs";
     procs = std::make_shared<Descriptor>(::open(processes.c_str(), O_WRONLY | O_CLOEXEC));
-    if (procs->number() < 0) return "cannot open " + processes + ": " + os_reason(errno);
-    if (!can_enter(procs->number())) return "no process may be moved into " + directory.path;
+    if (procs->get() < 0) return "cannot open " + processes + ": " + os_reason(errno);
+    if (!can_enter(procs->get())) return "no process may be moved into " + directory.path;
     return {};
 }
 
@@ -217,7 +204,7 @@ void MemoryLimit::put_on(Command& command) const {
         };
     } else {
         command.before_exec = [before, procs = state_->procs] {
-            return (!before || before()) && enter(procs->number());
+            return (!before || before()) && enter(procs->get());
         };
     }
 }

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace leakline::heap {
+namespace leakline {
 
 class Descriptor {
   public:
@@ -26,4 +26,4 @@ class Descriptor {
     int number_ = -1;
 };
 
-}  // namespace leakline::heap
+}  // namespace leakline
