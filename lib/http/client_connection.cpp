@@ -1,12 +1,8 @@
 #include "http/client_connection.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <sys/epoll.h>
 
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/write.hpp>
-#include <limits>
+#include <cerrno>
 
 #include "base/error.hpp"
 
@@ -14,90 +10,88 @@ namespace leakline::http {
 
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+constexpr std::uint32_t kPeerHasClosed = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+// Full buffers that are read of one connection before the others have their turn.
+constexpr int kReadsATurn = 16;
+constexpr std::size_t kKept = 64 * 1024;  // a huge request's memory is given back after it
 
-// A refused connection answers at once: without a pause a dead server would be asked 100,000 times a second.
-constexpr Nanoseconds kRefusedPause = std::chrono::milliseconds(10);
-constexpr int kMaxInterim = 16;
-// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+bool is_closed(int error) { return error == EPIPE || error == ECONNRESET; }
 
-bool is_closed(const error_code& error) {
-    return error == asio::error::broken_pipe || error == asio::error::connection_reset;
-}
-
-bool is_end(const error_code& error) {
-    return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
+void release(std::string& text) {
+    if (text.capacity() > kKept) std::string().swap(text);
+    else text.clear();
 }
 
 }  // namespace
 
-Connection::Connection(ConnectionSettings& settings, ConnectionOwner& owner, asio::io_context& io, int index)
-    : settings_(settings), owner_(owner), io_(io), index_(index), pause_(io) {}
+Connection::Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, int index)
+    : settings_(settings), owner_(owner), loop_(loop), index_(index), response_(settings.options.max_header) {}
+
+Connection::~Connection() { close(); }
 
 void Connection::send(const ClientPool::Send& request) {
     head_ = request.head;
     idempotent_ = request.idempotent;
-    interim_ = 0;
-    got_some_ = write_broken_ = false;
+    write_broken_ = false;
     done_ = ClientPool::Done{};
     done_.connection = index_;
     done_.token = request.token;
-    started_ = steady_now();
-    reused_ = is_open();
-    state_ = State::waiting;
+    done_.started = steady_now();
+    reused_ = socket_.is_open();
     owner_.started(*this);
     if (!reused_) {
         copy_.assign(request.bytes);
         return connect(0);
     }
     if (idempotent_) copy_.assign(request.bytes);  // only what may be sent a second time is worth a copy
+    done_.first_write = done_.started;
     write(request.bytes);
 }
 
 void Connection::close() {
-    if (!channel_) return;
-    error_code ignored;
-    channel_->socket.close(ignored);
-    channel_.reset();
+    if (!socket_.is_open()) return;
+    if (watched_ != 0) loop_.remove(watched_, socket_.descriptor());
+    watched_ = 0;
+    socket_.close();
+    release(outgoing_);
 }
 
 void Connection::connect(std::size_t endpoint) {
     close();
     state_ = State::connecting;
-    channel_.reset(new Channel(io_));
-    channel_->socket.async_connect(
-        settings_.endpoints[endpoint], [this, channel = channel_, endpoint](const error_code& error) {
-            if (channel != channel_) return;
-            if (!error) return handshake();
-            if (endpoint + 1 < settings_.endpoints.size()) return connect(endpoint + 1);
-            refuse(os_reason(error.value()), {});
-        });
+    endpoint_ = endpoint;
+    const int error = socket_.connect(settings_.endpoints[endpoint]);
+    if (error == 0 || error == EINPROGRESS) watched_ = loop_.add(socket_.descriptor(), kEvents, *this);
+    if (error != EINPROGRESS) connected(error);
 }
 
-void Connection::handshake() {
-    error_code ignored;
-    channel_->socket.non_blocking(true, ignored);
-    if (settings_.target.scheme != Url::Scheme::unix_socket) {
-        const int on = 1;
-        setsockopt(channel_->socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+void Connection::connected(int error) {
+    if (error == 0) {
+        if (!settings_.tls) return ready();
+        state_ = State::shaking_hands;
+        socket_.begin_tls(*settings_.tls, settings_.target, settings_.options.verify_certificate);
+        return shake_hands();
     }
-    if (!settings_.tls) return ready();
-    channel_->tls.emplace(channel_->socket, *settings_.tls);
-    prepare_tls(channel_->tls->native_handle(), settings_.target, settings_.options.verify_certificate);
-    channel_->tls->async_handshake(asio::ssl::stream_base::client, [this, channel = channel_](const error_code& error) {
-        if (channel != channel_) return;
-        if (!error) return ready();
-        const TlsFailure failure = explain_tls_failure(channel->tls->native_handle(), error);
-        refuse(failure.message, failure.hint);
-    });
+    close();
+    // A Unix socket's queue is full: it is a matter of time, for which there is the deadline.
+    if (error == EAGAIN) return owner_.pause(*this);
+    if (endpoint_ + 1 < settings_.endpoints.size()) return connect(endpoint_ + 1);
+    refuse(os_reason(error), {});
+}
+
+void Connection::shake_hands() {
+    switch (socket_.shake_hands()) {
+        case ClientSocket::Handshake::waiting: return;
+        case ClientSocket::Handshake::done: return ready();
+        case ClientSocket::Handshake::failed: break;
+    }
+    TlsFailure failure = socket_.handshake_failure();
+    refuse(std::move(failure.message), std::move(failure.hint));
 }
 
 void Connection::ready() {
-    channel_->open = true;
-    state_ = State::waiting;
-    read();
+    done_.first_write = steady_now();
     write(copy_);
 }
 
@@ -105,116 +99,100 @@ void Connection::refuse(std::string reason, std::string hint) {
     owner_.connect_failed(std::move(reason), std::move(hint));
     close();
     state_ = State::pausing;
-    pause_.expires_after(kRefusedPause);
-    pause_.async_wait([this](const error_code& error) {
-        if (error) return;
-        state_ = State::idle;
-        owner_.idle(*this);
-    });
     done_.end = steady_now();
     done_.failure = Failure::connect;
+    owner_.pause(*this);
     owner_.done(*this, done_);
 }
 
+void Connection::pause_over() {
+    if (state_ == State::connecting && !socket_.is_open()) return connect(endpoint_);
+    if (state_ != State::pausing) return;
+    state_ = State::idle;
+    owner_.idle(*this);
+}
+
 void Connection::write(std::string_view bytes) {
-    done_.first_write = steady_now();
-    if (channel_->tls) return write_rest(bytes);
-    error_code error;
-    const std::size_t sent = channel_->socket.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-    if (error && error != asio::error::would_block) {
+    state_ = State::waiting;
+    response_.begin(head_);
+    const Transfer sent = socket_.send(bytes);
+    if (sent.error != 0 && sent.error != EAGAIN) {
         // Nothing of it reached the server: a request of any kind may be sent again.
-        if (reused_ && is_closed(error)) return again(bytes);
-        return write_failed(error);
+        if (reused_ && is_closed(sent.error)) return again(bytes);
+        return write_failed(sent.error);
     }
-    if (sent < bytes.size()) write_rest(bytes.substr(sent));
+    if (sent.count == bytes.size()) return;
+    outgoing_.assign(bytes.substr(sent.count));
+    taken_ = 0;
+    if (sent.count > 0 && socket_.has_tls()) write_rest();  // a TLS record at a time
 }
 
-void Connection::write_rest(std::string_view bytes) {
-    channel_->outgoing.assign(bytes);
-    channel_->writing = true;
-    auto finished = [this, channel = channel_](const error_code& error, std::size_t) {
-        channel->writing = false;
-        if (channel->outgoing.capacity() > sizeof channel->received) std::string().swap(channel->outgoing);
-        if (channel == channel_ && error && state_ == State::waiting) write_failed(error);
-    };
-    if (channel_->tls) asio::async_write(*channel_->tls, asio::buffer(channel_->outgoing), std::move(finished));
-    else asio::async_write(channel_->socket, asio::buffer(channel_->outgoing), std::move(finished));
+void Connection::write_rest() {
+    while (taken_ < outgoing_.size()) {
+        const Transfer sent = socket_.send(std::string_view(outgoing_).substr(taken_));
+        if (sent.error == EAGAIN) return;
+        if (sent.error != 0) {
+            release(outgoing_);
+            return write_failed(sent.error);
+        }
+        taken_ += sent.count;
+    }
+    release(outgoing_);
 }
 
-void Connection::write_failed(const error_code& error) {
-    // The server may have answered before it closed: the pending read ends with the response, EOF or a reset.
+void Connection::write_failed(int error) {
+    // The server may have answered before it closed: what is received ends with the response, EOF or a reset.
     if (is_closed(error) && !write_broken_) write_broken_ = true;
     else fail(Failure::write);
 }
 
-void Connection::read() {
-    auto received = [this, channel = channel_](const error_code& error, std::size_t count) {
-        if (channel == channel_) on_read(error, count);
-    };
-    if (channel_->tls) channel_->tls->async_read_some(asio::buffer(channel_->received), std::move(received));
-    else channel_->socket.async_read_some(asio::buffer(channel_->received), std::move(received));
+void Connection::on_events(std::uint32_t events) {
+    const EventLoop::Id told = watched_;
+    if (state_ == State::connecting) {
+        if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
+        connected(socket_.finish_connecting());
+    } else if (state_ == State::shaking_hands) {
+        shake_hands();
+    } else if (!outgoing_.empty() && ((events & EPOLLOUT) != 0 || socket_.has_tls())) {
+        write_rest();
+    }
+    // An answer may come before the request is sent whole. TLS may have to read in order to write, and the other way round.
+    const bool readable = (events & (EPOLLIN | kPeerHasClosed)) != 0 || socket_.has_tls();
+    if (readable && watched_ == told && told != 0) read((events & kPeerHasClosed) != 0);
 }
 
-void Connection::on_read(const error_code& error, std::size_t count) {
-    if (state_ != State::waiting) return close();  // closed while idle, or bytes that nobody asked for
-    if (count > 0) {
-        std::string_view bytes(channel_->received.data(), count);
-        std::string joined;
-        if (!carry_.empty()) {  // a head that comes in pieces
-            joined.swap(carry_);
-            bytes = joined.append(bytes);
+void Connection::read(bool peer_has_closed) {
+    const EventLoop::Id reading = watched_;
+    const std::span<char> buffer(settings_.received);
+    for (int reads = 0; reads < kReadsATurn; ++reads) {
+        if (state_ != State::waiting && state_ != State::idle) return;
+        const Transfer got = socket_.receive(buffer);
+        if (got.error == EAGAIN) return;
+        if (got.count == 0) return ended(got.error);
+        if (state_ == State::idle) return close();  // bytes that nobody asked for
+        switch (response_.take({buffer.data(), got.count})) {
+            case ResponseReader::Step::more: break;
+            case ResponseReader::Step::malformed: return fail(Failure::malformed);
+            case ResponseReader::Step::whole:
+                done_.status = response_.status();
+                over(response_.reusable() && outgoing_.empty() && !write_broken_ && !peer_has_closed);
+                if (watched_ != reading) return;
+                break;
         }
-        if (!parse(bytes)) return;
+        // It was all: what comes later is an event of its own. The end of the connection is told with what precedes it.
+        if (got.count < buffer.size() && !peer_has_closed && !socket_.has_tls()) return;
     }
-    if (error) ended(error);
-    else read();
+    loop_.retell(watched_, socket_.descriptor(), kEvents);
 }
 
-// False when the request is over.
-bool Connection::parse(std::string_view bytes) {
-    while (!bytes.empty()) {
-        got_some_ = true;
-        if (!parser_) {
-            parser_.emplace();
-            parser_->header_limit(static_cast<std::uint32_t>(settings_.options.max_header));
-            parser_->body_limit(kNoLimit);
-            parser_->eager(true);
-            parser_->skip(head_);
-        }
-        error_code error;
-        const std::size_t used = parser_->put(asio::buffer(bytes.data(), bytes.size()), error);
-        bytes.remove_prefix(used);
-        if (error && error != boost::beast::http::error::need_more) return fail(Failure::malformed), false;
-        if (parser_->is_done()) {
-            const int status = parser_->status();
-            if (status / 100 != 1) {
-                done_.status = status;
-                // Bytes behind the response belong to no request.
-                over(parser_->keep_alive() && bytes.empty() && !channel_->writing && !write_broken_);
-                return false;
-            }
-            // 100 Continue or 103 Early Hints precede the real response.
-            if (status == 101 || ++interim_ > kMaxInterim) return fail(Failure::malformed), false;
-            parser_.reset();
-        } else if (error || used == 0) {
-            carry_.assign(bytes);
-            return true;
-        }
+void Connection::ended(int error) {
+    if (state_ != State::waiting) return close();  // closed while idle
+    if (error == 0 && response_.end() == ResponseReader::Step::whole) {
+        done_.status = response_.status();
+        return over(false);
     }
-    return true;
-}
-
-void Connection::ended(const error_code& error) {
-    if (parser_ && is_end(error) && carry_.empty()) {
-        error_code incomplete;
-        parser_->put_eof(incomplete);
-        if (!incomplete && parser_->is_done() && parser_->status() / 100 != 1) {
-            done_.status = parser_->status();
-            return over(false);
-        }
-    }
-    if (reused_ && !got_some_ && idempotent_ && (is_end(error) || is_closed(error))) return again(copy_);
-    fail(write_broken_ ? Failure::write : is_end(error) ? Failure::eof : Failure::reset);
+    if (reused_ && !response_.started() && idempotent_ && (error == 0 || is_closed(error))) return again(copy_);
+    fail(write_broken_ ? Failure::write : error == 0 ? Failure::eof : Failure::reset);
 }
 
 // A kept-alive connection was closed under the request: once more, over a new one.
@@ -226,22 +204,19 @@ void Connection::again(std::string_view bytes) {
 }
 
 void Connection::fail(Failure failure) {
-    if (state_ == State::connecting && failure == Failure::timeout)
-        owner_.connect_failed(channel_->tls ? "the TLS handshake did not end in time" : "no answer to the attempt to connect",
-                              channel_->tls ? "is it a TLS port? http:// is without" : "");
+    if (failure == Failure::timeout && state_ == State::connecting)
+        owner_.connect_failed("no answer to the attempt to connect", "");
+    else if (failure == Failure::timeout && state_ == State::shaking_hands)
+        owner_.connect_failed("the TLS handshake did not end in time", "is it a TLS port? http:// is without");
     done_.failure = failure;
     over(false);
 }
 
 void Connection::over(bool keep) {
     done_.end = steady_now();
-    parser_.reset();
-    carry_.clear();
-    constexpr std::size_t kKept = 64 * 1024;  // a huge request's memory is given back after it
-    if (copy_.capacity() > kKept) std::string().swap(copy_);
+    release(copy_);
     state_ = State::idle;
-    if (keep) read();
-    else close();
+    if (!keep) close();
     owner_.done(*this, done_);
     if (state_ == State::idle) owner_.idle(*this);
 }

@@ -1,44 +1,19 @@
 // Internal to client_pool: one keep-alive connection that carries one request at a time.
+//
+// Thread-safety: the pool's thread.
 #pragma once
 
-#include "http/client_transport.hpp"
-
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
-#include <array>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "http/client_pool.hpp"
+#include "http/client_socket.hpp"
+#include "http/event_loop.hpp"
+#include "http/response_reader.hpp"
 
 namespace leakline::http {
-
-using SteadyTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                      boost::asio::wait_traits<std::chrono::steady_clock>,
-                                                      boost::asio::io_context::executor_type>;
-
-// Follows a response to its end and keeps nothing but the status: no field is stored, whatever its size.
-class ResponseParser : public boost::beast::http::basic_parser<false> {
-  public:
-    int status() const { return status_; }
-
-  private:
-    using Text = boost::beast::string_view;
-    using ErrorCode = boost::system::error_code;
-
-    void on_request_impl(boost::beast::http::verb, Text, Text, int, ErrorCode&) override {}
-    void on_response_impl(int code, Text, int, ErrorCode&) override { status_ = code; }
-    void on_field_impl(boost::beast::http::field, Text, Text, ErrorCode&) override {}
-    void on_header_impl(ErrorCode&) override {}
-    void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
-    std::size_t on_body_impl(Text body, ErrorCode&) override { return body.size(); }
-    void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode&) override { return body.size(); }
-    void on_finish_impl(ErrorCode&) override {}
-
-    int status_ = 0;
-};
 
 // What all connections of a pool share.
 struct ConnectionSettings {
@@ -46,6 +21,8 @@ struct ConnectionSettings {
     PoolOptions options;
     std::vector<Endpoint> endpoints;
     std::optional<boost::asio::ssl::context> tls;
+    // What is received is discarded at once: one buffer does for all, where one for each would be most of a pool's memory.
+    std::vector<char> received;
 };
 
 class Connection;
@@ -56,6 +33,8 @@ class ConnectionOwner {
     virtual void started(Connection& connection) = 0;
     virtual void done(Connection& connection, const ClientPool::Done& result) = 0;
     virtual void idle(Connection& connection) = 0;
+    // Calls pause_over() once kPause has passed.
+    virtual void pause(Connection& connection) = 0;
     virtual void connect_failed(std::string reason, std::string hint) = 0;
 };
 
@@ -63,70 +42,61 @@ class ConnectionOwner {
 //
 //   idle --send--> connecting --> (TLS handshake) --> waiting --response--> idle
 //                       '----------------'---------------'--failure, deadline--> idle; after a refusal: pausing -> idle
-//
-// A read is pending whenever the connection is open: on an idle one it notices that the server closes.
-class Connection {
+class Connection : EventLoop::Watcher {
   public:
-    Connection(ConnectionSettings& settings, ConnectionOwner& owner, boost::asio::io_context& io, int index);
+    // A refused connection answers at once: without a pause a dead server would be asked 100,000 times a second.
+    static constexpr Nanoseconds kPause = std::chrono::milliseconds(10);
+
+    Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, int index);
+    ~Connection() override;
 
     int index() const { return index_; }
     bool is_idle() const { return state_ == State::idle; }
-    bool is_open() const { return channel_ && channel_->open; }
-    Nanoseconds deadline() const { return started_ + settings_.options.timeout; }
+    Nanoseconds started() const { return done_.started; }
+    Nanoseconds deadline() const { return done_.started + settings_.options.timeout; }
 
     void send(const ClientPool::Send& request);
     // Precondition: a request is under way.
     void fail(Failure failure);
+    void pause_over();
 
     Connection *previous = nullptr, *next = nullptr;  // of the owner's list of those under way
     bool listed_idle = false;                         // in the owner's list of idle ones
 
   private:
-    enum class State { idle, connecting, waiting, pausing };
+    enum class State { idle, connecting, shaking_hands, waiting, pausing };
 
-    // A socket and what its operations use. Handlers share it, so that it outlives an operation that was given up:
-    // a handler whose channel is not the connection's any more does nothing.
-    struct Channel : boost::intrusive_ref_counter<Channel, boost::thread_unsafe_counter> {
-        explicit Channel(boost::asio::io_context& io) : socket(io) {}
-        Socket socket;
-        std::optional<boost::asio::ssl::stream<Socket&>> tls;
-        std::array<char, 16 * 1024> received;
-        std::string outgoing;  // what the socket did not take at once
-        bool open = false, writing = false;
-    };
-    using ChannelPointer = boost::intrusive_ptr<Channel>;
-
+    void on_events(std::uint32_t events) override;
     void connect(std::size_t endpoint);
-    void handshake();
+    void connected(int error);
+    void shake_hands();
     void ready();
     void refuse(std::string reason, std::string hint);
     void write(std::string_view bytes);
-    void write_rest(std::string_view bytes);
-    void write_failed(const boost::system::error_code& error);
-    void read();
-    void on_read(const boost::system::error_code& error, std::size_t count);
-    bool parse(std::string_view bytes);
-    void ended(const boost::system::error_code& error);
+    void write_rest();
+    void write_failed(int error);
+    void read(bool peer_has_closed);
+    void ended(int error);
     void again(std::string_view bytes);
     void over(bool keep);
     void close();
 
     ConnectionSettings& settings_;
     ConnectionOwner& owner_;
-    boost::asio::io_context& io_;
+    EventLoop& loop_;
     const int index_;
-    ChannelPointer channel_;
-    SteadyTimer pause_;
+    ClientSocket socket_;
+    EventLoop::Id watched_ = 0;  // the socket, while it is open; another one is another number
     State state_ = State::idle;
+    std::size_t endpoint_ = 0;  // that is tried
 
     // Of the request under way.
-    bool head_ = false, idempotent_ = true, reused_ = false, got_some_ = false, write_broken_ = false;
-    int interim_ = 0;
-    Nanoseconds started_{};
+    bool head_ = false, idempotent_ = true, reused_ = false, write_broken_ = false;
     ClientPool::Done done_;
-    std::string copy_;   // its bytes, while they may have to be sent (again)
-    std::string carry_;  // received, not yet taken by the parser
-    std::optional<ResponseParser> parser_;
+    std::string copy_;       // its bytes, while they may have to be sent (again)
+    std::string outgoing_;   // what the socket did not take at once
+    std::size_t taken_ = 0;  // of outgoing_
+    ResponseReader response_;
 };
 
 }  // namespace leakline::http

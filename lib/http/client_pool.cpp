@@ -1,19 +1,18 @@
 #include "http/client_pool.hpp"
 
-#include "http/client_connection.hpp"
-
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <deque>
+#include <limits>
+
+#include "http/client_connection.hpp"
 
 namespace leakline::http {
 
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-
 constexpr Nanoseconds kSweep = std::chrono::milliseconds(100);
+constexpr std::size_t kReceived = 64 * 1024;
+constexpr Nanoseconds kNever{std::numeric_limits<std::int64_t>::max()};
 
 }  // namespace
 
@@ -21,15 +20,12 @@ Nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_ep
 
 struct ClientPool::Implementation : ConnectionOwner {
     Implementation(const Url& url, const PoolOptions& options, Listener& done_listener)
-        : listener(done_listener), settings{url, options, resolve(url), std::nullopt} {
+        : listener(done_listener), settings{url, options, resolve(url), std::nullopt, std::vector<char>(kReceived)} {
         if (url.scheme == Url::Scheme::https)
             settings.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
         for (int i = 0; i < options.connections; ++i)
-            connections.push_back(std::make_unique<Connection>(settings, *this, io, i));
+            connections.push_back(std::make_unique<Connection>(settings, *this, loop, i));
         for (int i = options.connections; i-- > 0;) list_idle(*connections[static_cast<std::size_t>(i)]);
-    }
-    ~Implementation() override {
-        if (watched.is_open()) watched.release();  // the descriptor is its owner's to close
     }
 
     // ConnectionOwner
@@ -40,7 +36,7 @@ struct ClientPool::Implementation : ConnectionOwner {
         (newest != nullptr ? newest->next : oldest) = &connection;
         newest = &connection;
         ++busy_count;
-        if (!sweeping) sweep_later();
+        if (sweep_at == kNever) sweep_later(connection.started());
     }
 
     void done(Connection& connection, const Done& result) override {
@@ -53,6 +49,11 @@ struct ClientPool::Implementation : ConnectionOwner {
     void idle(Connection& connection) override {
         list_idle(connection);
         listener.on_idle(connection.index());
+    }
+
+    void pause(Connection& connection) override {
+        pauses.push_back({steady_now() + Connection::kPause, &connection});
+        set_timer();
     }
 
     void connect_failed(std::string reason, std::string hint) override {
@@ -68,25 +69,55 @@ struct ClientPool::Implementation : ConnectionOwner {
 
     // All requests have the same time: the list of those under way is in the order of their deadlines, and looking at
     // its head ten times a second is cheaper than a timer for each.
-    void sweep_later() {
-        sweeping = true;
-        sweep_timer.expires_after(std::min(kSweep, settings.options.timeout));
-        sweep_timer.async_wait([this](const error_code& error) {
-            sweeping = false;
-            if (error) return;
-            const Nanoseconds now = steady_now();
-            while (oldest != nullptr && oldest->deadline() <= now) oldest->fail(Failure::timeout);
-            if (oldest != nullptr && !sweeping) sweep_later();
-        });
+    void sweep_later(Nanoseconds now) {
+        sweep_at = now + std::min(kSweep, settings.options.timeout);
+        set_timer();
     }
+
+    void set_timer() {
+        const Nanoseconds next = std::min({wake_at, sweep_at, pauses.empty() ? kNever : pauses.front().until});
+        if (next == timer_at || next == kNever) return;
+        timer_at = next;
+        loop.set_timer(next);
+    }
+
+    void on_timer() {
+        timer_at = kNever;
+        const Nanoseconds now = steady_now();
+        if (sweep_at <= now) {
+            while (oldest != nullptr && oldest->deadline() <= now) oldest->fail(Failure::timeout);
+            sweep_at = kNever;
+            if (oldest != nullptr) sweep_later(now);
+        }
+        while (!pauses.empty() && pauses.front().until <= now) {
+            Connection& connection = *pauses.front().connection;
+            pauses.pop_front();
+            connection.pause_over();
+        }
+        if (wake_at <= now) {
+            wake_at = kNever;
+            listener.on_wake();
+        }
+        set_timer();
+    }
+
+    void turn(EventLoop::Wait wait) {
+        const EventLoop::Turn turn = loop.turn(wait);
+        if (turn.timer) on_timer();
+        if (turn.woken) listener.on_wake();
+    }
+
+    struct Pause {
+        Nanoseconds until{};
+        Connection* connection = nullptr;
+    };
 
     Listener& listener;
     ConnectionSettings settings;
-    asio::io_context io{1};
-    SteadyTimer wake_timer{io}, sweep_timer{io};
-    asio::posix::basic_stream_descriptor<asio::io_context::executor_type> watched{io};
-    Nanoseconds armed_for{};  // 0: wake_timer is not running
-    bool sweeping = false;
+    EventLoop loop;
+    Nanoseconds wake_at = kNever, sweep_at = kNever;
+    Nanoseconds timer_at = kNever;  // what the loop's timer is set to
+    std::deque<Pause> pauses;       // all of the same length: in order
     std::vector<std::unique_ptr<Connection>> connections;
     Connection *oldest = nullptr, *newest = nullptr;  // requests under way, by their start
     int busy_count = 0;
@@ -119,39 +150,17 @@ void ClientPool::send(int connection, const Send& request) {
     implementation_->connections[static_cast<std::size_t>(connection)]->send(request);
 }
 
-void ClientPool::run_one() {
-    implementation_->io.restart();
-    implementation_->io.run_one();
-}
-
-void ClientPool::poll() {
-    implementation_->io.restart();
-    implementation_->io.poll();
-}
+void ClientPool::run_one() { implementation_->turn(EventLoop::Wait::yes); }
+void ClientPool::poll() { implementation_->turn(EventLoop::Wait::no); }
 
 void ClientPool::wake_at(Nanoseconds when) {
-    Implementation& self = *implementation_;
-    if (self.armed_for.count() != 0 && self.armed_for <= when) return;  // it comes earlier, and is asked again then
-    self.armed_for = when;
-    self.wake_timer.expires_at(std::chrono::steady_clock::time_point(when));
-    self.wake_timer.async_wait([&self](const error_code& error) {
-        if (error) return;
-        self.armed_for = {};
-        self.listener.on_wake();
-    });
+    if (implementation_->wake_at <= when) return;  // it comes earlier, and is asked again then
+    implementation_->wake_at = when;
+    implementation_->set_timer();
 }
 
-void ClientPool::wake() {
-    asio::post(implementation_->io, [self = implementation_.get()] { self->listener.on_wake(); });
-}
-
-void ClientPool::watch(int descriptor) {
-    implementation_->watched.assign(descriptor);
-    implementation_->watched.async_wait(asio::posix::descriptor_base::wait_read,
-                                        [self = implementation_.get()](const error_code& error) {
-                                            if (!error) self->listener.on_wake();
-                                        });
-}
+void ClientPool::wake() { implementation_->loop.wake(); }
+void ClientPool::watch(int descriptor) { implementation_->loop.wake_when_readable(descriptor); }
 
 void ClientPool::abort() {
     while (implementation_->oldest != nullptr) implementation_->oldest->fail(Failure::aborted);

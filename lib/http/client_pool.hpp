@@ -4,7 +4,7 @@
 // What it takes care of: connecting (again), TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
 // a deadline for each request, servers that close idle connections. Every send() is answered by exactly one on_done().
 //
-// Thread-safety: one thread; wake() alone may be called from others. Asio and Beast stay behind this header.
+// Thread-safety: one thread; wake() alone may be called from others.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ class ClientPool {
         std::uint64_t token = 0;
         int status = 0;  // 0: failed, see failure
         Failure failure = Failure::aborted;
+        Nanoseconds started{};      // when send() was called
         Nanoseconds first_write{};  // 0: nothing was written
         Nanoseconds end{};
         std::uint32_t attempts = 1;
@@ -68,12 +69,12 @@ class ClientPool {
         bool idempotent = true;  // may be sent again when a kept-alive connection turns out to be closed
         std::uint64_t token = 0;
     };
-    // Precondition: is_idle(connection).
+    // Precondition: is_idle(connection). on_done() may be called before it returns.
     void send(int connection, const Send& request);
 
-    // Runs handlers, at least one; sleeps when there is none to run.
+    // Does what there is to do, and calls the listener for it; sleeps until there is something (a signal ends that too).
     void run_one();
-    // Runs the handlers that are ready; never sleeps.
+    // The same without sleeping.
     void poll();
     // on_wake() at that time of steady_now() or before; one at a time, the newest counts.
     void wake_at(Nanoseconds when);

@@ -1,5 +1,5 @@
-// Internal to lib/http's client side: Asio's types for the sockets that both clients use. Slow to compile; included by
-// .cpp files only.
+// Internal to lib/http's client side: addresses and TLS as both clients use them, in Asio's types. Slow to compile; included
+// by .cpp files and headers that are internal too.
 #pragma once
 
 #include <utility>  // Boost 1.74's awaitable.hpp needs it before any asio header under C++20

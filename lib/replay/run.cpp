@@ -86,7 +86,10 @@ class Run : http::ClientPool::Listener {
     // http::ClientPool::Listener
 
     void on_done(const http::ClientPool::Done& result) override {
-        tally_.done(slots_[static_cast<std::size_t>(result.connection)], result);
+        Tally::Sent& sent = slots_[static_cast<std::size_t>(result.connection)];
+        // At max pace a request is due when there is a connection for it.
+        if (options_.pace.kind == Pace::Kind::max) sent.due = result.started;
+        tally_.done(sent, result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
         // What timed out before a byte of it was written never had a connection either.
         const bool connected = result.status != 0 || (result.failure != Failure::connect && result.first_write.count() != 0);
@@ -159,15 +162,14 @@ class Run : http::ClientPool::Listener {
 
     void send(int connection, const Pending& pending, Nanoseconds due) {
         const Item& item = pending.item();
-        // At max pace a request is due when there is a connection for it.
-        if (options_.pace.kind == Pace::Kind::max) due = steady_now();
         slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
             options_.progress->sent.fetch_add(1, std::memory_order_relaxed);
             options_.progress->part.store(options_.rounds == 0 ? 0 : (round_ - 1 + source_.part()) / options_.rounds,
                                           std::memory_order_relaxed);
-            options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
+            if (options_.pace.kind != Pace::Kind::max)
+                options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
         }
         pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0});
         source_.release(pending);

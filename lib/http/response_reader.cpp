@@ -1,0 +1,157 @@
+#include "http/response_reader.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "http/ordinary_head.hpp"
+
+namespace leakline::http {
+
+namespace {
+
+using boost::system::error_code;
+
+constexpr int kMaxInterim = 16;
+// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+class Parser : public boost::beast::http::basic_parser<false> {
+  public:
+    int status() const { return status_; }
+
+  private:
+    using Text = boost::beast::string_view;
+
+    void on_request_impl(boost::beast::http::verb, Text, Text, int, error_code&) override {}
+    void on_response_impl(int code, Text, int, error_code&) override { status_ = code; }
+    void on_field_impl(boost::beast::http::field, Text, Text, error_code&) override {}
+    void on_header_impl(error_code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+    std::size_t on_body_impl(Text body, error_code&) override { return body.size(); }
+    void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, error_code&) override { return body.size(); }
+    void on_finish_impl(error_code&) override {}
+
+    int status_ = 0;
+};
+
+}  // namespace
+
+// Any response, 1xx ones before it.
+class ResponseReader::Careful {
+  public:
+    explicit Careful(std::size_t max_header) : max_header_(max_header) {}
+
+    void begin(bool head) {
+        head_ = head;
+        interim_ = 0;
+        surplus_ = false;
+        carry_.clear();
+        next();
+    }
+
+    Step take(std::string_view bytes) {
+        std::string joined;
+        if (!carry_.empty()) {
+            joined.swap(carry_);
+            bytes = joined.append(bytes);
+        }
+        while (!bytes.empty()) {
+            error_code error;
+            const std::size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
+            bytes.remove_prefix(used);
+            if (error && error != boost::beast::http::error::need_more) return Step::malformed;
+            if (parser_->is_done()) {
+                if (parser_->status() / 100 != 1) {
+                    surplus_ = !bytes.empty();
+                    return Step::whole;
+                }
+                // 100 Continue or 103 Early Hints precede the real response.
+                if (parser_->status() == 101 || ++interim_ > kMaxInterim) return Step::malformed;
+                next();
+            } else if (error || used == 0) {
+                carry_.assign(bytes);
+                break;
+            }
+        }
+        return Step::more;
+    }
+
+    Step end() {
+        if (!parser_->got_some() || !carry_.empty()) return Step::more;
+        error_code incomplete;
+        parser_->put_eof(incomplete);
+        return !incomplete && parser_->is_done() && parser_->status() / 100 != 1 ? Step::whole : Step::more;
+    }
+
+    int status() const { return parser_->status(); }
+    bool reusable() const { return parser_->keep_alive() && !surplus_; }
+
+  private:
+    void next() {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(max_header_));
+        parser_->body_limit(kNoLimit);
+        parser_->eager(true);
+        parser_->skip(head_);
+    }
+
+    const std::size_t max_header_;
+    bool head_ = false, surplus_ = false;  // bytes came behind the response
+    int interim_ = 0;
+    std::string carry_;  // received, not yet taken by the parser: a head that comes in pieces
+    std::optional<Parser> parser_;
+};
+
+ResponseReader::ResponseReader(std::size_t max_header) : max_header_(max_header) {}
+ResponseReader::~ResponseReader() = default;
+
+void ResponseReader::begin(bool head) {
+    part_ = Part::head;
+    answers_head_ = head;
+    started_ = reusable_ = false;
+}
+
+ResponseReader::Step ResponseReader::take(std::string_view bytes) {
+    started_ = true;
+    if (part_ == Part::head) {
+        const std::optional<OrdinaryHead> head = ordinary_head(bytes);
+        if (head && head->size <= max_header_) {
+            part_ = Part::body;
+            status_ = head->status;
+            keep_alive_ = head->keep_alive;
+            left_ = answers_head_ ? 0 : head->length;
+            bytes.remove_prefix(head->size);
+        } else {
+            part_ = Part::careful;
+            if (!careful_) careful_ = std::make_unique<Careful>(max_header_);
+            careful_->begin(answers_head_);
+        }
+    }
+    if (part_ == Part::careful) {
+        const Step step = careful_->take(bytes);
+        return step == Step::whole ? whole(careful_->status(), careful_->reusable()) : step;
+    }
+    if (bytes.size() < left_) {
+        left_ -= bytes.size();
+        return Step::more;
+    }
+    return whole(status_, keep_alive_ && bytes.size() == left_);
+}
+
+ResponseReader::Step ResponseReader::end() {
+    if (part_ != Part::careful || careful_->end() != Step::whole) return Step::more;
+    return whole(careful_->status(), false);
+}
+
+ResponseReader::Step ResponseReader::whole(int status, bool reusable) {
+    status_ = status;
+    reusable_ = reusable;
+    return Step::whole;
+}
+
+}  // namespace leakline::http

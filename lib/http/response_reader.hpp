@@ -1,0 +1,52 @@
+// Internal to lib/http's client side: follows responses to their ends, however they arrive in pieces, and keeps of each
+// nothing but what became of it. Bodies are discarded, fields not stored, whatever their size.
+//
+// Ordinary responses are recognised at once (ordinary_head.hpp); Beast's parser reads all others: torn heads, interim
+// responses, HEAD, chunked and close-delimited bodies, and it is the one that says what is malformed.
+//
+// Thread-safety: one object, one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace leakline::http {
+
+class ResponseReader {
+  public:
+    enum class Step { more, whole, malformed };
+
+    // max_header: bytes of a head, above which it is malformed.
+    explicit ResponseReader(std::size_t max_header);
+    ~ResponseReader();
+
+    // What comes next answers a new request. head: one whose answer has no body.
+    void begin(bool head);
+    // The next bytes, at least one; more until the response is whole. 1xx responses are passed over.
+    Step take(std::string_view bytes);
+    // The connection has ended: whole where that ends the body, else more will never come.
+    Step end();
+
+    bool started() const { return started_; }  // since begin() a byte has come
+    // Once it is whole:
+    int status() const { return status_; }
+    // Whether the connection can carry another request: the response allows it, and no bytes came behind it, which would
+    // belong to no request.
+    bool reusable() const { return reusable_; }
+
+  private:
+    class Careful;
+    enum class Part { head, body, careful };
+
+    Step whole(int status, bool reusable);
+
+    const std::size_t max_header_;
+    Part part_ = Part::head;
+    bool answers_head_ = false, started_ = false, keep_alive_ = false, reusable_ = false;
+    int status_ = 0;
+    std::uint64_t left_ = 0;            // of an ordinary response's body
+    std::unique_ptr<Careful> careful_;  // made when first needed
+};
+
+}  // namespace leakline::http
