@@ -1,6 +1,5 @@
 #include "replay/json_scan.hpp"
 
-#include <cctype>
 #include <charconv>
 #include <cstring>
 
@@ -14,7 +13,7 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr std::size_t kSlack = 16;  // a block of 16 bytes is stored even where fewer are wanted
+constexpr std::size_t kRun = 32;  // bytes that are stored at once, even where fewer are wanted
 constexpr int kMaxDepth = 512;
 
 int hex_digit(char c) {
@@ -22,6 +21,11 @@ int hex_digit(char c) {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
+}
+
+// Of a number or a literal.
+bool is_of_scalar(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+' || c == '.';
 }
 
 // The digits at from, or -1.
@@ -94,11 +98,52 @@ const char* copy_to_special(const char* at, const char* end, char*& to) {
     return at;
 }
 
+#ifdef __SSE2__
+constexpr std::ptrdiff_t kBlock = 64;
+
+// One bit for each of 64 bytes that is '"' or '\'.
+std::uint64_t special_bytes_of_block(const char* at) {
+    std::uint64_t hits = 0;
+    for (int part = 0; part < 4; ++part)
+        hits |= std::uint64_t{special_bytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * part)))} << (16 * part);
+    return hits;
+}
+
+void copy_run(const char* from, const char* end, char*& to) {
+    const std::ptrdiff_t size = end - from;
+    std::memcpy(to, from, kRun);
+    if (size > static_cast<std::ptrdiff_t>(kRun)) std::memcpy(to + kRun, from + kRun, kRun);  // a block has no longer one
+    to += size;
+}
+#endif
+
+// As copy_to_special(), and \" and \\ are no reason to stop: JSON inside of JSON has little else. Where they lie is found for
+// 64 bytes at once, so that no escape waits for the one before it. Ends early, anywhere, when the text is nearly over.
+const char* copy_unescaping(const char* at, const char* end, char*& to) {
+#ifdef __SSE2__
+    while (end - at >= kBlock + static_cast<std::ptrdiff_t>(kRun)) {
+        const char* const block_end = at + kBlock;
+        const char* run = at;  // not copied yet
+        for (std::uint64_t hits = special_bytes_of_block(at); hits != 0; hits &= hits - 1) {
+            const char* const hit = at + __builtin_ctzll(hits);
+            copy_run(run, hit, to);
+            if (*hit == '"' || (hit[1] != '"' && hit[1] != '\\')) return hit;
+            run = hit + 1;     // begins with what was escaped,
+            hits &= hits - 1;  // whose bit, if it is in this block, is the next
+        }
+        if (run == block_end) *to++ = *run++;  // escaped by the block's last byte: it means nothing in the next one
+        else copy_run(run, block_end, to);
+        at = run > block_end ? run : block_end;
+    }
+#endif
+    return at;
+}
+
 }  // namespace
 
 // No string grows by unescaping (\uNNNN is 6 bytes for at most 3, \xNN 4 for at most 2): the text's size suffices.
 void Scratch::reset(std::size_t text_size) {
-    const std::size_t wanted = text_size + kSlack;
+    const std::size_t wanted = text_size + kRun;
     constexpr std::size_t kKept = std::size_t{1} << 20;  // a huge line's memory is given back after it
     if (wanted > capacity_ || (capacity_ > kKept && wanted <= kKept)) {
         capacity_ = wanted + wanted / 2;
@@ -147,17 +192,16 @@ bool JsonScan::escaped_string(const char* start, std::string_view& out) {
     const char* const end = end_;
     const char* at = at_;
     for (;;) {
+        at = copy_to_special(copy_unescaping(at, end, to), end, to);
         if (at == end || *at == '"') break;
-        // JSON inside of JSON has little else than escaped quotes: they are not worth a call.
         if (end - at >= 2 && (at[1] == '"' || at[1] == '\\')) {
             *to++ = at[1];
             at += 2;
-        } else {
-            at_ = at;
-            if (!unescape(to)) return false;
-            at = at_;
+            continue;
         }
-        at = copy_to_special(at, end, to);
+        at_ = at;
+        if (!unescape(to)) return false;
+        at = at_;
     }
     at_ = at;
     if (at == end) return fail("the string's closing '\"'");
@@ -212,8 +256,7 @@ bool JsonScan::scalar(std::string_view& out) {
     if (at_ == end_) return fail("a value");
     if (*at_ == '"') return string(out);
     const char* const start = at_;
-    while (at_ != end_ && (std::isalnum(static_cast<unsigned char>(*at_)) || *at_ == '-' || *at_ == '+' || *at_ == '.'))
-        ++at_;
+    while (at_ != end_ && is_of_scalar(*at_)) ++at_;
     if (at_ == start) return fail("a string, number, true, false or null");
     out = {start, static_cast<std::size_t>(at_ - start)};
     return true;
@@ -222,10 +265,13 @@ bool JsonScan::scalar(std::string_view& out) {
 bool JsonScan::integer(std::int64_t& out) {
     skip_blanks();
     const char* const start = at_;
+    const auto [rest, error] = std::from_chars(at_, end_, out);
+    if (error == std::errc() && (rest == end_ || !is_of_scalar(*rest))) {
+        at_ = rest;
+        return true;
+    }
     std::string_view text;
     if (at_ == end_ || *at_ == '"' || !scalar(text)) return fail("an integer");
-    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (error == std::errc() && rest == text.data() + text.size()) return true;
     // Tools in languages without integers write 1.7e18.
     double number = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -47,6 +47,22 @@ bool is_header_value(std::string_view text) {
     return true;
 }
 
+// Writes words into room that is there: a string's append() looks at its capacity each time, which costs a request more than
+// the copying.
+class Pen {
+  public:
+    explicit Pen(char* at) : at_(at) {}
+    Pen& operator<<(std::string_view text) {
+        text.copy(at_, text.size());
+        at_ += text.size();
+        return *this;
+    }
+    char* at() const { return at_; }
+
+  private:
+    char* at_;
+};
+
 bool usually_has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
 
 }  // namespace
@@ -83,22 +99,30 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
     const bool needs_slash = target.front() == '?';
     // RFC 9112, section 3.2: the other forms are for proxies.
     if (target.front() != '/' && !needs_slash && !(target == "*" && record.method == "OPTIONS")) return false;
-    out.append(record.method).append(needs_slash ? " /" : " ").append(target);
-    out.append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
+    constexpr std::string_view kVersionAndHost = " HTTP/1.1\r\nHost: ", kContentLength = "Content-Length: ", kEnd = "\r\n";
+    constexpr std::size_t kDigits = 20;
+    std::size_t room = record.method.size() + 2 + target.size() + kVersionAndHost.size() + host.size() + kContentLength.size() +
+                       kDigits + 3 * kEnd.size();
+    for (const auto& [name, value] : record.headers) room += name.size() + value.size() + 4;
+    out.resize(start + room);
+    Pen pen(out.data() + start);
+    pen << record.method << (needs_slash ? " /" : " ") << target << kVersionAndHost << host << kEnd;
     for (const auto& [name, value] : record.headers) {
         if (is_of_the_connection(name)) continue;
         if (!is_header_name(name) || !is_header_value(value)) {
             out.resize(start);
             return false;
         }
-        out.append(name).append(": ").append(value).append("\r\n");
+        pen << name << ": " << value << kEnd;
     }
     if (!record.body.empty() || usually_has_body(record.method)) {
-        char digits[24];
+        char digits[kDigits];
         const auto end = std::to_chars(digits, digits + sizeof digits, record.body.size());
-        out.append("Content-Length: ").append(digits, end.ptr).append("\r\n");
+        pen << kContentLength << std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)) << kEnd;
     }
-    out.append("\r\n").append(record.body);
+    pen << kEnd;
+    out.resize(static_cast<std::size_t>(pen.at() - out.data()));
+    out.append(record.body);
     return true;
 }
 
