@@ -66,11 +66,26 @@ void prepare_tls(SSL* tls, const Url& url, bool verify) {
     }
 }
 
+namespace {
+
+// What helps, by what is wrong with the certificate: an issuer to trust makes no name right and no date later.
+std::string certificate_hint(long verdict) {
+    const std::string without = "--insecure goes without verification";
+    switch (verdict) {
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH: return "name the host as the certificate does; " + without;
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID: return "a certificate that is valid now, and a clock that is right; " + without;
+        default: return "--ca-file FILE names the issuer to trust; " + without;
+    }
+}
+
+}  // namespace
+
 TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error) {
     const long verdict = SSL_get_verify_result(tls);
     if (verdict != X509_V_OK)
-        return {std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(verdict),
-                "--ca-file FILE names the issuer to trust; --insecure goes without verification"};
+        return {std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(verdict), certificate_hint(verdict)};
     if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
         return {"the server ended the TLS handshake", "does this port speak https?"};
     return {"the TLS handshake failed: " + error.message(), "does this port speak https?"};

@@ -15,7 +15,7 @@ const char* in_words(Failure failure) {
         case Failure::reset: return "the target reset the connection";
         case Failure::eof: return "the target closed the connection before its answer was whole";
         case Failure::timeout: return "no whole answer in --timeout";
-        case Failure::malformed: return "what came is no HTTP answer";
+        case Failure::malformed: return "what came is no HTTP/1 answer, or its head is over 256 KiB";
         case Failure::aborted: return "ended by us";
     }
     return "";

@@ -303,7 +303,7 @@ TEST_CASE("the reason for a replay that fails says what happened to most request
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.write("SSH-2.0-OpenSSH\r\n");
-          }) == " (malformed: what came is no HTTP answer)");
+          }) == " (malformed: what came is no HTTP/1 answer, or its head is over 256 KiB)");
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.reset();
