@@ -65,18 +65,24 @@ FrameRule rule_of(std::uintptr_t return_address, std::uint32_t generation) {
     return rule;
 }
 
-// False where the frame cannot be followed. Nothing of `frame` is left as it was.
+bool fits(std::uintptr_t distance) { return distance + FrameRule::kLargestOffset <= 2 * FrameRule::kLargestOffset; }
+
+// False where the frame cannot be followed: `frame` is none then. It is none afterwards too, though filled, where it depends on
+// more of the stack than a KnownFrame says.
 bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
     using Cfa = FrameRule::Cfa;
-    frame.ip = at.ip;
-    frame.sp = at.sp;
-    frame.to_cfa = frame.to_bp = 0;
-    frame.outermost = rule.cfa == Cfa::outermost;
-    frame.bp_decides = rule.cfa == Cfa::bp_plus || rule.cfa == Cfa::at_bp_plus || rule.bp == FrameRule::Bp::at_bp_plus;
-    if (frame.outermost) return true;
+    frame = {};
+    if (rule.cfa == Cfa::outermost) {
+        frame.ip = at.ip;
+        frame.outermost = true;
+        return true;
+    }
     const auto plus = [](std::uintptr_t base, std::int32_t offset) { return base + static_cast<std::uintptr_t>(std::intptr_t{offset}); };
-    const std::uintptr_t base = frame.bp_decides ? frame.bp = at.base() : 0;
+    const bool bp_decides = rule.cfa == Cfa::bp_plus || rule.cfa == Cfa::at_bp_plus || rule.bp == FrameRule::Bp::at_bp_plus;
+    const std::uintptr_t base = bp_decides ? at.base() : 0;
+    if (bp_decides && !fits(base - at.sp)) return false;
     std::uintptr_t cfa = 0;
+    bool by_contents = false;
     switch (rule.cfa) {
         case Cfa::sp_plus: cfa = plus(at.sp, rule.cfa_offset); break;
         case Cfa::bp_plus: cfa = plus(base, rule.cfa_offset); break;
@@ -84,7 +90,7 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
             const std::uintptr_t stands_at = plus(base, rule.cfa_offset);
             if (stands_at < at.sp || stands_at % sizeof(Word) != 0) return false;
             cfa = word_at(stands_at);
-            frame.sp = 0;  // it depends on the stack's contents: not to be known again
+            by_contents = true;
             break;
         }
         default: return false;
@@ -92,41 +98,55 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
     // A caller's frame is further up, not out of all reach, and begins with whole words: else something is not as it should be.
     const std::uintptr_t to_cfa = cfa - at.sp;
     if (to_cfa == 0 || to_cfa > std::uintptr_t{FrameRule::kLargestOffset} || cfa % sizeof(Word) != 0) return false;
-    frame.to_cfa = static_cast<std::uint32_t>(to_cfa);
-    if (rule.bp == FrameRule::Bp::kept) return true;
-    const std::uintptr_t to_bp = plus(rule.bp == FrameRule::Bp::at_cfa_plus ? cfa : base, rule.bp_offset) - at.sp;
-    frame.to_bp = static_cast<std::uint32_t>(to_bp) & ((1u << 30) - 1);
-    return to_bp != 0 && to_bp < to_cfa;  // the caller's bp is saved within the frame
-}
-
-// Kept out of the loop over known frames, which is most of the time spent here. False as follow().
-[[gnu::noinline, gnu::cold]] bool learn(const Place at, std::uint32_t generation, FrameMemo& memo, KnownFrame& frame) {
-    if (!follow(rule_of(at.ip, generation), at, frame)) {
-        frame = {};
-        return false;
+    std::uintptr_t to_bp = 0;
+    if (rule.bp != FrameRule::Bp::kept) {
+        to_bp = plus(rule.bp == FrameRule::Bp::at_cfa_plus ? cfa : base, rule.bp_offset) - at.sp;
+        if (to_bp == 0 || to_bp >= to_cfa) return false;  // it is saved within the frame
     }
-    if (!frame.bp_decides) frame.caller = &memo.of(at.sp + frame.to_cfa);
+    frame.ip = by_contents ? 0 : at.ip;
+    frame.to_cfa = static_cast<std::uint32_t>(to_cfa);
+    frame.to_bp = static_cast<std::uint32_t>(to_bp);
+    frame.bp_decides = bp_decides;
+    frame.bp_from_sp = static_cast<std::int32_t>(base - at.sp);
     return true;
 }
 
+bool is_known(const KnownFrame& frame, const Place& at) {
+    return frame.ip == at.ip &&
+           (!frame.bp_decides || at.base() - at.sp == static_cast<std::uintptr_t>(std::intptr_t{frame.bp_from_sp}));
+}
+
+// The frame where it was not looked for first; null where it cannot be followed. Kept out of the loop over known frames,
+// which is most of the time spent here.
+[[gnu::noinline, gnu::cold]] KnownFrame* find_frame(const Place at, FrameMemo& memo, std::uint32_t generation) {
+    KnownFrame& frame = memo.of(at.ip, at.sp);
+    if (is_known(frame, at)) return &frame;
+    if (!follow(rule_of(at.ip, generation), at, frame)) return nullptr;
+    frame.caller = &frame;  // anywhere in the memo: it will be found
+    return &frame;
+}
+
 int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& memo, std::uint32_t generation) {
-    // Each in a register of its own, and the next frame's place from the frame itself: a walk takes as long as it takes to
-    // get from place to place, while the rest is done beside that.
+    // Each in a register of its own, and the next frame's place from the frame before it: a walk takes as long as it takes
+    // to get from place to place, while the rest is done beside that.
     std::uintptr_t ip = innermost.ip, sp = innermost.sp, bp_saved_at = 0;
     const auto place = [&] { return Place{ip, sp, innermost.bp, bp_saved_at}; };
-    KnownFrame* frame = &memo.of(sp);
+    KnownFrame* frame = &memo.of(ip, sp);
+    KnownFrame* before = nullptr;
     for (int depth = 0; depth < limit; ++depth) {
-        if (frame->sp != sp || frame->ip != ip || (frame->bp_decides && frame->bp != place().base())) {
+        if (!is_known(*frame, place())) {
             if (ip < kLowestCode) return depth;
-            if (!learn(place(), generation, memo, *frame)) return -1;
+            frame = find_frame(place(), memo, generation);
+            if (frame == nullptr) return -1;
+            if (before != nullptr) before->caller = frame;
         }
         addresses[depth] = reinterpret_cast<void*>(ip);
         if (frame->outermost) return depth + 1;
         if (frame->to_bp != 0) bp_saved_at = sp + frame->to_bp;
         sp += frame->to_cfa;
         ip = word_at(sp - sizeof(Word));
-        if (frame->bp_decides) [[unlikely]] frame = &memo.of(sp);
-        else frame = frame->caller;
+        before = frame;
+        frame = frame->caller;
     }
     return limit;
 }

@@ -1,4 +1,4 @@
-// Return addresses of a stack, as unw_backtrace of libunwind gives them, in about a fifth of its time: the frame rules
+// Return addresses of a stack, as unw_backtrace of libunwind gives them, in a third of its time: the frame rules
 // are cached for all threads, and the frames that were there at the last walk are only checked. All of it can be called by
 // any thread at any time, also within malloc and in a signal's handler: it does not allocate, lock, wait or throw.
 #pragma once

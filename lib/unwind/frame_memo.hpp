@@ -9,18 +9,17 @@
 
 namespace leakline::unwind {
 
-// What a frame's rule makes of its registers. The stack pointer and the return address decide it, with some rules the base
-// pointer too: the same registers, the same frame. Nothing is guessed, and what stands on the stack is read anew each time.
+// What a frame's rule makes of its registers, as distances from its stack pointer: the return address alone decides them, or
+// with the base pointer's distance, where a rule uses that. Nothing is guessed, and what stands on the stack is read anew at
+// each walk; only where to look for the caller's frame in the memo is.
 struct alignas(32) KnownFrame {
-    std::uintptr_t ip, sp;  // 0, 0: none
-    union {
-        std::uintptr_t bp;   // where bp_decides
-        KnownFrame* caller;  // elsewhere: the place in the memo where the caller's is, if it is known
-    };
+    std::uintptr_t ip;      // 0: none
+    KnownFrame* caller;     // where the caller's frame was at the last walk; never null for a frame that has a caller
     std::uint32_t to_cfa;   // CFA - sp, bytes
-    std::uint32_t to_bp : 30;  // where the caller's bp is saved, from sp; 0: it is kept
-    std::uint32_t bp_decides : 1;
-    std::uint32_t outermost : 1;  // there is no caller
+    std::uint32_t to_bp;    // where the caller's bp is saved, from sp; 0: it is kept
+    std::int32_t bp_from_sp;  // bp - sp, where bp_decides
+    bool bp_decides;
+    bool outermost;  // there is no caller
 };
 
 // One thread at a time: try_lock() first. All zeroes at rest, so that many of them take no room in a file, nor memory
@@ -36,13 +35,15 @@ class FrameMemo {
         generation_ = generation + std::uint64_t{1};
         frames_ = {};
     }
-    // The one frame that it can know of those with this stack pointer. Calls keep stacks aligned to 16 bytes.
-    KnownFrame& of(std::uintptr_t sp) {
-        return frames_[sp / 16 % kFrames];
+    // Where it keeps the frame that has these registers, or another one of them. The stack pointer has a part in it so that a
+    // function that calls itself is known with each of its callers.
+    KnownFrame& of(std::uintptr_t ip, std::uintptr_t sp) {
+        return frames_[(sp / 16 ^ ip * 0x9e3779b97f4a7c15u >> (64 - kBits)) % kFrames];
     }
 
   private:
-    static constexpr std::size_t kFrames = 256;  // 8 KiB: of a request's usual depth, and within the first-level cache
+    static constexpr unsigned kBits = 9;
+    static constexpr std::size_t kFrames = std::size_t{1} << kBits;  // 16 KiB: some request handlers, within the first-level cache
 
     std::array<KnownFrame, kFrames> frames_;
     std::uint64_t generation_;  // plus one: 0 is none

@@ -4,7 +4,6 @@
 #include <alloca.h>
 #include <dlfcn.h>
 #include <doctest/doctest.h>
-#include <execinfo.h>
 #include <signal.h>
 #include <ucontext.h>
 
@@ -23,36 +22,56 @@ namespace {
 
 using Addresses = std::vector<void*>;
 
-int (*libunwind_backtrace())(void**, int) {
-    static void* const library = ::dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-    REQUIRE_MESSAGE(library != nullptr, "libunwind8 comes with heaptrack");
-    return reinterpret_cast<int (*)(void**, int)>(::dlsym(library, "unw_backtrace"));
+using Backtrace = int (*)(void**, int);
+
+// From the library itself: a sanitizer puts one of its own before the C library's.
+Backtrace function_of(const char* library, const char* name) {
+    void* const handle = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    REQUIRE(handle != nullptr);  // libunwind8 comes with heaptrack
+    return reinterpret_cast<Backtrace>(::dlsym(handle, name));
+}
+
+Backtrace libc() {
+    static const Backtrace function = function_of("libc.so.6", "backtrace");
+    return function;
+}
+
+Backtrace libunwind() {
+#ifdef __SANITIZE_THREAD__
+    return libc();  // libunwind locks a mutex after the sanitizer's end of a thread, which crashes
+#else
+    static const Backtrace function = function_of("libunwind.so.8", "unw_backtrace");
+    return function;
+#endif
 }
 
 // The return addresses from the caller on, by each of the three.
 struct Walks {
+    static constexpr int kMost = 256;
     Addresses ours, libunwind, libc;
     int count = 0;  // what ours gave: -1 where it cannot
+
+    Walks() {
+        for (Addresses* addresses : {&ours, &libunwind, &libc}) addresses->reserve(kMost);  // a signal's handler must not allocate
+    }
 };
 
-[[gnu::noinline]] Walks walk(int limit = 64) {
+[[gnu::noinline]] void walk_into(Walks& walks, int limit = 64) {
     const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
-    Walks walks;
-    void* addresses[256];
+    void* addresses[Walks::kMost];
     walks.count = unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
     if (walks.count > 0) walks.ours.assign(addresses, addresses + walks.count);
-    static auto* const libunwind = libunwind_backtrace();
-    const int by_libunwind = libunwind(addresses, limit + 1);
+    const int by_libunwind = libunwind()(addresses, limit + 1);
     walks.libunwind.assign(addresses + 1, addresses + by_libunwind);  // the first is in here
-    const int by_libc = ::backtrace(addresses, limit + 1);
+    const int by_libc = libc()(addresses, limit + 1);
     walks.libc.assign(addresses + 1, addresses + by_libc);
-    return walks;
 }
 
 [[gnu::noinline]] void expect_same(int limit = 64) {
     // Twice: by rules, and by what the first walk left behind.
     for (int i = 0; i < 2; ++i) {
-        const Walks walks = walk(limit);
+        Walks walks;
+        walk_into(walks, limit);
         REQUIRE(walks.count >= 2);
         REQUIRE(walks.ours == walks.libunwind);
         REQUIRE(walks.ours == walks.libc);
@@ -61,12 +80,12 @@ struct Walks {
 
 void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 
-[[gnu::noinline]] int recursive(int depth, int salt) {
+[[gnu::noinline]] unsigned recursive(unsigned depth, unsigned salt) {
     if (depth == 0) {
         expect_same();
         return salt;
     }
-    const int result = recursive(depth - 1, salt * 31 + depth) + 1;
+    const unsigned result = recursive(depth - 1, salt * 31 + depth) + 1;
     asm volatile("" : : "r"(result));
     return result;
 }
@@ -89,13 +108,18 @@ void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 }
 
 // No base pointer and one, by turns, whatever the test is compiled with.
-[[gnu::noinline, gnu::optimize("O2", "omit-frame-pointer")]] void without_base_pointer(int depth, long a, long b, long c);
-[[gnu::noinline, gnu::optimize("O2", "no-omit-frame-pointer")]] void with_base_pointer(int depth, long a, long b, long c) {
+#ifdef __clang__
+#define LEAKLINE_OPTIMIZED(frame_pointer)
+#else
+#define LEAKLINE_OPTIMIZED(frame_pointer) [[gnu::optimize("O2", frame_pointer)]]
+#endif
+[[gnu::noinline]] LEAKLINE_OPTIMIZED("omit-frame-pointer") void without_base_pointer(int depth, unsigned a, unsigned b, unsigned c);
+[[gnu::noinline]] LEAKLINE_OPTIMIZED("no-omit-frame-pointer") void with_base_pointer(int depth, unsigned a, unsigned b, unsigned c) {
     if (depth == 0) expect_same();
-    else without_base_pointer(depth - 1, b, c, a + depth);
+    else without_base_pointer(depth - 1, b, c, a + 1);
     asm volatile("" : : "r"(a), "r"(b), "r"(c));
 }
-void without_base_pointer(int depth, long a, long b, long c) {
+void without_base_pointer(int depth, unsigned a, unsigned b, unsigned c) {
     if (depth == 0) expect_same();
     else with_base_pointer(depth - 1, b * a, c, a);
     asm volatile("" : : "r"(a), "r"(b), "r"(c));
@@ -106,20 +130,20 @@ std::string program_of(const char* name) { return std::string(LEAKLINE_BIN_DIR) 
 }  // namespace
 
 TEST_CASE("a stack of any depth is walked as libunwind and the C library walk it") {
-    for (int depth : {0, 1, 2, 3, 17, 30, 29, 31, 5, 40}) recursive(depth, depth);
+    for (unsigned depth : {0, 1, 2, 3, 17, 30, 29, 31, 5, 40}) recursive(depth, depth);
 }
 
 TEST_CASE("a stack deeper than the limit is cut at the limit, where it was and deeper") {
-    for (int depth : {70, 71, 70, 55, 200, 69, 3, 200}) recursive(depth, 1);
+    for (unsigned depth : {70, 71, 70, 55, 200, 69, 3, 200}) recursive(depth, 1);
     for (const int limit : {2, 3, 5, 64}) expect_same(limit);
 }
 
 TEST_CASE("stacks that change at the same places are told apart") {
     for (int i = 0; i < 200; ++i) {
-        recursive(i % 7 + 1, i);
+        recursive(static_cast<unsigned>(i % 7 + 1), static_cast<unsigned>(i));
         with_alloca(i % 5, static_cast<std::size_t>(i));
-        with_base_pointer(i % 6, i, i, i);
-        without_base_pointer(i % 9, i, i, i);
+        with_base_pointer(i % 6, 1, 2, static_cast<unsigned>(i));
+        without_base_pointer(i % 9, 1, 2, static_cast<unsigned>(i));
     }
 }
 
@@ -144,14 +168,16 @@ TEST_CASE("frames of the C and C++ libraries are followed: callbacks, threads, e
 }
 
 TEST_CASE("threads walk their stacks at the same time, more of them than there is room to know each") {
-    libunwind_backtrace();
+    Walks first;
+    walk_into(first);  // both libraries are there before the threads are
     std::atomic<int> different{0}, walked{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 16; ++t)
         threads.emplace_back([&, t] {
             const std::function<void(int)> nested = [&](int left) {
                 if (left > 0) return nested(left - 1);
-                const Walks walks = walk();
+                Walks walks;
+                walk_into(walks);
                 if (walks.count < 0) return;  // all the places that it would look for were taken
                 ++walked;
                 if (walks.ours != walks.libunwind) ++different;
@@ -171,7 +197,7 @@ Walks in_context;
 
 TEST_CASE("what no rule describes is left to libunwind: a signal's frame") {
     struct sigaction action {}, old {};
-    action.sa_handler = [](int) { in_signal = walk(); };
+    action.sa_handler = [](int) { walk_into(in_signal); };
     ::sigaction(SIGUSR1, &action, &old);
     ::raise(SIGUSR1);
     ::sigaction(SIGUSR1, &old, nullptr);
@@ -186,7 +212,7 @@ TEST_CASE("a stack of the program's own making is walked as libunwind does, or l
     there.uc_stack.ss_sp = stack.data();
     there.uc_stack.ss_size = stack.size();
     there.uc_link = &here;
-    ::makecontext(&there, [] { in_context = walk(); }, 0);
+    ::makecontext(&there, [] { walk_into(in_context); }, 0);
     ::swapcontext(&here, &there);
     if (in_context.count >= 0) CHECK(in_context.ours == in_context.libunwind);
 }
@@ -201,7 +227,7 @@ TEST_CASE("an object that comes to stand where another one stood is walked by it
         places.insert(reinterpret_cast<void*>(call_back));
         Walks walks;
         // Not libunwind: its cache does not see the change.
-        call_back([](void* to) { *static_cast<Walks*>(to) = walk(); }, &walks);
+        call_back([](void* to) { walk_into(*static_cast<Walks*>(to)); }, &walks);
         CHECK(walks.count > 0);
         CHECK(walks.ours == walks.libc);
         ++loads;
