@@ -34,7 +34,7 @@ FrameMemo* take_memo() {
 // A word of a stack: whatever type it has, and whoever wrote it.
 using Word [[gnu::may_alias]] = std::uintptr_t;
 
-[[gnu::no_sanitize("address", "thread")]] inline std::uintptr_t word_at(std::uintptr_t address) {
+__attribute__((no_sanitize("address", "thread"))) inline std::uintptr_t word_at(std::uintptr_t address) {
     return *reinterpret_cast<const Word*>(address);
 }
 
