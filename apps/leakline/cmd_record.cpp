@@ -94,6 +94,7 @@ int record(const Options& chosen, Messages& messages) {
     AllocatorReader allocator(recorder);
     for (;;) {
         const Nanoseconds wait = allocator.read();
+        recorder.look_for_children();
         if (interruption::received() != 0) {
             status = end_program(child, chosen.grace, messages);
             break;

@@ -143,6 +143,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         // Only looked at, not reaped: the recorder does that in the other thread.
         const Glance now = glance_at(recorder.child().pid());
         gone = gone || !now.alive;
+        recorder.look_for_children();
         return !gone && !(ceiling && now.rss > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);

@@ -144,6 +144,7 @@ class Collector {
                 in_use_ = message.number;
                 retained_ = static_cast<Bytes>(message.time);
                 break;
+            case ControlMessage::Kind::warning: warnings_.emplace_back(message.text); break;
             case ControlMessage::Kind::settle:
                 message.number = stream_ended_ ? 0 : marks_.waiting() + recording_.pending_marks();
                 answer(message);
@@ -205,6 +206,7 @@ class Collector {
         end.duration = recording_.now();
         if (recording_.torn() || broken_) end.completeness = Completeness::torn;
         else if (killed_ || !recording_.ends_with_tick()) end.completeness = Completeness::final_tick;
+        end.warnings = std::move(warnings_);
         if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
         if (!service_.became().empty()) {
             end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", service_.became()));
@@ -238,6 +240,7 @@ class Collector {
     bool stream_ended_ = false, control_open_ = true, received_ = false, finished_ = false;
     bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;
     std::string problem_;
+    std::vector<std::string> warnings_;
 };
 
 void close_everything_but(std::vector<int> kept) {

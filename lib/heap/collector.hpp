@@ -26,6 +26,7 @@ struct ControlMessage {
         settle,  // command line: has every mark been taken?               answer: number = marks still to come
         allocator,  // command line: from now on marks have what malloc says of itself, `number` in use and `time` retained;
                     //                                                     no answer
+        warning,    // command line: text belongs into the recording; no answer
         finish,  // command line: read what is left and write the end (number: the signal that ended the service, or 0);
              //                                                        answer: number = outcome, text
     };

@@ -189,6 +189,8 @@ ElfFile read_elf(const std::string& path) {
     if (!result.this_machine) return result;
     for (unsigned i = 0; i < header->e_phnum; ++i) {
         const auto segment = file.get<Elf64_Phdr>(header->e_phoff + std::uint64_t{i} * header->e_phentsize);
+        if (!segment || (segment->p_type == PT_LOAD && file.part(segment->p_offset, segment->p_filesz).size() != segment->p_filesz))
+            result.cut_off = true;
         if (segment && segment->p_type == PT_INTERP)
             result.interpreter = text_at(file.part(segment->p_offset, segment->p_filesz), 0);
     }

@@ -10,6 +10,7 @@ struct ElfFile {
 
     bool is_elf = false;
     bool this_machine = false;    // 64 bits, of the machine that runs us
+    bool cut_off = false;         // it ends before what its headers say it holds
     std::string interpreter;      // the loader; empty where linked statically
     bool defines_malloc = false;  // its own symbol table has it
     DebugInfo debug_info = DebugInfo::none;  // in it, or in a file of its own (build id, debug link)

@@ -24,10 +24,12 @@ namespace {
 
 // Programs whose work is to start another one. The tracker follows no exec and no fork.
 void refuse_wrapper(const std::string& path, const std::vector<std::string>& arguments) {
-    static constexpr std::array<const char*, 25> kWrappers{
+    static constexpr std::array<const char*, 45> kWrappers{
         "env",  "sh",      "bash", "dash", "zsh",    "ksh",     "busybox", "sudo",  "su",       "doas",   "nice",
         "nohup", "setsid", "stdbuf", "timeout", "time", "taskset", "chrt",  "ionice", "numactl", "xargs",
-        "strace", "ltrace", "gdb", "valgrind"};
+        "strace", "ltrace", "gdb", "valgrind", "ash", "fish", "chroot", "daemonize", "dumb-init", "flock", "gosu", "parallel",
+        "perf", "prlimit", "rr", "runuser", "setarch", "setpriv", "systemd-run", "tini", "unshare", "watch", "catchsegv",
+        "start-stop-daemon"};
     const std::string_view name = file_name(arguments[0]);
     if (arguments.size() < 2 || std::find(kWrappers.begin(), kWrappers.end(), name) == kWrappers.end()) return;
     refuse(path, "it starts another program, and the tracker records only the first",
@@ -35,11 +37,20 @@ void refuse_wrapper(const std::string& path, const std::vector<std::string>& arg
                          : "give the program itself: leakline ... -- PROGRAM ARG...");
 }
 
+// "/usr/bin/env -S A=1 python3 -u": what it starts, and with what.
+std::string_view behind_env(std::string_view line) {
+    for (bool first = true;; first = false) {
+        const std::string_view word = line.substr(0, line.find(' '));
+        if (word.size() == line.size() || !(first || word.starts_with('-') || word.find('=') != std::string_view::npos)) return line;
+        line = trim(line.substr(word.size()));
+    }
+}
+
 void refuse_script(const std::string& path, const std::string& first_line) {
-    std::string interpreter(trim(std::string_view(first_line).substr(2)));
-    if (interpreter.starts_with("/usr/bin/env "))
-        interpreter = interpreter.substr(interpreter.rfind(' ') + 1);
-    const std::string_view program = file_name(std::string_view(interpreter).substr(0, interpreter.find(' ')));
+    std::string_view interpreter = trim(std::string_view(first_line).substr(2));
+    if (file_name(interpreter.substr(0, interpreter.find(' '))) == "env") interpreter = behind_env(interpreter);
+    const std::string_view program = file_name(interpreter.substr(0, interpreter.find(' ')));
+    const std::string_view options = interpreter.substr(std::min(interpreter.find(' '), interpreter.size()));
     static constexpr std::array<const char*, 5> kShells{"sh", "bash", "dash", "zsh", "ksh"};
     if (std::find(kShells.begin(), kShells.end(), program) != kShells.end()) {
         refuse(path, fmt::format("is a shell script ({}), and the tracker records only the first program: the shell",
@@ -47,7 +58,7 @@ void refuse_script(const std::string& path, const std::string& first_line) {
                "give the program that the script starts: leakline ... -- PROGRAM ARG...");
     }
     refuse(path, fmt::format("is a script ({}), whose interpreter would be recorded", printable(first_line)),
-           fmt::format("to record the interpreter, name it: leakline ... -- {} {}", program, path));
+           fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(options), path));
 }
 
 // With these the loader ignores LD_PRELOAD ("secure execution", ld.so(8)).
@@ -82,6 +93,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will say what it thinks of it
     if (!elf.this_machine) refuse(found, "is a program for another kind of machine", "build it for this one");
+    if (elf.cut_off) refuse(found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
     if (elf.interpreter.empty())
         refuse(found, "is linked statically, so the tracker cannot be loaded into it",
                "link it dynamically (without -static or -static-pie)");

@@ -19,6 +19,7 @@
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "heap/collector.hpp"
+#include "heap/forked_children.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/tracker.hpp"
@@ -73,6 +74,8 @@ struct Recorder::State {
     Descriptor memory, control;
     pid_t collector = -1;
     std::optional<Child> child;
+    std::optional<ForkedChildren> children;
+    Nanoseconds next_look{};
 
     ~State() {
         child.reset();
@@ -205,6 +208,15 @@ void Recorder::allocator(Bytes in_use, Bytes retained) {
     state_->send(message);
 }
 
+void Recorder::look_for_children() {
+    constexpr Nanoseconds kGap = std::chrono::seconds(1);
+    const Nanoseconds now = system_clock().monotonic();
+    if (now < state_->next_look) return;
+    state_->next_look = now + kGap;
+    if (!state_->children) state_->children.emplace(child().pid());
+    state_->children->look();
+}
+
 bool Recorder::settle(Nanoseconds timeout) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;
@@ -253,6 +265,12 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
 
 HeapProfile Recorder::finish() {
     State& state = *state_;
+    if (const std::string text = state.children ? state.children->warning() : std::string(); !text.empty()) {
+        ControlMessage warning;
+        warning.kind = ControlMessage::Kind::warning;
+        std::snprintf(warning.text, sizeof warning.text, "%s", text.c_str());
+        state.send(warning);
+    }
     ControlMessage message;
     message.kind = ControlMessage::Kind::finish;
     const auto status = state.child->status();

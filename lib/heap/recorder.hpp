@@ -39,6 +39,9 @@ class Recorder {
     // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
     // after it returns; it takes 50 ms, or more while ticks come slowly. A mark whose tick never arrives (the service was killed) is set at the end.
     void mark(HeapMark::Kind kind, std::string label = {}, std::optional<std::uint64_t> requests = {});
+    // To be called every so often while the program runs (it looks at most once a second): notices children that do the
+    // program's work, which the recording then warns of.
+    void look_for_children();
     // What the program's malloc has handed out and what it keeps free, as the caller has just read it: for the marks that
     // are asked for or due from now on.
     void allocator(Bytes in_use, Bytes retained);

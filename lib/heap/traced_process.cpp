@@ -5,9 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/file.hpp"
+#include "heap/process_stat.hpp"
 
 namespace leakline::heap {
 
@@ -15,17 +14,8 @@ namespace {
 
 // Where the stack of a process starts: another place after every exec, as stacks are placed at random. 0: not known.
 std::uint64_t stack_start(int pid) {
-    constexpr int kField = 28, kFirstBehindName = 3;  // proc(5): "startstack" and "state"
-    const auto text = read_small_file(fmt::format("/proc/{}/stat", pid));
-    std::size_t at = text ? text->rfind(") ") : std::string::npos;
-    if (at == std::string::npos) return 0;
-    at += 2;
-    for (int field = kFirstBehindName; field < kField; ++field) {
-        at = text->find(' ', at);
-        if (at == std::string::npos) return 0;
-        ++at;
-    }
-    return std::strtoull(text->c_str() + at, nullptr, 10);
+    constexpr int kStackStart = 28;
+    return stat_field(pid, kStackStart);
 }
 
 // Whether a process was started without the tracker: what it starts itself is, since the tracker takes LD_PRELOAD out of

@@ -54,6 +54,21 @@ TEST_CASE("a script is refused by its first line") {
     const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
     CHECK(python.message() == "is a script (#!/usr/bin/env python3), whose interpreter would be recorded");
     CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
+    CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 python3 -u\n")}).hint() ==
+          "to record the interpreter, name it: leakline ... -- python3 -u " + folder.path() + "/run.sh");
+    CHECK(refusal({script(folder, "#!/usr/bin/env\n")}).hint() ==
+          "to record the interpreter, name it: leakline ... -- env " + folder.path() + "/run.sh");
+}
+
+TEST_CASE("a program file that is cut off is refused as that, wherever it was cut") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/svc";
+    for (const std::uintmax_t size : {100, 5000, 60'000}) {
+        CAPTURE(size);
+        std::filesystem::copy_file("/bin/ls", path, std::filesystem::copy_options::overwrite_existing);
+        std::filesystem::resize_file(path, size);
+        CHECK(refusal({path}).message() == "is cut off: it ends before what its headers say it holds");
+    }
 }
 
 TEST_CASE("a setuid program of somebody else's is refused, one's own is not") {

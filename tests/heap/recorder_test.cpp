@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <map>
 
@@ -213,6 +214,20 @@ TEST_CASE("a recording is the same with our unwinder and with libunwind") {
         CHECK(std::string(error.what()).find("there is no unwinder 'nongnu'") != std::string::npos);
     }
     ::unsetenv("LEAKLINE_UNWINDER");
+}
+
+TEST_CASE("that children did the work is a warning of the recording") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/run.leak";
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "workers"}, path));
+    while (!recorder.child().wait_for(std::chrono::milliseconds(100))) recorder.look_for_children();
+    recorder.finish();
+    const HeapProfile profile = heap::read_profile(path);
+    REQUIRE(profile.warnings.size() == 1);
+    CAPTURE(profile.warnings[0]);
+    CHECK(profile.warnings[0].starts_with("it worked through 2 child processes that were not recorded (one: pid "));
+    CHECK(profile.warnings[0].find(", " + std::filesystem::canonical(kSubject).string() + "): the tracker follows no fork;") !=
+          std::string::npos);
 }
 
 TEST_CASE("a start that fails leaves no file, and an old recording as it was") {

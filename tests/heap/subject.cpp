@@ -9,10 +9,12 @@
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
 //   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another second
+//   workers                forks two children that work for 3 s, and waits for them
 //   race N                 4 threads that realloc against each other, N times each
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -135,6 +137,16 @@ int main(int argc, char** argv) {
         const int pairs = std::atoi(argv[2]);
         for (int i = 0; i < pairs; ++i) std::free(deep(static_cast<std::size_t>(16 + i / 32), i % 32));
         std::puts("done");
+        return 0;
+    }
+    if (mode == "workers") {
+        warm_up();
+        for (int i = 0; i < 2; ++i)
+            if (::fork() == 0) {
+                ::sleep(3);
+                ::_exit(0);
+            }
+        while (::wait(nullptr) > 0) {}
         return 0;
     }
     if (mode == "fragment") return fragment();
