@@ -78,13 +78,24 @@ RecordingTotals totals_of(const HeapProfile& profile, const std::vector<TraceCos
     return totals;
 }
 
-void warn(const HeapProfile& profile, const Books& books, std::vector<std::string>& warnings) {
+// A pattern that nothing in the recording contains is most likely misspelt.
+void warn_of_idle_patterns(const HeapProfile& profile, const std::string& option, const std::vector<std::string>& patterns,
+                           std::vector<std::string>& warnings) {
+    for (const std::string& pattern : patterns)
+        if (std::none_of(profile.strings.begin(), profile.strings.end(),
+                         [&](const std::string& text) { return text.find(pattern) != text.npos; }))
+            warnings.push_back(option + " " + printable(pattern) + ": no file, function or library in the recording contains it");
+}
+
+void warn(const HeapProfile& profile, const LineOptions& options, const Books& books, std::vector<std::string>& warnings) {
+    warn_of_idle_patterns(profile, "--only", options.only, warnings);
+    warn_of_idle_patterns(profile, "--skip", options.skip, warnings);
     if (profile.attached)
         warnings.push_back("the tracker was attached late: memory allocated before is not in the recording");
     for (std::string& line : profile.damage.lines()) warnings.push_back("recording: " + line);
     const double live = static_cast<double>(books.live_delta_bytes);
     const double lost = static_cast<double>(books.unattributed_bytes);
-    if (lost > 0.2 * std::max(live, 1.0) && lost > 64 * 1024)
+    if (lost > 0.2 * std::max(live, 1.0) && lost > 64 * 1024 && options.only.empty())
         warnings.push_back(
             format_bytes(lost) + " of " + format_bytes(live) +
             " heap growth has no source line: build the service with -g, or install its debug symbols");
@@ -216,7 +227,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     for (const LineGrowth& line : report.lines) live_first += line.live_first_bytes;
     add_tables(profile, options, histories,
                base ? static_cast<double>(*base) : static_cast<double>(live_first), report);
-    warn(profile, report.books, report.warnings);
+    warn(profile, options, report.books, report.warnings);
     return report;
 }
 

@@ -196,7 +196,7 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
 
 std::vector<BookRow> book_rows(const Books& books) {
     std::vector<BookRow> rows = {{"attributed", books.attributed_bytes, "to a source line or function"},
-                                 {"unattributed", books.unattributed_bytes, "allocated where there are no symbols"},
+                                 {"unattributed", books.unattributed_bytes, "no symbols there, or none that --only takes"},
                                  {"live heap bytes", books.live_delta_bytes, "the sum of both"}};
     if (books.rss_delta_bytes) rows.push_back({"resident memory", *books.rss_delta_bytes, "RSS"});
     if (books.retention_delta_bytes)

@@ -131,6 +131,24 @@ TEST_CASE("growth of RSS that malloc keeps free is called so, and another alloca
     }
 }
 
+TEST_CASE("a pattern that nothing contains is a warning, and what --only leaves out is not blamed on missing symbols") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
+    for (int round = 0; round < 6; ++round) {
+        builder.allocate(trace, 100'000, 10);
+        builder.round_end();
+    }
+    LineOptions options;
+    options.only = {"casche.cpp"};
+    options.skip = {"third_party/", "/app/serv"};
+    const LineReport report = grow_lines(builder.profile(), options);
+    CHECK(report.lines.empty());
+    CHECK(report.books.unattributed_bytes == report.books.live_delta_bytes);
+    CHECK(report.warnings == std::vector<std::string>{
+                                 "--only casche.cpp: no file, function or library in the recording contains it",
+                                 "--skip third_party/: no file, function or library in the recording contains it"});
+}
+
 TEST_CASE("totals cover the whole recording, to its last state") {
     test::ProfileBuilder builder;
     const TraceId trace = builder.trace({{"append()", "/src/cache.cpp", 31}});
