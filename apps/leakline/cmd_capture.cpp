@@ -32,6 +32,10 @@ struct CaptureCommand {
     bool no_redaction = false, sessions = false, insecure = false;
 };
 
+std::string counted(std::uint64_t count, const char* what) {
+    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
+}
+
 int run_capture(const CaptureCommand& command, Messages& messages) {
     messages.open();
     http::ProxyOptions options;
@@ -39,6 +43,9 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     options.address = listen.address;
     options.port = listen.port;
     options.target = http::parse_url(command.target);
+    if (options.target.target != "/")
+        throw Error(ErrorKind::usage, "--target", "'" + printable(command.target) + "' has a path, and requests have their own",
+                    "--target " + options.target.origin());
     options.max_connections = command.max_connections;
     options.verify_certificate = !command.insecure;
     options.ca_file = command.ca_file;
@@ -81,8 +88,8 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
         interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
         if (command.output == "-") continue;  // which may be the same terminal
-        messages.progress("capture", fmt::format("{} requests over {} connections", format_count(proxy.counts().requests),
-                                                 format_count(proxy.counts().connections)),
+        messages.progress("capture", fmt::format("{} over {}", counted(proxy.counts().requests, "request"),
+                                                 counted(proxy.counts().connections, "connection")),
                           command.duration ? std::optional(static_cast<double>(spent.count()) /
                                                            static_cast<double>(command.duration->count()))
                                            : std::nullopt);
@@ -90,12 +97,17 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     proxy.stop(command.grace);
     if (failure) throw *failure;
     const http::ProxyCounts counts = proxy.counts();
-    messages.note(fmt::format(
-        "{} requests over {} connections, {} written{}{}{}", format_count(counts.requests), format_count(counts.connections),
-        format_count(log.written()),
-        log.too_large() > 0 ? fmt::format(", {} left out for their size (--max-body)", format_count(log.too_large())) : "",
-        counts.failed > 0 ? fmt::format(", {} that the target did not answer (502)", format_count(counts.failed)) : "",
-        counts.refused > 0 ? fmt::format(", {} connections over the limit (503)", format_count(counts.refused)) : ""));
+    std::string summary = fmt::format("{} over {}, {} written", counted(counts.requests, "request"), counted(counts.connections, "connection"),
+                                      format_count(log.written()));
+    const auto add = [&](std::uint64_t count, const char* what) {
+        if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
+    };
+    add(log.too_large(), "left out for their size (--max-body)");
+    add(log.cut(), "left out because the body did not come whole");
+    add(counts.failed, "without a whole answer from the target (502)");
+    add(counts.not_http, "refused that were WebSocket or CONNECT (501)");
+    add(counts.refused, "turned away over --max-connections (503)");
+    messages.note(summary);
     return kNoLeak;  // being interrupted is how a capture ends
 }
 

@@ -1,5 +1,6 @@
 #include "http/recording_proxy.hpp"
 
+#include "http/message_relay.hpp"
 #include "http/proxy_target.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <limits>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -29,14 +29,8 @@ namespace bhttp = beast::http;
 using boost::system::error_code;
 using asio::ip::tcp;
 
-// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
-
 std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
-
-template <bool is_request>
-using StreamingParser = bhttp::parser<is_request, bhttp::buffer_body>;
 
 }  // namespace
 
@@ -75,7 +69,7 @@ struct RecordingProxy::State {
     asio::io_context io;
     tcp::acceptor acceptor{io};
     std::atomic<bool> stopping{false};
-    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0};
+    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0};
     std::thread accepting, watching;
     std::mutex mutex;  // guards sessions
     std::condition_variable ended;
@@ -139,12 +133,21 @@ class RecordingProxy::State::Session {
         in_request_ = true;
         touch();
         ++state_.requests;
+        if (const char* const refusal = why_not_passed_on(request.get())) {
+            ++state_.not_http;
+            answer(bhttp::status::not_implemented, refusal);
+            return false;
+        }
         ProxiedRequest told = describe(request.get());
         if (beast::iequals(request.get()[bhttp::field::expect], "100-continue")) {
             request.get().erase(bhttp::field::expect);
             asio::write(client_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")));
         }
         bool keep = request.get().keep_alive();
+        const auto tell = [&] {
+            told.body_cut = !request.is_done();
+            state_.tell(std::move(told));
+        };
         try {
             if (!forward(request, told, keep)) keep = false;
         } catch (const TargetFailed& failure) {
@@ -152,11 +155,23 @@ class RecordingProxy::State::Session {
             answer(bhttp::status::bad_gateway, failure.reason);
             keep = false;
         } catch (...) {
-            state_.tell(std::move(told));
+            if (request.is_done()) ++state_.failed;
+            tell();
             throw;
         }
-        state_.tell(std::move(told));
+        tell();
         return keep && !state_.stopping;
+    }
+
+    // What is no exchange of one request and one response, and could not be recorded as such. Nothing: it is one. (An
+    // "Upgrade: h2c" may be ignored; clients offer it on the side.)
+    static const char* why_not_passed_on(const bhttp::request_header<>& head) {
+        if (head.method() == bhttp::verb::connect)
+            return "this is a reverse proxy, which stands for the service itself: send requests to it, not through it";
+        const auto upgrade = head[bhttp::field::upgrade];
+        for (const auto& protocol : bhttp::token_list(upgrade))
+            if (beast::iequals(protocol, "websocket")) return "WebSocket connections are neither passed on nor recorded";
+        return nullptr;
     }
 
     ProxiedRequest describe(const bhttp::request_header<>& head) const {
@@ -190,9 +205,12 @@ class RecordingProxy::State::Session {
             // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
             std::optional<TargetFailed> unfinished;
             try {
-                relay<true>(target, client_, client_buffer_, request, keep_body, "the target did not take the request");
-            } catch (const TargetFailed& failure) {
-                unfinished = failure;
+                relay<true>(target, client_, client_buffer_, request, [&](std::string_view piece) {
+                    touch();
+                    keep_body(piece);
+                });
+            } catch (const NotTaken& failure) {
+                unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};
                 unread_ = true;
             }
             StreamingParser<false> response;
@@ -203,63 +221,21 @@ class RecordingProxy::State::Session {
                 error_code error;
                 bhttp::read_header(target, target_.buffer(), response, error);
                 if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
-                if (response.get().result_int() / 100 != 1 || response.get().result_int() == 101) break;
+                if (response.get().result_int() == 101) throw TargetFailed{"the target switched to another protocol, which is not passed on"};
+                if (response.get().result_int() / 100 != 1) break;
                 std::destroy_at(&response);  // an interim response is not passed on
                 std::construct_at(&response);
             }
             target_keeps = !unfinished && response.get().keep_alive() && !response.need_eof();
             ends_with_connection = response.need_eof() || unfinished || (response.chunked() && !takes_chunks);
             const int status = static_cast<int>(response.get().result_int());
-            if (!takes_chunks) response.get().chunked(false);
+            if (response.chunked() && !takes_chunks) response.get().chunked(false);
             response.get().keep_alive(keep && !ends_with_connection);
-            relay<false>(client_, target, target_.buffer(), response, [](std::string_view) {}, "");
+            relay<false>(client_, target, target_.buffer(), response, [this](std::string_view) { touch(); });
             told.status = status;
         });
         if (!target_keeps) target_.disconnect();
         return !ends_with_connection;
-    }
-
-    // Passes a message on piece by piece, each as soon as it has come: a stream of events has no end to wait for.
-    template <bool is_request, class To, class From, class Observe>
-    void relay(To& to, From& from, beast::flat_buffer& buffer, StreamingParser<is_request>& parser, Observe observe_piece,
-               const char* broken) {
-        error_code error;
-        bhttp::serializer<is_request, bhttp::buffer_body> serializer(parser.get());
-        char chunk[16 * 1024];
-        parser.get().body().data = nullptr;
-        parser.get().body().more = !parser.is_done();
-        bhttp::write_header(to, serializer, error);
-        if (error) fail(broken, error);
-        touch();
-        while (!parser.is_done() || !serializer.is_done()) {
-            if (!parser.is_done()) {
-                parser.get().body().data = chunk;
-                parser.get().body().size = sizeof chunk;
-                bhttp::read_some(from, buffer, parser, error);
-                if (error == bhttp::error::need_buffer) error = {};
-                if (error) throw boost::system::system_error(error);
-                touch();
-                const std::size_t size = sizeof chunk - parser.get().body().size;
-                if (size == 0 && !parser.is_done()) continue;  // the head of a chunk, say
-                parser.get().body().size = size;
-                parser.get().body().data = size > 0 ? chunk : nullptr;  // no bytes would be written as the last chunk
-                parser.get().body().more = !parser.is_done();
-                observe_piece(std::string_view(chunk, size));
-            } else {
-                parser.get().body().data = nullptr;
-                parser.get().body().size = 0;
-                parser.get().body().more = false;
-            }
-            bhttp::write(to, serializer, error);
-            if (error == bhttp::error::need_buffer) error = {};
-            if (error) fail(broken, error);
-            touch();
-        }
-    }
-
-    [[noreturn]] static void fail(const std::string& broken, const error_code& error) {
-        if (broken.empty()) throw boost::system::system_error(error);
-        throw TargetFailed{broken + ": " + error.message()};
     }
 
     // A client that still sends when we close would lose the answer to the reset: for a second, what comes is thrown away.
@@ -371,7 +347,7 @@ void RecordingProxy::stop(Nanoseconds grace) {
 }
 
 ProxyCounts RecordingProxy::counts() const {
-    return {state_->connections, state_->refused, state_->requests, state_->failed};
+    return {state_->connections, state_->refused, state_->requests, state_->failed, state_->not_http};
 }
 
 }  // namespace leakline::http

@@ -37,11 +37,14 @@ struct ProxiedRequest {
     std::string body;             // chunks joined
     bool body_too_large = false;  // then body is empty
     int status = 0;               // 0: the target gave no whole response
+    bool body_cut = false;        // the body is not whole: its client went away, or the target did not wait for it
     std::uint64_t connection = 0; // of the client, from 1
 };
 
 struct ProxyCounts {
-    std::uint64_t connections = 0, refused = 0, requests = 0, failed = 0;  // failed: answered 502 by us
+    std::uint64_t connections = 0, refused = 0, requests = 0;
+    std::uint64_t failed = 0;    // answered 502 by us, or with an answer that was cut
+    std::uint64_t not_http = 0;  // answered 501 by us and not told of: WebSocket, CONNECT
 };
 
 class RecordingProxy {

@@ -46,6 +46,10 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
         ++too_large_;
         return;
     }
+    if (request.body_cut) {
+        ++cut_;
+        return;
+    }
     Request record;
     record.at = request.at;
     record.method = std::move(request.method);

@@ -25,11 +25,13 @@ class CaptureLog {
     CaptureLog(const CaptureLog&) = delete;
     CaptureLog& operator=(const CaptureLog&) = delete;
 
-    // Throws Error{system} when the disk is full. A request whose body was too large is counted, not written.
+    // Throws Error{system} when the disk is full. A request whose body was too large, or did not come whole, is counted, not
+    // written: it would be replayed as one that never was.
     void write(http::ProxiedRequest&& request);
 
     std::uint64_t written() const { return written_; }
     std::uint64_t too_large() const { return too_large_; }
+    std::uint64_t cut() const { return cut_; }
 
   private:
     void go_on_behind(const std::string& path);
@@ -38,7 +40,7 @@ class CaptureLog {
     CaptureOptions options_;
     int descriptor_ = -1;
     std::string line_;
-    std::uint64_t written_ = 0, too_large_ = 0;
+    std::uint64_t written_ = 0, too_large_ = 0, cut_ = 0;
 };
 
 }  // namespace leakline::replay

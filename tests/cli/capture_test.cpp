@@ -177,7 +177,7 @@ TEST_CASE("bodies stream both ways: a piece passes before the next is sent") {
     CHECK(capture.end().at(0)["body"] == "firstsecond");
 }
 
-TEST_CASE("a client of HTTP/1.0 gets no chunks, and no upgrade passes") {
+TEST_CASE("a client of HTTP/1.0 gets no chunks, and no offer of another protocol passes") {
     std::string seen;
     LoopbackServer upstream([&](Wire& wire) {
         seen = wire.read_request();
@@ -186,12 +186,68 @@ TEST_CASE("a client of HTTP/1.0 gets no chunks, and no upgrade passes") {
     });
     Capture capture(upstream.url());
     RawConnection client(capture.port());
-    REQUIRE(client.send("GET /s HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    REQUIRE(client.send("GET /s HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
     const std::string response = client.until("nothing ends with this");
     CHECK(response.find("Transfer-Encoding") == std::string::npos);
     CHECK(response.ends_with("\r\n\r\nevent"));
     CHECK(capture.end().size() == 1);
     CHECK(seen.find("pgrade") == std::string::npos);
+}
+
+TEST_CASE("a client of HTTP/1.0 is told the length of its answer where the target tells it") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url());
+    RawConnection client(capture.port());
+    REQUIRE(client.send("GET /s HTTP/1.0\r\n\r\n"));
+    CHECK(client.until("nothing ends with this").find("Content-Length: 2\r\n") != std::string::npos);
+}
+
+TEST_CASE("what is no exchange of HTTP messages is refused, and not recorded") {
+    LoopbackServer upstream([](Wire& wire) {
+        while (wire.read_request().starts_with("GET /switch")) wire.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
+    });
+    Capture capture(upstream.url());
+    const auto answer_to = [&](const std::string& request) {
+        RawConnection client(capture.port());
+        REQUIRE(client.send(request));
+        return client.response();
+    };
+    const std::string websocket = answer_to("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n");
+    CHECK(RawConnection::status(websocket) == 501);
+    CHECK(RawConnection::body(websocket) == "leakline capture: WebSocket connections are neither passed on nor recorded\n");
+    CHECK(RawConnection::status(answer_to("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")) == 501);
+    const std::string switched = answer_to(request_text("GET", "/switch"));
+    CHECK(RawConnection::status(switched) == 502);
+    CHECK(RawConnection::body(switched) == "leakline capture: the target switched to another protocol, which is not passed on\n");
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["url"] == "/switch");
+    CHECK_FALSE(lines[0].contains("status"));
+    CHECK(capture.said().find("3 requests over 3 connections, 1 written, 1 without a whole answer from the target (502), "
+                              "2 refused that were WebSocket or CONNECT (501)") != std::string::npos);
+}
+
+TEST_CASE("a request whose body did not come whole is not recorded as a shorter one") {
+    LoopbackServer upstream([](Wire& wire) {
+        if (wire.read_request().starts_with("GET /half")) wire.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    });
+    Capture capture(upstream.url());
+    {
+        RawConnection client(capture.port());
+        REQUIRE(client.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"));
+        client.shutdown_sending();
+        client.until("nothing ends with this");
+    }
+    {
+        RawConnection client(capture.port());
+        REQUIRE(client.send(request_text("GET", "/half")));
+        client.until("nothing ends with this");
+    }
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["url"] == "/half");
+    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out because the body did not come whole, "
+                              "1 without a whole answer from the target (502)") != std::string::npos);
 }
 
 TEST_CASE("an answer that comes before the whole request reaches the client") {
@@ -236,7 +292,7 @@ TEST_CASE("what is over a limit is refused, or passes without a line, and the su
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/small");
     CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out for their size (--max-body), "
-                              "1 connections over the limit (503)") != std::string::npos);
+                              "1 turned away over --max-connections (503)") != std::string::npos);
 }
 
 TEST_CASE("a target that is down, or goes under a request, is answered 502 and recorded without a status") {

@@ -43,6 +43,8 @@ class RawConnection {
         return true;
     }
 
+    void shutdown_sending() { ::shutdown(socket_, SHUT_WR); }
+
     // One response with a Content-Length: head and body. Empty when the connection ends first.
     std::string response(bool has_body = true) {
         std::size_t end = std::string::npos;
