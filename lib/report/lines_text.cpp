@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "model/heap.hpp"
 #include "report/caller_tree.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
@@ -27,6 +28,13 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
         for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width)))
             text.line(row);
     }
+}
+
+// A recording's completeness, by its name, and what that means for its figures.
+std::string completeness_words(const std::string& name) {
+    if (name == completeness_name(Completeness::final_tick)) return name + ": what came after its last timestamp is missing";
+    if (name == completeness_name(Completeness::torn)) return name + ": good up to where it ends";
+    return terminal_safe(name);
 }
 
 }  // namespace
@@ -128,7 +136,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
         text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) +
             " of live heap",
         at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
-        terminal_safe(report.completeness)));
+        completeness_words(report.completeness)));
     if (!report.command.empty()) text.field("command", report.command);
     text.field("recording",
                fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end{}",

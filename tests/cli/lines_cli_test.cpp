@@ -1,6 +1,8 @@
 // record, lines and compare as a user runs them, on a program whose leaks are known to the byte.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "heap/tracker.hpp"
@@ -71,6 +73,22 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
         run_binary("leakline", {"lines", scratch.path() + "/none.leak", "-o", scratch.path() + "/kept.json"});
     CHECK(outcome.code == 2);
     CHECK_FALSE(read_small_file(scratch.path() + "/kept.json"));
+}
+
+TEST_CASE("a recording that is cut off says how far it is good, and one that is still empty that it may be being written") {
+    const TemporaryDirectory scratch;
+    const std::string recording = recording_of(scratch, "gcc-O2"), cut = scratch.path() + "/cut.leak", none = scratch.path() + "/none.leak";
+    std::filesystem::copy_file(recording, cut);
+    std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 10);
+    Outcome outcome = run_binary("leakline", {"lines", cut});
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("; recording torn: good up to where it ends\n") != std::string::npos);
+    CHECK(outcome.err.find("the recording is cut off here") != std::string::npos);
+    std::ofstream(none).close();
+    outcome = run_binary("leakline", {"lines", none});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == "leakline: " + none + ": is empty\n  hint: its recorder has not written anything yet (heaptrack keeps its "
+                         "newest 128 KiB to itself), or was killed before it did\n");
 }
 
 TEST_CASE("the books of a recording have what malloc keeps, and say so where that is what RSS grew by") {
