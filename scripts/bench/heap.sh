@@ -86,7 +86,9 @@ record_program() {
   printf '  bare %s s, leakline record %s s (cpu %s s), heaptrack %s s (cpu %s s) (medians)\n' \
     "$(wall bare)" "$(wall leakline)" "$(cpu leakline)" "$(wall heaptrack)" "$(cpu heaptrack)"
   compare "leakline record / heaptrack, wall time" leakline heaptrack "<= 0.7"
-  row "leakline record / heaptrack, total cpu" "$(ratio leakline heaptrack 2)" "<= 0.6"
+  row "leakline record / heaptrack, total cpu" "$(printf %.2f "$(ratio leakline heaptrack 2)")" "<= 0.6"
+  printf '  of which the unwinder: with libunwind in its place wall time %.2f, total cpu %.2f of heaptrack\n' \
+    "$(ratio libunwind heaptrack 1)" "$(ratio libunwind heaptrack 2)"
   measure_recorders 100
   printf '  of which naming: leakline %s s (cpu %s s), heaptrack %s s (cpu %s s)\n' \
     "$(wall leakline)" "$(cpu leakline)" "$(wall heaptrack)" "$(cpu heaptrack)"
@@ -97,6 +99,7 @@ measure_recorders() {
   for ((round = 0; round < rounds; ++round)); do
     measure bare "$bench" churn "$1"
     measure leakline "$leakline" record -o "$work/run.leak" -- "$bench" churn "$1"
+    measure libunwind env LEAKLINE_UNWINDER=libunwind "$leakline" record -o "$work/run.leak" -- "$bench" churn "$1"
     measure heaptrack heaptrack -o "$work/run" "$bench" churn "$1"
     rm -f "$work"/run.*
   done
