@@ -98,7 +98,7 @@ Run declare_compare(CLI::App& app) {
     add_growth(app, "--max-growth", options->max_growth,
                "how much more than before a line may leak, as 64B/request or 1MiB/h [0]");
     app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
     return [=]() -> int {
         output->open({before->file, after->file});

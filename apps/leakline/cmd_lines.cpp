@@ -67,7 +67,7 @@ Run declare_lines(CLI::App& app) {
     app.add_flag("--strict", output->options().strict,
                  "the line tables exactly as memory_profiler prints them, nothing else");
     app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
     return [=] {
         output->open({*file});

@@ -20,7 +20,7 @@ Run declare_report(CLI::App& app) {
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
     return [=] {
         output->open({*file});

@@ -32,6 +32,11 @@ int unknown_command(const std::string& word) {
     return cli::kUsage;
 }
 
+bool takes_command(const CLI::App& app) {
+    const CLI::Option* option = app.get_option_no_throw("command");
+    return option != nullptr && option->get_positional();
+}
+
 // An option takes one value each time it is given. With CLI11's default a list option would swallow the words behind it,
 // and the "--" that ends our options and begins the command to run.
 void take_one_value(CLI::App& app) {
@@ -72,7 +77,11 @@ int run(int argc, char** argv) {
         std::string where = "leakline";
         for (const auto& [command, function] : runs)
             if (command->parsed()) where += " " + command->get_name();
-        complain("{}: {}\n  hint: {} --help\n", where, error.what(), where);
+        std::string hint = where + " --help";
+        for (const auto& [command, function] : runs)
+            if (command->parsed() && takes_command(*command) && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
+                hint = "what belongs to the program that is to run goes behind --: " + where + " ... -- PROGRAM ARG...";
+        complain("{}: {}\n  hint: {}\n", where, error.what(), hint);
         return cli::kUsage;
     }
     for (const auto& [command, function] : runs)

@@ -45,6 +45,14 @@ class LateFile {
         descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
         if (descriptor_.get() < 0) throw os_error(ErrorKind::input, path, "cannot write the recording", errno);
     }
+    // What is read again once it is written. A pipe would wait for ever.
+    void require_file() const {
+        struct stat status {};
+        if (path_ != "-" && ::fstat(get(), &status) == 0 && !S_ISFIFO(status.st_mode) && ::isatty(get()) == 0) return;
+        if (path_ == "-" && !existed_) ::unlink(path_.c_str());
+        throw Error(ErrorKind::usage, path_, "the recording cannot go to a pipe or a terminal: it is read again at the end",
+                    "write it to a file, and give that to leakline lines");
+    }
     int get() const { return descriptor_.get(); }
     bool is_same_as(const LateFile& other) const {
         struct stat one {}, two {};
@@ -154,7 +162,10 @@ Recorder Recorder::start(RecordOptions options) {
     state->warnings = std::move(preflight.warnings);
     if (tracker.interpreter.empty())
         state->warnings.push_back(tracker.library + ": its heaptrack_interpret is missing: no names and no lines");
-    if (!options.output.empty()) state->output = LateFile(options.output);
+    if (!options.output.empty()) {
+        state->output = LateFile(options.output);
+        state->output.require_file();
+    }
     else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
     if (!options.keep_raw.empty()) state->raw_output = LateFile(options.keep_raw);
     if (state->raw_output.is_same_as(state->output))
@@ -246,6 +257,10 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
                         "keep it in the foreground (often an option such as --foreground or -f)");
         case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
         case Outcome::write_failed:
+            if (!options.keep_raw.empty() && text.starts_with(options.keep_raw + ": "))
+                throw Error(ErrorKind::system, options.keep_raw,
+                            "the raw stream could not be written: " + text.substr(options.keep_raw.size() + 2),
+                            "free some space, or write elsewhere with --keep-raw; the recording itself is whole");
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
                         "the recording could not be written: " + text, "free some space, or write elsewhere with -o");
         default: break;

@@ -1,6 +1,9 @@
 // record, lines and compare as a user runs them, on a program whose leaks are known to the byte.
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -89,6 +92,31 @@ TEST_CASE("a recording that is cut off says how far it is good, and one that is 
     CHECK(outcome.code == 2);
     CHECK(outcome.err == "leakline: " + none + ": is empty\n  hint: its recorder has not written anything yet (heaptrack keeps its "
                          "newest 128 KiB to itself), or was killed before it did\n");
+}
+
+TEST_CASE("record says what is wrong with where it is to write, and where a program's own options go") {
+    const TemporaryDirectory scratch;
+    const std::string pipe = scratch.path() + "/pipe", file = scratch.path() + "/run.leak";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    for (const std::string& path : {pipe, std::string("-")}) {
+        const Outcome outcome = run_binary("leakline", {"record", "-q", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "leak", "1", "1"});
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err == "leakline: " + path + ": the recording cannot go to a pipe or a terminal: it is read again at the end\n"
+                             "  hint: write it to a file, and give that to leakline lines\n");
+    }
+    CHECK_FALSE(std::filesystem::exists("-"));
+    if (::access("/dev/full", W_OK) == 0) {
+        const Outcome outcome = run_binary("leakline", {"record", "-q", "-o", file, "--keep-raw", "/dev/full", "--",
+                                                        LEAKLINE_BIN_DIR "/heap_subject", "leak", "9999", "1"});
+        CHECK(outcome.code == 4);
+        CHECK(outcome.err == "leakline: /dev/full: the raw stream could not be written: no space left on device\n"
+                             "  hint: free some space, or write elsewhere with --keep-raw; the recording itself is whole\n");
+        CHECK(run_binary("leakline", {"lines", file, "-q"}).code == 0);
+    }
+    const Outcome outcome = run_binary("leakline", {"record", "-o", file, "ls", "-l"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("\n  hint: what belongs to the program that is to run goes behind --: leakline record ... -- PROGRAM ARG...\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("the books of a recording have what malloc keeps, and say so where that is what RSS grew by") {
