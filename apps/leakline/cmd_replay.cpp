@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "http/message.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
 #include "pace.hpp"
@@ -44,8 +45,9 @@ void parse_shape(const ReplayCommand& command, replay::ShapeOptions& shape) {
         const std::size_t colon = text.find(':');
         if (colon == text.npos || colon == 0)
             throw Error(ErrorKind::usage, "--header", "'" + printable(text) + "' is not NAME: VALUE");
-        shape.set_headers.emplace_back(trim(std::string_view(text).substr(0, colon)),
-                                       trim(std::string_view(text).substr(colon + 1)));
+        const std::string_view name = trim(std::string_view(text).substr(0, colon)), value = trim(std::string_view(text).substr(colon + 1));
+        if (http::equal_ignoring_case(name, "host")) shape.host = value;
+        else shape.set_headers.emplace_back(name, value);
     }
 }
 
@@ -198,10 +200,11 @@ Run declare_replay(CLI::App& app) {
     add_fraction(app, "--sample", shape.sample, "send this part of the users (see --by): 10%")->group(shaping);
     app.add_option("--shard", command->shard, "send part INDEX of COUNT (see --by): 0/4")->group(shaping);
     app.add_option("--by", command->key,
-                   "what tells users apart for --sample and --shard: header:NAME, field:NAME of the JSON body, path, conn")
+                   "what tells users apart for --sample and --shard: header:NAME, cookie:NAME, query:NAME, field:NAME of the "
+                   "JSON body, path, conn")
         ->group(shaping);
     app.add_option("--session", command->session,
-                   "keep what has the same header:NAME, field:NAME or path on one connection, in order")
+                   "keep what has the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
         ->group(shaping);
     app.add_option("--rewrite-path", command->rewrites, "REGEX=>REPLACEMENT over path and query; repeatable")
         ->allow_extra_args(false)

@@ -136,7 +136,7 @@ DryRun dry_run(const ReplayOptions& options) {
     result.rate = rate.counts();
     result.warnings = log.damage().lines();
     for (const std::string& warning : log.warnings()) result.warnings.push_back(warning);
-    if (std::string warning = shape.warning("would be left out"); !warning.empty()) result.warnings.push_back(std::move(warning));
+    for (std::string& warning : shape.warnings("would be left out")) result.warnings.push_back(std::move(warning));
     return result;
 }
 

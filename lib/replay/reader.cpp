@@ -56,6 +56,17 @@ bool Reader::read_round(int round) {
     log_options.attach_responses = options_.expect && options_.expect->recorded;
     Log log(options_.logs, log_options);
     shape_.begin_round();
+    const bool whole = read_batches(log, batch);
+    if (round == 1) remember_damage(log);
+    if (!whole) return false;
+    batch->ends_round = true;
+    queue_.push(std::move(batch));
+    if (asked_.exchange(0) != 0) wake_();
+    return true;
+}
+
+// To the log's end; false when the queue was closed before.
+bool Reader::read_batches(Log& log, std::unique_ptr<Batch>& batch) {
     Record record;
     std::uint64_t bad_before = 0;
     while (log.next(record)) {
@@ -71,15 +82,13 @@ bool Reader::read_round(int round) {
     if (!batch) return false;
     batch->bad += log.bad() - bad_before;
     batch->part = log.part();
-    batch->ends_round = true;
-    if (round == 1) {
-        damage_ = log.damage();
-        warnings_ = log.warnings();
-        if (std::string warning = shape_.warning("left out"); !warning.empty()) warnings_.push_back(std::move(warning));
-    }
-    queue_.push(std::move(batch));
-    if (asked_.exchange(0) != 0) wake_();
     return true;
+}
+
+void Reader::remember_damage(const Log& log) {
+    damage_ = log.damage();
+    warnings_ = log.warnings();
+    for (std::string& warning : shape_.warnings("left out")) warnings_.push_back(std::move(warning));
 }
 
 void Reader::add(Batch& batch, Record& record, Log& log) {

@@ -31,6 +31,8 @@ class Reader {
 
   private:
     bool read_round(int round);
+    bool read_batches(Log& log, std::unique_ptr<Batch>& batch);
+    void remember_damage(const Log& log);
     void add(Batch& batch, Record& record, Log& log);
     bool pass_on(std::unique_ptr<Batch>& batch);
 

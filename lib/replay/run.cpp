@@ -248,16 +248,28 @@ class Run : http::ClientPool::Listener {
         // A round of one request has no rate of its own.
         if (stats.rate == 0 && stats.duration_s > 0) stats.rate = static_cast<double>(stats.completed) / stats.duration_s;
         stats.target_rate = target_rate_;
-        stats.warnings = reader_.damage().lines();
+        stats.warnings = damage(stats.bad).lines();
         for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
         if (stats.late > 0)
             stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
                                      format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
                                      " sent at once");
         if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
+        if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
+            stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with", format_count(tally_.uncompared()),
+                                                 format_count(stats.completed)));
         judge(stats);
         if (options_.latency != nullptr) *options_.latency = tally_.latency();
         return stats;
+    }
+
+    // The first `bad` of what the reader saw, which is ahead of what was sent where the replay was stopped.
+    Diagnostics damage(std::uint64_t bad) const {
+        Diagnostics told;
+        for (const Diagnostics::Entry& entry : reader_.damage().first())
+            if (told.count() < bad) told.add(entry.location, entry.message);
+        told.add_uncounted(bad - told.count());
+        return told;
     }
 
     static std::string why_nothing(const ReplayStats& stats) {
@@ -332,42 +344,6 @@ void raise_descriptor_limit(int connections) {
 }
 
 }  // namespace
-
-bool StatusCheck::accepts(int status, int recorded_status) const {
-    if (recorded && (recorded_status == 0 || status == recorded_status)) return true;
-    return std::any_of(allowed.begin(), allowed.end(),
-                       [&](int entry) { return entry < 10 ? status / 100 == entry : status == entry; });
-}
-
-StatusCheck parse_status_check(const std::string& text) {
-    StatusCheck check;
-    for (const std::string_view entry : split(text, ',')) {
-        const std::string word(trim(entry));
-        const bool digit = !word.empty() && word[0] >= '1' && word[0] <= '9';
-        if (word == "recorded") check.recorded = true;
-        else if (word.size() == 3 && digit && word.substr(1) == "xx") check.allowed.push_back(word[0] - '0');
-        else if (word.size() == 3 && digit && word.find_first_not_of("0123456789") == word.npos)
-            check.allowed.push_back(std::stoi(word));
-        else
-            throw Error(ErrorKind::usage, "--expect-status", "'" + printable(word) + "' is not a status, a class or recorded",
-                        "--expect-status 2xx,304");
-    }
-    return check;
-}
-
-void check(const ReplayOptions& options) {
-    const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
-    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
-    if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
-    if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
-    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
-    if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
-    const http::Url target = options.target.empty() ? http::Url() : http::parse_url(options.target);
-    if (target.target != "/")
-        throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
-                    "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
-    if (options.rounds != 1) require_repeatable(options.logs);
-}
 
 ReplayStats run(const ReplayOptions& options) {
     check(options);

@@ -25,6 +25,28 @@ std::uint64_t hash(std::string_view text, std::uint64_t salt) {
 // Sampling and sharding must not choose by the same bits.
 constexpr std::uint64_t kSampleSalt = 0, kShardSalt = 0x9e3779b97f4a7c15u;
 
+constexpr std::pair<std::string_view, RecordKey::Kind> kNamedKeys[] = {{"header:", RecordKey::Kind::header},
+                                                                       {"field:", RecordKey::Kind::field},
+                                                                       {"cookie:", RecordKey::Kind::cookie},
+                                                                       {"query:", RecordKey::Kind::query}};
+
+std::string key_text(const RecordKey& key) {
+    for (const auto& [prefix, kind] : kNamedKeys)
+        if (kind == key.kind) return std::string(prefix) + key.name;
+    return key.kind == RecordKey::Kind::path ? "path" : "conn";
+}
+
+// The value of name in "a=1; b=2" or "a=1&b=2".
+std::string_view value_in(std::string_view list, char separator, std::string_view name) {
+    while (!list.empty()) {
+        const std::size_t end = list.find(separator);
+        const std::string_view pair = trim(list.substr(0, end));
+        if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') return pair.substr(name.size() + 1);
+        list.remove_prefix(end == list.npos ? list.size() : end + 1);
+    }
+    return {};
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
         const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -46,10 +68,9 @@ bool matches(const std::regex& pattern, std::string_view text) {
 RecordKey parse_record_key(const std::string& option, const std::string& text) {
     if (text == "conn") return {RecordKey::Kind::connection, ""};
     if (text == "path") return {RecordKey::Kind::path, ""};
-    for (const auto& [prefix, kind] : {std::pair{std::string("header:"), RecordKey::Kind::header},
-                                       std::pair{std::string("field:"), RecordKey::Kind::field}})
+    for (const auto& [prefix, kind] : kNamedKeys)
         if (text.starts_with(prefix) && text.size() > prefix.size()) return {kind, text.substr(prefix.size())};
-    throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not conn, path, header:NAME or field:NAME",
+    throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not conn, path, header:NAME, cookie:NAME, query:NAME or field:NAME",
                 option + " field:user_id");
 }
 
@@ -95,6 +116,16 @@ std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
             for (const auto& [name, value] : record.headers)
                 if (equal_ignoring_case(name, key.name)) return value;
             return {};
+        case RecordKey::Kind::cookie:
+            for (const auto& [name, value] : record.headers)
+                if (equal_ignoring_case(name, "cookie"))
+                    if (const std::string_view found = value_in(value, ';', key.name); !found.empty()) return found;
+            return {};
+        case RecordKey::Kind::query: {
+            const std::string_view target = record.target.substr(0, record.target.find('#'));
+            const std::size_t mark = target.find('?');
+            return mark == target.npos ? std::string_view() : value_in(target.substr(mark + 1), '&', key.name);
+        }
         case RecordKey::Kind::field: {
             std::string_view found;
             scratch_.reset(record.body.size());
@@ -113,6 +144,7 @@ std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
 bool Shape::chosen(const Record& record) {
     if (!options_.sample && !options_.shard) return true;
     std::string_view key = key_of(record, options_.key);
+    ++(key.empty() ? keyless_ : keyed_);
     // A record that belongs to nobody is chosen by its number.
     const std::string number = key.empty() ? std::to_string(sequence_) : std::string();
     if (key.empty()) key = number;
@@ -143,15 +175,25 @@ bool Shape::apply(Record& record) {
     return true;
 }
 
-std::string Shape::warning(std::string_view left_out) const {
-    if (without_body_ == 0) return {};
-    return fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
-                       without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that");
+std::vector<std::string> Shape::warnings(std::string_view left_out) const {
+    std::vector<std::string> out;
+    if (without_body_ > 0)
+        out.push_back(fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
+                                  without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
+    const auto tell = [&](std::uint64_t with, std::uint64_t without, const RecordKey& key, const char* consequence) {
+        if (without == 0 || key.kind == RecordKey::Kind::connection) return;
+        out.push_back(fmt::format("{} of {} records have no {}: {}", format_count(without), format_count(with + without),
+                                  printable(key_text(key)), consequence));
+    };
+    tell(keyed_, keyless_, options_.key, "each was chosen by its place in the log (--by)");
+    if (options_.session) tell(in_session_, sessionless_, *options_.session, "each went over any connection (--session)");
+    return out;
 }
 
 void Shape::rewrite(Record& record) {
     if (options_.session) {
         session_ = key_of(record, *options_.session);
+        ++(session_.empty() ? sessionless_ : in_session_);
         record.connection = session_;
     }
     if (!options_.rewrites.empty()) {

@@ -21,6 +21,8 @@ struct RecordKey {
         connection,  // "conn": the log's own session name
         header,      // "header:NAME"
         field,       // "field:NAME": a member of the JSON body's top level
+        cookie,      // "cookie:NAME": one of the Cookie header
+        query,       // "query:NAME": a parameter of the URL
         path,        // "path": without the query
     };
     Kind kind = Kind::connection;
@@ -71,9 +73,9 @@ class Shape {
     // The log begins anew: records that are chosen by their place in it are the same ones again.
     void begin_round() { sequence_ = 0; }
 
-    // What is to be said of records that were left out because the log does not have their body; "" where there is none.
-    // left_out: "left out", "would be left out".
-    std::string warning(std::string_view left_out) const;
+    // What is to be said: of records that were left out because the log does not have their body, of keys that records do
+    // not have. left_out: "left out", "would be left out".
+    std::vector<std::string> warnings(std::string_view left_out) const;
 
   private:
     std::string_view key_of(const Record& record, const RecordKey& key);
@@ -84,6 +86,8 @@ class Shape {
     Scratch scratch_;
     std::string target_, session_;
     std::uint64_t without_body_ = 0, sequence_ = 0;
+    std::uint64_t keyed_ = 0, keyless_ = 0;         // records asked for options_.key, and found with it or without
+    std::uint64_t in_session_ = 0, sessionless_ = 0;  // the same of options_.session
 };
 
 }  // namespace leakline::replay

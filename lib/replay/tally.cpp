@@ -28,6 +28,7 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     ++stats_.completed;
     ++path.completed;
     if (result.status >= 400) ++path.errors;
+    if (request.recorded_status == 0) ++uncompared_;
     if (expect_ && !expect_->accepts(result.status, request.recorded_status)) ++stats_.unexpected;
     ++statuses_[static_cast<std::size_t>(std::clamp(result.status, 0, 999))];
     latency_.record(result.end - request.due);

@@ -32,6 +32,7 @@ class Tally {
     std::uint64_t sent_count() const { return stats_.sent; }
     std::uint64_t failed_count() const { return failed_; }
     std::uint64_t completed_count() const { return stats_.completed; }
+    std::uint64_t uncompared() const { return uncompared_; }  // answers to requests without a recorded status
     Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
     const Histogram& latency() const { return latency_; }
 
@@ -46,7 +47,7 @@ class Tally {
 
     const std::optional<StatusCheck>& expect_;
     ReplayStats stats_;
-    std::uint64_t failed_ = 0;
+    std::uint64_t failed_ = 0, uncompared_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};
     Histogram latency_, service_, lag_;
     // Of the round: requests of which a byte was written, the first and the last of these times.

@@ -208,6 +208,35 @@ TEST_CASE("bad lines are counted and located, one too many ends the replay") {
     CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("more than 2 lines cannot be read"), Error);
 }
 
+TEST_CASE("a replay that is stopped names the bad lines that it has counted") {
+    RecordingServer server;
+    std::string text = "not json\n";
+    for (const Request& request : posts(3, 10s)) append_jsonl(text, request);
+    const LogFile log(text);
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.log_format = "jsonl";
+    options.pace.kind = replay::Pace::Kind::recorded;
+    options.rounds = 0;
+    options.duration = 100ms;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.bad >= 1);
+    REQUIRE(!stats.warnings.empty());
+    CHECK(stats.warnings[0] == log.path() + ":1: column 1: expected '{', found 'not json'");
+}
+
+TEST_CASE("answers without a recorded status to be compared with are counted") {
+    RecordingServer server;
+    std::vector<Request> requests = posts(3);
+    requests[0].recorded_status = 200;
+    const LogFile log(requests);
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.expect = replay::parse_status_check("recorded");
+    const ReplayStats stats = replay::run(options);
+    CHECK(stats.unexpected == 0);
+    CHECK(stats.warnings == std::vector<std::string>{"2 of 3 responses have no recorded status to be compared with"});
+}
+
 TEST_CASE("a replay that sends nothing says why") {
     RecordingServer server;
     const auto reason = [&](const LogFile& log, const std::function<void(replay::ReplayOptions&)>& change) {

@@ -1,0 +1,170 @@
+// Which records are sent, and how they are changed on the way.
+#include "replay/shape.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.hpp"
+#include "replay/replay.hpp"
+#include "replay/wire.hpp"
+
+using namespace leakline;
+using namespace leakline::replay;
+
+namespace {
+
+Record record_of(std::string_view method, std::string_view target, std::string_view body = {}) {
+    Record record;
+    record.method = method;
+    record.target = target;
+    record.body = body;
+    return record;
+}
+
+std::string wire_of(const Record& record) {
+    std::string out;
+    return append_wire(out, record, "host:1") ? out : "refused";
+}
+
+}  // namespace
+
+TEST_CASE("methods and paths are allowed and denied") {
+    ShapeOptions options;
+    options.methods = {"get", "POST"};
+    options.not_paths = {parse_regex("--deny-path", "^/health")};
+    options.paths = {parse_regex("--allow-path", "^/api/"), parse_regex("--allow-path", "health")};
+    Shape shape(options);
+    const auto kept = [&](std::string_view method, std::string_view target) {
+        Record record = record_of(method, target);
+        return shape.apply(record);
+    };
+    CHECK(kept("GET", "/api/x"));
+    CHECK(kept("GET", "http://host/api/x"));
+    CHECK(kept("GET", "/x/health"));
+    CHECK_FALSE(kept("DELETE", "/api/x"));
+    CHECK_FALSE(kept("GET", "/healthz"));
+    CHECK_FALSE(kept("GET", "/other"));
+}
+
+TEST_CASE("shards are disjoint, complete, and keep users whole; so do samples") {
+    std::vector<std::string> bodies;
+    for (int i = 0; i < 3000; ++i) bodies.push_back("{\"n\":" + std::to_string(i) + ",\"user_id\":\"u" + std::to_string(i % 300) + "\"}");
+    std::vector<int> taken(bodies.size());
+    std::map<std::string, std::set<int>> homes;
+    for (int index = 0; index < 4; ++index) {
+        ShapeOptions options;
+        options.shard = parse_shard(std::to_string(index) + "/4");
+        options.key = parse_record_key("--by", "field:user_id");
+        Shape shape(options);
+        int size = 0;
+        for (std::size_t i = 0; i < bodies.size(); ++i) {
+            Record record = record_of("POST", "/", bodies[i]);
+            if (!shape.apply(record)) continue;
+            ++taken[i];
+            ++size;
+            homes["u" + std::to_string(i % 300)].insert(index);
+        }
+        CHECK(size > 450);  // of 750 on average
+    }
+    CHECK(std::all_of(taken.begin(), taken.end(), [](int count) { return count == 1; }));
+    for (const auto& [user, shards] : homes) CHECK(shards.size() == 1);
+
+    ShapeOptions options;
+    options.sample = 0.2;
+    options.key = parse_record_key("--by", "field:user_id");
+    Shape shape(options);
+    std::map<int, int> sampled;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+        Record record = record_of("POST", "/", bodies[i]);
+        if (shape.apply(record)) ++sampled[static_cast<int>(i % 300)];
+    }
+    CHECK(sampled.size() > 30);
+    CHECK(sampled.size() < 100);
+    for (const auto& [user, count] : sampled) CHECK(count == 10);
+}
+
+TEST_CASE("paths, headers and the host are rewritten") {
+    ShapeOptions options;
+    options.rewrites = {parse_path_rewrite("^/v1/(.*)=>/v2/$1"), parse_path_rewrite("x=1=>x=2")};
+    options.set_headers = {{"Authorization", "Bearer test"}};
+    options.drop_headers = {"cookie"};
+    options.session = parse_record_key("--session", "header:x-user");
+    Shape shape(options);
+    Record record = record_of("GET", "http://shop.example.com/v1/a?x=1");
+    record.headers = {{"Cookie", "secret"}, {"authorization", "Bearer live"}, {"X-User", "u7"}, {"Host", "shop.example.com"}};
+    CHECK(shape.apply(record));
+    CHECK(wire_of(record) == "GET /v2/a?x=2 HTTP/1.1\r\nHost: host:1\r\nX-User: u7\r\nAuthorization: Bearer test\r\n\r\n");
+    CHECK(record.connection == "u7");
+    CHECK(shape.host(record, "target") == "target");
+    options.keep_host = true;
+    CHECK(Shape(options).host(record, "target") == "shop.example.com");
+}
+
+TEST_CASE("shaping options that make no sense are refused with an example") {
+    CHECK_THROWS_WITH_AS(parse_shard("4/4"), "--shard: '4/4' is not INDEX/COUNT with an index from 0 to COUNT - 1\n  hint: --shard 0/4", Error);
+    CHECK_THROWS_AS(parse_shard("1"), Error);
+    CHECK_THROWS_AS(parse_shard("-1/2"), Error);
+    CHECK_THROWS_AS(parse_record_key("--by", "user"), Error);
+    CHECK_THROWS_AS(parse_regex("--allow-path", "("), Error);
+    CHECK_THROWS_AS(parse_path_rewrite("/a"), Error);
+    CHECK_THROWS_AS(parse_status_check("2x"), Error);
+    CHECK(parse_status_check("2xx, 304").accepts(304, 0));
+    CHECK(parse_status_check("2xx").accepts(299, 500));
+    CHECK_FALSE(parse_status_check("recorded").accepts(200, 404));
+    CHECK(parse_status_check("recorded").accepts(200, 0));
+}
+
+TEST_CASE("a user is told by a cookie or a parameter as well, and a key that records do not have is named") {
+    const auto session_of = [](const std::string& key, const Record& given) {
+        ShapeOptions options;
+        options.session = parse_record_key("--session", key);
+        Shape shape(options);
+        Record record = given;
+        CHECK(shape.apply(record));
+        return std::string(record.connection);
+    };
+    Record record = record_of("GET", "/a?sid=1&user=u7&x#user=no");
+    record.headers = {{"cookie", "xsid=0"}, {"Cookie", "theme=dark; sid=s9;t"}};
+    CHECK(session_of("cookie:sid", record) == "s9");
+    CHECK(session_of("cookie:t", record).empty());
+    CHECK(session_of("query:user", record) == "u7");
+    CHECK(session_of("query:id", record).empty());
+
+    ShapeOptions options;
+    options.sample = 1;
+    options.key = parse_record_key("--by", "cookie:sid");
+    options.session = parse_record_key("--session", "query:session");
+    Shape shape(options);
+    for (int i = 0; i < 3; ++i) {
+        Record other = record_of("GET", "/");
+        if (i == 0) other.headers = {{"Cookie", "sid=1"}};
+        CHECK(shape.apply(other));
+    }
+    CHECK(shape.warnings("left out") ==
+          std::vector<std::string>{"2 of 3 records have no cookie:sid: each was chosen by its place in the log (--by)",
+                                   "3 of 3 records have no query:session: each went over any connection (--session)"});
+}
+
+TEST_CASE("a sample of nothing or of more than all, and a header that cannot be sent, are refused at once") {
+    const auto refused = [](const std::function<void(ShapeOptions&)>& change) {
+        ReplayOptions options;
+        change(options.shape);
+        try {
+            check(options);
+        } catch (const Error& error) {
+            return error.location() + ": " + error.message();
+        }
+        return std::string("taken");
+    };
+    CHECK(refused([](auto& shape) { shape.sample = 0; }) == "--sample: has to be above 0 % and at most 100 %");
+    CHECK(refused([](auto& shape) { shape.sample = 1.5; }) == "--sample: has to be above 0 % and at most 100 %");
+    CHECK(refused([](auto& shape) { shape.sample = 1; }) == "taken");
+    CHECK(refused([](auto& shape) { shape.set_headers = {{"X Y", "1"}}; }) == "--header: the request cannot be sent: 'X Y' is no name of a header");
+    CHECK(refused([](auto& shape) { shape.set_headers = {{"X", "1\n2"}}; }) == "--header: the request cannot be sent: the header 'X' has a line break in it");
+    CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "close"}}; }) ==
+          "--header: 'Connection' speaks of the connection, and is set by the replay itself");
+    CHECK(refused([](auto& shape) { shape.set_headers = {{"X-Test", ""}}; }) == "taken");
+}
