@@ -34,6 +34,13 @@ bool ends_line(const char* at, const char* end) { return end - at >= 2 && at[0] 
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// token is of kTokenBytes: with the bit 0x20 none of them is taken for another but a capital for its letter.
+bool is_field(std::string_view token, std::string_view lower) {
+    unsigned difference = 0;
+    for (std::size_t i = 0; i < lower.size(); ++i) difference |= (static_cast<unsigned char>(token[i]) | 0x20U) ^ static_cast<unsigned char>(lower[i]);
+    return difference == 0;
+}
+
 std::string_view trimmed(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t");
     if (first == text.npos) return {};
@@ -77,7 +84,7 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
         // The fields that say where a response ends and what becomes of its connection.
         switch (field.size()) {
             case 14:
-                if (!equal_ignoring_case(field, "content-length")) break;
+                if (!is_field(field, "content-length")) break;
                 if (const std::optional<std::uint64_t> length = number(trimmed(text)); length && !has_length)
                     head.length = *length;
                 else
@@ -85,18 +92,18 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
                 has_length = true;
                 break;
             case 10:
-                if (!equal_ignoring_case(field, "connection")) break;
+                if (!is_field(field, "connection")) break;
                 if (equal_ignoring_case(trimmed(text), "close")) head.keep_alive = false;
                 else if (!equal_ignoring_case(trimmed(text), "keep-alive")) return std::nullopt;
                 break;
             case 7:
-                if (equal_ignoring_case(field, "upgrade")) return std::nullopt;
+                if (is_field(field, "upgrade")) return std::nullopt;
                 break;
             case 16:
-                if (equal_ignoring_case(field, "proxy-connection")) return std::nullopt;
+                if (is_field(field, "proxy-connection")) return std::nullopt;
                 break;
             case 17:
-                if (equal_ignoring_case(field, "transfer-encoding")) return std::nullopt;
+                if (is_field(field, "transfer-encoding")) return std::nullopt;
                 break;
             default: break;
         }

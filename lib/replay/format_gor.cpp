@@ -69,6 +69,10 @@ bool join_chunks(std::string_view body, std::string& out) {
     }
 }
 
+RecordStream::Step GorStream::bad_record(const char* reason) {
+    return bad("byte " + std::to_string(chunks_.offset()) + ": " + reason);
+}
+
 RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string_view& message) {
     std::optional<std::string_view> piece = chunks_.next(kSeparator, kAnchor);
     // Line ends that an editor left at the end of the file are no record.
@@ -76,19 +80,18 @@ RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string
     place_ = chunks_.pieces();
     record.clear();
     record.place = place_;
-    const std::string where = "byte " + std::to_string(chunks_.offset()) + ": ";
-    if (chunks_.too_long()) return bad(where + "a record of more than 64 MiB");
+    if (chunks_.too_long()) return bad_record("a record of more than 64 MiB");
     message = *piece;
     std::string_view line = take_line(message);
     const std::string_view type = take_word(line);
     meta.id = take_word(line);
     const std::string_view time = take_word(line);
     if (type.size() != 1 || type[0] < '1' || type[0] > '3' || time.empty())
-        return bad(where + "not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]");
+        return bad_record("not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]");
     std::int64_t ns = 0;
     const auto parsed = std::from_chars(time.data(), time.data() + time.size(), ns);
     if (parsed.ec != std::errc() || parsed.ptr != time.data() + time.size())
-        return bad(where + "the time stamp is not a number of nanoseconds");
+        return bad_record("the time stamp is not a number of nanoseconds");
     meta.type = type[0];
     meta.at = Nanoseconds(ns);
     return Step::record;
@@ -162,7 +165,7 @@ bool GorStream::read_message(std::string_view message, Record& record) {
     const std::size_t version = line.rfind(" HTTP/");
     record.target = line.substr(0, version);
     if (record.method.empty() || record.target.empty() || version == line.npos) {
-        bad("byte " + std::to_string(chunks_.offset()) + ": no request line in the record");
+        bad_record("no request line in the record");
         return false;
     }
     std::optional<std::uint64_t> length;

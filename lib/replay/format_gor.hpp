@@ -39,6 +39,7 @@ class GorStream : public RecordStream {
         Request request;
         bool truncated = false;
     };
+    Step bad_record(const char* reason);
     Step next_piece(Record& record, Meta& meta, std::string_view& message);
     Step next_attached(Record& record);
     void attach(std::string_view id, std::string_view response);

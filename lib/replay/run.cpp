@@ -97,8 +97,7 @@ class Run : http::ClientPool::Listener {
         else if (result.end - last_connected_ > options_.give_up)
             stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
         if (options_.progress == nullptr) return;
-        (result.status != 0 ? options_.progress->completed : options_.progress->failed)
-            .fetch_add(1, std::memory_order_relaxed);
+        count_one(result.status != 0 ? options_.progress->completed : options_.progress->failed);
     }
 
     void on_idle(int connection) override {
@@ -114,6 +113,7 @@ class Run : http::ClientPool::Listener {
 
     void on_wake() override {
         dispatch();
+        note_part();
         pool_.wake_at(steady_now() + kTick);
     }
 
@@ -139,11 +139,14 @@ class Run : http::ClientPool::Listener {
     // Sends what is due, as far as there are connections.
     void dispatch() {
         while (!stopping_ && fetch()) {
-            if (options_.pace.kind != Pace::Kind::max && next_due_ > steady_now()) {
-                const Nanoseconds when = options_.precise ? next_due_ - kPollAhead : next_due_;
-                // While it is polled for, a timer would fire at once, and each setting of one costs microseconds.
-                if (when > steady_now()) pool_.wake_at(when);
-                return;
+            if (options_.pace.kind != Pace::Kind::max) {
+                const Nanoseconds now = steady_now();
+                if (next_due_ > now) {
+                    const Nanoseconds when = options_.precise ? next_due_ - kPollAhead : next_due_;
+                    // While it is polled for, a timer would fire at once, and each setting of one costs microseconds.
+                    if (when > now) pool_.wake_at(when);
+                    return;
+                }
             }
             const std::uint64_t affinity = next_.item().affinity;
             const int connection = affinity == 0 ? pool_.find_idle() : static_cast<int>(affinity % slots_.size());
@@ -165,14 +168,22 @@ class Run : http::ClientPool::Listener {
         slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
-            options_.progress->sent.fetch_add(1, std::memory_order_relaxed);
-            options_.progress->part.store(options_.rounds == 0 ? 0 : (round_ - 1 + source_.part()) / options_.rounds,
-                                          std::memory_order_relaxed);
+            count_one(options_.progress->sent);
             if (options_.pace.kind != Pace::Kind::max)
                 options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
         }
         pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0});
         source_.release(pending);
+    }
+
+    // Only this thread writes: an atomic addition would cost more than all else that there is to count.
+    static void count_one(std::atomic<std::uint64_t>& counter) {
+        counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+
+    void note_part() {
+        if (options_.progress == nullptr || options_.rounds == 0) return;
+        options_.progress->part.store((round_ - 1 + source_.part()) / options_.rounds, std::memory_order_relaxed);
     }
 
     // What no callback brings: ends of rounds and of the whole.
@@ -223,6 +234,7 @@ class Run : http::ClientPool::Listener {
         active_since_.reset();
         if (const std::optional<double> rate = schedule_.target_rate()) target_rate_ = rate;
         tally_.end_round();
+        note_part();
     }
 
     void end_round() {
