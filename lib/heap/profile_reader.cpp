@@ -57,7 +57,8 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
                                 source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
                     "a heaptrack that is still running keeps its newest 128 KiB to itself: wait for more, or for its end");
     } else if (head.empty()) {
-        throw Error(ErrorKind::input, name, "is empty", "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
+        throw Error(ErrorKind::input, name, "is empty",
+                    "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
     } else if (head.starts_with(kAnyRecording)) {
         throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
                     "read it with the leakline that wrote it");

@@ -57,15 +57,18 @@ std::string render(const TrendReport& report) {
 std::string render(const LineReport& report) {
     std::string out =
         "file,line,function,growth_bytes,live_first_bytes,live_last_bytes,allocations,bytes_per_request,low,"
-        "high,class,leaking,source\n";
+        "high,class,leaking,source,live_peak_bytes,bytes_per_hour,per_hour_low,per_hour_high\n";
     for (const LineGrowth& line : report.lines) {
-        std::string request = ",,";
+        std::string request = ",,", hour = ",,";
+        if (const auto& bytes = line.bytes_per_hour)
+            hour = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
         if (const auto& bytes = line.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
         out += fmt::format(
-            "{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function),
+            "{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function),
             line.growth_bytes, line.live_first_bytes, line.live_last_bytes, line.allocations, request,
-            growth_class_name(line.growth_class), line.leaking ? "true" : "false", cell(line.source));
+            growth_class_name(line.growth_class), line.leaking ? "true" : "false", cell(line.source),
+            line.live_peak_bytes, hour);
     }
     return out;
 }

@@ -47,14 +47,18 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
         return;
     }
     // A narrow terminal gets the columns that decide.
-    const bool wide = text.options().width >= 100;
-    const auto columns = [&](std::string_view growth, std::string_view request, std::string_view live,
+    const bool wide = text.options().width >= 100, widest = text.options().width >= 120;
+    const auto columns = [&](std::string_view growth, std::string_view rate, std::string_view live, std::string_view peak,
                              std::string_view allocations, std::string_view growth_class) {
-        return wide ? fmt::format("  {:>11} {:>11} {:>11} {:>12} {:<18} ", growth, request, live, allocations,
-                                  growth_class)
-                    : fmt::format("  {:>11} {:>11} ", growth, request);
+        if (!wide) return fmt::format("  {:>11} {:>11} ", growth, rate);
+        return fmt::format("  {:>11} {:>11} {:>11} {}{:>12} {:<18} ", growth, rate, live,
+                           widest ? fmt::format("{:>11} ", peak) : "", allocations, growth_class);
     };
-    const std::string header = columns("growth", "per request", "live", "allocations", "class");
+    // A recording alone knows of no requests.
+    const bool by_request =
+        std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.bytes_per_request.has_value(); });
+    const std::string_view per = by_request ? "per request" : "per hour";
+    const std::string header = columns("growth", per, "live", "peak", "allocations", "class");
     text.line(header + "line");
     const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
     for (std::size_t i = 0; i < shown; ++i) {
@@ -68,11 +72,11 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
             if (!line.at.file.empty() && !function.empty() && place.size() + 10 < room)
                 place += " " + text.cut(function, room - place.size() - 1);
         }
+        const std::optional<Interval>& rate = by_request ? line.bytes_per_request : line.bytes_per_hour;
         const std::string row =
-            columns(format_signed_bytes(static_cast<double>(line.growth_bytes)),
-                    line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
-                    format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
-                    growth_class_name(line.growth_class)) +
+            columns(format_signed_bytes(static_cast<double>(line.growth_bytes)), rate ? format_bytes(rate->estimate) : "-",
+                    format_bytes(static_cast<double>(line.live_last_bytes)), format_bytes(static_cast<double>(line.live_peak_bytes)),
+                    format_count(line.allocations), growth_class_name(line.growth_class)) +
             place;
         text.line(line.leaking ? text.paint(row, Colour::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
@@ -82,9 +86,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
             std::string bounds =
                 fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
                             format_bytes(line.payload_bytes->high));
-            if (line.bytes_per_request)
-                bounds += fmt::format(", {} to {} per request", format_bytes(line.bytes_per_request->low),
-                                      format_bytes(line.bytes_per_request->high));
+            if (rate) bounds += fmt::format(", {} to {} {}", format_bytes(rate->low), format_bytes(rate->high), per);
             text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Colour::dim));
         }
     }

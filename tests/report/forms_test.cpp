@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "report/progress.hpp"
+#include "report/lines_text.hpp"
 #include "report/report.hpp"
 #include "report/summary.hpp"
 #include "sample.hpp"
@@ -178,12 +179,34 @@ TEST_CASE("a fleet's text counts, lists all by urgency, and says everything of t
     CHECK(contains(html, "<h1>10 of 30 series grow</h1>"));
 }
 
+TEST_CASE("where no line knows of requests, the ranking has growth per hour, and on a wide terminal each line's peak") {
+    LineReport report;
+    report.lines.resize(1);
+    LineGrowth& line = report.lines[0];
+    line.at = {"append()", "/src/cache.cpp", 31};
+    line.growth_bytes = 1024;
+    line.live_last_bytes = 2048;
+    line.live_peak_bytes = 4096;
+    line.bytes_per_hour = Interval{8192, 8000, 8400};
+    RenderOptions options;
+    options.width = 130;
+    CHECK(contains(lines_text(report, options), "       growth    per hour        live        peak  allocations class              line\n"
+                                                "       +1 KiB       8 KiB       2 KiB       4 KiB            0 unclear            "
+                                                "/src/cache.cpp:31 append\n"));
+    line.bytes_per_request = Interval{5, 4, 6};
+    options.width = 100;
+    CHECK(contains(lines_text(report, options), "       growth per request        live  allocations class              line\n"
+                                                "       +1 KiB         5 B       2 KiB            0 unclear            "
+                                                "/src/cache.cpp:31 append\n"));
+    CHECK(contains(render("csv", report), "append(),1024,0,2048,0,5,4,6,unclear,false,,4096,8192,8000,8400\n"));
+}
+
 TEST_CASE("CSV cells that a spreadsheet would run are defused") {
     LineReport report;
     report.lines.resize(1);
     report.lines[0].at.function = "=cmd()";
     report.lines[0].source = "a,\"b\"";
-    CHECK(contains(render("csv", report), ",'=cmd(),0,0,0,0,,,,unclear,false,\"a,\"\"b\"\"\"\n"));
+    CHECK(contains(render("csv", report), ",'=cmd(),0,0,0,0,,,,unclear,false,\"a,\"\"b\"\"\",0,,,\n"));
 }
 
 TEST_CASE("formats are found by name and by the longest extension, and misspelled ones are named") {
