@@ -185,6 +185,10 @@ Run declare_minimize(CLI::App& app) {
     app.add_option("--max-runs", command->minimize.most_trials, "runs of the service at most")
         ->capture_default_str()
         ->check(CLI::Range(1, 100'000));
+    app.add_option("--without", command->minimize.without,
+                   "leave this kind of requests out from the start, as in 'GET /search', to find a second cause; repeatable")
+        ->type_name("KIND")
+        ->allow_extra_args(false);
     app.add_flag("--kinds-only", command->no_values, "method and path alone; do not look at parameters, headers and bodies");
     app.add_option("--pace", command->pace, "max, recorded, or a rate such as 500/s")->capture_default_str();
     app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();

@@ -18,12 +18,22 @@ namespace {
 class Minimizer {
   public:
     Minimizer(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer)
-        : options_(options), best_log_(best_log), kinds_(options.run.rounds.traffic, reading(options)), trials_(options, kinds_, observer) {}
+        : options_(options), best_log_(best_log), kinds_(options.run.rounds.traffic, reading(options)), trials_(options, kinds_, observer) {
+        const auto& names = kinds_.names();
+        for (const std::string& name : options.without)
+            if (std::find(names.begin(), names.end(), name) == names.end())
+                throw Error(ErrorKind::usage, "--without", "no '" + printable(name) + "' in the log" + did_you_mean_text(name, names),
+                            "method and path, with * for identifiers, as in " + printable(names.front()));
+        for (std::size_t kind = 0; kind < names.size(); ++kind)
+            if (std::find(options.without.begin(), options.without.end(), names[kind]) == options.without.end()) start_.kinds.push_back(kind);
+        if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "nothing is left of the log");
+    }
 
     Minimized run() {
         result_.kinds = kinds_.names();
         result_.counts = kinds_.counts();
-        for (std::size_t kind = 0; kind < kinds_.names().size(); ++kind) result_.part.kinds.push_back(kind);
+        result_.part = start_;
+        if (!options_.without.empty()) result_.notes.push_back("left out at the start: " + join(options_.without));
         trials_.expect(questions_for(result_.part.kinds.size()) + for_values());
         if (const auto leak = diagnose_whole()) {
             trials_.look_for(*leak);
@@ -43,13 +53,28 @@ class Minimizer {
         return log;
     }
 
+    static std::string join(const std::vector<std::string>& names) {
+        std::string all;
+        for (const std::string& name : names) all += (all.empty() ? "" : ", ") + printable(name);
+        return all;
+    }
+
     int for_values() const { return options_.values ? 4 : 0; }
-    std::uint64_t requests_in_log() const { return std::accumulate(result_.counts.begin(), result_.counts.end(), std::uint64_t{0}); }
+    std::uint64_t requests_in_log() const {
+        return std::accumulate(start_.kinds.begin(), start_.kinds.end(), std::uint64_t{0},
+                               [this](std::uint64_t sum, std::size_t kind) { return sum + result_.counts[kind]; });
+    }
 
     // How the leak of the whole log is known again; nothing where it does not leak, or was interrupted.
     std::optional<LeakWitness> diagnose_whole() {
+        std::optional<TemporaryDirectory> scratch;
+        std::vector<std::string> logs = options_.run.rounds.traffic;
+        if (!options_.without.empty()) {
+            logs = {scratch.emplace().path() + "/log.jsonl"};
+            kinds_.write(start_, logs[0]);
+        }
         std::optional<Diagnosis> whole =
-            trials_.diagnose(result_.part, requests_in_log(), options_.run.rounds.traffic, options_.run.traffic_name, PartTrials::Endpoints::left_out);
+            trials_.diagnose(result_.part, requests_in_log(), std::move(logs), options_.run.traffic_name, PartTrials::Endpoints::left_out);
         if (!whole) return std::nullopt;
         result_.verdict = whole->verdict;
         std::optional<LeakWitness> leak;
@@ -66,7 +91,7 @@ class Minimizer {
             [this](int more) { trials_.expect(more + for_values()); }};
         FoundPart found = search_part(kinds_, result_.part, options_.values ? Depth::values : Depth::kinds, questions);
         result_.complete = found.complete && ask_rest();
-        result_.notes = std::move(found.notes);
+        for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
         tell_smaller_leaks();
         if (trials_.exhausted())
             result_.notes.push_back(fmt::format("ended after {} runs (--max-runs): a smaller part may leak", options_.most_trials));
@@ -75,7 +100,7 @@ class Minimizer {
     // Whether kinds outside of the part leak as well. False where that could not be asked.
     bool ask_rest() {
         Part rest;
-        for (std::size_t kind = 0; kind < kinds_.names().size(); ++kind)
+        for (const std::size_t kind : start_.kinds)
             if (!std::binary_search(result_.part.kinds.begin(), result_.part.kinds.end(), kind)) rest.kinds.push_back(kind);
         if (rest.kinds.empty()) return true;
         trials_.expect(0);
@@ -140,7 +165,7 @@ class Minimizer {
     }
 
     bool is_whole(const Part& part) const {
-        return part.kinds.size() == kinds_.names().size() && part.conditions.empty() && part.dropped.empty();
+        return part.kinds.size() == start_.kinds.size() && part.conditions.empty() && part.dropped.empty();
     }
 
     void keep(const Part& part) {
@@ -152,6 +177,7 @@ class Minimizer {
     const std::string best_log_;
     const RequestKinds kinds_;
     PartTrials trials_;
+    Part start_;  // the log, or what is left of it
     Minimized result_;
 };
 

@@ -30,6 +30,7 @@ struct MinimizeOptions {
     int most_trials = 200; // runs of the service at most
     int repeats = 1;       // of a run that cannot tell, each with twice the rounds of the one before
     bool values = true;    // look at parameters, headers and bodies too
+    std::vector<std::string> without;  // kinds ("GET /search") that are left out of the log: what was found before
 };
 
 // One question.
@@ -70,7 +71,8 @@ struct MinimizeObserver {
 };
 
 // best_log: a path at which the smallest leaking part found so far always stands, whole; "" = none. An interruption ends
-// the search, and the best so far is the result. Throws Error as diagnose does where the first run cannot begin.
+// the search, and the best so far is the result. Throws Error{usage} for a kind to leave out that the log has not, and as
+// diagnose does where the first run cannot begin.
 Minimized minimize(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer = {});
 
 // What was found and what was tried. diagnosis: its own report, as text or JSON, to be shown with it; "" = none.

@@ -19,6 +19,13 @@ const char* in_words(Verdict verdict) {
     return "invalid";
 }
 
+// " (to find it, add --without 'GET /search')"
+std::string how_to_find_it(const Minimized& result) {
+    std::string options;
+    for (const std::size_t kind : result.part.kinds) options += " --without '" + printable(result.kinds[kind]) + "'";
+    return " (to find it, add" + options + ")";
+}
+
 std::string kinds_text(std::size_t kinds) { return kinds == 1 ? "1 kind of requests" : fmt::format("{} kinds of requests", kinds); }
 
 }  // namespace
@@ -32,9 +39,9 @@ std::string minimized_text(const Minimized& result, const std::string& diagnosis
                           result.text, result.part.kinds.size(), kinds_text(all), format_count(result.requests));
         if (result.rest)
             out += fmt::format("  without {} the log {}\n", result.part.kinds.size() == 1 ? "this kind" : "these kinds",
-                               *result.rest == Verdict::leak      ? "leaks as well: there is another cause"
-                               : *result.rest == Verdict::no_leak ? "does not leak"
-                                                                  : "gave no clear answer");
+                               *result.rest == Verdict::leak      ? "leaks as well: there is another cause" + how_to_find_it(result)
+                               : *result.rest == Verdict::no_leak ? std::string("does not leak")
+                                                                  : std::string("gave no clear answer"));
     } else if (result.trials.empty()) {
         out = "interrupted before the first answer\n";
     } else {

@@ -107,6 +107,23 @@ TEST_CASE("two kinds that leak only together are found, and a part that only lac
     check_schema(report);
 }
 
+TEST_CASE("without a kind that the leak needs the log does not leak, and a kind that it has not is refused") {
+    const TemporaryDirectory directory;
+    const std::string log = log_of_kinds(directory), report = directory.path() + "/min.json";
+    const Outcome outcome = run_binary("leakline", minimize(log, {"-o", report, "--without", "GET /report"}));
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("left out at the start: GET /report\n") != outcome.out.npos);
+    const json result = json::parse(read_file(report));
+    REQUIRE(result["trials"].size() == 1);
+    CHECK(result["trials"][0]["requests"] == 400);
+    check_schema(report);
+
+    const Outcome refused = run_binary("leakline", minimize(log, {"--without", "GET /reports"}));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("leakline: --without: no 'GET /reports' in the log; did you mean 'GET /report'?\n") == 0);
+}
+
 TEST_CASE("a parameter that mostly comes with the header that leaks is not named") {
     const TemporaryDirectory directory;
     const std::string smallest = directory.path() + "/min.jsonl", report = directory.path() + "/min.json";
