@@ -194,7 +194,7 @@ std::string render(const TrendReport& report, const RenderOptions&) {
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     return html_page("leakline: replay",
                      fmt::format("<h1>Replay: {}</h1>\n", stats.valid ? "valid" : "not valid") +
-                         html_replay(stats) + html_list("Warnings", stats.warnings),
+                         html_replay(stats) + html_paths(stats) + html_list("Warnings", stats.warnings),
                      "");
 }
 

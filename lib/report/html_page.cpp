@@ -7,6 +7,7 @@
 
 #include "base/utf8.hpp"
 #include "report/line_table.hpp"
+#include "report/path_results.hpp"
 #include "report/summary.hpp"
 #include "report/xml.hpp"
 
@@ -163,7 +164,25 @@ std::string html_replay(const ReplayStats& stats) {
         if (stats.failures[i] != 0)
             out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n",
                                failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
-    return out + "</tbody></table></div>\n";
+    out += "</tbody></table></div>\n";
+    if (stats.send_lag.count > 0)
+        out += fmt::format("<p>Send lag: p50 {}, p99 {}, max {}</p>\n", latency_text(stats.send_lag.p50), latency_text(stats.send_lag.p99),
+                           latency_text(stats.send_lag.max));
+    return out;
+}
+
+std::string html_paths(const ReplayStats& stats) {
+    constexpr std::size_t kShown = 100;
+    const PathResults results = busiest_paths(stats, kShown);
+    std::string out =
+        "<h2>By request</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"n\">Sent</th><th class=\"n\">Errors</th><th "
+        "class=\"n\">p50</th><th class=\"n\">p99</th><th>Request</th></tr></thead>\n<tbody>\n";
+    for (const PathResult& path : results.shown)
+        out += fmt::format("<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\n",
+                           path.sent, path.errors, path.p50, path.p99, html_cut(path.name));
+    out += "</tbody></table></div>\n";
+    if (results.more > 0) out += fmt::format("<p>and {} more</p>\n", results.more);
+    return out;
 }
 
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts) {

@@ -22,6 +22,7 @@ std::string html_line_table(const LineTable& table, const RenderOptions& options
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);
 std::string html_books(const Books& books);
 std::string html_replay(const ReplayStats& stats);
+std::string html_paths(const ReplayStats& stats);  // the results per path
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing
 std::string html_history(const History& history);
 std::string html_trends(const TrendReport& report);  // the body of a page of many runs, worst first

@@ -6,6 +6,7 @@
 
 #include "base/utf8.hpp"
 #include "report/line_table.hpp"
+#include "report/path_results.hpp"
 #include "report/renderers.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
@@ -114,11 +115,23 @@ std::string replay(const ReplayStats& stats) {
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
             row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
-    row("rate", format_per_second(stats.rate));
+    row("rate", format_per_second(stats.rate) + (stats.target_rate ? " of " + format_per_second(*stats.target_rate) + " due" : ""));
     row("latency p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.latency.p50),
                                                latency_text(stats.latency.p99), latency_text(stats.latency.max)));
+    row("send lag p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.send_lag.p50), latency_text(stats.send_lag.p99),
+                                                latency_text(stats.send_lag.max)));
     row("valid",
         stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
+    return out;
+}
+
+std::string paths(const ReplayStats& stats) {
+    constexpr std::size_t kShown = 30;
+    const PathResults results = busiest_paths(stats, kShown);
+    std::string out = "\n| sent | errors | p50 | p99 | request |\n| ---: | ---: | ---: | ---: | --- |\n";
+    for (const PathResult& path : results.shown)
+        out += fmt::format("| {} | {} | {} | {} | {} |\n", path.sent, path.errors, path.p50, path.p99, plain(path.name));
+    if (results.more > 0) out += fmt::format("\nand {} more\n", results.more);
     return out;
 }
 
@@ -250,7 +263,7 @@ std::string render(const Comparison& comparison, const RenderOptions& options) {
 }
 
 std::string render(const ReplayStats& stats, const RenderOptions&) {
-    std::vector<std::string> parts = {replay(stats)};
+    std::vector<std::string> parts = {replay(stats), paths(stats)};
     if (!stats.warnings.empty())
         parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
     return fit(parts);

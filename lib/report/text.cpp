@@ -7,6 +7,7 @@
 #include "report/history_text.hpp"
 #include "report/line_table.hpp"
 #include "report/lines_text.hpp"
+#include "report/path_results.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
 #include "report/soak_words.hpp"
@@ -165,14 +166,12 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
     add_replay(text, stats);
     if (!stats.paths.empty()) {
         text.heading("By request");
-        for (const auto& [path, value] : stats.paths) {
-            // Where nothing was answered nothing was measured: no 0 ms.
-            const auto answered = [&](double us) { return value.latency.count == 0 ? std::string("-") : latency_text(us); };
-            text.line(fmt::format(
-                "  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", format_count(value.sent),
-                format_count(value.errors), answered(value.latency.p50), answered(value.latency.p99),
-                text.cut(path, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
-        }
+        constexpr std::size_t kShown = 30;
+        const PathResults results = busiest_paths(stats, kShown);
+        for (const PathResult& path : results.shown)
+            text.line(fmt::format("  {:>10} sent {:>8} errors  p50 {:>9}  p99 {:>9}  {}", path.sent, path.errors, path.p50, path.p99,
+                                  text.cut(path.name, static_cast<std::size_t>(std::max(options.width - 58, 20)))));
+        if (results.more > 0) text.line(fmt::format("  and {} more (--format json has all)", results.more));
     }
     text.warnings(stats.warnings);
     return text.take();

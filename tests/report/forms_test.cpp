@@ -209,6 +209,27 @@ TEST_CASE("CSV cells that a spreadsheet would run are defused") {
     CHECK(contains(render("csv", report), ",'=cmd(),0,0,0,0,,,,unclear,false,\"a,\"\"b\"\"\",0,,,\n"));
 }
 
+TEST_CASE("a replay's results per path stand in every form, the busiest first") {
+    ReplayStats stats = test::sample_diagnosis().replay;
+    for (int i = 0; i < 40; ++i) stats.paths["GET /<page" + std::to_string(i) + ">"] = {1, 0, 1, {}};
+    stats.paths["POST /z"] = {5000, 4999, 3, {1000, 0, 4000, 0, 0, 0, 4999}};
+    const auto order = [&](const char* format, const std::string& other) {
+        const std::string text = render(format, stats);
+        CAPTURE(text);
+        const std::size_t busiest = text.find("POST /z");
+        REQUIRE(busiest != text.npos);
+        CHECK(busiest < text.find(other));
+        CHECK(text.find(other) != text.npos);
+        return text;
+    };
+    const std::string text = order("text", "GET /<page");
+    CHECK(contains(text, "       5,000 sent        3 errors  p50      1 ms  p99      4 ms  POST /z\n"));
+    CHECK(contains(text, "           1 sent        1 errors  p50         -  p99         -  GET /<page0>\n"));
+    CHECK(contains(text, "  and " + std::to_string(stats.paths.size() - 30) + " more (--format json has all)\n"));
+    CHECK(contains(order("md", "GET /"), "| 5,000 | 3 | 1 ms | 4 ms | POST /z |\n"));
+    CHECK(contains(order("html", "GET /&lt;page0&gt;"), "<td>POST /z</td>"));
+}
+
 TEST_CASE("formats are found by name and by the longest extension, and misspelled ones are named") {
     CHECK(format_of_file("a/b.json").name == "json");
     CHECK(format_of_file("-.md").name == "md");
