@@ -3,8 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <deque>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -181,6 +186,40 @@ TEST_CASE("a response of many megabytes is read to its end and the connection ke
     const auto& done = client.finish(6);
     for (int i = 0; i < 6; ++i) CHECK(done[static_cast<std::size_t>(i)].status == (i % 2 == 0 ? 200 : 201));
     CHECK(server.connections() == 1);
+}
+
+TEST_CASE("a Unix socket whose queue is full is waited for, not refused") {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path() + "/s";
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener, 0) == 0);
+    constexpr int kClients = 4;
+    std::vector<std::unique_ptr<OneConnection>> clients;
+    for (int i = 0; i < kClients; ++i) {
+        clients.push_back(std::make_unique<OneConnection>("unix:" + path));
+        clients.back()->queue(kPost);
+        clients.back()->send_next();  // connects, or finds the queue full
+    }
+    std::thread serving([&] {
+        for (int i = 0; i < kClients; ++i) {
+            const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+            Wire wire(accepted);
+            wire.read_request();
+            wire.write(kOk);
+            ::close(accepted);
+        }
+    });
+    for (const auto& client : clients) {
+        const http::ClientPool::Done done = client->finish(1).back();
+        CHECK(done.status == 200);
+        CHECK(done.attempts == 1);
+    }
+    serving.join();
+    ::close(listener);
 }
 
 TEST_CASE("a Unix socket is connected to at once, and a missing one refused at once") {
