@@ -135,9 +135,12 @@ int run_replay(ReplayCommand& command, Output& output) {
     replay::Progress progress;
     options.progress = &progress;
     ReplayStats stats;
-    {
+    try {
         const ProgressLine line(output, options);
         stats = replay::run(options);
+    } catch (const replay::ReplayEnded& ended) {
+        output.write(ended.so_far());
+        throw;
     }
     output.write(stats);
     if (histogram_file) {

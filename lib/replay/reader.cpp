@@ -1,5 +1,7 @@
 #include "replay/reader.hpp"
 
+#include <utility>
+
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -56,7 +58,14 @@ bool Reader::read_round(int round) {
     log_options.attach_responses = options_.expect && options_.expect->recorded;
     Log log(options_.logs, log_options);
     shape_.begin_round();
-    const bool whole = read_batches(log, batch);
+    bool whole = false;
+    try {
+        whole = read_batches(log, batch);
+    } catch (...) {  // what was read until then is sent and accounted for
+        if (batch) queue_.push(std::move(batch));
+        if (round == 1) remember_damage(log);
+        throw;
+    }
     if (round == 1) remember_damage(log);
     if (!whole) return false;
     batch->ends_round = true;
@@ -68,19 +77,24 @@ bool Reader::read_round(int round) {
 // To the log's end; false when the queue was closed before.
 bool Reader::read_batches(Log& log, std::unique_ptr<Batch>& batch) {
     Record record;
-    std::uint64_t bad_before = 0;
-    while (log.next(record)) {
-        if (!batch) return false;
-        add(*batch, record, log);
-        batch->bad += log.bad() - bad_before;
-        bad_before = log.bad();
-        const std::uint32_t asked = asked_.load(std::memory_order_relaxed);
-        if (batch->bytes.size() < Batch::kFull && (asked == 0 || batch->items.size() < asked)) continue;
-        batch->part = log.part();
-        if (!pass_on(batch)) return false;
+    std::uint64_t bad = 0;  // counted in a batch
+    const auto count_bad = [&] { batch->bad += log.bad() - std::exchange(bad, log.bad()); };
+    try {
+        while (log.next(record)) {
+            if (!batch) return false;
+            add(*batch, record, log);
+            count_bad();
+            const std::uint32_t asked = asked_.load(std::memory_order_relaxed);
+            if (batch->bytes.size() < Batch::kFull && (asked == 0 || batch->items.size() < asked)) continue;
+            batch->part = log.part();
+            if (!pass_on(batch)) return false;
+        }
+    } catch (const Error&) {
+        if (batch) count_bad();
+        throw;
     }
     if (!batch) return false;
-    batch->bad += log.bad() - bad_before;
+    count_bad();
     batch->part = log.part();
     return true;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "model/request.hpp"
 #include "replay/histogram.hpp"
 #include "replay/shape.hpp"
@@ -71,6 +72,16 @@ struct ReplayOptions {
 
 // Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.
 void check(const ReplayOptions& options);
+
+// The log could not be read to its end, and a part of it was sent: what became of that.
+class ReplayEnded : public Error {
+  public:
+    ReplayEnded(const Error& error, ReplayStats so_far) : Error(error), so_far_(std::move(so_far)) {}
+    const ReplayStats& so_far() const { return so_far_; }
+
+  private:
+    ReplayStats so_far_;
+};
 
 // Runs on the calling thread, with one more to read the log. Memory is bounded whatever the log's size.
 // Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (base/process) ends it early and is no error:

@@ -70,7 +70,10 @@ class Run : http::ClientPool::Listener {
         }
         queue_.close();
         reading_.join();
-        return result();
+        const ReplayStats stats = result();
+        if (!unreadable_) return stats;
+        if (stats.sent == 0) throw *unreadable_;
+        throw ReplayEnded(*unreadable_, stats);
     }
 
   private:
@@ -120,11 +123,17 @@ class Run : http::ClientPool::Listener {
     // The next item and its due time into next_ and next_due_.
     bool fetch() {
         if (has_next_) return true;
-        std::optional<Pending> pending = source_.next();
-        if (!pending && !source_.round_over()) {
-            const bool ordered = options_.pace.kind == Pace::Kind::recorded;
-            reader_.ask(ordered ? static_cast<std::uint32_t>(options_.reorder / 8 + 1) : 1);
-            pending = source_.next();  // it may have come in between, and then nobody wakes us
+        std::optional<Pending> pending;
+        try {
+            pending = source_.next();
+            if (!pending && !source_.round_over()) {
+                const bool ordered = options_.pace.kind == Pace::Kind::recorded;
+                reader_.ask(ordered ? static_cast<std::uint32_t>(options_.reorder / 8 + 1) : 1);
+                pending = source_.next();  // it may have come in between, and then nobody wakes us
+            }
+        } catch (const Error& error) {  // the reader's: what is under way is still to be accounted for
+            unreadable_ = error;
+            stop(error.location() + ": " + error.message().substr(0, error.message().find(":\n")));  // without its list of lines
         }
         if (!pending) return false;
         if (!round_started_) {
@@ -338,6 +347,7 @@ class Run : http::ClientPool::Listener {
     std::optional<Nanoseconds> active_since_;   // since when there was always something to send or to wait for
     std::optional<double> target_rate_;
     std::string stop_reason_;
+    std::optional<Error> unreadable_;  // why the log could not be read on
     bool stopping_ = false, over_ = false;
 };
 

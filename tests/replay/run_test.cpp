@@ -237,6 +237,31 @@ TEST_CASE("answers without a recorded status to be compared with are counted") {
     CHECK(stats.warnings == std::vector<std::string>{"2 of 3 responses have no recorded status to be compared with"});
 }
 
+TEST_CASE("a log that cannot be read on ends the replay, and what was sent is accounted for") {
+    RecordingServer server;
+    const std::vector<Request> requests = posts(400);  // more than a batch
+    std::string text;
+    for (const Request& request : requests) append_jsonl(text, request);
+    std::string padded;  // the bad line comes when the first batch is long on its way
+    for (int i = 0; i < 20; ++i) padded += text;
+    const LogFile log(padded + "not json\n");
+    for (const replay::Pace::Kind kind : {replay::Pace::Kind::max, replay::Pace::Kind::recorded}) {
+        replay::ReplayOptions options = options_for(log, server.url());
+        options.pace.kind = kind;
+        options.max_bad_lines = 0;
+        try {
+            replay::run(options);
+            FAIL("it was taken");
+        } catch (const replay::ReplayEnded& ended) {
+            check_books(ended.so_far());
+            CHECK(ended.so_far().bad == 1);
+            CHECK(ended.so_far().sent > 0);
+            CHECK(ended.so_far().reasons == std::vector<std::string>{"stopped: " + log.path() + ": a line cannot be read"});
+            CHECK(ended.message().find("a line cannot be read:\n") == 0);
+        }
+    }
+}
+
 TEST_CASE("a replay that sends nothing says why") {
     RecordingServer server;
     const auto reason = [&](const LogFile& log, const std::function<void(replay::ReplayOptions&)>& change) {
