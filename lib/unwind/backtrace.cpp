@@ -134,8 +134,8 @@ int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& mem
     KnownFrame* frame = &memo.of(ip, sp);
     KnownFrame* before = nullptr;
     for (int depth = 0; depth < limit; ++depth) {
+        if (ip < kLowestCode) return depth;  // before the memo is asked: a place where it knows nothing has an ip of 0
         if (!is_known(*frame, place())) {
-            if (ip < kLowestCode) return depth;
             frame = find_frame(place(), memo, generation);
             if (frame == nullptr) return -1;
             if (before != nullptr) before->caller = frame;

@@ -236,3 +236,28 @@ TEST_CASE("an object that comes to stand where another one stood is walked by it
     }
     CHECK_MESSAGE(places.size() < static_cast<std::size_t>(loads), "no place was used again: this has tested nothing");
 }
+
+// Code that is never run: each address in it but the first has a frame of 16 bytes, the upper 8 of them the return address.
+asm(".pushsection .text\n"
+    "leakline_test_frames:\n"
+    ".cfi_startproc\n nop\n .cfi_def_cfa_offset 16\n .fill 62, 1, 0x90\n nop\n .cfi_endproc\n"
+    ".popsection\n");
+extern "C" const char leakline_test_frames[];
+
+TEST_CASE("a stack ends where the return address is none, whatever was in the memo at the frames that it knew there") {
+    const auto code = [](int number) { return reinterpret_cast<std::uintptr_t>(leakline_test_frames) + 2 + static_cast<std::uintptr_t>(number); };
+    alignas(16) std::uintptr_t stack[8] = {};
+    const auto sp = reinterpret_cast<std::uintptr_t>(stack);
+    void* addresses[16];
+    for (std::uintptr_t none : {std::uintptr_t{0}, std::uintptr_t{0x3fff}})
+        for (std::uintptr_t offset = 0; offset < 16384; offset += 16) {
+            stack[1] = code(1);
+            stack[3] = none;
+            REQUIRE(unwind::backtrace({code(0), sp, 0}, addresses, 16) == 2);
+            REQUIRE(addresses[1] == reinterpret_cast<void*>(code(1)));
+            // Code without information, at each place of the memo in turn: what was there is forgotten.
+            REQUIRE(unwind::backtrace({reinterpret_cast<std::uintptr_t>(&addresses), sp + offset, 0}, addresses, 16) == -1);
+            stack[1] = none;
+            REQUIRE(unwind::backtrace({code(0), sp, 0}, addresses, 16) == 1);
+        }
+}
