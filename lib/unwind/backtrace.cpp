@@ -46,8 +46,8 @@ FrameRule find_loaded_rule(std::uintptr_t return_address) {
                      return_address - 1);
 }
 
-// A return address below this is none (libunwind's bound).
-constexpr std::uintptr_t kLowestCode = 0x4000;
+// A return address below the first is none (libunwind's bound), one above the second no program's.
+constexpr std::uintptr_t kLowestCode = 0x4000, kHighestCode = RuleCache::kHighestAddress;
 
 // A walk's place: the registers of a frame. Its bp is read only when a rule asks for it: most code has no use for a base
 // pointer and keeps numbers in it.
@@ -59,6 +59,7 @@ struct Place {
 };
 
 FrameRule rule_of(std::uintptr_t return_address, std::uint32_t generation) {
+    if (return_address > kHighestCode) return {};
     if (const auto cached = rules.find(return_address, generation)) return *cached;
     const FrameRule rule = find_loaded_rule(return_address);
     rules.put(return_address, generation, rule);
@@ -164,6 +165,7 @@ int backtrace(const Registers& innermost, void** addresses, int limit) {
     return depth;
 }
 
+void code_unloads() { rules.suspend(); }
 void code_unloaded() { rules.forget_all(); }
 
 }  // namespace leakline::unwind

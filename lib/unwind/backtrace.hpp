@@ -10,11 +10,13 @@
 namespace leakline::unwind {
 
 // Writes the return addresses of the frames that begin with `innermost`, at most `limit`, and returns how many. -1 where a
-// frame on the way is not one for a FrameRule (a signal's, code without call frame information): what stands in `addresses`
-// is then worthless, and libunwind may know more.
+// frame on the way is not one for a FrameRule (a signal's, code without call frame information), and while code unloads:
+// what stands in `addresses` is then worthless, and libunwind may know more.
 int backtrace(const Registers& innermost, void** addresses, int limit);
 
-// Some code was or will be unloaded: what is known of return addresses is forgotten.
+// Around each unloading of code, by any threads. Other code may come to stand in its place before code_unloads()'s
+// thread goes on: between the two nothing is remembered of return addresses, and afterwards what was is forgotten.
+void code_unloads();
 void code_unloaded();
 
 }  // namespace leakline::unwind

@@ -14,15 +14,15 @@ namespace leakline::unwind {
 
 class RuleCache {
   public:
+    // The last byte of user space: no address above it may be given.
+    static constexpr std::uintptr_t kHighestAddress = (std::uintptr_t{1} << 47) - 1;
+
     // Safe from any thread and from a signal's handler, as all of it. `generation` is what generation() gave before the
     // rule was found: if objects were unloaded meanwhile, the rule is as good as not put in.
     std::optional<FrameRule> find(std::uintptr_t address, std::uint32_t generation) const {
-        const std::uint64_t key = key_of(address, generation);
         for (const Entry& entry : buckets_[bucket_of(address)].entries) {
-            if (entry.key.load(std::memory_order_acquire) != key) continue;
-            const std::uint64_t rule = entry.rule.load(std::memory_order_acquire);
-            // Taken for another address in between? Then the rule may be that one's.
-            if (entry.key.load(std::memory_order_relaxed) == key) return FrameRule::unpacked(rule);
+            const std::uint64_t rule = entry.rule.load(std::memory_order_relaxed);
+            if (entry.key(rule) == key_of(address, generation)) return FrameRule::unpacked(rule);
         }
         return std::nullopt;
     }
@@ -30,30 +30,42 @@ class RuleCache {
         auto& entries = buckets_[bucket_of(address)].entries;
         Entry* chosen = &entries[address % kWays];
         for (Entry& entry : entries)
-            if (entry.key.load(std::memory_order_relaxed) >> kAddressBits != generation + std::uint64_t{1}) {  // empty or outdated
-                chosen = &entry;
+            if (entry.key(entry.rule.load(std::memory_order_relaxed)) >> kAddressBits != generation + std::uint64_t{1}) {
+                chosen = &entry;  // empty or outdated
                 break;
             }
-        std::uint64_t old = chosen->key.load(std::memory_order_relaxed);
-        if (old == kBusy || !chosen->key.compare_exchange_strong(old, kBusy, std::memory_order_acq_rel)) return;
-        chosen->rule.store(rule.packed(), std::memory_order_release);
-        chosen->key.store(key_of(address, generation), std::memory_order_release);
+        const std::uint64_t word = rule.packed();
+        chosen->rule.store(word, std::memory_order_relaxed);
+        chosen->mixed_key.store(key_of(address, generation) ^ Entry::mixed(word), std::memory_order_relaxed);
     }
 
-    // How often it has forgotten everything. At kLastGeneration it must not be used any more.
-    std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
+    // How often it has forgotten everything. At kLastGeneration, and while it is suspended, it must not be used.
+    std::uint32_t generation() const {
+        const std::uint64_t state = state_.load(std::memory_order_acquire);
+        return state >= kOneSuspension ? kLastGeneration : static_cast<std::uint32_t>(state);
+    }
+    // Any number of threads can have it suspended; each ends that by forget_all(), before which nobody is given the old
+    // generation again.
+    void suspend() { state_.fetch_add(kOneSuspension, std::memory_order_acq_rel); }
     void forget_all() {
-        std::uint32_t now = generation();
-        while (now < kLastGeneration && !generation_.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) {}
+        std::uint64_t now = state_.load(std::memory_order_relaxed), next;
+        do {
+            next = now - kOneSuspension;
+            if (static_cast<std::uint32_t>(next) < kLastGeneration) ++next;
+        } while (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel));
     }
     static constexpr std::uint32_t kLastGeneration = (1u << 17) - 2;
 
   private:
-    // A key is an address, of which user space has 47 bits, and a generation plus one: never 0, which is an empty entry.
+    // A key is an address and a generation plus one: never 0, which is an empty entry.
     static constexpr unsigned kAddressBits = 47, kBucketBits = 13, kWays = 4;
-    static constexpr std::uint64_t kBusy = 1;  // being written: an address in the first page, where no code is
+    // The two words are written one after the other by threads that do not wait for each other, or stop in between for ever
+    // (in a forked child). So the key stands mixed with its rule: two words that were not written together give no key.
     struct Entry {
-        std::atomic<std::uint64_t> key{0}, rule{0};
+        std::atomic<std::uint64_t> mixed_key{0}, rule{0};
+
+        static std::uint64_t mixed(std::uint64_t word) { return word * 0xd6e8feb86659fd93u; }
+        std::uint64_t key(std::uint64_t word) const { return mixed_key.load(std::memory_order_relaxed) ^ mixed(word); }
     };
     struct alignas(64) Bucket {  // one cache line
         std::array<Entry, kWays> entries;
@@ -66,8 +78,10 @@ class RuleCache {
         return static_cast<std::size_t>(address * 0x9e3779b97f4a7c15u >> (64 - kBucketBits));  // Fibonacci hashing (Knuth, vol. 3, 6.4)
     }
 
+    static constexpr std::uint64_t kOneSuspension = std::uint64_t{1} << 32;
+
     std::array<Bucket, std::size_t{1} << kBucketBits> buckets_;
-    std::atomic<std::uint32_t> generation_{0};
+    std::atomic<std::uint64_t> state_{0};  // the generation, and above it the number of suspensions
 };
 
 }  // namespace leakline::unwind

@@ -221,7 +221,7 @@ TEST_CASE("an object that comes to stand where another one stood is walked by it
     std::set<void*> places;
     int loads = 0;
     for (int i = 0; i < 6; ++i) {
-        void* const object = ::dlopen(program_of(i % 2 == 0 ? "unwind_small.so" : "unwind_large.so").c_str(), RTLD_NOW);
+        void* const object = ::dlopen(program_of(i % 2 == 0 ? "unwind_frame_128.so" : "unwind_frame_512.so").c_str(), RTLD_NOW);
         REQUIRE(object != nullptr);
         const auto call_back = reinterpret_cast<void (*)(void (*)(void*), void*)>(::dlsym(object, "call_back"));
         places.insert(reinterpret_cast<void*>(call_back));
@@ -231,6 +231,7 @@ TEST_CASE("an object that comes to stand where another one stood is walked by it
         CHECK(walks.count > 0);
         CHECK(walks.ours == walks.libc);
         ++loads;
+        unwind::code_unloads();
         ::dlclose(object);
         unwind::code_unloaded();
     }
@@ -260,4 +261,15 @@ TEST_CASE("a stack ends where the return address is none, whatever was in the me
             stack[1] = none;
             REQUIRE(unwind::backtrace({code(0), sp, 0}, addresses, 16) == 1);
         }
+}
+
+TEST_CASE("while code unloads, all is left to libunwind") {
+    Walks before, meanwhile;
+    walk_into(before);
+    unwind::code_unloads();
+    walk_into(meanwhile);
+    unwind::code_unloaded();
+    CHECK(before.count > 0);
+    CHECK(meanwhile.count == -1);
+    expect_same();
 }
