@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -160,60 +159,6 @@ TEST_CASE("a program that goes into the background is an error that says so") {
     recorder.child().wait();
     CHECK(failure_of(recorder).message() ==
           "went into the background (it ended at once and left a child), and the tracker follows no fork");
-}
-
-TEST_CASE("a recording is the same with our unwinder and with libunwind") {
-    struct Recorded {
-        std::map<std::string, std::vector<std::int64_t>> traces;  // "address address ...": live bytes, blocks, allocations
-        bool loaded = false;
-    };
-    const auto record = [](const char* unwinder) {
-        const TemporaryDirectory folder;
-        const std::string progress = folder.path() + "/round";
-        ::setenv("LEAKLINE_UNWINDER", unwinder, 1);
-        heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "rounds", progress}));
-        ::unsetenv("LEAKLINE_UNWINDER");
-        wait_for_number(progress, 0);
-        Recorded result;
-        result.loaded = read_file("/proc/" + std::to_string(recorder.child().pid()) + "/maps").find("leakline-unwinder") != std::string::npos;
-        for (int round = 1; round <= 2; ++round) {
-            recorder.child().signal(SIGUSR1);
-            wait_for_number(progress, round);
-        }
-        recorder.child().signal(SIGTERM);
-        CHECK(recorder.child().wait().code == 0);
-        const HeapProfile profile = recorder.finish();
-        for (const auto& [id, cost] : test::costs_at(profile, profile.marks.size() - 1)) {
-            std::string stack;
-            for (TraceId at{id + 1}; at; at = profile.traces[at.value - 1].parent) {
-                const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
-                for (std::uint32_t i = 0; i < ip.frame_count; ++i) {
-                    const Frame& frame = profile.frames[ip.first_frame + i];
-                    stack += profile.string(frame.function) + ":" + std::to_string(frame.line) + " ";
-                }
-            }
-            auto& sums = result.traces[stack];
-            sums.resize(3);
-            sums[0] += cost.live_bytes;
-            sums[1] += cost.live_blocks;
-            sums[2] += static_cast<std::int64_t>(cost.allocations);
-        }
-        return result;
-    };
-    const Recorded ours = record("leakline"), libunwinds = record("libunwind");
-    CHECK(ours.loaded);
-    CHECK(!libunwinds.loaded);
-    CHECK(ours.traces.size() > 3);
-    CHECK(ours.traces == libunwinds.traces);
-    ::setenv("LEAKLINE_UNWINDER", "nongnu", 1);
-    try {
-        heap::Recorder::start(options_for({kSubject, "leak", "1", "1"}));
-        FAIL("must throw");
-    } catch (const Error& error) {
-        CHECK(error.kind() == ErrorKind::usage);
-        CHECK(std::string(error.what()).find("there is no unwinder 'nongnu'") != std::string::npos);
-    }
-    ::unsetenv("LEAKLINE_UNWINDER");
 }
 
 TEST_CASE("that children did the work is a warning of the recording") {

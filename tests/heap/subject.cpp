@@ -11,6 +11,9 @@
 //   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another second
 //   workers                forks two children that work for 3 s, and waits for them
 //   race N                 4 threads that realloc against each other, N times each
+//   odd                    allocates in a signal's handler and beneath code without call frame information (x86-64)
+//   plugins A B C          loads the objects by turns to the same place, to call back from there, 21 times
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -90,6 +93,39 @@ int race(int times) {
     return 0;
 }
 
+#ifdef __x86_64__
+extern "C" void call_from_nowhere(void (*function)());
+asm(".pushsection .text\ncall_from_nowhere: sub $8, %rsp\n call *%rdi\n add $8, %rsp\n ret\n.popsection\n");
+
+int odd() {
+    warm_up();
+    leaked->reserve(1000);
+    ::signal(SIGUSR1, [](int) { leak_block(100); });
+    for (int i = 0; i < 100; ++i) {
+        ::raise(SIGUSR1);
+        call_from_nowhere([] { leak_block(200); });
+        leak_block(300);
+    }
+    return 0;
+}
+#else
+int odd() { return 1; }
+#endif
+
+void in_plugin(void*) { leak_block(24); }
+
+int plugins(const char* const* paths) {
+    warm_up();
+    leaked->reserve(1000);
+    for (int i = 0; i < 21; ++i) {
+        void* const object = ::dlopen(paths[i % 3], RTLD_NOW);
+        if (object == nullptr) return 1;
+        reinterpret_cast<void (*)(void (*)(void*), void*)>(::dlsym(object, "call_back"))(in_plugin, nullptr);
+        ::dlclose(object);
+    }
+    return 0;
+}
+
 }  // namespace
 
 int fragment() {
@@ -113,6 +149,8 @@ int main(int argc, char** argv) {
         return 7;
     }
     if (mode == "rounds") return rounds(argv[2]);
+    if (mode == "odd") return odd();
+    if (mode == "plugins") return plugins(argv + 2);
     if (mode == "toil") return toil(argv[2]);
     if (mode == "stubborn") {
         ::signal(SIGTERM, SIG_IGN);

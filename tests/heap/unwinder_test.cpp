@@ -1,0 +1,109 @@
+// Whole recordings with our unwinder and with libunwind.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "heap/recorder.hpp"
+#include "streams.hpp"
+
+using namespace leakline;
+
+namespace {
+
+const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject";
+
+heap::Recorder start(const char* unwinder, std::vector<std::string> arguments) {
+    heap::RecordOptions options;
+    options.command.arguments = std::move(arguments);
+    options.command.standard_output = Command::Stream::null;
+    ::setenv("LEAKLINE_UNWINDER", unwinder, 1);
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    ::unsetenv("LEAKLINE_UNWINDER");
+    return recorder;
+}
+
+struct Cost {
+    std::int64_t live_bytes = 0, live_blocks = 0, allocations = 0;
+    bool operator==(const Cost&) const = default;
+};
+
+// By "function:line function:line ...", from the inside out.
+std::map<std::string, Cost> stacks_of(const HeapProfile& profile) {
+    std::map<std::string, Cost> stacks;
+    for (const auto& [id, cost] : test::costs_at(profile, profile.marks.size() - 1)) {
+        std::string stack;
+        for (TraceId at{id + 1}; at; at = profile.traces[at.value - 1].parent) {
+            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
+            for (std::uint32_t i = 0; i < ip.frame_count; ++i) {
+                const Frame& frame = profile.frames[ip.first_frame + i];
+                stack += profile.string(frame.function) + ":" + std::to_string(frame.line) + " ";
+            }
+        }
+        Cost& sum = stacks[stack];
+        sum.live_bytes += cost.live_bytes;
+        sum.live_blocks += cost.live_blocks;
+        sum.allocations += static_cast<std::int64_t>(cost.allocations);
+    }
+    return stacks;
+}
+
+std::map<std::string, Cost> record(const char* unwinder, std::vector<std::string> arguments) {
+    heap::Recorder recorder = start(unwinder, std::move(arguments));
+    CHECK(recorder.child().wait().code == 0);
+    return stacks_of(recorder.finish());
+}
+
+}  // namespace
+
+TEST_CASE("a recorded program has our unwinder in it, or not where libunwind is asked for") {
+    const auto is_loaded = [](const char* unwinder) {
+        heap::Recorder recorder = start(unwinder, {kSubject, "sleep"});
+        const std::string path = "/proc/" + std::to_string(recorder.child().pid()) + "/maps";
+        bool loaded = false;
+        for (std::string maps; maps.find("heaptrack") == std::string::npos && !recorder.child().wait_for(std::chrono::milliseconds(1));) {
+            maps = read_file(path);
+            loaded = maps.find("leakline-unwinder") != std::string::npos;
+        }
+        return loaded;
+    };
+    CHECK(is_loaded("leakline"));
+    CHECK(!is_loaded("libunwind"));
+}
+
+TEST_CASE("another unwinder is a usage error that names the two") {
+    try {
+        start("nongnu", {kSubject, "sleep"});
+        FAIL("must throw");
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::usage);
+        CHECK(std::string(error.what()).find("there is no unwinder 'nongnu'") != std::string::npos);
+    }
+    ::unsetenv("LEAKLINE_UNWINDER");
+}
+
+TEST_CASE("a recording is the same with our unwinder and with libunwind, also where ours leaves the work to that") {
+    // Signal handlers, and code without call frame information: libunwind must not find us in between.
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{kSubject, "pairs", "300"}, {kSubject, "odd"}}) {
+        CAPTURE(arguments[1]);
+        const auto ours = record("leakline", arguments), libunwinds = record("libunwind", arguments);
+        CHECK(ours.size() > 3);
+        CHECK(ours == libunwinds);
+    }
+}
+
+// Three: two would be told apart by what libunwind, which never forgets, first saw there.
+TEST_CASE("what a plugin called is recorded with its callers, though it stands where another one stood") {
+    std::vector<std::string> arguments{kSubject, "plugins"};
+    for (const char* object : {"128", "256", "512"}) arguments.push_back(std::string(LEAKLINE_BIN_DIR) + "/unwind_frame_" + object + ".so");
+    std::int64_t found = 0;
+    for (const auto& [stack, cost] : record("leakline", arguments)) {
+        if (stack.find("in_plugin") == std::string::npos) continue;
+        CAPTURE(stack);
+        found += cost.allocations;
+        CHECK(stack.find("plugins:") != std::string::npos);
+        CHECK(stack.find("main:") != std::string::npos);
+    }
+    CHECK(found == 21);
+}
