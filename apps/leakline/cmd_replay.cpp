@@ -118,7 +118,8 @@ int run_replay(ReplayCommand& command, Output& output) {
         output.require_text_or_json("--dry-run");
         const replay::DryRun result = replay::dry_run(options);
         output.write(replay::dry_run_text(result), replay::dry_run_json(result));
-        return kNoLeak;
+        const int signal = interruption::received();
+        return signal != 0 ? kInterrupted + signal : kNoLeak;
     }
     if (options.target.empty())
         throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");

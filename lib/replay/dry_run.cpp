@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/process.hpp"
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
@@ -92,6 +93,7 @@ DryRun dry_run(const ReplayOptions& options) {
     log_options.format = options.log_format;
     log_options.max_bad_lines = options.max_bad_lines;
     log_options.map = options.log_map;
+    log_options.stopped = [] { return interruption::received() != 0; };
     Log log(options.logs, log_options);
     Shape shape(options.shape);
     PathTable paths;
@@ -106,6 +108,8 @@ DryRun dry_run(const ReplayOptions& options) {
     Record record;
     std::string bytes;
     while (log.next(record)) {
+        constexpr std::uint64_t kAskedEvery = 1024;
+        if (result.read % kAskedEvery == 0 && interruption::received() != 0) break;
         ++result.read;
         if (!shape.apply(record)) {
             ++result.filtered;
@@ -131,10 +135,11 @@ DryRun dry_run(const ReplayOptions& options) {
     }
     result.bad = log.bad();
     result.read += result.bad;
+    if (interruption::received() != 0) result.warnings.push_back("interrupted: this is a part of the log");
     for (std::size_t i = 0; i < paths.names().size(); ++i) result.paths[paths.names()[i]] = counts[i];
     result.step = rate.step();
     result.rate = rate.counts();
-    result.warnings = log.damage().lines();
+    for (std::string& line : log.damage().lines()) result.warnings.push_back(std::move(line));
     for (const std::string& warning : log.warnings()) result.warnings.push_back(warning);
     for (std::string& warning : shape.warnings("would be left out")) result.warnings.push_back(std::move(warning));
     return result;

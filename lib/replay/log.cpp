@@ -164,7 +164,11 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
         }
         if (trim(prefix).empty()) {
             const std::string damage = damage_of(chunks.source());
-            throw Error(ErrorKind::input, input->path, damage.empty() ? "the log is empty" : "nothing can be read of it: " + damage);
+            const bool stopped = prefix.empty() && chunks.source().end() == StreamEnd::open;
+            throw Error(ErrorKind::input, input->path,
+                        !damage.empty() ? "nothing can be read of it: " + damage
+                        : stopped       ? "nothing had come from it when the reading was ended"
+                                        : "the log is empty");
         }
         const FormatRow& row =
             options.format.empty() ? row_of_content(input->path, prefix) : row_named(options.format);

@@ -1,5 +1,9 @@
 // A second Ctrl-C ends the program at once: nothing half-written stays behind, and nothing is left running.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -75,6 +79,28 @@ TEST_CASE("a second signal during a replay leaves no half-written report behind"
         CHECK(ended.signal == number);
         CHECK(std::filesystem::is_empty(folders.outputs));
     }
+}
+
+TEST_CASE("a dry run that is interrupted says what it has seen") {
+    const Folders folders;
+    const std::string pipe = folders.root.path() + "/pipe", report = folders.outputs + "/a.json";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const int writer = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);
+    const std::string line = read_file(folders.log);
+    REQUIRE(::write(writer, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+    Command command;
+    command.arguments = {binary("leakline"), "replay", pipe, "--dry-run", "-o", report};
+    command.output_file = folders.root.path() + "/said";
+    Child child = Child::start(command);
+    for (int unread = 1; child.running() && unread > 0; std::this_thread::sleep_for(5ms)) REQUIRE(::ioctl(writer, FIONREAD, &unread) == 0);
+    child.signal(SIGINT);
+    REQUIRE(child.wait_for(50s).has_value());
+    ::close(writer);
+    INFO(read_file(command.output_file));
+    CHECK(child.status()->code == 130);
+    const std::string said = read_file(report);
+    CHECK(said.find("\"read\": 1,") != said.npos);
+    CHECK(said.find("\"interrupted: this is a part of the log\"") != said.npos);
 }
 
 TEST_CASE("two signals for one wish, as timeout(1) sends them, end a replay as one does: with its report") {
