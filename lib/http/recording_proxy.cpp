@@ -201,11 +201,11 @@ class RecordingProxy::State::Session {
             else told.body.append(piece);
         };
         bool target_keeps = false, ends_with_connection = false;
-        target_.with_stream([&](auto& target) {
+        target_.with_stream([&](auto& to) {
             // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
             std::optional<TargetFailed> unfinished;
             try {
-                relay<true>(target, client_, client_buffer_, request, [&](std::string_view piece) {
+                relay<true>(to, client_, client_buffer_, request, [&](std::string_view piece) {
                     touch();
                     keep_body(piece);
                 });
@@ -219,7 +219,7 @@ class RecordingProxy::State::Session {
                 response.body_limit(kNoLimit);
                 response.skip(head);
                 error_code error;
-                bhttp::read_header(target, target_.buffer(), response, error);
+                bhttp::read_header(to, target_.buffer(), response, error);
                 if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
                 if (response.get().result_int() == 101) throw TargetFailed{"the target switched to another protocol, which is not passed on"};
                 if (response.get().result_int() / 100 != 1) break;
@@ -231,7 +231,7 @@ class RecordingProxy::State::Session {
             const int status = static_cast<int>(response.get().result_int());
             if (response.chunked() && !takes_chunks) response.get().chunked(false);
             response.get().keep_alive(keep && !ends_with_connection);
-            relay<false>(client_, target, target_.buffer(), response, [this](std::string_view) { touch(); });
+            relay<false>(client_, to, target_.buffer(), response, [this](std::string_view) { touch(); });
             told.status = status;
         });
         if (!target_keeps) target_.disconnect();
