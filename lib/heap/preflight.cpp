@@ -24,12 +24,12 @@ namespace {
 
 // Programs whose work is to start another one. The tracker follows no exec and no fork.
 void refuse_wrapper(const std::string& path, const std::vector<std::string>& arguments) {
-    static constexpr std::array<const char*, 45> kWrappers{
+    static constexpr std::array<const char*, 47> kWrappers{
         "env",  "sh",      "bash", "dash", "zsh",    "ksh",     "busybox", "sudo",  "su",       "doas",   "nice",
         "nohup", "setsid", "stdbuf", "timeout", "time", "taskset", "chrt",  "ionice", "numactl", "xargs",
         "strace", "ltrace", "gdb", "valgrind", "ash", "fish", "chroot", "daemonize", "dumb-init", "flock", "gosu", "parallel",
         "perf", "prlimit", "rr", "runuser", "setarch", "setpriv", "systemd-run", "tini", "unshare", "watch", "catchsegv",
-        "start-stop-daemon"};
+        "start-stop-daemon", "ld.so", "ld-linux-x86-64.so.2"};
     const std::string_view name = file_name(arguments[0]);
     if (arguments.size() < 2 || std::find(kWrappers.begin(), kWrappers.end(), name) == kWrappers.end()) return;
     refuse(path, "it starts another program, and the tracker records only the first",

@@ -44,6 +44,8 @@ TEST_CASE("a program that the tracker cannot get into is refused, with what to d
     CHECK(refusal({kPrograms + "heap_subject_musl"}).message() == "is linked with musl, and heaptrack's library needs glibc");
     CHECK(refusal({"env", "A=1", "ls"}).message() == "it starts another program, and the tracker records only the first");
     CHECK(refusal({"env", "A=1", "ls"}).hint() == "set the variables first: A=1 leakline ... -- PROGRAM ARG...");
+    CHECK(refusal({"/lib64/ld-linux-x86-64.so.2", "/bin/ls"}).message() ==
+          "it starts another program, and the tracker records only the first");
     CHECK(refusal({"sh", "-c", "ls"}).hint() == "give the program itself: leakline ... -- PROGRAM ARG...");
 }
 
