@@ -93,6 +93,7 @@ void InterpretedRecording::damaged(std::string_view line) {
 }
 
 void InterpretedRecording::left_out() {
+    ++lines_;
     profile_.damage.add(fmt::format("{}: near line {}", options_.name, lines_),
                         "a line of more than 1 MiB; skipped to its end");
 }
@@ -142,7 +143,13 @@ bool InterpretedRecording::record(std::string_view line) {
                 profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), kAnother);
                 return true;
             }
-            if (!fields.hex(number)) number = version == kFormatOneOldName ? 1 : 0;
+            if (!fields.hex(number)) {
+                if (version != kFormatOneOldName)
+                    throw Error(ErrorKind::input, options_.name,
+                                fmt::format("its version cannot be read: '{}'", printable(line.substr(0, 60))),
+                                "give the file as heaptrack wrote it");
+                number = 1;
+            }
             if (number < kOldestFormat || number > kNewestFormat) {
                 throw Error(ErrorKind::input, options_.name,
                             fmt::format("heaptrack format {}; this build reads {} to {}", number, kOldestFormat,

@@ -43,7 +43,8 @@ void RawRecording::take(std::string_view lines) {
 }
 
 void RawRecording::left_out() {
-    damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "no line end within 1 MiB; skipped to the next one");
+    ++lines_;
+    damage_.add(fmt::format("{}:{}", options_.name, lines_), "no line end within 1 MiB; skipped to the next one");
 }
 
 void RawRecording::finish(std::string_view rest) {

@@ -189,3 +189,12 @@ TEST_CASE("lines that cross chunks are whole, and one longer than a chunk is lef
         CHECK(profile.damage.count() >= 1);
     }
 }
+
+TEST_CASE("lines are counted behind one that was too long to be read") {
+    const std::string text = kHead + std::string(std::size_t{3} << 20, 'x') + "\nQ 1\n" + kTables + "+ 0\nc 5\nR 1\n";
+    const HeapProfile profile = read_interpreted_text(text);
+    REQUIRE(profile.damage.count() == 2);
+    CHECK(profile.damage.first()[0].location == "file: near line 4");
+    CHECK(profile.damage.first()[1].location == "file:5");
+    CHECK(test::totals_of(profile) == test::Totals{0x64, 1, 0x64});
+}
