@@ -61,9 +61,16 @@ class ResponseReader::Careful {
             bytes = joined.append(bytes);
         }
         while (!bytes.empty()) {
+            if (fresh_ && lacks_blank(bytes)) {
+                std::string mended(bytes.substr(0, kStatusEnd));
+                mended.append(" ").append(bytes.substr(kStatusEnd));
+                joined.swap(mended);
+                bytes = joined;
+            }
             error_code error;
             const std::size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
             bytes.remove_prefix(used);
+            if (used > 0) fresh_ = false;
             if (error && error != boost::beast::http::error::need_more) return Step::malformed;
             if (parser_->is_done()) {
                 if (parser_->status() / 100 != 1) {
@@ -92,7 +99,15 @@ class ResponseReader::Careful {
     bool reusable() const { return parser_->keep_alive() && !surplus_; }
 
   private:
+    // "HTTP/1.1 200\r\n": servers that have no reason often leave out the blank before it too, which Beast insists on (RFC
+    // 9112, section 4). Every client takes it.
+    static constexpr std::size_t kStatusEnd = std::string_view("HTTP/1.1 200").size();
+    static bool lacks_blank(std::string_view head) {
+        return head.size() > kStatusEnd && head.starts_with("HTTP/1.") && head[kStatusEnd] == '\r';
+    }
+
     void next() {
+        fresh_ = true;
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(max_header_));
         parser_->body_limit(kNoLimit);
@@ -102,6 +117,7 @@ class ResponseReader::Careful {
 
     const std::size_t max_header_;
     bool head_ = false, surplus_ = false;  // bytes came behind the response
+    bool fresh_ = true;                    // the parser has taken nothing yet
     int interim_ = 0;
     std::string carry_;  // received, not yet taken by the parser: a head that comes in pieces
     std::optional<Parser> parser_;
