@@ -228,36 +228,50 @@ bool GlibcHeap::add_fast_bins(const Arena& arena, Free& total, Reading& reading)
     return true;
 }
 
-// self: the address that stands for the bin's head in its ring.
+// self: the address that stands for the bin's head in its ring. A program that allocates takes chunks from the ring's end,
+// and what it frees comes in near the start: walked one way alone, thousands pass by unseen. So where the ring has changed
+// it is walked the other way as well, and what either way met counts once.
 bool GlibcHeap::add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading) {
-    constexpr int kAttempts = 3;
-    Free most;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        Free seen;
-        std::uint64_t before = self;
-        std::uint64_t chunk = attempt == 0 ? arena.at(self + kTop - arena.bins) : word(self + kTop).value_or(0);
-        while (chunk != self) {
-            std::uint64_t header[4];  // size of the chunk before, size and flags, links forward and back
-            if (reading.overdue()) return false;
-            // A chunk that was taken from its bin while we walked has other things in these words, or leads elsewhere.
-            if (arena.holds(chunk)) break;
-            const bool read = attempt == 0 ? reading.copy_late(chunk, header, sizeof header) : copy(chunk, header, sizeof header);
-            if (!read || header[3] != before) break;
-            const Bytes size = header[1] & ~kFlagBits;
-            if (size < kSmallestChunk || seen.bytes + size > arena.system_bytes()) break;
-            seen.bytes += size;
-            if (!add_absent(chunk + kLargeHeader, chunk + size, seen, reading)) return false;
-            before = chunk;
-            chunk = header[2];
-        }
-        if (seen.bytes >= most.bytes) most = seen;
-        if (chunk == self) {
-            most = seen;
-            break;
-        }
+    const std::uint64_t first = arena.at(self + kTop - arena.bins), last = arena.at(self + kTop + 8 - arena.bins);
+    if (first == self) return true;
+    met_.clear();
+    bool whole = false;
+    if (!walk_bin(arena, self, Way::forward, whole, reading)) return false;
+    if (!whole || word(self + kTop) != first || word(self + kTop + 8) != last) {
+        if (!walk_bin(arena, self, Way::back, whole, reading)) return false;
+        std::sort(met_.begin(), met_.end(), [](const Chunk& a, const Chunk& b) { return a.address < b.address; });
+        met_.erase(std::unique(met_.begin(), met_.end(), [](const Chunk& a, const Chunk& b) { return a.address == b.address; }),
+                   met_.end());
     }
-    total.bytes += most.bytes;
-    total.absent += most.absent;
+    for (const Chunk& chunk : met_) {
+        total.bytes += chunk.size;
+        if (!add_absent(chunk.address + kLargeHeader, chunk.address + chunk.size, total, reading)) return false;
+    }
+    return true;
+}
+
+// Adds to met_ what it meets. whole: it came round to where it began.
+bool GlibcHeap::walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& whole, Reading& reading) {
+    constexpr int kForward = 2, kBack = 3;  // of a chunk's words: size of the chunk before, size and flags, links
+    const int next = way == Way::forward ? kForward : kBack, previous = way == Way::forward ? kBack : kForward;
+    Bytes seen = 0;
+    std::uint64_t before = self, chunk = word(self + 8 * static_cast<unsigned>(next)).value_or(self);
+    whole = false;
+    while (chunk != self) {
+        std::uint64_t header[4];
+        if (reading.overdue()) return false;
+        // A chunk that was taken from its bin while we walked has other things in these words, or leads elsewhere.
+        if (arena.holds(chunk)) return true;
+        const bool read = way == Way::forward ? reading.copy_late(chunk, header, sizeof header) : copy(chunk, header, sizeof header);
+        if (!read || header[previous] != before) return true;
+        const Bytes size = header[1] & ~kFlagBits;
+        seen += size;
+        if (size < kSmallestChunk || seen > arena.system_bytes()) return true;
+        met_.push_back({chunk, size});
+        before = chunk;
+        chunk = header[next];
+    }
+    whole = true;
     return true;
 }
 

@@ -31,7 +31,7 @@ class GlibcHeap {
 
     // Nothing where the process's memory cannot be read or malloc was never called; nothing as well where walking its
     // free chunks (up to a microsecond each) takes longer than kLongestWalk. The process goes on meanwhile: a ring that
-    // changed under every attempt to walk it counts with what was seen of it.
+    // changes while it is walked counts with what was met of it, once.
     std::optional<MallocFigures> read();
 
     static constexpr Nanoseconds kLongestWalk = std::chrono::milliseconds(300);
@@ -56,12 +56,19 @@ class GlibcHeap {
     bool read_arena(std::uint64_t address, Arena& arena) const;
     bool add_fast_bins(const Arena& arena, Free& total, Reading& reading) const;
     bool add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading);
+    enum class Way { forward, back };
+    bool walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& whole, Reading& reading);
     bool add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading);
     std::optional<MallocFigures> walk();
 
     int pid_;
     std::string folder_;
     ProcFile pagemap_;
+    struct Chunk {
+        std::uint64_t address = 0;
+        Bytes size = 0;
+    };
+    std::vector<Chunk> met_;    // in a bin, while walking
     std::vector<char> copies_;  // of pages, while walking
     std::uint64_t page_size_ = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     std::optional<Layout> layout_;

