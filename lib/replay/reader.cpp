@@ -106,6 +106,10 @@ void Reader::remember_damage(const Log& log) {
 }
 
 void Reader::add(Batch& batch, Record& record, Log& log) {
+    if (options_.shape.shard && record.has_time && !has_origin_.load(std::memory_order_relaxed)) {
+        origin_ = record.at;
+        has_origin_.store(true, std::memory_order_release);
+    }
     if (!shape_.apply(record)) {
         ++batch.filtered;
         return;

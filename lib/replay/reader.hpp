@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "replay/batch.hpp"
@@ -25,6 +26,12 @@ class Reader {
     // The sender has nothing left to send: a batch of this many items will do, and wake is to be called.
     void ask(std::uint32_t items) { asked_.store(items); }
 
+    // The stamp of the log's first record where only a shard of it is sent; nothing else, and not before an item of it is
+    // in the queue. From any thread.
+    std::optional<Nanoseconds> origin() const {
+        return has_origin_.load(std::memory_order_acquire) ? std::optional(origin_) : std::nullopt;
+    }
+
     const Diagnostics& damage() const { return damage_; }
     const std::vector<std::string>& warnings() const { return warnings_; }
     const std::vector<std::string>& path_names() const { return paths_.names(); }
@@ -41,6 +48,8 @@ class Reader {
     BatchQueue& queue_;
     std::function<void()> wake_;
     std::atomic<std::uint32_t> asked_{0};
+    Nanoseconds origin_{};  // written before has_origin_
+    std::atomic<bool> has_origin_{false};
     Shape shape_;
     PathTable paths_;
     Diagnostics damage_;

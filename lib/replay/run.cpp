@@ -140,6 +140,10 @@ class Run : http::ClientPool::Listener {
             round_started_ = steady_now();
             if (!active_since_) active_since_ = round_started_;
         }
+        if (schedule_is_new_) {
+            schedule_is_new_ = false;
+            if (const std::optional<Nanoseconds> origin = reader_.origin()) schedule_.begin_at(*origin);
+        }
         next_ = *pending;
         next_due_ = *round_started_ + schedule_.due(next_.at);
         return has_next_ = true;
@@ -231,6 +235,7 @@ class Run : http::ClientPool::Listener {
         ++round_;
         if (options_.progress != nullptr) options_.progress->round.store(round_, std::memory_order_relaxed);
         schedule_ = Schedule(options_.pace, options_.max_gap);
+        schedule_is_new_ = true;
         if (round_ > 1) source_.begin_round();
         pool_.poll();  // connections that the server closed in the meantime
         dispatch();
@@ -340,7 +345,7 @@ class Run : http::ClientPool::Listener {
     Schedule schedule_;
     Pending next_;
     Nanoseconds next_due_{};
-    bool has_next_ = false;
+    bool has_next_ = false, schedule_is_new_ = true;
     int round_ = 0;
     Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
     std::optional<Nanoseconds> round_started_;  // what the due times of the round count from

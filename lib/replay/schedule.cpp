@@ -12,6 +12,11 @@ Nanoseconds rounded(double ns) { return Nanoseconds(std::llround(std::min(ns, 4e
 
 }  // namespace
 
+void Schedule::begin_at(Nanoseconds at) {
+    first_ = newest_ = at;
+    begun_ = true;
+}
+
 Nanoseconds Schedule::due(Nanoseconds at) {
     const std::uint64_t index = count_++;
     switch (pace_.kind) {
@@ -20,10 +25,7 @@ Nanoseconds Schedule::due(Nanoseconds at) {
             due_ = rounded(static_cast<double>(index) / pace_.rate * 1e9);
             break;
         case Pace::Kind::recorded:
-            if (index == 0) {
-                first_ = newest_ = at;
-                break;
-            }
+            if (!begun_) begin_at(at);
             if (at <= newest_) break;  // a late record is due at once: with the one before it
             if (max_gap_ && at - newest_ > *max_gap_) cut_ += at - newest_ - *max_gap_;
             newest_ = at;

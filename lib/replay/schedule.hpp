@@ -15,6 +15,10 @@ class Schedule {
     explicit Schedule(const Pace& pace, std::optional<Nanoseconds> max_gap = std::nullopt)
         : pace_(pace), max_gap_(max_gap) {}
 
+    // Before the first due(): the stamp that is due at the start of the round, where that is not the first record's. For one
+    // of several shards, whose users may come late in the log: all have to begin with its time.
+    void begin_at(Nanoseconds at);
+
     // The due time of the next record, from the start of the round; never before that of the record before it.
     // Pace max: nothing is ever due, the result is 0.
     Nanoseconds due(Nanoseconds at);
@@ -30,6 +34,7 @@ class Schedule {
     Pace pace_;
     std::optional<Nanoseconds> max_gap_;
     std::uint64_t count_ = 0;
+    bool begun_ = false;              // first_ is known
     Nanoseconds first_{}, newest_{};  // stamps
     Nanoseconds cut_{};               // taken out of pauses so far
     Nanoseconds due_{};

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -235,6 +236,26 @@ TEST_CASE("answers without a recorded status to be compared with are counted") {
     const ReplayStats stats = replay::run(options);
     CHECK(stats.unexpected == 0);
     CHECK(stats.warnings == std::vector<std::string>{"2 of 3 responses have no recorded status to be compared with"});
+}
+
+TEST_CASE("shards keep the log's time: one whose users come late begins late") {
+    const LogFile log(posts(8, 50ms));  // users 0 to 7
+    int late_shards = 0;
+    for (const char* shard : {"0/4", "1/4", "2/4", "3/4"}) {
+        RecordingServer server;
+        replay::ReplayOptions options = options_for(log, server.url());
+        options.pace.kind = replay::Pace::Kind::recorded;
+        options.shape.shard = replay::parse_shard(shard);
+        options.shape.key = replay::parse_record_key("--by", "field:user_id");
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        std::vector<int> users;
+        for (const std::string& request : server.requests()) users.push_back(body_of(request).at(11) - '0');
+        if (users.empty()) continue;
+        CHECK(stats.duration_s >= 0.05 * *std::max_element(users.begin(), users.end()));
+        if (*std::min_element(users.begin(), users.end()) > 0) ++late_shards;
+    }
+    CHECK(late_shards >= 1);
 }
 
 TEST_CASE("a log that cannot be read on ends the replay, and what was sent is accounted for") {
