@@ -68,11 +68,16 @@ std::string header_name(std::string_view variable) {
     return name;
 }
 
-// The first line that is a whole JSON object, since the file's first may be cut; else the first.
+// The first line that a preset knows, since the file's first may be cut or of another kind; else the first that is a whole
+// JSON object; else the first.
 std::string_view first_object(std::string_view prefix) {
-    for (const std::string_view line : split(prefix, '\n'))
-        if (looks_like_json_object(trim(line))) return trim(line);
-    return trim(prefix.substr(0, prefix.find('\n')));
+    std::string_view object;
+    for (const std::string_view line : split(prefix, '\n')) {
+        if (!looks_like_json_object(trim(line))) continue;
+        if (!access_json_preset(trim(line)).empty()) return trim(line);
+        if (object.empty()) object = trim(line);
+    }
+    return object.empty() ? trim(prefix.substr(0, prefix.find('\n'))) : object;
 }
 
 bool is_absent(std::string_view value) { return value.empty() || value == "-" || value == "null"; }

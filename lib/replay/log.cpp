@@ -69,7 +69,10 @@ constexpr FormatRow kFormats[] = {
     {"vegeta-json", "vegeta's JSON targets (no times: a rate or max pace)",
      [](std::string_view prefix) { return looks_like_vegeta_json(first_line(prefix)); }, open_plain<VegetaJsonStream>},
     {"access-json", "JSON access logs: nginx, Envoy, others by --map",
-     [](std::string_view prefix) { return looks_like_json_object(first_line(prefix)); },
+     [](std::string_view prefix) {
+         const std::string_view line = first_line(prefix);
+         return looks_like_json_object(line) && !access_json_preset(line).empty();
+     },
      [](ChunkBuffer chunks, const std::string& path, const LogOptions& options) -> std::unique_ptr<RecordStream> {
          AccessJsonStream::FieldMap map;
          if (!options.map.empty()) map = parse_field_map(options.map);
@@ -92,19 +95,22 @@ const FormatRow& row_named(const std::string& name) {
                                                       did_you_mean_text(name, names));
 }
 
-const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
+const FormatRow& row_of_content(const std::string& path, std::string_view prefix, const LogOptions& options) {
     // Of a log that was rotated or tailed the first line may be cut, of one that was damaged more: they are bad lines then,
     // and not what tells the format.
     constexpr int kAskedLines = 20;
     std::string_view rest = prefix;
+    bool has_object = false;
     for (int line = 0; line < kAskedLines && !rest.empty(); ++line) {
+        has_object = has_object || looks_like_json_object(first_line(rest));
+        if (has_object && !options.map.empty()) break;  // whatever else its members look like: vegeta's, say
         for (const FormatRow& row : log_formats())
             if (row.detect(rest)) return row;
         const std::size_t end = rest.find('\n');
         rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
     }
-    // A line longer than what was looked at is no whole object.
-    if (first_line(prefix).starts_with('{')) return row_named("access-json");
+    // Some JSON log, which needs a map. A line longer than what was looked at is no whole object.
+    if (has_object || first_line(prefix).starts_with('{')) return row_named("access-json");
     std::string names;
     for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
     throw Error(ErrorKind::input, path + ":1",
@@ -171,7 +177,7 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
                                         : "the log is empty");
         }
         const FormatRow& row =
-            options.format.empty() ? row_of_content(input->path, prefix) : row_named(options.format);
+            options.format.empty() ? row_of_content(input->path, prefix, options) : row_named(options.format);
         input->format = row.name;
         input->stream = row.open(std::move(chunks), input->path, options_);
         inputs_.push_back(std::move(input));

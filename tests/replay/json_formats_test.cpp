@@ -145,6 +145,27 @@ TEST_CASE("a JSON log whose request is an object is not taken for nginx's, and w
     CHECK(read_text(caddy, options).damage == std::vector<std::string>{"1: no request in it: .uri, which is the url, is missing or empty"});
 }
 
+TEST_CASE("a map makes a JSON log an access log, whatever format its members look like") {
+    LogOptions options;
+    options.map = "ts=.time,method=.method,url=.url";
+    const std::string text = R"({"time":"2023-10-10T11:55:36Z","method":"GET","url":"/a"})" "\n";
+    CHECK(read_text(text).formats == "vegeta-json");
+    const Contents log = read_text("{}\n" + text, options);
+    CHECK(log.formats == "access-json");
+    REQUIRE(log.requests.size() == 1);
+    CHECK(log.requests[0].at == kSampleTime);
+}
+
+TEST_CASE("an object without a member of interest does not hide what the lines behind it are") {
+    const Contents log = read_text("{}\n" R"({"ts_ns":5,"method":"GET","url":"/a"})" "\n");
+    CHECK(log.formats == "jsonl");
+    CHECK(log.requests.size() == 1);
+    CHECK(log.damage == std::vector<std::string>{"1: no \"url\""});
+    const Contents nginx = read_text("{\"level\":\"info\"}\n" R"({"msec":"5.000","request":"GET /a HTTP/1.1"})" "\n");
+    CHECK(nginx.formats == "access-json");
+    CHECK(nginx.requests.size() == 1);
+}
+
 TEST_CASE("Envoy's JSON log tells by bytes_received whether there was a body, and has the host") {
     const auto read_one = [](const char* received) {
         const TemporaryDirectory directory;
