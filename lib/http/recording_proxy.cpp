@@ -153,6 +153,7 @@ class RecordingProxy::State::Session {
         } catch (const TargetFailed& failure) {
             ++state_.failed;
             answer(bhttp::status::bad_gateway, failure.reason);
+            take_body(request, told);
             keep = false;
         } catch (...) {
             if (request.is_done()) ++state_.failed;
@@ -194,12 +195,6 @@ class RecordingProxy::State::Session {
             request.get().erase(field);
         request.get().version(11);
         target_.connect();
-        const auto keep_body = [&](std::string_view piece) {
-            if (told.body_too_large) return;
-            told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
-            if (told.body_too_large) told.body.clear();
-            else told.body.append(piece);
-        };
         bool target_keeps = false, ends_with_connection = false;
         target_.with_stream([&](auto& to) {
             // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
@@ -207,7 +202,7 @@ class RecordingProxy::State::Session {
             try {
                 relay<true>(to, client_, client_buffer_, request, [&](std::string_view piece) {
                     touch();
-                    keep_body(piece);
+                    keep_body(told, piece);
                 });
             } catch (const NotTaken& failure) {
                 unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};
@@ -236,6 +231,27 @@ class RecordingProxy::State::Session {
         });
         if (!target_keeps) target_.disconnect();
         return !ends_with_connection;
+    }
+
+    void keep_body(ProxiedRequest& told, std::string_view piece) const {
+        if (told.body_too_large) return;
+        told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
+        if (told.body_too_large) told.body.clear();
+        else told.body.append(piece);
+    }
+
+    // What the client still sends of a request that nobody takes: it is recorded all the same.
+    void take_body(StreamingParser<true>& request, ProxiedRequest& told) {
+        char chunk[16 * 1024];
+        while (!request.is_done()) {
+            request.get().body().data = chunk;
+            request.get().body().size = sizeof chunk;
+            error_code error;
+            bhttp::read_some(client_, client_buffer_, request, error);
+            if (error && error != bhttp::error::need_buffer) return;
+            touch();
+            keep_body(told, std::string_view(chunk, sizeof chunk - request.get().body().size));
+        }
     }
 
     // A client that still sends when we close would lose the answer to the reset: for a second, what comes is thrown away.

@@ -308,8 +308,14 @@ TEST_CASE("a target that is down, or goes under a request, is answered 502 and r
         const std::string response = client.response();
         CHECK(RawConnection::status(response) == 502);
         CHECK(RawConnection::body(response) == "leakline capture: the target cannot be reached: connection refused\n");
+        RawConnection posting(down.port());
+        CHECK(status_of(posting, request_text("POST", "/", std::string(100'000, 'x'))) == 502);
+        posting.ended();
     }
-    CHECK_FALSE(down.end().at(0).contains("status"));
+    const std::vector<json> unanswered = down.end();
+    REQUIRE(unanswered.size() == 2);
+    CHECK_FALSE(unanswered[0].contains("status"));
+    CHECK(unanswered[1]["body"].get<std::string>().size() == 100'000);
 
     LoopbackServer resetting([](Wire& wire) {
         wire.read_request();
