@@ -107,7 +107,8 @@ class ClientSocket::Tls {
         static BIO_METHOD* const ours = [] {
             BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "client socket");
             BIO_meth_set_write(made, [](BIO* bio, const char* bytes, int size) {
-                return of(bio).passed(send_on(of(bio).descriptor_, {bytes, static_cast<std::size_t>(size)}), bio, BIO_FLAGS_WRITE);
+                const Transfer sent = send_on(of(bio).descriptor_, {bytes, static_cast<std::size_t>(size)});
+                return of(bio).passed(sent, bio, BIO_FLAGS_WRITE);
             });
             BIO_meth_set_read(made, [](BIO* bio, char* into, int size) {
                 const Transfer got = receive_from(of(bio).descriptor_, {into, static_cast<std::size_t>(size)});

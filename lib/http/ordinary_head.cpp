@@ -37,7 +37,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // token is of kTokenBytes: with the bit 0x20 none of them is taken for another but a capital for its letter.
 bool is_field(std::string_view token, std::string_view lower) {
     unsigned difference = 0;
-    for (std::size_t i = 0; i < lower.size(); ++i) difference |= (static_cast<unsigned char>(token[i]) | 0x20U) ^ static_cast<unsigned char>(lower[i]);
+    for (std::size_t i = 0; i < lower.size(); ++i)
+        difference |= (static_cast<unsigned char>(token[i]) | 0x20U) ^ static_cast<unsigned char>(lower[i]);
     return difference == 0;
 }
 

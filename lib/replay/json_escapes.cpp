@@ -53,7 +53,8 @@ struct Specials {
     for (int part = 0; part < 4; ++part) {
         const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * part));
         const auto bits = [&](char c) {
-            return std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c))))} << (16 * part);
+            const int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c)));
+            return std::uint64_t{static_cast<unsigned>(hits)} << (16 * part);
         };
         found.quotes |= bits('"');
         found.backslashes |= bits('\\');
