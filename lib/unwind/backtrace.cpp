@@ -159,8 +159,12 @@ int backtrace(const Registers& innermost, void** addresses, int limit) {
     if (generation >= RuleCache::kLastGeneration) return -1;
     FrameMemo* const memo = take_memo();
     if (memo == nullptr) return -1;
-    memo->begin(generation);
-    const int depth = walk(innermost, addresses, limit, *memo, generation);
+    int depth = -1;
+    if (memo->is_worth_a_walk()) {
+        memo->begin(generation);
+        depth = walk(innermost, addresses, limit, *memo, generation);
+        memo->walked(depth < 0);
+    }
     memo->unlock();
     return depth;
 }

@@ -35,6 +35,11 @@ class FrameMemo {
         generation_ = generation + std::uint64_t{1};
         frames_ = {};
     }
+    // A walk that meets a frame which cannot be followed is made again by libunwind. Where that is so each time (a thread
+    // that runs generated code), most walks are better not begun: they cost a third on top of libunwind's.
+    bool is_worth_a_walk() { return in_vain_ < kInVain || ++passed_over_ % kPassedOver == 0; }
+    void walked(bool in_vain) { in_vain_ = !in_vain ? 0 : in_vain_ < kInVain ? in_vain_ + 1 : kInVain; }
+
     // Where it keeps the frame that has these registers, or another one of them. The stack pointer has a part in it so that a
     // function that calls itself is known with each of its callers.
     KnownFrame& of(std::uintptr_t ip, std::uintptr_t sp) {
@@ -45,8 +50,12 @@ class FrameMemo {
     static constexpr unsigned kBits = 9;
     static constexpr std::size_t kFrames = std::size_t{1} << kBits;  // 16 KiB: some request handlers, within the first-level cache
 
+    static constexpr unsigned kInVain = 16, kPassedOver = 16;
+
     std::array<KnownFrame, kFrames> frames_;
     std::uint64_t generation_;  // plus one: 0 is none
+    unsigned in_vain_;      // walks in a row, at most kInVain
+    unsigned passed_over_;
     std::atomic<bool> busy_;
 };
 

@@ -46,7 +46,7 @@ extern "C" {
     const int count = leakline::unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
     if (count >= 0) return count;
     // libunwind begins with the function that calls it. That must be our caller: this call is the last thing done here, for
-    // which compilers reuse the frame (clang promises it, gcc does it when it optimizes; the recorder's test would see it).
+    // which compilers reuse the frame (clang promises it, gcc does it when it optimizes; a test of whole recordings sees it).
     const auto next = next_backtrace.get();
     if (next == nullptr) return 0;
     LEAKLINE_TAIL_CALL return next(addresses, limit);

@@ -273,3 +273,18 @@ TEST_CASE("while code unloads, all is left to libunwind") {
     CHECK(meanwhile.count == -1);
     expect_same();
 }
+
+TEST_CASE("after walks in vain it is tried less often, and again each time once one succeeds") {
+    const auto unknown = reinterpret_cast<std::uintptr_t>(&in_context);
+    void* addresses[16];
+    for (int i = 0; i < 100; ++i) REQUIRE(unwind::backtrace({unknown, reinterpret_cast<std::uintptr_t>(addresses), 0}, addresses, 16) == -1);
+    int left = 0;
+    for (; left < 100; ++left) {
+        Walks walks;
+        walk_into(walks);
+        if (walks.count > 0) break;
+    }
+    CHECK(left > 0);
+    CHECK(left < 20);
+    for (int i = 0; i < 20; ++i) expect_same();
+}
