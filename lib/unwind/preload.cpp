@@ -2,9 +2,11 @@
 // a recorded program otherwise spends about half of its time. What it cannot follow it passes on to libunwind, so that
 // recordings are the same with and without it. It needs nothing but the C library, and has no state at start.
 #include <dlfcn.h>
+#include <link.h>
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "unwind/backtrace.hpp"
 
@@ -35,6 +37,18 @@ template <typename Function> class Next {
 constinit Next<int (*)(void**, int)> next_backtrace("unw_backtrace");
 constinit Next<int (*)(void*)> next_dlclose("dlclose");
 
+// The loader knows this library by the path in /proc that it came from, and the tracker puts that into its stream. Whoever
+// names the stream's addresses later would open what is under that path by then, perhaps somebody's pipe; under a name that is
+// no path there is nothing. The tracker lists its modules behind its first call of ours.
+void take_name() {
+    static std::atomic<bool> taken{false};
+    if (taken.load(std::memory_order_relaxed) || taken.exchange(true)) return;
+    static char name[] = "leakline-unwinder";
+    dl_find_object self;
+    if (_dl_find_object(name, &self) == 0 && std::string_view(self.dlfo_link_map->l_name).starts_with("/proc/"))
+        self.dlfo_link_map->l_name = name;
+}
+
 }  // namespace
 
 extern "C" {
@@ -43,6 +57,7 @@ extern "C" {
     // Asking for the frame's address makes the compiler keep a base pointer: [fp] is the caller's, [fp + 8] the return
     // address, and fp + 16 was the stack pointer before the call.
     const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
+    take_name();
     const int count = leakline::unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
     if (count >= 0) return count;
     // libunwind begins with the function that calls it. That must be our caller: this call is the last thing done here, for

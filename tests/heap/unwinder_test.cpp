@@ -72,6 +72,19 @@ TEST_CASE("a recorded program has our unwinder in it, or not where libunwind is 
     CHECK(!is_loaded("libunwind"));
 }
 
+TEST_CASE("a kept raw stream names no file that is another one later") {
+    const TemporaryDirectory folder;
+    heap::RecordOptions options;
+    options.command.arguments = {kSubject, "sleep"};
+    options.keep_raw = folder.path() + "/run.raw.zst";
+    heap::Recorder recorder = heap::Recorder::start(options);
+    recorder.child().wait();
+    recorder.finish();
+    const std::string stream = read_all(*open_source(options.keep_raw), options.keep_raw);
+    CHECK(stream.find("m 11 leakline-unwinder ") != std::string::npos);
+    CHECK(stream.find(" /proc/") == std::string::npos);
+}
+
 TEST_CASE("another unwinder is a usage error that names the two") {
     try {
         start("nongnu", {kSubject, "sleep"});
