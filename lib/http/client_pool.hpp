@@ -40,6 +40,9 @@ class ClientPool {
         Nanoseconds first_write{};  // 0: nothing was written
         Nanoseconds end{};
         std::uint32_t attempts = 1;
+
+        // What timed out or was given up before a byte of it was written never had a connection either.
+        bool had_connection() const { return status != 0 || (failure != Failure::connect && first_write.count() != 0); }
     };
     class Listener {
       public:

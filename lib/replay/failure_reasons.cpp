@@ -24,9 +24,8 @@ const char* in_words(Failure failure) {
 }  // namespace
 
 void FailureReasons::add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint) {
-    // What timed out before a byte of it was written never had a connection either.
-    const bool unconnected = result.failure == Failure::connect || (result.failure == Failure::timeout && result.first_write.count() == 0);
-    if (!unconnected || connect_failure.empty()) {
+    // What we gave up has its reason in that, not in a connection that failed before.
+    if (result.had_connection() || result.failure == Failure::aborted || connect_failure.empty()) {
         ++connected_[static_cast<std::size_t>(result.failure)];
         return;
     }

@@ -94,9 +94,7 @@ class Run : http::ClientPool::Listener {
         if (options_.pace.kind == Pace::Kind::max) sent.due = result.started;
         tally_.done(sent, result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
-        // What timed out before a byte of it was written never had a connection either.
-        const bool connected = result.status != 0 || (result.failure != Failure::connect && result.first_write.count() != 0);
-        if (connected) last_connected_ = result.end;
+        if (result.had_connection()) last_connected_ = result.end;
         else if (result.end - last_connected_ > options_.give_up)
             stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
         if (options_.progress == nullptr) return;
