@@ -17,8 +17,8 @@ namespace leakline::http {
 namespace {
 
 Transfer transferred(ssize_t count) {
-    if (count >= 0) return {static_cast<std::size_t>(count), 0};
-    return {0, errno == EINTR ? EAGAIN : errno};
+    if (count < 0) return {0, errno};
+    return {static_cast<std::size_t>(count), 0};
 }
 
 Transfer send_on(int descriptor, std::string_view bytes) {

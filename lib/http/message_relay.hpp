@@ -6,14 +6,9 @@
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <cstdint>
-#include <limits>
 #include <string_view>
 
 namespace leakline::http {
-
-// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
-inline constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
 template <bool is_request>
 using StreamingParser = boost::beast::http::parser<is_request, boost::beast::http::buffer_body>;

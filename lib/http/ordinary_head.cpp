@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/text.hpp"
 #include "http/message.hpp"
 
 namespace leakline::http {
@@ -42,12 +43,6 @@ bool is_field(std::string_view token, std::string_view lower) {
     return difference == 0;
 }
 
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 std::optional<std::uint64_t> number(std::string_view digits) {
     constexpr std::size_t kSafe = 18;  // digits that 64 bits always hold
     if (digits.empty() || digits.size() > kSafe) return std::nullopt;
@@ -86,7 +81,7 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
         switch (field.size()) {
             case 14:
                 if (!is_field(field, "content-length")) break;
-                if (const std::optional<std::uint64_t> length = number(trimmed(text)); length && !has_length)
+                if (const std::optional<std::uint64_t> length = number(trim(text)); length && !has_length)
                     head.length = *length;
                 else
                     return std::nullopt;
@@ -94,8 +89,8 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
                 break;
             case 10:
                 if (!is_field(field, "connection")) break;
-                if (equal_ignoring_case(trimmed(text), "close")) head.keep_alive = false;
-                else if (!equal_ignoring_case(trimmed(text), "keep-alive")) return std::nullopt;
+                if (equal_ignoring_case(trim(text), "close")) head.keep_alive = false;
+                else if (!equal_ignoring_case(trim(text), "keep-alive")) return std::nullopt;
                 break;
             case 7:
                 if (is_field(field, "upgrade")) return std::nullopt;

@@ -1,5 +1,6 @@
 #include "http/recording_proxy.hpp"
 
+#include "http/body_limit.hpp"
 #include "http/message_relay.hpp"
 #include "http/proxy_target.hpp"
 

@@ -3,10 +3,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <limits>
 #include <optional>
 #include <string>
 
+#include "http/body_limit.hpp"
 #include "http/ordinary_head.hpp"
 
 namespace leakline::http {
@@ -16,8 +16,6 @@ namespace {
 using boost::system::error_code;
 
 constexpr int kMaxInterim = 16;
-// Boost 1.74's parser takes no limit at all (boost::none) for a limit of 0.
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
 class Parser : public boost::beast::http::basic_parser<false> {
   public:
