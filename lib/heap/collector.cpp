@@ -215,8 +215,7 @@ class Collector {
         }
         writer_.finish(end, recording_, recording_.damage(), symbols);
         if (problem_.empty() && writer_.error() != 0) problem_ = os_reason(writer_.error());
-        else if (problem_.empty() && tee_.error() != 0)
-            problem_ = fmt::format("{}: {}", options_.record.keep_raw, os_reason(tee_.error()));
+        else if (problem_.empty() && tee_.error() != 0) problem_ = os_reason(tee_.error());
     }
 
     Outcome outcome() const {
@@ -224,7 +223,8 @@ class Collector {
         if (!received_) return Outcome::nothing;
         if (broken_) return Outcome::failed;
         if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
-        return writer_.error() != 0 || tee_.error() != 0 ? Outcome::write_failed : Outcome::recorded;
+        if (writer_.error() != 0) return Outcome::write_failed;
+        return tee_.error() != 0 ? Outcome::raw_write_failed : Outcome::recorded;
     }
 
     CollectorOptions options_;

@@ -44,6 +44,7 @@ enum class Outcome : std::uint64_t {
     replaced,      // the process called exec, and what runs since is not tracked; text: its executable
     daemon,        // the process ended at once and left a child that is not tracked
     write_failed,  // text: the reason
+    raw_write_failed,  // of --keep-raw, the recording being whole; text: the reason
     failed,        // text: the reason
 };
 

@@ -116,7 +116,7 @@ bool RawRecording::other_record(char type, std::string_view text) {
                 return true;
             }
             symbols_.heaptrack_version = version;
-            if ( !fields.hex(number)) return false;
+            if (!fields.hex(number)) return false;
             if (number > kNewestFormat) {
                 throw Error(ErrorKind::input, options_.name,
                             fmt::format("heaptrack format {}; this build reads 1 to {}", number, kNewestFormat),

@@ -165,8 +165,7 @@ Recorder Recorder::start(RecordOptions options) {
     if (!options.output.empty()) {
         state->output = LateFile(options.output);
         state->output.require_file();
-    }
-    else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
+    } else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
     if (!options.keep_raw.empty()) state->raw_output = LateFile(options.keep_raw);
     if (state->raw_output.is_same_as(state->output))
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
@@ -257,12 +256,11 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
                         "keep it in the foreground (often an option such as --foreground or -f)");
         case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
         case Outcome::write_failed:
-            if (!options.keep_raw.empty() && text.starts_with(options.keep_raw + ": "))
-                throw Error(ErrorKind::system, options.keep_raw,
-                            "the raw stream could not be written: " + text.substr(options.keep_raw.size() + 2),
-                            "free some space, or write elsewhere with --keep-raw; the recording itself is whole");
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
                         "the recording could not be written: " + text, "free some space, or write elsewhere with -o");
+        case Outcome::raw_write_failed:
+            throw Error(ErrorKind::system, options.keep_raw, "the raw stream could not be written: " + text,
+                        "free some space, or write elsewhere with --keep-raw; the recording itself is whole");
         default: break;
     }
     const auto status = child ? child->status() : std::nullopt;
