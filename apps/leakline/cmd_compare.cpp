@@ -97,9 +97,7 @@ Run declare_compare(CLI::App& app) {
     auto exits = std::make_shared<ExitPolicy>(app);
     add_growth(app, "--max-growth", options->max_growth,
                "how much more than before a line may leak, as 64B/request or 1MiB/h [0]");
-    app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    output->add_top(app, "rows of the ranking");
     return [=]() -> int {
         output->open({before->file, after->file});
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");

@@ -45,7 +45,7 @@ Run declare_history(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kHistoryForm);
     auto paths = std::make_shared<std::vector<std::string>>();
     app.add_option("runs", *paths, "diagnosis.json files, or folders of them")->required()->type_name("FILE|DIR");
-    app.add_option("--top", output->options().top, "lines shown")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    output->add_top(app, "lines shown");
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=]() -> int {
         const std::vector<std::string> files = files_of(*paths);

@@ -66,9 +66,7 @@ Run declare_lines(CLI::App& app) {
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict,
                  "the line tables exactly as memory_profiler prints them, nothing else");
-    app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    output->add_top(app, "rows of the ranking");
     return [=] {
         output->open({*file});
         report::SourceText source(lines->sources());

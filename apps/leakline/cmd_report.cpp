@@ -19,9 +19,7 @@ Run declare_report(CLI::App& app) {
     app.add_option("--precision", output->options().precision, "decimals in the line table")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
-    app.add_option("--top", output->options().top, "rows of the ranking")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
+    output->add_top(app, "rows of the ranking");
     return [=] {
         output->open({*file});
         Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);

@@ -66,6 +66,10 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
         ->type_name("WHEN");
 }
 
+void Output::add_top(CLI::App& command, const char* what) {
+    command.add_option("--top", options_.top, what)->check(CLI::Range(1, 1'000'000))->capture_default_str();
+}
+
 void Output::open(const std::vector<std::string>& inputs) {
     Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);

@@ -24,6 +24,9 @@ class Output : public Messages {
     // that will be written.
     Output(CLI::App& command, report::Form form, std::string default_format = "text");
 
+    // Adds --top, where a document has a ranking. what: that which it limits, for --help.
+    void add_top(CLI::App& command, const char* what);
+
     // After parsing, before the work: checks the formats and opens the files. inputs: what the command reads, which no
     // output may replace. Throws Error{usage, input}.
     void open(const std::vector<std::string>& inputs = {});
