@@ -19,6 +19,7 @@
 #include "replay/shape.hpp"
 #include "replay/wire.hpp"
 #include "support/replay_log.hpp"
+#include "support/wire_record.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;
@@ -30,19 +31,6 @@ std::vector<std::int64_t> due_ms(Schedule schedule, const std::vector<int>& stam
     std::vector<std::int64_t> due;
     for (const int stamp : stamps_ms) due.push_back(schedule.due(std::chrono::milliseconds(stamp)) / 1ms);
     return due;
-}
-
-Record record_of(std::string_view method, std::string_view target, std::string_view body = {}) {
-    Record record;
-    record.method = method;
-    record.target = target;
-    record.body = body;
-    return record;
-}
-
-std::string wire_of(const Record& record) {
-    std::string out;
-    return append_wire(out, record, "host:1") ? out : "refused";
 }
 
 }  // namespace

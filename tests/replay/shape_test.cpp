@@ -10,26 +10,11 @@
 #include "base/error.hpp"
 #include "replay/replay.hpp"
 #include "replay/wire.hpp"
+#include "support/wire_record.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;
-
-namespace {
-
-Record record_of(std::string_view method, std::string_view target, std::string_view body = {}) {
-    Record record;
-    record.method = method;
-    record.target = target;
-    record.body = body;
-    return record;
-}
-
-std::string wire_of(const Record& record) {
-    std::string out;
-    return append_wire(out, record, "host:1") ? out : "refused";
-}
-
-}  // namespace
+using namespace leakline::test;
 
 TEST_CASE("methods and paths are allowed and denied") {
     ShapeOptions options;
