@@ -5,6 +5,9 @@
 
 namespace leakline::analysis {
 
+// What the user decides about verdicts, beside the budget (Diagnosis::max_growth).
+struct Policy {};
+
 // Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
 // projected_bytes_per_hour, and restates trend.time_to_limit_h at the log's own request rate. A verdict of invalid that stands already is kept.
 //
@@ -21,7 +24,8 @@ namespace leakline::analysis {
 // A line that leaks by less, in a run whose memory does not show it: inconclusive where it is a byte a request or more.
 // Traffic that did not land, or a replay that calls itself invalid, makes it invalid.
 // A service that the kernel killed for its limit is judged by what it did until then.
-void conclude(Diagnosis& diagnosis);
+// The rules are a table: see analysis/verdict_rules.hpp, also for how to add one.
+void conclude(Diagnosis& diagnosis, const Policy& policy = {});
 
 // Why traffic did not exercise the service: nothing was sent, or less than half of it succeeded (answers below 400);
 // nothing where it did.

@@ -1,0 +1,74 @@
+#include "analysis/verdict_rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leakline::analysis {
+
+namespace {
+
+// Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
+// still warms up (log buffers, connection state), not for a leak.
+constexpr double kBookkeepingBytes = 64 * 1024;
+
+constexpr RuleRow kRules[] = {
+    {Subject::validity, "most requests failed", requests_failed},
+    {Subject::validity, "the replay was not valid", replay_not_valid},
+    {Subject::memory, "lines grow", lines_grow},
+    {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
+    {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
+    {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
+    {Subject::memory, "memory allows both answers", memory_undecided_by_trend},
+    {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},
+    {Subject::memory, "nothing grows", nothing_grows},
+};
+
+}  // namespace
+
+std::span<const RuleRow> verdict_rules() { return kRules; }
+
+std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy) {
+    for (const RuleRow& row : kRules) {
+        if (row.subject != subject) continue;
+        if (auto conclusion = row.rule(evidence, policy)) return conclusion;
+    }
+    return std::nullopt;
+}
+
+Evidence::Evidence(const Diagnosis& of) : diagnosis(of) {
+    for (const LineGrowth& line : of.lines.lines) {
+        if (!line.leaking) continue;
+        leaking.push_back(&line);
+        leaking_bytes += static_cast<double>(line.growth_bytes);
+        if (line.bytes_per_request) leaking_bytes_per_request += line.bytes_per_request->estimate;
+    }
+}
+
+bool lines_leak(const Evidence& evidence) {
+    return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
+}
+
+std::string place(const CodeLine& at) {
+    if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
+    const std::string_view base = file_name(at.file);
+    if (at.line != 0) return fmt::format("{}:{}", base, at.line);
+    return at.function.empty() ? std::string(base) : fmt::format("{} in {}", at.function, base);
+}
+
+std::string line_reason(const LineGrowth& line) {
+    std::string text = fmt::format("live heap bytes of {} ", place(line.at));
+    if (line.growth_class == GrowthClass::container_doubling)
+        text += "are one container that keeps doubling";
+    else
+        text += "grew in every round to the end";
+    if (line.bytes_per_request)
+        text += fmt::format(", by {} a request", format_bytes(line.bytes_per_request->estimate));
+    return text;
+}
+
+std::string too_coarse(const TrendVerdict& trend) {
+    return fmt::format("this run could only have seen growth above {} a request", format_bytes(*trend.detectable_bytes_per_request));
+}
+
+}  // namespace leakline::analysis

@@ -1,0 +1,93 @@
+// The rules of the verdict: an ordered table of small pure functions from evidence to a conclusion.
+//
+// To add a rule: write one function of type Rule in a file of its own (verdict_NAME.cpp), declare it in the last section of this
+// header, and add one row to the table in verdict_rules.cpp. Safe from any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/verdict.hpp"
+#include "model/diagnosis.hpp"
+
+namespace leakline::analysis {
+
+// What the rules read: the diagnosis, and what several of them need to know of it.
+struct Evidence {
+    const Diagnosis& diagnosis;               // the trend's time to limit is that of the log's own rate already
+    std::vector<const LineGrowth*> leaking;   // lines that the line analysis calls leaking, largest growth first
+    double leaking_bytes = 0;                 // that they grew by together
+    double leaking_bytes_per_request = 0;
+
+    explicit Evidence(const Diagnosis& of);
+    bool memory_grows() const { return diagnosis.trend.verdict == Trend::growing; }
+};
+
+// What one rule concludes.
+struct Conclusion {
+    Verdict verdict = Verdict::inconclusive;
+    std::vector<std::string> reasons;  // never empty; the first is the decisive one
+    std::vector<std::string> warnings;
+};
+
+// What a rule is about. Of each subject the first rule that concludes anything decides; over the subjects the strongest verdict
+// wins: leak, then inconclusive, then no leak. A rule about coverage or resources therefore never hides a leak of memory, and
+// makes "no leak" inconclusive. validity is asked before all others, and ends the matter.
+enum class Subject {
+    validity,   // was anything measured? concludes invalid
+    memory,     // memory and its lines
+    resources,  // descriptors, threads, mappings, processes
+    coverage,   // what the run did not exercise or record, so that "no leak" would say too much
+};
+
+using Rule = std::optional<Conclusion> (*)(const Evidence&, const Policy&);
+
+struct RuleRow {
+    Subject subject;
+    std::string_view name;  // what it asks, for tests and logs
+    Rule rule;
+};
+
+// In the order in which they are asked.
+std::span<const RuleRow> verdict_rules();
+
+// The first conclusion of that subject's rules.
+std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy);
+
+// The share of requests that succeeded, and what went wrong most often.
+struct Landing {
+    std::uint64_t sent = 0, succeeded = 0;
+    std::string most_common_failure;  // "status 404 (812 times)"
+    double share() const { return sent == 0 ? 0 : static_cast<double>(succeeded) / static_cast<double>(sent); }
+};
+Landing landing_of(const ReplayStats& replay);
+
+// Words that several rules share.
+std::string place(const CodeLine& at);         // "track.cpp:31"
+std::string line_reason(const LineGrowth& line);
+std::string too_coarse(const TrendVerdict& trend);
+// Whether lines that grew by that much in all are a leak, given what memory shows.
+bool lines_leak(const Evidence& evidence);
+// Below this rate (bytes per request) the leaking lines are the odds and ends of a healthy service.
+inline constexpr double kBookkeepingRate = 1;
+
+// Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
+void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);
+// The trend as it would be at the log's own rate, which a budget per hour is about.
+TrendVerdict at_own_rate(const Diagnosis& diagnosis);
+
+// The rules themselves.
+std::optional<Conclusion> requests_failed(const Evidence&, const Policy&);
+std::optional<Conclusion> replay_not_valid(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow_by_too_little(const Evidence&, const Policy&);
+std::optional<Conclusion> growth_was_freed_later(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_grows_without_lines(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_undecided_by_trend(const Evidence&, const Policy&);
+std::optional<Conclusion> detection_limit_too_coarse(const Evidence&, const Policy&);
+std::optional<Conclusion> nothing_grows(const Evidence&, const Policy&);
+
+}  // namespace leakline::analysis
