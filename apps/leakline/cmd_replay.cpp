@@ -35,8 +35,8 @@ struct ReplayCommand {
 
 // Turns the texts of the command line into the shape of the traffic. Throws Error{usage}.
 void parse_shape(const ReplayCommand& command, replay::ShapeOptions& shape) {
-    for (const std::string& text : command.allow_paths) shape.paths.push_back(replay::parse_regex("--allow-path", text));
-    for (const std::string& text : command.deny_paths) shape.not_paths.push_back(replay::parse_regex("--deny-path", text));
+    for (const std::string& text : command.allow_paths) shape.paths.emplace_back("--allow-path", text);
+    for (const std::string& text : command.deny_paths) shape.not_paths.emplace_back("--deny-path", text);
     for (const std::string& text : command.rewrites) shape.rewrites.push_back(replay::parse_path_rewrite(text));
     if (!command.key.empty()) shape.key = replay::parse_record_key("--by", command.key);
     if (!command.session.empty()) shape.session = replay::parse_record_key("--session", command.session);
@@ -195,10 +195,10 @@ Run declare_replay(CLI::App& app) {
     const char* const shaping = "Shaping";
     app.add_option("--allow-method", shape.methods, "send these methods only")->allow_extra_args(false)->delimiter(',')->group(shaping);
     app.add_option("--deny-method", shape.not_methods, "leave these methods out")->allow_extra_args(false)->delimiter(',')->group(shaping);
-    app.add_option("--allow-path", command->allow_paths, "send only what this regex finds in path and query; repeatable")
+    app.add_option("--allow-path", command->allow_paths, "send only if this regex (Perl's syntax) matches in path and query; repeatable")
         ->allow_extra_args(false)
         ->group(shaping);
-    app.add_option("--deny-path", command->deny_paths, "leave out what this regex finds in path and query; repeatable")
+    app.add_option("--deny-path", command->deny_paths, "leave out if this regex matches in path and query; repeatable")
         ->allow_extra_args(false)
         ->group(shaping);
     add_fraction(app, "--sample", shape.sample, "send this part of the users (see --by): 10%")->group(shaping);
@@ -210,7 +210,7 @@ Run declare_replay(CLI::App& app) {
     app.add_option("--session", command->session,
                    "keep what has the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
         ->group(shaping);
-    app.add_option("--rewrite-path", command->rewrites, "REGEX=>REPLACEMENT over path and query; repeatable")
+    app.add_option("--rewrite-path", command->rewrites, "REGEX=>REPLACEMENT: replace the first match in path and query, $1 is the first group; repeatable")
         ->allow_extra_args(false)
         ->group(shaping);
     app.add_option("--header", command->set_headers, "NAME: VALUE to set in every request; repeatable")

@@ -59,10 +59,6 @@ bool is_host(std::string_view text) {
     return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
 }
 
-bool matches(const std::regex& pattern, std::string_view text) {
-    return std::regex_search(text.begin(), text.end(), pattern);
-}
-
 }  // namespace
 
 RecordKey parse_record_key(const std::string& option, const std::string& text) {
@@ -89,20 +85,14 @@ Shard parse_shard(const std::string& text) {
                 "--shard 0/4");
 }
 
-std::regex parse_regex(const std::string& option, const std::string& text) {
-    try {
-        return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& error) {
-        throw Error(ErrorKind::usage, option, "'" + printable(text) + "' is not a regular expression: " + error.what());
-    }
-}
-
 PathRewrite parse_path_rewrite(const std::string& text) {
     const std::size_t arrow = text.find("=>");
     if (arrow == text.npos || arrow == 0)
         throw Error(ErrorKind::usage, "--rewrite-path", "'" + printable(text) + "' is not REGEX=>REPLACEMENT",
                     "--rewrite-path '^/v1/(.*)=>/v2/$1'");
-    return {parse_regex("--rewrite-path", text.substr(0, arrow)), text.substr(arrow + 2)};
+    PathRewrite rewrite{Regex("--rewrite-path", text.substr(0, arrow)), text.substr(arrow + 2)};
+    rewrite.pattern.check_replacement("--rewrite-path", rewrite.replacement);
+    return rewrite;
 }
 
 std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
@@ -162,17 +152,26 @@ bool Shape::apply(Record& record) {
     };
     if (!options_.methods.empty() && !has(options_.methods, record.method)) return false;
     if (has(options_.not_methods, record.method)) return false;
-    const std::string_view target = path_of_target(record.target);
-    const auto is_match = [&](const std::regex& pattern) { return matches(pattern, target); };
-    if (!options_.paths.empty() && std::none_of(options_.paths.begin(), options_.paths.end(), is_match)) return false;
-    if (std::any_of(options_.not_paths.begin(), options_.not_paths.end(), is_match)) return false;
-    if (!chosen(record)) return false;
+    if (!has_allowed_path(path_of_target(record.target)) || !chosen(record)) return false;
     if (record.body_missing && !options_.allow_empty_body) {
         ++without_body_;
         return false;
     }
-    rewrite(record);
-    return true;
+    return rewrite(record);
+}
+
+bool Shape::has_allowed_path(std::string_view target) {
+    bool gave_up = false;
+    const auto is_match = [&](const Regex& pattern) {
+        const Regex::Match match = pattern.search(target);
+        gave_up = gave_up || match == Regex::Match::gave_up;
+        return match == Regex::Match::found;
+    };
+    const bool allowed = options_.paths.empty() || std::any_of(options_.paths.begin(), options_.paths.end(), is_match);
+    const bool denied = allowed && std::any_of(options_.not_paths.begin(), options_.not_paths.end(), is_match);
+    // Whether it may be sent is not known: it is not sent, and counted.
+    if (gave_up && !denied) ++undecided_;
+    return allowed && !denied && !gave_up;
 }
 
 std::vector<std::string> Shape::warnings(std::string_view left_out) const {
@@ -180,6 +179,9 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     if (without_body_ > 0)
         out.push_back(fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
                                   without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
+    if (undecided_ > 0)
+        out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps", left_out,
+                                  undecided_ == 1 ? "1 request" : format_count(undecided_) + " requests", format_count(Regex::kMaxSteps)));
     const auto tell = [&](std::uint64_t with, std::uint64_t without, const RecordKey& key, const char* consequence) {
         if (without == 0 || key.kind == RecordKey::Kind::connection) return;
         out.push_back(fmt::format("{} of {} records have no {}: {}", format_count(without), format_count(with + without),
@@ -190,7 +192,7 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     return out;
 }
 
-void Shape::rewrite(Record& record) {
+bool Shape::rewrite(Record& record) {
     if (options_.session) {
         session_ = key_of(record, *options_.session);
         ++(session_.empty() ? sessionless_ : in_session_);
@@ -198,11 +200,16 @@ void Shape::rewrite(Record& record) {
     }
     if (!options_.rewrites.empty()) {
         target_ = path_of_target(record.target);
-        for (const PathRewrite& rewrite : options_.rewrites)
-            target_ = std::regex_replace(target_, rewrite.pattern, rewrite.replacement, std::regex_constants::format_first_only);
+        for (const PathRewrite& rewrite : options_.rewrites) {
+            if (rewrite.pattern.replace_first(target_, rewrite.replacement, rewritten_) == Regex::Match::gave_up) {
+                ++undecided_;
+                return false;
+            }
+            target_.swap(rewritten_);
+        }
         record.target = target_;
     }
-    if (options_.drop_headers.empty() && options_.set_headers.empty()) return;
+    if (options_.drop_headers.empty() && options_.set_headers.empty()) return true;
     std::erase_if(record.headers, [&](const auto& header) {
         const auto named = [&](std::string_view name) { return equal_ignoring_case(name, header.first); };
         return std::any_of(options_.drop_headers.begin(), options_.drop_headers.end(), named) ||
@@ -210,6 +217,7 @@ void Shape::rewrite(Record& record) {
                            [&](const auto& set) { return named(set.first); });
     });
     for (const auto& [name, value] : options_.set_headers) record.headers.emplace_back(name, value);
+    return true;
 }
 
 std::string_view Shape::host(const Record& record, std::string_view target_host) const {

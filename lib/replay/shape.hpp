@@ -5,13 +5,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "replay/json_scan.hpp"
 #include "replay/record.hpp"
+#include "replay/regex.hpp"
 
 namespace leakline::replay {
 
@@ -38,16 +38,15 @@ struct Shard {
 Shard parse_shard(const std::string& text);
 
 struct PathRewrite {
-    std::regex pattern;
-    std::string replacement;  // $1 is the first group
+    Regex pattern;
+    std::string replacement;  // as Regex::replace_first has it: $1 is the first group
 };
 // "REGEX=>REPLACEMENT".
 PathRewrite parse_path_rewrite(const std::string& text);
-std::regex parse_regex(const std::string& option, const std::string& text);
 
 struct ShapeOptions {
     std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
-    std::vector<std::regex> paths, not_paths;       // search in path and query; a record needs one of paths, none of not_paths
+    std::vector<Regex> paths, not_paths;       // search in path and query; a record needs one of paths, none of not_paths
     std::optional<double> sample;                   // fraction of the keys
     std::optional<Shard> shard;
     RecordKey key;                     // for sample and shard; a record without it is chosen by its place in the log
@@ -80,12 +79,14 @@ class Shape {
   private:
     std::string_view key_of(const Record& record, const RecordKey& key);
     bool chosen(const Record& record);
-    void rewrite(Record& record);
+    bool has_allowed_path(std::string_view target);
+    bool rewrite(Record& record);  // false: a pattern took too many steps
 
     const ShapeOptions& options_;
     Scratch scratch_;
-    std::string target_, session_;
+    std::string target_, rewritten_, session_;
     std::uint64_t without_body_ = 0, sequence_ = 0;
+    std::uint64_t undecided_ = 0;                   // records on which a pattern took too many steps
     std::uint64_t keyed_ = 0, keyless_ = 0;         // records asked for options_.key, and found with it or without
     std::uint64_t in_session_ = 0, sessionless_ = 0;  // the same of options_.session
 };

@@ -19,8 +19,8 @@ using namespace leakline::test;
 TEST_CASE("methods and paths are allowed and denied") {
     ShapeOptions options;
     options.methods = {"get", "POST"};
-    options.not_paths = {parse_regex("--deny-path", "^/health")};
-    options.paths = {parse_regex("--allow-path", "^/api/"), parse_regex("--allow-path", "health")};
+    options.not_paths = {Regex("--deny-path", "^/health")};
+    options.paths = {Regex("--allow-path", "^/api/"), Regex("--allow-path", "health")};
     Shape shape(options);
     const auto kept = [&](std::string_view method, std::string_view target) {
         Record record = record_of(method, target);
@@ -93,7 +93,11 @@ TEST_CASE("shaping options that make no sense are refused with an example") {
     CHECK_THROWS_AS(parse_shard("1"), Error);
     CHECK_THROWS_AS(parse_shard("-1/2"), Error);
     CHECK_THROWS_AS(parse_record_key("--by", "user"), Error);
-    CHECK_THROWS_AS(parse_regex("--allow-path", "("), Error);
+    CHECK_THROWS_WITH_AS(Regex("--allow-path", "("),
+                         "--allow-path: '(' is not a regular expression: missing closing parenthesis at character 2\n"
+                         "  hint: the syntax is Perl's (PCRE2)",
+                         Error);
+    CHECK_THROWS_WITH_AS(parse_path_rewrite("^/a=>/$1"), "--rewrite-path: '/$1' names group 1, and the pattern has none\n  hint: write $$ for a dollar sign", Error);
     CHECK_THROWS_AS(parse_path_rewrite("/a"), Error);
     CHECK_THROWS_AS(parse_status_check("2x"), Error);
     CHECK(parse_status_check("2xx, 304").accepts(304, 0));
@@ -152,4 +156,41 @@ TEST_CASE("a sample of nothing or of more than all, and a header that cannot be 
     CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "close"}}; }) ==
           "--header: 'Connection' speaks of the connection, and is set by the replay itself");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"X-Test", ""}}; }) == "taken");
+}
+
+TEST_CASE("a URL of 100 KB is matched and rewritten, and a pattern that backtracks without end leaves the request out") {
+    ShapeOptions options;
+    options.paths = {Regex("--allow-path", "^/(a|b)*$")};
+    options.not_paths = {Regex("--deny-path", "(.*)x(.*)y")};
+    options.rewrites = {parse_path_rewrite("^/(.*)=>/v2/$1$$$&")};
+    Shape shape(options);
+    const std::string path = "/" + std::string(100'000, 'a');
+    Record record = record_of("GET", path);
+    REQUIRE(shape.apply(record));
+    CHECK(record.target == "/v2" + path + "$" + path);
+    CHECK(shape.warnings("left out").empty());
+
+    options.paths = {Regex("--allow-path", "^/(a+)+b")};
+    const std::string evil = "/" + std::string(64, 'a') + "cb";
+    for (int i = 0; i < 2; ++i) {
+        Record other = record_of("GET", evil);
+        CHECK_FALSE(shape.apply(other));
+    }
+    CHECK(shape.warnings("left out") ==
+          std::vector<std::string>{"left out: 2 requests on which a pattern of --allow-path, --deny-path or --rewrite-path took more than 1,000,000 steps"});
+}
+
+TEST_CASE("groups of a replacement") {
+    const auto replaced = [](const std::string& pattern, std::string_view replacement, std::string_view text) {
+        std::string out;
+        Regex("--rewrite-path", pattern).replace_first(text, replacement, out);
+        return out;
+    };
+    CHECK(replaced("/(\\d+)/(\\d+)", "/$2/$1", "/x/1/2/3") == "/x/2/1/3");
+    CHECK(replaced("^", "/api", "/a") == "/api/a");
+    CHECK(replaced("(b)", "$10", "abc") == "ab0c");
+    CHECK(replaced("(x)|b", "[$1]", "abc") == "a[]c");
+    CHECK(replaced("^/(?!health)", "/v1/", "/items") == "/v1/items");
+    CHECK(replaced("^/(?!health)", "/v1/", "/health") == "/health");
+    CHECK(replaced("b", "$", "abc") == "a$c");
 }
