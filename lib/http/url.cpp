@@ -11,7 +11,7 @@ namespace leakline::http {
 namespace {
 
 [[noreturn]] void refuse(std::string_view text, std::string message, std::string hint = {}) {
-    throw Error(ErrorKind::usage, "'" + printable(text) + "'", std::move(message), std::move(hint));
+    throw Error(ErrorKind::usage, "'" + printable(redact_userinfo(text)) + "'", std::move(message), redact_userinfo(hint));
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view lower_prefix) {
@@ -59,6 +59,20 @@ Url parse_unix(std::string_view whole, std::string_view rest) {
 }
 
 }  // namespace
+
+std::string redact_userinfo(std::string_view text) {
+    const std::size_t scheme = text.find("://"), begin = scheme == text.npos ? 0 : scheme + 3;
+    const std::string_view rest = text.substr(begin), authority = rest.substr(0, rest.find_first_of("/?#"));
+    std::size_t at = authority.rfind('@');
+    if (at == authority.npos) {
+        // "u:pass/word@host": what stands behind the colon is no port, so the password goes on behind the slash.
+        const std::size_t colon = authority.find(':');
+        const bool port = colon == authority.npos || authority.substr(colon + 1).find_first_not_of("0123456789") == authority.npos;
+        if (!port && !authority.starts_with('[')) at = rest.rfind('@');
+    }
+    if (at == rest.npos || at >= rest.size()) return std::string(text);
+    return std::string(text.substr(0, begin)) + "***" + std::string(rest.substr(at));
+}
 
 Url parse_url(std::string_view text) {
     const std::string_view whole = text;

@@ -27,6 +27,10 @@ struct Url {
 // request line are percent-encoded. Throws Error{usage} that quotes the text and says what is wrong with it.
 Url parse_url(std::string_view text);
 
+// text with the user name and password of a URL in it replaced by "***": "http://u:secret@host/" -> "http://***@host/".
+// Text without them is unchanged. For messages, and for what is stored.
+std::string redact_userinfo(std::string_view text);
+
 // Where a server of ours listens.
 struct ListenAddress {
     std::string address = "127.0.0.1";  // numeric, without the brackets of IPv6

@@ -314,6 +314,10 @@ class Run : http::ClientPool::Listener {
             reasons.push_back("no request was answered by " + url_.origin() + why);
         else if (static_cast<double>(failed) > options_.max_failures * static_cast<double>(stats.sent))
             reasons.push_back(format_count(failed) + " of " + format_count(stats.sent) + " requests failed" + why);
+        // What refuses most requests does not do the work that the log stands for. An error that is in the log too is that work.
+        else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
+            reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
+                              tally_.refused_statuses() + "); --expect-status accepts them if they are right");
         const auto lag = std::chrono::duration_cast<Nanoseconds>(
             std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)

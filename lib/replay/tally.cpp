@@ -4,6 +4,18 @@
 
 namespace leakline::replay {
 
+namespace {
+
+// An error that is not the recorded one. Where the log has the status, so is a redirection in place of an answer, as a port
+// that wants https or a login gives it; without it a redirection may be what the service does.
+bool is_refusal(int status, int recorded_status) {
+    if (status >= 400) return status != recorded_status;
+    const bool redirects = status >= 300 && status != 304;
+    return redirects && recorded_status != 0 && recorded_status / 100 != 3;
+}
+
+}  // namespace
+
 void Tally::sent(std::uint16_t path) {
     ++stats_.sent;
     if (path >= paths_.size()) paths_.resize(path + std::size_t{1});
@@ -29,11 +41,26 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     ++path.completed;
     if (result.status >= 400) ++path.errors;
     if (request.recorded_status == 0) ++uncompared_;
+    if (is_refusal(result.status, request.recorded_status) && !(expect_ && expect_->accepts(result.status, request.recorded_status))) {
+        ++refused_;
+        ++refusals_[result.status];
+    }
     if (expect_ && !expect_->accepts(result.status, request.recorded_status)) ++stats_.unexpected;
     ++statuses_[static_cast<std::size_t>(std::clamp(result.status, 0, 999))];
     latency_.record(result.end - request.due);
     service_.record(result.end - result.first_write);
     path.latency.record(result.end - request.due);
+}
+
+std::string Tally::refused_statuses() const {
+    constexpr std::size_t kShown = 3;
+    std::vector<std::pair<std::uint64_t, int>> ranking;
+    for (const auto& [status, count] : refusals_) ranking.emplace_back(count, status);
+    std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::string text;
+    for (std::size_t i = 0; i < ranking.size() && i < kShown; ++i)
+        text += (text.empty() ? "" : ", ") + format_count(ranking[i].first) + " x " + std::to_string(ranking[i].second);
+    return ranking.size() > kShown ? text + ", ..." : text;
 }
 
 void Tally::end_round() {

@@ -3,6 +3,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ class Tally {
     std::uint64_t sent_count() const { return stats_.sent; }
     std::uint64_t failed_count() const { return failed_; }
     std::uint64_t completed_count() const { return stats_.completed; }
+    // Completed with an error, or a redirection, that neither the log has recorded nor the caller expects.
+    std::uint64_t refused_count() const { return refused_; }
+    std::string refused_statuses() const;  // "980 x 401, 20 x 403": the most frequent first, at most three
     std::uint64_t uncompared() const { return uncompared_; }  // answers to requests without a recorded status
     Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
     const Histogram& latency() const { return latency_; }
@@ -47,8 +51,9 @@ class Tally {
 
     const std::optional<StatusCheck>& expect_;
     ReplayStats stats_;
-    std::uint64_t failed_ = 0, uncompared_ = 0;
+    std::uint64_t failed_ = 0, uncompared_ = 0, refused_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};
+    std::map<int, std::uint64_t> refusals_;  // by status
     Histogram latency_, service_, lag_;
     // Of the round: requests of which a byte was written, the first and the last of these times.
     std::uint64_t written_ = 0;

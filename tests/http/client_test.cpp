@@ -57,7 +57,7 @@ TEST_CASE("what is no URL is refused, with the text and the reason") {
         {"http://::1/", "'http://::1/': an IPv6 address needs brackets\n  hint: http://[::1]:8080"},
         {"http://[::1", "'http://[::1': the IPv6 address has no closing ']'"},
         {"http://me:secret@a/",
-         "'http://me:secret@a/': a user name in a URL is not supported\n  hint: send an Authorization header instead"},
+         "'http://***@a/': a user name in a URL is not supported\n  hint: send an Authorization header instead"},
         {"unix:", "'unix:': no socket path\n  hint: unix:/run/app.sock"},
     };
     for (const auto& [text, message] : bad) CHECK_THROWS_WITH_AS(http::parse_url(text), message, Error);
@@ -143,4 +143,14 @@ TEST_CASE("a Unix socket is asked like any other server") {
     const LoopbackServer server(once(kOk), directory.path() + "/s");
     CHECK(http::get(server.url() + ":/healthz").body == "ok");
     CHECK_THROWS_WITH_AS(http::get("unix:/no/such/socket"), "unix:/no/such/socket: no connection: no such file or directory", Error);
+}
+
+TEST_CASE("a password in a URL is not shown") {
+    CHECK(http::redact_userinfo("http://u:secret@host:80/a?b=c@d") == "http://***@host:80/a?b=c@d");
+    CHECK(http::redact_userinfo("u:secret@host") == "***@host");
+    CHECK(http::redact_userinfo("http://u:se/cr?et@host/") == "http://***@host/");
+    CHECK(http::redact_userinfo("http://host:80/users/@me") == "http://host:80/users/@me");
+    CHECK(http::redact_userinfo("http://[::1]:80/@me") == "http://[::1]:80/@me");
+    CHECK(http::redact_userinfo("/a@b") == "/a@b");
+    CHECK(http::redact_userinfo("").empty());
 }

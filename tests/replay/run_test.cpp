@@ -331,3 +331,32 @@ TEST_CASE("a sample of records that belong to nobody is the same in each round")
     REQUIRE(sent.size() > 0);
     for (std::size_t i = 0; i < sent.size(); ++i) CHECK(sent[i] == sent[i % (sent.size() / 3)]);
 }
+
+TEST_CASE("a replay whose requests are mostly refused is not valid, unless the log has the same errors or they are expected") {
+    std::atomic<int> status{401};
+    LoopbackServer server([&](Wire& wire) {
+        while (!wire.read_request().empty())
+            wire.write("HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\n\r\n");
+    });
+    std::vector<Request> requests = posts(10);
+    const auto reasons = [&](int answer, std::optional<int> recorded, const char* expected = "") {
+        status = answer;
+        for (Request& request : requests) request.recorded_status = recorded;
+        const LogFile log(requests);
+        replay::ReplayOptions options = options_for(log, server.url());
+        if (*expected != '\0') options.expect = replay::parse_status_check(expected);
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        CHECK(stats.completed == 10);
+        CHECK(stats.valid == stats.reasons.empty());
+        return stats.reasons.empty() ? std::string() : stats.reasons[0];
+    };
+    CHECK(reasons(401, std::nullopt) ==
+          "10 of 10 responses were errors or redirections (10 x 401); --expect-status accepts them if they are right");
+    CHECK(reasons(503, 200).starts_with("10 of 10 responses were errors"));
+    CHECK(reasons(301, 200).starts_with("10 of 10 responses were errors"));
+    CHECK(reasons(401, 401).empty());
+    CHECK(reasons(401, std::nullopt, "4xx").empty());
+    CHECK(reasons(302, std::nullopt).empty());
+    CHECK(reasons(304, 200).empty());
+}
