@@ -18,21 +18,23 @@
 #include "exit_policy.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "pace.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline.hpp"
 #include "report/source_text.hpp"
+#include "traffic_options.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 struct DiagnoseOptions {
-    explicit DiagnoseOptions(CLI::App& judgement) : exits(judgement) {}
+    DiagnoseOptions(CLI::App& traffic_group, CLI::App& judgement)
+        : traffic(traffic_group, run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(judgement) {}
 
     diagnose::Options run;
-    std::string mode = "leaky", pace = "max", speed = "1x", warmup = "auto";
+    TrafficOptions traffic;
+    std::string mode = "leaky", warmup = "auto";
     std::vector<std::string> sources, command;
     std::string baseline;
     ExitPolicy exits;
@@ -65,7 +67,7 @@ void plan_soak(DiagnoseOptions& options) {
             throw Error(ErrorKind::usage, options.soak_time ? "--soak-time" : "--time-scale", "there is no soak", "--soak 72h asks for one");
         return;
     }
-    if (options.pace != "max" || options.speed != "1x")
+    if (options.traffic.own_pace())
         throw Error(ErrorKind::usage, "--soak", "a soak has a pace of its own", "--time-scale sets its speed, in place of --pace and --speed");
     diagnose::SoakPlan& plan = options.run.soak.emplace();
     plan.length = *options.soak;
@@ -134,7 +136,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     diagnose::Options& run = options.run;
     run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
     run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
-    run.rounds.pace = parse_pace(options.pace, options.speed);
+    options.traffic.apply();
     plan_soak(options);
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
@@ -142,20 +144,20 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     std::optional<report::Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
-    std::vector<std::string> inputs = run.rounds.traffic;
+    std::vector<std::string> inputs = run.rounds.replay.logs;
     if (baseline) inputs.push_back(options.baseline);
     if (!run.recording.empty()) refuse_to_overwrite({run.recording}, inputs);
     output.open(inputs);
 
     const TemporaryDirectory scratch;
-    if (run.rounds.traffic.empty()) {
+    if (run.rounds.replay.logs.empty()) {
         if (!command.empty())
             throw Error(ErrorKind::usage, "leakline diagnose", "no traffic to send to this service",
                         "--traffic LOG; `leakline capture` records one, and `leakline replay --help` lists the formats");
-        run.rounds.traffic = {scratch.path() + "/traffic.jsonl"};
+        run.rounds.replay.logs = {scratch.path() + "/traffic.jsonl"};
         run.traffic_name = "built-in traffic";
         output.detail("writing the story's traffic");
-        OutputFile log(run.rounds.traffic[0]);
+        OutputFile log(run.rounds.replay.logs[0]);
         replay::write_traffic(story_of(options.soak), log);
         log.commit();
     }
@@ -185,11 +187,15 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
 
 Run declare_diagnose(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    // --help shows them in this order.
+    auto* service = app.add_option_group("service");
+    auto* traffic = app.add_option_group("traffic");
+    auto* soak = app.add_option_group("soak");
     auto* judgement = app.add_option_group("judgement");
-    auto options = std::make_shared<DiagnoseOptions>(*judgement);
+    auto* lines = app.add_option_group("lines");
+    auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgement);
     diagnose::Options& run = options->run;
 
-    auto* service = app.add_option_group("service");
     service->add_option("--target", run.target.url, "where the service listens; {port} stands for a port that is picked")
         ->type_name("URL");
     service->add_option("--mode", options->mode, "of trackd, where no command is given: leaky, bounded, lru or ttl")
@@ -199,20 +205,13 @@ Run declare_diagnose(CLI::App& app) {
     add_duration(*service, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
     add_duration(*service, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
 
-    auto* traffic = app.add_option_group("traffic");
-    traffic->add_option("--traffic", run.rounds.traffic, "request logs; none: the story's users, generated")->type_name("LOG");
+    traffic->add_option("--traffic", run.rounds.replay.logs, "request logs; none: the story's users, generated")->type_name("LOG");
     traffic->add_option("--rounds", run.rounds.rounds, "rounds of traffic, each followed by a quiet mark")
         ->capture_default_str()
         ->check(CLI::Range(4, 10000));
-    traffic->add_option("--pace", options->pace, "max, recorded, or a rate such as 500/s")->capture_default_str();
-    traffic->add_option("--speed", options->speed, "recorded pace this many times faster: 10x")->capture_default_str();
-    traffic->add_option("--connections", run.rounds.connections, "open at once")->capture_default_str()->check(CLI::Range(1, 10000));
     add_duration(*traffic, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
     add_duration(*traffic, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
-    add_duration(*traffic, "--timeout", run.rounds.timeout, "of one request");
-    traffic->add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
 
-    auto* soak = app.add_option_group("soak");
     add_duration(*soak, "--soak", options->soak, "72h: the log as so many hours of traffic, at two speeds");
     soak->add_option("--time-scale", options->time_scale,
                      "auto, or how many times as fast the faster one is; {time_scale} in the command is that number")
@@ -230,7 +229,6 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("FILE");
     judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();
 
-    auto* lines = app.add_option_group("lines");
     lines->add_option("--function", run.table_function, "also show the table of this function")->type_name("NAME");
     lines->add_option("--source", options->sources, "folders to look for source files in")->type_name("DIR");
     lines->add_option("--skip", run.skip, "parts of paths that are not user code")->type_name("PATH");

@@ -15,19 +15,21 @@
 #include "exit_policy.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "pace.hpp"
 #include "quantities.hpp"
 #include "report/source_text.hpp"
+#include "traffic_options.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 struct MinimizeCommand {
-    explicit MinimizeCommand(CLI::App& app) : exits(app) {}
+    explicit MinimizeCommand(CLI::App& app)
+        : traffic(app, minimize.run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(app) {}
 
     diagnose::MinimizeOptions minimize;
-    std::string target_command, pace = "max", speed = "1x";
+    TrafficOptions traffic;
+    std::string target_command;
     std::string log;
     std::vector<std::string> words, sources;  // words: behind the log; the service, or further logs
     bool no_values = false;
@@ -131,28 +133,28 @@ void require_regular(const std::string& path) {
 
 int run_minimize(MinimizeCommand& command, Output& output) {
     diagnose::MinimizeOptions& options = command.minimize;
-    options.run.rounds.traffic = {command.log};
+    options.run.rounds.replay.logs = {command.log};
     if (command.target_command.empty()) {
         options.run.target.arguments = command.words;
     } else {
         options.run.target.arguments = split_command(command.target_command);
-        options.run.rounds.traffic.insert(options.run.rounds.traffic.end(), command.words.begin(), command.words.end());
+        options.run.rounds.replay.logs.insert(options.run.rounds.replay.logs.end(), command.words.begin(), command.words.end());
     }
     if (options.run.target.arguments.empty())
         throw Error(ErrorKind::usage, "leakline minimize", "no service to start",
                     "--target-cmd './service --port {port}', or -- ./service --port {port}");
-    options.run.rounds.pace = parse_pace(command.pace, command.speed);
+    command.traffic.apply();
     options.values = !command.no_values;
     const std::vector<std::string> logs = output.take_files(".jsonl");
     if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "two files for the one smallest log", "-o FILE.jsonl once");
     const std::string log = logs.empty() ? "" : logs.front();
     if (!log.empty()) {
-        refuse_to_overwrite({log}, options.run.rounds.traffic);
+        refuse_to_overwrite({log}, options.run.rounds.replay.logs);
         require_regular(log);
         const OutputFile probe(log);  // an unwritable place costs no run
     }
     output.options().inconclusive = command.exits.when_inconclusive();
-    output.open(options.run.rounds.traffic);
+    output.open(options.run.rounds.replay.logs);
     options.run.target.show_output = output.chatter() == Output::Chatter::verbose;
 
     Narrator narrator(output);
@@ -190,16 +192,11 @@ Run declare_minimize(CLI::App& app) {
         ->type_name("KIND")
         ->allow_extra_args(false);
     app.add_flag("--kinds-only", command->no_values, "method and path alone; do not look at parameters, headers and bodies");
-    app.add_option("--pace", command->pace, "max, recorded, or a rate such as 500/s")->capture_default_str();
-    app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();
-    app.add_option("--connections", run.rounds.connections, "open at once")->capture_default_str()->check(CLI::Range(1, 10000));
     add_duration(app, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
     add_duration(app, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
-    add_duration(app, "--timeout", run.rounds.timeout, "of one request");
     app.add_option("--ready-path", run.target.ready_path, "any answer to a GET of this path means ready")->capture_default_str();
     add_duration(app, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
     add_duration(app, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
-    app.add_option("--max-bad-lines", run.rounds.max_bad_lines, "unreadable lines of the log that are tolerated")->capture_default_str();
     app.add_option("--source", command->sources, "folders to look for source files in")->type_name("DIR")->allow_extra_args(false);
     app.add_option("words", command->words, "after --, the service in place of --target-cmd; with it: more logs, merged by time")
         ->type_name("CMD ARG... | LOG...");

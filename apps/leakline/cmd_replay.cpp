@@ -8,48 +8,28 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/process.hpp"
-#include "base/text.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
-#include "http/message.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "pace.hpp"
 #include "quantities.hpp"
 #include "replay/dry_run.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
+#include "traffic_options.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 struct ReplayCommand {
-    replay::ReplayOptions replay;
-    std::string pace = "recorded", speed = "1x";
-    std::optional<double> max_failures;
-    std::vector<std::string> allow_paths, deny_paths, rewrites, set_headers;
-    std::string key, session, shard, expect, histogram;
-    bool insecure = false, dry_run = false;
-};
+    explicit ReplayCommand(CLI::App& app) : traffic(app, replay, TrafficOptions::Scope::sending) {}
 
-// Turns the texts of the command line into the shape of the traffic. Throws Error{usage}.
-void parse_shape(const ReplayCommand& command, replay::ShapeOptions& shape) {
-    for (const std::string& text : command.allow_paths) shape.paths.emplace_back("--allow-path", text);
-    for (const std::string& text : command.deny_paths) shape.not_paths.emplace_back("--deny-path", text);
-    for (const std::string& text : command.rewrites) shape.rewrites.push_back(replay::parse_path_rewrite(text));
-    if (!command.key.empty()) shape.key = replay::parse_record_key("--by", command.key);
-    if (!command.session.empty()) shape.session = replay::parse_record_key("--session", command.session);
-    if (!command.shard.empty()) shape.shard = replay::parse_shard(command.shard);
-    for (const std::string& text : command.set_headers) {
-        const std::size_t colon = text.find(':');
-        if (colon == text.npos || colon == 0)
-            throw Error(ErrorKind::usage, "--header", "'" + printable(text) + "' is not NAME: VALUE");
-        const std::string_view name = trim(std::string_view(text).substr(0, colon)), value = trim(std::string_view(text).substr(colon + 1));
-        if (http::equal_ignoring_case(name, "host")) shape.host = value;
-        else shape.set_headers.emplace_back(name, value);
-    }
-}
+    replay::ReplayOptions replay;
+    TrafficOptions traffic;
+    std::string histogram;
+    bool dry_run = false;
+};
 
 // Redraws the progress line while the replay runs on the main thread.
 class ProgressLine {
@@ -106,11 +86,7 @@ class ProgressLine {
 
 int run_replay(ReplayCommand& command, Output& output) {
     replay::ReplayOptions& options = command.replay;
-    options.pace = parse_pace(command.pace, command.speed);
-    options.verify_certificate = !command.insecure;
-    parse_shape(command, options.shape);
-    if (!command.expect.empty()) options.expect = replay::parse_status_check(command.expect);
-    if (command.max_failures) options.max_failures = *command.max_failures;
+    command.traffic.apply();
     if (command.dry_run) {
         if (!command.histogram.empty())
             throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "leave --dry-run or --histogram out");
@@ -131,7 +107,7 @@ int run_replay(ReplayCommand& command, Output& output) {
         histogram_file.emplace(command.histogram);
         options.latency = &latency;
     }
-    output.detail(fmt::format("{} at pace {}, {}, up to {} connections", fmt::join(options.logs, ", "), command.pace,
+    output.detail(fmt::format("{} at pace {}, {}, up to {} connections", fmt::join(options.logs, ", "), command.traffic.pace(),
                               options.rounds == 1 ? "once" : fmt::format("{} rounds", options.rounds), options.connections));
     replay::Progress progress;
     options.progress = &progress;
@@ -154,7 +130,7 @@ int run_replay(ReplayCommand& command, Output& output) {
     if (!stats.valid) return kInvalid;
     if (stats.unexpected == 0) return kNoLeak;
     output.warn(fmt::format("{} of {} responses had another status than {}", format_count(stats.unexpected),
-                            format_count(stats.completed), command.expect));
+                            format_count(stats.completed), command.traffic.expected_statuses()));
     return kLeak;
 }
 
@@ -162,75 +138,19 @@ int run_replay(ReplayCommand& command, Output& output) {
 
 Run declare_replay(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kReplayForm);
-    auto command = std::make_shared<ReplayCommand>();
+    auto command = std::make_shared<ReplayCommand>(app);
     replay::ReplayOptions& options = command->replay;
     app.add_option("log", options.logs, "request logs, merged by time (plain, gzip or zstd; - is standard input)")
         ->required()
         ->type_name("LOG");
     app.add_option("--target", options.target, "http://host:port, https://host or unix:/path/of.sock");
-    app.add_option("--pace", command->pace, "recorded, max, or a rate such as 500/s (open loop)")->capture_default_str();
-    app.add_option("--speed", command->speed, "recorded pace this many times faster: 10x")->capture_default_str();
-    app.add_option("--connections", options.connections, "connections at most")->capture_default_str();
     app.add_option("--rounds", options.rounds, "the whole log this many times; 0: until --duration or Ctrl-C")
         ->capture_default_str();
     add_duration(app, "--duration", options.duration, "send nothing after this time");
-    add_duration(app, "--timeout", options.timeout, "for each request, from its first attempt to its last byte");
     add_duration(app, "--grace", options.grace, "for requests under way when the replay is stopped");
-    add_duration(app, "--max-gap", options.max_gap, "cut longer pauses of the log to this");
     add_duration(app, "--max-lag", options.max_lag, "a larger p99 of the send lag makes the run invalid (exit 4)");
-    add_fraction(app, "--max-failures", command->max_failures,
-                 "a larger share of failed requests makes the run invalid; 10% unless given");
-    add_duration(app, "--give-up", options.give_up, "stop when for so long no connection could be made");
-    app.add_option("--reorder", options.reorder, "records to look ahead, to put those out of order right")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
-    app.add_flag("--precise", options.precise, "send within microseconds of the due time; keeps a core busy");
-    app.add_option("--max-bad-lines", options.max_bad_lines, "lines that cannot be read, more end the replay")
-        ->capture_default_str();
-    app.add_option("--log-format", options.log_format, "of the logs; by their content unless given");
-    app.add_option("--map", options.log_map,
-                   "members of a JSON access log: ts=.msec,url=.request_uri,... or nginx or envoy");
-
-    replay::ShapeOptions& shape = options.shape;
-    const char* const shaping = "Shaping";
-    app.add_option("--allow-method", shape.methods, "send these methods only")->allow_extra_args(false)->delimiter(',')->group(shaping);
-    app.add_option("--deny-method", shape.not_methods, "leave these methods out")->allow_extra_args(false)->delimiter(',')->group(shaping);
-    app.add_option("--allow-path", command->allow_paths, "send only if this regex (Perl's syntax) matches in path and query; repeatable")
-        ->allow_extra_args(false)
-        ->group(shaping);
-    app.add_option("--deny-path", command->deny_paths, "leave out if this regex matches in path and query; repeatable")
-        ->allow_extra_args(false)
-        ->group(shaping);
-    add_fraction(app, "--sample", shape.sample, "send this part of the users (see --by): 10%")->group(shaping);
-    app.add_option("--shard", command->shard, "send part INDEX of COUNT (see --by): 0/4")->group(shaping);
-    app.add_option("--by", command->key,
-                   "what tells users apart for --sample and --shard: header:NAME, cookie:NAME, query:NAME, field:NAME of the "
-                   "JSON body, path, conn")
-        ->group(shaping);
-    app.add_option("--session", command->session,
-                   "keep what has the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
-        ->group(shaping);
-    app.add_option("--rewrite-path", command->rewrites, "REGEX=>REPLACEMENT: replace the first match in path and query, $1 is the first group; repeatable")
-        ->allow_extra_args(false)
-        ->group(shaping);
-    app.add_option("--header", command->set_headers, "NAME: VALUE to set in every request; repeatable")
-        ->allow_extra_args(false)
-        ->group(shaping);
-    app.add_option("--drop-header", shape.drop_headers, "leave this header out; repeatable")
-        ->allow_extra_args(false)
-        ->group(shaping);
-    app.add_option("--host", shape.host, "the Host header, instead of the target's")->group(shaping);
-    app.add_flag("--keep-host", shape.keep_host, "the recorded Host header, where there is one")->group(shaping);
-    app.add_flag("--allow-empty-body", shape.allow_empty_body,
-                 "send requests without the body that the log does not have, instead of leaving them out")
-        ->group(shaping);
-
-    app.add_option("--expect-status", command->expect,
-                   "statuses to expect: 200, 2xx,304, recorded; others are counted, and end with exit code 1");
     app.add_option("--histogram", command->histogram, "write the latencies as HdrHistogram's percentile text");
     app.add_flag("--dry-run", command->dry_run, "say what would be sent (--format text or json), and send nothing");
-    app.add_option("--ca-file", options.ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
-    app.add_flag("--insecure", command->insecure, "do not verify https certificates");
     return [=] { return run_replay(*command, *output); };
 }
 

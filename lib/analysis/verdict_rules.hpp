@@ -60,7 +60,7 @@ std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evid
 // The share of requests that succeeded, and what went wrong most often.
 struct Landing {
     std::uint64_t sent = 0, succeeded = 0;
-    std::string most_common_failure;  // "status 404 (812 times)"
+    std::string most_common_failure;  // "status 404 (812 times)", and what may help
     double share() const { return sent == 0 ? 0 : static_cast<double>(succeeded) / static_cast<double>(sent); }
 };
 Landing landing_of(const ReplayStats& replay);

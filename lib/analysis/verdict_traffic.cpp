@@ -18,19 +18,23 @@ Landing landing_of(const ReplayStats& replay) {
     Landing landing;
     landing.sent = replay.sent;
     std::uint64_t most = 0;
-    const auto consider = [&](std::uint64_t count, const std::string& name) {
+    const auto consider = [&](std::uint64_t count, const std::string& name, std::string_view cure) {
         if (count <= most) return;
         most = count;
-        landing.most_common_failure = fmt::format("{} ({} times)", name, format_count(count));
+        landing.most_common_failure = fmt::format("{} ({} times){}{}", name, format_count(count), cure.empty() ? "" : "; ", cure);
     };
+    // Where the caller names the statuses that count as success, those do, whatever they are.
+    const bool named = !replay.expected.empty();
     for (const auto& [status, count] : replay.statuses) {
-        if (status < 400)
-            landing.succeeded += count;
-        else
-            consider(count, fmt::format("status {}", status));
+        if (status < 400) landing.succeeded += count;
+        else if (!named) consider(count, fmt::format("status {}", status), status_cure(status));
+    }
+    if (named) {
+        landing.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);
+        consider(replay.unexpected, "a status other than " + printable(replay.expected), "");
     }
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        consider(replay.failures[i], std::string(failure_name(static_cast<Failure>(i))));
+        consider(replay.failures[i], std::string(failure_name(static_cast<Failure>(i))), replay.failure_cause);
     return landing;
 }
 

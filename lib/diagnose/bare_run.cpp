@@ -39,7 +39,7 @@ void run_bare(RunContext& context) {
     MeasuredTarget target(context, context.options.target, context.options.sample_interval);
     const SeriesLog& log = target.log();
     RoundPlan plan = context.options.rounds;
-    plan.target = context.result.target;
+    plan.replay.target = context.result.target;
     const std::optional<Bytes> ceiling = memory_ceiling();
     bool over_ceiling = false;
     RoundHooks hooks;
@@ -68,7 +68,7 @@ void run_bare(RunContext& context) {
     context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
     context.result.series = log.copy();
     context.result.replay = std::move(rounds.stats);
-    context.warn_if_late(context.result.replay, plan.pace);
+    context.warn_if_late(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service held {}, {:.0f} % of the memory that was free",
                                                format_bytes(static_cast<double>(log.latest())), kMemoryShare * 100));

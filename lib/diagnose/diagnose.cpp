@@ -15,6 +15,7 @@
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
 #include "replay/log.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -31,11 +32,8 @@ std::string utc_text(Nanoseconds wall) {
 
 // The log is read once before anything starts: a broken one costs no run, and it says how fast it was recorded.
 replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
-    replay::LogOptions reading;
-    reading.max_bad_lines = options.rounds.max_bad_lines;
-    const std::vector<std::string>& logs = options.rounds.traffic;
-    const replay::LogSpan span = replay::measure_log(logs, reading);
-    if (span.requests == 0) throw Error(ErrorKind::input, logs[0], "no request in it");
+    const std::vector<std::string>& logs = options.rounds.replay.logs;
+    const replay::LogSpan span = replay::measure_selected(options.rounds.replay);
     result.requests_per_second = span.rate();
     if (options.soak && !span.rate())
         throw Error(ErrorKind::input, logs[0], "its requests have no time stamps, so there is no rate to soak at",
@@ -64,9 +62,9 @@ void record_after_soak(const Options& options, const Observer& observer, const r
         recorded.target.time_scale = std::max(1.0, served / *result.requests_per_second);
         const auto wanted = static_cast<std::uint64_t>(served * kLongestRecordedRound_s);
         if (span.requests > wanted) {
-            recorded.rounds.traffic = {scratch.path() + "/stretches.jsonl"};
-            const std::uint64_t written =
-                write_stretches(options.rounds.traffic, options.rounds.max_bad_lines, span.requests, wanted, recorded.rounds.traffic[0]);
+            const std::string log = scratch.path() + "/stretches.jsonl";
+            const std::uint64_t written = write_stretches(options.rounds.replay, span.requests, wanted, log);
+            recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
             result.warnings.push_back(fmt::format("the rounds under the recorder replay {} of the log's {} requests, in stretches spread over it",
                                                   format_count(written), format_count(span.requests)));
         }
@@ -102,7 +100,8 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     result.started = utc_text(system_clock().wall());
     result.memory_limit = options.memory_limit;
     result.max_growth = options.max_growth;
-    replay::require_repeatable(options.rounds.traffic);
+    replay::check(options.rounds.replay);
+    replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/file.hpp"
-#include "replay/log.hpp"
 #include "replay/log_writer.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -14,13 +14,10 @@ constexpr std::uint64_t kStretches = 24;  // of a day's log: one an hour
 
 }  // namespace
 
-std::uint64_t write_stretches(const std::vector<std::string>& logs, std::uint64_t max_bad_lines, std::uint64_t total, std::uint64_t wanted,
-                              const std::string& path) {
+std::uint64_t write_stretches(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path) {
     const std::uint64_t period = std::max<std::uint64_t>(1, total / kStretches);
     const std::uint64_t length = std::clamp<std::uint64_t>(wanted / kStretches, 1, period);
-    replay::LogOptions options;
-    options.max_bad_lines = max_bad_lines;
-    replay::RequestLog log = replay::open_log(logs, options);
+    replay::SelectedLog log(traffic);
     OutputFile file(path);
     replay::LogWriter writer(file);
     std::uint64_t number = 0, written = 0;

@@ -3,14 +3,14 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
+
+#include "replay/replay.hpp"
 
 namespace leakline::diagnose {
 
-// Writes about `wanted` of the logs' `total` requests, in the native format and with their times, to the file path: stretches of
+// Writes about `wanted` of the `total` requests that are sent, for replay::for_selected() and with their times, to the file path: stretches of
 // requests that follow on each other, spread evenly from the first to the last, so that what belongs together mostly stays
 // together. Returns how many there are. Throws Error{input} as reading the logs does, Error{system} as writing does.
-std::uint64_t write_stretches(const std::vector<std::string>& logs, std::uint64_t max_bad_lines, std::uint64_t total, std::uint64_t wanted,
-                              const std::string& path);
+std::uint64_t write_stretches(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path);
 
 }  // namespace leakline::diagnose

@@ -10,6 +10,7 @@
 #include "base/process.hpp"
 #include "diagnose/part_search.hpp"
 #include "diagnose/part_trials.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -18,7 +19,7 @@ namespace {
 class Minimizer {
   public:
     Minimizer(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer)
-        : options_(options), best_log_(best_log), kinds_(options.run.rounds.traffic, reading(options)), trials_(options, kinds_, observer) {
+        : options_(options), best_log_(best_log), kinds_(options.run.rounds.replay), trials_(options, kinds_, observer) {
         const auto& names = kinds_.names();
         for (const std::string& name : options.without)
             if (std::find(names.begin(), names.end(), name) == names.end())
@@ -47,12 +48,6 @@ class Minimizer {
     }
 
   private:
-    static replay::LogOptions reading(const MinimizeOptions& options) {
-        replay::LogOptions log;
-        log.max_bad_lines = options.run.rounds.max_bad_lines;
-        return log;
-    }
-
     static std::string join(const std::vector<std::string>& names) {
         std::string all;
         for (const std::string& name : names) all += (all.empty() ? "" : ", ") + printable(name);
@@ -68,13 +63,14 @@ class Minimizer {
     // How the leak of the whole log is known again; nothing where it does not leak, or was interrupted.
     std::optional<LeakWitness> diagnose_whole() {
         std::optional<TemporaryDirectory> scratch;
-        std::vector<std::string> logs = options_.run.rounds.traffic;
+        replay::ReplayOptions traffic = options_.run.rounds.replay;
         if (!options_.without.empty()) {
-            logs = {scratch.emplace().path() + "/log.jsonl"};
-            kinds_.write(start_, logs[0]);
+            const std::string log = scratch.emplace().path() + "/log.jsonl";
+            kinds_.write(start_, log);
+            traffic = replay::for_selected(traffic, {log});
         }
         std::optional<Diagnosis> whole =
-            trials_.diagnose(result_.part, requests_in_log(), std::move(logs), options_.run.traffic_name, PartTrials::Endpoints::left_out);
+            trials_.diagnose(result_.part, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::left_out);
         if (!whole) return std::nullopt;
         result_.verdict = whole->verdict;
         std::optional<LeakWitness> leak;
@@ -141,7 +137,7 @@ class Minimizer {
         std::optional<Diagnosis> part;
         trials_.expect(0);
         try {
-            part = trials_.diagnose(result_.part, result_.requests, {log}, "the smallest part of " + result_.diagnosis->traffic,
+            part = trials_.diagnose(result_.part, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}), "the smallest part of " + result_.diagnosis->traffic,
                                     PartTrials::Endpoints::told);
         } catch (const Error& error) {
             if (interruption::received() == 0) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "diagnose/run_context.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -35,11 +36,11 @@ void PartTrials::end(const Trial& trial, const Part& part) {
     if (observer_.end) observer_.end(trial);
 }
 
-std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t requests, std::vector<std::string> logs,
+std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t requests, replay::ReplayOptions traffic,
                                               const std::string& name, Endpoints endpoints) {
     Trial trial = begin(part);
     Options run = options_.run;
-    run.rounds.traffic = std::move(logs);
+    run.rounds.replay = std::move(traffic);
     run.traffic_name = name;
     run.per_kind = endpoints == Endpoints::told;
     // Two runs of the service, of which each tells how far it is by itself.
@@ -100,10 +101,11 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness
     Trial trial = begin(part);
     const TemporaryDirectory scratch;
     Options run = options_.run;
-    run.rounds.traffic = {scratch.path() + "/part.jsonl"};
+    const std::string log = scratch.path() + "/part.jsonl";
+    run.rounds.replay = replay::for_selected(run.rounds.replay, {log});
     run.rounds.rounds = rounds;
     run.per_kind = false;
-    const replay::LogSpan span = kinds_.write(part, run.rounds.traffic[0]);
+    const replay::LogSpan span = kinds_.write(part, log);
     trial.requests = span.requests;
     const Nanoseconds began = system_clock().monotonic();
     try {

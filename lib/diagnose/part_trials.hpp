@@ -25,10 +25,10 @@ class PartTrials {
     // About so many runs may follow, apart from those that come at the end: only for saying how long it may last.
     void expect(int more) { more_ = more + kAtEnd; }
 
-    // A whole diagnosis of the part, bare and recorded, which holds so many requests and stands in logs; nothing where it
-    // was interrupted. Growth per endpoint costs time of its own. Throws Error as diagnose() does.
+    // A whole diagnosis of the part, bare and recorded, which holds so many requests and is what traffic reads; nothing
+    // where it was interrupted. Growth per endpoint costs time of its own. Throws Error as diagnose() does.
     enum class Endpoints { told, left_out };
-    std::optional<Diagnosis> diagnose(const Part& part, std::uint64_t requests, std::vector<std::string> logs, const std::string& name,
+    std::optional<Diagnosis> diagnose(const Part& part, std::uint64_t requests, replay::ReplayOptions traffic, const std::string& name,
                                       Endpoints endpoints);
 
     // What the questions below are about.

@@ -6,9 +6,9 @@
 #include <random>
 
 #include "base/file.hpp"
-#include "replay/log.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -38,17 +38,15 @@ class Reservoir {
 
 }  // namespace
 
-PathMix::PathMix(const std::vector<std::string>& logs, std::uint64_t max_bad_lines) {
-    replay::LogOptions options;
-    options.max_bad_lines = max_bad_lines;
-    replay::RequestLog log = replay::open_log(logs, options);
+PathMix::PathMix(const replay::ReplayOptions& traffic) {
+    replay::SelectedLog log(traffic);
     replay::PathTable table;
     std::vector<Reservoir> reservoirs;
     std::mt19937_64 random(1);
     std::uint64_t total = 0;
     while (auto request = log.next()) {
         ++total;
-        const std::size_t kind = table.intern(request->method, request->target);
+        const std::size_t kind = table.intern(request->method, log.sent_target());
         if (kind >= reservoirs.size()) reservoirs.resize(kind + 1);
         reservoirs[kind].offer(std::move(*request), random);
     }

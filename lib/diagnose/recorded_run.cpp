@@ -17,6 +17,7 @@
 #include "diagnose/run_context.hpp"
 #include "heap/recorder.hpp"
 #include "memory/glibc_heap.hpp"
+#include "replay/selected_log.hpp"
 
 namespace leakline::diagnose {
 
@@ -41,17 +42,13 @@ struct MixedBlocks {
 // After the rounds, so that the lines are judged by the log's own mix. Where the log is of one kind there are none.
 MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder, const RoundPlan& rounds, double rate,
                              const std::string& scratch) {
-    const PathMix mix(rounds.traffic, rounds.max_bad_lines);
+    const PathMix mix(rounds.replay);
     if (mix.kinds().size() < 2) return {};
     context.stage("blocks of a random mix");
     const auto size = static_cast<std::size_t>(std::clamp(rate * kBlockSeconds, 50.0, 10'000.0));
     MixedBlocks result{mix.kinds(), {}};
-    replay::ReplayOptions options;
-    options.logs = {scratch + "/block.jsonl"};
-    options.target = rounds.target;
-    options.pace.kind = replay::Pace::Kind::max;
-    options.connections = rounds.connections;
-    options.timeout = rounds.timeout;
+    replay::ReplayOptions options = replay::for_selected(rounds.replay, {scratch + "/block.jsonl"});
+    options.pace = {replay::Pace::Kind::max, 1, 0};
     recorder.mark(HeapMark::Kind::interval, "block 0");
     for (int number = 1; number <= mix.blocks_needed(); ++number) {
         MixedBlock block;
@@ -125,7 +122,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
 
     replay::Progress progress;
     RoundPlan plan = context.options.rounds;
-    plan.target = origin_url;
+    plan.replay.target = origin_url;
     plan.rounds = std::max(kFewestRounds, rounds_wanted);
     const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);

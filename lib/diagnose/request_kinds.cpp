@@ -9,6 +9,7 @@
 #include "diagnose/request_facets.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
+#include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::diagnose {
@@ -29,10 +30,9 @@ bool holds(const Part& part, std::size_t kind, const Request& request) {
 
 }  // namespace
 
-RequestKinds::RequestKinds(std::vector<std::string> logs, replay::LogOptions options)
-    : logs_(std::move(logs)), options_(std::move(options)) {
-    replay::require_repeatable(logs_);
-    replay::RequestLog log = replay::open_log(logs_, options_);
+RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(traffic)) {
+    replay::require_repeatable(traffic_.logs);
+    replay::SelectedLog log(traffic_);
     while (const auto request = log.next()) {
         std::size_t kind = kind_of(*request);
         if (kind == names_.size()) {
@@ -46,7 +46,7 @@ RequestKinds::RequestKinds(std::vector<std::string> logs, replay::LogOptions opt
         }
         ++counts_[kind];
     }
-    if (names_.empty()) throw Error(ErrorKind::input, logs_[0], "no request in it");
+    if (names_.empty()) replay::measure_selected(traffic_);  // which says why
 }
 
 std::size_t RequestKinds::kind_of(const Request& request) const {
@@ -60,7 +60,7 @@ std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) c
     std::map<std::pair<std::size_t, std::string>, std::map<std::string, std::uint64_t>> seen;
     std::map<std::size_t, std::size_t> facets_of_kind;
     std::map<std::size_t, std::uint64_t> requests_of_kind;
-    replay::RequestLog log = replay::open_log(logs_, options_);
+    replay::SelectedLog log(traffic_);
     while (const auto request = log.next()) {
         const std::size_t kind = kind_of(*request);
         if (!std::binary_search(kinds.begin(), kinds.end(), kind)) continue;
@@ -88,7 +88,7 @@ std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) c
 
 std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::vector<std::size_t>& kinds) const {
     std::map<std::size_t, std::set<std::string>> seen;
-    replay::RequestLog log = replay::open_log(logs_, options_);
+    replay::SelectedLog log(traffic_);
     while (const auto request = log.next()) {
         const std::size_t kind = kind_of(*request);
         if (!std::binary_search(kinds.begin(), kinds.end(), kind)) continue;
@@ -103,7 +103,7 @@ std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::
 }
 
 void RequestKinds::for_each(const Part& part, const std::function<void(Request&, std::size_t)>& use) const {
-    replay::RequestLog log = replay::open_log(logs_, options_);
+    replay::SelectedLog log(traffic_);
     while (auto request = log.next()) {
         const std::size_t kind = kind_of(*request);
         if (holds(part, kind, *request)) use(*request, kind);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "replay/log.hpp"
+#include "replay/replay.hpp"
 
 namespace leakline::diagnose {
 
@@ -43,8 +44,8 @@ class RequestKinds {
     static constexpr std::size_t kMostFacets = 64;  // of one kind that are looked at
     static constexpr std::size_t kMostFields = 32;  // of the bodies of one kind; a kind with more has names that are data
 
-    // Reads the logs once. Throws Error{input} as reading them does, and where there is no request in them.
-    RequestKinds(std::vector<std::string> logs, replay::LogOptions options);
+    // Reads what is sent of the logs once. Throws Error{input} as reading them does, and where there is no such request.
+    explicit RequestKinds(replay::ReplayOptions traffic);
 
     const std::vector<std::string>& names() const { return names_; }
     const std::vector<std::uint64_t>& counts() const { return counts_; }
@@ -59,7 +60,7 @@ class RequestKinds {
     std::vector<Part::Condition> same_as(const Part::Condition& condition, const Part& part, const std::vector<Facet>& facets) const;
     // How many requests the part holds. One pass over the logs.
     std::uint64_t count(const Part& part) const;
-    // Writes the part, in the log's order, as a native log; returns what it holds. Throws Error{system}.
+    // Writes the part, in the log's order, as a native log, for replay::for_selected(); returns what it holds. Throws Error{system}.
     replay::LogSpan write(const Part& part, const std::string& path) const;
     // "GET /search where ?full is '1', POST /login without .note"
     std::string text(const Part& part) const;
@@ -70,8 +71,7 @@ class RequestKinds {
     void for_each(const Part& part, const std::function<void(Request& request, std::size_t kind)>& use) const;
     std::size_t kind_of(const Request& request) const;  // kMost at most; names_.size() for one not seen yet
 
-    std::vector<std::string> logs_;
-    replay::LogOptions options_;
+    replay::ReplayOptions traffic_;
     std::vector<std::string> names_;
     std::vector<std::uint64_t> counts_;
     std::map<std::string, std::size_t> numbers_;

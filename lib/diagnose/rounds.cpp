@@ -53,20 +53,15 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     Clock& clock = system_clock();
     RoundsResult result;
     std::atomic<bool> stop{false};
-    std::atomic<int> passes_a_round{plan.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
+    std::atomic<int> passes_a_round{plan.replay.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
     std::atomic<int> passes_done{0}, round_number{1};
     int passes_in_round = 0;
     std::uint64_t completed_before = 0;
     Nanoseconds round_begin = clock.monotonic();
 
-    replay::ReplayOptions options;
-    options.logs = plan.traffic;
-    options.target = plan.target;
-    options.pace = plan.pace;
-    options.connections = plan.connections;
+    replay::ReplayOptions options = plan.replay;
     options.rounds = std::numeric_limits<int>::max();
-    options.timeout = plan.timeout;
-    options.max_bad_lines = plan.max_bad_lines;
+    options.duration.reset();
     // A request that leaves late leaves as much behind: RunContext::warn_if_late says so, and the run stays valid.
     options.max_lag = Nanoseconds::max();
     options.progress = &progress;

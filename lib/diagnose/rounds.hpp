@@ -12,15 +12,14 @@
 namespace leakline::diagnose {
 
 struct RoundPlan {
-    std::vector<std::string> traffic;
-    std::string target;  // origin
-    replay::Pace pace;
-    int connections = 8;
+    RoundPlan() { replay.connections = 8; }
+
+    // Which logs, where to, and how they are read, shaped and sent. The rounds have their own way with its rounds, duration,
+    // max_lag, progress, latency, stop and after_round.
+    replay::ReplayOptions replay;
     int rounds = 8;
     Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is this long
     Nanoseconds quiet = std::chrono::milliseconds(200);  // between the last answer of a round and its mark
-    Nanoseconds timeout = std::chrono::seconds(10);
-    std::uint64_t max_bad_lines = 10;
 };
 
 // All are called from the thread that runs the rounds, except tick.

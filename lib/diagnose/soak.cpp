@@ -51,7 +51,7 @@ class SoakRunner {
         Launch launch = prepare_launch(at_speed(1), scratch.path());
         Child child = context_.start(launch);
         RoundPlan plan = endless_rounds();
-        plan.pace.kind = replay::Pace::Kind::max;
+        plan.replay.pace.kind = replay::Pace::Kind::max;
         replay::Progress progress;
         Clock& clock = system_clock();
         const Nanoseconds begin = clock.monotonic();
@@ -86,7 +86,7 @@ class SoakRunner {
         MeasuredTarget target(context_, at_speed(scale), interval);
         const SeriesLog& log = target.log();
         RoundPlan plan = endless_rounds();
-        plan.pace = {replay::Pace::Kind::recorded, scale, 0};
+        plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
         const std::optional<Bytes> ceiling = memory_ceiling(), limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
         double asked_s = 0;
@@ -139,7 +139,7 @@ class SoakRunner {
     // The log again and again, without a pause.
     RoundPlan endless_rounds() const {
         RoundPlan plan = context_.options.rounds;
-        plan.target = context_.result.target;
+        plan.replay.target = context_.result.target;
         plan.rounds = std::numeric_limits<int>::max();
         plan.quiet = Nanoseconds(0);
         return plan;

@@ -15,4 +15,21 @@ std::string_view failure_name(Failure failure) {
     return "aborted";
 }
 
+std::string_view status_cure(int status) {
+    switch (status) {
+        case 401:
+        case 407: return "--header 'Authorization: Bearer TOKEN' sets credentials";
+        case 403: return "--header 'Authorization: Bearer TOKEN' sets credentials, and --host or --keep-host the Host header";
+        case 404:
+        case 405:
+        case 410: return "--rewrite-path '^/old=>/new' changes paths, if --target is the right service";
+        case 421: return "--host or --keep-host sets the Host header";
+        case 429: return "the service limits the rate of requests: --pace 50/s sends fewer";
+        case 502:
+        case 503:
+        case 504: return "the service, or a proxy in front of it, is overloaded: --pace 50/s and --connections 2 send less";
+        default: return "";
+    }
+}
+
 }  // namespace leakline

@@ -30,6 +30,10 @@ enum class Failure { connect, write, reset, eof, timeout, malformed, aborted };
 inline constexpr std::size_t kFailureCount = 7;
 std::string_view failure_name(Failure failure);
 
+// What may help where a service answers many requests with this status, with the options of the command line:
+// "--header 'Authorization: Bearer TOKEN' sets credentials". "" where there is nothing to say.
+std::string_view status_cure(int status);
+
 // Microseconds.
 struct LatencySummary {
     double p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0, mean = 0;
@@ -44,6 +48,8 @@ struct ReplayStats {
     std::array<std::uint64_t, kFailureCount> failures{};
     std::uint64_t late = 0;      // records that came after the reorder window had passed them
     std::uint64_t unexpected = 0;  // completed with a status other than the caller expects
+    std::string expected;          // the statuses that the caller expects: "2xx,404"; "" where it does not say
+    std::string failure_cause;     // of the failure that is most frequent, and what may help: "connection refused"; "" where none is known
     std::uint64_t retried = 0;   // attempts beyond the first, on stale keep-alive connections
     LatencySummary latency;      // from the due time to the last byte of the response
     LatencySummary service;      // from the first byte written

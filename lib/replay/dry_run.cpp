@@ -10,6 +10,7 @@
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
 #include "replay/schedule.hpp"
+#include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -89,12 +90,9 @@ std::string rate_text(const DryRun& result) {
 
 DryRun dry_run(const ReplayOptions& options) {
     check(options);
-    LogOptions log_options;
-    log_options.format = options.log_format;
-    log_options.max_bad_lines = options.max_bad_lines;
-    log_options.map = options.log_map;
-    log_options.stopped = [] { return interruption::received() != 0; };
-    Log log(options.logs, log_options);
+    LogOptions reading = log_options(options);
+    reading.stopped = [] { return interruption::received() != 0; };
+    Log log(options.logs, reading);
     Shape shape(options.shape);
     PathTable paths;
     RateOverTime rate;

@@ -1,7 +1,5 @@
 #include "replay/failure_reasons.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace leakline::replay {
@@ -37,15 +35,25 @@ void FailureReasons::add(const http::ClientPool::Done& result, const std::string
     ++at->second.count;
 }
 
-std::string FailureReasons::most_frequent() const {
-    const auto most = std::max_element(connected_.begin(), connected_.end());
+FailureReasons::Cause FailureReasons::most() const {
+    const auto connected = std::max_element(connected_.begin(), connected_.end());
     const auto connect = std::max_element(connects_.begin(), connects_.end(),
                                           [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
-    if (connect != connects_.end() && connect->second.count >= *most)
-        return " (" + connect->first + ")" + (connect->second.hint.empty() ? "" : "; " + connect->second.hint);
-    if (*most == 0) return {};
-    const auto failure = static_cast<Failure>(most - connected_.begin());
-    return fmt::format(" ({}: {})", failure_name(failure), in_words(failure));
+    if (connect != connects_.end() && connect->second.count >= *connected) return {"", connect->first, connect->second.hint};
+    if (*connected == 0) return {};
+    const auto failure = static_cast<Failure>(connected - connected_.begin());
+    return {std::string(failure_name(failure)) + ": ", in_words(failure), ""};
+}
+
+std::string FailureReasons::most_frequent() const {
+    const Cause cause = most();
+    if (cause.reason.empty()) return {};
+    return " (" + cause.name + cause.reason + ")" + (cause.hint.empty() ? "" : "; " + cause.hint);
+}
+
+std::string FailureReasons::cause() const {
+    const Cause cause = most();
+    return cause.hint.empty() ? cause.reason : cause.reason + "; " + cause.hint;
 }
 
 }  // namespace leakline::replay

@@ -22,8 +22,15 @@ class FailureReasons {
     // The most frequent reason, in parentheses, with what may help: " (connection refused)", " (eof: the target closed
     // ...)", " (the TLS handshake ...); is it a TLS port?". "" where nothing failed.
     std::string most_frequent() const;
+    // The same without what it is called: "connection refused", "the TLS handshake ...; does this port speak https?".
+    std::string cause() const;
 
   private:
+    struct Cause {
+        std::string name, reason, hint;  // "eof: "; all "" where nothing failed
+    };
+    Cause most() const;
+
     static constexpr std::size_t kMost = 16;  // reasons of failures to connect that are told apart
 
     struct Connect {

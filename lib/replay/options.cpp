@@ -35,6 +35,7 @@ bool StatusCheck::accepts(int status, int recorded_status) const {
 
 StatusCheck parse_status_check(const std::string& text) {
     StatusCheck check;
+    check.text = text;
     for (const std::string_view entry : split(text, ',')) {
         const std::string word(trim(entry));
         const bool digit = !word.empty() && word[0] >= '1' && word[0] <= '9';

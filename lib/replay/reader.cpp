@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -44,19 +45,15 @@ bool Reader::pass_on(std::unique_ptr<Batch>& batch) {
 }
 
 bool Reader::read_round(int round) {
-    LogOptions log_options;
-    log_options.format = options_.log_format;
-    log_options.max_bad_lines = options_.max_bad_lines;
-    log_options.map = options_.log_map;
+    LogOptions reading = log_options(options_);
     std::unique_ptr<Batch> batch = queue_.take_empty();  // null once the queue is closed
     if (!batch) return false;
     // A pipe has nothing more for now: a sender that waits gets what there is.
-    log_options.stopped = [&] {
+    reading.stopped = [&] {
         if (batch && !batch->items.empty() && asked_.load(std::memory_order_relaxed) != 0) pass_on(batch);
         return batch == nullptr || queue_.closed();
     };
-    log_options.attach_responses = options_.expect && options_.expect->recorded;
-    Log log(options_.logs, log_options);
+    Log log(options_.logs, reading);
     shape_.begin_round();
     bool whole = false;
     try {

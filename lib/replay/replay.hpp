@@ -33,6 +33,7 @@ struct Progress {
 struct StatusCheck {
     bool recorded = false;     // the one in the log, where it has one
     std::vector<int> allowed;  // 204, or a class: 2 for 2xx
+    std::string text;          // as it was written
     bool accepts(int status, int recorded_status) const;
 };
 // "recorded", "200", "2xx,304". Throws Error{usage}.

@@ -282,6 +282,8 @@ class Run : http::ClientPool::Listener {
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
             stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with", format_count(tally_.uncompared()),
                                                  format_count(stats.completed)));
+        if (options_.expect) stats.expected = options_.expect->text;
+        stats.failure_cause = reasons_.cause();
         judge(stats);
         if (options_.latency != nullptr) *options_.latency = tally_.latency();
         return stats;
@@ -295,6 +297,8 @@ class Run : http::ClientPool::Listener {
         told.add_uncounted(bad - told.count());
         return told;
     }
+
+    static std::string cure(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
 
     static std::string why_nothing(const ReplayStats& stats) {
         if (stats.read == 0) return "the log has no requests";
@@ -317,7 +321,7 @@ class Run : http::ClientPool::Listener {
         // What refuses most requests does not do the work that the log stands for. An error that is in the log too is that work.
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
-                              tally_.refused_statuses() + "); --expect-status accepts them if they are right");
+                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" + cure(status_cure(tally_.most_refused())));
         const auto lag = std::chrono::duration_cast<Nanoseconds>(
             std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)

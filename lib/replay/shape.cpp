@@ -95,6 +95,18 @@ PathRewrite parse_path_rewrite(const std::string& text) {
     return rewrite;
 }
 
+ShapeOptions ShapeOptions::changes_only() const {
+    ShapeOptions rest = *this;
+    rest.methods.clear();
+    rest.not_methods.clear();
+    rest.paths.clear();
+    rest.not_paths.clear();
+    rest.sample.reset();
+    rest.shard.reset();
+    rest.allow_empty_body = true;
+    return rest;
+}
+
 std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
     switch (key.kind) {
         case RecordKey::Kind::connection: return record.connection;
@@ -145,7 +157,7 @@ bool Shape::chosen(const Record& record) {
     return !options_.shard || hash(key, kShardSalt) % options_.shard->count == options_.shard->index;
 }
 
-bool Shape::apply(Record& record) {
+bool Shape::selects(const Record& record) {
     ++sequence_;
     const auto has = [](const std::vector<std::string>& list, std::string_view word) {
         return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return equal_ignoring_case(entry, word); });
@@ -157,7 +169,7 @@ bool Shape::apply(Record& record) {
         ++without_body_;
         return false;
     }
-    return rewrite(record);
+    return true;
 }
 
 bool Shape::has_allowed_path(std::string_view target) {
@@ -192,7 +204,7 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     return out;
 }
 
-bool Shape::rewrite(Record& record) {
+bool Shape::change(Record& record) {
     if (options_.session) {
         session_ = key_of(record, *options_.session);
         ++(session_.empty() ? sessionless_ : in_session_);

@@ -57,6 +57,9 @@ struct ShapeOptions {
     std::string host;         // of the Host header; empty: the target's
     bool keep_host = false;   // the recorded one, where there is one
     bool allow_empty_body = false;  // sends requests without the body that the log does not have
+
+    // The same without what leaves records out: for a log that was written from records that were chosen before.
+    ShapeOptions changes_only() const;
 };
 
 class Shape {
@@ -64,7 +67,11 @@ class Shape {
     explicit Shape(const ShapeOptions& options) : options_(options) {}
 
     // False: not to be sent. May change the record; what it then points to lives until the next call.
-    bool apply(Record& record);
+    bool apply(Record& record) { return selects(record) && change(record); }
+    // The two halves of apply(): whether the record is to be sent, asked once for each of the log, and how it is sent; false
+    // where a pattern took too many steps.
+    bool selects(const Record& record);
+    bool change(Record& record);
 
     // The value for the Host header of the record last applied; target_host unless the options say otherwise.
     std::string_view host(const Record& record, std::string_view target_host) const;
@@ -80,7 +87,6 @@ class Shape {
     std::string_view key_of(const Record& record, const RecordKey& key);
     bool chosen(const Record& record);
     bool has_allowed_path(std::string_view target);
-    bool rewrite(Record& record);  // false: a pattern took too many steps
 
     const ShapeOptions& options_;
     Scratch scratch_;

@@ -52,6 +52,11 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     path.latency.record(result.end - request.due);
 }
 
+int Tally::most_refused() const {
+    const auto most = std::max_element(refusals_.begin(), refusals_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == refusals_.end() ? 0 : most->first;
+}
+
 std::string Tally::refused_statuses() const {
     constexpr std::size_t kShown = 3;
     std::vector<std::pair<std::uint64_t, int>> ranking;

@@ -88,9 +88,15 @@ TEST_CASE("a search that is stopped keeps the smallest faulty part so far") {
     CHECK(asked == 3);
 }
 
+replay::ReplayOptions traffic_of(const std::string& log) {
+    replay::ReplayOptions traffic;
+    traffic.logs = {log};
+    return traffic;
+}
+
 TEST_CASE("kinds are method and path without identifiers, and a part keeps the log's order") {
     const Written files(line("GET", "/users/1") + line("POST", "/login") + line("GET", "/users/2?x=1") + line("GET", "/login"));
-    const RequestKinds kinds({files.log}, {});
+    const RequestKinds kinds(traffic_of(files.log));
     CHECK(kinds.names() == std::vector<std::string>{"GET /users/*", "POST /login", "GET /login"});
     CHECK(kinds.counts() == std::vector<std::uint64_t>{2, 1, 1});
     CHECK(kinds.write({{0, 1}, {}, {}}, files.part).requests == 3);
@@ -103,7 +109,7 @@ TEST_CASE("a facet is a parameter or header with few values; where some requests
         text += line("GET", i % 2 == 0 ? "/q?full=1&id=" + std::to_string(i) : "/q?id=" + std::to_string(i),
                      std::string(R"("X-Tenant":")") + (i % 4 == 0 ? "a" : "b") + R"(","X-Same":"1")");
     const Written files(text);
-    const RequestKinds kinds({files.log}, {});
+    const RequestKinds kinds(traffic_of(files.log));
     const std::vector<Facet> facets = kinds.facets({0});
     REQUIRE(facets.size() == 2);
     CHECK(facets[0].name == "?full");
@@ -117,12 +123,12 @@ TEST_CASE("a facet is a parameter or header with few values; where some requests
 }
 
 TEST_CASE("standard input and pipes cannot be minimised, since the log is read several times") {
-    CHECK_THROWS_WITH_AS(RequestKinds({"-"}, {}),
+    CHECK_THROWS_WITH_AS(RequestKinds(traffic_of("-")),
                          "standard input: the log is read several times, which a pipe cannot be\n  hint: write it to a file first", Error);
     const TemporaryDirectory directory;
     const std::string pipe = directory.path() + "/pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    CHECK_THROWS_WITH_AS(RequestKinds({pipe}, {}),
+    CHECK_THROWS_WITH_AS(RequestKinds(traffic_of(pipe)),
                          (pipe + ": the log is read several times, which a pipe cannot be\n  hint: write it to a file first").c_str(), Error);
 }
 
@@ -134,7 +140,7 @@ TEST_CASE("a field of a JSON body is a facet unless it is an array or object, an
                 R"(\", \"n\" : 1.50, \"list\":[{\"type\":1}], \"q\\\"\":null}"})" "\n";
     }
     const Written files(text);
-    const RequestKinds kinds({files.log}, {});
+    const RequestKinds kinds(traffic_of(files.log));
     const std::vector<Facet> facets = kinds.facets({0});
     REQUIRE(facets.size() == 1);
     CHECK(facets[0].name == ".type");

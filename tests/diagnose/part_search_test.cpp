@@ -44,7 +44,9 @@ class Subject {
         OutputFile file(log_);
         file.write(text);
         file.commit();
-        kinds_.emplace(std::vector<std::string>{log_}, replay::LogOptions{});
+        replay::ReplayOptions traffic;
+        traffic.logs = {log_};
+        kinds_.emplace(std::move(traffic));
         for (std::size_t kind = 0; kind < kinds_->names().size(); ++kind) whole_.kinds.push_back(kind);
         rate_ = rate_of(whole_);
         REQUIRE(rate_ > 0);

@@ -1,0 +1,48 @@
+// The part of a log that a replay would send, as it stands in the log: for what makes logs of its own from it (blocks of a
+// mix, parts, samples of a long log), which are then replayed with the same options.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replay/log.hpp"
+#include "replay/replay.hpp"
+
+namespace leakline::replay {
+
+// How the replay reads its logs; `stopped` is for the caller to set.
+LogOptions log_options(const ReplayOptions& options);
+
+// The options for a log in the native format that was written from selected requests: nothing is left out a second time,
+// and what changes requests on the way (paths, headers) still does.
+ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string> logs);
+
+class SelectedLog {
+  public:
+    // The options outlive this object. Throws as Log does.
+    explicit SelectedLog(const ReplayOptions& options) : shape_(options.shape), log_(options.logs, log_options(options)) {}
+
+    // As recorded, before any change. Nothing at the end. Throws Error{input} at one bad line too many.
+    std::optional<Request> next();
+    // Path and query of the request last returned as it is sent. Valid until next().
+    std::string_view sent_target() const;
+
+    std::uint64_t left_out() const { return left_out_; }
+    // What is to be said of requests that were left out for want of a body, or chosen without a key.
+    std::vector<std::string> warnings() const { return shape_.warnings("left out"); }
+    const Log& log() const { return log_; }
+
+  private:
+    Shape shape_;
+    Log log_;
+    Record record_;
+    std::uint64_t left_out_ = 0;
+};
+
+// What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why.
+LogSpan measure_selected(const ReplayOptions& options);
+
+}  // namespace leakline::replay
