@@ -85,11 +85,9 @@ bool scales_time(const TargetSpec& spec) { return contains(spec.arguments, kTime
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     Launch launch;
     const bool uses_port = contains(spec.arguments, kPort), uses_file = contains(spec.arguments, kPortFile);
-    if (spec.url.empty() && !uses_port && !uses_file)
-        throw Error(ErrorKind::usage, spec.arguments.empty() ? "" : spec.arguments[0],
-                    "nobody says where the service listens",
-                    "give --target http://127.0.0.1:PORT, or write {port} where the command takes its port");
     launch.url = spec.url.empty() ? std::string(kLoopback) : spec.url;
+    const bool picked = launch.url.find(kPort) != std::string::npos;
+    const http::Url named = http::parse_url(replaced(launch.url, kPort, "1"));
     launch.command.arguments = spec.arguments;
     if (uses_file) {
         launch.port_file = scratch + "/port";
@@ -98,24 +96,20 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     }
     const std::string scale = fmt::format("{:.6g}", spec.time_scale);
     for (std::string& word : launch.command.arguments) word = replaced(word, kTimeScale, scale);
-    if (uses_port) {
-        const std::string port = std::to_string(free_port());
+    if (named.port != 0 || uses_port) {
+        const std::string port = std::to_string(picked || named.port == 0 ? free_port() : named.port);
         for (std::string& word : launch.command.arguments) word = replaced(word, kPort, port);
-        launch.url = replaced(launch.url, kPort, port);
         launch.command.environment.emplace_back("PORT", port);
+        if (!uses_file || uses_port) launch.url = replaced(launch.url, kPort, port);
     }
+    launch.only_in_environment = picked && !uses_port && !uses_file;
     if (spec.temporary_in_scratch) launch.command.environment.emplace_back("TMPDIR", scratch);
     if (!spec.show_output) {
         launch.log_file = scratch + "/output.log";
         ::unlink(launch.log_file.c_str());
         launch.command.output_file = launch.log_file;
     }
-    if (launch.url.find(kPort) != std::string::npos) {
-        if (launch.port_file.empty())
-            throw Error(ErrorKind::usage, spec.url, "{port} is in the target but not in the command",
-                        "write {port} where the command takes its port");
-        http::parse_url(replaced(launch.url, kPort, "1"));
-    } else if (!uses_port && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
+    if (!picked && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
         throw Error(ErrorKind::input, http::parse_url(launch.url).origin(),
                     "something already answers there, before the service was started",
                     "stop it, or give the service another port");
@@ -146,7 +140,10 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
                         fmt::format("did not answer at {} within {}{}",
                                     url.find(kPort) == std::string::npos ? url : "the port that it should have written",
                                     format_duration(spec.ready_timeout), last_output(launch)),
-                        "is --target right? --ready-timeout gives it longer");
+                        launch.only_in_environment
+                            ? "the service was told this port in PORT alone: write {port} where its command takes a port, or give "
+                              "--target http://127.0.0.1:PORT"
+                            : "is --target right? --ready-timeout gives it longer");
         if (!interruption::sleep_for(pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }

@@ -12,12 +12,12 @@ namespace leakline::diagnose {
 
 // What the user says of the service.
 //
-// In the arguments and the URL, {port} stands for a free port that is picked at each start (it is also in the
-// environment as PORT), {port_file} for a file in which the service writes the port that it has bound itself, and
+// In the arguments and the URL, {port} stands for a free port that is picked at each start, or in the arguments for the
+// port that the URL names; it is also in the environment as PORT. {port_file} stands for a file in which the service writes the port that it has bound itself, and
 // {time_scale} for how many times as fast as recorded its traffic comes (1 but in a soak).
 struct TargetSpec {
     std::vector<std::string> arguments;
-    std::string url;                 // "" = http://127.0.0.1:{port}, where the arguments hold {port} or {port_file}
+    std::string url;                 // "" = http://127.0.0.1:{port}
     std::string ready_path = "/";    // any answer to a GET of it means ready
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
@@ -34,13 +34,14 @@ struct Launch {
     std::string url;        // of the origin; its port is only known after wait_until_ready where a port file is used
     std::string port_file;  // "" = none
     std::string log_file;   // "" = output is shown
+    bool only_in_environment = false;  // the service is told its port by PORT alone
 };
 
 // Whether the service is told how fast its clock is to run.
 bool scales_time(const TargetSpec& spec);
 
-// Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} where nobody says where the service
-// listens, and Error{input} where something already answers at a fixed URL: it, and not the service, would be measured.
+// Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} for a URL that is none, and
+// Error{input} where something already answers at a fixed URL: it, and not the service, would be measured.
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
 
 // Returns the origin's URL once the service has answered a request. Throws Error{system} with the end of the service's

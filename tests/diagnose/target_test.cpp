@@ -33,19 +33,63 @@ TEST_CASE("{port} becomes one free port in the command, the URL and the environm
     CHECK(launch.url == "http://127.0.0.1:" + port);
 }
 
-TEST_CASE("a service that nobody says the address of is refused with the two ways to say it") {
+TEST_CASE("PORT is in the environment whether or not the command holds {port}") {
     const TemporaryDirectory scratch;
     TargetSpec spec;
-    spec.arguments = {"./svc"};
-    CHECK_THROWS_WITH_AS(prepare_launch(spec, scratch.path()),
-                         "./svc: nobody says where the service listens\n  hint: give --target http://127.0.0.1:PORT, or "
-                         "write {port} where the command takes its port",
-                         Error);
-    spec.url = "http://127.0.0.1:{port}";
-    CHECK_THROWS_WITH_AS(prepare_launch(spec, scratch.path()),
-                         "http://127.0.0.1:{port}: {port} is in the target but not in the command\n  hint: write {port} "
-                         "where the command takes its port",
-                         Error);
+    spec.arguments = {"./svc", "{port}"};
+    using Variables = std::vector<std::pair<std::string, std::string>>;
+    SUBCASE("a port that is picked") {
+        spec.arguments = {"./svc"};
+        for (const char* url : {"", "https://localhost:{port}"}) {
+            spec.url = url;
+            const Launch launch = prepare_launch(spec, scratch.path());
+            REQUIRE(launch.command.environment.size() == 1);
+            CHECK(launch.command.environment[0].first == "PORT");
+            CHECK(launch.url == (spec.url.empty() ? "http://127.0.0.1:" : "https://localhost:") + launch.command.environment[0].second);
+            CHECK(launch.only_in_environment);
+        }
+    }
+    SUBCASE("the port of the URL where that names one, in the command too") {
+        spec.url = "http://127.0.0.1:9";
+        const Launch launch = prepare_launch(spec, scratch.path());
+        CHECK(launch.command.environment == Variables{{"PORT", "9"}});
+        CHECK(launch.command.arguments[1] == "9");
+        CHECK(launch.url == "http://127.0.0.1:9");
+    }
+    SUBCASE("the port of the scheme where the URL names none") {
+        spec.url = "https://127.0.0.2";
+        CHECK(prepare_launch(spec, scratch.path()).command.environment == Variables{{"PORT", "443"}});
+    }
+    SUBCASE("but a Unix socket has none") {
+        spec.url = "unix:" + scratch.path() + "/none.sock";
+        spec.arguments = {"./svc"};
+        CHECK(prepare_launch(spec, scratch.path()).command.environment.empty());
+    }
+}
+
+TEST_CASE("a service that reads PORT needs no {port}, and one that reads none is told so") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec = python_service("{port}");
+    SUBCASE("reads it") {
+        spec.arguments = {"/usr/bin/python3", "-c",
+                          "import http.server as h, os\n"
+                          "h.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"};
+        const Launch launch = prepare_launch(spec, scratch.path());
+        Child child = Child::start(launch.command);
+        CHECK(wait_until_ready(child, launch, spec) == launch.url);
+    }
+    SUBCASE("reads none") {
+        spec.arguments = {"sleep", "100"};
+        spec.ready_timeout = 100ms;
+        const Launch launch = prepare_launch(spec, scratch.path());
+        Child child = Child::start(launch.command);
+        CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+                             ("sleep: did not answer at " + launch.url +
+                              " within 100ms\n  hint: the service was told this port in PORT alone: write {port} where its command "
+                              "takes a port, or give --target http://127.0.0.1:PORT")
+                                 .c_str(),
+                             Error);
+    }
 }
 
 TEST_CASE("a service is ready when it answers, and its origin is known then") {
