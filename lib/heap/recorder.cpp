@@ -35,6 +35,11 @@ constexpr int kPipeSize = 1 << 20;
 constexpr Nanoseconds kClockMargin = std::chrono::milliseconds(20);
 constexpr Nanoseconds kShortestGap = std::chrono::milliseconds(30), kLongestGap = std::chrono::milliseconds(300);
 
+// What runs within the program must be ruled out as the cause of its crash.
+bool is_crash(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
+constexpr const char* kWithoutUnwinder =
+    "to rule out that leakline's unwinder is the cause, record it again with LEAKLINE_UNWINDER=libunwind in the environment";
+
 // A file that is opened early and filled late: until the first data comes, what it held stays.
 class LateFile {
   public:
@@ -84,6 +89,7 @@ struct Recorder::State {
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     Nanoseconds next_look{};
+    bool own_unwinder = false;  // ours is loaded into the program
 
     ~State() {
         child.reset();
@@ -172,6 +178,7 @@ Recorder Recorder::start(RecordOptions options) {
     state->options = std::move(options);
 
     const State::Paths paths = state->start_collector(tracker);
+    state->own_unwinder = !paths.unwinder.empty();
     Command command = state->options.command;
     const std::string_view preloaded = environment_variable("LD_PRELOAD");
     // The unwinder before the tracker, so that the tracker finds its unw_backtrace first.
@@ -268,7 +275,8 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
         throw Error(ErrorKind::system, program,
                     fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB",
                                 status->text()),
-                    "let it work longer, or end it by a signal that it handles");
+                    is_crash(status->signal) && own_unwinder ? kWithoutUnwinder
+                                                            : "let it work longer, or end it by a signal that it handles");
     throw Error(ErrorKind::system, program,
                 fmt::format("nothing was recorded: heaptrack's tracker never reported from it{}",
                             status ? fmt::format(" ({})", status->text()) : std::string()),
@@ -292,6 +300,8 @@ HeapProfile Recorder::finish() {
     const auto outcome = static_cast<Outcome>(message.number);
     if (answered && outcome != Outcome::recorded) state.explain_nothing(outcome, message.text);
     HeapProfile profile = read_profile(fmt::format("/proc/self/fd/{}", state.recording()));
+    if (status && is_crash(status->signal) && state.own_unwinder)
+        profile.warnings.push_back(fmt::format("it was ended by {}; {}", status->text(), kWithoutUnwinder));
     if (!answered) profile.warnings.emplace_back("the collecting process was killed: the recording ends there");
     profile.warnings.insert(profile.warnings.begin(), state.warnings.begin(), state.warnings.end());
     return profile;

@@ -8,6 +8,7 @@
 #include "unwind/call_frame_info.hpp"
 #include "unwind/frame_memo.hpp"
 #include "unwind/rule_cache.hpp"
+#include "unwind/stack_reach.hpp"
 
 namespace leakline::unwind {
 
@@ -31,7 +32,7 @@ FrameMemo* take_memo() {
     return nullptr;
 }
 
-// A word of a stack: whatever type it has, and whoever wrote it.
+// A word of a stack: whatever type it has, and whoever wrote it. Only what StackReach has found to be readable.
 using Word [[gnu::may_alias]] = std::uintptr_t;
 
 __attribute__((no_sanitize("address", "thread"))) inline std::uintptr_t word_at(std::uintptr_t address) {
@@ -70,7 +71,7 @@ bool fits(std::uintptr_t distance) { return distance + FrameRule::kLargestOffset
 
 // False where the frame cannot be followed: `frame` is none then. It is none afterwards too, though filled, where it depends on
 // more of the stack than a KnownFrame says.
-bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
+bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame, StackReach& reach) {
     using Cfa = FrameRule::Cfa;
     frame = {};
     if (rule.cfa == Cfa::outermost) {
@@ -89,7 +90,7 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
         case Cfa::bp_plus: cfa = plus(base, rule.cfa_offset); break;
         case Cfa::at_bp_plus: {
             const std::uintptr_t stands_at = plus(base, rule.cfa_offset);
-            if (stands_at < at.sp || stands_at % sizeof(Word) != 0) return false;
+            if (stands_at < at.sp || stands_at % sizeof(Word) != 0 || !reach.extend(stands_at + sizeof(Word))) return false;
             cfa = word_at(stands_at);
             by_contents = true;
             break;
@@ -102,11 +103,11 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame) {
     std::uintptr_t to_bp = 0;
     if (rule.bp != FrameRule::Bp::kept) {
         to_bp = plus(rule.bp == FrameRule::Bp::at_cfa_plus ? cfa : base, rule.bp_offset) - at.sp;
-        if (to_bp == 0 || to_bp >= to_cfa) return false;  // it is saved within the frame
+        if (to_bp >= to_cfa || (at.sp + to_bp) % sizeof(Word) != 0) return false;  // it is saved within the frame
     }
     frame.ip = by_contents ? 0 : at.ip;
     frame.to_cfa = static_cast<std::uint32_t>(to_cfa);
-    frame.to_bp = static_cast<std::uint32_t>(to_bp);
+    frame.to_bp = rule.bp == FrameRule::Bp::kept ? KnownFrame::kBpKept : static_cast<std::uint32_t>(to_bp);
     frame.bp_decides = bp_decides;
     frame.bp_from_sp = static_cast<std::int32_t>(base - at.sp);
     return true;
@@ -119,36 +120,60 @@ bool is_known(const KnownFrame& frame, const Place& at) {
 
 // The frame where it was not looked for first; null where it cannot be followed. Kept out of the loop over known frames,
 // which is most of the time spent here.
-[[gnu::noinline, gnu::cold]] KnownFrame* find_frame(const Place at, FrameMemo& memo, std::uint32_t generation) {
+[[gnu::noinline, gnu::cold]] KnownFrame* find_frame(const Place at, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
     KnownFrame& frame = memo.of(at.ip, at.sp);
     if (is_known(frame, at)) return &frame;
-    if (!follow(rule_of(at.ip, generation), at, frame)) return nullptr;
+    if (!follow(rule_of(at.ip, generation), at, frame, reach)) return nullptr;
     frame.caller = &frame;  // anywhere in the memo: it will be found
     return &frame;
 }
 
-int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& memo, std::uint32_t generation) {
+// Goes on where a walk has ended at its limit, only to know whether that was on the thread's own stack.
+[[gnu::noinline, gnu::cold]] void search(Place at, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
+    constexpr int kMostFrames = 1 << 16;
+    if (!reach.begin_search()) return;
+    for (int i = 0; i < kMostFrames && !reach.on_own_stack() && at.ip >= kLowestCode; ++i) {
+        const KnownFrame* const frame = find_frame(at, memo, generation, reach);
+        if (frame == nullptr) return;
+        if (frame->outermost) return reach.outermost(at.sp);
+        if (!reach.extend(at.sp + frame->to_cfa)) return;
+        if (frame->to_bp != KnownFrame::kBpKept) at.bp_saved_at = at.sp + frame->to_bp;
+        at.sp += frame->to_cfa;
+        at.ip = word_at(at.sp - sizeof(Word));
+    }
+}
+
+int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
     // Each in a register of its own, and the next frame's place from the frame before it: a walk takes as long as it takes
     // to get from place to place, while the rest is done beside that.
-    std::uintptr_t ip = innermost.ip, sp = innermost.sp, bp_saved_at = 0;
+    std::uintptr_t ip = innermost.ip, sp = innermost.sp, bp_saved_at = 0, end = reach.end();
     const auto place = [&] { return Place{ip, sp, innermost.bp, bp_saved_at}; };
     KnownFrame* frame = &memo.of(ip, sp);
     KnownFrame* before = nullptr;
     for (int depth = 0; depth < limit; ++depth) {
         if (ip < kLowestCode) return depth;  // before the memo is asked: a place where it knows nothing has an ip of 0
         if (!is_known(*frame, place())) {
-            frame = find_frame(place(), memo, generation);
+            frame = find_frame(place(), memo, generation, reach);
             if (frame == nullptr) return -1;
             if (before != nullptr) before->caller = frame;
         }
         addresses[depth] = reinterpret_cast<void*>(ip);
-        if (frame->outermost) return depth + 1;
-        if (frame->to_bp != 0) bp_saved_at = sp + frame->to_bp;
-        sp += frame->to_cfa;
+        if (frame->outermost) {
+            reach.outermost(sp);
+            return depth + 1;
+        }
+        const std::uintptr_t cfa = sp + frame->to_cfa;
+        if (cfa > end) [[unlikely]] {
+            if (!reach.extend(cfa)) return -1;
+            end = reach.end();
+        }
+        if (frame->to_bp != KnownFrame::kBpKept) bp_saved_at = sp + frame->to_bp;
+        sp = cfa;
         ip = word_at(sp - sizeof(Word));
         before = frame;
         frame = frame->caller;
     }
+    if (!reach.on_own_stack()) search(place(), memo, generation, reach);
     return limit;
 }
 
@@ -162,7 +187,9 @@ int backtrace(const Registers& innermost, void** addresses, int limit) {
     int depth = -1;
     if (memo->is_worth_a_walk()) {
         memo->begin(generation);
-        depth = walk(innermost, addresses, limit, *memo, generation);
+        StackReach reach(innermost.sp);
+        depth = walk(innermost, addresses, limit, *memo, generation, reach);
+        reach.done();
         memo->walked(depth < 0);
     }
     memo->unlock();

@@ -16,10 +16,12 @@ struct alignas(32) KnownFrame {
     std::uintptr_t ip;      // 0: none
     KnownFrame* caller;     // where the caller's frame was at the last walk; never null for a frame that has a caller
     std::uint32_t to_cfa;   // CFA - sp, bytes
-    std::uint32_t to_bp;    // where the caller's bp is saved, from sp; 0: it is kept
+    std::uint32_t to_bp;    // where the caller's bp is saved, from sp; or kBpKept
     std::int32_t bp_from_sp;  // bp - sp, where bp_decides
     bool bp_decides;
     bool outermost;  // there is no caller
+
+    static constexpr std::uint32_t kBpKept = ~std::uint32_t{0};
 };
 
 // One thread at a time: try_lock() first. All zeroes at rest, so that many of them take no room in a file, nor memory

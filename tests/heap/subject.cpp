@@ -6,6 +6,7 @@
 //   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
 //   exec PROGRAM [ARG]     allocates a little, then becomes PROGRAM
 //   sleep                  for a second
+//   crash                  allocates enough to be recorded, then reads what is not there
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
 //   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another second
@@ -164,6 +165,10 @@ int main(int argc, char** argv) {
     if (mode == "exec") {
         leak_block(10);
         ::execl(argv[2], argv[2], argc > 3 ? argv[3] : "2", static_cast<char*>(nullptr));
+    }
+    if (mode == "crash") {
+        warm_up();
+        ::raise(SIGSEGV);
     }
     if (mode == "sleep") {
         ::sleep(1);

@@ -1,6 +1,7 @@
 // Whole recordings with our unwinder and with libunwind.
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <map>
 
 #include "base/error.hpp"
@@ -70,6 +71,20 @@ TEST_CASE("a recorded program has our unwinder in it, or not where libunwind is 
     };
     CHECK(is_loaded("leakline"));
     CHECK(!is_loaded("libunwind"));
+}
+
+TEST_CASE("after a crash of the program, the recording says how to rule our unwinder out") {
+    for (const char* unwinder : {"leakline", "libunwind"}) {
+        heap::Recorder recorder = start(unwinder, {kSubject, "crash"});
+        CHECK(recorder.child().wait().signal == SIGSEGV);
+        const HeapProfile profile = recorder.finish();
+        const bool says_so = !profile.warnings.empty() &&
+                             profile.warnings.back() ==
+                                 "it was ended by SIGSEGV (Segmentation fault); to rule out that leakline's unwinder is the cause, "
+                                 "record it again with LEAKLINE_UNWINDER=libunwind in the environment";
+        CHECK(says_so == (unwinder == std::string("leakline")));
+        if (!says_so && !profile.warnings.empty()) MESSAGE(profile.warnings.back());
+    }
 }
 
 TEST_CASE("a kept raw stream names no file that is another one later") {

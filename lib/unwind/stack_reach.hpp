@@ -1,0 +1,47 @@
+// How far up a stack may be read. A stack that a program made itself (a coroutine's) can end at the end of a mapping, under a
+// return address that is a function's: a walk that trusts it reads beyond the mapping, and the program crashes.
+//
+// Only what is certain is taken as known: the page of the innermost frame, and the thread's own stack, which stays
+// mapped while the thread runs. All else is asked of the kernel, each time anew: pages that were readable at the last walk
+// may be unmapped by now, without any call that could be seen from here.
+//
+// One object per walk. Nothing allocates, locks or waits; errno is left alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leakline::unwind {
+
+// Whether the word at `address` (a multiple of 8) can be read. One system call, which sandboxes allow.
+bool is_readable(std::uintptr_t address);
+
+class StackReach {
+  public:
+    // For a walk that begins where the stack pointer is `sp`. The page below it has the innermost frame.
+    explicit StackReach(std::uintptr_t sp);
+
+    // All bytes from the innermost frame to here can be read.
+    std::uintptr_t end() const { return end_; }
+    // Asks for more; false where not everything up to `wanted` can be read, or where that is too far to ask.
+    bool extend(std::uintptr_t wanted);
+
+    // Where the walk ends without having arrived on the thread's own stack, its frames may be followed further to find out
+    // whether they lead there. True where that is worth the time: after searches in vain less and less often.
+    bool begin_search();
+    bool on_own_stack() const { return own_; }
+
+    // To be called where no frame has a caller: that is where a thread's own stack begins. `sp`: of that frame.
+    void outermost(std::uintptr_t sp);
+    // The end of a walk that followed its frames to here.
+    void done() const;
+
+  private:
+    static constexpr unsigned kMostPages = 64, kMostPagesSearched = 4096;  // that one walk asks about
+
+    std::uintptr_t begin_, end_;
+    unsigned pages_left_ = kMostPages;
+    bool own_ = false;
+};
+
+}  // namespace leakline::unwind
