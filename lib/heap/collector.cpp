@@ -30,6 +30,9 @@ namespace {
 // A process that is gone so soon, with a child still there, was only the starter of the child.
 constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 
+// At its exit a process closes the stream shortly before it ends. One that lives for longer has lost it.
+constexpr Nanoseconds kLastMoments = std::chrono::seconds(2);
+
 constexpr int kFirstLooks = 100;  // milliseconds
 
 // The tracker writes 4 KiB at a time. Taking each for itself costs a switch to this process and back, as much as reading
@@ -87,12 +90,14 @@ class Collector {
         if (count < 0 && errno == EAGAIN) return false;
         if (count <= 0) {
             stream_ended_ = true;
+            end_of_stream_ = system_clock().monotonic();
             service_.look_for_exec();
             return false;
         }
         pause_ = roomy_ && static_cast<std::size_t>(count) < kWorthTaking;
         if (!received_) {
             received_ = true;
+            first_data_ = system_clock().monotonic();
             close_write_end();
             for (const int file : {options_.output, options_.raw_output})  // of an older recording, until now
                 if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
@@ -155,9 +160,7 @@ class Collector {
                 drain_what_is_there();
                 finish();
                 message.number = static_cast<std::uint64_t>(outcome());
-                std::snprintf(message.text, sizeof message.text, "%s",
-                              message.number == static_cast<std::uint64_t>(Outcome::replaced) ? service_.became().c_str()
-                                                                                              : problem_.c_str());
+                std::snprintf(message.text, sizeof message.text, "%s", explanation().c_str());
                 answer(message);
                 break;
         }
@@ -177,8 +180,14 @@ class Collector {
     }
 
     void service_has_ended() {
+        if (!service_.ended()) see_loss();
         service_.has_ended();
         close_write_end();
+    }
+
+    // Whether the service went on after the end of its stream. What it did then is unknown, not nothing.
+    void see_loss() {
+        if (end_of_stream_ && service_.known() && system_clock().monotonic() - *end_of_stream_ > kLastMoments) stream_lost_ = true;
     }
 
     void close_write_end() {
@@ -197,6 +206,7 @@ class Collector {
 
     void finish() {
         if (std::exchange(finished_, true)) return;
+        if (!service_.ended()) see_loss();
         if (!received_ || (broken_ && !recording_.started())) return;
         for (MarkSchedule::Asked& mark : marks_.take_rest()) recording_.ask(std::move(mark));
         recording_.finish(buffer_.rest());
@@ -212,6 +222,8 @@ class Collector {
             end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", service_.became()));
         } else if (held_by_child_) {
             end.warnings.push_back("it ended and left a forked child running, which was not recorded");
+        } else if (stream_lost_) {
+            end.warnings.push_back("it closed the tracker's stream and went on: what it did from then on was not recorded");
         }
         writer_.finish(end, recording_, recording_.damage(), symbols);
         if (problem_.empty() && writer_.error() != 0) problem_ = os_reason(writer_.error());
@@ -221,10 +233,19 @@ class Collector {
     Outcome outcome() const {
         if (!service_.became().empty()) return Outcome::replaced;
         if (!received_) return Outcome::nothing;
+        if (stream_lost_) return Outcome::stream_closed;
         if (broken_) return Outcome::failed;
         if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
         if (writer_.error() != 0) return Outcome::write_failed;
         return tee_.error() != 0 ? Outcome::raw_write_failed : Outcome::recorded;
+    }
+
+    std::string explanation() const {
+        switch (outcome()) {
+            case Outcome::replaced: return service_.became();
+            case Outcome::stream_closed: return format_duration(*end_of_stream_ - first_data_);
+            default: return problem_;
+        }
     }
 
     CollectorOptions options_;
@@ -238,7 +259,9 @@ class Collector {
     std::optional<Bytes> in_use_, retained_;  // as the command line read it last
     bool pause_ = false;
     bool stream_ended_ = false, control_open_ = true, received_ = false, finished_ = false;
-    bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false;
+    bool broken_ = false, held_by_child_ = false, killed_ = false, overlong_ = false, stream_lost_ = false;
+    Nanoseconds first_data_{};
+    std::optional<Nanoseconds> end_of_stream_;  // where it was not the service's own end that ended it
     std::string problem_;
     std::vector<std::string> warnings_;
 };
@@ -268,7 +291,8 @@ void run_collector(const CollectorOptions& options) {
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
     close_everything_but(
-        {options.stream, options.write_end, options.control, options.unwinder, options.output, options.raw_output});
+        {options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1], options.output,
+         options.raw_output});
     try {
         Collector(options).run();
     } catch (...) {

@@ -9,6 +9,7 @@
 // When the command line is gone it carries on alone, and finishes the recording when the service has ended.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ enum class Outcome : std::uint64_t {
     nothing,       // the tracker never said a word
     replaced,      // the process called exec, and what runs since is not tracked; text: its executable
     daemon,        // the process ended at once and left a child that is not tracked
+    stream_closed, // the process closed the tracker's stream and went on without it; text: how long it was recorded
     write_failed,  // text: the reason
     raw_write_failed,  // of --keep-raw, the recording being whole; text: the reason
     failed,        // text: the reason
@@ -53,7 +55,7 @@ struct CollectorOptions {
     int stream = -1;     // read end of the tracker's pipe
     int write_end = -1;  // kept open until the tracker has opened it for itself (through /proc/PID/fd)
     int control = -1;    // our end of the socket pair
-    int unwinder = -1;   // the library for the service to load from our /proc/PID/fd, or -1
+    std::array<int, 2> libraries{-1, -1};  // for the service to load from our /proc/PID/fd, or -1
     int output = -1;     // the recording file; truncated when the first data arrives
     int raw_output = -1; // --keep-raw, or -1
     std::int64_t started_wall = 0;  // ns

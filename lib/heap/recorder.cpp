@@ -119,7 +119,7 @@ struct Recorder::State {
     }
     // What the service is to open through the collecting process.
     struct Paths {
-        std::string stream, unwinder;  // no unwinder: empty
+        std::string stream, guard, unwinder;  // the libraries that there are
     };
     Paths start_collector(const Tracker& tracker);
     [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
@@ -134,14 +134,14 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker) 
         throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
     control = Descriptor(sockets[0]);
     const Descriptor other_end(sockets[1]);
-    const Descriptor unwinder = open_unwinder();
+    const Descriptor guard = open_stream_guard(), unwinder = open_unwinder();
 
     CollectorOptions collect;
     collect.record = options;
     collect.stream = read_end.get();
     collect.write_end = write_end.get();
     collect.control = other_end.get();
-    collect.unwinder = unwinder.get();
+    collect.libraries = {guard.get(), unwinder.get()};
     collect.output = recording();
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
@@ -151,8 +151,10 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker) 
     collector = ::fork();
     if (collector == 0) run_collector(collect);
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
-    const auto path = [&](int descriptor) { return fmt::format("/proc/{}/fd/{}", collector, descriptor); };
-    return {path(write_end.get()), unwinder.get() >= 0 ? path(unwinder.get()) : std::string()};
+    const auto path = [&](const Descriptor& file) {
+        return file.get() >= 0 ? fmt::format("/proc/{}/fd/{}", collector, file.get()) : std::string();
+    };
+    return {path(write_end), path(guard), path(unwinder)};
 }
 
 Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -181,9 +183,10 @@ Recorder Recorder::start(RecordOptions options) {
     state->own_unwinder = !paths.unwinder.empty();
     Command command = state->options.command;
     const std::string_view preloaded = environment_variable("LD_PRELOAD");
-    // The unwinder before the tracker, so that the tracker finds its unw_backtrace first.
-    std::string preload = paths.unwinder.empty() ? tracker.library : paths.unwinder + ":" + tracker.library;
-    if (!preloaded.empty()) preload.append(":").append(preloaded);
+    // Ours before the tracker, so that it finds their functions first.
+    std::string preload;
+    for (const std::string_view library : {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), preloaded})
+        if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
     command.environment.emplace_back("LD_PRELOAD", preload);
     command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
     command.before_exec = [also = command.before_exec] {
@@ -261,6 +264,10 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
             throw Error(ErrorKind::system, program,
                         "went into the background (it ended at once and left a child), and the tracker follows no fork",
                         "keep it in the foreground (often an option such as --foreground or -f)");
+        case Outcome::stream_closed:
+            throw Error(ErrorKind::system, program,
+                        fmt::format("closed the descriptor that heaptrack's tracker writes to, {} after its first report, and went on without it", text),
+                        "keep it from closing descriptors that it did not open (often part of going into the background)");
         case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
         case Outcome::write_failed:
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,

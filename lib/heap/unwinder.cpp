@@ -12,14 +12,11 @@
 
 namespace leakline::heap {
 
-Descriptor open_unwinder() {
-    const std::string_view wanted = environment_variable("LEAKLINE_UNWINDER");
-    if (wanted == "libunwind") return {};
-    if (!wanted.empty() && wanted != "leakline")
-        throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("there is no unwinder '{}'", wanted), "leakline or libunwind");
-    const std::string_view library = unwind::embedded_library();
+namespace {
+
+Descriptor open_library(std::string_view library, const char* name) {
     if (library.empty()) return {};
-    Descriptor file(::memfd_create("leakline-unwinder", MFD_CLOEXEC));
+    Descriptor file(::memfd_create(name, MFD_CLOEXEC));
     if (file.get() < 0 || ::write(file.get(), library.data(), library.size()) != static_cast<ssize_t>(library.size())) return {};
     // Some systems forbid it (vm.memfd_noexec, SELinux). The loader would say so within the output of the program.
     void* const mapped = ::mmap(nullptr, library.size(), PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
@@ -27,5 +24,17 @@ Descriptor open_unwinder() {
     ::munmap(mapped, library.size());
     return file;
 }
+
+}  // namespace
+
+Descriptor open_unwinder() {
+    const std::string_view wanted = environment_variable("LEAKLINE_UNWINDER");
+    if (wanted == "libunwind") return {};
+    if (!wanted.empty() && wanted != "leakline")
+        throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("there is no unwinder '{}'", wanted), "leakline or libunwind");
+    return open_library(unwind::embedded_unwinder(), "leakline-unwinder");
+}
+
+Descriptor open_stream_guard() { return open_library(unwind::embedded_stream_guard(), "leakline-stream-guard"); }
 
 }  // namespace leakline::heap

@@ -9,6 +9,7 @@
 #include "unwind/frame_memo.hpp"
 #include "unwind/rule_cache.hpp"
 #include "unwind/stack_reach.hpp"
+#include "unwind/system_call.hpp"
 
 namespace leakline::unwind {
 
@@ -23,8 +24,7 @@ FrameMemo memos[kMemos];
 // Any memo would do; the same one each time is worth having. Where another thread, or what a signal interrupted, has it,
 // one of those behind it. Null where all of these are taken.
 FrameMemo* take_memo() {
-    std::uintptr_t thread;
-    asm("mov %%fs:0, %0" : "=r"(thread));  // the thread's own block: never moved, unlike the stack pointer
+    const std::uintptr_t thread = thread_block();  // which is never moved, unlike the stack pointer
     constexpr std::size_t kTries = 4;
     const std::size_t first = thread * 0x9e3779b97f4a7c15u >> (64 - kMemoBits);
     for (std::size_t i = first; i < first + kTries; ++i)

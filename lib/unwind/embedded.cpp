@@ -1,24 +1,30 @@
 #include "unwind/embedded.hpp"
 
-#ifdef LEAKLINE_UNWINDER_FILE
 // C++20 has no #embed: the assembler puts the file in its place.
-asm(".pushsection .rodata\n"
-    "leakline_unwinder_begin: .incbin \"" LEAKLINE_UNWINDER_FILE "\"\n"
-    "leakline_unwinder_end:\n"
-    ".popsection\n");
-extern "C" const char leakline_unwinder_begin[], leakline_unwinder_end[];
+#define LEAKLINE_EMBED(name, file)                                \
+    asm(".pushsection .rodata\n"                                  \
+        "leakline_" #name "_begin: .incbin \"" file "\"\n"        \
+        "leakline_" #name "_end:\n"                               \
+        ".popsection\n");                                         \
+    extern "C" const char leakline_##name##_begin[], leakline_##name##_end[]
+#define LEAKLINE_EMBEDDED(name) \
+    std::string_view(leakline_##name##_begin, static_cast<std::size_t>(leakline_##name##_end - leakline_##name##_begin))
+
+#ifdef LEAKLINE_UNWINDER_FILE
+LEAKLINE_EMBED(unwinder, LEAKLINE_UNWINDER_FILE);
+LEAKLINE_EMBED(stream_guard, LEAKLINE_STREAM_GUARD_FILE);
 
 namespace leakline::unwind {
 
-std::string_view embedded_library() {
-    return {leakline_unwinder_begin, static_cast<std::size_t>(leakline_unwinder_end - leakline_unwinder_begin)};
-}
+std::string_view embedded_unwinder() { return LEAKLINE_EMBEDDED(unwinder); }
+std::string_view embedded_stream_guard() { return LEAKLINE_EMBEDDED(stream_guard); }
 
 }  // namespace leakline::unwind
 #else
 namespace leakline::unwind {
 
-std::string_view embedded_library() { return {}; }
+std::string_view embedded_unwinder() { return {}; }
+std::string_view embedded_stream_guard() { return {}; }
 
 }  // namespace leakline::unwind
 #endif

@@ -1,4 +1,4 @@
-// The library that is preloaded into recorded programs, as it was built with this program.
+// The libraries that are preloaded into recorded programs, as they were built with this program.
 #pragma once
 
 #include <string_view>
@@ -6,6 +6,7 @@
 namespace leakline::unwind {
 
 // The bytes of a shared object (static storage). Empty where there is none for this kind of machine.
-std::string_view embedded_library();
+std::string_view embedded_unwinder();      // answers the tracker's requests for backtraces
+std::string_view embedded_stream_guard();  // keeps the tracker's stream from being closed, and from what the program opens
 
 }  // namespace leakline::unwind

@@ -1,52 +1,25 @@
 // The library that is loaded into the recorded program before heaptrack's: it answers the tracker's unw_backtrace, in which
 // a recorded program otherwise spends about half of its time. What it cannot follow it passes on to libunwind, so that
 // recordings are the same with and without it. It needs nothing but the C library, and has no state at start.
-#include <dlfcn.h>
-#include <link.h>
-
 #include <atomic>
 #include <cstdint>
-#include <string_view>
 
 #include "unwind/backtrace.hpp"
-
-#ifdef __clang__
-#define LEAKLINE_TAIL_CALL [[clang::musttail]]
-#else
-#define LEAKLINE_TAIL_CALL
-#endif
+#include "unwind/next_function.hpp"
 
 namespace {
 
-// The next definition of a function behind ours. It is looked up at the first call, not before: the tracker calls
-// before any initialiser of ours has run.
-template <typename Function> class Next {
-  public:
-    explicit constexpr Next(const char* name) : name_(name) {}
-    Function get() {
-        void* function = function_.load(std::memory_order_relaxed);
-        if (function == nullptr) function_.store(function = ::dlsym(RTLD_NEXT, name_), std::memory_order_relaxed);
-        return reinterpret_cast<Function>(function);
-    }
-
-  private:
-    const char* name_;
-    std::atomic<void*> function_{nullptr};
-};
+using leakline::unwind::Next;
 
 constinit Next<int (*)(void**, int)> next_backtrace("unw_backtrace");
 constinit Next<int (*)(void*)> next_dlclose("dlclose");
 
-// The loader knows this library by the path in /proc that it came from, and the tracker puts that into its stream. Whoever
-// names the stream's addresses later would open what is under that path by then, perhaps somebody's pipe; under a name that is
-// no path there is nothing. The tracker lists its modules behind its first call of ours.
-void take_name() {
+// The tracker lists its modules behind its first call of ours.
+void take_name_once() {
     static std::atomic<bool> taken{false};
     if (taken.load(std::memory_order_relaxed) || taken.exchange(true)) return;
     static char name[] = "leakline-unwinder";
-    dl_find_object self;
-    if (_dl_find_object(name, &self) == 0 && std::string_view(self.dlfo_link_map->l_name).starts_with("/proc/"))
-        self.dlfo_link_map->l_name = name;
+    leakline::unwind::take_name(name);
 }
 
 }  // namespace
@@ -57,7 +30,7 @@ extern "C" {
     // Asking for the frame's address makes the compiler keep a base pointer: [fp] is the caller's, [fp + 8] the return
     // address, and fp + 16 was the stack pointer before the call.
     const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
-    take_name();
+    take_name_once();
     const int count = leakline::unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
     if (count >= 0) return count;
     // libunwind begins with the function that calls it. That must be our caller: this call is the last thing done here, for

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "unwind/system_call.hpp"
+
 // Where the first thread's stack begins, by the loader.
 extern "C" void* __libc_stack_end;
 
@@ -13,15 +15,6 @@ namespace {
 constexpr std::uintptr_t kPage = 4096, kWord = 8;
 constexpr std::uintptr_t page_of(std::uintptr_t address) { return address & ~(kPage - 1); }
 
-long system_call(long number, long first = 0, long second = 0, long third = 0, long fourth = 0) {
-    long result;
-    asm volatile("mov %5, %%r10\n syscall"
-                 : "=a"(result)
-                 : "a"(number), "D"(first), "S"(second), "d"(third), "r"(fourth)
-                 : "rcx", "r10", "r11", "memory");
-    return result;
-}
-
 // What is known of the running thread's own stack: [low, high) can be read. A new thread's is zeroes, also where it gets the
 // memory of one that has ended.
 struct OwnStack {
@@ -29,12 +22,6 @@ struct OwnStack {
     unsigned searches;  // in vain, since one was not
 };
 [[gnu::tls_model("initial-exec")]] constinit thread_local OwnStack own_stack{};
-
-std::uintptr_t thread_block() {
-    std::uintptr_t block;
-    asm("mov %%fs:0, %0" : "=r"(block));
-    return block;
-}
 
 }  // namespace
 
