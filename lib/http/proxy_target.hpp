@@ -28,7 +28,9 @@ struct ProxyTargetSettings {
 // Blocking, used by its session's thread; cut() may be called from any.
 class ProxyTarget {
   public:
-    ProxyTarget(boost::asio::io_context& io, ProxyTargetSettings& settings) : settings_(settings), socket_(io) {}
+    // unread: bytes that may be received and not yet understood.
+    ProxyTarget(boost::asio::io_context& io, ProxyTargetSettings& settings, std::size_t unread)
+        : settings_(settings), socket_(io), buffer_(unread) {}
 
     // A connection that the target has not closed meanwhile: the one that is there, or a new one. Throws TargetFailed.
     void connect();

@@ -1,6 +1,7 @@
 #include "http/recording_proxy.hpp"
 
 #include "http/body_limit.hpp"
+#include "http/connection_fields.hpp"
 #include "http/message_relay.hpp"
 #include "http/proxy_target.hpp"
 
@@ -31,6 +32,9 @@ using boost::system::error_code;
 using asio::ip::tcp;
 
 std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+// What may be received and not yet understood: a head, the line of a chunk, trailers. More is no HTTP for us.
+constexpr std::size_t kReadAhead = 16 * 1024;
+
 Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 }  // namespace
@@ -57,6 +61,7 @@ struct RecordingProxy::State {
     }
 
     void accept_connections();
+    void admit(tcp::socket socket);
     void close_idle_sessions();
     void tell(ProxiedRequest&& request) {
         const std::lock_guard lock(observing);
@@ -70,7 +75,8 @@ struct RecordingProxy::State {
     asio::io_context io;
     tcp::acceptor acceptor{io};
     std::atomic<bool> stopping{false};
-    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0};
+    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0}, exhausted{0};
+    std::atomic<std::size_t> kept{0};  // bytes of the bodies under way
     std::thread accepting, watching;
     std::mutex mutex;  // guards sessions
     std::condition_variable ended;
@@ -81,12 +87,24 @@ struct RecordingProxy::State {
 class RecordingProxy::State::Session {
   public:
     Session(State& state, tcp::socket socket, std::uint64_t number)
-        : state_(state), client_(std::move(socket)), target_(state.io, state.target), number_(number), active_(steady_ns()) {}
+        : state_(state),
+          client_(std::move(socket)),
+          target_(state.io, state.target, state.options.max_header + kReadAhead),
+          client_buffer_(state.options.max_header + kReadAhead),
+          number_(number),
+          active_(steady_ns()) {}
 
     void start() {
         thread_ = std::thread([this] { run(); });
     }
     void join() { thread_.join(); }
+    // Instead of start(), where no thread can be had.
+    void turn_away() {
+        ++state_.exhausted;
+        answer_fixed();
+        error_code ignored;
+        client_.close(ignored);
+    }
     bool over() const { return over_; }
     bool in_request() const { return in_request_; }
     std::int64_t active() const { return active_; }
@@ -104,9 +122,17 @@ class RecordingProxy::State::Session {
         try {
             while (serve_one()) {
             }
-        } catch (const boost::system::system_error&) {  // either side went away: nothing is left to tell anybody
+        } catch (const boost::system::system_error& failure) {
+            // Either side went away, and nothing is left to tell; or a body that is no HTTP, of which the target has a part.
+            const bool no_http = failure.code().category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() ||
+                                 failure.code() == bhttp::error::buffer_overflow;
+            if (no_http && !responding_) answer(bhttp::status::bad_request, "malformed request: " + failure.code().message());
         } catch (const TargetFailed&) {
+        } catch (const std::exception&) {  // out of memory: this session's end, and no other's
+            ++state_.exhausted;
+            answer_fixed();
         }
+        give_back();
         if (unread_) take_rest();
         {
             const std::lock_guard lock(cutting_);
@@ -124,7 +150,7 @@ class RecordingProxy::State::Session {
         request.header_limit(state_.options.max_header);
         request.body_limit(kNoLimit);
         error_code error;
-        in_request_ = false;
+        in_request_ = responding_ = false;
         bhttp::read_header(client_, client_buffer_, request, error);
         if (error) {
             if (error != bhttp::error::end_of_stream && error != asio::error::eof && error.category() != boost::system::system_category())
@@ -134,6 +160,10 @@ class RecordingProxy::State::Session {
         in_request_ = true;
         touch();
         ++state_.requests;
+        if (const auto refusal = refusal_of(request.get().base())) {
+            answer(static_cast<bhttp::status>(refusal->status), "refused: " + std::string(refusal->reason));
+            return false;
+        }
         if (const char* const refusal = why_not_passed_on(request.get())) {
             ++state_.not_http;
             answer(bhttp::status::not_implemented, refusal);
@@ -148,6 +178,7 @@ class RecordingProxy::State::Session {
         const auto tell = [&] {
             told.body_cut = !request.is_done();
             state_.tell(std::move(told));
+            give_back();
         };
         try {
             if (!forward(request, told, keep)) keep = false;
@@ -190,10 +221,8 @@ class RecordingProxy::State::Session {
         const bool head = request.get().method() == bhttp::verb::head;
         const bool takes_chunks = request.get().version() >= 11;
         request.get().set(bhttp::field::host, state_.options.target.authority());
-        // What belongs to the client's connection (RFC 9110, section 7.6.1): no other protocol passes through here.
-        for (const bhttp::field field : {bhttp::field::connection, bhttp::field::keep_alive, bhttp::field::proxy_connection,
-                                         bhttp::field::te, bhttp::field::upgrade})
-            request.get().erase(field);
+        // What belongs to the client's connection: no other protocol passes through here.
+        erase_connection_fields(request.get().base());
         request.get().version(11);
         target_.connect();
         bool target_keeps = false, ends_with_connection = false;
@@ -222,11 +251,15 @@ class RecordingProxy::State::Session {
                 std::destroy_at(&response);  // an interim response is not passed on
                 std::construct_at(&response);
             }
+            if (const auto refusal = refusal_of(response.get().base()))
+                throw TargetFailed{"the target's response is not in order: " + std::string(refusal->reason)};
             target_keeps = !unfinished && response.get().keep_alive() && !response.need_eof();
             ends_with_connection = response.need_eof() || unfinished || (response.chunked() && !takes_chunks);
             const int status = static_cast<int>(response.get().result_int());
+            erase_connection_fields(response.get().base());
             if (response.chunked() && !takes_chunks) response.get().chunked(false);
             response.get().keep_alive(keep && !ends_with_connection);
+            responding_ = true;
             relay<false>(client_, to, target_.buffer(), response, [this](std::string_view) { touch(); });
             told.status = status;
         });
@@ -234,12 +267,21 @@ class RecordingProxy::State::Session {
         return !ends_with_connection;
     }
 
-    void keep_body(ProxiedRequest& told, std::string_view piece) const {
-        if (told.body_too_large) return;
+    void keep_body(ProxiedRequest& told, std::string_view piece) {
+        if (told.body_too_large || told.body_over_budget) return;
         told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
-        if (told.body_too_large) told.body.clear();
-        else told.body.append(piece);
+        if (!told.body_too_large) {
+            kept_ += piece.size();
+            told.body_over_budget = state_.kept.fetch_add(piece.size()) + piece.size() > state_.options.body_budget;
+        }
+        if (told.body_too_large || told.body_over_budget) {
+            std::string().swap(told.body);
+            give_back();
+        } else {
+            told.body.append(piece);
+        }
     }
+    void give_back() { state_.kept -= std::exchange(kept_, 0); }
 
     // What the client still sends of a request that nobody takes: it is recorded all the same.
     void take_body(StreamingParser<true>& request, ProxiedRequest& told) {
@@ -267,7 +309,14 @@ class RecordingProxy::State::Session {
         }
     }
 
-    void answer(bhttp::status status, const std::string& text) {
+    // Without any memory.
+    void answer_fixed() {
+        static constexpr std::string_view kUnavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        ::send(client_.native_handle(), kUnavailable.data(), kUnavailable.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        unread_ = true;
+    }
+
+    void answer(bhttp::status status, const std::string& text) noexcept try {
         unread_ = true;
         bhttp::response<bhttp::string_body> response(status, 11);
         response.keep_alive(false);
@@ -276,6 +325,8 @@ class RecordingProxy::State::Session {
         response.prepare_payload();
         error_code ignored;
         bhttp::write(client_, response, ignored);
+    } catch (const std::exception&) {
+        answer_fixed();
     }
 
     void touch() { active_.store(steady_ns(), std::memory_order_relaxed); }
@@ -284,9 +335,11 @@ class RecordingProxy::State::Session {
     tcp::socket client_;
     ProxyTarget target_;
     beast::flat_buffer client_buffer_;
+    std::size_t kept_ = 0;  // of State::kept
     const std::uint64_t number_;
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};
+    bool responding_ = false;  // something of a response has gone to the client
     bool unread_ = false;  // the client may not have been read to its request's end
     std::mutex cutting_;  // guards the closing of client_ against cut()
     std::thread thread_;
@@ -294,27 +347,42 @@ class RecordingProxy::State::Session {
 
 void RecordingProxy::State::accept_connections() {
     while (!stopping) {
-        error_code error;
-        tcp::socket socket(io);
-        acceptor.accept(socket, error);
-        if (stopping) return;
-        if (error) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));  // out of descriptors, say
-            continue;
+        try {
+            error_code error;
+            tcp::socket socket(io);
+            acceptor.accept(socket, error);
+            if (stopping) return;
+            if (error) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));  // out of descriptors, say
+                continue;
+            }
+            error_code ignored;
+            socket.set_option(tcp::no_delay(true), ignored);
+            admit(std::move(socket));
+        } catch (const std::exception&) {  // out of memory: the connection closes
+            ++exhausted;
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
-        error_code ignored;
-        socket.set_option(tcp::no_delay(true), ignored);
-        const std::lock_guard lock(mutex);
-        const auto open = std::count_if(sessions.begin(), sessions.end(), [](const auto& session) { return !session->over(); });
-        if (static_cast<std::size_t>(open) >= options.max_connections) {
-            ++refused;
-            asio::write(socket, asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                                                              "Connection: close\r\n\r\n")),
-                        ignored);
-            continue;
-        }
-        sessions.push_back(std::make_unique<Session>(*this, std::move(socket), ++connections));
+    }
+}
+
+void RecordingProxy::State::admit(tcp::socket socket) {
+    error_code ignored;
+    const std::lock_guard lock(mutex);
+    const auto open = std::count_if(sessions.begin(), sessions.end(), [](const auto& session) { return !session->over(); });
+    if (static_cast<std::size_t>(open) >= options.max_connections) {
+        ++refused;
+        asio::write(socket, asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                                                          "Connection: close\r\n\r\n")),
+                    ignored);
+        return;
+    }
+    sessions.push_back(std::make_unique<Session>(*this, std::move(socket), ++connections));
+    try {
         sessions.back()->start();
+    } catch (const std::exception&) {  // no more threads
+        sessions.back()->turn_away();
+        sessions.pop_back();
     }
 }
 
@@ -364,7 +432,7 @@ void RecordingProxy::stop(Nanoseconds grace) {
 }
 
 ProxyCounts RecordingProxy::counts() const {
-    return {state_->connections, state_->refused, state_->requests, state_->failed, state_->not_http};
+    return {state_->connections, state_->refused, state_->requests, state_->failed, state_->not_http, state_->exhausted};
 }
 
 }  // namespace leakline::http

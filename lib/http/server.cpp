@@ -13,7 +13,14 @@ namespace leakline::http {
 // The one answer to one request; the last copy of a Responder that goes without one answers 500.
 struct Responder::Reply {
     explicit Reply(std::shared_ptr<Session> of) : session(std::move(of)) {}
-    ~Reply() { send(error_response(500, "internal error: no answer")); }
+    ~Reply() {
+        if (sent) return;
+        try {
+            send(error_response(500, "internal error: no answer"));
+        } catch (const std::exception&) {
+            session->abandon();
+        }
+    }
     void send(Response response) {
         if (sent.exchange(true)) return;
         if (observe) observe(response.status);
@@ -24,7 +31,13 @@ struct Responder::Reply {
     std::function<void(int)> observe;
 };
 
-void Responder::send(Response response) const { reply_->send(std::move(response)); }
+void Responder::send(Response response) const {
+    try {
+        reply_->send(std::move(response));
+    } catch (const std::bad_alloc&) {
+        reply_->session->abandon();
+    }
+}
 
 void Responder::on_answer(std::function<void(int)> observe) const { reply_->observe = std::move(observe); }
 
@@ -43,6 +56,9 @@ struct Server::State {
     std::uint16_t port = 0;
     bool started = false, stopped = false;
 
+    bool accepting = false;            // or waiting to; on loops[0]
+
+    void run(Loop& loop);
     void accept();
     void admit(Loop& loop, Socket socket);
 };
@@ -88,25 +104,40 @@ void Server::start() {
     State& state = *state_;
     state.started = true;
     state.accept_again.emplace(state.loops.front()->context);
-    state.accept();
     for (auto& loop : state.loops) {
-        loop->run_sweep();
-        loop->thread = std::thread([&loop = *loop] {
+        loop->thread = std::thread([&state, &loop = *loop] {
             loop.thread_id = std::this_thread::get_id();
-            loop.context.run();
+            state.run(loop);
         });
+    }
+}
+
+// What was to happen next, and could not for want of memory, is begun again.
+void Server::State::run(Loop& loop) {
+    for (;;) {
+        try {
+            if (!loop.sweep_waits) loop.run_sweep();
+            if (&loop == loops.front().get() && !accepting && acceptor->is_open()) accept();
+            loop.context.run();
+            return;
+        } catch (const std::exception&) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
     }
 }
 
 void Server::State::accept() {
     Loop& loop = *loops[next_loop];
+    accepting = true;
     next_loop = (next_loop + 1) % loops.size();
     accepted.emplace(loop.context.get_executor());
     acceptor->async_accept(*accepted, [this, &loop](boost::system::error_code error) {
         if (error == net::error::operation_aborted || !acceptor->is_open()) return;
+        accepting = false;
         if (error) {
             // Out of descriptors, most likely: those that are open go on; try again when some may have closed.
             shared.on_error("cannot accept a connection: " + error.message());
+            accepting = true;
             accept_again->expires_after(std::chrono::milliseconds(50));
             accept_again->async_wait([this](boost::system::error_code cancelled) {
                 if (!cancelled && acceptor->is_open()) accept();
@@ -121,17 +152,19 @@ void Server::State::accept() {
 void Server::State::admit(Loop& loop, Socket socket) {
     // Only this loop's thread counts up, so the limits hold exactly.
     static constexpr std::size_t kRefusedAtOnce = 128;
-    Session::Admission admission = Session::Admission::serve;
-    if (shared.open >= shared.options.connection_limit) {
-        ++shared.shed;
-        if (shared.refusing >= kRefusedAtOnce) return;  // even saying no has a limit: just close
-        admission = Session::Admission::refuse;
-        ++shared.refusing;
-    } else {
-        ++shared.accepted;
-        ++shared.open;
+    const bool full = shared.open >= shared.options.connection_limit;
+    if (full) ++shared.shed;
+    if (full && shared.refusing >= kRefusedAtOnce) return;  // even saying no has a limit: just close
+    const auto admission = full ? Session::Admission::refuse : Session::Admission::serve;
+    std::atomic<std::size_t>& admitted = full ? shared.refusing : shared.open;
+    ++admitted;
+    try {
+        net::post(loop.context, [session = std::make_shared<Session>(loop, std::move(socket), admission)] { session->start(); });
+    } catch (const std::bad_alloc&) {
+        --admitted;
+        return;
     }
-    net::post(loop.context, [session = std::make_shared<Session>(loop, std::move(socket), admission)] { session->start(); });
+    if (!full) ++shared.accepted;
 }
 
 bool Server::stop(std::chrono::milliseconds grace) {

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace beast = boost::beast;
 
 constexpr std::size_t kReadSize = std::size_t{8} << 10;
-constexpr std::size_t kKeptCapacity = std::size_t{64} << 10;  // what a connection may keep between requests
+constexpr std::size_t kKeptCapacity = std::size_t{16} << 10;  // what a connection may keep between requests
 constexpr auto kSweepEvery = 50ms;
 constexpr auto kLinger = 1s;
 constexpr auto kIdleDrain = 200ms;  // while stopping: time for a request that is already on its way to be told 503
@@ -28,12 +28,19 @@ void MessageStorage::clear() {
 
 void MessageStorage::trim() {
     if (body.capacity() > kKeptCapacity) std::string().swap(body);
-    if (headers.size() > 64) std::vector<Header>().swap(headers);
+    if (headers.size() > 64 || large) std::vector<Header>().swap(headers);
+    if (large) {
+        std::string().swap(target);
+        std::string().swap(method);
+        large = false;
+    }
 }
 
 void Loop::run_sweep() {
     sweep.expires_after(kSweepEvery);
+    sweep_waits = true;
     sweep.async_wait([this](boost::system::error_code error) {
+        sweep_waits = false;
         if (error) return;
         const TimePoint now = std::chrono::steady_clock::now();
         for (auto it = sessions.begin(); it != sessions.end();) {
@@ -58,7 +65,17 @@ Session::Session(Loop& loop, Socket socket, Admission admission)
 Session::~Session() = default;
 
 void Session::start() {
-    place_ = loop_.sessions.insert(loop_.sessions.end(), this);
+    try {
+        place_ = loop_.sessions.insert(loop_.sessions.end(), this);
+    } catch (const std::bad_alloc&) {
+        phase_ = Phase::closed;
+        left();
+        return;
+    }
+    guarded([&] { begin(); });
+}
+
+void Session::begin() {
     boost::system::error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(net::ip::tcp::no_delay(true), ignored);
@@ -70,12 +87,23 @@ void Session::start() {
         return;
     }
     in_.resize(kReadSize);
-    parser_.emplace(message_);
-    parser_->header_limit(static_cast<std::uint32_t>(loop_.shared.options.header_limit));
-    parser_->body_limit(loop_.shared.options.body_limit);
+    begin_message();
     deadline_ = std::chrono::steady_clock::now() + loop_.shared.options.idle_timeout;
     if (loop_.shared.stopping) shorten_deadline();
     read();
+}
+
+void Session::begin_message() {
+    const ServerOptions& options = loop_.shared.options;
+    parser_.emplace(message_, options.header_limit, options.body_limit);
+    // What an unusual request has made of the buffer, where what is unread needs no more than others.
+    if (in_.size() > kReadSize && end_ - begin_ <= kReadSize) {
+        std::vector<char> usual(kReadSize);
+        std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.begin() + static_cast<std::ptrdiff_t>(end_), usual.begin());
+        end_ -= begin_;
+        begin_ = 0;
+        in_.swap(usual);
+    }
 }
 
 void Session::close() {
@@ -84,6 +112,10 @@ void Session::close() {
     loop_.sessions.erase(place_);
     boost::system::error_code ignored;
     socket_.close(ignored);
+    left();
+}
+
+void Session::left() {
     Shared& shared = loop_.shared;
     {
         // Under the mutex, so that the waiter in Server::stop cannot miss the last one.
@@ -94,11 +126,12 @@ void Session::close() {
 }
 
 void Session::expire(TimePoint now) {
-    if (phase_ == Phase::handling || now < deadline_) return;
     const auto self = weak_from_this().lock();  // close() may drop the last owner
+    if (abandoned_) return close();
+    if (phase_ == Phase::handling || now < deadline_) return;
     if (phase_ == Phase::reading) {
         ++loop_.shared.timeouts;
-        refuse(408, "the request took too long to arrive");
+        guarded([&] { refuse(408, "the request took too long to arrive"); });
         return;
     }
     if (phase_ == Phase::writing) ++loop_.shared.timeouts;
@@ -113,7 +146,8 @@ void Session::read() {
     if (begin_ == end_) {
         begin_ = end_ = 0;
     } else if (end_ == in_.size()) {
-        // Only an unfinished header stays unread: it moves to the front, and the buffer grows up to the header limit.
+        // Only a header, or the line of a chunk, stays unread until it is whole, and parse() bounds both: it moves to the
+        // front, and the buffer grows.
         std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.begin() + static_cast<std::ptrdiff_t>(end_),
                   in_.begin());
         end_ -= begin_;
@@ -123,7 +157,7 @@ void Session::read() {
     read_pending_ = true;
     socket_.async_read_some(net::buffer(in_.data() + end_, in_.size() - end_),
                             [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-                                self->on_read(error, size);
+                                self->guarded([&] { self->on_read(error, size); });
                             });
 }
 
@@ -163,7 +197,9 @@ bool Session::parse() {
         if (error == beast::http::error::need_more) break;
         if (error) {
             ++loop_.shared.malformed;
-            if (error == beast::http::error::body_limit) {
+            if (parser_->refusal()) {
+                refuse(parser_->refusal()->status, parser_->refusal()->reason);
+            } else if (error == beast::http::error::body_limit) {
                 refuse(413, "the body is over the limit of " + std::to_string(loop_.shared.options.body_limit) + " bytes");
             } else if (error == beast::http::error::header_limit) {
                 refuse(431, "the headers are over the limit of " + std::to_string(loop_.shared.options.header_limit) +
@@ -174,6 +210,12 @@ bool Session::parse() {
             return false;
         }
         if (parser_->is_done()) return true;
+    }
+    // Chunks' lines and trailers, which the parser takes whole: no limit of its own holds for them.
+    if (end_ - begin_ > loop_.shared.options.header_limit && parser_->is_header_done()) {
+        ++loop_.shared.malformed;
+        refuse(431, "the line of a chunk, or the trailers, are over the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
+        return false;
     }
     if (message_.expects_continue && !continued_ && parser_->is_header_done()) send_continue();
     if (phase_ != Phase::closed) read();
@@ -222,10 +264,12 @@ void Session::answer(Response response) {
     }
     net::post(loop_.context, [self = shared_from_this(), response = std::move(response)] {
         if (self->phase_ != Phase::handling) return;  // cut off by a stop
-        self->compose(response, self->loop_.shared.stopping ? After::close : self->after_);
-        if (!self->write()) return;
-        self->finish_response();
-        self->advance();
+        self->guarded([&] {
+            self->compose(response, self->loop_.shared.stopping ? After::close : self->after_);
+            if (!self->write()) return;
+            self->finish_response();
+            self->advance();
+        });
     });
 }
 
@@ -267,10 +311,12 @@ bool Session::write() {
             socket_.async_write_some(rest, [self = shared_from_this()](boost::system::error_code failed, std::size_t n) {
                 if (self->phase_ != Phase::writing) return;
                 if (failed) return self->close();
-                self->written_ += n;
-                if (!self->write()) return;
-                self->finish_response();
-                self->advance();
+                self->guarded([&] {
+                    self->written_ += n;
+                    if (!self->write()) return;
+                    self->finish_response();
+                    self->advance();
+                });
             });
             return false;
         }
@@ -292,9 +338,7 @@ void Session::finish_response() {
     message_.clear();
     message_.trim();
     continued_ = false;
-    parser_.emplace(message_);
-    parser_->header_limit(static_cast<std::uint32_t>(loop_.shared.options.header_limit));
-    parser_->body_limit(loop_.shared.options.body_limit);
+    begin_message();
     phase_ = Phase::idle;
     deadline_ = std::chrono::steady_clock::now() + loop_.shared.options.idle_timeout;
     if (loop_.shared.stopping) shorten_deadline();

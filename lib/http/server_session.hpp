@@ -11,7 +11,9 @@
 #include <condition_variable>
 #include <list>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "http/request_parser.hpp"
@@ -54,6 +56,7 @@ struct Loop {
     std::thread thread;
     std::atomic<std::thread::id> thread_id{};
 
+    bool sweep_waits = false;
     void run_sweep();      // closes what is past its deadline, again and again
     void begin_drain();    // idle connections get a short while, the others until they are answered
     void close_all();
@@ -69,6 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
     // All on the loop's thread, except answer().
     void start();
     void answer(Response response);  // any thread
+    void abandon() { abandoned_ = true; }  // any thread: no answer will come, for want of memory
     void expire(TimePoint now);
     void shorten_deadline();
     void close();
@@ -77,6 +81,20 @@ class Session : public std::enable_shared_from_this<Session> {
     enum class Phase { idle, reading, handling, writing, lingering, closed };
     enum class After { keep, close };
 
+    // Out of memory, a session ends, and no other with it.
+    template <typename Do> void guarded(Do act) {
+        try {
+            act();
+        } catch (const std::bad_alloc&) {
+            close();
+        } catch (const std::length_error&) {
+            close();
+        }
+    }
+
+    void begin();
+    void left();                   // no longer counted
+    void begin_message();
     void advance();                // parses what is buffered; returns when bytes or an answer are awaited
     bool parse();                  // false: more bytes are needed, or the connection is at its end
     void read();
@@ -103,6 +121,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string out_;
     std::size_t written_ = 0;
     bool in_handler_ = false, continued_ = false, read_pending_ = false;
+    std::atomic<bool> abandoned_{false};
     std::optional<Response> immediate_;  // answered while the handler was still running
 };
 

@@ -132,7 +132,7 @@ TEST_CASE("what is too large or no HTTP is refused with a reason, and the server
         {"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n", 413, "the body is over the limit of 1000 bytes"},
         {"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x'), 413,
          "the body is over the limit of 1000 bytes"},
-        {"GET / HTTP/1.1\r\nX: " + std::string(2500, 'x') + "\r\n\r\n", 431, "the headers are over the limit of 2000 bytes"},
+        {"GET / HTTP/1.1\r\nHost: t\r\nX: " + std::string(2500, 'x') + "\r\n\r\n", 431, "the headers are over the limit of 2000 bytes"},
         {"GET /\r\n\r\n", 400, "malformed HTTP: "},
         {"\x16\x03\x01 not http at all\r\n\r\n", 400, "malformed HTTP: "},
         {"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "malformed HTTP: "},

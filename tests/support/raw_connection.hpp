@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,20 @@ class RawConnection {
         return true;
     }
 
+    // In a packet of its own, as far as one can say.
+    void send_apart(std::string_view bytes) {
+        const int on = 1;
+        ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        ::usleep(300);
+        send(bytes);
+    }
+    bool has_answer() const {
+        pollfd readable{socket_, POLLIN, 0};
+        return ::poll(&readable, 1, 0) == 1;
+    }
+    // Gives the memory back that it took for what it received.
+    void forget() { std::string().swap(buffer_); }
+
     void shutdown_sending() { ::shutdown(socket_, SHUT_WR); }
 
     // One response with a Content-Length: head and body. Empty when the connection ends first.
@@ -69,6 +84,8 @@ class RawConnection {
         buffer_.erase(0, out.size());
         return out;
     }
+
+    bool timed_out() const { return timed_out_; }
 
     // True when the other side ends the connection (without sending more).
     bool ended() {
