@@ -50,10 +50,11 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     options.verify_certificate = !command.insecure;
     options.ca_file = command.ca_file;
     if (command.max_body) options.max_kept_body = *command.max_body;
+    options.body_budget = std::max(options.body_budget, 4 * options.max_kept_body);
 
     replay::CaptureOptions capture;
-    for (const std::string& name : command.redact) capture.redacted.push_back(name);
-    if (command.no_redaction) capture.redacted.clear();
+    for (const std::string& name : command.redact) capture.redaction.headers.push_back(name);
+    if (command.no_redaction) capture.redaction = Redaction::none();
     capture.sessions = command.sessions;
     replay::CaptureLog log(command.output, capture);
 
@@ -78,7 +79,7 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     }
     messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(),
                               command.output));
-    messages.detail(fmt::format("values not recorded of: {}", capture.redacted.empty() ? "none" : fmt::format("{}", fmt::join(capture.redacted, ", "))));
+    messages.detail(fmt::format("values not recorded of: {}", capture.redaction.headers.empty() ? "none" : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
     messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once", format_bytes(static_cast<double>(options.max_kept_body)),
                                 options.max_connections));
     const Nanoseconds start = system_clock().monotonic();
@@ -103,9 +104,11 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
     };
     add(log.too_large(), "left out for their size (--max-body)");
+    add(log.over_budget(), "left out because the bodies under way took more memory than all may");
     add(log.cut(), "left out because the body did not come whole");
     add(counts.failed, "without a whole answer from the target (502)");
     add(counts.not_http, "refused that were WebSocket or CONNECT (501)");
+    add(counts.exhausted, "ended for want of memory or threads (503)");
     add(counts.refused, "turned away over --max-connections (503)");
     messages.note(summary);
     return kNoLeak;  // being interrupted is how a capture ends
@@ -120,7 +123,7 @@ Run declare_capture(CLI::App& app) {
     app.add_option("--target", command->target, "where requests go: http://host:port, https://host, unix:/path")->required();
     app.add_option("-o,--output", command->output, "the log, appended to (- is standard output)")->required();
     app.add_option("--redact", command->redact, "one more header whose value is not recorded; repeatable")->allow_extra_args(false);
-    app.add_flag("--no-redaction", command->no_redaction, "record Authorization, Cookie, Proxy-Authorization and X-Api-Key too");
+    app.add_flag("--no-redaction", command->no_redaction, "record credentials in headers, queries and URLs too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "record which requests shared a connection, so that a replay keeps that");
     add_size(app, "--max-body", command->max_body, "a request with a larger body passes but is not recorded; 16MiB unless given");
     app.add_option("--max-connections", command->max_connections, "clients at a time; one more gets a 503")

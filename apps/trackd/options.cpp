@@ -39,7 +39,7 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
     app.add_option("--durability", options.durability,
                    "what a 200 promises: none (queued), process (survives kill -9), power (synced to disk)")
         ->type_name("LEVEL");
-    app.add_option("--record", options.record_file, "append every API request to this log, for leakline replay")
+    app.add_option("--record", options.record_file, "append every API request, without credentials, to this log for leakline replay")
         ->type_name("FILE");
     app.add_option("--port-file", options.port_file, "write the bound port there once the service listens")
         ->type_name("FILE");

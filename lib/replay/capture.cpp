@@ -46,6 +46,10 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
         ++too_large_;
         return;
     }
+    if (request.body_over_budget) {
+        ++over_budget_;
+        return;
+    }
     if (request.body_cut) {
         ++cut_;
         return;
@@ -59,14 +63,16 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     if (request.status != 0) record.recorded_status = request.status;
     if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
     // Of the connection to the proxy, not of the request.
-    constexpr const char* kHops[] = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
+    std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
+    for (const auto& [name, value] : record.headers)
+        if (::strcasecmp(name.c_str(), "Connection") == 0)
+            for (const std::string_view named : split(value, ','))
+                if (::strcasecmp(std::string(trim(named)).c_str(), "Host") != 0) hops.emplace_back(trim(named));
     std::erase_if(record.headers, [&](const auto& header) {
-        return std::any_of(std::begin(kHops), std::end(kHops),
-                           [&](const char* name) { return ::strcasecmp(name, header.first.c_str()) == 0; });
+        return std::any_of(hops.begin(), hops.end(),
+                           [&](const std::string& name) { return ::strcasecmp(name.c_str(), header.first.c_str()) == 0; });
     });
-    for (auto& [name, value] : record.headers)
-        for (const std::string& secret : options_.redacted)
-            if (::strcasecmp(secret.c_str(), name.c_str()) == 0) value = "redacted";
+    options_.redaction.apply(record);
     line_.clear();
     append_jsonl(line_, record);
     // One write a line: a reader, and a crash, see whole lines only.

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "http/recording_proxy.hpp"
+#include "model/redaction.hpp"
 
 namespace leakline::replay {
 
 struct CaptureOptions {
-    // Values of these become "redacted": a log gets copied around. Names in any case.
-    std::vector<std::string> redacted = {"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"};
+    Redaction redaction;
     bool sessions = false;  // "conn" is written, so that a replay keeps each client connection's requests together
 };
 
@@ -31,6 +31,7 @@ class CaptureLog {
 
     std::uint64_t written() const { return written_; }
     std::uint64_t too_large() const { return too_large_; }
+    std::uint64_t over_budget() const { return over_budget_; }
     std::uint64_t cut() const { return cut_; }
 
   private:
@@ -40,7 +41,7 @@ class CaptureLog {
     CaptureOptions options_;
     int descriptor_ = -1;
     std::string line_;
-    std::uint64_t written_ = 0, too_large_ = 0, cut_ = 0;
+    std::uint64_t written_ = 0, too_large_ = 0, over_budget_ = 0, cut_ = 0;
 };
 
 }  // namespace leakline::replay

@@ -36,7 +36,7 @@ bool ends_torn(const std::string& path) {
 }  // namespace
 
 RequestRecorder::RequestRecorder(std::string path) : path_(std::move(path)) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (descriptor_ < 0) throw os_error(ErrorKind::input, path_, "cannot record requests", errno);
     torn_ = ends_torn(path_);
 }
@@ -52,6 +52,7 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
     request_.headers.clear();
     for (const http::Header& header : request.headers)
         if (!hop_header(header.name)) request_.headers.emplace_back(header.name, header.value);
+    redaction_.apply(request_);
     // Only the torn line is lost, not the one after it.
     line_ = torn_ ? "\n" : "";
     append_jsonl(line_, request_);

@@ -1,4 +1,5 @@
-// trackd --record: every API request, as it came, into a log that `leakline replay` sends again byte for byte.
+// trackd --record: every API request into a log that `leakline replay` sends again, byte for byte but for credentials, which are
+// redacted. Only its owner can read a log that is made here.
 #pragma once
 
 #include <atomic>
@@ -7,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "http/message.hpp"
+#include "model/redaction.hpp"
 #include "model/request.hpp"
 
 namespace leakline::service {
@@ -29,6 +31,7 @@ class RequestRecorder {
     int descriptor_ = -1;
     std::mutex mutex_;   // guards request_, line_ and torn_, and keeps lines whole
     bool torn_ = false;  // the file ends inside a line
+    const Redaction redaction_;
     Request request_;
     std::string line_;
     std::atomic<std::uint64_t> failures_{0};

@@ -9,11 +9,14 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "support/binary.hpp"
 #include "support/loopback_server.hpp"
+#include "support/malformed_requests.hpp"
 #include "support/raw_connection.hpp"
 
 using namespace leakline;
@@ -26,12 +29,14 @@ namespace {
 // A running capture in front of url.
 class Capture {
   public:
-    explicit Capture(const std::string& url, std::vector<std::string> more = {}) {
+    // before: what runs it
+    explicit Capture(const std::string& url, std::vector<std::string> more = {}, std::vector<std::string> before = {}) {
         Command command;
         const std::string port_file = directory_.path() + "/port";
         command.arguments = {binary("leakline"), "capture", "--listen", "127.0.0.1:0", "--target", url,
                              "-o", log_path(), "--port-file", port_file};
         command.arguments.insert(command.arguments.end(), more.begin(), more.end());
+        command.arguments.insert(command.arguments.begin(), before.begin(), before.end());
         command.output_file = directory_.path() + "/said";
         child_ = std::make_unique<Child>(Child::start(command));
         while (!std::filesystem::exists(port_file)) {
@@ -275,6 +280,112 @@ TEST_CASE("redaction can be widened, and switched off") {
     CHECK(headers_with({"--redact", "x-token"}) == json({{"Host", "test"}, {"Cookie", "redacted"}, {"X-Token", "redacted"}}));
     CHECK(headers_with({"--no-redaction"}) == json({{"Host", "test"}, {"Cookie", "id=7"}, {"X-Token", "t"}}));
 }
+
+TEST_CASE("what could be read in two ways is neither passed on nor recorded") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url());
+    std::size_t in_order = 0;
+    for (const OddRequest& odd : odd_requests()) {
+        CAPTURE(odd.name);
+        RawConnection client(capture.port());
+        client.send(odd.bytes);
+        const int status = RawConnection::status(client.response());
+        CHECK(status == odd.status);
+        if (status == 200) ++in_order;
+        else CHECK(client.ended());
+    }
+    CHECK(capture.end().size() >= in_order);  // with those whose body was out of order, if any
+    CHECK(read_file(capture.log_path()).find("smuggled") == std::string::npos);
+}
+
+TEST_CASE("what a Connection field names is of the connection: neither passed on nor recorded, but for what says where a message ends") {
+    std::mutex mutex;
+    std::string seen;
+    LoopbackServer upstream([&](Wire& wire) {
+        const std::string request = wire.read_request();
+        {
+            const std::lock_guard lock(mutex);
+            seen = request;
+        }
+        wire.write("HTTP/1.1 200 OK\r\nConnection: X-Hop, close\r\nX-Hop: 1\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok");
+    });
+    Capture capture(upstream.url());
+    RawConnection client(capture.port());
+    client.send(request_text("POST", "/", "abc", "Connection: X-Secret-Hop, content-length\r\nConnection: host\r\nx-secret-hop: 1\r\nX-Kept: 2\r\n"));
+    const std::string response = client.response();
+    CHECK(RawConnection::status(response) == 200);
+    CHECK(response.find("X-Hop") == std::string::npos);
+    CHECK(response.find("X-Kept: 1") != std::string::npos);
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["headers"] == json({{"Host", "test"}, {"X-Kept", "2"}}));
+    CHECK(lines[0]["body"] == "abc");
+    CHECK(seen.find("hop") == std::string::npos);
+    CHECK(seen.find("Content-Length: 3") != std::string::npos);
+    CHECK(seen.find("X-Kept: 2") != std::string::npos);
+}
+
+TEST_CASE("extensions and trailers without an end are cut, and so are those of the target") {
+    LoopbackServer upstream([](Wire& wire) {
+        wire.read_request();
+        wire.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(300'000, 'e'));
+    });
+    Capture capture(upstream.url());
+    for (const char* begin : {"3;a=", "0\r\nX: "}) {
+        RawConnection client(capture.port());
+        client.send("POST /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(begin) + std::string(300'000, 'x'));
+        client.until("never");
+        CHECK_FALSE(client.timed_out());
+    }
+    RawConnection client(capture.port());
+    client.send(request_text("GET", "/"));
+    client.until("never");
+    CHECK_FALSE(client.timed_out());
+}
+
+TEST_CASE("bodies under way share one budget: those over it pass and are left out") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url(), {"--max-body", "2MiB"});
+    const std::string most(1'500'000, 'x');
+    std::vector<std::unique_ptr<RawConnection>> clients;
+    for (int i = 0; i < 60; ++i) {
+        clients.push_back(std::make_unique<RawConnection>(capture.port()));
+        clients.back()->send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1500001\r\n\r\n" + most);
+    }
+    for (const auto& client : clients) CHECK(status_of(*client, "x") == 200);
+    const std::size_t written = capture.end().size();
+    CHECK(written >= 30);
+    CHECK(written < 60);
+    CHECK(capture.said().find(fmt::format("{} left out because the bodies under way took more memory than all may", 60 - written)) !=
+          std::string::npos);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("without memory or threads for a connection, that one is turned away, and the capture goes on") {
+    LoopbackServer upstream(answer);
+    Capture capture(upstream.url(), {}, {"prlimit", "--as=500000000"});
+    {
+        std::vector<std::unique_ptr<RawConnection>> clients;
+        int served = 0, others = 0;
+        for (int i = 0; i < 80; ++i) {
+            clients.push_back(std::make_unique<RawConnection>(capture.port()));
+            const std::string response = clients.back()->send(request_text("GET", "/")) ? clients.back()->response() : "";
+            ++(RawConnection::status(response) == 200 ? served : others);
+        }
+        CHECK(served > 0);
+        CHECK(others > 0);
+    }
+    int status = 0;
+    for (int tries = 0; tries < 200 && status != 200; ++tries) {
+        RawConnection client(capture.port());
+        status = client.send(request_text("GET", "/")) ? RawConnection::status(client.response()) : 0;
+        std::this_thread::sleep_for(10ms);
+    }
+    CHECK(status == 200);
+    capture.end();
+    CHECK(capture.said().find(" ended for want of memory or threads (503)") != std::string::npos);
+}
+#endif
 
 TEST_CASE("what is over a limit is refused, or passes without a line, and the summary says so") {
     LoopbackServer upstream(answer);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
@@ -92,6 +93,7 @@ TEST_CASE("a store that cannot take events makes requests fail with 503 and the 
     CHECK(RawConnection::status(refused) == 503);
     CHECK(RawConnection::body(refused).find("the event store is full") != std::string::npos);
     CHECK(refused.find("\r\nRetry-After: 1\r\n") != std::string::npos);
+    CHECK(RawConnection::status(running.ask(request_text("GET", "/api/users/1/events"))) == 404);  // it is nowhere
     CHECK(RawConnection::status(running.track(R"({"user_id":1,"events":[{"small":1}]})")) == 200);
 }
 
@@ -118,6 +120,7 @@ TEST_CASE("the record holds each API request with its exact body, and no connect
         Running running(options);
         running.ask(request_text("POST", "/api/track", R"({"user_id":"ä","events":[]})", "X-Tag: t\r\nContent-Type: application/json\r\n"));
         running.ask(request_text("POST", "/api/track", odd));
+        running.ask(request_text("GET", "/api/users/1/events?access_token=s3cret&x=1", "", "Authorization: Basic s3cret\r\ncookie: s3cret\r\n"));
         running.ask(request_text("GET", "/metrics"));
         running.ask(request_text("GET", "/healthz"));
     }
@@ -129,7 +132,12 @@ TEST_CASE("the record holds each API request with its exact body, and no connect
     CHECK(first["headers"] == nlohmann::json{{"X-Tag", "t"}, {"Content-Type", "application/json"}});
     CHECK(first["ts_ns"].get<std::int64_t>() > 1'700'000'000'000'000'000);
     CHECK(nlohmann::json::parse(*lines.next()).contains("body_b64"));
+    const auto third = nlohmann::json::parse(*lines.next());
+    CHECK(third["url"] == "/api/users/1/events?access_token=redacted&x=1");
+    CHECK(third["headers"] == nlohmann::json{{"Authorization", "redacted"}, {"cookie", "redacted"}});
     CHECK_FALSE(lines.next());
+    CHECK((std::filesystem::status(options.record_file).permissions() & std::filesystem::perms::all) ==
+          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
 }
 
 // A clock that the test moves, read by a job's thread.
