@@ -30,8 +30,8 @@ std::function<Bytes()> disk_left_beside(const std::string& path) {
 
 class NoStore : public EventStore {
   public:
-    void save(std::string_view, const std::vector<std::string>&, Nanoseconds, OnSaved on_saved) override {
-        on_saved({});
+    void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds, OnSaved on_saved) override {
+        on_saved({}, user_id, events);
     }
     std::vector<std::string> events_of(std::string_view, std::size_t) override { return {}; }
     Counts counts() const override { return {}; }
@@ -43,7 +43,7 @@ class SqliteStore : public EventStore {
     explicit SqliteStore(const StoreOptions& options);
     ~SqliteStore() override;
 
-    void save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+    void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
               OnSaved on_saved) override;
     std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) override;
     Counts counts() const override;
@@ -71,7 +71,7 @@ class SqliteStore : public EventStore {
     mutable std::mutex queue_mutex_;  // guards queue_, in_flight_ and closing_
     std::condition_variable queue_filled_, queue_drained_;
     std::vector<Job> queue_;
-    std::size_t in_flight_ = 0;
+    std::size_t in_flight_ = 0, queued_bytes_ = 0;
     bool closing_ = false;
 
     std::atomic<std::uint64_t> events_saved_{0}, commits_{0}, failures_{0};
@@ -137,26 +137,31 @@ SqliteStore::~SqliteStore() {
     writer_.join();
 }
 
-void SqliteStore::save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+void SqliteStore::save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
                        OnSaved on_saved) {
     const bool answer_now = options_.durability == Durability::none;
-    bool wake = false, refused = false;
+    bool wake = false, refused = false, too_many = false;
     {
         const std::lock_guard lock(queue_mutex_);
-        refused = queue_.size() >= options_.queue_limit;
+        too_many = queue_.size() >= options_.queue_limit;
+        refused = too_many || queued_bytes_ >= options_.queue_bytes;
         if (!refused) {
+            for (const std::string& event : events) queued_bytes_ += event.size();
             wake = queue_.empty();
-            queue_.push_back({std::string(user_id), events, received.count(), OnSaved()});
+            queue_.push_back({user_id, events, received.count(), OnSaved()});
             if (!answer_now) queue_.back().on_saved = std::move(on_saved);
         }
     }
     if (refused) {
         ++failures_;
-        on_saved({false, "the event store is behind: " + std::to_string(options_.queue_limit) + " requests wait"});
+        on_saved({false, "the event store is behind: " +
+                             (too_many ? std::to_string(options_.queue_limit) + " requests wait"
+                                       : format_bytes(static_cast<double>(options_.queue_bytes)) + " of events wait")},
+                 user_id, events);
         return;
     }
     if (wake) queue_filled_.notify_one();
-    if (answer_now) on_saved({});
+    if (answer_now) on_saved({}, user_id, events);
 }
 
 void SqliteStore::write_loop() {
@@ -169,6 +174,7 @@ void SqliteStore::write_loop() {
             queue_filled_.wait(lock, [&] { return closing_ || !queue_.empty(); });
             if (queue_.empty()) return;  // closing, and all is written
             std::swap(batch, queue_);
+            queued_bytes_ = 0;
             in_flight_ = batch.size();
         }
         for (std::size_t begin = 0; begin < batch.size(); begin += kBatch) {
@@ -180,9 +186,18 @@ void SqliteStore::write_loop() {
             } catch (const sqlite::Failure& failure) {
                 failures_ += part.size();
                 result = {false, explain(failure)};
+            } catch (const std::bad_alloc&) {
+                failures_ += part.size();
+                result.saved = false;
             }
-            for (Job& job : part)
-                if (job.on_saved) job.on_saved(result);
+            for (Job& job : part) {
+                if (!job.on_saved) continue;
+                try {
+                    job.on_saved(result, job.user_id, job.events);
+                } catch (const std::bad_alloc&) {
+                    // One answer less: its connection closes.
+                }
+            }
         }
         batch.clear();
     }
@@ -191,6 +206,10 @@ void SqliteStore::write_loop() {
 // All or nothing. Returns how many events were written.
 std::uint64_t SqliteStore::write(std::span<const Job> batch) {
     const std::lock_guard lock(database_mutex_);
+    // A file that was deleted, or that another one stands in place of, takes commits until the end: nobody can read them.
+    int moved = 0;
+    if (sqlite3_file_control(database_.get(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0)
+        throw sqlite::Failure{SQLITE_READONLY_DBMOVED, "its file was deleted or moved"};
     std::uint64_t written = 0;
     try {
         begin_->step();
@@ -217,6 +236,7 @@ std::string SqliteStore::explain(const sqlite::Failure& failure) const {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return "the event store was locked by another process for " + format_duration(options_.busy_timeout);
+        case SQLITE_READONLY_DBMOVED: return "the file of the event store was deleted or moved: restart the service";
         case SQLITE_READONLY: return "the event store is read-only";
         default: return "the event store failed: " + failure.message;
     }

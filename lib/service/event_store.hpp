@@ -35,6 +35,7 @@ struct StoreOptions {
     Bytes log_limit = Bytes{256} << 20;
     std::function<Bytes()> disk_left;                    // beside the database; empty: the file system says
     std::size_t queue_limit = 10'000;                    // waiting requests; one more is refused
+    Bytes queue_bytes = Bytes{64} << 20;                 // of the events that wait; where there are as many, one more is refused
 };
 
 struct SaveResult {
@@ -44,7 +45,8 @@ struct SaveResult {
 
 class EventStore {
   public:
-    using OnSaved = std::function<void(const SaveResult&)>;
+    // With what was to be saved.
+    using OnSaved = std::function<void(const SaveResult&, const std::string& user_id, const std::vector<std::string>& events)>;
 
     struct Counts {
         std::uint64_t events_saved = 0, commits = 0, failures = 0;  // failures: requests not saved
@@ -57,7 +59,7 @@ class EventStore {
     virtual ~EventStore() = default;  // writes what is queued
 
     // on_saved is called exactly once: from the caller's thread (refused, or nothing to wait for) or from the writer's.
-    virtual void save(std::string_view user_id, const std::vector<std::string>& events, Nanoseconds received,
+    virtual void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
                       OnSaved on_saved) = 0;
     // The user's newest events, oldest first, at most limit.
     virtual std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) = 0;

@@ -8,13 +8,10 @@
 
 namespace leakline::service {
 
-// Answers 200 once the events are saved (see Durability), 503 with the reason where they cannot be.
+// Answers 200 once the events are saved (see Durability) and in the cache, 503 with the reason where they cannot be. event_cache
+// outlives event_store.
 // Throws BadRequest before anything has changed.
 void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
                          Nanoseconds received, const http::Responder& responder);
-
-void process_and_save_events(EventStore& event_store, const std::string& user_id,
-                             const std::vector<std::string>& events, Nanoseconds received,
-                             const http::Responder& responder);
 
 }  // namespace leakline::service
