@@ -5,9 +5,9 @@
 namespace leakline::heap {
 
 namespace {
-// Room for these is asked for at once: pages that are not used take no memory, and a table that has to move takes twice
-// its memory while it does.
-constexpr std::size_t kUsualInfos = std::size_t{1} << 21;
+// Room for these is asked for at once, in a recording that has more than a few: pages that are not used take no memory, and a
+// table that has to move takes twice its memory while it does.
+constexpr std::size_t kFewInfos = 1024, kUsualInfos = std::size_t{1} << 21;
 // The log's least length. It has to stay in the processor's cache beside the infos.
 constexpr std::size_t kShortLog = std::size_t{1} << 14;
 // Infos from which on the cache cannot hold them: their entries are fetched ahead.
@@ -15,11 +15,15 @@ constexpr std::size_t kCachedInfos = std::size_t{1} << 15;
 }  // namespace
 
 InfoLedger::InfoLedger() : log_(kShortLog + kMostEvents) {
-    infos_.reserve(kUsualInfos);
-    rest_.reserve(kUsualInfos);
+    infos_.reserve(kFewInfos);
+    rest_.reserve(kFewInfos);
 }
 
 void InfoLedger::add(Bytes size, std::uint32_t site) {
+    if (infos_.size() == kFewInfos) {
+        infos_.reserve(kUsualInfos);
+        rest_.reserve(kUsualInfos);
+    }
     infos_.push_back({size, 0});
     rest_.push_back({site, 0});
     if (changed_.size() < infos_.size() + 8) changed_.resize(std::max<std::size_t>(1024, infos_.size() * 2), 0);

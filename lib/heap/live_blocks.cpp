@@ -5,7 +5,7 @@
 namespace leakline::heap {
 
 namespace {
-constexpr std::size_t kFirstSlots = std::size_t{1} << 14;
+constexpr std::size_t kFirstSlots = std::size_t{1} << 10;
 }
 
 LiveBlocks::LiveBlocks()

@@ -18,10 +18,15 @@ namespace {
 struct Chunk {
     static constexpr std::size_t kRoom = ReadAhead::kMargin + ReadAhead::kLongestLine;
 
-    std::unique_ptr<char[]> bytes{new char[kRoom + ReadAhead::kChunk + ReadAhead::kMargin]};
+    std::unique_ptr<char[]> bytes;  // none until it is filled: a short source needs one chunk, a single thread too
     std::size_t filled = 0;  // 0: the end of the source
 
     char* data() { return bytes.get() + kRoom; }
+    void allocate() {
+        if (bytes != nullptr) return;
+        bytes.reset(new char[kRoom + ReadAhead::kChunk + ReadAhead::kMargin]);
+        std::memset(data() - ReadAhead::kMargin, 0, ReadAhead::kMargin);
+    }
 };
 
 }  // namespace
@@ -45,7 +50,6 @@ struct ReadAhead::State {
     std::uint64_t skipped = 0;
 
     State(ByteSource& from, bool with_thread) : source(from), threaded(with_thread) {
-        for (Chunk& chunk : chunks) std::memset(chunk.data() - kMargin, 0, kMargin);
         if (threaded) decoder = std::thread([this] { decode(); });
     }
     ~State() {
@@ -59,6 +63,7 @@ struct ReadAhead::State {
     }
 
     void fill(Chunk& chunk) {
+        chunk.allocate();
         chunk.filled = 0;
         while (chunk.filled < kChunk) {
             const std::size_t count = source.read({chunk.data() + chunk.filled, kChunk - chunk.filled});
