@@ -27,8 +27,15 @@ void TrafficOptions::add_reading(CLI::App& app) {
     app.add_option("--max-bad-lines", options_.max_bad_lines, "unreadable lines to tolerate; more end the command")
         ->capture_default_str()
         ->group(kReading);
+    add_fraction(app, "--max-bad-share", max_bad_share_, "a larger share of lines that are no requests makes the log unusable; default 50%")
+        ->group(kReading);
     app.add_option("--log-format", options_.log_format, "format of the logs; detected by content unless given")->group(kReading);
-    app.add_option("--map", options_.log_map, "fields of a JSON access log: ts=.msec,url=.request_uri,... or nginx or envoy")
+    app.add_option("--log-format-string", options_.log_pattern,
+                   "how the lines of a text log are written: nginx's log_format ('$remote_addr [$time_local] \"$request\" $status') or "
+                   "Apache's LogFormat ('%h %t \"%r\" %>s')")
+        ->group(kReading);
+    app.add_option("--map", options_.log_map,
+                   "fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
         ->group(kReading);
 }
 
@@ -39,6 +46,10 @@ void TrafficOptions::add_shaping(CLI::App& app) {
     app.add_option("--allow-path", allow_paths_, "send only requests whose path and query match this regex (Perl's syntax); repeatable")
         ->group(kShaping);
     app.add_option("--deny-path", deny_paths_, "leave out requests whose path and query match this regex; repeatable")
+        ->group(kShaping);
+    app.add_option("--allow-host", shape.hosts,
+                   "send only requests to this host (example.com, *.example.com, example.com:8080, * for all); repeatable; by default "
+                   "all, and of a HAR those to the target's host, or else to the most frequent one")
         ->group(kShaping);
     add_fraction(app, "--sample", shape.sample, "send this share of the users (see --by): 10%")->group(kShaping);
     app.add_option("--shard", shard_, "send part INDEX of COUNT (see --by): 0/4")->group(kShaping);
@@ -96,6 +107,7 @@ void TrafficOptions::apply() {
     replay::ShapeOptions& shape = options_.shape;
     options_.pace = parse_pace(pace_, speed_);
     options_.verify_certificate = !insecure_;
+    if (max_bad_share_) options_.max_bad_share = *max_bad_share_;
     if (max_failures_) options_.max_failures = *max_failures_;
     if (!expect_.empty()) options_.expect = replay::parse_status_check(expect_);
     for (const std::string& text : allow_paths_) shape.paths.emplace_back("--allow-path", text);

@@ -39,7 +39,7 @@ class TrafficOptions {
     const std::string default_pace_;
     std::string pace_, speed_ = "1x", key_, session_, shard_, expect_;
     std::vector<std::string> allow_paths_, deny_paths_, rewrites_, headers_;
-    std::optional<double> max_failures_;
+    std::optional<double> max_failures_, max_bad_share_;
     bool insecure_ = false;
 };
 

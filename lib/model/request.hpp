@@ -16,6 +16,7 @@ namespace leakline {
 struct Request {
     Nanoseconds at{};  // since the Unix epoch (or any origin that the whole log shares)
     bool has_time = true;
+    Nanoseconds resolution{};  // of a coarse stamp: 1 s in text logs; a replay spreads such requests evenly over it
     std::string method = "GET";
     std::string target = "/";  // path and query
     std::vector<std::pair<std::string, std::string>> headers;

@@ -86,7 +86,7 @@ void append_headers(std::string& out, const std::vector<std::pair<std::string, s
 }  // namespace
 
 void append_jsonl(std::string& out, const Request& request) {
-    out += "{\"ts_ns\":" + std::to_string(request.at.count()) + ",\"method\":";
+    out += "{\"ts_ns\":" + (request.has_time ? std::to_string(request.at.count()) : "null") + ",\"method\":";
     append_text(out, request.method);
     out += ",\"url\":";
     append_text(out, request.target);
@@ -106,6 +106,7 @@ void append_jsonl(std::string& out, const Request& request) {
         append_text(out, request.connection);
     }
     if (request.recorded_status) out += ",\"status\":" + std::to_string(*request.recorded_status);
+    if (request.resolution.count() > 0) out += ",\"resolution_ns\":" + std::to_string(request.resolution.count());
     out += "}\n";
 }
 

@@ -2,9 +2,10 @@
 // reads (replay/format_jsonl.*):
 //
 //   {"ts_ns":INT,"method":STR,"url":STR,"headers":{NAME:STR or [STR...]},"body":STR | "body_b64":STR,
-//    "conn":STR, "status":INT}
+//    "conn":STR, "status":INT, "resolution_ns":INT}
 //
-// ts_ns is nanoseconds since the Unix epoch. body holds bodies that are valid UTF-8, body_b64 (RFC 4648) all others, so
+// ts_ns is nanoseconds since the Unix epoch, null where the log had no times. resolution_ns stands where that is coarse, as the
+// whole seconds of a text log are: the replay spreads such requests over it. body holds bodies that are valid UTF-8, body_b64 (RFC 4648) all others, so
 // that every body comes back byte by byte; neither: no body. A header that occurs several times has an array. conn and
 // status stand only where known.
 //

@@ -9,6 +9,7 @@
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
+#include "replay/request_host.hpp"
 #include "replay/schedule.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
@@ -86,14 +87,30 @@ std::string rate_text(const DryRun& result) {
     return out;
 }
 
+// The hosts that the log names, where there are several or one is left out.
+std::string hosts_text(const DryRun& result) {
+    constexpr std::size_t kShown = 20;
+    if (result.hosts.size() < 2 && (result.hosts.empty() || result.hosts[0].left_out == 0)) return {};
+    std::string out = "\nBy host\n";
+    for (std::size_t i = 0; i < result.hosts.size() && i < kShown; ++i) {
+        const DryRun::Host& host = result.hosts[i];
+        const char* const sent = host.left_out == 0 ? "" : host.left_out == host.requests ? "  (left out)" : "  (left out in part)";
+        out += fmt::format("  {:>12}  {}{}\n", format_count(host.requests), printable(host.name), sent);
+    }
+    if (result.hosts.size() > kShown) out += fmt::format("  {:>12}  more hosts\n", format_count(result.hosts.size() - kShown));
+    return out;
+}
+
 }  // namespace
 
 DryRun dry_run(const ReplayOptions& options) {
     check(options);
     LogOptions reading = log_options(options);
     reading.stopped = [] { return interruption::received() != 0; };
+    const ShapeOptions shape_options = choose_hosts(options);
     Log log(options.logs, reading);
-    Shape shape(options.shape);
+    Shape shape(shape_options);
+    HostCounts hosts;
     PathTable paths;
     RateOverTime rate;
     Schedule schedule(options.pace, options.max_gap);
@@ -109,6 +126,7 @@ DryRun dry_run(const ReplayOptions& options) {
         constexpr std::uint64_t kAskedEvery = 1024;
         if (result.read % kAskedEvery == 0 && interruption::received() != 0) break;
         ++result.read;
+        if (const std::string_view named = host_of(record); !named.empty()) hosts.add(named);
         if (!shape.apply(record)) {
             ++result.filtered;
             continue;
@@ -135,6 +153,10 @@ DryRun dry_run(const ReplayOptions& options) {
     result.read += result.bad;
     if (interruption::received() != 0) result.warnings.push_back("interrupted: this is a part of the log");
     for (std::size_t i = 0; i < paths.names().size(); ++i) result.paths[paths.names()[i]] = counts[i];
+    for (const auto& [name, count] : hosts.ranking()) result.hosts.push_back({name, count, 0});
+    for (const auto& [name, count] : shape.other_hosts().ranking())
+        for (DryRun::Host& known : result.hosts)
+            if (known.name == name) known.left_out = count;
     result.step = rate.step();
     result.rate = rate.counts();
     for (std::string& line : log.damage().lines()) result.warnings.push_back(std::move(line));
@@ -164,6 +186,7 @@ std::string dry_run_text(const DryRun& result) {
               [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
     out += "\nBy request\n";
     for (const auto& [count, path] : ranking) out += fmt::format("  {:>12}  {}\n", format_count(count), printable(path));
+    out += hosts_text(result);
     out += rate_text(result);
     if (!result.warnings.empty()) out += "\nWarnings\n";
     for (const std::string& warning : result.warnings) out += "  " + warning + "\n";
@@ -191,6 +214,8 @@ std::string dry_run_json(const DryRun& result) {
     out["formats"] = result.formats;
     out["paths"] = nlohmann::ordered_json::object();
     for (const auto& [path, count] : result.paths) out["paths"][path] = count;
+    out["hosts"] = nlohmann::ordered_json::object();
+    for (const DryRun::Host& host : result.hosts) out["hosts"][host.name] = {{"requests", host.requests}, {"left_out", host.left_out}};
     out["steps"] = {{"seconds", to_seconds(result.step)}, {"requests", result.rate}};
     out["warnings"] = result.warnings;
     return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "replay/log_time.hpp"
+#include "replay/method.hpp"
+#include "replay/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -45,7 +47,7 @@ bool looks_like_alb(std::string_view line) {
 
 bool had_body(const Record& record, std::string_view received) {
     if (!received.empty()) return received != "0" && received != "-";
-    return record.method == "POST" || record.method == "PUT" || record.method == "PATCH";
+    return takes_body(record.method);
 }
 
 }  // namespace
@@ -59,51 +61,15 @@ bool looks_like_access_log(std::string_view line) {
 bool AccessStream::take_quoted(std::string_view& line, std::string_view& out) {
     while (line.starts_with(' ')) line.remove_prefix(1);
     if (!line.starts_with('"')) return false;
-    std::size_t end = 1;
-    bool escaped = false;
-    while (end < line.size() && line[end] != '"') {
-        if (line[end] == '\\') {
-            escaped = true;
-            ++end;
-        }
-        ++end;
-    }
-    if (end >= line.size()) return false;
-    out = line.substr(1, end - 1);
-    line.remove_prefix(end + 1);
-    if (!escaped) return true;
-    char* const first = scratch_.position();
-    char* to = first;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        int byte = 0;
-        if (out[i] != '\\' || i + 1 == out.size()) {
-            *to++ = out[i];
-        } else if (out[i + 1] == 'x' && i + 3 < out.size() &&
-                   std::from_chars(out.data() + i + 2, out.data() + i + 4, byte, 16).ptr == out.data() + i + 4) {
-            *to++ = static_cast<char>(byte);
-            i += 3;
-        } else {
-            const char kind = out[++i];
-            *to++ = kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind;
-        }
-    }
-    scratch_.advance(to);
-    out = {first, static_cast<std::size_t>(to - first)};
+    const std::size_t end = end_of_quoted(line.substr(1));
+    if (end == line.npos) return false;
+    out = unescaped_field(line.substr(1, end), scratch_);
+    line.remove_prefix(end + 2);
     return true;
 }
 
-// "GET /path HTTP/1.1"; HTTP/0.9 requests have no version.
 bool AccessStream::read_request(std::string_view request, Record& record) {
-    const std::size_t space = request.find(' ');
-    std::string_view target = space == request.npos ? std::string_view() : request.substr(space + 1);
-    const std::size_t version = target.rfind(" HTTP/");
-    target = target.substr(0, version);
-    record.method = request.substr(0, space);
-    record.target = target;
-    // "-" is what stands there when no request came, "- http://host:80- -" a load balancer's way to say so.
-    bool word = !record.method.empty() && record.method.front() != '-' && !target.empty();
-    for (const char c : record.method) word = word && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_');
-    if (word) return true;
+    if (read_request_line(request, record)) return true;
     bad("no HTTP request in it: '" + printable(request.substr(0, 40)) + "'");
     return false;
 }
@@ -115,7 +81,7 @@ RecordStream::Step AccessStream::next(Record& record) {
     if (const std::size_t time = find_common_time(line); time != line.npos) return read_common(line, time, record);
     if (looks_like_envoy(line)) return read_envoy(line, record);
     if (looks_like_alb(line)) return read_alb(line, record);
-    return bad(chunks_.torn() ? "the last line is cut" : "not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
+    return chunks_.torn() ? bad("the last line is cut") : foreign("not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
 }
 
 RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {

@@ -1,13 +1,15 @@
 // Access logs with one JSON object a line. Which member means what is a map, "ts=.msec,url=.request_uri,...", or one of
-// the presets "nginx" and "envoy", which are found by their member names.
+// the presets (access_json_presets.cpp), which are found by their member names.
 //
-//   map  = FIELD "=" PATH *("," FIELD "=" PATH)          PATH = "." NAME *("." NAME)
+//   map  = FIELD "=" PATH *("|" PATH) *("," FIELD "=" ...)     PATH = "." NAME *("." NAME); of several the first that is there
 //   FIELD: ts        when the request came (nginx's $msec is the time of writing: its $request_time is subtracted)
 //          end       when it was answered; duration is subtracted
-//          duration  seconds; duration_ms milliseconds
-//          method url body status conn      (a body that is an object or array stands for its text)
-//          received  bytes of the body, where that is not in the log: 0 tells that there was none
+//          duration  seconds, or a text with its unit ("12ms"); duration_ms, duration_us, duration_ns: a number
+//          method url query (joined to a url without one) status conn
+//          body      a body that is an object or array stands for its text
+//          received  bytes of the body, where that is not in the log: 0 means that there was none
 //          request   "GET /path HTTP/1.1" in one
+//          headers   an object of them, values texts or arrays of texts
 //          header.NAME
 //
 // Escapes that are no JSON (nginx's "\xNN") are decoded, bytes that are no UTF-8 pass through.
@@ -15,40 +17,38 @@
 
 #include <map>
 
+#include "replay/access_fields.hpp"
 #include "replay/json_scan.hpp"
 #include "replay/record.hpp"
 
 namespace leakline::replay {
 
-// FIELD -> path without its first dot. Throws Error{usage} on an unknown field, with a did-you-mean.
-std::map<std::string, std::string, std::less<>> parse_field_map(std::string_view text);
+// Field -> its paths, without their first dots. Throws Error{usage} on an unknown field, with a did-you-mean.
+using FieldMap = std::map<std::string, std::vector<std::string>, std::less<>>;
+FieldMap parse_field_map(std::string_view text);
 
-// The preset whose names the object has, or "": the log needs a map.
-std::string_view access_json_preset(std::string_view line);
 bool looks_like_json_object(std::string_view line);
+// Of an access log that a preset knows.
+bool looks_like_access_json(std::string_view line);
 
 class AccessJsonStream : public RecordStream {
   public:
-    using FieldMap = std::map<std::string, std::string, std::less<>>;
-    // map: as parse_field_map() returns it; empty: by the first line's preset (Error{input} where there is none).
+    // map: as parse_field_map() returns it; empty: by the preset of the first line that one knows (Error{input} where there
+    // is none).
     AccessJsonStream(ChunkBuffer chunks, const std::string& path_for_messages, FieldMap map);
     Step next(Record& record) override;
     std::vector<std::string> warnings() const override;
 
   private:
-    struct Fields {
-        std::string_view ts, end, duration, duration_ms, request, body, received;
-        bool has_body_field = false;
-    };
-    bool walk(JsonScan& scan, const std::string& prefix, Record& record, Fields& fields);
-    void assign(std::string_view path, std::string_view value, Record& record, Fields& fields);
-    const std::string* field_of(std::string_view path) const;  // null: none
-    std::string missing(std::string_view field) const;
-    Step finish(Record& record, const Fields& fields);
+    bool walk(JsonScan& scan, const std::string& prefix, Record& record);
+    bool walk_headers(JsonScan& scan, Record& record);
+    bool add_prefixed_header(JsonScan& scan, std::string_view key, Record& record);
+    const AccessField* field_of(std::string_view path) const;  // null: none
 
-    FieldMap map_;                                                   // field -> path
-    std::map<std::string, std::string, std::less<>> fields_of_path_;  // path -> field
-    bool header_prefix_ = false;  // nginx: every http_NAME is a header
+    std::map<std::string, AccessField, std::less<>> fields_of_path_;
+    std::string header_prefix_;  // nginx's "http_", Traefik's "request_": members named so are headers
+    std::string request_paths_, guess_;  // for messages
+    AccessFields fields_;
     Scratch scratch_;
     std::map<std::string, std::string, std::less<>> header_names_;  // "http_x_request_id" -> "X-Request-Id"
     std::uint64_t empty_bodies_ = 0;

@@ -162,12 +162,14 @@ void GorStream::attach(std::string_view id, std::string_view response) {
 bool GorStream::read_message(std::string_view message, Record& record) {
     std::string_view line = take_line(message);
     record.method = take_word(line);
-    const std::size_t version = line.rfind(" HTTP/");
+    // With an empty target two blanks stand there, of which take_word() took one; or one, and it took that.
+    const std::size_t version = line.starts_with("HTTP/") ? 0 : line.rfind(" HTTP/");
     record.target = line.substr(0, version);
-    if (record.method.empty() || record.target.empty() || version == line.npos) {
+    if (record.method.empty() || version == line.npos) {
         bad_record("no request line in the record");
         return false;
     }
+    add_slash(record);
     std::optional<std::uint64_t> length;
     bool chunked = false, ended = false;
     while (!message.empty()) {
@@ -203,10 +205,25 @@ bool GorStream::read_message(std::string_view message, Record& record) {
     return true;
 }
 
+void GorStream::add_slash(Record& record) {
+    const std::string_view target = record.target;
+    const bool asterisk = target == "*", other_form = target.find("://") != target.npos || record.method == "CONNECT";
+    if (target.starts_with('/') || asterisk || other_form) return;
+    slashed_ = "/";
+    slashed_ += target;
+    record.target = slashed_;
+    ++slashless_;
+}
+
 std::vector<std::string> GorStream::warnings() const {
-    if (truncated_ == 0) return {};
-    return {format_count(truncated_) + (truncated_ == 1 ? " request was" : " requests were") +
-            " captured in part: sent with what there is of the body"};
+    std::vector<std::string> out;
+    if (truncated_ > 0)
+        out.push_back(format_count(truncated_) + (truncated_ == 1 ? " request was" : " requests were") +
+                      " captured in part: sent with what there is of the body");
+    if (slashless_ > 0)
+        out.push_back(format_count(slashless_) + (slashless_ == 1 ? " request has" : " requests have") +
+                      " a target without its leading slash: sent with one");
+    return out;
 }
 
 }  // namespace leakline::replay

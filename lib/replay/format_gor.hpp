@@ -5,7 +5,8 @@
 //   SEPARATOR = "\n" U+1F435 U+1F648 U+1F649 "\n"          (the three monkeys)
 //
 // Old files lack the latency. The last record may lack its separator. Bodies may be shorter than Content-Length (the
-// capture lost packets): sent as they are, counted. Chunked bodies stand raw and are joined.
+// capture lost packets): sent as they are, counted. Chunked bodies stand raw and are joined. A target without its leading
+// slash ("GET example HTTP/1.1", "GET  HTTP/1.1") gets one, counted: rewriting rules of GoReplay leave such.
 #pragma once
 
 #include <deque>
@@ -44,13 +45,15 @@ class GorStream : public RecordStream {
     Step next_attached(Record& record);
     void attach(std::string_view id, std::string_view response);
     bool read_message(std::string_view message, Record& record);
+    void add_slash(Record& record);
 
     const Responses responses_;
     std::string joined_;  // a body whose chunks were joined
+    std::string slashed_;  // a target that got its slash
     std::deque<Held> held_;
     Held current_;
     bool at_end_ = false;
-    std::uint64_t truncated_ = 0, torn_ = 0;
+    std::uint64_t truncated_ = 0, slashless_ = 0;
 };
 
 // Joins the chunks of a chunked body (RFC 9112, section 7.1); false when it ends early or is malformed, out then has

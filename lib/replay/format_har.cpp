@@ -1,9 +1,12 @@
 #include "replay/format_har.hpp"
 
+#include <algorithm>
 #include <charconv>
 
+#include "http/message.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/log_time.hpp"
+#include "replay/method.hpp"
 
 namespace leakline::replay {
 
@@ -37,10 +40,31 @@ bool is_http(std::string_view url) {
     return url.starts_with("http://") || url.starts_with("https://");
 }
 
+bool is_plain(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '*';
+}
+
+// Whether an encoded value of a form may hold it: no character that would need to be encoded, '%' only before two digits.
+// What encoders differ about (RFC 3986's sub-delimiters and '~', but for '&' and '=') may stand there as well.
+bool has_form_characters(std::string_view text) {
+    const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%') {
+            if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+            i += 2;
+        } else if (!is_plain(text[i]) && std::string_view("+~!'(),;:@/?$").find(text[i]) == std::string_view::npos) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool is_percent_encoded(std::string_view text) { return text.find('%') != text.npos && has_form_characters(text); }
+
 // As application/x-www-form-urlencoded has it.
 void append_form_encoded(std::string& out, std::string_view text) {
     for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '*';
+        const bool plain = is_plain(c);
         constexpr char kHex[] = "0123456789ABCDEF";
         const auto byte = static_cast<unsigned char>(c);
         if (plain) out += c;
@@ -58,6 +82,8 @@ bool looks_like_har(std::string_view prefix) {
     if (brace == prefix.npos || prefix[brace] != '{') return false;
     const std::size_t key = prefix.find_first_not_of(" \t\r\n", brace + 1);
     if (key == prefix.npos || !prefix.substr(key).starts_with("\"log\"")) return false;
+    const std::size_t value = prefix.find_first_not_of(" \t\r\n:", key + 5);
+    if (value == prefix.npos || prefix[value] != '{') return false;  // a line of Docker's begins so too
     return prefix.find("\"entries\"", key) != prefix.npos || prefix.find("\"creator\"", key) != prefix.npos ||
            prefix.find("\"pages\"", key) != prefix.npos;
 }
@@ -151,6 +177,7 @@ RecordStream::Step HarStream::next(Record& record) {
     }
     record.clear();
     record.place = place_;
+    record.of_client = true;
     scratch_.reset(entry->size());
     JsonScan scan(*entry, scratch_);
     fault_ = nullptr;
@@ -193,53 +220,120 @@ bool HarStream::read(JsonScan& scan, Record& record) {
 }
 
 std::vector<std::string> HarStream::warnings() const {
-    if (other_schemes_ == 0) return {};
-    return {format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
-            " no HTTP request (data:, blob:, ws: and the like): passed over"};
+    std::vector<std::string> out;
+    if (other_schemes_ > 0)
+        out.push_back(format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
+                      " no HTTP request (data:, blob:, ws: and the like): passed over");
+    if (odd_headers_ > 0)
+        out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is none" : " headers are none") + ", as '" + odd_header_ + "': left out");
+    if (json_bodies_ > 0)
+        out.push_back(format_count(json_bodies_) + (json_bodies_ == 1 ? " body stands" : " bodies stand") +
+                      " there as a JSON value, not as text: sent as that JSON, blanks may differ from what was recorded");
+    return out;
 }
 
 bool HarStream::read_request(JsonScan& scan, Record& record) {
-    std::int64_t size = 0;
+    std::int64_t size = -1;  // not known
+    has_post_data_ = false;
     const bool whole = scan.object([&](std::string_view key) {
-        if (key == "bodySize") {
+        if (key == "bodySize" && !scan.next_is('{') && !scan.next_is('[')) {
             std::string_view text;
             if (!scan.scalar(text)) return false;
             std::from_chars(text.data(), text.data() + text.size(), size);  // -1, or null, where it is not known
             return true;
         }
-        if (key == "method") return scan.string(record.method);
+        if (key == "method") {
+            if (!scan.string(record.method)) return false;
+            record.method = standard_method(record.method);
+            return true;
+        }
         if (key == "url") {
             if (!scan.string(record.target)) return false;
             record.target = record.target.substr(0, record.target.find('#'));
             return true;
         }
-        if (key == "headers" && scan.next_is('[')) {
-            return scan.array([&] {
-                std::string_view name, value;
-                const bool header = scan.object([&](std::string_view member) {
-                    if (member == "name") return scan.string(name);
-                    if (member == "value") return scan.string(value);
-                    return scan.skip_value();
-                });
-                if (header && !name.empty()) record.headers.emplace_back(name, value);
-                return header;
-            });
-        }
-        if (key == "postData" && scan.next_is('{')) return read_post_data(scan, record);
+        if (key == "headers") return read_headers(scan, record);
+        if (key == "postData" && scan.next_is('{')) return has_post_data_ = read_post_data(scan, record);
+        if (key == "postData" && scan.next_is('"')) return has_post_data_ = scan.string(record.body);
         return scan.skip_value();
     });
-    if (size > 0 && record.body.empty()) record.body_missing = true;
-    return whole;
+    if (!whole || !record.body.empty() || record.body_missing) return whole;
+    // Nothing of a body is there. Was there one? Sizes that exporters make up for a GET say nothing.
+    std::string_view length, type;
+    for (const auto& [name, value] : record.headers) {
+        if (http::equal_ignoring_case(name, "content-length")) length = value;
+        if (http::equal_ignoring_case(name, "content-type")) type = value;
+    }
+    if (!length.empty()) record.body_missing = length != "0";
+    else if (takes_body(record.method)) record.body_missing = size > 0 || (size < 0 && !has_post_data_ && !type.empty());
+    return true;
+}
+
+// An array of {name, value} by the specification; an array of "Name: value" and an object of names occur.
+bool HarStream::read_headers(JsonScan& scan, Record& record) {
+    std::string_view name, value;
+    const auto take_value = [&] {
+        value = {};
+        return scan.next_is('{') || scan.next_is('[') ? scan.raw_value(value) : scan.scalar(value);
+    };
+    if (scan.next_is('{')) {
+        return scan.object([&](std::string_view key) {
+            if (!take_value()) return false;
+            add_header(key, value, record);
+            return true;
+        });
+    }
+    if (!scan.next_is('[')) return scan.skip_value();
+    return scan.array([&] {
+        name = value = {};
+        if (scan.next_is('"')) {
+            std::string_view line;
+            if (!scan.string(line)) return false;
+            const std::size_t colon = line.find(':', 1);
+            add_header(line.substr(0, colon), colon == line.npos ? std::string_view() : trim(line.substr(colon + 1)), record);
+            return true;
+        }
+        if (!scan.next_is('{')) return scan.skip_value();
+        const bool header = scan.object([&](std::string_view member) {
+            if (member == "name") return scan.scalar(name);
+            if (member == "value") return take_value();
+            return scan.skip_value();
+        });
+        if (header) add_header(name, value, record);
+        return header;
+    });
+}
+
+void HarStream::add_header(std::string_view name, std::string_view value, Record& record) {
+    if (name.empty() || name.front() == ':') return;  // HTTP/2's :path and the like are the request itself
+    const auto is_token = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    };
+    const bool token = std::all_of(name.begin(), name.end(), is_token);
+    // "POST /a HTTP/1.1", as a name or as a name with its value: some exporters have the request line among the headers.
+    const std::size_t blank = value.rfind(' ');
+    const bool request_line = blank != value.npos && value.substr(blank).starts_with(" HTTP/") && (value.starts_with('/') || value.starts_with("http"));
+    if (token && !request_line) {
+        record.headers.emplace_back(name, value);
+        return;
+    }
+    if (odd_headers_++ == 0) odd_header_ = printable(name.substr(0, 40));
 }
 
 bool HarStream::read_post_data(JsonScan& scan, Record& record) {
-    bool base64 = false;
+    bool base64 = false, json = false;
     std::string_view type;
-    form_.clear();
+    parameters_.clear();
+    parameters_known_ = true;
     const bool whole = scan.object([&](std::string_view member) {
-        if (member == "text") return scan.string(record.body);
-        if (member == "mimeType") return scan.scalar(type);
-        if (member == "params" && scan.next_is('[')) return read_parameters(scan);
+        if (member == "text") {
+            json = scan.next_is('{') || scan.next_is('[');
+            if (json) return scan.raw_value(record.body);
+            if (!scan.next_is('"')) return scan.skip_value();  // null
+            return scan.string(record.body);
+        }
+        if (member == "mimeType" && !scan.next_is('{') && !scan.next_is('[')) return scan.scalar(type);
+        if (member == "params") return read_parameters(scan);
         if (member == "encoding" || member == "_encoding") {
             std::string_view encoding;
             if (!scan.scalar(encoding)) return false;
@@ -249,9 +343,18 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
         return scan.skip_value();
     });
     if (!whole) return false;
-    if (record.body.empty() && !form_.empty()) {
-        if (type.empty() || type.starts_with("application/x-www-form-urlencoded")) record.body = form_;
-        else record.body_missing = true;
+    const bool form = type.empty() || type == "null" || type.starts_with("application/x-www-form-urlencoded");
+    if (record.body.empty() && (!parameters_.empty() || !parameters_known_)) {
+        record.body_missing = !form || !parameters_known_;
+        if (!record.body_missing) join_form();
+        if (!record.body_missing) record.body = form_;
+        return true;
+    }
+    if (json) {
+        // The value of a form, or of anything else that is not JSON, does not say what its bytes were.
+        record.body_missing = type.find("json") == type.npos && !(type.empty() || type == "null");
+        if (record.body_missing) record.body = {};
+        else ++json_bodies_;
         return true;
     }
     if (!base64) return true;
@@ -261,20 +364,60 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
     return true;
 }
 
+// An array of {name, value}; an object of names and values occurs.
 bool HarStream::read_parameters(JsonScan& scan) {
+    std::string_view name, value;
+    if (scan.next_is('{')) {
+        return scan.object([&](std::string_view key) {
+            if (!read_parameter_value(scan, value)) return false;
+            parameters_.emplace_back(key, value);
+            return true;
+        });
+    }
+    if (!scan.next_is('[')) return scan.skip_value();
     return scan.array([&] {
-        std::string_view name, value;
+        if (!scan.next_is('{')) {
+            parameters_known_ = false;
+            return scan.skip_value();
+        }
+        name = value = {};
         const bool whole = scan.object([&](std::string_view member) {
-            if (member == "name") return scan.scalar(name);
-            if (member == "value") return scan.scalar(value);
+            if (member == "name") return read_parameter_value(scan, name);
+            if (member == "value") return read_parameter_value(scan, value);
+            // A file's content is not in the log.
+            if (member == "fileName" && scan.next_is('"')) parameters_known_ = false;
             return scan.skip_value();
         });
-        if (!form_.empty()) form_ += '&';
-        append_form_encoded(form_, name);
-        form_ += '=';
-        append_form_encoded(form_, value);
+        parameters_.emplace_back(name, value);
         return whole;
     });
+}
+
+bool HarStream::read_parameter_value(JsonScan& scan, std::string_view& value) {
+    if (!scan.next_is('{') && !scan.next_is('[')) {
+        if (!scan.scalar(value)) return false;
+        return true;
+    }
+    parameters_known_ = false;
+    return scan.skip_value();
+}
+
+void HarStream::join_form() {
+    form_.clear();
+    const bool encoded = std::any_of(parameters_.begin(), parameters_.end(), [](const auto& pair) {
+        return is_percent_encoded(pair.first) || is_percent_encoded(pair.second);
+    });
+    // Where one of them is encoded, a '+' in another is a blank and not a plus sign.
+    const auto append = [&](std::string_view text) {
+        if (is_percent_encoded(text) || (encoded && has_form_characters(text))) form_ += text;
+        else append_form_encoded(form_, text);
+    };
+    for (const auto& [name, value] : parameters_) {
+        if (!form_.empty()) form_ += '&';
+        append(name);
+        form_ += '=';
+        append(value);
+    }
 }
 
 }  // namespace leakline::replay

@@ -2,7 +2,9 @@
 // the largest entry (its response's content included), not of the file.
 //
 // Entries of other schemes (data:, blob:, wss:, an extension's) are passed over. A form that stands there as params alone
-// is put together again; a body that is known by its size only is missing.
+// is put together again: the specification has them decoded, but most exporters leave them as they were sent, so a value
+// that can only be percent-encoded stays as it is. A body that stands there as a JSON value instead of its text is that
+// value's text. One that cannot be known (its size alone, params with objects for values, params of no form) is missing.
 #pragma once
 
 #include "replay/json_scan.hpp"
@@ -25,12 +27,20 @@ class HarStream : public RecordStream {
     bool read(JsonScan& scan, Record& record);
     bool read_request(JsonScan& scan, Record& record);
     bool read_post_data(JsonScan& scan, Record& record);
+    bool read_headers(JsonScan& scan, Record& record);
+    void add_header(std::string_view name, std::string_view value, Record& record);
     bool read_parameters(JsonScan& scan);
+    bool read_parameter_value(JsonScan& scan, std::string_view& value);
+    void join_form();
 
     Scratch scratch_;
     std::string body_, form_;  // decoded, and joined from parameters
+    std::vector<std::pair<std::string_view, std::string_view>> parameters_;
+    bool parameters_known_ = true;  // none of them has an object or array for its value
+    bool has_post_data_ = false;
     bool started_ = false, ended_ = false, cut_ = false;
-    std::uint64_t entries_ = 0, other_schemes_ = 0;
+    std::uint64_t entries_ = 0, other_schemes_ = 0, odd_headers_ = 0, json_bodies_ = 0;
+    std::string odd_header_;  // the first
     const char* fault_ = nullptr;
     std::string time_fault_;
 };

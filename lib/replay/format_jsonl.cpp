@@ -1,5 +1,7 @@
 #include "replay/format_jsonl.hpp"
 
+#include <algorithm>
+
 #include "model/request_jsonl.hpp"
 
 namespace leakline::replay {
@@ -22,6 +24,7 @@ bool JsonlStream::read(JsonScan& scan, Record& record) {
     const bool whole = scan.object([&](std::string_view key) {
         if (key == "ts_ns") {
             std::int64_t ns = 0;
+            if (scan.next_is('n')) return scan.skip_value();  // null: a log without times
             if (!scan.integer(ns)) return false;
             record.at = Nanoseconds(ns);
             record.has_time = true;
@@ -56,6 +59,12 @@ bool JsonlStream::read(JsonScan& scan, Record& record) {
                 return false;
             }
             record.body = decoded_;
+            return true;
+        }
+        if (key == "resolution_ns") {
+            std::int64_t ns = 0;
+            if (!scan.integer(ns)) return false;
+            record.resolution = Nanoseconds(std::max<std::int64_t>(ns, 0));
             return true;
         }
         if (key == "conn") return scan.scalar(record.connection);

@@ -29,14 +29,14 @@ bool looks_like_vegeta_json(std::string_view line) {
     Scratch scratch;
     scratch.reset(line.size());
     JsonScan scan(line, scratch);
-    bool method = false, url = false, time = false;
+    bool method = false, url = false, other = false;
     const bool whole = scan.object([&](std::string_view key) {
         method = method || key == "method";
         url = url || key == "url";
-        time = time || key == "ts_ns";
+        other = other || (key != "method" && key != "url" && key != "body" && key != "header");  // some access log
         return scan.skip_value();
     });
-    return whole && method && url && !time;
+    return whole && method && url && !other;
 }
 
 bool looks_like_vegeta_http(std::string_view line) { return is_target_line(line); }

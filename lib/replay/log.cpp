@@ -11,12 +11,18 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "replay/envelope.hpp"
 #include "replay/format_access.hpp"
 #include "replay/format_access_json.hpp"
 #include "replay/format_gor.hpp"
+#include "replay/format_haproxy.hpp"
 #include "replay/format_har.hpp"
 #include "replay/format_jsonl.hpp"
+#include "replay/format_pattern.hpp"
 #include "replay/format_vegeta.hpp"
+#include "replay/log_recognition.hpp"
+#include "replay/method.hpp"
+#include "replay/request_host.hpp"
 
 namespace leakline::replay {
 
@@ -25,18 +31,6 @@ namespace {
 constexpr std::size_t kSniffed = 64 * 1024;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // what Windows' editors put in front of UTF-8
 constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
-
-// The first line that is not blank nor, where there is such a sign, a comment.
-std::string_view first_line(std::string_view prefix, char comment = '\0') {
-    while (!prefix.empty()) {
-        const std::size_t end = prefix.find('\n');
-        const std::string_view line = trim(prefix.substr(0, end));
-        if (!line.empty() && line.front() != comment) return line;
-        if (end == prefix.npos) break;
-        prefix.remove_prefix(end + 1);
-    }
-    return {};
-}
 
 // How compressed data came to an end that is none; "" for one that is.
 std::string damage_of(const ByteSource& source) {
@@ -68,13 +62,10 @@ constexpr FormatRow kFormats[] = {
     {"har", "HAR 1.2, as browsers export it", looks_like_har, open_plain<HarStream>},
     {"vegeta-json", "vegeta's JSON targets (no times: a rate or max pace)",
      [](std::string_view prefix) { return looks_like_vegeta_json(first_line(prefix)); }, open_plain<VegetaJsonStream>},
-    {"access-json", "JSON access logs: nginx, Envoy, others by --map",
-     [](std::string_view prefix) {
-         const std::string_view line = first_line(prefix);
-         return looks_like_json_object(line) && !access_json_preset(line).empty();
-     },
+    {"access-json", "JSON access logs: nginx, Envoy, Caddy, Traefik, Node.js (pino, winston, Kibana), Google Cloud, ECS, others by --map",
+     [](std::string_view prefix) { return looks_like_access_json(first_line(prefix)); },
      [](ChunkBuffer chunks, const std::string& path, const LogOptions& options) -> std::unique_ptr<RecordStream> {
-         AccessJsonStream::FieldMap map;
+         FieldMap map;
          if (!options.map.empty()) map = parse_field_map(options.map);
          return std::make_unique<AccessJsonStream>(std::move(chunks), path, std::move(map));
      }},
@@ -83,6 +74,12 @@ constexpr FormatRow kFormats[] = {
     {"vegeta-http", "vegeta's http targets (no times: a rate or max pace)",
      [](std::string_view prefix) { return looks_like_vegeta_http(first_line(prefix, '#')); },
      open_plain<VegetaHttpStream>},
+    {"haproxy", "HAProxy's option httplog", [](std::string_view prefix) { return looks_like_haproxy(first_line(prefix)); },
+     open_plain<HaproxyStream>},
+    {"pattern", "text logs of any form, by --log-format-string", [](std::string_view) { return false; },
+     [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
+         return std::make_unique<PatternStream>(std::move(chunks), parse_log_pattern(options.pattern));
+     }},
 };
 
 const FormatRow& row_named(const std::string& name) {
@@ -95,27 +92,14 @@ const FormatRow& row_named(const std::string& name) {
                                                       did_you_mean_text(name, names));
 }
 
-const FormatRow& row_of_content(const std::string& path, std::string_view prefix, const LogOptions& options) {
-    // Of a log that was rotated or tailed the first line may be cut, of one that was damaged more: they are bad lines then,
-    // and not what tells the format.
-    constexpr int kAskedLines = 20;
-    std::string_view rest = prefix;
-    bool has_object = false;
-    for (int line = 0; line < kAskedLines && !rest.empty(); ++line) {
-        has_object = has_object || looks_like_json_object(first_line(rest));
-        if (has_object && !options.map.empty()) break;  // whatever else its members look like: vegeta's, say
-        for (const FormatRow& row : log_formats())
-            if (row.detect(rest)) return row;
-        const std::size_t end = rest.find('\n');
-        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-    }
+const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
     // Some JSON log, which needs a map. A line longer than what was looked at is no whole object.
-    if (has_object || first_line(prefix).starts_with('{')) return row_named("access-json");
+    if (has_json_object(prefix) || first_line(prefix).starts_with('{')) return row_named("access-json");
     std::string names;
     for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
     throw Error(ErrorKind::input, path + ":1",
                 "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
-                "--log-format names the format: " + names);
+                "--log-format names the format (" + names + "); --log-format-string takes a log_format of nginx or a LogFormat of Apache");
 }
 
 }  // namespace
@@ -125,9 +109,13 @@ std::span<const FormatRow> log_formats() { return kFormats; }
 struct Log::Input {
     std::string path;
     const char* format = "";
+    std::string envelopes;  // " in Docker json-file"
     std::unique_ptr<RecordStream> stream;
     Record record;
+    std::string target;  // of the record, where it had to be changed
     bool has_record = false, at_end = false;
+    std::uint64_t records = 0, bad = 0, foreign = 0;
+    std::string first_foreign;  // where it is, and what
 };
 
 namespace {
@@ -176,8 +164,23 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
                         : stopped       ? "nothing had come from it when the reading was ended"
                                         : "the log is empty");
         }
-        const FormatRow& row =
-            options.format.empty() ? row_of_content(input->path, prefix, options) : row_named(options.format);
+        LogForm form = recognize_log(prefix, options_);
+        // A container says much before its first request, and a pipe gives a line at a time.
+        while (!form.certain && prefix.size() < kSniffed && chunks.more()) {
+            prefix = chunks.window().substr(0, kSniffed);
+            form = recognize_log(prefix, options_);
+        }
+        for (const EnvelopeRow* const envelope : form.envelopes) {
+            std::unique_ptr<Unwrapper> unwrapper = envelope->make(prefix);
+            if (!unwrapper) continue;
+            chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), std::move(unwrapper)));
+            prefix = chunks.peek(kSniffed, peek);
+            input->envelopes += std::string(" in ") + envelope->name;
+        }
+        const FormatRow& row = !options.pattern.empty()  ? row_named("pattern")
+                               : !options.format.empty() ? row_named(options.format)
+                               : form.format != nullptr  ? *form.format
+                                                         : row_of_content(input->path, prefix);
         input->format = row.name;
         input->stream = row.open(std::move(chunks), input->path, options_);
         inputs_.push_back(std::move(input));
@@ -187,7 +190,8 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
 Log::~Log() = default;
 Log::Log(Log&&) noexcept = default;
 
-void Log::add_bad(const Input& input, std::uint64_t place, std::string reason) {
+void Log::add_bad(Input& input, std::uint64_t place, std::string reason) {
+    ++input.bad;
     damage_.add(input.path + ":" + std::to_string(place), std::move(reason));
     if (damage_.count() <= options_.max_bad_lines) return;
     std::string shown;
@@ -199,17 +203,57 @@ void Log::add_bad(const Input& input, std::uint64_t place, std::string reason) {
                 "--max-bad-lines N skips up to N such lines");
 }
 
+void Log::add_foreign(Input& input) {
+    if (input.foreign++ > 0) return;
+    input.first_foreign = std::to_string(input.stream->place()) + ": " + input.stream->reason();
+}
+
+void Log::check_shares() const {
+    for (const auto& input : inputs_) {
+        const std::uint64_t unread = input->bad + input->foreign, lines = input->records + unread;
+        if (unread == 0 || static_cast<double>(unread) <= options_.max_bad_share * static_cast<double>(lines)) continue;
+        std::string shown;
+        for (const std::string& line : damage_.lines()) shown += "\n  " + line;
+        if (input->foreign > 0) shown += "\n  " + input->path + ":" + input->first_foreign;
+        throw Error(ErrorKind::input, input->path,
+                    format_count(unread) + " of " + format_count(lines) + " lines cannot be read as requests:" + shown,
+                    "--max-bad-share 100% takes what can be read; --log-format-string says how the lines are written");
+    }
+}
+
+namespace {
+
+// "http://user:secret@host/" -> "http://host/": a client sends the name and the password as a header, if at all.
+void remove_userinfo(Record& record, std::string& buffer) {
+    const std::string_view authority = authority_of_target(record.target);
+    if (authority.empty() || authority.data()[-1] != '@') return;
+    const auto at = static_cast<std::size_t>(authority.data() - record.target.data());
+    buffer = record.target.substr(0, record.target.find("://") + 3);
+    buffer += record.target.substr(at);
+    record.target = buffer;
+}
+
+}  // namespace
+
 bool Log::advance(Input& input) {
     while (!input.at_end) {
         switch (input.stream->next(input.record)) {
             case RecordStream::Step::record:
                 // Two stamps within these bounds (the years 1823 to 2116) differ by what 64 bits hold.
-                if (input.record.at > -kFarthest && input.record.at < kFarthest) return true;
+                if (input.record.at > -kFarthest && input.record.at < kFarthest) {
+                    ++input.records;
+                    if (!input.record.method.empty() && input.record.method.front() >= 'a') input.record.method = standard_method(input.record.method);
+                    if (!input.record.target.starts_with('/')) remove_userinfo(input.record, input.target);
+                    return true;
+                }
                 add_bad(input, input.record.place, "the time stamp is out of range");
                 break;
             case RecordStream::Step::skipped: break;
             case RecordStream::Step::end: input.at_end = true; break;
-            case RecordStream::Step::bad: add_bad(input, input.stream->place(), input.stream->reason()); break;
+            case RecordStream::Step::bad:
+                if (input.stream->is_foreign() && (input.stream->is_mixed() || !input.envelopes.empty())) add_foreign(input);
+                else add_bad(input, input.stream->place(), input.stream->reason());
+                break;
         }
     }
     return false;
@@ -218,7 +262,7 @@ bool Log::advance(Input& input) {
 bool Log::next(Record& record) {
     if (inputs_.size() == 1) {
         current_ = inputs_.front().get();
-        if (!advance(*current_)) return false;
+        if (!advance(*current_)) return check_shares(), false;
         std::swap(record, current_->record);
         last_place_ = record.place;
         return true;
@@ -234,19 +278,25 @@ bool Log::next(Record& record) {
             earliest = input.get();
     }
     current_ = earliest;
-    if (earliest == nullptr) return false;
+    if (earliest == nullptr) return check_shares(), false;
     earliest->has_record = false;
     std::swap(record, earliest->record);
     last_place_ = record.place;
     return true;
 }
 
-void Log::reject(std::string reason) { add_bad(*current_, last_place_, std::move(reason)); }
+void Log::reject(std::string reason) {
+    --current_->records;
+    add_bad(*current_, last_place_, std::move(reason));
+}
 
 std::vector<std::string> Log::warnings() const {
     std::vector<std::string> all;
     for (const auto& input : inputs_) {
         for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
+        if (input->foreign > 0)
+            all.push_back(input->path + ": " + format_count(input->foreign) + (input->foreign == 1 ? " line is no request" : " lines are no requests") +
+                          ", passed over (the first at " + input->first_foreign + ")");
         if (const std::string damage = damage_of(input->stream->source()); !damage.empty()) all.push_back(input->path + ": " + damage);
     }
     return all;
@@ -267,11 +317,17 @@ double Log::part() const {
 
 std::string Log::formats() const {
     std::vector<std::string> names;
-    for (const auto& input : inputs_)
-        if (std::find(names.begin(), names.end(), input->format) == names.end()) names.emplace_back(input->format);
+    for (const auto& input : inputs_) {
+        std::string name = input->format + input->envelopes;
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    }
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
     return text;
+}
+
+bool Log::of_client() const {
+    return std::any_of(inputs_.begin(), inputs_.end(), [](const auto& input) { return std::string_view(input->format) == "har"; });
 }
 
 RecordStream::Step RecordStream::line_of_record(std::string_view& line, Record& record) {
@@ -292,6 +348,7 @@ Request to_request(const Record& record) {
     Request request;
     request.at = record.at;
     request.has_time = record.has_time;
+    request.resolution = record.resolution;
     request.method = record.method;
     request.target = record.target;
     for (const auto& [name, value] : record.headers) request.headers.emplace_back(name, value);
@@ -307,11 +364,14 @@ std::optional<Request> RequestLog::next() {
     return to_request(record_);
 }
 
+bool is_repeatable(const std::string& path) {
+    std::error_code missing;  // which is for the one to say who opens it
+    return path != "-" && !std::filesystem::is_fifo(path, missing) && !std::filesystem::is_character_file(path, missing);
+}
+
 void require_repeatable(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
-        std::error_code missing;  // which is for the one to say who opens it
-        const bool once = path == "-" || std::filesystem::is_fifo(path, missing) || std::filesystem::is_character_file(path, missing);
-        if (once)
+        if (!is_repeatable(path))
             throw Error(ErrorKind::usage, path == "-" ? "standard input" : path, "the log is read several times, which a pipe cannot be",
                         "write it to a file first");
     }

@@ -21,7 +21,9 @@ namespace leakline::replay {
 struct LogOptions {
     std::string format;                // a name of the table; empty: by content
     std::uint64_t max_bad_lines = 10;  // more: Error{input}
+    double max_bad_share = 0.5;        // a larger part of the lines, at the end of the log: Error{input}
     std::string map;                   // of JSON access logs, see format_access_json.hpp; empty: by a preset
+    std::string pattern;               // of a text log, see format_pattern.hpp; empty: none
     // Asked while standard input is silent; true is the end of it. Empty: never.
     std::function<bool()> stopped;
     bool attach_responses = false;     // .gor: requests get the status of their recorded responses
@@ -33,10 +35,16 @@ struct FormatRow {
     const char* summary;
     // Whether a log that begins with these bytes (up to 64 KiB, decompressed) is of this format.
     bool (*detect)(std::string_view prefix);
+    // chunks: from the log's beginning, without its envelopes.
     std::unique_ptr<RecordStream> (*open)(ChunkBuffer chunks, const std::string& path, const LogOptions& options);
 };
 std::span<const FormatRow> log_formats();
 
+// Lines in an envelope (Docker's, CRI's, syslog's, the journal's, see envelope.hpp) are taken out of it, by content.
+//
+// Lines that are whole and no request are bad lines; in envelopes, and in logs of applications, they are the program's other
+// messages: counted apart, and bad only for max_bad_share.
+//
 // Reads plain, gzip and zstd files; "-" is standard input. Several files are merged by time stamp, those without stamps
 // one after the other.
 class Log {
@@ -58,12 +66,16 @@ class Log {
     const std::string& path() const;
     // How much of the files is read, 0 to 1; 0 where a size is not known.
     double part() const;
-    std::string formats() const;  // "jsonl", "gor, jsonl"
+    std::string formats() const;  // "jsonl", "gor, jsonl", "access in Docker json-file"
+    // Whether one of the files was recorded by a client, as a browser's: its requests may be to many hosts.
+    bool of_client() const;
 
   private:
     struct Input;
     bool advance(Input& input);
-    void add_bad(const Input& input, std::uint64_t place, std::string reason);
+    void add_bad(Input& input, std::uint64_t place, std::string reason);
+    void add_foreign(Input& input);
+    void check_shares() const;  // at the end
 
     LogOptions options_;
     std::vector<std::unique_ptr<Input>> inputs_;
@@ -84,6 +96,8 @@ class RequestLog {
     Record record_;
 };
 
+// False for standard input, pipes and character devices: what they give is gone then.
+bool is_repeatable(const std::string& path);
 // Throws Error{usage} where one of the logs can be read only once, as standard input and pipes can.
 void require_repeatable(const std::vector<std::string>& paths);
 

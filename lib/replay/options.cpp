@@ -1,10 +1,12 @@
 // What a replay may be asked for, and what not.
 #include <algorithm>
+#include <limits>
 
 #include "base/error.hpp"
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
+#include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -65,6 +67,29 @@ void check(const ReplayOptions& options) {
         refuse("--sample", "has to be above 0 % and at most 100 %");
     check_headers(options.shape);
     if (options.rounds != 1) require_repeatable(options.logs);
+}
+
+ShapeOptions choose_hosts(const ReplayOptions& options) {
+    ShapeOptions shape = options.shape;
+    if (!shape.hosts.empty()) return shape;
+    LogOptions reading = log_options(options);
+    reading.max_bad_lines = std::numeric_limits<std::uint64_t>::max();  // which is for the pass that sends to say
+    reading.max_bad_share = 1;
+    HostCounts counts;
+    for (const std::string& path : options.logs) {
+        if (!is_repeatable(path)) continue;
+        Log log({path}, reading);
+        if (!log.of_client()) continue;
+        Record record;
+        while (log.next(record))
+            if (const std::string_view host = authority_of_target(record.target); !host.empty()) counts.add(host);
+    }
+    const std::string target = options.target.empty() ? "" : http::parse_url(options.target).authority();
+    const std::string host = default_host(counts, target);
+    if (host.empty()) return shape;
+    shape.hosts = {host};
+    shape.hosts_reason = !target.empty() && without_port(comparable_host(target)) == without_port(host) ? "the target's" : "the log's most frequent";
+    return shape;
 }
 
 }  // namespace leakline::replay

@@ -25,7 +25,7 @@ std::uint64_t affinity_of(std::string_view session) {
 }  // namespace
 
 Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake)
-    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_(options.shape) {}
+    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_options_(choose_hosts(options)), shape_(shape_options_) {}
 
 void Reader::run() noexcept {
     try {

@@ -50,6 +50,7 @@ class Reader {
     std::atomic<std::uint32_t> asked_{0};
     Nanoseconds origin_{};  // written before has_origin_
     std::atomic<bool> has_origin_{false};
+    const ShapeOptions shape_options_;
     Shape shape_;
     PathTable paths_;
     Diagnostics damage_;

@@ -23,13 +23,14 @@ struct Record {
     std::string_view body;
     bool body_missing = false;    // the request had a body, the log does not have it
     bool body_truncated = false;  // the log has only the beginning of the body
+    bool of_client = false;       // recorded where requests to several hosts begin: some may not be the service's
     std::string_view connection;
     int recorded_status = 0;  // 0: not in the log
     std::uint64_t place = 0;  // line, or byte offset in formats without lines
 
     void clear() {
         at = resolution = Nanoseconds{};
-        has_time = body_missing = body_truncated = false;
+        has_time = body_missing = body_truncated = of_client = false;
         method = target = body = connection = {};
         headers.clear();
         recorded_status = 0;
@@ -54,6 +55,10 @@ class RecordStream {
 
     const std::string& reason() const { return reason_; }
     std::uint64_t place() const { return place_; }  // of what next() returned last
+    // Of Step::bad: the line is whole, and something else than a request. Logs of containers and journals are full of those.
+    bool is_foreign() const { return foreign_; }
+    // The log is one where the program's other messages are to be expected between requests.
+    bool is_mixed() const { return mixed_; }
     // What is to be said about the file as a whole once it was read: "3 bodies were cut". Empty mostly.
     virtual std::vector<std::string> warnings() const { return {}; }
 
@@ -63,7 +68,13 @@ class RecordStream {
   protected:
     Step bad(std::string reason) {
         reason_ = std::move(reason);
+        foreign_ = false;
         return Step::bad;
+    }
+    Step foreign(std::string reason) {
+        const Step step = bad(std::move(reason));
+        foreign_ = true;
+        return step;
     }
     // For formats of a record a line: the next line that is not blank, with record cleared and both places set. Step::bad
     // where it is too long to be read.
@@ -71,9 +82,12 @@ class RecordStream {
     // What was wrong with that line, which may be the file's last and cut.
     Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is cut: " + reason : reason); }
 
+    Step foreign_line(const std::string& reason) { return chunks_.torn() ? bad_line(reason) : foreign(reason); }
+
     ChunkBuffer chunks_;
     std::string reason_;
     std::uint64_t place_ = 0;
+    bool foreign_ = false, mixed_ = false;
 };
 
 }  // namespace leakline::replay

@@ -54,8 +54,10 @@ struct ReplayOptions {
     Nanoseconds max_lag = std::chrono::milliseconds(100);  // a larger p99 of the send lag makes the run invalid
     double max_failures = 0.1;                       // so does a larger share of failed requests
     std::uint64_t max_bad_lines = 10;                // more: Error{input}
+    double max_bad_share = 0.5;                      // so does a larger part of the lines, at the log's end
     std::string log_format;                          // empty: by content
     std::string log_map;                             // of JSON access logs, see format_access_json.hpp
+    std::string log_pattern;                         // of a text log, see format_pattern.hpp
     ShapeOptions shape;                              // what is left out, and what is changed
     std::optional<StatusCheck> expect;               // responses that differ are counted as unexpected
     bool precise = false;                            // polls in the last 60 us before a request is due: costs a core
@@ -73,6 +75,11 @@ struct ReplayOptions {
 
 // Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.
 void check(const ReplayOptions& options);
+
+// options.shape; where it names no hosts and one of the logs was recorded by a client, as a browser's HAR, with the host whose
+// requests are to be sent: the target's where the log has it, else the most frequent. Reads such logs once; of a pipe it
+// cannot, and the first host is it. Throws as Log does.
+ShapeOptions choose_hosts(const ReplayOptions& options);
 
 // The log could not be read to its end, and a part of it was sent: what became of that.
 class ReplayEnded : public Error {

@@ -10,7 +10,9 @@ LogOptions log_options(const ReplayOptions& options) {
     LogOptions reading;
     reading.format = options.log_format;
     reading.max_bad_lines = options.max_bad_lines;
+    reading.max_bad_share = options.max_bad_share;
     reading.map = options.log_map;
+    reading.pattern = options.log_pattern;
     reading.attach_responses = options.expect && options.expect->recorded;
     return reading;
 }
@@ -20,6 +22,7 @@ ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string
     selected.logs = std::move(logs);
     selected.log_format.clear();
     selected.log_map.clear();
+    selected.log_pattern.clear();
     selected.shape = options.shape.changes_only();
     return selected;
 }
@@ -38,8 +41,9 @@ std::optional<Request> SelectedLog::next() {
 std::string_view SelectedLog::sent_target() const { return path_of_target(record_.target); }
 
 LogSpan measure_selected(const ReplayOptions& options) {
+    const ShapeOptions selection = choose_hosts(options);
     Log log(options.logs, log_options(options));
-    Shape shape(options.shape);
+    Shape shape(selection);
     Record record;
     LogSpan span;
     std::uint64_t left_out = 0;

@@ -22,8 +22,8 @@ ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string
 
 class SelectedLog {
   public:
-    // The options outlive this object. Throws as Log does.
-    explicit SelectedLog(const ReplayOptions& options) : shape_(options.shape), log_(options.logs, log_options(options)) {}
+    // Throws as Log does.
+    explicit SelectedLog(const ReplayOptions& options) : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, log_options(options)) {}
 
     // As recorded, before any change. Nothing at the end. Throws Error{input} at one bad line too many.
     std::optional<Request> next();
@@ -35,7 +35,11 @@ class SelectedLog {
     std::vector<std::string> warnings() const { return shape_.warnings("left out"); }
     const Log& log() const { return log_; }
 
+    SelectedLog(const SelectedLog&) = delete;  // shape_ refers to selection_
+    SelectedLog& operator=(const SelectedLog&) = delete;
+
   private:
+    const ShapeOptions selection_;
     Shape shape_;
     Log log_;
     Record record_;

@@ -101,6 +101,8 @@ ShapeOptions ShapeOptions::changes_only() const {
     rest.not_methods.clear();
     rest.paths.clear();
     rest.not_paths.clear();
+    rest.hosts.clear();
+    rest.hosts_reason.clear();
     rest.sample.reset();
     rest.shard.reset();
     rest.allow_empty_body = true;
@@ -164,12 +166,32 @@ bool Shape::selects(const Record& record) {
     };
     if (!options_.methods.empty() && !has(options_.methods, record.method)) return false;
     if (has(options_.not_methods, record.method)) return false;
+    if ((!options_.hosts.empty() || record.of_client) && !has_allowed_host(record)) return false;
     if (!has_allowed_path(path_of_target(record.target)) || !chosen(record)) return false;
     if (record.body_missing && !options_.allow_empty_body) {
         ++without_body_;
         return false;
     }
     return true;
+}
+
+bool Shape::has_allowed_host(const Record& record) {
+    const bool chosen = !options_.hosts_reason.empty() || options_.hosts.empty();
+    const std::string_view authority = chosen ? authority_of_target(record.target) : host_of(record);
+    if (authority.empty()) return true;
+    if (options_.hosts.empty() && first_host_.empty()) first_host_ = comparable_host(authority);
+    constexpr std::size_t kRemembered = 10'000;
+    auto known = host_allowed_.find(authority);
+    if (known == host_allowed_.end()) {
+        if (host_allowed_.size() == kRemembered) host_allowed_.clear();
+        const std::string host = comparable_host(authority);
+        const bool allowed = options_.hosts.empty() ? host == first_host_
+                                                    : std::any_of(options_.hosts.begin(), options_.hosts.end(),
+                                                                  [&](const std::string& pattern) { return host_matches(pattern, host); });
+        known = host_allowed_.emplace(authority, allowed).first;
+    }
+    if (!known->second) other_hosts_.add(authority);
+    return known->second;
 }
 
 bool Shape::has_allowed_path(std::string_view target) {
@@ -191,6 +213,19 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     if (without_body_ > 0)
         out.push_back(fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
                                   without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
+    if (!other_hosts_.empty()) {
+        constexpr std::size_t kShown = 5;
+        const auto ranking = other_hosts_.ranking();
+        std::string hosts;
+        for (std::size_t i = 0; i < ranking.size() && i < kShown; ++i)
+            hosts += fmt::format("{}{} ({})", i == 0 ? "" : ", ", printable(ranking[i].first), format_count(ranking[i].second));
+        if (ranking.size() > kShown) hosts += fmt::format(" and {} more", ranking.size() - kShown);
+        const std::string wanted = !options_.hosts.empty() ? fmt::format("{}", fmt::join(options_.hosts, ", ")) : first_host_;
+        const std::string reason = !options_.hosts_reason.empty() ? options_.hosts_reason : options_.hosts.empty() ? "the log's first" : "--allow-host";
+        out.push_back(fmt::format("{}: {} to other hosts than {} ({}): {}{}", left_out,
+                                  other_hosts_.total() == 1 ? "1 request" : format_count(other_hosts_.total()) + " requests", printable(wanted),
+                                  reason, hosts, reason == "--allow-host" ? "" : "; --allow-host adds hosts, --allow-host '*' all"));
+    }
     if (undecided_ > 0)
         out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps", left_out,
                                   undecided_ == 1 ? "1 request" : format_count(undecided_) + " requests", format_count(Regex::kMaxSteps)));

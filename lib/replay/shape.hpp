@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "replay/json_scan.hpp"
 #include "replay/record.hpp"
 #include "replay/regex.hpp"
+#include "replay/request_host.hpp"
 
 namespace leakline::replay {
 
@@ -47,6 +49,10 @@ PathRewrite parse_path_rewrite(const std::string& text);
 struct ShapeOptions {
     std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
     std::vector<Regex> paths, not_paths;       // search in path and query; a record needs one of paths, none of not_paths
+    std::vector<std::string> hosts;  // patterns as host_matches() takes them; empty: all. A record that names no host is sent
+    // Why hosts is what it is where the user did not say: of a log that a client has recorded (see choose_hosts()). Then a
+    // record is held against it by the host in its URL only.
+    std::string hosts_reason;
     std::optional<double> sample;                   // fraction of the keys
     std::optional<Shard> shard;
     RecordKey key;                     // for sample and shard; a record without it is chosen by its place in the log
@@ -82,15 +88,21 @@ class Shape {
     // What is to be said: of records that were left out because the log does not have their body, of keys that records do
     // not have. left_out: "left out", "would be left out".
     std::vector<std::string> warnings(std::string_view left_out) const;
+    // Requests that were left out for their host.
+    const HostCounts& other_hosts() const { return other_hosts_; }
 
   private:
     std::string_view key_of(const Record& record, const RecordKey& key);
     bool chosen(const Record& record);
+    bool has_allowed_host(const Record& record);
     bool has_allowed_path(std::string_view target);
 
     const ShapeOptions& options_;
     Scratch scratch_;
     std::string target_, rewritten_, session_;
+    std::map<std::string, bool, std::less<>> host_allowed_;  // by authority, of those met so far
+    HostCounts other_hosts_;
+    std::string first_host_;  // of a client's log that could not be read in advance
     std::uint64_t without_body_ = 0, sequence_ = 0;
     std::uint64_t undecided_ = 0;                   // records on which a pattern took too many steps
     std::uint64_t keyed_ = 0, keyless_ = 0;         // records asked for options_.key, and found with it or without

@@ -1,4 +1,4 @@
-// Any bytes as a request log: the first chooses the format, the rest is the file. What a parser gives is serialised,
+// Any bytes as a request log: the first chooses the format (bit 6: and the second the envelope), the rest is the file. What a parser gives is serialised,
 // and comes back from the native format as it was.
 #include <cstdint>
 #include <cstdlib>
@@ -7,8 +7,10 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "model/request_jsonl.hpp"
+#include "replay/envelope.hpp"
 #include "replay/format_jsonl.hpp"
 #include "replay/log.hpp"
+#include "replay/log_recognition.hpp"
 #include "replay/wire.hpp"
 
 namespace {
@@ -36,15 +38,29 @@ void check_round_trip(const Request& request) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
-    const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+    std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
     const auto formats = log_formats();
     const FormatRow& row = formats[data[0] % formats.size()];
     if (std::string_view(row.name) == "vegeta-http" && bytes.find('@') != bytes.npos) return 0;  // would read files
     for (const FormatRow& detector : formats) detector.detect(bytes);
     LogOptions options;
+    recognize_log(bytes, options);
+    // The first line is the format string, the rest the log.
+    if (std::string_view(row.name) == "pattern") {
+        const std::size_t end = bytes.find('\n');
+        options.pattern = bytes.substr(0, end);
+        bytes.erase(0, end == bytes.npos ? bytes.size() : end + 1);
+    }
     options.attach_responses = (data[0] & 0x80) != 0;
     try {
-        const auto stream = row.open(ChunkBuffer(memory_source(bytes)), "fuzz", options);
+        ChunkBuffer chunks(memory_source(bytes));
+        if ((data[0] & 0x40) != 0 && !bytes.empty()) {
+            const EnvelopeRow& envelope = envelopes()[static_cast<unsigned char>(bytes[0]) % envelopes().size()];
+            chunks = ChunkBuffer(memory_source(std::string_view(bytes).substr(1)));
+            if (auto unwrapper = envelope.make(std::string_view(bytes).substr(1)))
+                chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), std::move(unwrapper)));
+        }
+        const auto stream = row.open(std::move(chunks), "fuzz", options);
         Record record;
         std::string wire;
         for (RecordStream::Step step = stream->next(record); step != RecordStream::Step::end; step = stream->next(record)) {

@@ -22,7 +22,14 @@ struct Contents {
     std::vector<std::string> damage, warnings;
 };
 
-inline Contents read(const std::vector<std::string>& paths, const replay::LogOptions& options = {}) {
+// Reads what can be read, however little that is.
+inline replay::LogOptions lenient() {
+    replay::LogOptions options;
+    options.max_bad_share = 1;
+    return options;
+}
+
+inline Contents read(const std::vector<std::string>& paths, const replay::LogOptions& options = lenient()) {
     replay::RequestLog log = replay::open_log(paths, options);
     Contents contents;
     while (std::optional<Request> request = log.next()) contents.requests.push_back(std::move(*request));
@@ -33,7 +40,7 @@ inline Contents read(const std::vector<std::string>& paths, const replay::LogOpt
 }
 
 // Reads text as a log of its own.
-inline Contents read_text(const std::string& text, const replay::LogOptions& options = {}) {
+inline Contents read_text(const std::string& text, const replay::LogOptions& options = lenient()) {
     const TemporaryDirectory directory;
     const std::string path = directory.path() + "/log";
     std::ofstream(path, std::ios::binary) << text;

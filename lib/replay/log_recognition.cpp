@@ -1,0 +1,104 @@
+#include "replay/log_recognition.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "replay/format_access_json.hpp"
+#include "replay/format_pattern.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+// Of a log that was rotated or tailed the first line may be cut, of one that was damaged more; a container says much before
+// its first request. They are not what tells the format.
+constexpr int kAskedLines = 200;
+constexpr int kDepth = 3;  // of envelopes: syslog in the journal in Docker
+
+std::string_view behind_line(std::string_view text) {
+    const std::size_t end = text.find('\n');
+    return end == text.npos ? std::string_view() : text.substr(end + 1);
+}
+
+class Recognizer {
+  public:
+    Recognizer(std::string_view prefix, const LogOptions& options) : options_(options), prefix_(prefix) {
+        if (!options.pattern.empty()) pattern_ = parse_log_pattern(options.pattern);
+        for (const EnvelopeRow& row : envelopes()) unwrappers_.push_back(row.make(prefix));
+    }
+
+    LogForm run() {
+        std::string_view rest = prefix_;
+        for (int line = 0; line < kAskedLines && !rest.empty(); ++line, rest = behind_line(rest))
+            if (asks(rest, 0)) {
+                form_.certain = true;
+                return form_;
+            }
+        return {};
+    }
+
+  private:
+    // text begins with the line that is asked; at depth 0 the rest of the log follows.
+    bool asks(std::string_view text, int depth) {
+        const std::string_view line = first_line(text);
+        if (line.empty()) return false;
+        return is_enveloped(line, depth, true) || is_of_format(text, line) || is_enveloped(line, depth, false);
+    }
+
+    bool is_of_format(std::string_view text, std::string_view line) {
+        if (pattern_) return pattern_->matches(line);
+        for (const FormatRow& row : log_formats()) {
+            if (!options_.format.empty() && options_.format != row.name) continue;
+            const bool mapped = !options_.map.empty() && std::string_view(row.name) == "access-json" && looks_like_json_object(line);
+            // With a map an object is what the map says, whatever else its members look like: vegeta's, say.
+            if (!mapped && (row.detect == nullptr || !row.detect(text) || (!options_.map.empty() && looks_like_json_object(line)))) continue;
+            form_.format = &row;
+            return true;
+        }
+        return false;
+    }
+
+    bool is_enveloped(std::string_view line, int depth, bool before_formats) {
+        if (depth == kDepth) return false;
+        for (std::size_t i = 0; i < unwrappers_.size(); ++i) {
+            const EnvelopeRow& row = envelopes()[i];
+            if (row.before_formats != before_formats || !unwrappers_[i]) continue;
+            const std::optional<Enveloped> held = unwrappers_[i]->unwrap(line);
+            if (!held || held->text.empty()) continue;
+            const std::string inner(held->text);
+            form_.envelopes.push_back(&row);
+            if (asks(inner, depth + 1)) return true;
+            form_.envelopes.pop_back();
+        }
+        return false;
+    }
+
+    const LogOptions& options_;
+    std::string_view prefix_;
+    std::optional<LogPattern> pattern_;
+    std::vector<std::unique_ptr<Unwrapper>> unwrappers_;
+    LogForm form_;
+};
+
+}  // namespace
+
+std::string_view first_line(std::string_view prefix, char comment) {
+    while (!prefix.empty()) {
+        const std::size_t end = prefix.find('\n');
+        const std::string_view line = trim(prefix.substr(0, end));
+        if (!line.empty() && line.front() != comment) return line;
+        if (end == prefix.npos) break;
+        prefix.remove_prefix(end + 1);
+    }
+    return {};
+}
+
+bool has_json_object(std::string_view prefix) {
+    for (int line = 0; line < kAskedLines && !prefix.empty(); ++line, prefix = behind_line(prefix))
+        if (looks_like_json_object(first_line(prefix))) return true;
+    return false;
+}
+
+LogForm recognize_log(std::string_view prefix, const LogOptions& options) { return Recognizer(prefix, options).run(); }
+
+}  // namespace leakline::replay

@@ -1,0 +1,62 @@
+#include "replay/quoted_field.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "replay/method.hpp"
+
+namespace leakline::replay {
+
+std::size_t end_of_quoted(std::string_view text) {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '"') return at;
+        if (text[at] == '\\') ++at;
+    }
+    return text.npos;
+}
+
+std::string_view unescaped_field(std::string_view text, Scratch& scratch) {
+    if (text.find('\\') == text.npos) return text;
+    const auto number = [&](std::size_t at, std::size_t digits) {
+        int value = -1;
+        if (at + digits > text.size()) return -1;
+        const auto parsed = std::from_chars(text.data() + at, text.data() + at + digits, value, 16);
+        return parsed.ptr == text.data() + at + digits ? value : -1;
+    };
+    char* const first = scratch.position();
+    char* to = first;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\' || i + 1 == text.size()) {
+            *to++ = text[i];
+            continue;
+        }
+        const char kind = text[++i];
+        if (const int byte = kind == 'x' ? number(i + 1, 2) : -1; byte >= 0) {
+            *to++ = static_cast<char>(byte);
+            i += 2;
+        } else if (const int unit = kind == 'u' ? number(i + 1, 4) : -1; unit >= 0 && unit < 0x80) {
+            *to++ = static_cast<char>(unit);  // what nginx's escape=json writes so: control characters
+            i += 4;
+        } else {
+            *to++ = kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind;
+        }
+    }
+    scratch.advance(to);
+    return {first, static_cast<std::size_t>(to - first)};
+}
+
+bool read_request_line(std::string_view request, Record& record) {
+    const std::size_t space = request.find(' ');
+    std::string_view target = space == request.npos ? std::string_view() : request.substr(space + 1);
+    target = target.substr(0, target.rfind(" HTTP/"));
+    record.method = request.substr(0, space);
+    record.target = target;
+    // "-" is what stands there when no request came, "- http://host:80- -" a load balancer's way to say so.
+    const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; };
+    if (record.method.empty() || record.method.front() == '-' || target.empty()) return false;
+    if (!std::all_of(record.method.begin(), record.method.end(), is_letter)) return false;
+    record.method = standard_method(record.method);
+    return true;
+}
+
+}  // namespace leakline::replay
