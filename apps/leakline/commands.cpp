@@ -17,6 +17,8 @@ std::span<const CommandRow> commands() {
          "leakline capture --listen 127.0.0.1:8081 --target http://127.0.0.1:8080 -o traffic.jsonl", declare_capture},
         {"replay", "sends a recorded log to an HTTP service, at the recorded pace or another",
          "leakline replay traffic.jsonl --target http://127.0.0.1:8080 --speed 10x", declare_replay},
+        {"convert", "write request logs of any format as one log in the native format",
+         "leakline convert access.log --log-format-string '$remote_addr [$time_local] \"$request\"' -o traffic.jsonl", declare_convert},
         {"minimize", "the smallest part of a log, by kinds of requests, that still makes a service leak",
          "leakline minimize traffic.jsonl --target-cmd './service --port {port}' -o min.jsonl", declare_minimize},
         {"compare", "two recordings or diagnoses, line by line: did the fix work, did this change regress",

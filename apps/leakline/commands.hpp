@@ -19,6 +19,7 @@ struct CommandRow {
 };
 
 Run declare_capture(CLI::App& app);
+Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);
 Run declare_history(CLI::App& app);
 Run declare_lines(CLI::App& app);

@@ -1,0 +1,63 @@
+// leakline convert: request logs of any format, as one log in the native format.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "messages.hpp"
+#include "overwriting.hpp"
+#include "replay/convert.hpp"
+#include "traffic_options.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+struct ConvertCommand {
+    explicit ConvertCommand(CLI::App& app) : traffic(app, replay, TrafficOptions::Scope::reading) {}
+
+    replay::ReplayOptions replay;
+    TrafficOptions traffic;
+    std::string output;
+};
+
+int run_convert(ConvertCommand& command, Messages& messages) {
+    messages.open();
+    command.traffic.apply();
+    refuse_to_overwrite({command.output}, command.replay.logs);
+    OutputFile file(command.output);
+    const replay::Conversion result = replay::convert(command.replay, file, [&](double part, std::uint64_t written) {
+        messages.progress("convert", fmt::format("{} requests", format_count(written)), part > 0 ? std::optional(part) : std::nullopt);
+    });
+    messages.end_progress();
+    if (const int signal = interruption::received(); signal != 0) {
+        messages.warn(fmt::format("interrupted: {} is not written", command.output));
+        return kInterrupted + signal;
+    }
+    for (const std::string& warning : result.warnings) messages.warn(warning);
+    messages.note(replay::conversion_text(result));
+    if (result.written == 0)
+        throw Error(ErrorKind::input, command.replay.logs[0], "no request is left to write", "leakline replay --dry-run shows what is left out and why");
+    file.commit();
+    return kNoLeak;
+}
+
+}  // namespace
+
+Run declare_convert(CLI::App& app) {
+    auto messages = std::make_shared<Messages>(app);
+    auto command = std::make_shared<ConvertCommand>(app);
+    app.add_option("log", command->replay.logs, "request logs, merged by time (plain, gzip or zstd; - is standard input)")
+        ->required()
+        ->type_name("LOG");
+    app.add_option("-o,--output", command->output, "the log to write, one JSON object per line (- is standard output)")
+        ->required()
+        ->type_name("FILE");
+    return [=] { return run_convert(*command, *messages); };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,64 @@
+#include "replay/convert.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/process.hpp"
+#include "http/message.hpp"
+#include "replay/log_writer.hpp"
+#include "replay/selected_log.hpp"
+#include "replay/wire.hpp"
+
+namespace leakline::replay {
+
+Conversion convert(const ReplayOptions& options, OutputFile& file, const std::function<void(double part, std::uint64_t written)>& on_part) {
+    check(options);
+    LogOptions reading = log_options(options);
+    reading.stopped = [] { return interruption::received() != 0; };
+    const ShapeOptions selection = choose_hosts(options);
+    Log log(options.logs, reading);
+    Shape shape(selection);
+    LogWriter writer(file);
+    Conversion result;
+    result.formats = log.formats();
+    Record record;
+    std::string wire;
+    while (log.next(record)) {
+        constexpr std::uint64_t kAskedEvery = 1024;
+        if (result.read % kAskedEvery == 0 && interruption::received() != 0) break;
+        ++result.read;
+        if (!shape.apply(record)) {
+            ++result.filtered;
+            continue;
+        }
+        wire.clear();
+        if (!append_wire(wire, record, "host")) {
+            --result.read;
+            log.reject(why_not_sent(record));
+            continue;
+        }
+        Request request = to_request(record);
+        if (!selection.host.empty()) {
+            std::erase_if(request.headers, [](const auto& header) { return http::equal_ignoring_case(header.first, "host"); });
+            request.headers.emplace_back("Host", selection.host);
+        }
+        if (writer.add(request) && on_part) on_part(log.part(), result.written);
+        ++result.written;
+    }
+    writer.flush();
+    result.interrupted = interruption::received() != 0;
+    result.bad = log.bad();
+    result.read += result.bad;
+    result.warnings = log.damage().lines();
+    for (const std::string& warning : log.warnings()) result.warnings.push_back(warning);
+    for (std::string& warning : shape.warnings("left out")) result.warnings.push_back(std::move(warning));
+    return result;
+}
+
+std::string conversion_text(const Conversion& result) {
+    return fmt::format("read {} = {} written + {} left out + {} bad, from {}", format_count(result.read), format_count(result.written),
+                       format_count(result.filtered), format_count(result.bad), result.formats);
+}
+
+}  // namespace leakline::replay
