@@ -55,7 +55,7 @@ std::span<const std::string> access_field_names() { return kNames; }
 bool is_absent(std::string_view value) { return value.empty() || value == "-" || value == "null"; }
 
 void AccessFields::clear() {
-    ts_ = end_ = duration_ = duration_ms_ = duration_us_ = duration_ns_ = request_ = query_ = body_ = received_ = {};
+    ts_ = end_ = duration_ = duration_ms_ = duration_us_ = duration_ns_ = request_ = query_ = body_ = received_ = content_length_ = {};
     has_body_field_ = body_is_json_ = has_request_ = body_is_empty_ = false;
 }
 
@@ -92,7 +92,7 @@ void AccessFields::assign(const AccessField& field, std::string_view value, Reco
 }
 
 void AccessFields::add_header(std::string_view name, std::string_view value, Record& record) {
-    if (http::equal_ignoring_case(name, "content-length") && received_.empty()) received_ = value;
+    if (http::equal_ignoring_case(name, "content-length")) content_length_ = value;
     record.headers.emplace_back(name, value);
 }
 
@@ -145,7 +145,10 @@ std::string AccessFields::read_time(Record& record) const {
 }
 
 void AccessFields::read_body(Record& record) {
-    record.body = received_ == "0" ? std::string_view() : body_;
+    // A server counts what it has read: nothing, where a handler did not want the body that was announced.
+    const bool known = !received_.empty() || !content_length_.empty();
+    const bool had_body = (!received_.empty() && received_ != "0") || (!content_length_.empty() && content_length_ != "0");
+    record.body = known && !had_body ? std::string_view() : body_;
     const bool takes = takes_body(record.method);
     if (body_is_json_ && !record.body.empty()) {
         // A form that a framework has parsed stands there as an object: its bytes are not known.
@@ -159,8 +162,10 @@ void AccessFields::read_body(Record& record) {
         return;
     }
     if (!record.body.empty()) return;
-    if (has_body_field_ && takes) body_is_empty_ = true;
-    else if (!has_body_field_) record.body_missing = received_.empty() ? takes : received_ != "0";
+    // A length tells an empty body from one that the log does not have, as nginx's is that was spilled to disk.
+    if (known) record.body_missing = had_body;
+    else if (!has_body_field_) record.body_missing = takes;
+    else body_is_empty_ = takes;
 }
 
 }  // namespace leakline::replay

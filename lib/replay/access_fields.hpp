@@ -48,7 +48,7 @@ class AccessFields {
     std::string read_time(Record& record) const;
     void read_body(Record& record);
 
-    std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_;
+    std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_, content_length_;
     bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false;
     std::string target_;  // url and query joined
 };

@@ -17,7 +17,7 @@ constexpr AccessJsonPreset kPresets[] = {
     // Every time that nginx knows is that of writing, whatever name the user gives to it.
     {"nginx", "request_uri|request:text",
      "end=.msec|.time_iso8601|.time_local|.time|.timestamp|.@timestamp,duration=.request_time,method=.request_method,url=.request_uri,"
-     "request=.request,body=.request_body,status=.status,header.Content-Type=.content_type,header.Host=.host",
+     "request=.request,body=.request_body,received=.content_length,status=.status,header.Content-Type=.content_type,header.Host=.host",
      "http_", false},
     {"caddy", "request.uri request.method",
      "end=.ts,duration=.duration,method=.request.method,url=.request.uri,status=.status,received=.bytes_read,"

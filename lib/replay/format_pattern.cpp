@@ -106,7 +106,7 @@ LogPattern parse_log_pattern(std::string_view given) {
     LogPattern pattern;
     std::string literal;
     bool has_request = false, has_url = false;
-    const auto add = [&](std::optional<AccessField> field, bool several, bool bracketed) {
+    const auto add = [&](std::optional<AccessField> field, bool several, bool bracketed, bool zoned) {
         if (pattern.variables_.empty()) pattern.before_ = literal;
         else pattern.variables_.back().behind = literal;
         if (!pattern.variables_.empty() && literal.empty())
@@ -114,6 +114,7 @@ LogPattern parse_log_pattern(std::string_view given) {
         LogPattern::Variable variable;
         variable.quoted = literal.ends_with('"');
         variable.several = several;
+        variable.zoned = zoned;
         variable.bracketed = bracketed;
         variable.field = std::move(field);
         if (variable.field) {
@@ -132,7 +133,7 @@ LogPattern parse_log_pattern(std::string_view given) {
             while (end < rest.size() && is_name(rest[end])) ++end;
             const std::string_view name = rest.substr(braces ? 2 : 1, end - (braces ? 2 : 1));
             if (!name.empty()) {
-                add(field_of(name), name.starts_with("upstream_"), false);
+                add(field_of(name), name.starts_with("upstream_"), false, name == "time_local");
                 at += end + (braces && end < rest.size() && rest[end] == '}' ? 1 : 0);
                 continue;
             }
@@ -145,7 +146,7 @@ LogPattern parse_log_pattern(std::string_view given) {
         if (std::string name; !nginx && rest[0] == '%') {
             const std::size_t length = take_apache(rest, name);
             if (length > 0) {
-                add(apache_field(name), false, name == "%t");
+                add(apache_field(name), false, name == "%t", false);
                 at += length;
                 continue;
             }
@@ -176,6 +177,9 @@ std::size_t LogPattern::end_of(const Variable& variable, std::string_view rest) 
     }
     if (variable.behind.empty()) return rest.size();
     std::size_t end = rest.find(variable.behind);
+    // "10/Oct/2023:13:55:36 +0000" has a blank of its own.
+    if (variable.zoned && end != rest.npos && end + 1 < rest.size() && (rest[end + 1] == '+' || rest[end + 1] == '-'))
+        end = rest.find(variable.behind, end + 1);
     // "0.1, 0.2 : 0.3": the separators of several upstreams are blanks too.
     while (variable.several && end != rest.npos && variable.behind.starts_with(' ') &&
            ((end > 0 && rest[end - 1] == ',') || rest.substr(end).starts_with(" : ") || (end > 1 && rest.substr(end - 2).starts_with(" : "))))

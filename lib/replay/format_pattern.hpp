@@ -33,6 +33,7 @@ class LogPattern {
     struct Variable {
         std::optional<AccessField> field;
         bool several = false;    // nginx's $upstream_*: "0.1, 0.2 : 0.3"
+        bool zoned = false;      // nginx's $time_local: a blank before its zone
         bool bracketed = false;  // Apache's %t brings its brackets
         bool quoted = false;     // the text before ends with a quote, and that behind begins with one
         std::string behind;      // the text behind

@@ -259,3 +259,23 @@ TEST_CASE("pipes and devices are written into, not replaced") {
     CHECK(again.code == 2);
     CHECK(again.err.find("pipe.jsonl: is not a regular file: the log is written anew whenever a smaller part leaks\n") != std::string::npos);
 }
+
+TEST_CASE("convert writes a log whole or not at all, never over its input, and through pipes") {
+    const TemporaryDirectory directory;
+    const std::string log = LEAKLINE_TESTDATA "/cases/docker_json_file.log", out = directory.path() + "/out.jsonl";
+    const Outcome converted = run_binary("leakline", {"convert", log, "-o", out});
+    CHECK(converted.code == 0);
+    CHECK(converted.err.find("read 20 = 20 written + 0 left out + 0 bad, from access in Docker json-file\n") != std::string::npos);
+    const Outcome piped = run_shell(binary("leakline") + " convert - -o - < " + log);
+    CHECK(piped.code == 0);
+    CHECK(piped.out == read_file(out));
+
+    const std::string before = read_file(out);
+    const Outcome same = run_binary("leakline", {"convert", out, "-o", out});
+    CHECK(same.code == 2);
+    CHECK(same.err.find("is the input, and writing would replace it") != std::string::npos);
+    const Outcome nothing = run_binary("leakline", {"convert", log, "-o", out, "--allow-method", "DELETE"});
+    CHECK(nothing.code == 2);
+    CHECK(nothing.err.find("no request is left to write\n") != std::string::npos);
+    CHECK(read_file(out) == before);
+}
