@@ -242,6 +242,7 @@ class Sampling {
             case Metric::pss:
             case Metric::uss: return "smaps_rollup needs the same user or root, and Linux 4.14";
             case Metric::fds: return "/proc/PID/fd needs the same user or root";
+            case Metric::mappings: return "/proc/PID/maps needs the same user or root";
             case Metric::cgroup_limit: return "no limit is set";
             case Metric::cgroup:
             case Metric::cgroup_anonymous:
@@ -294,7 +295,7 @@ Run declare_sample(CLI::App& app) {
                  "time between samples of what costs the target a walk of its page tables (pss, uss, ...)");
     app.add_option("--metrics", options->metrics,
                    "rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
-                   "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, or all")
+                   "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
         ->delimiter(',')
         ->allow_extra_args(false);
     add_duration(app, "--duration", options->duration, "stop after this time");

@@ -154,6 +154,10 @@ void kill_running_groups() {
         if (const pid_t group = slot.load(); group > 0) ::kill(-group, SIGKILL);
 }
 
+bool is_running_child(int pid) {
+    return std::any_of(running_groups.begin(), running_groups.end(), [pid](const auto& slot) { return slot.load() == pid; });
+}
+
 Child Child::start(const Command& command) {
     if (command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     const std::string path = require_executable(command.arguments[0]);

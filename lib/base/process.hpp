@@ -69,6 +69,8 @@ class Child {
 // SIGKILL to the group of every child that has not been released or ended: for the handler of a second signal.
 // Async-signal-safe.
 void kill_running_groups();
+// Whether pid is a child that a Child has started and not yet given up. Safe from any thread.
+bool is_running_child(int pid);
 
 // Where PATH (or a path with a slash) leads; nothing where there is no such executable.
 std::optional<std::string> find_executable(const std::string& name);

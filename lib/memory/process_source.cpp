@@ -1,6 +1,3 @@
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +7,7 @@
 #include "memory/cgroup.hpp"
 #include "memory/glibc_heap.hpp"
 #include "memory/proc_file.hpp"
+#include "memory/process_tree.hpp"
 #include "memory/source.hpp"
 
 namespace leakline::memory {
@@ -80,7 +78,9 @@ class ProcessSource : public MemorySource {
         const auto stat = read_stat();
         if (!stat || stat->start_ticks != subject_.start_ticks) return false;
         if (wants(Metric::threads)) sample[Metric::threads] = stat->threads;
-        if (wants(Metric::fds)) sample[Metric::fds] = count_descriptors();
+        if (wants(Metric::processes)) sample[Metric::processes] = 1;
+        if (wants(Metric::mappings)) sample[Metric::mappings] = count_mappings(folder_);
+        if (wants(Metric::fds)) sample[Metric::fds] = count_descriptors(folder_);
         if (wants_rollup_) {
             // Unlike statm and status, smaps_rollup belongs to the address space that the process had when the file was
             // opened: kept open, it would show the shell before its exec, or the parent that a vfork borrows from.
@@ -115,23 +115,6 @@ class ProcessSource : public MemorySource {
         if (wants(Metric::anonymous) && !sample[Metric::anonymous])
             sample[Metric::anonymous] = status.rss_anonymous;
         if (wants(Metric::swap) && !sample[Metric::swap]) sample[Metric::swap] = status.swap;
-    }
-
-    // From Linux 6.2 on the size of /proc/PID/fd is the number; before, it has to be listed.
-    std::optional<Bytes> count_descriptors() const {
-        const std::string path = folder_ + "/fd";
-        struct stat status {};
-        if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-        DIR* directory = ::opendir(path.c_str());
-        if (directory == nullptr) return std::nullopt;
-        Bytes count = 0;
-        if (status.st_size > 0) {
-            count = static_cast<Bytes>(status.st_size);
-        } else {
-            while (const dirent* entry = ::readdir(directory)) count += entry->d_name[0] != '.';
-        }
-        ::closedir(directory);
-        return count;
     }
 
     std::string folder_;

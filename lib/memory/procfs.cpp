@@ -1,5 +1,6 @@
 #include "memory/procfs.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -78,13 +79,19 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
     stat.pid = *pid;
     stat.comm = std::string(text.substr(open + 1, close - open - 1));
     text.remove_prefix(close + 1);
-    // Fields from 3 on (proc(5)): state, ppid, ..., 20 num_threads, 21 itrealvalue, 22 starttime.
+    // Fields from 3 on (proc(5)): state, ppid, ..., 14 utime, stime, cutime, cstime, ..., 20 num_threads, 21 itrealvalue,
+    // 22 starttime. cutime and cstime are signed there.
     const std::string_view state = next_word(text);
     const auto parent = number<int>(next_word(text));
     if (state.size() != 1 || !parent) return std::nullopt;
     stat.state = state[0];
     stat.parent = *parent;
-    for (int field = 5; field < 20; ++field) next_word(text);
+    for (int field = 5; field < 20; ++field) {
+        const std::string_view word = next_word(text);
+        if (field < 14 || field > 17) continue;
+        const std::uint64_t ticks = std::min(number<std::uint64_t>(word).value_or(0), std::uint64_t{1} << 48);  // a sum cannot overflow
+        (field < 16 ? stat.cpu_ticks : stat.waited_cpu_ticks) += ticks;
+    }
     const auto threads = number<std::uint64_t>(next_word(text));
     next_word(text);
     const auto start = number<std::uint64_t>(next_word(text));

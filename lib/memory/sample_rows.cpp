@@ -26,6 +26,8 @@ constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
     {"process_open_fds", "", "gauge", "Open file descriptors."},
     {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed for want of memory."},
     {"cgroup_memory_limit_hits", "", "counter", "Times that the memory limit was reached."},
+    {"process_memory_mappings", "", "gauge", "Memory mappings."},
+    {"process_tree_processes", "", "gauge", "Processes of the tree, zombies included."},
 }};
 
 template <typename Number>

@@ -15,9 +15,8 @@
 namespace leakline::memory {
 
 struct Sampler::State {
-    SampleOptions options;
-    std::function<void(const MemorySample&)> on_sample;
-    std::unique_ptr<MemorySource> source;  // of the thread, once that runs
+    Nanoseconds interval{}, detail_interval{};
+    std::function<bool(Depth)> read;  // of the thread, once that runs
     std::atomic<bool> gone = false;
     std::mutex mutex;
     std::condition_variable wake;
@@ -29,12 +28,11 @@ struct Sampler::State {
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
         const Clock& clock = system_clock();
         const Nanoseconds start = clock.monotonic();
-        Beat beat(start, options.interval), detail(start, options.detail_interval);
-        const MemorySource::Sink sink = [this](const Subject&, const MemorySample& sample) { on_sample(sample); };
+        Beat beat(start, interval), detail(start, detail_interval);
         for (;;) {
             const Nanoseconds now = clock.monotonic();
             const bool detailed = detail.is_due(now);
-            if (!source->read(detailed ? Depth::detailed : Depth::quick, clock.wall(), sink)) {
+            if (!read(detailed ? Depth::detailed : Depth::quick)) {
                 gone = true;
                 return;
             }
@@ -49,13 +47,24 @@ struct Sampler::State {
     }
 };
 
-Sampler::Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample)
-    : state_(std::make_unique<State>()) {
-    if (options.interval <= Nanoseconds::zero() || options.detail_interval <= Nanoseconds::zero())
+Sampler::Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample) {
+    std::shared_ptr<MemorySource> source = process_source(options.pid, options.metrics, options.roots);
+    const MemorySource::Sink sink = [on_sample = std::move(on_sample)](const Subject&, const MemorySample& sample) { on_sample(sample); };
+    begin(options.interval, options.detail_interval,
+          [source, sink](Depth depth) { return source->read(depth, system_clock().wall(), sink); });
+}
+
+Sampler::Sampler(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read) {
+    begin(interval, detail_interval, std::move(read));
+}
+
+void Sampler::begin(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read) {
+    if (interval <= Nanoseconds::zero() || detail_interval <= Nanoseconds::zero())
         throw Error(ErrorKind::usage, "sampling interval", "must be above 0");
-    state_->source = process_source(options.pid, options.metrics, options.roots);
-    state_->options = std::move(options);
-    state_->on_sample = std::move(on_sample);
+    state_ = std::make_unique<State>();
+    state_->interval = interval;
+    state_->detail_interval = detail_interval;
+    state_->read = std::move(read);
     state_->thread = std::thread([state = state_.get()] { state->run(); });
 }
 

@@ -1,4 +1,4 @@
-// Samples a process's memory at a steady beat in a thread of its own.
+// Samples memory at a steady beat in a thread of its own.
 #pragma once
 
 #include <functional>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "memory/procfs.hpp"
+#include "memory/source.hpp"
 #include "model/memory.hpp"
 
 namespace leakline::memory {
@@ -25,12 +26,16 @@ class Sampler {
     // interval is not positive. The first tick is at once; ticks are on an absolute schedule (no drift); a tick that
     // comes late is taken once, not made up for. Between detailed ticks what needs them is absent from a sample.
     Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample);
+    // Of anything else: read is called at each tick from the sampling thread; false: what was watched is gone. Throws
+    // Error{usage} as above.
+    Sampler(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read);
     ~Sampler();  // stops
     void stop();              // returns after the last on_sample
     bool process_gone() const;  // the process ended (or its pid belongs to another process now)
 
   private:
     struct State;
+    void begin(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read);
     std::unique_ptr<State> state_;
 };
 

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
+#include "model/resources.hpp"
 #include "model/series.hpp"
 #include "model/soak.hpp"
 
@@ -71,6 +72,7 @@ struct Diagnosis {
     std::optional<Interval> projected_bytes_per_hour;
     std::optional<OomKill> oom_kill;
     std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
+    Resources resources;                // of the bare run
     std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
     Verdict verdict = Verdict::inconclusive;
     // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".

@@ -6,7 +6,7 @@ namespace {
 constexpr std::array<std::string_view, kMetricCount> kNames = {
     "rss",    "pss",              "uss",          "anonymous",   "file",            "shmem",   "swap",
     "cgroup", "cgroup_anonymous", "cgroup_limit", "malloc_used", "malloc_retained", "threads", "fds",
-    "cgroup_oom_kills", "cgroup_limit_hits"};
+    "cgroup_oom_kills", "cgroup_limit_hits", "mappings", "processes"};
 }
 
 std::string_view metric_name(Metric metric) { return kNames[static_cast<std::size_t>(metric)]; }

@@ -10,7 +10,7 @@
 
 namespace leakline {
 
-// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for the last four,
+// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for threads and what follows it,
 // which are counts (metric_is_bytes tells).
 enum class Metric {
     rss,        // resident set: statm field 2
@@ -29,8 +29,10 @@ enum class Metric {
     fds,               // open file descriptors
     cgroup_oom_kills,  // since the cgroup was made
     cgroup_limit_hits,  // times that the limit was reached and memory had to be reclaimed, since the cgroup was made
+    mappings,           // lines of /proc/PID/maps
+    processes,          // of a tree, zombies too; 1 of a single process
 };
-inline constexpr std::size_t kMetricCount = 16;
+inline constexpr std::size_t kMetricCount = 18;
 
 std::string_view metric_name(Metric metric);
 bool metric_is_bytes(Metric metric);

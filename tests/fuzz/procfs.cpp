@@ -7,6 +7,7 @@
 #include "memory/cgroup.hpp"
 #include "memory/find_process.hpp"
 #include "memory/procfs.hpp"
+#include "memory/resource_kinds.hpp"
 
 namespace {
 
@@ -29,5 +30,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto membership = parse_cgroup_membership(text)) require(membership->path.size() < size);
     flat_value(text, "oom_kill");
     require(listening_inodes(text, 8080).size() <= size / 10);
+    // A row takes at least ten columns.
+    const std::vector<SocketRow> sockets = parse_socket_table(text);
+    require(sockets.size() <= size / 10);
+    SocketTable table;
+    table.add_tcp(text);
+    table.add_unix(text);
+    table.add_other(text, "UDP");
+    for (const SocketRow& row : sockets) {
+        require(row.inode != 0 && !table.kind(row.inode).empty());
+        address_text(row.local);
+    }
+    require(folded_name(text).size() <= size);
+    require(size == 0 || !descriptor_kind(text, table).empty() || text.front() == ':');
+    if (const auto kind = mapping_kind(text)) require(!kind->empty());
+    parse_limits(text);
     return 0;
 }

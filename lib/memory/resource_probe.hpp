@@ -1,0 +1,47 @@
+// What processes hold at one moment: how many descriptors, threads and mappings, and of which kinds.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <array>
+#include <map>
+#include <span>
+
+#include "memory/procfs.hpp"
+#include "memory/resource_kinds.hpp"
+#include "model/resources.hpp"
+
+namespace leakline::memory {
+
+struct ProcessResources {
+    int pid = 0;
+    std::uint64_t start_ticks = 0;
+    std::string name;
+    bool zombie = false;
+    // By Resource; processes is 1. Nothing: it may not be read (another user's process), or it has ended.
+    std::array<std::optional<std::uint64_t>, kResourceCount> count;
+    std::array<std::map<std::string, std::uint64_t>, kResourceCount> kinds;
+    ProcessLimits limits;
+};
+
+struct ResourceSnapshot {
+    std::vector<ProcessResources> processes;
+    bool kinds_cut = false;     // there were more than are looked at: the counts are exact, kinds come from every n-th
+    bool unreadable = false;    // of some process something could not be read
+    std::optional<std::uint64_t> most_mappings;  // vm.max_map_count, of each process
+    std::optional<std::uint64_t> most_threads;   // of the whole service: the smallest of threads-max, pids.max and RLIMIT_NPROC
+    std::string most_threads_name;
+};
+
+struct ProcessId {
+    int pid = 0;
+    std::uint64_t start_ticks = 0;
+    std::string name;
+    bool zombie = false;
+};
+
+// processes: the root first. Sockets whose other end is held by this process, the connections of a replay, are not counted.
+// Never throws. Costs a readlink for each of at most 4,096 descriptors and reads the list of mappings, at most 16 MiB of it.
+ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const SystemRoots& roots = {});
+
+}  // namespace leakline::memory
