@@ -31,6 +31,9 @@ void conclude(Diagnosis& diagnosis, const Policy& policy = {});
 // nothing where it did.
 std::optional<std::string> landing_fault(const ReplayStats& replay);
 
+// The run was stopped because the service had used up its descriptors or mappings: requests that failed are its own doing.
+bool exhausted(const Diagnosis& diagnosis);
+
 // Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
 // only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
 // requests_per_second.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "analysis/resources.hpp"
 #include "analysis/verdict_rules.hpp"
 
 namespace leakline::analysis {
@@ -86,8 +87,9 @@ std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, c
 std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     const TrendVerdict& trend = diagnosis.trend;
-    // A soak whose memory is flat at both speeds has no recorded run.
-    const bool unrecorded = diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none;
+    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches.
+    const bool unrecorded = (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
+                            unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches;
     std::string reason = unrecorded ? fmt::format("memory is {}", trend_name(trend.verdict))
                                     : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
                                                   evidence.leaking.empty() ? "" : " by a byte a request", trend_name(trend.verdict));

@@ -15,6 +15,7 @@ constexpr double kBookkeepingBytes = 64 * 1024;
 constexpr RuleRow kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
+    {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
     {Subject::memory, "lines grow", lines_grow},
     {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
@@ -22,6 +23,9 @@ constexpr RuleRow kRules[] = {
     {Subject::memory, "memory allows both answers", memory_undecided_by_trend},
     {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},
     {Subject::memory, "nothing grows", nothing_grows},
+    {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
+    {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
+    {Subject::coverage, "processes that were not recorded did the work", work_was_not_recorded},
 };
 
 }  // namespace

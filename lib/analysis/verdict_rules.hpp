@@ -89,5 +89,9 @@ std::optional<Conclusion> memory_grows_without_lines(const Evidence&, const Poli
 std::optional<Conclusion> memory_undecided_by_trend(const Evidence&, const Policy&);
 std::optional<Conclusion> detection_limit_too_coarse(const Evidence&, const Policy&);
 std::optional<Conclusion> nothing_grows(const Evidence&, const Policy&);
+std::optional<Conclusion> unrecorded_processes_grow(const Evidence&, const Policy&);
+std::optional<Conclusion> work_was_not_recorded(const Evidence&, const Policy&);
+std::optional<Conclusion> resources_leak(const Evidence&, const Policy&);
+std::optional<Conclusion> resources_may_leak(const Evidence&, const Policy&);
 
 }  // namespace leakline::analysis

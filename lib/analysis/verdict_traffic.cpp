@@ -48,7 +48,7 @@ std::optional<std::string> landing_fault(const ReplayStats& replay) {
 
 // A service that the kernel killed for its limit is judged by what it did until then, whatever became of its last requests.
 std::optional<Conclusion> requests_failed(const Evidence& evidence, const Policy&) {
-    if (evidence.diagnosis.oom_kill) return std::nullopt;
+    if (evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
     const auto fault = landing_fault(evidence.diagnosis.replay);
     if (!fault) return std::nullopt;
     return Conclusion{Verdict::invalid, {*fault}, {}};
@@ -56,7 +56,7 @@ std::optional<Conclusion> requests_failed(const Evidence& evidence, const Policy
 
 std::optional<Conclusion> replay_not_valid(const Evidence& evidence, const Policy&) {
     const ReplayStats& replay = evidence.diagnosis.replay;
-    if (replay.valid || evidence.diagnosis.oom_kill) return std::nullopt;
+    if (replay.valid || evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
     Conclusion conclusion{Verdict::invalid, {}, {}};
     for (const std::string& reason : replay.reasons)
         conclusion.reasons.push_back("the traffic was not sent as it was meant to be: " + reason);

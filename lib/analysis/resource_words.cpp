@@ -1,0 +1,75 @@
+#include "analysis/resource_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace leakline::analysis {
+
+namespace {
+
+std::string number_words(double value) {
+    const double size = std::abs(value);
+    return size < 999.5 ? fmt::format("{:.3g}", value) : (value < 0 ? "-" : "") + format_count(static_cast<std::uint64_t>(std::min(std::round(size), 1e18)));
+}
+
+// Three digits: a rate is an estimate.
+double rounded(double value) {
+    if (value == 0 || !std::isfinite(value)) return value;
+    const double unit = std::pow(10, std::floor(std::log10(std::abs(value))) - 2);
+    return unit >= 1 ? std::round(value / unit) * unit : value;
+}
+
+}  // namespace
+
+std::string per_request_words(double per_request) {
+    if (per_request >= 1) return number_words(rounded(per_request)) + " per request";
+    if (per_request >= 0.001) return number_words(per_request * 1000) + " per 1,000 requests";
+    if (per_request <= 0) return "0 per 1,000 requests";
+    // Two digits: 1 per 41,000 requests.
+    const double requests = 1 / per_request, unit = std::pow(10, std::floor(std::log10(requests)) - 1);
+    return fmt::format("1 per {} requests", format_count(static_cast<std::uint64_t>(std::min(std::round(requests / unit) * unit, 1e18))));
+}
+
+std::string per_hour_words(double per_hour) { return number_words(rounded(per_hour)) + " per hour"; }
+
+std::string rate_words(const ResourceGrowth& growth) {
+    if (growth.per_request) return per_request_words(growth.per_request->estimate);
+    return growth.per_hour ? per_hour_words(growth.per_hour->estimate) : "at an unknown rate";
+}
+
+std::string growing_kinds_words(const ResourceGrowth& growth) {
+    constexpr double kShare = 0.1;  // of the growth: what is less is not worth a name
+    constexpr std::size_t kMost = 3;
+    std::string out;
+    std::size_t named = 0;
+    for (const ResourceKind& kind : growth.kinds) {
+        if (kind.growth <= 0 || kind.growth < kShare * growth.growth || named == kMost) break;
+        out += fmt::format("{}{} (+{})", named++ == 0 ? "" : ", ", printable(kind.name), number_words(kind.growth));
+    }
+    return out;
+}
+
+std::string resource_reason(const ResourceGrowth& growth) {
+    const std::string_view what = resource_words(growth.resource);
+    const std::string kinds = growing_kinds_words(growth);
+    const std::string of = kinds.empty() ? "" : ": " + kinds;
+    if (growth.exhausted)
+        return fmt::format("{} run out: {} of {} ({}) were in use after {} requests{}", what, format_count(growth.exhausted->count),
+                           format_count(growth.limit.value_or(0)), growth.limit_name, format_count(growth.exhausted->requests), of);
+    switch (growth.verdict) {
+        case Trend::growing:
+            return fmt::format("{} leak, {}{} (+{} after warm-up){}", what, rate_words(growth),
+                               growth.follows_time ? ", with or without requests" : "", number_words(growth.growth), of);
+        case Trend::inconclusive:
+            return fmt::format("{} grew by {}, which may be a leak or a pool that is still filling{}: more rounds would decide", what,
+                               number_words(growth.growth), of);
+        default: break;
+    }
+    std::string text = fmt::format("{} do not grow", what);
+    if (growth.detectable_per_request) text += fmt::format(": no leak above {}", per_request_words(*growth.detectable_per_request));
+    return text;
+}
+
+}  // namespace leakline::analysis

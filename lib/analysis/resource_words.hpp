@@ -1,0 +1,21 @@
+// Counts and their rates in words. Pure.
+#pragma once
+
+#include <string>
+
+#include "model/resources.hpp"
+
+namespace leakline::analysis {
+
+// "50 per 1,000 requests", "3.2 per request", "1 per 40,000 requests".
+std::string per_request_words(double per_request);
+// "180,000 per hour".
+std::string per_hour_words(double per_hour);
+// The rate that fits: by time where it follows time or requests are unknown.
+std::string rate_words(const ResourceGrowth& growth);
+// The decisive sentence about it, by its verdict.
+std::string resource_reason(const ResourceGrowth& growth);
+// The kinds that carry the growth: "file /tmp/a-* (+120), pipe (+40)"; empty where nothing grew.
+std::string growing_kinds_words(const ResourceGrowth& growth);
+
+}  // namespace leakline::analysis

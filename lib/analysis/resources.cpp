@@ -1,0 +1,171 @@
+#include "analysis/resources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/lines_growth.hpp"
+#include "analysis/resource_words.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr double kSignificant = 0.01 / kResourceCount;
+constexpr std::size_t kFewestMarks = 4, kFewestGroups = 4;
+constexpr std::size_t kMostKinds = 8;
+// Growth below this is that of a service that still warms up: a second log file, a helper thread. Mappings come and go with the
+// allocator's arenas.
+constexpr double kLeast = 16, kLeastMappings = 64;
+// Pools and caches of descriptors and threads are seldom larger: what has grown by less is given time to fill up.
+constexpr double kLargestPool = 1000;
+// Of the level: growth that is no steady climb matters from here on.
+constexpr double kNoticeable = 0.1;
+constexpr double kSecondsPerHour = 3600;
+
+double least_of(Resource resource) { return resource == Resource::mappings ? kLeastMappings : kLeast; }
+
+struct Grouping {
+    std::size_t together = 1, groups = 0;
+};
+
+// Groups of marks, aligned to the last.
+std::vector<Grouping> groupings(std::size_t marks) {
+    std::vector<Grouping> out;
+    if (marks < kFewestMarks) return out;
+    for (std::size_t together = 1; together == 1 || (marks - 1) / together >= kFewestGroups; ++together)
+        out.push_back({together, (marks - 1) / together});
+    return out;
+}
+
+bool rises(std::span<const double> counts, const Grouping& grouping) {
+    for (std::size_t g = 0; g < grouping.groups; ++g) {
+        const std::size_t to = counts.size() - 1 - g * grouping.together;
+        if (counts[to] <= counts[to - grouping.together]) return false;
+    }
+    return true;
+}
+
+// That a level which only fluctuates rises in every group, after so many groupings were tried.
+double chance_of(const Grouping& grouping, double tried) {
+    return std::min(1.0, tried / std::tgamma(static_cast<double>(grouping.groups) + 2));
+}
+
+// The rate of a leak that comes at random, and has in 9 of 10 runs at least one in every group of rounds.
+std::optional<double> detectable(std::span<const double> requests, double least) {
+    constexpr double kPower = 0.9;
+    std::optional<double> smallest;
+    double tried = 0;
+    for (const Grouping& grouping : groupings(requests.size())) {
+        if (chance_of(grouping, ++tried) > kSignificant) continue;
+        const auto groups = static_cast<double>(grouping.groups);
+        const double served = (requests.back() - requests[requests.size() - 1 - grouping.groups * grouping.together]) / groups;
+        if (served <= 0) continue;
+        const double in_a_group = std::max(-std::log(1 - std::pow(kPower, 1 / groups)), least / groups);
+        smallest = std::min(smallest.value_or(INFINITY), in_a_group / served);
+    }
+    return smallest;
+}
+
+bool increasing(std::span<const double> x) {
+    return std::adjacent_find(x.begin(), x.end(), [](double a, double b) { return b <= a; }) == x.end();
+}
+
+// It climbs, if not in every round, and has not stopped.
+bool still_climbing(std::span<const double> counts, double least) {
+    const double net = counts.back() - counts.front();
+    const std::size_t third = std::max<std::size_t>(1, (counts.size() - 1) / 3);
+    const double late = counts.back() - counts[counts.size() - 1 - third];
+    const double share = static_cast<double>(third) / static_cast<double>(counts.size() - 1);
+    return net >= std::max(least, kNoticeable * counts.back()) && late >= net * share / 2;
+}
+
+void set_rates(ResourceGrowth& growth, std::span<const double> seconds, std::span<const double> requests, std::span<const double> counts,
+               double idle_s) {
+    if (auto rate = growth_rate(seconds, counts)) growth.per_hour = Interval{rate->estimate * kSecondsPerHour, rate->low * kSecondsPerHour, rate->high * kSecondsPerHour};
+    if (increasing(requests)) growth.per_request = growth_rate(requests, counts);
+    constexpr double kEnough = 3;  // that the idle time would have shown
+    const double expected = growth.per_hour ? growth.per_hour->estimate / kSecondsPerHour * idle_s : 0;
+    growth.follows_time = growth.verdict == Trend::growing && expected >= kEnough && growth.idle_growth >= expected / 2;
+    if (growth.follows_time) growth.per_request.reset();
+}
+
+void set_time_to_limit(ResourceGrowth& growth, const std::optional<double>& requests_per_second) {
+    if (growth.verdict != Trend::growing || !growth.limit) return;
+    std::optional<double> hourly;
+    if (growth.per_request && requests_per_second) hourly = growth.per_request->estimate * *requests_per_second * kSecondsPerHour;
+    else if (growth.per_hour) hourly = growth.per_hour->estimate;
+    if (!hourly || *hourly <= 0 || growth.limited_share <= 0) return;
+    // From a fresh start: production does not begin where this run ended.
+    const double start = growth.used - (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share;
+    growth.time_to_limit_h = std::max(0.0, static_cast<double>(*growth.limit) - start) / (*hourly * growth.limited_share);
+}
+
+void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOptions& options) {
+    const std::size_t marks = growth.at_marks.size();
+    const std::size_t first = growth.exhausted ? 0 : std::min(options.first_mark, marks - 1);
+    const std::span<const double> counts = std::span<const double>(growth.at_marks).subspan(first);
+    const auto tail = [&](const std::vector<double>& column) { return std::span<const double>(column).subspan(first); };
+    const std::span<const double> requests = tail(resources.mark_requests), seconds = tail(resources.mark_seconds);
+    const std::span<const double> x = increasing(requests) ? requests : seconds;
+    const double least = least_of(growth.resource);
+    growth.growth = counts.back() - counts.front();
+    growth.detectable_per_request = increasing(requests) ? detectable(requests, least) : std::nullopt;
+    for (ResourceKind& kind : growth.kinds) {
+        const std::span<const double> own = tail(kind.at_marks);
+        kind.growth = own.back() - own.front();
+        kind.grows = judge_count(x, own).grows;
+    }
+    std::stable_sort(growth.kinds.begin(), growth.kinds.end(), [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
+    if (growth.kinds.size() > kMostKinds) growth.kinds.resize(kMostKinds);
+
+    growth.reasons.clear();
+    if (growth.exhausted) {
+        growth.verdict = Trend::growing;
+        growth.growth = std::max(growth.growth, growth.used - growth.at_marks.front());
+    } else if (judge_count(x, counts).grows) {
+        const bool may_be_a_pool = growth.growth < kLargestPool && !options.extended;
+        growth.verdict = growth.growth < least || may_be_a_pool ? Trend::inconclusive : Trend::growing;
+    } else if (counts.size() >= 2 && still_climbing(counts, least)) {
+        growth.verdict = Trend::inconclusive;
+    } else {
+        growth.verdict = Trend::stable;
+    }
+    set_rates(growth, seconds, requests, counts, resources.idle_s);
+    if (growth.exhausted && !growth.per_request && growth.exhausted->requests > 0) {
+        const double rate = growth.growth / static_cast<double>(growth.exhausted->requests);
+        growth.per_request = Interval{rate, rate, rate};
+    }
+    set_time_to_limit(growth, options.requests_per_second);
+    growth.reasons.push_back(resource_reason(growth));
+}
+
+}  // namespace
+
+CountJudgement judge_count(std::span<const double> x, std::span<const double> counts) {
+    CountJudgement judgement;
+    if (counts.size() < kFewestMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgement;
+    double tried = 0;
+    for (const Grouping& grouping : groupings(counts.size())) {
+        ++tried;
+        if (!rises(counts, grouping)) continue;
+        judgement.p_value = chance_of(grouping, tried);
+        judgement.grows = judgement.p_value <= kSignificant;
+        if (judgement.grows) break;
+    }
+    return judgement;
+}
+
+void judge_resources(Resources& resources, const ResourceOptions& options) {
+    for (ResourceGrowth& growth : resources.counts)
+        if (!growth.at_marks.empty() && growth.at_marks.size() == resources.mark_seconds.size()) judge(growth, resources, options);
+}
+
+std::optional<std::string> resources_undecided(const Resources& resources) {
+    for (const ResourceGrowth& growth : resources.counts)
+        if (growth.verdict == Trend::inconclusive && !growth.reasons.empty()) return growth.reasons.front();
+    return std::nullopt;
+}
+
+}  // namespace leakline::analysis

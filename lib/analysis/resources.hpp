@@ -1,0 +1,44 @@
+// Do descriptors, threads, mappings or processes run out? Pure, safe from any thread.
+#pragma once
+
+#include <span>
+
+#include "model/resources.hpp"
+
+namespace leakline::analysis {
+
+// Whether a count grows in every round to the end.
+struct CountJudgement {
+    bool grows = false;
+    double p_value = 1;    // that a level which only fluctuates would look like this
+};
+
+// x: requests or seconds at the marks, strictly increasing; counts there, of x's length.
+//
+// Counts are small whole numbers: the trend's scales, which are pages and arenas, do not fit them. The test is exact: a level
+// that fluctuates without growing takes any order of its values equally often, so that it rises strictly over n marks has the
+// probability 1/n! (ties make it less). Rounds are put together in twos, threes, ... as long as four groups remain, for a leak
+// that is rarer than a round; p pays for every grouping tried. A count that slows down towards the end is filling, not leaking:
+// that is judged as for lines (see lines_growth.hpp).
+CountJudgement judge_count(std::span<const double> x, std::span<const double> counts);
+
+struct ResourceOptions {
+    std::size_t first_mark = 1;                 // what came before is warm-up
+    std::optional<double> requests_per_second;  // the log's own rate, for the time to a limit
+    // No more rounds can be asked for, or there were twice as many as planned: a pool that fills was given the time.
+    bool extended = false;
+};
+
+// Fills in all but at_marks, limits, exhausted and idle_growth of each count, and keeps the eight kinds that grew most.
+void judge_resources(Resources& resources, const ResourceOptions& options);
+
+// Why more rounds might change it; nothing where they would not. After judge_resources.
+std::optional<std::string> resources_undecided(const Resources& resources);
+
+// The part of the processor time under traffic that was not the first process's, which is the only one that the heap recorder
+// sees: 0..1.
+double unrecorded_share(const ProcessTree& tree);
+// From here on the first process is a launcher or a master, and its lines would say nothing.
+inline constexpr double kOnlyLaunches = 0.9;
+
+}  // namespace leakline::analysis

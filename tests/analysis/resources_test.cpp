@@ -1,0 +1,232 @@
+#include "analysis/resources.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <random>
+
+#include "analysis/count_trend.hpp"
+#include "analysis/resource_words.hpp"
+#include "analysis/verdict.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+
+namespace {
+
+constexpr double kRequestsPerRound = 2000;
+
+// Descriptors at the marks of a run of so many rounds, before which it held 10.
+Resources counted(int rounds, const std::function<double(int round)>& count, Resource resource = Resource::descriptors) {
+    Resources resources;
+    ResourceGrowth growth;
+    growth.resource = resource;
+    for (int round = 0; round <= rounds; ++round) {
+        resources.mark_seconds.push_back(round);
+        resources.mark_requests.push_back(round * kRequestsPerRound);
+        growth.at_marks.push_back(count(round));
+    }
+    growth.kinds = {{"pipe", std::vector<double>(growth.at_marks.size(), 3), 0, false}, {"file /tmp/a-*", growth.at_marks, 0, false}};
+    resources.counts = {growth};
+    return resources;
+}
+
+const ResourceGrowth& judged(Resources& resources, bool extended = false) {
+    ResourceOptions options;
+    options.extended = extended;
+    options.requests_per_second = 10;
+    judge_resources(resources, options);
+    return resources.counts[0];
+}
+
+}  // namespace
+
+TEST_CASE("one descriptor in 20 requests is a leak, with its kind, its rate and the time to its limit") {
+    Resources resources = counted(8, [](int round) { return 10 + 100.0 * round; });
+    resources.counts[0].limit = 1024;
+    resources.counts[0].limit_name = "RLIMIT_NOFILE of svc (pid 7)";
+    resources.counts[0].used = 810;
+    const ResourceGrowth& growth = judged(resources, true);
+    CHECK(growth.verdict == Trend::growing);
+    REQUIRE(growth.per_request.has_value());
+    CHECK(growth.per_request->estimate == doctest::Approx(0.05));
+    CHECK(growth.reasons[0] == "file descriptors leak, 50 per 1,000 requests (+700 after warm-up): file /tmp/a-* (+700)");
+    // (1024 - 10) / (0.05 x 10 x 3600)
+    REQUIRE(growth.time_to_limit_h.has_value());
+    CHECK(*growth.time_to_limit_h == doctest::Approx(1014.0 / 1800));
+}
+
+TEST_CASE("what grew by less than a large pool is given more rounds before it is called a leak") {
+    Resources resources = counted(8, [](int round) { return 10 + 20.0 * round; });
+    CHECK(judged(resources).verdict == Trend::inconclusive);
+    CHECK(resources_undecided(resources).has_value());
+    Resources longer = counted(16, [](int round) { return 10 + 20.0 * round; });
+    CHECK(judged(longer, true).verdict == Trend::growing);
+    CHECK_FALSE(resources_undecided(longer).has_value());
+}
+
+TEST_CASE("pools, caches that fill, and levels that fluctuate are no leaks") {
+    Resources filled = counted(8, [](int round) { return round == 0 ? 10.0 : 74.0; });
+    CHECK(judged(filled).verdict == Trend::stable);
+    Resources fills = counted(16, [](int round) { return 10.0 + std::min(round * 40, 320); });
+    CHECK(judged(fills, true).verdict == Trend::stable);
+    Resources slows = counted(16, [](int round) { return 10 + 500 * (1 - std::exp(-round / 3.0)); });
+    CHECK(judged(slows, true).verdict != Trend::growing);
+}
+
+TEST_CASE("a level that only fluctuates is called a leak in none of 2,000 runs") {
+    std::mt19937 random(7);
+    for (int run = 0; run < 2000; ++run) {
+        std::poisson_distribution<int> level(run % 2 == 0 ? 20 : 400);
+        Resources resources = counted(8 + 8 * (run % 3), [&](int) { return level(random); });
+        CHECK(judged(resources, true).verdict != Trend::growing);
+    }
+}
+
+TEST_CASE("a leak at the detection limit is found in nine of ten runs") {
+    std::mt19937 random(11);
+    const int rounds = 24;
+    Resources probe = counted(rounds, [](int) { return 10.0; });
+    const double limit = *judged(probe, true).detectable_per_request;
+    CHECK(limit > 0.0002);
+    CHECK(limit < 0.01);
+    int found = 0;
+    for (int run = 0; run < 500; ++run) {
+        std::poisson_distribution<int> leaked(limit * kRequestsPerRound);
+        double count = 10;
+        Resources resources = counted(rounds, [&](int) { return count += leaked(random); });
+        found += judged(resources, true).verdict != Trend::stable ? 1 : 0;
+    }
+    CHECK(found >= 425);
+}
+
+TEST_CASE("what also grows without requests follows time, and has no price per request") {
+    Resources resources = counted(8, [](int round) { return 10 + 100.0 * round; });
+    resources.idle_s = 2;
+    resources.counts[0].idle_growth = 195;
+    const ResourceGrowth& growth = judged(resources, true);
+    CHECK(growth.follows_time);
+    CHECK_FALSE(growth.per_request.has_value());
+    CHECK(growth.reasons[0] == "file descriptors leak, 360,000 per hour, with or without requests (+700 after warm-up): file /tmp/a-* (+700)");
+    Resources idle = counted(8, [](int round) { return 10 + 100.0 * round; });
+    idle.idle_s = 2;
+    CHECK_FALSE(judged(idle, true).follows_time);
+}
+
+TEST_CASE("mappings come and go with the allocator: a few more are none that leak") {
+    Resources resources = counted(8, [](int round) { return 100.0 + 3 * round; }, Resource::mappings);
+    CHECK(judged(resources, true).verdict != Trend::growing);
+}
+
+TEST_CASE("few marks, and a run that was stopped at the limit") {
+    Resources short_run = counted(2, [](int round) { return 10.0 + round; });
+    CHECK(judged(short_run, true).verdict == Trend::stable);
+    Resources exhausted = counted(1, [](int round) { return 10 + 400.0 * round; });
+    exhausted.counts[0].exhausted = ResourceExhaustion{900, 18'000, 1.5};
+    exhausted.counts[0].limit = 1024;
+    exhausted.counts[0].limit_name = "RLIMIT_NOFILE of svc (pid 7)";
+    exhausted.counts[0].used = 900;
+    const ResourceGrowth& growth = judged(exhausted);
+    CHECK(growth.verdict == Trend::growing);
+    CHECK(growth.reasons[0] ==
+          "file descriptors run out: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
+}
+
+TEST_CASE("rates in words") {
+    CHECK(per_request_words(2) == "2 per request");
+    CHECK(per_request_words(0.05) == "50 per 1,000 requests");
+    CHECK(per_request_words(0.000025) == "1 per 40,000 requests");
+    CHECK(per_hour_words(1234567) == "1,230,000 per hour");
+}
+
+namespace {
+
+Diagnosis stable_memory() {
+    Diagnosis diagnosis;
+    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
+    diagnosis.replay.statuses[200] = 1000;
+    diagnosis.trend.verdict = Trend::stable;
+    diagnosis.trend.reasons = {"seen so"};
+    diagnosis.trend.detectable_bytes_per_request = 50;
+    return diagnosis;
+}
+
+}  // namespace
+
+TEST_CASE("a leak of descriptors is a leak although memory is stable, and what is undecided is no 'no leak'") {
+    Diagnosis leak = stable_memory();
+    leak.resources = counted(8, [](int round) { return 10 + 200.0 * round; });
+    judge_resources(leak.resources, {});
+    conclude(leak);
+    CHECK(leak.verdict == Verdict::leak);
+    CHECK(leak.reasons[0].starts_with("file descriptors leak"));
+    Diagnosis undecided = stable_memory();
+    undecided.resources = counted(8, [](int round) { return 10 + 20.0 * round; });
+    judge_resources(undecided.resources, {});
+    conclude(undecided);
+    CHECK(undecided.verdict == Verdict::inconclusive);
+}
+
+TEST_CASE("requests that fail because the service has used up its descriptors do not make the run invalid") {
+    Diagnosis diagnosis = stable_memory();
+    diagnosis.replay.statuses = {{503, 900}, {200, 100}};
+    diagnosis.resources = counted(1, [](int round) { return 10 + 400.0 * round; });
+    diagnosis.resources.counts[0].exhausted = ResourceExhaustion{900, 1000, 1};
+    judge_resources(diagnosis.resources, {});
+    conclude(diagnosis);
+    CHECK(diagnosis.verdict == Verdict::leak);
+}
+
+TEST_CASE("where processes that were not recorded did the work, 'no leak' is not said, and their growth is a leak") {
+    Diagnosis diagnosis = stable_memory();
+    ProcessTree& tree = diagnosis.resources.tree;
+    tree.seen = 3;
+    tree.recorded_cpu_s = 0.02;
+    tree.unrecorded_cpu_s = 3;
+    tree.processes = {{11, "worker", false, false, 0, 9, 1e6, 5e6, 1.5, Trend::growing, Interval{512, 500, 520}},
+                      {12, "worker", false, false, 0, 9, 1e6, 5e6, 1.5, Trend::growing, Interval{512, 500, 520}},
+                      {10, "master", true, false, 0, 9, 1e6, 1e6, 0.02, Trend::stable, {}}};
+    Diagnosis quiet = diagnosis;
+    conclude(quiet);
+    CHECK(quiet.verdict == Verdict::inconclusive);
+    CHECK(quiet.reasons[0] ==
+          "99 % of the work was done by 2 processes that the recorder did not see: their memory was measured, but their lines were not; run one "
+          "worker in the first process, without a launcher, to decide");
+    tree.unrecorded_growth_bytes = 8e6;
+    diagnosis.trend.verdict = Trend::growing;
+    diagnosis.trend.bytes_per_request = Interval{1024, 1000, 1050};
+    conclude(diagnosis);
+    CHECK(diagnosis.verdict == Verdict::leak);
+    CHECK(diagnosis.reasons[0] == "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
+
+    Diagnosis helper = stable_memory();  // a logger beside the service
+    helper.resources.tree.seen = 2;
+    helper.resources.tree.recorded_cpu_s = 3;
+    helper.resources.tree.unrecorded_cpu_s = 0.1;
+    conclude(helper);
+    CHECK(helper.verdict == Verdict::no_leak);
+}
+
+TEST_CASE("sampled counts are judged by the trend, in counts") {
+    const auto series = [](const std::function<double(int)>& count) {
+        Series result;
+        for (int second = 0; second < 600; ++second) {
+            result.seconds.push_back(second);
+            result.value.push_back(std::floor(count(second)));
+        }
+        return result;
+    };
+    const ResourceGrowth leak = judge_count_trend(Resource::descriptors, series([](int second) { return 12 + second / 10.0; }));
+    CHECK(leak.verdict == Trend::growing);
+    REQUIRE(leak.per_hour.has_value());
+    CHECK(leak.per_hour->estimate == doctest::Approx(360).epsilon(0.05));
+    CHECK(leak.growth == 59);
+    CHECK(leak.reasons[0].starts_with("file descriptors grow to the end, 3"));
+    const ResourceGrowth slow = judge_count_trend(Resource::threads, series([](int second) { return 12 + second / 60.0; }));
+    CHECK(slow.verdict == Trend::growing);
+    const ResourceGrowth flat = judge_count_trend(Resource::threads, series([](int second) { return 12 + second % 3; }));
+    CHECK(flat.verdict == Trend::stable);
+    CHECK(flat.reasons[0].starts_with("threads do not grow: no leak above "));
+    const ResourceGrowth pool = judge_count_trend(Resource::descriptors, series([](int second) { return std::min(12 + second, 76); }));
+    CHECK(pool.verdict == Trend::stable);
+}
