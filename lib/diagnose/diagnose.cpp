@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "analysis/resources.hpp"
 #include "analysis/soak.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
@@ -76,6 +77,11 @@ void record_after_soak(const Options& options, const Observer& observer, const r
 // As many rounds as the bare run took (it may have been stopped early for its memory), and more where the lines need them.
 void record_until_decided(RunContext& context) {
     Diagnosis& result = context.result;
+    if (context.options.recording.empty() && analysis::unrecorded_share(result.resources.tree) >= analysis::kOnlyLaunches) {
+        result.warnings.emplace_back("the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
+                                     "work");
+        return;
+    }
     const std::vector<std::string> warnings = result.warnings;
     for (int rounds = static_cast<int>(result.rounds.size());;) {
         run_recorded(context, rounds);
@@ -117,7 +123,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
-        const bool landed = result.oom_kill || !analysis::landing_fault(result.replay);
+        const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::landing_fault(result.replay);
         if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) {
             if (options.soak)
                 record_after_soak(options, observer, span, result);

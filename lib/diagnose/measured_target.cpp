@@ -32,6 +32,10 @@ void predict(OomKill& kill, const Series& series, Bytes limit) {
     kill.predicted_requests = reached(half.requests.back(), *trend.bytes_per_request, 1);
 }
 
+constexpr Nanoseconds kDetailInterval = std::chrono::milliseconds(100);
+// Pause after a reading, in times of what it took: a service of hundreds of processes is read less often.
+constexpr int kSamplingRest = 19;
+
 }  // namespace
 
 MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval)
@@ -41,7 +45,60 @@ MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nano
       child_(context.start(launch_)),
       origin_(system_clock().monotonic()),
       log_(context.result.command, system_clock(), origin_, progress_),
-      sampler_(sampling(context, child_.pid(), interval), [this](const MemorySample& sample) { log_.add(sample); }) {}
+      tree_(child_.pid(), {}, [this] { return subreaper_.orphans(); }),
+      sampled_(sample(memory::Depth::detailed)),
+      sampler_(interval, std::max(interval, kDetailInterval), [this](memory::Depth depth) { return sample(depth); }) {}
+
+bool MeasuredTarget::sample(memory::Depth depth) {
+    const Clock& clock = system_clock();
+    const Nanoseconds begin = clock.monotonic();
+    detail_due_ = detail_due_ || depth == memory::Depth::detailed;
+    if (begin < not_before_) return true;
+    const bool detailed = std::exchange(detail_due_, false);
+    if (!read_tree(detailed ? memory::Depth::detailed : memory::Depth::quick)) return false;
+    const Nanoseconds end = clock.monotonic();
+    not_before_ = end + std::min<Nanoseconds>((end - begin) * kSamplingRest, std::chrono::seconds(5));
+    return true;
+}
+
+bool MeasuredTarget::read_tree(memory::Depth depth) {
+    const std::lock_guard lock(tree_mutex_);
+    const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
+    log_.add(readings, depth == memory::Depth::detailed);
+    return !readings.empty();
+}
+
+void MeasuredTarget::mark() {
+    read_tree(memory::Depth::detailed);  // the sampling may be pausing, and processes come and go
+    const std::vector<memory::ProcessId> processes = log_.processes();
+    marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed, memory::probe_resources(processes));
+    mappings_exhausted_ = marks_.mappings_near_limit();
+}
+
+void MeasuredTarget::watch_idle(double seconds) {
+    const Nanoseconds begin = system_clock().monotonic();
+    interruption::sleep_for(Nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+    const double idle = to_seconds(system_clock().monotonic() - begin);
+    read_tree(memory::Depth::detailed);
+    marks_.add_idle(idle, memory::probe_resources(log_.processes()));
+}
+
+Resources MeasuredTarget::resources() const {
+    Resources resources = marks_.resources();
+    resources.tree = log_.tree();
+    const auto exhausted = log_.exhaustion();
+    for (ResourceGrowth& growth : resources.counts) {
+        if (growth.resource == Resource::mappings && mappings_exhausted_)
+            growth.exhausted = ResourceExhaustion{static_cast<std::uint64_t>(growth.used), progress_.completed, resources.mark_seconds.back()};
+        if (growth.resource != Resource::descriptors || !exhausted) continue;
+        growth.exhausted = exhausted->what;
+        growth.limit = exhausted->limit;
+        growth.limit_name = exhausted->holder;
+        growth.used = static_cast<double>(exhausted->what.count);
+        growth.growth = growth.used - static_cast<double>(exhausted->first);
+    }
+    return resources;
+}
 
 std::optional<memory::MemoryLimit> MeasuredTarget::put_under_limit(RunContext& context, Command& command) {
     if (!context.options.memory_limit) return std::nullopt;
@@ -51,14 +108,6 @@ std::optional<memory::MemoryLimit> MeasuredTarget::put_under_limit(RunContext& c
         warnings.push_back(limit.warning());
     limit.put_on(command);
     return limit;
-}
-
-memory::SampleOptions MeasuredTarget::sampling(const RunContext& context, int pid, Nanoseconds interval) {
-    memory::SampleOptions options;
-    options.pid = pid;
-    options.interval = interval;
-    if (context.options.memory_limit) options.metrics.push_back(Metric::anonymous);
-    return options;
 }
 
 std::optional<Bytes> MeasuredTarget::limit_of_rss() const {

@@ -2,11 +2,14 @@
 // runs of a soak share. Inside lib/diagnose only.
 #pragma once
 
+#include <mutex>
 #include <optional>
 
 #include "base/file.hpp"
+#include "base/subreaper.hpp"
 #include "diagnose/run_context.hpp"
-#include "diagnose/series_log.hpp"
+#include "diagnose/resource_marks.hpp"
+#include "diagnose/tree_log.hpp"
 #include "memory/limit.hpp"
 #include "memory/sampler.hpp"
 
@@ -21,8 +24,18 @@ class MeasuredTarget {
 
     Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
     replay::Progress& progress() { return progress_; }
-    const SeriesLog& log() const { return log_; }
+    const TreeLog& log() const { return log_; }
     bool gone() const { return sampler_.process_gone(); }
+    // Descriptors or mappings are nearly used up: on with the traffic, and the service fails.
+    bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
+
+    // Counts what the service holds; from the thread that runs the rounds, when it is quiet. The first time before the traffic.
+    void mark();
+    // Watches what grows for some seconds without traffic: does it follow time?
+    void watch_idle(double seconds);
+    // Counts at the marks, and the processes. Not judged yet. Until finish().
+    Resources resources() const;
+    std::vector<std::string> resource_warnings() const { return marks_.warnings(); }
     // RSS when the limit is reached: a cgroup takes pages of files back before it kills. Nothing without a limit.
     std::optional<Bytes> limit_of_rss() const;
     // Whether the kernel ends it at the limit; with RLIMIT_DATA it may live on beyond.
@@ -34,16 +47,25 @@ class MeasuredTarget {
 
   private:
     static std::optional<memory::MemoryLimit> put_under_limit(RunContext& context, Command& command);
-    static memory::SampleOptions sampling(const RunContext& context, int pid, Nanoseconds interval);
+    bool sample(memory::Depth depth);
+    bool read_tree(memory::Depth depth);
 
     RunContext& context_;
     const TemporaryDirectory scratch_;
+    const Subreaper subreaper_;  // ends what the service leaves behind, after it
     Launch launch_;
     std::optional<memory::MemoryLimit> limit_;
     Child child_;
     const Nanoseconds origin_;
     replay::Progress progress_;
-    SeriesLog log_;
+    TreeLog log_;
+    ResourceMarks marks_;
+    std::mutex tree_mutex_;
+    memory::ProcessTree tree_;      // guarded by tree_mutex_
+    Nanoseconds not_before_{};      // of the sampling thread: it takes at most a twentieth of a processor
+    bool detail_due_ = false;
+    const bool sampled_;            // once, so that the log knows the processes before anything is asked of it
+    std::atomic<bool> mappings_exhausted_{false};
     memory::Sampler sampler_;  // last: its thread writes into the log
 };
 

@@ -13,6 +13,8 @@
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/subreaper.hpp"
+#include "diagnose/descriptor_guard.hpp"
 #include "diagnose/path_mix.hpp"
 #include "diagnose/run_context.hpp"
 #include "heap/recorder.hpp"
@@ -114,6 +116,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     context.stage("recorded run");
     const TemporaryDirectory scratch;
     const Launch launch = prepare_launch(context.options.target, scratch.path());
+    const Subreaper subreaper;  // ends what the service leaves behind, after it
     heap::RecordOptions recording;
     recording.command = launch.command;
     recording.output = context.options.recording;
@@ -128,7 +131,8 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
     const Nanoseconds origin = system_clock().monotonic();
-    std::atomic<bool> gone{false};
+    std::atomic<bool> gone{false}, exhausted{false};
+    DescriptorGuard descriptors(recorder.child().pid());
     RoundHooks hooks;
     hooks.quiet_mark = [&](const Round&, int number) {
         if (const auto figures = allocator.read()) recorder.allocator(figures->used, figures->retained);
@@ -141,11 +145,12 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         const Glance now = glance_at(recorder.child().pid());
         gone = gone || !now.alive;
         recorder.look_for_children();
-        return !gone && !(ceiling && now.rss > *ceiling);
+        exhausted = exhausted || descriptors.nearly_used_up();
+        return !gone && !exhausted && !(ceiling && now.rss > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     context.recorded_replay = rounds.stats;
-    if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && interruption::received() == 0) {
+    if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0) {
         context.result.verdict = Verdict::invalid;
         context.result.reasons.push_back("in the recorded run, " + *fault);
     }

@@ -84,7 +84,7 @@ class SoakRunner {
         context_.stage(fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
         const auto interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
         MeasuredTarget target(context_, at_speed(scale), interval);
-        const SeriesLog& log = target.log();
+        const TreeLog& log = target.log();
         RoundPlan plan = endless_rounds();
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
         const std::optional<Bytes> ceiling = memory_ceiling(), limit = context_.options.memory_limit;

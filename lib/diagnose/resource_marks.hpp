@@ -1,0 +1,54 @@
+// Inside lib/diagnose only.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "memory/resource_probe.hpp"
+#include "model/resources.hpp"
+
+namespace leakline::diagnose {
+
+// Counts and kinds of descriptors, threads, mappings and processes at the quiet marks of a run, from snapshots of its processes.
+// Thread-safety: one thread.
+class ResourceMarks {
+  public:
+    // The first call is before the traffic.
+    void add(double at_s, std::uint64_t requests, const memory::ResourceSnapshot& snapshot);
+    // Without traffic since the last mark.
+    void add_idle(double idle_s, const memory::ResourceSnapshot& snapshot);
+
+    // Not judged yet (see analysis/resources.hpp), without the tree.
+    const Resources& resources() const { return resources_; }
+    // What a report has to say of how well they could be read.
+    std::vector<std::string> warnings() const;
+    // A process has used up most of the mappings that the kernel allows it, and made half of them in the run.
+    bool mappings_near_limit() const;
+
+  private:
+    using Key = std::pair<int, std::uint64_t>;
+    struct Base {
+        bool initial = false;
+        std::array<std::optional<double>, kResourceCount> count;
+        std::array<std::map<std::string, double>, kResourceCount> kinds;
+    };
+    struct Level {
+        double count = 0;
+        bool readable = false;
+        std::map<std::string, double> kinds;
+    };
+    std::array<Level, kResourceCount> levels_of(const memory::ResourceSnapshot& snapshot);
+    void add_limits(const memory::ResourceSnapshot& snapshot);
+    ResourceGrowth& growth_of(Resource resource);
+
+    std::map<Key, Base> bases_;
+    std::array<double, kResourceCount> initial_{};  // of the processes that began with the run
+    std::array<std::map<std::string, double>, kResourceCount> initial_kinds_;
+    Resources resources_;
+    bool cut_ = false, unreadable_ = false;
+};
+
+}  // namespace leakline::diagnose

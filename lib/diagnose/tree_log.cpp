@@ -1,0 +1,201 @@
+#include "diagnose/tree_log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/statistics.hpp"
+#include "analysis/trend.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+constexpr std::size_t kMostPoints = 512;     // of one process's series
+constexpr std::size_t kMostProcesses = 32;   // in the report
+constexpr std::size_t kMostEnded = 4096;     // growths kept for their median
+
+void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, double at, double value, double requests) {
+    if (++skipped < stride || (!series.seconds.empty() && at <= series.seconds.back())) return;
+    skipped = 0;
+    series.seconds.push_back(at);
+    series.value.push_back(value);
+    series.requests.push_back(requests);
+    if (series.size() < kMostPoints) return;
+    for (std::vector<double>* column : {&series.seconds, &series.value, &series.requests}) {
+        for (std::size_t i = 0; i * 2 < column->size(); ++i) (*column)[i] = (*column)[i * 2];
+        column->resize((column->size() + 1) / 2);
+    }
+    stride *= 2;
+}
+
+}  // namespace
+
+// Returns what it adds to the level.
+double TreeLog::note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const {
+    const auto now = static_cast<double>(reading.private_bytes);
+    const bool settling = !process.initial && at - process.begin_s < kSettle_s;
+    process.end_s = at;
+    if (reading.zombie) {  // it holds nothing, as if it had ended
+        process.id.zombie = true;
+        return 0;
+    }
+    process.last = now;
+    if (settling) process.first = now;
+    if (detailed) {
+        process.id.name = reading.name;
+        process.cpu_last = reading.cpu_s;
+        process.waited_last = reading.waited_cpu_s;
+    }
+    if (!settling) {
+        Series& series = process.series;
+        append_thinned(series, process.stride, process.skipped, at, now, requests);
+    }
+    return process.growth();
+}
+
+void TreeLog::check_descriptors(Process& process, const memory::ProcessReading& reading, double at) {
+    if (!reading.descriptors || exhaustion_) return;
+    if (!process.descriptors) process.descriptors.emplace(reading.pid);
+    if (!process.descriptors->nearly_used_up(*reading.descriptors)) return;
+    exhaustion_ = Exhausted{{*reading.descriptors, progress_.completed, at}, process.descriptors->first(), process.descriptors->limit(),
+                            fmt::format("RLIMIT_NOFILE of {} (pid {})", printable(reading.name), reading.pid)};
+    exhausted_ = true;
+}
+
+void TreeLog::end(Process& process) {
+    process.ended = true;
+    ++ended_count_;
+    ended_cpu_s_ += process.cpu_last - process.cpu_first;
+    if (process.end_s - process.begin_s < kSettle_s || process.id.zombie) return;
+    if (ended_growth_.size() < kMostEnded) ended_growth_.push_back(process.growth());
+    ended_.push_back(std::move(process));
+    if (ended_.size() <= kMostProcesses) return;
+    const auto least = std::min_element(ended_.begin(), ended_.end(), [](const Process& a, const Process& b) { return a.growth() < b.growth(); });
+    ended_.erase(least);
+}
+
+void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool detailed) {
+    if (readings.empty()) return;
+    const std::lock_guard lock(mutex_);
+    const double at = to_seconds(clock_.monotonic() - origin_);
+    if (!rss_.seconds.empty() && at <= rss_.seconds.back()) return;
+    const auto requests = static_cast<double>(progress_.completed);
+    const bool begins = rss_.seconds.empty();
+    double level = 0;
+    Bytes held = readings.front().resident - std::min(readings.front().resident, readings.front().private_bytes);
+    file_backed_ = held;
+    std::uint64_t running = 0;
+    for (const memory::ProcessReading& reading : readings) {
+        const Key key{reading.pid, reading.start_ticks};
+        auto known = alive_.find(key);
+        if (known == alive_.end()) {
+            Process process;
+            process.id = {reading.pid, reading.start_ticks, reading.name, reading.zombie};
+            process.root = reading.root;
+            process.initial = begins;
+            process.begin_s = at;
+            process.first = static_cast<double>(reading.private_bytes);
+            // What a process has used before the traffic is not of the traffic; one that begins later began with nothing.
+            if (begins) {
+                process.cpu_first = reading.cpu_s;
+                process.waited_first = reading.waited_cpu_s;
+                initial_level_ += process.first;
+            }
+            seen_ += reading.zombie ? 0 : 1;
+            known = alive_.emplace(key, std::move(process)).first;
+        }
+        level += note(known->second, reading, at, requests, detailed);
+        if (detailed) check_descriptors(known->second, reading, at);
+        held += reading.private_bytes;
+        running += reading.zombie ? 0 : 1;
+    }
+    if (alive_.size() > readings.size()) {
+        for (auto process = alive_.begin(); process != alive_.end();) {
+            if (process->second.end_s == at) {
+                ++process;
+                continue;
+            }
+            end(process->second);
+            process = alive_.erase(process);
+        }
+    }
+    most_ = std::max(most_, running);
+    several_ = several_ || running > 1;
+    rss_.seconds.push_back(at);
+    rss_.value.push_back(static_cast<double>(readings.front().resident));
+    rss_.requests.push_back(requests);
+    level_.push_back(initial_level_ + level);
+    latest_ = held;
+    highest_ = std::max<Bytes>(highest_, held);
+}
+
+Series TreeLog::copy() const {
+    const std::lock_guard lock(mutex_);
+    Series series = rss_;
+    series.name = name_;
+    if (several_) series.value = level_;
+    return series;
+}
+
+std::string TreeLog::metric() const {
+    const std::lock_guard lock(mutex_);
+    return several_ ? "anonymous" : "rss";
+}
+
+std::vector<memory::ProcessId> TreeLog::processes() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<memory::ProcessId> ids;
+    for (const auto& [key, process] : alive_) {
+        ids.push_back(process.id);
+        if (process.root) std::swap(ids.front(), ids.back());
+    }
+    return ids;
+}
+
+std::optional<TreeLog::Exhausted> TreeLog::exhaustion() const {
+    const std::lock_guard lock(mutex_);
+    return exhaustion_;
+}
+
+ProcessTree TreeLog::tree() const {
+    const std::lock_guard lock(mutex_);
+    ProcessTree tree;
+    tree.seen = seen_;
+    tree.ended = ended_count_;
+    tree.most = most_;
+    if (!ended_growth_.empty()) tree.ended_growth_bytes = analysis::median(ended_growth_);
+    std::vector<const Process*> processes;
+    double waited_s = 0;
+    for (const auto& [key, process] : alive_) {
+        const double cpu = process.cpu_last - process.cpu_first;
+        (process.root ? tree.recorded_cpu_s : tree.unrecorded_cpu_s) += cpu;
+        waited_s += process.waited_last - process.waited_first;
+        if (!process.root && !process.id.zombie) tree.unrecorded_growth_bytes += process.growth();
+        if (!process.id.zombie) processes.push_back(&process);
+    }
+    // Those that ended are in their parents' figures where these waited for them, and we may have missed their last moments.
+    tree.unrecorded_cpu_s += std::max(waited_s, ended_cpu_s_);
+    for (const Process& process : ended_) processes.push_back(&process);
+    std::stable_sort(processes.begin(), processes.end(), [](const Process* a, const Process* b) { return a->growth() > b->growth(); });
+    if (processes.size() > kMostProcesses) processes.resize(kMostProcesses);
+    for (const Process* process : processes) {
+        ProcessGrowth growth;
+        growth.pid = process->id.pid;
+        growth.name = printable(process->id.name);
+        growth.recorded = process->root;
+        growth.ended = process->ended;
+        growth.begin_s = process->begin_s;
+        growth.end_s = process->end_s;
+        growth.first_bytes = process->first;
+        growth.last_bytes = process->last;
+        growth.cpu_s = process->cpu_last - process->cpu_first;
+        const TrendVerdict trend = analysis::judge_trend(process->series);
+        growth.verdict = trend.verdict;
+        growth.bytes_per_request = trend.bytes_per_request;
+        tree.processes.push_back(std::move(growth));
+    }
+    return tree;
+}
+
+}  // namespace leakline::diagnose
