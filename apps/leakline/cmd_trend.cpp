@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/count_trend.hpp"
 #include "analysis/growth_gate.hpp"
 #include "analysis/trend.hpp"
 #include "analysis/trend_self_test.hpp"
@@ -16,6 +17,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
+#include "memory/count_series.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
 #include "report/trends_text.hpp"
@@ -55,6 +57,11 @@ class Outcome {
                            : result.gate == analysis::Gate::failed ? "FAILED"
                                                                    : "inconclusive";
         output.note(fmt::format("{}: --max-growth {}: {}", name, word, result.reason));
+    }
+    // A budget is one of memory: a count that grows is a leak beside it.
+    void add(const ResourceGrowth& count) {
+        leak_ = leak_ || count.verdict == Trend::growing;
+        undecided_ = undecided_ || count.verdict == Trend::inconclusive;
     }
     void add_unreadable() { unreadable_ = true; }
 
@@ -137,6 +144,12 @@ int run_trend(const TrendCommand& command, Output& output) {
         report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
     });
     if (!all_read) outcome.add_unreadable();
+    for (const std::string& file : command.inputs.files)
+        for (memory::CountSeries& counts : memory::read_count_series(file)) {
+            ResourceGrowth growth = analysis::judge_count_trend(counts.resource, counts.series);
+            outcome.add(growth);
+            report.counts.push_back({file, std::move(growth)});
+        }
     if (!command.inputs.prometheus.url.empty())
         std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
     if (!report.items.empty() || interruption::received() == 0) output.write(report);

@@ -223,6 +223,8 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
             check.warnings.push_back(fmt::format("{}: {} leaks no more: leakline baseline takes it out", name,
                                                  baseline.lines[i].function));
 
+    for (const ResourceGrowth& growth : diagnosis.resources.counts)
+        if (growth.verdict == Trend::growing && !growth.reasons.empty()) found.push_back("new: " + growth.reasons.front());
     if (!found.empty()) {
         check.gate.outcome = Gate::Outcome::failed;
         check.gate.message = fmt::format("{}", fmt::join(found, "; "));

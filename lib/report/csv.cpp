@@ -51,6 +51,22 @@ std::string render(const TrendReport& report) {
                            trend.time_to_limit_h ? cell(trend.time_to_limit_h->estimate) : "",
                            cell(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
+    // A count has no bytes: its rate is in the reason.
+    for (const TrendReport::Count& count : report.counts)
+        out += fmt::format("{},{},,,,,,,,,{}\n", cell(fmt::format("{} {}", short_name(count.file), resource_name(count.growth.resource))),
+                           trend_name(count.growth.verdict), cell(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
+    return out;
+}
+
+// A resource that leaks is no line of code: its row has its name in place of the function, and no bytes.
+std::string resource_rows(const Diagnosis& diagnosis) {
+    std::string out;
+    for (const ResourceGrowth& growth : diagnosis.resources.counts) {
+        if (growth.verdict != Trend::growing) continue;
+        std::string name(resource_words(growth.resource));
+        if (!growth.kinds.empty()) name += ": " + growth.kinds.front().name;
+        out += fmt::format(",0,{},,,,,,,,linear,true,{},,,,\n", cell(name), cell(growth.reasons.empty() ? "" : growth.reasons.front()));
+    }
     return out;
 }
 
@@ -93,7 +109,7 @@ std::string render(const History& history) {
 std::string render_csv(const Document& document, const RenderOptions&) {
     if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend);
     if (const auto* lines = std::get_if<LineReport>(&document)) return render(*lines);
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(diagnosis->lines);
+    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(diagnosis->lines) + resource_rows(*diagnosis);
     if (const auto* history = std::get_if<History>(&document)) return render(*history);
     require_form(format_named("csv"), form_of(document));
     return {};

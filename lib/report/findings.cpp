@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "report/resources_text.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {
@@ -63,6 +64,8 @@ std::string_view rule_name(Finding::Kind kind) {
             return "inconclusive-run";
         case Finding::Kind::invalid:
             return "invalid-run";
+        case Finding::Kind::leaking_resource:
+            return "leaking-resource";
     }
     return "invalid-run";
 }
@@ -83,7 +86,15 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
         };
         switch (diagnosis->verdict) {
             case Verdict::leak:
-                if (summary.top == nullptr) add(Finding::Kind::growing_memory);
+                if (summary.top == nullptr && !only_resources_leak(*diagnosis)) add(Finding::Kind::growing_memory);
+                for (const ResourceGrowth& growth : diagnosis->resources.counts) {
+                    if (growth.verdict != Trend::growing) continue;
+                    Finding finding;
+                    finding.kind = Finding::Kind::leaking_resource;
+                    finding.message = resource_line(growth);
+                    finding.fingerprint = hash_text(fmt::format("{}\n{}\n{}", rule_name(finding.kind), resource_name(growth.resource), diagnosis->command));
+                    findings.push_back(std::move(finding));
+                }
                 break;
             case Verdict::inconclusive:
                 if (options.inconclusive != RenderOptions::Inconclusive::pass)

@@ -12,7 +12,7 @@
 namespace leakline::report {
 
 struct Finding {
-    enum class Kind { leaking_line, growing_memory, inconclusive, invalid };
+    enum class Kind { leaking_line, growing_memory, inconclusive, invalid, leaking_resource };
     Kind kind = Kind::leaking_line;
     std::string message;               // one line
     const LineGrowth* line = nullptr;  // of a leaking line: lives in the document

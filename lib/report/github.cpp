@@ -5,6 +5,7 @@
 #include "base/utf8.hpp"
 #include "report/findings.hpp"
 #include "report/renderers.hpp"
+#include "report/resources_text.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {
@@ -58,6 +59,8 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         for (const TrendReport::Item& item : trend->items)
             if (item.verdict.verdict == Trend::growing && errors++ < kMostErrors)
                 out += command("error", title, fmt::format("{} grows: {}", item.file, slope_text(item.verdict)));
+        for (const TrendReport::Count& count : trend->counts)
+            if (count.growth.verdict == Trend::growing && errors++ < kMostErrors) out += command("error", title, count_line(count));
     }
     if (const auto* comparison = std::get_if<Comparison>(&document);
         comparison != nullptr && comparison->outcome == Comparison::Outcome::failed)

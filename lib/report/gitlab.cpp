@@ -14,6 +14,7 @@ std::string render_gitlab(const Document& document, const RenderOptions& options
         switch (finding.kind) {
             case Finding::Kind::leaking_line:
             case Finding::Kind::growing_memory:
+            case Finding::Kind::leaking_resource:
                 severity = "critical";
                 break;
             case Finding::Kind::inconclusive:

@@ -10,6 +10,7 @@
 #include "report/html_page.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
+#include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
 #include "report/svg.hpp"
@@ -137,6 +138,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) fact(&words == &soak.front() ? "Soak" : "", xml_text(words));
     fact("Resolution", xml_text(summary.detectable));
+    const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
+    for (const std::string& words : resources) fact(&words == &resources.front() ? "Resources" : "", html_cut(words));
+    for (const std::string& words : processes) fact(&words == &processes.front() ? "Processes" : "", html_cut(words));
     for (const Gate& gate : diagnosis.gates)
         fact(fmt::format("Gate {}", outcome_name(gate.outcome)),
              xml_text(gate.name + (gate.message.empty() ? "" : ": " + gate.message)));

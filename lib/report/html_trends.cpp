@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "report/html_page.hpp"
+#include "report/resources_text.hpp"
 #include "report/summary.hpp"
 #include "report/svg.hpp"
 #include "report/trends_text.hpp"
@@ -48,7 +49,9 @@ std::string html_trends(const TrendReport& report) {
                            memory_svg(memory_plot(item.series, item.verdict, 600),
                                       std::string(trend_name(item.verdict.verdict))));
     }
-    return out + html_list("Warnings", report.warnings);
+    std::vector<std::string> sampled;
+    for (const TrendReport::Count& count : report.counts) sampled.push_back(fmt::format("{}: {}", trend_name(count.growth.verdict), count_line(count)));
+    return out + html_list("Counts", sampled) + html_list("Warnings", report.warnings);
 }
 
 }  // namespace leakline::report

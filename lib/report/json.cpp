@@ -122,6 +122,16 @@ void put(Writer& out, const TrendReport& report) {
         put(out, report.items.front());
     else
         out.list("trends", report.items, [](Writer& trend, const TrendReport::Item& item) { put(trend, item); });
+    if (!report.counts.empty())
+        out.list("counts", report.counts, [](Writer& count, const TrendReport::Count& item) {
+            count("file", item.file);
+            count("resource", item.growth.resource);
+            count("verdict", item.growth.verdict);
+            count("growth", item.growth.growth);
+            count("per_hour", item.growth.per_hour);
+            count("per_request", item.growth.per_request);
+            count("reasons", item.growth.reasons);
+        });
     out("warnings", report.warnings);
 }
 

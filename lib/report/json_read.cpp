@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.hpp"
 #include "report/json_fields.hpp"
@@ -79,6 +80,12 @@ class Reader {
     void read(std::uint64_t& value) const {
         check(json_->is_number_unsigned(), "a count");
         value = json_->get<std::uint64_t>();
+    }
+    void read(int& value) const {
+        std::int64_t number = 0;
+        read(number);
+        check(std::in_range<int>(number), "an integer of 32 bits");
+        value = static_cast<int>(number);
     }
     void read(std::uint32_t& value) const {
         std::uint64_t count = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "report/renderers.hpp"
+#include "report/resources_text.hpp"
 #include "report/summary.hpp"
 #include "report/xml.hpp"
 
@@ -98,7 +99,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         case Verdict::no_leak:
             break;
         case Verdict::leak:
-            if (diagnosis.accepted) break;
+            if (diagnosis.accepted || only_resources_leak(diagnosis)) break;
             verdict.outcome = Case::Outcome::failed;
             verdict.type = "leak";
             if (summary.top != nullptr) verdict.message += " at " + place_text(summary.top->at);
@@ -116,6 +117,14 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             break;
     }
     cases.push_back(verdict);
+    for (const ResourceGrowth& growth : diagnosis.resources.counts) {
+        Case test{fmt::format("{} do not leak", resource_words(growth.resource)), Case::Outcome::passed, "leak", resource_line(growth), "", 0};
+        if (growth.verdict == Trend::growing && diagnosis.verdict == Verdict::leak && !diagnosis.accepted) {
+            test.outcome = Case::Outcome::failed;
+            test.details = report;
+        }
+        cases.push_back(std::move(test));
+    }
     for (const Gate& gate : diagnosis.gates) {
         Case test{
             gate.name, Case::Outcome::passed, "gate", gate.message.empty() ? gate.name : gate.message, "", 0};
@@ -157,6 +166,18 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
             test.outcome = inconclusive(options);
             test.type = "inconclusive";
         }
+        cases.push_back(std::move(test));
+    }
+    for (const TrendReport::Count& count : report.counts) {
+        Case test{fmt::format("{}: {} do not grow", count.file, resource_words(count.growth.resource)), Case::Outcome::passed, "", count_line(count), "", 0};
+        if (count.growth.verdict == Trend::growing) {
+            test.outcome = Case::Outcome::failed;
+            test.type = "growing";
+        } else if (count.growth.verdict == Trend::inconclusive) {
+            test.outcome = inconclusive(options);
+            test.type = "inconclusive";
+        }
+        test.details = test.message;
         cases.push_back(std::move(test));
     }
     return suite("trend", "", cases, {}, "");

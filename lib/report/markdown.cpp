@@ -8,6 +8,7 @@
 #include "report/line_table.hpp"
 #include "report/path_results.hpp"
 #include "report/renderers.hpp"
+#include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
 
@@ -179,6 +180,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));
     row("resolution", plain(summary.detectable));
+    const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
+    for (const std::string& words : resources) row(&words == &resources.front() ? "resources" : "", plain(words));
+    for (const std::string& words : processes) row(&words == &processes.front() ? "processes" : "", plain(words));
     for (const Gate& gate : diagnosis.gates)
         row(fmt::format("gate {}", outcome_name(gate.outcome)),
             plain(gate.name) + (gate.message.empty() ? "" : ": " + plain(gate.message)));
@@ -233,6 +237,12 @@ std::string render(const TrendReport& report, const RenderOptions&) {
     }
     if (shown < report.items.size())
         rows += fmt::format("\n_and {} more series_\n", report.items.size() - shown);
+    for (const TrendReport::Count& count : report.counts) {
+        if (rows.size() > kLimit - 5000) break;
+        rows += fmt::format("| **{}** | | {} | {} |\n", trend_name(count.growth.verdict),
+                            code(fmt::format("{} {}", count.file, resource_name(count.growth.resource))),
+                            plain(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
+    }
     parts.push_back(rows);
     if (!report.warnings.empty())
         parts.push_back(

@@ -91,6 +91,12 @@ std::string render(const Diagnosis& diagnosis) {
         metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)),
                        verdict == diagnosis.verdict ? 1 : 0);
     add_trends(metrics, {{"", &diagnosis.trend}});
+    metrics.family("resource_growing", "", "1 where descriptors, threads, mappings or processes leak.");
+    for (const ResourceGrowth& growth : diagnosis.resources.counts)
+        metrics.sample(fmt::format("resource=\"{}\"", resource_name(growth.resource)), growth.verdict == Trend::growing ? 1 : 0);
+    metrics.family("resource_growth_per_request", "", "Growth of that count per completed request, with the bounds of its 95 % interval.");
+    for (const ResourceGrowth& growth : diagnosis.resources.counts)
+        if (growth.per_request) metrics.bounds(fmt::format("resource=\"{}\"", resource_name(growth.resource)), *growth.per_request);
     metrics.family("live_delta_bytes", "bytes", "Growth of live heap bytes within the window.");
     metrics.sample("", static_cast<double>(diagnosis.lines.books.live_delta_bytes));
     metrics.family("unattributed_bytes", "bytes", "The part of it that has no source line.");
@@ -124,6 +130,10 @@ std::string render(const TrendReport& report) {
         trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
     Metrics metrics;
     add_trends(metrics, trends);
+    if (!report.counts.empty()) metrics.family("count_growing", "", "1 where descriptors, threads, mappings or processes grow without end.");
+    for (const TrendReport::Count& count : report.counts)
+        metrics.sample(fmt::format("series=\"{}\",resource=\"{}\"", label(count.file), resource_name(count.growth.resource)),
+                       count.growth.verdict == Trend::growing ? 1 : 0);
     return metrics.finish();
 }
 

@@ -25,8 +25,14 @@ struct TrendReport {
 
         std::uint64_t samples() const { return judged_samples != 0 ? judged_samples : series.size(); }
     };
+    // A count sampled beside memory: descriptors, threads, mappings or processes.
+    struct Count {
+        std::string file;
+        ResourceGrowth growth;
+    };
     std::vector<Item> items;
     std::vector<std::string> warnings;
+    std::vector<Count> counts;
 };
 
 using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History>;

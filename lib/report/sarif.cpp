@@ -45,6 +45,9 @@ Json rules() {
     add(Kind::invalid, "The measurement is not valid",
         "The target died, traffic did not land, or memory could not be read.",
         "See the reasons; nothing can be said about a leak.", "error");
+    add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak",
+        "Their count grew in every round of the same traffic.",
+        "Close, join, unmap or wait for what each request opens; the message names the kind that grows.", "error");
     return out;
 }
 

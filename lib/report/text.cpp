@@ -10,6 +10,7 @@
 #include "report/path_results.hpp"
 #include "report/plot.hpp"
 #include "report/renderers.hpp"
+#include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
 #include "report/terminal_text.hpp"
@@ -126,6 +127,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);
     text.field("resolution", summary.detectable);
+    const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
+    for (const std::string& words : resources) text.field(&words == &resources.front() ? "resources" : "", words);
+    for (const std::string& words : processes) text.field(&words == &processes.front() ? "processes" : "", words);
     for (const Gate& gate : diagnosis.gates)
         text.field("gate", fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
     if (diagnosis.gates.empty() && diagnosis.max_growth)

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "report/plot.hpp"
+#include "report/resources_text.hpp"
 #include "report/summary.hpp"
 #include "report/terminal_text.hpp"
 
@@ -130,6 +131,11 @@ std::string trends_text(const TrendReport& report, const RenderOptions& options)
                                   ".json or .csv",
                                   asking - options.top));
         }
+    }
+    for (const TrendReport::Count& count : report.counts) {
+        if (&count == &report.counts.front() && !report.items.empty()) text.line();
+        const Trend verdict = count.growth.verdict;
+        text.line(fmt::format("{}  {}", text.paint(trend_name(verdict), trend_colour(verdict)), terminal_safe(count_line(count))));
     }
     text.warnings(report.warnings);
     return text.take();

@@ -1,0 +1,74 @@
+#include "report/resources_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+std::string resource_line(const ResourceGrowth& growth) {
+    std::string text = growth.reasons.empty() ? std::string(resource_words(growth.resource)) : growth.reasons.front();
+    if (growth.time_to_limit_h && growth.limit && !growth.exhausted)
+        text += fmt::format("; {} ({}) are {}", format_count(*growth.limit), growth.limit_name,
+                            *growth.time_to_limit_h <= 0 ? "reached already" : "reached in " + hours_text(*growth.time_to_limit_h));
+    return text;
+}
+
+std::vector<std::string> resource_lines(const Diagnosis& diagnosis) {
+    std::vector<std::string> lines;
+    std::string stable;
+    for (const ResourceGrowth& growth : diagnosis.resources.counts) {
+        if (growth.verdict == Trend::growing || growth.verdict == Trend::inconclusive) {
+            lines.push_back(resource_line(growth));
+            continue;
+        }
+        stable += fmt::format("{}{}", stable.empty() ? "" : ", ", resource_words(growth.resource));
+        // "file descriptors do not grow: no leak above 1 per 900 requests": only the limit differs from one to the next.
+        if (const std::size_t limit = growth.reasons.empty() ? std::string::npos : growth.reasons.front().rfind("above ");
+            limit != std::string::npos)
+            stable += fmt::format(" ({})", growth.reasons.front().substr(limit));
+    }
+    if (!stable.empty()) lines.push_back("no leak of " + stable);
+    return lines;
+}
+
+std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
+    constexpr std::size_t kMost = 8;
+    constexpr double kSmall = 64 * 1024;
+    const ProcessTree& tree = diagnosis.resources.tree;
+    if (tree.seen < 2) return {};
+    const double cpu = tree.recorded_cpu_s + tree.unrecorded_cpu_s;
+    std::vector<std::string> lines = {fmt::format("{} seen, at most {} at once, {} ended in the run", format_count(tree.seen), format_count(tree.most),
+                                                  format_count(tree.ended))};
+    if (cpu > 0) lines.front() += fmt::format("; the recorded one did {:.0f} % of the work", 100 * tree.recorded_cpu_s / cpu);
+    if (tree.ended > 0 && tree.ended_growth_bytes >= kSmall)
+        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that their end bounds", format_bytes(tree.ended_growth_bytes)));
+    std::size_t shown = 0;
+    for (const ProcessGrowth& process : tree.processes) {
+        const double grown = process.last_bytes - process.first_bytes;
+        if (grown < kSmall || shown == kMost) break;
+        ++shown;
+        std::string line = fmt::format("{} (pid {}{}): {} to {}, {}", process.name, process.pid, process.ended ? ", ended" : "",
+                                       format_bytes(process.first_bytes), format_bytes(process.last_bytes), trend_name(process.verdict));
+        if (process.verdict == Trend::growing && process.bytes_per_request)
+            line += fmt::format(", {} per request of the service", interval_text(*process.bytes_per_request));
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+std::string count_line(const TrendReport::Count& count) {
+    return fmt::format("{}: {}", count.file, count.growth.reasons.empty() ? resource_words(count.growth.resource) : count.growth.reasons.front());
+}
+
+bool only_resources_leak(const Diagnosis& diagnosis) {
+    if (diagnosis.verdict != Verdict::leak || diagnosis.reasons.empty()) return false;
+    const auto& counts = diagnosis.resources.counts;
+    return std::any_of(counts.begin(), counts.end(), [&](const ResourceGrowth& growth) {
+        return growth.verdict == Trend::growing && !growth.reasons.empty() && growth.reasons.front() == diagnosis.reasons.front();
+    });
+}
+
+}  // namespace leakline::report

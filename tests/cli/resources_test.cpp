@@ -1,0 +1,86 @@
+// What else runs out, end to end: the built leakline on a service that uses up what its mode says.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string kService = binary("resource_service");
+
+std::string traffic(const TemporaryDirectory& directory) {
+    std::string text;
+    for (int i = 0; i < 200; ++i)
+        text += R"({"ts_ns":)" + std::to_string(1'714'953'600'000'000'000 + i * 20'000'000LL) + R"(,"method":"GET","url":"/x"})" + "\n";
+    std::ofstream(directory.path() + "/traffic.jsonl") << text;
+    return directory.path() + "/traffic.jsonl";
+}
+
+struct Run {
+    Outcome outcome;
+    json diagnosis;
+    std::string junit;
+};
+
+Run diagnose(const std::string& mode) {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/run.json", junit = directory.path() + "/run.xml";
+    Run run{run_binary("leakline", {"diagnose", "--min-round", "200ms", "--traffic", traffic(directory), "-o", report, "-o", junit, "--", kService,
+                                    "{port}", mode}),
+            {}, {}};
+    INFO(run.outcome.out << run.outcome.err);
+    run.diagnosis = json::parse(read_file(report));
+    run.junit = read_file(junit);
+    return run;
+}
+
+json resource(const Run& run, const std::string& name) {
+    for (const json& count : run.diagnosis["resources"]["counts"])
+        if (count["resource"] == name) return count;
+    FAIL("no " << name);
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("sockets left in CLOSE_WAIT are a leak with their kind and rate, in every format") {
+    const Run run = diagnose("close_wait");
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.diagnosis["verdict"] == "leak");
+    const json descriptors = resource(run, "descriptors");
+    CHECK(descriptors["verdict"] == "growing");
+    CHECK(descriptors["per_request"]["estimate"].get<double>() == doctest::Approx(0.05).epsilon(0.02));
+    CHECK(descriptors["kinds"][0]["name"].get<std::string>().starts_with("TCP CLOSE_WAIT to 127.0.0.1:"));
+    CHECK(descriptors["limit_name"].get<std::string>().starts_with("RLIMIT_NOFILE of resource_servic"));
+    CHECK(descriptors["time_to_limit_h"].get<double>() > 0);
+    CHECK(resource(run, "threads")["verdict"] == "stable");
+    CHECK(run.outcome.out.starts_with("LEAK: file descriptors leak, 50 per 1,000 requests"));
+    CHECK(run.junit.find("<testcase name=\"file descriptors do not leak\"") != std::string::npos);
+    CHECK(run.junit.find("failures=\"1\"") != std::string::npos);  // not that memory leaks
+}
+
+TEST_CASE("pools of descriptors, threads and mappings that fill up are no leak") {
+    const Run run = diagnose("pools");
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 0);
+    for (const char* name : {"descriptors", "threads", "mappings", "processes"}) CHECK(resource(run, name)["verdict"] == "stable");
+}
+
+TEST_CASE("workers that leak 1,024 B per request are a leak by memory, with the processes that grow") {
+    const Run run = diagnose("prefork");
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    const json& growth = run.diagnosis["trend"]["bytes_per_request"];
+    CHECK(growth["estimate"].get<double>() == doctest::Approx(1040).epsilon(0.05));  // malloc adds 16 B
+    const json& processes = run.diagnosis["resources"]["processes"];
+    CHECK(processes["seen"] == 3);
+    CHECK(processes["list"][0]["recorded"] == false);
+    CHECK(run.diagnosis["series"]["metric"] == "anonymous");
+}
