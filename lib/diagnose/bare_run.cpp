@@ -93,6 +93,7 @@ void run_bare(RunContext& context) {
         return !target.gone() && !over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
+    if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
     Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
     if (const auto idle_s = idle_time(resources); idle_s && !target.gone() && interruption::received() == 0) {
         target.watch_idle(*idle_s);
