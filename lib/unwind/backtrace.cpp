@@ -164,7 +164,8 @@ int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& mem
         }
         const std::uintptr_t cfa = sp + frame->to_cfa;
         if (cfa > end) [[unlikely]] {
-            if (!reach.extend(cfa)) return -1;
+            // Nothing stands there: no frame either. (libunwind would find the same out, if it does not crash over it.)
+            if (!reach.extend(cfa)) return reach.at_unreadable() ? depth + 1 : -1;
             end = reach.end();
         }
         if (frame->to_bp != KnownFrame::kBpKept) bp_saved_at = sp + frame->to_bp;

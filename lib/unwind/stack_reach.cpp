@@ -42,7 +42,9 @@ bool StackReach::extend(std::uintptr_t wanted) {
             end_ = own_stack.high;
             own_ = true;
         } else {
-            if (pages_left_ == 0 || !is_readable(end_)) return false;
+            if (pages_left_ == 0) return false;
+            unreadable_ = !is_readable(end_);
+            if (unreadable_) return false;
             --pages_left_;
             end_ += kPage;
         }

@@ -25,6 +25,7 @@ class StackReach {
     std::uintptr_t end() const { return end_; }
     // Asks for more; false where not everything up to `wanted` can be read, or where that is too far to ask.
     bool extend(std::uintptr_t wanted);
+    bool at_unreadable() const { return unreadable_; }  // the former of the two
 
     // Where the walk ends without having arrived on the thread's own stack, its frames may be followed further to find out
     // whether they lead there. True where that is worth the time: after searches in vain less and less often.
@@ -41,7 +42,7 @@ class StackReach {
 
     std::uintptr_t begin_, end_;
     unsigned pages_left_ = kMostPages;
-    bool own_ = false;
+    bool own_ = false, unreadable_ = false;
 };
 
 }  // namespace leakline::unwind
