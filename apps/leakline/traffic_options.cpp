@@ -74,6 +74,19 @@ void TrafficOptions::add_sending(CLI::App& app) {
     app.add_option("--pace", pace_, "recorded, max, or a rate such as 500/s (open loop)")->capture_default_str()->group(kSending);
     app.add_option("--speed", speed_, "recorded pace this many times faster: 10x")->capture_default_str()->group(kSending);
     app.add_option("--connections", options_.connections, "open connections at most")->capture_default_str()->group(kSending);
+    auto* per_connection = app.add_option("--requests-per-connection", options_.requests_per_connection,
+                                          "close each connection after this many requests; 0: when the log or the target closes it")
+                               ->check(CLI::Range(0, 1'000'000'000))
+                               ->capture_default_str()
+                               ->group(kSending);
+    app.add_flag("--connection-per-request", connection_per_request_, "send each request on a new connection")
+        ->excludes(per_connection)
+        ->group(kSending);
+    auto* fresh = app.add_option("--fresh", fresh_,
+                                 "give this identifier new values each time the log is sent again: field:NAME of a JSON or form body, header:NAME, "
+                                 "query:NAME, path:NUMBER of a segment, or auto to detect identifiers; repeatable")
+                      ->group(kSending);
+    app.add_flag("--no-fresh", no_fresh_, "send all identifiers as recorded")->excludes(fresh)->group(kSending);
     add_duration(app, "--timeout", options_.timeout, "per request, from its first attempt to its last byte")->group(kSending);
     add_duration(app, "--max-gap", options_.max_gap, "shorten longer pauses of the log to this")->group(kSending);
     add_duration(app, "--give-up", options_.give_up, "stop after this time without any connection")->group(kSending);
@@ -103,6 +116,14 @@ void TrafficOptions::apply_headers() {
     }
 }
 
+void TrafficOptions::apply_fresh() {
+    if (no_fresh_) options_.fresh.detect = false;
+    for (const std::string& text : fresh_) {
+        if (text == "auto") options_.fresh.detect = true;
+        else options_.fresh.names.push_back(replay::parse_fresh_name(text));
+    }
+}
+
 void TrafficOptions::apply() {
     replay::ShapeOptions& shape = options_.shape;
     options_.pace = parse_pace(pace_, speed_);
@@ -117,6 +138,8 @@ void TrafficOptions::apply() {
     if (!session_.empty()) shape.session = replay::parse_record_key("--session", session_);
     if (!shard_.empty()) shape.shard = replay::parse_shard(shard_);
     apply_headers();
+    apply_fresh();
+    if (connection_per_request_) options_.requests_per_connection = 1;
 }
 
 }  // namespace leakline::cli

@@ -33,6 +33,8 @@ Connection::~Connection() { close(); }
 void Connection::send(const ClientPool::Send& request) {
     head_ = request.head;
     idempotent_ = request.idempotent;
+    close_after_ = request.close_after;
+    if (request.reconnect) close();
     write_broken_ = false;
     done_ = ClientPool::Done{};
     done_.connection = index_;
@@ -92,6 +94,7 @@ void Connection::shake_hands() {
 
 void Connection::ready() {
     done_.first_write = steady_now();
+    ++done_.opened;
     write(copy_);
 }
 
@@ -175,7 +178,7 @@ void Connection::read(bool peer_has_closed) {
             case ResponseReader::Step::malformed: return fail(Failure::malformed);
             case ResponseReader::Step::whole:
                 done_.status = response_.status();
-                over(response_.reusable() && outgoing_.empty() && !write_broken_ && !peer_has_closed);
+                over(!close_after_ && response_.reusable() && outgoing_.empty() && !write_broken_ && !peer_has_closed);
                 if (watched_ != reading) return;
                 break;
         }

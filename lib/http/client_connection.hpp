@@ -52,6 +52,7 @@ class Connection : EventLoop::Watcher {
 
     int index() const { return index_; }
     bool is_idle() const { return state_ == State::idle; }
+    bool is_open() const { return socket_.is_open(); }
     Nanoseconds started() const { return done_.started; }
     Nanoseconds deadline() const { return done_.started + settings_.options.timeout; }
 
@@ -59,6 +60,8 @@ class Connection : EventLoop::Watcher {
     // Precondition: a request is under way.
     void fail(Failure failure);
     void pause_over();
+    // Precondition: is_idle(). Closes the socket where it is open.
+    void close();
 
     Connection *previous = nullptr, *next = nullptr;  // of the owner's list of those under way
     bool listed_idle = false;                         // in the owner's list of idle ones
@@ -79,7 +82,6 @@ class Connection : EventLoop::Watcher {
     void ended(int error);
     void again(std::string_view bytes);
     void over(bool keep);
-    void close();
 
     ConnectionSettings& settings_;
     ConnectionOwner& owner_;
@@ -91,7 +93,7 @@ class Connection : EventLoop::Watcher {
     std::size_t endpoint_ = 0;  // that is tried
 
     // Of the request under way.
-    bool head_ = false, idempotent_ = true, reused_ = false, write_broken_ = false;
+    bool head_ = false, idempotent_ = true, close_after_ = false, reused_ = false, write_broken_ = false;
     ClientPool::Done done_;
     std::string copy_;       // its bytes, while they may have to be sent (again)
     std::string outgoing_;   // what the socket did not take at once

@@ -137,6 +137,10 @@ bool ClientPool::is_idle(int connection) const {
     return implementation_->connections[static_cast<std::size_t>(connection)]->is_idle();
 }
 
+bool ClientPool::is_open(int connection) const {
+    return implementation_->connections[static_cast<std::size_t>(connection)]->is_open();
+}
+
 int ClientPool::find_idle() const {
     std::vector<Connection*>& stack = implementation_->idle_stack;
     while (!stack.empty() && !stack.back()->is_idle()) {
@@ -164,6 +168,11 @@ void ClientPool::watch(int descriptor) { implementation_->loop.wake_when_readabl
 
 void ClientPool::abort() {
     while (implementation_->oldest != nullptr) implementation_->oldest->fail(Failure::aborted);
+}
+
+void ClientPool::close_idle() {
+    for (const std::unique_ptr<Connection>& connection : implementation_->connections)
+        if (connection->is_idle()) connection->close();
 }
 
 const std::string& ClientPool::connect_failure() const { return implementation_->failure; }

@@ -40,6 +40,7 @@ class ClientPool {
         Nanoseconds first_write{};  // 0: nothing was written
         Nanoseconds end{};
         std::uint32_t attempts = 1;
+        std::uint32_t opened = 0;  // connections that were made for it
 
         // What timed out or was given up before a byte of it was written never had a connection either.
         bool had_connection() const { return status != 0 || (failure != Failure::connect && first_write.count() != 0); }
@@ -63,6 +64,7 @@ class ClientPool {
     int size() const;
     int busy() const;  // requests that are under way
     bool is_idle(int connection) const;
+    bool is_open(int connection) const;  // it has a socket; the target may have closed its end
     // An idle connection, an open one where there is one; -1: none.
     int find_idle() const;
 
@@ -71,6 +73,8 @@ class ClientPool {
         bool head = false;       // the response has no body
         bool idempotent = true;  // may be sent again when a kept-alive connection turns out to be closed
         std::uint64_t token = 0;
+        bool reconnect = false;    // over a new connection, even where one is open
+        bool close_after = false;  // the connection carries no further request
     };
     // Precondition: is_idle(connection). on_done() may be called before it returns.
     void send(int connection, const Send& request);
@@ -87,6 +91,8 @@ class ClientPool {
     void watch(int descriptor);
     // Ends all busy connections with Failure::aborted.
     void abort();
+    // Closes the connections that carry no request; the next send() over each opens a new one.
+    void close_idle();
 
     // Why the last connection could not be made, and what to do: "connection refused". Empty: none failed.
     const std::string& connect_failure() const;

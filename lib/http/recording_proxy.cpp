@@ -213,6 +213,8 @@ class RecordingProxy::State::Session {
         told.method = std::string(head.method_string());
         told.target = std::string(head.target());
         for (const auto& field : head) told.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+        // A client of HTTP/1.0 that does not ask for more ends its connection, and says so by saying nothing.
+        if (head.version() < 11 && head.find(bhttp::field::connection) == head.end()) told.headers.emplace_back("Connection", "close");
         told.connection = number_;
         return told;
     }

@@ -21,4 +21,16 @@ std::string_view outcome_name(Gate::Outcome outcome) {
     return "inconclusive";
 }
 
+bool grows_by_connections_alone(const Diagnosis& diagnosis) {
+    if (!diagnosis.connections || !diagnosis.connections->leaks) return false;
+    constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are the odds and ends of the same connections
+    double all = 0, of_connections = 0;
+    for (const LineGrowth& line : diagnosis.lines.lines) {
+        if (!line.leaking) continue;
+        all += static_cast<double>(line.growth_bytes);
+        if (line.bytes_per_connection) of_connections += static_cast<double>(line.growth_bytes);
+    }
+    return of_connections >= kAlone * all;
+}
+
 }  // namespace leakline

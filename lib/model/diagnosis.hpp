@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "model/connections.hpp"
+#include "model/coverage.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
 #include "model/resources.hpp"
@@ -21,6 +23,7 @@ std::string_view verdict_name(Verdict verdict);  // "leak", "no_leak", ...
 struct Round {
     double begin_s = 0, end_s = 0;  // since the start of the run; end_s is the quiet mark
     std::uint64_t requests = 0;     // completed in this round
+    std::uint64_t connections = 0;  // opened in it
 };
 
 // One thing that a CI system asked of the run besides the verdict: a growth budget, a baseline.
@@ -74,11 +77,17 @@ struct Diagnosis {
     std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
     Resources resources;                // of the bare run
     std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
+    std::optional<ConnectionGrowth> connections;  // nothing where no blocks of traffic could tell
+    Coverage coverage;
     Verdict verdict = Verdict::inconclusive;
     // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".
     std::vector<std::string> retries;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one
     std::vector<std::string> warnings;
 };
+
+// Every leaking line's growth follows the number of connections: then growth per request, and per hour at a rate of requests,
+// says how many connections the run happened to open.
+bool grows_by_connections_alone(const Diagnosis& diagnosis);
 
 }  // namespace leakline

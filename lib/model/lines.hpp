@@ -50,6 +50,9 @@ struct LineGrowth {
     std::uint64_t allocated_bytes = 0;     // their sizes, summed
     std::optional<Interval> bytes_per_request;
     std::optional<Interval> bytes_per_hour;
+    // Where growth follows the number of connections and not that of requests; then the two above depend on how many
+    // connections the run happened to open.
+    std::optional<Interval> bytes_per_connection;
     GrowthClass growth_class = GrowthClass::unclear;
     bool leaking = false;                  // grows in every round after warm-up, corrected for the number of lines looked at
     std::optional<double> p_value;         // of that growth, adjusted for the number of lines looked at; nothing for

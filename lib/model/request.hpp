@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "model/coverage.hpp"
 
 namespace leakline {
 
@@ -51,6 +52,7 @@ struct ReplayStats {
     std::uint64_t unexpected = 0;  // completed with a status other than the caller expects
     std::string expected;          // the statuses that the caller expects: "2xx,404"; "" where it does not say
     std::string failure_cause;     // of the failure that is most frequent, and what may help: "connection refused"; "" where none is known
+    std::uint64_t connections = 0;  // that were opened
     std::uint64_t retried = 0;   // attempts beyond the first, on stale keep-alive connections
     LatencySummary latency;      // from the due time to the last byte of the response
     LatencySummary service;      // from the first byte written
@@ -62,8 +64,15 @@ struct ReplayStats {
     std::vector<std::string> reasons;   // why not
     struct PathStats {
         std::uint64_t sent = 0, completed = 0, errors = 0;
+        std::uint64_t failed_as_recorded = 0;  // of the errors: answers that were errors in the log too
         LatencySummary latency;
     };
+    // Identifiers that were made fresh in each round but the first: "field request_id", "header X-Request-Id".
+    std::vector<std::string> fresh;
+    // Kinds of requests that went back to the log's values because fresh ones were refused: "GET /items/*".
+    std::vector<std::string> not_fresh;
+    std::uint64_t log_requests = 0;  // read in one pass over the log, bad lines not counted
+    std::vector<LeftOut> left_out;   // of these
     std::map<std::string, PathStats> paths;  // "POST /api/track", a bounded number of them
     std::vector<std::string> warnings;
 };

@@ -22,6 +22,8 @@ struct Item {
     std::int16_t recorded_status = 0;    // 0: not in the log
     std::uint16_t path = 0;
     bool head = false, idempotent = false, has_time = false, coarse = false;
+    bool closes = false;  // its connection ends with it
+    bool first_round = false, fresh = false;  // fresh: has values that the log does not have
 };
 
 struct Batch {

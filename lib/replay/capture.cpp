@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "model/request_jsonl.hpp"
+#include "replay/wire.hpp"
 
 namespace leakline::replay {
 
@@ -62,7 +63,8 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     record.body = std::move(request.body);
     if (request.status != 0) record.recorded_status = request.status;
     if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
-    // Of the connection to the proxy, not of the request.
+    // Of the connection to the proxy, not of the request; but that a client ends its connections is a part of its traffic.
+    const bool closes = std::any_of(record.headers.begin(), record.headers.end(), [](const auto& header) { return says_close(header.first, header.second); });
     std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
     for (const auto& [name, value] : record.headers)
         if (::strcasecmp(name.c_str(), "Connection") == 0)
@@ -72,6 +74,7 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
         return std::any_of(hops.begin(), hops.end(),
                            [&](const std::string& name) { return ::strcasecmp(name.c_str(), header.first.c_str()) == 0; });
     });
+    if (closes) record.headers.emplace_back("Connection", "close");
     options_.redaction.apply(record);
     line_.clear();
     append_jsonl(line_, record);

@@ -55,6 +55,7 @@ StatusCheck parse_status_check(const std::string& text) {
 void check(const ReplayOptions& options) {
     const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
     if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
+    if (options.requests_per_connection < 0) refuse("--requests-per-connection", "has to be 0 or more");
     if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
     if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
     if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
@@ -66,6 +67,7 @@ void check(const ReplayOptions& options) {
     if (options.shape.sample && !(*options.shape.sample > 0 && *options.shape.sample <= 1))
         refuse("--sample", "has to be above 0 % and at most 100 %");
     check_headers(options.shape);
+    if (options.fresh.any() && !options.fresh_plan) require_repeatable(options.logs);
     if (options.rounds != 1) require_repeatable(options.logs);
 }
 

@@ -1,5 +1,6 @@
 #include "replay/reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "replay/selected_log.hpp"
@@ -25,7 +26,9 @@ std::uint64_t affinity_of(std::string_view session) {
 }  // namespace
 
 Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake)
-    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_options_(choose_hosts(options)), shape_(shape_options_) {}
+    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_options_(choose_hosts(options)), shape_(shape_options_) {
+    if (options.fresh_plan && !options.fresh_plan->fields.empty()) fresh_.emplace(*options.fresh_plan);
+}
 
 void Reader::run() noexcept {
     try {
@@ -46,6 +49,7 @@ bool Reader::pass_on(std::unique_ptr<Batch>& batch) {
 
 bool Reader::read_round(int round) {
     LogOptions reading = log_options(options_);
+    if (fresh_ && round > 2) fresh_is_judged_.wait(false);
     std::unique_ptr<Batch> batch = queue_.take_empty();  // null once the queue is closed
     if (!batch) return false;
     // A pipe has nothing more for now: a sender that waits gets what there is.
@@ -55,6 +59,7 @@ bool Reader::read_round(int round) {
     };
     Log log(options_.logs, reading);
     shape_.begin_round();
+    generation_ = static_cast<std::uint64_t>(round - 1);  // the first round sends the log as it is
     bool whole = false;
     try {
         whole = read_batches(log, batch);
@@ -96,10 +101,22 @@ bool Reader::read_batches(Log& log, std::unique_ptr<Batch>& batch) {
     return true;
 }
 
+std::vector<LeftOut> Reader::left_out() const {
+    std::vector<LeftOut> out;
+    for (const auto& [key, count] : left_out_) out.push_back({left_out_paths_.names()[key.first], key.second, count});
+    return out;
+}
+
 void Reader::remember_damage(const Log& log) {
     damage_ = log.damage();
     warnings_ = log.warnings();
     for (std::string& warning : shape_.warnings("left out")) warnings_.push_back(std::move(warning));
+}
+
+// A kind of request that the caller wants to keep as it is.
+void Reader::note_kept(std::uint16_t path) {
+    const std::vector<std::string>& kinds = options_.keep_recorded;
+    if (std::find(kinds.begin(), kinds.end(), paths_.names()[path]) != kinds.end()) keep_recorded(path);
 }
 
 void Reader::add(Batch& batch, Record& record, Log& log) {
@@ -107,13 +124,22 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
         origin_ = record.at;
         has_origin_.store(true, std::memory_order_release);
     }
+    log_requests_ += generation_ == 0;
+    const std::uint64_t without_body = shape_.without_body();
     if (!shape_.apply(record)) {
         ++batch.filtered;
+        if (generation_ == 0)
+            ++left_out_[{left_out_paths_.intern(record.method, path_of_target(record.target)),
+                         shape_.without_body() > without_body ? LeftOutWhy::no_body : LeftOutWhy::filter}];
         return;
     }
     if (!record.has_time && options_.pace.kind == Pace::Kind::recorded)
         throw Error(ErrorKind::input, log.path() + ":" + std::to_string(record.place),
                     "the log has no time stamps, so there is no recorded pace", "--pace 100/s or --pace max");
+    const std::size_t known = paths_.names().size();
+    const std::uint16_t path = paths_.intern(record.method, path_of_target(record.target));
+    if (fresh_ && paths_.names().size() > known) note_kept(path);
+    const bool fresh = fresh_ && generation_ > 0 && !keeps_recorded_[path].load(std::memory_order_relaxed) && fresh_->apply(record, generation_);
     if (batch.bytes.capacity() < Batch::kFull) batch.bytes.reserve(Batch::kFull + Batch::kFull / 4);
     Item item;
     item.offset = batch.bytes.size();
@@ -128,7 +154,10 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     item.place = record.place;
     item.head = record.method == "HEAD";
     item.idempotent = is_idempotent(record.method);
-    item.path = paths_.intern(record.method, path_of_target(record.target));
+    item.closes = closes_connection(record);
+    item.path = path;
+    item.first_round = generation_ == 0;
+    item.fresh = fresh;
     batch.items.push_back(item);
 }
 

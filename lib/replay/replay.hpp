@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
 #include "model/request.hpp"
+#include "replay/fresh.hpp"
 #include "replay/histogram.hpp"
 #include "replay/shape.hpp"
 
@@ -23,7 +25,7 @@ struct Pace {
 
 // What others may watch while it runs.
 struct Progress {
-    std::atomic<std::uint64_t> sent{0}, completed{0}, failed{0};
+    std::atomic<std::uint64_t> sent{0}, completed{0}, failed{0}, connections{0};
     std::atomic<std::int64_t> lag_ns{0};  // of the request sent last
     std::atomic<int> round{0};            // from 1
     std::atomic<double> part{0};          // of all rounds of the log that is read; stays 0 where its size is not known
@@ -44,6 +46,7 @@ struct ReplayOptions {
     std::string target;  // http://host:port, see http/url.hpp
     Pace pace;
     int connections = 32;
+    int requests_per_connection = 0;  // a connection is closed after so many; 0: kept as long as the log and the target allow
     int rounds = 1;  // 0: until duration is over or the replay is stopped
     std::optional<Nanoseconds> duration;  // nothing is sent after this
     std::optional<Nanoseconds> max_gap;   // a longer pause in the log is cut to this
@@ -59,6 +62,10 @@ struct ReplayOptions {
     std::string log_map;                             // of JSON access logs, see format_access_json.hpp
     std::string log_pattern;                         // of a text log, see format_pattern.hpp
     ShapeOptions shape;                              // what is left out, and what is changed
+    FreshOptions fresh;                              // identifiers that are made fresh in each round but the first
+    // The plan for that, where it is made already (plan_fresh); nothing: it is made from the logs.
+    std::shared_ptr<const FreshPlan> fresh_plan;
+    std::vector<std::string> keep_recorded;          // kinds of requests ("GET /items/*") that keep their values
     std::optional<StatusCheck> expect;               // responses that differ are counted as unexpected
     bool precise = false;                            // polls in the last 60 us before a request is due: costs a core
     bool verify_certificate = true;
@@ -71,6 +78,8 @@ struct ReplayOptions {
     // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay. Without it
     // the next round follows a mean interval after the last request, answered or not: the pace knows no rounds.
     std::function<bool(int round)> after_round;
+    // Asked before after_round: true closes all connections first.
+    std::function<bool(int round)> closes_after_round;
 };
 
 // Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.

@@ -13,6 +13,7 @@
 #include "replay/item_source.hpp"
 #include "replay/log.hpp"
 #include "replay/reader.hpp"
+#include "replay/recorded_connections.hpp"
 #include "replay/replay.hpp"
 #include "replay/schedule.hpp"
 #include "replay/tally.hpp"
@@ -45,11 +46,14 @@ class Run : http::ClientPool::Listener {
           reader_(options_, url_.authority(), queue_, [this] { pool_.wake(); }),
           tally_(options.expect),
           slots_(static_cast<std::size_t>(options.connections)),
+          carried_(static_cast<std::size_t>(options.connections), 0),
           aside_(static_cast<std::size_t>(options.connections)),
+          recorded_(options.connections),
           schedule_(options.pace, options.max_gap) {}
 
     ~Run() override {
         queue_.close();
+        reader_.fresh_is_judged();
         if (reading_.joinable()) reading_.join();
     }
 
@@ -69,6 +73,7 @@ class Run : http::ClientPool::Listener {
             look_around();
         }
         queue_.close();
+        reader_.fresh_is_judged();
         reading_.join();
         const ReplayStats stats = result();
         if (!unreadable_) return stats;
@@ -93,6 +98,7 @@ class Run : http::ClientPool::Listener {
         // At max pace a request is due when there is a connection for it.
         if (options_.pace.kind == Pace::Kind::max) sent.due = result.started;
         tally_.done(sent, result);
+        count_carried(result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
         if (result.had_connection()) last_connected_ = result.end;
         else if (result.end - last_connected_ > options_.give_up)
@@ -107,7 +113,7 @@ class Run : http::ClientPool::Listener {
             const Aside first = waiting.front();
             waiting.pop_front();
             --aside_count_;
-            send(connection, first.pending, first.due);
+            send(connection, first.pending, first.due, first.reconnect);
         }
         dispatch();
     }
@@ -159,31 +165,53 @@ class Run : http::ClientPool::Listener {
                     return;
                 }
             }
-            const std::uint64_t affinity = next_.item().affinity;
-            const int connection = affinity == 0 ? pool_.find_idle() : static_cast<int>(affinity % slots_.size());
-            if (affinity == 0 && connection < 0) return;
-            if (affinity != 0 && !pool_.is_idle(connection)) {
-                if (aside_count_ == kMaxAside) return;
-                aside_[static_cast<std::size_t>(connection)].push_back({next_, next_due_});
+            if (aside_count_ == kMaxAside) return;
+            const RecordedConnections::Place place = place_for(next_.item().affinity);
+            if (place.connection < 0) return;
+            if (!pool_.is_idle(place.connection)) {
+                aside_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
                 ++aside_count_;
                 has_next_ = false;
                 continue;
             }
             has_next_ = false;
-            send(connection, next_, next_due_);
+            send(place.connection, next_, next_due_, place.opens);
         }
     }
 
-    void send(int connection, const Pending& pending, Nanoseconds due) {
+    // The connection for an item of this session, busy or not; -1: it has to wait for one. A connection of the log is one of
+    // ours for as long as it lasts; sessions by a key (--session) share ours.
+    RecordedConnections::Place place_for(std::uint64_t affinity) {
+        if (affinity == 0) return {pool_.find_idle(), false};
+        if (options_.shape.session) return {static_cast<int>(affinity % slots_.size()), false};
+        return recorded_.place(affinity);
+    }
+
+    void count_carried(const http::ClientPool::Done& result) {
+        int& carried = carried_[static_cast<std::size_t>(result.connection)];
+        carried = result.opened != 0 ? 1 : carried + 1;
+        if (result.opened == 0 || options_.progress == nullptr) return;
+        std::atomic<std::uint64_t>& counter = options_.progress->connections;
+        counter.store(counter.load(std::memory_order_relaxed) + result.opened, std::memory_order_relaxed);
+    }
+
+    // Whether the connection is to carry nothing after this request.
+    bool ends_connection(int connection, const Item& item, bool reconnect) const {
+        if (item.closes || options_.requests_per_connection == 0) return item.closes;
+        const int carried = !reconnect && pool_.is_open(connection) ? carried_[static_cast<std::size_t>(connection)] : 0;
+        return carried + 1 >= options_.requests_per_connection;
+    }
+
+    void send(int connection, const Pending& pending, Nanoseconds due, bool reconnect = false) {
         const Item& item = pending.item();
-        slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status};
+        slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status, item.first_round, item.fresh};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
             count_one(options_.progress->sent);
             if (options_.pace.kind != Pace::Kind::max)
                 options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
         }
-        pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0});
+        pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0, reconnect, ends_connection(connection, item, reconnect)});
         source_.release(pending);
     }
 
@@ -235,6 +263,7 @@ class Run : http::ClientPool::Listener {
         schedule_ = Schedule(options_.pace, options_.max_gap);
         schedule_is_new_ = true;
         if (round_ > 1) source_.begin_round();
+        recorded_.begin_round();
         pool_.poll();  // connections that the server closed in the meantime
         dispatch();
         pool_.wake_at(steady_now() + kTick);
@@ -249,14 +278,25 @@ class Run : http::ClientPool::Listener {
         note_part();
     }
 
+    void keep_what_is_refused() {
+        if (!options_.fresh_plan) return;
+        for (const std::uint16_t path : tally_.refuse_fresh()) {
+            reader_.keep_recorded(path);
+            refused_fresh_.push_back(path);
+        }
+        if (round_ > 1) reader_.fresh_is_judged();
+    }
+
     void end_round() {
         over_ = is_last_round();
+        keep_what_is_refused();
         if (!over_ && goes_on()) {
             if (const std::optional<Nanoseconds> next = schedule_.next_round()) *round_started_ += *next;
             return begin_round();
         }
         account();
         round_started_.reset();
+        if (options_.closes_after_round && options_.closes_after_round(round_)) pool_.close_idle();
         if (options_.after_round && !options_.after_round(round_)) over_ = true;
         if (!over_) begin_round();
     }
@@ -272,8 +312,17 @@ class Run : http::ClientPool::Listener {
         // A round of one request has no rate of its own.
         if (stats.rate == 0 && stats.duration_s > 0) stats.rate = static_cast<double>(stats.completed) / stats.duration_s;
         stats.target_rate = target_rate_;
+        stats.log_requests = reader_.log_requests();
+        stats.left_out = reader_.left_out();
+        if (options_.fresh_plan) {
+            stats.fresh = options_.fresh_plan->texts();
+            stats.not_fresh = options_.keep_recorded;
+            for (const std::uint16_t path : refused_fresh_) stats.not_fresh.push_back(reader_.path_names()[path]);
+        }
         stats.warnings = damage(stats.bad).lines();
         for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
+        if (options_.fresh_plan)
+            for (const std::string& warning : options_.fresh_plan->warnings) stats.warnings.push_back(warning);
         if (stats.late > 0)
             stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
                                      format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
@@ -334,6 +383,7 @@ class Run : http::ClientPool::Listener {
     struct Aside {
         Pending pending;
         Nanoseconds due{};
+        bool reconnect = false;
     };
 
     const ReplayOptions& options_;
@@ -346,8 +396,10 @@ class Run : http::ClientPool::Listener {
     Tally tally_;
     FailureReasons reasons_;
     std::vector<Tally::Sent> slots_;        // one a connection
+    std::vector<int> carried_;              // requests, by each connection since it was opened
     std::vector<std::deque<Aside>> aside_;  // one a connection: items of its sessions, in order
     std::size_t aside_count_ = 0;
+    RecordedConnections recorded_;
     Schedule schedule_;
     Pending next_;
     Nanoseconds next_due_{};
@@ -357,6 +409,7 @@ class Run : http::ClientPool::Listener {
     std::optional<Nanoseconds> round_started_;  // what the due times of the round count from
     std::optional<Nanoseconds> active_since_;   // since when there was always something to send or to wait for
     std::optional<double> target_rate_;
+    std::vector<std::uint16_t> refused_fresh_;  // paths whose requests were refused with fresh identifiers
     std::string stop_reason_;
     std::optional<Error> unreadable_;  // why the log could not be read on
     bool stopping_ = false, over_ = false;
@@ -381,7 +434,10 @@ void raise_descriptor_limit(int connections) {
 ReplayStats run(const ReplayOptions& options) {
     check(options);
     raise_descriptor_limit(options.connections);
-    return Run(options).replay();
+    if (!options.fresh.any() || options.fresh_plan) return Run(options).replay();
+    ReplayOptions planned = options;
+    planned.fresh_plan = std::make_shared<const FreshPlan>(plan_fresh(options));
+    return Run(planned).replay();
 }
 
 }  // namespace leakline::replay

@@ -82,6 +82,9 @@ class Shape {
     // The value for the Host header of the record last applied; target_host unless the options say otherwise.
     std::string_view host(const Record& record, std::string_view target_host) const;
 
+    // How many records apply() left out for want of their body.
+    std::uint64_t without_body() const { return without_body_; }
+
     // The log begins anew: records that are chosen by their place in it are the same ones again.
     void begin_round() { sequence_ = 0; }
 

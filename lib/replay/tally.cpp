@@ -14,7 +14,26 @@ bool is_refusal(int status, int recorded_status) {
     return redirects && recorded_status != 0 && recorded_status / 100 != 3;
 }
 
+// What a service answers that does not know an identifier, or does not take it. An overload (429, 503) says nothing of them.
+bool denies_identifier(int status) { return (status >= 400 && status < 500 && status != 408 && status != 429) || status == 500; }
+
 }  // namespace
+
+std::vector<std::uint16_t> Tally::refuse_fresh() {
+    // More than chance and a log that ends in the middle of something bring about.
+    constexpr double kWorse = 0.02, kFewest = 3;
+    std::vector<std::uint16_t> out;
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+        Path& path = paths_[i];
+        if (path.refuses_fresh || path.fresh == 0 || path.first == 0) continue;
+        const double expected = static_cast<double>(path.first_refused) / static_cast<double>(path.first) * static_cast<double>(path.fresh);
+        const double more = static_cast<double>(path.fresh_refused) - expected;
+        if (more < kFewest || more < kWorse * static_cast<double>(path.fresh) || more * more < 9 * (expected + 1)) continue;
+        path.refuses_fresh = true;
+        out.push_back(static_cast<std::uint16_t>(i));
+    }
+    return out;
+}
 
 void Tally::sent(std::uint16_t path) {
     ++stats_.sent;
@@ -25,6 +44,7 @@ void Tally::sent(std::uint16_t path) {
 void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     Path& path = paths_[request.path];
     stats_.retried += result.attempts - 1;
+    stats_.connections += result.opened;
     if (result.first_write.count() != 0) {
         lag_.record(result.first_write - request.due);
         ++written_;
@@ -39,7 +59,16 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     }
     ++stats_.completed;
     ++path.completed;
-    if (result.status >= 400) ++path.errors;
+    if (result.status >= 400) {
+        ++path.errors;
+        path.failed_as_recorded += request.recorded_status >= 400;
+    }
+    path.first += request.first_round;
+    path.fresh += request.fresh;
+    if (denies_identifier(result.status)) {
+        path.first_refused += request.first_round;
+        path.fresh_refused += request.fresh;
+    }
     if (request.recorded_status == 0) ++uncompared_;
     if (is_refusal(result.status, request.recorded_status) && !(expect_ && expect_->accepts(result.status, request.recorded_status))) {
         ++refused_;
@@ -89,7 +118,7 @@ ReplayStats Tally::stats(const std::vector<std::string>& path_names) const {
     for (std::size_t i = 0; i < paths_.size() && i < path_names.size(); ++i)
         if (paths_[i].sent != 0)
             stats.paths[path_names[i]] = {paths_[i].sent, paths_[i].completed, paths_[i].errors,
-                                          paths_[i].latency.summary()};
+                                          paths_[i].failed_as_recorded, paths_[i].latency.summary()};
     return stats;
 }
 

@@ -21,6 +21,7 @@ class Tally {
         Nanoseconds due{};
         std::uint16_t path = 0;
         std::int16_t recorded_status = 0;
+        bool first_round = false, fresh = false;
     };
 
     explicit Tally(const std::optional<StatusCheck>& expect) : expect_(expect) {}
@@ -41,12 +42,19 @@ class Tally {
     Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
     const Histogram& latency() const { return latency_; }
 
+    // Paths of which more requests are refused with fresh identifiers than were with the log's own in the first round, each
+    // told once: the service looks up what it was not given. An overload (429, 503) says nothing about identifiers.
+    std::vector<std::uint16_t> refuse_fresh();
+
     // sent, completed, statuses, failures, retried, rate, latencies and paths of the result.
     ReplayStats stats(const std::vector<std::string>& path_names) const;
 
   private:
     struct Path {
         std::uint64_t sent = 0, completed = 0, errors = 0;
+        std::uint64_t failed_as_recorded = 0;
+        std::uint64_t first = 0, first_refused = 0, fresh = 0, fresh_refused = 0;
+        bool refuses_fresh = false;
         Histogram latency{5};
     };
 

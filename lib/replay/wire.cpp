@@ -1,5 +1,6 @@
 #include "replay/wire.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -67,6 +68,18 @@ bool usually_has_body(std::string_view method) { return method == "POST" || meth
 
 }  // namespace
 
+bool says_close(std::string_view name, std::string_view value) {
+    if (name.size() != 10 || !equal_ignoring_case(name, "connection")) return false;
+    for (const std::string_view word : split(value, ','))
+        if (equal_ignoring_case(trim(word), "close")) return true;
+    return false;
+}
+
+bool closes_connection(const Record& record) {
+    return std::any_of(record.headers.begin(), record.headers.end(),
+                       [](const auto& header) { return says_close(header.first, header.second); });
+}
+
 std::string why_not_sent(const Record& record) {
     constexpr std::size_t kQuoted = 60;
     const auto quoted = [](std::string_view text) { return "'" + printable(text.substr(0, kQuoted)) + "'"; };
@@ -99,7 +112,8 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
     const bool needs_slash = target.front() == '?';
     // RFC 9112, section 3.2: the other forms are for proxies.
     if (target.front() != '/' && !needs_slash && !(target == "*" && record.method == "OPTIONS")) return false;
-    constexpr std::string_view kVersionAndHost = " HTTP/1.1\r\nHost: ", kContentLength = "Content-Length: ", kEnd = "\r\n";
+    constexpr std::string_view kVersionAndHost = " HTTP/1.1\r\nHost: ", kContentLength = "Content-Length: ", kEnd = "\r\n",
+                               kClose = "Connection: close\r\n";
     constexpr std::size_t kDigits = 20;
     std::size_t room = record.method.size() + 2 + target.size() + kVersionAndHost.size() + host.size() + kContentLength.size() +
                        kDigits + 3 * kEnd.size();
@@ -108,7 +122,10 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
     Pen pen(out.data() + start);
     pen << record.method << (needs_slash ? " /" : " ") << target << kVersionAndHost << host << kEnd;
     for (const auto& [name, value] : record.headers) {
-        if (is_of_the_connection(name)) continue;
+        if (is_of_the_connection(name)) {
+            if (says_close(name, value)) pen << kClose;
+            continue;
+        }
         if (!is_header_name(name) || !is_header_value(value)) {
             out.resize(start);
             return false;

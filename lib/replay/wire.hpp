@@ -9,11 +9,16 @@
 namespace leakline::replay {
 
 // Appends the HTTP/1.1 request: the recorded method, target, headers and body; Host is host. Headers that speak about
-// the recorded connection and not about the request (Connection, Content-Length, Transfer-Encoding, Expect, ...) and
-// HTTP/2's ":pseudo" ones are left out; Content-Length is that of the body as it is sent.
+// the recorded connection and not about the request (Keep-Alive, Content-Length, Transfer-Encoding, Expect, ...) and
+// HTTP/2's ":pseudo" ones are left out; of Connection only "close" is kept. Content-Length is that of the body as it is
+// sent.
 // False, and out unchanged, when method, target or a header has bytes that would break the request apart, or the target
 // is no path.
 bool append_wire(std::string& out, const Record& record, std::string_view host);
+// A "Connection" header of which "close" is one of the words.
+bool says_close(std::string_view name, std::string_view value);
+// Whether the request says that its connection ends with it: "Connection: close".
+bool closes_connection(const Record& record);
 // What is wrong with a record for which append_wire() was false.
 std::string why_not_sent(const Record& record);
 

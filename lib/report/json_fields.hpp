@@ -50,6 +50,9 @@ constexpr Words<SoakRun::End> words(SoakRun::End) {
 constexpr Words<Resource> words(Resource) {
     return {Resource::processes, resource_name};
 }
+constexpr Words<LeftOutWhy> words(LeftOutWhy) {
+    return {LeftOutWhy::no_body, left_out_why_name};
+}
 constexpr Words<GroupBy> words(GroupBy) {
     return {GroupBy::file, [](GroupBy by) -> std::string_view {
                 return by == GroupBy::line ? "line" : by == GroupBy::function ? "function" : "file";
@@ -122,6 +125,7 @@ void fields(A& a, In<A, LineGrowth>& line) {
               line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt);
     a("bytes_per_request_interval", line.bytes_per_request);
     a("bytes_per_hour_interval", line.bytes_per_hour);
+    a.where_any("bytes_per_connection", line.bytes_per_connection);
     a("class", line.growth_class);
     a("leaking", line.leaking);
     a("p_value", line.p_value);
@@ -215,7 +219,15 @@ void fields(A& a, In<A, ReplayStats::PathStats>& path) {
     a("sent", path.sent);
     a("completed", path.completed);
     a("errors", path.errors);
+    a.where_any("failed_as_recorded", path.failed_as_recorded);
     a("latency_us", path.latency);
+}
+
+template <class A>
+void fields(A& a, In<A, LeftOut>& left) {
+    a("kind", left.kind);
+    a("why", left.why);
+    a("requests", left.requests);
 }
 
 template <class A>
@@ -233,6 +245,7 @@ void fields(A& a, In<A, ReplayStats>& stats) {
     });
     a("late", stats.late);
     a("retried", stats.retried);
+    a("connections", stats.connections);
     a.where_any("unexpected", stats.unexpected);
     a("latency_us", stats.latency);
     a("service_us", stats.service);
@@ -242,6 +255,10 @@ void fields(A& a, In<A, ReplayStats>& stats) {
     a("target_rate", stats.target_rate);
     a("valid", stats.valid);
     a("reasons", stats.reasons);
+    a("log_requests", stats.log_requests);
+    a.where_any("left_out", stats.left_out);
+    a.where_any("fresh", stats.fresh);
+    a.where_any("not_fresh", stats.not_fresh);
     a("paths", stats.paths);
     a("warnings", stats.warnings);
 }
@@ -374,10 +391,44 @@ void fields(A& a, In<A, Resources>& resources) {
 }
 
 template <class A>
+void fields(A& a, In<A, ConnectionGrowth::Line>& line) {
+    fields(a, line.at);
+    a("bytes_per_connection", line.bytes_per_connection);
+}
+
+template <class A>
+void fields(A& a, In<A, ConnectionGrowth>& growth) {
+    a("leaks", growth.leaks);
+    a("bytes_per_connection", growth.bytes_per_connection);
+    a("bytes_per_request", growth.bytes_per_request);
+    a("detectable_bytes_per_connection", growth.detectable_bytes_per_connection);
+    a("blocks", growth.blocks);
+    a("connections", growth.connections);
+    a("requests", growth.requests);
+    a.where_any("lines", growth.lines);
+}
+
+template <class A>
+void fields(A& a, In<A, KindCoverage>& kind) {
+    a("kind", kind.kind);
+    a("left_out", kind.left_out);
+    a("without_body", kind.without_body);
+    a("sent", kind.sent);
+    a("failed", kind.failed);
+}
+
+template <class A>
+void fields(A& a, In<A, Coverage>& coverage) {
+    a("log_requests", coverage.log_requests);
+    a("not_served", coverage.kinds);
+}
+
+template <class A>
 void fields(A& a, In<A, Round>& round) {
     a("begin_s", round.begin_s);
     a("end_s", round.end_s);
     a("requests", round.requests);
+    a("connections", round.connections);
 }
 
 template <class A>
@@ -400,6 +451,8 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("oom_kill", diagnosis.oom_kill);
     a.where_any("soak", diagnosis.soak);
     a.where_any("endpoints", diagnosis.endpoints);
+    a.where_any("connections", diagnosis.connections);
+    a("coverage", diagnosis.coverage);
     a("projected_bytes_per_hour", diagnosis.projected_bytes_per_hour);
     a("rounds", diagnosis.rounds);
     a.where_any("resources", diagnosis.resources);

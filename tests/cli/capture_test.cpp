@@ -138,7 +138,7 @@ TEST_CASE("every request becomes a line: kept-alive, HEAD, bodiless, close-delim
         CHECK(RawConnection::status(client.until("\r\n\r\n")) == 100);
         CHECK(status_of(client, "ok") == 200);
         CHECK(upstream.connections() == 1);
-        REQUIRE(client.send(request_text("GET", "/close")));
+        REQUIRE(client.send(request_text("GET", "/close", "", "Connection: close\r\n")));
         CHECK(client.until("to the end").find("HTTP/1.1 201 Created\r\n") == 0);
         CHECK(client.ended());
     }
@@ -152,6 +152,7 @@ TEST_CASE("every request becomes a line: kept-alive, HEAD, bodiless, close-delim
     CHECK(lines[5]["body"] == "abcde");
     CHECK(lines[6]["body_b64"] == "/wAB");
     CHECK(lines[7]["body"] == "ok");
+    CHECK(lines[8]["headers"]["Connection"] == "close");
     const int statuses[] = {200, 200, 204, 304, 200, 200, 200, 200, 201};
     for (std::size_t i = 0; i < lines.size(); ++i) {
         CHECK(lines[i]["status"] == statuses[i]);

@@ -11,6 +11,7 @@
 #include "replay/format_jsonl.hpp"
 #include "replay/log.hpp"
 #include "replay/log_recognition.hpp"
+#include "replay/replay.hpp"
 #include "replay/wire.hpp"
 
 namespace {
@@ -32,6 +33,31 @@ void check_round_trip(const Request& request) {
     require(record.at == request.at);
     require(!is_utf8(request.target) || record.target == request.target);
     require(stream.next(record) == RecordStream::Step::end);
+}
+
+// Values of any look in place of those of an order id, which keep what is around them as it is.
+void check_fresh(const Record& record) {
+    static const FreshPlan plan = [] {
+        FreshPlan made;
+        for (const char* const example : {"17", "req-000018", "8f3a2b9c0d1e", "2024-05-01T10:00:00.5Z"}) {
+            IdentityLearner learner;
+            learner.add(example);
+            for (const ValueKind kind : {ValueKind::field, ValueKind::query, ValueKind::header})
+                for (const char* const name : {"id", "a", "x"}) made.fields.push_back({kind, name, "", Identity(learner)});
+            made.fields.push_back({ValueKind::path, "2", "/a/", Identity(learner)});
+        }
+        return made;
+    }();
+    FreshValues values(plan);
+    Record changed = record;
+    if (!values.apply(changed, 3)) require(changed.body == record.body && changed.target == record.target);
+    require(changed.headers.size() == record.headers.size());
+    IdentityLearner learner;
+    RequestValues().visit(record, [&](const RequestValue& value) {
+        learner.add(value.text);
+        std::string fresh;
+        Identity(learner).replace(value.text, 1, 1, fresh);
+    });
 }
 
 }  // namespace
@@ -67,6 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (step != RecordStream::Step::record) continue;
             wire.clear();
             if (append_wire(wire, record, "host")) require(wire.find("\r\n\r\n") != wire.npos);
+            check_fresh(record);
             const Request request = to_request(record);
             if (!request.target.empty() && !request.method.empty()) check_round_trip(request);
         }

@@ -172,7 +172,9 @@ TEST_CASE("requests of one session keep to one connection and their order") {
         requests[static_cast<std::size_t>(i)].body = std::to_string(i % 7) + ":" + std::to_string(1000 + i);
     }
     const LogFile log(requests);
-    const ReplayStats stats = replay::run(options_for(log, server.url()));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.connections = 7;
+    const ReplayStats stats = replay::run(options);
     server.stop();
     check_books(stats);
     CHECK(stats.completed == 300);

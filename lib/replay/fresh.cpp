@@ -1,0 +1,252 @@
+#include "replay/fresh.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.hpp"
+#include "http/message.hpp"
+#include "replay/identifier_names.hpp"
+#include "replay/selected_log.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+constexpr std::size_t kMostCandidates = 96, kMostFields = 16;
+// How many requests have to have a value of their own. UUIDs and the like are made to be unique, numbers are not: they need
+// a name that says so, or many requests.
+constexpr std::uint64_t kFewest = 20, kManyUnnamed = 100;
+// A value of this length that stands in another place of the request too is the same identifier, and no coincidence.
+constexpr std::size_t kNoCoincidence = 6;
+
+struct Candidate {
+    ValueKind kind{};
+    std::string name, context;
+    IdentityLearner learner;
+    std::unordered_set<std::uint64_t> values;
+    bool named = false, repeats = false;
+};
+
+bool is_name_of(const FreshName& wanted, ValueKind kind, std::string_view name) {
+    if (wanted.kind != kind) return false;
+    if (kind == ValueKind::header) return http::equal_ignoring_case(wanted.name, name);
+    if (kind != ValueKind::field || wanted.name.find('.') != std::string::npos) return wanted.name == name;
+    return wanted.name == name.substr(std::min(name.rfind('.') + 1, name.size()));
+}
+
+// Headers that describe the message or the client; none is an identifier, whatever it looks like.
+bool describes_message(std::string_view header) {
+    for (const std::string_view known : {"host", "content-length", "content-type", "content-md5", "user-agent", "referer", "origin", "date", "range",
+                                         "via", "forwarded", "connection", "dnt", "x-real-ip"})
+        if (http::equal_ignoring_case(header, known)) return true;
+    for (const std::string_view prefix : {"if-", "accept", "sec-", "x-forwarded-", "cf-", "x-amz-"})
+        if (header.size() >= prefix.size() && http::equal_ignoring_case(header.substr(0, prefix.size()), prefix)) return true;
+    return false;
+}
+
+bool identifies(const Candidate& candidate) {
+    if (candidate.repeats) return false;
+    const IdentityLearner& learned = candidate.learner;
+    // Of "/users/17" the segment before says what the number is.
+    const std::string name = candidate.kind == ValueKind::path ? candidate.context : candidate.name;
+    if (names_owner(name) || names_secret(name)) return false;
+    if (learned.form() == IdentityForm::number && names_owner(learned.pattern())) return false;  // "user-17"
+    switch (learned.form()) {
+        case IdentityForm::none: return false;
+        case IdentityForm::token:
+        case IdentityForm::time: return learned.values() >= kFewest;
+        case IdentityForm::number: break;
+    }
+    if (candidate.kind != ValueKind::path && (names_identifier(candidate.name) || names_identifier(learned.pattern())))
+        return learned.values() >= kFewest;
+    if (candidate.kind == ValueKind::path || !learned.bare_number()) return learned.values() >= kManyUnnamed;
+    return learned.increasing() && learned.values() >= kManyUnnamed;  // a counter; else it may be an amount, or a size
+}
+
+class Detection {
+  public:
+    explicit Detection(const FreshOptions& options) : options_(options) {}
+
+    void add(const Record& record) {
+        values_.visit(record, [&](const RequestValue& value) { add(value); });
+    }
+
+    FreshPlan plan() {
+        FreshPlan plan;
+        plan.seed = options_.seed;
+        for (Candidate& candidate : candidates_) {
+            if (plan.fields.size() == kMostFields) break;
+            if (!candidate.named && !(options_.detect && identifies(candidate))) continue;
+            if (candidate.learner.form() == IdentityForm::none) continue;
+            plan.fields.push_back({candidate.kind, std::move(candidate.name), std::move(candidate.context), Identity(candidate.learner)});
+        }
+        for (std::size_t i = 0; i < plan.fields.size(); ++i)  // twice, so that a range reaches all that overlap
+            for (std::size_t pass = 0; pass < 2; ++pass)
+                for (std::size_t k = 0; k < plan.fields.size(); ++k)
+                    if (i != k) plan.fields[i].identity.share_range(plan.fields[k].identity);
+        for (const FreshName& name : options_.names)
+            if (std::none_of(plan.fields.begin(), plan.fields.end(), [&](const FreshField& field) { return is_name_of(name, field.kind, field.name); }))
+                plan.warnings.push_back(fmt::format("--fresh {}:{}: no request has such a value, or it does not look like an identifier",
+                                                    value_kind_name(name.kind), printable(name.name)));
+        return plan;
+    }
+
+  private:
+    void add(const RequestValue& value) {
+        key_.assign(1, static_cast<char>('0' + static_cast<int>(value.kind))).append(value.name).append(1, '\n').append(value.context);
+        const auto [found, is_new] = index_.try_emplace(key_, kNone);
+        if (is_new) found->second = make(value);
+        if (found->second == kNone) return;
+        Candidate& candidate = candidates_[found->second];
+        if (candidate.repeats && !candidate.named) return;
+        candidate.learner.add(value.text);
+        if (candidate.repeats || candidate.values.insert(std::hash<std::string_view>{}(value.text)).second) return;
+        candidate.repeats = true;
+        std::unordered_set<std::uint64_t>().swap(candidate.values);
+    }
+
+    // kNone where it is nothing to follow. (The names of a log are few; where they are data, they are not followed.)
+    std::size_t make(const RequestValue& value) {
+        const bool named = std::any_of(options_.names.begin(), options_.names.end(),
+                                       [&](const FreshName& name) { return is_name_of(name, value.kind, value.name); });
+        if (index_.size() > 64 * kMostCandidates) index_.clear();
+        if (!named && (!options_.detect || candidates_.size() >= kMostCandidates)) return kNone;
+        if (!named && value.kind == ValueKind::header && describes_message(value.name)) return kNone;
+        Candidate candidate;
+        candidate.kind = value.kind;
+        candidate.name = value.name;
+        candidate.context = value.context;
+        candidate.named = named;
+        candidates_.push_back(std::move(candidate));
+        return candidates_.size() - 1;
+    }
+
+    static constexpr std::size_t kNone = ~std::size_t{0};
+    const FreshOptions& options_;
+    RequestValues values_;
+    std::vector<Candidate> candidates_;
+    std::unordered_map<std::string, std::size_t> index_;
+    std::string key_;
+};
+
+}  // namespace
+
+FreshName parse_fresh_name(const std::string& text) {
+    const std::size_t colon = text.find(':');
+    const std::string kind = text.substr(0, colon), name = colon == text.npos ? "" : text.substr(colon + 1);
+    for (const ValueKind known : {ValueKind::field, ValueKind::query, ValueKind::header, ValueKind::path}) {
+        if (kind != value_kind_name(known) || name.empty()) continue;
+        if (known == ValueKind::path && name.find_first_not_of("0123456789") != name.npos) continue;
+        return {known, name};
+    }
+    throw Error(ErrorKind::usage, "--fresh", "'" + printable(text) + "' is none of field:NAME, header:NAME, query:NAME, path:NUMBER",
+                "--fresh field:request_id");
+}
+
+std::string FreshField::text() const {
+    if (kind != ValueKind::path) return fmt::format("{} {}", value_kind_name(kind), printable(name));
+    return fmt::format("path segment {} ({}*)", name, printable(context));
+}
+
+std::vector<std::string> FreshPlan::texts() const {
+    std::vector<std::string> out;
+    for (const FreshField& field : fields) out.push_back(field.text());
+    return out;
+}
+
+FreshPlan plan_fresh(const ReplayOptions& options) {
+    if (!options.fresh.any()) return {};
+    require_repeatable(options.logs);
+    Detection detection(options.fresh);
+    LogOptions reading = log_options(options);
+    reading.attach_responses = false;
+    Log log(options.logs, reading);
+    const ShapeOptions selection = choose_hosts(options);
+    Shape shape(selection);
+    Record record;
+    for (std::size_t count = 0; count < kFreshSample && log.next(record);) {
+        if (!shape.apply(record)) continue;
+        detection.add(record);
+        ++count;
+    }
+    return detection.plan();
+}
+
+const FreshField* FreshValues::field_of(const RequestValue& value) const {
+    for (const FreshField& field : plan_.fields) {
+        if (field.kind != value.kind) continue;
+        const bool same = field.kind == ValueKind::header ? http::equal_ignoring_case(field.name, value.name) : field.name == value.name;
+        if (same && field.context == value.context) return &field;
+    }
+    return nullptr;
+}
+
+const std::string* FreshValues::fresh_for(const Seen& seen) const {
+    if (!seen.identifies && seen.text.size() < kNoCoincidence) return nullptr;
+    for (std::size_t i = 0; i < fresh_count_; ++i)
+        if (fresh_[i].old == seen.text) return &fresh_[i].value;
+    return nullptr;
+}
+
+// The values within whole are replaced; it then is the buffer. False where there are none.
+bool FreshValues::rewrite(std::string_view& whole, std::string& buffer) const {
+    const char* done = whole.data();
+    const char* const end = whole.data() + whole.size();
+    bool changed = false;
+    for (const Seen& seen : seen_) {
+        if (seen.text.data() < done || seen.text.data() >= end) continue;
+        const std::string* fresh = fresh_for(seen);
+        if (fresh == nullptr) continue;
+        if (!changed) buffer.clear();
+        changed = true;
+        buffer.append(done, seen.text.data()).append(*fresh);
+        done = seen.text.data() + seen.text.size();
+    }
+    if (!changed) return false;
+    buffer.append(done, end);
+    whole = buffer;
+    return true;
+}
+
+bool FreshValues::apply(Record& record, std::uint64_t generation) {
+    if (generation == 0 || plan_.fields.empty()) return false;
+    seen_.clear();
+    fresh_count_ = 0;
+    values_.visit(record, [&](const RequestValue& value) {
+        const FreshField* field = field_of(value);
+        const bool identifies = field != nullptr && field->identity.replace(value.text, generation, plan_.seed, value_);
+        seen_.push_back({value.text, identifies});
+        if (!identifies) return;
+        if (fresh_count_ == fresh_.size()) fresh_.emplace_back();
+        fresh_[fresh_count_].old = value.text;
+        fresh_[fresh_count_++].value.swap(value_);
+    });
+    if (fresh_count_ == 0) return false;
+    rewrite(record.target, target_);
+    rewrite(record.body, body_);
+    headers_.resize(std::max(headers_.size(), record.headers.size()));
+    for (std::size_t i = 0; i < record.headers.size(); ++i) rewrite(record.headers[i].second, headers_[i]);
+    return true;
+}
+
+bool FreshValues::apply(Request& request, std::uint64_t generation) {
+    Record record;
+    record.method = request.method;
+    record.target = request.target;
+    for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
+    record.body = request.body;
+    if (!apply(record, generation)) return false;
+    std::string target(record.target), body(record.body);
+    for (std::size_t i = 0; i < request.headers.size(); ++i) {
+        std::string value(record.headers[i].second);
+        request.headers[i].second = std::move(value);
+    }
+    request.target = std::move(target);
+    request.body = std::move(body);
+    return true;
+}
+
+}  // namespace leakline::replay
