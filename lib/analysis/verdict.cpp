@@ -30,7 +30,7 @@ std::optional<std::string> nothing_freed(const LineReport& report, const LineGro
 void project(Diagnosis& diagnosis) {
     TrendVerdict& trend = diagnosis.trend;
     trend.time_to_limit_h.reset();
-    if (!trend.bytes_per_request || !diagnosis.requests_per_second) return;
+    if (!trend.bytes_per_request || !diagnosis.requests_per_second || grows_by_connections_alone(diagnosis)) return;
     const double hourly = *diagnosis.requests_per_second * 3600;
     const Interval& growth = *trend.bytes_per_request;
     diagnosis.projected_bytes_per_hour = Interval{growth.estimate * hourly, growth.low * hourly, growth.high * hourly};

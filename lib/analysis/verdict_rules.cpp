@@ -16,6 +16,7 @@ constexpr RuleRow kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
     {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
+    {Subject::memory, "lines grow with connections", lines_grow_per_connection},
     {Subject::memory, "lines grow", lines_grow},
     {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
@@ -26,6 +27,7 @@ constexpr RuleRow kRules[] = {
     {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
     {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
     {Subject::coverage, "processes that were not recorded did the work", work_was_not_recorded},
+    {Subject::coverage, "requests were not served", requests_not_served},
 };
 
 }  // namespace
@@ -61,6 +63,8 @@ std::string place(const CodeLine& at) {
 }
 
 std::string line_reason(const LineGrowth& line) {
+    if (line.bytes_per_connection)
+        return fmt::format("{} leaks {} per connection", place(line.at), format_bytes(line.bytes_per_connection->estimate));
     std::string text = fmt::format("live heap bytes of {} ", place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
         text += "are one container that keeps doubling";

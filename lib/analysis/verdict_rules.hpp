@@ -93,5 +93,7 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence&, const Polic
 std::optional<Conclusion> work_was_not_recorded(const Evidence&, const Policy&);
 std::optional<Conclusion> resources_leak(const Evidence&, const Policy&);
 std::optional<Conclusion> resources_may_leak(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow_per_connection(const Evidence&, const Policy&);
+std::optional<Conclusion> requests_not_served(const Evidence&, const Policy&);
 
 }  // namespace leakline::analysis

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
 #include "analysis/soak.hpp"
 #include "analysis/verdict.hpp"
@@ -97,7 +98,8 @@ void record_until_decided(RunContext& context) {
 
 }  // namespace
 
-Diagnosis diagnose(const Options& options, const Observer& observer) {
+Diagnosis diagnose(const Options& given, const Observer& observer) {
+    Options options = given;
     Diagnosis result;
     Command command;
     command.arguments = options.target.arguments;
@@ -109,6 +111,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
     replay::check(options.rounds.replay);
     replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
+    plan_fresh_identifiers(options.rounds);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     heap::find_tracker();
@@ -136,6 +139,7 @@ Diagnosis diagnose(const Options& options, const Observer& observer) {
             result.reasons.push_back(fmt::format("the recorded run failed: {}", error.what()));
         }
     }
+    result.coverage = analysis::coverage_of(result.replay);
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;

@@ -180,7 +180,9 @@ class Minimizer {
 }  // namespace
 
 Minimized minimize(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer) {
-    return Minimizer(options, best_log, observer).run();
+    MinimizeOptions planned = options;  // identifiers are those of the whole log, which the parts are too small to show
+    plan_fresh_identifiers(planned.run.rounds);
+    return Minimizer(planned, best_log, observer).run();
 }
 
 }  // namespace leakline::diagnose

@@ -9,6 +9,7 @@
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"
+#include "replay/wire.hpp"
 
 namespace leakline::diagnose {
 
@@ -38,7 +39,8 @@ class Reservoir {
 
 }  // namespace
 
-PathMix::PathMix(const replay::ReplayOptions& traffic) {
+PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_generation) {
+    if (traffic.fresh_plan) fresh_.emplace(*traffic.fresh_plan);
     replay::SelectedLog log(traffic);
     replay::PathTable table;
     std::vector<Reservoir> reservoirs;
@@ -59,10 +61,17 @@ PathMix::PathMix(const replay::ReplayOptions& traffic) {
         if (kinds_.size() == kMostKinds || seen < kFewest || static_cast<double>(seen) < kSmallestShare * static_cast<double>(total)) break;
         kinds_.push_back(table.names()[kind]);
         samples_.push_back(reservoirs[kind].take());
+        for (Request& request : samples_.back()) {
+            request.connection.clear();
+            std::erase_if(request.headers, [](const auto& header) { return replay::says_close(header.first, header.second); });
+        }
+        const std::vector<std::string>& recorded = traffic.keep_recorded;
+        const bool kept = std::find(recorded.begin(), recorded.end(), kinds_.back()) != recorded.end();
+        generations_.emplace_back(samples_.back().size(), fresh_ && !kept ? std::max<std::uint64_t>(first_generation, 1) : 0);
     }
 }
 
-std::vector<std::uint64_t> PathMix::write_block(int number, std::size_t size, const std::string& path) const {
+std::vector<std::uint64_t> PathMix::write_block(int number, std::size_t size, const std::string& path) {
     std::mt19937_64 random(static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15u + 1);
     // Independent shares, uniform from none to twice the even share: the widest spread that keeps the block's mean size.
     const double even = static_cast<double>(size) / static_cast<double>(kinds_.size());
@@ -80,7 +89,17 @@ std::vector<std::uint64_t> PathMix::write_block(int number, std::size_t size, co
     std::shuffle(order.begin(), order.end(), random);
     OutputFile file(path);
     replay::LogWriter writer(file);
-    for (const std::uint16_t kind : order) writer.add(samples_[kind][random() % samples_[kind].size()]);
+    for (const std::uint16_t kind : order) {
+        const std::size_t sample = random() % samples_[kind].size();
+        std::uint64_t& generation = generations_[kind][sample];
+        if (generation == 0) {
+            writer.add(samples_[kind][sample]);
+            continue;
+        }
+        Request request = samples_[kind][sample];
+        fresh_->apply(request, generation++);
+        writer.add(request);
+    }
     writer.flush();
     file.commit();
     return counts;

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cmath>
 #include <map>
+#include <numeric>
+#include <random>
 
 #include "analysis/lines.hpp"
 #include "analysis/lines_window.hpp"
+#include "analysis/per_connection.hpp"
 #include "analysis/per_path.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
@@ -25,66 +29,104 @@ namespace leakline::diagnose {
 
 namespace {
 
-// How long a block of a random mix is meant to be.
-constexpr double kBlockSeconds = 0.25;
+// How long a block is meant to be: of a random mix of kinds, and where there is one kind only.
+constexpr double kBlockSeconds = 0.25, kBlockSecondsOfOneKind = 0.1;
+// A block opens at least one of the connections that are open at a time, and at most so many for each of them.
+constexpr double kMostOpened = 40;
 // Below this, growth in every round cannot be told from chance.
 constexpr int kFewestRounds = 5;
 
-// One block of a random mix, between the marks `block N` and the one before it.
-struct MixedBlock {
-    std::string label;
-    std::vector<std::uint64_t> requests;  // of each kind
-};
+constexpr const char* kFirstMark = "block 0";
 
 struct MixedBlocks {
     std::vector<std::string> kinds;
-    std::vector<MixedBlock> blocks;
+    std::vector<analysis::ConnectionBlock> blocks;
 };
 
-// After the rounds, so that the lines are judged by the log's own mix. Where the log is of one kind there are none.
-MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder, const RoundPlan& rounds, double rate,
+// Requests over each connection of a block: from about one connection for each that may be open at a time to many, whatever
+// the number of requests. The same number gives the same share on every machine.
+int requests_per_connection(int number, std::uint64_t requests, int connections) {
+    std::mt19937_64 random(static_cast<std::uint64_t>(number) * 0x2545f4914f6cdd1du + 7);
+    const double times = std::pow(kMostOpened, std::uniform_real_distribution<double>(0, 1)(random));
+    return std::max(1, static_cast<int>(static_cast<double>(requests) / (times * connections)));
+}
+
+// After the rounds, so that the lines are judged by the log's own mix. The numbers of requests of each kind and the number
+// of connections vary independently from block to block.
+MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder, const RoundPlan& rounds, const RoundsResult& done,
                              const std::string& scratch) {
-    const PathMix mix(rounds.replay);
-    if (mix.kinds().size() < 2) return {};
+    const auto passes = done.stats.log_requests > 0 ? done.stats.read / done.stats.log_requests : 0;
+    replay::ReplayOptions traffic = rounds.replay;
+    traffic.keep_recorded = done.stats.not_fresh;
+    PathMix mix(traffic, passes + 2);
+    if (mix.kinds().empty()) return {};
     context.stage("blocks of a random mix");
-    const auto size = static_cast<std::size_t>(std::clamp(rate * kBlockSeconds, 50.0, 10'000.0));
+    const double seconds = mix.kinds().size() > 1 ? kBlockSeconds : kBlockSecondsOfOneKind;
+    const auto size = static_cast<std::size_t>(std::clamp(done.stats.rate * seconds, 50.0, 10'000.0));
     MixedBlocks result{mix.kinds(), {}};
     replay::ReplayOptions options = replay::for_selected(rounds.replay, {scratch + "/block.jsonl"});
     options.pace = {replay::Pace::Kind::max, 1, 0};
-    recorder.mark(HeapMark::Kind::interval, "block 0");
-    for (int number = 1; number <= mix.blocks_needed(); ++number) {
-        MixedBlock block;
+    options.fresh = {};  // the blocks have new identifiers already
+    options.fresh_plan.reset();
+    // What begins with the first short connection (threads, pools) is no growth: block 0 is not looked at.
+    for (int number = 0; number <= mix.blocks_needed(); ++number) {
+        analysis::ConnectionBlock block;
         block.label = fmt::format("block {}", number);
         block.requests = mix.write_block(number, size, options.logs[0]);
+        const std::uint64_t requests = std::accumulate(block.requests.begin(), block.requests.end(), std::uint64_t{0});
+        options.requests_per_connection = number == 0 ? 1 : requests_per_connection(number, requests, options.connections);
         const ReplayStats stats = replay::run(options);
         if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running())
             break;
         recorder.mark(HeapMark::Kind::interval, block.label);
-        result.blocks.push_back(std::move(block));
+        block.connections = stats.connections;
+        if (number > 0) result.blocks.push_back(std::move(block));
         context.progress(static_cast<double>(number) / mix.blocks_needed(),
                          fmt::format("block {} of {}", number, mix.blocks_needed()));
     }
     return result;
 }
 
-// Which kind of request the growth comes from, by live heap bytes, which no page or arena blurs.
+// Which kind of request the growth comes from, by live heap bytes, which no page or arena blurs. A connection is one more
+// kind, so that what it leaves behind is not put down to requests.
 void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedBlocks& mix) {
-    const std::vector<MixedBlock>& blocks = mix.blocks;
-    if (blocks.empty()) return;
+    const std::vector<analysis::ConnectionBlock>& blocks = mix.blocks;
+    if (blocks.empty() || mix.kinds.size() < 2) return;
     const std::vector<TraceCost> totals = analysis::totals_at_marks(profile);
     std::map<std::string, std::int64_t> live;  // by mark
     for (std::size_t i = 0; i < profile.marks.size(); ++i)
         if (!profile.marks[i].label.empty()) live[profile.marks[i].label] = totals[i].live_bytes;
+    const bool with_connections = result.connections.has_value();  // else their number follows from that of requests
+    std::vector<std::string> kinds = mix.kinds;
+    if (with_connections) kinds.emplace_back("connection");
     std::vector<analysis::MixBlock> mixed;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-        const auto before = live.find(fmt::format("block {}", i)), after = live.find(blocks[i].label);
+        const auto before = live.find(i == 0 ? kFirstMark : blocks[i - 1].label), after = live.find(blocks[i].label);
         if (before == live.end() || after == live.end()) continue;  // thinned away, or never set
-        mixed.push_back({static_cast<double>(after->second - before->second), blocks[i].requests});
+        std::vector<std::uint64_t> counts = blocks[i].requests;
+        if (with_connections) counts.push_back(blocks[i].connections);
+        mixed.push_back({static_cast<double>(after->second - before->second), std::move(counts)});
     }
-    const analysis::PathGrowthReport report = analysis::growth_per_path(mix.kinds, mixed);
+    const analysis::PathGrowthReport report = analysis::growth_per_path(kinds, mixed);
     for (const analysis::PathGrowth& path : report.paths)
-        result.endpoints.push_back({path.path, path.bytes_per_request, path.leaks});
+        if (!with_connections || path.path != kinds.back()) result.endpoints.push_back({path.path, path.bytes_per_request, path.leaks});
     for (const std::string& reason : report.reasons) result.warnings.push_back("growth per endpoint: " + reason);
+}
+
+// Lines whose growth in the rounds is that of the connections which these opened get their price per connection.
+void judge_connections(Diagnosis& result, const HeapProfile& profile, const analysis::LineOptions& options, const MixedBlocks& mix,
+                       const std::vector<Round>& rounds) {
+    constexpr double kMost = 0.8;  // of a line's growth
+    result.connections = analysis::growth_per_connection(profile, options, kFirstMark, mix.blocks);
+    if (!result.connections) return;
+    double opened = 0;  // in the rounds after the first: what the lines are judged by
+    for (std::size_t i = 1; i < rounds.size(); ++i) opened += static_cast<double>(rounds[i].connections);
+    for (const ConnectionGrowth::Line& leak : result.connections->lines)
+        for (LineGrowth& line : result.lines.lines) {
+            if (line.at != leak.at || leak.bytes_per_connection.estimate * opened < kMost * static_cast<double>(line.growth_bytes)) continue;
+            line.bytes_per_connection = leak.bytes_per_connection;
+            line.leaking = true;
+        }
 }
 
 std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) {
@@ -127,6 +169,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     RoundPlan plan = context.options.rounds;
     plan.replay.target = origin_url;
     plan.rounds = std::max(kFewestRounds, rounds_wanted);
+    plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
     const std::optional<Bytes> ceiling = memory_ceiling();
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
@@ -156,7 +199,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     }
     MixedBlocks mix;
     if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
-        mix = run_mixed_blocks(context, recorder, plan, rounds.stats.rate, scratch.path());
+        mix = run_mixed_blocks(context, recorder, plan, rounds, scratch.path());
     if (!recorder.child().running())
         context.died(recorder.child(), launch, "recorded run", rounds.rounds.size());
     else
@@ -164,13 +207,14 @@ void run_recorded(RunContext& context, int rounds_wanted) {
 
     context.stage("reading the recording");
     HeapProfile profile = recorder.finish();
-    judge_endpoints(context.result, profile, mix);
     analysis::LineOptions lines;
     lines.skip = context.options.skip;
     lines.only = context.options.only;
     lines.table_function = context.options.table_function;
     if (context.options.warmup_rounds) lines.window_begin = mark_of_round(profile, *context.options.warmup_rounds);
     context.result.lines = analysis::grow_lines(profile, lines);
+    judge_connections(context.result, profile, lines, mix, rounds.rounds);
+    judge_endpoints(context.result, profile, mix);
     if (!profile.damage.empty())
         for (const std::string& line : profile.damage.lines()) context.result.warnings.push_back("recording: " + line);
 }

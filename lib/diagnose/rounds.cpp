@@ -49,6 +49,11 @@ class Ticker {
 
 }  // namespace
 
+void plan_fresh_identifiers(RoundPlan& plan) {
+    if (plan.replay.fresh_plan || !plan.replay.fresh.any()) return;
+    plan.replay.fresh_plan = std::make_shared<const replay::FreshPlan>(replay::plan_fresh(plan.replay));
+}
+
 RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanoseconds origin, const RoundHooks& hooks) {
     Clock& clock = system_clock();
     RoundsResult result;
@@ -56,7 +61,7 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     std::atomic<int> passes_a_round{plan.replay.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
     std::atomic<int> passes_done{0}, round_number{1};
     int passes_in_round = 0;
-    std::uint64_t completed_before = 0;
+    std::uint64_t completed_before = 0, connections_before = 0;
     Nanoseconds round_begin = clock.monotonic();
 
     replay::ReplayOptions options = plan.replay;
@@ -66,7 +71,7 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     options.max_lag = Nanoseconds::max();
     options.progress = &progress;
     options.stop = &stop;
-    options.after_round = [&](int) {
+    options.closes_after_round = [&](int) {
         ++passes_in_round;
         passes_done = passes_in_round;
         if (passes_a_round == 0) {
@@ -74,18 +79,23 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
             const double pass = std::max(1e-4, to_seconds(clock.monotonic() - round_begin));
             passes_a_round = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMostPasses);
         }
+        return passes_in_round >= passes_a_round;
+    };
+    options.after_round = [&](int) {
         if (passes_in_round < passes_a_round) return true;
         if (!interruption::sleep_for(plan.quiet)) return false;
         Round round;
         round.begin_s = to_seconds(round_begin - origin);
         round.end_s = to_seconds(clock.monotonic() - origin);
         round.requests = progress.completed - completed_before;
+        round.connections = progress.connections - connections_before;
         result.rounds.push_back(round);
         const int number = static_cast<int>(result.rounds.size());
         if (hooks.quiet_mark) hooks.quiet_mark(round, number);
         if (stop || interruption::received() != 0) return false;
         if (number % plan.rounds == 0 && (!hooks.enough || hooks.enough())) return false;
         completed_before = progress.completed;
+        connections_before = progress.connections;
         passes_in_round = 0;
         passes_done = 0;
         round_number = number + 1;

@@ -1,4 +1,5 @@
-// Traffic in rounds, with a quiet moment after each: the shape that both runs of a diagnosis share.
+// Traffic in rounds, with a quiet moment after each: the shape that both runs of a diagnosis share. Each round has connections
+// of its own, which are closed before its quiet moment: what a connection leaves behind is seen, what an open one needs is not.
 #pragma once
 
 #include <functional>
@@ -12,15 +13,21 @@
 namespace leakline::diagnose {
 
 struct RoundPlan {
-    RoundPlan() { replay.connections = 8; }
+    RoundPlan() {
+        replay.connections = 8;
+        replay.fresh.detect = true;
+    }
 
     // Which logs, where to, and how they are read, shaped and sent. The rounds have their own way with its rounds, duration,
-    // max_lag, progress, latency, stop and after_round.
+    // max_lag, progress, latency, stop, after_round and closes_after_round.
     replay::ReplayOptions replay;
     int rounds = 8;
     Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is this long
     Nanoseconds quiet = std::chrono::milliseconds(200);  // between the last answer of a round and its mark
 };
+
+// Finds the identifiers that are made fresh from pass to pass (replay.fresh) in the log, once for all runs.
+void plan_fresh_identifiers(RoundPlan& plan);
 
 // All are called from the thread that runs the rounds, except tick.
 struct RoundHooks {

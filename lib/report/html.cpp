@@ -13,6 +13,7 @@
 #include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
+#include "report/traffic_words.hpp"
 #include "report/svg.hpp"
 #include "report/xml.hpp"
 
@@ -134,6 +135,11 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                      xml_text(utf8_head(trim(summary.top->source), 300))));
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) fact(&words == &endpoints.front() ? "By endpoint" : "", html_cut(words));
+    for (const TrafficRow& row : traffic_rows(diagnosis)) {
+        std::string name(row.name);
+        name[0] = static_cast<char>(name[0] - 32);  // as the others begin
+        fact(name, html_cut(row.text));
+    }
     if (!summary.limit.empty()) fact("Limit", xml_text(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) fact(&words == &soak.front() ? "Soak" : "", xml_text(words));

@@ -8,6 +8,7 @@
 #include "report/renderers.hpp"
 #include "report/resources_text.hpp"
 #include "report/summary.hpp"
+#include "report/traffic_words.hpp"
 #include "report/xml.hpp"
 
 namespace leakline::report {
@@ -141,12 +142,12 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         traffic.details = fmt::format("{}", fmt::join(diagnosis.replay.reasons, "\n"));
     }
     cases.push_back(traffic);
-    return suite("memory", diagnosis.started, cases,
-                 {{"command", diagnosis.command},
-                  {"traffic", diagnosis.traffic},
-                  {"verdict", summary.verdict},
-                  {"resolution", summary.detectable}},
-                 summary.verdict + ": " + summary.reason);
+    std::vector<std::pair<std::string, std::string>> properties = {{"command", diagnosis.command},
+                                                                   {"traffic", diagnosis.traffic},
+                                                                   {"verdict", summary.verdict},
+                                                                   {"resolution", summary.detectable}};
+    for (const TrafficRow& row : traffic_rows(diagnosis)) properties.emplace_back(row.name, row.text);
+    return suite("memory", diagnosis.started, cases, properties, summary.verdict + ": " + summary.reason);
 }
 
 std::string render(const TrendReport& report, const RenderOptions& options) {

@@ -11,6 +11,7 @@
 #include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
+#include "report/traffic_words.hpp"
 
 namespace leakline::report {
 
@@ -176,6 +177,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));
+    for (const TrafficRow& words : traffic_rows(diagnosis)) row(words.name, plain(words.text));
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));

@@ -110,6 +110,18 @@ std::string render(const Diagnosis& diagnosis) {
                         label(line.at.file), line.at.line, label(line.at.function), line.leaking),
             static_cast<double>(line.growth_bytes));
     }
+    if (diagnosis.connections) {
+        metrics.family("growth_bytes_per_connection", "", "Growth of live heap bytes per connection, with the bounds of its 95 % interval.");
+        metrics.bounds("", diagnosis.connections->bytes_per_connection);
+    }
+    metrics.family("left_out_requests", "requests", "Requests of the log that were not sent, in one pass, by the reason.");
+    std::uint64_t filtered = 0, without_body = 0;
+    for (const KindCoverage& kind : diagnosis.coverage.kinds) {
+        without_body += kind.without_body;
+        filtered += kind.left_out - std::min(kind.left_out, kind.without_body);
+    }
+    metrics.sample("why=\"filter\"", static_cast<double>(filtered));
+    metrics.sample("why=\"no_body\"", static_cast<double>(without_body));
     metrics.family("replayed_requests", "requests", "Requests of the replay by what became of them.");
     metrics.sample("outcome=\"completed\"", static_cast<double>(diagnosis.replay.completed));
     metrics.sample("outcome=\"failed\"",

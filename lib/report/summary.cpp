@@ -34,9 +34,10 @@ std::string verdict_text(const Diagnosis& diagnosis) {
         case Verdict::leak:
             return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
         case Verdict::no_leak: {
-            if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET";
+            const std::string covered = diagnosis.coverage.kinds.empty() ? "" : " IN WHAT WAS SERVED";
+            if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET" + covered;
             const auto smallest = smallest_growth(diagnosis.trend);
-            return smallest ? "NO LEAK ABOVE " + *smallest : "NO LEAK ABOVE an unknown size";
+            return "NO LEAK ABOVE " + smallest.value_or("an unknown size") + covered;
         }
         case Verdict::inconclusive:
             return "INCONCLUSIVE";
@@ -131,6 +132,8 @@ std::string slope_text(const TrendVerdict& trend) {
 }
 
 std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
+    if (grows_by_connections_alone(diagnosis))
+        return interval_text(diagnosis.connections->bytes_per_connection) + " per connection";
     if (!diagnosis.projected_bytes_per_hour) return slope_text(diagnosis.trend);
     return fmt::format("{} per request: {} per hour at the log's own {} requests/s",
                        interval_text(*diagnosis.trend.bytes_per_request),

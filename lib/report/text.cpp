@@ -14,6 +14,7 @@
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
 #include "report/terminal_text.hpp"
+#include "report/traffic_words.hpp"
 #include "report/trends_text.hpp"
 
 namespace leakline::report {
@@ -66,6 +67,8 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0)
         text.field("unexpected", format_count(stats.unexpected) + " answers with another status than was expected");
+    text.field("connections", format_count(stats.connections) + " opened");
+    if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + " attempts on stale connections");
     if (stats.late != 0)
@@ -118,11 +121,14 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                    format_signed_bytes(static_cast<double>(top.growth_bytes)),
                                    share_text(top.growth_bytes, diagnosis.lines.books.live_delta_bytes),
                                    format_count(top.allocations), growth_class_name(top.growth_class)));
-        if (top.bytes_per_request)
+        if (top.bytes_per_connection)
+            text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
+        else if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) text.field(&words == &endpoints.front() ? "by endpoint" : "", words);
+    for (const TrafficRow& row : traffic_rows(diagnosis)) text.field(row.name, row.text);
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);

@@ -1,0 +1,55 @@
+#include "report/traffic_words.hpp"
+
+#include <fmt/format.h>
+
+#include "report/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kMost = 8;
+
+std::string list_text(const std::vector<std::string>& items) {
+    std::string text;
+    for (std::size_t i = 0; i < items.size() && i < kMost; ++i) text += (i == 0 ? "" : ", ") + items[i];
+    return items.size() > kMost ? fmt::format("{} and {} more", text, items.size() - kMost) : text;
+}
+
+std::string connections_text(const ConnectionGrowth& growth) {
+    const std::string basis = fmt::format("{} connections, {} requests", format_count(growth.connections), format_count(growth.requests));
+    if (!growth.leaks)
+        return fmt::format("no leak above {} per connection ({})", format_bytes(growth.detectable_bytes_per_connection), basis);
+    return fmt::format("{} of heap per connection, beside {} per request ({})", interval_text(growth.bytes_per_connection),
+                       interval_text(growth.bytes_per_request), basis);
+}
+
+std::vector<std::string> not_served(const Coverage& coverage) {
+    std::vector<std::string> out;
+    for (const KindCoverage& kind : coverage.kinds) {
+        const std::uint64_t filtered = kind.left_out - kind.without_body;
+        if (kind.without_body > 0) out.push_back(fmt::format("{}: {} without a body in the log", kind.kind, format_count(kind.without_body)));
+        if (filtered > 0) out.push_back(fmt::format("{}: {} left out by filters", kind.kind, format_count(filtered)));
+        if (kind.mostly_failed()) out.push_back(fmt::format("{}: {} of {} failed", kind.kind, format_count(kind.failed), format_count(kind.sent)));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string fresh_text(const ReplayStats& stats) {
+    if (stats.fresh.empty()) return {};
+    std::string text = "fresh per round: " + list_text(stats.fresh);
+    if (!stats.not_fresh.empty()) text += "; as recorded, because new ones were refused: " + list_text(stats.not_fresh);
+    return text;
+}
+
+std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
+    std::vector<TrafficRow> rows;
+    if (diagnosis.connections) rows.push_back({"per connection", connections_text(*diagnosis.connections)});
+    if (std::string fresh = fresh_text(diagnosis.replay); !fresh.empty()) rows.push_back({"identifiers", std::move(fresh)});
+    if (const auto kinds = not_served(diagnosis.coverage); !kinds.empty()) rows.push_back({"not served", list_text(kinds)});
+    return rows;
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,22 @@
+// What a diagnosis says of its traffic, in words: made once, so that all formats agree. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::report {
+
+struct TrafficRow {
+    std::string_view name;  // "per connection", "identifiers", "not served"
+    std::string text;
+};
+// Growth per connection beside growth per request, identifiers that were made fresh, and what was not served; only what
+// there is to say.
+std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis);
+// The same of a replay: "fresh per round: field request_id"; "" where there were none.
+std::string fresh_text(const ReplayStats& stats);
+
+}  // namespace leakline::report

@@ -1,0 +1,93 @@
+#include "analysis/coverage.hpp"
+
+#include <doctest/doctest.h>
+
+#include "analysis/verdict.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+
+namespace {
+
+Diagnosis served(const std::map<std::string, ReplayStats::PathStats>& paths, const std::vector<LeftOut>& left_out = {}) {
+    Diagnosis diagnosis;
+    ReplayStats& replay = diagnosis.replay;
+    replay.paths = paths;
+    replay.left_out = left_out;
+    for (const auto& [name, path] : paths) {
+        replay.sent += path.sent;
+        replay.completed += path.sent;
+        replay.statuses[200] += path.sent - path.errors;
+        replay.statuses[404] += path.errors;
+        replay.log_requests += path.sent / 8;
+    }
+    for (const LeftOut& left : left_out) replay.log_requests += left.requests;
+    replay.read = replay.sent;
+    diagnosis.trend.verdict = Trend::stable;
+    diagnosis.trend.detectable_bytes_per_request = 50;
+    diagnosis.coverage = coverage_of(replay);
+    conclude(diagnosis);
+    return diagnosis;
+}
+
+ReplayStats::PathStats path(std::uint64_t sent, std::uint64_t errors = 0, std::uint64_t as_recorded = 0) {
+    ReplayStats::PathStats stats;
+    stats.sent = stats.completed = sent;
+    stats.errors = errors;
+    stats.failed_as_recorded = as_recorded;
+    return stats;
+}
+
+}  // namespace
+
+TEST_CASE("a log whose requests were all served is covered") {
+    const Diagnosis all = served({{"GET /a", path(8000)}, {"POST /b", path(800)}});
+    CHECK(all.verdict == Verdict::no_leak);
+    CHECK(all.coverage.kinds.empty());
+}
+
+TEST_CASE("requests that were left out for want of a body make no leak inconclusive") {
+    const Diagnosis lost = served({{"GET /a", path(8000)}}, {{"POST /b", LeftOutWhy::no_body, 412}, {"PUT /c", LeftOutWhy::no_body, 8}});
+    CHECK(lost.verdict == Verdict::inconclusive);
+    CHECK(lost.reasons[0] == "420 of the log's 1,420 requests were not sent, because the log does not have their bodies: POST /b (412), PUT /c (8); what "
+                             "they leave behind is not known (a log with bodies would decide; --allow-empty-body sends them without)");
+    // One in a thousand is said, and no more.
+    const Diagnosis few = served({{"GET /a", path(80'000)}}, {{"POST /b", LeftOutWhy::no_body, 10}});
+    CHECK(few.verdict == Verdict::no_leak);
+    CHECK(few.reasons[1].starts_with("10 of the log's 10,010 requests were not sent"));
+}
+
+TEST_CASE("a kind of request of which most failed is named, and a frequent one makes no leak inconclusive") {
+    const Diagnosis often = served({{"GET /a", path(8000)}, {"POST /login", path(800, 700)}, {"POST /b", path(400, 100)}});
+    CHECK(often.verdict == Verdict::inconclusive);
+    CHECK(often.reasons[0] ==
+          "most requests of these kinds failed, so what they leave behind when they succeed is not known: POST /login (700 of 800 failed)");
+    const Diagnosis rare = served({{"GET /a", path(80'000)}, {"GET /favicon.ico", path(80, 80)}});
+    CHECK(rare.verdict == Verdict::no_leak);
+    CHECK(rare.reasons[1].ends_with("GET /favicon.ico (80 of 80 failed)"));
+    // An error that the log has too is the service's answer.
+    CHECK(served({{"GET /a", path(8000)}, {"GET /gone", path(2000, 2000, 2000)}}).coverage.kinds.empty());
+}
+
+TEST_CASE("what filters left out is named, and the verdict is that on the rest") {
+    const Diagnosis filtered = served({{"GET /a", path(8000)}}, {{"GET /b", LeftOutWhy::filter, 500}});
+    CHECK(filtered.verdict == Verdict::no_leak);
+    CHECK(filtered.reasons[1] == "left out by filters, and not covered by the verdict: GET /b (500)");
+}
+
+TEST_CASE("a leak stays a leak, whatever was not served") {
+    Diagnosis leak = served({{"GET /a", path(8000)}}, {{"POST /b", LeftOutWhy::no_body, 1000}});
+    leak.reasons.clear();
+    leak.verdict = Verdict::inconclusive;
+    LineGrowth line;
+    line.at = {"keep", "/app/a.cpp", 7};
+    line.growth_bytes = 1 << 20;
+    line.growth_class = GrowthClass::linear;
+    line.leaking = true;
+    line.bytes_per_request = Interval{100, 99, 101};
+    leak.lines.lines = {line};
+    conclude(leak);
+    CHECK(leak.verdict == Verdict::leak);
+    CHECK(leak.reasons[0].find("a.cpp:7") != std::string::npos);
+    CHECK(leak.reasons.back().find("POST /b (1,000)") != std::string::npos);
+}

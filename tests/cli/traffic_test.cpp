@@ -1,0 +1,113 @@
+// leakline diagnose on services whose memory follows connections, identifiers or users.
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/request_jsonl.hpp"
+#include "support/binary.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+std::string hex_of(std::uint64_t number) {
+    std::string text;
+    for (std::uint64_t state = number * 0x9e3779b97f4a7c15u + 12345; text.size() < 16; state = state * 6364136223846793005u + 1442695040888963407u)
+        text += "0123456789abcdef"[state >> 60];
+    return text;
+}
+
+// Orders of 50 users, each with an identifier of its own; with reads, one for each item of a catalog in between.
+std::string write_log(const TemporaryDirectory& directory, bool reads = false) {
+    std::string text;
+    for (std::uint64_t i = 0; i < 400; ++i) {
+        Request order;
+        order.at = std::chrono::milliseconds(100 * i);
+        order.method = "POST";
+        order.target = "/orders";
+        order.headers = {{"X-Request-Id", hex_of(i + 9999)}};
+        order.body = fmt::format(R"({{"request_id":"{}","user":"u{}"}})", hex_of(i), i * i % 50);
+        append_jsonl(text, order);
+        if (!reads) continue;
+        Request read;
+        read.at = order.at;
+        read.target = fmt::format("/items/{}", 1000 + i);
+        append_jsonl(text, read);
+    }
+    const std::string path = directory.path() + "/traffic.jsonl";
+    OutputFile file(path);
+    file.write(text);
+    file.commit();
+    return path;
+}
+
+struct Diagnosed {
+    Outcome outcome;
+    json report;
+    std::string verdict() const { return report["verdict"]; }
+};
+
+Diagnosed diagnose(const TemporaryDirectory& directory, const std::string& log, const std::string& mode, std::vector<std::string> more = {}) {
+    const std::string report = directory.path() + "/report.json";
+    std::vector<std::string> arguments = {"diagnose", "--traffic", log, "--rounds", "6", "--min-round", "100ms", "--quiet-time", "50ms", "-o", report};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"--", TRAFFIC_SERVICE, "{port}", mode});
+    Diagnosed diagnosed{run_binary("leakline", arguments), {}};
+    INFO(diagnosed.outcome.out << diagnosed.outcome.err);
+    diagnosed.report = json::parse(read_file(report));
+    return diagnosed;
+}
+
+}  // namespace
+
+TEST_CASE("a leak per connection is found, with its line and its bytes per connection") {
+    const TemporaryDirectory directory;
+    const Diagnosed run = diagnose(directory, write_log(directory), "connection");
+    INFO(run.outcome.out);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.verdict() == "leak");
+    REQUIRE(run.report["connections"]["leaks"] == true);
+    CHECK(run.report["connections"]["bytes_per_connection"]["estimate"].get<double>() == doctest::Approx(8192).epsilon(.1));
+    CHECK(run.report["connections"]["lines"][0]["function"].get<std::string>().starts_with("keep_of_connection"));
+    CHECK(run.outcome.out.find("KiB per connection: its live heap grew with the number of connections") != std::string::npos);
+    CHECK(run.outcome.out.find("LEAK PER CONNECTION") != std::string::npos);  // the line's text
+}
+
+TEST_CASE("an entry for each identifier is a leak per request, although the log has each identifier once") {
+    const TemporaryDirectory directory;
+    const std::string log = write_log(directory);
+    const Diagnosed run = diagnose(directory, log, "id");
+    INFO(run.outcome.out);
+    CHECK(run.verdict() == "leak");
+    CHECK(run.report["replay"]["fresh"] == json{"header X-Request-Id", "field request_id"});
+    CHECK(run.report["connections"]["leaks"] == false);
+    CHECK(run.outcome.out.find("fresh per round: header X-Request-Id, field request_id") != std::string::npos);
+    const Diagnosed as_recorded = diagnose(directory, log, "id", {"--no-fresh"});
+    CHECK(as_recorded.verdict() != "leak");
+    CHECK_FALSE(as_recorded.report["replay"].contains("fresh"));
+}
+
+TEST_CASE("an entry for each user, and a pool of connections, are no leak") {
+    const TemporaryDirectory directory;
+    const std::string log = write_log(directory);
+    for (const char* mode : {"user", "pool"}) {
+        CAPTURE(mode);
+        const Diagnosed run = diagnose(directory, log, mode);
+        INFO(run.outcome.out);
+        CHECK(run.verdict() != "leak");
+        CHECK(run.report["connections"]["leaks"] == false);
+    }
+}
+
+TEST_CASE("a service that looks identifiers up gets those of the log, and its leak by others is found") {
+    const TemporaryDirectory directory;
+    const Diagnosed run = diagnose(directory, write_log(directory, true), "lookup");
+    INFO(run.outcome.out);
+    CHECK(run.verdict() == "leak");
+    CHECK(run.report["replay"]["not_fresh"] == json{"GET /items/*"});
+    CHECK(run.outcome.out.find("as recorded, because new ones were refused: GET /items/*") != std::string::npos);
+}

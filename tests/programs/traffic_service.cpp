@@ -1,0 +1,152 @@
+// A service that leaks or keeps memory by what traffic has to vary: connections, identifiers, users. A thread for each
+// connection; needs no library, so that all of its memory is its own.
+// usage: traffic_service PORT MODE
+//   connection   8 KiB for each connection, for ever
+//   request      100 B for each request, for ever
+//   id           an entry for each "request_id" in the body
+//   user         an entry for each "user" in the body: as many as there are users
+//   pool         a buffer for each connection, that the next ones use again
+//   open         a buffer for each connection while it is open
+//   lookup       404 for a GET of what was not in the log; an entry for each "request_id"
+//   http10       HTTP/1.0: each answer ends its connection; 100 B for each request
+//   three        closes a connection after three requests, and keeps nothing
+//   tag          an entry for each X-Request-Id, which stays the same for a retry
+//   both         100 B for each request and 1 KiB for each connection
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <strings.h>
+#include <thread>
+#include <vector>
+
+static std::string mode;
+static std::mutex lock;  // guards what follows
+static std::vector<char*> kept;
+static std::map<std::string, std::string> entries;
+static std::vector<char*> pool;
+
+static void keep(std::size_t bytes) {
+    const std::lock_guard<std::mutex> guard(lock);
+    char* block = static_cast<char*>(std::malloc(bytes));  // LEAK
+    std::memset(block, 1, bytes);
+    kept.push_back(block);
+}
+
+static void keep_of_connection(std::size_t bytes) {
+    const std::lock_guard<std::mutex> guard(lock);
+    char* block = static_cast<char*>(std::malloc(bytes));  // LEAK PER CONNECTION
+    std::memset(block, 1, bytes);
+    kept.push_back(block);
+}
+
+static void keep_entry(const std::string& key, const std::string& value) {
+    const std::lock_guard<std::mutex> guard(lock);
+    entries[key] = value;  // ENTRY
+}
+
+static char* take_buffer() {
+    const std::lock_guard<std::mutex> guard(lock);
+    if (pool.empty()) return static_cast<char*>(std::malloc(16384));
+    char* buffer = pool.back();
+    pool.pop_back();
+    return buffer;
+}
+
+static void give_buffer(char* buffer) {
+    const std::lock_guard<std::mutex> guard(lock);
+    pool.push_back(buffer);
+}
+
+// Of "name":"value" or "name":value in text; "" where it has none.
+static std::string field(const std::string& text, const std::string& name) {
+    std::size_t at = text.find("\"" + name + "\":");
+    if (at == text.npos) return {};
+    at += name.size() + 3;
+    if (text[at] == '"') ++at;
+    return text.substr(at, text.find_first_of("\",}", at) - at);
+}
+
+static std::string header(const std::string& head, const char* name) {
+    for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2))
+        if (::strncasecmp(head.c_str() + at + 2, name, std::strlen(name)) == 0 && head[at + 2 + std::strlen(name)] == ':') {
+            const std::size_t begin = at + 4 + std::strlen(name);
+            return head.substr(begin, head.find("\r\n", begin) - begin);
+        }
+    return {};
+}
+
+static bool known(const std::string& target) {  // /items/1000 to /items/1999, and what has no number
+    if (target.rfind("/items/", 0) != 0) return true;
+    const long number = std::strtol(target.c_str() + 7, nullptr, 10);
+    return number >= 1000 && number < 2000;
+}
+
+// Whether the connection can go on.
+static bool answer(int socket, const std::string& head, const std::string& body, int number) {
+    if (mode == "request" || mode == "http10" || mode == "both") keep(100);
+    if (mode == "id" || mode == "lookup")
+        if (const std::string id = field(body, "request_id"); !id.empty()) keep_entry(id, body);
+    if (mode == "tag") keep_entry(header(head, "X-Request-Id"), std::string(200, 't'));
+    if (mode == "user") keep_entry(field(body, "user"), std::string(500, 'u'));
+    const std::size_t begin = head.find(' ') + 1;
+    const bool found = mode != "lookup" || known(head.substr(begin, head.find(' ', begin) - begin));
+    const bool ends = mode == "http10" || (mode == "three" && number == 3) || strcasecmp(header(head, "Connection").c_str(), "close") == 0;
+    std::string response = mode == "http10" ? "HTTP/1.0 200 OK\r\n" : found ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 404 Not Found\r\n";
+    if (ends) response += "Connection: close\r\n";
+    response += "Content-Length: 2\r\n\r\nok";
+    return ::write(socket, response.data(), response.size()) > 0 && !ends;
+}
+
+static void serve(int socket) {
+    const int one = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (mode == "connection") keep_of_connection(8192);
+    if (mode == "both") keep_of_connection(1024);
+    char* buffer = mode == "pool" ? take_buffer() : static_cast<char*>(std::malloc(16384));
+    std::string in;
+    for (int number = 1;; ++number) {
+        std::size_t end = 0, length = 0;
+        bool open = true;
+        const auto receive = [&] {
+            const ssize_t count = ::read(socket, buffer, 16384);
+            if (count > 0) in.append(buffer, static_cast<std::size_t>(count));
+            return open = count > 0;
+        };
+        while ((end = in.find("\r\n\r\n")) == in.npos && receive()) {}
+        if (!open) break;
+        length = std::strtoul(header(in.substr(0, end + 2), "Content-Length").c_str(), nullptr, 10);
+        while (in.size() < end + 4 + length && receive()) {}
+        if (!open || !answer(socket, in.substr(0, end + 2), in.substr(end + 4, length), number)) break;
+        in.erase(0, end + 4 + length);
+    }
+    if (mode == "pool") give_buffer(buffer);
+    else std::free(buffer);
+    ::close(socket);
+}
+
+int main(int argc, char** argv) {
+    if (argc != 3) return 2;
+    mode = argv[2];
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 512) != 0) {
+        std::perror("traffic_service");
+        return 1;
+    }
+    for (;;)
+        if (const int socket = ::accept(listener, nullptr, nullptr); socket >= 0) std::thread(serve, socket).detach();
+}
