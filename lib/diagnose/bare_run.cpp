@@ -95,15 +95,18 @@ void run_bare(RunContext& context) {
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
     Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
+    // Memory is judged by the rounds alone: a flat end without traffic would say that growth stopped.
+    context.result.series = log.copy();
     if (const auto idle_s = idle_time(resources); idle_s && !target.gone() && interruption::received() == 0) {
+        ProcessTree tree = std::move(resources.tree);
         target.watch_idle(*idle_s);
         resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
+        resources.tree = std::move(tree);
     }
     for (std::string& warning : target.resource_warnings()) context.result.warnings.push_back(std::move(warning));
     context.result.resources = std::move(resources);
     context.result.metric = log.metric();
     context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
-    context.result.series = log.copy();
     context.result.replay = std::move(rounds.stats);
     context.warn_if_late(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
