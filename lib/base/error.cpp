@@ -5,11 +5,14 @@
 #include <cctype>
 #include <cstring>
 
+#include "base/text.hpp"
+
 namespace leakline {
 
 Error::Error(ErrorKind kind, std::string location, std::string message, std::string hint)
     : kind_(kind), location_(std::move(location)), message_(std::move(message)), hint_(std::move(hint)) {
-    text_ = location_.empty() ? message_ : fmt::format("{}: {}", location_, message_);
+    // A location is a file's name, say, and may hold what a terminal or a CI system obeys.
+    text_ = location_.empty() ? message_ : fmt::format("{}: {}", printable(location_), message_);
     if (!hint_.empty()) text_ += fmt::format("\n  hint: {}", hint_);
 }
 
@@ -38,7 +41,7 @@ void Diagnostics::merge(const Diagnostics& other) {
 std::vector<std::string> Diagnostics::lines() const {
     std::vector<std::string> out;
     for (const Entry& entry : first_)
-        out.push_back(entry.location.empty() ? entry.message : fmt::format("{}: {}", entry.location, entry.message));
+        out.push_back(entry.location.empty() ? entry.message : fmt::format("{}: {}", printable(entry.location), entry.message));
     if (count_ > first_.size()) out.push_back(fmt::format("and {} more", count_ - first_.size()));
     return out;
 }

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/leftovers.hpp"
 #include "base/process.hpp"
+#include "base/reader_gone.hpp"
 #include "base/text.hpp"
 
 namespace leakline {
@@ -26,8 +27,9 @@ std::string read_all(ByteSource& source, const std::string& name, std::size_t li
     std::string content;
     std::string chunk(std::size_t{1} << 16, '\0');
     while (const std::size_t got = source.read(chunk)) {
+        if (interruption::received() != 0) throw Error(ErrorKind::input, name, "interrupted while reading");
         if (content.size() + got > limit)
-            throw Error(ErrorKind::input, name, "larger than " + format_bytes(static_cast<double>(limit)));
+            throw Error(ErrorKind::input, name, "larger than " + format_bytes(static_cast<double>(limit)), "is this the right file?");
         content.append(chunk, 0, got);
     }
     return content;
@@ -124,6 +126,14 @@ std::string followed(const std::string& path) {
     return at.string();
 }
 
+void refuse_foreign_link(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return;
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor >= 0) ::close(descriptor);
+    else if (errno != ENOENT) throw os_error(ErrorKind::input, path, "cannot write through this link", errno);
+}
+
 }  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
@@ -136,7 +146,9 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
         descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
         // The temporary stands in the same folder, so that the rename cannot cross file systems. Through a link, the
-        // file that it leads to is the one to replace.
+        // file that it leads to is the one to replace; not before the kernel follows the link for us, which it refuses to do
+        // in a folder of all users for a link of another (fs.protected_symlinks).
+        refuse_foreign_link(path_);
         target_ = followed(path_);
         temporary_ = target_ + ".XXXXXX";
         descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
@@ -146,6 +158,9 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
         const mode_t mask = ::umask(0);
         ::umask(mask);
         const bool exists = ::stat(path_.c_str(), &status) == 0;
+        if (descriptor_ >= 0 && exists) {
+            [[maybe_unused]] const int ignored = ::fchown(descriptor_, status.st_uid, status.st_gid);  // root writes for others
+        }
         if (descriptor_ >= 0) ::fchmod(descriptor_, exists ? status.st_mode & 07777 : 0666 & ~mask);
     }
     if (descriptor_ < 0) {
@@ -184,6 +199,7 @@ void OutputFile::write(std::string_view bytes) {
         const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
         if (written < 0) {
             if (errno == EINTR && interruption::received() == 0) continue;
+            if (errno == EPIPE && descriptor_to_write(path_) == STDOUT_FILENO) throw ReaderGone();
             throw os_error(ErrorKind::system, path_, "cannot write", errno);
         }
         bytes.remove_prefix(static_cast<std::size_t>(written));

@@ -48,9 +48,9 @@ std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
 std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait = {});
 
 // All of a file, or of a source (name is for messages), decompressed. Throws Error{input} when it is larger than limit
-// bytes.
-std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 30);
-std::string read_all(ByteSource& source, const std::string& name, std::size_t limit = std::size_t{1} << 30);
+// bytes, or when an interruption arrives.
+std::string read_file(const std::string& path, std::size_t limit = std::size_t{256} << 20);
+std::string read_all(ByteSource& source, const std::string& name, std::size_t limit = std::size_t{256} << 20);
 // All of a small file of /proc or /sys; nothing where it is missing or unreadable.
 std::optional<std::string> read_small_file(const std::string& path);
 

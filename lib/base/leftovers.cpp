@@ -10,19 +10,28 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/guard.hpp"
+
 namespace leakline::leftovers {
 
 namespace {
 
+constexpr std::size_t kLongestPath = 4096;
+
 // A handler must neither allocate nor wait for a lock: a fixed table, whose slots it reads only when they are whole.
 struct Slot {
-    std::atomic<pid_t> owner{0};  // 0: free, or being filled in
+    std::atomic<pid_t> owner{0};  // 0: free; -1: being filled in
     Kind kind = Kind::file;
-    char path[4096] = {};
+    char path[kLongestPath] = {};
 };
 
-std::array<Slot, 64> slots;
+using Slots = std::array<Slot, 64>;
 std::mutex writing;  // of slots, by remember and forget
+
+Slots& slots() {
+    static Slots& table = shared_with_guard<Slots>();
+    return table;
+}
 
 constexpr int kDeepest = 8;  // folders in folders: each takes its buffer from the handler's stack
 
@@ -61,9 +70,10 @@ void remove_folder(const char* path) {
 
 void remember(const std::string& path, Kind kind) {
     const std::lock_guard lock(writing);
-    for (Slot& slot : slots) {
-        if (slot.owner.load() != 0) continue;
-        if (path.size() >= sizeof slot.path) return;
+    if (path.size() >= kLongestPath) return;
+    for (Slot& slot : slots()) {
+        // A forked process of ours may be filling in another: the mutex does not keep it out.
+        if (pid_t free = 0; !slot.owner.compare_exchange_strong(free, -1)) continue;
         slot.kind = kind;
         std::memcpy(slot.path, path.c_str(), path.size() + 1);
         slot.owner.store(::getpid());
@@ -73,14 +83,13 @@ void remember(const std::string& path, Kind kind) {
 
 void forget(const std::string& path) {
     const std::lock_guard lock(writing);
-    for (Slot& slot : slots)
-        if (slot.owner.load() != 0 && path == slot.path) return slot.owner.store(0);
+    for (Slot& slot : slots())
+        if (slot.owner.load() == ::getpid() && path == slot.path) return slot.owner.store(0);
 }
 
-void remove_all() {
-    const pid_t self = ::getpid();
-    for (const Slot& slot : slots) {
-        if (slot.owner.load() != self) continue;
+void remove_all(int owner) {
+    for (const Slot& slot : slots()) {
+        if (slot.owner.load() != owner) continue;
         if (slot.kind == Kind::file) ::unlink(slot.path);
         else remove_folder(slot.path);
     }

@@ -1,7 +1,7 @@
-// What a second signal has to remove: it ends the program at once, and no destructor runs. Temporary files and folders
-// register here while they exist.
+// What has to be removed where the program is ended at once, by a second signal or SIGKILL, and no destructor runs. Temporary
+// files and folders register here while they exist.
 //
-// Thread-safety: any thread; remove_all() also from a signal's handler.
+// Thread-safety: any thread; remove_all() also from a signal's handler, and from another process (see guard.hpp).
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ enum class Kind { file, folder };
 void remember(const std::string& path, Kind kind);
 void forget(const std::string& path);
 
-// Unlinks all that this process (not a parent, before a fork) remembers; a folder with what is in it. Async-signal-safe.
-void remove_all();
+// Unlinks all that the process `owner` remembers; a folder with what is in it. Async-signal-safe.
+void remove_all(int owner);
 
 }  // namespace leakline::leftovers

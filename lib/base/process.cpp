@@ -18,6 +18,8 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/guard.hpp"
+#include "base/redact.hpp"
 
 extern char** environ;
 
@@ -83,7 +85,7 @@ struct StartFailure {
 
 std::string Command::text() const {
     std::string out;
-    for (const std::string& word : arguments) out += (out.empty() ? "" : " ") + quoted_for_shell(word);
+    for (const std::string& word : redact_secrets(arguments)) out += (out.empty() ? "" : " ") + quoted_for_shell(word);
     return out;
 }
 
@@ -133,29 +135,40 @@ std::string own_directory() {
 
 namespace {
 
-// The groups of all children that run, so that a second Ctrl-C, which ends us at once, leaves none behind. Lock-free,
-// since a signal's handler reads it.
-std::array<std::atomic<pid_t>, 64> running_groups{};
+// The groups of all children that run, so that a second Ctrl-C, or SIGKILL, which end us at once, leave none behind.
+// Lock-free, since a signal's handler reads it, and shared with the guard.
+// Each with the process that started it: a forked helper of ours (the recorder's collector) has children of its own.
+struct Group {
+    std::int32_t group = 0, owner = 0;
+};
+using Groups = std::array<std::atomic<Group>, 64>;
+static_assert(std::atomic<Group>::is_always_lock_free);
+
+Groups& running_groups() {
+    static Groups& groups = shared_with_guard<Groups>();
+    return groups;
+}
 
 void remember_group(pid_t group) {
-    for (auto& slot : running_groups)
-        if (pid_t none = 0; slot.compare_exchange_strong(none, group)) return;
+    for (auto& slot : running_groups())
+        if (Group none; slot.compare_exchange_strong(none, {group, ::getpid()})) return;
 }
 
 void forget_group(pid_t group) {
-    for (auto& slot : running_groups)
-        if (pid_t expected = group; slot.compare_exchange_strong(expected, 0)) return;
+    for (auto& slot : running_groups())
+        if (Group expected{group, ::getpid()}; slot.compare_exchange_strong(expected, {})) return;
 }
 
 }  // namespace
 
-void kill_running_groups() {
-    for (auto& slot : running_groups)
-        if (const pid_t group = slot.load(); group > 0) ::kill(-group, SIGKILL);
+void kill_running_groups(int owner) {
+    for (auto& slot : running_groups())
+        if (const Group entry = slot.load(); entry.group > 0 && entry.owner == owner) ::kill(-entry.group, SIGKILL);
 }
 
 bool is_running_child(int pid) {
-    return std::any_of(running_groups.begin(), running_groups.end(), [pid](const auto& slot) { return slot.load() == pid; });
+    const Groups& groups = running_groups();
+    return std::any_of(groups.begin(), groups.end(), [pid](const auto& slot) { return slot.load().group == pid; });
 }
 
 Child Child::start(const Command& command) {
@@ -178,7 +191,7 @@ Child Child::start(const Command& command) {
     const pid_t pid = ::fork();
     if (pid == 0) {
         ::setpgid(0, 0);
-        for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
+        for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGHUP, SIGCHLD, SIGALRM}) ::signal(number, SIG_DFL);
         sigset_t none;
         ::sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);

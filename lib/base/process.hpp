@@ -25,7 +25,7 @@ struct Command {
     // Run in the child between fork and exec; only async-signal-safe calls. A false return ends the child with 126.
     std::function<bool()> before_exec;
 
-    std::string text() const;  // the command line, quoted for a shell
+    std::string text() const;  // the command line, quoted for a shell, with the values of common secrets taken out (redact.hpp)
 };
 
 struct ExitStatus {
@@ -66,9 +66,9 @@ class Child {
     std::optional<ExitStatus> status_;
 };
 
-// SIGKILL to the group of every child that has not been released or ended: for the handler of a second signal.
-// Async-signal-safe.
-void kill_running_groups();
+// SIGKILL to the group of every child of the process `owner` that has not been released or ended: for the handler of a second
+// signal, and for the guard. Async-signal-safe.
+void kill_running_groups(int owner);
 // Whether pid is a child that a Child has started and not yet given up. Safe from any thread.
 bool is_running_child(int pid);
 
@@ -83,9 +83,11 @@ std::string_view environment_variable(const char* name);
 
 // From install() on, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process, so that a command can stop its
 // work, write what it has, and leave with 130 or 143. A second one, 250 ms after the first or later,
-// ends the process at once, and what it has started with it.
+// ends the process at once, and what it has started with it; so does the first where the work has not asked for it (received())
+// 5 s later, or where at_once says so: while options are read there is nothing to stop for.
 namespace interruption {
-void install();
+enum class Response { deferred, at_once };
+void install(Response response = Response::deferred);
 // The signal that arrived (SIGINT, SIGTERM or SIGHUP), or 0.
 int received();
 // A descriptor that becomes readable when the signal arrives, for poll().

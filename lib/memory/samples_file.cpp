@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/reader_gone.hpp"
 
 namespace leakline::memory {
 
@@ -81,6 +82,7 @@ void SampleFile::write(std::string_view bytes) {
         }
         if (errno == EINTR) continue;
         const int reason = errno;
+        if (reason == EPIPE && path_ == "-") throw ReaderGone();
         // Half a tick is worse than none: a reader would take a cut number for a number.
         if (regular_ && done > 0 && ::ftruncate(descriptor_, static_cast<off_t>(size_)) == 0)
             ::lseek(descriptor_, static_cast<off_t>(size_), SEEK_SET);

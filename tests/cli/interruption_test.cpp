@@ -157,3 +157,47 @@ TEST_CASE("the reference service's database goes with it, however it is ended") 
     CHECK(ended.shell_code() == 128 + SIGINT);
     CHECK(std::filesystem::is_empty(folders.temporary));
 }
+
+TEST_CASE("SIGKILL, which no handler sees, leaves neither the service nor temporary folders behind") {
+    const Folders folders;
+    const std::string pid_file = folders.root.path() + "/pid";
+    Command command;
+    command.arguments = {binary("leakline"), "diagnose", "--ready-timeout", "10m", "--traffic", folders.log, "-o", folders.outputs + "/a.json", "--",
+                         binary("deaf_program"), "{port_file}", pid_file};
+    command.environment = {{"TMPDIR", folders.temporary}};
+    command.output_file = folders.root.path() + "/said";
+    Child child = Child::start(command);
+    while (child.running() && !std::filesystem::exists(pid_file)) std::this_thread::sleep_for(5ms);
+    REQUIRE(child.running());
+    CHECK_FALSE(std::filesystem::is_empty(folders.temporary));
+    ::kill(child.pid(), SIGKILL);
+    CHECK(child.wait().signal == SIGKILL);
+    CHECK(ends(std::stoi(read_file(pid_file))));
+    const auto is_clean = [&] { return std::filesystem::is_empty(folders.temporary) && std::filesystem::is_empty(folders.outputs); };
+    for (int i = 0; i < 500 && !is_clean(); ++i) std::this_thread::sleep_for(10ms);
+    CHECK(is_clean());
+}
+
+TEST_CASE("a signal ends a command while it reads its options, and while it reads a file that never ends") {
+    const TemporaryDirectory directory;
+    const std::string pipe = directory.path() + "/pipe", log = LEAKLINE_TESTDATA "/logs/track_small.jsonl";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const std::vector<std::string> cases[] = {
+        {"--config", pipe, "doctor"}, {"report", pipe}, {"diagnose", "--traffic", log, "--baseline", pipe}, {"baseline", pipe, "-o", pipe + ".json"}};
+    for (const std::vector<std::string>& arguments : cases) {
+        Command command;
+        command.arguments = arguments;
+        command.arguments.insert(command.arguments.begin(), binary("leakline"));
+        command.output_file = directory.path() + "/said";
+        Child child = Child::start(command);
+        // It hangs in open(2) until somebody writes, and there it is when the writer's end can be opened; then in read(2).
+        int writer = -1;
+        while (child.running() && (writer = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) std::this_thread::sleep_for(2ms);
+        child.signal(SIGTERM);
+        const auto status = child.wait_for(20s);
+        ::close(writer);
+        INFO(arguments[0] << read_file(command.output_file));
+        REQUIRE(status.has_value());
+        CHECK(status->shell_code() == 128 + SIGTERM);
+    }
+}

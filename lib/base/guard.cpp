@@ -1,0 +1,79 @@
+#include "base/guard.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/leftovers.hpp"
+#include "base/process.hpp"
+
+namespace leakline {
+
+namespace {
+
+// The words of a command line stand behind each other in memory, and /proc/PID/cmdline shows that memory.
+void show_as_guard(char** arguments) {
+    ::prctl(PR_SET_NAME, "leakline-guard");
+    if (arguments == nullptr || arguments[0] == nullptr) return;
+    char* end = arguments[0];
+    for (char** word = arguments; *word != nullptr; ++word)
+        if (*word == end) end += std::strlen(*word) + 1;
+    const auto size = static_cast<std::size_t>(end - arguments[0]);
+    std::memset(arguments[0], 0, size);
+    std::strncpy(arguments[0], "leakline-guard", size - 1);
+}
+
+[[noreturn]] void watch(int pipe, pid_t parent, char** arguments) {
+    ::setsid();
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    // What reads our output must see its end when we end, and no file system is kept busy.
+    if (pipe > 0) ::close_range(0, static_cast<unsigned>(pipe) - 1, 0);
+    ::close_range(static_cast<unsigned>(pipe) + 1, ~0U, 0);
+    [[maybe_unused]] const int ignored = ::chdir("/");
+    show_as_guard(arguments);
+    char byte = 0;
+    ssize_t got = 0;
+    do got = ::read(pipe, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (got == 1) ::_exit(0);
+    kill_running_groups(parent);
+    leftovers::remove_all(parent);
+    ::_exit(0);
+}
+
+}  // namespace
+
+Guard::Guard(char** arguments) {
+    // Both tables have to be there before the fork. Nothing is remembered under this pid.
+    kill_running_groups(-2);
+    leftovers::remove_all(-2);
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) return;
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+        ::close(pipe[1]);
+        watch(pipe[0], parent, arguments);
+    }
+    ::close(pipe[0]);
+    if (pid_ < 0) ::close(pipe[1]);
+    else alive_ = pipe[1];
+}
+
+Guard::~Guard() {
+    if (alive_ < 0) return;
+    const char done = 1;
+    [[maybe_unused]] const ssize_t ignored = ::write(alive_, &done, 1);
+    ::close(alive_);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+}  // namespace leakline

@@ -1,0 +1,37 @@
+// A process that outlives this one and cleans up behind it where nothing else can: after SIGKILL (the OOM killer, a CI job's
+// end, `timeout -s KILL`) it ends the programs that we have started and removes our temporary files and folders.
+//
+// PR_SET_PDEATHSIG would end a child when the *thread* that started it ends, reaches none of the child's own children, and
+// removes no folder. The guard waits on a pipe that the kernel closes whatever we die of.
+//
+// Thread-safety: one object, made before other threads and before any child or temporary folder.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <new>
+
+namespace leakline {
+
+class Guard {
+  public:
+    // arguments: main's, so that lists of processes show the guard as one. Without a guard (no pipe, no process) all works as
+    // before.
+    explicit Guard(char** arguments);
+    ~Guard();  // lets it go: nothing is left to be cleaned up
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+  private:
+    int alive_ = -1;  // our end of the pipe
+    int pid_ = -1;
+};
+
+// A table that the guard sees as we fill it in: memory that a fork shares. Never freed.
+template <class Table>
+Table& shared_with_guard() {
+    void* memory = ::mmap(nullptr, sizeof(Table), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return *(memory == MAP_FAILED ? new Table() : new (memory) Table());
+}
+
+}  // namespace leakline
