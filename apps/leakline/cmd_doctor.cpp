@@ -1,6 +1,6 @@
 // leakline doctor: what this machine lacks, and the command that cures it.
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "heap/tracker.hpp"
+#include "memory/limit.hpp"
 #include "output.hpp"
 
 namespace leakline::cli {
@@ -56,24 +57,23 @@ Finding other_processes() {
     return {State::degraded, "processes of other users: only their RSS is readable", "run as root, or as the service's user"};
 }
 
+// What makes the folder of the control groups writable for us.
+std::string cure_for_cgroup() {
+    struct statvfs mount {};
+    if (::statvfs("/sys/fs/cgroup", &mount) != 0) return "mount a cgroup hierarchy with the memory controller";
+    if ((mount.f_flag & ST_RDONLY) != 0)
+        return "/sys/fs/cgroup is mounted read-only, as containers have it: start this one with docker run --privileged --cgroupns=private";
+    if (::geteuid() != 0) return "run as root, or under systemd-run --user --scope -p Delegate=yes leakline ...";
+    return "give this container a memory cgroup of its own: docker run --privileged --cgroupns=private";
+}
+
+// Tried as diagnose does it: that a folder is writable does not mean that a process may be moved into it.
 Finding memory_cgroup() {
-    struct stat status {};
-    const auto is_writable = [](const std::string& path) { return ::access(path.c_str(), W_OK) == 0; };
-    if (::stat("/sys/fs/cgroup/cgroup.controllers", &status) == 0) {
-        const auto controllers = read_small_file("/sys/fs/cgroup/cgroup.controllers").value_or("");
-        if (controllers.find("memory") != std::string::npos && is_writable("/sys/fs/cgroup"))
-            return {State::good, "memory limits: cgroup v2, writable", ""};
-        return {State::degraded, "memory limits: cgroup v2, but not writable here: --memory-limit falls back to RLIMIT_DATA",
-                "run as root, or under systemd-run --user --scope -p Delegate=yes"};
-    }
-    if (::stat("/sys/fs/cgroup/memory/memory.limit_in_bytes", &status) == 0 ||
-        ::stat("/sys/fs/cgroup/memory/memory.usage_in_bytes", &status) == 0) {
-        if (is_writable("/sys/fs/cgroup/memory")) return {State::good, "memory limits: cgroup v1, writable", ""};
-        return {State::degraded, "memory limits: cgroup v1, but not writable here: --memory-limit falls back to RLIMIT_DATA",
-                "run as root"};
-    }
-    return {State::degraded, "memory limits: no memory cgroup: --memory-limit falls back to RLIMIT_DATA",
-            "mount a cgroup hierarchy with the memory controller"};
+    const memory::MemoryLimit limit = memory::MemoryLimit::create(Bytes{64} << 20);
+    if (limit.means() == memory::MemoryLimit::Means::data_segment)
+        return {State::degraded, "memory limits: " + limit.warning(), cure_for_cgroup()};
+    const bool second = limit.means() == memory::MemoryLimit::Means::cgroup_v2;
+    return {State::good, fmt::format("memory limits: cgroup {}, writable", second ? "v2" : "v1"), ""};
 }
 
 Finding reference_service() {

@@ -72,6 +72,7 @@ Run declare_lines(CLI::App& app) {
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());
         detail_recording(*output, *file, profile);
+        if (!profile.named_here) source.trust_directories_only();
         source.look_above(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
         if (!lines->options().table_function.empty())

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/redact.hpp"
 #include "base/text.hpp"
 
 namespace leakline::cli {
@@ -17,7 +18,7 @@ std::string counted(std::uint64_t count, std::string_view noun) {
 }  // namespace
 
 void detail_recording(Messages& messages, const std::string& file, const HeapProfile& profile) {
-    messages.detail(fmt::format("{}: {} of {}, {}: {} over {}, {}, {}", file, profile.source, printable(profile.command),
+    messages.detail(fmt::format("{}: {} of {}, {}: {} over {}, {}, {}", file, profile.source, printable(redact_secrets(profile.command)),
                                 completeness_name(profile.completeness), counted(profile.events, "event"),
                                 format_duration(profile.duration), counted(profile.traces.size(), "stack"),
                                 counted(profile.marks.size(), "mark")));

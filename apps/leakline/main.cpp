@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/guard.hpp"
 #include "base/process.hpp"
-#include "base/text.hpp"
+#include "base/reader_gone.hpp"
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "complaint.hpp"
@@ -17,24 +19,13 @@ namespace {
 using namespace leakline;
 
 int report(const Error& error) {
-    complain("leakline: {}\n", error.what());
+    const std::string_view text = error.what();
+    // The command line itself is at fault, and its location says so already.
+    const bool named = error.location() == "leakline" || error.location().starts_with("leakline ");
+    complain("{}{}\n", named ? "" : "leakline: ", text);
     // What an interruption cut short fails as interrupted, whatever it says.
     if (const int signal = interruption::received()) return cli::kInterrupted + signal;
     return error.kind() == ErrorKind::system ? cli::kInvalid : cli::kUsage;
-}
-
-// CLI11 says "The following argument was not expected: diagnos"; a reader wants to know what was meant.
-int unknown_command(const std::string& word) {
-    std::vector<std::string> names;
-    for (const cli::CommandRow& row : cli::commands()) names.emplace_back(row.name);
-    complain("leakline: unknown command '{}'{}\n  hint: leakline --help lists the commands\n",
-               printable(word), did_you_mean_text(word, names));
-    return cli::kUsage;
-}
-
-bool takes_command(const CLI::App& app) {
-    const CLI::Option* option = app.get_option_no_throw("command");
-    return option != nullptr && option->get_positional();
 }
 
 // An option takes one value each time it is given. With CLI11's default a list option would swallow the words behind it,
@@ -49,6 +40,8 @@ int run(int argc, char** argv) {
     CLI::App app{"From climbing memory to the leaking source line"};
     app.name("leakline");
     app.set_version_flag("--version", "leakline " LEAKLINE_VERSION);
+    app.config_formatter(cli::bounded_config_reader());
+    app.allow_config_extras(CLI::config_extras_mode::error);
     app.set_config("--config", "", "read options from this TOML file: [command] sections, keys as the long options");
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
@@ -65,25 +58,15 @@ int run(int argc, char** argv) {
         complain("{}", app.help());
         return cli::kUsage;
     }
-    if (argc > 1 && argv[1][0] != '-') {
-        bool known = false;
-        for (const cli::CommandRow& row : cli::commands()) known = known || std::string(row.name) == argv[1];
-        if (!known) return unknown_command(argv[1]);
-    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        std::string where = "leakline";
-        for (const auto& [command, function] : runs)
-            if (command->parsed()) where += " " + command->get_name();
-        std::string hint = where + " --help";
-        for (const auto& [command, function] : runs)
-            if (command->parsed() && takes_command(*command) && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
-                hint = "what belongs to the program that is to run goes behind --: " + where + " ... -- PROGRAM ARG...";
-        complain("{}: {}\n  hint: {}\n", where, error.what(), hint);
-        return cli::kUsage;
+        const std::vector<std::string> words(argv + 1, argv + argc);
+        throw cli::explain_parse_error(app, words, error);
     }
+    interruption::install();
+    const Guard guard(argv);
     for (const auto& [command, function] : runs)
         if (command->parsed()) return function();
     return cli::kUsage;
@@ -93,8 +76,10 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
-        interruption::install();
+        interruption::install(interruption::Response::at_once);
         return run(argc, argv);
+    } catch (const ReaderGone&) {
+        return cli::kNoLeak;
     } catch (const Error& error) {
         return report(error);
     } catch (const std::bad_alloc&) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "complaint.hpp"
 #include "report/progress.hpp"
 
@@ -17,6 +18,17 @@ namespace {
 
 constexpr int kNarrowest = 40;
 constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
+
+// What a message quotes of files may hold what a terminal obeys, and a line of its own that a CI system does ("::error::"):
+// our own further lines are all indented.
+std::string shown(std::string_view text) {
+    std::string out;
+    for (const std::string_view line : split(text, '\n')) {
+        if (line.data() != text.data()) out += line.starts_with(' ') ? "\n" : "\\x0a";
+        out += printable(line);
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -64,7 +76,7 @@ void Messages::wipe() {
 void Messages::say(std::string_view prefix, std::string_view text) {
     const std::lock_guard lock(mutex_);
     wipe();
-    complain("leakline: {}{}\n", prefix, text);
+    complain("leakline: {}{}\n", prefix, shown(text));
 }
 
 void Messages::warn(std::string_view text) {

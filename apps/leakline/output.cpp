@@ -44,8 +44,10 @@ void write_for_github(const report::Document& document, const report::RenderOpti
 }  // namespace
 
 void write_standard_output(std::string_view bytes) {
-    std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
-    if (written != bytes.size() || std::fflush(stdout) != 0)
+    const std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+    if (written == bytes.size() && std::fflush(stdout) == 0) return;
+    // `| head -1` has what it wants, and the verdict stays what it is.
+    if (errno != EPIPE)
         throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
 }
 

@@ -61,7 +61,7 @@ class Output : public Messages {
     std::vector<std::pair<const report::Format*, OutputFile>> files_;
 };
 
-// All of bytes to standard output. Throws Error{system}.
+// All of bytes to standard output, or what its reader takes of them. Throws Error{system}.
 void write_standard_output(std::string_view bytes);
 
 }  // namespace leakline::cli

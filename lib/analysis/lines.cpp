@@ -14,6 +14,7 @@
 #include "analysis/lines_tables.hpp"
 #include "analysis/lines_window.hpp"
 #include "analysis/suppressions.hpp"
+#include "base/redact.hpp"
 
 namespace leakline::analysis {
 
@@ -147,7 +148,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
 
     LineReport report;
     report.by = options.by;
-    report.command = profile.command;
+    report.command = redact_secrets(profile.command);
     report.completeness = completeness_name(profile.completeness);
     report.window_begin = window.begin;
     report.window_end = window.end;

@@ -83,6 +83,7 @@ HeapProfile read_raw(ByteSource& content, const std::string& name, const ReadOpt
     profile.source = fmt::format("heaptrack {}.{}.{} (raw, format {})", feed.heaptrack_version >> 16 & 0xff,
                                  feed.heaptrack_version >> 8 & 0xff, feed.heaptrack_version & 0xff, feed.format);
     profile.command = recording.command();
+    profile.named_here = true;
     profile.suppressions = recording.suppressions();
     profile.duration = recording.now();
     profile.attached = recording.attached();

@@ -11,6 +11,7 @@
 //
 //   'H' header   started:varint (ns since 1970, 0 = unknown) heaptrack-version:varint page-size:varint
 //                executable:string command:string
+//   'B' build id of the executable: the payload, lower-case hex
 //   'A' attached (empty)
 //   'M' modules  lines:string                     "m" records of heaptrack's, in force for the addresses after it
 //   'I' ips      n:varint n*(address:signed)      each relative to the address before it

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <utility>
 
+#include "heap/elf_file.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/tracker.hpp"
 #include "heap/varint.hpp"
@@ -77,6 +79,7 @@ class Builder {
         switch (tag) {
             case 'H': return header(in);
             case 'A': profile_.attached = true; return true;
+            case 'B': profile_.named_here = is_here(payload); return true;
             case 'M': return modules(in);
             case 'I': return ips(in);
             case 'T': return traces(in);
@@ -97,6 +100,12 @@ class Builder {
     const SymbolFeed& symbols() const { return symbols_; }
 
   private:
+    // Whether the program with this build id still is where it was recorded.
+    bool is_here(const std::string& build_id) const {
+        std::error_code missing;
+        return !build_id.empty() && std::filesystem::is_regular_file(symbols_.executable, missing) &&
+               read_elf(symbols_.executable).build_id == build_id;
+    }
     bool header(VarintReader& in) {
         const std::uint64_t started = in.number();
         if (started != 0 && started < std::uint64_t{1} << 62)
@@ -300,6 +309,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
     }
     if (!builder.ended() && profile.peak.empty() && !profile.marks.empty()) take_peak_from_marks(profile);
     if (!builder.named() && !profile.ips.empty()) {
+        profile.named_here = true;
         Symbols symbols = find_symbols(builder.symbols(), find_interpreter());
         profile.strings = std::move(symbols.strings);
         profile.frames = std::move(symbols.frames);

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "base/redact.hpp"
+#include "heap/elf_file.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/varint.hpp"
 
@@ -31,8 +33,9 @@ void RecordingWriter::header(Nanoseconds started, const RawRecording& recording)
     put_varint(payload, recording.symbols().heaptrack_version);
     put_varint(payload, 0);  // page size: RSS is in bytes already
     put_string(payload, recording.symbols().executable);
-    put_string(payload, recording.command());
+    put_string(payload, redact_secrets(recording.command()));
     record('H', payload);
+    if (const std::string build_id = read_elf(recording.symbols().executable).build_id; !build_id.empty()) record('B', build_id);
     if (recording.attached()) record('A', {});
 }
 

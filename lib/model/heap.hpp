@@ -107,6 +107,9 @@ struct HeapProfile {
     Diagnostics damage;                   // what was skipped, and where
     std::vector<std::string> suppressions; // of leaks, as the program itself declares them (patterns of LeakSanitizer's)
     std::vector<std::string> warnings;    // what the reader of a report should know: no names, a wrapper, ...
+    // The names of files come from this machine's own programs, and not from a recording that anyone may have written: the
+    // files may be read.
+    bool named_here = false;
 
     const std::string& string(StringId id) const;  // "" for 0
 };

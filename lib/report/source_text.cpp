@@ -124,6 +124,7 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
         }
         if (best > 0 && ties == 0) return place->second = found;
     }
+    if (directories_only_) return place->second;
     if (is_file(file)) return place->second = file;
     if (file.starts_with('/')) return place->second;
     // Without a folder of its own a name says too little: every project has a main.cpp.
@@ -181,6 +182,11 @@ void SourceText::fill(LineReport& report) {
         for (auto& [line, row] : rows) table.rows.push_back(std::move(row));
     }
 
+    if (directories_only_ && directories_.empty() && !missing.empty()) {
+        report.warnings.push_back("no source text: the recording names files, and does not show that it was made with the programs of this "
+                                  "machine; --source DIR says where the files are");
+        return;
+    }
     std::size_t noted = 0;
     for (const std::string& file : missing) {
         if (++noted > 5) {

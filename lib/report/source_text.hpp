@@ -25,6 +25,10 @@ class SourceText {
     // program: a path; where there is no such file nothing is added. Before the first locate.
     void look_above(const std::string& program);
 
+    // Only the directories are looked into: the files are named by a recording that may come from elsewhere, and a path that
+    // it makes up could be that of any file here. Before the first locate.
+    void trust_directories_only() { directories_only_ = true; }
+
     // Where file was found; nothing where it was not.
     const std::optional<std::string>& locate(const std::string& file);
     // What locate() was asked for so far, and what it found.
@@ -42,6 +46,7 @@ class SourceText {
 
     std::vector<std::string> directories_;
     std::vector<std::string> above_program_;  // nearest first
+    bool directories_only_ = false;
     std::optional<std::multimap<std::string, std::string>> by_name_;  // file name -> path, made at first need
     std::map<std::string, std::optional<std::string>> located_;
     std::map<std::string, std::vector<std::string>> lines_;

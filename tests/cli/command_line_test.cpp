@@ -1,5 +1,7 @@
 // What every command has in common: help, unknown words, exit codes.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -113,6 +115,47 @@ TEST_CASE("an unknown command is a usage error that asks what was meant") {
           "leakline: unknown command 'diagnos'; did you mean 'diagnose'?\n  hint: leakline --help lists the commands\n");
 }
 
+TEST_CASE("a mistyped option is named with its nearest neighbor, and never the words behind it") {
+    struct Case {
+        std::vector<std::string> words;
+        const char* said;
+    };
+    const Case cases[] = {
+        {{"diagnose", "--traffik", "x", "--", "./svc", "--port", "{port}"},
+         "leakline diagnose: unknown option --traffik; did you mean --traffic?\n  hint: leakline diagnose --help lists the options\n"},
+        {{"diagnose", "--trafic=x", "--", "./svc"},
+         "leakline diagnose: unknown option --trafic; did you mean --traffic?\n  hint: leakline diagnose --help lists the options\n"},
+        {{"replay", "x.jsonl", "-target", "http://h"},
+         "leakline replay: unknown option -target; did you mean --target?\n  hint: leakline replay --help lists the options\n"},
+        {{"minimize", "x.jsonl", "--pace", "max", "--kinds-onyl", "--", "./svc", "-p", "{port}"},
+         "leakline minimize: unknown option --kinds-onyl; did you mean --kinds-only?\n  hint: leakline minimize --help lists the options\n"},
+        {{"trend", "--frobnicate", "a.csv"}, "leakline trend: unknown option --frobnicate\n  hint: leakline trend --help lists the options\n"},
+        {{"record", "-o", "x", "./svc", "--frobnicate", "8080"},
+         "leakline record: unknown option --frobnicate\n  hint: what belongs to the program that is to run goes behind --: leakline record ... -- "
+         "PROGRAM ARG...\n"},
+        {{"trend", "a.csv", "--config", "x.toml"},
+         "leakline trend: unknown option --config\n  hint: --config stands before the command: leakline --config ... trend\n"},
+        {{"--confg", "x", "trend"}, "leakline: unknown option --confg; did you mean --config?\n  hint: leakline --help lists the options\n"},
+        {{"--config", "x", "trnd"}, "leakline: unknown command 'trnd'; did you mean 'trend'?\n  hint: leakline --help lists the commands\n"},
+        {{"report", "a.json", "b.json", "c.json"}, "leakline report: unexpected argument 'b.json'\n  hint: leakline report --help\n"},
+    };
+    for (const Case& one : cases) {
+        const Outcome outcome = run_binary("leakline", one.words);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.out.empty());
+        CHECK(outcome.err == one.said);
+    }
+}
+
+TEST_CASE("an option that does not exist is named by every command") {
+    for (const std::string& name : command_names()) {
+        const Outcome outcome = run_binary("leakline", {name, "--verbos", "behind", "--it"});
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err == "leakline " + name + ": unknown option --verbos; did you mean --verbose?\n  hint: leakline " + name +
+                                 " --help lists the options\n");
+    }
+}
+
 TEST_CASE("an option with a bad value is a usage error that quotes it") {
     const Outcome outcome = run_binary("leakline", {"diagnose", "--memory-limit", "lots"});
     CHECK(outcome.code == 2);
@@ -130,6 +173,80 @@ TEST_CASE("options can come from a TOML file") {
     const Outcome outcome = run_binary("leakline", {"--config", config, "diagnose"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find("'lots' is not a size") != std::string::npos);
+}
+
+TEST_CASE("a file of options that is none is refused, however long it is") {
+    const Outcome endless = run_binary("leakline", {"--config", "/dev/zero", "doctor"});
+    CHECK(endless.code == 2);
+    CHECK(endless.err == "leakline: --config: the file is larger than 1 MiB\n");
+    const TemporaryDirectory directory;
+    CHECK(run_binary("leakline", {"--config", directory.path(), "doctor"}).code == 2);
+    CHECK(run_binary("leakline", {"--config", directory.path() + "/none.toml", "doctor"}).code == 2);
+    const std::string config = directory.path() + "/leakline.toml";
+    OutputFile file(config);
+    file.write("[trend]\nmax-grwoth = \"1MiB/h\"\n");
+    file.commit();
+    const Outcome unknown = run_binary("leakline", {"--config", config, "trend", "x.csv"});
+    CHECK(unknown.code == 2);
+    CHECK(unknown.err == "leakline: --config: unknown option 'max-grwoth' in [trend]; did you mean 'max-growth'?\n  hint: leakline trend --help lists the options\n");
+}
+
+TEST_CASE("a file that is read whole has a limit") {
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"report", "/dev/zero"}, {"baseline", "/dev/zero", "-o", "/dev/null"}}) {
+        const Outcome outcome = run_binary("leakline", words);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err == "leakline: /dev/zero: larger than 256 MiB\n  hint: is this the right file?\n");
+    }
+}
+
+TEST_CASE("a reader that has closed the pipe is no error") {
+    const std::string golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json", log = LEAKLINE_TESTDATA "/logs/track_small.jsonl";
+    const std::vector<std::string> cases[] = {{"report", golden},
+                                              {"report", golden, "--format", "html"},
+                                              {"report", golden, "-o", "/dev/stdout", "--format", "json"},
+                                              {"doctor"},
+                                              {"traffic", "--requests", "1000000000"},
+                                              {"replay", log, "--dry-run"},
+                                              {"sample", "--pid", std::to_string(::getpid()), "--interval", "10ms", "-o", "-"},
+                                              {"--help"}};
+    const TemporaryDirectory directory;
+    for (const std::vector<std::string>& words : cases) {
+        int pipe[2];
+        REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+        ::close(pipe[0]);
+        Command command;
+        command.arguments = words;
+        command.arguments.insert(command.arguments.begin(), binary("leakline"));
+        command.output_file = directory.path() + "/said";
+        command.before_exec = [end = pipe[1]] { return ::dup2(end, STDOUT_FILENO) >= 0; };
+        Child child = Child::start(command);
+        ::close(pipe[1]);
+        const auto status = child.wait_for(std::chrono::seconds(60));
+        const std::string said = read_file(command.output_file);
+        INFO(words[0] << ": " << said);
+        REQUIRE(status.has_value());
+        CHECK(status->shell_code() == 0);
+        CHECK(said.find("broken pipe") == std::string::npos);
+        ::unlink(command.output_file.c_str());
+    }
+}
+
+TEST_CASE("a name with control characters is shown, and not obeyed") {
+    const Outcome outcome = run_binary("leakline", {"report", "/nonexistent/\x1b[31m\n::error::x"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == "leakline: /nonexistent/\\x1b[31m\\x0a::error::x: cannot open: no such file or directory\n");
+    const Outcome command = run_binary("leakline", {"diag\x1b[31m\n::error::"});
+    CHECK(command.err == "leakline: unknown command 'diag\\x1b[31m\\x0a::error::'\n  hint: leakline --help lists the commands\n");
+}
+
+TEST_CASE("what is installed works from where it is, trackd included") {
+    const TemporaryDirectory directory;
+    const std::string root = directory.path() + "/usr";
+    const Outcome install = run_binary("/usr/bin/env", {"cmake", "--install", LEAKLINE_BIN_DIR "/..", "--prefix", root});
+    INFO(install.out << install.err);
+    REQUIRE(install.code == 0);
+    const Outcome doctor = run_binary(root + "/bin/leakline", {"doctor"});
+    CHECK(doctor.out.find("ok       reference service: " + root + "/bin/trackd") != std::string::npos);
 }
 
 TEST_CASE("the doctor finds what this machine has") {

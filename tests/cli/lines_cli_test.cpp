@@ -179,3 +179,35 @@ TEST_CASE("of a program of the system, what leaks less what is suppressed is hea
         CHECK(totals["leaked_bytes"].get<long>() - totals["suppressed_bytes"].get<long>() == printed);
     }
 }
+
+TEST_CASE("a recording from elsewhere makes lines read no file that it alone names") {
+    const TemporaryDirectory scratch;
+    const std::string program = scratch.path() + "/leaks", recording = scratch.path() + "/run.leak";
+    std::filesystem::copy_file(LEAKS_DIR "/gcc-O2", program);
+    REQUIRE(run_binary("leakline", {"record", "-q", "--interval", "50ms", "-o", recording, "--", program}).code == 0);
+    const std::string text = "Node* node = new Node{list, {1, 2}};";
+    const auto shows_text = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> words = {"lines", recording, "--window", "0s..1h", "--function", "append_node"};
+        words.insert(words.end(), more.begin(), more.end());
+        const Outcome outcome = run_binary("leakline", words);
+        CHECK(outcome.code == 0);
+        return outcome.out.find(text) != std::string::npos;
+    };
+    CHECK(shows_text({}));
+    // Another program stands there now, as on another machine.
+    std::filesystem::remove(program);
+    std::filesystem::copy_file(LEAKLINE_BIN_DIR "/leakline", program);
+    CHECK_FALSE(shows_text({}));
+    CHECK(run_binary("leakline", {"lines", recording}).err.find("no source text: the recording names files, and does not show that it was made") !=
+          std::string::npos);
+    CHECK(shows_text({"--source", LEAKLINE_SOURCE_DIR "/tests/programs"}));
+}
+
+TEST_CASE("secrets of a command line do not stand in recordings and reports") {
+    const TemporaryDirectory scratch;
+    const std::string recording = scratch.path() + "/run.leak";
+    REQUIRE(run_binary("leakline", {"record", "-q", "-o", recording, "--", LEAKS_DIR "/gcc-O2", "--password", "hunter2"}).code == 0);
+    const Outcome outcome = run_binary("leakline", {"lines", recording, "--format", "json", "-v"});
+    CHECK(outcome.out.find("--password REDACTED") != std::string::npos);
+    CHECK((outcome.out + outcome.err).find("hunter2") == std::string::npos);
+}

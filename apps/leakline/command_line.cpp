@@ -1,0 +1,160 @@
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "base/text.hpp"
+#include "commands.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+void add_option_names(const CLI::App& level, std::vector<std::string>& names) {
+    for (const CLI::Option* option : level.get_options())
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const CLI::App* group : level.get_subcommands([](const CLI::App*) { return true; }))
+        if (group->get_name().empty()) add_option_names(*group, names);
+}
+
+bool runs_program(const CLI::App& level) {
+    const CLI::Option* option = level.get_option_no_throw("command");
+    return option != nullptr && option->get_positional();
+}
+
+// Walks over the words as CLI11 does, and stops at the first that it does not know.
+class Walk {
+  public:
+    Walk(const CLI::App& app, std::span<const std::string> words) : app_(app), words_(words), level_(&app) {}
+
+    std::optional<Error> first_unknown() {
+        for (; at_ < words_.size(); ++at_) {
+            const std::string& word = words_[at_];
+            if (word == "--") return std::nullopt;
+            const bool option = word.size() > 1 && word[0] == '-' && word.find('\n') != 1;
+            std::optional<Error> unknown;
+            if (!option) unknown = other_word(word);
+            else if (word[1] == '-') unknown = long_option(word);
+            else unknown = short_options(word);
+            if (unknown) return unknown;
+        }
+        return std::nullopt;
+    }
+    const std::string& where() const { return where_; }
+    const CLI::App& level() const { return *level_; }
+
+  private:
+    std::optional<Error> other_word(const std::string& word) {
+        if (level_ != &app_) {
+            words_of_its_own_ = true;
+            return std::nullopt;
+        }
+        const CLI::App* command = nullptr;
+        std::vector<std::string> names;
+        for (const CLI::App* one : app_.get_subcommands([](const CLI::App*) { return true; })) {
+            names.push_back(one->get_name());
+            if (one->get_name() == word) command = one;
+        }
+        if (command == nullptr)
+            return Error(ErrorKind::usage, where_, "unknown command '" + printable(word) + "'" + did_you_mean_text(word, names),
+                         "leakline --help lists the commands");
+        level_ = command;
+        where_ += " " + word;
+        return std::nullopt;
+    }
+
+    std::optional<Error> long_option(const std::string& word) {
+        const std::string name = word.substr(0, word.find('='));
+        const CLI::Option* option = level_->get_option_no_throw(name);
+        if (option == nullptr) return unknown_option(name);
+        if (takes_value(*option) && word.size() <= name.size() + 1) ++at_;
+        return std::nullopt;
+    }
+
+    std::optional<Error> short_options(const std::string& word) {
+        for (std::size_t i = 1; i < word.size(); ++i) {
+            const CLI::Option* option = level_->get_option_no_throw({'-', word[i]});
+            if (option == nullptr) return unknown_option(i == 1 ? word : "-" + word.substr(i, 1));
+            if (!takes_value(*option)) continue;
+            if (i + 1 == word.size()) ++at_;
+            break;
+        }
+        return std::nullopt;
+    }
+
+    static bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+
+    Error unknown_option(const std::string& name) const {
+        std::vector<std::string> names;
+        add_option_names(*level_, names);
+        const std::string meant = did_you_mean(name, names).value_or("");
+        std::string hint = where_ + " --help lists the options";
+        if (level_ != &app_ && app_.get_option_no_throw(name) != nullptr)
+            hint = name + " stands before the command: leakline " + name + " ... " + level_->get_name();
+        else if (meant.empty() && words_of_its_own_ && runs_program(*level_))
+            hint = "what belongs to the program that is to run goes behind --: " + where_ + " ... -- PROGRAM ARG...";
+        return Error(ErrorKind::usage, where_, "unknown option " + printable(name) + (meant.empty() ? "" : "; did you mean " + meant + "?"), hint);
+    }
+
+    const CLI::App& app_;
+    const std::span<const std::string> words_;
+    const CLI::App* level_;
+    std::string where_ = "leakline";
+    std::size_t at_ = 0;
+    bool words_of_its_own_ = false;  // the command has words that are no options
+};
+
+// A key of a --config file that is no option: "trend.max-grwoth", the last word of what CLI11 says.
+Error unknown_key(const CLI::App& app, std::string_view said) {
+    const std::string_view key = said.substr(said.rfind(' ') + 1), section = key.substr(0, std::min(key.find('.'), key.size()));
+    const CLI::App* level = &app;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        if (command->get_name() == section) level = command;
+    const bool inside = level != &app && section.size() < key.size();
+    const std::string_view name = inside ? key.substr(section.size() + 1) : key;
+    std::vector<std::string> names;
+    add_option_names(*level, names);
+    for (std::string& one : names) one.erase(0, 2);
+    return Error(ErrorKind::usage, "--config",
+                 "unknown option '" + printable(name) + "'" + (inside ? " in [" + printable(section) + "]" : "") + did_you_mean_text(name, names),
+                 "leakline" + (inside ? " " + level->get_name() : std::string()) + " --help lists the options");
+}
+
+class BoundedConfig : public CLI::ConfigBase {
+  public:
+    std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+        constexpr std::size_t kLargest = std::size_t{1} << 20;
+        std::string text(kLargest + 1, '\0');
+        input.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(static_cast<std::size_t>(input.gcount()));
+        if (text.size() > kLargest) throw Error(ErrorKind::input, "--config", "the file is larger than 1 MiB");
+        if (text.find('\0') != std::string::npos) throw Error(ErrorKind::input, "--config", "the file is no text");
+        std::istringstream whole(text);
+        return ConfigBase::from_config(whole);
+    }
+};
+
+}  // namespace
+
+Error explain_parse_error(const CLI::App& app, std::span<const std::string> words, const CLI::ParseError& error) {
+    if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr) return unknown_key(app, error.what());
+    Walk walk(app, words);
+    if (auto unknown = walk.first_unknown()) return *unknown;
+    const std::string& where = walk.where();
+    const std::string help = where + " --help";
+    if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError))
+        return Error(ErrorKind::usage, where, printable(error.what()), help);
+    // All options are known: there are more words than it takes. The first of them in the order in which they were typed.
+    const std::vector<std::string> left_over = app.remaining(true);
+    const auto first = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
+        return std::find(left_over.begin(), left_over.end(), word) != left_over.end();
+    });
+    return Error(ErrorKind::usage, where, "unexpected argument '" + printable(first == words.end() ? "" : *first) + "'",
+                 runs_program(walk.level()) ? "what belongs to the program that is to run goes behind --: " + where + " ... -- PROGRAM ARG..." : help);
+}
+
+std::shared_ptr<CLI::Config> bounded_config_reader() { return std::make_shared<BoundedConfig>(); }
+
+}  // namespace leakline::cli
