@@ -215,6 +215,11 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     context.result.lines = analysis::grow_lines(profile, lines);
     judge_connections(context.result, profile, lines, mix, rounds.rounds);
     judge_endpoints(context.result, profile, mix);
+    // What the preflight has said of the program was said before the bare run.
+    std::erase_if(context.result.lines.warnings, [&](const std::string& warning) {
+        const std::vector<std::string>& said = context.result.warnings;
+        return std::find(said.begin(), said.end(), warning) != said.end();
+    });
     if (!profile.damage.empty())
         for (const std::string& line : profile.damage.lines()) context.result.warnings.push_back("recording: " + line);
 }

@@ -1,6 +1,7 @@
 #include "diagnose/run_context.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -38,8 +39,10 @@ void RunContext::warn_if_late(const ReplayStats& stats, const replay::Pace& pace
 
 void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
     result.verdict = Verdict::invalid;
-    result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}{}", run, whole_rounds + 1,
-                                         child.status()->text(), last_output(launch)));
+    result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
+    // A line of its own in every form of report, none of which has room for several in one reason.
+    if (const std::vector<std::string> lines = last_lines(launch); !lines.empty())
+        result.reasons.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));
 }
 
 std::optional<Bytes> memory_ceiling() {

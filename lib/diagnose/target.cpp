@@ -149,7 +149,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
     }
 }
 
-std::string last_output(const Launch& launch) {
+std::vector<std::string> last_lines(const Launch& launch) {
     constexpr std::size_t kLines = 8, kLineLength = 300;
     constexpr std::streamoff kTail = 64 * 1024;  // of a log that may have any size
     if (launch.log_file.empty()) return {};
@@ -161,9 +161,15 @@ std::string last_output(const Launch& launch) {
     std::vector<std::string_view> lines;
     for (const std::string_view line : split(trim(text), '\n'))
         if (!trim(line).empty()) lines.push_back(line);
-    std::string out;
+    std::vector<std::string> out;
     for (std::size_t i = lines.size() - std::min(lines.size(), kLines); i < lines.size(); ++i)
-        out += "\n  | " + printable(lines[i].substr(0, kLineLength));
+        out.push_back(printable(lines[i].substr(0, kLineLength)));
+    return out;
+}
+
+std::string last_output(const Launch& launch) {
+    std::string out;
+    for (const std::string& line : last_lines(launch)) out += "\n  | " + line;
     return out.empty() ? out : "; it had said:" + out;
 }
 

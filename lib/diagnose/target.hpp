@@ -48,7 +48,9 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
 // output when it ends or the time is over before that, and when we are interrupted.
 std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec);
 
-// The last lines that the service wrote, indented, for a message; "" where there are none.
+// The last lines that the service wrote, printable.
+std::vector<std::string> last_lines(const Launch& launch);
+// The same, indented, for a message of several lines; "" where there are none.
 std::string last_output(const Launch& launch);
 
 }  // namespace leakline::diagnose
