@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Remakes the chart libraries that HTML reports carry (lib/report/assets) from pinned npm packages. They are committed,
-# because a report must open without network and a build must not download: this runs only to take a newer version.
+# because a report must open without network and a build must not download: this runs only to take a newer version (change
+# scripts/report_assets/package.json, and `npm install --package-lock-only` there).
 # Needs npm. usage: scripts/report_assets.sh
 set -euo pipefail
-assets=$(cd "$(dirname "$0")/.." && pwd)/lib/report/assets
+here=$(cd "$(dirname "$0")" && pwd)
+assets=$here/../lib/report/assets
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-cat > package.json <<'JSON'
-{ "name": "report-assets", "version": "0.0.0", "private": true,
-  "dependencies": { "d3-flame-graph": "5.0.0", "d3-selection": "3.0.0", "esbuild": "0.25.0", "uplot": "1.6.32" } }
-JSON
-npm install --no-audit --no-fund --silent
+# The lock file holds the hash of every package: what is installed is what was reviewed, or nothing.
+cp "$here"/report_assets/package.json "$here"/report_assets/package-lock.json .
+npm ci --no-audit --no-fund --silent
 cat > flame.js <<'JS'
 export { default as flamegraph } from 'd3-flame-graph';
 export { select } from 'd3-selection';

@@ -2,9 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "base/process.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
+
+namespace {
+
+// Asked now and then only: a record takes less time than the question.
+bool interrupted(std::uint64_t records) { return records % 1024 == 0 && interruption::received() != 0; }
+
+}  // namespace
 
 LogOptions log_options(const ReplayOptions& options) {
     LogOptions reading;
@@ -29,6 +37,7 @@ ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string
 
 std::optional<Request> SelectedLog::next() {
     while (log_.next(record_)) {
+        if (interrupted(++read_)) return std::nullopt;
         if (shape_.selects(record_)) {
             std::optional<Request> request = to_request(record_);
             if (shape_.change(record_)) return request;
@@ -47,7 +56,8 @@ LogSpan measure_selected(const ReplayOptions& options) {
     Record record;
     LogSpan span;
     std::uint64_t left_out = 0;
-    while (log.next(record)) {
+    for (std::uint64_t read = 1; log.next(record); ++read) {
+        if (interrupted(read)) throw Error(ErrorKind::input, log.path(), "interrupted while reading");
         if (shape.apply(record)) span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
         else ++left_out;
     }

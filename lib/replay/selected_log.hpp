@@ -25,7 +25,8 @@ class SelectedLog {
     // Throws as Log does.
     explicit SelectedLog(const ReplayOptions& options) : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, log_options(options)) {}
 
-    // As recorded, before any change. Nothing at the end. Throws Error{input} at one bad line too many.
+    // As recorded, before any change. Nothing at the end, or soon after an interruption. Throws Error{input} at one bad line
+    // too many.
     std::optional<Request> next();
     // Path and query of the request last returned as it is sent. Valid until next().
     std::string_view sent_target() const;
@@ -43,10 +44,11 @@ class SelectedLog {
     Shape shape_;
     Log log_;
     Record record_;
-    std::uint64_t left_out_ = 0;
+    std::uint64_t left_out_ = 0, read_ = 0;
 };
 
-// What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why.
+// What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why, and
+// at an interruption.
 LogSpan measure_selected(const ReplayOptions& options);
 
 }  // namespace leakline::replay
