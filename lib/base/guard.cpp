@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,19 +29,19 @@ void show_as_guard(char** arguments) {
     std::strncpy(arguments[0], "leakline-guard", size - 1);
 }
 
-[[noreturn]] void watch(int pipe, pid_t parent, char** arguments) {
+[[noreturn]] void watch(int socket, pid_t parent, char** arguments) {
     ::setsid();
     sigset_t all;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
     // What reads our output must see its end when we end, and no file system is kept busy.
-    if (pipe > 0) ::close_range(0, static_cast<unsigned>(pipe) - 1, 0);
-    ::close_range(static_cast<unsigned>(pipe) + 1, ~0U, 0);
+    if (socket > 0) ::close_range(0, static_cast<unsigned>(socket) - 1, 0);
+    ::close_range(static_cast<unsigned>(socket) + 1, ~0U, 0);
     [[maybe_unused]] const int ignored = ::chdir("/");
     show_as_guard(arguments);
     char byte = 0;
     ssize_t got = 0;
-    do got = ::read(pipe, &byte, 1);
+    do got = ::read(socket, &byte, 1);
     while (got < 0 && errno == EINTR);
     if (got == 1) ::_exit(0);
     kill_running_groups(parent);
@@ -54,26 +55,35 @@ Guard::Guard(char** arguments) {
     // Both tables have to be there before the fork. Nothing is remembered under this pid.
     kill_running_groups(-2);
     leftovers::remove_all(-2);
-    int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) return;
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
     const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ == 0) {
-        ::close(pipe[1]);
-        watch(pipe[0], parent, arguments);
+    // Forked twice: it is no child of ours, which lists of our children would show among the programs that we run.
+    const pid_t between = ::fork();
+    if (between == 0) {
+        if (::fork() != 0) ::_exit(0);
+        ::close(ends[1]);
+        watch(ends[0], parent, arguments);
     }
-    ::close(pipe[0]);
-    if (pid_ < 0) ::close(pipe[1]);
-    else alive_ = pipe[1];
+    ::close(ends[0]);
+    if (between < 0) {
+        ::close(ends[1]);
+        return;
+    }
+    while (::waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    alive_ = ends[1];
 }
 
 Guard::~Guard() {
     if (alive_ < 0) return;
     const char done = 1;
-    [[maybe_unused]] const ssize_t ignored = ::write(alive_, &done, 1);
+    char end = 0;
+    // Its end of the socket is closed when it has ended.
+    if (::send(alive_, &done, 1, MSG_NOSIGNAL) == 1)
+        while (::read(alive_, &end, 1) < 0 && errno == EINTR) {
+        }
     ::close(alive_);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
 }
 
 }  // namespace leakline

@@ -2,7 +2,7 @@
 // end, `timeout -s KILL`) it ends the programs that we have started and removes our temporary files and folders.
 //
 // PR_SET_PDEATHSIG would end a child when the *thread* that started it ends, reaches none of the child's own children, and
-// removes no folder. The guard waits on a pipe that the kernel closes whatever we die of.
+// removes no folder. The guard waits on a socket that the kernel closes whatever we die of.
 //
 // Thread-safety: one object, made before other threads and before any child or temporary folder.
 #pragma once
@@ -15,7 +15,7 @@ namespace leakline {
 
 class Guard {
   public:
-    // arguments: main's, so that lists of processes show the guard as one. Without a guard (no pipe, no process) all works as
+    // arguments: main's, so that lists of processes show the guard as one. Without a guard (no socket, no process) all works as
     // before.
     explicit Guard(char** arguments);
     ~Guard();  // lets it go: nothing is left to be cleaned up
@@ -23,8 +23,7 @@ class Guard {
     Guard& operator=(const Guard&) = delete;
 
   private:
-    int alive_ = -1;  // our end of the pipe
-    int pid_ = -1;
+    int alive_ = -1;  // our end of the socket
 };
 
 // A table that the guard sees as we fill it in: memory that a fork shares. Never freed.
