@@ -47,10 +47,15 @@ bool host_matches(std::string_view pattern, std::string_view host) {
 
 void HostCounts::add(std::string_view authority, std::uint64_t count) {
     total_ += count;
-    std::string host = comparable_host(authority);
-    if (const auto entry = counts_.find(host); entry != counts_.end()) entry->second += count;
-    else if (counts_.size() < kLimit) counts_.emplace(std::move(host), count);
-    else other_ += count;
+    if (last_count_ == nullptr || authority != last_) {
+        std::string host = comparable_host(authority);
+        const auto entry = counts_.find(host);
+        if (entry != counts_.end()) last_count_ = &entry->second;
+        else if (counts_.size() < kLimit) last_count_ = &counts_.emplace(std::move(host), 0).first->second;
+        else last_count_ = &other_;
+        last_ = authority;
+    }
+    *last_count_ += count;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> HostCounts::ranking() const {

@@ -29,6 +29,10 @@ class HostCounts {
   public:
     static constexpr std::size_t kLimit = 1000;
 
+    HostCounts() = default;
+    HostCounts(const HostCounts&) = delete;  // last_count_ points into counts_
+    HostCounts& operator=(const HostCounts&) = delete;
+
     void add(std::string_view authority, std::uint64_t count = 1);
     // Most frequent first; hosts over the limit stand last, as "(other hosts)".
     std::vector<std::pair<std::string, std::uint64_t>> ranking() const;
@@ -38,6 +42,8 @@ class HostCounts {
   private:
     std::map<std::string, std::uint64_t, std::less<>> counts_;
     std::uint64_t other_ = 0, total_ = 0;
+    std::string last_;  // as given: one request after the other is mostly to the same host
+    std::uint64_t* last_count_ = nullptr;
 };
 
 // The host whose requests are sent where the user names none, of a log that a client has recorded: target's (an authority)
