@@ -78,7 +78,7 @@ void Output::open(const std::vector<std::string>& inputs) {
     options_.width = results.width;
     options_.colour = colour_ == "always" || (colour_ == "auto" && results.colour);
 
-    const report::Format& shown = report::format_named(format_name_);
+    const report::Format& shown = report::format_named(format_name_, form_);
     report::require_form(shown, form_);
     if (shown.binary && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "standard output", fmt::format("{} is not for a terminal", shown.name),

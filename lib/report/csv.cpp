@@ -1,7 +1,9 @@
 // CSV as RFC 4180 has it, with "\n" line ends: a row a series (trend), a line (lines, diagnosis) or a run and line (history).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "base/error.hpp"
 #include "report/renderers.hpp"
@@ -30,6 +32,21 @@ std::string cell(double value) {
     return std::isnan(value) ? "" : fmt::format("{}", value);
 }
 
+// Three significant digits without an exponent, which no spreadsheet and no reader mistakes; what is nearer to 0 than a
+// millionth is 0. Empty where there is none.
+std::string figure(double value) {
+    constexpr double kNothing = 1e-6;
+    constexpr int kDigits = 3;
+    if (!std::isfinite(value)) return cell(value);
+    if (std::fabs(value) < kNothing) return "0";
+    const double rounded = std::stod(fmt::format("{:.{}e}", value, kDigits - 1));
+    const int decimals = std::max(0, kDigits - 1 - static_cast<int>(std::floor(std::log10(std::fabs(rounded)))));
+    std::string text = fmt::format("{:.{}f}", rounded, decimals);
+    if (decimals > 0) text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text;
+}
+
 // A file's base name; a series of Prometheus is named by labels whose values may hold slashes.
 std::string_view short_name(std::string_view name) {
     const std::string_view metric = name.substr(0, name.find('{'));
@@ -38,17 +55,18 @@ std::string_view short_name(std::string_view name) {
 
 std::string render(const TrendReport& report) {
     std::string out =
-        "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n";
+        "file,verdict,p_leak,slope_mib_h,slope_low_mib_h,slope_high_mib_h,bytes_per_request,bytes_per_request_low,"
+        "bytes_per_request_high,time_to_limit_h,reason\n";
     for (const TrendReport::Item& item : report.items) {
         const TrendVerdict& trend = item.verdict;
         const Interval& slope = trend.slope_bytes_per_hour;
         std::string request = ",,";
         if (const auto& bytes = trend.bytes_per_request)
-            request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
+            request = fmt::format("{},{},{}", figure(bytes->estimate), figure(bytes->low), figure(bytes->high));
         out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(short_name(item.file)),
-                           trend_name(trend.verdict), cell(trend.p_leak), cell(slope.estimate / kMiB),
-                           cell(slope.low / kMiB), cell(slope.high / kMiB), request,
-                           trend.time_to_limit_h ? cell(trend.time_to_limit_h->estimate) : "",
+                           trend_name(trend.verdict), figure(trend.p_leak), figure(slope.estimate / kMiB),
+                           figure(slope.low / kMiB), figure(slope.high / kMiB), request,
+                           trend.time_to_limit_h ? figure(trend.time_to_limit_h->estimate) : "",
                            cell(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
     // A count has no bytes: its rate is in the reason.

@@ -89,11 +89,11 @@ std::string extensions_text() {
 
 }  // namespace
 
-const Format& format_named(std::string_view name) {
+const Format& format_named(std::string_view name, unsigned forms) {
     std::vector<std::string> names;
     for (const Format& format : formats()) {
         if (format.name == name) return format;
-        names.emplace_back(format.name);
+        if ((format.forms & forms) != 0) names.emplace_back(format.name);
     }
     throw Error(ErrorKind::usage, "",
                 fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),

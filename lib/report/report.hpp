@@ -78,8 +78,8 @@ struct Format {
 };
 
 std::span<const Format> formats();
-// Throws Error{usage} with a did-you-mean.
-const Format& format_named(std::string_view name);
+// Throws Error{usage} with a did-you-mean, which offers those that have one of the forms (of Form).
+const Format& format_named(std::string_view name, unsigned forms = ~0u);
 // By the longest extension that path ends with ("x.speedscope.json" is not JSON); Error{usage} lists what
 // there is.
 const Format& format_of_file(std::string_view path);

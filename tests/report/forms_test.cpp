@@ -135,11 +135,26 @@ TEST_CASE("markdown is inert, folds the details and stays under 60 kB whatever i
 
 TEST_CASE("the trend's CSV has the columns of the contract, a row a file") {
     CHECK(render("csv", test::sample_trends()) ==
-          "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason\n"
-          "leaky.csv,growing,0.999,411.9873046875,410.0799560546875,413.8946533203125,1200,1190,1210,1.25,"
-          "grows in every round\n"
-          "flat.csv,stable,0.01,9.5367431640625e-05,-0.0019073486328125,0.00209808349609375,,,,,\"settled, "
+          "file,verdict,p_leak,slope_mib_h,slope_low_mib_h,slope_high_mib_h,bytes_per_request,bytes_per_request_low,"
+          "bytes_per_request_high,time_to_limit_h,reason\n"
+          "leaky.csv,growing,0.999,412,410,414,1200,1190,1210,1.25,grows in every round\n"
+          "flat.csv,stable,0.01,0.0000954,-0.00191,0.0021,,,,,\"settled, "
           "\"\"for good\"\", at 19.1 MiB\"\n");
+}
+
+TEST_CASE("the trend's CSV has each column's name once, and numbers of three digits without an exponent") {
+    TrendReport report = test::sample_trends();
+    report.items.resize(1);
+    TrendVerdict& verdict = report.items[0].verdict;
+    verdict.p_leak = .99999999;
+    verdict.slope_bytes_per_hour = {-1.3e-11 * kMiB, 123456 * kMiB, 999.6 * kMiB};
+    verdict.bytes_per_request = Interval{1e-9, 1234567, std::numeric_limits<double>::infinity()};
+    const std::string text = render("csv", report);
+    CHECK(contains(text, ",growing,1,0,123000,1000,0,1230000,inf,"));
+    const std::string header = text.substr(0, text.find('\n'));
+    std::vector<std::string_view> names = split(header, ',');
+    std::sort(names.begin(), names.end());
+    CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
 }
 
 TEST_CASE("the trend's CSV names a series of Prometheus whole, slashes in its labels and all") {
@@ -233,6 +248,7 @@ TEST_CASE("a replay's results per path stand in every form, the busiest first") 
 TEST_CASE("formats are found by name and by the longest extension, and misspelled ones are named") {
     CHECK(format_of_file("a/b.json").name == "json");
     CHECK(format_of_file("-.md").name == "md");
+    CHECK(contains(error_of([] { (void)format_named("xml", kHistoryForm); }), "formats: text json md html csv"));
     CHECK(error_of([] { (void)format_named("jsom"); })
               .starts_with(
                   "unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md"));
