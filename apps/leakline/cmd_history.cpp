@@ -19,8 +19,8 @@ namespace leakline::cli {
 
 namespace {
 
-// A folder stands for the .json files right in it.
-std::vector<std::string> files_of(const std::vector<std::string>& paths) {
+// A folder stands for the .json files right in it; what is called so and is no file (a pipe would never end) is warned of.
+std::vector<std::string> files_of(const std::vector<std::string>& paths, std::vector<std::string>& warnings) {
     std::vector<std::string> files;
     for (const std::string& path : paths) {
         std::error_code error;
@@ -29,8 +29,13 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths) {
             continue;
         }
         std::vector<std::string> found;
-        for (const auto& entry : std::filesystem::directory_iterator(path, error))
-            if (entry.path().extension() == ".json" || entry.path().string().ends_with(".json.gz")) found.push_back(entry.path().string());
+        for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+            const std::string name = entry.path().string();
+            if (entry.path().extension() != ".json" && !name.ends_with(".json.gz")) continue;
+            std::error_code unknown;
+            if (entry.is_regular_file(unknown)) found.push_back(name);
+            else warnings.push_back(name + ": not a regular file, left out");
+        }
         if (error) throw Error(ErrorKind::input, path, "cannot list it: " + error.message());
         if (found.empty()) throw Error(ErrorKind::input, path, "no .json file in it", "leakline diagnose -o DIR/NAME.json writes one");
         std::sort(found.begin(), found.end());
@@ -48,8 +53,10 @@ Run declare_history(CLI::App& app) {
     output->add_top(app, "lines shown");
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=]() -> int {
-        const std::vector<std::string> files = files_of(*paths);
+        std::vector<std::string> left_out;
+        const std::vector<std::string> files = files_of(*paths, left_out);
         output->open(files);
+        for (const std::string& warning : left_out) output->warn(warning);
         std::vector<std::pair<std::string, Diagnosis>> diagnoses;
         std::vector<std::string> skipped;
         for (const std::string& file : files) {
