@@ -19,6 +19,7 @@
 #include "live_display.hpp"
 #include "memory/beat.hpp"
 #include "memory/exporter.hpp"
+#include "memory/forward_time.hpp"
 #include "memory/limit.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
@@ -157,6 +158,7 @@ class Sampling {
         const Nanoseconds end = options_.duration ? start + *options_.duration : Nanoseconds::max();
         if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_, options_.memory_limit, start);
         memory::Beat beat(start, options_.interval), detail(start, options_.detail_interval);
+        memory::ForwardTime time;
         const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) {
             take(subject, sample);
         };
@@ -165,7 +167,7 @@ class Sampling {
             if (now >= end) break;
             const bool detailed = detail.is_due(now);
             if (detailed) detail.taken(now);
-            if (!read_all(detailed ? Depth::detailed : Depth::quick, clock.wall(), sink)) break;
+            if (!read_all(detailed ? Depth::detailed : Depth::quick, time.at(clock.wall(), now), sink)) break;
             ++ticks_;
             outputs_.end_tick();
             if (exporter_) exporter_->end_tick();

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "memory/beat.hpp"
+#include "memory/forward_time.hpp"
 #include "memory/source.hpp"
 
 namespace leakline::memory {
@@ -51,7 +52,10 @@ Sampler::Sampler(SampleOptions options, std::function<void(const MemorySample&)>
     std::shared_ptr<MemorySource> source = process_source(options.pid, options.metrics, options.roots);
     const MemorySource::Sink sink = [on_sample = std::move(on_sample)](const Subject&, const MemorySample& sample) { on_sample(sample); };
     begin(options.interval, options.detail_interval,
-          [source, sink](Depth depth) { return source->read(depth, system_clock().wall(), sink); });
+          [source, sink, time = ForwardTime()](Depth depth) mutable {
+              const Clock& clock = system_clock();
+              return source->read(depth, time.at(clock.wall(), clock.monotonic()), sink);
+          });
 }
 
 Sampler::Sampler(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read) {
