@@ -87,12 +87,13 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<
 
 void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     app.add_option("files", inputs.files,
-                   "CSV with a header, mprof .dat, heap recordings, logs of docker stats, ps and pidstat; plain, gzip or "
-                   "zstd; - is standard input")
+                   "samples of memory: CSV (also of Grafana, docker stats, sadf), logs of docker stats, ps, top, pidstat, kubectl "
+                   "top, psrecord, mprof, lines with a value and its unit, Prometheus' JSON, heap recordings; plain, gzip, "
+                   "zstd or UTF-16; - is standard input")
         ->type_name("FILE");
     app.add_option("--metric", inputs.reading.metric,
-                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first)");
-    app.add_option("--unit", inputs.reading.unit, "unit of a memory column whose name has none: bytes, kib, mib, gib");
+                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first, for each process or container)");
+    app.add_option("--unit", inputs.reading.unit, "unit of memory where neither the file's names nor its values have one: bytes, kib, mib, gib");
     app.add_option("--decimal", inputs.reading.decimal, "decimal mark of a CSV's numbers (default: as its numbers tell)")
         ->transform(choice_of<memory::DecimalMark>(
             {{"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))

@@ -4,229 +4,214 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/text.hpp"
+#include "memory/series_column_names.hpp"
+#include "memory/series_label_columns.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"
-#include "memory/series_text.hpp"
 
 namespace leakline::memory {
 
 namespace {
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
-// Between text[at - 1] and text[at], as in rssBytes; but not within a unit, KiB or kB.
-bool parts_words(std::string_view text, std::size_t at) {
-    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 ||
-        std::isupper(static_cast<unsigned char>(text[at])) == 0) {
-        return false;
-    }
-    const bool last = at + 1 == text.size() || std::isalnum(static_cast<unsigned char>(text[at + 1])) == 0;
-    const bool kilo = text[at - 1] == 'k' && (at == 1 || std::isalnum(static_cast<unsigned char>(text[at - 2])) == 0);
-    const bool binary = text[at - 1] == 'i' && at > 1 && std::string_view("KMGkmg").find(text[at - 2]) != std::string_view::npos;
-    return !(last && text[at] == 'B' && (kilo || binary));
-}
-
-// A header's cell as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib, "Time [s]" is time_s. A per
-// cent sign stays, so that a share of memory is not taken for memory.
-std::string column_name(std::string_view cell) {
-    cell = trim(cell);
-    std::string name;
-    for (std::size_t i = 0; i < cell.size(); ++i) {
-        const bool separates = std::string_view(" \t-/()[]{},;:").find(cell[i]) != std::string_view::npos;
-        if ((separates || parts_words(cell, i)) && !name.empty() && name.back() != '_') name += '_';
-        if (!separates) name += static_cast<char>(std::tolower(static_cast<unsigned char>(cell[i])));
-    }
-    while (name.size() > 1 && name.back() == '_') name.pop_back();
-    return name;
-}
-
-constexpr std::array<std::string_view, 26> kTimeWords = {
-    "time",   "timestamp", "@timestamp", "ts",      "t",    "datetime",   "date_time",      "date",   "at",
-    "unix",   "unixtime",  "unix_time",  "unix_timestamp", "epoch", "epoch_time", "elapsed", "elapsed_time", "etime",
-    "uptime", "duration",  "runtime",    "run_time", "age",  "offset",     "clock",          "now"};
-
-struct TimeUnit {
-    std::string_view name;
-    double seconds;
-};
-constexpr std::array kTimeUnits = {
-    TimeUnit{"s", 1},        TimeUnit{"sec", 1},          TimeUnit{"secs", 1},   TimeUnit{"second", 1},
-    TimeUnit{"seconds", 1},  TimeUnit{"ms", 1e-3},        TimeUnit{"msec", 1e-3}, TimeUnit{"millis", 1e-3},
-    TimeUnit{"milliseconds", 1e-3}, TimeUnit{"us", 1e-6}, TimeUnit{"usec", 1e-6}, TimeUnit{"micros", 1e-6},
-    TimeUnit{"microseconds", 1e-6}, TimeUnit{"ns", 1e-9}, TimeUnit{"nanos", 1e-9}, TimeUnit{"nanoseconds", 1e-9},
-    TimeUnit{"min", 60},     TimeUnit{"minutes", 60},     TimeUnit{"h", 3600},   TimeUnit{"hours", 3600},
-    TimeUnit{"d", 86400},    TimeUnit{"days", 86400},
-};
-
-bool is_time_word(std::string_view name) {
-    return std::find(kTimeWords.begin(), kTimeWords.end(), name) != kTimeWords.end();
-}
-
-struct TimeMeaning {
-    TimeForm form = TimeForm::number;
-    double seconds_per_unit = 1;
-};
-
-// What a column of that name says about time; nothing where it is none.
-std::optional<TimeMeaning> time_meaning(std::string_view name) {
-    if (name.ends_with("_utc")) name.remove_suffix(4);
-    if (is_time_word(name)) return TimeMeaning{TimeForm::by_value, 1};
-    for (const TimeUnit& unit : kTimeUnits) {
-        const bool alone = name == unit.name && name != "d" && name != "h";
-        const std::string suffix = "_" + std::string(unit.name);
-        if (alone || (name.ends_with(suffix) && is_time_word(name.substr(0, name.size() - suffix.size()))))
-            return TimeMeaning{TimeForm::number, unit.seconds};
-    }
-    return std::nullopt;
-}
-
-struct Unit {
-    std::string_view name;
-    double bytes;
-};
-constexpr double kGiB = 1024 * kMiB;
-constexpr std::array kUnits = {
-    Unit{"bytes", 1},         Unit{"byte", 1},       Unit{"kib", 1024},      Unit{"kb", 1024},
-    Unit{"kbytes", 1024},     Unit{"mib", kMiB},     Unit{"mb", kMiB},       Unit{"mbytes", kMiB},
-    Unit{"gib", kGiB},        Unit{"gb", kGiB},      Unit{"gbytes", kGiB},   Unit{"kilobytes", 1024},
-    Unit{"megabytes", kMiB},  Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
-// Units only behind a word for memory: cpu_m is a thousandth of a processor.
-constexpr std::array kShortUnits = {Unit{"b", 1}, Unit{"k", 1024}, Unit{"m", kMiB}, Unit{"g", kGiB}};
-
-constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total",
-                                                           "cumulative_requests", "request_count"};
-// Words that name memory when they stand without a unit.
-constexpr std::array<std::string_view, 15> kMemoryWords = {"rss", "pss", "uss", "memory", "mem", "heap", "swap", "rsz",
-                                                           "anonymous", "anon", "cgroup", "working_set", "resident",
-                                                           "res", "vmrss"};
-// What may stand behind such a word and says nothing about a unit.
-constexpr std::array<std::string_view, 7> kStateWords = {"used", "usage", "in_use", "size", "current", "value", "now"};
-constexpr std::array<std::string_view, 7> kShareWords = {"%", "percent", "pct", "percentage", "ratio", "fraction", "share"};
-
-template <class Table>
-bool is_one_of(const Table& table, std::string_view word) {
-    return std::find(table.begin(), table.end(), word) != table.end();
-}
-
-// What follows the last word for memory in a name: "pages" of "api_rss_pages", nothing to see in "rss". No value where
-// the name holds no such word, or is a share of memory.
-std::optional<std::string_view> behind_memory_word(std::string_view name) {
-    std::optional<std::string_view> behind;
-    for (std::size_t begin = 0; begin < name.size(); begin = std::min(name.find('_', begin), name.size()) + 1) {
-        for (const std::string_view word : kMemoryWords) {
-            const std::string_view rest = name.substr(begin);
-            if (rest == word) behind = std::string_view();
-            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_')
-                behind = rest.substr(word.size() + 1);
-        }
-    }
-    if (!behind || name.find('%') != std::string_view::npos) return std::nullopt;
-    const std::size_t last = name.rfind('_') + 1;  // 0 where there is none
-    return is_one_of(kShareWords, name.substr(last)) ? std::nullopt : behind;
-}
-
-struct MemoryColumn {
-    std::size_t index;
-    std::string metric;  // lower case, without the unit; the unit itself where nothing else stands
-    double bytes;        // per unit
-};
-
-std::optional<MemoryColumn> memory_column(std::size_t index, const std::string& name) {
-    for (const Unit& unit : kUnits) {
-        if (name == unit.name) return MemoryColumn{index, name, unit.bytes};
-        const std::string suffix = "_" + std::string(unit.name);
-        if (name.ends_with(suffix)) return MemoryColumn{index, name.substr(0, name.size() - suffix.size()), unit.bytes};
-        // "RSS (KiB, without swap)"; but network_bytes_sent is no memory.
-        const std::string inside = suffix + "_";
-        for (const std::string_view word : kMemoryWords)
-            if (name.starts_with(std::string(word) + inside)) return MemoryColumn{index, std::string(word), unit.bytes};
-    }
-    const auto behind = behind_memory_word(name);
-    for (const Unit& unit : kShortUnits)
-        if (behind == unit.name) return MemoryColumn{index, name.substr(0, name.size() - 2), unit.bytes};
-    return std::nullopt;
-}
-
-// Which of a file's columns to read by default: the one with the smallest rank, of equals the first. A service's
-// log may also hold bytes sent, and limits, which no leak moves.
-int default_rank(std::string_view name, std::string_view metric) {
-    if (metric == "rss") return 0;
-    static constexpr std::array<std::string_view, 7> kOther = {"limit", "total", "free", "avail", "vsz", "virt", "max"};
-    const bool other = std::any_of(kOther.begin(), kOther.end(),
-                                   [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
-    return !behind_memory_word(name) ? 2 : other ? 3 : 1;
-}
-
-double unit_named(const std::string& unit) {
-    const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == lower(unit); });
-    if (known != kUnits.end()) return known->bytes;
-    throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(unit) + "'", "bytes, kib, mib or gib");
-}
-
 std::string list_of(const std::vector<std::string>& names) {
     return fmt::format("'{}'", fmt::join(names, "', '"));
 }
 
-// Those to read, in the order of the file.
-std::vector<MemoryColumn> choose_memory(const std::vector<std::string>& names, const SeriesReadOptions& options,
-                                        const std::string& place) {
-    std::vector<MemoryColumn> known;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (const auto column = memory_column(i, names[i])) known.push_back(*column);
-    }
-    const double unit_if_none = options.unit.empty() ? 0 : unit_named(options.unit);
+// A column that could be read as memory.
+struct Candidate {
+    std::size_t index;
+    std::string metric;   // lower case, without the unit
+    double bytes;         // per unit; 0: each value has to say
+    int rank;             // memory_rank
+    std::string subject;  // columns of one subject are metrics of it
+    bool has_word;        // "rss", "memory", ...: not only a unit
+};
 
-    if (options.metric.empty()) {
-        if (!known.empty())
-            return {*std::min_element(known.begin(), known.end(), [&](const MemoryColumn& a, const MemoryColumn& b) {
-                return default_rank(names[a.index], a.metric) < default_rank(names[b.index], b.metric);
-            })};
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            const auto behind = behind_memory_word(names[i]);
-            if (behind && (behind->empty() || is_one_of(kStateWords, *behind))) return {{i, names[i], unit_if_none}};
+class MemoryChoice {
+  public:
+    MemoryChoice(const std::vector<std::string_view>& header, const std::vector<std::string>& names,
+                 const std::vector<ColumnRole>& roles, const CellSample& sample, const SeriesReadOptions& options,
+                 const std::string& place)
+        : header_(header), names_(names), roles_(roles), sample_(sample), options_(options), place_(place) {
+        if (!options.unit.empty()) {
+            const auto unit = unit_by_name(options.unit);
+            if (!unit)
+                throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(options.unit) + "'", "bytes, kib, mib or gib");
+            unit_if_none_ = *unit;
         }
-        for (const std::string& name : names) {
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (auto candidate = candidate_of(i)) known_.push_back(std::move(*candidate));
+    }
+
+    void choose(Columns& columns) {
+        if (!options_.metric.empty()) return put_sum(columns);
+        std::vector<Candidate> chosen = by_unit();
+        if (chosen.empty()) chosen = by_plain_word();
+        if (chosen.empty()) chosen = by_value(columns);
+        if (chosen.empty()) throw nothing_found();
+        std::sort(chosen.begin(), chosen.end(), [](const Candidate& a, const Candidate& b) { return a.index < b.index; });
+        for (const Candidate& candidate : chosen) {
+            columns.roles[candidate.index] = ColumnRole::memory;
+            columns.memory.push_back({candidate.bytes, columns.series.size(), candidate.metric});
+            columns.series.push_back(chosen.size() == 1 ? "" : series_name(candidate.index));
+        }
+    }
+
+  private:
+    // Without the labels of a Prometheus legend: process_resident_memory_bytes{pod="x"}.
+    std::optional<Candidate> candidate_of(std::size_t i) const {
+        if (roles_[i] != ColumnRole::none) return std::nullopt;
+        const std::string_view raw = header_[i];
+        const std::size_t brace = raw.find("{");
+        const bool legend = brace != std::string_view::npos && raw.find('=') != std::string_view::npos;
+        const std::string name = legend ? column_name(raw.substr(0, brace)) : names_[i];
+        const std::string labels = legend ? std::string(raw.substr(brace)) : "";
+        const bool by_cells = sample_.share(i, CellKind::size) >= .8;
+        const auto named = memory_name(name);
+        if (!named && !by_cells) return std::nullopt;
+        const std::string metric = named ? named->metric : name;
+        const bool word = behind_memory_word(name).has_value() || metric.starts_with("mem");
+        const std::string subject = (word ? memory_subject(metric) : std::string(raw)) + labels;
+        return Candidate{i, metric, named ? named->bytes : 0, memory_rank(name, metric), subject, word};
+    }
+
+    // The best metric of each subject.
+    std::vector<Candidate> by_unit() const {
+        std::map<std::string, Candidate> best;
+        const auto offer = [&](const Candidate& candidate) {
+            const auto [found, added] = best.emplace(candidate.subject, candidate);
+            if (!added && candidate.rank < found->second.rank) found->second = candidate;
+        };
+        for (const Candidate& candidate : known_)
+            if (candidate.has_word && candidate.rank != kNotUsedMemory) offer(candidate);
+        // Beside "rss", "cache_mib" is a part of it; beside "web_rss", "db_mib" is another subject.
+        if (best.count("") == 0)
+            for (const Candidate& candidate : known_)
+                if (!candidate.has_word && candidate.rank != kNotUsedMemory) offer(candidate);
+        std::vector<Candidate> chosen;
+        for (auto& [subject, candidate] : best) chosen.push_back(candidate);
+        return chosen;
+    }
+
+    bool is_numeric(std::size_t i) const {
+        return roles_[i] == ColumnRole::none && (sample_.rows.empty() || sample_.share(i, CellKind::number) >= .8 || sample_.share(i, CellKind::time) >= .8);
+    }
+
+    // rss, mem_used: each value has to carry a unit, or --unit says it.
+    std::vector<Candidate> by_plain_word() const {
+        std::vector<Candidate> chosen;
+        std::set<std::string> subjects;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (roles_[i] != ColumnRole::none || !is_plain_memory_word(names_[i]) ||
+                memory_rank(names_[i], names_[i]) == kNotUsedMemory)
+                continue;
+            if (subjects.insert(memory_subject(names_[i])).second)
+                chosen.push_back({i, names_[i], unit_if_none_, 2, {}, true});
+        }
+        return chosen;
+    }
+
+    // Numbers whose unit nothing says: Value beside Series and Time, legends without a metric's name, and the columns of a
+    // table that Grafana wrote. They are taken for bytes where they are so large that no other unit fits.
+    std::vector<Candidate> by_value(Columns& columns) const {
+        std::vector<std::size_t> numbers, values, legends;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (!is_numeric(i) || memory_rank(names_[i], names_[i]) == kNotUsedMemory) continue;
+            if (sample_.rows.empty()) continue;
+            numbers.push_back(i);
+            if (is_value_word(names_[i])) values.push_back(i);
+            if (header_[i].find('{') != std::string_view::npos && header_[i].find('=') != std::string_view::npos) legends.push_back(i);
+        }
+        std::vector<std::size_t> taken;
+        if (!values.empty()) taken = {values.front()};
+        else if (!legends.empty()) taken = legends;
+        else if (!numbers.empty() && (!options_.unit.empty() || header_.front() == "Time")) taken = numbers;
+        std::vector<Candidate> chosen;
+        for (const std::size_t i : taken) chosen.push_back({i, names_[i], unit_of_value(i, columns), 2, {}, false});
+        return chosen;
+    }
+
+    double unit_of_value(std::size_t i, Columns& columns) const {
+        constexpr double kSurelyBytes = 1e6;
+        if (unit_if_none_ != 0) return unit_if_none_;
+        for (std::size_t column = 0; column < names_.size(); ++column) {  // CloudWatch: Unit = Bytes
+            if (names_[column] != "unit" || sample_.rows.empty() || column >= sample_.rows[0].size()) continue;
+            const std::string_view said = sample_.rows[0][column];
+            const auto unit = unit_by_name(said);
+            if (unit) return *unit;
+            throw Error(ErrorKind::input, place_, fmt::format("the column 'unit' says '{}', which is no unit of memory", printable(said)),
+                        "export the memory in bytes");
+        }
+        std::vector<double> values;
+        for (const auto& row : sample_.rows)
+            if (i < row.size())
+                if (const auto value = parse_written_number(row[i], DecimalMark::point)) values.push_back(*value);
+        std::sort(values.begin(), values.end());
+        if (values.empty() || values[values.size() / 2] < kSurelyBytes)
+            throw Error(ErrorKind::input, place_, fmt::format("column '{}' has no unit, and its values are too small for bytes", printable(header_[i])),
+                        "--unit kib, mib or gib");
+        columns.notes.push_back(fmt::format("column '{}' has no unit: its values are taken as bytes (--unit kib if not)", printable(header_[i])));
+        return 1;
+    }
+
+    Error nothing_found() const {
+        const auto unused = std::find_if(known_.begin(), known_.end(), [](const Candidate& c) { return c.rank == kNotUsedMemory; });
+        if (unused != known_.end())
+            return {ErrorKind::input, place_,
+                    fmt::format("column '{}' is not memory in use, and no other column is", printable(names_[unused->index])),
+                    fmt::format("--metric {} judges it nevertheless", printable(names_[unused->index]))};
+        for (const std::string& name : names_) {
             if (const auto unit = behind_memory_word(name))
-                throw Error(ErrorKind::input, place,
-                            fmt::format("column '{}': '{}' is no known unit", printable(name), printable(*unit)),
-                            fmt::format("bytes, kib, mib or gib; or --metric {} and --unit", printable(name)));
+                return {ErrorKind::input, place_, fmt::format("column '{}': '{}' is no known unit", printable(name), printable(*unit)),
+                        fmt::format("bytes, kib, mib or gib; or --metric {} and --unit", printable(name))};
         }
-        throw Error(ErrorKind::input, place, fmt::format("no column of memory among {}", list_of(names)),
-                    "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
+        return {ErrorKind::input, place_, fmt::format("no column of memory among {}", list_of(names_)),
+                "name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit"};
     }
 
-    std::vector<MemoryColumn> chosen;
-    for (const std::string_view part : split(options.metric, '+')) {
-        const std::string wanted = column_name(part);
-        const auto found = std::find_if(known.begin(), known.end(), [&](const MemoryColumn& column) {
-            return column.metric == wanted || names[column.index] == wanted;
-        });
-        if (found != known.end()) {
-            chosen.push_back(*found);
-            continue;
+    // --metric: one series, the sum of the columns that it names.
+    void put_sum(Columns& columns) const {
+        std::vector<MemoryColumn> sum(names_.size());
+        for (const std::string_view part : split(options_.metric, '+')) {
+            const std::string wanted = column_name(part);
+            const auto found = std::find_if(known_.begin(), known_.end(), [&](const Candidate& column) {
+                return column.metric == wanted || names_[column.index] == wanted;
+            });
+            const auto plain = std::find(names_.begin(), names_.end(), wanted);
+            if (found == known_.end() && plain == names_.end())
+                throw Error(ErrorKind::usage, "--metric",
+                            fmt::format("{} has no column '{}'{}", place_, printable(wanted), did_you_mean_text(wanted, names_)),
+                            fmt::format("its columns are {}", list_of(names_)));
+            const std::size_t index = found != known_.end() ? found->index : static_cast<std::size_t>(plain - names_.begin());
+            columns.roles[index] = ColumnRole::memory;
+            sum[index] = {found != known_.end() ? found->bytes : unit_if_none_, 0, found != known_.end() ? found->metric : wanted};
         }
-        const auto plain = std::find(names.begin(), names.end(), wanted);
-        if (plain == names.end()) {
-            throw Error(ErrorKind::usage, "--metric",
-                        fmt::format("{} has no column '{}'{}", place, printable(wanted), did_you_mean_text(wanted, names)),
-                        fmt::format("its columns are {}", list_of(names)));
-        }
-        chosen.push_back({static_cast<std::size_t>(plain - names.begin()), wanted, unit_if_none});
+        for (std::size_t i = 0; i < names_.size(); ++i)
+            if (columns.roles[i] == ColumnRole::memory) columns.memory.push_back(sum[i]);
+        columns.series = {""};
     }
-    std::sort(chosen.begin(), chosen.end(),
-              [](const MemoryColumn& a, const MemoryColumn& b) { return a.index < b.index; });
-    return chosen;
-}
+
+    // As the header writes it; "" in quotes is one quote.
+    std::string series_name(std::size_t i) const {
+        std::string name(header_[i]);
+        for (std::size_t at = name.find("\"\""); at != std::string::npos; at = name.find("\"\"", at + 1)) name.erase(at, 1);
+        return printable(name.empty() ? fmt::format("column {}", i + 1) : name);
+    }
+
+    const std::vector<std::string_view>& header_;
+    const std::vector<std::string>& names_;
+    const std::vector<ColumnRole>& roles_;
+    const CellSample& sample_;
+    const SeriesReadOptions& options_;
+    const std::string& place_;
+    double unit_if_none_ = 0;
+    std::vector<Candidate> known_;
+};
 
 }  // namespace
 
@@ -237,6 +222,27 @@ bool is_row_of_values(const std::vector<std::string_view>& cells) {
     });
 }
 
+bool is_csv_with_time(std::string_view head, std::size_t least_cells) {
+    constexpr std::size_t kFirst = 5;
+    std::size_t seen = 0;
+    for (const std::string_view line : split(head, '\n')) {
+        if (trim(line).empty()) continue;
+        if (++seen > kFirst) break;
+        // "2024-06-07 12:30:00,123 INFO ...": a log's comma is no separator.
+        constexpr std::size_t kSecond = 19, kMillisecond = 23;
+        const bool log = line.size() > kMillisecond && line[kSecond] == ',' && line[kMillisecond] == ' ' &&
+                         parse_iso_time(line.substr(0, kMillisecond));
+        if (log || trim(line).starts_with('{')) continue;
+        const std::vector<std::string_view> cells = cells_of(without_return(line), separator_of(line));
+        if (cells.size() < least_cells) continue;
+        const bool time = std::any_of(cells.begin(), cells.end(), [](std::string_view cell) {
+            return cell_kind(cell) == CellKind::time || seconds_in_time_column(column_name(cell)).has_value();
+        });
+        if (time) return true;
+    }
+    return false;
+}
+
 std::string time_hint() {
     return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s";
 }
@@ -245,7 +251,34 @@ std::string unit_hint(const std::string& column) {
     return fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", printable(column));
 }
 
-Columns columns_of(const std::vector<std::string_view>& header, const SeriesReadOptions& options,
+std::optional<std::vector<std::string_view>> header_by_cells(const CellSample& sample, bool needs_time) {
+    std::vector<std::string_view> header(sample.width());
+    bool has_time = false, has_name = false;
+    std::vector<std::size_t> sizes;
+    for (std::size_t i = 0; i < header.size(); ++i) {
+        constexpr double kNearlyAll = .8;
+        if (!has_time && sample.share(i, CellKind::time) >= kNearlyAll) {
+            header[i] = "time";
+            has_time = true;
+        } else if (sample.share(i, CellKind::size) >= kNearlyAll) {
+            sizes.push_back(i);
+        } else if (!has_name && sample.share(i, CellKind::text) >= kNearlyAll) {
+            header[i] = "name";
+            has_name = true;
+        }
+    }
+    if (sizes.empty() || (needs_time && !has_time)) return std::nullopt;
+    // docker stats writes memory in MiB and traffic in MB.
+    std::vector<std::size_t> binary;
+    for (const std::size_t i : sizes)
+        if (i < sample.rows[0].size() && sample.rows[0][i].find("iB") != std::string_view::npos) binary.push_back(i);
+    if (binary.size() == 1) sizes = binary;
+    if (sizes.size() > 1) return std::nullopt;
+    header[sizes[0]] = "memory";
+    return header;
+}
+
+Columns columns_of(const std::vector<std::string_view>& header, const CellSample& sample, const SeriesReadOptions& options,
                    const std::string& place) {
     if (is_row_of_values(header)) {
         throw Error(ErrorKind::input, place, fmt::format("no header: the first line is '{}'",
@@ -257,42 +290,29 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
 
     Columns columns;
     columns.roles.assign(names.size(), ColumnRole::none);
-    const auto memory = choose_memory(names, options, place);
-    std::vector<std::string> metrics;
-    for (const MemoryColumn& column : memory) {
-        columns.roles[column.index] = ColumnRole::memory;
-        columns.bytes_per_unit.push_back(column.bytes);
-        metrics.push_back(column.metric);
-    }
-    columns.metric = fmt::format("{}", fmt::join(metrics, "+"));
-
+    put_time(columns, names, sample);
+    put_known_labels(columns, names, sample);
+    // What --metric names is memory, whatever else its name says.
+    for (const std::string_view part : split(options.metric, '+'))
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (names[i] == column_name(part) && columns.roles[i] != ColumnRole::time) columns.roles[i] = ColumnRole::none;
+    MemoryChoice(header, names, columns.roles, sample, options, place).choose(columns);
     for (std::size_t i = 0; i < names.size(); ++i) {
-        if (columns.roles[i] != ColumnRole::none) continue;
-        const auto time = columns.has_time ? std::nullopt : time_meaning(names[i]);
-        if (time) {
-            columns.has_time = true;
-            columns.roles[i] = ColumnRole::time;
-            columns.time_form = time->form;
-            columns.seconds_per_unit = time->seconds_per_unit;
-        } else if (!columns.has_requests &&
-                   std::find(kRequestNames.begin(), kRequestNames.end(), names[i]) != kRequestNames.end()) {
-            columns.has_requests = true;
-            columns.roles[i] = ColumnRole::requests;
-        } else if (!columns.has_process && names[i] == "pid") {
-            columns.has_process = true;
-            columns.roles[i] = ColumnRole::process;
-        }
+        if (columns.roles[i] != ColumnRole::none || columns.has_requests || !is_request_count(names[i])) continue;
+        columns.has_requests = true;
+        columns.roles[i] = ColumnRole::requests;
     }
-    const bool counts_ticks = options.interval_s && !columns.has_process;
-    if (!columns.has_time && names.front().empty() && columns.roles.front() == ColumnRole::none && !counts_ticks) {
+    if (!columns.has_time && names.front().empty() && columns.roles.front() == ColumnRole::none && !options.interval_s) {
         columns.has_time = true;
         columns.roles.front() = ColumnRole::time;
         columns.time_form = TimeForm::unnamed;
     }
-    if (!columns.has_time && !counts_ticks) {
+    if (!columns.has_time && !options.interval_s) {
         throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)),
                     time_hint());
     }
+    columns.has_labels = std::count(columns.roles.begin(), columns.roles.end(), ColumnRole::label) > 0;
+    if (!columns.has_labels && !columns.has_process) put_unknown_label(columns, header, sample);
     while (columns.roles.back() == ColumnRole::none) columns.roles.pop_back();
     return columns;
 }
@@ -300,7 +320,14 @@ Columns columns_of(const std::vector<std::string_view>& header, const SeriesRead
 bool settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number) {
     if (columns.time_form != TimeForm::by_value && columns.time_form != TimeForm::unnamed) return true;
     if (!number) {
-        columns.time_form = parse_clock_time(first_value) || parse_elapsed(first_value) ? TimeForm::clock : TimeForm::iso;
+        if (parse_clock_time(first_value) || parse_elapsed(first_value)) columns.time_form = TimeForm::clock;
+        else if (parse_iso_time(first_value)) columns.time_form = TimeForm::iso;
+        else if (parse_slash_date(first_value, columns.date_order)) columns.time_form = TimeForm::slash_date;
+        else columns.time_form = parse_date_words(first_value) ? TimeForm::date_words : TimeForm::iso;
+        return true;
+    }
+    if (parse_compact_date(first_value)) {
+        columns.time_form = TimeForm::compact;
         return true;
     }
     constexpr double kNoCount = 1e8;  // as seconds since the epoch: 1973

@@ -2,8 +2,10 @@
 //
 //   header = name *( sep name ) ; sep = tab or ";" or ",", the first that the header holds outside of quotes
 //   row    = cell *( sep cell ) ; a cell may stand in double quotes, "" is one in it; "#" starts a comment line
-// Numbers may have a decimal comma and groups of three (series_numbers.hpp); memory may carry its own unit, "12.5MiB".
-// Rows that are short or long, and those with no value or text where a number belongs, are counted and left out.
+// Excel's line "sep=;" may stand first. Numbers may have a decimal comma and groups of three (series_numbers.hpp); memory
+// may carry its own unit, "12.5MiB", and a limit behind it, "12.5MiB / 2GiB". A header that comes again is passed over; a
+// file without one is read where its cells tell what they are. Rows that are short or long, and those with no value or
+// text where a number belongs, are counted and left out.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,12 +13,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/text.hpp"
 #include "memory/series_columns.hpp"
+#include "memory/series_csv_cells.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"
@@ -26,95 +30,13 @@ namespace leakline::memory {
 
 namespace {
 
-std::string_view unquoted(std::string_view cell) {
-    cell = trim(cell);
-    if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
-    return cell;
-}
-
-std::string_view without_return(std::string_view line) {
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
-}
-
-// Where the cell that begins at `at` ends: at a separator outside of quotes, or at the end of the line.
-const char* cell_end(const char* at, const char* end, char separator) {
-    while (at != end && *at == '"') {  // a quote within doubles: "a""b" is two quoted runs
-        const char* const quote = std::find(at + 1, end, '"');
-        if (quote == end) break;
-        at = quote + 1;
-    }
-    return std::find(at, end, separator);
-}
-
-std::vector<std::string_view> cells_of(std::string_view line, char separator) {
-    std::vector<std::string_view> cells;
-    const char* at = line.data();
-    const char* const end = at + line.size();
-    for (;;) {
-        const char* const stop = cell_end(at, end, separator);
-        cells.push_back(unquoted({at, static_cast<std::size_t>(stop - at)}));
-        if (stop == end) return cells;
-        at = stop + 1;
-    }
-}
-
-// A name with a comma in it, "RSS (KiB, no swap)", is likelier than one with a tab or a semicolon.
-char separator_of(std::string_view header) {
-    bool quoted = false, tab = false, semicolon = false;
-    for (const char c : header) {
-        if (c == '"') quoted = !quoted;
-        tab = tab || (c == '\t' && !quoted);
-        semicolon = semicolon || (c == ';' && !quoted);
-    }
-    return tab ? '\t' : semicolon ? ';' : ',';
-}
-
-// Whole lines of a source in blocks.
-class Blocks {
-  public:
-    static constexpr std::size_t kBlock = std::size_t{1} << 20;
-
-    explicit Blocks(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {}
-
-    // Whole lines, valid until the next call; the last may lack its end. Empty at the end. A line longer than a
-    // block is cut to pieces, which no row survives.
-    std::string_view next() {
-        std::memmove(buffer_.data(), buffer_.data() + given_, size_ - given_);
-        size_ -= given_;
-        given_ = 0;
-        while (size_ < buffer_.size()) {
-            const std::size_t got = source_->read(std::span(buffer_).subspan(size_));
-            if (got == 0) {
-                given_ = size_;
-                return {buffer_.data(), size_};
-            }
-            const void* last = ::memrchr(buffer_.data() + size_, '\n', got);
-            size_ += got;
-            if (last != nullptr && size_ >= kBlock / 2) {
-                given_ = static_cast<std::size_t>(static_cast<const char*>(last) - buffer_.data()) + 1;
-                return {buffer_.data(), given_};
-            }
-        }
-        const void* last = ::memrchr(buffer_.data(), '\n', size_);
-        given_ = last == nullptr ? size_ : static_cast<std::size_t>(static_cast<const char*>(last) - buffer_.data()) + 1;
-        return {buffer_.data(), given_};
-    }
-    StreamEnd end() const { return source_->end(); }
-
-  private:
-    std::unique_ptr<ByteSource> source_;
-    std::vector<char> buffer_ = std::vector<char>(kBlock);
-    std::size_t size_ = 0, given_ = 0;
-};
-
 class RowReader {
   public:
     // name: the file's, for errors.
-    RowReader(Columns columns, std::size_t width, char separator, const std::string& name, const SeriesReadOptions& options,
-              SeriesCollector& collector)
-        : columns_(std::move(columns)), width_(width), separator_(separator), name_(name), mark_(options.decimal),
-          interval_s_(options.interval_s.value_or(0)), collector_(collector) {}
+    RowReader(Columns columns, const std::vector<std::string_view>& header, char separator, const std::string& name,
+              const SeriesReadOptions& options, SeriesCollector& collector)
+        : columns_(std::move(columns)), header_(header.begin(), header.end()), width_(header.size()), separator_(separator),
+          name_(name), mark_(options.decimal), interval_s_(options.interval_s.value_or(0)), collector_(collector) {}
 
     // ahead: the lines that follow in the same block, for a number that only others make clear.
     void read(std::string_view line, std::uint64_t number, std::string_view ahead) {
@@ -122,62 +44,113 @@ class RowReader {
         if (line.empty() || line.front() == '#') return;
         const char* at = line.data();
         const char* const end = at + line.size();
-        double time = 0, process = 0;
-        RawSample sample;
-        std::size_t memory = 0;
+        row_ = {};
+        bytes_.assign(columns_.series.size(), 0);
+        missing_.assign(columns_.series.size(), false);
+        label_.clear();
+        bool first_label = true;
         for (std::size_t column = 0; column < columns_.roles.size(); ++column) {
             if (at > end) return collector_.skipped(number, short_row(column));
             const ColumnRole role = columns_.roles[column];
-            if (role == ColumnRole::none) {
-                at = cell_end(at, end, separator_) + 1;
-                continue;
-            }
-            double value = 0, bytes_per_unit = role == ColumnRole::memory ? columns_.bytes_per_unit[memory] : 0;
-            const char* after = role == ColumnRole::time && columns_.time_form != TimeForm::number
-                                    ? nullptr
-                                    : plain_number(at, end, value);
-            if (after == nullptr || (after != end && *after != separator_)) {
-                after = cell_end(at, end, separator_);
-                const std::string_view cell = unquoted({at, static_cast<std::size_t>(after - at)});
-                const WrittenSize size = role == ColumnRole::memory ? split_size(cell) : WrittenSize{cell, {}};
-                if (mark_ == DecimalMark::undecided && mark_evidence(size.number) != MarkEvidence::none)
-                    settle_mark(size.number, number, line, ahead);
-                const auto parsed = role == ColumnRole::time ? time_of(cell, number) : number_of(size.number);
-                // A counter that is missing for a moment holds; a sample without its time or memory is none.
-                if (!parsed && role == ColumnRole::requests) {
-                    at = after + 1;
-                    continue;
-                }
-                if (!size.unit.empty()) bytes_per_unit = bytes_in_unit(size.unit).value_or(0);
-                if (!parsed || (!size.unit.empty() && bytes_per_unit == 0))
-                    return collector_.skipped(number, bad_cell(cell, role));
-                value = *parsed;
+            const char* after = nullptr;
+            switch (role) {
+                case ColumnRole::none: after = cell_end(at, end, separator_); break;
+                case ColumnRole::label:
+                    after = cell_end(at, end, separator_);
+                    if (!first_label) label_ += SeriesCollector::kBetweenLabels;
+                    first_label = false;
+                    label_ += unquoted({at, static_cast<std::size_t>(after - at)});
+                    break;
+                case ColumnRole::process:
+                    after = cell_end(at, end, separator_);
+                    row_.process = unquoted({at, static_cast<std::size_t>(after - at)});
+                    break;
+                default:
+                    after = read_value(role, column, at, end, number, line, ahead);
+                    if (after == nullptr) return;
             }
             at = after + 1;
-            switch (role) {
-                case ColumnRole::time: time = value * columns_.seconds_per_unit; break;
-                case ColumnRole::memory:
-                    if (bytes_per_unit == 0 && value != 0 && std::isfinite(value)) throw no_unit(number, memory, value);
-                    sample.bytes += value * bytes_per_unit;
-                    ++memory;
-                    break;
-                case ColumnRole::requests: sample.requests = value; break;
-                case ColumnRole::process: process = value; break;
-                case ColumnRole::none: break;
-            }
         }
         if (at <= end && is_long({at, static_cast<std::size_t>(end - at)}))
             return collector_.skipped(number, "more cells than the header has (a number with commas needs quotes)");
-        sample.seconds = columns_.has_time ? time : static_cast<double>(rows_) * interval_s_;
-        ++rows_;
-        if (columns_.has_process) {
-            collector_.add(process, sample, number);
-        } else {
-            collector_.add(sample, number);
-        }
+        add(number);
     }
 
   private:
+    struct Row {
+        double time = 0, clock = 0;
+        std::optional<double> requests;
+        std::string_view process;
+        std::size_t memory = 0;  // columns of memory read
+    };
+
+    // One cell that is a number or a time, into the row. Where it ends; nullptr: the row is left out.
+    const char* read_value(ColumnRole role, std::size_t column, const char* at, const char* end, std::uint64_t number,
+                           std::string_view line, std::string_view ahead) {
+        const MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
+        double value = 0, bytes_per_unit = memory != nullptr ? memory->bytes_per_unit : 0;
+        const bool plain = role != ColumnRole::clock && (role != ColumnRole::time || columns_.time_form == TimeForm::number);
+        const char* after = plain ? plain_number(at, end, value) : nullptr;
+        if (after == nullptr || (after != end && *after != separator_)) {
+            after = cell_end(at, end, separator_);
+            const std::string_view cell = unquoted({at, static_cast<std::size_t>(after - at)});
+            const WrittenSize size = memory != nullptr ? split_size(before_limit(cell)) : WrittenSize{cell, {}};
+            if (plain && mark_ == DecimalMark::undecided && mark_evidence(size.number) != MarkEvidence::none)
+                settle_mark(size.number, number, line, ahead);
+            const auto parsed = role == ColumnRole::time    ? time_of(cell, number)
+                                : role == ColumnRole::clock ? clock_time_of(cell)
+                                                            : number_of(size.number);
+            // A counter that is missing for a moment holds; a sample without its time or memory is none.
+            if (!parsed && role == ColumnRole::requests) return after;
+            if (!parsed && memory != nullptr && columns_.series.size() > 1 && is_missing(cell)) {
+                missing_[memory->series] = true;
+                return after;
+            }
+            if (!size.unit.empty()) bytes_per_unit = bytes_in_unit(size.unit).value_or(0);
+            if (!parsed || (!size.unit.empty() && bytes_per_unit == 0)) {
+                if (cell != header_[column]) collector_.skipped(number, bad_cell(cell, role));
+                return nullptr;
+            }
+            value = *parsed;
+        }
+        switch (role) {
+            case ColumnRole::time: row_.time = value * columns_.seconds_per_unit; break;
+            case ColumnRole::clock: row_.clock = value; break;
+            case ColumnRole::requests: row_.requests = value; break;
+            default:
+                if (bytes_per_unit == 0 && value != 0 && std::isfinite(value)) throw no_unit(number, *memory, value);
+                bytes_[memory->series] += value * bytes_per_unit;
+        }
+        return after;
+    }
+
+    void add(std::uint64_t number) {
+        RawSample sample;
+        sample.seconds = columns_.has_time ? row_.time + row_.clock : tick() * interval_s_;
+        sample.requests = row_.requests;
+        ++rows_;
+        const std::size_t label = label_.size();
+        for (std::size_t series = 0; series < bytes_.size(); ++series) {
+            if (missing_[series]) continue;
+            sample.bytes = bytes_[series];
+            if (bytes_.size() > 1) {
+                if (columns_.has_labels) label_ += SeriesCollector::kBetweenLabels;
+                label_ += columns_.series[series];
+            }
+            collector_.add(label_, row_.process, sample, number);
+            label_.resize(label);
+        }
+    }
+
+    // Rows without a time: the how manieth of its series this one is.
+    double tick() {
+        if (!columns_.has_labels && !columns_.has_process) return static_cast<double>(rows_);
+        std::string key = label_;
+        key += '\n';
+        key += row_.process;
+        return static_cast<double>(ticks_[key]++);
+    }
+
     // The number that begins at `at`, where it has no mark that the file has not yet made clear; else nullptr. At the
     // speed of parse_decimal.
     const char* plain_number(const char* at, const char* end, double& value) const {
@@ -216,9 +189,10 @@ class RowReader {
     bool settle_by_row(std::string_view row, bool& point_unclear) {
         const std::vector<std::string_view> cells = cells_of(row, separator_);
         for (std::size_t column = 0; column < std::min(cells.size(), columns_.roles.size()); ++column) {
-            if (columns_.roles[column] == ColumnRole::none) continue;
-            const std::string_view text = columns_.roles[column] == ColumnRole::memory ? split_size(cells[column]).number
-                                                                                     : cells[column];
+            const ColumnRole role = columns_.roles[column];
+            if (role != ColumnRole::memory && role != ColumnRole::time && role != ColumnRole::requests) continue;
+            const std::string_view text =
+                role == ColumnRole::memory ? split_size(before_limit(cells[column])).number : cells[column];
             switch (mark_evidence(text)) {
                 case MarkEvidence::point: mark_ = DecimalMark::point; return true;
                 case MarkEvidence::comma: mark_ = DecimalMark::comma; return true;
@@ -238,6 +212,9 @@ class RowReader {
                         time_hint());
         switch (columns_.time_form) {
             case TimeForm::iso: return parse_iso_time(cell);
+            case TimeForm::slash_date: return parse_slash_date(cell, columns_.date_order);
+            case TimeForm::compact: return parse_compact_date(cell);
+            case TimeForm::date_words: return parse_date_words(cell);
             case TimeForm::clock: return clock_time_of(cell);
             default: return number_of(cell);
         }
@@ -248,6 +225,7 @@ class RowReader {
         auto time = parse_clock_time(cell);
         if (!time) time = parse_elapsed(cell);
         if (!time) return std::nullopt;
+        if (columns_.has_clock) return time;  // the date beside it knows of midnight
         if (*time < last_clock_ - kHalfDay) midnight_ += kDay;
         last_clock_ = *time;
         return midnight_ + *time;
@@ -265,21 +243,17 @@ class RowReader {
     }
 
     std::string place(std::uint64_t line) const { return name_ + ":" + std::to_string(line); }
-    Error no_unit(std::uint64_t line, std::size_t memory, double value) const {
-        const std::string column(split_metric(memory));
+    Error no_unit(std::uint64_t line, const MemoryColumn& column, double value) const {
         return {ErrorKind::input, place(line),
-                fmt::format("column '{}' has no unit, nor has its value {}", printable(column), value), unit_hint(column)};
+                fmt::format("column '{}' has no unit, nor has its value {}", printable(column.name), value), unit_hint(column.name)};
     }
-    std::string_view split_metric(std::size_t memory) const { return split(columns_.metric, '+').at(memory); }
     std::string short_row(std::size_t column) const {
         return "row ends after " + std::to_string(column) + " of " + std::to_string(columns_.roles.size()) + " columns";
     }
     std::string bad_cell(std::string_view cell, ColumnRole role) const {
-        const char* what = role == ColumnRole::time ? "time" : role == ColumnRole::process ? "pid" : "memory";
+        const char* what = role == ColumnRole::time || role == ColumnRole::clock ? "time" : "memory";
         if (cell.empty()) return std::string("no value for ") + what;
         std::string text = std::string("bad ") + what + " '" + printable(cell.substr(0, 40)) + "'";
-        if (role == ColumnRole::time && cell.size() >= 8 && cell[2] == '/' && cell[5] == '/')
-            return text + ": month or day first? write 2024-06-07";
         const WrittenSize size = split_size(cell);
         if (role == ColumnRole::memory && number_of(size.number) && !size.unit.empty())
             text += ": unknown unit '" + printable(size.unit.substr(0, 20)) + "'";
@@ -290,6 +264,7 @@ class RowReader {
     }
 
     Columns columns_;
+    std::vector<std::string> header_;  // as it is written
     std::size_t width_;  // columns of the header
     char separator_;
     std::string name_;
@@ -298,29 +273,39 @@ class RowReader {
     std::uint64_t rows_ = 0;  // good ones
     SeriesCollector& collector_;
     double last_clock_ = 0, midnight_ = 0;  // of TimeForm::clock, in seconds
+    Row row_;
+    std::vector<double> bytes_;   // of each series of the row
+    std::vector<bool> missing_;   // those without a value
+    std::string label_;
+    std::map<std::string, std::uint64_t> ticks_;
 };
 
-// Finds the header: the first line that is no comment, or the last comment before rows of values (as numpy writes it).
+// Finds the header: the first line that is no comment, or the last comment before rows of as many cells (as numpy and
+// sadf -d write it).
 class HeaderFinder {
   public:
     struct Header {
         std::vector<std::string_view> cells;  // views into the line, or into the finder
         char separator;
         std::uint64_t line;
-        bool in_comment;  // then the line given to take() is the first row
+        bool is_row;  // the line given to take() is the first row: the header was a comment, or there is none
     };
 
     // Nothing: the header is still to come.
     std::optional<Header> take(std::string_view line, std::uint64_t number) {
         if (trim(line).empty()) return std::nullopt;
+        if (const char said = separator_said(line); said != 0 && separator_ == 0) {
+            separator_ = said;
+            return std::nullopt;
+        }
         if (line.front() == '#') {
             comment_ = line.substr(std::min(line.find_first_not_of("# \t"), line.size()));
             comment_line_ = number;
             return std::nullopt;
         }
-        const char separator = separator_of(line);
+        const char separator = separator_ != 0 ? separator_ : separator_of(line);
         std::vector<std::string_view> cells = cells_of(line, separator);
-        if (is_row_of_values(cells) && separator_of(comment_) == separator) {
+        if (!comment_.empty() && has_values(cells)) {
             std::vector<std::string_view> names = cells_of(comment_, separator);
             if (names.size() > 1 && names.size() == cells.size()) return Header{std::move(names), separator, comment_line_, true};
         }
@@ -328,9 +313,58 @@ class HeaderFinder {
     }
 
   private:
+    static bool has_values(const std::vector<std::string_view>& cells) {
+        return std::any_of(cells.begin(), cells.end(), [](std::string_view cell) {
+            const CellKind kind = cell_kind(cell);
+            return kind == CellKind::number || kind == CellKind::time || kind == CellKind::size;
+        });
+    }
+
+    char separator_ = 0;
     std::string comment_;
     std::uint64_t comment_line_ = 0;
 };
+
+// The first rows of text (whole lines), for what names do not say.
+CellSample sample_of(std::string_view text, char separator) {
+    constexpr std::size_t kRows = 2000;
+    CellSample sample;
+    while (!text.empty() && sample.rows.size() < kRows) {
+        const std::size_t length = std::min(text.find('\n'), text.size());
+        const std::string_view line = without_return(text.substr(0, length));
+        text.remove_prefix(std::min(text.size(), length + 1));
+        if (!trim(line).empty() && line.front() != '#') sample.rows.push_back(cells_of(line, separator));
+    }
+    return sample;
+}
+
+bool is_header_again(const std::vector<std::string_view>& row, const std::vector<std::string_view>& header) {
+    if (row.size() != header.size()) return false;
+    for (std::size_t i = 1; i < row.size(); ++i)
+        if (row[i] != header[i]) return false;
+    return row.size() > 1 && cell_kind(row[1]) == CellKind::text;
+}
+
+// What the columns are called. A header may be missing, or carry a time as its rows do ("1717763400,CONTAINER,...").
+std::vector<std::string_view> names_of(HeaderFinder::Header& header, CellSample& sample, const SeriesReadOptions& options,
+                                       std::string_view line) {
+    const auto is = [&](CellKind kind) {
+        return std::any_of(header.cells.begin(), header.cells.end(), [&](std::string_view cell) { return cell_kind(cell) == kind; });
+    };
+    if (!header.is_row && is(CellKind::size)) {
+        CellSample with_first = sample;
+        with_first.rows.insert(with_first.rows.begin(), cells_of(line, header.separator));
+        if (const auto names = header_by_cells(with_first, !options.interval_s)) {
+            header.is_row = true;
+            sample = std::move(with_first);
+            return *names;
+        }
+    }
+    std::vector<std::string_view> names = header.cells;
+    std::erase_if(sample.rows, [&](const auto& row) { return is_header_again(row, names); });
+    if (names.size() > 1 && cell_kind(names.front()) == CellKind::time && is(CellKind::text)) names.front() = "time";
+    return names;
+}
 
 }  // namespace
 
@@ -340,7 +374,6 @@ bool detect_csv(std::string_view head) {
 
 void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
               SeriesCollector& collector) {
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     Blocks blocks(std::move(source));
     HeaderFinder finder;
     std::optional<RowReader> rows;
@@ -359,13 +392,17 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
                 rows->read(line, number, ahead);
                 continue;
             }
-            if (number == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
             line = without_return(line);
-            const auto header = finder.take(line, number);
+            auto header = finder.take(line, number);
             if (!header) continue;
-            rows.emplace(columns_of(header->cells, options, name + ":" + std::to_string(header->line)),
-                         header->cells.size(), header->separator, name, options, collector);
-            if (header->in_comment) rows->read(line, number, ahead);
+            // A header in a comment is known only at the first row, which belongs to the sample.
+            const char* const from = header->is_row ? line.data() : ahead.data();
+            CellSample sample = sample_of({from, static_cast<std::size_t>(end - from)}, header->separator);
+            const std::vector<std::string_view> names = names_of(*header, sample, options, line);
+            Columns columns = columns_of(names, sample, options, name + ":" + std::to_string(header->line));
+            for (const std::string& note : columns.notes) collector.note(name + ": " + note);
+            rows.emplace(std::move(columns), names, header->separator, name, options, collector);
+            if (header->is_row) rows->read(line, number, ahead);
         }
     }
     if (!rows) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");

@@ -1,13 +1,17 @@
 // Logs of `docker stats`: its table, --format lines and --format json; live views captured with their escape sequences
 // too. A container's memory is the size before the slash of "12.5MiB / 1.944GiB"; one series a container.
+#include <algorithm>
+#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/text.hpp"
+#include "memory/series_columns.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_log_time.hpp"
+#include "memory/series_numbers.hpp"
 
 namespace leakline::memory {
 
@@ -46,6 +50,32 @@ std::string_view without_punctuation(std::string_view word) {
     return word;
 }
 
+// "603.7MiB" or "603.7 MiB", the last or first words of a text.
+std::optional<Bytes> size_of(std::string_view number, std::string_view unit) {
+    const bool unit_inside = !number.empty() && std::isalpha(static_cast<unsigned char>(number.back())) != 0;
+    return parse_size(unit_inside ? std::string(number) : std::string(number) + std::string(unit));
+}
+
+struct UsedOfLimit {
+    Bytes used = 0;
+    std::size_t before = 0;  // words before it
+};
+
+// The first "12.5MiB / 1.944GiB" of a line, with or without blanks.
+std::optional<UsedOfLimit> used_of_limit(std::string_view line) {
+    for (std::size_t slash = line.find('/'); slash != std::string_view::npos; slash = line.find('/', slash + 1)) {
+        const std::vector<std::string_view> left = words_of(line.substr(0, slash)), right = words_of(line.substr(slash + 1));
+        if (left.empty() || right.empty()) continue;
+        const std::string_view last = left.back();
+        const bool apart = left.size() > 1 && bytes_in_unit(last).has_value();  // "603.7 MiB"
+        const auto used = apart ? size_of(left[left.size() - 2], last) : size_of(last, "");
+        const auto limit = size_of(right[0], right.size() > 1 ? right[1] : "");
+        const bool has_unit = apart || std::isalpha(static_cast<unsigned char>(last.back())) != 0;
+        if (used && limit && has_unit) return UsedOfLimit{*used, left.size() - (apart ? 2 : 1)};
+    }
+    return std::nullopt;
+}
+
 std::optional<Usage> usage_of(std::string_view line, bool named_in_second_column) {
     if (const auto memory = json_text(line, "MemUsage")) {
         const auto size = parse_size(trim(memory->substr(0, memory->find('/'))));
@@ -58,22 +88,20 @@ std::optional<Usage> usage_of(std::string_view line, bool named_in_second_column
     for (char& c : spaced) {
         if (c == ',' || c == ';') c = ' ';
     }
+    const auto found = used_of_limit(spaced);
+    if (!found) return std::nullopt;
     const std::vector<std::string_view> words = words_of(spaced);
-    for (std::size_t i = 1; i + 1 < words.size(); ++i) {
-        if (words[i] != "/") continue;
-        const auto used = parse_size(words[i - 1]), limit = parse_size(words[i + 1]);
-        if (!used || !limit) continue;
-        const std::size_t name = named_in_second_column && i > 2 ? 1 : 0;
-        return Usage{i == 1 ? "container" : printable(without_punctuation(words[name])), *used};
-    }
-    return std::nullopt;
+    const std::size_t name = named_in_second_column && found->before > 1 ? 1 : 0;
+    return Usage{found->before == 0 ? "container" : printable(without_punctuation(words[name])), found->used};
 }
 
 }  // namespace
 
 bool detect_docker_stats(std::string_view head) {
-    return head.find("MEM USAGE") != std::string_view::npos || head.find("\"MemUsage\":") != std::string_view::npos ||
-           head.find("iB / ") != std::string_view::npos;
+    if (head.find("\"MemUsage\":") != std::string_view::npos) return true;
+    const bool usage = head.find("MEM USAGE") != std::string_view::npos || head.find("iB / ") != std::string_view::npos ||
+                       head.find("iB/") != std::string_view::npos;
+    return usage && !is_csv_with_time(head, 3);
 }
 
 void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
@@ -88,7 +116,9 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
         if (trim(line).empty() || clock.take_time_line(line)) continue;
         clock.take_prefix(line);
         if (line.find("MEM USAGE") != std::string_view::npos) {
-            has_header = line.find("NAME") != std::string_view::npos && line.find("CONTAINER") != std::string_view::npos;
+            // "CONTAINER ID   NAME   CPU % ...", and podman's "ID   NAME   ...".
+            const std::size_t title = line.find("NAME");
+            has_header = title != std::string_view::npos && !trim(line.substr(0, title)).empty();
             clock.begin_table();
             seen.clear();
             continue;
@@ -110,7 +140,7 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
             throw Error(ErrorKind::input, name + ":" + std::to_string(lines.number()), "the log has no times",
                         "print `date +%s` before each table, or say --interval 10s");
         }
-        collector.add(usage->container, {*time, static_cast<double>(usage->memory), {}}, lines.number());
+        collector.add(usage->container, {}, {*time, static_cast<double>(usage->memory), {}}, lines.number());
     }
     collector.ended(lines.source().end(), lines.number());
 }

@@ -13,43 +13,17 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-// "Fri Jun  7 12:30:00 UTC 2024", "Fri 07 Jun 2024 12:30:00 PM UTC": date's own forms, the zone taken as UTC.
-std::optional<double> parse_date_output(std::string_view line) {
-    static constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    std::optional<unsigned> month, day;
-    std::optional<int> year;
-    std::optional<double> clock;
-    const std::vector<std::string_view> words = words_of(line);
-    if (words.size() < 5 || words.size() > 7) return std::nullopt;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        const std::string_view word = words[i];
-        const auto named = std::find(kMonths.begin(), kMonths.end(), word.substr(0, 3));
-        if (named != kMonths.end() && !month) {
-            month = static_cast<unsigned>(named - kMonths.begin()) + 1;
-        } else if (const auto number = parse_number(word)) {
-            if (word.size() == 4) {
-                year = static_cast<int>(*number);
-            } else if (*number >= 1 && *number <= 31) {
-                day = static_cast<unsigned>(*number);
-            }
-        } else if (word.find(':') != std::string_view::npos) {
-            const bool half = i + 1 < words.size() && (words[i + 1] == "AM" || words[i + 1] == "PM");
-            clock = parse_clock_time(half ? std::string(word) + " " + std::string(words[i + 1]) : std::string(word));
-        }
-    }
-    if (!month || !day || !year || !clock) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month), std::chrono::day(*day)};
-    if (!date.ok()) return std::nullopt;
-    return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count() + *clock;
+// "Jun  7 12:30:00" at the start of a line, as syslog and ts write it, without a year: of a leap year.
+std::optional<double> parse_syslog_time(const std::vector<std::string_view>& words) {
+    if (words.size() < 3 || words[0].size() != 3) return std::nullopt;
+    return parse_date_words(std::string(words[0]) + " " + std::string(words[1]) + " " + std::string(words[2]) + " 2000");
 }
 
-// Seconds or milliseconds since the epoch, of our times: 10 or 13 digits before the point.
-std::optional<double> parse_epoch(std::string_view word) {
-    const std::size_t digits = std::min(word.find('.'), word.size());
-    if (digits != 10 && digits != 13) return std::nullopt;
-    const auto number = parse_number(word);
-    return number && *number > 0 ? std::optional(digits == 10 ? *number : *number / 1000) : std::nullopt;
+// Without what may stand around a time at the start of a line: "[12:30:00]", "12:30:00:".
+std::string_view bare(std::string_view word) {
+    while (!word.empty() && (word.front() == '[' || word.front() == '(' || word.front() == '"')) word.remove_prefix(1);
+    while (!word.empty() && std::string_view("]):,;\"").find(word.back()) != std::string_view::npos) word.remove_suffix(1);
+    return word;
 }
 
 }  // namespace
@@ -116,8 +90,12 @@ bool LogClock::take_time_line(std::string_view line) {
         time_ = *iso;
     } else if (const auto clock = parse_clock_time(line)) {
         set_clock_time(*clock);
-    } else if (const auto date = parse_date_output(line)) {
+    } else if (const auto date = parse_date_words(line)) {
         time_ = *date;
+    } else if (const auto compact = parse_compact_date(line)) {
+        time_ = *compact;
+    } else if (const auto slash = parse_slash_date(line, DateOrder::month_first)) {
+        time_ = *slash;
     } else {
         return false;
     }
@@ -126,31 +104,36 @@ bool LogClock::take_time_line(std::string_view line) {
 
 void LogClock::take_prefix(std::string_view& line) {
     const std::vector<std::string_view> words = words_of(line);
-    const auto cut = [&](std::string_view last) {
+    if (words.size() < 2) return;
+    const auto cut = [&](std::size_t count) {
+        const std::string_view last = words[count - 1];
         line.remove_prefix(static_cast<std::size_t>(last.data() + last.size() - line.data()));
     };
-    const auto span = [&](std::size_t count) {
-        return std::string_view(words[0].data(),
-                                static_cast<std::size_t>(words[count - 1].data() + words[count - 1].size() - words[0].data()));
-    };
-    if (words.size() < 2) return;
-    if (const auto both = parse_iso_time(span(2)); both && words[0].size() == 10) {  // date and clock
+    const std::string first(bare(words[0])), second(bare(words[1]));
+    if (const auto both = parse_iso_time(first + " " + second); both && first.size() == 10) {  // date and clock
         time_ = *both;
-        cut(words[1]);
-    } else if (const auto iso = parse_iso_time(words[0])) {
+        cut(2);
+    } else if (const auto iso = parse_iso_time(first)) {
         time_ = *iso;
-        cut(words[0]);
-    } else if (const auto epoch = parse_epoch(words[0])) {
+        cut(1);
+    } else if (const auto epoch = parse_epoch(first)) {
         time_ = *epoch;
-        cut(words[0]);
-    } else if (words[1] == "AM" || words[1] == "PM") {
-        if (const auto clock = parse_clock_time(span(2))) {
+        cut(1);
+    } else if (second == "AM" || second == "PM") {
+        if (const auto clock = parse_clock_time(first + " " + second)) {
             set_clock_time(*clock);
-            cut(words[1]);
+            cut(2);
         }
-    } else if (const auto clock = parse_clock_time(words[0])) {
+    } else if (const auto clock = parse_clock_time(first)) {
         set_clock_time(*clock);
-        cut(words[0]);
+        cut(1);
+    } else if (const auto syslog = parse_syslog_time(words)) {
+        time_ = *syslog;
+        cut(3);
+    } else if (const auto slash = parse_slash_date(first + " " + second, DateOrder::month_first)) {
+        const bool half = words.size() > 2 && (words[2] == "AM" || words[2] == "PM");
+        time_ = half ? parse_slash_date(first + " " + second + " " + std::string(words[2]), DateOrder::month_first) : slash;
+        cut(half ? 3 : 2);
     }
 }
 

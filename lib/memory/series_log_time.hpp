@@ -19,17 +19,19 @@ class LogClock {
     // A line that is nothing but a time sets the clock and is used up: true.
     // "1717763400", "1717763400.5", "2024-06-07T12:30:00Z", "12:30:00", "Fri Jun  7 12:30:00 UTC 2024".
     bool take_time_line(std::string_view line);
-    // A time at the start of the line (epoch seconds of ten digits, ISO 8601, or a clock time with or without AM or PM)
-    // sets the clock and is cut off.
+    // A time at the start of the line (seconds since the epoch or finer, ISO 8601, a clock time with or without AM or PM,
+    // syslog's, 06/07/2024 12:30:00), in brackets or not, sets the clock and is cut off.
     void take_prefix(std::string_view& line);
     void begin_table() { ++tables_; }
 
     // Seconds, of any origin; nothing where the log has said no time yet.
     std::optional<double> now() const;
+    void set(double seconds) { time_ = seconds; }
     bool told() const { return time_.has_value(); }
 
-  private:
     void set_clock_time(double since_midnight);
+
+  private:
 
     std::optional<double> interval_s_, time_;
     std::optional<double> last_clock_;

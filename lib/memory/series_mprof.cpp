@@ -21,7 +21,7 @@ void read_mprof(std::unique_ptr<ByteSource> source, const std::string&, const Se
         const auto value = parse_number(mib);
         const auto time = parse_number(seconds);
         if (!value || !time) return collector.skipped(lines.number(), "not a number");
-        collector.add(process, {*time, *value * kMiB, {}}, lines.number());
+        collector.add({}, process, {*time, *value * kMiB, {}}, lines.number());
     };
     while (const auto line = lines.next()) {
         const std::vector<std::string_view> words = split(trim(*line), ' ');

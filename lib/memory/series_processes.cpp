@@ -4,75 +4,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <set>
 #include <utility>
 
 #include "base/text.hpp"
+#include "memory/series_labels.hpp"
 
 namespace leakline::memory {
 
-SeriesCollector::Process& SeriesCollector::process_named(const std::string& name) {
-    const auto found = processes_.find(name);
-    if (found != processes_.end()) return found->second;
-    if (processes_.size() >= kMaxProcesses) {
-        throw Error(ErrorKind::input, name_, fmt::format("more than {} processes", format_count(kMaxProcesses)),
-                    "split the file, or leave its pid column out");
-    }
-    // Many processes share the memory that one may use alone.
-    constexpr std::size_t kFewProcesses = 4, kLeastPoints = 4096;
-    const std::size_t points = processes_.size() < kFewProcesses
-                                   ? options_.max_points
-                                   : std::max(kLeastPoints, options_.max_points / processes_.size());
-    return processes_.emplace(name, Process{SeriesBuilder(points), 0}).first->second;
-}
-
-void SeriesCollector::add(const std::string& process, const RawSample& sample, std::uint64_t line) {
-    add(process_named(process), sample, line);
-}
-
-void SeriesCollector::add(double process, const RawSample& sample, std::uint64_t line) {
-    if (current_ == nullptr || current_->identity != process) {
-        current_ = &process_named(fmt::format("{}", process));
-        current_->identity = process;
-    }
-    add(*current_, sample, line);
-}
-
-void SeriesCollector::add(const RawSample& sample, std::uint64_t line) {
-    if (current_ == nullptr) current_ = &process_named("");
-    add(*current_, sample, line);
-}
-
-void SeriesCollector::add(Process& process, const RawSample& sample, std::uint64_t line) {
-    constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
-    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop())
-        throw Error(ErrorKind::system, place(line), "interrupted");
-    switch (process.builder.add(sample)) {
-        case SeriesBuilder::Outcome::taken: ++file_.samples; break;
-        case SeriesBuilder::Outcome::not_a_number: skipped(line, "not a number"); break;
-        case SeriesBuilder::Outcome::negative: skipped(line, "memory is negative"); break;
-        case SeriesBuilder::Outcome::duplicate_time: skipped(line, "same time as the sample before"); break;
-        case SeriesBuilder::Outcome::backwards:
-            ++backwards_;
-            skipped(line, fmt::format("time goes back by {:.3g} s", process.builder.last_seconds() - sample.seconds));
-            break;
-    }
-}
-
-void SeriesCollector::skipped(std::uint64_t line, std::string message) {
-    // The text is only made for those that are kept.
-    if (file_.damage.first().size() < Diagnostics::kKept) {
-        file_.damage.add(place(line), std::move(message));
-    } else {
-        file_.damage.add({}, {});
-    }
-}
-
-void SeriesCollector::ended(StreamEnd end, std::uint64_t line) {
-    if (end == StreamEnd::truncated) file_.damage.add(place(line), "the compressed file is cut off here");
-    if (end == StreamEnd::damaged) file_.damage.add(place(line), "the compressed file is damaged from here on");
-}
-
 namespace {
+
+// Fewer give no verdict (the trend needs as many).
+constexpr std::uint64_t kFewSamples = 20;
 
 // A hole in the samples that is large beside both their usual distance and the whole.
 std::optional<std::string> largest_gap(const Series& series) {
@@ -97,6 +41,120 @@ std::optional<std::string> largest_gap(const Series& series) {
 
 }  // namespace
 
+struct SeriesCollector::Part {
+    double first, last;
+    Process* process;
+    bool is_short() const { return process->builder.taken() < kFewSamples; }
+};
+
+SeriesCollector::Process& SeriesCollector::process_named(std::string_view series, std::string_view process) {
+    if (current_ != nullptr && current_->series == series && current_->name == process) return *current_;
+    constexpr char kBeforeProcess = '\x1e';
+    key_.assign(series);
+    key_ += kBeforeProcess;
+    key_ += process;
+    const auto found = processes_.find(key_);
+    if (found != processes_.end()) return *(current_ = &found->second);
+    if (processes_.size() >= kMaxProcesses) {
+        throw Error(ErrorKind::input, name_, fmt::format("more than {} processes", format_count(kMaxProcesses)),
+                    "split the file, or leave its pid column out");
+    }
+    // Many processes share the memory that one may use alone.
+    constexpr std::size_t kFewProcesses = 4, kLeastPoints = 4096;
+    const std::size_t points = processes_.size() < kFewProcesses
+                                   ? options_.max_points
+                                   : std::max(kLeastPoints, options_.max_points / processes_.size());
+    Process made;
+    made.series = series;
+    made.name = process;
+    made.builder = SeriesBuilder(points);
+    return *(current_ = &processes_.emplace(key_, std::move(made)).first->second);
+}
+
+void SeriesCollector::add(std::string_view series, std::string_view process, const RawSample& sample, std::uint64_t line) {
+    add(process_named(series, process), sample, line);
+}
+
+void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line) {
+    constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
+    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop())
+        throw Error(ErrorKind::system, place(line), "interrupted");
+    sample.seconds += process.ahead;
+    const bool first = process.builder.taken() == 0;
+    switch (process.builder.add(sample)) {
+        case SeriesBuilder::Outcome::taken:
+            ++file_.samples;
+            if (first) process.first_seconds = sample.seconds;
+            process.last_bytes = sample.bytes;
+            if (!process.behind.empty()) drop_behind(process);
+            process.not_set_back = false;
+            break;
+        case SeriesBuilder::Outcome::not_a_number: skipped(line, "not a number"); break;
+        case SeriesBuilder::Outcome::negative: skipped(line, "memory is negative"); break;
+        case SeriesBuilder::Outcome::duplicate_time:
+            ++process.duplicates;
+            skipped(line, "same time as the sample before");
+            break;
+        case SeriesBuilder::Outcome::backwards: went_back(process, sample, line); break;
+    }
+}
+
+// One sample that is out of order is left out. Several that go on from an earlier time are what a clock that was set back
+// leaves, and the rest of the file is behind it, too.
+void SeriesCollector::went_back(Process& process, const RawSample& sample, std::uint64_t line) {
+    constexpr std::size_t kShown = 5;
+    if (!process.behind.empty() && sample.seconds <= process.behind.back().sample.seconds) drop_behind(process);
+    process.behind.push_back({sample, line, process.builder.last_seconds() - sample.seconds});
+    if (process.behind.size() < kShown) return;
+    process.not_set_back = process.not_set_back || !clock_was_set_back(process);
+    if (process.not_set_back) drop_behind(process);
+}
+
+bool SeriesCollector::clock_was_set_back(Process& process) {
+    constexpr int kOften = 4;
+    constexpr double kNear = .05;
+    const RawSample first = process.behind.front().sample;
+    const double last = process.builder.last_seconds(), size = std::max(process.last_bytes, kMiB);
+    // Another process' samples begin at the start again, or at another level.
+    if (first.seconds <= process.first_seconds || std::fabs(first.bytes - process.last_bytes) > kNear * size ||
+        process.times_set_back >= kOften || process.builder.taken() < kFewSamples) {
+        return false;
+    }
+    const double usual = (last - process.first_seconds) / static_cast<double>(process.builder.taken() - 1);
+    const double shift = last + usual - first.seconds;
+    ++process.times_set_back;
+    file_.notes.push_back(fmt::format("{}: the clock goes back by {:.3g} s; what follows is taken to go on from there",
+                                      place(process.behind.front().line), last - first.seconds));
+    process.ahead += shift;
+    for (Waiting& waiting : std::exchange(process.behind, {})) {
+        waiting.sample.seconds += shift - process.ahead;  // add() puts what was set back on top
+        add(process, waiting.sample, waiting.line);
+    }
+    return true;
+}
+
+void SeriesCollector::drop_behind(Process& process) {
+    for (const Waiting& waiting : process.behind) {
+        ++backwards_;
+        skipped(waiting.line, fmt::format("time goes back by {:.3g} s", waiting.back));
+    }
+    process.behind.clear();
+}
+
+void SeriesCollector::skipped(std::uint64_t line, std::string message) {
+    // The text is only made for those that are kept.
+    if (file_.damage.first().size() < Diagnostics::kKept) {
+        file_.damage.add(place(line), std::move(message));
+    } else {
+        file_.damage.add({}, {});
+    }
+}
+
+void SeriesCollector::ended(StreamEnd end, std::uint64_t line) {
+    if (end == StreamEnd::truncated) file_.damage.add(place(line), "the compressed file is cut off here");
+    if (end == StreamEnd::damaged) file_.damage.add(place(line), "the compressed file is damaged from here on");
+}
+
 Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>> processes) const {
     Series whole;
     whole.name = name_;
@@ -119,51 +177,156 @@ Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>>
     return whole;
 }
 
+// Two samples of one process at one time are a clock that is too coarse, or two processes in one.
+void SeriesCollector::refuse_mixed() const {
+    constexpr double kMost = .1;
+    constexpr std::uint64_t kChance = 2;
+    std::uint64_t duplicates = 0, all = 0;
+    bool named = false, mixed = false;
+    for (const auto& [key, process] : processes_) {
+        const std::uint64_t of_process = process.builder.taken() + process.duplicates;
+        mixed = mixed || (process.duplicates >= kChance &&
+                          static_cast<double>(process.duplicates) > kMost * static_cast<double>(of_process));
+        named = named || !process.series.empty() || !process.name.empty();
+        duplicates += process.duplicates;
+        all += of_process;
+    }
+    if (!mixed) return;
+    throw Error(ErrorKind::input, name_,
+                fmt::format("{} of {} rows have the same time as the row before{}", format_count(duplicates), format_count(all),
+                            named ? ", although they have the same name" : ", and no column says which process each is of"),
+                named ? "add a column with the pid, or write times with fractions of a second"
+                      : "add a column called name or pid, or write a file for each process; if it is one process, write times "
+                        "with fractions of a second");
+}
+
+// Three processes in one column, each a second after the other, have levels that come in turn: each value lies near the
+// one three rows before and far from its neighbors.
+void SeriesCollector::refuse_turns(const Series& series) const {
+    constexpr std::size_t kMostProcesses = 16, kMostRows = 4096, kFewTurns = 10;
+    constexpr double kNear = .1, kFarOfLevel = .05;
+    if (!options_.metric.empty() || !series.requests.empty()) return;
+    const std::size_t size = std::min(series.size(), kMostRows);
+    const auto middle = [](std::vector<double> values) {
+        std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+        return values[values.size() / 2];
+    };
+    const auto step = [&](std::size_t lag) {
+        std::vector<double> steps;
+        for (std::size_t i = lag; i < size; ++i) steps.push_back(std::fabs(series.value[i] - series.value[i - lag]));
+        return middle(std::move(steps));
+    };
+    if (size < 2 * kFewTurns) return;
+    const double to_next = step(1);
+    if (to_next < kFarOfLevel * middle({series.value.begin(), series.value.begin() + static_cast<std::ptrdiff_t>(size)})) return;
+    for (std::size_t turn = 2; turn <= kMostProcesses && turn * kFewTurns <= size; ++turn) {
+        if (step(turn) > kNear * to_next) continue;
+        throw Error(ErrorKind::input, name_,
+                    fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column says "
+                                "which process each row is of", turn),
+                    "add a column called name or pid; if it is one process, name its column with --metric");
+    }
+}
+
+std::vector<SeriesCollector::Part> SeriesCollector::parts() {
+    std::vector<Part> parts;
+    for (auto& [key, process] : processes_) {
+        if (process.builder.taken() == 0) continue;
+        if (process.builder.group() > 1) {
+            file_.notes.push_back(fmt::format("{}: {} samples, of which one in {} was kept, picked at random", name_,
+                                              format_count(process.builder.taken()), process.builder.group()));
+        }
+        parts.push_back({process.builder.first_seconds(), process.builder.last_seconds(), &process});
+    }
+    std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.first < b.first; });
+    return parts;
+}
+
+// Beside processes that were sampled for long, those of a moment (`ps aux` sees each cron job) have no trend.
+void SeriesCollector::leave_out_short(std::vector<Part>& parts) {
+    if (std::all_of(parts.begin(), parts.end(), [](const Part& part) { return part.is_short(); })) return;
+    std::map<std::string, std::uint64_t> most;  // samples of the longest process of a series
+    for (const Part& part : parts) {
+        std::uint64_t& longest = most[part.process->series];
+        longest = std::max(longest, part.process->builder.taken());
+    }
+    std::set<std::string> names;
+    std::size_t left_out = 0;
+    std::erase_if(parts, [&](const Part& part) {
+        const bool out = most[part.process->series] < kFewSamples;
+        if (!out) return false;
+        ++left_out;
+        names.insert(part.process->series.empty() ? part.process->name : part.process->series);
+        return true;
+    });
+    if (left_out == 0) return;
+    const std::string one = shown_label(*names.begin());
+    file_.notes.push_back(fmt::format("{}: {} with fewer than {} samples left out: {}{}", name_,
+                                      left_out == 1 ? "1 process" : fmt::format("{} processes", left_out), kFewSamples, one,
+                                      names.size() > 1 ? ", ..." : ""));
+}
+
+// The processes of one series, oldest first. alone: the file holds no other series.
+void SeriesCollector::put_series(const std::string& label, std::vector<Part> parts, bool alone) {
+    const auto named = [&](const std::string& what) { return what.empty() ? name_ : name_ + ":" + what; };
+    const auto overlap = [&] {
+        for (std::size_t i = 1; i < parts.size(); ++i)
+            if (parts[i].first < parts[i - 1].last) return true;
+        return false;
+    };
+    bool side_by_side = overlap();
+    if (side_by_side && !std::all_of(parts.begin(), parts.end(), [](const Part& part) { return part.is_short(); })) {
+        const std::size_t out = std::erase_if(parts, [](const Part& part) { return part.is_short(); });
+        if (out > 0)
+            file_.notes.push_back(fmt::format("{}: {} with fewer than {} samples left out", named(label),
+                                              out == 1 ? "1 process" : fmt::format("{} processes", out), kFewSamples));
+        side_by_side = overlap();
+    }
+    const std::string name = named(alone ? "" : label);
+    if (parts.size() == 1) {
+        file_.series.push_back(parts[0].process->builder.take(name));
+    } else if (side_by_side) {
+        for (const Part& part : parts)
+            file_.series.push_back(part.process->builder.take(
+                named(part.process->name + (label.empty() || part.process->name.empty() ? "" : " ") + label)));
+    } else {
+        std::vector<std::pair<double, Series>> processes;
+        for (const Part& part : parts) processes.emplace_back(part.first, part.process->builder.take(name));
+        Series whole = restarted_service(std::move(processes));
+        whole.name = name;
+        file_.series.push_back(std::move(whole));
+    }
+}
+
 SeriesFile SeriesCollector::finish(std::string format) {
     constexpr double kMostBackwards = .1;
     file_.format = std::move(format);
+    for (auto& [key, process] : processes_) drop_behind(process);
     if (file_.samples == 0) {
         const std::string why = file_.damage.empty() ? "no samples after the header" : "no good sample";
         const std::string first =
             file_.damage.empty() ? "" : fmt::format("{}: {}", file_.damage.first()[0].location, file_.damage.first()[0].message);
         throw Error(ErrorKind::input, name_, why, first);
     }
+    refuse_mixed();
     if (static_cast<double>(backwards_) > kMostBackwards * static_cast<double>(backwards_ + file_.samples)) {
         throw Error(ErrorKind::input, name_,
                     fmt::format("time goes backwards in {} of {} samples", format_count(backwards_),
                                 format_count(backwards_ + file_.samples)),
                     "sort the file by its time column, or give a file a process");
     }
-
-    struct Part {
-        double first, last;
-        std::string process;
-        SeriesBuilder* builder;
-    };
-    std::vector<Part> parts;
-    for (auto& [process, entry] : processes_) {
-        if (entry.builder.taken() == 0) continue;
-        if (entry.builder.group() > 1) {
-            file_.notes.push_back(fmt::format("{}: {} samples, of which one in {} was kept, picked at random", name_,
-                                              format_count(entry.builder.taken()), entry.builder.group()));
-        }
-        parts.push_back({entry.builder.first_seconds(), entry.builder.last_seconds(), process, &entry.builder});
-    }
-    std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.first < b.first; });
-    bool side_by_side = false;
-    for (std::size_t i = 1; i < parts.size(); ++i) side_by_side = side_by_side || parts[i].first < parts[i - 1].last;
-
-    if (parts.size() == 1) {
-        file_.series.push_back(parts[0].builder->take(name_));
-    } else if (side_by_side) {
-        for (const Part& part : parts) file_.series.push_back(part.builder->take(name_ + ":" + part.process));
-    } else {
-        std::vector<std::pair<double, Series>> processes;
-        for (const Part& part : parts) processes.emplace_back(part.first, part.builder->take(name_));
-        file_.series.push_back(restarted_service(std::move(processes)));
-    }
-    for (const Series& series : file_.series) {
-        if (const auto gap = largest_gap(series)) file_.notes.push_back(*gap);
+    std::vector<Part> all = parts();
+    leave_out_short(all);
+    std::map<std::string, std::vector<Part>> series;
+    for (const Part& part : all) series[part.process->series].push_back(part);
+    std::vector<std::string> keys;
+    for (const auto& [key, of_series] : series) keys.push_back(key);
+    const std::vector<std::string> labels = shortest_labels(keys);
+    for (std::size_t i = 0; i < keys.size(); ++i) put_series(labels[i], std::move(series[keys[i]]), keys.size() == 1);
+    const bool unnamed = keys.size() == 1 && keys[0].empty();
+    for (const Series& one : file_.series) {
+        if (unnamed && one.process.empty()) refuse_turns(one);
+        if (const auto gap = largest_gap(one)) file_.notes.push_back(*gap);
     }
     return std::move(file_);
 }

@@ -1,5 +1,5 @@
-// Sorts the samples of a file by process, and decides what the file is: one service whose process was restarted (one
-// series, split at the restarts) or several processes side by side (a series each).
+// Sorts the samples of a file by series and process, and decides what the file is: one service whose process was restarted
+// (one series, split at the restarts) or several side by side (a series each). What was mixed is refused, not judged.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -18,38 +19,64 @@ namespace leakline::memory {
 class SeriesCollector {
   public:
     static constexpr std::size_t kMaxProcesses = 10'000;
+    // Between the values of several columns that name a series together.
+    static constexpr char kBetweenLabels = '\x1f';
 
     SeriesCollector(std::string name, const SeriesReadOptions& options) : name_(std::move(name)), options_(options) {}
 
-    // process: any identity (pid and start time, container name). line: where the sample stands, for damage.
-    void add(const std::string& process, const RawSample& sample, std::uint64_t line);
-    // The same for numeric identities, without a lookup while the process stays the same.
-    void add(double process, const RawSample& sample, std::uint64_t line);
-    // For files without a process.
-    void add(const RawSample& sample, std::uint64_t line);
+    // series: what the file calls it (container, pod, command), "" where nothing does; labels may be several. process: its
+    // identity in the series (pid), which changes at a restart. line: where the sample stands, for damage.
+    void add(std::string_view series, std::string_view process, const RawSample& sample, std::uint64_t line);
+    // For files without either.
+    void add(const RawSample& sample, std::uint64_t line) { add({}, {}, sample, line); }
     void skipped(std::uint64_t line, std::string message);
+    void note(std::string text) { file_.notes.push_back(std::move(text)); }
     // How the bytes ended, after that many lines: a file cut or damaged inside its compression is reported.
     void ended(StreamEnd end, std::uint64_t line);
+    std::uint64_t samples() const { return file_.samples; }
 
-    // Throws Error{input} where nothing good was added, or most samples go back in time.
+    // Throws Error{input} where nothing good was added, most samples go back in time, or times repeat so often that
+    // several processes must have been mixed.
     SeriesFile finish(std::string format);
 
   private:
-    struct Process {
-        SeriesBuilder builder;
-        double identity = 0;
+    struct Waiting {
+        RawSample sample;
+        std::uint64_t line;
+        double back;  // seconds before the newest sample
     };
-    Process& process_named(const std::string& name);
-    void add(Process& process, const RawSample& sample, std::uint64_t line);
+    struct Process {
+        std::string series, name;
+        SeriesBuilder builder;
+        std::uint64_t duplicates = 0;
+        double last_bytes = 0, first_seconds = 0;
+        double ahead = 0;               // added to each time: what the clock was set back by
+        int times_set_back = 0;
+        bool not_set_back = false;      // what goes back at present is something else
+        std::vector<Waiting> behind;    // samples that went back in time, until it shows whether the clock was set back
+    };
+    struct Part;
+
+    Process& process_named(std::string_view series, std::string_view process);
+    void add(Process& process, RawSample sample, std::uint64_t line);
+    void went_back(Process& process, const RawSample& sample, std::uint64_t line);
+    bool clock_was_set_back(Process& process);
+    void drop_behind(Process& process);
+    void refuse_mixed() const;
+    void refuse_turns(const Series& series) const;
+    std::vector<Part> parts();
+    void leave_out_short(std::vector<Part>& parts);
+    void put_series(const std::string& label, std::vector<Part> parts, bool alone);
     std::string place(std::uint64_t line) const { return name_ + ":" + std::to_string(line); }
     Series restarted_service(std::vector<std::pair<double, Series>> processes) const;
 
     std::string name_;
     SeriesReadOptions options_;
-    std::map<std::string, Process> processes_;
+    std::map<std::string, Process, std::less<>> processes_;
     Process* current_ = nullptr;
     SeriesFile file_;
     std::uint64_t backwards_ = 0, seen_ = 0;
+    std::string key_;
 };
 
 }  // namespace leakline::memory

@@ -1,5 +1,6 @@
-// Memory over time from a file, by its content: CSV with a header, memory_profiler's .dat, logs of docker stats, ps and
-// pidstat. (Heap recordings carry RSS too, but lib/heap reads those.)
+// Memory over time from a file, by its content: CSV, logs of docker stats, ps, top, kubectl and others, psrecord, mprof,
+// Prometheus' JSON (the table in series_reader.cpp). A file gives a series for each process, container or column of
+// another subject. (Heap recordings carry RSS too, but lib/heap reads those.)
 //
 // Thread-safety: functions without state.
 #pragma once
@@ -22,9 +23,9 @@ namespace leakline::memory {
 
 struct SeriesReadOptions {
     // CSV: the column, with or without its unit ("rss", "rss_bytes"); several joined by '+' are added up ("rss+swap").
-    // Empty: rss where there is such a column, else the first column of memory.
+    // Empty: of each subject (see columns_of) rss where there is such a column, else its first column of memory.
     std::string metric;
-    // CSV: the unit of a memory column whose name has none: "bytes", "kib", "mib", "gib".
+    // The unit of memory where neither names nor values have one: "bytes", "kib", "mib", "gib".
     std::string unit;
     // CSV: how numbers are written. undecided: their own texts decide, for the whole file.
     DecimalMark decimal = DecimalMark::undecided;
@@ -36,15 +37,15 @@ struct SeriesReadOptions {
 };
 
 struct SeriesFile {
-    std::string format;           // "csv", "mprof", "docker stats", "ps", "pidstat"
+    std::string format;           // "csv", "docker stats", "ps", ...: SeriesFormat::name
     std::vector<Series> series;   // at least one, none empty; one process after the other is one series
     std::uint64_t samples = 0;    // read and good, of all series
     Diagnostics damage;           // what was left out, and where
     std::vector<std::string> notes;  // what a user should know: gaps, thinning
 };
 
-// path "-" is standard input. Throws Error{input}: cannot be opened, is empty, of no known format, has no header, no
-// column of memory, an unknown unit, or not one good sample.
+// path "-" is standard input. Throws Error{input}: cannot be opened, is empty, of another format (which is named), has no
+// column of memory, an unknown unit, not one good sample, or rows of several processes that nothing takes apart.
 SeriesFile read_series(const std::string& path, const SeriesReadOptions& options = {});
 // The same of bytes; name is what errors and series call it.
 SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& name,

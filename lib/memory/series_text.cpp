@@ -3,6 +3,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/text.hpp"
 
@@ -157,14 +159,48 @@ std::optional<double> parse_iso_time(std::string_view text) {
     return midnight + *clock - *zone;
 }
 
+namespace {
+
+// What JavaScript puts before AM and PM: U+202F, and U+00A0.
+std::string_view trim_blanks(std::string_view text) {
+    text = trim(text);
+    for (const std::string_view blank : {"\xE2\x80\xAF", "\xC2\xA0"})
+        if (text.ends_with(blank)) text.remove_suffix(blank.size());
+    return trim(text);
+}
+
+double at_midnight(std::chrono::year_month_day date) {
+    return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count();
+}
+
+// "6", "07", "2024": all digits, at most four.
+std::optional<unsigned> small_number(std::string_view text) {
+    if (text.empty() || text.size() > 4) return std::nullopt;
+    unsigned value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return std::nullopt;
+        value = value * 10 + static_cast<unsigned>(c - '0');
+    }
+    return value;
+}
+
+}  // namespace
+
 std::optional<double> parse_clock_time(std::string_view text) {
     text = trim(text);
     double shift = 0;
     bool twelve_hours = false;
-    if (text.size() > 2 && (text.ends_with("AM") || text.ends_with("PM"))) {
+    for (const std::string_view half : {"AM", "PM", "am", "pm", "a.m.", "p.m."}) {
+        if (text.size() <= half.size() || !text.ends_with(half)) continue;
         twelve_hours = true;
-        if (text.ends_with("PM")) shift = 12 * 3600;
-        text = trim(text.substr(0, text.size() - 2));
+        if (half.front() == 'P' || half.front() == 'p') shift = 12 * 3600;
+        text = trim_blanks(text.substr(0, text.size() - half.size()));
+        break;
+    }
+    std::string padded;
+    if (text.size() > 1 && text[1] == ':') {  // "1:05 PM"
+        padded = "0" + std::string(text);
+        text = padded;
     }
     Scanner scanner(text);
     const auto clock = clock_part(scanner);
@@ -172,6 +208,126 @@ std::optional<double> parse_clock_time(std::string_view text) {
     if (twelve_hours && *clock >= 13 * 3600) return std::nullopt;
     const double noon_is_zero = twelve_hours && *clock >= 12 * 3600 ? *clock - 12 * 3600 : *clock;
     return noon_is_zero + shift;
+}
+
+std::optional<double> parse_slash_date(std::string_view text, DateOrder order) {
+    text = trim(text);
+    const std::size_t end = std::min(text.find_first_of(" ,T"), text.size());
+    const std::string_view date = text.substr(0, end);
+    const char mark = date.find('/') != std::string_view::npos ? '/' : '-';
+    const std::vector<std::string_view> parts = split(date, mark);
+    if (parts.size() != 3 || parts[0].size() > 2 || parts[1].size() > 2 || (parts[2].size() != 2 && parts[2].size() != 4))
+        return std::nullopt;
+    const auto first = small_number(parts[0]), second = small_number(parts[1]);
+    auto year = small_number(parts[2]);
+    if (!first || !second || !year) return std::nullopt;
+    if (parts[2].size() == 2) *year += 2000;
+    const bool month_first = order == DateOrder::month_first;
+    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(*year)),
+                                          std::chrono::month(month_first ? *first : *second),
+                                          std::chrono::day(month_first ? *second : *first)};
+    if (!day.ok()) return std::nullopt;
+    text.remove_prefix(end);
+    if (!text.empty() && text.front() == ',') text.remove_prefix(1);
+    text = trim(text);
+    if (text.empty()) return at_midnight(day);
+    for (const std::string_view zone : {" UTC", " GMT", "Z"})
+        if (text.ends_with(zone)) text.remove_suffix(zone.size());
+    const auto clock = parse_clock_time(text);
+    return clock ? std::optional(at_midnight(day) + *clock) : std::nullopt;
+}
+
+namespace {
+
+// 1 to 12 by a month's first letters, 0 for another word. English, then German, French and Spanish where they differ.
+unsigned month_of(std::string_view word) {
+    struct Month {
+        std::string_view start;
+        unsigned number;
+    };
+    static constexpr Month kMonths[] = {
+        {"jan", 1},  {"feb", 2},  {"mar", 3},  {"apr", 4},  {"may", 5},  {"jun", 6},  {"jul", 7},  {"aug", 8},
+        {"sep", 9},  {"oct", 10}, {"nov", 11}, {"dec", 12}, {"m\xC3\xA4r", 3}, {"mai", 5}, {"okt", 10}, {"dez", 12},
+        {"f\xC3\xA9v", 2}, {"avr", 4}, {"juin", 6}, {"juil", 7}, {"ao\xC3\xBB", 8}, {"d\xC3\xA9" "c", 12}, {"ene", 1}, {"abr", 4},
+        {"ago", 8},  {"dic", 12}};
+    std::string small;
+    for (const char c : word) small += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    for (const Month& month : kMonths)
+        if (small.starts_with(month.start)) return month.number;
+    return 0;
+}
+
+}  // namespace
+
+std::optional<double> parse_date_words(std::string_view text) {
+    // Looked at for every cell and line of a log: leave early where it cannot be one.
+    if (text.size() < 14 || text.size() > 60 || text.find(':') == std::string_view::npos) return std::nullopt;
+    std::string plain(text);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+        if (std::string_view(",@/[]\"\t\r").find(plain[i]) != std::string_view::npos) plain[i] = ' ';
+        // "07/Jun/2024:12:30:00"
+        if (plain[i] == ':' && i >= 4 && i + 3 < plain.size() && small_number(std::string_view(plain).substr(i - 4, 4)) && plain[i + 3] == ':')
+            plain[i] = ' ';
+    }
+    std::optional<unsigned> month, day, year;
+    std::optional<double> clock;
+    std::vector<std::string_view> words;
+    for (const std::string_view word : split(plain, ' '))
+        if (!word.empty()) words.push_back(word);
+    if (words.size() < 4 || words.size() > 8) return std::nullopt;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        std::string_view word = words[i];
+        if (word.ends_with('.')) word.remove_suffix(1);  // "7."
+        if (const auto number = small_number(word)) {
+            if (word.size() == 4) year = number;
+            else if (*number >= 1 && *number <= 31 && !day) day = number;
+            else return std::nullopt;
+        } else if (word.find(':') != std::string_view::npos) {
+            if (clock) return std::nullopt;
+            const bool half = i + 1 < words.size() && (words[i + 1] == "AM" || words[i + 1] == "PM");
+            clock = parse_clock_time(half ? std::string(word) + " " + std::string(words[i + 1]) : std::string(word));
+            if (!clock) return std::nullopt;
+        } else if (const unsigned named = month_of(word); named != 0 && (!month || i == 1 || i == 2)) {
+            month = named;  // the second of two: "mar. 07 juin" is a Tuesday
+        } else if (word.size() > 12 || word.find_first_of("=%") != std::string_view::npos) {
+            return std::nullopt;
+        }
+    }
+    if (!month || !day || !year || !clock) return std::nullopt;
+    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
+                                           std::chrono::day(*day)};
+    return date.ok() ? std::optional(at_midnight(date) + *clock) : std::nullopt;
+}
+
+std::optional<double> parse_compact_date(std::string_view text) {
+    text = trim(text);
+    if (text.size() != 12 && text.size() != 14) return std::nullopt;
+    Scanner scanner(text);
+    const auto year = scanner.number(4), month = scanner.number(2), day = scanner.number(2), hour = scanner.number(2),
+               minute = scanner.number(2), second = text.size() == 14 ? scanner.number(2) : std::optional(0);
+    if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+    const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                                           std::chrono::day(static_cast<unsigned>(*day))};
+    if (!date.ok() || *year < 1990 || *year > 2100 || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+    return at_midnight(date) + *hour * 3600.0 + *minute * 60.0 + *second;
+}
+
+std::optional<double> parse_epoch(std::string_view text) {
+    text = trim(text);
+    const std::size_t digits = std::min(text.find('.'), text.size());
+    if (digits != 10 && digits != 13 && digits != 16 && digits != 19) return std::nullopt;
+    const auto number = parse_number(text);
+    if (!number) return std::nullopt;
+    const double seconds = *number / (digits == 10 ? 1 : digits == 13 ? 1e3 : digits == 16 ? 1e6 : 1e9);
+    return seconds > 1e9 && seconds < 2e9 ? std::optional(seconds) : std::nullopt;
+}
+
+bool is_missing(std::string_view cell) {
+    cell = trim(cell);
+    if (cell.empty()) return true;
+    for (const std::string_view word : {"null", "NULL", "N/A", "n/a", "NaN", "nan", "-", "--", "undefined", "None", "NA", "<unknown>"})
+        if (cell == word) return true;
+    return false;
 }
 
 }  // namespace leakline::memory

@@ -91,7 +91,8 @@ TEST_CASE("trend: many files as CSV are a row a file, with the contract's column
     CHECK(outcome.code == 1);
     std::vector<std::string_view> rows = split(outcome.out, '\n');
     REQUIRE(rows.size() == 4);
-    CHECK(rows[0] == "file,verdict,p_leak,slope_mib_h,low,high,bytes_per_request,low,high,time_to_limit_h,reason");
+    CHECK(rows[0] == "file,verdict,p_leak,slope_mib_h,slope_low_mib_h,slope_high_mib_h,bytes_per_request,"
+                     "bytes_per_request_low,bytes_per_request_high,time_to_limit_h,reason");
     CHECK(rows[1].starts_with("a.csv,growing,"));
     CHECK(rows[2].starts_with("b.csv,stable,0,0,"));
 }

@@ -1,0 +1,205 @@
+#include "memory/series_column_names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace leakline::memory {
+
+namespace {
+
+template <class Table>
+bool is_one_of(const Table& table, std::string_view word) {
+    return std::find(table.begin(), table.end(), word) != table.end();
+}
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return result;
+}
+
+// Between text[at - 1] and text[at], as in rssBytes; but not within a unit, KiB or kB.
+bool parts_words(std::string_view text, std::size_t at) {
+    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 ||
+        std::isupper(static_cast<unsigned char>(text[at])) == 0) {
+        return false;
+    }
+    const bool last = at + 1 == text.size() || std::isalnum(static_cast<unsigned char>(text[at + 1])) == 0;
+    const bool kilo = text[at - 1] == 'k' && (at == 1 || std::isalnum(static_cast<unsigned char>(text[at - 2])) == 0);
+    const bool binary = text[at - 1] == 'i' && at > 1 && std::string_view("KMGkmg").find(text[at - 2]) != std::string_view::npos;
+    return !(last && text[at] == 'B' && (kilo || binary));
+}
+
+constexpr std::array<std::string_view, 26> kTimeWords = {
+    "time",   "timestamp", "@timestamp", "ts",      "t",    "datetime",   "date_time",      "date",   "at",
+    "unix",   "unixtime",  "unix_time",  "unix_timestamp", "epoch", "epoch_time", "elapsed", "elapsed_time", "etime",
+    "uptime", "duration",  "runtime",    "run_time", "age",  "offset",     "clock",          "now"};
+
+constexpr std::array kTimeUnits = {
+    TimeUnit{"s", 1},        TimeUnit{"sec", 1},          TimeUnit{"secs", 1},   TimeUnit{"second", 1},
+    TimeUnit{"seconds", 1},  TimeUnit{"ms", 1e-3},        TimeUnit{"msec", 1e-3}, TimeUnit{"millis", 1e-3},
+    TimeUnit{"milliseconds", 1e-3}, TimeUnit{"us", 1e-6}, TimeUnit{"usec", 1e-6}, TimeUnit{"micros", 1e-6},
+    TimeUnit{"microseconds", 1e-6}, TimeUnit{"ns", 1e-9}, TimeUnit{"nanos", 1e-9}, TimeUnit{"nanoseconds", 1e-9},
+    TimeUnit{"min", 60},     TimeUnit{"minutes", 60},     TimeUnit{"h", 3600},   TimeUnit{"hours", 3600},
+    TimeUnit{"d", 86400},    TimeUnit{"days", 86400},
+};
+
+bool is_time_word(std::string_view name) {
+    return std::find(kTimeWords.begin(), kTimeWords.end(), name) != kTimeWords.end();
+}
+
+struct Unit {
+    std::string_view name;
+    double bytes;
+};
+constexpr double kGiB = 1024 * kMiB;
+constexpr std::array kUnits = {
+    Unit{"bytes", 1},         Unit{"byte", 1},       Unit{"kib", 1024},      Unit{"kb", 1024},
+    Unit{"kbytes", 1024},     Unit{"mib", kMiB},     Unit{"mb", kMiB},       Unit{"mbytes", kMiB},
+    Unit{"gib", kGiB},        Unit{"gb", kGiB},      Unit{"gbytes", kGiB},   Unit{"kilobytes", 1024},
+    Unit{"megabytes", kMiB},  Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
+// Units only behind a word for memory: cpu_m is a thousandth of a processor.
+constexpr std::array kShortUnits = {Unit{"b", 1}, Unit{"k", 1024}, Unit{"m", kMiB}, Unit{"g", kGiB}};
+
+constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total",
+                                                           "cumulative_requests", "request_count"};
+// Words that name memory when they stand without a unit.
+constexpr std::array<std::string_view, 21> kMemoryWords = {
+    "rss", "pss", "uss", "memory", "mem", "heap", "swap", "rsz", "anonymous", "anon", "cgroup", "working_set", "resident",
+    "res", "vmrss", "ws", "workingset", "private", "memusage", "rssanon", "kbmemused"};
+// What may stand behind such a word and says nothing about a unit.
+constexpr std::array<std::string_view, 10> kStateWords = {"used", "usage", "in_use", "size", "current", "value", "now", "real",
+                                                          "usage_limit", "set"};
+constexpr std::array<std::string_view, 7> kShareWords = {"%", "percent", "pct", "percentage", "ratio", "fraction", "share"};
+// Of a metric's name, what says how memory is measured and not whose it is.
+constexpr std::array<std::string_view, 35> kHowWords = {
+    "vm", "process", "used",    "usage", "in",    "use",    "size",     "current", "value", "now",      "real",  "set",  "working",
+    "the",     "of",      "total", "go",    "jvm",    "node",     "nodejs",  "java",  "memstats", "alloc", "bytes", "allocated",
+    "external", "array",  "buffers", "native", "nonheap", "committed", "peak", "avg",  "mean",    "limit"};
+// No leak moves these, or a leak moves them the other way.
+constexpr std::array<std::string_view, 29> kNotUsed = {
+    "limit", "free",  "avail", "available", "max",  "vsz",     "virt",    "virtual", "vms",      "vss",
+    "memfree", "memtotal", "memavailable", "total", "capacity", "quota", "net",     "network", "rx",       "tx",
+    "sent",  "received", "recv", "disk",     "block", "blk",    "traffic", "bandwidth", "io"};
+constexpr std::array<std::string_view, 34> kLabels = {
+    "name",      "container",  "container_name", "pod",     "pod_name", "instance",  "series",    "command",    "comm",
+    "cmd",       "process",    "process_name",   "service", "service_name", "app",   "application", "job",      "host",
+    "hostname",  "namespace",  "worker",         "task",    "label",    "legend",    "target",    "program",    "proc",
+    "server",    "vm",         "shard",          "replica", "node",     "image_name", "component"};
+constexpr std::array<std::string_view, 10> kProcessIdentities = {"pid",    "process_id", "container_id", "pid_tid", "tgid",
+                                                                "proc_id", "containerid", "id", "worker_id", "instance_id"};
+constexpr std::array<std::string_view, 11> kValueWords = {"value", "_value", "val",  "average", "avg", "mean",
+                                                          "last",  "maximum", "current", "min",  "sum"};
+
+std::vector<std::string_view> words_in(std::string_view name) { return split(name, '_'); }
+
+bool names_used_memory(std::string_view name) {
+    const std::vector<std::string_view> words = words_in(name);
+    // "MEM USAGE / LIMIT": both in one cell, usage first.
+    if (name.ends_with("usage_limit")) return true;
+    return std::none_of(words.begin(), words.end(), [](std::string_view word) { return is_one_of(kNotUsed, word); });
+}
+
+}  // namespace
+
+std::string column_name(std::string_view cell) {
+    cell = trim(cell);
+    std::string name;
+    for (std::size_t i = 0; i < cell.size(); ++i) {
+        const bool separates = std::string_view(" \t-/()[]{},;:").find(cell[i]) != std::string_view::npos;
+        if ((separates || parts_words(cell, i)) && !name.empty() && name.back() != '_') name += '_';
+        if (!separates) name += static_cast<char>(std::tolower(static_cast<unsigned char>(cell[i])));
+    }
+    while (name.size() > 1 && name.back() == '_') name.pop_back();
+    return name;
+}
+
+std::optional<double> seconds_in_time_column(std::string_view name) {
+    if (name.ends_with("_utc")) name.remove_suffix(4);
+    if (is_time_word(name)) return 0;
+    for (const TimeUnit& unit : kTimeUnits) {
+        const bool alone = name == unit.name && name != "d" && name != "h";
+        const std::string suffix = "_" + std::string(unit.name);
+        if (alone || (name.ends_with(suffix) && is_time_word(name.substr(0, name.size() - suffix.size()))))
+            return unit.seconds;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string_view> behind_memory_word(std::string_view name) {
+    std::optional<std::string_view> behind;
+    for (std::size_t begin = 0; begin < name.size(); begin = std::min(name.find('_', begin), name.size()) + 1) {
+        for (const std::string_view word : kMemoryWords) {
+            const std::string_view rest = name.substr(begin);
+            if (rest == word) behind = std::string_view();
+            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_')
+                behind = rest.substr(word.size() + 1);
+        }
+    }
+    if (!behind || name.find('%') != std::string_view::npos) return std::nullopt;
+    const std::size_t last = name.rfind('_') + 1;  // 0 where there is none
+    return is_one_of(kShareWords, name.substr(last)) ? std::nullopt : behind;
+}
+
+bool is_plain_memory_word(std::string_view name) {
+    const auto behind = behind_memory_word(name);
+    return behind && (behind->empty() || is_one_of(kStateWords, *behind));
+}
+
+std::optional<MemoryName> memory_name(const std::string& name) {
+    for (const Unit& unit : kUnits) {
+        if (name == unit.name) return MemoryName{name, unit.bytes};
+        const std::string suffix = "_" + std::string(unit.name);
+        if (name.ends_with(suffix)) return MemoryName{name.substr(0, name.size() - suffix.size()), unit.bytes};
+        // "RSS (KiB, without swap)"; but network_bytes_sent is no memory.
+        const std::string inside = suffix + "_";
+        for (const std::string_view word : kMemoryWords)
+            if (name.starts_with(std::string(word) + inside)) return MemoryName{std::string(word), unit.bytes};
+    }
+    const auto behind = behind_memory_word(name);
+    for (const Unit& unit : kShortUnits)
+        if (behind == unit.name) return MemoryName{name.substr(0, name.size() - 2), unit.bytes};
+    // sysstat's own: kbmemused
+    if (name.starts_with("kb") && name.size() > 4 && name.find('_') == std::string::npos && name != "kbytes")
+        return MemoryName{name.substr(2), 1024};
+    // psrecord's CSV: MiB without saying so.
+    if (name == "mem_real" || name == "mem_virtual" || name == "mem_swap") return MemoryName{name, kMiB};
+    return std::nullopt;
+}
+
+std::string memory_subject(std::string_view metric) {
+    std::string subject;
+    for (const std::string_view word : words_in(metric)) {
+        if (word.empty() || is_one_of(kMemoryWords, word) || is_one_of(kHowWords, word) || is_one_of(kNotUsed, word)) continue;
+        subject += (subject.empty() ? "" : "_") + std::string(word);
+    }
+    return subject;
+}
+
+int memory_rank(std::string_view name, std::string_view metric) {
+    if (metric == "rss" || metric.ends_with("_rss") || metric.starts_with("rss_")) return 0;
+    if (name.find("kbmem") != std::string_view::npos) return name == "kbmemused" ? 0 : kNotUsedMemory;
+    // sysstat's shares of the used: buffers, cached, what is dirty.
+    if (name.starts_with("kb") && name.find('_') == std::string_view::npos && name.size() > 2 && name != "kb" && name != "kbytes")
+        return kNotUsedMemory;
+    if (!names_used_memory(name)) return kNotUsedMemory;
+    if (metric.find("resident") != std::string_view::npos || metric.find("working_set") != std::string_view::npos) return 1;
+    return 2;
+}
+
+std::optional<double> unit_by_name(std::string_view unit) {
+    const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == lower(unit); });
+    return known == kUnits.end() ? std::nullopt : std::optional(known->bytes);
+}
+
+bool is_request_count(std::string_view name) { return is_one_of(kRequestNames, name); }
+bool is_process_identity(std::string_view name) { return is_one_of(kProcessIdentities, name); }
+bool is_series_label(std::string_view name) { return is_one_of(kLabels, name); }
+bool is_value_word(std::string_view name) { return is_one_of(kValueWords, name); }
+
+}  // namespace leakline::memory
