@@ -40,6 +40,10 @@ constexpr std::array<std::string_view, 26> kTimeWords = {
     "unix",   "unixtime",  "unix_time",  "unix_timestamp", "epoch", "epoch_time", "elapsed", "elapsed_time", "etime",
     "uptime", "duration",  "runtime",    "run_time", "age",  "offset",     "clock",          "now"};
 
+struct TimeUnit {
+    std::string_view name;
+    double seconds;
+};
 constexpr std::array kTimeUnits = {
     TimeUnit{"s", 1},        TimeUnit{"sec", 1},          TimeUnit{"secs", 1},   TimeUnit{"second", 1},
     TimeUnit{"seconds", 1},  TimeUnit{"ms", 1e-3},        TimeUnit{"msec", 1e-3}, TimeUnit{"millis", 1e-3},
@@ -197,6 +201,15 @@ std::optional<double> unit_by_name(std::string_view unit) {
     return known == kUnits.end() ? std::nullopt : std::optional(known->bytes);
 }
 
+bool is_elapsed_name(std::string_view name) {
+    static constexpr std::array<std::string_view, 8> kElapsed = {"elapsed", "elapsed_time", "etime", "uptime", "duration", "runtime", "run_time", "age"};
+    return is_one_of(kElapsed, name);
+}
+bool is_metric_column(std::string_view name) {
+    static constexpr std::array<std::string_view, 9> kMetrics = {"metric", "metric_name", "metricname", "_field", "field", "_measurement",
+                                                                "measurement", "__name__", "counter"};
+    return is_one_of(kMetrics, name);
+}
 bool is_request_count(std::string_view name) { return is_one_of(kRequestNames, name); }
 bool is_process_identity(std::string_view name) { return is_one_of(kProcessIdentities, name); }
 bool is_series_label(std::string_view name) { return is_one_of(kLabels, name); }

@@ -12,10 +12,6 @@ namespace leakline::memory {
 // cent sign stays, so that a share of memory is not taken for memory.
 std::string column_name(std::string_view cell);
 
-struct TimeUnit {
-    std::string_view name;
-    double seconds;
-};
 // What a column of that name says about time: its unit, or 0 where only its values tell. Nothing where it is not time.
 std::optional<double> seconds_in_time_column(std::string_view name);
 
@@ -45,6 +41,10 @@ inline constexpr int kNotUsedMemory = 9;
 // Bytes in a unit by its name in a header, "kib", "mb"; nothing where it is unknown.
 std::optional<double> unit_by_name(std::string_view unit);
 
+// elapsed, uptime, ...: counted from a start, not from midnight.
+bool is_elapsed_name(std::string_view name);
+// metric, _field, ...: its texts say what the number beside it is.
+bool is_metric_column(std::string_view name);
 bool is_request_count(std::string_view name);
 // pid, process_id, container_id: changes when what is measured starts anew.
 bool is_process_identity(std::string_view name);

@@ -139,6 +139,8 @@ class MemoryChoice {
     double unit_of_value(std::size_t i, Columns& columns) const {
         constexpr double kSurelyBytes = 1e6;
         if (unit_if_none_ != 0) return unit_if_none_;
+        // Values of many metrics: the name beside each has the unit, or it is in bytes.
+        if (std::find(roles_.begin(), roles_.end(), ColumnRole::metric) != roles_.end()) return 1;
         for (std::size_t column = 0; column < names_.size(); ++column) {  // CloudWatch: Unit = Bytes
             if (names_[column] != "unit" || sample_.rows.empty() || column >= sample_.rows[0].size()) continue;
             const std::string_view said = sample_.rows[0][column];
@@ -311,7 +313,10 @@ Columns columns_of(const std::vector<std::string_view>& header, const CellSample
         throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)),
                     time_hint());
     }
-    columns.has_labels = std::count(columns.roles.begin(), columns.roles.end(), ColumnRole::label) > 0;
+    for (const ColumnRole role : columns.roles) {
+        columns.has_labels = columns.has_labels || role == ColumnRole::label || role == ColumnRole::metric;
+        columns.has_metric = columns.has_metric || role == ColumnRole::metric;
+    }
     if (!columns.has_labels && !columns.has_process) put_unknown_label(columns, header, sample);
     while (columns.roles.back() == ColumnRole::none) columns.roles.pop_back();
     return columns;
@@ -320,7 +325,9 @@ Columns columns_of(const std::vector<std::string_view>& header, const CellSample
 bool settle_time_form(Columns& columns, std::string_view first_value, std::optional<double> number) {
     if (columns.time_form != TimeForm::by_value && columns.time_form != TimeForm::unnamed) return true;
     if (!number) {
-        if (parse_clock_time(first_value) || parse_elapsed(first_value)) columns.time_form = TimeForm::clock;
+        const bool elapsed = parse_elapsed(first_value).has_value();
+        if (elapsed && (columns.counts_elapsed || !parse_clock_time(first_value))) columns.time_form = TimeForm::elapsed;
+        else if (parse_clock_time(first_value)) columns.time_form = TimeForm::clock;
         else if (parse_iso_time(first_value)) columns.time_form = TimeForm::iso;
         else if (parse_slash_date(first_value, columns.date_order)) columns.time_form = TimeForm::slash_date;
         else columns.time_form = parse_date_words(first_value) ? TimeForm::date_words : TimeForm::iso;

@@ -19,14 +19,16 @@ enum class TimeForm {
     slash_date,  // 12/31/2018 12:00, in Columns::date_order
     compact,     // 20240607123000
     date_words,  // Fri Jun  7 12:30:00 UTC 2024
-    clock,       // 12:30:05, or 1-02:03:04 as ps prints elapsed time; past midnight it starts anew
+    clock,       // 12:30:05; past midnight it starts anew
+    elapsed,     // 02:05 is two minutes, 1-02:03:04 more than a day, as ps prints elapsed time
     by_value,    // the name does not say: the first value does
     unnamed,     // the same of a column without a name, which may count rows instead
 };
 
 // What each wanted column is; the others are passed over. clock: the time of day beside a column of dates. label: says
-// which series a row belongs to. process: its process, which changes at a restart.
-enum class ColumnRole : unsigned char { none, time, clock, memory, requests, process, label };
+// which series a row belongs to. metric: a label that says what the number beside it is; rows of others than memory are
+// passed over. process: its process, which changes at a restart.
+enum class ColumnRole : unsigned char { none, time, clock, memory, requests, process, label, metric };
 
 struct MemoryColumn {
     double bytes_per_unit = 0;  // 0: neither the name nor --unit says, each value has to
@@ -41,7 +43,8 @@ struct Columns {
     double seconds_per_unit = 1;
     std::vector<MemoryColumn> memory;      // in the order of the columns
     std::vector<std::string> series;       // what each series of a row is called; "" where there is one
-    bool has_time = false, has_clock = false, has_requests = false, has_process = false, has_labels = false;
+    bool counts_elapsed = false;           // the time column is called elapsed, uptime, ...: 02:05 is no time of day
+    bool has_time = false, has_clock = false, has_requests = false, has_process = false, has_labels = false, has_metric = false;
     std::vector<std::string> notes;        // what was assumed
 };
 

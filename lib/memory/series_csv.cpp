@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "memory/series_column_names.hpp"
 #include "memory/series_columns.hpp"
 #include "memory/series_csv_cells.hpp"
 #include "memory/series_formats.hpp"
@@ -36,7 +37,7 @@ class RowReader {
     RowReader(Columns columns, const std::vector<std::string_view>& header, char separator, const std::string& name,
               const SeriesReadOptions& options, SeriesCollector& collector)
         : columns_(std::move(columns)), header_(header.begin(), header.end()), width_(header.size()), separator_(separator),
-          name_(name), mark_(options.decimal), interval_s_(options.interval_s.value_or(0)), collector_(collector) {}
+          name_(name), mark_(options.decimal), interval_s_(options.interval_s.value_or(0)), collector_(collector), bytes_(columns_.series.size()) {}
 
     // ahead: the lines that follow in the same block, for a number that only others make clear.
     void read(std::string_view line, std::uint64_t number, std::string_view ahead) {
@@ -45,9 +46,10 @@ class RowReader {
         const char* at = line.data();
         const char* const end = at + line.size();
         row_ = {};
-        bytes_.assign(columns_.series.size(), 0);
-        missing_.assign(columns_.series.size(), false);
+        std::fill(bytes_.begin(), bytes_.end(), 0.);
+        if (bytes_.size() > 1) missing_.assign(bytes_.size(), false);
         label_.clear();
+        metric_.clear();
         bool first_label = true;
         for (std::size_t column = 0; column < columns_.roles.size(); ++column) {
             if (at > end) return collector_.skipped(number, short_row(column));
@@ -56,10 +58,13 @@ class RowReader {
             switch (role) {
                 case ColumnRole::none: after = cell_end(at, end, separator_); break;
                 case ColumnRole::label:
+                case ColumnRole::metric:
                     after = cell_end(at, end, separator_);
                     if (!first_label) label_ += SeriesCollector::kBetweenLabels;
                     first_label = false;
                     label_ += unquoted({at, static_cast<std::size_t>(after - at)});
+                    if (role == ColumnRole::metric)
+                        (metric_ += metric_.empty() ? "" : "_") += unquoted({at, static_cast<std::size_t>(after - at)});
                     break;
                 case ColumnRole::process:
                     after = cell_end(at, end, separator_);
@@ -74,6 +79,15 @@ class RowReader {
         if (at <= end && is_long({at, static_cast<std::size_t>(end - at)}))
             return collector_.skipped(number, "more cells than the header has (a number with commas needs quotes)");
         add(number);
+    }
+
+    // Throws Error{input} where the rows were all of metrics other than memory.
+    void check_metrics() const {
+        const bool memory = std::any_of(metrics_.begin(), metrics_.end(), [](const auto& metric) { return metric.second != 0; });
+        if (metrics_.empty() || memory) return;
+        throw Error(ErrorKind::input, name_,
+                    fmt::format("no metric of memory among '{}'{}", printable(metrics_.begin()->first), metrics_.size() > 1 ? ", ..." : ""),
+                    "export one such as memory_rss_bytes");
     }
 
   private:
@@ -125,14 +139,16 @@ class RowReader {
     }
 
     void add(std::uint64_t number) {
+        double unit = 1;
+        if (columns_.has_metric && (unit = unit_of_metric()) == 0) return;
         RawSample sample;
         sample.seconds = columns_.has_time ? row_.time + row_.clock : tick() * interval_s_;
         sample.requests = row_.requests;
         ++rows_;
         const std::size_t label = label_.size();
         for (std::size_t series = 0; series < bytes_.size(); ++series) {
-            if (missing_[series]) continue;
-            sample.bytes = bytes_[series];
+            if (bytes_.size() > 1 && missing_[series]) continue;
+            sample.bytes = bytes_[series] * unit;
             if (bytes_.size() > 1) {
                 if (columns_.has_labels) label_ += SeriesCollector::kBetweenLabels;
                 label_ += columns_.series[series];
@@ -140,6 +156,22 @@ class RowReader {
             collector_.add(label_, row_.process, sample, number);
             label_.resize(label);
         }
+    }
+
+    // Bytes in one of the metric's values; 0: it is no memory, and the row is passed over.
+    double unit_of_metric() {
+        const auto known = metrics_.find(metric_);
+        if (known != metrics_.end()) return known->second;
+        constexpr std::size_t kMost = 10'000;
+        const std::string name = column_name(metric_);
+        const auto memory = memory_name(name);
+        double unit = 0;
+        if (memory_rank(name, memory ? memory->metric : name) != kNotUsedMemory) {
+            if (memory && behind_memory_word(name)) unit = memory->bytes;
+            else if (is_plain_memory_word(name)) unit = 1;
+        }
+        if (metrics_.size() < kMost) metrics_.emplace(metric_, unit);
+        return unit;
     }
 
     // Rows without a time: the how manieth of its series this one is.
@@ -216,14 +248,14 @@ class RowReader {
             case TimeForm::compact: return parse_compact_date(cell);
             case TimeForm::date_words: return parse_date_words(cell);
             case TimeForm::clock: return clock_time_of(cell);
+            case TimeForm::elapsed: return parse_elapsed(cell);
             default: return number_of(cell);
         }
     }
 
     std::optional<double> clock_time_of(std::string_view cell) {
         constexpr double kHalfDay = 12 * 3600, kDay = 24 * 3600;
-        auto time = parse_clock_time(cell);
-        if (!time) time = parse_elapsed(cell);
+        const auto time = parse_clock_time(cell);
         if (!time) return std::nullopt;
         if (columns_.has_clock) return time;  // the date beside it knows of midnight
         if (*time < last_clock_ - kHalfDay) midnight_ += kDay;
@@ -276,7 +308,8 @@ class RowReader {
     Row row_;
     std::vector<double> bytes_;   // of each series of the row
     std::vector<bool> missing_;   // those without a value
-    std::string label_;
+    std::string label_, metric_;
+    std::map<std::string, double> metrics_;  // bytes in one of each
     std::map<std::string, std::uint64_t> ticks_;
 };
 
@@ -406,6 +439,7 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
         }
     }
     if (!rows) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");
+    rows->check_metrics();
     collector.ended(blocks.end(), number);
 }
 

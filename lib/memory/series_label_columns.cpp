@@ -116,6 +116,7 @@ void put_time(Columns& columns, const std::vector<std::string>& names, const Cel
         time = i;
         columns.time_form = *unit == 0 ? TimeForm::by_value : TimeForm::number;
         columns.seconds_per_unit = *unit == 0 ? 1 : *unit;
+        columns.counts_elapsed = is_elapsed_name(names[i]);
     }
     for (std::size_t i = 0; i < names.size() && !time; ++i) {
         if (memory_name(names[i]) || sample.share(i, CellKind::time) < kNearlyAll) continue;
@@ -143,6 +144,10 @@ void put_known_labels(Columns& columns, const std::vector<std::string>& names, c
     constexpr std::size_t kFew = 8;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (columns.roles[i] != ColumnRole::none) continue;
+        if (is_metric_column(names[i]) && sample.share(i, CellKind::text) >= kNearlyAll) {
+            columns.roles[i] = ColumnRole::metric;
+            continue;
+        }
         const bool process = is_process_identity(names[i]) && !columns.has_process;
         if (!process && !is_series_label(names[i])) continue;
         if (sample.rows.size() >= kFew && distinct(sample, i) == sample.rows.size()) continue;

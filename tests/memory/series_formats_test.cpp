@@ -94,6 +94,9 @@ TEST_CASE("CSV: more ways to write a time") {
         CAPTURE(text);
         check(read(text), "csv", {0, 5}, {kMiB, 2 * kMiB});
     }
+    // A time of day in a column of times, minutes and seconds in one of elapsed time.
+    check(read("time,mib\n12:30,1\n12:35,2\n"), "csv", {0, 300}, {kMiB, 2 * kMiB});
+    check(read("elapsed,mib\n12:30,1\n12:35,2\n"), "csv", {0, 5}, {kMiB, 2 * kMiB});
     CHECK(*parse_date_words("ven. 07 juin 2024 12:30:00 CEST") == 1717763400);
     CHECK(*parse_date_words("Fr 7. Jun 12:30:00 CEST 2024") == 1717763400);
     CHECK(*parse_date_words("Friday, June 7, 2024 12:30:00 PM") == 1717763400);

@@ -92,6 +92,15 @@ TEST_CASE("each subject among the columns is a series; of several metrics of one
           Expected{{"p a_mib", {1, 2}}, {"p b_mib", {3, 4}}, {"q a_mib", {5, 6}}, {"q b_mib", {7, 8}}});
 }
 
+TEST_CASE("of values of many metrics, those of memory are read") {
+    CHECK(mib(read("time,metric,value\n0,memory_rss_bytes,1048576\n0,cpu_seconds,3\n0,open_fds,7\n1,memory_rss_bytes,2097152\n"
+                   "1,cpu_seconds,4\n1,open_fds,8\n")) == Expected{{"", {1, 2}}});
+    CHECK(mib(read("_time,_measurement,_field,_value\n2024-06-07T12:30:00Z,mem,used,1048576\n2024-06-07T12:30:00Z,disk,used,7\n"
+                   "2024-06-07T12:31:00Z,mem,used,2097152\n2024-06-07T12:31:00Z,disk,used,8\n")) == Expected{{"", {1, 2}}});
+    CHECK(error_of("time,metric,value\n0,cpu,1048576\n1,cpu,2097152\n") ==
+          "x.csv: no metric of memory among 'cpu'\n  hint: export one such as memory_rss_bytes");
+}
+
 TEST_CASE("what no leak moves, or a leak moves down, is not judged unless it is asked for") {
     CHECK(error_of("t_s,free_mib\n0,1\n1,2\n") ==
           "x.csv:1: column 'free_mib' is not memory in use, and no other column is\n"
