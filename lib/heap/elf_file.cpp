@@ -84,7 +84,7 @@ const Section* find(const std::vector<Section>& sections, std::string_view name)
     return nullptr;
 }
 
-bool defines_malloc(const std::vector<Section>& sections) {
+bool defines(const std::vector<Section>& sections, std::string_view name) {
     for (const Section& table : sections) {
         if (table.header.sh_type != SHT_SYMTAB && table.header.sh_type != SHT_DYNSYM) continue;
         if (table.header.sh_link >= sections.size()) continue;
@@ -93,11 +93,49 @@ bool defines_malloc(const std::vector<Section>& sections) {
             Elf64_Sym symbol;
             std::memcpy(&symbol, table.bytes.data() + at, sizeof symbol);
             if (symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
-                ELF64_ST_BIND(symbol.st_info) != STB_LOCAL && text_at(names, symbol.st_name) == "malloc")
+                ELF64_ST_BIND(symbol.st_info) != STB_LOCAL && text_at(names, symbol.st_name) == name)
                 return true;
         }
     }
     return false;
+}
+
+// The table of .eh_frame_hdr (LSB 5.0, 10.6.2) leads to every FDE, whose range is its second word. As linkers write it; another
+// encoding is not read.
+std::optional<double> call_frame_share(const Mapping& file, const std::vector<Section>& sections) {
+    const Section *text = find(sections, ".text"), *table = find(sections, ".eh_frame_hdr"), *frames = find(sections, ".eh_frame");
+    if (text == nullptr || text->header.sh_size < 256) return std::nullopt;
+    if (frames == nullptr) return 0;
+    constexpr std::uint32_t kUsual = 0x3b031b01;  // version 1, pcrel sdata4, udata4, datarel sdata4
+    if (table == nullptr || file.get<std::uint32_t>(table->header.sh_offset) != kUsual) return std::nullopt;
+    const auto count = file.get<std::uint32_t>(table->header.sh_offset + 8);
+    if (!count || std::uint64_t{*count} * 8 + 12 > table->header.sh_size) return std::nullopt;
+    std::uint64_t covered = 0;
+    for (std::uint32_t i = 0; i < *count; ++i) {
+        const std::uint64_t row = table->header.sh_offset + 12 + std::uint64_t{i} * 8;
+        const auto begin = file.get<std::int32_t>(row), frame = file.get<std::int32_t>(row + 4);
+        if (!begin || !frame) return std::nullopt;
+        const std::uint64_t code = table->header.sh_addr + static_cast<std::uint64_t>(std::int64_t{*begin});
+        if (code < text->header.sh_addr || code >= text->header.sh_addr + text->header.sh_size) continue;  // of the PLT, .init
+        const std::uint64_t address = table->header.sh_addr + static_cast<std::uint64_t>(std::int64_t{*frame});
+        const auto range = file.get<std::uint32_t>(frames->header.sh_offset + (address - frames->header.sh_addr) + 12);
+        if (!range) return std::nullopt;
+        covered += *range;
+    }
+    return static_cast<double>(covered) / static_cast<double>(text->header.sh_size);
+}
+
+Runtime runtime_in(const std::vector<Section>& sections) {
+    if (find(sections, ".go.buildinfo") != nullptr) return Runtime::go;
+    using Marker = std::pair<std::string_view, Runtime>;
+    static constexpr Marker kMarkers[] = {{"Py_BytesMain", Runtime::python}, {"napi_create_object", Runtime::node},
+                                          {"JLI_Launch", Runtime::java},     {"ruby_run_node", Runtime::ruby},
+                                          {"perl_parse", Runtime::perl},     {"php_request_startup", Runtime::php}};
+    const Section* names = find(sections, ".dynstr");
+    if (names == nullptr) return Runtime::native;
+    for (const auto& [symbol, runtime] : kMarkers)
+        if (names->bytes.find(symbol) != std::string_view::npos) return runtime;
+    return Runtime::native;
 }
 
 std::string inflate_section(const Section& section) {
@@ -195,7 +233,10 @@ ElfFile read_elf(const std::string& path) {
             result.interpreter = text_at(file.part(segment->p_offset, segment->p_filesz), 0);
     }
     const std::vector<Section> sections = sections_of(file, *header);
-    result.defines_malloc = defines_malloc(sections);
+    result.defines_malloc = defines(sections, "malloc");
+    result.defines_operator_new = defines(sections, "_Znwm");
+    result.runtime = runtime_in(sections);
+    result.call_frames = call_frame_share(file, sections);
     result.build_id = build_id(sections);
     if (find(sections, ".debug_line") != nullptr || find(sections, ".zdebug_line") != nullptr) {
         const Section* abbreviations = find(sections, ".debug_abbrev");

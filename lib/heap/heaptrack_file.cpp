@@ -63,7 +63,8 @@ HeapProfile read_interpreted(ByteSource& content, const std::string& name, const
     InterpretedRecording recording({options.mark_interval, options.max_marks, name}, profile);
     pump(content, threads_of(options), name, recording, profile);
     const bool whole = content.end() == StreamEnd::clean;
-    if (whole && recording.has_trailer()) profile.completeness = Completeness::complete;
+    const bool ends_whole = recording.has_trailer() || (recording.is_export() && profile.damage.empty());
+    if (whole && ends_whole) profile.completeness = Completeness::complete;
     else profile.completeness = recording.ends_with_tick() ? Completeness::final_tick : Completeness::torn;
     return profile;
 }

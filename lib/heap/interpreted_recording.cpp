@@ -133,6 +133,7 @@ bool InterpretedRecording::record(std::string_view line) {
             now_ = std::max<Nanoseconds>(now_, std::chrono::milliseconds(number));
             return true;
         case 'R':
+            system_seen_ = true;
             if (!fields.hex(number) || number > std::uint64_t{1} << 42) return false;
             resident(number * page_size_);
             return true;
@@ -162,6 +163,7 @@ bool InterpretedRecording::record(std::string_view line) {
             return true;
         case 'X': command_.start(fields.rest()); return true;
         case 'I':
+            system_seen_ = true;
             if (!fields.hex(number) || number == 0 || number > Bytes{1} << 30) return false;
             page_size_ = number;
             return true;
@@ -231,6 +233,7 @@ void InterpretedRecording::mark(HeapMark::Kind kind) {
     mark.kind = kind;
     mark.at = now_;
     mark.rss = resident_;
+    mark.overhead_bytes = overhead_;
     mark.changes.reserve(changed_sites_.size());
     const auto add = [&](Site& site) {
         site.changed = false;
@@ -255,6 +258,7 @@ void InterpretedRecording::fold_infos() {
         site.cost.allocations += allocations;
         site.cost.allocated_bytes += allocations * size;
         site.cost.live_blocks += blocks;
+        overhead_ += blocks * malloc_overhead(size);
         site.cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) +
                                                          static_cast<std::uint64_t>(blocks) * size);
         if (!std::exchange(site.changed, true)) changed_sites_.push_back(index);
@@ -273,7 +277,15 @@ void InterpretedRecording::fill_peak() {
 }
 
 void InterpretedRecording::finish(std::string_view rest) {
-    if (!rest.empty() && !another_) {
+    if (!rest.empty() && !another_ && is_export()) {
+        // It may end without a line end. Fields reads the margins of what it is given.
+        constexpr std::size_t kMargin = 64;
+        std::string padded(kMargin, '\0');
+        padded.append(rest).append("\n").append(kMargin, '\0');
+        const std::string_view line(padded.data() + kMargin, rest.size());
+        ++lines_;
+        if (!event_record(line)) other_line(line);
+    } else if (!rest.empty() && !another_) {
         torn_ = true;
         ++lines_;
         profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), "the last line is torn; skipped");

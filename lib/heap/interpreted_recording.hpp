@@ -41,8 +41,11 @@ class InterpretedRecording {
     void left_out();
     void finish(std::string_view rest);
 
-    // The interpreter's last words were seen: it met the end of its input.
+    // The interpreter's last words were seen: it met the end of its input. What another program exported in this format has
+    // none: its end is the end of the file.
     bool has_trailer() const { return trailer_; }
+    // heaptrack always writes facts of the machine and resident memory; exports of other profilers (bytehound's) have neither.
+    bool is_export() const { return !system_seen_; }
     bool ends_with_tick() const { return last_tick_ && !torn_; }
 
   private:
@@ -82,13 +85,14 @@ class InterpretedRecording {
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;
     std::uint64_t lines_ = 0;
+    std::int64_t overhead_ = 0;  // of the live blocks, see malloc_overhead
     Nanoseconds now_{};
 
     CommandRecord command_;
     std::uint64_t format_ = 0;
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
-    bool started_mark_ = false, last_tick_ = false, torn_ = false, trailer_ = false;
+    bool started_mark_ = false, last_tick_ = false, torn_ = false, trailer_ = false, system_seen_ = false;
     bool another_ = false;  // recording follows in the same file
 };
 

@@ -14,6 +14,14 @@ namespace leakline::heap {
 // cannot overflow in practice. They wrap, without undefined behaviour, where a file is made to.
 inline constexpr Bytes kLargestBlock = Bytes{1} << 47;
 
+// What malloc takes for a block beyond its size: a header of 8 bytes, and the rest up to the next 16, 32 bytes at least. That is
+// glibc's rule on 64 bits (malloc/malloc.c: request2size); blocks that it maps by themselves take whole pages, which is not told.
+constexpr std::int64_t malloc_overhead(Bytes size) {
+    constexpr Bytes kHeader = 8, kGrain = 16, kLeast = 32;
+    const Bytes chunk = (size + kHeader + kGrain - 1) / kGrain * kGrain;
+    return static_cast<std::int64_t>((chunk < kLeast ? kLeast : chunk) - size);
+}
+
 // The peak without a second pass: the state at the highest point so far is, for each trace, its state when it was
 // last touched before or at that point. peak_number_ counts the peaks; a trace whose number is older has not changed
 // since the newest peak, so its state now is its state then, and is copied just before the first change after it.
@@ -28,13 +36,17 @@ class TraceLedger {
         ++entry.cost.allocations;
         entry.cost.allocated_bytes += size;
         add(entry, size, 1);
+        overhead_ += malloc_overhead(size);
         if (total_ > peak_) {
             peak_ = total_;
             peak_at_ = now;
             ++peak_number_;
         }
     }
-    void release(std::uint32_t trace, Bytes size) { add(touch(trace), ~size + 1, -1); }
+    void release(std::uint32_t trace, Bytes size) {
+        add(touch(trace), ~size + 1, -1);
+        overhead_ -= malloc_overhead(size);
+    }
 
     // The traces touched since the last call, by id, with their costs now.
     std::vector<HeapMark::Change> take_changes();
@@ -45,6 +57,7 @@ class TraceLedger {
     std::vector<TraceCost> peak_costs() const;
     const TraceCost& cost(std::uint32_t trace) const { return entries_[trace - 1].cost; }
     std::int64_t live_bytes() const { return total_; }
+    std::int64_t overhead_bytes() const { return overhead_; }  // of the live blocks
 
   private:
     struct Entry {
@@ -75,7 +88,7 @@ class TraceLedger {
 
     std::vector<Entry> entries_;
     std::vector<std::uint32_t> changed_;
-    std::int64_t total_ = 0, peak_ = 0;
+    std::int64_t total_ = 0, peak_ = 0, overhead_ = 0;
     std::uint64_t peak_number_ = 0;
     Nanoseconds peak_at_{};
 };

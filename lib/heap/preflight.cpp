@@ -7,19 +7,28 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "heap/elf_file.hpp"
+#include "model/runtime.hpp"
 
 namespace leakline::heap {
 
 namespace {
 
+// Less than this share of a program's code comes without call frame information by chance (assembly).
+constexpr double kFewestCallFrames = 0.5;
+
 [[noreturn]] void refuse(const std::string& path, std::string why, std::string hint) {
     throw Error(ErrorKind::input, path, std::move(why), std::move(hint));
+}
+
+[[noreturn]] void refuse_lines(const std::string& path, std::string why, std::string hint) {
+    throw NotRecordable(ErrorKind::input, path, std::move(why), std::move(hint));
 }
 
 // Programs whose work is to start another one. The tracker follows no exec and no fork.
@@ -57,7 +66,9 @@ void refuse_script(const std::string& path, const std::string& first_line) {
                                  printable(first_line)),
                "give the program that the script starts: leakline ... -- PROGRAM ARG...");
     }
-    refuse(path, fmt::format("is a script ({}), whose interpreter would be recorded", printable(first_line)),
+    const std::string advice = runtime_advice(runtime_of_module(program));
+    refuse_lines(path, fmt::format("is a script ({}), whose interpreter would be recorded{}{}", printable(first_line), advice.empty() ? "" : ": ",
+                             advice),
            fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(options), path));
 }
 
@@ -81,7 +92,7 @@ void refuse_privileged(const std::string& path) {
 Preflight check_program(const std::vector<std::string>& arguments) {
     if (arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     const std::string found = require_executable(arguments[0]);
-    Preflight result{found, {}};
+    Preflight result{found, {}, {}};
     refuse_wrapper(found, arguments);
     refuse_privileged(found);
     std::ifstream file(found, std::ios::binary);
@@ -92,13 +103,27 @@ Preflight check_program(const std::vector<std::string>& arguments) {
 
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will say what it thinks of it
-    if (!elf.this_machine) refuse(found, "is a program for another kind of machine", "build it for this one");
-    if (elf.cut_off) refuse(found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
+    if (!elf.this_machine) throw Error(ErrorKind::input, found, "is a program for another kind of machine", "build it for this one");
+    if (elf.cut_off)
+        throw Error(ErrorKind::input, found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
+    if (elf.runtime == Runtime::go && elf.interpreter.empty())
+        refuse_lines(found, "is a Go program that is linked statically, so the tracker cannot be loaded into it", runtime_advice(Runtime::go));
     if (elf.interpreter.empty())
-        refuse(found, "is linked statically, so the tracker cannot be loaded into it",
+        refuse_lines(found, "is linked statically, so the tracker cannot be loaded into it",
                "link it dynamically (without -static or -static-pie)");
     if (elf.interpreter.find("ld-musl") != std::string::npos)
-        refuse(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
+        refuse_lines(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
+    // A service may embed Python, and another may be called `node`: both the name and what is in it have to say so.
+    std::error_code ignored;
+    const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
+    if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
+    if (elf.call_frames && *elf.call_frames < kFewestCallFrames)
+        result.warnings.push_back(fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "
+                                              "lines may be missing; build without -fno-asynchronous-unwind-tables",
+                                              found, *elf.call_frames * 100));
+    if (elf.defines_malloc)
+        result.no_lines = fmt::format("lines cannot be recorded: {} has a malloc of its own (an allocator that is linked statically?); link "
+                                      "it dynamically", file_name(found));
     if (elf.defines_malloc)
         result.warnings.push_back(fmt::format("{} has a malloc of its own (a statically linked allocator?): its "
                                               "allocations stay unseen; link the allocator dynamically", found));

@@ -9,6 +9,7 @@
 #include "heap/heaptrack_file.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/recording_file.hpp"
+#include "heap/rust_symbol.hpp"
 
 namespace leakline::heap {
 
@@ -65,6 +66,8 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
     } else {
         throw Error(ErrorKind::input, name, "is no heap recording", hint_for(head));
     }
+    for (std::string& text : profile.strings)
+        if (text.starts_with("_R") || text.find("::h") != text.npos) text = readable_rust_name(text);
     thin_marks(profile.marks, options.max_marks);
     thin_rss(profile.rss);
     if ((profile.marks.empty() || profile.events == 0) && !profile.damage.empty()) {

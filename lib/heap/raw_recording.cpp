@@ -224,6 +224,7 @@ void RawRecording::mark(MarkSchedule::Asked asked) {
     mark.rss = resident_;
     mark.allocator_in_use = asked.allocator_in_use;
     mark.allocator_retained = asked.allocator_retained;
+    mark.overhead_bytes = ledger_.overhead_bytes();
     mark.changes = ledger_.take_changes();
     on_mark_(std::move(mark));
 }

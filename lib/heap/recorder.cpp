@@ -18,6 +18,7 @@
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
+#include "heap/allocator_library.hpp"
 #include "heap/collector.hpp"
 #include "heap/forked_children.hpp"
 #include "heap/preflight.hpp"
@@ -121,11 +122,11 @@ struct Recorder::State {
     struct Paths {
         std::string stream, guard, unwinder;  // the libraries that there are
     };
-    Paths start_collector(const Tracker& tracker);
+    Paths start_collector(const Tracker& tracker, Operators operators);
     [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
 };
 
-Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker) {
+Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
     int pipe[2], sockets[2];
     if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
     const Descriptor read_end(pipe[0]), write_end(pipe[1]);
@@ -134,7 +135,7 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker) 
         throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
     control = Descriptor(sockets[0]);
     const Descriptor other_end(sockets[1]);
-    const Descriptor guard = open_stream_guard(), unwinder = open_unwinder();
+    const Descriptor guard = open_stream_guard(), unwinder = open_unwinder(operators);
 
     CollectorOptions collect;
     collect.record = options;
@@ -179,13 +180,19 @@ Recorder Recorder::start(RecordOptions options) {
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
     state->options = std::move(options);
 
-    const State::Paths paths = state->start_collector(tracker);
+    const std::string allocator = operators_of_allocator(preflight.path, state->options.command);
+    const State::Paths paths = state->start_collector(tracker, allocator.empty() ? Operators::none : Operators::malloc);
     state->own_unwinder = !paths.unwinder.empty();
+    if (!allocator.empty() && !state->own_unwinder)
+        state->warnings.push_back(fmt::format("{} has operator new of its own: allocations of C++ stay unseen", allocator));
     Command command = state->options.command;
-    const std::string_view preloaded = environment_variable("LD_PRELOAD");
+    std::string preloaded(environment_variable("LD_PRELOAD"));
+    for (const auto& [name, value] : command.environment)
+        if (name == "LD_PRELOAD") preloaded = value;
+    std::erase_if(command.environment, [](const auto& variable) { return variable.first == "LD_PRELOAD"; });
     // Ours before the tracker, so that it finds their functions first.
     std::string preload;
-    for (const std::string_view library : {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), preloaded})
+    for (const std::string_view library : {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
         if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
     command.environment.emplace_back("LD_PRELOAD", preload);
     command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);

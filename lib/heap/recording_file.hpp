@@ -18,6 +18,7 @@
 //   'T' traces   n:varint n*(ip:varint parent:varint)
 //   'R' rss      n:varint n*(at:signed bytes:signed)       milliseconds and bytes, relative to the point before
 //   'G' figures  in-use:varint retained:varint    of malloc itself, at the mark that follows
+//   'O' overhead live:signed                      what malloc adds to the live blocks, at the mark that follows
 //   'K' mark     kind:varint at:varint(ms) label:string requests+1:varint rss+1:varint events:varint
 //                n:varint n*(trace:varint allocations:varint allocated-bytes:varint live-bytes:signed live-blocks:signed)
 //                traces ascending, relative to the one before; costs relative to that trace's in the mark before

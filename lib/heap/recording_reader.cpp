@@ -85,6 +85,7 @@ class Builder {
             case 'T': return traces(in);
             case 'R': return rss(in);
             case 'G': return figures(in);
+            case 'O': overhead_ = in.signed_number(); return in.good();
             case 'K': return mark(in);
             case 'P': return peak(in);
             case 'S': return strings(in);
@@ -157,6 +158,7 @@ class Builder {
         HeapMark mark;
         mark.allocator_in_use = std::exchange(in_use_, std::nullopt);
         mark.allocator_retained = std::exchange(retained_, std::nullopt);
+        mark.overhead_bytes = std::exchange(overhead_, std::nullopt);
         const std::uint64_t kind = in.number();
         if (kind > static_cast<std::uint64_t>(HeapMark::Kind::finish)) return false;
         mark.kind = static_cast<HeapMark::Kind>(kind);
@@ -250,6 +252,7 @@ class Builder {
     SymbolFeed symbols_;
     std::vector<TraceCost> costs_;
     std::optional<Bytes> in_use_, retained_;  // for the next mark
+    std::optional<std::int64_t> overhead_;    // for the next mark
     std::uint64_t rss_ms_ = 0, rss_bytes_ = 0;
     bool ended_ = false, named_ = false;
 };

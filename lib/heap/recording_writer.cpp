@@ -87,6 +87,11 @@ void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) 
         record('G', payload);
         payload.clear();
     }
+    if (mark.overhead_bytes) {
+        put_signed(payload, *mark.overhead_bytes);
+        record('O', payload);
+        payload.clear();
+    }
     put_varint(payload, static_cast<std::uint64_t>(mark.kind));
     put_varint(payload, milliseconds(mark.at));
     put_string(payload, mark.label);

@@ -27,12 +27,13 @@ Descriptor open_library(std::string_view library, const char* name) {
 
 }  // namespace
 
-Descriptor open_unwinder() {
+Descriptor open_unwinder(Operators operators) {
     const std::string_view wanted = environment_variable("LEAKLINE_UNWINDER");
     if (wanted == "libunwind") return {};
     if (!wanted.empty() && wanted != "leakline")
         throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("there is no unwinder '{}'", wanted), "leakline or libunwind");
-    return open_library(unwind::embedded_unwinder(), "leakline-unwinder");
+    const bool with = operators == Operators::malloc;
+    return open_library(with ? unwind::embedded_unwinder_operators() : unwind::embedded_unwinder(), "leakline-unwinder");
 }
 
 Descriptor open_stream_guard() { return open_library(unwind::embedded_stream_guard(), "leakline-stream-guard"); }

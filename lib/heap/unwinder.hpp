@@ -8,7 +8,9 @@ namespace leakline::heap {
 
 // Answers the tracker's requests for backtraces. None where LEAKLINE_UNWINDER=libunwind is set, to compare or to rule it out:
 // libunwind then does all the work, which gives the same recording in more time. Throws Error{usage} for another value of it.
-Descriptor open_unwinder();
+// operators: with operator new and delete that call malloc and free, for programs whose allocator has its own.
+enum class Operators { none, malloc };
+Descriptor open_unwinder(Operators operators = Operators::none);
 // Keeps the tracker's stream apart from what the program closes and opens.
 Descriptor open_stream_guard();
 

@@ -67,6 +67,9 @@ struct HeapMark {
     std::optional<std::uint64_t> requests; // completed since the start, where the caller knows
     std::optional<Bytes> rss;
     std::optional<Bytes> allocator_in_use, allocator_retained;  // malloc's own books where readable
+    // Of the live blocks, what malloc takes for each beyond what was asked for (header and rounding, by glibc's rule);
+    // nothing where sizes of single blocks are not known.
+    std::optional<std::int64_t> overhead_bytes;
     struct Change {
         TraceId trace;
         TraceCost cost;

@@ -12,11 +12,13 @@
 
 #ifdef LEAKLINE_UNWINDER_FILE
 LEAKLINE_EMBED(unwinder, LEAKLINE_UNWINDER_FILE);
+LEAKLINE_EMBED(unwinder_operators, LEAKLINE_UNWINDER_OPERATORS_FILE);
 LEAKLINE_EMBED(stream_guard, LEAKLINE_STREAM_GUARD_FILE);
 
 namespace leakline::unwind {
 
 std::string_view embedded_unwinder() { return LEAKLINE_EMBEDDED(unwinder); }
+std::string_view embedded_unwinder_operators() { return LEAKLINE_EMBEDDED(unwinder_operators); }
 std::string_view embedded_stream_guard() { return LEAKLINE_EMBEDDED(stream_guard); }
 
 }  // namespace leakline::unwind
@@ -24,6 +26,7 @@ std::string_view embedded_stream_guard() { return LEAKLINE_EMBEDDED(stream_guard
 namespace leakline::unwind {
 
 std::string_view embedded_unwinder() { return {}; }
+std::string_view embedded_unwinder_operators() { return {}; }
 std::string_view embedded_stream_guard() { return {}; }
 
 }  // namespace leakline::unwind

@@ -198,3 +198,16 @@ TEST_CASE("lines are counted behind one that was too long to be read") {
     CHECK(profile.damage.first()[1].location == "file:5");
     CHECK(test::totals_of(profile) == test::Totals{0x64, 1, 0x64});
 }
+
+TEST_CASE("an export of another profiler, without a trailer and facts of the machine, is complete to its last line") {
+    const std::string text =
+        "v 10100 2\nX svc\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\nc 20\n- 0\n+ 0";
+    const HeapProfile profile = read_interpreted_text(text);
+    CHECK(profile.completeness == Completeness::complete);
+    CHECK(profile.damage.empty());
+    CHECK(profile.events == 4);
+    CHECK(profile.marks.back().overhead_bytes == 2 * 16);  // 32 + 8 bytes take 48
+    // What heaptrack wrote has them, and is cut without its trailer.
+    CHECK(read_interpreted_text("v 10100 2\nX svc\nI 1000 100\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\n- 0").completeness ==
+          Completeness::torn);
+}

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/process.hpp"
 #include "heap/elf_file.hpp"
 
 using namespace leakline;
@@ -54,7 +55,8 @@ TEST_CASE("a script is refused by its first line") {
     CHECK(refusal({script(folder, "#!/bin/sh\nexec svc\n")}).message() ==
           "is a shell script (#!/bin/sh), and the tracker records only the first program: the shell");
     const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
-    CHECK(python.message() == "is a script (#!/usr/bin/env python3), whose interpreter would be recorded");
+    CHECK(python.message() == "is a script (#!/usr/bin/env python3), whose interpreter would be recorded: lines of Python code cannot be "
+                              "recorded here; they can be had with `memray run` or tracemalloc");
     CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
     CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 python3 -u\n")}).hint() ==
           "to record the interpreter, name it: leakline ... -- python3 -u " + folder.path() + "/run.sh");
@@ -129,4 +131,20 @@ TEST_CASE("an ELF file cut at any place is read without a fault") {
         std::ofstream(path, std::ios::binary) << wild;
         if (at < 64 || at % 16 == 0) CHECK(heap::read_elf(path).build_id.size() < 100000);
     }
+}
+
+TEST_CASE("a program of a language runtime has no lines to record, and says what gives them") {
+    const auto no_lines = [](const std::string& program) { return heap::check_program({program}).no_lines; };
+    CHECK(no_lines(kPrograms + "heap_subject").empty());
+    for (const auto& [program, language] : {std::pair{"python3", "Python"}, {"node", "Node.js"}, {"java", "Java"}}) {
+        if (const auto path = find_executable(program))
+            CHECK(no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; they can be had with "));
+        else
+            MESSAGE("skipped: no ", program);
+    }
+    // A service of that name is none of them.
+    const TemporaryDirectory folder;
+    std::filesystem::copy_file(kPrograms + "heap_subject", folder.path() + "/node");
+    CHECK(no_lines(folder.path() + "/node").empty());
+    CHECK(heap::read_elf(kPrograms + "heap_subject").call_frames.value_or(0) > 0.9);
 }
