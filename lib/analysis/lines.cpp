@@ -9,6 +9,8 @@
 #include "analysis/function_name.hpp"
 #include "analysis/lines_attribution.hpp"
 #include "analysis/lines_callers.hpp"
+#include "analysis/lines_code_kind.hpp"
+#include "analysis/lines_headline.hpp"
 #include "analysis/lines_history.hpp"
 #include "analysis/lines_judge.hpp"
 #include "analysis/lines_tables.hpp"
@@ -53,15 +55,19 @@ Books balance(const HeapProfile& profile, const Window& window, const Histories&
     books.attributed_bytes = histories.live_delta - histories.unattributed;
     const auto first = rss_at(profile, window, window.first, window.from_empty);
     const auto last = rss_at(profile, window, window.last, false);
+    const HeapMark &from = profile.marks[window.first], &to = profile.marks[window.last];
+    const bool at_start = window.from_empty || from.kind == HeapMark::Kind::start;  // nothing was allocated yet
+    // The figures and the rule are glibc's.
+    const bool of_glibc = tell_of_tracked_memory(profile, totals);
+    if (of_glibc && to.overhead_bytes && (at_start || from.overhead_bytes))
+        books.overhead_delta_bytes = *to.overhead_bytes - (at_start ? 0 : *from.overhead_bytes);
     if (!first || !last) return books;
     books.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
-    const HeapMark &from = profile.marks[window.first], &to = profile.marks[window.last];
-    const bool at_start = window.from_empty || from.kind == HeapMark::Kind::start;  // nothing was freed yet
-    if (to.allocator_retained && (at_start || from.allocator_retained) && tell_of_tracked_memory(profile, totals))
+    if (to.allocator_retained && (at_start || from.allocator_retained) && of_glibc)
         books.retention_delta_bytes = static_cast<std::int64_t>(*to.allocator_retained) -
                                       static_cast<std::int64_t>(from.allocator_retained.value_or(0));
-    books.other_delta_bytes =
-        *books.rss_delta_bytes - books.live_delta_bytes - books.retention_delta_bytes.value_or(0);
+    books.other_delta_bytes = *books.rss_delta_bytes - books.live_delta_bytes - books.overhead_delta_bytes.value_or(0) -
+                              books.retention_delta_bytes.value_or(0);
     return books;
 }
 
@@ -102,7 +108,7 @@ void warn(const HeapProfile& profile, const LineOptions& options, const Books& b
             " heap growth has no source line: build the service with -g, or install its debug symbols");
     if (!books.rss_delta_bytes) return;
     const double rss = static_cast<double>(*books.rss_delta_bytes);
-    if (rss <= kMiB || live >= 0.5 * rss) return;
+    if (rss <= kMiB || live + static_cast<double>(books.overhead_delta_bytes.value_or(0)) >= 0.5 * rss) return;
     const auto kept = books.retention_delta_bytes;
     std::string why = "outside the lines above (mmap, ";
     if (!kept) why += "fragmentation, ";
@@ -126,6 +132,10 @@ void add_tables(const HeapProfile& profile, const LineOptions& options, const Hi
         if (report.tables.empty())
             report.warnings.push_back("no allocation passes through a function named '" +
                                       options.table_function + "' that has debug info");
+    }
+    if (report.headline && report.headline->line.leaking && !report.headline->line.at.function.empty()) {
+        const CodeLine& at = report.headline->line.at;
+        add({at.function, at.file, at.line});
     }
     std::vector<const LineGrowth*> at_fault;
     for (const LineGrowth& line : report.lines)
@@ -176,14 +186,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         LineGrowth line;
         line.at = attribution.sites[s].at;
         line.user_code = attribution.sites[s].user_code;
-        line.live_first_bytes = site.first_bytes;
-        line.live_last_bytes = site.bytes;
-        line.live_peak_bytes = std::max(site.peak_bytes, site.first_bytes);
-        line.live_first_blocks = site.first_blocks;
-        line.live_last_blocks = site.blocks;
-        line.growth_bytes = site.bytes - site.first_bytes;
-        line.allocations = site.allocations;
-        line.allocated_bytes = site.allocated_bytes;
+        take_history(site, line);
         if (const auto chance = judge.judge(site, line); chance && site.active) {
             tested.push_back(report.lines.size());
             p.push_back(*chance);
@@ -222,6 +225,11 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         sorted.push_back(std::move(line));
     }
     report.lines = std::move(sorted);
+    std::vector<JudgedLine> judged;
+    for (std::size_t i = 0; i < order.size(); ++i) judged.push_back({&report.lines[i], site_of_line[order[i]]});
+    report.headline = find_headline(profile, window, attribution, histories, judge, judged);
+    report.runtime = runtime_of(profile);
+    report.unavailable = runtime_advice(report.runtime);
 
     const auto base = rss_at(profile, window, window.first, window.from_empty);
     std::int64_t live_first = 0;

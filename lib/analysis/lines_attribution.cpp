@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "analysis/function_name.hpp"
+#include "analysis/lines_code_kind.hpp"
 
 namespace leakline::analysis {
 
@@ -21,17 +22,19 @@ bool contains_any(std::string_view text, const std::vector<std::string>& parts) 
 enum class Place {
     user_line,    // a line of user code
     user_symbol,  // a function of the user's program or library that has no debug info
+    passed_over,  // a line that growth is charged to only where the stack has no other of the user's (see CodeKind)
     user_module,  // the user's program or library itself, where it has no symbols either
     any_line,     // a line of the system's, where the stack has nothing of the user's
 };
-constexpr std::array kPlaces{Place::user_line, Place::user_symbol, Place::user_module, Place::any_line};
+constexpr std::array kPlaces{Place::user_line, Place::user_symbol, Place::passed_over, Place::user_module, Place::any_line};
 // Instead of a frame's index, for code without a symbol.
 constexpr std::uint32_t kNameless = kNoSite - 1;
 constexpr Frame kNamelessFrame{};
 
 class Sites {
   public:
-    Sites(const HeapProfile& profile, const LineOptions& options) : profile_(profile), options_(options) {}
+    Sites(const HeapProfile& profile, const LineOptions& options)
+        : profile_(profile), options_(options), runtimes_(runtime_modules(profile)), kinds_(kinds_of_code(profile)) {}
 
     // The innermost frame of an instruction pointer that the wanted kind of place takes; kNameless, kNoSite.
     std::uint32_t frame_of(const InstructionPointer& ip, Place wanted) const {
@@ -40,10 +43,12 @@ class Sites {
         if (wanted == Place::user_module) {
             for (std::size_t i = ip.first_frame; i < end; ++i)
                 if (profile_.frames[i].function.value != 0 || profile_.frames[i].file.value != 0) return kNoSite;
-            return eligible(kNamelessFrame, ip.module, wanted) ? kNameless : kNoSite;
+            const bool user_code = !runtimes_.contains(ip.module.value) && is_user_code({}, profile_.string(ip.module));
+            const CodeKind kind = user_code ? CodeKind::user : CodeKind::library;
+            return eligible(kNamelessFrame, kind, ip.module, wanted) ? kNameless : kNoSite;
         }
         for (std::size_t i = ip.first_frame; i < end; ++i)
-            if (eligible(profile_.frames[i], ip.module, wanted)) return static_cast<std::uint32_t>(i);
+            if (eligible(profile_.frames[i], kinds_[i], ip.module, wanted)) return static_cast<std::uint32_t>(i);
         return kNoSite;
     }
 
@@ -92,10 +97,10 @@ class Sites {
         return place->second;
     }
 
-    bool eligible(const Frame& frame, StringId module, Place wanted) const {
+    bool eligible(const Frame& frame, CodeKind kind, StringId module, Place wanted) const {
         const std::string& module_path = profile_.string(module);
         const std::string& function = profile_.string(frame.function);
-        const bool has_line = wanted == Place::user_line || wanted == Place::any_line;
+        const bool has_line = wanted == Place::user_line || wanted == Place::passed_over || wanted == Place::any_line;
         const std::string& file = has_line ? profile_.string(frame.file) : module_path;
         if (!has_line && frame.file.value != 0) return false;
         if (wanted == Place::user_symbol && (function.empty() || function == "_start")) return false;
@@ -104,32 +109,20 @@ class Sites {
         if (contains_any(file, options_.skip) || contains_any(function, options_.skip)) return false;
         if (!options_.only.empty())
             return contains_any(file, options_.only) || contains_any(function, options_.only);
-        return wanted == Place::any_line || is_user_code(profile_.string(frame.file), module_path);
+        if (wanted == Place::any_line) return true;
+        return kind == (wanted == Place::passed_over ? CodeKind::passed_over : CodeKind::user);
     }
 
     const HeapProfile& profile_;
     const LineOptions& options_;
+    const std::map<std::uint32_t, Runtime> runtimes_;
+    const std::vector<CodeKind> kinds_;  // of each frame
     std::map<Key, std::uint32_t> index_;
     std::unordered_map<std::uint64_t, std::uint32_t> site_of_frame_;
     std::unordered_map<std::uint32_t, std::string> normal_;
 };
 
 }  // namespace
-
-bool is_user_code(std::string_view file, std::string_view module) {
-    static constexpr std::array<std::string_view, 5> kSystemRoots = {
-        "/usr/include/", "/usr/lib/", "/usr/local/include/", "/usr/share/", "/opt/rh/"};
-    // The standard libraries' headers wherever a toolchain keeps them, and the C runtime's own start-up code.
-    static constexpr std::array<std::string_view, 6> kRuntimeParts = {
-        "/include/c++/", "/c++/v1/", "libstdc++-v3/", "sysdeps/", "/glibc-", "../csu/"};
-    for (std::string_view root : kSystemRoots)
-        if (file.starts_with(root)) return false;
-    for (std::string_view part : kRuntimeParts)
-        if (file.find(part) != file.npos) return false;
-    for (std::string_view root : {"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"})
-        if (module.starts_with(root) && module.find(".so") != module.npos) return false;
-    return true;
-}
 
 std::string normal_path(std::string_view file) {
     return std::filesystem::path(file).lexically_normal().string();

@@ -16,9 +16,6 @@
 
 namespace leakline::analysis {
 
-// Whether code of this file, loaded from this module, is the user's: not a system header, not a library of
-// the system, not a path that only the C or C++ runtime is built from.
-bool is_user_code(std::string_view file, std::string_view module);
 // Without "." and "..", as far as the text alone tells; two spellings of one file become one.
 std::string normal_path(std::string_view file);
 

@@ -18,7 +18,22 @@ void charge(SiteHistory& site, const TraceCost& before, const TraceCost& now, st
         site.points.push_back(point);
 }
 
+bool rises(const std::vector<double>& x) {
+    return std::adjacent_find(x.begin(), x.end(), [](double a, double b) { return b <= a; }) == x.end();
+}
+
 }  // namespace
+
+void take_history(const SiteHistory& site, LineGrowth& line) {
+    line.live_first_bytes = site.first_bytes;
+    line.live_last_bytes = site.bytes;
+    line.live_peak_bytes = std::max(site.peak_bytes, site.first_bytes);
+    line.live_first_blocks = site.first_blocks;
+    line.live_last_blocks = site.blocks;
+    line.growth_bytes = site.bytes - site.first_bytes;
+    line.allocations = site.allocations;
+    line.allocated_bytes = site.allocated_bytes;
+}
 
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution) {
     Histories all;
@@ -108,22 +123,33 @@ Spans spans_of(const Window& window, const Axes& axes) {
     return spans;
 }
 
-Levels levels_at(const SiteHistory& site, const Spans& spans) {
+Levels levels_at(const SiteHistory& site, const Spans& spans, const Axes& axes) {
     Levels levels;
     std::size_t next = 0;
     double bytes = 0, blocks = 0;
     for (const auto& marks : spans.marks) {
-        std::optional<std::pair<double, double>> least;
+        struct Lowest {
+            double bytes, blocks;
+            std::size_t mark;
+        };
+        std::optional<Lowest> least;
         for (std::size_t mark : marks) {
             for (; next < site.points.size() && site.points[next].mark <= mark; ++next) {
                 bytes = static_cast<double>(site.points[next].bytes);
                 blocks = static_cast<double>(site.points[next].blocks);
             }
-            if (!least || bytes < least->first) least = {bytes, blocks};
+            // Of equal levels the last: nothing was added up to there.
+            if (!least || bytes <= least->bytes) least = {bytes, blocks, mark};
         }
-        levels.bytes.push_back(least->first);
-        levels.blocks.push_back(least->second);
+        levels.bytes.push_back(least->bytes);
+        levels.blocks.push_back(least->blocks);
+        // Marks are not evenly spaced (a schedule that slows down doubles their distance), so a level that is paired with
+        // the time of another mark of its span gives a wrong rate: up to a third too low was seen.
+        levels.seconds.push_back(axes.seconds[least->mark]);
+        if (!spans.requests.empty()) levels.requests.push_back(axes.requests[least->mark]);
     }
+    if (!rises(levels.seconds)) levels.seconds = spans.seconds;
+    if (!rises(levels.requests)) levels.requests = spans.requests;  // which stand still somewhere between
     return levels;
 }
 

@@ -9,6 +9,7 @@
 #include "analysis/lines_tables.hpp"
 #include "analysis/lines_window.hpp"
 #include "model/heap.hpp"
+#include "model/lines.hpp"
 
 namespace leakline::analysis {
 
@@ -30,6 +31,9 @@ struct Histories {
     std::vector<TraceGrowth> traces;  // within the window; index trace - 1
     std::int64_t live_delta = 0, unattributed = 0;
 };
+
+// What a line report says of the site: levels, peak, calls and growth.
+void take_history(const SiteHistory& site, LineGrowth& line);
 
 // One pass over the changes up to the window's end.
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution);
@@ -54,10 +58,11 @@ struct Spans {
 };
 Spans spans_of(const Window& window, const Axes& axes);
 
-// Of each span the lowest level: what is in flight or waits to be released is above it.
+// Of each span the lowest level, at the time of the mark that has it: what is in flight or waits to be released is above it.
 struct Levels {
     std::vector<double> bytes, blocks;
+    std::vector<double> seconds, requests;  // at those marks, ascending; requests empty where the spans have none
 };
-Levels levels_at(const SiteHistory& site, const Spans& spans);
+Levels levels_at(const SiteHistory& site, const Spans& spans, const Axes& axes);
 
 }  // namespace leakline::analysis

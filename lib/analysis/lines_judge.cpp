@@ -63,10 +63,10 @@ GrowthClass Judge::level_class(const SiteHistory& site) const {
 
 std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) const {
     line.leaking = false;
-    const Levels levels = levels_at(site, spans_);
+    const Levels levels = levels_at(site, spans_, axes_);
     if (levels.bytes.empty()) return std::nullopt;
-    const bool by_request = !spans_.requests.empty();
-    const std::vector<double>& x = by_request ? spans_.requests : spans_.seconds;
+    const bool by_request = !levels.requests.empty();
+    const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
     const GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
     line.growth_class = judgement.growth_class;
     if (judgement.growth_class == GrowthClass::flat) {
@@ -76,8 +76,8 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
                                 ? GrowthClass::filling_then_flat
                                 : level_class(site);
     }
-    if (by_request) line.bytes_per_request = growth_rate(spans_.requests, levels.bytes);
-    if (const auto rate = growth_rate(spans_.seconds, levels.bytes))
+    if (by_request) line.bytes_per_request = growth_rate(levels.requests, levels.bytes);
+    if (const auto rate = growth_rate(levels.seconds, levels.bytes))
         line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
     if (judgement.growth_class == GrowthClass::linear && judgement.p_value < 0.01) return judgement.p_value;
 

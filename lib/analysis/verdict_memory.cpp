@@ -42,7 +42,7 @@ std::string behind_words(const LineGrowth& line) {
 
 std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
     if (!lines_leak(evidence)) return std::nullopt;
-    Conclusion conclusion{Verdict::leak, {line_reason(*evidence.leaking.front())}, {}};
+    Conclusion conclusion{Verdict::leak, {line_reason(line_at_fault(evidence))}, {}};
     if (!evidence.memory_grows())
         conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
     return conclusion;
@@ -52,7 +52,7 @@ std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, con
     if (evidence.leaking_bytes_per_request < kBookkeepingRate) return std::nullopt;
     return Conclusion{Verdict::inconclusive,
                       {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: more requests would decide",
-                                   line_reason(*evidence.leaking.front()), format_bytes(evidence.leaking_bytes))},
+                                   line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes))},
                       {}};
 }
 
@@ -87,9 +87,11 @@ std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, c
 std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     const TrendVerdict& trend = diagnosis.trend;
-    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches.
+    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,
+    // or whose lines cannot be recorded.
     const bool unrecorded = (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
-                            unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches;
+                            unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches ||
+                            (!diagnosis.lines.unavailable.empty() && diagnosis.lines.mark_seconds.empty());
     std::string reason = unrecorded ? fmt::format("memory is {}", trend_name(trend.verdict))
                                     : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
                                                   evidence.leaking.empty() ? "" : " by a byte a request", trend_name(trend.verdict));

@@ -68,6 +68,8 @@ Landing landing_of(const ReplayStats& replay);
 // Words that several rules share.
 std::string place(const CodeLine& at);         // "track.cpp:31"
 std::string line_reason(const LineGrowth& line);
+// The headline line, else the largest that leaks. Only where a line leaks.
+const LineGrowth& line_at_fault(const Evidence& evidence);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
 bool lines_leak(const Evidence& evidence);
@@ -95,5 +97,7 @@ std::optional<Conclusion> resources_leak(const Evidence&, const Policy&);
 std::optional<Conclusion> resources_may_leak(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow_per_connection(const Evidence&, const Policy&);
 std::optional<Conclusion> requests_not_served(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_explain_too_little(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_cannot_be_had(const Evidence&, const Policy&);
 
 }  // namespace leakline::analysis

@@ -33,4 +33,22 @@ bool grows_by_connections_alone(const Diagnosis& diagnosis) {
     return of_connections >= kAlone * all;
 }
 
+double explained_growth(const Diagnosis& diagnosis) {
+    const TrendVerdict& trend = diagnosis.trend;
+    if (trend.verdict != Trend::growing || !trend.bytes_per_request || trend.bytes_per_request->estimate <= 0) return 1;
+    double rate = 0;
+    bool any = false;
+    for (const LineGrowth& line : diagnosis.lines.lines) {
+        if (!line.leaking) continue;
+        if (!line.bytes_per_request || line.bytes_per_connection) return 1;
+        any = true;
+        rate += line.bytes_per_request->estimate;
+    }
+    if (!any) return 1;
+    const Books& books = diagnosis.lines.books;
+    if (books.live_delta_bytes > 0 && books.overhead_delta_bytes.value_or(0) > 0)
+        rate *= 1 + static_cast<double>(*books.overhead_delta_bytes) / static_cast<double>(books.live_delta_bytes);
+    return rate / trend.bytes_per_request->estimate;
+}
+
 }  // namespace leakline

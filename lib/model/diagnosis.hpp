@@ -89,5 +89,10 @@ struct Diagnosis {
 // Every leaking line's growth follows the number of connections: then growth per request, and per hour at a rate of requests,
 // says how many connections the run happened to open.
 bool grows_by_connections_alone(const Diagnosis& diagnosis);
+// The share of memory's growth per request that the lines which leak account for, malloc's own part of their blocks included;
+// 1 where either is not known, or memory does not grow.
+double explained_growth(const Diagnosis& diagnosis);
+// Where the lines have less, the growth is elsewhere, and none of them is named as the one at fault.
+inline constexpr double kExplained = 0.5;
 
 }  // namespace leakline

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "model/heap.hpp"
+#include "model/runtime.hpp"
 #include "model/series.hpp"
 
 namespace leakline {
@@ -66,6 +67,16 @@ struct LineGrowth {
     std::vector<CallerNode> callers;
 };
 
+// The line that a person would change: the innermost line of user code through which most of the growth passes, with the sum
+// of all that passes through it. A conclusion beside the disjoint lines, which it takes nothing from: one statement's growth
+// is often split over the lines that it calls.
+struct HeadlineLine {
+    LineGrowth line;            // of all allocations whose stack passes through it; leaking where a line below it leaks
+    double share = 0;           // of the growth of all lines that leak (where none does, of all that grow), 0 to 1
+    std::size_t lines = 1;      // disjoint lines whose growth passes through it
+    std::size_t elsewhere = 0;  // lines that leak and do not pass through it
+};
+
 // The balance that every report prints. live_delta == attributed + unattributed holds exactly.
 struct Books {
     std::int64_t live_delta_bytes = 0;
@@ -73,7 +84,9 @@ struct Books {
     std::int64_t unattributed_bytes = 0;
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
-    std::optional<std::int64_t> other_delta_bytes;      // rss - live - retention
+    std::optional<std::int64_t> other_delta_bytes;      // rss - live - overhead - retention
+    // What malloc adds to each block that is live: its header, and the rest of the last 16 bytes. By glibc's rule.
+    std::optional<std::int64_t> overhead_delta_bytes = std::nullopt;
 };
 
 // Of the whole recording, to its very end, whatever the window: what heaptrack_print prints as its summary.
@@ -115,6 +128,11 @@ struct LineReport {
     std::vector<std::optional<std::uint64_t>> mark_requests;
     GroupBy by = GroupBy::line;
     std::vector<LineGrowth> lines;             // largest growth first; innermost user line of each trace, disjoint
+    std::optional<HeadlineLine> headline;      // nothing where no line of user code grows
+    // Why lines say nothing, or not all, about this program, with what does: "lines of Python code cannot be recorded
+    // here; ...". Empty where they do.
+    std::string unavailable;
+    Runtime runtime = Runtime::native;         // of the program
     std::vector<LineTable> tables;             // of the functions of the lines at fault
     Books books;
     RecordingTotals totals;

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "analysis/lines_attribution.hpp"
+#include "analysis/lines_code_kind.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;
@@ -214,7 +215,7 @@ TEST_CASE("without rounds a cache that fills while the program warms up is filli
 TEST_CASE("skip and only choose the frame that a trace is charged to") {
     test::ProfileBuilder builder;
     const TraceId trace =
-        builder.trace({kNew, {"xmalloc(int)", "/src/vendor/alloc.cpp", 3}, {"run()", "/src/app.cpp", 12}});
+        builder.trace({kNew, {"grow_pool(int)", "/src/vendor/alloc.cpp", 3}, {"run()", "/src/app.cpp", 12}});
     for (int round = 0; round < 5; ++round) {
         builder.allocate(trace, 10);
         builder.round_end();
@@ -227,7 +228,7 @@ TEST_CASE("skip and only choose the frame that a trace is charged to") {
     CHECK(top(options) == "/src/vendor/alloc.cpp");
     options.skip = {"vendor/"};
     CHECK(top(options) == "/src/app.cpp");
-    options.skip = {"xmalloc"};
+    options.skip = {"grow_pool"};
     CHECK(top(options) == "/src/app.cpp");
     options.skip = {};
     options.only = {"/src/app"};

@@ -244,3 +244,46 @@ TEST_CASE("figures that round to the same text are told apart in bytes") {
     CHECK(analysis::memory_undecided(diagnosis) ==
           std::optional<std::string>("growth of 1137.5 B/request to 1139 B/request holds the budget of 1138 B/request; run longer"));
 }
+
+TEST_CASE("lines that explain less than half of memory's growth are not named as the ones at fault") {
+    Diagnosis elsewhere = measured(Trend::growing, true);
+    elsewhere.lines.lines[0].bytes_per_request = Interval{4, 3, 5};
+    elsewhere.trend.bytes_per_request = Interval{845, 840, 850};
+    elsewhere.lines.books.rss_delta_bytes = 8 << 20;
+    elsewhere.lines.books.other_delta_bytes = 7 << 20;
+    analysis::conclude(elsewhere);
+    CHECK(elsewhere.verdict == Verdict::leak);
+    CHECK(elsewhere.reasons[0] ==
+          "memory grows by 845 B per request, of which lines explain 0 %: the growth is elsewhere, outside of malloc (mmap, thread "
+          "stacks, an allocator of its own)");
+
+    // malloc's own part of small blocks counts as explained: 22 bytes take 32.
+    Diagnosis small = measured(Trend::growing, true);
+    small.lines.lines[0].bytes_per_request = Interval{450, 440, 460};
+    small.lines.books.live_delta_bytes = 22'000;
+    small.lines.books.overhead_delta_bytes = 10'000;
+    analysis::conclude(small);
+    CHECK(small.reasons[0].starts_with("live heap bytes of track.cpp:31 grew in every round"));
+}
+
+TEST_CASE("the headline line stands in the decisive reason, and a program without native lines gets its own tool") {
+    Diagnosis leak = measured(Trend::growing, true);
+    leak.lines.headline.emplace();
+    leak.lines.headline->line = leak.lines.lines[0];
+    leak.lines.headline->line.at = {"handle", "/src/server.cpp", 80};
+    analysis::conclude(leak);
+    CHECK(leak.reasons[0] == "live heap bytes of server.cpp:80 grew in every round to the end, by 990 B a request");
+
+    Diagnosis python = measured(Trend::growing, false);
+    python.lines.unavailable = "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc";
+    analysis::conclude(python);
+    CHECK(python.verdict == Verdict::leak);
+    CHECK(python.reasons[0] == "memory grows to the end; " + python.lines.unavailable);
+
+    Diagnosis unrecorded = measured(Trend::stable, false);
+    unrecorded.lines = {};
+    unrecorded.lines.unavailable = "lines cannot be recorded: svc is linked statically";
+    analysis::conclude(unrecorded);
+    CHECK(unrecorded.verdict == Verdict::no_leak);
+    CHECK(unrecorded.reasons[0].find("heap bytes") == std::string::npos);
+}

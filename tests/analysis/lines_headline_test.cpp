@@ -1,0 +1,275 @@
+// The line that a report names first, and the code that growth is never charged to.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "analysis/lines.hpp"
+#include "analysis/lines_code_kind.hpp"
+#include "profile_builder.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+using namespace std::chrono_literals;
+
+namespace {
+
+const test::At kString{"std::__cxx11::basic_string<char>::basic_string(std::__cxx11::basic_string<char> const&)",
+                       "/usr/include/c++/12/bits/basic_string.h", 450};
+const test::At kNode{"std::_Hashtable<int, Order>::_M_emplace(int, Order&&)", "/usr/include/c++/12/bits/hashtable.h", 900};
+const test::At kStore{"Store::keep(Order)", "/src/store.cpp", 44};
+const test::At kHandle{"handle(int)", "/src/server.cpp", 80};
+const test::At kLoop{"serve()", "/src/server.cpp", 12};
+
+// What is kept of the traces in each of eight rounds of 1000 requests: bytes and blocks.
+struct Kept {
+    TraceId trace;
+    std::uint64_t bytes = 0, blocks = 0, freed_again = 0;  // blocks
+};
+LineReport report_of(test::ProfileBuilder& builder, const std::vector<Kept>& kept, const LineOptions& options = {}) {
+    for (int round = 0; round < 8; ++round) {
+        for (const Kept& k : kept) {
+            builder.allocate(k.trace, k.bytes, k.blocks + k.freed_again);
+            if (k.freed_again > 0) builder.release(k.trace, k.bytes, k.freed_again);
+        }
+        builder.round_end();
+    }
+    return grow_lines(builder.profile(), options);
+}
+
+std::string headline_of(const LineReport& report) {
+    if (!report.headline) return "none";
+    return report.headline->line.at.file + ":" + std::to_string(report.headline->line.at.line);
+}
+
+std::string sum_of(const LineReport& report) {
+    std::int64_t sum = report.books.unattributed_bytes;
+    for (const LineGrowth& line : report.lines) sum += line.growth_bytes;
+    return std::to_string(sum) + " of " + std::to_string(report.books.live_delta_bytes);
+}
+
+}  // namespace
+
+TEST_CASE("what the compiler's copies of a record allocate is charged to the statement that copies it, and summed there") {
+    // by_id.emplace(order.id, std::move(order)): a node, the key's copy, and the record's parts, in members that no one wrote.
+    const test::At copy{"Order::Order(Order const&)", "/src/order.hpp", 28};
+    const test::At move{"Order::Order(Order&&)", "/src/order.hpp", 28};
+    const test::At assign{"Order::operator=(Order const&)", "/src/order.hpp", 28};
+    test::ProfileBuilder builder;
+    const TraceId node = builder.trace({kNode, kStore, kHandle, kLoop});
+    const TraceId copied = builder.trace({kString, copy, kNode, kStore, kHandle, kLoop});
+    const TraceId moved = builder.trace({kString, move, kNode, kStore, kHandle, kLoop});
+    const TraceId assigned = builder.trace({kString, assign, kStore, kHandle, kLoop});
+    const LineReport report =
+        report_of(builder, {{node, 120, 1000, 0}, {copied, 67, 1000, 0}, {moved, 40, 1000, 0}, {assigned, 40, 1000, 0}});
+    CHECK(headline_of(report) == "/src/store.cpp:44");
+    REQUIRE(report.headline);
+    CHECK(report.headline->line.growth_bytes == 7 * 267'000);
+    CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(267));
+    CHECK(report.headline->line.leaking);
+    CHECK(report.headline->share == doctest::Approx(1));
+    CHECK(report.headline->elsewhere == 0);
+    REQUIRE(report.lines.size() == 1);
+    CHECK(report.lines[0].growth_bytes == 7 * 267'000);
+    CHECK(sum_of(report) == "1869000 of 1869000");
+}
+
+TEST_CASE("a copy constructor that allocates by itself, or on several lines, is a line like any other") {
+    const test::At own{"Buffer::Buffer(Buffer const&)", "/src/buffer.hpp", 12};
+    const test::At first{"Big::Big(Big const&)", "/src/big.hpp", 5}, second{"Big::Big(Big const&)", "/src/big.hpp", 6};
+    test::ProfileBuilder builder;
+    const TraceId a = builder.trace({{"operator new[](unsigned long)", "", 0}, own, kStore});
+    const TraceId b = builder.trace({kString, first, kStore}), c = builder.trace({kString, second, kStore});
+    const LineReport report = report_of(builder, {{a, 100, 10, 0}, {b, 50, 10, 0}, {c, 20, 10, 0}});
+    REQUIRE(report.lines.size() == 3);
+    CHECK(report.lines[0].at.file == "/src/buffer.hpp");
+    CHECK(report.lines[1].at.line == 5);
+    CHECK(report.lines[2].at.line == 6);
+}
+
+TEST_CASE("one statement's growth that is split over the lines it calls is summed at that statement") {
+    const test::At call{"handle(int)", "/src/server.cpp", 81};
+    test::ProfileBuilder builder;
+    const TraceId name = builder.trace({{"strdup_name()", "/src/user.c", 10}, {"make_user()", "/src/user.c", 30}, call, kLoop});
+    const TraceId body = builder.trace({{"make_user()", "/src/user.c", 31}, call, kLoop});
+    const TraceId tags = builder.trace({{"make_tags()", "/src/tags.c", 7}, {"make_user()", "/src/user.c", 32}, call, kLoop});
+    const TraceId scratch = builder.trace({{"parse()", "/src/json.c", 5}, kHandle, kLoop});
+    const LineReport report =
+        report_of(builder, {{name, 40, 1000, 0}, {body, 60, 1000, 0}, {tags, 20, 3000, 0}, {scratch, 500, 0, 4000}});
+    CHECK(headline_of(report) == "/src/server.cpp:81");
+    CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(160));
+    CHECK(report.headline->lines == 3);
+    CHECK(report.lines.size() == 4);
+    CHECK(sum_of(report) == "1120000 of 1120000");
+}
+
+TEST_CASE("a line that has most of the growth by itself is named, however many lines call it") {
+    test::ProfileBuilder builder;
+    std::vector<Kept> kept;
+    for (std::uint32_t caller = 1; caller <= 5; ++caller)
+        kept.push_back({builder.trace({{"insert()", "/src/cache.c", 9}, {"handler()", "/src/api.c", caller}, kLoop}), 100, 100, 0});
+    kept.push_back({builder.trace({{"log()", "/src/log.c", 3}, kLoop}), 20, 100, 0});
+    const LineReport report = report_of(builder, kept);
+    CHECK(headline_of(report) == "/src/cache.c:9");
+    CHECK(report.headline->line.growth_bytes == 7 * 50'000);
+    CHECK(report.headline->elsewhere == 1);
+}
+
+TEST_CASE("of two leaks the larger is named, not the line that dispatches every request") {
+    const test::At dispatch{"dispatch()", "/src/server.c", 20};
+    SUBCASE("whose temporaries pass through it as well") {
+        test::ProfileBuilder builder;
+        const TraceId a = builder.trace({{"remember()", "/src/a.c", 1}, dispatch, kLoop});
+        const TraceId b = builder.trace({{"audit()", "/src/b.c", 2}, dispatch, kLoop});
+        const TraceId temporary = builder.trace({{"parse()", "/src/json.c", 3}, dispatch, kLoop});
+        const LineReport report = report_of(builder, {{a, 45, 1000, 0}, {b, 40, 1000, 0}, {temporary, 200, 0, 3000}});
+        CHECK(headline_of(report) == "/src/a.c:1");
+        CHECK(report.headline->elsewhere == 1);
+    }
+    SUBCASE("of which each kind of request has its own") {
+        test::ProfileBuilder builder;
+        const TraceId a = builder.trace({{"remember()", "/src/a.c", 1}, dispatch, kLoop});
+        const TraceId b = builder.trace({{"audit()", "/src/b.c", 2}, dispatch, kLoop});
+        const LineReport report = report_of(builder, {{a, 60, 1000, 0}, {b, 100, 410, 0}});
+        CHECK(headline_of(report) == "/src/a.c:1");
+    }
+}
+
+TEST_CASE("functions named after what they hand out are passed over, unless the stack has no other user code") {
+    test::ProfileBuilder builder;
+    const TraceId wrapped = builder.trace({{"mg_calloc(unsigned long)", "/src/mem.c", 4}, {"accept()", "/src/net.c", 90}});
+    const TraceId own_new = builder.trace({{"operator new(unsigned long)", "/src/new.cpp", 8}, kString, kStore});
+    const TraceId alone = builder.trace({{"xmalloc", "/src/mem.c", 9}, {"start_thread", "", 0}}, "/lib/x86_64-linux-gnu/libc.so.6");
+    const TraceId only = builder.trace({{"xmalloc", "/src/mem.c", 9}});
+    (void)alone;
+    const LineReport report = report_of(builder, {{wrapped, 100, 10, 0}, {own_new, 50, 10, 0}, {only, 10, 10, 0}});
+    REQUIRE(report.lines.size() == 3);
+    CHECK(report.lines[0].at.file == "/src/net.c");
+    CHECK(report.lines[1].at.file == "/src/store.cpp");
+    CHECK(report.lines[2].at.file == "/src/mem.c");
+    CHECK(report.lines[2].at.line == 9);
+
+    for (const char* name : {"xmalloc", "zmalloc(unsigned long)", "g_strdup", "ns::Arena<int>::allocate(unsigned long)", "xstrndup",
+                             "operator new[](unsigned long)", "safe_realloc(void*, unsigned long)", "g_malloc0_n"})
+        CHECK_MESSAGE(is_allocator_name(name), name);
+    for (const char* name : {"handle_malloc_error()", "allocate", "make_user()", "Store::keep(Order)", "strdup_all"})
+        CHECK_FALSE_MESSAGE(is_allocator_name(name), name);
+}
+
+TEST_CASE("a function that most allocation sites go through is passed over; one that only keeps is not") {
+    const auto growth_at = [](std::uint64_t freed_again) {
+        test::ProfileBuilder builder;
+        std::vector<Kept> kept;
+        for (std::uint32_t site = 1; site <= 20; ++site)
+            kept.push_back({builder.trace({{"get_memory()", "/src/mem.c", 4}, {"work()", "/src/work.c", site}, kLoop}), 10,
+                            site == 7 ? 100u : 0u, freed_again});
+        return headline_of(report_of(builder, kept));
+    };
+    CHECK(growth_at(100) == "/src/work.c:7");
+    CHECK(growth_at(0) == "/src/mem.c:4");
+}
+
+TEST_CASE("copying members are known by their signature") {
+    for (const char* name : {"Order::Order(Order&&)", "Order::Order(Order const&)", "a::B<int>::B(a::B<int> const&)",
+                             "Order::operator=(Order&&)", "ns::Order::operator=(ns::Order const&)"})
+        CHECK_MESSAGE(is_copying_member(name), name);
+    for (const char* name : {"Order::Order()", "Order::Order(std::string const&)", "Order::~Order()", "keep(Order const&)",
+                             "Order::same(Order const&)", "Order::Order(Order*)"})
+        CHECK_FALSE_MESSAGE(is_copying_member(name), name);
+}
+
+TEST_CASE("Rust's own library and fetched packages are not user code, and --only asks for them all the same") {
+    test::ProfileBuilder builder;
+    const TraceId trace = builder.trace({{"alloc::alloc::alloc", "/rustc/59807616e1fa/library/alloc/src/alloc.rs", 95},
+                                         {"<alloc::vec::Vec<u8>>::push", "library/alloc/src/vec/mod.rs", 992},
+                                         {"bytes::BytesMut::reserve", "/home/me/.cargo/registry/src/index.crates.io-6f17/bytes-1.7/src/lib.rs", 5},
+                                         {"svc::remember", "/home/me/svc/src/main.rs", 7},
+                                         {"core::ops::function::FnOnce::call_once", "/rustc/59807616e1fa/library/core/src/ops/function.rs", 250}});
+    CHECK(headline_of(report_of(builder, {{trace, 24, 1000, 0}})) == "/home/me/svc/src/main.rs:7");
+    LineOptions options;
+    options.only = {"bytes-1.7"};
+    CHECK(grow_lines(builder.profile(), options).lines[0].at.line == 5);
+    CHECK_FALSE(is_user_code("", "/opt/svc", "alloc::vec::Vec<T,A>::push"));
+    CHECK(is_user_code("", "/opt/svc", "svc::remember"));
+}
+
+TEST_CASE("an interpreter's own lines are no user code, and the report says what gives the lines of its programs") {
+    test::ProfileBuilder builder;
+    builder.profile().command = "python3 server.py";
+    const auto at = [&](const char* function, const char* file, std::uint32_t line, const char* module, TraceId parent) {
+        return builder.node(builder.ip({{function, file, line}}, module), parent);
+    };
+    const TraceId main = at("_PyEval_EvalFrameDefault", "../Python/ceval.c", 4181, "/usr/bin/python3.11", {});
+    const TraceId list = at("list_resize", "../Objects/listobject.c", 81, "/usr/bin/python3.11", main);
+    const std::string extension = "/srv/venv/lib/python3.11/site-packages/fast/_fast.cpython-311-x86_64-linux-gnu.so";
+    SUBCASE("which hold the growth") {
+        const LineReport report = report_of(builder, {{list, 845, 1000, 0}});
+        CHECK(headline_of(report) == "none");
+        CHECK(report.runtime == Runtime::python);
+        CHECK(report.unavailable == "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc");
+        CHECK_FALSE(report.lines[0].user_code);
+    }
+    SUBCASE("or call an extension of the user's that does") {
+        const TraceId own = at("fast_append", "src/fast.c", 33, extension.c_str(), main);
+        CHECK(headline_of(report_of(builder, {{list, 4, 10, 0}, {own, 800, 1000, 0}})) == "src/fast.c:33");
+    }
+}
+
+TEST_CASE("a native service that is called like an interpreter stays native") {
+    test::ProfileBuilder builder;
+    builder.profile().command = "./node --port 80";
+    const TraceId trace = builder.node(builder.ip({{"Chain::append(Block)", "/src/chain.cpp", 5}}, "/opt/coin/node"), {});
+    const LineReport report = report_of(builder, {{trace, 100, 100, 0}});
+    CHECK(report.runtime == Runtime::native);
+    CHECK(report.unavailable.empty());
+    CHECK(headline_of(report) == "/src/chain.cpp:5");
+    for (const auto& [path, runtime] : std::vector<std::pair<std::string, Runtime>>{
+             {"/usr/lib/jvm/java-17/lib/server/libjvm.so", Runtime::java}, {"/usr/bin/python3.11", Runtime::python},
+             {"/home/me/venv/bin/python", Runtime::python}, {"/usr/bin/node", Runtime::node}, {"/usr/bin/pythonista", Runtime::native},
+             {"/usr/lib/libruby-3.1.so.3.1", Runtime::ruby}, {"/opt/service", Runtime::native}})
+        CHECK_MESSAGE(runtime_of_module(path) == runtime, path);
+}
+
+TEST_CASE("a level is paired with the time of its own mark, so that rates hold where marks are not evenly spaced") {
+    // As a recording without rounds has them that halved its marks: 100 ms apart, then 200, 400 and 800.
+    for (const bool temporaries : {false, true}) {
+        CAPTURE(temporaries);
+        test::ProfileBuilder builder;
+        const TraceId leak = builder.trace({{"remember()", "/src/a.c", 1}});
+        Nanoseconds at{}, step = 100ms;
+        std::uint64_t kept = 0, in_flight = 0;
+        for (int mark = 0; mark < 240; ++mark) {
+            if (mark % 60 == 59) step *= 2;
+            at += step;
+            const std::uint64_t blocks = static_cast<std::uint64_t>(at / 100ms) - kept;  // 10 a second
+            builder.allocate(leak, 1024, blocks);
+            kept += blocks;
+            builder.release(leak, 1024, in_flight);
+            in_flight = temporaries ? static_cast<std::uint64_t>(mark * 7 % 5) : 0;
+            builder.allocate(leak, 1024, in_flight);
+            builder.mark(HeapMark::Kind::interval, at);
+        }
+        const LineReport report = grow_lines(builder.profile());
+        REQUIRE(report.lines[0].bytes_per_hour);
+        CHECK(report.lines[0].bytes_per_hour->estimate == doctest::Approx(10 * 1024.0 * 3600).epsilon(0.02));
+        CHECK(report.lines[0].growth_class == GrowthClass::linear);
+        CHECK(report.lines[0].leaking);
+    }
+}
+
+TEST_CASE("what malloc adds to small blocks is an account of its own, and explains its part of resident memory") {
+    test::ProfileBuilder builder;
+    const TraceId small = builder.trace({{"remember()", "/src/a.c", 1}});
+    for (int round = 0; round <= 8; ++round) {
+        HeapMark& mark = builder.round_end();
+        mark.rss = 10'000'000u + static_cast<unsigned>(round) * 32u * 18'375u;
+        mark.overhead_bytes = round * 10 * 18'375;
+        builder.allocate(small, 22, 18'375);
+    }
+    const LineReport report = grow_lines(builder.profile());
+    CHECK(report.books.live_delta_bytes == 147'000 * 22);
+    CHECK(report.books.overhead_delta_bytes == 147'000 * 10);
+    CHECK(report.books.rss_delta_bytes == 147'000 * 32);
+    CHECK(report.books.other_delta_bytes == 0);
+    for (const std::string& warning : report.warnings) CHECK_MESSAGE(warning.find("most of the growth") == warning.npos, warning);
+}
