@@ -98,6 +98,21 @@ void record_until_decided(RunContext& context) {
 
 }  // namespace
 
+namespace {
+
+// Why the program's lines cannot be recorded, so that it is judged by memory alone; empty where they can.
+std::string check_lines(const Options& options, Diagnosis& result) {
+    try {
+        heap::Preflight preflight = heap::check_program(options.target.arguments);
+        for (std::string& warning : preflight.warnings) result.warnings.push_back(std::move(warning));
+        return preflight.no_lines;
+    } catch (const heap::NotRecordable& reason) {
+        return fmt::format("lines cannot be recorded: {} {} ({})", file_name(reason.location()), reason.message(), reason.hint());
+    }
+}
+
+}  // namespace
+
 Diagnosis diagnose(const Options& given, const Observer& observer) {
     Options options = given;
     Diagnosis result;
@@ -115,8 +130,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     heap::find_tracker();
-    for (std::string& warning : heap::check_program(options.target.arguments).warnings)
-        result.warnings.push_back(std::move(warning));
+    const std::string no_lines = check_lines(options, result);
 
     RunContext context(options, observer, result);
     if (options.soak)
@@ -127,7 +141,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::landing_fault(result.replay);
-        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed) {
+        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && no_lines.empty()) {
             if (options.soak)
                 record_after_soak(options, observer, span, result);
             else
@@ -140,6 +154,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         }
     }
     result.coverage = analysis::coverage_of(result.replay);
+    if (!no_lines.empty()) result.lines.unavailable = no_lines;
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;

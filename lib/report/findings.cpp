@@ -25,8 +25,17 @@ void place(Finding& finding, const RenderOptions& options) {
 
 void add_lines(std::vector<Finding>& findings, const LineReport& report, const RenderOptions& options) {
     std::map<std::string, int> seen;
-    for (const LineGrowth& line : report.lines) {
-        if (!line.leaking || findings.size() >= kMost) continue;
+    // The headline line first, with the sum of what passes through it.
+    std::vector<const LineGrowth*> order;
+    if (report.headline && report.headline->line.leaking) order.push_back(&report.headline->line);
+    const auto is_first = [&](const LineGrowth& line) {
+        return !order.empty() && order[0]->at.file == line.at.file && order[0]->at.line == line.at.line;
+    };
+    for (const LineGrowth& line : report.lines)
+        if (line.leaking && !is_first(line)) order.push_back(&line);
+    for (const LineGrowth* finding_line : order) {
+        const LineGrowth& line = *finding_line;
+        if (findings.size() >= kMost) continue;
         Finding finding;
         finding.line = &line;
         finding.message = fmt::format("live bytes allocated here grow without end: {} in the run",

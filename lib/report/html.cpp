@@ -133,6 +133,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                      format_signed_bytes(static_cast<double>(summary.top->growth_bytes)),
                                      growth_class_name(summary.top->growth_class),
                                      xml_text(utf8_head(trim(summary.top->source), 300))));
+    if (!summary.top_note.empty()) fact("", xml_text(summary.top_note));
+    if (!diagnosis.lines.unavailable.empty()) fact("Lines", xml_text(diagnosis.lines.unavailable));
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) fact(&words == &endpoints.front() ? "By endpoint" : "", html_cut(words));
     for (const TrafficRow& row : traffic_rows(diagnosis)) {
@@ -190,6 +192,12 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     std::string body = fmt::format("<h1>{} of live heap</h1>\n<p class=\"note\"><code>{}</code> {}</p>\n",
                                    format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)),
                                    xml_text(report.command), xml_text(report.completeness));
+    if (!report.unavailable.empty()) body += fmt::format("<p>{}</p>\n", xml_text(report.unavailable));
+    if (report.headline)
+        body += fmt::format("<p>Top line: <code>{}</code>: {}<br><code>{}</code></p>\n",
+                            xml_text(utf8_head(line_and_function(report.headline->line.at), 500)),
+                            format_signed_bytes(static_cast<double>(report.headline->line.growth_bytes)),
+                            xml_text(utf8_head(trim(report.headline->line.source), 300)));
     body += tables(report, nullptr, options) + live_section(live);
     if (grows(report)) body += kFlameSection;
     body += html_ranking(report.lines, options) + html_books(report.books) +

@@ -63,6 +63,9 @@ constexpr Words<LineTable::Origin> words(LineTable::Origin) {
                 return origin == LineTable::Origin::observed ? "observed" : "recording";
             }};
 }
+constexpr Words<Runtime> words(Runtime) {
+    return {Runtime::perl, runtime_name};
+}
 constexpr Words<Growth::Per> words(Growth::Per) {
     return {Growth::Per::hour, [](Growth::Per per) -> std::string_view {
                 return per == Growth::Per::request ? "request" : "hour";
@@ -136,6 +139,14 @@ void fields(A& a, In<A, LineGrowth>& line) {
 }
 
 template <class A>
+void fields(A& a, In<A, HeadlineLine>& headline) {
+    fields(a, headline.line);
+    a("share", headline.share);
+    a("lines", headline.lines);
+    a("elsewhere", headline.elsewhere);
+}
+
+template <class A>
 void fields(A& a, In<A, LineCells>& cells) {
     a("usage_bytes", cells.usage_bytes);
     a("increment_bytes", cells.increment_bytes);
@@ -163,6 +174,7 @@ void fields(A& a, In<A, Books>& books) {
     a("attributed_bytes", books.attributed_bytes);
     a("unattributed_bytes", books.unattributed_bytes);
     a("rss_delta_bytes", books.rss_delta_bytes);
+    a.where_any("overhead_delta_bytes", books.overhead_delta_bytes);
     a("retention_delta_bytes", books.retention_delta_bytes);
     a("other_delta_bytes", books.other_delta_bytes);
 }
@@ -180,6 +192,9 @@ void fields(A& a, In<A, RecordingTotals>& totals) {
 // What a line report and a diagnosis share, under the same names.
 template <class A>
 void fields(A& a, In<A, LineReport>& report) {
+    a.where_any("headline_line", report.headline);
+    a.where_any("lines_unavailable", report.unavailable);
+    a("runtime", report.runtime);
     a("lines", report.lines);
     a("books", report.books);
     a.object("window", [&](auto& window) {

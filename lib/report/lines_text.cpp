@@ -30,6 +30,20 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
     }
 }
 
+// The line to look at first.
+void add_headline(TerminalText& text, const HeadlineLine& headline) {
+    const LineGrowth& line = headline.line;
+    text.field("top line", line_and_function(line.at));
+    if (const std::string_view source = trim(line.source); !source.empty())
+        text.line(fmt::format("{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))),
+                                                        Colour::bold)));
+    std::string growth = format_signed_bytes(static_cast<double>(line.growth_bytes)) + " through it";
+    if (line.bytes_per_request) growth += ", " + interval_text(*line.bytes_per_request) + " per request";
+    else if (line.bytes_per_hour) growth += ", " + interval_text(*line.bytes_per_hour) + " per hour";
+    text.field("", fmt::format("{}, {}", growth, growth_class_name(line.growth_class)));
+    if (const std::string note = headline_note(headline); !note.empty()) text.field("", note);
+}
+
 // A recording's completeness, by its name, and what that means for its figures.
 std::string completeness_words(const std::string& name) {
     if (name == completeness_name(Completeness::final_tick)) return name + ": what came after its last timestamp is missing";
@@ -150,7 +164,9 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
                                ? ""
                                : fmt::format(", {} of it in blocks that heaptrack_print leaves out",
                                              format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
-    add_tables(text, report, nullptr);
+    if (!report.unavailable.empty()) text.field("lines", report.unavailable);
+    if (report.headline) add_headline(text, *report.headline);
+    add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);
     add_ranking(text, report.lines);
     add_caller_trees(text, report.lines);
     add_books(text, report.books);

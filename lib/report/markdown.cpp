@@ -88,6 +88,7 @@ std::string books(const Books& books) {
     row("unattributed", books.unattributed_bytes);
     row("live heap bytes", books.live_delta_bytes);
     if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes);
+    if (books.overhead_delta_bytes) row("added by malloc", *books.overhead_delta_bytes);
     if (books.retention_delta_bytes) row("kept by the allocator", *books.retention_delta_bytes);
     if (books.other_delta_bytes) row("other", *books.other_delta_bytes);
     return out;
@@ -172,6 +173,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     row("growth", plain(summary.growth));
     if (summary.top != nullptr) {
         row("top line", code(place_text(summary.top->at)) + " " + code(summary.top->source));
+        if (!summary.top_note.empty()) row("", summary.top_note);
         row("growth through it", signed_bytes(summary.top->growth_bytes) + ", " +
                                      std::string(growth_class_name(summary.top->growth_class)));
     }
@@ -214,6 +216,10 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     std::vector<std::string> parts;
     parts.push_back(
         fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.books.live_delta_bytes)));
+    if (!report.unavailable.empty()) parts.push_back(plain(report.unavailable) + "\n\n");
+    if (report.headline)
+        parts.push_back(fmt::format("Top line: {} {}, {}\n\n", code(line_and_function(report.headline->line.at)),
+                                    code(report.headline->line.source), signed_bytes(report.headline->line.growth_bytes)));
     parts.push_back(ranking(report.lines, options.top));
     for (const LineTable& value : report.tables)
         parts.push_back(details("Line by line: " + code(value.function), table(value, options)));

@@ -172,15 +172,37 @@ Summary summarise(const Diagnosis& diagnosis) {
     summary.growth = diagnosed_growth_text(diagnosis);
     summary.limit = limit_text(diagnosis);
     summary.detectable = detectable_text(diagnosis.trend);
+    if (const auto& headline = diagnosis.lines.headline; headline && headline->line.leaking && explained_growth(diagnosis) >= kExplained) {
+        summary.top = &headline->line;
+        summary.top_note = headline_note(*headline);
+        summary.table = table_of(diagnosis.lines, headline->line.at);
+        if (summary.table == nullptr && !diagnosis.lines.tables.empty()) summary.table = &diagnosis.lines.tables.front();
+        return summary;
+    }
     const auto top = std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(),
                                   [](const LineGrowth& line) { return line.leaking; });
-    if (top != diagnosis.lines.lines.end()) {
+    if (top != diagnosis.lines.lines.end() && explained_growth(diagnosis) >= kExplained) {
         summary.top = &*top;
         summary.table = table_of(diagnosis.lines, top->at);
     } else if (!diagnosis.lines.tables.empty()) {
         summary.table = &diagnosis.lines.tables.front();
     }
     return summary;
+}
+
+std::string line_and_function(const CodeLine& line) {
+    const std::string function = short_function(line.function);
+    return place_text(line) + (function.empty() || line.file.empty() ? "" : " in " + function);
+}
+
+std::string headline_note(const HeadlineLine& headline) {
+    std::string note;
+    const auto lines = [](std::size_t count) { return fmt::format("{} line{}", count, count == 1 ? "" : "s"); };
+    if (headline.lines > 1) note = fmt::format("the sum of {} that it calls", lines(headline.lines));
+    if (headline.elsewhere > 0)
+        note += fmt::format("{}{:.0f} % of the growth of all lines that leak: {} elsewhere", note.empty() ? "" : "; ",
+                            headline.share * 100, lines(headline.elsewhere));
+    return note;
 }
 
 std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
@@ -202,10 +224,12 @@ std::vector<BookRow> book_rows(const Books& books) {
                                  {"unattributed", books.unattributed_bytes, "no symbols there, or none that --only takes"},
                                  {"live heap bytes", books.live_delta_bytes, "the sum of both"}};
     if (books.rss_delta_bytes) rows.push_back({"resident memory", *books.rss_delta_bytes, "RSS"});
+    if (books.overhead_delta_bytes)
+        rows.push_back({"added by malloc", *books.overhead_delta_bytes, "header and rounding of each live block (glibc's rule)"});
     if (books.retention_delta_bytes)
         rows.push_back({"kept by the allocator", *books.retention_delta_bytes, "freed, not returned"});
     if (books.other_delta_bytes)
-        rows.push_back({"other", *books.other_delta_bytes, "RSS - live - kept: stacks, mappings, the recorder"});
+        rows.push_back({"other", *books.other_delta_bytes, "RSS - live - added - kept: stacks, mappings, the recorder"});
     return rows;
 }
 

@@ -21,7 +21,8 @@ struct Summary {
     std::string
         limit;  // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty where there is no limit
     std::string detectable;            // "the smallest leak this run could have seen: ..."; never empty
-    const LineGrowth* top = nullptr;   // the line at fault: the first that leaks; nothing where none does
+    const LineGrowth* top = nullptr;   // the line at fault: the headline line, else the first that leaks; nothing where none does
+    std::string top_note;              // "80 % of the growth of 3 lines; 1 other line leaks"; empty where the line is all of it
     const LineTable* table = nullptr;  // of its function, where there is one
 };
 
@@ -58,6 +59,11 @@ std::string detectable_text(const TrendVerdict& trend);
 // "POST /b: 39.3 B (12.3 B to 66.4 B) of heap per request, leaks": what each kind of request leaves behind, at most twelve
 // of them.
 std::vector<std::string> endpoint_words(const Diagnosis& diagnosis);
+
+// Of a line that is named first, leaking or not: "store.cpp:44 in Store::keep".
+std::string line_and_function(const CodeLine& line);
+// What a headline line leaves open, as Summary::top_note.
+std::string headline_note(const HeadlineLine& headline);
 
 // The books as a table with a note to each row; what is not known has none.
 struct BookRow {

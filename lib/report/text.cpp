@@ -110,8 +110,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     text.field("growth", summary.growth);
     if (summary.top != nullptr) {
         const LineGrowth& top = *summary.top;
-        const std::string function = short_function(top.at.function);
-        text.field("top line", place_text(top.at) + (function.empty() ? "" : " in " + function));
+        text.field("top line", line_and_function(top.at));
         if (const std::string_view source = trim(top.source); !source.empty())
             text.line(fmt::format(
                 "{:16}{}", "",
@@ -125,7 +124,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
         else if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
+        if (!summary.top_note.empty()) text.field("", summary.top_note);
     }
+    if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) text.field(&words == &endpoints.front() ? "by endpoint" : "", words);
     for (const TrafficRow& row : traffic_rows(diagnosis)) text.field(row.name, row.text);

@@ -211,3 +211,15 @@ TEST_CASE("secrets of a command line do not stand in recordings and reports") {
     CHECK(outcome.out.find("--password REDACTED") != std::string::npos);
     CHECK((outcome.out + outcome.err).find("hunter2") == std::string::npos);
 }
+
+TEST_CASE("an export of another profiler is complete, and its rate per hour that of its data") {
+    // One KiB in 80 ms, in a file without a trailer (see testdata/README.md).
+    const Outcome outcome = run_binary("leakline", {"lines", CASES_DIR "/export_without_trailer.heaptrack", "--format", "json", "-q"});
+    CHECK(outcome.code == 0);
+    const auto report = nlohmann::json::parse(outcome.out);
+    CHECK(report["completeness"] == "complete");
+    CHECK(report["headline_line"]["line"] == 42);
+    CHECK(report["headline_line"]["file"] == "/src/api/handler.c");
+    const double per_hour = report["lines"][0]["bytes_per_hour_interval"]["estimate"];
+    CHECK(per_hour == doctest::Approx(1024.0 * 3600 / 0.08).epsilon(0.02));
+}
