@@ -265,7 +265,14 @@ bool is_allocator_name(std::string_view function) {
     if (!scope.empty() && (name == "allocate" || name == "do_allocate")) return true;
     static constexpr std::array<std::string_view, 13> kEnds{"malloc",  "calloc",  "realloc", "strdup",   "strndup",      "memdup", "zalloc",
                                                             "malloc0", "mallocz", "malloc_n", "malloc0_n", "reallocarray", "asprintf"};
-    return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) { return name.ends_with(end); });
+    // "xmalloc", "g_malloc", "safe_malloc": one short word before it. "grow_by_realloc" does something of its own.
+    constexpr std::size_t kLongestPrefix = 8;
+    return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) {
+        if (!name.ends_with(end)) return false;
+        std::string_view prefix = name.substr(0, name.size() - end.size());
+        if (prefix.ends_with('_')) prefix.remove_suffix(1);
+        return prefix.size() <= kLongestPrefix && prefix.find('_') == std::string_view::npos;
+    });
 }
 
 bool is_copying_member(std::string_view function) {

@@ -152,7 +152,7 @@ TEST_CASE("functions named after what they hand out are passed over, unless the 
     for (const char* name : {"xmalloc", "zmalloc(unsigned long)", "g_strdup", "ns::Arena<int>::allocate(unsigned long)", "xstrndup",
                              "operator new[](unsigned long)", "safe_realloc(void*, unsigned long)", "g_malloc0_n"})
         CHECK_MESSAGE(is_allocator_name(name), name);
-    for (const char* name : {"handle_malloc_error()", "allocate", "make_user()", "Store::keep(Order)", "strdup_all"})
+    for (const char* name : {"handle_malloc_error()", "allocate", "make_user()", "Store::keep(Order)", "strdup_all", "grow_by_realloc()"})
         CHECK_FALSE_MESSAGE(is_allocator_name(name), name);
 }
 
