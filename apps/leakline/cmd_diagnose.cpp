@@ -39,7 +39,7 @@ struct DiagnoseOptions {
     std::string baseline;
     ExitPolicy exits;
     std::optional<Nanoseconds> soak, soak_time;
-    std::string time_scale = "auto";
+    std::string time_scale = "auto", still_filling = "inconclusive";
 };
 
 // A run without a soak takes seconds, in which half an hour and an hourly sweep would never pass: what is held until
@@ -138,6 +138,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
     options.traffic.apply();
     plan_soak(options);
+    run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
@@ -222,6 +223,12 @@ Run declare_diagnose(CLI::App& app) {
     add_size(*judgement, "--memory-limit", run.memory_limit,
              "run the service in a memory cgroup of this size, and say when it would be reached");
     add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
+    add_size(*judgement, "--max-memory", run.max_memory,
+             "end a run early when the service holds this much; without it: half of the memory that is free");
+    judgement->add_option("--still-filling", options->still_filling,
+                          "verdict on growth that may also be a cache which is still filling: inconclusive, or leak (shorter runs)")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"inconclusive", "leak"}));
     judgement->add_option("--retries", run.retries, "times that an undecided run, or one too near the budget, gets as many rounds again")
         ->capture_default_str()
         ->check(CLI::Range(0, 100));

@@ -14,6 +14,8 @@ namespace {
 constexpr double kCandidate = 0.05;
 constexpr std::size_t kFewestIncrements = 3;
 constexpr std::size_t kFewestGroups = 4;
+// Of a line that was level before: as many rounds as a whole run needs to be judged at all.
+constexpr std::size_t kFewestLateIncrements = 4;
 // A bounded cache of records of different sizes moves by a few per cent around its level.
 constexpr double kNoise = 0.10;
 // How far below the usual rate the last rounds may be where all rounds were alike.
@@ -152,6 +154,18 @@ GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> 
         judgement.p_value = p;
         judgement.growth_class = GrowthClass::linear;
         return judgement;
+    }
+    // Growth that began late: exactly level at first, then growing in each of the last rounds.
+    std::size_t start = 0;
+    while (start + 1 < bytes.size() && bytes[start + 1] == bytes.front()) ++start;
+    if (start > 0 && bytes.size() - start > kFewestLateIncrements) {
+        const Rates rates = rates_of(x.subspan(start), bytes.subspan(start), 1);
+        const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried + start));
+        if (is_steady(rates) && p <= kCandidate) {
+            judgement.p_value = p;
+            judgement.growth_class = GrowthClass::linear;
+            return judgement;
+        }
     }
     judgement.growth_class = shape_of(bytes, rates_of(x, bytes, 1));
     return judgement;

@@ -22,7 +22,8 @@ struct GrowthJudgement {
 // up grows in every round until it stops). p is that of Student's t on the increments per unit of x, whose
 // spread is taken as no less than that of counting whole blocks. Where growth comes in chunks rarer than the
 // rounds (a deque's 512 bytes), rounds are put together in twos, threes, ... as long as four groups remain; p
-// then pays for every grouping that was tried (Bonferroni).
+// then pays for every grouping that was tried (Bonferroni). A line that was exactly level at first is also judged from where it
+// began to grow, if four rounds or more remain; p pays for the choice of the beginning.
 GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> bytes,
                              std::span<const double> blocks);
 

@@ -22,6 +22,21 @@ bool rises(const std::vector<double>& x) {
     return std::adjacent_find(x.begin(), x.end(), [](double a, double b) { return b <= a; }) == x.end();
 }
 
+// now: costs at the window's end.
+void follow_idle(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution, std::vector<TraceCost>& now,
+                 std::vector<SiteHistory>& sites) {
+    if (!window.idle) return;
+    for (std::size_t m = window.last + 1; m <= window.idle->end; ++m) {
+        for (const HeapMark::Change& change : profile.marks[m].changes) {
+            if (change.trace.value == 0 || change.trace.value > now.size()) continue;
+            TraceCost& before = now[change.trace.value - 1];
+            const std::uint32_t site = attribution.site_of_trace[change.trace.value - 1];
+            if (site != kNoSite && m > window.idle->begin) sites[site].idle_growth += change.cost.live_bytes - before.live_bytes;
+            before = change.cost;
+        }
+    }
+}
+
 }  // namespace
 
 void take_history(const SiteHistory& site, LineGrowth& line) {
@@ -75,6 +90,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
             for (SiteHistory& site : all.sites)
                 site.first_bytes = site.peak_bytes = site.bytes, site.first_blocks = site.blocks;
     }
+    follow_idle(profile, window, attribution, now, all.sites);
     return all;
 }
 
@@ -86,6 +102,9 @@ Axes axes_of(const HeapProfile& profile, const Window& window) {
         if (profile.marks[m].requests) known.push_back(m);
     }
     if (known.size() < 2 || known.back() != window.last) return axes;
+    for (const std::size_t m : known)
+        if (m >= window.first) axes.counted.push_back(m);
+    if (window.idle) axes.idle_seconds = to_seconds(profile.marks[window.idle->end].at - profile.marks[window.idle->begin].at);
     double from_x = axes.seconds.front(), from_requests = 0;
     std::size_t next = 0;
     for (std::size_t m = 0; m <= window.last; ++m) {

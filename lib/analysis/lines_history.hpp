@@ -23,6 +23,7 @@ struct SiteHistory {
     std::int64_t bytes = 0, blocks = 0;                              // at the window's end
     std::int64_t first_bytes = 0, first_blocks = 0, peak_bytes = 0;  // in the window
     std::uint64_t allocations = 0, allocated_bytes = 0;
+    std::int64_t idle_growth = 0;  // bytes, through the window's idle time after its end
     bool active = false;  // changed within the window
 };
 
@@ -46,6 +47,8 @@ struct Axes {
     std::vector<double> seconds;
     std::vector<double>
         requests;  // between marks that have them by time; empty where fewer than two have them
+    std::vector<std::size_t> counted;  // marks from the window's first on whose requests were counted
+    double idle_seconds = 0;           // of the window's idle time
 };
 Axes axes_of(const HeapProfile& profile, const Window& window);
 

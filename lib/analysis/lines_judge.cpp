@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "analysis/follows.hpp"
+
 namespace leakline::analysis {
 
 namespace {
@@ -61,13 +63,37 @@ GrowthClass Judge::level_class(const SiteHistory& site) const {
     return filled ? GrowthClass::filling_then_flat : GrowthClass::flat;
 }
 
+void Judge::split(const SiteHistory& site, LineGrowth& line) const {
+    std::vector<Increment> increments;
+    std::size_t next = 0;
+    double bytes = 0;
+    std::optional<Increment> before;  // absolute
+    for (const std::size_t mark : axes_.counted) {
+        for (; next < site.points.size() && site.points[next].mark <= mark; ++next) bytes = static_cast<double>(site.points[next].bytes);
+        const Increment here{axes_.seconds[mark], axes_.requests[mark], bytes};
+        if (before) increments.push_back({here.seconds - before->seconds, here.requests - before->requests, here.bytes - before->bytes});
+        before = here;
+    }
+    if (axes_.idle_seconds > 0) increments.push_back({axes_.idle_seconds, 0, static_cast<double>(site.idle_growth)});
+    const GrowthSplit split = split_growth(increments);
+    line.follows = split.follows;
+    line.bytes_per_hour_by_time = split.bytes_per_hour_by_time;
+    if (split.follows == Follows::time || split.follows == Follows::both) line.bytes_per_request = split.bytes_per_request;
+}
+
 std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) const {
     line.leaking = false;
     const Levels levels = levels_at(site, spans_, axes_);
     if (levels.bytes.empty()) return std::nullopt;
     const bool by_request = !levels.requests.empty();
     const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
-    const GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
+    // Requests and time are two questions: the better answer counts, and pays for both (Bonferroni).
+    GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
+    if (by_request) {
+        const GrowthJudgement by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks);
+        if (by_time.p_value < judgement.p_value) judgement = by_time;
+        judgement.p_value = std::min(1.0, 2 * judgement.p_value);
+    }
     line.growth_class = judgement.growth_class;
     if (judgement.growth_class == GrowthClass::flat) {
         // Flat since the warm-up, but perhaps not since the window or the recording began.
@@ -79,6 +105,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (by_request) line.bytes_per_request = growth_rate(levels.requests, levels.bytes);
     if (const auto rate = growth_rate(levels.seconds, levels.bytes))
         line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
+    if (judgement.growth_class == GrowthClass::linear) split(site, line);
     if (judgement.growth_class == GrowthClass::linear && judgement.p_value < 0.01) return judgement.p_value;
 
     const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds);

@@ -23,6 +23,9 @@ class Judge {
     // What to call a site that holds its level within the window: flat, or a cache that traffic had filled before.
     GrowthClass level_class(const SiteHistory& site) const;
 
+    // Which of the two axes growth follows, and at what rate.
+    void split(const SiteHistory& site, LineGrowth& line) const;
+
     const Window& window_;
     const Axes& axes_;
     Spans spans_;

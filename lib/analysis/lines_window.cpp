@@ -73,6 +73,21 @@ std::vector<std::size_t> round_ends(const HeapProfile& profile) {
     return result;
 }
 
+// The first two marks after the last round whose count of requests is known and has not moved since.
+std::optional<Window::Idle> idle_after(const HeapProfile& profile, std::size_t last) {
+    const auto& requests = profile.marks[last].requests;
+    if (!requests) return std::nullopt;
+    std::optional<std::size_t> begin;
+    for (std::size_t i = last + 1; i < profile.marks.size(); ++i) {
+        const HeapMark& mark = profile.marks[i];
+        if (!mark.requests) continue;
+        if (*mark.requests != *requests) break;
+        if (begin && mark.at > profile.marks[*begin].at) return Window::Idle{*begin, i};
+        if (!begin) begin = i;
+    }
+    return std::nullopt;
+}
+
 void take_span(Window& window, const HeapProfile& profile, std::optional<Nanoseconds> begin,
                std::optional<Nanoseconds> end) {
     const auto& marks = profile.marks;
@@ -140,6 +155,7 @@ Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begi
         window.first = rounds.front();
         window.last = rounds.back();
         window.from_empty = false;
+        if (!begin && !end) window.idle = idle_after(profile, window.last);
     } else if (busy && (busy->last > 0 || window.from_empty)) {
         window.last = busy->last;
     } else {

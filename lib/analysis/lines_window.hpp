@@ -16,6 +16,11 @@ struct Window {
     // enough of them (quiet, so nothing is in flight), otherwise all marks after warm-up.
     std::vector<std::size_t> judged;
     bool by_round = false;
+    // Two marks after `last` between which nothing was requested; nothing where the recording has none.
+    struct Idle {
+        std::size_t begin, end;
+    };
+    std::optional<Idle> idle;
     Nanoseconds begin{}, end{};
     std::vector<std::string> warnings;
 };

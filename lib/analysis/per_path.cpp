@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "analysis/statistics.hpp"
 
@@ -30,6 +31,52 @@ double own_part(const std::vector<std::vector<double>>& columns, std::size_t ind
     return squares > 0 ? least_squares(others, columns[index]).residual_sum / squares : 0;
 }
 
+// Of a whole run to name any path wrongly. A true leak is counted byte by byte and stands far above it.
+constexpr double kWrongRuns = 0.001;
+// Less than this per request is the bookkeeping of a healthy service.
+constexpr double kLeastBytes = 1;
+
+// The t of each path's growth; of paths that cannot be separated, 0.
+std::vector<double> t_values(const std::vector<std::vector<double>>& columns, const std::vector<double>& growth, std::size_t paths) {
+    const LeastSquares fit = least_squares(columns, growth);
+    const double variance = fit.residual_sum / static_cast<double>(growth.size() - columns.size());
+    std::vector<double> t;
+    for (std::size_t p = 0; p < paths; ++p) {
+        const double error = std::sqrt(variance * fit.unscaled_variances[p]);
+        t.push_back(fit.coefficients[p] <= 0 ? 0 : error > 0 ? fit.coefficients[p] / error : std::numeric_limits<double>::infinity());
+    }
+    return t;
+}
+
+// The least t of each path when any one block is left out: a container that happened to grow in one block names no path.
+std::vector<double> cautious_t_values(const std::vector<std::vector<double>>& columns, const std::vector<double>& growth, std::size_t paths) {
+    std::vector<double> least = t_values(columns, growth, paths);
+    if (growth.size() < columns.size() + 2) return least;
+    for (std::size_t out = 0; out < growth.size(); ++out) {
+        std::vector<std::vector<double>> fewer = columns;
+        std::vector<double> rest = growth;
+        for (std::vector<double>& column : fewer) column.erase(column.begin() + static_cast<std::ptrdiff_t>(out));
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(out));
+        const std::vector<double> t = t_values(fewer, rest, paths);
+        for (std::size_t p = 0; p < paths; ++p) least[p] = std::min(least[p], t[p]);
+    }
+    return least;
+}
+
+// Which paths leak, by the step-down procedure of Holm (1979), which keeps the chance that any is named wrongly below kWrongRuns.
+std::vector<bool> named_by_holm(const std::vector<double>& t, double degrees) {
+    std::vector<std::size_t> order(t.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return t[a] > t[b]; });
+    std::vector<bool> named(t.size());
+    for (std::size_t rank = 0; rank < order.size(); ++rank) {
+        const double needed = student_t_quantile(1 - kWrongRuns / static_cast<double>(t.size() - rank), degrees);
+        if (!(t[order[rank]] > needed)) break;
+        named[order[rank]] = true;
+    }
+    return named;
+}
+
 }  // namespace
 
 PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const std::vector<MixBlock>& blocks) {
@@ -50,17 +97,16 @@ PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const st
     report.residual_bytes = std::sqrt(variance);
 
     const double t95 = student_t_quantile(.975, degrees);
-    const double t_all = student_t_quantile(1 - .05 / static_cast<double>(paths.size()), degrees);  // one-sided
     const auto interval = [&](std::size_t term) {
         const double error = std::sqrt(variance * fit.unscaled_variances[term]);
         return Interval{fit.coefficients[term], fit.coefficients[term] - t95 * error, fit.coefficients[term] + t95 * error};
     };
+    const std::vector<bool> named = named_by_holm(cautious_t_values(columns, growth, paths.size()), std::max(1.0, degrees - 1));
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
     for (std::size_t p = 0; p < paths.size(); ++p) {
         PathGrowth path{paths[p], interval(p), false, own_part(columns, p) > kLeastOwnPart};
         if (path.separable) {
-            const double error = std::sqrt(variance * fit.unscaled_variances[p]);
-            path.leaks = path.bytes_per_request.estimate > t_all * error;
+            path.leaks = named[p] && path.bytes_per_request.estimate >= kLeastBytes;
         } else {
             path.bytes_per_request = {path.bytes_per_request.estimate, -kInfinite, kInfinite};
             report.reasons.push_back(

@@ -20,7 +20,8 @@ struct MixBlock {
 struct PathGrowth {
     std::string path;
     Interval bytes_per_request;  // 95 %; infinite bounds where the blocks cannot tell
-    bool leaks = false;          // the interval lies above zero, corrected for the number of paths looked at (Bonferroni)
+    bool leaks = false;          // grows by a byte per request or more, beyond doubt: over all paths of a run, one in a thousand runs names
+                                 // any that does not (Holm), whichever single block is left out
     bool separable = true;       // false: this path's numbers follow those of others; more random blocks are needed
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "analysis/growth_gate.hpp"
 #include "analysis/verdict_rules.hpp"
@@ -14,36 +13,6 @@ namespace {
 
 // Share of answers that must be successes for the run to be beyond doubt.
 constexpr double kLandedWell = 0.95;
-
-// What no run tells from a leak that is shorter than a service waits before it frees.
-std::optional<std::string> nothing_freed(const LineReport& report, const LineGrowth& line) {
-    constexpr double kNone = 0.01;  // of what was allocated
-    const double allocated = static_cast<double>(line.allocations);
-    const double kept = static_cast<double>(line.live_last_blocks - line.live_first_blocks);
-    if (line.growth_class != GrowthClass::linear || allocated <= 0 || kept < (1 - kNone) * allocated) return std::nullopt;
-    return fmt::format("nothing from {} was freed in the {} that were recorded; what a service frees by the clock after longer than that looks the "
-                       "same, so where this one does, give it longer rounds (--min-round) or a soak",
-                       place(line.at), format_duration(std::chrono::round<std::chrono::seconds>(report.window_end - report.window_begin)));
-}
-
-// What production would see, which serves the traffic at the log's own rate and not at that of the run.
-void project(Diagnosis& diagnosis) {
-    TrendVerdict& trend = diagnosis.trend;
-    trend.time_to_limit_h.reset();
-    if (!trend.bytes_per_request || !diagnosis.requests_per_second || grows_by_connections_alone(diagnosis)) return;
-    const double hourly = *diagnosis.requests_per_second * 3600;
-    const Interval& growth = *trend.bytes_per_request;
-    diagnosis.projected_bytes_per_hour = Interval{growth.estimate * hourly, growth.low * hourly, growth.high * hourly};
-    if (!diagnosis.memory_limit || trend.verdict != Trend::growing) return;
-    // From a fresh start, since production does not begin where this run ended: the level before the traffic.
-    const double start = diagnosis.series.value.empty() ? 0 : diagnosis.series.value.front();
-    const double head = std::max(0.0, static_cast<double>(*diagnosis.memory_limit) - start);
-    const auto hours = [&](double bytes_per_hour) {
-        return bytes_per_hour > 0 ? head / bytes_per_hour : std::numeric_limits<double>::infinity();
-    };
-    const Interval& projected = *diagnosis.projected_bytes_per_hour;
-    trend.time_to_limit_h = Interval{hours(projected.estimate), hours(projected.high), hours(projected.low)};
-}
 
 std::string kill_reason(const OomKill& kill) {
     std::string reason = fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s, format_count(kill.requests));
@@ -61,17 +30,26 @@ void warn_of_failures(Diagnosis& diagnosis) {
                                              format_count(landing.sent), landing.most_common_failure));
 }
 
+// Where one kind of request leaks, an average over all of them says little.
+void explain_kinds(const Diagnosis& diagnosis, std::vector<std::string>& reasons) {
+    const auto& kinds = diagnosis.endpoints;
+    const auto leaking = std::count_if(kinds.begin(), kinds.end(), [](const EndpointGrowth& kind) { return kind.leaks; });
+    if (leaking == 0 || static_cast<std::size_t>(leaking) == kinds.size()) return;
+    for (const EndpointGrowth& kind : kinds)
+        if (kind.leaks)
+            reasons.push_back(fmt::format("{} leaks {} per request; the figures per request above are averages over all kinds", kind.endpoint,
+                                          format_bytes(kind.bytes_per_request.estimate)));
+}
+
 // What is said beside the verdict on memory.
 void explain(const Evidence& evidence, Conclusion& memory) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     std::vector<std::string>& reasons = memory.reasons;
-    if (diagnosis.oom_kill) reasons.insert(reasons.begin(), kill_reason(*diagnosis.oom_kill));
+    if (diagnosis.oom_kill && memory.verdict == Verdict::leak) reasons.insert(reasons.begin(), kill_reason(*diagnosis.oom_kill));
     const TrendVerdict& trend = diagnosis.trend;
     for (const std::string& reason : trend.reasons)
         reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
-    // A soak's clock may have run faster than ours.
-    if (memory.verdict == Verdict::leak && !evidence.leaking.empty() && !diagnosis.soak)
-        if (auto words = nothing_freed(diagnosis.lines, *evidence.leaking.front())) reasons.push_back(std::move(*words));
+    if (memory.verdict == Verdict::leak) explain_kinds(diagnosis, reasons);
     for (const std::string& retry : diagnosis.retries) reasons.push_back("more rounds were asked for " + retry);
 }
 
@@ -91,6 +69,8 @@ void adopt(Diagnosis& diagnosis, std::vector<Conclusion> conclusions) {
     std::stable_sort(conclusions.begin(), conclusions.end(),
                      [](const Conclusion& a, const Conclusion& b) { return weight(a.verdict) > weight(b.verdict); });
     diagnosis.verdict = conclusions.front().verdict;
+    diagnosis.still_filling = conclusions.front().still_filling;
+    if (diagnosis.verdict == Verdict::invalid) diagnosis.growth = {StatedGrowth::Source::none, {}};
     for (Conclusion& conclusion : conclusions) {
         for (std::string& reason : conclusion.reasons) diagnosis.reasons.push_back(std::move(reason));
         for (std::string& warning : conclusion.warnings) diagnosis.warnings.push_back(std::move(warning));
@@ -101,7 +81,10 @@ void adopt(Diagnosis& diagnosis, std::vector<Conclusion> conclusions) {
 
 void conclude(Diagnosis& diagnosis, const Policy& policy) {
     project(diagnosis);
-    if (diagnosis.verdict == Verdict::invalid) return;
+    if (diagnosis.verdict == Verdict::invalid) {
+        diagnosis.growth = {StatedGrowth::Source::none, {}};
+        return;
+    }
     const Evidence evidence(diagnosis);
     if (auto invalid = first_conclusion(Subject::validity, evidence, policy)) {
         adopt(diagnosis, {std::move(*invalid)});
@@ -111,7 +94,10 @@ void conclude(Diagnosis& diagnosis, const Policy& policy) {
     std::vector<Conclusion> conclusions;
     if (auto memory = first_conclusion(Subject::memory, evidence, policy)) {
         explain(evidence, *memory);
-        if (diagnosis.max_growth) judge_budget(diagnosis, evidence, *memory);
+        if (diagnosis.max_growth) {
+            judge_budget(diagnosis, evidence, *memory);
+            memory->still_filling = false;
+        }
         conclusions.push_back(std::move(*memory));
     }
     for (const Subject subject : {Subject::resources, Subject::coverage})
@@ -134,9 +120,12 @@ std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
     return std::nullopt;
 }
 
-std::optional<std::string> lines_undecided(const Diagnosis& diagnosis) {
+std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Policy& policy) {
     if (diagnosis.max_growth) return std::nullopt;
     const Evidence evidence(diagnosis);
+    if (!policy.filling_is_leak && lines_unproven(evidence))
+        return fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
+                           line_reason(*evidence.leaking.front()));
     if (evidence.leaking_bytes_per_request < kBookkeepingRate || lines_leak(evidence)) return std::nullopt;
     return fmt::format("{}, by only {} in all", line_reason(*evidence.leaking.front()), format_bytes(evidence.leaking_bytes));
 }

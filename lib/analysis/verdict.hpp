@@ -6,15 +6,20 @@
 namespace leakline::analysis {
 
 // What the user decides about verdicts, beside the budget (Diagnosis::max_growth).
-struct Policy {};
+struct Policy {
+    bool filling_is_leak = false;  // growth that may also be a cache which is still filling is a leak, not inconclusive
+};
 
 // Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
 // projected_bytes_per_hour, and restates trend.time_to_limit_h at the log's own request rate. A verdict of invalid that stands already is kept.
 //
-// The rule, from the two witnesses (memory as the kernel sees it, and exact live bytes by line):
-//   a line leaks and memory grows          -> leak
-//   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping
-//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation); inconclusive
+// The rule, from two measurements (memory as the kernel sees it, and exact live bytes by line):
+//   a line leaks and memory grows          -> leak, if the run was long enough to rule out the usual caches; else inconclusive:
+//                                             a leak or a cache that is still filling (Policy::filling_is_leak: leak)
+//   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping; inconclusive
+//                                             where memory settled in the longer run without the recorder
+//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation), if it is twice the
+//                                             detection limit and more than allocators and collectors hold back; inconclusive
 //                                             where lines held as much and then stopped or let go of it (timed cleaning)
 //   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
 //                                             is more than a kept request, inconclusive
@@ -38,9 +43,16 @@ bool exhausted(const Diagnosis& diagnosis);
 // only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
 // requests_per_second.
 std::optional<std::string> memory_undecided(Diagnosis diagnosis);
-// The same of the lines: one leaks at a rate that matters, and by too little in all. With a budget it is memory that
+// Why a run whose memory grows has to go on before that may be called a leak: a cache that is still filling would look the same.
+// Nothing where it went on long enough, or has taken too long (elapsed_s, since its start). Reads trend, series and max_growth.
+std::optional<std::string> growth_unproven(const Diagnosis& so_far, double elapsed_s);
+// The same of the lines: one leaks at a rate that matters, and by too little in all; or in a run too short to rule out a cache that is
+// still filling, without memory confirming it. With a budget it is memory that
 // decides, and more traffic is never asked for here. Reads trend, lines and max_growth.
-std::optional<std::string> lines_undecided(const Diagnosis& diagnosis);
+std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Policy& policy = {});
+
+// The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
+bool has_no_lines(std::string_view command);
 
 // A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
 // one kept request, is about that large.

@@ -23,15 +23,6 @@ std::optional<double> growth_of(const Evidence& evidence, Growth::Per per) {
 
 }  // namespace
 
-TrendVerdict at_own_rate(const Diagnosis& diagnosis) {
-    TrendVerdict trend = diagnosis.trend;
-    if (!diagnosis.projected_bytes_per_hour) return trend;
-    trend.slope_bytes_per_hour = *diagnosis.projected_bytes_per_hour;
-    if (trend.detectable_bytes_per_request)
-        trend.detectable_bytes_per_hour = *trend.detectable_bytes_per_request * *diagnosis.requests_per_second * 3600;
-    return trend;
-}
-
 void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory) {
     const Growth& budget = *diagnosis.max_growth;
     GateResult result = check_growth(at_own_rate(diagnosis), budget);

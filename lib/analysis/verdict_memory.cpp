@@ -29,7 +29,11 @@ const LineGrowth* line_behind(const Diagnosis& diagnosis) {
         sum += held(line);
         if (most == nullptr || held(line) > held(*most)) most = &line;
     }
-    return growth > 0 && sum >= kExplains * growth ? most : nullptr;
+    // The bare run may have gone on for longer.
+    const auto& counted = diagnosis.lines.mark_requests;
+    const double recorded = counted.empty() || !counted.back() ? 0 : static_cast<double>(*counted.back());
+    const double longer = recorded > 0 ? std::max(1.0, static_cast<double>(diagnosis.replay.completed) / recorded) : 1;
+    return growth > 0 && sum * longer >= kExplains * growth ? most : nullptr;
 }
 
 std::string behind_words(const LineGrowth& line) {
@@ -42,14 +46,17 @@ std::string behind_words(const LineGrowth& line) {
 
 std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
     if (!lines_leak(evidence)) return std::nullopt;
-    Conclusion conclusion{Verdict::leak, {line_reason(line_at_fault(evidence))}, {}};
+    std::string reason = line_reason(line_at_fault(evidence));
+    // A soak's clock may have run faster than ours.
+    if (const std::string same = hedge(evidence); !same.empty() && !evidence.diagnosis.soak) reason += "; " + same;
+    Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
     if (!evidence.memory_grows())
         conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
     return conclusion;
 }
 
 std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, const Policy&) {
-    if (evidence.leaking_bytes_per_request < kBookkeepingRate) return std::nullopt;
+    if (evidence.leaking_bytes_per_request < kBookkeepingRate || lines_leak(evidence)) return std::nullopt;
     return Conclusion{Verdict::inconclusive,
                       {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: more requests would decide",
                                    line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes))},
@@ -60,14 +67,6 @@ std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const
     const LineGrowth* line = evidence.memory_grows() ? line_behind(evidence.diagnosis) : nullptr;
     if (line == nullptr) return std::nullopt;
     return Conclusion{Verdict::inconclusive, {behind_words(*line)}, {}};
-}
-
-std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy&) {
-    if (!evidence.memory_grows()) return std::nullopt;
-    return Conclusion{Verdict::leak,
-                      {"memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
-                       "thread stacks, fragmentation, an allocator that is not malloc)"},
-                      {}};
 }
 
 std::optional<Conclusion> memory_undecided_by_trend(const Evidence& evidence, const Policy&) {

@@ -16,15 +16,19 @@ constexpr RuleRow kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
     {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
+    {Subject::memory, "killed at its limit before it grew", killed_before_growth},
     {Subject::memory, "lines grow with connections", lines_grow_per_connection},
     {Subject::memory, "lines grow, by far less than memory", lines_explain_too_little},
+    {Subject::memory, "lines grow, as a cache that is still filling would", cache_still_filling},
     {Subject::memory, "lines grow", lines_grow},
     {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
+    {Subject::memory, "memory grows by no more than allocators hold back", memory_grows_too_little},
     {Subject::memory, "memory grows, and lines cannot be had", lines_cannot_be_had},
     {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
     {Subject::memory, "memory allows both answers", memory_undecided_by_trend},
     {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},
+    {Subject::memory, "a collected heap hides growth", heap_hides_growth},
     {Subject::memory, "nothing grows", nothing_grows},
     {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
     {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
@@ -57,6 +61,21 @@ bool lines_leak(const Evidence& evidence) {
     return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
 }
 
+bool lines_explain_memory(const Evidence& evidence) {
+    constexpr double kHalf = 0.5;
+    // Beside its bytes a block takes a header of 8 and is rounded up to 16 (glibc); small ones most of all.
+    constexpr double kMostOverhead = 24;
+    const auto& memory = evidence.diagnosis.trend.bytes_per_request;
+    const auto& requests = evidence.diagnosis.lines.mark_requests;
+    if (!evidence.memory_grows() || !memory || requests.empty() || !requests.front() || !requests.back()) return true;
+    const double counted = static_cast<double>(*requests.back()) - static_cast<double>(*requests.front());
+    if (counted <= 0) return true;
+    double rate = evidence.leaking_bytes_per_request;
+    for (const LineGrowth* line : evidence.leaking)
+        rate += kMostOverhead * static_cast<double>(line->live_last_blocks - line->live_first_blocks) / counted;
+    return rate >= kHalf * memory->estimate;
+}
+
 std::string place(const CodeLine& at) {
     if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
     const std::string_view base = file_name(at.file);
@@ -72,8 +91,10 @@ std::string line_reason(const LineGrowth& line) {
         text += "are one container that keeps doubling";
     else
         text += "grew in every round to the end";
-    if (line.bytes_per_request)
-        text += fmt::format(", by {} a request", format_bytes(line.bytes_per_request->estimate));
+    if (line.bytes_per_request) text += fmt::format(", by {} per request", format_bytes(line.bytes_per_request->estimate));
+    if (line.bytes_per_hour_by_time)
+        text += fmt::format(", {} {}/h by time, whatever is requested", line.bytes_per_request ? "and by" : "by",
+                            format_bytes(line.bytes_per_hour_by_time->estimate));
     return text;
 }
 

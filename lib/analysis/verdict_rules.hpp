@@ -31,6 +31,7 @@ struct Conclusion {
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;  // never empty; the first is the decisive one
     std::vector<std::string> warnings;
+    bool still_filling = false;        // see Diagnosis::still_filling
 };
 
 // What a rule is about. Of each subject the first rule that concludes anything decides; over the subjects the strongest verdict
@@ -73,23 +74,42 @@ const LineGrowth& line_at_fault(const Evidence& evidence);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
 bool lines_leak(const Evidence& evidence);
+// Whether the leaking lines, malloc's headers and rounding included, come to half of what memory grew by or more.
+bool lines_explain_memory(const Evidence& evidence);
+// Lines grow, but memory settled in a run that would have shown it: the run that the lines come from is slower, and a cache that has
+// filled up in the bare run can still fill there.
+bool contradicted(const Evidence& evidence);
+// Lines leak that memory does not confirm, in a recorded run too short to rule out a cache that is still filling.
+bool lines_unproven(const Evidence& evidence);
+// Blocks that the line which keeps most of them kept in the longer of the two runs.
+double entries_kept(const Evidence& evidence);
+// "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
+std::string hedge(const Evidence& evidence);
+// "java", "node", ...: where the command starts a runtime whose garbage collector decides when memory is given back.
+std::optional<std::string_view> collected_runtime(std::string_view command);
 // Below this rate (bytes per request) the leaking lines are the odds and ends of a healthy service.
 inline constexpr double kBookkeepingRate = 1;
 
 // Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
 void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);
+// Sets split, growth, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
+void project(Diagnosis& diagnosis);
 // The trend as it would be at the log's own rate, which a budget per hour is about.
 TrendVerdict at_own_rate(const Diagnosis& diagnosis);
 
 // The rules themselves.
 std::optional<Conclusion> requests_failed(const Evidence&, const Policy&);
 std::optional<Conclusion> replay_not_valid(const Evidence&, const Policy&);
+std::optional<Conclusion> killed_before_growth(const Evidence&, const Policy&);
+std::optional<Conclusion> cache_still_filling(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow_by_too_little(const Evidence&, const Policy&);
 std::optional<Conclusion> growth_was_freed_later(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_grows_too_little(const Evidence&, const Policy&);
 std::optional<Conclusion> memory_grows_without_lines(const Evidence&, const Policy&);
 std::optional<Conclusion> memory_undecided_by_trend(const Evidence&, const Policy&);
 std::optional<Conclusion> detection_limit_too_coarse(const Evidence&, const Policy&);
+std::optional<Conclusion> heap_hides_growth(const Evidence&, const Policy&);
 std::optional<Conclusion> nothing_grows(const Evidence&, const Policy&);
 std::optional<Conclusion> unrecorded_processes_grow(const Evidence&, const Policy&);
 std::optional<Conclusion> work_was_not_recorded(const Evidence&, const Policy&);

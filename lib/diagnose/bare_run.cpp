@@ -1,12 +1,16 @@
 // The bare run: the service as it is, with its memory sampled while the traffic is replayed.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 
+#include "analysis/follows.hpp"
 #include "analysis/resources.hpp"
 #include "analysis/trend.hpp"
 #include "analysis/verdict.hpp"
+#include "base/clock.hpp"
 #include "diagnose/measured_target.hpp"
+#include "memory/machine_load.hpp"
 
 namespace leakline::diagnose {
 
@@ -55,15 +59,38 @@ std::optional<double> idle_time(const Resources& resources) {
     return longest;
 }
 
+// Noise of a busy machine makes the detection limit coarse; whoever reads the limit should know.
+void warn_if_busy(RunContext& context, const memory::MachineLoad& load) {
+    constexpr double kBusyOthers = 0.25, kBusySteal = 0.05;
+    const auto shares = load.since_start();
+    if (!shares || (shares->others < kBusyOthers && shares->steal < kBusySteal)) return;
+    const TrendVerdict& trend = context.result.trend;
+    const std::string limit = trend.detectable_bytes_per_request ? " of " + format_bytes(*trend.detectable_bytes_per_request) + " per request" : "";
+    context.result.warnings.push_back(
+        fmt::format("the machine was busy: other processes used {:.0f} % of its CPU time, the hypervisor {:.0f} %; the detection limit{} is coarse for that reason",
+                    shares->others * 100, shares->steal * 100, limit));
+}
+
+// What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
+std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log) {
+    context.stage("idle time");
+    if (!interruption::sleep_for(kAfterConnections)) return std::nullopt;
+    const Nanoseconds begin = system_clock().monotonic();
+    const Bytes before = log.latest();
+    if (!interruption::sleep_for(kIdleTime)) return std::nullopt;
+    return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
+}
+
 }  // namespace
 
 void run_bare(RunContext& context) {
     context.stage("bare run");
     MeasuredTarget target(context, context.options.target, context.options.sample_interval);
     const TreeLog& log = target.log();
+    const memory::MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;
-    const std::optional<Bytes> ceiling = memory_ceiling();
+    const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     bool over_ceiling = false;
     RoundHooks hooks;
     target.mark();
@@ -72,16 +99,24 @@ void run_bare(RunContext& context) {
         target.mark();
     };
     std::atomic<int> rounds_planned{plan.rounds};
+    int undecided = 0;
     hooks.enough = [&] {
         std::vector<std::string>& retries = context.result.retries;
-        if (static_cast<int>(retries.size()) >= context.options.retries) return true;
+        if (context.options.retries == 0) return true;
         Diagnosis so_far;
         so_far.series = log.copy();
         so_far.trend = judge(context, so_far.series);
         so_far.max_growth = context.result.max_growth;
         so_far.requests_per_second = context.result.requests_per_second;
-        auto why = analysis::memory_undecided(std::move(so_far));
-        if (!why) why = analysis::resources_undecided(judge_counts(context, target, context.result.rounds.size(), plan.rounds, false));
+        // Growth that may still be a cache filling up is followed for as long as it takes little time, and not counted as a retry.
+        std::optional<std::string> why;
+        if (!context.options.policy.filling_is_leak)
+            why = analysis::growth_unproven(so_far, to_seconds(system_clock().monotonic() - target.origin()));
+        if (!why && undecided < context.options.retries) {
+            why = analysis::memory_undecided(std::move(so_far));
+            if (!why) why = analysis::resources_undecided(judge_counts(context, target, context.result.rounds.size(), plan.rounds, false));
+            if (why) ++undecided;
+        }
         if (!why) return true;
         retries.push_back(fmt::format("after {} rounds: {}", context.result.rounds.size(), *why));
         rounds_planned += plan.rounds;
@@ -93,10 +128,12 @@ void run_bare(RunContext& context) {
         return !target.gone() && !over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
-    if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
-    Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
     // Memory is judged by the rounds alone: a flat end without traffic would say that growth stopped.
     context.result.series = log.copy();
+    context.result.trend = judge(context, context.result.series);
+    warn_if_busy(context, load);
+    if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
+    Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
     if (const auto idle_s = idle_time(resources); idle_s && !target.gone() && interruption::received() == 0) {
         ProcessTree tree = std::move(resources.tree);
         target.watch_idle(*idle_s);
@@ -106,13 +143,20 @@ void run_bare(RunContext& context) {
     for (std::string& warning : target.resource_warnings()) context.result.warnings.push_back(std::move(warning));
     context.result.resources = std::move(resources);
     context.result.metric = log.metric();
+    if (!rounds.stopped && context.result.trend.verdict == Trend::growing) context.result.idle = idle_time(context, log);
     context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
+    if (context.result.oom_kill) {
+        context.result.series = log.copy();
+        context.result.trend = judge(context, context.result.series);
+    }
     context.result.replay = std::move(rounds.stats);
     context.warn_if_late(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
-        context.result.warnings.push_back(fmt::format("stopped early: the service held {}, {:.0f} % of the memory that was free",
-                                               format_bytes(static_cast<double>(log.latest())), kMemoryShare * 100));
-    context.result.trend = judge(context, context.result.series);
+        context.result.warnings.push_back(fmt::format("stopped early: the service held {}, the most that it may use ({}; --max-memory)",
+                                               format_bytes(static_cast<double>(log.latest())),
+                                               context.options.max_memory ? "as asked for" : "half of the memory that was free"));
+    context.result.split = analysis::split_growth(
+        analysis::increments_of(context.result.series, context.result.rounds, context.result.idle, context.result.trend.warmup_end_s));
 }
 
 }  // namespace leakline::diagnose

@@ -84,15 +84,18 @@ void record_until_decided(RunContext& context) {
         return;
     }
     const std::vector<std::string> warnings = result.warnings;
-    for (int rounds = static_cast<int>(result.rounds.size());;) {
+    // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
+    int again = 0;
+    const bool no_lines = analysis::has_no_lines(result.command);
+    for (int rounds = no_lines ? kFewestRounds : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);;) {
         run_recorded(context, rounds);
         if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
-        if (static_cast<int>(result.retries.size()) >= context.options.retries) return;
-        const auto why = analysis::lines_undecided(result);
+        if (again++ >= context.options.retries) return;
+        const auto why = analysis::lines_undecided(result, context.options.policy);
         if (!why) return;
         result.retries.push_back(fmt::format("after {} rounds under the recorder: {}", rounds, *why));
         result.warnings = warnings;  // those of the recording that is made again
-        rounds += context.options.rounds.rounds;
+        rounds += std::max(context.options.rounds.rounds, rounds);
     }
 }
 
@@ -161,7 +164,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     } else if (result.soak) {
         analysis::conclude_soak(result);
     } else {
-        analysis::conclude(result);
+        analysis::conclude(result, options.policy);
     }
     return result;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "analysis/verdict.hpp"
 #include "diagnose/rounds.hpp"
 #include "diagnose/target.hpp"
 #include "model/diagnosis.hpp"
@@ -25,7 +26,11 @@ struct Options {
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
     std::optional<Growth> max_growth;    // the budget; none: any growth that does not end is a leak
-    int retries = 2;                     // how often an undecided run gets as many rounds again before it is judged
+    // How often an undecided run gets as many rounds again before it is judged; 0: a run that grows is not made longer either, to
+    // rule out that a cache is still filling.
+    int retries = 2;
+    std::optional<Bytes> max_memory;     // of the service, where a run ends early; nothing: half of what is free
+    analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;

@@ -22,6 +22,7 @@ class MeasuredTarget {
     // result's warnings where no cgroup can be made for the limit.
     MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval);
 
+    int pid() const { return child_.pid(); }
     Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
     replay::Progress& progress() { return progress_; }
     const TreeLog& log() const { return log_; }

@@ -40,6 +40,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
                                               const std::string& name, Endpoints endpoints) {
     Trial trial = begin(part);
     Options run = options_.run;
+    run.policy.filling_is_leak = true;  // that it leaks was asked of the whole log
     run.rounds.replay = std::move(traffic);
     run.traffic_name = name;
     run.per_kind = endpoints == Endpoints::told;

@@ -33,8 +33,6 @@ namespace {
 constexpr double kBlockSeconds = 0.25, kBlockSecondsOfOneKind = 0.1;
 // A block opens at least one of the connections that are open at a time, and at most so many for each of them.
 constexpr double kMostOpened = 40;
-// Below this, growth in every round cannot be told from chance.
-constexpr int kFewestRounds = 5;
 
 constexpr const char* kFirstMark = "block 0";
 
@@ -136,6 +134,23 @@ std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) 
     return std::nullopt;
 }
 
+// Two marks without a request between them: what grows there follows time.
+void record_idle_time(const RunContext& context, heap::Recorder& recorder, std::uint64_t requests) {
+    context.stage("idle time");
+    if (!interruption::sleep_for(kAfterConnections)) return;
+    recorder.mark(HeapMark::Kind::interval, "idle begins", requests);
+    if (!interruption::sleep_for(kIdleTime)) return;
+    recorder.mark(HeapMark::Kind::interval, "idle ends", requests);
+}
+
+// A service that grows until it dies has shown its growth in the bare run, and its lines until it died here.
+void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
+    Diagnosis& result = context.result;
+    if (result.trend.verdict != Trend::growing) return context.died(recorder.child(), launch, "recorded run", whole_rounds);
+    result.warnings.push_back(fmt::format("the service died in the recorded run, in round {} ({}): its lines are those until then",
+                                          whole_rounds + 1, recorder.child().status()->text()));
+}
+
 struct Glance {
     bool alive = false;
     Bytes rss = 0;
@@ -170,13 +185,15 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     plan.replay.target = origin_url;
     plan.rounds = std::max(kFewestRounds, rounds_wanted);
     plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
-    const std::optional<Bytes> ceiling = memory_ceiling();
+    const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
     memory::GlibcHeap allocator(recorder.child().pid());
     const Nanoseconds origin = system_clock().monotonic();
     std::atomic<bool> gone{false}, exhausted{false};
     DescriptorGuard descriptors(recorder.child().pid());
     RoundHooks hooks;
+    // Growth between this mark and the round's end follows time: nothing is requested there.
+    hooks.idle_mark = [&] { recorder.mark(HeapMark::Kind::interval, "idle", progress.completed); };
     hooks.quiet_mark = [&](const Round&, int number) {
         if (const auto figures = allocator.read()) recorder.allocator(figures->used, figures->retained);
         recorder.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress.completed);
@@ -197,11 +214,12 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         context.result.verdict = Verdict::invalid;
         context.result.reasons.push_back("in the recorded run, " + *fault);
     }
+    if (!rounds.stopped && recorder.child().running()) record_idle_time(context, recorder, progress.completed);
     MixedBlocks mix;
     if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
         mix = run_mixed_blocks(context, recorder, plan, rounds, scratch.path());
     if (!recorder.child().running())
-        context.died(recorder.child(), launch, "recorded run", rounds.rounds.size());
+        died_under_the_recorder(context, recorder, launch, rounds.rounds.size());
     else
         recorder.child().terminate(context.options.target.grace);
 

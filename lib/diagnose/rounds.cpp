@@ -60,7 +60,8 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     std::atomic<bool> stop{false};
     std::atomic<int> passes_a_round{plan.replay.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
     std::atomic<int> passes_done{0}, round_number{1};
-    int passes_in_round = 0;
+    int passes_in_round = 0, passes_required = 1;  // required: of the round before, so that rounds are alike
+    bool round_over = false;
     std::uint64_t completed_before = 0, connections_before = 0;
     Nanoseconds round_begin = clock.monotonic();
 
@@ -74,17 +75,26 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     options.closes_after_round = [&](int) {
         ++passes_in_round;
         passes_done = passes_in_round;
-        if (passes_a_round == 0) {
-            // The first pass tells how often the log goes into a round. It runs cold, so it errs to longer rounds.
-            const double pass = std::max(1e-4, to_seconds(clock.monotonic() - round_begin));
-            passes_a_round = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMostPasses);
+        // A service that is still cold is slow: how often the log goes into a round is counted again in each, and only rises.
+        const Nanoseconds elapsed = clock.monotonic() - round_begin;
+        const bool at_max = plan.replay.pace.kind == replay::Pace::Kind::max;
+        if (at_max) {
+            const double pass = std::max(1e-4, to_seconds(elapsed)) / passes_in_round;
+            const int expected = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMostPasses);
+            passes_a_round = std::max(passes_required, expected);
         }
-        return passes_in_round >= passes_a_round;
+        const bool too_short = at_max && elapsed < plan.minimum_round && passes_in_round < kMostPasses;
+        round_over = !too_short && passes_in_round >= passes_required;
+        if (round_over) passes_a_round = passes_required = passes_in_round;
+        return round_over;
     };
     options.after_round = [&](int) {
-        if (passes_in_round < passes_a_round) return true;
-        if (!interruption::sleep_for(plan.quiet)) return false;
+        if (!round_over) return true;
         Round round;
+        round.answered_s = to_seconds(clock.monotonic() - origin);
+        if (!interruption::sleep_for(plan.quiet / 2)) return false;
+        if (hooks.idle_mark) hooks.idle_mark();
+        if (!interruption::sleep_for(plan.quiet - plan.quiet / 2)) return false;
         round.begin_s = to_seconds(round_begin - origin);
         round.end_s = to_seconds(clock.monotonic() - origin);
         round.requests = progress.completed - completed_before;

@@ -22,7 +22,7 @@ struct RoundPlan {
     // max_lag, progress, latency, stop, after_round and closes_after_round.
     replay::ReplayOptions replay;
     int rounds = 8;
-    Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is this long
+    Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is at least this long
     Nanoseconds quiet = std::chrono::milliseconds(200);  // between the last answer of a round and its mark
 };
 
@@ -31,6 +31,7 @@ void plan_fresh_identifiers(RoundPlan& plan);
 
 // All are called from the thread that runs the rounds, except tick.
 struct RoundHooks {
+    std::function<void()> idle_mark;  // half of a round's quiet time is over; may be empty
     std::function<void(const Round&, int number)> quiet_mark;  // the traffic of round `number` (from 1) is answered
     std::function<bool()> enough;  // asked after every plan.rounds rounds; false: as many again
     // Every 50 ms from a thread of its own, with the requests completed so far. false: stop, the target is gone.

@@ -45,7 +45,8 @@ void RunContext::died(const Child& child, const Launch& launch, const char* run,
         result.reasons.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));
 }
 
-std::optional<Bytes> memory_ceiling() {
+std::optional<Bytes> memory_ceiling(const Options& options) {
+    if (options.max_memory) return options.max_memory;
     const auto text = read_small_file("/proc/meminfo");
     if (!text) return std::nullopt;
     for (const std::string_view line : split(*text, '\n')) {

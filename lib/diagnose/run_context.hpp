@@ -35,9 +35,16 @@ class RunContext {
 };
 
 // A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
-inline constexpr double kMemoryShare = 0.6;
-// That many bytes; nothing where the kernel does not tell what is free.
-std::optional<Bytes> memory_ceiling();
+inline constexpr double kMemoryShare = 0.5;
+// --max-memory, else that share; nothing where the kernel does not tell what is free.
+std::optional<Bytes> memory_ceiling(const Options& options);
+
+// After the last round of each run, nothing is requested for this long, to see what grows by time alone; it begins when the
+// service has had time to put away the connections of the rounds.
+inline constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
+
+// Below this, growth in every round cannot be told from chance.
+inline constexpr int kFewestRounds = 5;
 
 // The bare run: fills in target, series, rounds, replay, trend and oom_kill.
 void run_bare(RunContext& context);

@@ -87,7 +87,7 @@ class SoakRunner {
         const TreeLog& log = target.log();
         RoundPlan plan = endless_rounds();
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
-        const std::optional<Bytes> ceiling = memory_ceiling(), limit = context_.options.memory_limit;
+        const std::optional<Bytes> ceiling = memory_ceiling(context_.options), limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
         double asked_s = 0;
         RoundHooks hooks;

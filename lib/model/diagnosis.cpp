@@ -12,6 +12,25 @@ std::string_view verdict_name(Verdict verdict) {
     return "invalid";
 }
 
+std::string_view follows_name(Follows follows) {
+    switch (follows) {
+        case Follows::unknown: return "unknown";
+        case Follows::requests: return "requests";
+        case Follows::time: return "time";
+        case Follows::both: return "both";
+    }
+    return "unknown";
+}
+
+std::string_view source_name(StatedGrowth::Source source) {
+    switch (source) {
+        case StatedGrowth::Source::memory: return "memory";
+        case StatedGrowth::Source::lines: return "lines";
+        case StatedGrowth::Source::none: return "none";
+    }
+    return "none";
+}
+
 std::string_view outcome_name(Gate::Outcome outcome) {
     switch (outcome) {
         case Gate::Outcome::passed: return "passed";

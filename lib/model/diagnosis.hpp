@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "model/connections.hpp"
 #include "model/coverage.hpp"
+#include "model/follows.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
 #include "model/resources.hpp"
@@ -24,6 +25,13 @@ struct Round {
     double begin_s = 0, end_s = 0;  // since the start of the run; end_s is the quiet mark
     std::uint64_t requests = 0;     // completed in this round
     std::uint64_t connections = 0;  // opened in it
+    double answered_s = 0;          // when the last answer came; from there to end_s it is quiet. 0: not known
+};
+
+// The time after the last round, in which nothing was requested.
+struct IdleTime {
+    double seconds = 0;
+    double growth_bytes = 0;  // of memory
 };
 
 // One thing that a CI system asked of the run besides the verdict: a growth budget, a baseline.
@@ -62,7 +70,9 @@ struct Diagnosis {
     Series series;                      // memory of the bare run, with cumulative requests
     std::string metric = "rss";         // what series measures
     std::vector<Round> rounds;          // of the bare run
+    std::optional<IdleTime> idle;       // of the bare run; nothing where memory did not grow
     TrendVerdict trend;
+    GrowthSplit split;                  // of memory's growth: what follows requests, and what follows time
     LineReport lines;                   // of the recorded run
     ReplayStats replay;                 // of the bare run
     std::optional<Bytes> memory_limit;
@@ -70,8 +80,8 @@ struct Diagnosis {
     std::optional<double> requests_per_second;  // the log's own rate, which time to limit is stated at
     std::vector<Gate> gates;
     bool accepted = false;              // a leak that the committed baseline knows, and no larger than it says
-    // Growth per request times that rate: what production would see. (The trend's own slope is that of the run, which
-    // is usually much faster.) Nothing where either is unknown.
+    // What production would see: growth per request times that rate, and what follows time as it is. (The trend's own slope is
+    // that of the run, whose traffic is usually much faster.) Nothing where it cannot be told.
     std::optional<Interval> projected_bytes_per_hour;
     std::optional<OomKill> oom_kill;
     std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
@@ -79,7 +89,10 @@ struct Diagnosis {
     std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
     std::optional<ConnectionGrowth> connections;  // nothing where no blocks of traffic could tell
     Coverage coverage;
+    StatedGrowth growth;
     Verdict verdict = Verdict::inconclusive;
+    // Inconclusive because lines grow in a way that a leak and a cache which is still filling have in common.
+    bool still_filling = false;
     // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".
     std::vector<std::string> retries;
     std::vector<std::string> reasons;   // never empty; the first is the decisive one

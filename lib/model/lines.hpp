@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "model/follows.hpp"
 #include "model/heap.hpp"
 #include "model/runtime.hpp"
 #include "model/series.hpp"
@@ -49,8 +50,10 @@ struct LineGrowth {
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
     std::uint64_t allocations = 0;         // calls within the window
     std::uint64_t allocated_bytes = 0;     // their sizes, summed
-    std::optional<Interval> bytes_per_request;
-    std::optional<Interval> bytes_per_hour;
+    std::optional<Interval> bytes_per_request;       // nothing where growth follows time alone
+    std::optional<Interval> bytes_per_hour;          // at the pace of the recording
+    Follows follows = Follows::unknown;
+    std::optional<Interval> bytes_per_hour_by_time;  // the part that follows time, whatever the traffic
     // Where growth follows the number of connections and not that of requests; then the two above depend on how many
     // connections the run happened to open.
     std::optional<Interval> bytes_per_connection;

@@ -42,6 +42,8 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
                                       format_signed_bytes(static_cast<double>(line.growth_bytes)));
         if (line.bytes_per_request)
             finding.message += fmt::format(", {} per request", interval_text(*line.bytes_per_request));
+        if (line.bytes_per_hour_by_time)
+            finding.message += fmt::format(", {} per hour by time", interval_text(*line.bytes_per_hour_by_time));
         finding.message += fmt::format(" ({})", growth_class_name(line.growth_class));
         place(finding, options);
         const std::string key = line_key(finding.path.value_or(""), line.at.function, line.source);
@@ -108,10 +110,10 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
             case Verdict::inconclusive:
                 if (options.inconclusive != RenderOptions::Inconclusive::pass)
                     add(Finding::Kind::inconclusive);
-                break;
+                return findings;  // its message names the line; that it leaks is what is not known
             case Verdict::invalid:
                 add(Finding::Kind::invalid);
-                break;
+                return findings;
             case Verdict::no_leak:
                 return findings;  // lines under the budget are no finding
         }

@@ -24,7 +24,7 @@ struct Finding {
     std::string fingerprint;
 };
 
-// The finding of the verdict first, then lines by growth; at most 5,000 (GitHub takes 25,000 results).
+// An inconclusive or invalid run has the finding of its verdict alone. Else: the finding of the verdict first, then lines by growth; at most 5,000 (GitHub takes 25,000 results).
 std::vector<Finding> findings_of(const Document& document, const RenderOptions& options);
 std::string_view rule_name(Finding::Kind kind);  // "leaking-line", ...
 

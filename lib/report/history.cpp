@@ -112,7 +112,7 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
     };
     for (std::size_t run = 0; run < diagnoses.size(); ++run) {
         const auto& [file, diagnosis] = diagnoses[run];
-        history.runs.push_back({file, diagnosis.started, diagnosis.verdict, diagnosis.trend.bytes_per_request});
+        history.runs.push_back({file, diagnosis.started, diagnosis.verdict, stated_per_request(diagnosis)});
         if (diagnosis.started.empty())
             history.warnings.push_back(fmt::format("{} does not say when it was made, so its place in time is not known", file));
         if (diagnosis.verdict == Verdict::invalid) continue;
@@ -125,7 +125,7 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
         if (diagnosis.verdict == Verdict::leak && leaking.empty()) {
             History::Line& line = line_of({kNoLine, "", 0}, run);
             line.at.function = kNoLine;
-            line.growth[run] = diagnosis.trend.bytes_per_request;
+            line.growth[run] = stated_per_request(diagnosis);
         }
     }
     for (std::size_t run = 0; run < diagnoses.size(); ++run)

@@ -35,6 +35,12 @@ constexpr Words<Verdict> words(Verdict) {
 constexpr Words<Trend> words(Trend) {
     return {Trend::inconclusive, trend_name};
 }
+constexpr Words<Follows> words(Follows) {
+    return {Follows::both, follows_name};
+}
+constexpr Words<StatedGrowth::Source> words(StatedGrowth::Source) {
+    return {StatedGrowth::Source::none, source_name};
+}
 constexpr Words<GrowthClass> words(GrowthClass) {
     return {GrowthClass::unclear, growth_class_name};
 }
@@ -129,6 +135,8 @@ void fields(A& a, In<A, LineGrowth>& line) {
     a("bytes_per_request_interval", line.bytes_per_request);
     a("bytes_per_hour_interval", line.bytes_per_hour);
     a.where_any("bytes_per_connection", line.bytes_per_connection);
+    a("follows", line.follows);
+    a("bytes_per_hour_by_time", line.bytes_per_hour_by_time);
     a("class", line.growth_class);
     a("leaking", line.leaking);
     a("p_value", line.p_value);
@@ -444,6 +452,13 @@ void fields(A& a, In<A, Round>& round) {
     a("end_s", round.end_s);
     a("requests", round.requests);
     a("connections", round.connections);
+    a.where_any("answered_s", round.answered_s);
+}
+
+template <class A>
+void fields(A& a, In<A, IdleTime>& idle) {
+    a("seconds", idle.seconds);
+    a("growth_bytes", idle.growth_bytes);
 }
 
 template <class A>
@@ -468,6 +483,17 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("endpoints", diagnosis.endpoints);
     a.where_any("connections", diagnosis.connections);
     a("coverage", diagnosis.coverage);
+    a("follows", diagnosis.split.follows);
+    a("bytes_per_request_by_requests", diagnosis.split.bytes_per_request);
+    a("bytes_per_hour_by_time", diagnosis.split.bytes_per_hour_by_time);
+    a.object("growth", [&](auto& growth) {
+        growth("source", diagnosis.growth.source);
+        growth("follows", diagnosis.growth.split.follows);
+        growth("bytes_per_request", diagnosis.growth.split.bytes_per_request);
+        growth("bytes_per_hour_by_time", diagnosis.growth.split.bytes_per_hour_by_time);
+    });
+    a.where_any("still_filling", diagnosis.still_filling);
+    a.where_any("idle", diagnosis.idle);
     a("projected_bytes_per_hour", diagnosis.projected_bytes_per_hour);
     a("rounds", diagnosis.rounds);
     a.where_any("resources", diagnosis.resources);

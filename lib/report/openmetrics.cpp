@@ -90,7 +90,10 @@ std::string render(const Diagnosis& diagnosis) {
     for (Verdict verdict : {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid})
         metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)),
                        verdict == diagnosis.verdict ? 1 : 0);
-    add_trends(metrics, {{"", &diagnosis.trend}});
+    // The figures that the verdict states: none where nothing was measured.
+    TrendVerdict trend = diagnosis.trend;
+    if (diagnosis.growth.source == StatedGrowth::Source::lines) trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
+    if (diagnosis.verdict != Verdict::invalid) add_trends(metrics, {{"", &trend}});
     metrics.family("resource_growing", "", "1 where descriptors, threads, mappings or processes leak.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         metrics.sample(fmt::format("resource=\"{}\"", resource_name(growth.resource)), growth.verdict == Trend::growing ? 1 : 0);

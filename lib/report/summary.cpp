@@ -40,7 +40,7 @@ std::string verdict_text(const Diagnosis& diagnosis) {
             return "NO LEAK ABOVE " + smallest.value_or("an unknown size") + covered;
         }
         case Verdict::inconclusive:
-            return "INCONCLUSIVE";
+            return diagnosis.still_filling ? "LEAK OR A CACHE THAT IS STILL FILLING" : "INCONCLUSIVE";
         case Verdict::invalid:
             return "INVALID";
     }
@@ -48,12 +48,12 @@ std::string verdict_text(const Diagnosis& diagnosis) {
 }
 
 std::string limit_text(const Diagnosis& diagnosis) {
-    if (!diagnosis.memory_limit) return {};
+    if (!diagnosis.memory_limit || diagnosis.verdict == Verdict::invalid) return {};
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
     if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not approached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
     const std::string at =
-        diagnosis.requests_per_second
+        diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
             ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
             : "";
     const Interval& hours = *diagnosis.trend.time_to_limit_h;
@@ -131,13 +131,35 @@ std::string slope_text(const TrendVerdict& trend) {
     return text + interval_text(trend.slope_bytes_per_hour) + " per hour";
 }
 
+std::optional<Interval> stated_per_request(const Diagnosis& diagnosis) {
+    if (diagnosis.growth.source == StatedGrowth::Source::none) return std::nullopt;
+    const auto& stated = diagnosis.growth.split.bytes_per_request;
+    return stated ? stated : diagnosis.trend.bytes_per_request;
+}
+
 std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     if (grows_by_connections_alone(diagnosis))
         return interval_text(diagnosis.connections->bytes_per_connection) + " per connection";
-    if (!diagnosis.projected_bytes_per_hour) return slope_text(diagnosis.trend);
-    return fmt::format("{} per request: {} per hour at the log's own {} requests/s",
-                       interval_text(*diagnosis.trend.bytes_per_request),
-                       interval_text(*diagnosis.projected_bytes_per_hour), plain_rate(*diagnosis.requests_per_second));
+    const StatedGrowth& growth = diagnosis.growth;
+    if (growth.source == StatedGrowth::Source::none) return "not measured";
+    const GrowthSplit& split = growth.split;
+    const bool by_lines = growth.source == StatedGrowth::Source::lines;
+    const std::string whole = by_lines ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
+                                                                         : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
+                                       : "";
+    const std::string whose = by_lines ? " through the leaking lines" : "";
+    if (split.follows == Follows::time)
+        return interval_text(*split.bytes_per_hour_by_time) + " per hour by time, whatever is requested" + whose + whole;
+    // A report that was stored before growth was stated has the trend's.
+    const auto per_request = stated_per_request(diagnosis);
+    if (!per_request || (!by_lines && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour)) return slope_text(diagnosis.trend);
+    std::string text = interval_text(*per_request) + " per request";
+    if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour by time", interval_text(*split.bytes_per_hour_by_time));
+    text += whose;
+    if (diagnosis.projected_bytes_per_hour && diagnosis.requests_per_second)
+        text += fmt::format(": {} per hour at the log's own {} requests/s", interval_text(*diagnosis.projected_bytes_per_hour),
+                            plain_rate(*diagnosis.requests_per_second));
+    return text + whole;
 }
 
 std::string traffic_text(const Diagnosis& diagnosis) {
@@ -171,7 +193,8 @@ Summary summarise(const Diagnosis& diagnosis) {
     summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
     summary.growth = diagnosed_growth_text(diagnosis);
     summary.limit = limit_text(diagnosis);
-    summary.detectable = detectable_text(diagnosis.trend);
+    summary.detectable = diagnosis.verdict == Verdict::invalid ? "not measured" : detectable_text(diagnosis.trend);
+    if (diagnosis.verdict == Verdict::invalid) return summary;
     if (const auto& headline = diagnosis.lines.headline; headline && headline->line.leaking && explained_growth(diagnosis) >= kExplained) {
         summary.top = &headline->line;
         summary.top_note = headline_note(*headline);

@@ -52,6 +52,8 @@ std::string slope_text(const TrendVerdict& trend);
 // Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as
 // slope_text).
 std::string diagnosed_growth_text(const Diagnosis& diagnosis);
+// Growth per request as the verdict states it; nothing where it is not measured or has none.
+std::optional<Interval> stated_per_request(const Diagnosis& diagnosis);
 // "day.jsonl, 8 rounds"; a soak has none.
 std::string traffic_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);

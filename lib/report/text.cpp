@@ -124,6 +124,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
         else if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
+        if (top.bytes_per_hour_by_time)
+            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour by time through this line, whatever is requested");
         if (!summary.top_note.empty()) text.field("", summary.top_note);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);

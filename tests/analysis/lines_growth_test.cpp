@@ -155,3 +155,11 @@ TEST_CASE("adjusted p-values are those of R's p.adjust with method BY") {
     CHECK(adjusted[2] == doctest::Approx(0.11));
     CHECK(adjust_for_discovery({}).empty());
 }
+
+TEST_CASE("a line that starts late leaks if it grows in each of the last four rounds or more") {
+    CHECK(shape({0, 0, 0, 0, 100, 200, 300, 400}) == "linear");
+    CHECK(judge({500, 500, 500, 500, 600, 700, 800, 900}, 10).p_value < 0.01);
+    CHECK(shape({0, 0, 0, 0, 0, 100, 200, 300}) == "unclear");           // three rounds could be chance
+    CHECK(shape({0, 0, 0, 0, 100, 200, 300, 300}) != "linear");          // it stopped
+    CHECK(shape({0, 0, 0, 400, 600, 700, 750, 770}) == "filling then flat");
+}

@@ -1,0 +1,136 @@
+// A small HTTP service whose memory grows in a known way: growth_modes PORT MODE [N].
+//   leak      one block of 256 bytes per request
+//   timer     8 KiB every 20 ms, whatever is requested
+//   both      the two together
+//   lru       a block of 256 bytes per request, of which the newest N are kept
+//   ttl       the same, kept for N milliseconds
+//   sawtooth  a block of 256 bytes per request, all of them freed whenever there are N
+//   late      leaks from request N on
+//   dies      leaks, and aborts at block N under heaptrack's tracker, as a service that its recorder brings over its limit
+//   churn     blocks of many sizes per request, freed some requests later by any thread
+//   none      nothing
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Kept {
+    char* block;
+    Clock::time_point at;
+};
+
+std::deque<Kept> kept, by_timer;
+std::mutex lock;
+std::string mode;
+std::size_t bound = 0, requests = 0;
+
+char* filled(std::size_t bytes) {
+    char* block = static_cast<char*>(std::malloc(bytes));
+    std::memset(block, 1, bytes);
+    return block;
+}
+
+bool is_recorded() {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);)
+        if (line.find("heaptrack") != std::string::npos) return true;
+    return false;
+}
+
+void drop_oldest() {
+    std::free(kept.front().block);
+    kept.pop_front();
+}
+
+void on_tick() {
+    const std::lock_guard guard(lock);
+    by_timer.push_back({filled(8192), Clock::now()});
+}
+
+void on_request() {
+    const std::lock_guard guard(lock);
+    ++requests;
+    if (mode == "churn") {
+        for (int i = 0; i < 20; ++i) kept.push_back({filled(16 + (requests * 2654435761u + static_cast<std::size_t>(i) * 40503u) % 6000), Clock::now()});
+        while (kept.size() > 400) drop_oldest();
+        return;
+    }
+    if (mode == "none" || mode == "timer" || (mode == "late" && requests <= bound)) return;
+    kept.push_back({filled(256), Clock::now()});
+    if (mode == "lru" && kept.size() > bound) drop_oldest();
+    while (mode == "ttl" && Clock::now() - kept.front().at > std::chrono::milliseconds(bound)) drop_oldest();
+    while (mode == "sawtooth" && kept.size() >= bound) {
+        while (!kept.empty()) drop_oldest();
+        return;
+    }
+    if (mode == "dies" && kept.size() == bound && is_recorded()) std::abort();
+}
+
+void serve(int fd) {
+    const int one = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    std::string in;
+    char buffer[65536];
+    for (;;) {
+        std::size_t end;
+        while ((end = in.find("\r\n\r\n")) == std::string::npos) {
+            const ssize_t n = ::read(fd, buffer, sizeof buffer);
+            if (n <= 0) {
+                ::close(fd);
+                return;
+            }
+            in.append(buffer, static_cast<std::size_t>(n));
+        }
+        in.erase(0, end + 4);  // only requests without a body
+        on_request();
+        static const char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        if (::write(fd, kOk, sizeof kOk - 1) < 0) {
+            ::close(fd);
+            return;
+        }
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 3) return 2;
+    mode = argv[2];
+    if (argc > 3) bound = std::strtoul(argv[3], nullptr, 10);
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 512) != 0) {
+        std::perror("bind");
+        return 1;
+    }
+    if (mode == "timer" || mode == "both")
+        std::thread([] {
+            for (;;) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                on_tick();
+            }
+        }).detach();
+    for (;;) {
+        const int connection = ::accept(listener, nullptr, nullptr);
+        if (connection >= 0) std::thread(serve, connection).detach();
+    }
+}
