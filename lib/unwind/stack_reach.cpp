@@ -12,28 +12,17 @@ namespace leakline::unwind {
 
 namespace {
 
-constexpr std::uintptr_t kPage = 4096, kWord = 8;
-constexpr std::uintptr_t page_of(std::uintptr_t address) { return address & ~(kPage - 1); }
-
-// What is known of the running thread's own stack: [low, high) can be read. A new thread's is zeroes, also where it gets the
-// memory of one that has ended.
-struct OwnStack {
-    std::uintptr_t low, high;
-    unsigned searches;  // in vain, since one was not
-};
-[[gnu::tls_model("initial-exec")]] constinit thread_local OwnStack own_stack{};
+constexpr std::uintptr_t kWord = 8;
+constexpr std::uintptr_t page_of(std::uintptr_t address) { return address & ~std::uintptr_t{4095}; }
 
 }  // namespace
+
+[[gnu::tls_model("initial-exec")]] constinit thread_local OwnStack own_stack{};
 
 // The kernel copies the set of signals before it looks at what is to be done with it, which here is nothing it knows.
 bool is_readable(std::uintptr_t address) {
     constexpr long kNoSuchOperation = -1;
     return system_call(SYS_rt_sigprocmask, kNoSuchOperation, static_cast<long>(address), 0, kWord) == -EINVAL;
-}
-
-StackReach::StackReach(std::uintptr_t sp) : begin_(sp - kWord) {
-    own_ = begin_ - own_stack.low < own_stack.high - own_stack.low;
-    end_ = own_ ? own_stack.high : page_of(begin_) + kPage;
 }
 
 bool StackReach::extend(std::uintptr_t wanted) {
@@ -75,8 +64,7 @@ void StackReach::outermost(std::uintptr_t sp) {
     own_ = true;
 }
 
-void StackReach::done() const {
-    if (!own_) return;
+void StackReach::learn() const {
     if (page_of(begin_) < own_stack.low) own_stack.low = page_of(begin_);
     own_stack.searches = 0;
 }

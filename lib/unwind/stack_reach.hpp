@@ -16,10 +16,21 @@ namespace leakline::unwind {
 // Whether the word at `address` (a multiple of 8) can be read. One system call, which sandboxes allow.
 bool is_readable(std::uintptr_t address);
 
+// What is known of the running thread's own stack: [low, high) can be read. A new thread's is zeroes, also where it gets the
+// memory of one that has ended.
+struct OwnStack {
+    std::uintptr_t low, high;
+    unsigned searches;  // in vain, since one was not
+};
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local OwnStack own_stack;
+
 class StackReach {
   public:
     // For a walk that begins where the stack pointer is `sp`. The page below it has the innermost frame.
-    explicit StackReach(std::uintptr_t sp);
+    explicit StackReach(std::uintptr_t sp) : begin_(sp - sizeof(std::uintptr_t)) {
+        own_ = known_ = begin_ - own_stack.low < own_stack.high - own_stack.low;
+        end_ = own_ ? own_stack.high : (begin_ & ~(kPage - 1)) + kPage;
+    }
 
     // All bytes from the innermost frame to here can be read.
     std::uintptr_t end() const { return end_; }
@@ -35,14 +46,20 @@ class StackReach {
     // To be called where no frame has a caller: that is where a thread's own stack begins. `sp`: of that frame.
     void outermost(std::uintptr_t sp);
     // The end of a walk that followed its frames to here.
-    void done() const;
+    void done() const {
+        if (own_ && !known_) learn();
+    }
 
   private:
+    static constexpr std::uintptr_t kPage = 4096;
+
+    void learn() const;
+
     static constexpr unsigned kMostPages = 64, kMostPagesSearched = 4096;  // that one walk asks about
 
     std::uintptr_t begin_, end_;
     unsigned pages_left_ = kMostPages;
-    bool own_ = false, unreadable_ = false;
+    bool own_, known_, unreadable_ = false;  // known_: all of this stack was, from the beginning
 };
 
 }  // namespace leakline::unwind
