@@ -20,8 +20,8 @@ void track_user_behavior(EventCache& event_cache, const std::string& user_id, co
     responder.send(std::move(response));
 }
 
-void save_and_track_events(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
-                           Nanoseconds received, const http::Responder& responder) {
+void process_and_save_events(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
+                             Nanoseconds received, const http::Responder& responder) {
     const TrackRequest data(request.body);
     const auto on_saved = [&event_cache, responder](const SaveResult& result, const std::string& user_id,
                                                     const std::vector<std::string>& events) {

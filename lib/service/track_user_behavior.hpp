@@ -10,8 +10,8 @@ namespace leakline::service {
 
 // Answers 200 once the events are saved (see Durability) and in the cache, 503 with the reason where they cannot be. event_cache
 // outlives event_store. Throws BadRequest before anything has changed.
-void save_and_track_events(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
-                           Nanoseconds received, const http::Responder& responder);
+void process_and_save_events(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
+                             Nanoseconds received, const http::Responder& responder);
 
 // The second half of it, for events that are saved.
 void track_user_behavior(EventCache& event_cache, const std::string& user_id, const std::vector<std::string>& events,
