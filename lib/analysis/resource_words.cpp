@@ -56,7 +56,8 @@ std::string resource_reason(const ResourceGrowth& growth) {
     const std::string kinds = growing_kinds_words(growth);
     const std::string of = kinds.empty() ? "" : ": " + kinds;
     if (growth.exhausted)
-        return fmt::format("{} run out: {} of {} ({}) were in use after {} requests{}", what, format_count(growth.exhausted->count),
+        return fmt::format("{} run out{}: {} of {} ({}) were in use after {} requests{}", what,
+                           growth.per_request || growth.per_hour ? ", at " + rate_words(growth) : "", format_count(growth.exhausted->count),
                            format_count(growth.limit.value_or(0)), growth.limit_name, format_count(growth.exhausted->requests), of);
     switch (growth.verdict) {
         case Trend::growing:
