@@ -29,8 +29,9 @@ const hostileText = '</script><script>window.owned=1</script><img src=x onerror=
 function hostile() {
   const poison = (value, key) => Array.isArray(value) ? value.map(v => poison(v, key))
     : value !== null && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, poison(v, k)]))
-    : typeof value === 'string' && !['verdict', 'class', 'per', 'outcome', 'origin', 'by'].includes(key) ? value + hostileText : value;
+    : typeof value === 'string' && !['verdict', 'class', 'per', 'outcome', 'origin', 'by', 'follows', 'runtime'].includes(key) ? value + hostileText : value;
   const diagnosis = poison(leak());
+  diagnosis.growth.source = leak().growth.source;         // one of a few words, as a line's source is not
   diagnosis.lines[0].source = '<b>'.repeat(33_000);      // 100 kB lines
   diagnosis.tables[0].rows[2].text = '</td><script>'.repeat(8_000);
   diagnosis.lines[1].function = hostileText + 'x'.repeat(100_000);
