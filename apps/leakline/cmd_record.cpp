@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/guard.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "details.hpp"
@@ -84,6 +85,7 @@ int record(const Options& chosen, Messages& messages) {
     options.max_marks = chosen.max_marks;
 
     const std::string program = options.command.text();
+    leave_programs_running();  // and the collecting process finishes the recording
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();

@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/guard.hpp"
 #include "base/process.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
@@ -122,6 +123,7 @@ class Sampling {
             limit_->put_on(command);
         }
         command_text_ = command.text();
+        leave_programs_running();
         child_.emplace(Child::start(command));
         targets_.push_back({open_process(child_->pid(), metrics_, options_.targets.children)});
     }

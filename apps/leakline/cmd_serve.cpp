@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/guard.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -71,6 +72,7 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
         limit->put_on(command);
     }
     if (options.verbose) complain("leakline: runs {}\n", command.text());
+    leave_programs_running();  // SIGTERM, above, lets it answer what it is handling
     Child child = Child::start(command);
     const ExitStatus status = wait_or_interrupt(child);
     if (interruption::received() != 0 && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -16,6 +17,11 @@
 namespace leakline {
 
 namespace {
+
+std::atomic<bool>& programs_stay() {
+    static std::atomic<bool>& stay = shared_with_guard<std::atomic<bool>>();
+    return stay;
+}
 
 // The words of a command line stand behind each other in memory, and /proc/PID/cmdline shows that memory.
 void show_as_guard(char** arguments) {
@@ -44,7 +50,7 @@ void show_as_guard(char** arguments) {
     do got = ::read(socket, &byte, 1);
     while (got < 0 && errno == EINTR);
     if (got == 1) ::_exit(0);
-    kill_running_groups(parent);
+    if (!programs_stay()) kill_running_groups(parent);
     leftovers::remove_all(parent);
     ::_exit(0);
 }
@@ -52,9 +58,10 @@ void show_as_guard(char** arguments) {
 }  // namespace
 
 Guard::Guard(char** arguments) {
-    // Both tables have to be there before the fork. Nothing is remembered under this pid.
+    // What is shared has to be there before the fork. Nothing is remembered under this pid.
     kill_running_groups(-2);
     leftovers::remove_all(-2);
+    programs_stay();
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
     const pid_t parent = ::getpid();
@@ -74,6 +81,8 @@ Guard::Guard(char** arguments) {
     }
     alive_ = ends[1];
 }
+
+void leave_programs_running() { programs_stay() = true; }
 
 Guard::~Guard() {
     if (alive_ < 0) return;

@@ -1,5 +1,6 @@
 // A process that outlives this one and cleans up behind it where nothing else can: after SIGKILL (the OOM killer, a CI job's
-// end, `timeout -s KILL`) it ends the programs that we have started and removes our temporary files and folders.
+// end, `timeout -s KILL`) it ends the programs that we have started, unless they are the user's own (leave_programs_running), and
+// removes our temporary files and folders.
 //
 // PR_SET_PDEATHSIG would end a child when the *thread* that started it ends, reaches none of the child's own children, and
 // removes no folder. The guard waits on a socket that the kernel closes whatever we die of.
@@ -25,6 +26,10 @@ class Guard {
   private:
     int alive_ = -1;  // our end of the socket
 };
+
+// From now on SIGKILL of us does not end what we have started: for commands whose program is the user's own and works on without
+// us. A second signal still ends it. Call it before the program is started. Safe from any thread.
+void leave_programs_running();
 
 // A table that the guard sees as we fill it in: memory that a fork shares. Never freed.
 template <class Table>

@@ -120,6 +120,19 @@ TEST_CASE("processes told apart have a CSV file each") {
     CHECK(files == 3);
 }
 
+TEST_CASE("kill -9 of leakline leaves the command alive that it has started") {
+    const Folder folder;
+    Child sampler = folder.start({kLeakline, "sample", "-o", "s.csv", "--", "sh", "-c",
+                                  "while [ ! -e end ]; do sleep 0.02; echo x >> work; done; echo ended > last"});
+    REQUIRE(comes_true([&] { return folder.has("s.csv") && folder.has("work"); }));
+    sampler.signal(SIGKILL);
+    sampler.wait();
+    const std::size_t done = folder.text("work").size();
+    CHECK(comes_true([&] { return folder.text("work").size() > done + 40; }));
+    std::ofstream(folder.path("end")) << "now";
+    CHECK(comes_true([&] { return folder.has("last"); }));
+}
+
 TEST_CASE("kill -9 loses at most the tick being taken: whole rows up to the end") {
     const Folder folder;
     Child sampler = folder.start({kLeakline, "sample", "--interval", "1ms", "-o", "s.csv", "--pid",
