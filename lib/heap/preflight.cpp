@@ -55,13 +55,28 @@ std::string_view behind_env(std::string_view line) {
     }
 }
 
-void refuse_script(const std::string& path, const std::string& first_line) {
+// Version managers put a script in the place of each program (PYENV_ROOT/shims/python3), which ends with
+// `exec ".../pyenv" exec "$program" "$@"`. The manager's name, empty for other scripts.
+std::string_view manager_of_shim(const std::string& path, std::string_view text) {
+    static constexpr std::array<std::string_view, 8> kManagers{"pyenv", "rbenv", "nodenv", "goenv", "jenv", "plenv", "phpenv", "asdf"};
+    if (file_name(std::string_view(path).substr(0, path.rfind('/'))) != "shims") return {};
+    for (const std::string_view manager : kManagers)
+        for (const char* after : {"\" exec ", " exec "})
+            if (text.find(fmt::format("{}{}", manager, after)) != std::string_view::npos) return manager;
+    return {};
+}
+
+// rest: what follows the first line, or the beginning of it.
+void refuse_script(const std::string& path, const std::string& first_line, std::string_view rest) {
     std::string_view interpreter = trim(std::string_view(first_line).substr(2));
     if (file_name(interpreter.substr(0, interpreter.find(' '))) == "env") interpreter = behind_env(interpreter);
     const std::string_view program = file_name(interpreter.substr(0, interpreter.find(' ')));
     const std::string_view options = interpreter.substr(std::min(interpreter.find(' '), interpreter.size()));
     static constexpr std::array<const char*, 5> kShells{"sh", "bash", "dash", "zsh", "ksh"};
     if (std::find(kShells.begin(), kShells.end(), program) != kShells.end()) {
+        if (const std::string_view manager = manager_of_shim(path, rest); !manager.empty())
+            refuse(path, fmt::format("is a shell script of {}'s, and the tracker records only the first program: the shell", manager),
+                   fmt::format("give the program that it starts: leakline ... -- \"$({} which {})\" ARG...", manager, file_name(path)));
         refuse(path, fmt::format("is a shell script ({}), and the tracker records only the first program: the shell",
                                  printable(first_line)),
                "give the program that the script starts: leakline ... -- PROGRAM ARG...");
@@ -99,7 +114,12 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (!file) return result;  // executable but not readable: nothing can be said
     std::string first_line;
     std::getline(file, first_line);
-    if (first_line.starts_with("#!")) refuse_script(found, first_line.substr(0, 200));
+    if (first_line.starts_with("#!")) {
+        std::string rest(4096, '\0');
+        file.read(rest.data(), static_cast<std::streamsize>(rest.size()));
+        rest.resize(static_cast<std::size_t>(file.gcount()));
+        refuse_script(found, first_line.substr(0, 200), rest);
+    }
 
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will say what it thinks of it

@@ -30,11 +30,20 @@ Error refusal(const std::vector<std::string>& arguments) {
     throw 0;
 }
 
-std::string script(const TemporaryDirectory& folder, const std::string& content) {
-    std::string path = folder.path() + "/run.sh";
+std::string script(const TemporaryDirectory& folder, const std::string& content, const std::string& name = "run.sh") {
+    std::string path = folder.path() + "/" + name;
     std::ofstream(path) << content;
     ::chmod(path.c_str(), 0755);
     return path;
+}
+
+// The first program of that name in PATH that is no script: version managers put scripts there.
+std::optional<std::string> find_binary(const std::string& name) {
+    for (const std::string_view folder : split(environment_variable("PATH"), ':')) {
+        const auto path = find_executable(std::string(folder) + "/" + name);
+        if (path && heap::read_elf(*path).is_elf) return path;
+    }
+    return {};
 }
 
 }  // namespace
@@ -48,6 +57,21 @@ TEST_CASE("a program that the tracker cannot get into is refused, with what to d
     CHECK(refusal({"/lib64/ld-linux-x86-64.so.2", "/bin/ls"}).message() ==
           "it starts another program, and the tracker records only the first");
     CHECK(refusal({"sh", "-c", "ls"}).hint() == "give the program itself: leakline ... -- PROGRAM ARG...");
+}
+
+TEST_CASE("a version manager's script is refused with what prints the program that it starts") {
+    const TemporaryDirectory folder;
+    std::filesystem::create_directory(folder.path() + "/shims");
+    const std::string text = "#!/usr/bin/env bash\nset -e\nprogram=\"${0##*/}\"\nexec \"/home/user/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n";
+    const Error python = refusal({script(folder, text, "shims/python3"), "app.py"});
+    CHECK(python.message() == "is a shell script of pyenv's, and the tracker records only the first program: the shell");
+    CHECK(python.hint() == "give the program that it starts: leakline ... -- \"$(pyenv which python3)\" ARG...");
+    const Error ruby = refusal({script(folder, "#!/usr/bin/env bash\nexec asdf exec \"ruby\" \"$@\"\n", "shims/ruby")});
+    CHECK(ruby.hint() == "give the program that it starts: leakline ... -- \"$(asdf which ruby)\" ARG...");
+    // Elsewhere, or with other words, it is a script like any.
+    const std::string plain = "give the program that the script starts: leakline ... -- PROGRAM ARG...";
+    CHECK(refusal({script(folder, text, "python3")}).hint() == plain);
+    CHECK(refusal({script(folder, "#!/bin/sh\nexec python3 -m app # no pyenv\n", "shims/app")}).hint() == plain);
 }
 
 TEST_CASE("a script is refused by its first line") {
@@ -137,7 +161,7 @@ TEST_CASE("a program of a language runtime has no lines to record, and says what
     const auto no_lines = [](const std::string& program) { return heap::check_program({program}).no_lines; };
     CHECK(no_lines(kPrograms + "heap_subject").empty());
     for (const auto& [program, language] : {std::pair{"python3", "Python"}, {"node", "Node.js"}, {"java", "Java"}}) {
-        if (const auto path = find_executable(program))
+        if (const auto path = find_binary(program))
             CHECK(no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; they can be had with "));
         else
             MESSAGE("skipped: no ", program);
