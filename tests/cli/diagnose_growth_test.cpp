@@ -27,7 +27,7 @@ Diagnosed diagnose(const std::string& mode, const std::string& bound, std::vecto
     file.commit();
     std::vector<std::string> words = {"diagnose", "--traffic", log, "--rounds", "5", "--min-round", "300ms", "-o", report};
     words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), {"--", std::string(LEAKS_DIR) + "/growth_modes", "{port}", mode, bound});
+    words.insert(words.end(), {"--", GROWTH_MODES, "{port}", mode, bound});
     Diagnosed result;
     result.outcome = run_binary("leakline", words);
     INFO(result.outcome.out << result.outcome.err);
