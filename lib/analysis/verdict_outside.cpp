@@ -15,6 +15,8 @@ namespace {
 constexpr double kAboveDetection = 2;
 // Allocators keep up to this much for threads and size classes that warm up late (tcmalloc's thread caches alone 32 MiB in all).
 constexpr double kHeldByAllocator = 32 * kMiB;
+// CPython, Perl, PHP and Ruby take arenas of at most 1 MiB over malloc, and free as soon as nothing refers to an object.
+constexpr double kHeldByInterpreter = 8 * kMiB;
 // A collected heap grows to its next collection: at least this much, and to twice its size.
 constexpr double kHeldByCollector = 128 * kMiB;
 // In the idle second after the rounds, of growth that follows time.
@@ -48,6 +50,23 @@ std::string_view program_of(std::string_view command) {
     return {};
 }
 
+std::optional<std::string_view> collected_program(std::string_view program) {
+    static constexpr std::array<std::string_view, 7> kNames = {"java", "node", "nodejs", "bun", "deno", "dotnet", "npm"};
+    const auto found = std::find(kNames.begin(), kNames.end(), program);
+    return found != kNames.end() ? std::optional(*found) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis) {
+    if (const auto runtime = collected_program(program_of(diagnosis.command))) return runtime;
+    for (const ProcessGrowth& process : diagnosis.resources.tree.processes)
+        if (const auto runtime = collected_program(process.name); runtime && process.last_bytes > process.first_bytes) return runtime;
+    return std::nullopt;
+}
+
+namespace {
+
 // Where live heap bytes were counted that no line is known for.
 std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
     const Books& books = diagnosis.lines.books;
@@ -71,17 +90,11 @@ std::string outside_words(const Diagnosis& diagnosis) {
 
 }  // namespace
 
-std::optional<std::string_view> collected_runtime(std::string_view command) {
-    static constexpr std::array<std::string_view, 7> kNames = {"java", "node", "nodejs", "bun", "deno", "dotnet", "npm"};
-    const std::string_view program = program_of(command);
-    const auto found = std::find(kNames.begin(), kNames.end(), program);
-    return found != kNames.end() ? std::optional(*found) : std::nullopt;
-}
 
 bool has_no_lines(std::string_view command) {
     static constexpr std::array<std::string_view, 5> kInterpreters = {"python", "ruby", "php", "perl", "beam"};
     const std::string_view program = program_of(command);
-    return collected_runtime(command) ||
+    return collected_program(program) ||
            std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
 }
 
@@ -106,8 +119,10 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
                           {fmt::format("memory grows, but no line does, and its {}/h are less than twice the smallest growth that this run finds 9 times out "
                                        "of 10 ({}/h): more rounds (--rounds) would decide", format_bytes(growth), format_bytes(detectable))},
                           {}};
-    const auto runtime = collected_runtime(diagnosis.command);
-    const double held = runtime ? std::max(kHeldByCollector, level_after_first_round(diagnosis)) : kHeldByAllocator;
+    const auto runtime = collected_runtime(diagnosis);
+    const double held = runtime                          ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
+                        : has_no_lines(diagnosis.command) ? kHeldByInterpreter
+                                                          : kHeldByAllocator;
     const double late = late_growth(diagnosis);
     // What grows while nothing is requested is no allocator that warms up.
     const bool idle_growth = diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth;
@@ -127,7 +142,7 @@ std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, c
 
 std::optional<Conclusion> heap_hides_growth(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
-    const auto runtime = collected_runtime(diagnosis.command);
+    const auto runtime = collected_runtime(diagnosis);
     // A JVM commits memory long before it needs it; V8 and Go collect before they grow.
     if (!runtime || (*runtime != "java" && *runtime != "dotnet") || diagnosis.max_growth || diagnosis.replay.completed == 0 || diagnosis.series.size() == 0) return std::nullopt;
     const double hidden = *std::max_element(diagnosis.series.value.begin(), diagnosis.series.value.end()) /

@@ -56,6 +56,8 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, co
     const ProcessTree& tree = evidence.diagnosis.resources.tree;
     const TrendVerdict& trend = evidence.diagnosis.trend;
     if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
+    // What a collected heap holds back is for memory_grows_too_little to say, whichever process has it.
+    if (collected_runtime(evidence.diagnosis)) return std::nullopt;
     std::string rate;
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{Verdict::leak,

@@ -85,8 +85,9 @@ bool lines_unproven(const Evidence& evidence);
 double entries_kept(const Evidence& evidence);
 // "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
 std::string hedge(const Evidence& evidence);
-// "java", "node", ...: where the command starts a runtime whose garbage collector decides when memory is given back.
-std::optional<std::string_view> collected_runtime(std::string_view command);
+// "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
+// memory is given back. The text lives as long as the program.
+std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis);
 // Below this rate (bytes per request) the leaking lines are the odds and ends of a healthy service.
 inline constexpr double kBookkeepingRate = 1;
 
