@@ -44,6 +44,14 @@ std::string behind_words(const LineGrowth& line) {
 
 }  // namespace
 
+bool without_lines(const Diagnosis& diagnosis) {
+    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,
+    // or whose lines cannot be recorded.
+    return (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
+           unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches ||
+           (!diagnosis.lines.unavailable.empty() && diagnosis.lines.mark_seconds.empty());
+}
+
 std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
     if (!lines_leak(evidence)) return std::nullopt;
     std::string reason = line_reason(line_at_fault(evidence));
@@ -71,6 +79,7 @@ std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const
 
 std::optional<Conclusion> memory_undecided_by_trend(const Evidence& evidence, const Policy&) {
     if (evidence.diagnosis.trend.verdict != Trend::inconclusive) return std::nullopt;
+    if (without_lines(evidence.diagnosis)) return Conclusion{Verdict::inconclusive, {"memory over time allows both answers"}, {}};
     return Conclusion{Verdict::inconclusive, {"memory over time allows both answers, and no line's live heap bytes grow to the end"}, {}};
 }
 
@@ -86,12 +95,7 @@ std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, c
 std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     const TrendVerdict& trend = diagnosis.trend;
-    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,
-    // or whose lines cannot be recorded.
-    const bool unrecorded = (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
-                            unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches ||
-                            (!diagnosis.lines.unavailable.empty() && diagnosis.lines.mark_seconds.empty());
-    std::string reason = unrecorded ? fmt::format("memory is {}", trend_name(trend.verdict))
+    std::string reason = without_lines(diagnosis) ? fmt::format("memory is {}", trend_name(trend.verdict))
                                     : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
                                                   evidence.leaking.empty() ? "" : " by a byte a request", trend_name(trend.verdict));
     if (trend.detectable_bytes_per_request)

@@ -114,11 +114,16 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
     // Live heap bytes that nobody freed are not held back by an allocator, whatever the lines are.
     const bool counted = lines_unknown(diagnosis).has_value();
     const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
-    if (!counted && growth < kAboveDetection * detectable)
-        return Conclusion{Verdict::inconclusive,
-                          {fmt::format("memory grows, but no line does, and its {}/h are less than twice the smallest growth that this run finds 9 times out "
-                                       "of 10 ({}/h): more rounds (--rounds) would decide", format_bytes(growth), format_bytes(detectable))},
-                          {}};
+    const std::string& why = diagnosis.lines.unavailable;
+    const char* no_line = why.empty() ? ", but no line does" : "";
+    Conclusion conclusion;
+    if (!counted && growth < kAboveDetection * detectable) {
+        conclusion.reasons.push_back(fmt::format(
+            "memory grows{}, and its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h): more rounds "
+            "(--rounds) would decide", no_line, format_bytes(growth), format_bytes(detectable)));
+        if (!why.empty()) conclusion.reasons.push_back(why);
+        return conclusion;
+    }
     const auto runtime = collected_runtime(diagnosis);
     const double held = runtime                          ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
                         : has_no_lines(diagnosis.command) ? kHeldByInterpreter
@@ -127,11 +132,12 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
     // What grows while nothing is requested is no allocator that warms up.
     const bool idle_growth = diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth;
     if (counted || idle_growth || late >= held) return std::nullopt;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("memory grew by {} after the first round, but no line does: {} may hold that much back ({}); growth beyond that would be "
-                                   "a leak: more rounds (--rounds) would decide",
-                                   format_bytes(late), runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(held))},
-                      {}};
+    conclusion.reasons.push_back(
+        fmt::format("memory grew by {} after the first round{}: {} may hold that much back ({}); growth beyond that would be a leak: more rounds "
+                    "(--rounds) would decide", format_bytes(late), no_line,
+                    runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(held)));
+    if (!why.empty()) conclusion.reasons.push_back(why);
+    return conclusion;
 }
 
 std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy& policy) {

@@ -61,21 +61,6 @@ bool lines_leak(const Evidence& evidence) {
     return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
 }
 
-bool lines_explain_memory(const Evidence& evidence) {
-    constexpr double kHalf = 0.5;
-    // Beside its bytes a block takes a header of 8 and is rounded up to 16 (glibc); small ones most of all.
-    constexpr double kMostOverhead = 24;
-    const auto& memory = evidence.diagnosis.trend.bytes_per_request;
-    const auto& requests = evidence.diagnosis.lines.mark_requests;
-    if (!evidence.memory_grows() || !memory || requests.empty() || !requests.front() || !requests.back()) return true;
-    const double counted = static_cast<double>(*requests.back()) - static_cast<double>(*requests.front());
-    if (counted <= 0) return true;
-    double rate = evidence.leaking_bytes_per_request;
-    for (const LineGrowth* line : evidence.leaking)
-        rate += kMostOverhead * static_cast<double>(line->live_last_blocks - line->live_first_blocks) / counted;
-    return rate >= kHalf * memory->estimate;
-}
-
 std::string place(const CodeLine& at) {
     if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
     const std::string_view base = file_name(at.file);

@@ -74,8 +74,8 @@ const LineGrowth& line_at_fault(const Evidence& evidence);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
 bool lines_leak(const Evidence& evidence);
-// Whether the leaking lines, malloc's headers and rounding included, come to half of what memory grew by or more.
-bool lines_explain_memory(const Evidence& evidence);
+// No run of this diagnosis says which lines grow: none was recorded, or its lines cannot be had.
+bool without_lines(const Diagnosis& diagnosis);
 // Lines grow, but memory settled in a run that would have shown it: the run that the lines come from is slower, and a cache that has
 // filled up in the bare run can still fill there.
 bool contradicted(const Evidence& evidence);

@@ -55,6 +55,8 @@ bool grows_by_connections_alone(const Diagnosis& diagnosis) {
 double explained_growth(const Diagnosis& diagnosis) {
     const TrendVerdict& trend = diagnosis.trend;
     if (trend.verdict != Trend::growing || !trend.bytes_per_request || trend.bytes_per_request->estimate <= 0) return 1;
+    // The recorded run has another pace than the soak's: what does not follow requests costs each request something else in it.
+    if (diagnosis.soak && diagnosis.soak->growth != Soak::Growth::with_requests) return 1;
     double rate = 0;
     bool any = false;
     for (const LineGrowth& line : diagnosis.lines.lines) {

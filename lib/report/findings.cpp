@@ -29,7 +29,7 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
     std::vector<const LineGrowth*> order;
     if (report.headline && report.headline->line.leaking) order.push_back(&report.headline->line);
     const auto is_first = [&](const LineGrowth& line) {
-        return !order.empty() && order[0]->at.file == line.at.file && order[0]->at.line == line.at.line;
+        return !order.empty() && order[0]->at == line.at;
     };
     for (const LineGrowth& line : report.lines)
         if (line.leaking && !is_first(line)) order.push_back(&line);

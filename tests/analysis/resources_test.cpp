@@ -129,7 +129,7 @@ TEST_CASE("few marks, and a run that was stopped at the limit") {
     const ResourceGrowth& growth = judged(exhausted);
     CHECK(growth.verdict == Trend::growing);
     CHECK(growth.reasons[0] ==
-          "file descriptors run out: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
+          "file descriptors run out, at 49.4 per 1,000 requests: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
 }
 
 TEST_CASE("rates in words") {
