@@ -97,8 +97,13 @@ class Detection {
   private:
     void add(const RequestValue& value) {
         key_.assign(1, static_cast<char>('0' + static_cast<int>(value.kind))).append(value.name).append(1, '\n').append(value.context);
-        const auto [found, is_new] = index_.try_emplace(key_, kNone);
-        if (is_new) found->second = make(value);
+        auto found = index_.find(key_);
+        if (found == index_.end()) {
+            const std::size_t made = make(value);
+            // Names that are data have no end; what is followed stays.
+            if (index_.size() > 64 * kMostCandidates) std::erase_if(index_, [](const auto& entry) { return entry.second == kNone; });
+            found = index_.emplace(key_, made).first;
+        }
         if (found->second == kNone) return;
         Candidate& candidate = candidates_[found->second];
         if (candidate.repeats && !candidate.named) return;
@@ -112,7 +117,6 @@ class Detection {
     std::size_t make(const RequestValue& value) {
         const bool named = std::any_of(options_.names.begin(), options_.names.end(),
                                        [&](const FreshName& name) { return is_name_of(name, value.kind, value.name); });
-        if (index_.size() > 64 * kMostCandidates) index_.clear();
         if (!named && (!options_.detect || candidates_.size() >= kMostCandidates)) return kNone;
         if (!named && value.kind == ValueKind::header && describes_message(value.name)) return kNone;
         Candidate candidate;

@@ -286,12 +286,16 @@ bool Identity::replace_token(std::string_view text, std::uint64_t generation, st
     std::uint64_t state = hash(text) ^ seed * 0xd1342543de82ef95u ^ generation * 0xaf251af3b0f025b5u;
     out.assign(text);
     bool changed = false;
+    // A number longer than 64 bits take, or one among identifiers with letters: it may stand without quotes, where a letter or a zero
+    // in front would be no JSON.
+    const bool number = std::all_of(text.begin(), text.end(), is_digit);
     for (std::size_t i = 0; i < out.size(); ++i) {
         char& c = out[i];
         if (!is_digit(c) && !is_letter(c)) continue;
+        if (number && i == 0) continue;
         if (i < example_.size() && example_[i] != '\0') continue;  // the same in all
         if (uuid_ && (i == 14 || i == 19)) continue;               // version and variant (RFC 9562, section 4)
-        c = alphabet_[split_mix(state) % alphabet_.size()];
+        c = number ? static_cast<char>('0' + split_mix(state) % 10) : alphabet_[split_mix(state) % alphabet_.size()];
         changed = true;
     }
     return changed;

@@ -103,6 +103,28 @@ TEST_CASE("numbers keep their digits while there are unused ones, and no number 
     }
 }
 
+TEST_CASE("an identifier is found beside thousands of names that are data") {
+    std::vector<Request> requests = posts(13'000);
+    for (int i = 0; i < 13'000; ++i)
+        requests[static_cast<std::size_t>(i)].body = fmt::format(R"({{"request_id":"{}","user_{}":1,"from_{}":2}})", uuid_of(static_cast<std::uint64_t>(i)), i, i);
+    CHECK(plan_of(requests).texts() == std::vector<std::string>{"field request_id"});
+    // It repeats, if late.
+    requests.back().body = requests.front().body;
+    CHECK(plan_of(requests).fields.empty());
+}
+
+TEST_CASE("a number of more digits than 64 bits take stays a number") {
+    const auto snowflake = [](int i) { return fmt::format("{}{}", 1 + i % 9, fmt::format("{:018}", (static_cast<std::uint64_t>(i) * 7'919'123'456'789) % 1'000'000'000'000'000'000)); };
+    const replay::FreshPlan plan = plan_of(with_ids(300, snowflake));
+    for (int i = 0; i < 300; ++i) {
+        const std::string old = snowflake(i), now = fresh(plan, old, 3);
+        CHECK(now.size() == old.size());
+        CHECK(now != old);
+        CHECK(now.find_first_not_of("0123456789") == std::string::npos);
+        CHECK(now.front() != '0');
+    }
+}
+
 TEST_CASE("values that repeat, belong to users or are data stay") {
     std::vector<Request> requests = posts(300);
     for (int i = 0; i < 300; ++i) {
