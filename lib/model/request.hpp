@@ -64,7 +64,7 @@ struct ReplayStats {
     std::vector<std::string> reasons;   // why not
     struct PathStats {
         std::uint64_t sent = 0, completed = 0, errors = 0;
-        std::uint64_t failed_as_recorded = 0;  // of the errors: answers that were errors in the log too
+        std::uint64_t failed_as_recorded = 0;  // of the errors: answers that were errors in the log too, or that were expected
         LatencySummary latency;
     };
     // Identifiers that were made fresh in each round but the first: "field request_id", "header X-Request-Id".
