@@ -71,6 +71,7 @@ void ResourceMarks::add(double at_s, std::uint64_t requests, const memory::Resou
         growth.at_marks.push_back(levels[r].count);
         std::set<std::string> known;
         for (ResourceKind& kind : growth.kinds) {
+            kind.at_marks.resize(growth.at_marks.size() - 1, kind.at_marks.back());  // a mark at which nothing could be read
             const auto level = levels[r].kinds.find(kind.name);
             kind.at_marks.push_back(level == levels[r].kinds.end() ? 0 : level->second);
             known.insert(kind.name);

@@ -117,3 +117,23 @@ TEST_CASE("marks compensate for processes that begin and end, and count zombies"
     REQUIRE(resources.counts[1].kinds.size() == 2);
     CHECK(resources.counts[1].kinds[1].at_marks == std::vector<double>{0, 2, 5});
 }
+
+TEST_CASE("a mark at which descriptors could not be read leaves every column as long as the marks") {
+    diagnose::ResourceMarks marks;
+    const auto snapshot = [](std::optional<std::uint64_t> descriptors) {
+        memory::ResourceSnapshot result;
+        memory::ProcessResources resources;
+        resources.pid = 1;
+        resources.count[0] = descriptors;
+        if (descriptors) resources.kinds[0]["pipe"] = *descriptors;
+        resources.count[3] = 1;
+        result.processes.push_back(resources);
+        return result;
+    };
+    marks.add(0, 0, snapshot(10));
+    marks.add(1, 100, snapshot({}));
+    marks.add(2, 200, snapshot(12));
+    const ResourceGrowth& descriptors = marks.resources().counts[0];
+    CHECK(descriptors.at_marks == std::vector<double>{10, 10, 12});
+    CHECK(descriptors.kinds[0].at_marks == std::vector<double>{10, 10, 12});
+}
