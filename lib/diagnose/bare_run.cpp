@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <utility>
 
 #include "analysis/follows.hpp"
 #include "analysis/resources.hpp"
@@ -100,6 +101,7 @@ void run_bare(RunContext& context) {
     };
     std::atomic<int> rounds_planned{plan.rounds};
     int undecided = 0;
+    bool following = false;  // growth that may be a cache: one line for all the rounds that it took
     hooks.enough = [&] {
         std::vector<std::string>& retries = context.result.retries;
         if (context.options.retries == 0) return true;
@@ -112,6 +114,7 @@ void run_bare(RunContext& context) {
         std::optional<std::string> why;
         if (!context.options.policy.filling_is_leak)
             why = analysis::growth_unproven(so_far, to_seconds(system_clock().monotonic() - target.origin()));
+        if (std::exchange(following, why.has_value()) && following) retries.pop_back();
         if (!why && undecided < context.options.retries) {
             why = analysis::memory_undecided(std::move(so_far));
             if (!why) why = analysis::resources_undecided(judge_counts(context, target, context.result.rounds.size(), plan.rounds, false));
