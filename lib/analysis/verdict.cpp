@@ -126,7 +126,7 @@ std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Pol
     if (!policy.filling_is_leak && lines_unproven(evidence))
         return fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
                            line_reason(*evidence.leaking.front()));
-    if (evidence.leaking_bytes_per_request < kBookkeepingRate || lines_leak(evidence)) return std::nullopt;
+    if (!lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
     return fmt::format("{}, by only {} in all", line_reason(*evidence.leaking.front()), format_bytes(evidence.leaking_bytes));
 }
 

@@ -28,6 +28,10 @@ const LineGrowth& line_at_fault(const Evidence& evidence) {
 std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, const Policy& policy) {
     const double share = explained_growth(evidence.diagnosis);
     if (evidence.leaking.empty() || !evidence.memory_grows() || share >= kExplained) return std::nullopt;
+    // A line that grows by next to nothing makes no leak of what a cleaned cache, an allocator or a collector holds.
+    if (evidence.leaking_bytes < kBookkeepingBytes)
+        for (const Rule rule : {growth_was_freed_later, memory_grows_too_little})
+            if (auto held = rule(evidence, policy)) return held;
     auto conclusion = memory_grows_without_lines(evidence, policy);
     if (!conclusion) return std::nullopt;
     const LineReport& lines = evidence.diagnosis.lines;

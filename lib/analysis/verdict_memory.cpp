@@ -64,10 +64,12 @@ std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
 }
 
 std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, const Policy&) {
-    if (evidence.leaking_bytes_per_request < kBookkeepingRate || lines_leak(evidence)) return std::nullopt;
+    if (!lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
+    const bool by_requests = evidence.leaking_bytes_per_request >= kBookkeepingRate;
     return Conclusion{Verdict::inconclusive,
-                      {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: more requests would decide",
-                                   line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes))},
+                      {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: {} would decide",
+                                   line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes),
+                                   by_requests ? "more requests" : "longer rounds (--min-round)")},
                       {}};
 }
 

@@ -98,6 +98,13 @@ bool has_no_lines(std::string_view command) {
            std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
 }
 
+std::optional<std::string> barely_seen(const TrendVerdict& trend) {
+    const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
+    if (growth >= kAboveDetection * detectable) return std::nullopt;
+    return fmt::format("its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h): more rounds (--rounds) would decide",
+                       format_bytes(growth), format_bytes(detectable));
+}
+
 std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (!diagnosis.oom_kill || evidence.memory_grows() || lines_leak(evidence)) return std::nullopt;
@@ -110,17 +117,13 @@ std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const P
 std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (!evidence.memory_grows() || diagnosis.soak || diagnosis.oom_kill) return std::nullopt;
-    const TrendVerdict& trend = diagnosis.trend;
     // Live heap bytes that nobody freed are not held back by an allocator, whatever the lines are.
     const bool counted = lines_unknown(diagnosis).has_value();
-    const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
     const std::string& why = diagnosis.lines.unavailable;
-    const char* no_line = why.empty() ? ", but no line does" : "";
+    const char* no_line = !evidence.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
     Conclusion conclusion;
-    if (!counted && growth < kAboveDetection * detectable) {
-        conclusion.reasons.push_back(fmt::format(
-            "memory grows{}, and its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h): more rounds "
-            "(--rounds) would decide", no_line, format_bytes(growth), format_bytes(detectable)));
+    if (const auto words = barely_seen(diagnosis.trend); words && !counted) {
+        conclusion.reasons.push_back(fmt::format("memory grows{}, and {}", no_line, *words));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }

@@ -52,12 +52,15 @@ double unrecorded_share(const ProcessTree& tree) {
     return all > 0 ? tree.unrecorded_cpu_s / all : 1;
 }
 
-std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, const Policy&) {
+std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, const Policy& policy) {
     const ProcessTree& tree = evidence.diagnosis.resources.tree;
     const TrendVerdict& trend = evidence.diagnosis.trend;
     if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
-    // What a collected heap holds back is for memory_grows_too_little to say, whichever process has it.
-    if (collected_runtime(evidence.diagnosis)) return std::nullopt;
+    // What is no leak in the first process is none in the others: a collected heap on its way to the next collection, noise.
+    if (collected_runtime(evidence.diagnosis))
+        if (auto held = memory_grows_too_little(evidence, policy)) return held;
+    if (const auto words = barely_seen(trend); words && !evidence.diagnosis.oom_kill)
+        return Conclusion{Verdict::inconclusive, {fmt::format("the memory of {} grows, but {}", growing_processes(tree), *words)}, {}};
     std::string rate;
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{Verdict::leak,

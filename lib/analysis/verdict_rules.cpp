@@ -8,10 +8,6 @@ namespace leakline::analysis {
 
 namespace {
 
-// Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
-// still warms up (log buffers, connection state), not for a leak.
-constexpr double kBookkeepingBytes = 64 * 1024;
-
 constexpr RuleRow kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
@@ -54,11 +50,16 @@ Evidence::Evidence(const Diagnosis& of) : diagnosis(of) {
         leaking.push_back(&line);
         leaking_bytes += static_cast<double>(line.growth_bytes);
         if (line.bytes_per_request) leaking_bytes_per_request += line.bytes_per_request->estimate;
+        if (line.bytes_per_hour_by_time) leaking_bytes_per_hour_by_time += line.bytes_per_hour_by_time->estimate;
     }
 }
 
 bool lines_leak(const Evidence& evidence) {
     return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
+}
+
+bool lines_matter(const Evidence& evidence) {
+    return evidence.leaking_bytes_per_request >= kBookkeepingRate || evidence.leaking_bytes_per_hour_by_time >= kBookkeepingPerHour;
 }
 
 std::string place(const CodeLine& at) {

@@ -21,6 +21,7 @@ struct Evidence {
     std::vector<const LineGrowth*> leaking;   // lines that the line analysis calls leaking, largest growth first
     double leaking_bytes = 0;                 // that they grew by together
     double leaking_bytes_per_request = 0;
+    double leaking_bytes_per_hour_by_time = 0;  // of those that follow time
 
     explicit Evidence(const Diagnosis& of);
     bool memory_grows() const { return diagnosis.trend.verdict == Trend::growing; }
@@ -88,8 +89,16 @@ std::string hedge(const Evidence& evidence);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
 // memory is given back. The text lives as long as the program.
 std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis);
-// Below this rate (bytes per request) the leaking lines are the odds and ends of a healthy service.
-inline constexpr double kBookkeepingRate = 1;
+// "its 3 MiB/h are less than twice ...": growth that the run could hardly have seen. Nothing where it is clear.
+std::optional<std::string> barely_seen(const TrendVerdict& trend);
+// Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
+// still warms up (log buffers, connection state), not for a leak.
+inline constexpr double kBookkeepingBytes = 64 * 1024;
+// Below these rates (bytes per request, and bytes per hour of what follows time) the leaking lines are the odds and ends of a
+// healthy service.
+inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
+// Whether the leaking lines grow by more than that.
+bool lines_matter(const Evidence& evidence);
 
 // Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
 void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "analysis/lines.hpp"
+#include "analysis/verdict.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;
@@ -126,4 +127,36 @@ TEST_CASE("a line that grows by a timer has no price per request") {
             CHECK(line.bytes_per_request->estimate == doctest::Approx(64));
         }
     }
+}
+
+TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends make no leak of what an allocator holds") {
+    Diagnosis diagnosis;
+    diagnosis.replay.sent = diagnosis.replay.completed = diagnosis.replay.statuses[200] = 100'000;
+    diagnosis.series.seconds = {0, 10};
+    diagnosis.series.value = {20e6, 28e6};
+    diagnosis.trend.verdict = Trend::stable;
+    diagnosis.trend.detectable_bytes_per_request = 50;
+    LineGrowth line;
+    line.at = {"tick", "/src/clock.cpp", 7};
+    line.growth_bytes = 40 * 1024;  // in ten seconds
+    line.growth_class = GrowthClass::linear;
+    line.leaking = true;
+    line.follows = Follows::time;
+    line.bytes_per_hour_by_time = Interval{14e6, 13e6, 15e6};
+    diagnosis.lines.lines = {line};
+    Diagnosis by_time = diagnosis;
+    conclude(by_time);
+    CHECK(by_time.verdict == Verdict::inconclusive);
+    CHECK(by_time.reasons[0].starts_with("live heap bytes of clock.cpp:7 grew in every round to the end, by 13.4 MiB/h by time"));
+    CHECK(lines_undecided(diagnosis).has_value());
+
+    LineGrowth& crumbs = diagnosis.lines.lines[0];
+    crumbs.follows = Follows::requests;
+    crumbs.bytes_per_hour_by_time.reset();
+    crumbs.bytes_per_request = Interval{0.4, 0.3, 0.5};
+    diagnosis.trend.verdict = Trend::growing;
+    diagnosis.trend.bytes_per_request = Interval{80, 70, 90};
+    conclude(diagnosis);
+    CHECK(diagnosis.verdict == Verdict::inconclusive);
+    CHECK(diagnosis.reasons[0].starts_with("memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may hold"));
 }

@@ -199,6 +199,27 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] == "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
 
+    // Growth that the run could hardly have seen is no more of a leak there than in one process.
+    Diagnosis noise = quiet;
+    noise.verdict = Verdict::inconclusive;
+    noise.reasons.clear();
+    noise.resources.tree.unrecorded_growth_bytes = 8e6;
+    noise.trend.verdict = Trend::growing;
+    noise.trend.slope_bytes_per_hour = {3e6, 1e6, 5e6};
+    noise.trend.detectable_bytes_per_hour = 2e6;
+    Diagnosis collected = noise;
+    conclude(noise);
+    CHECK(noise.verdict == Verdict::inconclusive);
+    CHECK(noise.reasons[0].starts_with("the memory of 2 processes that were not recorded (2 x worker) grows, but its 2.86 MiB/h are less than twice"));
+    // `sh -c "node server.js"`: the collector is that of a child.
+    collected.trend.detectable_bytes_per_hour = 1000;
+    collected.resources.tree.processes[0].name = "node";
+    collected.series.seconds = {0, 1};
+    collected.series.value = {50e6, 60e6};
+    conclude(collected);
+    CHECK(collected.verdict == Verdict::inconclusive);
+    CHECK(collected.reasons[0].find("the collector of node may hold that much back") != std::string::npos);
+
     Diagnosis helper = stable_memory();  // a logger beside the service
     helper.resources.tree.seen = 2;
     helper.resources.tree.recorded_cpu_s = 3;
