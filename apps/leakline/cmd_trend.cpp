@@ -142,14 +142,12 @@ int run_trend(const TrendCommand& command, Output& output) {
         std::string name = series.name;
         const std::uint64_t samples = series.size();
         report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
+    }, [&](const std::string& file, const memory::CountSeries& counts) {
+        ResourceGrowth growth = analysis::judge_count_trend(counts.resource, counts.series);
+        outcome.add(growth);
+        report.counts.push_back({file, std::move(growth)});
     });
     if (!all_read) outcome.add_unreadable();
-    for (const std::string& file : command.inputs.files)
-        for (memory::CountSeries& counts : memory::read_count_series(file)) {
-            ResourceGrowth growth = analysis::judge_count_trend(counts.resource, counts.series);
-            outcome.add(growth);
-            report.counts.push_back({file, std::move(growth)});
-        }
     if (!command.inputs.prometheus.url.empty())
         std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
     if (!report.items.empty() || interruption::received() == 0) output.write(report);

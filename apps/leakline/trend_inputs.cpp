@@ -7,7 +7,6 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "base/peeked_source.hpp"
 #include "base/process.hpp"
 #include "choice.hpp"
 #include "heap/profile_reader.hpp"
@@ -35,13 +34,17 @@ Series rss_of_recording(const std::string& name, const HeapProfile& profile,
     return builder.take(name);
 }
 
-void judge_file(const std::string& path, const TrendInputs& inputs, Output& output,
-                const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge) {
+using JudgeCounts = std::function<void(const std::string&, const memory::CountSeries&)>;
+
+void judge_file(const std::string& path, const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
+                const std::function<void(Series)>& judge, const JudgeCounts& judge_counts) {
     constexpr std::size_t kHead = 16;
     const std::string name = path == "-" ? "stdin" : path;
-    auto source = std::make_unique<PeekedSource>(open_source(path));
+    auto source = std::make_unique<memory::CountedSource>(open_source(path));
     if (heap::is_recording(source->peek(kHead)))
         return judge(rss_of_recording(name, heap::read_profile(std::move(source), name), warn));
+    std::string with_counts;
+    source->keep_in(with_counts);
     memory::SeriesReadOptions reading = inputs.reading;
     reading.stop = [] { return interruption::received() != 0; };
     if (inputs.interval) reading.interval_s = to_seconds(*inputs.interval);
@@ -52,6 +55,7 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
         inputs.files.size() == 1 ? output.note(note) : output.detail(note);
     }
     for (Series& series : file.series) judge(std::move(series));
+    for (const memory::CountSeries& counts : memory::count_series(with_counts)) judge_counts(name, counts);
 }
 
 void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
@@ -119,7 +123,7 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
 }
 
 bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                     const std::function<void(Series)>& judge) {
+                     const std::function<void(Series)>& judge, const JudgeCounts& judge_counts) {
     if (!inputs.prometheus.url.empty()) {
         if (!inputs.files.empty())
             throw Error(ErrorKind::usage, "leakline trend", "both files and --prometheus", "judge one after the other");
@@ -135,7 +139,7 @@ bool for_each_series(const TrendInputs& inputs, Output& output, const std::funct
         if (interruption::received() != 0) break;
         output.progress("judging", path, static_cast<double>(done++) / static_cast<double>(inputs.files.size()));
         try {
-            judge_file(path, inputs, output, warn, judge);
+            judge_file(path, inputs, output, warn, judge, judge_counts);
         } catch (const Error& error) {
             if (interruption::received() != 0) break;  // the caller ends with its code and what is judged so far
             // One bad file of many must not cost the verdict on the others.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "memory/count_series.hpp"
 #include "memory/prometheus.hpp"
 #include "memory/series_reader.hpp"
 #include "model/series.hpp"
@@ -27,10 +28,11 @@ struct TrendInputs {
 // Adds the options to app; inputs must live as long as app.
 void add_trend_inputs(CLI::App& app, TrendInputs& inputs);
 
-// Hands every series to judge, file by file, so that one file's series are gone before the next is read. Warnings go
-// to warn. A file that cannot be used is an Error where it is the only one; else it is warned about and the rest goes
+// Hands every series to judge, and every count over time with its file's name to judge_counts, file by file, so that one
+// file's series are gone before the next is read. Warnings go to warn. A file that cannot be used is an Error where it is the only one; else it is warned about and the rest goes
 // on: false. Stops between files when interrupted.
 bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                     const std::function<void(Series)>& judge);
+                     const std::function<void(Series)>& judge,
+                     const std::function<void(const std::string&, const memory::CountSeries&)>& judge_counts);
 
 }  // namespace leakline::cli

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/text.hpp"
 
 namespace leakline::memory {
 
@@ -78,13 +77,25 @@ std::vector<CountSeries> count_series(std::string_view text) {
     return out;
 }
 
-std::vector<CountSeries> read_count_series(const std::string& path) {
-    if (path == "-") return {};
-    try {
-        return count_series(read_file(path));
-    } catch (const Error&) {
-        return {};
+void CountedSource::keep_in(std::string& kept) {
+    constexpr std::size_t kHead = 4096;  // the longest first line of ours is some 300 bytes
+    const std::string_view text = source_.peek(kHead);
+    const std::string_view head = text.substr(0, text.find('\n'));
+    for (const std::string_view name : split(head, ','))
+        if (resource_of(trim(name))) kept_ = &kept;
+}
+
+std::size_t CountedSource::read(std::span<char> buffer) {
+    constexpr std::size_t kMost = std::size_t{256} << 20;
+    const std::size_t got = source_.read(buffer);
+    if (kept_ == nullptr) return got;
+    if (kept_->size() + got > kMost) {
+        kept_->clear();
+        kept_ = nullptr;
+    } else {
+        kept_->append(buffer.data(), got);
     }
+    return got;
 }
 
 }  // namespace leakline::memory

@@ -1,12 +1,16 @@
 // Counts over time (threads, descriptors, mappings, processes) from the samples that `leakline sample` writes.
 //
-// Thread-safety: functions without state.
+// Thread-safety: functions without state; one CountedSource, one thread at a time.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/file.hpp"
+#include "base/peeked_source.hpp"
 #include "model/resources.hpp"
 #include "model/series.hpp"
 
@@ -21,7 +25,26 @@ struct CountSeries {
 // requests, where there is one, belongs to each. Rows that cannot be read and times that do not rise are left out. Empty where
 // the text has no such column; series of several processes in one text (a column pid) are left out too.
 std::vector<CountSeries> count_series(std::string_view text);
-// The same of a file; empty where it cannot be read, is standard input or larger than 1 GiB: what reads memory from it says so.
-std::vector<CountSeries> read_count_series(const std::string& path);
+
+// A source that keeps what is read through it, where its first line names counts: a pipe can be read only once.
+class CountedSource final : public ByteSource {
+  public:
+    explicit CountedSource(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {}
+
+    // Looks at the first bytes before they are read; kept must outlive this, and holds what was read: nothing where the first
+    // line names no counts, or where the text is larger than 256 MiB.
+    void keep_in(std::string& kept);
+
+    std::string_view peek(std::size_t size) { return source_.peek(size); }
+    std::size_t read(std::span<char> buffer) override;
+    StreamEnd end() const override { return source_.end(); }
+    std::string_view encoding() const override { return source_.encoding(); }
+    std::uint64_t consumed() const override { return source_.consumed(); }
+    std::optional<std::uint64_t> total() const override { return source_.total(); }
+
+  private:
+    PeekedSource source_;
+    std::string* kept_ = nullptr;
+};
 
 }  // namespace leakline::memory

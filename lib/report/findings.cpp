@@ -27,12 +27,10 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
     std::map<std::string, int> seen;
     // The headline line first, with the sum of what passes through it.
     std::vector<const LineGrowth*> order;
-    if (report.headline && report.headline->line.leaking) order.push_back(&report.headline->line);
-    const auto is_first = [&](const LineGrowth& line) {
-        return !order.empty() && order[0]->at == line.at;
-    };
+    const LineGrowth* headline = report.headline && report.headline->line.leaking ? &report.headline->line : nullptr;
+    if (headline != nullptr) order.push_back(headline);
     for (const LineGrowth& line : report.lines)
-        if (line.leaking && !is_first(line)) order.push_back(&line);
+        if (line.leaking && (headline == nullptr || headline->at != line.at)) order.push_back(&line);
     for (const LineGrowth* finding_line : order) {
         const LineGrowth& line = *finding_line;
         if (findings.size() >= kMost) continue;

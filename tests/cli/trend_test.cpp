@@ -85,6 +85,31 @@ TEST_CASE("trend: a pipe given by its name is read to its last byte, of samples 
     }
 }
 
+TEST_CASE("trend: counts beside memory are judged from a file and from a pipe") {
+    const TrendFiles files;
+    std::string samples = "t_s,rss_bytes,fds\n";
+    for (int i = 0; i < 120; ++i) samples += fmt::format("{},{},{}\n", i * 10, 20'000'000 + i % 3 * 4096, 10 + i * 3);
+    const std::string file = files.write_text("counts.csv", samples), pipe = files.path("counts");
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::thread writer([&] {
+        OutputFile out(pipe);
+        out.write(samples);
+        out.commit();
+    });
+    const Outcome by_pipe = trend({pipe, "--format", "json"});
+    writer.join();
+    const Outcome by_file = trend({file, "--format", "json"});
+    CHECK(by_file.code == 1);
+    CHECK(by_pipe.code == 1);
+    const nlohmann::json counts = nlohmann::json::parse(by_file.out).at("counts");
+    REQUIRE(counts.size() == 1);
+    CHECK(counts[0].at("verdict") == "growing");
+    nlohmann::json piped = nlohmann::json::parse(by_pipe.out).at("counts");
+    CHECK(piped[0].at("file") == pipe);
+    piped[0]["file"] = file;
+    CHECK(piped == counts);
+}
+
 TEST_CASE("trend: many files as CSV are a row a file, with the contract's columns") {
     const TrendFiles files;
     const Outcome outcome = trend({files.write("a.csv", leak), files.write("b.csv", steady), "--format", "csv"});

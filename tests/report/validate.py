@@ -76,7 +76,7 @@ def inputs():
 
     hostile = poison(leak)
     hostile["growth"]["source"] = leak["growth"]["source"]  # one of a few words, as a line's source is not
-    hostile["lines"] = [dict(hostile["lines"][0], line=at, source=HOSTILE * n) for at, n in ((31, 1), (32, 1), (33, 500))]
+    hostile["lines"] = [dict(hostile["lines"][0], source=HOSTILE * n) for n in (1, 1, 500)]
     yield "hostile", hostile
     yield "bare", {"schema": 1, "verdict": "leak", "trend": {}, "reasons": ["x"]}
 
