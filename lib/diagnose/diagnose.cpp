@@ -75,6 +75,9 @@ void record_after_soak(const Options& options, const Observer& observer, const r
     run_recorded(context, recorded.rounds.rounds);
 }
 
+// However often --retries doubles them; as many as --rounds takes.
+constexpr int kMostRecordedRounds = 10'000;
+
 // As many rounds as the bare run took (it may have been stopped early for its memory), and more where the lines need them.
 void record_until_decided(RunContext& context) {
     Diagnosis& result = context.result;
@@ -95,7 +98,7 @@ void record_until_decided(RunContext& context) {
         if (!why) return;
         result.retries.push_back(fmt::format("after {} rounds under the recorder: {}", rounds, *why));
         result.warnings = warnings;  // those of the recording that is made again
-        rounds += std::max(context.options.rounds.rounds, rounds);
+        rounds = std::min(kMostRecordedRounds, rounds + std::max(context.options.rounds.rounds, rounds));
     }
 }
 

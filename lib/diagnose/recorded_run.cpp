@@ -171,6 +171,7 @@ Glance glance_at(int pid) {
 
 void run_recorded(RunContext& context, int rounds_wanted) {
     context.stage("recorded run");
+    context.result.endpoints.clear();  // of a shorter recording, which this one takes the place of
     const TemporaryDirectory scratch;
     const Launch launch = prepare_launch(context.options.target, scratch.path());
     const Subreaper subreaper;  // ends what the service leaves behind, after it
