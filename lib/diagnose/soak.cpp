@@ -11,6 +11,7 @@
 #include "analysis/soak_passes.hpp"
 #include "analysis/trend.hpp"
 #include "base/clock.hpp"
+#include "base/subreaper.hpp"
 #include "diagnose/measured_target.hpp"
 
 namespace leakline::diagnose {
@@ -49,6 +50,7 @@ class SoakRunner {
         context_.stage("finding out what the service can serve");
         const TemporaryDirectory scratch;
         Launch launch = prepare_launch(at_speed(1), scratch.path());
+        const Subreaper subreaper;  // ends what the service leaves behind, after it
         Child child = context_.start(launch);
         RoundPlan plan = endless_rounds();
         plan.replay.pace.kind = replay::Pace::Kind::max;
