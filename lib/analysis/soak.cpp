@@ -37,7 +37,7 @@ double most_growth(const SoakRun& run) {
 
 std::string per_request(const SoakRun& run) {
     const Interval& growth = *run.trend.bytes_per_request;
-    return fmt::format("{} [{}, {}] a request at {:.4g}x", format_bytes(growth.estimate), format_bytes(growth.low),
+    return fmt::format("{} [{}, {}] per request at {:.4g}x", format_bytes(growth.estimate), format_bytes(growth.low),
                        format_bytes(growth.high), run.time_scale);
 }
 

@@ -30,7 +30,7 @@ std::string time_words(double seconds) {
 std::string growth_words(const StretchVerdict& stretch) {
     std::string words = fmt::format("grew {} to the end", rate_words(stretch.slope_mib_per_hour.estimate));
     if (stretch.requests_made > 0) {
-        words += fmt::format(" ({} a request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
+        words += fmt::format(" ({} per request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
     }
     const double odds_to_mention = 2 * std::log(1.5);
     if (stretch.fill_flat_deficit > odds_to_mention) {
@@ -152,7 +152,7 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
     std::string smallest = rate_words(stretch.detectable_mib_per_hour);
     if (stretch.requests_made > 0) {
         const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
-        smallest += fmt::format(" ({} a request)", format_bytes(each * kMiB));
+        smallest += fmt::format(" ({} per request)", format_bytes(each * kMiB));
     }
     reasons.push_back(fmt::format("the smallest growth that this run could have told from none is {}", smallest));
     return reasons;

@@ -85,7 +85,7 @@ std::string line_reason(const LineGrowth& line) {
 }
 
 std::string too_coarse(const TrendVerdict& trend) {
-    return fmt::format("this run could only have seen growth above {} a request", format_bytes(*trend.detectable_bytes_per_request));
+    return fmt::format("this run could only have seen growth above {} per request", format_bytes(*trend.detectable_bytes_per_request));
 }
 
 }  // namespace leakline::analysis

@@ -57,7 +57,7 @@ LeakWitness::Judgement LeakWitness::judge_lines(const LineReport& part, Size siz
         add(leaking, *line.bytes_per_request);
         if (first == nullptr) first = &line;
     }
-    const auto per_request = [](const Interval& rate) { return format_bytes(rate.estimate) + " a request"; };
+    const auto per_request = [](const Interval& rate) { return format_bytes(rate.estimate) + " per request"; };
     if (first != nullptr) {
         if (size == Size::as_large && is_smaller(leaking))
             return {Verdict::no_leak, leaking,
@@ -83,7 +83,7 @@ LeakWitness::Judgement LeakWitness::judge_memory(const TrendVerdict& trend, Size
         return {trend.verdict == Trend::inconclusive ? Verdict::inconclusive : Verdict::no_leak, std::nullopt, seen};
     if (size == Size::as_large && trend.bytes_per_request && is_smaller(*trend.bytes_per_request))
         return {Verdict::no_leak, trend.bytes_per_request,
-                fmt::format("grew by {} a request, the whole log by {}: another, smaller leak, or few requests with this one",
+                fmt::format("grew by {} per request, the whole log by {}: another, smaller leak, or few requests with this one",
                             format_bytes(trend.bytes_per_request->estimate), format_bytes(rate_.estimate)),
                 true};
     return {Verdict::leak, trend.bytes_per_request, seen};

@@ -118,7 +118,7 @@ class Minimizer {
             if (!largest || *trials[i].bytes_per_request > *trials[*largest].bytes_per_request) largest = i;
         }
         if (largest)
-            result_.notes.push_back(fmt::format("{} leaks as well, by {} a request: another, smaller leak", trials[*largest].part,
+            result_.notes.push_back(fmt::format("{} leaks as well, by {} per request: another, smaller leak", trials[*largest].part,
                                                 format_bytes(*trials[*largest].bytes_per_request)));
     }
 

@@ -150,7 +150,7 @@ std::string history_headline(const History& history) {
     };
     if (history.boils()) {
         const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} a request and once leaked {}, with no step large enough to be noticed{}",
+        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}",
                            place_text(first.at), format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
                            count(History::Change::slow_boil) > 1
                                ? fmt::format("; {} lines do", count(History::Change::slow_boil))

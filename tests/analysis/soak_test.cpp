@@ -50,7 +50,7 @@ TEST_CASE("more bytes a request at the lower speed follow time, and nothing is e
     for (const SoakRun& fast : {run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(600, 12, Trend::stable, {0, -3, 3}, 5e6)}) {
         const Soak soak = judged({fast, run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
         CHECK(soak.growth == Soak::Growth::with_time);
-        CHECK(soak.reason.starts_with("growth follows time rather than requests: 201 B [200 B, 202 B] a request at 200x, "));
+        CHECK(soak.reason.starts_with("growth follows time rather than requests: 201 B [200 B, 202 B] per request at 200x, "));
         CHECK_FALSE(soak.level_bytes);
         CHECK_FALSE(soak.time_to_limit_h);
     }
@@ -76,7 +76,7 @@ TEST_CASE("flat says what was covered, and what of the hours was not replayed ma
           "takes over 4 h of traffic to fill or to be cleaned, or of growth with time alone by less than 4 MiB an hour");
     REQUIRE(soak.level_bytes);
     CHECK(soak.level_bytes->estimate == 40e6);
-    CHECK(soak.level_bytes->high == doctest::Approx(40e6 + 60 * 36e3 * 5));  // 5 B a request could have hidden for 60 h
+    CHECK(soak.level_bytes->high == doctest::Approx(40e6 + 60 * 36e3 * 5));  // 5 B per request could have hidden for 60 h
 }
 
 TEST_CASE("a run that held its level for no longer than it took to reach it is not flat yet") {

@@ -245,7 +245,7 @@ TEST_CASE("one kind of request that leaks is named beside the average over all")
 TEST_CASE("no leak always says above what") {
     Diagnosis clean = measured(Trend::stable, false);
     analysis::conclude(clean);
-    CHECK(clean.reasons[0] == "no line's live heap bytes grow to the end, and memory is stable: no leak above 50 B a request");
+    CHECK(clean.reasons[0] == "no line's live heap bytes grow to the end, and memory is stable: no leak above 50 B per request");
 }
 
 TEST_CASE("a run of too few requests to have seen a kept request does not say no leak") {
@@ -254,13 +254,13 @@ TEST_CASE("a run of too few requests to have seen a kept request does not say no
     analysis::conclude(coarse);
     CHECK(coarse.verdict == Verdict::inconclusive);
     CHECK(coarse.reasons[0] ==
-          "after 100,000 requests this run could only have seen growth above 3.2 KiB a request: more requests would decide");
+          "after 100,000 requests this run could only have seen growth above 3.2 KiB per request: more requests would decide");
 }
 
 TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
     Diagnosis leak = measured(Trend::growing, true);
     analysis::conclude(leak);
-    // 500 MiB of head room at 1000 B a request and 10 requests a second: 524288000 / 10000 s = 14.56 h.
+    // 500 MiB of head room at 1000 B per request and 10 requests a second: 524288000 / 10000 s = 14.56 h.
     REQUIRE(leak.trend.time_to_limit_h.has_value());
     CHECK(leak.trend.time_to_limit_h->estimate == doctest::Approx(14.5636).epsilon(1e-4));
     CHECK(leak.trend.time_to_limit_h->low == doctest::Approx(524288000.0 / 1100 / 36000));
@@ -314,7 +314,7 @@ TEST_CASE("a budget passes only what the run could have seen") {
     CHECK(with_budget(Trend::growing, true, 1000) == Verdict::inconclusive);  // within the interval
     CHECK(with_budget(Trend::stable, false, 64) == Verdict::no_leak);
     CHECK(with_budget(Trend::stable, false, 49) == Verdict::inconclusive);    // below what could be seen
-    // 1000 B a request at 10 requests a second are 34.3 MiB/h.
+    // 1000 B per request at 10 requests a second are 34.3 MiB/h.
     CHECK(with_budget(Trend::growing, true, 10 * kMiB, Growth::Per::hour) == Verdict::leak);
     CHECK(with_budget(Trend::growing, true, 80 * kMiB, Growth::Per::hour) == Verdict::no_leak);
 }
@@ -341,7 +341,7 @@ TEST_CASE("memory that allows both answers, or could only have shown a large lea
     CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("too short"));
     diagnosis.trend.verdict = Trend::stable;
     diagnosis.trend.detectable_bytes_per_request = 2048;
-    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("this run could only have seen growth above 2 KiB a request"));
+    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("this run could only have seen growth above 2 KiB per request"));
     diagnosis.trend.detectable_bytes_per_request = 10;
     CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
 }

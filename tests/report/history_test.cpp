@@ -94,7 +94,7 @@ TEST_CASE("code that moved is one line, and a run that does not decide says noth
 
 TEST_CASE("the headline names the slow boil with what it was and what it is") {
     CHECK(history_headline(of({100, 108, 116, 125, 134})) ==
-          "/src/cache.cpp:10 leaks 134 B a request and once leaked 100 B, with no step large enough to be noticed");
+          "/src/cache.cpp:10 leaks 134 B per request and once leaked 100 B, with no step large enough to be noticed");
     CHECK(history_headline(of({0, 0})) == "no line leaks in any of 2 runs");
 }
 
