@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "trackd_process.hpp"
 
@@ -59,6 +60,16 @@ TEST_CASE("what a killed trackd leaves among the temporary files goes with serve
     REQUIRE(status);
     CHECK(status->shell_code() == 4);
     CHECK(std::filesystem::is_empty(temporary.path()));
+}
+
+TEST_CASE("trackd stops in order when serve is killed") {
+    const TemporaryDirectory directory;
+    Trackd served(directory, {}, {LEAKLINE_BIN_DIR "/leakline", "serve"});
+    served.child().signal(SIGKILL);
+    CHECK(served.child().wait().signal == SIGKILL);
+    const auto has_stopped = [&] { return served.output().find("trackd: stopping") != std::string::npos; };
+    for (int i = 0; i < 1000 && !has_stopped(); ++i) std::this_thread::sleep_for(10ms);
+    CHECK(has_stopped());
 }
 
 TEST_CASE("serve refuses what trackd would refuse") {
