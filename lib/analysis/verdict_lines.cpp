@@ -35,8 +35,10 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
     auto conclusion = memory_grows_without_lines(evidence, policy);
     if (!conclusion) return std::nullopt;
     const LineReport& lines = evidence.diagnosis.lines;
-    std::string words = fmt::format("memory grows by {} per request, of which lines explain {:.0f} %: the growth is elsewhere, {}",
-                                    format_bytes(evidence.diagnosis.trend.bytes_per_request->estimate), share * 100,
+    const TrendVerdict& trend = evidence.diagnosis.trend;
+    const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"
+                                                     : format_bytes(trend.slope_bytes_per_hour.estimate) + "/h";
+    std::string words = fmt::format("memory grows by {}, of which lines explain {:.0f} %: the growth is elsewhere, {}", rate, share * 100,
                                     largest_account(lines.books));
     if (!lines.unavailable.empty()) words += "; " + lines.unavailable;
     if (conclusion->verdict == Verdict::leak) conclusion->reasons.front() = std::move(words);

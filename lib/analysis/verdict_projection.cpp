@@ -12,22 +12,25 @@ namespace {
 constexpr double kSecondsPerHour = 3600;
 // Share of the leaking lines' growth that has to follow the same axis for it to be that of memory.
 constexpr double kAgree = 0.8;
+// Share of memory's growth that lines by time have to explain before all of it is said to follow time.
+constexpr double kExplains = 0.5;
 
 // Where memory itself could not tell what its growth follows, the lines can: live bytes are counted.
 void split_by_lines(Diagnosis& diagnosis) {
     if (diagnosis.split.follows != Follows::unknown || diagnosis.trend.verdict != Trend::growing) return;
-    double all = 0, by_requests = 0, by_time = 0;
+    double all = 0, by_requests = 0, by_time = 0, per_hour = 0;
     for (const LineGrowth& line : diagnosis.lines.lines) {
         if (!line.leaking) continue;
         const auto bytes = static_cast<double>(line.growth_bytes);
         all += bytes;
         if (line.follows == Follows::requests) by_requests += bytes;
         if (line.follows == Follows::time) by_time += bytes;
+        if (line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
     }
     if (all <= 0) return;
     if (by_requests >= kAgree * all) {
         diagnosis.split = {Follows::requests, diagnosis.trend.bytes_per_request, {}};
-    } else if (by_time >= kAgree * all) {
+    } else if (by_time >= kAgree * all && per_hour >= kExplains * diagnosis.trend.slope_bytes_per_hour.estimate) {
         // The run's own slope: its pace makes no difference to what follows time.
         diagnosis.split = {Follows::time, {}, diagnosis.trend.slope_bytes_per_hour};
     }

@@ -139,10 +139,13 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     const std::string no_lines = check_lines(options, result);
 
     RunContext context(options, observer, result);
-    if (options.soak)
+    if (options.soak) {
         run_soak(context, span);
-    else
+        result.warnings.emplace_back("a soak judges memory alone: descriptors, threads, mappings and processes were not counted; a run without "
+                                     "--soak counts them");
+    } else {
         run_bare(context);
+    }
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.

@@ -54,22 +54,27 @@ bool grows_by_connections_alone(const Diagnosis& diagnosis) {
 
 double explained_growth(const Diagnosis& diagnosis) {
     const TrendVerdict& trend = diagnosis.trend;
-    if (trend.verdict != Trend::growing || !trend.bytes_per_request || trend.bytes_per_request->estimate <= 0) return 1;
+    if (trend.verdict != Trend::growing) return 1;
     // The recorded run has another pace than the soak's: what does not follow requests costs each request something else in it.
     if (diagnosis.soak && diagnosis.soak->growth != Soak::Growth::with_requests) return 1;
-    double rate = 0;
+    double per_request = 0, per_hour = 0;
     bool any = false;
     for (const LineGrowth& line : diagnosis.lines.lines) {
         if (!line.leaking) continue;
-        if (!line.bytes_per_request || line.bytes_per_connection) return 1;
+        if (line.bytes_per_connection || (!line.bytes_per_request && !line.bytes_per_hour_by_time)) return 1;
         any = true;
-        rate += line.bytes_per_request->estimate;
+        if (line.bytes_per_request) per_request += line.bytes_per_request->estimate;
+        if (line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
     }
     if (!any) return 1;
+    const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 1; };
+    double explained = 0;
+    if (per_request > 0) explained += share(per_request, trend.bytes_per_request ? trend.bytes_per_request->estimate : 0);
+    if (per_hour > 0) explained += share(per_hour, trend.slope_bytes_per_hour.estimate);
     const Books& books = diagnosis.lines.books;
     if (books.live_delta_bytes > 0 && books.overhead_delta_bytes.value_or(0) > 0)
-        rate *= 1 + static_cast<double>(*books.overhead_delta_bytes) / static_cast<double>(books.live_delta_bytes);
-    return rate / trend.bytes_per_request->estimate;
+        explained *= 1 + static_cast<double>(*books.overhead_delta_bytes) / static_cast<double>(books.live_delta_bytes);
+    return explained;
 }
 
 }  // namespace leakline
