@@ -137,7 +137,7 @@ void run_bare(RunContext& context) {
     warn_if_busy(context, load);
     if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
     Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
-    if (const auto idle_s = idle_time(resources); idle_s && !target.gone() && interruption::received() == 0) {
+    if (const auto idle_s = idle_time(resources); context.options.idle && idle_s && !target.gone() && interruption::received() == 0) {
         ProcessTree tree = std::move(resources.tree);
         target.watch_idle(*idle_s);
         resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
@@ -146,7 +146,8 @@ void run_bare(RunContext& context) {
     for (std::string& warning : target.resource_warnings()) context.result.warnings.push_back(std::move(warning));
     context.result.resources = std::move(resources);
     context.result.metric = log.metric();
-    if (!rounds.stopped && context.result.trend.verdict == Trend::growing) context.result.idle = idle_time(context, log);
+    if (context.options.idle && !rounds.stopped && context.result.trend.verdict == Trend::growing)
+        context.result.idle = idle_time(context, log);
     context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
     if (context.result.oom_kill) {
         context.result.series = log.copy();

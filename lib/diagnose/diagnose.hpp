@@ -35,6 +35,7 @@ struct Options {
     // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
     bool per_kind = true;                // blocks of a random mix follow the recorded rounds, for growth per kind of request
+    bool idle = true;                    // time without requests follows the rounds, to see what grows by time
     std::string recording;               // where the recording is kept; "" = it is not
     std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines.hpp)
     std::string table_function;          // also show this function's table

@@ -28,10 +28,12 @@ LeakWitness::LeakWitness(const Diagnosis& whole) {
     for (const LineGrowth& line : whole.lines.lines) {
         if (!line.leaking || !line.bytes_per_request) continue;
         lines_.insert(line.at);
+        partly_by_time_ = partly_by_time_ || line.follows != Follows::requests;
         add(by_lines, *line.bytes_per_request);
     }
     const bool grows = whole.trend.verdict == Trend::growing && whole.trend.bytes_per_request.has_value();
     if (grows && by_lines.high < kSameShare * whole.trend.bytes_per_request->low) lines_.clear();
+    if (lines_.empty()) partly_by_time_ = whole.split.follows != Follows::requests;
     if (!lines_.empty()) rate_ = by_lines;
     else if (grows) rate_ = *whole.trend.bytes_per_request;
 }

@@ -22,6 +22,8 @@ class LeakWitness {
     explicit LeakWitness(const Diagnosis& whole);
 
     bool by_lines() const { return !lines_.empty(); }
+    // Some of it may follow time: a part has to be watched without requests too, to tell that growth from its own.
+    bool partly_by_time() const { return partly_by_time_; }
     const Interval& bytes_per_request() const { return rate_; }
 
     enum class Size { as_large, any };
@@ -40,6 +42,7 @@ class LeakWitness {
     bool is_smaller(const Interval& rate) const;
 
     std::set<CodeLine> lines_;  // empty: memory tells
+    bool partly_by_time_ = false;
     Interval rate_;             // of the whole log
 };
 

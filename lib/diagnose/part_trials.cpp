@@ -106,6 +106,7 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness
     run.rounds.replay = replay::for_selected(run.rounds.replay, {log});
     run.rounds.rounds = rounds;
     run.per_kind = false;
+    run.idle = leak_->partly_by_time();
     const replay::LogSpan span = kinds_.write(part, log);
     trial.requests = span.requests;
     const Nanoseconds began = system_clock().monotonic();

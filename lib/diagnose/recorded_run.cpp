@@ -215,7 +215,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         context.result.verdict = Verdict::invalid;
         context.result.reasons.push_back("in the recorded run, " + *fault);
     }
-    if (!rounds.stopped && recorder.child().running()) record_idle_time(context, recorder, progress.completed);
+    if (context.options.idle && !rounds.stopped && recorder.child().running()) record_idle_time(context, recorder, progress.completed);
     MixedBlocks mix;
     if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
         mix = run_mixed_blocks(context, recorder, plan, rounds, scratch.path());
