@@ -113,7 +113,11 @@ std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
         if (result.gate != Gate::undecided) return std::nullopt;
         return std::move(result.reason);
     }
-    if (trend.verdict == Trend::growing) return std::nullopt;
+    if (trend.verdict == Trend::growing) {
+        // Where no line leaks, so little is no leak yet, and the lines are not known before the recorded run.
+        const auto barely = barely_seen(trend);
+        return barely ? std::optional("memory grows, but " + *barely) : std::nullopt;
+    }
     if (trend.verdict == Trend::inconclusive)
         return trend.reasons.empty() ? "memory over time allows both answers" : trend.reasons.front();
     if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);

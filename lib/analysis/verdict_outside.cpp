@@ -90,7 +90,6 @@ std::string outside_words(const Diagnosis& diagnosis) {
 
 }  // namespace
 
-
 bool has_no_lines(std::string_view command) {
     static constexpr std::array<std::string_view, 5> kInterpreters = {"python", "ruby", "php", "perl", "beam"};
     const std::string_view program = program_of(command);
