@@ -44,7 +44,7 @@ GrowthSplit split_growth(std::span<const Increment> increments) {
         growth += increment.bytes;
     }
     if (growth <= 0 || all_requests <= 0 || all_seconds <= 0) return split;
-    // Time that passes as requests do cannot be told from them, however well both fit.
+    // Where time and requests advance together, the fit cannot separate them, however good it is.
     double squares = 0;
     for (const double value : seconds) squares += value * value;
     if (least_squares({requests}, seconds).residual_sum < kLeastOwnPart * squares) return split;

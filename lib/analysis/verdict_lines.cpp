@@ -32,8 +32,6 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
     if (evidence.leaking_bytes < kBookkeepingBytes)
         for (const Rule rule : {growth_was_freed_later, memory_grows_too_little})
             if (auto held = rule(evidence, policy)) return held;
-    auto conclusion = memory_grows_without_lines(evidence, policy);
-    if (!conclusion) return std::nullopt;
     const LineReport& lines = evidence.diagnosis.lines;
     const TrendVerdict& trend = evidence.diagnosis.trend;
     const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"
@@ -41,19 +39,13 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
     std::string words = fmt::format("memory grows by {}, of which lines explain {:.0f} %: the growth is elsewhere, {}", rate, share * 100,
                                     largest_account(lines.books));
     if (!lines.unavailable.empty()) words += "; " + lines.unavailable;
-    if (conclusion->verdict == Verdict::leak) conclusion->reasons.front() = std::move(words);
-    else conclusion->reasons.push_back(std::move(words));
-    return conclusion;
+    return Conclusion{Verdict::leak, {std::move(words)}, {}};
 }
 
-std::optional<Conclusion> lines_cannot_be_had(const Evidence& evidence, const Policy& policy) {
+std::optional<Conclusion> lines_cannot_be_had(const Evidence& evidence, const Policy&) {
     const std::string& why = evidence.diagnosis.lines.unavailable;
     if (why.empty() || !evidence.memory_grows() || !evidence.leaking.empty()) return std::nullopt;
-    auto conclusion = memory_grows_without_lines(evidence, policy);
-    if (!conclusion) return std::nullopt;
-    if (conclusion->verdict == Verdict::leak) conclusion->reasons.front() = "memory grows to the end; " + why;
-    else conclusion->reasons.push_back(why);
-    return conclusion;
+    return Conclusion{Verdict::leak, {"memory grows to the end; " + why}, {}};
 }
 
 }  // namespace leakline::analysis

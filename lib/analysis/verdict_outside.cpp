@@ -116,7 +116,7 @@ std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const P
 std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (!evidence.memory_grows() || diagnosis.soak || diagnosis.oom_kill) return std::nullopt;
-    // Live heap bytes that nobody freed are not held back by an allocator, whatever the lines are.
+    // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
     const bool counted = lines_unknown(diagnosis).has_value();
     const std::string& why = diagnosis.lines.unavailable;
     const char* no_line = !evidence.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
@@ -142,9 +142,8 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
     return conclusion;
 }
 
-std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy& policy) {
+std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy&) {
     if (!evidence.memory_grows()) return std::nullopt;
-    (void)policy;
     return Conclusion{Verdict::leak, {outside_words(evidence.diagnosis)}, {}};
 }
 
