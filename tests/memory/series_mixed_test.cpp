@@ -7,28 +7,18 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "memory/read_text.hpp"
 #include "memory/series_labels.hpp"
 #include "memory/series_reader.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;
+using memory::test::error_of;
+using memory::test::read;
 
 namespace {
 
 using Values = std::vector<double>;
-
-SeriesFile read(std::string_view text, const SeriesReadOptions& options = {}) {
-    return read_series(memory_source(text), "x.csv", options);
-}
-
-std::string error_of(std::string_view text, const SeriesReadOptions& options = {}) {
-    try {
-        read(text, options);
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
-}
 
 // Name behind the file's -> values in MiB.
 std::map<std::string, Values> mib(const SeriesFile& file) {

@@ -6,26 +6,16 @@
 #include <cstdlib>
 #include <string>
 
+#include "memory/read_text.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_text.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;
+using memory::test::error_of;
+using memory::test::read;
 
 namespace {
-
-SeriesFile read(std::string_view text, const SeriesReadOptions& options = {}) {
-    return read_series(memory_source(text), "x.csv", options);
-}
-
-std::string error_of(std::string_view text, const SeriesReadOptions& options = {}) {
-    try {
-        read(text, options);
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
-}
 
 SeriesReadOptions metric(std::string name, std::string unit = {}) {
     SeriesReadOptions options;
