@@ -7,7 +7,7 @@
 #include <set>
 
 #include "analysis/compare.hpp"
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "base/file.hpp"
 #include "base/peeked_source.hpp"
 #include "commands.hpp"

@@ -4,8 +4,8 @@
 #include <memory>
 #include <set>
 
-#include "analysis/function_name.hpp"
-#include "analysis/lines.hpp"
+#include "analysis/lines/function_name.hpp"
+#include "analysis/lines/lines.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"

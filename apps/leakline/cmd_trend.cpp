@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "analysis/count_trend.hpp"
+#include "analysis/trend/count_trend.hpp"
 #include "analysis/growth_gate.hpp"
-#include "analysis/trend.hpp"
-#include "analysis/trend_self_test.hpp"
+#include "analysis/trend/trend.hpp"
+#include "analysis/trend/self_test.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "commands.hpp"

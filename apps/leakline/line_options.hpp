@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "heap/profile_reader.hpp"
 
 namespace leakline::cli {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 
 namespace leakline::cli {
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "analysis/false_discovery.hpp"
-#include "analysis/function_name.hpp"
+#include "analysis/lines/function_name.hpp"
 
 namespace leakline::analysis {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "model/connections.hpp"
 #include "model/heap.hpp"
 

@@ -19,7 +19,7 @@ struct CountJudgement {
 // that fluctuates without growing takes any order of its values equally often, so that it rises strictly over n marks has the
 // probability 1/n! (ties make it less). Rounds are put together in twos, threes, ... as long as four groups remain, for a leak
 // that is rarer than a round; p pays for every grouping tried. A count that slows down towards the end is filling, not leaking:
-// that is judged as for lines (see lines_growth.hpp).
+// that is judged as for lines (see lines/growth.hpp).
 CountJudgement judge_count(std::span<const double> x, std::span<const double> counts);
 
 struct ResourceOptions {

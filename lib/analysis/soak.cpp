@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 
 namespace leakline::analysis {
 

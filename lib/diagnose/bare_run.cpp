@@ -7,8 +7,8 @@
 
 #include "analysis/follows.hpp"
 #include "analysis/resources.hpp"
-#include "analysis/trend.hpp"
-#include "analysis/verdict.hpp"
+#include "analysis/trend/trend.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "diagnose/measured_target.hpp"
 #include "memory/machine_load.hpp"

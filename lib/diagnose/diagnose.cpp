@@ -8,7 +8,7 @@
 #include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
 #include "analysis/soak.hpp"
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "diagnose/rounds.hpp"
 #include "diagnose/target.hpp"
 #include "model/diagnosis.hpp"
@@ -37,7 +37,7 @@ struct Options {
     bool per_kind = true;                // blocks of a random mix follow the recorded rounds, for growth per kind of request
     bool idle = true;                    // time without requests follows the rounds, to see what grows by time
     std::string recording;               // where the recording is kept; "" = it is not
-    std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines.hpp)
+    std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines/lines.hpp)
     std::string table_function;          // also show this function's table
 };
 

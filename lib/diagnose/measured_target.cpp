@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 #include "base/clock.hpp"
 
 namespace leakline::diagnose {

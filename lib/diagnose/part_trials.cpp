@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"

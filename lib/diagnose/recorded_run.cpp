@@ -10,11 +10,11 @@
 #include <numeric>
 #include <random>
 
-#include "analysis/lines.hpp"
-#include "analysis/lines_window.hpp"
+#include "analysis/lines/lines.hpp"
+#include "analysis/lines/window.hpp"
 #include "analysis/per_connection.hpp"
-#include "analysis/per_path.hpp"
-#include "analysis/verdict.hpp"
+#include "analysis/lines/per_path.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/subreaper.hpp"

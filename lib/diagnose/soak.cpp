@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "analysis/soak_passes.hpp"
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 #include "base/clock.hpp"
 #include "base/subreaper.hpp"
 #include "diagnose/measured_target.hpp"

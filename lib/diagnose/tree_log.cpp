@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 
 namespace leakline::diagnose {
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -4,8 +4,8 @@
 
 #include <random>
 
-#include "analysis/lines.hpp"
-#include "analysis/verdict.hpp"
+#include "analysis/lines/lines.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

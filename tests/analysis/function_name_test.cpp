@@ -1,4 +1,4 @@
-#include "analysis/function_name.hpp"
+#include "analysis/lines/function_name.hpp"
 
 #include <doctest/doctest.h>
 

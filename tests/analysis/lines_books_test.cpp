@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

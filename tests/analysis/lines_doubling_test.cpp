@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "analysis/lines_growth.hpp"
+#include "analysis/lines/growth.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,4 +1,4 @@
-#include "analysis/lines_growth.hpp"
+#include "analysis/lines/growth.hpp"
 
 #include <doctest/doctest.h>
 

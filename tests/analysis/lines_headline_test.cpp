@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/lines.hpp"
-#include "analysis/lines_code_kind.hpp"
+#include "analysis/lines/lines.hpp"
+#include "analysis/lines/code_kind.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

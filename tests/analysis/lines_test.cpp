@@ -1,12 +1,12 @@
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 
 #include <doctest/doctest.h>
 
 #include <deque>
 #include <random>
 
-#include "analysis/lines_attribution.hpp"
-#include "analysis/lines_code_kind.hpp"
+#include "analysis/lines/attribution.hpp"
+#include "analysis/lines/code_kind.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

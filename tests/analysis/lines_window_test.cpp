@@ -1,4 +1,4 @@
-#include "analysis/lines_window.hpp"
+#include "analysis/lines/window.hpp"
 
 #include <doctest/doctest.h>
 

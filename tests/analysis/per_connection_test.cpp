@@ -7,7 +7,7 @@
 #include <functional>
 #include <random>
 
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

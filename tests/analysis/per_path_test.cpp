@@ -1,10 +1,10 @@
-#include "analysis/per_path.hpp"
+#include "analysis/lines/per_path.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-#include "analysis/trend_traces.hpp"
+#include "analysis/trend/traces.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -5,9 +5,9 @@
 #include <functional>
 #include <random>
 
-#include "analysis/count_trend.hpp"
+#include "analysis/trend/count_trend.hpp"
 #include "analysis/resource_words.hpp"
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

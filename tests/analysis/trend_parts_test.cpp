@@ -8,12 +8,12 @@
 
 #include "analysis/growth_gate.hpp"
 #include "analysis/statistics.hpp"
-#include "analysis/trend_classes.hpp"
-#include "analysis/trend_fit.hpp"
-#include "analysis/trend_front_end.hpp"
-#include "analysis/trend_points.hpp"
-#include "analysis/trend_traces.hpp"
-#include "analysis/trend_vetoes.hpp"
+#include "analysis/trend/classes.hpp"
+#include "analysis/trend/fit.hpp"
+#include "analysis/trend/front_end.hpp"
+#include "analysis/trend/points.hpp"
+#include "analysis/trend/traces.hpp"
+#include "analysis/trend/vetoes.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,7 +1,7 @@
 // The verdict against simulated traces whose truth is known. Other seeds and more traces: leakline trend --self-test.
 #include <doctest/doctest.h>
 
-#include "analysis/trend_self_test.hpp"
+#include "analysis/trend/self_test.hpp"
 
 using namespace leakline::analysis;
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "analysis/trend.hpp"
-#include "analysis/trend_traces.hpp"
+#include "analysis/trend/trend.hpp"
+#include "analysis/trend/traces.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,4 +1,4 @@
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "analysis/trend_traces.hpp"
+#include "analysis/trend/traces.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,4 +1,4 @@
-#include "analysis/verdict.hpp"
+#include "analysis/verdict/verdict.hpp"
 
 #include <doctest/doctest.h>
 

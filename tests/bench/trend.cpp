@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/trend.hpp"
-#include "analysis/trend_traces.hpp"
+#include "analysis/trend/trend.hpp"
+#include "analysis/trend/traces.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "memory/series_reader.hpp"

@@ -1,5 +1,5 @@
 // Any recording, to its end: found out by content, read, analysed by line. The books must balance whatever it holds.
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "heap/profile_reader.hpp"

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "analysis/trend.hpp"
+#include "analysis/trend/trend.hpp"
 #include "base/error.hpp"
 #include "memory/series_reader.hpp"
 

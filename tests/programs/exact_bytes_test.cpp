@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/lines.hpp"
+#include "analysis/lines/lines.hpp"
 #include "base/text.hpp"
 #include "heap/recorder.hpp"
 

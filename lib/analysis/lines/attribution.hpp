@@ -1,0 +1,42 @@
+// Which source line each trace belongs to, and which lines it passes through. Pure, safe from any thread.
+//
+//   malloc <- operator new <- std::deque::push_back <- append(...) cache.cpp:31 <- handle(...) app.cpp:12 <-
+//   main
+//                             header of the library    ^ the line, under Attribution::user_code
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/lines/lines.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::analysis {
+
+// Without "." and "..", as far as the text alone tells; two spellings of one file become one.
+std::string normal_path(std::string_view file);
+
+// A group of code that bytes are charged to: a line, a function or a file (LineOptions::by). Code without debug info
+// is told by its function alone, or by nothing; its file is then the program or library that it is in, its line 0.
+struct Site {
+    CodeLine at;
+    bool user_code = true;
+};
+
+inline constexpr std::uint32_t kNoSite = ~std::uint32_t{0};
+
+struct TraceAttribution {
+    std::vector<Site> sites;
+    std::vector<std::uint32_t>
+        site_of_trace;  // index trace - 1; kNoSite: nothing in the trace has a source line or is the user's
+    std::vector<std::uint32_t> line_of_trace;   // the line number behind it, 0 where there is none
+    std::vector<std::uint32_t> frame_of_trace;  // index into HeapProfile::frames; kNoSite where there is none
+    std::vector<TraceId> node_of_trace;         // the trace node that holds it: its parent is the caller
+};
+
+TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options);
+
+}  // namespace leakline::analysis

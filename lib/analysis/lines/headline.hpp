@@ -1,0 +1,28 @@
+// The one line that a report names first. Pure, safe from any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "analysis/lines/history.hpp"
+#include "analysis/lines/judge.hpp"
+#include "model/heap.hpp"
+#include "model/lines.hpp"
+
+namespace leakline::analysis {
+
+// lines: all disjoint lines with their sites, largest growth first, judged. What counts is the growth of those that leak, or
+// where none does of all that grow.
+//
+// The answer is the innermost line of user code through which at least 80 % of it passes. Two leaks have only the line in common
+// that dispatches requests, which is no answer. So the largest line is named instead where what passes through the common line
+// is mostly freed again, and where the largest has half of the growth by itself and the others do not keep blocks in whole
+// proportions to it, as the parts of one record do.
+struct JudgedLine {
+    const LineGrowth* line;
+    std::uint32_t site;
+};
+std::optional<HeadlineLine> find_headline(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution,
+                                          const Histories& histories, const Judge& judge, std::span<const JudgedLine> lines);
+
+}  // namespace leakline::analysis

@@ -1,0 +1,141 @@
+#include "analysis/trend/classes.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/statistics.hpp"
+
+namespace leakline::analysis::trend {
+
+namespace {
+
+// A log curve whose knee is beyond .3 of the run is a line that bends a little.
+constexpr double kLineLikeLogarithm = .3;
+
+bool is_leak_shape(const Curve& curve) {
+    return ends_in_free_slope(curve.shape) ||
+           (curve.shape == Shape::logarithmic && curve.knee >= kLineLikeLogarithm);
+}
+
+double probability_above(const FittedCurve& curve, double slope) {
+    return student_t_upper_tail((slope - curve.end_slope) / curve.end_slope_error, curve.degrees);
+}
+
+// A fall that undoes growth (a restart, a reload, a trim), so recent that what grew since has not outgrown it: the
+// next tooth of a saw looks the same.
+bool is_reset_not_outgrown(const FittedCurve& curve) {
+    if (curve.curve.shape != Shape::step_linear && curve.curve.shape != Shape::step_two_slopes) return false;
+    constexpr double kFallOfGrowth = .4, kRecent = .67, kOutgrown = .25;
+    const bool one_slope = curve.curve.shape == Shape::step_linear;
+    const double knee = curve.curve.knee;
+    const double jump = curve.coefficients[one_slope ? 2 : 1];
+    const double before = curve.coefficients[one_slope ? 1 : 2] * knee;
+    const double after = curve.coefficients[one_slope ? 1 : 3] * (1 - knee);
+    return jump < 0 && jump < -kFallOfGrowth * std::max(before, 0.) && 1 - knee <= kRecent &&
+           jump + after < kOutgrown * std::max(before, after);
+}
+
+CurveClass classify_leak_shape(const FittedCurve& curve) {
+    constexpr double kLateKnee = .82, kDecelerates = .4, kLongWarmup = .12;
+    const Terms& c = curve.coefficients;
+    const double knee = curve.curve.knee;
+    if (is_reset_not_outgrown(curve)) return CurveClass::open;
+    switch (curve.curve.shape) {
+        case Shape::late: return knee > kLateKnee ? CurveClass::open : CurveClass::leak;
+        case Shape::accelerating: {
+            const double growth = c[1] + c[2];
+            if (c[1] < 0 && growth <= 0) return CurveClass::declining;
+            return c[2] < 0 && curve.end_slope < kDecelerates * growth ? CurveClass::open : CurveClass::leak;
+        }
+        case Shape::exponential_linear: {
+            const double saturated = c[2] * (1 - std::exp(-1 / knee));
+            return knee > kLongWarmup && saturated > c[1] ? CurveClass::open : CurveClass::leak;
+        }
+        default: return CurveClass::leak;
+    }
+}
+
+// Where the bounded curve settles, less the mixture's centre.
+double plateau_of(const FittedCurve& curve) {
+    const Terms& c = curve.coefficients;
+    switch (curve.curve.shape) {
+        case Shape::fill_flat: return c[0] + c[1] * curve.curve.knee;
+        case Shape::bent_fill: return c[0] + c[1] * curve.curve.first_knee + c[2] * curve.curve.knee;
+        case Shape::step: return c[0] + c[1];
+        case Shape::two_steps: return c[0] + c[1] + c[2];
+        default: return c[0];
+    }
+}
+
+}  // namespace
+
+CurveClass classify(const FittedCurve& curve, double least_growth) {
+    constexpr double kLateFill = .8, kLateStep = .85, kLateSecondStep = .6, kLongPeriod = .85, kToCome = .08;
+    if (is_leak_shape(curve.curve)) return classify_leak_shape(curve);
+    const Terms& c = curve.coefficients;
+    const double knee = curve.curve.knee;
+    bool open = false;
+    switch (curve.curve.shape) {
+        case Shape::exponential: {
+            const double to_come = c[1] * std::exp(-1 / knee);
+            open = c[1] > 0 && to_come > std::max(least_growth, kToCome * c[1]);
+            break;
+        }
+        case Shape::logarithmic: open = probability_above(curve, least_growth) >= .5; break;
+        case Shape::fill_flat: open = knee > kLateFill && c[1] > 0; break;
+        case Shape::bent_fill: open = knee > kLateFill && c[2] > 0; break;
+        case Shape::sine: open = knee > kLongPeriod; break;
+        case Shape::step: open = knee > kLateStep && c[1] > 0; break;
+        case Shape::two_steps:
+            open = c[2] > 0 && (knee > kLateStep ||
+                                (knee > kLateSecondStep && c[1] > least_growth && c[2] > least_growth));
+            break;
+        default: break;
+    }
+    return open ? CurveClass::open : CurveClass::bounded;
+}
+
+Evidence weigh(const Mixture& mixture, double least_growth) {
+    constexpr double kOfLeastGrowth = 1 / 3.;  // P(leak) asks for less than least_growth; the median slope for all of it
+    Evidence evidence;
+    double plateau = 0, plateau_weight = 0;
+    for (const FittedCurve& curve : mixture.curves) {
+        const double w = curve.weight;
+        const double grows = probability_above(curve, least_growth);
+        switch (classify(curve, least_growth)) {
+            case CurveClass::declining: evidence.stable += w; break;
+            case CurveClass::bounded:
+                evidence.stable += w;
+                plateau += w * plateau_of(curve);
+                plateau_weight += w;
+                break;
+            case CurveClass::leak:
+                evidence.leak += w * probability_above(curve, kOfLeastGrowth * least_growth);
+                evidence.stable += w * (1 - grows);
+                evidence.leak_slopes.push_back({w, curve.end_slope, curve.end_slope_error, curve.degrees});
+                break;
+            case CurveClass::open:
+                if (is_reset_not_outgrown(curve)) evidence.reset += w;
+                if (ends_in_free_slope(curve.curve.shape) || curve.curve.shape == Shape::logarithmic) {
+                    evidence.stable += w * (1 - grows);
+                }
+                break;
+        }
+    }
+    if (plateau_weight > 0) evidence.plateau = mixture.centre + plateau / plateau_weight;
+    return evidence;
+}
+
+std::vector<SlopeBelief> all_slopes(const Mixture& mixture) {
+    constexpr double kLeastError = 1e-9;
+    std::vector<SlopeBelief> beliefs;
+    for (const FittedCurve& curve : mixture.curves) {
+        const bool sloped =
+            ends_in_free_slope(curve.curve.shape) || curve.curve.shape == Shape::logarithmic;
+        beliefs.push_back({curve.weight, sloped ? curve.end_slope : 0,
+                           std::max(curve.end_slope_error, kLeastError), curve.degrees});
+    }
+    return beliefs;
+}
+
+}  // namespace leakline::analysis::trend

@@ -1,0 +1,195 @@
+#include "analysis/trend/words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace leakline::analysis::trend {
+
+namespace {
+
+std::string rate_words(double mib_per_hour) {
+    const double bytes = std::fabs(mib_per_hour) * kMiB;
+    return format_bytes(bytes) + "/h";
+}
+
+// Evidence for the best curve over another, as odds.
+std::string odds_words(double bic_deficit) {
+    const double odds = std::exp(.5 * bic_deficit);
+    if (!(odds < 1000)) return "more than 1000x";
+    return fmt::format("{:.{}f}x", odds, odds < 10 ? 1 : 0);
+}
+
+std::string time_words(double seconds) {
+    constexpr double kLongest = 9e9;  // some 285 years: what nanoseconds can hold
+    seconds = std::clamp(seconds, 0., kLongest);
+    return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(seconds)));
+}
+
+std::string growth_words(const StretchVerdict& stretch) {
+    std::string words = fmt::format("grew {} to the end", rate_words(stretch.slope_mib_per_hour.estimate));
+    if (stretch.requests_made > 0) {
+        words += fmt::format(" ({} per request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
+    }
+    const double odds_to_mention = 2 * std::log(1.5);
+    if (stretch.fill_flat_deficit > odds_to_mention) {
+        words += fmt::format("; a fill-then-flat cache fits {} worse", odds_words(stretch.fill_flat_deficit));
+    }
+    return words;
+}
+
+double warmup_seconds(const StretchVerdict& stretch) {
+    return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s;
+}
+
+// How memory came to its level, as the beginning of a sentence; empty where it was there from the start.
+std::string arrival_words(const StretchVerdict& stretch) {
+    if (!stretch.warmup_shape) return {};
+    const std::string span = time_words(warmup_seconds(stretch));
+    switch (*stretch.warmup_shape) {
+        case Shape::fill_flat:
+        case Shape::bent_fill:
+        case Shape::two_slope: return fmt::format("filled for {}, then ", span);
+        case Shape::exponential:
+        case Shape::exponential_linear: return fmt::format("warmed up for {}, then ", span);
+        default: return fmt::format("changed its level in the first {}, then ", span);
+    }
+}
+
+std::string stable_words(const StretchVerdict& stretch) {
+    const std::string arrival = arrival_words(stretch);
+    const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
+    if (stretch.within_noise) {
+        return fmt::format("{}stayed within {} of {}: less than what counts as growth", arrival,
+                           format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB), level);
+    }
+    switch (stretch.shape) {
+        case Shape::fill_flat:
+        case Shape::bent_fill: return fmt::format("{}filled and then held its level at {}", arrival, level);
+        case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
+        case Shape::step:
+        case Shape::two_steps: return fmt::format("{}stepped and then held its level at {}", arrival, level);
+        case Shape::sine: return fmt::format("{}came and went in a cycle about {}", arrival, level);
+        default: return fmt::format("{}held its level: {} at the end", arrival, level);
+    }
+}
+
+std::string veto_words(Veto veto) {
+    switch (veto) {
+        case Veto::floor_and_mean_disagree:
+            return "few cycles, and their floor and their mean do not both grow; run for 14 cycles or more";
+        case Veto::few_jumps:
+            return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
+        case Veto::slowed_at_the_end:
+            return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
+        case Veto::traffic_stopped:
+            return "memory grew until the requests stopped, and has been flat only since; run with load to the end";
+        case Veto::hardly_begun:
+            return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
+                   "or more";
+        case Veto::tail_of_warmup:
+            return "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more";
+        case Veto::may_be_warming_up:
+        case Veto::none: break;
+    }
+    return {};
+}
+
+std::string warming_up_words(const StretchVerdict& stretch) {
+    return fmt::format("grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
+                       "up looks the same; run it longer",
+                       format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)),
+                       100 * stretch.outgrown);
+}
+
+std::string inconclusive_words(const StretchVerdict& stretch) {
+    if (stretch.too_few) {
+        const char* plural = stretch.samples == 1 ? "" : "s";
+        const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
+        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples,
+                           plural, span, kLeastSamples);
+    }
+    if (stretch.veto == Veto::may_be_warming_up) return warming_up_words(stretch);
+    if (stretch.veto != Veto::none) return veto_words(stretch.veto);
+    if (stretch.p_reset >= .3) return "memory fell and has not outgrown the fall yet; run 2x longer";
+    const char* cure = stretch.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
+    if (stretch.p_leak >= .5) {
+        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", stretch.p_leak, cure);
+    }
+    return fmt::format("the data allow both answers (leak {:.2f}, stable {:.2f}); {}", stretch.p_leak,
+                       stretch.p_stable, cure);
+}
+
+}  // namespace
+
+std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const Telling& telling) {
+    std::vector<std::string> reasons;
+    switch (telling.verdict) {
+        case Trend::growing: reasons.push_back(growth_words(stretch)); break;
+        case Trend::stable: reasons.push_back(stable_words(stretch)); break;
+        case Trend::shrinking:
+            reasons.push_back(fmt::format("fell {} to the end", rate_words(stretch.slope_mib_per_hour.estimate)));
+            break;
+        case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
+    }
+    if (telling.segments > 1) {
+        reasons.push_back(fmt::format("{} of {} processes (restarts split the series) say so", telling.agreeing,
+                                      telling.segments));
+    }
+    if (stretch.too_few) return reasons;
+    if (stretch.warmup > 0) {
+        reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(stretch))));
+    }
+    if (stretch.load_removed) reasons.push_back("what comes and goes with the rate of requests is subtracted");
+    if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
+    if (stretch.visible_cycle) {
+        reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
+    }
+    // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
+    if (telling.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
+        return reasons;
+    std::string smallest = rate_words(stretch.detectable_mib_per_hour);
+    if (stretch.requests_made > 0) {
+        const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
+        smallest += fmt::format(" ({} per request)", format_bytes(each * kMiB));
+    }
+    reasons.push_back(fmt::format("the smallest growth that this run could have told from none is {}", smallest));
+    return reasons;
+}
+
+namespace {
+
+// What a stable series looks like: a slope that the verdict found to be nothing does not name it.
+Shape without_slope(Shape shape) {
+    switch (shape) {
+        case Shape::bent_fill:
+        case Shape::two_slope: return Shape::fill_flat;
+        case Shape::exponential_linear: return Shape::exponential;
+        case Shape::step_linear:
+        case Shape::step_two_slopes: return Shape::step;
+        case Shape::sine_linear: return Shape::sine;
+        case Shape::linear:
+        case Shape::late:
+        case Shape::accelerating: return Shape::constant;
+        default: return shape;
+    }
+}
+
+}  // namespace
+
+std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
+    if (stretch.too_few) return "unknown";
+    if (verdict == Trend::stable && stretch.warmup_shape) {
+        // The rest is flat; what a reader asks is how it came to be.
+        const Shape shape = without_slope(*stretch.warmup_shape);
+        const bool filled = shape == Shape::fill_flat || shape == Shape::exponential;
+        return std::string(shape_name(filled ? shape : Shape::step));
+    }
+    if (stretch.within_noise) return std::string(shape_name(Shape::constant));
+    std::string name(shape_name(verdict == Trend::stable ? without_slope(stretch.shape) : stretch.shape));
+    if (stretch.visible_cycle) return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
+    return name;
+}
+
+}  // namespace leakline::analysis::trend

@@ -1,0 +1,78 @@
+// Rules about what the run did not exercise.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/verdict/rules.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// Of the log: more left out for want of a body, or a kind of request of this share that mostly failed, is a part of the
+// service about which the run says nothing.
+constexpr double kLeftOutShare = 0.01, kFailedShare = 0.05;
+// Kinds that are named.
+constexpr std::size_t kNamed = 3;
+
+double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+
+template <class Count>
+std::string kinds_text(const std::vector<KindCoverage>& kinds, Count count) {
+    std::string text;
+    std::size_t named = 0, more = 0;
+    for (const KindCoverage& kind : kinds) {
+        const std::string counted = count(kind);
+        if (counted.empty()) continue;
+        if (named == kNamed) {
+            ++more;
+            continue;
+        }
+        text += fmt::format("{}{} ({})", named++ == 0 ? "" : ", ", kind.kind, counted);
+    }
+    if (more > 0) text += fmt::format(" and {} more", more);
+    return text;
+}
+
+}  // namespace
+
+std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Policy&) {
+    const Coverage& coverage = evidence.diagnosis.coverage;
+    const std::uint64_t sent = evidence.diagnosis.replay.sent;
+    std::uint64_t without_body = 0, filtered = 0;
+    bool failed = false, failed_often = false;
+    for (const KindCoverage& kind : coverage.kinds) {
+        without_body += kind.without_body;
+        filtered += kind.left_out - kind.without_body;
+        failed = failed || kind.mostly_failed();
+        failed_often = failed_often || (kind.mostly_failed() && share(kind.sent, sent) >= kFailedShare);
+    }
+    if (without_body == 0 && filtered == 0 && !failed) return std::nullopt;
+    Conclusion conclusion{Verdict::no_leak, {}, {}};
+    if (without_body > 0) {
+        const bool much = share(without_body, coverage.log_requests) >= kLeftOutShare;
+        if (much) conclusion.verdict = Verdict::inconclusive;
+        conclusion.reasons.push_back(fmt::format(
+            "{} of the log's {} requests were not sent, because the log does not have their bodies: {}; what they leave behind is not known (a log "
+            "with bodies would decide; --allow-empty-body sends them without)",
+            format_count(without_body), format_count(coverage.log_requests),
+            kinds_text(coverage.kinds, [](const KindCoverage& kind) { return kind.without_body > 0 ? format_count(kind.without_body) : ""; })));
+    }
+    if (failed) {
+        if (failed_often) conclusion.verdict = Verdict::inconclusive;
+        const std::string words = fmt::format(
+            "most requests of these kinds failed, so what they leave behind when they succeed is not known: {}",
+            kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+                return kind.mostly_failed() ? fmt::format("{} of {} failed", format_count(kind.failed), format_count(kind.sent)) : "";
+            }));
+        conclusion.reasons.insert(failed_often && without_body > 0 ? conclusion.reasons.begin() : conclusion.reasons.end(), words);
+    }
+    if (filtered > 0)
+        conclusion.reasons.push_back(fmt::format(
+            "left out by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+                return kind.left_out > kind.without_body ? format_count(kind.left_out - kind.without_body) : "";
+            })));
+    return conclusion;
+}
+
+}  // namespace leakline::analysis

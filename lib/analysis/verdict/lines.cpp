@@ -1,0 +1,51 @@
+// Rules about programs whose lines cannot be had, and about lines that are not where memory grows.
+#include <fmt/format.h>
+
+#include "analysis/verdict/rules.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// The accounts that are larger than half of what resident memory grew by.
+std::string largest_account(const Books& books) {
+    if (!books.rss_delta_bytes || *books.rss_delta_bytes <= 0) return "outside of malloc, or retained by it";
+    const double half = 0.5 * static_cast<double>(*books.rss_delta_bytes);
+    const auto large = [&](const std::optional<std::int64_t>& bytes) { return bytes && static_cast<double>(*bytes) > half; };
+    if (large(books.retention_delta_bytes)) return "in memory that was freed and that malloc keeps";
+    if (large(books.unattributed_bytes)) return "in heap memory that has no source line";
+    if (large(books.other_delta_bytes)) return "outside of malloc (mmap, thread stacks, an allocator of its own)";
+    return "spread over several accounts";
+}
+
+}  // namespace
+
+const LineGrowth& line_at_fault(const Evidence& evidence) {
+    const auto& headline = evidence.diagnosis.lines.headline;
+    return headline && headline->line.leaking ? headline->line : *evidence.leaking.front();
+}
+
+std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, const Policy& policy) {
+    const double share = explained_growth(evidence.diagnosis);
+    if (evidence.leaking.empty() || !evidence.memory_grows() || share >= kExplained) return std::nullopt;
+    // A line that grows by next to nothing makes no leak of what a cleaned cache, an allocator or a collector holds.
+    if (evidence.leaking_bytes < kBookkeepingBytes)
+        for (const Rule rule : {growth_was_freed_later, memory_grows_too_little})
+            if (auto held = rule(evidence, policy)) return held;
+    const LineReport& lines = evidence.diagnosis.lines;
+    const TrendVerdict& trend = evidence.diagnosis.trend;
+    const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"
+                                                     : format_bytes(trend.slope_bytes_per_hour.estimate) + "/h";
+    std::string words = fmt::format("memory grows by {}, of which lines explain {:.0f} %: the growth is elsewhere, {}", rate, share * 100,
+                                    largest_account(lines.books));
+    if (!lines.unavailable.empty()) words += "; " + lines.unavailable;
+    return Conclusion{Verdict::leak, {std::move(words)}, {}};
+}
+
+std::optional<Conclusion> lines_cannot_be_had(const Evidence& evidence, const Policy&) {
+    const std::string& why = evidence.diagnosis.lines.unavailable;
+    if (why.empty() || !evidence.memory_grows() || !evidence.leaking.empty()) return std::nullopt;
+    return Conclusion{Verdict::leak, {"memory grows to the end; " + why}, {}};
+}
+
+}  // namespace leakline::analysis

@@ -1,0 +1,110 @@
+// Rules about memory and its lines.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/resources.hpp"
+#include "analysis/verdict/rules.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// Memory that the heap alone can account for, although no line grows to the end: what lines held at their most, and had not
+// held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
+constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower, and not of the same length
+
+const LineGrowth* line_behind(const Diagnosis& diagnosis) {
+    const Series& series = diagnosis.series;
+    if (series.size() == 0) return nullptr;
+    double first = series.value.front();
+    for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
+        first = series.value[i];
+    const double growth = *std::max_element(series.value.begin(), series.value.end()) - first;
+    const auto held = [](const LineGrowth& line) { return static_cast<double>(line.live_peak_bytes - line.live_first_bytes); };
+    double sum = 0;
+    const LineGrowth* most = nullptr;
+    for (const LineGrowth& line : diagnosis.lines.lines) {
+        if (line.leaking || held(line) <= 0) continue;
+        sum += held(line);
+        if (most == nullptr || held(line) > held(*most)) most = &line;
+    }
+    // The bare run may have gone on for longer.
+    const auto& counted = diagnosis.lines.mark_requests;
+    const double recorded = counted.empty() || !counted.back() ? 0 : static_cast<double>(*counted.back());
+    const double longer = recorded > 0 ? std::max(1.0, static_cast<double>(diagnosis.replay.completed) / recorded) : 1;
+    return growth > 0 && sum * longer >= kExplains * growth ? most : nullptr;
+}
+
+std::string behind_words(const LineGrowth& line) {
+    return fmt::format("memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
+                       "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
+                       place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
+}
+
+}  // namespace
+
+bool without_lines(const Diagnosis& diagnosis) {
+    // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,
+    // or whose lines cannot be recorded.
+    return (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
+           unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches ||
+           (!diagnosis.lines.unavailable.empty() && diagnosis.lines.mark_seconds.empty());
+}
+
+std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
+    if (!lines_leak(evidence)) return std::nullopt;
+    std::string reason = line_reason(line_at_fault(evidence));
+    // A soak's clock may have run faster than ours.
+    if (const std::string same = hedge(evidence); !same.empty() && !evidence.diagnosis.soak) reason += "; " + same;
+    Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
+    if (!evidence.memory_grows())
+        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
+    return conclusion;
+}
+
+std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, const Policy&) {
+    if (!lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
+    const bool by_requests = evidence.leaking_bytes_per_request >= kBookkeepingRate;
+    return Conclusion{Verdict::inconclusive,
+                      {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: {} would decide",
+                                   line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes),
+                                   by_requests ? "more requests" : "longer rounds (--min-round)")},
+                      {}};
+}
+
+std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const Policy&) {
+    const LineGrowth* line = evidence.memory_grows() ? line_behind(evidence.diagnosis) : nullptr;
+    if (line == nullptr) return std::nullopt;
+    return Conclusion{Verdict::inconclusive, {behind_words(*line)}, {}};
+}
+
+std::optional<Conclusion> memory_undecided_by_trend(const Evidence& evidence, const Policy&) {
+    if (evidence.diagnosis.trend.verdict != Trend::inconclusive) return std::nullopt;
+    if (without_lines(evidence.diagnosis)) return Conclusion{Verdict::inconclusive, {"memory over time allows both answers"}, {}};
+    return Conclusion{Verdict::inconclusive, {"memory over time allows both answers, and no line's live heap bytes grow to the end"}, {}};
+}
+
+std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, const Policy&) {
+    const TrendVerdict& trend = evidence.diagnosis.trend;
+    if (trend.detectable_bytes_per_request.value_or(0) <= kTooCoarseBytesPerRequest) return std::nullopt;
+    return Conclusion{Verdict::inconclusive,
+                      {fmt::format("after {} requests {}: more requests would decide", format_count(evidence.diagnosis.replay.completed),
+                                   too_coarse(trend))},
+                      {}};
+}
+
+std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    const TrendVerdict& trend = diagnosis.trend;
+    std::string reason = without_lines(diagnosis) ? fmt::format("memory is {}", trend_name(trend.verdict))
+                                    : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
+                                                  evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
+    if (trend.detectable_bytes_per_request)
+        reason += fmt::format(": no leak above {} per request", format_bytes(*trend.detectable_bytes_per_request));
+    else if (trend.detectable_bytes_per_hour)
+        reason += fmt::format(": no leak above {}/h", format_bytes(*trend.detectable_bytes_per_hour));
+    return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
+}
+
+}  // namespace leakline::analysis

@@ -1,0 +1,166 @@
+// Rules for memory that grows although no line does: what the program maps itself, and what allocators and runtimes hold back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "analysis/verdict/rules.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// The estimate has to be so many times the smallest growth that the run could have seen: on 12 false alarms that were measured,
+// 11 were below it.
+constexpr double kAboveDetection = 2;
+// Allocators keep up to this much for threads and size classes that warm up late (tcmalloc's thread caches alone 32 MiB in all).
+constexpr double kHeldByAllocator = 32 * kMiB;
+// CPython, Perl, PHP and Ruby take arenas of at most 1 MiB over malloc, and free as soon as nothing refers to an object.
+constexpr double kHeldByInterpreter = 8 * kMiB;
+// A collected heap grows to its next collection: at least this much, and to twice its size.
+constexpr double kHeldByCollector = 128 * kMiB;
+// In the idle second after the rounds, of growth that follows time.
+constexpr double kIdleGrowth = 64 * 1024;
+// Share of memory's growth that explains it.
+constexpr double kExplains = 0.5;
+// NO LEAK of a JVM: the growth per request that fits into all of its memory unseen has to be below this.
+constexpr double kHiddenBytesPerRequest = 64;
+
+double level_after_first_round(const Diagnosis& diagnosis) {
+    const Series& series = diagnosis.series;
+    if (series.size() == 0) return 0;
+    double level = series.value.front();
+    for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
+        level = series.value[i];
+    return level;
+}
+
+// Memory's growth since the first round.
+double late_growth(const Diagnosis& diagnosis) {
+    const Series& series = diagnosis.series;
+    return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(diagnosis);
+}
+
+// The program's name: the first word that is neither a variable nor what starts another program.
+std::string_view program_of(std::string_view command) {
+    for (const std::string_view word : split(command, ' ')) {
+        const std::string_view base = file_name(word);
+        if (!word.starts_with('-') && base != "env" && base != "exec" && word.find('=') == std::string_view::npos) return base;
+    }
+    return {};
+}
+
+std::optional<std::string_view> collected_program(std::string_view program) {
+    static constexpr std::array<std::string_view, 7> kNames = {"java", "node", "nodejs", "bun", "deno", "dotnet", "npm"};
+    const auto found = std::find(kNames.begin(), kNames.end(), program);
+    return found != kNames.end() ? std::optional(*found) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis) {
+    if (const auto runtime = collected_program(program_of(diagnosis.command))) return runtime;
+    for (const ProcessGrowth& process : diagnosis.resources.tree.processes)
+        if (const auto runtime = collected_program(process.name); runtime && process.last_bytes > process.first_bytes) return runtime;
+    return std::nullopt;
+}
+
+namespace {
+
+// Where live heap bytes were counted that no line is known for.
+std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
+    const Books& books = diagnosis.lines.books;
+    const auto unattributed = static_cast<double>(books.unattributed_bytes);
+    const double memory = books.rss_delta_bytes ? static_cast<double>(*books.rss_delta_bytes) : late_growth(diagnosis);
+    if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
+    return fmt::format("memory grows to the end, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
+                       "read: see the warnings)", format_bytes(unattributed));
+}
+
+std::string outside_words(const Diagnosis& diagnosis) {
+    if (auto words = lines_unknown(diagnosis)) return *words;
+    const Books& books = diagnosis.lines.books;
+    if (books.retention_delta_bytes && books.rss_delta_bytes && *books.rss_delta_bytes > 0 &&
+        static_cast<double>(*books.retention_delta_bytes) >= kExplains * static_cast<double>(*books.rss_delta_bytes))
+        return fmt::format("memory grows to the end, but live heap bytes do not: {} are free and kept by malloc (fragmentation)",
+                           format_bytes(static_cast<double>(*books.retention_delta_bytes)));
+    return "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
+           "thread stacks, fragmentation, an allocator that is not malloc)";
+}
+
+}  // namespace
+
+bool has_no_lines(std::string_view command) {
+    static constexpr std::array<std::string_view, 5> kInterpreters = {"python", "ruby", "php", "perl", "beam"};
+    const std::string_view program = program_of(command);
+    return collected_program(program) ||
+           std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
+}
+
+std::optional<std::string> barely_seen(const TrendVerdict& trend) {
+    const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
+    if (growth >= kAboveDetection * detectable) return std::nullopt;
+    return fmt::format("its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h): more rounds (--rounds) would decide",
+                       format_bytes(growth), format_bytes(detectable));
+}
+
+std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const Policy&) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    if (!diagnosis.oom_kill || evidence.memory_grows() || lines_leak(evidence)) return std::nullopt;
+    return Conclusion{Verdict::inconclusive,
+                      {fmt::format("the service was {} before growth could be seen: the limit may be less than it needs; a higher --memory-limit would decide",
+                                   diagnosis.oom_kill->text)},
+                      {}};
+}
+
+std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy&) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    if (!evidence.memory_grows() || diagnosis.soak || diagnosis.oom_kill) return std::nullopt;
+    // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
+    const bool counted = lines_unknown(diagnosis).has_value();
+    const std::string& why = diagnosis.lines.unavailable;
+    const char* no_line = !evidence.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
+    Conclusion conclusion;
+    if (const auto words = barely_seen(diagnosis.trend); words && !counted) {
+        conclusion.reasons.push_back(fmt::format("memory grows{}, and {}", no_line, *words));
+        if (!why.empty()) conclusion.reasons.push_back(why);
+        return conclusion;
+    }
+    const auto runtime = collected_runtime(diagnosis);
+    const double held = runtime                          ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
+                        : has_no_lines(diagnosis.command) ? kHeldByInterpreter
+                                                          : kHeldByAllocator;
+    const double late = late_growth(diagnosis);
+    // What grows while nothing is requested is no allocator that warms up.
+    const bool idle_growth = diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth;
+    if (counted || idle_growth || late >= held) return std::nullopt;
+    conclusion.reasons.push_back(
+        fmt::format("memory grew by {} after the first round{}: {} may hold that much back ({}); growth beyond that would be a leak: more rounds "
+                    "(--rounds) would decide", format_bytes(late), no_line,
+                    runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(held)));
+    if (!why.empty()) conclusion.reasons.push_back(why);
+    return conclusion;
+}
+
+std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy&) {
+    if (!evidence.memory_grows()) return std::nullopt;
+    return Conclusion{Verdict::leak, {outside_words(evidence.diagnosis)}, {}};
+}
+
+std::optional<Conclusion> heap_hides_growth(const Evidence& evidence, const Policy&) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    const auto runtime = collected_runtime(diagnosis);
+    // A JVM commits memory long before it needs it; V8 and Go collect before they grow.
+    if (!runtime || (*runtime != "java" && *runtime != "dotnet") || diagnosis.max_growth || diagnosis.replay.completed == 0 || diagnosis.series.size() == 0) return std::nullopt;
+    const double hidden = *std::max_element(diagnosis.series.value.begin(), diagnosis.series.value.end()) /
+                          static_cast<double>(diagnosis.replay.completed);
+    if (hidden <= kHiddenBytesPerRequest) return std::nullopt;
+    return Conclusion{Verdict::inconclusive,
+                      {fmt::format("memory is {}, but {}'s collected heap can take in up to {} per request without growing: {}", trend_name(diagnosis.trend.verdict),
+                                   *runtime, format_bytes(hidden),
+                                   *runtime == "java" ? "a smaller -Xmx, more rounds (--rounds) or `jcmd PID GC.class_histogram` would decide"
+                                                      : "more rounds (--rounds), or heap snapshots of the runtime's own tools, would decide")},
+                      {}};
+}
+
+}  // namespace leakline::analysis

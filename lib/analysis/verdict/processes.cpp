@@ -1,0 +1,84 @@
+// Rules about services of several processes, of which the recorder sees only the first.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "analysis/resources.hpp"
+#include "analysis/verdict/rules.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+// Of the processor time under traffic: below this the other processes are helpers (a logger, a watchdog).
+constexpr double kHelpers = 0.25;
+// Of the growth of memory.
+constexpr double kMostOfIt = 0.5;
+
+bool grew_unrecorded(const ProcessTree& tree) {
+    double recorded = 0;
+    for (const ProcessGrowth& process : tree.processes)
+        if (process.recorded) recorded += std::max(0.0, process.last_bytes - process.first_bytes);
+    return tree.unrecorded_growth_bytes > 0 && tree.unrecorded_growth_bytes >= kMostOfIt * (tree.unrecorded_growth_bytes + recorded);
+}
+
+std::string other_processes(const ProcessTree& tree) {
+    if (tree.seen < 2) return "processes of short life";
+    return tree.seen == 2 ? "another process" : fmt::format("{} processes", format_count(tree.seen - 1));
+}
+
+// "4 processes nginx": those that grew, without the recorded one.
+std::string growing_processes(const ProcessTree& tree) {
+    constexpr double kShare = 0.05;  // of the growth
+    std::map<std::string, int> names;
+    int all = 0;
+    for (const ProcessGrowth& process : tree.processes) {
+        if (process.recorded || process.ended || process.last_bytes - process.first_bytes < kShare * tree.unrecorded_growth_bytes) continue;
+        ++names[process.name];
+        ++all;
+    }
+    std::string text;
+    for (const auto& [name, count] : names) text += (text.empty() ? "" : ", ") + (count > 1 ? fmt::format("{} x {}", count, name) : name);
+    return fmt::format("{} process{} that {} not recorded ({})", all, all == 1 ? "" : "es", all == 1 ? "was" : "were", text);
+}
+
+}  // namespace
+
+double unrecorded_share(const ProcessTree& tree) {
+    const double all = tree.recorded_cpu_s + tree.unrecorded_cpu_s;
+    if (tree.seen < 2 && tree.unrecorded_cpu_s <= 0) return 0;
+    // The kernel counts in ticks of 10 ms: with so little traffic, who answered it is not known.
+    return all > 0 ? tree.unrecorded_cpu_s / all : 1;
+}
+
+std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, const Policy& policy) {
+    const ProcessTree& tree = evidence.diagnosis.resources.tree;
+    const TrendVerdict& trend = evidence.diagnosis.trend;
+    if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
+    // What is no leak in the first process is none in the others: a collected heap on its way to the next collection, noise.
+    if (collected_runtime(evidence.diagnosis))
+        if (auto held = memory_grows_too_little(evidence, policy)) return held;
+    if (const auto words = barely_seen(trend); words && !evidence.diagnosis.oom_kill)
+        return Conclusion{Verdict::inconclusive, {fmt::format("the memory of {} grows, but {}", growing_processes(tree), *words)}, {}};
+    std::string rate;
+    if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
+    return Conclusion{Verdict::leak,
+                      {fmt::format("the memory of {} grows to the end{}", growing_processes(tree), rate),
+                       "the recorder sees only the first process of a service, so no line is named: run one worker in the first process, without "
+                       "a launcher, to get lines"},
+                      {}};
+}
+
+std::optional<Conclusion> work_was_not_recorded(const Evidence& evidence, const Policy&) {
+    const ProcessTree& tree = evidence.diagnosis.resources.tree;
+    const double share = unrecorded_share(tree);
+    if (share < kHelpers) return std::nullopt;
+    return Conclusion{Verdict::inconclusive,
+                      {fmt::format("{:.0f} % of the work was done by {} that the recorder did not see: their memory was measured, but "
+                                   "their lines were not; run one worker in the first process, without a launcher, to decide",
+                                   share * 100, other_processes(tree))},
+                      {}};
+}
+
+}  // namespace leakline::analysis

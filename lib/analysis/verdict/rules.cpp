@@ -1,0 +1,91 @@
+#include "analysis/verdict/rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr RuleRow kRules[] = {
+    {Subject::validity, "most requests failed", requests_failed},
+    {Subject::validity, "the replay was not valid", replay_not_valid},
+    {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
+    {Subject::memory, "killed at its limit before it grew", killed_before_growth},
+    {Subject::memory, "lines grow with connections", lines_grow_per_connection},
+    {Subject::memory, "lines grow, by far less than memory", lines_explain_too_little},
+    {Subject::memory, "lines grow, as a cache that is still filling would", cache_still_filling},
+    {Subject::memory, "lines grow", lines_grow},
+    {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
+    {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
+    {Subject::memory, "memory grows by no more than allocators hold back", memory_grows_too_little},
+    {Subject::memory, "memory grows, and lines cannot be had", lines_cannot_be_had},
+    {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
+    {Subject::memory, "memory allows both answers", memory_undecided_by_trend},
+    {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},
+    {Subject::memory, "a collected heap hides growth", heap_hides_growth},
+    {Subject::memory, "nothing grows", nothing_grows},
+    {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
+    {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
+    {Subject::coverage, "processes that were not recorded did the work", work_was_not_recorded},
+    {Subject::coverage, "requests were not served", requests_not_served},
+};
+
+}  // namespace
+
+std::span<const RuleRow> verdict_rules() { return kRules; }
+
+std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy) {
+    for (const RuleRow& row : kRules) {
+        if (row.subject != subject) continue;
+        if (auto conclusion = row.rule(evidence, policy)) return conclusion;
+    }
+    return std::nullopt;
+}
+
+Evidence::Evidence(const Diagnosis& of) : diagnosis(of) {
+    for (const LineGrowth& line : of.lines.lines) {
+        if (!line.leaking) continue;
+        leaking.push_back(&line);
+        leaking_bytes += static_cast<double>(line.growth_bytes);
+        if (line.bytes_per_request) leaking_bytes_per_request += line.bytes_per_request->estimate;
+        if (line.bytes_per_hour_by_time) leaking_bytes_per_hour_by_time += line.bytes_per_hour_by_time->estimate;
+    }
+}
+
+bool lines_leak(const Evidence& evidence) {
+    return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
+}
+
+bool lines_matter(const Evidence& evidence) {
+    return evidence.leaking_bytes_per_request >= kBookkeepingRate || evidence.leaking_bytes_per_hour_by_time >= kBookkeepingPerHour;
+}
+
+std::string place(const CodeLine& at) {
+    if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
+    const std::string_view base = file_name(at.file);
+    if (at.line != 0) return fmt::format("{}:{}", base, at.line);
+    return at.function.empty() ? std::string(base) : fmt::format("{} in {}", at.function, base);
+}
+
+std::string line_reason(const LineGrowth& line) {
+    if (line.bytes_per_connection)
+        return fmt::format("{} leaks {} per connection", place(line.at), format_bytes(line.bytes_per_connection->estimate));
+    std::string text = fmt::format("live heap bytes of {} ", place(line.at));
+    if (line.growth_class == GrowthClass::container_doubling)
+        text += "are one container that keeps doubling";
+    else
+        text += "grew in every round to the end";
+    if (line.bytes_per_request) text += fmt::format(", by {} per request", format_bytes(line.bytes_per_request->estimate));
+    if (line.bytes_per_hour_by_time)
+        text += fmt::format(", {} {}/h by time, whatever is requested", line.bytes_per_request ? "and by" : "by",
+                            format_bytes(line.bytes_per_hour_by_time->estimate));
+    return text;
+}
+
+std::string too_coarse(const TrendVerdict& trend) {
+    return fmt::format("this run could only have seen growth above {} per request", format_bytes(*trend.detectable_bytes_per_request));
+}
+
+}  // namespace leakline::analysis

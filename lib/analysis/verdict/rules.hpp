@@ -1,0 +1,133 @@
+// The rules of the verdict: an ordered table of small pure functions from evidence to a conclusion.
+//
+// To add a rule: write one function of type Rule in a file of its own (verdict_NAME.cpp), declare it in the last section of this
+// header, and add one row to the table in verdict/rules.cpp. Safe from any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/verdict/verdict.hpp"
+#include "model/diagnosis.hpp"
+
+namespace leakline::analysis {
+
+// What the rules read: the diagnosis, and what several of them need to know of it.
+struct Evidence {
+    const Diagnosis& diagnosis;               // the trend's time to limit is that of the log's own rate already
+    std::vector<const LineGrowth*> leaking;   // lines that the line analysis calls leaking, largest growth first
+    double leaking_bytes = 0;                 // that they grew by together
+    double leaking_bytes_per_request = 0;
+    double leaking_bytes_per_hour_by_time = 0;  // of those that follow time
+
+    explicit Evidence(const Diagnosis& of);
+    bool memory_grows() const { return diagnosis.trend.verdict == Trend::growing; }
+};
+
+// What one rule concludes.
+struct Conclusion {
+    Verdict verdict = Verdict::inconclusive;
+    std::vector<std::string> reasons;  // never empty; the first is the decisive one
+    std::vector<std::string> warnings;
+    bool still_filling = false;        // see Diagnosis::still_filling
+};
+
+// What a rule is about. Of each subject the first rule that concludes anything decides; over the subjects the strongest verdict
+// wins: leak, then inconclusive, then no leak. A rule about coverage or resources therefore never hides a leak of memory, and
+// makes "no leak" inconclusive. validity is asked before all others, and ends the matter.
+enum class Subject {
+    validity,   // was anything measured? concludes invalid
+    memory,     // memory and its lines
+    resources,  // descriptors, threads, mappings, processes
+    coverage,   // what the run did not exercise or record, so that "no leak" would say too much
+};
+
+using Rule = std::optional<Conclusion> (*)(const Evidence&, const Policy&);
+
+struct RuleRow {
+    Subject subject;
+    std::string_view name;  // what it asks, for tests and logs
+    Rule rule;
+};
+
+// In the order in which they are asked.
+std::span<const RuleRow> verdict_rules();
+
+// The first conclusion of that subject's rules.
+std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy);
+
+// The share of requests that succeeded, and what went wrong most often.
+struct Landing {
+    std::uint64_t sent = 0, succeeded = 0;
+    std::string most_common_failure;  // "status 404 (812 times)", and what may help
+    double share() const { return sent == 0 ? 0 : static_cast<double>(succeeded) / static_cast<double>(sent); }
+};
+Landing landing_of(const ReplayStats& replay);
+
+// Words that several rules share.
+std::string place(const CodeLine& at);         // "track.cpp:31"
+std::string line_reason(const LineGrowth& line);
+// The headline line, else the largest that leaks. Only where a line leaks.
+const LineGrowth& line_at_fault(const Evidence& evidence);
+std::string too_coarse(const TrendVerdict& trend);
+// Whether lines that grew by that much in all are a leak, given what memory shows.
+bool lines_leak(const Evidence& evidence);
+// No run of this diagnosis says which lines grow: none was recorded, or its lines cannot be had.
+bool without_lines(const Diagnosis& diagnosis);
+// Lines grow, but memory settled in a run that would have shown it: the run that the lines come from is slower, and a cache that has
+// filled up in the bare run can still fill there.
+bool contradicted(const Evidence& evidence);
+// Lines leak that memory does not confirm, in a recorded run too short to rule out a cache that is still filling.
+bool lines_unproven(const Evidence& evidence);
+// Blocks that the line which keeps most of them kept in the longer of the two runs.
+double entries_kept(const Evidence& evidence);
+// "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
+std::string hedge(const Evidence& evidence);
+// "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
+// memory is given back. The text lives as long as the program.
+std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis);
+// "its 3 MiB/h are less than twice ...": growth that the run could hardly have seen. Nothing where it is clear.
+std::optional<std::string> barely_seen(const TrendVerdict& trend);
+// Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
+// still warms up (log buffers, connection state), not for a leak.
+inline constexpr double kBookkeepingBytes = 64 * 1024;
+// Below these rates (bytes per request, and bytes per hour of what follows time) the leaking lines are the odds and ends of a
+// healthy service.
+inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
+// Whether the leaking lines grow by more than that.
+bool lines_matter(const Evidence& evidence);
+
+// Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
+void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);
+// Sets split, growth, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
+void project(Diagnosis& diagnosis);
+// The trend as it would be at the log's own rate, which a budget per hour is about.
+TrendVerdict at_own_rate(const Diagnosis& diagnosis);
+
+// The rules themselves.
+std::optional<Conclusion> requests_failed(const Evidence&, const Policy&);
+std::optional<Conclusion> replay_not_valid(const Evidence&, const Policy&);
+std::optional<Conclusion> killed_before_growth(const Evidence&, const Policy&);
+std::optional<Conclusion> cache_still_filling(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow_by_too_little(const Evidence&, const Policy&);
+std::optional<Conclusion> growth_was_freed_later(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_grows_too_little(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_grows_without_lines(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_undecided_by_trend(const Evidence&, const Policy&);
+std::optional<Conclusion> detection_limit_too_coarse(const Evidence&, const Policy&);
+std::optional<Conclusion> heap_hides_growth(const Evidence&, const Policy&);
+std::optional<Conclusion> nothing_grows(const Evidence&, const Policy&);
+std::optional<Conclusion> unrecorded_processes_grow(const Evidence&, const Policy&);
+std::optional<Conclusion> work_was_not_recorded(const Evidence&, const Policy&);
+std::optional<Conclusion> resources_leak(const Evidence&, const Policy&);
+std::optional<Conclusion> resources_may_leak(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_grow_per_connection(const Evidence&, const Policy&);
+std::optional<Conclusion> requests_not_served(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_explain_too_little(const Evidence&, const Policy&);
+std::optional<Conclusion> lines_cannot_be_had(const Evidence&, const Policy&);
+
+}  // namespace leakline::analysis

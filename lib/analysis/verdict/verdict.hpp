@@ -1,0 +1,61 @@
+// From what the two runs showed to one verdict. Pure.
+#pragma once
+
+#include "model/diagnosis.hpp"
+
+namespace leakline::analysis {
+
+// What the user decides about verdicts, beside the budget (Diagnosis::max_growth).
+struct Policy {
+    bool filling_is_leak = false;  // growth that may also be a cache which is still filling is a leak, not inconclusive
+};
+
+// Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
+// projected_bytes_per_hour, and restates trend.time_to_limit_h at the log's own request rate. A verdict of invalid that stands already is kept.
+//
+// The rule, from two measurements (memory as the kernel sees it, and exact live bytes by line):
+//   a line leaks and memory grows          -> leak, if the run was long enough to rule out the usual caches; else inconclusive:
+//                                             a leak or a cache that is still filling (Policy::filling_is_leak: leak)
+//   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping; inconclusive
+//                                             where memory settled in the longer run without the recorder
+//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation), if it is twice the
+//                                             detection limit and more than allocators and collectors hold back; inconclusive
+//                                             where lines held as much and then stopped or let go of it (timed cleaning)
+//   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
+//                                             is more than a kept request, inconclusive
+//   no line leaks, memory does not tell    -> inconclusive
+// A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
+// counted, can fail by itself.
+// A line that leaks by less, in a run whose memory does not show it: inconclusive where it is a byte a request or more.
+// Traffic that did not land, or a replay that calls itself invalid, makes it invalid.
+// A service that the kernel killed for its limit is judged by what it did until then.
+// The rules are a table: see analysis/verdict/rules.hpp, also for how to add one.
+void conclude(Diagnosis& diagnosis, const Policy& policy = {});
+
+// Why traffic did not exercise the service: nothing was sent, or less than half of it succeeded (answers below 400);
+// nothing where it did.
+std::optional<std::string> landing_fault(const ReplayStats& replay);
+
+// The run was stopped because the service had used up its descriptors or mappings: requests that failed are its own doing.
+bool exhausted(const Diagnosis& diagnosis);
+
+// Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
+// only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
+// requests_per_second.
+std::optional<std::string> memory_undecided(Diagnosis diagnosis);
+// Why a run whose memory grows has to go on before that may be called a leak: a cache that is still filling would look the same.
+// Nothing where it went on long enough, or has taken too long (elapsed_s, since its start). Reads trend, series and max_growth.
+std::optional<std::string> growth_unproven(const Diagnosis& so_far, double elapsed_s);
+// The same of the lines: one leaks at a rate that matters, and by too little in all; or in a run too short to rule out a cache that is
+// still filling, without memory confirming it. With a budget it is memory that
+// decides, and more traffic is never asked for here. Reads trend, lines and max_growth.
+std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Policy& policy = {});
+
+// The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
+bool has_no_lines(std::string_view command);
+
+// A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
+// one kept request, is about that large.
+inline constexpr double kTooCoarseBytesPerRequest = 1024;
+
+}  // namespace leakline::analysis
