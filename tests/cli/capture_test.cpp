@@ -257,16 +257,18 @@ TEST_CASE("a request whose body did not come whole is not recorded as a shorter 
 }
 
 TEST_CASE("an answer that comes before the whole request reaches the client") {
-    LoopbackServer upstream([](Wire& wire) {
+    std::promise<void> received;
+    LoopbackServer upstream([&](Wire& wire) {
         wire.read_until("\r\n\r\n");
         wire.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
         wire.shutdown_sending();
-        std::this_thread::sleep_for(50ms);
+        received.get_future().wait_for(30s);  // closing with bytes unread resets the connection, and the answer may be lost
     });
     Capture capture(upstream.url());
     RawConnection client(capture.port());
     client.send(request_text("POST", "/up", std::string(8 << 20, 'x')));
     CHECK(RawConnection::status(client.response()) == 413);
+    received.set_value();
 }
 
 TEST_CASE("redaction can be widened, and switched off") {
@@ -424,10 +426,13 @@ TEST_CASE("a target that is down, or goes under a request, is answered 502 and r
         CHECK(status_of(posting, request_text("POST", "/", std::string(100'000, 'x'))) == 502);
         posting.ended();
     }
-    const std::vector<json> unanswered = down.end();
+    // Each connection writes its line after its answer: two connections may write in either order.
+    std::vector<json> unanswered = down.end();
     REQUIRE(unanswered.size() == 2);
+    if (unanswered[0].value("method", "GET") == "POST") std::swap(unanswered[0], unanswered[1]);
     CHECK_FALSE(unanswered[0].contains("status"));
-    CHECK(unanswered[1]["body"].get<std::string>().size() == 100'000);
+    CHECK_FALSE(unanswered[1].contains("status"));
+    CHECK(unanswered[1].at("body").get<std::string>().size() == 100'000);
 
     LoopbackServer resetting([](Wire& wire) {
         wire.read_request();

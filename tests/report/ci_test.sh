@@ -67,7 +67,7 @@ real() {  # real MODE: the GitHub step on trackd in this mode
       -e "s|^  export LEAKLINE_COMMAND=.*|  export LEAKLINE_COMMAND='$trackd --mode $1 --listen 127.0.0.1:{port}'|" \
       -e "s|^  export LEAKLINE_TRAFFIC=.*|  export LEAKLINE_TRAFFIC=$work/log.jsonl|" \
       -e "s|^  export LEAKLINE_ARGUMENTS=.*|  export LEAKLINE_ARGUMENTS='--min-round 200ms'|" \
-      -e "s|^  export LEAKLINE_ROUNDS=.*|  export LEAKLINE_ROUNDS=4|" "$work/steps.sh" > "$work/real.sh"
+      -e "s|^  export LEAKLINE_ROUNDS=.*|  export LEAKLINE_ROUNDS=|" "$work/steps.sh" > "$work/real.sh"
   (GITHUB_ACTION_PATH=$source/scripts/ci GITHUB_OUTPUT=$work/real_output GITHUB_STEP_SUMMARY=$work/summary GITHUB_ACTIONS=true
    GITHUB_WORKSPACE=$PWD
    export GITHUB_ACTION_PATH GITHUB_OUTPUT GITHUB_STEP_SUMMARY GITHUB_ACTIONS GITHUB_WORKSPACE
