@@ -13,7 +13,7 @@ namespace leakline::cli {
 namespace {
 
 std::string channels_text() {
-    std::string text = "where alerts go, repeatable (default: log):";
+    std::string text = "Where to send alerts";
     for (const alert::ChannelRow& row : alert::channels())
         text += "\n" + std::string(row.usage) + ": " + std::string(row.summary);
     return text;
@@ -22,10 +22,10 @@ std::string channels_text() {
 }  // namespace
 
 void add_alert_options(CLI::App& app, AlertSettings& settings) {
-    add_fraction(app, "--alert-at", settings.at, "alert when memory is over this share of its limit, as in 80%");
-    add_duration(app, "--alert-for", settings.hold, "how long over it (or back below) before that counts");
-    add_duration(app, "--alert-every", settings.minimum_gap, "least time between two alerts while memory stays high");
-    app.add_option("--alert-to", settings.channels, channels_text())->type_name("CHANNEL")->allow_extra_args(false);
+    add_fraction(app, "--alert-at", settings.at, "Alert when memory is over this share of its limit, such as 80%");
+    add_duration(app, "--alert-for", settings.hold, "Time that memory must be over (or back under) it");
+    add_duration(app, "--alert-every", settings.minimum_gap, "Minimum time between two alerts while memory stays high");
+    app.add_option("--alert-to", settings.channels, channels_text())->type_name("CHANNEL")->default_str("log")->allow_extra_args(false);
 }
 
 std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source) {

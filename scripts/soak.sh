@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The README's table: trackd's four cache modes over 72 hours of the story's traffic (5,000 users, 11 requests a second, a
-# daily curve), each replayed at two speeds.
+# The table in lib/analysis/README.md: trackd's four cache modes over 72 hours of sample traffic (5,000 users, 11 requests
+# per second, a daily curve), each replayed at two speeds.
 #
-#     scripts/soak.sh [MODE...]        # default: leaky bounded lru ttl; about 20 minutes a mode, leaky 5
-#     scripts/soak.sh --table          # only the table, of the reports that are there
+#     scripts/soak.sh [MODE...]        # default: leaky bounded lru ttl; about 20 minutes per mode, leaky 5
+#     scripts/soak.sh --table          # only the table, from existing reports
 #
-# TIME_SCALE=450 takes the place of auto; TRAFFIC=day.jsonl of scripts/story_traffic.sh's log; BUILD is the build's folder.
-# Reports go to BUILD/../soak. Modes that are run at the same time disturb each other's pace, not their memory.
+# Environment: TIME_SCALE (default: auto), TRAFFIC (a log of scripts/sample_traffic.sh), BUILD (the build folder).
+# Reports go to BUILD/../soak. Modes that run at the same time slow each other down; their memory is not affected.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
@@ -18,7 +18,7 @@ run=("$@")
 [ "${1:-}" != --table ] || run=()
 
 traffic=${TRAFFIC:-$out/day.jsonl}
-if [ ${#run[@]} -gt 0 ] && [ ! -e "$traffic" ]; then BUILD=$build scripts/story_traffic.sh 24h "$traffic"; fi
+if [ ${#run[@]} -gt 0 ] && [ ! -e "$traffic" ]; then BUILD=$build scripts/sample_traffic.sh 24h "$traffic"; fi
 for mode in "${run[@]}"; do
     code=0
     "$build/bin/leakline" diagnose --mode "$mode" --soak 72h --time-scale "${TIME_SCALE:-auto}" --memory-limit 512MiB \

@@ -1,8 +1,7 @@
-// Options whose values are a few words, each of which stands for a value of an enum.
+// Checks of option values: one of a few words (each may stand for a value of an enum), a number in a range.
 #pragma once
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,6 +13,35 @@
 #include "base/text.hpp"
 
 namespace leakline::cli {
+
+// "must be point or comma, not 'dot'"
+inline std::string not_one_of(const std::string& text, const std::vector<std::string>& words) {
+    std::string list;
+    for (std::size_t i = 0; i < words.size(); ++i) list += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+    return fmt::format("must be {}, not '{}'{}", list, printable(text), did_you_mean_text(text, words));
+}
+
+// For option->check(): one of these words.
+inline CLI::Validator one_of(std::vector<std::string> words) {
+    return CLI::Validator(
+        [words = std::move(words)](std::string& text) {
+            return std::find(words.begin(), words.end(), text) != words.end() ? std::string() : not_one_of(text, words);
+        },
+        "");
+}
+
+// For option->check(): a number in [low, high]. CLI11's Range also writes the range into --help, in brackets.
+template <class Number>
+CLI::Validator between(Number low, Number high) {
+    return CLI::Validator(
+        [=](std::string& text) {
+            Number value{};
+            const bool read = CLI::detail::lexical_cast(text, value);
+            return read && value >= low && value <= high ? std::string()
+                                                         : fmt::format("must be between {} and {}, not '{}'", low, high, printable(text));
+        },
+        "");
+}
 
 // For option->transform(): the word, in any case, becomes the number that CLI11 reads an enum from. Its own
 // CheckedTransformer takes the bare numbers for words, too, and shows them in its error.
@@ -34,7 +62,7 @@ CLI::Validator choice_of(std::vector<std::pair<std::string, Enum>> choices) {
                 }
                 words.push_back(word);
             }
-            return fmt::format("'{}' is none of {}{}", printable(text), fmt::join(words, ", "), did_you_mean_text(text, words));
+            return not_one_of(text, words);
         },
         "");
 }

@@ -24,14 +24,14 @@ Run declare_baseline(CLI::App& app) {
     };
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("diagnosis", options->diagnosis, "a diagnosis.json of the run to accept")
+    app.add_option("diagnosis", options->diagnosis, "diagnosis.json of the run to accept")
         ->required()
         ->type_name("FILE");
     app.add_option("-o,--output", options->file,
-                   "the baseline; one that is there keeps its history and suppressions")
+                   "Baseline to write; the history and suppressions of an existing one are kept")
         ->type_name("FILE")
         ->capture_default_str();
-    app.add_flag("--fresh", options->fresh, "forget the history (suppressions stay)");
+    app.add_flag("--fresh", options->fresh, "Discard the history of an existing baseline; keep its suppressions");
     return [=] {
         messages->open();
         refuse_to_overwrite({options->file}, {options->diagnosis});

@@ -17,6 +17,7 @@
 #include "messages.hpp"
 #include "quantities.hpp"
 #include "replay/capture.hpp"
+#include "choice.hpp"
 
 namespace leakline::cli {
 
@@ -119,21 +120,21 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
 Run declare_capture(CLI::App& app) {
     auto command = std::make_shared<CaptureCommand>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("--listen", command->listen, "ADDRESS:PORT for clients; port 0: the system picks one")->capture_default_str();
-    app.add_option("--target", command->target, "where requests go: http://host:port, https://host, unix:/path")->required();
-    app.add_option("-o,--output", command->output, "the log, appended to (- is standard output)")->required();
-    app.add_option("--redact", command->redact, "one more header whose value is not recorded; repeatable")->allow_extra_args(false);
-    app.add_flag("--no-redaction", command->no_redaction, "record credentials in headers, queries and URLs too (Authorization, Cookie, access_token, ...)");
-    app.add_flag("--sessions", command->sessions, "record which requests shared a connection, so that a replay keeps that");
-    add_size(app, "--max-body", command->max_body, "a request with a larger body passes but is not recorded; 16MiB unless given");
-    app.add_option("--max-connections", command->max_connections, "clients at a time; one more gets a 503")
-        ->check(CLI::Range(1, 10'000))
+    app.add_option("--listen", command->listen, "Address for clients; port 0: the system chooses one")->type_name("ADDRESS:PORT")->capture_default_str();
+    app.add_option("--target", command->target, "Service to forward to: http://host:port, https://host or unix:/path")->required()->type_name("URL");
+    app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
+    app.add_option("--redact", command->redact, "Do not record the value of this header either")->type_name("HEADER")->allow_extra_args(false);
+    app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
+    app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
+    add_size(app, "--max-body", command->max_body, "Forward a request with a larger body, but do not record it (default: 16MiB)");
+    app.add_option("--max-connections", command->max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")->type_name("N")
+        ->check(between(1, 10'000))
         ->capture_default_str();
-    add_duration(app, "--duration", command->duration, "end after this time");
-    add_duration(app, "--grace", command->grace, "for requests under way at the end");
-    app.add_option("--port-file", command->port_file, "write the port that is listened on to this file");
-    app.add_option("--ca-file", command->ca_file, "trust the issuers in this PEM file for https")->check(CLI::ExistingFile);
-    app.add_flag("--insecure", command->insecure, "do not verify the target's certificate");
+    add_duration(app, "--duration", command->duration, "Stop after this time");
+    add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
+    app.add_option("--port-file", command->port_file, "Write the listening port to this file")->type_name("FILE");
+    app.add_option("--ca-file", command->ca_file, "Trust the certificate authorities in this PEM file")->type_name("FILE")->check(CLI::ExistingFile);
+    app.add_flag("--insecure", command->insecure, "Do not verify the target's certificate");
     return [=] { return run_capture(*command, *messages); };
 }
 

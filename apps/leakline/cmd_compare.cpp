@@ -86,19 +86,19 @@ Run declare_compare(CLI::App& app) {
     auto before = std::make_shared<Side>(), after = std::make_shared<Side>();
     auto options = std::make_shared<analysis::CompareOptions>();
     app.add_option("before", before->file,
-                   "a recording, a diagnosis.json or what leakline lines wrote as JSON")
+                   "Recording, diagnosis.json or JSON of leakline lines")
         ->required()
         ->type_name("BEFORE");
-    app.add_option("after", after->file, "the same of the changed program")->required()->type_name("AFTER");
+    app.add_option("after", after->file, "The same for the changed program")->required()->type_name("AFTER");
     auto lines = std::make_shared<LineArguments>(app);
-    app.add_option("--before-source", before->sources, "look for the source of BEFORE under DIR (repeatable)")
+    app.add_option("--before-source", before->sources, "Look for the source of BEFORE under DIR")
         ->type_name("DIR");
-    app.add_option("--after-source", after->sources, "look for the source of AFTER under DIR (repeatable)")
+    app.add_option("--after-source", after->sources, "Look for the source of AFTER under DIR")
         ->type_name("DIR");
     auto exits = std::make_shared<ExitPolicy>(app);
     add_growth(app, "--max-growth", options->max_growth,
-               "how much more than before a line may leak, as 64B/request or 1MiB/h [0]");
-    output->add_top(app, "rows of the ranking");
+               "Fail if a line leaks more than before by more than this, such as 64B/request or 1MiB/h (default: 0)");
+    output->add_top(app, "Rows of the ranking");
     return [=]() -> int {
         output->open({before->file, after->file});
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");

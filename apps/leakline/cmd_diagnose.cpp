@@ -22,6 +22,7 @@
 #include "replay/traffic_generator.hpp"
 #include "report/baseline.hpp"
 #include "report/source_text.hpp"
+#include "choice.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {
@@ -121,14 +122,14 @@ void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const 
     diagnosis.warnings.insert(diagnosis.warnings.end(), check.warnings.begin(), check.warnings.end());
 }
 
-// The story's users: some minutes of them, or for a soak a day with its curve.
-replay::TrafficOptions story_of(const std::optional<Nanoseconds>& soak) {
-    replay::TrafficOptions story;
-    story.requests = 2000;
-    if (soak) story.requests = static_cast<std::uint64_t>(std::ceil(to_seconds(std::min<Nanoseconds>(*soak, std::chrono::hours(24))) * replay::kStoryRate));
-    story.duration = std::chrono::duration_cast<Nanoseconds>(
-        std::chrono::duration<double>(static_cast<double>(story.requests) / replay::kStoryRate));
-    return story;
+// Some minutes of sample traffic, or for a soak a day with its curve.
+replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
+    replay::TrafficOptions traffic;
+    traffic.requests = 2000;
+    if (soak) traffic.requests = static_cast<std::uint64_t>(std::ceil(to_seconds(std::min<Nanoseconds>(*soak, std::chrono::hours(24))) * replay::kSampleRate));
+    traffic.duration = std::chrono::duration_cast<Nanoseconds>(
+        std::chrono::duration<double>(static_cast<double>(traffic.requests) / replay::kSampleRate));
+    return traffic;
 }
 
 int run_diagnose(DiagnoseOptions& options, Output& output) {
@@ -157,9 +158,9 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
                         "--traffic LOG; `leakline capture` records one, and `leakline replay --help` lists the formats");
         run.rounds.replay.logs = {scratch.path() + "/traffic.jsonl"};
         run.traffic_name = "built-in traffic";
-        output.detail("writing the story's traffic");
+        output.detail("writing sample traffic");
         OutputFile log(run.rounds.replay.logs[0]);
-        replay::write_traffic(story_of(options.soak), log);
+        replay::write_traffic(sample_traffic(options.soak), log);
         log.commit();
     }
     run.target.show_output = output.chatter() == Messages::Chatter::verbose;
@@ -192,58 +193,62 @@ Run declare_diagnose(CLI::App& app) {
     auto* service = app.add_option_group("service");
     auto* traffic = app.add_option_group("traffic");
     auto* soak = app.add_option_group("soak");
-    auto* judgement = app.add_option_group("judgement");
+    auto* judgement = app.add_option_group("verdict");
     auto* lines = app.add_option_group("lines");
     auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgement);
     diagnose::Options& run = options->run;
 
-    service->add_option("--target", run.target.url, "where the service listens; {port} stands for a port that is picked")
+    service->add_option("--target", run.target.url, "URL of the service; {port} is replaced by a free port (default: http://127.0.0.1:{port})")
         ->type_name("URL");
-    service->add_option("--mode", options->mode, "of trackd, where no command is given: leaky, bounded, lru or ttl")
+    service->add_option("--mode", options->mode, "Mode of trackd, if no command is given: leaky, bounded, lru or ttl")
+        ->type_name("MODE")
         ->capture_default_str()
-        ->check(CLI::IsMember({"leaky", "bounded", "lru", "ttl"}));
-    service->add_option("--ready-path", run.target.ready_path, "any answer to a GET of this path means ready")->capture_default_str();
-    add_duration(*service, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
-    add_duration(*service, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
+        ->check(one_of({"leaky", "bounded", "lru", "ttl"}));
+    service->add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")->type_name("PATH")->capture_default_str();
+    add_duration(*service, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
+    add_duration(*service, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
 
-    traffic->add_option("--traffic", run.rounds.replay.logs, "request logs; none: the story's users, generated")->type_name("LOG");
-    traffic->add_option("--rounds", run.rounds.rounds, "rounds of traffic, each followed by a quiet mark")
+    traffic->add_option("--traffic", run.rounds.replay.logs, "Request log to replay, in any format that replay reads (default with trackd: generated sample traffic)")->type_name("LOG");
+    traffic->add_option("--rounds", run.rounds.rounds, "Rounds of traffic, each followed by a measurement, 4 to 10000")
+        ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(4, 10000));
-    add_duration(*traffic, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
-    add_duration(*traffic, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
+        ->check(between(4, 10000));
+    add_duration(*traffic, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
+    add_duration(*traffic, "--quiet-time", run.rounds.quiet, "Time without requests between the last response of a round and its measurement");
 
-    add_duration(*soak, "--soak", options->soak, "72h: the log as so many hours of traffic, at two speeds");
+    add_duration(*soak, "--soak", options->soak, "Replay the log as this much traffic, such as 72h, at two speeds");
     soak->add_option("--time-scale", options->time_scale,
-                     "auto, or how many times as fast the faster one is; {time_scale} in the command is that number")
+                     "Factor of the faster speed, or auto; {time_scale} in the command is replaced by it")
         ->capture_default_str()
         ->type_name("X");
-    add_duration(*soak, "--soak-time", options->soak_time, "how long both may take together at most (1h); they end where all is replayed and told");
+    add_duration(*soak, "--soak-time", options->soak_time, "Maximum time for both speeds together (default: 1h)");
 
     add_size(*judgement, "--memory-limit", run.memory_limit,
-             "run the service in a memory cgroup of this size, and say when it would be reached");
-    add_growth(*judgement, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
+             "Run the service in a memory cgroup of this size, and report when it would be reached");
+    add_growth(*judgement, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
     add_size(*judgement, "--max-memory", run.max_memory,
-             "end a run early when the service holds this much; without it: half of the memory that is free");
+             "End a run early when the service uses this much (default: half of the free memory)");
     judgement->add_option("--still-filling", options->still_filling,
-                          "verdict on growth that may also be a cache which is still filling: inconclusive, or leak (shorter runs)")
+                          "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
+        ->type_name("VERDICT")
         ->capture_default_str()
-        ->check(CLI::IsMember({"inconclusive", "leak"}));
-    judgement->add_option("--retries", run.retries, "times that an undecided run, or one too near the budget, gets as many rounds again")
+        ->check(one_of({"inconclusive", "leak"}));
+    judgement->add_option("--retries", run.retries, "Extend an undecided run, or one close to the budget, up to this often, 0 to 100")
+        ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(0, 100));
-    judgement->add_option("--baseline", options->baseline, "accept the leaks in this file (leakline baseline writes it)")
+        ->check(between(0, 100));
+    judgement->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")
         ->type_name("FILE");
-    judgement->add_option("--warmup", options->warmup, "auto, or a number of rounds that do not count")->capture_default_str();
+    judgement->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")->type_name("N")->capture_default_str();
 
-    lines->add_option("--function", run.table_function, "also show the table of this function")->type_name("NAME");
-    lines->add_option("--source", options->sources, "folders to look for source files in")->type_name("DIR");
-    lines->add_option("--skip", run.skip, "parts of paths that are not user code")->type_name("PATH");
-    lines->add_option("--only", run.only, "parts of paths that alone are user code")->type_name("PATH");
-    lines->add_option("--recording", run.recording, "keep the heap recording here")->type_name("FILE");
-    add_duration(*lines, "--interval", run.sample_interval, "of memory samples");
+    lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");
+    lines->add_option("--source", options->sources, "Look for source files under DIR first")->type_name("DIR");
+    lines->add_option("--skip", run.skip, "Skip frames whose file or function contains TEXT")->type_name("TEXT");
+    lines->add_option("--only", run.only, "Attribute only to frames whose file or function contains TEXT")->type_name("TEXT");
+    lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
+    add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");
 
-    app.add_option("command", options->command, "the service to start, after --; none: trackd")->type_name("CMD ARG...");
+    app.add_option("command", options->command, "Service to start, after -- (default: trackd, the reference service)")->type_name("CMD ARG...");
     return [=] { return run_diagnose(*options, *output); };
 }
 

@@ -49,8 +49,8 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths, std::ve
 Run declare_history(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kHistoryForm);
     auto paths = std::make_shared<std::vector<std::string>>();
-    app.add_option("runs", *paths, "diagnosis.json files, or folders of them")->required()->type_name("FILE|DIR");
-    output->add_top(app, "lines shown");
+    app.add_option("runs", *paths, "diagnosis.json files, or folders that hold them")->required()->type_name("FILE|DIR");
+    output->add_top(app, "Lines to show");
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=]() -> int {
         std::vector<std::string> left_out;

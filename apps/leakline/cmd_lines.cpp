@@ -52,21 +52,21 @@ Run declare_lines(CLI::App& app) {
     auto file = std::make_shared<std::string>();
     output->options().precision = 4;
     app.add_option("recording", *file,
-                   "a leakline recording or a heaptrack file, interpreted or raw (plain, gzip or zstd; - is "
-                   "standard input)")
+                   "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("FILE");
-    app.add_option("--precision", output->options().precision, "decimals in the line table")
-        ->check(CLI::Range(0, 9))
+    app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
+        ->type_name("N")
+        ->check(between(0, 9))
         ->capture_default_str();
     using Unit = report::RenderOptions::Unit;
-    app.add_option("--unit", output->options().unit, "of the line table: B, KiB or MiB [MiB]")
+    app.add_option("--unit", output->options().unit, "Unit of the line table: B, KiB or MiB (default: MiB)")
         ->transform(choice_of<Unit>({{"B", Unit::bytes}, {"KiB", Unit::kib}, {"MiB", Unit::mib}}))
         ->type_name("UNIT")
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict,
-                 "the line tables exactly as memory_profiler prints them, nothing else");
-    output->add_top(app, "rows of the ranking");
+                 "Print only the line tables, exactly as memory_profiler does");
+    output->add_top(app, "Rows of the ranking");
     return [=] {
         output->open({*file});
         report::SourceText source(lines->sources());

@@ -17,6 +17,7 @@
 #include "overwriting.hpp"
 #include "quantities.hpp"
 #include "report/source_text.hpp"
+#include "choice.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {
@@ -167,38 +168,41 @@ int run_minimize(MinimizeCommand& command, Output& output) {
 
 Run declare_minimize(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
-    app.get_option("--format")->description("of the report on standard output: text or json")->check(CLI::IsMember({"text", "json"}).description(""));
-    app.get_option("--output")->description("FILE.jsonl: the smallest leaking part found so far, as a log to replay; any other "
-                                            "extension: a report (repeatable)");
+    app.get_option("--format")->description("Format of the report on standard output: text or json")->check(one_of({"text", "json"}));
+    app.get_option("--output")->description("Write the smallest leaking part found so far as a log (FILE.jsonl), or a report (any other "
+                                            "extension)");
     auto command = std::make_shared<MinimizeCommand>(app);
     diagnose::Options& run = command->minimize.run;
-    app.add_option("log", command->log, "a request log, as replay reads them; not standard input")->required()->type_name("LOG");
+    app.add_option("log", command->log, "Request log, in any format that replay reads; not standard input")->required()->type_name("LOG");
     app.add_option("--target-cmd", command->target_command,
-                   "the service, started anew for each run; {port} stands for a port that is picked")
+                   "Service to start for each run; {port} is replaced by a free port")
         ->type_name("CMD");
-    app.add_option("--target", run.target.url, "where the service listens, if {port} is not in its command")->type_name("URL");
-    add_growth(app, "--max-growth", run.max_growth, "a budget: growth below it is no leak");
-    app.add_option("--rounds", run.rounds.rounds, "rounds of traffic in a run")
+    app.add_option("--target", run.target.url, "URL of the service, if its command does not contain {port}")->type_name("URL");
+    add_growth(app, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
+    app.add_option("--rounds", run.rounds.rounds, "Rounds of traffic per run, 4 to 1000")
+        ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(4, 1000));
-    app.add_option("--repeats", command->minimize.repeats, "of a run that cannot tell, each with twice the rounds")
+        ->check(between(4, 1000));
+    app.add_option("--repeats", command->minimize.repeats, "Repeat an undecided run up to this often, 0 to 5, each time with twice the rounds")
+        ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(0, 5));
-    app.add_option("--max-runs", command->minimize.most_trials, "runs of the service at most")
+        ->check(between(0, 5));
+    app.add_option("--max-runs", command->minimize.most_trials, "Maximum number of runs, 1 to 100000")
+        ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(1, 100'000));
+        ->check(between(1, 100'000));
     app.add_option("--without", command->minimize.without,
-                   "leave this kind of requests out from the start, as in 'GET /search', to find a second cause; repeatable")
+                   "Exclude this kind of requests, such as 'GET /search', to find a second cause")
         ->type_name("KIND")
         ->allow_extra_args(false);
-    app.add_flag("--kinds-only", command->no_values, "method and path alone; do not look at parameters, headers and bodies");
-    add_duration(app, "--min-round", run.rounds.minimum_round, "at pace max the log is repeated until a round is this long");
-    add_duration(app, "--quiet-time", run.rounds.quiet, "between a round's last answer and its mark");
-    app.add_option("--ready-path", run.target.ready_path, "any answer to a GET of this path means ready")->capture_default_str();
-    add_duration(app, "--ready-timeout", run.target.ready_timeout, "how long the service may take to start");
-    add_duration(app, "--grace", run.target.grace, "from SIGTERM to SIGKILL");
-    app.add_option("--source", command->sources, "folders to look for source files in")->type_name("DIR")->allow_extra_args(false);
-    app.add_option("words", command->words, "after --, the service in place of --target-cmd; with it: more logs, merged by time")
+    app.add_flag("--kinds-only", command->no_values, "Reduce by method and path only, not by parameters, headers and bodies");
+    add_duration(app, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
+    add_duration(app, "--quiet-time", run.rounds.quiet, "Time without requests between the last response of a round and its measurement");
+    app.add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")->type_name("PATH")->capture_default_str();
+    add_duration(app, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
+    add_duration(app, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
+    app.add_option("--source", command->sources, "Look for source files under DIR first")->type_name("DIR")->allow_extra_args(false);
+    app.add_option("words", command->words, "Service to start, after --, instead of --target-cmd; with --target-cmd: more logs, merged by time")
         ->type_name("CMD ARG... | LOG...");
     return [=] { return run_minimize(*command, *output); };
 }

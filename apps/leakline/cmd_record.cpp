@@ -15,6 +15,7 @@
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
 #include "memory/glibc_heap.hpp"
+#include "choice.hpp"
 #include "messages.hpp"
 #include "quantities.hpp"
 
@@ -125,14 +126,15 @@ int record(const Options& chosen, Messages& messages) {
 Run declare_record(CLI::App& app) {
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("-o,--output", options->output, "the recording")->capture_default_str();
-    app.add_option("--keep-raw", options->keep_raw, "also keep the raw stream, zstd-compressed, for heaptrack's tools");
-    add_duration(app, "--interval", options->interval, "time between marks; doubles when there are too many");
-    app.add_option("--max-marks", options->max_marks, "bound for the number of marks")
-        ->check(CLI::Range(2, 100000))
+    app.add_option("-o,--output", options->output, "Recording to write")->capture_default_str()->type_name("FILE");
+    app.add_option("--keep-raw", options->keep_raw, "Also write the raw stream, zstd-compressed, for heaptrack's tools")->type_name("FILE");
+    add_duration(app, "--interval", options->interval, "Time between measurements; doubles when --max-marks is reached");
+    app.add_option("--max-marks", options->max_marks, "Maximum number of measurements, 2 to 100000")
+        ->type_name("N")
+        ->check(between(2, 100000))
         ->capture_default_str();
-    add_duration(app, "--grace", options->grace, "time to end after SIGTERM before SIGKILL");
-    app.add_option("command", options->command, "the program and its arguments, after --")->required();
+    add_duration(app, "--grace", options->grace, "Time from SIGTERM to SIGKILL");
+    app.add_option("command", options->command, "Program to run and its arguments, after --")->required()->type_name("CMD ARG...");
     return [=] { return record(*options, *messages); };
 }
 

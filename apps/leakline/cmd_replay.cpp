@@ -140,17 +140,18 @@ Run declare_replay(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kReplayForm);
     auto command = std::make_shared<ReplayCommand>(app);
     replay::ReplayOptions& options = command->replay;
-    app.add_option("log", options.logs, "request logs, merged by time (plain, gzip or zstd; - is standard input)")
+    app.add_option("log", options.logs, "Request logs, merged by time (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("LOG");
-    app.add_option("--target", options.target, "http://host:port, https://host or unix:/path/of.sock");
-    app.add_option("--rounds", options.rounds, "the whole log this many times; 0: until --duration or Ctrl-C")
+    app.add_option("--target", options.target, "Service to send to: http://host:port, https://host or unix:/path/of.sock")->type_name("URL");
+    app.add_option("--rounds", options.rounds, "Send the whole log this many times; 0: until --duration or Ctrl-C")
+        ->type_name("N")
         ->capture_default_str();
-    add_duration(app, "--duration", options.duration, "send nothing after this time");
-    add_duration(app, "--grace", options.grace, "for requests under way when the replay is stopped");
-    add_duration(app, "--max-lag", options.max_lag, "a larger p99 of the send lag makes the run invalid (exit 4)");
-    app.add_option("--histogram", command->histogram, "write the latencies as HdrHistogram's percentile text");
-    app.add_flag("--dry-run", command->dry_run, "say what would be sent (--format text or json), and send nothing");
+    add_duration(app, "--duration", options.duration, "Stop sending after this time");
+    add_duration(app, "--grace", options.grace, "Time for requests in progress to finish when the replay is stopped");
+    add_duration(app, "--max-lag", options.max_lag, "Declare the run invalid (exit 4) if the p99 of the send lag is larger");
+    app.add_option("--histogram", command->histogram, "Write the latencies as HdrHistogram percentiles")->type_name("FILE");
+    app.add_flag("--dry-run", command->dry_run, "Print what would be sent (--format text or json), and send nothing");
     return [=] { return run_replay(*command, *output); };
 }
 

@@ -7,19 +7,21 @@
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "report/json_read.hpp"
+#include "choice.hpp"
 
 namespace leakline::cli {
 
 Run declare_report(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
     auto file = std::make_shared<std::string>();
-    app.add_option("diagnosis", *file, "a diagnosis.json (plain, gzip or zstd; - is standard input)")
+    app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("FILE");
-    app.add_option("--precision", output->options().precision, "decimals in the line table")
-        ->check(CLI::Range(0, 9))
+    app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
+        ->type_name("N")
+        ->check(between(0, 9))
         ->capture_default_str();
-    output->add_top(app, "rows of the ranking");
+    output->add_top(app, "Rows of the ranking");
     return [=] {
         output->open({*file});
         Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);

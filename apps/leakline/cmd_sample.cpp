@@ -282,40 +282,43 @@ Run declare_sample(CLI::App& app) {
     auto options = std::make_shared<SampleCommand>();
     auto messages = std::make_shared<Messages>(app);
     SampleTargets& targets = options->targets;
-    app.add_option("--pid", targets.pids, "process to sample; repeatable")->allow_extra_args(false);
-    app.add_option("--name", targets.names, "processes with this program name")->allow_extra_args(false);
-    app.add_option("--port", targets.ports, "the process that listens on this TCP port")->allow_extra_args(false);
-    app.add_option("--cgroup", targets.cgroups, "memory cgroup: a directory, or its path in the hierarchy")
+    app.add_option("--pid", targets.pids, "Process to sample")->type_name("PID")->allow_extra_args(false);
+    app.add_option("--name", targets.names, "Sample the processes of this program name")->type_name("NAME")->allow_extra_args(false);
+    app.add_option("--port", targets.ports, "Sample the process that listens on this TCP port")->type_name("PORT")->allow_extra_args(false);
+    app.add_option("--cgroup", targets.cgroups, "Memory cgroup to sample: its directory, or its path in the hierarchy")
+        ->type_name("DIR")
         ->allow_extra_args(false);
-    app.add_option("--container", targets.containers, "container, by its id")->allow_extra_args(false);
-    app.add_option("command", targets.command, "command to start and sample, after --");
-    app.add_option("--children", targets.children, "with all descendants: summed up (sum) or one by one (each)")
+    app.add_option("--container", targets.containers, "Container to sample, by its ID")->type_name("ID")->allow_extra_args(false);
+    app.add_option("command", targets.command, "Command to start and sample, after --")->type_name("CMD ARG...");
+    app.add_option("--children", targets.children, "Include all descendants: as a sum (sum) or one by one (each)")
         ->transform(choice_of<ChildrenMode>({{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}}))
         ->type_name("sum|each")
         ->expected(0, 1)
         ->default_str("sum");
-    add_duration(app, "--interval", options->interval, "time between samples, down to 1ms");
+    add_duration(app, "--interval", options->interval, "Time between samples, at least 1ms");
     add_duration(app, "--detail-interval", options->detail_interval,
-                 "time between samples of what costs the target a walk of its page tables (pss, uss, ...)");
+                 "Time between samples of the metrics for which the kernel walks the page tables (pss, uss, ...)");
     app.add_option("--metrics", options->metrics,
-                   "rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
+                   "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
                    "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
+        ->type_name("NAMES")
         ->delimiter(',')
         ->allow_extra_args(false);
-    add_duration(app, "--duration", options->duration, "stop after this time");
-    app.add_option("-o,--output", options->outputs, "file: CSV, mprof's .dat or OpenMetrics (.om); repeatable")
+    add_duration(app, "--duration", options->duration, "Stop after this time");
+    app.add_option("-o,--output", options->outputs, "Write samples to this file: .csv, .dat (mprof) or .om (OpenMetrics)")
+        ->type_name("FILE")
         ->allow_extra_args(false);
     using Keep = memory::Retention::Mode;
     app.add_option("--keep", options->retention.mode,
-                   "at --max-size: rotate to FILE.1, FILE.2, ... or thin to every second tick")
+                   "When a file reaches --max-size: rotate it to FILE.1, FILE.2, ..., or thin it to every second sample (default: all)")
         ->transform(choice_of<Keep>({{"all", Keep::all}, {"rotate", Keep::rotate}, {"thin", Keep::thin}}))
         ->type_name("all|rotate|thin");
-    add_size(app, "--max-size", options->max_size, "size of a file for --keep (default 64MiB)");
-    app.add_option("--listen", options->listen, "serve the samples to Prometheus, as in 127.0.0.1:9200 or :9200");
+    add_size(app, "--max-size", options->max_size, "Maximum file size for --keep (default: 64MiB)");
+    app.add_option("--listen", options->listen, "Serve the samples to Prometheus, such as 127.0.0.1:9200 or :9200")->type_name("[ADDRESS]:PORT");
     add_size(app, "--memory-limit", options->memory_limit,
-             "run the command in a memory cgroup with this limit; with --live the limit to reach");
+             "Run the command in a memory cgroup with this limit; with --live, show the time until it is reached");
     add_alert_options(app, options->alerts);
-    app.add_flag("--live", options->live, "show a sparkline, the slope and the time to the limit");
+    app.add_flag("--live", options->live, "Show a sparkline, the slope and the time to the limit");
     return [=] {
         messages->open();
         Sampling sampling(*options, *messages);

@@ -1,4 +1,4 @@
-// leakline traffic: writes the story's traffic as a log. The generator is in replay/traffic_generator.
+// leakline traffic: writes sample traffic as a log. The generator is in replay/traffic_generator.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "messages.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
+#include "choice.hpp"
 
 namespace leakline::cli {
 
@@ -24,7 +25,7 @@ struct Options {
     std::uint64_t seed = 1, users = 5000;
 };
 
-// Any two of requests, duration and rate give the third; one alone goes with the story's rate.
+// Any two of requests, duration and rate give the third; one alone goes with the default rate.
 replay::TrafficOptions traffic_of(const Options& options) {
     if (options.requests && options.duration && options.rate)
         throw Error(ErrorKind::usage, "leakline traffic", "--requests, --duration and --rate say one thing too much",
@@ -32,7 +33,7 @@ replay::TrafficOptions traffic_of(const Options& options) {
     replay::TrafficOptions traffic;
     traffic.seed = options.seed;
     traffic.users = options.users;
-    const double rate = options.rate.value_or(replay::kStoryRate);
+    const double rate = options.rate.value_or(replay::kSampleRate);
     if (options.requests) traffic.requests = *options.requests;
     if (options.duration) {
         traffic.duration = *options.duration;
@@ -55,16 +56,16 @@ replay::TrafficOptions traffic_of(const Options& options) {
 Run declare_traffic(CLI::App& app) {
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("-o,--output", options->output, "the log; - is standard output")->type_name("FILE")
+    app.add_option("-o,--output", options->output, "Log to write (-: standard output)")->type_name("FILE")
         ->capture_default_str();
-    app.add_option("--requests", options->requests, "how many; default 10000, or what rate and duration give")
+    app.add_option("--requests", options->requests, "Number of requests (default: rate x duration, else 10000)")
         ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
-    add_duration(app, "--duration", options->duration, "the time that they span, with a daily curve over it");
-    add_rate(app, "--rate", options->rate, "mean rate; default 11/s, at which the leaky service fills 512 MiB in 12 h");
-    app.add_option("--users", options->users, "distinct users")->type_name("N")->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
-    app.add_option("--seed", options->seed, "the same seed gives the same log")->type_name("N")->capture_default_str();
+        ->check(between(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+    add_duration(app, "--duration", options->duration, "Time that the log spans, with a daily curve");
+    add_rate(app, "--rate", options->rate, "Mean rate (default: 11/s, at which trackd --mode leaky fills 512 MiB in 12 h)");
+    app.add_option("--users", options->users, "Number of distinct users")->type_name("N")->capture_default_str()
+        ->check(between(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
+    app.add_option("--seed", options->seed, "Seed of the random numbers; the same seed gives the same log")->type_name("N")->capture_default_str();
     return [=] {
         messages->open();
         const replay::TrafficOptions traffic = traffic_of(*options);

@@ -21,6 +21,7 @@
 #include "output.hpp"
 #include "quantities.hpp"
 #include "report/trends_text.hpp"
+#include "choice.hpp"
 #include "trend_inputs.hpp"
 
 namespace leakline::cli {
@@ -161,17 +162,18 @@ Run declare_trend(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kTrendForm);
     auto command = std::make_shared<TrendCommand>(app);
     add_trend_inputs(app, command->inputs);
-    add_size(app, "--limit", command->limit, "memory limit: adds the time until it is reached");
-    add_growth(app, "--min-growth", command->minimum, "slower growth is not called growth, per hour");
+    add_size(app, "--limit", command->limit, "Memory limit: report when it would be reached");
+    add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
     add_growth(app, "--max-growth", command->budget,
-               "gate: pass only where the run shows growth below this, such as 64B/request or 1MiB/h");
+               "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");
     app.add_flag("--self-test", command->self_test,
-                 "judge simulated traces of known truth, print precision, recall and the operating curve; exit code 0: "
-                 "the goals are met, 1: one is missed, 3: too few traces to tell");
-    app.add_option("--traces", command->traces, "of each family, for --self-test; 1000 take some minutes and decide every goal")
-        ->check(CLI::Range(1, 100'000))
+                 "Judge simulated traces and print precision, recall and the operating curve; exit status 0: the goals are met, "
+                 "1: one is missed, 3: too few traces to decide");
+    app.add_option("--traces", command->traces, "Traces per family for --self-test, 1 to 100000; 1000 take some minutes and decide every goal")
+        ->type_name("N")
+        ->check(between(1, 100'000))
         ->capture_default_str();
-    app.add_option("--seed", command->seed, "of --self-test")->capture_default_str();
+    app.add_option("--seed", command->seed, "Seed of the random numbers of --self-test")->capture_default_str()->type_name("N");
     return [=] { return run_trend(*command, *output); };
 }
 

@@ -5,13 +5,15 @@
 namespace leakline::cli {
 
 ExitPolicy::ExitPolicy(CLI::App& app) {
-    app.add_option("--inconclusive", inconclusive_, "what an inconclusive run is: fail (exit 3), warn or pass (exit 0) [fail]")
+    app.add_option("--inconclusive", inconclusive_, "Exit status for an inconclusive run: fail (3), warn or pass (0)")
         ->transform(choice_of<Inconclusive>(
             {{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}))
-        ->type_name("fail|warn|pass");
-    app.add_option("--leak-exit-code", leak_, "exit code of a leak or a failed gate, instead of 1")
-        ->check(CLI::Range(0, 125).description(""))
-        ->type_name("N");
+        ->type_name("fail|warn|pass")
+        ->default_str("fail");
+    app.add_option("--leak-exit-code", leak_, "Exit status for a leak or a failed gate, 0 to 125")
+        ->check(between(0, 125))
+        ->type_name("N")
+        ->default_str("1");
 }
 
 int ExitPolicy::inconclusive(Output& output, const std::string& reason) const {

@@ -28,16 +28,15 @@ void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
 
 LineArguments::LineArguments(CLI::App& app) {
     app.add_option("--function", options_.table_function,
-                   "print the table of this function (bare or qualified name)")
+                   "Print the line table of this function (plain or qualified name)")
         ->type_name("NAME");
     app.add_option_function<std::string>(
            "--window",
            [this](const std::string& text) {
                parse_window(text, options_.window_begin, options_.window_end);
            },
-           "judge growth from A to B since the start of the recording [from the end of the first round, or "
-           "the start, "
-           "to the last mark under load]")
+           "Judge growth from A to B, times since the start of the recording, such as 60s..5m (default: from the end of "
+           "the first round, or the start, to the last mark under load)")
         ->type_name("A..B");
     app.add_option_function<std::string>(
            "--by",
@@ -47,23 +46,23 @@ LineArguments::LineArguments(CLI::App& app) {
                                               : GroupBy::line;
                if (by == "self") options_.attribution = analysis::Attribution::self;
            },
-           "put growth together by line, function or file; self: by the innermost line, even of a library "
-           "[line]")
-        ->check(CLI::IsMember({"line", "function", "file", "self"}))
-        ->type_name("GROUP");
+           "Group growth by line, function or file; self: by the innermost line, even of a library")
+        ->check(one_of({"line", "function", "file", "self"}))
+        ->type_name("GROUP")
+        ->default_str("line");
     app.add_option("--attribution", options_.attribution,
-                   "charge an allocation to the innermost line of user code, or to the innermost line at all "
-                   "(self) [user]")
+                   "Attribute an allocation to the innermost line of user code (user) or to the innermost line of any code (self)")
         ->transform(choice_of<analysis::Attribution>(
             {{"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}}))
-        ->type_name("user|self");
+        ->type_name("user|self")
+        ->default_str("user");
     app.add_option("--skip", options_.skip,
-                   "pass over frames whose file or function contains TEXT (repeatable)")
+                   "Skip frames whose file or function contains TEXT")
         ->type_name("TEXT");
     app.add_option("--only", options_.only,
-                   "charge only frames whose file or function contains TEXT (repeatable)")
+                   "Attribute only to frames whose file or function contains TEXT")
         ->type_name("TEXT");
-    app.add_option("--source", sources_, "look for source files under DIR first (repeatable)")
+    app.add_option("--source", sources_, "Look for source files under DIR first")
         ->type_name("DIR");
     app.parse_complete_callback([this] {
         // A table that was asked for by name comes alone.

@@ -11,8 +11,9 @@
 #include "base/reader_gone.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
-#include "exit_code.hpp"
 #include "complaint.hpp"
+#include "exit_code.hpp"
+#include "help_formatter.hpp"
 
 namespace {
 
@@ -37,18 +38,19 @@ void take_one_value(CLI::App& app) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app{"From climbing memory to the leaking source line"};
+    CLI::App app{"Find memory leaks of native HTTP services, down to the source line"};
     app.name("leakline");
-    app.set_version_flag("--version", "leakline " LEAKLINE_VERSION);
+    cli::set_up_help(app, "leakline " LEAKLINE_VERSION);
+    app.footer("'leakline COMMAND --help' shows the options of a command and an example.");
     app.config_formatter(cli::bounded_config_reader());
     app.allow_config_extras(CLI::config_extras_mode::error);
-    app.set_config("--config", "", "read options from this TOML file: [command] sections, keys as the long options");
+    app.set_config("--config", "", "Read options from a TOML file: one [command] section for each command, long option names as keys")->type_name("FILE");
     app.require_subcommand(1);
-    app.get_formatter()->column_width(34);
 
     std::vector<std::pair<CLI::App*, cli::Run>> runs;
     for (const cli::CommandRow& row : cli::commands()) {
         CLI::App* command = app.add_subcommand(row.name, row.summary);
+        command->group("Commands");
         command->footer(std::string("Example:\n  ") + row.example);
         command->configurable();
         runs.emplace_back(command, row.declare(*command));

@@ -11,6 +11,7 @@
 #include "base/process.hpp"
 #include "report/github.hpp"
 #include "report/repository_paths.hpp"
+#include "choice.hpp"
 #include "complaint.hpp"
 #include "overwriting.hpp"
 
@@ -56,20 +57,21 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
     std::string names;
     for (const report::Format& format : report::formats())
         if ((format.forms & form) != 0) names += fmt::format("{}{}", names.empty() ? "" : " ", format.name);
-    command.add_option("--format", format_name_, "form of standard output: " + names)
+    command.add_option("--format", format_name_, "Format of standard output: " + names)
         ->type_name("NAME")
         ->capture_default_str();
     command
-        .add_option("-o,--output", paths_, "also write a report; its form follows the extension (repeatable)")
+        .add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")
         ->type_name("FILE")
         ->allow_extra_args(false);
-    command.add_option("--colour,--color", colour_, "auto, always or never")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->type_name("WHEN");
+    command.add_option("--color,--colour", colour_, "Color the output: auto, always or never")
+        ->check(one_of({"auto", "always", "never"}))
+        ->type_name("WHEN")
+        ->capture_default_str();
 }
 
 void Output::add_top(CLI::App& command, const char* what) {
-    command.add_option("--top", options_.top, what)->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    command.add_option("--top", options_.top, what)->check(between(1, 1'000'000))->type_name("N")->capture_default_str();
 }
 
 void Output::open(const std::vector<std::string>& inputs) {

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "http/message.hpp"
+#include "choice.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
 
@@ -24,84 +25,96 @@ TrafficOptions::TrafficOptions(CLI::App& app, replay::ReplayOptions& options, Sc
 }
 
 void TrafficOptions::add_reading(CLI::App& app) {
-    app.add_option("--max-bad-lines", options_.max_bad_lines, "unreadable lines to tolerate; more end the command")
+    app.add_option("--max-bad-lines", options_.max_bad_lines, "Unreadable lines to tolerate; more end the command")
+        ->type_name("N")
         ->capture_default_str()
         ->group(kReading);
-    add_fraction(app, "--max-bad-share", max_bad_share_, "a larger share of lines that are no requests makes the log unusable; default 50%")
+    add_fraction(app, "--max-bad-share", max_bad_share_, "Refuse the log if a larger share of its lines are not requests (default: 50%)")
         ->group(kReading);
-    app.add_option("--log-format", options_.log_format, "format of the logs; detected by content unless given")->group(kReading);
+    app.add_option("--log-format", options_.log_format, "Format of the logs (default: detected by content)")->type_name("NAME")->group(kReading);
     app.add_option("--log-format-string", options_.log_pattern,
-                   "how the lines of a text log are written: nginx's log_format ('$remote_addr [$time_local] \"$request\" $status') or "
+                   "Format string of a text log: nginx's log_format ('$remote_addr [$time_local] \"$request\" $status') or "
                    "Apache's LogFormat ('%h %t \"%r\" %>s')")
+        ->type_name("STRING")
         ->group(kReading);
     app.add_option("--map", options_.log_map,
-                   "fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
+                   "Fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
+        ->type_name("FIELDS")
         ->group(kReading);
 }
 
 void TrafficOptions::add_shaping(CLI::App& app) {
     replay::ShapeOptions& shape = options_.shape;
-    app.add_option("--allow-method", shape.methods, "send these methods only: GET,HEAD")->delimiter(',')->group(kShaping);
-    app.add_option("--deny-method", shape.not_methods, "leave these methods out")->delimiter(',')->group(kShaping);
-    app.add_option("--allow-path", allow_paths_, "send only requests whose path and query match this regex (Perl's syntax); repeatable")
+    app.add_option("--allow-method", shape.methods, "Send only these methods, such as GET,HEAD")->type_name("METHODS")->delimiter(',')->group(kShaping);
+    app.add_option("--deny-method", shape.not_methods, "Do not send these methods")->type_name("METHODS")->delimiter(',')->group(kShaping);
+    app.add_option("--allow-path", allow_paths_, "Send only requests whose path and query match this regular expression (Perl syntax)")
+        ->type_name("REGEX")
         ->group(kShaping);
-    app.add_option("--deny-path", deny_paths_, "leave out requests whose path and query match this regex; repeatable")
+    app.add_option("--deny-path", deny_paths_, "Do not send requests whose path and query match this regular expression")
+        ->type_name("REGEX")
         ->group(kShaping);
     app.add_option("--allow-host", shape.hosts,
-                   "send only requests to this host (example.com, *.example.com, example.com:8080, * for all); repeatable; by default "
-                   "all, and of a HAR those to the target's host, or else to the most frequent one")
+                   "Send only requests to this host: example.com, *.example.com, example.com:8080, or * for all (default: all; for HAR, "
+                   "the target's host, else the most frequent host)")
+        ->type_name("HOST")
         ->group(kShaping);
-    add_fraction(app, "--sample", shape.sample, "send this share of the users (see --by): 10%")->group(kShaping);
-    app.add_option("--shard", shard_, "send part INDEX of COUNT (see --by): 0/4")->group(kShaping);
+    add_fraction(app, "--sample", shape.sample, "Send only this share of the users (see --by), such as 10%")->group(kShaping);
+    app.add_option("--shard", shard_, "Send only one part of the users (see --by), such as 0/4, the first of four")->type_name("INDEX/COUNT")->group(kShaping);
     app.add_option("--by", key_,
-                   "how --sample and --shard know users: header:NAME, cookie:NAME, query:NAME, field:NAME of the JSON body, "
-                   "path, conn")
+                   "What identifies a user for --sample and --shard: header:NAME, cookie:NAME, query:NAME, field:NAME of the JSON body, "
+                   "path or conn")
+        ->type_name("KEY")
         ->group(kShaping);
     app.add_option("--session", session_,
-                   "send requests with the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
+                   "Send requests with the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
+        ->type_name("KEY")
         ->group(kShaping);
-    app.add_option("--rewrite-path", rewrites_, "REGEX=>REPLACEMENT: replace the first match in path and query, $1 is the first group; repeatable")->group(kShaping);
-    app.add_option("--header", headers_, "NAME: VALUE to set in every request; repeatable")->group(kShaping);
-    app.add_option("--drop-header", shape.drop_headers, "remove this header; repeatable")->group(kShaping);
-    app.add_option("--host", shape.host, "send this Host header instead of the target's")->group(kShaping);
-    app.add_flag("--keep-host", shape.keep_host, "send the recorded Host header, where there is one")->group(kShaping);
+    app.add_option("--rewrite-path", rewrites_, "Replace the first match in path and query; $1 is the first group")->type_name("'REGEX=>REPLACEMENT'")->group(kShaping);
+    app.add_option("--header", headers_, "Set this header in every request")->type_name("'NAME: VALUE'")->group(kShaping);
+    app.add_option("--drop-header", shape.drop_headers, "Remove this header")->type_name("NAME")->group(kShaping);
+    app.add_option("--host", shape.host, "Send this Host header instead of the target's")->type_name("HOST")->group(kShaping);
+    app.add_flag("--keep-host", shape.keep_host, "Send the recorded Host header")->group(kShaping);
     app.add_flag("--allow-empty-body", shape.allow_empty_body,
-                 "send requests whose body is not in the log without a body, instead of leaving them out")
+                 "Send requests whose body is not in the log with an empty body instead of skipping them")
         ->group(kShaping);
 }
 
 void TrafficOptions::add_sending(CLI::App& app) {
-    app.add_option("--pace", pace_, "recorded, max, or a rate such as 500/s (open loop)")->capture_default_str()->group(kSending);
-    app.add_option("--speed", speed_, "recorded pace this many times faster: 10x")->capture_default_str()->group(kSending);
-    app.add_option("--connections", options_.connections, "open connections at most")->capture_default_str()->group(kSending);
+    app.add_option("--pace", pace_, "Pace of the requests: recorded, max, or a rate such as 500/s")->type_name("PACE")->capture_default_str()->group(kSending);
+    app.add_option("--speed", speed_, "Multiply the recorded pace, such as 10x")->type_name("FACTOR")->capture_default_str()->group(kSending);
+    app.add_option("--connections", options_.connections, "Maximum number of open connections")->type_name("N")->capture_default_str()->group(kSending);
     auto* per_connection = app.add_option("--requests-per-connection", options_.requests_per_connection,
-                                          "close each connection after this many requests; 0: when the log or the target closes it")
-                               ->check(CLI::Range(0, 1'000'000'000))
+                                          "Close each connection after this many requests; 0: when the log or the target closes it")
+                               ->type_name("N")
+                               ->check(between(0, 1'000'000'000))
                                ->capture_default_str()
                                ->group(kSending);
-    app.add_flag("--connection-per-request", connection_per_request_, "send each request on a new connection")
+    app.add_flag("--connection-per-request", connection_per_request_, "Send each request on a new connection")
         ->excludes(per_connection)
         ->group(kSending);
     auto* fresh = app.add_option("--fresh", fresh_,
-                                 "give this identifier new values each time the log is sent again: field:NAME of a JSON or form body, header:NAME, "
-                                 "query:NAME, path:NUMBER of a segment, or auto to detect identifiers; repeatable")
+                                 "Give this identifier new values each time the log is repeated: field:NAME of a JSON or form body, header:NAME, "
+                                 "query:NAME, path:NUMBER of a segment, or auto to detect identifiers")
+                      ->type_name("IDENTIFIER")
                       ->group(kSending);
-    app.add_flag("--no-fresh", no_fresh_, "send all identifiers as recorded")->excludes(fresh)->group(kSending);
-    add_duration(app, "--timeout", options_.timeout, "per request, from its first attempt to its last byte")->group(kSending);
-    add_duration(app, "--max-gap", options_.max_gap, "shorten longer pauses of the log to this")->group(kSending);
-    add_duration(app, "--give-up", options_.give_up, "stop after this time without any connection")->group(kSending);
-    add_fraction(app, "--max-failures", max_failures_, "a larger share of failed requests makes the run invalid (exit 4); default 10%")
+    app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
+    add_duration(app, "--timeout", options_.timeout, "Timeout per request, from its first attempt to its last byte")->group(kSending);
+    add_duration(app, "--max-gap", options_.max_gap, "Shorten longer pauses of the log to this")->group(kSending);
+    add_duration(app, "--give-up", options_.give_up, "Stop if no connection can be made for this time")->group(kSending);
+    add_fraction(app, "--max-failures", max_failures_, "Declare the run invalid (exit 4) if a larger share of requests fails (default: 10%)")
         ->group(kSending);
-    app.add_option("--reorder", options_.reorder, "records to look ahead, to sort those that are out of order")
-        ->check(CLI::Range(1, 1'000'000))
+    app.add_option("--reorder", options_.reorder, "Number of records to look ahead, to sort those out of order, 1 to 1000000")
+        ->type_name("N")
+        ->check(between(1, 1'000'000))
         ->capture_default_str()
         ->group(kSending);
-    app.add_flag("--precise", options_.precise, "send within microseconds of the due time; keeps a core busy")->group(kSending);
-    app.add_option("--expect-status", expect_, "statuses that count as success: 200, 2xx,304, recorded")->group(kSending);
-    app.add_option("--ca-file", options_.ca_file, "trust the certificate authorities in this PEM file")
+    app.add_flag("--precise", options_.precise, "Send within microseconds of the due time; keeps a core busy")->group(kSending);
+    app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")->type_name("STATUSES")->group(kSending);
+    app.add_option("--ca-file", options_.ca_file, "Trust the certificate authorities in this PEM file")
+        ->type_name("FILE")
         ->check(CLI::ExistingFile)
         ->group(kSending);
-    app.add_flag("--insecure", insecure_, "do not verify https certificates")->group(kSending);
+    app.add_flag("--insecure", insecure_, "Do not verify https certificates")->group(kSending);
 }
 
 void TrafficOptions::apply_headers() {

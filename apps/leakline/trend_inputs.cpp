@@ -91,35 +91,38 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<
 
 void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     app.add_option("files", inputs.files,
-                   "samples of memory: CSV (also of Grafana, docker stats, sadf), logs of docker stats, ps, top, pidstat, kubectl "
-                   "top, psrecord, mprof, lines with a value and its unit, Prometheus' JSON, heap recordings; plain, gzip, "
-                   "zstd or UTF-16; - is standard input")
+                   "Memory over time: CSV (also of Grafana, docker stats, sadf), logs of docker stats, ps, top, pidstat, kubectl "
+                   "top, psrecord, mprof, lines with a value and its unit, Prometheus JSON, heap recordings; plain, gzip, "
+                   "zstd or UTF-16; -: standard input")
         ->type_name("FILE");
     app.add_option("--metric", inputs.reading.metric,
-                   "column of memory, such as rss or anonymous; rss+swap adds two up (default: rss, else the first, for each process or container)");
-    app.add_option("--unit", inputs.reading.unit, "unit of memory where neither the file's names nor its values have one: bytes, kib, mib, gib");
-    app.add_option("--decimal", inputs.reading.decimal, "decimal mark of a CSV's numbers (default: as its numbers tell)")
+                   "Memory column, such as rss or anonymous; rss+swap adds two (default: rss, else the first, for each process or container)")
+        ->type_name("COLUMN");
+    app.add_option("--unit", inputs.reading.unit, "Unit of memory if neither column names nor values have one: bytes, kib, mib or gib")
+        ->type_name("UNIT");
+    app.add_option("--decimal", inputs.reading.decimal, "Decimal mark of the numbers in a CSV file (default: detected)")
         ->transform(choice_of<memory::DecimalMark>(
             {{"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
         ->type_name("point|comma");
-    add_duration(app, "--interval", inputs.interval, "time between the tables of a log, or rows of a CSV, that has no times");
+    add_duration(app, "--interval", inputs.interval, "Time between the tables of a log, or the rows of a CSV file, without times");
 
     constexpr const char* kServer = "Prometheus";
     memory::PrometheusQuery& query = inputs.prometheus;
     const auto in_group = [&](CLI::Option* option) { option->group(kServer); };
-    in_group(app.add_option("--prometheus", query.url, "URL of a server (or Thanos, Mimir, VictoriaMetrics)"));
-    in_group(app.add_option("--query", query.query, "PromQL; each series of the answer gets a verdict"));
-    in_group(add_duration(app, "--range", query.range, "how far back"));
-    in_group(add_duration(app, "--step", query.step, "time between samples"));
-    in_group(app.add_option("--end", inputs.end, "until when, as ISO 8601 (default: now)"));
+    in_group(app.add_option("--prometheus", query.url, "URL of the server (or Thanos, Mimir, VictoriaMetrics)")->type_name("URL"));
+    in_group(app.add_option("--query", query.query, "PromQL query; each resulting series gets a verdict")->type_name("PROMQL"));
+    in_group(add_duration(app, "--range", query.range, "Time range to query, back from --end"));
+    in_group(add_duration(app, "--step", query.step, "Time between samples"));
+    in_group(app.add_option("--end", inputs.end, "End of the range, as ISO 8601 (default: now)")->type_name("TIME"));
     in_group(app.add_option("--start-time-query", query.start_time_query,
-                            "restarts are where its value changes (default: process_start_time_seconds)"));
-    in_group(app.add_option("--bearer-token-file", query.bearer_token_file, "file with the token"));
-    in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "file with user:password"));
-    in_group(app.add_option("--ca-file", query.ca_file, "certificates to trust, PEM"));
-    in_group(app.add_flag("--insecure", inputs.skip_certificate, "do not verify the server's certificate"));
-    in_group(add_duration(app, "--timeout", query.timeout, "of one request"));
-    in_group(app.add_option("--max-series", query.max_series, "more are an error")->capture_default_str());
+                            "Metric whose value changes at a restart (default: process_start_time_seconds)")
+                 ->type_name("PROMQL"));
+    in_group(app.add_option("--bearer-token-file", query.bearer_token_file, "File with the bearer token")->type_name("FILE"));
+    in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "File with user:password")->type_name("FILE"));
+    in_group(app.add_option("--ca-file", query.ca_file, "Trust the certificate authorities in this PEM file")->type_name("FILE"));
+    in_group(app.add_flag("--insecure", inputs.skip_certificate, "Do not verify the server's certificate"));
+    in_group(add_duration(app, "--timeout", query.timeout, "Timeout per request"));
+    in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; more are an error")->type_name("N")->capture_default_str());
 }
 
 bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,

@@ -21,6 +21,7 @@
 #include "service/service.hpp"
 #include "trackd/options.hpp"
 #include "complaint.hpp"
+#include "help_formatter.hpp"
 
 namespace {
 
@@ -118,11 +119,10 @@ int serve(const TrackdOptions& options) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app{"The reference tracking service: POST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
+    CLI::App app{"Run the reference service, an event-tracking API: POST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
     app.name("trackd");
-    app.set_version_flag("--version", "trackd " LEAKLINE_VERSION);
+    cli::set_up_help(app, "trackd " LEAKLINE_VERSION);
     app.footer("Example:\n  trackd --mode bounded --capacity 1000 --listen 127.0.0.1:8080 --db events.db");
-    app.get_formatter()->column_width(34);
     TrackdOptions options;
     declare_options(app, options);
     try {

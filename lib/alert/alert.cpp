@@ -25,13 +25,13 @@ constexpr std::array<std::string_view, 2> kHttpSettings = {"user", "password-fil
 constexpr std::array<std::string_view, 6> kEmailSettings = {"to", "from", "user", "password-file", "ca-file", "tls"};
 
 constexpr std::array kChannels = {
-    ChannelRow{"log", "log", "a line on standard error", kNoSettings, make_log_channel},
-    ChannelRow{"webhook", "webhook=URL|@FILE[,user=U,password-file=F]", "POSTs JSON", kHttpSettings, make_webhook_channel},
-    ChannelRow{"alertmanager", "alertmanager=URL|@FILE[,user=U,password-file=F]", "Alertmanager's API v2", kHttpSettings,
+    ChannelRow{"log", "log", "print a line on standard error", kNoSettings, make_log_channel},
+    ChannelRow{"webhook", "webhook=URL|@FILE[,user=U,password-file=F]", "POST JSON", kHttpSettings, make_webhook_channel},
+    ChannelRow{"alertmanager", "alertmanager=URL|@FILE[,user=U,password-file=F]", "send to Alertmanager (API v2)", kHttpSettings,
                make_alertmanager_channel},
     ChannelRow{"email", "email=smtp://HOST:PORT,to=A[,from=A,user=U,password-file=F,ca-file=F,tls=starttls|off]",
-               "SMTP with STARTTLS", kEmailSettings, make_email_channel},
-    ChannelRow{"command", "command=PROGRAM", "runs PROGRAM with the message in its environment", kNoSettings,
+               "send by SMTP with STARTTLS", kEmailSettings, make_email_channel},
+    ChannelRow{"command", "command=PROGRAM", "run PROGRAM with the message in its environment", kNoSettings,
                make_command_channel},
 };
 

@@ -178,7 +178,7 @@ MemoryLimit& MemoryLimit::operator=(MemoryLimit&&) noexcept = default;
 MemoryLimit MemoryLimit::create(Bytes limit, const SystemRoots& roots, const std::string& name) {
     if (limit < kSmallest)
         throw Error(ErrorKind::usage, "--memory-limit", format_bytes(static_cast<double>(limit)) + " is too small",
-                    "no program starts in less than 1 MiB; 512MiB is the story's limit");
+                    "no program starts in less than 1 MiB; for example 512MiB");
     auto state = std::make_unique<State>();
     state->limit = limit;
     const std::string reason = state->make_cgroup(roots, name.empty() ? unique_name() : name);

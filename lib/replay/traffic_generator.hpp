@@ -1,4 +1,4 @@
-// Traffic like the story's: some thousand users a day who browse, search and buy, with a daily curve. Seeded: the same
+// Sample traffic: some thousand users a day who browse, search and buy, with a daily curve. Seeded: the same
 // options give the same requests, byte for byte, with the same standard C library.
 //
 // Thread-safety: one generator, one thread.
@@ -23,9 +23,9 @@ struct TrafficOptions {
     Nanoseconds start = std::chrono::seconds(1'714'953'600);        // 2024-05-06 00:00 UTC, a Monday
 };
 
-// The mean rate of the story, in requests per second. The leaky service keeps about 1,120 bytes of RSS for each of these
-// requests: 44 MB an hour on average and 75 in the busiest, which fills 512 MiB in about twelve hours.
-inline constexpr double kStoryRate = 11.0;
+// The mean rate of the sample traffic, in requests per second. trackd --mode leaky keeps about 1,120 bytes of RSS for each
+// of these requests: 44 MB per hour on average and 75 in the busiest, which fills 512 MiB in about twelve hours.
+inline constexpr double kSampleRate = 11.0;
 
 // Gives one request at a time, in the order of time; memory is O(1).
 // Each is a POST /api/track of 0.3 to 2 KB (0.9 on average) with one to four events.

@@ -9,13 +9,13 @@ namespace leakline::service {
 namespace {
 
 constexpr std::array kModes = {
-    CacheModeRow{"leaky", "keeps every record for ever: the bug of the story", "none: grows with every request",
+    CacheModeRow{"leaky", "keep every record (the memory leak)", "none: grows with every request",
                  make_leaky},
-    CacheModeRow{"bounded", "keeps the newest --capacity records",
+    CacheModeRow{"bounded", "keep the newest --capacity records",
                  "capacity x (largest record + one slot)", make_bounded},
-    CacheModeRow{"lru", "keeps the users seen last, up to --capacity records and --cache-bytes",
+    CacheModeRow{"lru", "keep the most recently used users, up to --capacity records and --cache-bytes",
                  "entries <= capacity and bytes <= cache-bytes", make_lru},
-    CacheModeRow{"ttl", "forgets records at the age of --ttl, swept every --sweep-every",
+    CacheModeRow{"ttl", "discard records older than --ttl every --sweep-every",
                  "the records of ttl + one sweep interval, each with a node", make_ttl},
 };
 

@@ -1,4 +1,4 @@
-// The bug of the story: every record is kept until the process ends.
+// The memory leak: every record is kept until the process ends.
 // Bound: none.
 #include <list>
 

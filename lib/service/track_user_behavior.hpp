@@ -1,4 +1,4 @@
-// POST /api/track, the handler of the story: it saves what came, and fills the cache that leaks in one of its modes.
+// POST /api/track: it saves what came, and fills the cache that leaks in one of its modes.
 // Thread-safe: what it works on locks for itself.
 #pragma once
 

@@ -23,7 +23,7 @@ std::vector<std::string> command_names() {
     for (const std::string_view line : split(help.out, '\n')) {
         if (listed && line.starts_with("  ") && line.size() > 2 && line[2] != ' ')
             names.emplace_back(line.substr(2, line.find(' ', 2) - 2));
-        if (line == "Subcommands:") listed = true;
+        if (line == "Commands:") listed = true;
     }
     return names;
 }
@@ -49,8 +49,8 @@ TEST_CASE("every command can say less and can say more, and not both at once") {
     for (const std::string& name : command_names()) {
         INFO(name);
         const Outcome help = run_binary("leakline", {name, "--help"});
-        CHECK(help.out.find("-q,--quiet") != std::string::npos);
-        CHECK(help.out.find("-v,--verbose") != std::string::npos);
+        CHECK(help.out.find("-q, --quiet") != std::string::npos);
+        CHECK(help.out.find("-v, --verbose") != std::string::npos);
     }
     const Outcome both = run_binary("leakline", {"doctor", "--quiet", "--verbose"});
     CHECK(both.code == 2);
@@ -259,7 +259,7 @@ TEST_CASE("without a command the overview is printed, as a usage error") {
     const Outcome outcome = run_binary("leakline", {});
     CHECK(outcome.code == 2);
     CHECK(outcome.out.empty());
-    CHECK(outcome.err.find("Subcommands:") != std::string::npos);
+    CHECK(outcome.err.find("Commands:") != std::string::npos);
 }
 
 TEST_CASE("a dry run writes its forms to files, and refuses those that it has not before it reads the log") {

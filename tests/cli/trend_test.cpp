@@ -167,7 +167,7 @@ TEST_CASE("trend: --decimal says what a file's numbers do not, and a word that i
     CHECK(trend({path, "--decimal", "Point", "--format", "csv"}).out.find(",growing,") != std::string::npos);
     const Outcome wrong = trend({path, "--decimal", "dot"});
     CHECK(wrong.code == 2);
-    CHECK(wrong.err == "leakline trend: --decimal: 'dot' is none of point, comma\n  hint: leakline trend --help\n");
+    CHECK(wrong.err == "leakline trend: --decimal: must be point or comma, not 'dot'\n  hint: leakline trend --help\n");
     CHECK(trend({path, "--inconclusive", "0"}).code == 2);
 }
 

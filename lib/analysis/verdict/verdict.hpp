@@ -54,8 +54,8 @@ std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Pol
 // The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
 bool has_no_lines(std::string_view command);
 
-// A run that could not even have seen a leak of this many bytes a request says nothing about leaks: the story's own, of
-// one kept request, is about that large.
+// A run that could not detect a leak of this many bytes per request says nothing about leaks: one kept request of the
+// sample traffic is about that large.
 inline constexpr double kTooCoarseBytesPerRequest = 1024;
 
 }  // namespace leakline::analysis

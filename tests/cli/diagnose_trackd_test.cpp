@@ -1,4 +1,4 @@
-// The story, end to end: the built leakline on the real trackd with the log in testdata.
+// diagnose, end to end: the built leakline on the real trackd with the log in testdata.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

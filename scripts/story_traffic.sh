@@ -1,6 +1,0 @@
-#!/usr/bin/env bash
-# The story's traffic as a log: 5,000 users, 11 requests a second on average, a daily curve; the same seed gives the same log.
-# usage: scripts/story_traffic.sh [DURATION] [FILE] [SEED]      # default: 24h day.jsonl 1, some 950,000 requests in 1.1 GB
-set -euo pipefail
-build=${BUILD:-$(dirname "$0")/../build/release}
-exec "$build/bin/leakline" traffic --duration "${1:-24h}" --users 5000 --seed "${3:-1}" -o "${2:-day.jsonl}"
