@@ -1,6 +1,7 @@
 // The three encodings behind ByteSource. gzip through zlib, zstd through libzstd; both read on over concatenated
 // members and frames, as `cat a.gz b.gz` and long-running writers make them.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -53,10 +54,9 @@ class Input {
             if (stopped_) return 0;
             ssize_t result = 0;
             do {
-                result = ::read(descriptor_, buffer.data(), buffer.size());
                 // Ctrl-C while a pipe's writer is silent.
-                if (result < 0 && errno == EINTR && interruption::received() != 0)
-                    throw Error(ErrorKind::input, name_, "interrupted while reading");
+                if (!total_ && !wait_ && interrupted_while_silent()) throw Error(ErrorKind::input, name_, "interrupted while reading");
+                result = ::read(descriptor_, buffer.data(), buffer.size());
             } while (result < 0 && errno == EINTR);
             if (result < 0) throw os_error(ErrorKind::input, name_, "cannot read", errno);
             got = static_cast<std::size_t>(result);
@@ -81,6 +81,15 @@ class Input {
     std::optional<std::uint64_t> total() const { return total_; }
 
   private:
+    // Waits for something to read. A signal that arrives between a check of received() and read(2) would not end read(2):
+    // only poll(2) sees both.
+    bool interrupted_while_silent() const {
+        pollfd waits[2] = {{descriptor_, POLLIN, 0}, {interruption::descriptor(), POLLIN, 0}};
+        while (::poll(waits, 2, -1) < 0 && errno == EINTR && interruption::received() == 0) {
+        }
+        return waits[0].revents == 0 && interruption::received() != 0;
+    }
+
     int descriptor_ = -1;
     std::string name_;
     std::function<bool()> wait_;

@@ -33,7 +33,7 @@ void write(const std::string& path, const std::string& text) {
 // Waits for something that other processes do; false after 20 s.
 template <class Condition>
 bool eventually(Condition condition) {
-    const Nanoseconds deadline = system_clock().monotonic() + 20s;
+    const Nanoseconds deadline = system_clock().monotonic() + 60s;
     while (!condition()) {
         if (system_clock().monotonic() > deadline) return false;
         system_clock().sleep_until(system_clock().monotonic() + 10ms);

@@ -174,7 +174,7 @@ TEST_CASE("bodies stream both ways: a piece passes before the next is sent") {
     {
         RawConnection client(capture.port());
         REQUIRE(client.send("POST /s HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
-        CHECK(first_arrived.get_future().wait_for(10s) == std::future_status::ready);
+        CHECK(first_arrived.get_future().wait_for(60s) == std::future_status::ready);
         REQUIRE(client.send("6\r\nsecond\r\n0\r\n\r\n"));
         CHECK(client.until("event").find("event") != std::string::npos);
         client_has_first.set_value();
@@ -480,7 +480,7 @@ TEST_CASE("a target that does not answer an attempt to connect does not hold up 
     Capture capture(target.url(), {"--grace", "1ms"});
     RawConnection client(capture.port());
     REQUIRE(client.send(request_text("GET", "/")));
-    for (int i = 0; i < 2000 && !target.is_waited_for(); ++i) std::this_thread::sleep_for(5ms);
+    for (int i = 0; i < 12000 && !target.is_waited_for(); ++i) std::this_thread::sleep_for(5ms);
     REQUIRE(target.is_waited_for());
     capture.interrupt();
     REQUIRE(capture.ends_within(60s));  // the kernel gives up after two minutes

@@ -171,7 +171,7 @@ TEST_CASE("Ctrl-C writes what is there, leaves nothing running, and exits with 1
         ::usleep(10'000);
     }
     child.signal(SIGINT);
-    const auto status = child.wait_for(std::chrono::seconds(30));
+    const auto status = child.wait_for(std::chrono::seconds(60));
     REQUIRE(status.has_value());
     INFO(read_file(command.output_file));
     CHECK(status->code == 130);

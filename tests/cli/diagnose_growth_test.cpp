@@ -39,7 +39,7 @@ Diagnosed diagnose(const std::string& mode, const std::string& bound, std::vecto
 }  // namespace
 
 TEST_CASE("a leak by a timer follows time, has no price per request, and is not restated at the log's rate") {
-    const auto [outcome, report] = diagnose("timer", "0", {"--memory-limit", "512MiB"});
+    const auto [outcome, report] = diagnose("timer", "0", {"--memory-limit", "512MiB", "--max-growth", "100MiB/h"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
     CHECK(report["verdict"] == "leak");

@@ -73,7 +73,7 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
 TEST_CASE("the bounded service has no leak: its cache fills and is then stable") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/bounded.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "bounded", "--traffic", kTraffic, "-o", report});
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "bounded", "--min-round", "300ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     REQUIRE(outcome.code == 0);
     const json diagnosis = json::parse(read_file(report));
@@ -94,7 +94,7 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
 TEST_CASE("timed cleaning is no leak in a run of seconds: its clock is fast enough for records to expire") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/ttl.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "ttl", "--traffic", kTraffic, "-o", report});
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "ttl", "--min-round", "500ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 0);
     CHECK(json::parse(read_file(report))["verdict"] == "no_leak");

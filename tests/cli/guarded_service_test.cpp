@@ -25,7 +25,7 @@ class Guarded {
   public:
     Guarded() {
         Command make;
-        make.arguments = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=leakline test",
+        make.arguments = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=leakline test",
                           "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file("key.pem"), "-out", file("certificate.pem")};
         make.output_file = file("req.log");
         REQUIRE(Child::start(make).wait().code == 0);
@@ -55,7 +55,8 @@ bool has(const Outcome& outcome, const std::string& text) { return (outcome.out 
 TEST_CASE("a service behind credentials and a private certificate, with a log of other names, is diagnosed") {
     const Guarded guarded;
     const std::string report = guarded.file("report.json");
-    const Outcome outcome = run_binary("leakline", Words{"diagnose", "--traffic", guarded.file("access.log"), "-o", report, "--min-round", "200ms"} +
+    const Outcome outcome = run_binary("leakline", Words{"diagnose", "--traffic", guarded.file("access.log"), "-o", report, "--min-round", "200ms", "--still-filling", "leak",
+                                                              "--connections", "8"} +
                                                        guarded.reading + guarded.shaping + guarded.trust + guarded.tls());
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);

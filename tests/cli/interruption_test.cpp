@@ -53,7 +53,7 @@ ExitStatus interrupt_twice(const Folders& folders, std::vector<std::string> argu
 
 // Soon gone, or a zombie that its new parent has not reaped yet.
 bool ends(int pid) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 6000; ++i) {
         const auto stat = read_small_file("/proc/" + std::to_string(pid) + "/stat");
         if (!stat || stat->find(") Z ") != std::string::npos) return true;
         std::this_thread::sleep_for(10ms);
@@ -174,7 +174,7 @@ TEST_CASE("SIGKILL, which no handler sees, leaves neither the service nor tempor
     CHECK(child.wait().signal == SIGKILL);
     CHECK(ends(std::stoi(read_file(pid_file))));
     const auto is_clean = [&] { return std::filesystem::is_empty(folders.temporary) && std::filesystem::is_empty(folders.outputs); };
-    for (int i = 0; i < 500 && !is_clean(); ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 6000 && !is_clean(); ++i) std::this_thread::sleep_for(10ms);
     CHECK(is_clean());
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("a signal ends a command while it reads its options, and while it read
         int writer = -1;
         while (child.running() && (writer = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) std::this_thread::sleep_for(2ms);
         child.signal(SIGTERM);
-        const auto status = child.wait_for(20s);
+        const auto status = child.wait_for(60s);
         ::close(writer);
         INFO(arguments[0] << read_file(command.output_file));
         REQUIRE(status.has_value());

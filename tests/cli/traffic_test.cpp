@@ -45,6 +45,9 @@ std::string write_log(const TemporaryDirectory& directory, bool reads = false) {
     return path;
 }
 
+// Where growth is known to be a leak, the run need not outlast caches.
+const std::vector<std::string> kOnlyLeaks = {"--still-filling", "leak"};
+
 struct Diagnosed {
     Outcome outcome;
     json report;
@@ -66,7 +69,7 @@ Diagnosed diagnose(const TemporaryDirectory& directory, const std::string& log, 
 
 TEST_CASE("a leak per connection is found, with its line and its bytes per connection") {
     const TemporaryDirectory directory;
-    const Diagnosed run = diagnose(directory, write_log(directory), "connection");
+    const Diagnosed run = diagnose(directory, write_log(directory), "connection", kOnlyLeaks);
     INFO(run.outcome.out);
     CHECK(run.outcome.code == 1);
     CHECK(run.verdict() == "leak");
@@ -80,7 +83,7 @@ TEST_CASE("a leak per connection is found, with its line and its bytes per conne
 TEST_CASE("an entry for each identifier is a leak per request, although the log has each identifier once") {
     const TemporaryDirectory directory;
     const std::string log = write_log(directory);
-    const Diagnosed run = diagnose(directory, log, "id");
+    const Diagnosed run = diagnose(directory, log, "id", kOnlyLeaks);
     INFO(run.outcome.out);
     CHECK(run.verdict() == "leak");
     CHECK(run.report["replay"]["fresh"] == json{"header X-Request-Id", "field request_id"});
@@ -105,7 +108,7 @@ TEST_CASE("an entry for each user, and a pool of connections, are no leak") {
 
 TEST_CASE("a service that looks identifiers up gets those of the log, and its leak by others is found") {
     const TemporaryDirectory directory;
-    const Diagnosed run = diagnose(directory, write_log(directory, true), "lookup");
+    const Diagnosed run = diagnose(directory, write_log(directory, true), "lookup", kOnlyLeaks);
     INFO(run.outcome.out);
     CHECK(run.verdict() == "leak");
     CHECK(run.report["replay"]["not_fresh"] == json{"GET /items/*"});

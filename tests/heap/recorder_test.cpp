@@ -49,7 +49,7 @@ TraceCost in_function(const HeapProfile& profile, std::size_t mark, const std::s
 }
 
 void wait_for_number(const std::string& path, int number) {
-    for (int tries = 0; tries < 1000; ++tries) {
+    for (int tries = 0; tries < 6000; ++tries) {
         int seen = -1;
         std::ifstream(path) >> seen;
         if (seen == number) return;
@@ -128,7 +128,7 @@ TEST_CASE("settle waits until a quiet program's tracker has written past the mar
     recorder.child().signal(SIGUSR1);
     wait_for_number(progress, 1);
     recorder.mark(HeapMark::Kind::round_end, "round 1");
-    CHECK(recorder.settle(seconds(20)));
+    CHECK(recorder.settle(seconds(60)));
     recorder.child().signal(SIGKILL);
     recorder.child().wait();
     const HeapProfile profile = recorder.finish();

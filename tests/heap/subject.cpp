@@ -2,10 +2,10 @@
 //
 //   leak N SIZE            N blocks of SIZE bytes, never freed; exit code 7
 //   rounds FILE            a round of 100 blocks of 24 bytes on each SIGUSR1, its number written to FILE; SIGTERM: exit 0
-//   stubborn               ignores SIGTERM
+//   stubborn FILE          ignores SIGTERM, and makes FILE when it does
 //   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
 //   exec PROGRAM [ARG]     allocates a little, then becomes PROGRAM
-//   sleep                  for a second
+//   sleep [N]              for N seconds; one unless given
 //   crash                  allocates enough to be recorded, then reads what is not there
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
@@ -159,6 +159,7 @@ int main(int argc, char** argv) {
     if (mode == "toil") return toil(argv[2]);
     if (mode == "stubborn") {
         ::signal(SIGTERM, SIG_IGN);
+        ::close(::open(argv[2], O_WRONLY | O_CREAT, 0666));
         for (int i = 0; i < 1000; ++i) leak_block(10);
         for (;;) ::pause();
     }
@@ -171,7 +172,7 @@ int main(int argc, char** argv) {
         ::raise(SIGSEGV);
     }
     if (mode == "sleep") {
-        ::sleep(1);
+        ::sleep(argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 1);
         return 0;
     }
     if (mode == "daemon") {

@@ -60,7 +60,7 @@ std::map<std::string, Cost> record(const char* unwinder, std::vector<std::string
 
 TEST_CASE("a recorded program has our unwinder in it, or not where libunwind is asked for") {
     const auto is_loaded = [](const char* unwinder) {
-        heap::Recorder recorder = start(unwinder, {kSubject, "sleep"});
+        heap::Recorder recorder = start(unwinder, {kSubject, "sleep", "60"});  // ended below
         const std::string path = "/proc/" + std::to_string(recorder.child().pid()) + "/maps";
         bool loaded = false;
         for (std::string maps; maps.find("heaptrack") == std::string::npos && !recorder.child().wait_for(std::chrono::milliseconds(1));) {

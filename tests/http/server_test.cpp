@@ -49,7 +49,7 @@ class Holding {
     }
     void wait_for_request() {
         std::unique_lock lock(mutex_);
-        REQUIRE(arrived_.wait_for(lock, 10s, [&] { return held_.has_value(); }));
+        REQUIRE(arrived_.wait_for(lock, 60s, [&] { return held_.has_value(); }));
     }
     void answer(std::string body) {
         const std::lock_guard lock(mutex_);

@@ -59,7 +59,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 template <typename Condition>
 bool comes_true(Condition condition) {
-    for (int attempt = 0; attempt < 1000; ++attempt) {
+    for (int attempt = 0; attempt < 6000; ++attempt) {
         if (condition()) return true;
         interruption::sleep_for(10ms);
     }
@@ -71,7 +71,7 @@ bool comes_true(Condition condition) {
 TEST_CASE("a command is sampled until it ends, and how it ended is told") {
     const Folder folder;
     CHECK(folder.sample({"--interval", "20ms", "--metrics", "rss,pss", "-o", "s.csv", "--", "sh", "-c",
-                         "sleep 0.5; exit 3"}) == 0);
+                         "until [ $(wc -l <s.csv) -gt 6 ]; do sleep 0.05; done; exit 3"}) == 0);
     const auto rows = lines_of(folder.text("s.csv"));
     REQUIRE(rows.size() > 5);
     CHECK(rows[0] == "unix_ms,rss_bytes,pss_bytes");
@@ -82,7 +82,7 @@ TEST_CASE("a command is sampled until it ends, and how it ended is told") {
 TEST_CASE("the real mprof reads the .dat: peak and plot") {
     const Folder folder;
     REQUIRE(folder.sample({"--interval", "10ms", "--children", "each", "-o", "run.dat", "--", "sh", "-c",
-                           "sleep 0.4 & sh -c '" + kHolds32MiB + "; sleep 0.3; :' & wait"}) == 0);
+                           "sleep 1 & sh -c '" + kHolds32MiB + "; sleep 1; :' & wait"}) == 0);
     CHECK(lines_of(folder.text("run.dat"))[0].starts_with("CMDLINE sh -c "));
     CHECK(folder.text("run.dat").find("\nCHLD ") != std::string::npos);
     const std::string mprof = find_executable("mprof") ? "mprof" : "python3-mprof";
@@ -109,7 +109,7 @@ TEST_CASE("the real mprof reads the .dat: peak and plot") {
 TEST_CASE("processes told apart have a CSV file each") {
     const Folder folder;
     REQUIRE(folder.sample({"--interval", "20ms", "--children", "each", "-o", "s.csv", "--", "sh", "-c",
-                           "sleep 0.4 & sleep 0.6; wait"}) == 0);
+                           "sleep 1 & sleep 1; wait"}) == 0);
     CHECK_FALSE(folder.has("s.csv"));
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder.path("."))) {

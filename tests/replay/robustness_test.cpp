@@ -237,13 +237,15 @@ TEST_CASE("what is not answered within the grace is aborted") {
     LoopbackServer server([](Wire& wire) { wire.wait_for_close(); });
     const LogFile log(posts(50));
     replay::ReplayOptions options = options_for(log, server.url());
-    options.duration = 50ms;
+    options.duration = 200ms;
     options.grace = 50ms;
     const ReplayStats stats = replay::run(options);
     check_books(stats);
-    CHECK(stats.sent == 4);
-    CHECK(failures(stats, Failure::aborted) == 4);
-    CHECK(stats.unsent == stats.read - 4);  // a slow machine has not read all by then
+    // One for each connection, and fewer where a busy machine had not opened all by then.
+    CHECK(stats.sent >= 1);
+    CHECK(stats.sent <= 4);
+    CHECK(failures(stats, Failure::aborted) == stats.sent);
+    CHECK(stats.unsent == stats.read - stats.sent);
 }
 
 TEST_CASE("a Unix socket is a target like any other") {
@@ -276,8 +278,8 @@ TEST_CASE("a target that never ends its handshake is given up like one that refu
     LoopbackServer server([](Wire& wire) { wire.wait_for_close(); });
     const LogFile log(posts(2000));
     replay::ReplayOptions options = options_for(log, "https" + server.url().substr(4));
-    options.timeout = 50ms;
-    options.give_up = 200ms;
+    options.timeout = 200ms;
+    options.give_up = 500ms;
     const ReplayStats stats = replay::run(options);
     check_books(stats);
     CHECK(stats.completed == 0);
@@ -285,7 +287,7 @@ TEST_CASE("a target that never ends its handshake is given up like one that refu
     CHECK(stats.unsent > 0);
     const std::string why = "the TLS handshake did not end in time";
     REQUIRE(stats.reasons.size() == 2);
-    CHECK(stats.reasons[0] == "stopped: no connection for 200ms: " + why);
+    CHECK(stats.reasons[0] == "stopped: no connection for 500ms: " + why);
     CHECK(stats.reasons[1].find("no request was answered by https" + server.url().substr(4) + " (" + why + ")") == 0);
 }
 

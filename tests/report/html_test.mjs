@@ -67,7 +67,7 @@ async function open(path, options = {}, ready = 'html[data-drawn]') {
   page.on('request', request => { if (!/^(file|data):/.test(request.url())) problems.push('asks for ' + request.url()); });
   page.on('dialog', dialog => { problems.push('dialog'); dialog.dismiss(); });
   await page.goto('file://' + path);
-  if (options.javaScriptEnabled !== false) await page.waitForSelector(ready, { timeout: 20_000 });
+  if (options.javaScriptEnabled !== false) await page.waitForSelector(ready, { timeout: 60_000 });
   return { page, problems, close: () => context.close() };
 }
 

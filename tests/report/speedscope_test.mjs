@@ -43,10 +43,10 @@ try {
     page.on('pageerror', error => errors.push(String(error)));
     page.on('dialog', dialog => { errors.push(dialog.message()); dialog.dismiss(); });
     await page.goto(`file://${app}#localProfilePath=${loader}`);
-    await page.waitForFunction(() => /Sandwich/.test(document.body.innerText), undefined, { timeout: 30_000 });
+    await page.waitForFunction(() => /Sandwich/.test(document.body.innerText), undefined, { timeout: 90_000 });
     assert.deepEqual(errors, []);
     await page.keyboard.press('3');  // the sandwich view: functions with total and own weight, heaviest first
-    await page.waitForFunction(() => /Symbol Name/.test(document.body.innerText), undefined, { timeout: 10_000 });
+    await page.waitForFunction(() => /Symbol Name/.test(document.body.innerText), undefined, { timeout: 60_000 });
     // A row is three lines: total, self, name.
     const lines = (await page.evaluate(() => document.body.innerText)).split('\n').map(line => line.trim());
     const rows = [];

@@ -44,7 +44,7 @@ class Prometheus {
         return answer["data"]["result"];
     }
     bool eventually_has(const std::string& text) const {
-        const Nanoseconds deadline = system_clock().monotonic() + 30s;
+        const Nanoseconds deadline = system_clock().monotonic() + 90s;
         while (system_clock().monotonic() < deadline) {
             try {
                 if (http::get(address() + "/-/ready").status == 200 && !query(text).empty()) return true;

@@ -23,7 +23,7 @@ TEST_CASE("serve passes trackd's options on, and ends with 0 when it is told to 
     const std::string metrics = served.ask(request_text("GET", "/metrics"));
     CHECK(metrics.find("trackd_cache_entries{mode=\"lru\"} 2\n") != std::string::npos);
     served.child().signal(SIGTERM);
-    const auto status = served.child().wait_for(20s);
+    const auto status = served.child().wait_for(60s);
     REQUIRE(status);
     CHECK(status->shell_code() == 0);
     CHECK(served.output().find("trackd: stopping\n") != std::string::npos);
@@ -41,7 +41,7 @@ TEST_CASE("a leak that reaches the limit ends the service, and serve says so wit
         CHECK(answered > 50);
         CHECK(answered < 600);  // 48 MiB hold no more
     }
-    const auto status = served.child().wait_for(20s);
+    const auto status = served.child().wait_for(60s);
     REQUIRE(status);
     CHECK(status->shell_code() == 4);
     CAPTURE(served.output());
@@ -56,7 +56,7 @@ TEST_CASE("what a killed trackd leaves among the temporary files goes with serve
     CHECK_FALSE(std::filesystem::is_empty(temporary.path()));  // its database
     const std::string serve = std::to_string(served.child().pid());
     ::kill(std::stoi(read_file("/proc/" + serve + "/task/" + serve + "/children")), SIGKILL);
-    const auto status = served.child().wait_for(20s);
+    const auto status = served.child().wait_for(60s);
     REQUIRE(status);
     CHECK(status->shell_code() == 4);
     CHECK(std::filesystem::is_empty(temporary.path()));
@@ -68,7 +68,7 @@ TEST_CASE("trackd stops in order when serve is killed") {
     served.child().signal(SIGKILL);
     CHECK(served.child().wait().signal == SIGKILL);
     const auto has_stopped = [&] { return served.output().find("trackd: stopping") != std::string::npos; };
-    for (int i = 0; i < 1000 && !has_stopped(); ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 6000 && !has_stopped(); ++i) std::this_thread::sleep_for(10ms);
     CHECK(has_stopped());
 }
 

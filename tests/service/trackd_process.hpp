@@ -32,7 +32,7 @@ class Trackd {
         command.output_file = directory.path() + "/output";
         if (prepare) prepare(command);
         child_ = std::make_unique<Child>(Child::start(command));
-        const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(20);
+        const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(60);
         while (!read_small_file(port_file)) {
             REQUIRE(child_->running());
             REQUIRE(system_clock().monotonic() < deadline);

@@ -118,7 +118,7 @@ TEST_CASE("usage errors end with 2, before anything listens") {
         command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
         command.output_file = directory.path() + "/output";
         Child child = Child::start(command);
-        const auto status = child.wait_for(20s);
+        const auto status = child.wait_for(60s);
         REQUIRE(status);
         CHECK(status->shell_code() == 2);
         CHECK(read_file(directory.path() + "/output").starts_with("trackd: "));

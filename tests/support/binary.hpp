@@ -23,7 +23,7 @@ inline std::string binary(const std::string& name) {
 // The program is ended after `limit`, and the outcome is then that of its signal.
 inline Outcome run_binary(const std::string& name, std::vector<std::string> arguments,
                           std::vector<std::pair<std::string, std::string>> environment = {},
-                          Nanoseconds limit = std::chrono::seconds(100)) {
+                          Nanoseconds limit = std::chrono::seconds(240)) {
     const TemporaryDirectory scratch;
     const std::string out = scratch.path() + "/out", err = scratch.path() + "/err";
     Command command;
