@@ -6,6 +6,7 @@
 
 #include "analysis/lines/lines.hpp"
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/user_lines.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;
@@ -133,6 +134,53 @@ TEST_CASE("of two leaks the larger is named, not the line that dispatches every 
         const LineReport report = report_of(builder, {{a, 60, 1000, 0}, {b, 100, 410, 0}});
         CHECK(headline_of(report) == "/src/a.c:1");
     }
+}
+
+TEST_CASE("two leaks in equal shares are each named at their own line, not at the line that calls both") {
+    const test::At chunk{"std::deque<char*>::push_back(char* const&)", "/usr/include/c++/12/bits/stl_deque.h", 1600};
+    const test::At remember{"remember()", "/src/a.cpp", 1}, audit{"audit()", "/src/b.cpp", 2};
+    const test::At call_one{"handle(int)", "/src/server.cpp", 50}, call_two{"handle(int)", "/src/server.cpp", 51};
+    test::ProfileBuilder builder;
+    const TraceId a = builder.trace({remember, call_one, kLoop}), b = builder.trace({audit, call_two, kLoop});
+    const TraceId chunks_a = builder.trace({chunk, remember, call_one, kLoop}), chunks_b = builder.trace({chunk, audit, call_two, kLoop});
+    const LineReport report = report_of(builder, {{a, 101, 1000, 0}, {b, 100, 1000, 0}, {chunks_a, 512, 16, 0}, {chunks_b, 512, 16, 0}});
+    CHECK(headline_of(report) == "/src/a.cpp:1");
+    REQUIRE(report.headline);
+    CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(101 + 8.192));
+    CHECK(report.headline->share == doctest::Approx(0.5).epsilon(0.01));
+    CHECK(report.headline->elsewhere == 1);
+}
+
+TEST_CASE("a record that is made by one line and kept by another is named where it is kept, with the sum of its parts") {
+    const test::At parse{"parse(std::string const&)", "/src/parse.cpp", 70}, items{"parse(std::string const&)", "/src/parse.cpp", 71};
+    const test::At make{"handle(int)", "/src/server.cpp", 50}, keep{"handle(int)", "/src/server.cpp", 53};
+    const test::At member{"std::vector<int>::push_back(int const&)", "/usr/include/c++/12/bits/stl_vector.h", 1280};
+    const test::At rehash{"std::_Hashtable<int, Order>::_M_rehash(unsigned long)", "/usr/include/c++/12/bits/hashtable.h", 2500};
+    const test::At emplace{"std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)", "/usr/include/c++/12/bits/unordered_map.h", 390};
+    for (const std::uint64_t body : {100u, 5000u}) {  // split over lines, or nearly all of it on one
+        CAPTURE(body);
+        test::ProfileBuilder builder;
+        const TraceId text = builder.trace({kString, parse, make, kLoop});
+        const TraceId numbers = builder.trace({member, items, make, kLoop});  // a vector in each record
+        const TraceId node = builder.trace({kNode, emplace, keep, kLoop});
+        const TraceId table = builder.trace({rehash, emplace, keep, kLoop});
+        const LineReport report = report_of(builder, {{text, body, 1000, 0}, {numbers, 80, 1000, 0}, {node, 90, 1000, 0}, {table, 800, 1, 0}});
+        CHECK(headline_of(report) == "/src/server.cpp:53");
+        REQUIRE(report.headline);
+        CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(static_cast<double>(body) + 170.8).epsilon(0.01));
+    }
+}
+
+TEST_CASE("insertions into containers are known by their names") {
+    for (const char* name : {"std::vector<Order>::push_back(Order const&)", "std::deque<int>::emplace_back<int>(int&&)",
+                             "alloc::vec::Vec<T,A>::push", "hashbrown::map::HashMap<K,V,S,A>::insert", "g_array_append"})
+        CHECK_MESSAGE(insertion_of(name) == (std::string_view(name).starts_with("hashbrown") ? Insertion::node : Insertion::block), name);
+    for (const char* name : {"std::map<int, Order>::operator[](int&&)", "std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)",
+                             "std::list<Order>::push_back(Order&&)", "g_hash_table_insert", "g_list_append"})
+        CHECK_MESSAGE(insertion_of(name) == Insertion::node, name);
+    for (const char* name : {"std::__cxx11::basic_string<char>::append(char const*)", "operator new(unsigned long)", "std::vector<int>::reserve(unsigned long)",
+                             "std::make_shared<Session>()"})
+        CHECK_MESSAGE(insertion_of(name) == Insertion::none, name);
 }
 
 TEST_CASE("functions named after what they hand out are passed over, unless the stack has no other user code") {

@@ -15,9 +15,10 @@ namespace leakline::analysis {
 // where none does of all that grow.
 //
 // The answer is the innermost line of user code through which at least 80 % of it passes. Two leaks have only the line in common
-// that dispatches requests, which is no answer. So the largest line is named instead where what passes through the common line
-// is mostly freed again, and where the largest has half of the growth by itself and the others do not keep blocks in whole
-// proportions to it, as the parts of one record do.
+// that dispatches requests, which is no answer (see shared_caller.hpp): where several lines below it keep what they make in containers,
+// each is a leak, and the one with the largest growth is named; where one does, that is the line, with the sum of the record's
+// parts. Where no container shows it, the largest line is named instead where what passes through the common line is mostly freed
+// again, and where the largest has half of the growth by itself and the others do not keep blocks in whole proportions to it.
 struct JudgedLine {
     const LineGrowth* line;
     std::uint32_t site;

@@ -1,0 +1,95 @@
+#include "analysis/lines/user_lines.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+
+#include "analysis/lines/function_name.hpp"
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr std::size_t kDeepest = 512;
+constexpr std::uint8_t kUnknown = 0xff;
+
+}  // namespace
+
+Insertion insertion_of(std::string_view function) {
+    const std::string qualified = qualified_name(function);
+    const std::size_t at = qualified.rfind("::");
+    const std::string_view name = at == std::string::npos ? std::string_view(qualified) : std::string_view(qualified).substr(at + 2);
+    const std::string_view scope = at == std::string::npos ? std::string_view{} : std::string_view(qualified).substr(0, at);
+    if (scope.empty()) {  // C: g_hash_table_insert, g_list_append
+        for (const std::string_view end : {"_insert", "_append", "_prepend", "_push", "_push_tail", "_push_head"})
+            if (name.starts_with("g_") && name.ends_with(end)) return name.find("array") == name.npos ? Insertion::node : Insertion::block;
+        return Insertion::none;
+    }
+    static constexpr std::array<std::string_view, 14> kNames{"push_back", "emplace_back", "push_front", "emplace_front", "emplace",
+                                                             "emplace_hint", "try_emplace", "insert", "insert_or_assign", "push",
+                                                             "push_unchecked", "enqueue", "append", "insert_after"};
+    const bool subscript = name == "operator" && function.find("::operator[](") != function.npos;  // its brackets are no part of the name
+    if (!subscript && std::find(kNames.begin(), kNames.end(), name) == kNames.end()) return Insertion::none;
+    if (scope.find("string") != scope.npos || scope.find("String") != scope.npos || scope.find("json") != scope.npos) return Insertion::none;
+    for (const std::string_view kind : {"map", "set", "list", "_Rb_tree", "_Hashtable", "tree", "LinkedList"})
+        if (scope.find(kind) != scope.npos) return Insertion::node;
+    return Insertion::block;
+}
+
+UserLines::UserLines(const HeapProfile& profile)
+    : profile_(profile), kinds_(kinds_of_code(profile)), of_frame_(profile.frames.size(), kNoSite),
+      insertion_of_function_(profile.strings.size() + 1, kUnknown) {
+    std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> index;
+    for (std::size_t i = 0; i < profile.frames.size(); ++i) {
+        const Frame& frame = profile.frames[i];
+        if (kinds_[i] != CodeKind::user || frame.file.value == 0 || frame.line == 0) continue;
+        const auto [place, fresh] = index.try_emplace({normal_path(profile.string(frame.file)), frame.line},
+                                                      static_cast<std::uint32_t>(at_.size()));
+        if (fresh) at_.push_back({{}, place->first.first, frame.line});
+        CodeLine& at = at_[place->second];
+        const std::string& function = profile.string(frame.function);
+        if (function.size() > at.function.size()) at.function = function;
+        of_frame_[i] = place->second;
+    }
+}
+
+Insertion UserLines::insertion_of_frame(std::uint32_t frame) {
+    const std::uint32_t function = profile_.frames[frame].function.value;
+    if (function == 0 || function >= insertion_of_function_.size()) return Insertion::none;
+    std::uint8_t& known = insertion_of_function_[function];
+    if (known == kUnknown) known = static_cast<std::uint8_t>(insertion_of(profile_.string(StringId{function})));
+    return static_cast<Insertion>(known);
+}
+
+const std::vector<std::uint32_t>& UserLines::of_trace(std::size_t trace) {
+    path_.clear();
+    positions_.clear();
+    Insertion inserts = Insertion::none;
+    std::size_t depth = 0;
+    for (TraceId node{static_cast<std::uint32_t>(trace + 1)}; node.value != 0 && depth < kDeepest; ++depth) {
+        const TraceNode& at = profile_.traces[node.value - 1];
+        if (at.ip.value != 0 && at.ip.value <= profile_.ips.size()) {
+            const InstructionPointer& ip = profile_.ips[at.ip.value - 1];
+            const std::size_t end = std::min<std::size_t>(profile_.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
+            for (std::size_t i = ip.first_frame; i < end; ++i) {
+                const auto frame = static_cast<std::uint32_t>(i);
+                if (of_frame_[i] == kNoSite) {
+                    // A map of vectors is a map: the outer one keeps the other.
+                    if (kinds_[i] == CodeKind::library)
+                        if (const Insertion found = insertion_of_frame(frame); found != Insertion::none) inserts = found;
+                    continue;
+                }
+                if (std::find(path_.begin(), path_.end(), of_frame_[i]) == path_.end()) {
+                    path_.push_back(of_frame_[i]);
+                    positions_.push_back({node, frame, inserts});
+                }
+                inserts = Insertion::none;
+            }
+        }
+        node = at.parent.value < node.value ? at.parent : TraceId{};
+    }
+    return path_;
+}
+
+}  // namespace leakline::analysis
