@@ -59,13 +59,17 @@ ExitStatus end_program(Child& child, Nanoseconds grace, Messages& messages) {
 // twentieth of a processor.
 class AllocatorReader {
   public:
-    explicit AllocatorReader(heap::Recorder& recorder) : recorder_(recorder), heap_(recorder.child().pid()) {}
+    explicit AllocatorReader(heap::Recorder& recorder) : recorder_(recorder) {}
 
     // Returns how long to wait before the next time.
     Nanoseconds read() {
         Clock& clock = system_clock();
         const Nanoseconds before = clock.monotonic();
-        if (const auto figures = heap_.read()) recorder_.allocator(figures->used, figures->retained);
+        if (const int pid = recorder_.pid(); pid != pid_ && pid > 0) {
+            heap_.emplace(pid);  // behind a wrapper it is not there from the beginning
+            pid_ = pid;
+        }
+        if (const auto figures = heap_ ? heap_->read() : std::nullopt) recorder_.allocator(figures->used, figures->retained);
         return std::max<Nanoseconds>(kGap, 20 * (clock.monotonic() - before));
     }
 
@@ -73,7 +77,8 @@ class AllocatorReader {
     static constexpr Nanoseconds kGap = std::chrono::milliseconds(100);
 
     heap::Recorder& recorder_;
-    memory::GlibcHeap heap_;
+    std::optional<memory::GlibcHeap> heap_;
+    int pid_ = 0;
 };
 
 int record(const Options& chosen, Messages& messages) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <utility>
 
 #include "analysis/follows.hpp"
@@ -11,11 +12,28 @@
 #include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "diagnose/measured_target.hpp"
+#include "diagnose/service_process.hpp"
+#include "heap/preflight.hpp"
 #include "memory/machine_load.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
+
+std::string executable_path(const std::string& program) {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::canonical(find_executable(program).value_or(program), error);
+    return error ? program : path.string();
+}
+
+// An interpreter's own lines say nothing of the program that it runs; those of the program's native extensions do.
+void explain_lines(RunContext& context, const ServiceProcess& service) {
+    if (context.no_lines.empty()) return;
+    const std::vector<std::string> extensions = native_extensions(service);
+    if (extensions.empty()) return;
+    context.extensions = true;
+    if (service.executable != executable_path(context.options.target.arguments[0])) context.follow = service.executable;
+}
 
 Series after(const Series& series, double from) {
     Series rest;
@@ -82,12 +100,40 @@ std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log)
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }
 
+// The command may start other programs (a shell, a launcher): then the one that answers requests is to be recorded.
+void find_recorded_process(RunContext& context, MeasuredTarget& target) {
+    std::vector<int> processes;
+    for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
+    const auto service = find_service_process(context.result.target, processes);
+    if (!service) return;
+    const bool is_command = service->executable == executable_path(context.options.target.arguments[0]);
+    if (!context.follow && is_command) return explain_lines(context, *service);
+    // A script's interpreter is the program that runs it, in the first process.
+    if (!context.follow && !context.no_lines.empty() && service->pid == target.pid()) return explain_lines(context, *service);
+    context.follow = service->executable;
+    target.record(service->pid);
+    context.no_lines.clear();
+    try {
+        heap::Preflight preflight = heap::check_program({service->executable});
+        for (std::string& warning : preflight.warnings) context.result.warnings.push_back(std::move(warning));
+        context.no_lines = std::move(preflight.no_lines);
+    } catch (const Error& reason) {
+        context.no_lines = no_lines_text(reason);
+    }
+    explain_lines(context, *service);
+}
+
 }  // namespace
+
+std::string no_lines_text(const Error& reason) {
+    return fmt::format("lines cannot be recorded: {} {} ({})", file_name(reason.location()), reason.message(), reason.hint());
+}
 
 void run_bare(RunContext& context) {
     context.stage("bare run");
     MeasuredTarget target(context, context.options.target, context.options.sample_interval);
     const TreeLog& log = target.log();
+    find_recorded_process(context, target);
     const memory::MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;

@@ -89,8 +89,7 @@ void record_until_decided(RunContext& context) {
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
-    const bool no_lines = analysis::has_no_lines(result.command);
-    for (int rounds = no_lines ? kFewestRounds : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);;) {
+    for (int rounds = context.extensions || analysis::has_no_lines(result.command) ? kFewestRounds : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);;) {
         run_recorded(context, rounds);
         if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
         if (again++ >= context.options.retries) return;
@@ -106,14 +105,15 @@ void record_until_decided(RunContext& context) {
 
 namespace {
 
-// Why the program's lines cannot be recorded, so that it is judged by memory alone; empty where they can.
-std::string check_lines(const Options& options, Diagnosis& result) {
+// Whether the program's lines can be recorded; else it is judged by memory alone.
+void check_lines(RunContext& context) {
     try {
-        heap::Preflight preflight = heap::check_program(options.target.arguments);
-        for (std::string& warning : preflight.warnings) result.warnings.push_back(std::move(warning));
-        return preflight.no_lines;
+        heap::Preflight preflight = heap::check_program(context.options.target.arguments);
+        for (std::string& warning : preflight.warnings) context.result.warnings.push_back(std::move(warning));
+        context.no_lines = std::move(preflight.no_lines);
+        if (preflight.wrapper) context.follow.emplace();
     } catch (const heap::NotRecordable& reason) {
-        return fmt::format("lines cannot be recorded: {} {} ({})", file_name(reason.location()), reason.message(), reason.hint());
+        context.no_lines = no_lines_text(reason);
     }
 }
 
@@ -135,10 +135,10 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     plan_fresh_identifiers(options.rounds);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
-    heap::find_tracker();
-    const std::string no_lines = check_lines(options, result);
-
     RunContext context(options, observer, result);
+    check_lines(context);
+    if (context.no_lines.empty()) heap::find_tracker();
+
     if (options.soak) {
         run_soak(context, span);
         result.warnings.emplace_back("a soak judges memory alone: descriptors, threads, mappings and processes were not counted; a run without "
@@ -150,12 +150,15 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::landing_fault(result.replay);
-        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && no_lines.empty()) {
+        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(options, observer, span, result);
             else
                 record_until_decided(context);
         }
+    } catch (const heap::NotRecordable& reason) {
+        context.no_lines = no_lines_text(reason);
+        context.extensions = false;
     } catch (const Error& error) {
         if (interruption::received() == 0) {
             result.verdict = Verdict::invalid;
@@ -163,7 +166,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         }
     }
     result.coverage = analysis::coverage_of(result.replay);
-    if (!no_lines.empty()) result.lines.unavailable = no_lines;
+    if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;

@@ -26,6 +26,7 @@ class MeasuredTarget {
     Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
     replay::Progress& progress() { return progress_; }
     const TreeLog& log() const { return log_; }
+    void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
     // Descriptors or mappings are nearly used up: on with the traffic, and the service fails.
     bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }

@@ -21,6 +21,7 @@
 #include "diagnose/descriptor_guard.hpp"
 #include "diagnose/path_mix.hpp"
 #include "diagnose/run_context.hpp"
+#include "heap/preflight.hpp"
 #include "heap/recorder.hpp"
 #include "memory/glibc_heap.hpp"
 #include "replay/selected_log.hpp"
@@ -178,9 +179,15 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     heap::RecordOptions recording;
     recording.command = launch.command;
     recording.output = context.options.recording;
+    recording.follow = context.follow;
     heap::Recorder recorder = heap::Recorder::start(recording);
     const std::string origin_url = wait_until_ready(recorder.child(), launch, context.options.target);
 
+    const int pid = recorder.pid();
+    if (pid <= 0)
+        throw heap::NotRecordable(ErrorKind::system, launch.command.arguments[0],
+                                  fmt::format("starts {}, which could not be recorded", context.follow.value_or("the service")),
+                                  "give the program itself: leakline diagnose ... -- PROGRAM ARG...");
     replay::Progress progress;
     RoundPlan plan = context.options.rounds;
     plan.replay.target = origin_url;
@@ -188,10 +195,10 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
     const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     recorder.mark(HeapMark::Kind::interval, "ready", 0);
-    memory::GlibcHeap allocator(recorder.child().pid());
+    memory::GlibcHeap allocator(pid);
     const Nanoseconds origin = system_clock().monotonic();
     std::atomic<bool> gone{false}, exhausted{false};
-    DescriptorGuard descriptors(recorder.child().pid());
+    DescriptorGuard descriptors(pid);
     RoundHooks hooks;
     // Growth between this mark and the round's end follows time: nothing is requested there.
     hooks.idle_mark = [&] { recorder.mark(HeapMark::Kind::interval, "idle", progress.completed); };
@@ -203,7 +210,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, plan.rounds, fraction, completed, 0);
         // Only looked at, not reaped: the recorder does that in the other thread.
-        const Glance now = glance_at(recorder.child().pid());
+        const Glance now = glance_at(pid);
         gone = gone || !now.alive;
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();

@@ -2,8 +2,10 @@
 // Inside lib/diagnose only.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "base/error.hpp"
 #include "diagnose/diagnose.hpp"
 #include "diagnose/target.hpp"
 #include "replay/log.hpp"
@@ -18,6 +20,11 @@ class RunContext {
 
     const Options& options;
     Diagnosis& result;
+    // Where the command starts other programs: the executable that answers requests, which is the one to record; empty: not known.
+    // Nothing where the command itself is recorded.
+    std::optional<std::string> follow;
+    bool extensions = false;      // of an interpreter, with lines of their own, which are recorded all the same
+    std::string no_lines;         // why no lines can be recorded; empty where they can
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
 
     void stage(const std::string& name) const;
@@ -38,6 +45,9 @@ class RunContext {
 inline constexpr double kMemoryShare = 0.5;
 // --max-memory, else that share; nothing where the kernel does not tell what is free.
 std::optional<Bytes> memory_ceiling(const Options& options);
+
+// "lines cannot be recorded: ...", for RunContext::no_lines.
+std::string no_lines_text(const Error& reason);
 
 // After the last round of each run, nothing is requested for this long, to see what grows by time alone; it begins when the
 // service has had time to put away the connections of the rounds.

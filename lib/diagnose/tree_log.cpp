@@ -169,9 +169,9 @@ ProcessTree TreeLog::tree() const {
     double waited_s = 0;
     for (const auto& [key, process] : alive_) {
         const double cpu = process.cpu_last - process.cpu_first;
-        (process.root ? tree.recorded_cpu_s : tree.unrecorded_cpu_s) += cpu;
+        (is_recorded(process) ? tree.recorded_cpu_s : tree.unrecorded_cpu_s) += cpu;
         waited_s += process.waited_last - process.waited_first;
-        if (!process.root && !process.id.zombie) tree.unrecorded_growth_bytes += process.growth();
+        if (!is_recorded(process) && !process.id.zombie) tree.unrecorded_growth_bytes += process.growth();
         if (!process.id.zombie) processes.push_back(&process);
     }
     // Those that ended are in their parents' figures where these waited for them, and we may have missed their last moments.
@@ -183,7 +183,7 @@ ProcessTree TreeLog::tree() const {
         ProcessGrowth growth;
         growth.pid = process->id.pid;
         growth.name = printable(process->id.name);
-        growth.recorded = process->root;
+        growth.recorded = is_recorded(*process);
         growth.ended = process->ended;
         growth.begin_s = process->begin_s;
         growth.end_s = process->end_s;

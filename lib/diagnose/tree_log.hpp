@@ -39,6 +39,9 @@ class TreeLog {
     // detailed: readings have been read in detail.
     void add(const std::vector<memory::ProcessReading>& readings, bool detailed);
 
+    // The recorder will see this process; without a word it is the first.
+    void record(int pid) { recorded_pid_ = pid; }
+
     Series copy() const;
     // What copy() is of: "rss", or "anonymous" of several processes.
     std::string metric() const;
@@ -75,6 +78,10 @@ class TreeLog {
     };
     using Key = std::pair<int, std::uint64_t>;
 
+    bool is_recorded(const Process& process) const {
+        const int pid = recorded_pid_;
+        return pid == 0 ? process.root : process.id.pid == pid;
+    }
     double note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const;
     void end(Process& process);
     void check_descriptors(Process& process, const memory::ProcessReading& reading, double at);
@@ -85,6 +92,7 @@ class TreeLog {
     const replay::Progress& progress_;
     std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
     std::atomic<bool> exhausted_{false};
+    std::atomic<int> recorded_pid_{0};
 
     mutable std::mutex mutex_;  // guards what follows
     Series rss_;                // of the first process

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 
@@ -22,6 +23,7 @@
 #include "heap/recording_file.hpp"
 #include "heap/symbols.hpp"
 #include "heap/traced_process.hpp"
+#include "unwind/follow_block.hpp"
 
 namespace leakline::heap {
 
@@ -47,10 +49,9 @@ class Collector {
     explicit Collector(const CollectorOptions& options)
         : options_(options),
           service_(options.executable),
-          recording_({options.record.mark_interval, options.record.max_marks, "stream"},
-                     [this](HeapMark mark) { write(std::move(mark)); }),
+          recording_(new_recording()),
           writer_(options.output),
-          tee_(options.raw_output),
+          tee_(std::in_place, options.raw_output),
           roomy_(::fcntl(options.stream, F_GETPIPE_SZ) >= static_cast<int>(kRoomyPipe)) {}
 
     void run() {
@@ -70,11 +71,11 @@ class Collector {
                                      {control_open_ ? options_.control : -1, POLLIN, 0},
                                      {service_.descriptor(), POLLIN, 0}}};
         // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
-        const int time = pausing ? kPause : !received_ && service_.known() ? kFirstLooks : tee_.holds_something() ? kFlushTee : -1;
+        const int time = pausing ? kPause : !received_ && service_.known() && !options_.follow ? kFirstLooks : tee_->holds_something() ? kFlushTee : -1;
         const int count = ::poll(polls.data(), polls.size(), time);
-        tee_.flush(system_clock().monotonic());
+        tee_->flush(system_clock().monotonic());
         if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: look again
-        if (count == 0 && !received_) service_.look_for_exec();
+        if (count == 0 && !received_ && !options_.follow) service_.look_for_exec();
         // Control before data: a mark must be known before the stream passes its time.
         if (polls[1].revents != 0) control();
         if (polls[0].revents != 0 && !stream_ended_) receive();
@@ -91,20 +92,20 @@ class Collector {
         if (count <= 0) {
             stream_ended_ = true;
             end_of_stream_ = system_clock().monotonic();
-            service_.look_for_exec();
+            if (!options_.follow) service_.look_for_exec();
             return false;
         }
         pause_ = roomy_ && static_cast<std::size_t>(count) < kWorthTaking;
         if (!received_) {
             received_ = true;
             first_data_ = system_clock().monotonic();
-            close_write_end();
+            if (!options_.follow) close_write_end();  // else another program may come to be recorded
             for (const int file : {options_.output, options_.raw_output})  // of an older recording, until now
                 if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         }
         if (finished_ || broken_) return true;  // only drained now
         const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));
-        tee_.write(bytes);
+        if (!finished_ && !broken_) tee_->write(bytes);
         try {
             std::string_view lines = buffer_.filled(bytes.size());
             if (overlong_ && !lines.empty()) {  // its end: no record
@@ -112,13 +113,45 @@ class Collector {
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
             }
-            marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Asked mark) { recording_.ask(std::move(mark)); });
-            recording_.take(lines);
+            take(options_.follow ? after_announcement(lines) : lines);
         } catch (const std::exception& error) {
             broken_ = true;
             problem_ = error.what();
         }
         return true;
+    }
+
+    void take(std::string_view lines) {
+        if (lines.empty()) return;
+        marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Asked mark) { recording_.ask(std::move(mark)); });
+        recording_.take(lines);
+    }
+
+    // A program behind the wrapper says that it is recorded from here on. What was recorded before was a helper's.
+    std::string_view after_announcement(std::string_view lines) {
+        for (std::size_t at; (at = lines.find(unwind::kFollowMark)) != lines.npos;) {
+            std::string_view rest = lines.substr(at + std::strlen(unwind::kFollowMark));
+            const std::string_view number = rest.substr(0, rest.find('\n'));
+            std::from_chars(number.data(), number.data() + number.size(), recorded_pid_);
+            lines = rest.substr(std::min(rest.size(), number.size() + 1));
+            if (std::exchange(announced_, true)) start_anew();
+        }
+        return lines;
+    }
+    void start_anew() {
+        recording_ = new_recording();
+        writer_ = RecordingWriter(options_.output);
+        for (const int file : {options_.output, options_.raw_output})
+            if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
+        tee_.emplace(options_.raw_output);
+        MarkClock marks;
+        for (MarkSchedule::Asked& mark : marks_.take_rest()) marks.ask(std::move(mark));
+        marks_ = std::move(marks);
+        first_data_ = system_clock().monotonic();
+    }
+    RawRecording new_recording() {
+        return RawRecording({options_.record.mark_interval, options_.record.max_marks, "stream"},
+                            [this](HeapMark mark) { write(std::move(mark)); });
     }
 
     void control() {
@@ -133,6 +166,7 @@ class Collector {
         switch (message.kind) {
             case ControlMessage::Kind::start:
                 service_.started(static_cast<int>(message.number));
+                if (!options_.follow) recorded_pid_ = static_cast<int>(message.number);
                 if (service_.ended()) service_has_ended();
                 answer(message);
                 break;
@@ -148,6 +182,10 @@ class Collector {
             case ControlMessage::Kind::allocator:
                 in_use_ = message.number;
                 retained_ = static_cast<Bytes>(message.time);
+                break;
+            case ControlMessage::Kind::who:
+                message.number = static_cast<std::uint64_t>(recorded_pid_);
+                answer(message);
                 break;
             case ControlMessage::Kind::warning: warnings_.emplace_back(message.text); break;
             case ControlMessage::Kind::settle:
@@ -210,7 +248,7 @@ class Collector {
         if (!received_ || (broken_ && !recording_.started())) return;
         for (MarkSchedule::Asked& mark : marks_.take_rest()) recording_.ask(std::move(mark));
         recording_.finish(buffer_.rest());
-        tee_.finish();
+        tee_->finish();
         Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
         RecordingWriter::End end;
         end.duration = recording_.now();
@@ -227,7 +265,7 @@ class Collector {
         }
         writer_.finish(end, recording_, recording_.damage(), symbols);
         if (problem_.empty() && writer_.error() != 0) problem_ = os_reason(writer_.error());
-        else if (problem_.empty() && tee_.error() != 0) problem_ = os_reason(tee_.error());
+        else if (problem_.empty() && tee_->error() != 0) problem_ = os_reason(tee_->error());
     }
 
     Outcome outcome() const {
@@ -237,7 +275,7 @@ class Collector {
         if (broken_) return Outcome::failed;
         if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
         if (writer_.error() != 0) return Outcome::write_failed;
-        return tee_.error() != 0 ? Outcome::raw_write_failed : Outcome::recorded;
+        return tee_->error() != 0 ? Outcome::raw_write_failed : Outcome::recorded;
     }
 
     std::string explanation() const {
@@ -254,7 +292,7 @@ class Collector {
     LineBuffer buffer_;
     RawRecording recording_;
     RecordingWriter writer_;
-    RawTee tee_;
+    std::optional<RawTee> tee_;
     const bool roomy_;
     std::optional<Bytes> in_use_, retained_;  // as the command line read it last
     bool pause_ = false;
@@ -264,6 +302,8 @@ class Collector {
     std::optional<Nanoseconds> end_of_stream_;  // where it was not the service's own end that ended it
     std::string problem_;
     std::vector<std::string> warnings_;
+    int recorded_pid_ = 0;
+    bool announced_ = false;  // a program behind the wrapper, where these are followed
 };
 
 void close_everything_but(std::vector<int> kept) {
@@ -291,8 +331,8 @@ void run_collector(const CollectorOptions& options) {
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
     close_everything_but(
-        {options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1], options.output,
-         options.raw_output});
+        {options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1], options.libraries[2],
+         options.libraries[3], options.output, options.raw_output});
     try {
         Collector(options).run();
     } catch (...) {

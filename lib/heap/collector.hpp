@@ -24,7 +24,8 @@ struct ControlMessage {
     enum class Kind : std::uint32_t {
         start,   // command line: the service runs, as process `number`;   answer: the same
         mark,    // command line: mark at `time`, see the fields;          answer: time = how far apart ticks are now
-        settle,  // command line: has every mark been taken?               answer: number = marks still to come
+        who,     // command line: which process is recorded?               answer: number, 0: none yet
+    settle,  // command line: has every mark been taken?               answer: number = marks still to come
         allocator,  // command line: from now on marks have what malloc says of itself, `number` in use and `time` retained;
                     //                                                     no answer
         warning,    // command line: text belongs into the recording; no answer
@@ -55,7 +56,8 @@ struct CollectorOptions {
     int stream = -1;     // read end of the tracker's pipe
     int write_end = -1;  // kept open until the tracker has opened it for itself (through /proc/PID/fd)
     int control = -1;    // our end of the socket pair
-    std::array<int, 2> libraries{-1, -1};  // for the service to load from our /proc/PID/fd, or -1
+    std::array<int, 4> libraries{-1, -1, -1, -1};  // for the service to open at our /proc/PID/fd, or -1
+    bool follow = false;  // the recorded process is one that announces itself in the stream (unwind/follow_block.hpp)
     int output = -1;     // the recording file; truncated when the first data arrives
     int raw_output = -1; // --keep-raw, or -1
     std::int64_t started_wall = 0;  // ns

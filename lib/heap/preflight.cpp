@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -15,6 +14,7 @@
 #include "base/text.hpp"
 #include "heap/elf_file.hpp"
 #include "model/runtime.hpp"
+#include "unwind/wrappers.hpp"
 
 namespace leakline::heap {
 
@@ -23,27 +23,12 @@ namespace {
 // Less than this share of a program's code comes without call frame information by chance (assembly).
 constexpr double kFewestCallFrames = 0.5;
 
-[[noreturn]] void refuse(const std::string& path, std::string why, std::string hint) {
-    throw Error(ErrorKind::input, path, std::move(why), std::move(hint));
-}
-
 [[noreturn]] void refuse_lines(const std::string& path, std::string why, std::string hint) {
     throw NotRecordable(ErrorKind::input, path, std::move(why), std::move(hint));
 }
 
-// Programs whose work is to start another one. The tracker follows no exec and no fork.
-void refuse_wrapper(const std::string& path, const std::vector<std::string>& arguments) {
-    static constexpr std::array<const char*, 47> kWrappers{
-        "env",  "sh",      "bash", "dash", "zsh",    "ksh",     "busybox", "sudo",  "su",       "doas",   "nice",
-        "nohup", "setsid", "stdbuf", "timeout", "time", "taskset", "chrt",  "ionice", "numactl", "xargs",
-        "strace", "ltrace", "gdb", "valgrind", "ash", "fish", "chroot", "daemonize", "dumb-init", "flock", "gosu", "parallel",
-        "perf", "prlimit", "rr", "runuser", "setarch", "setpriv", "systemd-run", "tini", "unshare", "watch", "catchsegv",
-        "start-stop-daemon", "ld.so", "ld-linux-x86-64.so.2"};
-    const std::string_view name = file_name(arguments[0]);
-    if (arguments.size() < 2 || std::find(kWrappers.begin(), kWrappers.end(), name) == kWrappers.end()) return;
-    refuse(path, "it starts another program, and the tracker records only the first",
-           name == "env" ? "set the variables first: A=1 leakline ... -- PROGRAM ARG..."
-                         : "give the program itself: leakline ... -- PROGRAM ARG...");
+bool is_wrapper(const std::vector<std::string>& arguments) {
+    return arguments.size() >= 2 && unwind::is_wrapper(file_name(arguments[0]));
 }
 
 // "/usr/bin/env -S A=1 python3 -u": what it starts, and with what.
@@ -55,32 +40,13 @@ std::string_view behind_env(std::string_view line) {
     }
 }
 
-// Version managers put a script in the place of each program (PYENV_ROOT/shims/python3), which ends with
-// `exec ".../pyenv" exec "$program" "$@"`. The manager's name, empty for other scripts.
-std::string_view manager_of_shim(const std::string& path, std::string_view text) {
-    static constexpr std::array<std::string_view, 8> kManagers{"pyenv", "rbenv", "nodenv", "goenv", "jenv", "plenv", "phpenv", "asdf"};
-    if (file_name(std::string_view(path).substr(0, path.rfind('/'))) != "shims") return {};
-    for (const std::string_view manager : kManagers)
-        for (const char* after : {"\" exec ", " exec "})
-            if (text.find(fmt::format("{}{}", manager, after)) != std::string_view::npos) return manager;
-    return {};
-}
-
-// rest: what follows the first line, or the beginning of it.
-void refuse_script(const std::string& path, const std::string& first_line, std::string_view rest) {
+// True for a shell's script, which starts other programs; throws for those of other interpreters.
+bool is_shell_script(const std::string& path, const std::string& first_line) {
     std::string_view interpreter = trim(std::string_view(first_line).substr(2));
     if (file_name(interpreter.substr(0, interpreter.find(' '))) == "env") interpreter = behind_env(interpreter);
     const std::string_view program = file_name(interpreter.substr(0, interpreter.find(' ')));
     const std::string_view options = interpreter.substr(std::min(interpreter.find(' '), interpreter.size()));
-    static constexpr std::array<const char*, 5> kShells{"sh", "bash", "dash", "zsh", "ksh"};
-    if (std::find(kShells.begin(), kShells.end(), program) != kShells.end()) {
-        if (const std::string_view manager = manager_of_shim(path, rest); !manager.empty())
-            refuse(path, fmt::format("is a shell script of {}'s, and the tracker records only the first program: the shell", manager),
-                   fmt::format("give the program that it starts: leakline ... -- \"$({} which {})\" ARG...", manager, file_name(path)));
-        refuse(path, fmt::format("is a shell script ({}), and the tracker records only the first program: the shell",
-                                 printable(first_line)),
-               "give the program that the script starts: leakline ... -- PROGRAM ARG...");
-    }
+    if (unwind::is_wrapper(program)) return true;
     const std::string advice = runtime_advice(runtime_of_module(program));
     refuse_lines(path, fmt::format("is a script ({}), whose interpreter would be recorded{}{}", printable(first_line), advice.empty() ? "" : ": ",
                              advice),
@@ -95,7 +61,7 @@ void refuse_privileged(const std::string& path) {
     const bool group = (status.st_mode & S_ISGID) != 0 && status.st_gid != ::getgid();
     const bool capabilities = ::getuid() != 0 && ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
     if (!user && !group && !capabilities) return;
-    refuse(path,
+    refuse_lines(path,
            fmt::format("{}, so the loader keeps the tracker out",
                        user ? "is setuid" : group ? "is setgid" : "has file capabilities"),
            user || group ? "record a copy without the bit (cp it), or run leakline as the program's owner"
@@ -107,19 +73,15 @@ void refuse_privileged(const std::string& path) {
 Preflight check_program(const std::vector<std::string>& arguments) {
     if (arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     const std::string found = require_executable(arguments[0]);
-    Preflight result{found, {}, {}};
-    refuse_wrapper(found, arguments);
+    Preflight result{found, {}, {}, is_wrapper(arguments)};
+    if (result.wrapper) return result;
     refuse_privileged(found);
     std::ifstream file(found, std::ios::binary);
     if (!file) return result;  // executable but not readable: nothing can be said
     std::string first_line;
     std::getline(file, first_line);
-    if (first_line.starts_with("#!")) {
-        std::string rest(4096, '\0');
-        file.read(rest.data(), static_cast<std::streamsize>(rest.size()));
-        rest.resize(static_cast<std::size_t>(file.gcount()));
-        refuse_script(found, first_line.substr(0, 200), rest);
-    }
+    if (first_line.starts_with("#!")) result.wrapper = is_shell_script(found, first_line.substr(0, 200));
+    if (result.wrapper) return result;
 
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will say what it thinks of it

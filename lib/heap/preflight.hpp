@@ -18,11 +18,11 @@ struct Preflight {
     std::string path;                   // of the program, as PATH leads to it
     std::vector<std::string> warnings;  // it can be recorded, but not as well as it might be
     std::string no_lines;               // why a recording would say nothing of its allocations; empty where it would
+    bool wrapper = false;               // it starts another program (env, a shell, a shell script), which is the one to record
 };
 
-// arguments: the command line. Throws Error{input}: no such program, or one of another machine; also what only starts another
-// program (a wrapper such as env, a shell script), and setuid; NotRecordable: one that the tracker cannot get into (an
-// interpreter's script, static, musl). Both say what to do instead.
+// arguments: the command line. Throws Error{input}: no such program, or one of another machine; NotRecordable: one that the
+// tracker cannot get into (an interpreter's script, static, musl, setuid). Both say what to do instead.
 Preflight check_program(const std::vector<std::string>& arguments);
 
 }  // namespace leakline::heap

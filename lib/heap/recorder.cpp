@@ -25,6 +25,7 @@
 #include "heap/profile_reader.hpp"
 #include "heap/tracker.hpp"
 #include "heap/unwinder.hpp"
+#include "unwind/follow_block.hpp"
 
 namespace leakline::heap {
 
@@ -91,6 +92,7 @@ struct Recorder::State {
     std::optional<ForkedChildren> children;
     Nanoseconds next_look{};
     bool own_unwinder = false;  // ours is loaded into the program
+    Descriptor follow_library, follow_block;  // where programs behind a wrapper are followed
 
     ~State() {
         child.reset();
@@ -100,6 +102,9 @@ struct Recorder::State {
         raw_output.discard();
     }
     // It ends by itself once the service has ended and the control socket is closed.
+    // Of the program that is followed, what can be known before it runs.
+    void follow(const std::string& executable, Preflight& preflight);
+    void fill_block(const std::string& preload, const std::string& stream) const;
     void reap_collector() {
         if (collector <= 0) return;
         while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {}
@@ -120,11 +125,38 @@ struct Recorder::State {
     }
     // What the service is to open through the collecting process.
     struct Paths {
-        std::string stream, guard, unwinder;  // the libraries that there are
+        std::string stream, guard, unwinder, follow, block;  // those that there are
     };
     Paths start_collector(const Tracker& tracker, Operators operators);
     [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
 };
+
+void Recorder::State::follow(const std::string& executable, Preflight& preflight) {
+    follow_library = open_follow();
+    if (follow_library.get() < 0)
+        throw NotRecordable(ErrorKind::input, program, "it starts another program, which cannot be followed on this machine",
+                            "give the program itself: leakline ... -- PROGRAM ARG...");
+    if (!executable.empty()) {
+        const std::string wrapper = preflight.path;
+        preflight = check_program({executable});
+        preflight.path = wrapper;
+    }
+    follow_block = Descriptor(::memfd_create("leakline-follow-block", MFD_CLOEXEC));
+    if (follow_block.get() < 0) throw os_error(ErrorKind::system, "record", "cannot make a file in memory", errno);
+}
+
+void Recorder::State::fill_block(const std::string& preload, const std::string& stream) const {
+    unwind::FollowBlock block;
+    const auto copy = [](auto& to, const std::string& from) {
+        if (from.size() >= sizeof to) throw Error(ErrorKind::input, "record", "a path is too long: " + from);
+        std::memcpy(to, from.c_str(), from.size() + 1);
+    };
+    copy(block.program, *options.follow);
+    copy(block.preload, preload);
+    copy(block.stream, stream);
+    if (::write(follow_block.get(), &block, sizeof block) != static_cast<ssize_t>(sizeof block))
+        throw os_error(ErrorKind::system, "record", "cannot write to a file in memory", errno);
+}
 
 Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
     int pipe[2], sockets[2];
@@ -142,7 +174,8 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, 
     collect.stream = read_end.get();
     collect.write_end = write_end.get();
     collect.control = other_end.get();
-    collect.libraries = {guard.get(), unwinder.get()};
+    collect.libraries = {guard.get(), unwinder.get(), follow_library.get(), follow_block.get()};
+    collect.follow = options.follow.has_value();
     collect.output = recording();
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
@@ -155,7 +188,7 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, 
     const auto path = [&](const Descriptor& file) {
         return file.get() >= 0 ? fmt::format("/proc/{}/fd/{}", collector, file.get()) : std::string();
     };
-    return {path(write_end), path(guard), path(unwinder)};
+    return {path(write_end), path(guard), path(unwinder), path(follow_library), path(follow_block)};
 }
 
 Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -165,9 +198,14 @@ Recorder& Recorder::operator=(Recorder&&) noexcept = default;
 
 Recorder Recorder::start(RecordOptions options) {
     auto state = std::make_unique<State>();
-    Preflight preflight = check_program(options.command.arguments);
+    if (options.command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
+    Preflight preflight;
+    if (options.follow) preflight.path = require_executable(options.command.arguments[0]);
+    else preflight = check_program(options.command.arguments);
     const Tracker tracker = find_tracker();
+    if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
+    if (options.follow) state->follow(*options.follow, preflight);
     state->warnings = std::move(preflight.warnings);
     if (tracker.interpreter.empty())
         state->warnings.push_back(tracker.library + ": its heaptrack_interpret is missing: no names and no lines");
@@ -180,7 +218,8 @@ Recorder Recorder::start(RecordOptions options) {
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
     state->options = std::move(options);
 
-    const std::string allocator = operators_of_allocator(preflight.path, state->options.command);
+    const std::string recorded = state->options.follow ? *state->options.follow : preflight.path;
+    const std::string allocator = recorded.empty() ? std::string() : operators_of_allocator(recorded, state->options.command);
     const State::Paths paths = state->start_collector(tracker, allocator.empty() ? Operators::none : Operators::malloc);
     state->own_unwinder = !paths.unwinder.empty();
     if (!allocator.empty() && !state->own_unwinder)
@@ -194,8 +233,14 @@ Recorder Recorder::start(RecordOptions options) {
     std::string preload;
     for (const std::string_view library : {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
         if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
-    command.environment.emplace_back("LD_PRELOAD", preload);
-    command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
+    if (state->options.follow) {
+        state->fill_block(preload, paths.stream);
+        command.environment.emplace_back("LD_PRELOAD", paths.follow + (preloaded.empty() ? "" : ":" + preloaded));
+        command.environment.emplace_back(unwind::kFollowVariable, paths.block);
+    } else {
+        command.environment.emplace_back("LD_PRELOAD", preload);
+        command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
+    }
     command.before_exec = [also = command.before_exec] {
         ::signal(SIGPIPE, SIG_IGN);
         return !also || also();
@@ -209,6 +254,12 @@ Recorder Recorder::start(RecordOptions options) {
 }
 
 Child& Recorder::child() { return *state_->child; }
+
+int Recorder::pid() {
+    ControlMessage message;
+    message.kind = ControlMessage::Kind::who;
+    return state_->ask(message) ? static_cast<int>(message.number) : 0;
+}
 
 const std::vector<std::string>& Recorder::warnings() const { return state_->warnings; }
 
@@ -240,7 +291,11 @@ void Recorder::look_for_children() {
     const Nanoseconds now = system_clock().monotonic();
     if (now < state_->next_look) return;
     state_->next_look = now + kGap;
-    if (!state_->children) state_->children.emplace(child().pid());
+    if (!state_->children) {
+        const int recorded = pid();
+        if (recorded == 0) return;
+        state_->children.emplace(recorded);
+    }
     state_->children->look();
 }
 
@@ -285,6 +340,11 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
         default: break;
     }
     const auto status = child ? child->status() : std::nullopt;
+    if (options.follow)
+        throw NotRecordable(ErrorKind::system, program,
+                            options.follow->empty() ? "none of the programs that it started could be recorded"
+                                                    : fmt::format("{}, which it started, could not be recorded", *options.follow),
+                            "give the program itself: leakline ... -- PROGRAM ARG...");
     if (status && status->signal != 0)
         throw Error(ErrorKind::system, program,
                     fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct RecordOptions {
     std::string keep_raw;                                // also tee the raw stream, zstd-compressed; empty: not
     Nanoseconds mark_interval = std::chrono::seconds(1); // doubled whenever there would be more than max_marks
     std::size_t max_marks = 600;
+    // The command starts other programs, one of which is to be recorded: the first that runs this executable (as /proc/PID/exe
+    // has it); empty: the first that is no wrapper. A wrapper is followed without being asked for.
+    std::optional<std::string> follow;
 };
 
 // One recording. Use from one thread. The service that runs under it never dies because of us: the stream is taken in
@@ -23,7 +27,7 @@ struct RecordOptions {
 // systemd has it for every service) in case that one dies as well.
 class Recorder {
   public:
-    // Checks the command (throws Error{input} with advice for a static, setuid or script target), the tracker
+    // Checks the command (throws NotRecordable with advice for a static, setuid or script target), the tracker
     // (Error{system} where heaptrack is missing) and the output, then starts it.
     static Recorder start(RecordOptions options);
     ~Recorder();  // ends the command if it still runs
@@ -31,6 +35,8 @@ class Recorder {
     Recorder& operator=(Recorder&&) noexcept;
 
     Child& child();
+    // The recorded process: the child, or one behind it where programs are followed; 0: not there yet.
+    int pid();
     // What the user should know before it runs: no debug info, a malloc of its own, ...
     const std::vector<std::string>& warnings() const;
 

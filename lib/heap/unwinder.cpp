@@ -36,6 +36,8 @@ Descriptor open_unwinder(Operators operators) {
     return open_library(with ? unwind::embedded_unwinder_operators() : unwind::embedded_unwinder(), "leakline-unwinder");
 }
 
+Descriptor open_follow() { return open_library(unwind::embedded_follow(), "leakline-follow"); }
+
 Descriptor open_stream_guard() { return open_library(unwind::embedded_stream_guard(), "leakline-stream-guard"); }
 
 }  // namespace leakline::heap

@@ -13,5 +13,7 @@ enum class Operators { none, malloc };
 Descriptor open_unwinder(Operators operators = Operators::none);
 // Keeps the tracker's stream apart from what the program closes and opens.
 Descriptor open_stream_guard();
+// Waits in the programs that a wrapper starts for the one to record.
+Descriptor open_follow();
 
 }  // namespace leakline::heap

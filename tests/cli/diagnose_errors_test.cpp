@@ -81,13 +81,13 @@ TEST_CASE("a program that is not there is refused") {
     CHECK(outcome.err.find("./no-such-service: no such program") != std::string::npos);
 }
 
-TEST_CASE("a script as the service is refused before anything starts, with what to name instead") {
+TEST_CASE("a script is run like any service: what is wrong with it shows when it starts") {
     const TemporaryDirectory directory;
-    write(directory.path() + "/run.sh", "#!/bin/sh\nexec sleep 100\n", true);
+    write(directory.path() + "/run.sh", "#!/bin/sh\necho cannot find the database\nexit 5\n", true);
     const Outcome outcome = diagnose({"--traffic", kTraffic, "--", directory.path() + "/run.sh", "{port}"});
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("run.sh: is a shell script") != std::string::npos);
-    CHECK(outcome.err.find("hint: give the program that the script starts") != std::string::npos);
+    CHECK(outcome.code == 4);
+    CHECK(outcome.err.find("run.sh: ended before it was ready: exit code 5") != std::string::npos);
+    CHECK(outcome.err.find("cannot find the database") != std::string::npos);
 }
 
 TEST_CASE("a missing heaptrack is told before anything starts, with the package") {

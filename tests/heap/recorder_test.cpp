@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,6 +92,40 @@ TEST_CASE("a recording has every byte of a leak, at its function and line, and t
     CHECK(test::totals_of(again) == test::totals_of(profile));
     CHECK(again.events == profile.events);
     CHECK(again.peak == profile.peak);
+}
+
+TEST_CASE("behind shells, env and scripts, the program that they start is recorded, whatever helpers ran before it") {
+    const TemporaryDirectory folder;
+    const std::string script = folder.path() + "/start.sh";
+    std::ofstream(script) << "#!/bin/sh\nmkdir -p " << folder.path() << "/x\nls / >/dev/null\n" << kSubject << " leak 5000 24\n";
+    ::chmod(script.c_str(), 0755);
+    const std::string run = "ls / >/dev/null; " + kSubject + " leak 5000 24; true";
+    const auto recorded = [&](const std::vector<std::string>& command, std::optional<std::string> follow = {}) {
+        CAPTURE(command[0]);
+        heap::RecordOptions options = options_for(command, folder.path() + "/run.leak");
+        options.follow = std::move(follow);
+        heap::Recorder recorder = heap::Recorder::start(options);
+        recorder.child().wait();
+        CHECK(recorder.pid() > 0);
+        const HeapProfile profile = recorder.finish();
+        CHECK(profile.command.starts_with(kSubject));
+        const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");
+        CHECK(leak.live_blocks == 5000);
+        CHECK(leak.live_bytes == 5000 * 24);
+        CHECK(test::totals_of(heap::read_profile(folder.path() + "/run.leak")) == test::totals_of(profile));
+    };
+    recorded({"sh", "-c", run});
+    recorded({"env", "A=1", "nice", "-n", "1", kSubject, "leak", "5000", "24"});
+    recorded({script});
+    recorded({"sh", "-c", run + "; exec ls /"}, std::filesystem::canonical(kSubject).string());
+    heap::Recorder other = heap::Recorder::start([&] {
+        heap::RecordOptions options = options_for({"sh", "-c", "true; true"});
+        options.follow = std::filesystem::canonical(kSubject).string();
+        return options;
+    }());
+    other.child().wait();
+    CHECK(other.pid() == 0);
+    CHECK(failure_of(other).message().find("heap_subject, which it started, could not be recorded") != std::string::npos);
 }
 
 TEST_CASE("a mark has all that happened before it, though the tracker has not written it yet") {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <map>
 #include <string>
 
 #include "analysis/lines/function_name.hpp"
+#include "base/text.hpp"
 
 namespace leakline::analysis {
 
@@ -16,30 +18,42 @@ constexpr std::uint8_t kUnknown = 0xff;
 
 }  // namespace
 
-Insertion insertion_of(std::string_view function) {
+Insertion insertion_of(std::string_view function, std::string_view file) {
     const std::string qualified = qualified_name(function);
     const std::size_t at = qualified.rfind("::");
     const std::string_view name = at == std::string::npos ? std::string_view(qualified) : std::string_view(qualified).substr(at + 2);
     const std::string_view scope = at == std::string::npos ? std::string_view{} : std::string_view(qualified).substr(0, at);
-    if (scope.empty()) {  // C: g_hash_table_insert, g_list_append
+    if (scope.empty() && name.starts_with("g_")) {  // GLib: g_hash_table_insert, g_list_append
         for (const std::string_view end : {"_insert", "_append", "_prepend", "_push", "_push_tail", "_push_head"})
-            if (name.starts_with("g_") && name.ends_with(end)) return name.find("array") == name.npos ? Insertion::node : Insertion::block;
+            if (name.ends_with(end)) return name.find("array") == name.npos ? Insertion::node : Insertion::block;
         return Insertion::none;
     }
+    // "push" of a free function says nothing; its file does, where it is one of a container's.
+    const std::string_view header = file_name(file);
+    const auto names = [&](std::string_view where, std::initializer_list<std::string_view> parts) {
+        return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return where.find(part) != where.npos; });
+    };
+    const std::string_view container = scope.empty() ? header : scope;
+    if (container.empty() || names(container, {"string", "String", "json"})) return Insertion::none;
+    const bool node = names(container, {"map", "set", "list", "tree", "_Rb_tree", "hashtable", "_Hashtable", "LinkedList"});
+    if (scope.empty() && !node && !names(container, {"vector", "deque", "queue"})) return Insertion::none;
+
     static constexpr std::array<std::string_view, 14> kNames{"push_back", "emplace_back", "push_front", "emplace_front", "emplace",
                                                              "emplace_hint", "try_emplace", "insert", "insert_or_assign", "push",
                                                              "push_unchecked", "enqueue", "append", "insert_after"};
-    const bool subscript = name == "operator" && function.find("::operator[](") != function.npos;  // its brackets are no part of the name
-    if (!subscript && std::find(kNames.begin(), kNames.end(), name) == kNames.end()) return Insertion::none;
-    if (scope.find("string") != scope.npos || scope.find("String") != scope.npos || scope.find("json") != scope.npos) return Insertion::none;
-    for (const std::string_view kind : {"map", "set", "list", "_Rb_tree", "_Hashtable", "tree", "LinkedList"})
-        if (scope.find(kind) != scope.npos) return Insertion::node;
-    return Insertion::block;
+    // What they call, where the call itself was inlined: libstdc++'s names, and libc++'s.
+    static constexpr std::array<std::string_view, 9> kInternal{"_M_emplace", "_M_insert", "_M_realloc_insert", "_M_realloc_append", "_M_push_back_aux",
+                                                               "_M_push_front_aux", "_M_rehash", "_Scoped_node", "__push_back_slow_path"};
+    const bool subscript = name == "operator" && function.find("operator[]") != function.npos;  // its brackets are no part of the name
+    const bool inserts = subscript || std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
+                         std::any_of(kInternal.begin(), kInternal.end(), [&](std::string_view part) { return name.starts_with(part); });
+    if (!inserts) return Insertion::none;
+    return node ? Insertion::node : Insertion::block;
 }
 
 UserLines::UserLines(const HeapProfile& profile)
     : profile_(profile), kinds_(kinds_of_code(profile)), of_frame_(profile.frames.size(), kNoSite),
-      insertion_of_function_(profile.strings.size() + 1, kUnknown) {
+      insertion_of_frame_(profile.frames.size(), kUnknown) {
     std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> index;
     for (std::size_t i = 0; i < profile.frames.size(); ++i) {
         const Frame& frame = profile.frames[i];
@@ -55,10 +69,9 @@ UserLines::UserLines(const HeapProfile& profile)
 }
 
 Insertion UserLines::insertion_of_frame(std::uint32_t frame) {
-    const std::uint32_t function = profile_.frames[frame].function.value;
-    if (function == 0 || function >= insertion_of_function_.size()) return Insertion::none;
-    std::uint8_t& known = insertion_of_function_[function];
-    if (known == kUnknown) known = static_cast<std::uint8_t>(insertion_of(profile_.string(StringId{function})));
+    std::uint8_t& known = insertion_of_frame_[frame];
+    if (known == kUnknown)
+        known = static_cast<std::uint8_t>(insertion_of(profile_.string(profile_.frames[frame].function), profile_.string(profile_.frames[frame].file)));
     return static_cast<Insertion>(known);
 }
 

@@ -16,7 +16,8 @@ enum class Insertion : std::uint8_t {
     block,  // many elements share a block: std::vector, std::deque, Rust's HashMap
     node,   // each element has a block of its own: std::map, std::list, GLib's lists
 };
-Insertion insertion_of(std::string_view function);
+// function, file: as the debug info has them; the names of inlined functions often come without their class.
+Insertion insertion_of(std::string_view function, std::string_view file = {});
 
 // Lines of user code by what they show. Two frames of one file and line are one, whatever function they name.
 class UserLines {
@@ -46,7 +47,7 @@ class UserLines {
     std::vector<CodeLine> at_;
     std::vector<std::uint32_t> path_;
     std::vector<Position> positions_;
-    std::vector<std::uint8_t> insertion_of_function_;  // by StringId; kUnknown: not asked yet
+    std::vector<std::uint8_t> insertion_of_frame_;  // not asked yet: 0xff
 };
 
 }  // namespace leakline::analysis

@@ -77,6 +77,13 @@ std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
                        "read: see the warnings)", format_bytes(unattributed));
 }
 
+bool interpreted(const Diagnosis& diagnosis) {
+    const auto& processes = diagnosis.resources.tree.processes;
+    return has_no_lines(diagnosis.command) || std::any_of(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
+               return process.recorded && has_no_lines(process.name);
+           });
+}
+
 std::string outside_words(const Diagnosis& diagnosis) {
     if (auto words = lines_unknown(diagnosis)) return *words;
     const Books& books = diagnosis.lines.books;
@@ -128,7 +135,7 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
     }
     const auto runtime = collected_runtime(diagnosis);
     const double held = runtime                          ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
-                        : has_no_lines(diagnosis.command) ? kHeldByInterpreter
+                        : interpreted(diagnosis)         ? kHeldByInterpreter
                                                           : kHeldByAllocator;
     const double late = late_growth(diagnosis);
     // What grows while nothing is requested is no allocator that warms up.

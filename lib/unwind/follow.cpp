@@ -1,0 +1,96 @@
+// The library that finds the program to record behind a wrapper (a shell, env, nice, a script): the tracker records only the
+// program that it is loaded into, and takes itself out of the environment. This one stays there, so that each program that the
+// wrapper starts loads it, and does nothing in all but one: that one calls exec for itself, with the tracker in LD_PRELOAD. It does
+// so before the program's own code runs, in the same process: its descriptors, limits and parent are as the wrapper made them.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <string_view>
+
+#include "unwind/follow_block.hpp"
+#include "unwind/wrappers.hpp"
+
+namespace {
+
+using leakline::unwind::FollowBlock;
+
+FollowBlock* map_block(const char* path) {
+    const int file = ::open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) return nullptr;
+    void* const at = ::mmap(nullptr, sizeof(FollowBlock), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    ::close(file);
+    return at == MAP_FAILED ? nullptr : static_cast<FollowBlock*>(at);
+}
+
+bool is_wanted(const FollowBlock& block, std::string_view executable) {
+    if (block.program[0] != '\0') return executable == block.program;
+    return !leakline::unwind::is_wrapper(executable.substr(executable.rfind('/') + 1));
+}
+
+bool has_ended(int pid) {
+    if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+    char path[40], text[512];
+    ::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return true;
+    const ssize_t size = ::read(file, text, sizeof text - 1);
+    ::close(file);
+    if (size <= 0) return true;
+    text[size] = '\0';
+    const char* const name_end = ::strrchr(text, ')');
+    return name_end != nullptr && name_end[1] == ' ' && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
+bool claim(FollowBlock& block) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::int64_t now_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+    std::int32_t before = block.pid.load();
+    const std::int32_t own = ::getpid();
+    if (before == own) return false;  // recorded already, and started anew
+    if (before != 0 && (now_ms - block.since_ms.load() >= leakline::unwind::kHelper_ms || !has_ended(before))) return false;
+    if (!block.pid.compare_exchange_strong(before, own)) return false;
+    block.since_ms.store(now_ms);
+    return true;
+}
+
+bool announce(const FollowBlock& block) {
+    const int stream = ::open(block.stream, O_WRONLY | O_CLOEXEC);
+    if (stream < 0) return false;
+    char text[64];
+    // What a helper that was killed wrote last may have no end.
+    const int size = ::snprintf(text, sizeof text, "\n%s%d\n", leakline::unwind::kFollowMark, ::getpid());
+    const bool written = ::write(stream, text, static_cast<size_t>(size)) == size;
+    ::close(stream);
+    return written;
+}
+
+[[gnu::constructor]] void look_at_program(int, char** arguments, char**) {
+    const char* const path = ::getenv(leakline::unwind::kFollowVariable);
+    if (path == nullptr) return;
+    const int errno_before = errno;
+    char executable[4096];
+    const ssize_t length = ::readlink("/proc/self/exe", executable, sizeof executable - 1);
+    FollowBlock* const block = length > 0 ? map_block(path) : nullptr;
+    if (block != nullptr) {
+        executable[length] = '\0';
+        if (is_wanted(*block, {executable, static_cast<size_t>(length)}) && claim(*block) && announce(*block)) {
+            ::unsetenv(leakline::unwind::kFollowVariable);
+            ::setenv("LD_PRELOAD", block->preload, 1);
+            ::setenv("DUMP_HEAPTRACK_OUTPUT", block->stream, 1);
+            ::signal(SIGPIPE, SIG_IGN);
+            ::execv(executable, arguments);
+        }
+        ::munmap(block, sizeof(FollowBlock));
+    }
+    errno = errno_before;
+}
+
+}  // namespace
