@@ -119,7 +119,7 @@ int serve(const TrackdOptions& options) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app{"Run the reference service, an event-tracking API: POST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
+    CLI::App app{"Run the reference service, an event-tracking API:\nPOST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
     app.name("trackd");
     cli::set_up_help(app, "trackd " LEAKLINE_VERSION);
     app.footer("Example:\n  trackd --mode bounded --capacity 1000 --listen 127.0.0.1:8080 --db events.db");

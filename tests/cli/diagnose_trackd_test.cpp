@@ -1,7 +1,9 @@
 // diagnose, end to end: the built leakline on the real trackd with the log in testdata.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "support/binary.hpp"
 
@@ -27,6 +29,50 @@ int line_of_text(const std::string& file, const std::string& part) {
     return found;
 }
 
+// Lines as a list of words, with "#" for each number and the unit behind it: what two runs print alike.
+std::string without_figures(const std::string& text) {
+    static const std::regex figure(R"((^|[ (])-?[0-9][0-9,.]*([hms][0-9hms]*)?( (B|KiB|MiB|GiB)\b)?)"), blanks(R"(\s+)"),
+        folder(R"( \S*/lib/)");
+    return std::regex_replace(std::regex_replace(std::regex_replace(text, blanks, " "), figure, "$1#"), folder, " lib/");
+}
+
+// The rows of a report ("  growth   ..." and what is indented below it), by name; the headline is the row "".
+std::map<std::string, std::string> rows_of(const std::vector<std::string>& lines) {
+    std::map<std::string, std::string> rows;
+    std::string name;
+    for (const std::string& line : lines) {
+        if (line.size() > 3 && line.starts_with("  ") && line[2] != ' ') {
+            const std::size_t end = line.find("  ", 2);
+            name = line.substr(2, end - 2);
+            rows[name] = end == std::string::npos ? "" : line.substr(end);
+        } else if (line.empty() && !name.empty()) {
+            break;
+        } else {
+            rows[name] += " " + line;
+        }
+    }
+    return rows;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    for (const std::string_view line : split(text, '\n')) lines.emplace_back(line);
+    return lines;
+}
+
+// What the README quotes of the run that it names in a comment.
+std::vector<std::string> quoted_in_readme(const std::string& command) {
+    std::vector<std::string> lines;
+    bool found = false;
+    for (const std::string& line : lines_of(read_file(LEAKLINE_SOURCE_DIR "/README.md"))) {
+        if (line == "<!-- from: " + command + " -->") found = true;
+        else if (found && line.starts_with("    ")) lines.push_back(line.substr(4));
+        else if (found && line.empty()) lines.emplace_back();
+        else if (found) break;
+    }
+    return lines;
+}
+
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -43,6 +89,17 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
     CHECK(diagnosis["schema"] == 1);
     CHECK(diagnosis["verdict"] == "leak");
     CHECK(diagnosis["trend"]["verdict"] == "growing");
+
+    // The README shows parts of this report; figures differ from run to run.
+    const auto quoted =
+        rows_of(quoted_in_readme("leakline diagnose --mode leaky --traffic testdata/logs/track_small.jsonl --memory-limit 512MiB"));
+    const auto printed = rows_of(lines_of(outcome.out));
+    CHECK(quoted.size() >= 5);
+    for (const auto& [name, row] : quoted) {
+        INFO("README.md, row '" << name << "'");
+        REQUIRE(printed.count(name) == 1);
+        CHECK(without_figures(printed.at(name)).starts_with(without_figures(row)));
+    }
 
     const std::string source = std::string(LEAKLINE_SOURCE_DIR) + "/lib/service/track_user_behavior.cpp";
     const json& top = diagnosis["lines"][0];
