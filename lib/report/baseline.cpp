@@ -68,7 +68,7 @@ bool is_date(const std::string& text) {
 
 [[noreturn]] void bad(const std::string& name, const std::string& what) {
     throw Error(ErrorKind::input, name, what,
-                "leakline baseline writes such a file; suppressions are described in the README");
+                "leakline baseline writes such a file; its suppressions are described in lib/report/README.md");
 }
 
 std::string text_of(const Json& json, const char* member, const std::string& name, const std::string& place) {

@@ -29,11 +29,15 @@ int line_of_text(const std::string& file, const std::string& part) {
     return found;
 }
 
-// Lines as a list of words, with "#" for each number and the unit behind it: what two runs print alike.
+// Words with "#" for each number and the unit behind it, without intervals (which are left out where they are narrow):
+// what two runs print alike.
 std::string without_figures(const std::string& text) {
-    static const std::regex figure(R"((^|[ (])-?[0-9][0-9,.]*([hms][0-9hms]*)?( (B|KiB|MiB|GiB)\b)?)"), blanks(R"(\s+)"),
-        folder(R"( \S*/lib/)");
-    return std::regex_replace(std::regex_replace(std::regex_replace(text, blanks, " "), figure, "$1#"), folder, " lib/");
+    static const std::regex blanks(R"(\s+)"), folder(R"( \S*/lib/)"),
+        figure(R"((^|[ (])-?[0-9][0-9,.]*([hms][0-9hms]*)?( (B|KiB|MiB|GiB)\b)?)"), interval(R"( \(# to #\))");
+    std::string words = std::regex_replace(text, blanks, " ");
+    words = std::regex_replace(words, folder, " lib/");
+    words = std::regex_replace(words, figure, "$1#");
+    return std::regex_replace(words, interval, "");
 }
 
 // The rows of a report ("  growth   ..." and what is indented below it), by name; the headline is the row "".
