@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All that CI runs, as CI runs it: warnings are errors. With --sanitizers also the tests under the address and
-# undefined-behaviour, then the thread sanitizer (about four times as long).
+# Runs what CI runs, with warnings as errors. --sanitizers adds the tests under the address and undefined-behavior
+# sanitizers, then under the thread sanitizer (about four times as long).
 # usage: scripts/check.sh [--sanitizers]
 set -euo pipefail
 cd "$(dirname "$0")/.."

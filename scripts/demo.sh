@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a fresh machine: sets it up, builds, and diagnoses the reference service twice with the same traffic:
-# leaky (every request is kept for ever) and bounded (the newest 1000 are). Can be run again: skips what is done.
+# Sets up the machine, builds, and diagnoses the reference service twice with the same traffic: leaky (keeps every record)
+# and bounded (keeps the newest 1000). Can be repeated: skips what is done.
 # usage: scripts/demo.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Remakes the chart libraries that HTML reports carry (lib/report/assets) from pinned npm packages. They are committed,
-# because a report must open without network and a build must not download: this runs only to take a newer version (change
+# Rebuilds the chart libraries inside HTML reports (lib/report/assets) from pinned npm packages. They are committed,
+# because a report must open without network and a build must not download: run this only to update them (change
 # scripts/report_assets/package.json, and `npm install --package-lock-only` there).
 # Needs npm. usage: scripts/report_assets.sh
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs every Debian 12 package that building, running and testing need. Can be run again: skips what is there.
+# Installs the Debian 12 packages that are needed to build, run and test. Can be repeated: skips what is installed.
 # usage: scripts/setup.sh [--build-only]     as root, or where sudo works
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,15 +15,15 @@ build=(
   python3     # the demo's table
 )
 tests=(
-  binutils            # what real recordings are made of
+  binutils            # programs that are recorded
   clang               # the second compiler of the line-exactness tests
   curl zstd sqlite3 procps
-  python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # what reports are validated with
-  protobuf-compiler golang-github-google-pprof-dev   # reads profiles by pprof's own definition of them
+  python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # validate reports
+  protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition
   chromium nodejs     # opens the HTML report
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
-  wrk hey             # what scripts/bench/replay.sh compares with
+  wrk hey             # load generators that scripts/bench/replay.sh compares with
   nginx-light apache2-bin   # real servers whose access logs are read back
   prometheus          # a real server that series are read back from; its promtool validates metrics and rules
   prometheus-alertmanager exim4-daemon-light openssl   # a real Alertmanager and mail server that alerts are sent to
@@ -50,7 +50,7 @@ fetch_npm() {
     tar xzf "$archive" -C "$to" --strip-components=1
     echo "setup: $name $version is in $to"
   else
-    echo "setup: $name cannot be fetched; its tests will be skipped" >&2
+    echo "setup: $name cannot be downloaded; its tests will be skipped" >&2
   fi
   rm -rf "$folder"
 }
@@ -59,7 +59,7 @@ fetch_npm() {
 fetch_npm_packages() {
   [ "${1:-}" != --build-only ] || return 0
   if ! command -v npm >/dev/null; then
-    echo "setup: no npm here; the tests with Chromium and of workflow commands will be skipped" >&2
+    echo "setup: npm not found; tests that use Chromium or workflow commands will be skipped" >&2
     return 0
   fi
   fetch_npm playwright-core 1.52.0 976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
@@ -68,7 +68,7 @@ fetch_npm_packages() {
 }
 
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "setup: all ${#wanted[@]} packages are there"
+  echo "setup: all ${#wanted[@]} packages are installed"
   fetch_npm_packages "${1:-}"
   exit 0
 fi
@@ -76,7 +76,7 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null; then
-    echo "setup: not root and no sudo; install these as root: ${missing[*]}" >&2
+    echo "setup: not root, and sudo not found; install these packages as root: ${missing[*]}" >&2
     exit 2
   fi
   as_root=(sudo)

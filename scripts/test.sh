@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets the machine up, builds, and runs all tests through ctest. Can be run again: skips what is done.
+# Sets up the machine, builds, and runs all tests with ctest. Can be repeated: skips what is done.
 # usage: scripts/test.sh [ctest arguments...]      e.g. scripts/test.sh -R heap
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Remakes the goldens under testdata/golden from fixed input. Review the diff as code: a changed name is a broken contract.
+# Regenerates the expected outputs in testdata/golden from fixed input. Review the diff: a changed name breaks users.
 # usage: scripts/update_goldens.sh [BUILD_DIR]     (default build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."

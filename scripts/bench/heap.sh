@@ -130,6 +130,6 @@ esac
 if [ "$only" = long ]; then
   echo "long: 2,000,000 distinct (size, stack) pairs"
   watch_memory 2 "$bench" pairs 2000000
-  echo "long: 100,000 events a second for ten minutes"
+  echo "long: 100,000 events per second for ten minutes"
   watch_memory 30 "$bench" steady 100000 600
 fi

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs leakline diagnose in a CI job and leaves every report that CI systems read in one folder. Called by action.yml
-# (GitHub) and leakline.gitlab-ci.yml (GitLab); runs by hand as well. What it is told comes from the environment:
+# Runs leakline diagnose in a CI job and writes every report that CI systems read to one folder. Called by action.yml
+# (GitHub) and leakline.gitlab-ci.yml (GitLab); can be run by hand. Environment:
 #   LEAKLINE            the program (default: leakline from PATH)
-#   LEAKLINE_COMMAND    the service to start, as a shell would take it; empty: the reference service
+#   LEAKLINE_COMMAND    shell command that starts the service; empty: the reference service
 #   LEAKLINE_TARGET     its URL            LEAKLINE_TRAFFIC   log to replay     LEAKLINE_ROUNDS
 #   LEAKLINE_MAX_GROWTH growth budget      LEAKLINE_BASELINE  committed file    LEAKLINE_INCONCLUSIVE fail|warn|pass
-#   LEAKLINE_ARGUMENTS  more options, separated by blanks
+#   LEAKLINE_ARGUMENTS  further options, separated by blanks
 #   LEAKLINE_OUT        folder of the reports (default: leakline-report)
-# Exits as leakline does: 0 no leak, 1 leak or failed gate, 2 usage, 3 inconclusive, 4 invalid.
+# Exit code: 0 no leak, 1 leak or failed gate, 2 usage, 3 inconclusive, 4 invalid.
 set -uo pipefail
 
 out=${LEAKLINE_OUT:-leakline-report}
@@ -27,7 +27,7 @@ add --inconclusive "${LEAKLINE_INCONCLUSIVE:-}"
 read -r -a more <<< "${LEAKLINE_ARGUMENTS:-}"
 arguments+=(${more[@]+"${more[@]}"})
 if [ -n "${LEAKLINE_COMMAND:-}" ]; then
-  # eval: the words of the command are quoted by whoever wrote the job, as for any step's script.
+  # eval: the command is quoted as in any step's script.
   eval "command=($LEAKLINE_COMMAND)"
   arguments+=(-- "${command[@]}")
 fi
