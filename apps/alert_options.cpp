@@ -31,12 +31,11 @@ void add_alert_options(CLI::App& app, AlertSettings& settings) {
 std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source) {
     if (!settings.at) {
         if (!settings.channels.empty())
-            throw Error(ErrorKind::usage, "--alert-to", "without --alert-at nothing would ever be sent",
-                        "add for example --alert-at 80%");
+            throw Error(ErrorKind::usage, "--alert-to", "requires --alert-at", "for example --alert-at 80%");
         return std::nullopt;
     }
     if (*settings.at <= 0.05 || *settings.at > 1)
-        throw Error(ErrorKind::usage, "--alert-at", "the share must lie above 5 % and at most at 100 %");
+        throw Error(ErrorKind::usage, "--alert-at", "must be above 5% and at most 100%");
     alert::MonitorOptions options;
     options.rule.at = *settings.at;
     options.rule.hold = settings.hold;

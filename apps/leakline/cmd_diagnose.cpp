@@ -51,8 +51,8 @@ constexpr const char* kTimedCleaningScale = "20000";
 std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
     const std::string trackd = own_directory() + "/trackd";
     if (!find_executable(trackd))
-        throw Error(ErrorKind::usage, trackd, "the reference service is not beside leakline",
-                    "give a service of your own: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
+        throw Error(ErrorKind::usage, trackd, "the reference service is not in the folder of leakline",
+                    "give a service: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
     std::vector<std::string> words = {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
     if (soak)
         words.insert(words.end(), {"--time-scale", "{time_scale}"});
@@ -65,11 +65,11 @@ std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
 void plan_soak(DiagnoseOptions& options) {
     if (!options.soak) {
         if (options.soak_time || options.time_scale != "auto")
-            throw Error(ErrorKind::usage, options.soak_time ? "--soak-time" : "--time-scale", "there is no soak", "--soak 72h asks for one");
+            throw Error(ErrorKind::usage, options.soak_time ? "--soak-time" : "--time-scale", "requires --soak", "for example --soak 72h");
         return;
     }
     if (options.traffic.own_pace())
-        throw Error(ErrorKind::usage, "--soak", "a soak has a pace of its own", "--time-scale sets its speed, in place of --pace and --speed");
+        throw Error(ErrorKind::usage, "--soak", "cannot be combined with --pace and --speed", "--time-scale sets the speed of a soak");
     diagnose::SoakPlan& plan = options.run.soak.emplace();
     plan.length = *options.soak;
     if (options.soak_time) plan.time = *options.soak_time;
@@ -80,7 +80,7 @@ void plan_soak(DiagnoseOptions& options) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
     if (error != std::errc{} || end != text.data() + text.size() || !(scale >= 1 && scale <= 1e6))
         throw Error(ErrorKind::usage, "--time-scale",
-                    fmt::format("'{}' is neither auto nor a factor from 1 to 1000000", printable(options.time_scale)));
+                    fmt::format("must be auto or between 1 and 1000000, not '{}'", printable(options.time_scale)));
     plan.time_scale = scale;
 }
 
@@ -89,10 +89,10 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < 0)
-        throw Error(ErrorKind::usage, "--warmup", fmt::format("'{}' is neither auto nor a number of rounds", printable(text)));
+        throw Error(ErrorKind::usage, "--warmup", fmt::format("must be auto or a number of rounds, not '{}'", printable(text)));
     if (value + 3 > rounds)
         throw Error(ErrorKind::usage, "--warmup",
-                    fmt::format("{} of {} rounds leave fewer than 3 to judge by", value, rounds), "--rounds gives it more");
+                    fmt::format("{} of {} rounds leave fewer than 3 to judge", value, rounds), "for example --rounds " + std::to_string(value + 8));
     return value;
 }
 

@@ -1,4 +1,4 @@
-// leakline doctor: what this machine lacks, and the command that cures it.
+// leakline doctor: checks prerequisites and prints how to fix them.
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -26,7 +26,7 @@ enum class State { good, degraded, missing };
 struct Finding {
     State state = State::good;
     std::string what;
-    std::string cure;  // empty where nothing is to be done
+    std::string fix;  // empty if there is nothing to do
 };
 
 Finding heap_tracker() {
@@ -34,7 +34,7 @@ Finding heap_tracker() {
         const heap::Tracker tracker = heap::find_tracker();
         if (!tracker.interpreter.empty())
             return {State::good, fmt::format("heap tracker: {}, {}", tracker.library, tracker.interpreter), ""};
-        return {State::degraded, "heap tracker: heaptrack_interpret is not there, so recordings have no functions and lines",
+        return {State::degraded, "heap tracker: heaptrack_interpret not found, so recordings have no functions and lines",
                 "apt-get install --no-install-recommends heaptrack"};
     } catch (const Error& error) {
         return {State::missing, "heap tracker: " + error.message(), error.hint()};
@@ -43,35 +43,35 @@ Finding heap_tracker() {
 
 Finding process_memory() {
     const bool rollup = read_small_file("/proc/self/smaps_rollup").has_value();
-    if (rollup) return {State::good, "memory of processes: /proc/PID/statm and smaps_rollup are readable", ""};
+    if (rollup) return {State::good, "process memory: /proc/PID/statm and smaps_rollup are readable", ""};
     if (read_small_file("/proc/self/statm"))
-        return {State::degraded, "memory of processes: no smaps_rollup, so RSS only (no PSS, USS, anonymous, swap)",
-                "a kernel from 4.14 on, with CONFIG_PROC_PAGE_MONITOR"};
-    return {State::missing, "memory of processes: /proc is not mounted", "mount -t proc proc /proc"};
+        return {State::degraded, "process memory: no smaps_rollup, so RSS only (no PSS, USS, anonymous, swap)",
+                "use Linux 4.14 or later with CONFIG_PROC_PAGE_MONITOR"};
+    return {State::missing, "process memory: /proc is not mounted", "mount -t proc proc /proc"};
 }
 
-// Whether other users' processes can be looked at.
+// Whether the memory of other users' processes can be read.
 Finding other_processes() {
     if (::geteuid() == 0 || read_small_file("/proc/1/smaps_rollup"))
         return {State::good, "processes of other users: readable", ""};
-    return {State::degraded, "processes of other users: only their RSS is readable", "run as root, or as the service's user"};
+    return {State::degraded, "processes of other users: only their RSS is readable", "run as root or as the user of the service"};
 }
 
-// What makes the folder of the control groups writable for us.
-std::string cure_for_cgroup() {
+// How to make the cgroup folder writable.
+std::string fix_for_cgroup() {
     struct statvfs mount {};
     if (::statvfs("/sys/fs/cgroup", &mount) != 0) return "mount a cgroup hierarchy with the memory controller";
     if ((mount.f_flag & ST_RDONLY) != 0)
-        return "/sys/fs/cgroup is mounted read-only, as containers have it: start this one with docker run --privileged --cgroupns=private";
+        return "/sys/fs/cgroup is mounted read-only (a container): start it with docker run --privileged --cgroupns=private";
     if (::geteuid() != 0) return "run as root, or under systemd-run --user --scope -p Delegate=yes leakline ...";
-    return "give this container a memory cgroup of its own: docker run --privileged --cgroupns=private";
+    return "give this container its own memory cgroup: docker run --privileged --cgroupns=private";
 }
 
 // Tried as diagnose does it: that a folder is writable does not mean that a process may be moved into it.
 Finding memory_cgroup() {
     const memory::MemoryLimit limit = memory::MemoryLimit::create(Bytes{64} << 20);
     if (limit.means() == memory::MemoryLimit::Means::data_segment)
-        return {State::degraded, "memory limits: " + limit.warning(), cure_for_cgroup()};
+        return {State::degraded, "memory limits: " + limit.warning(), fix_for_cgroup()};
     const bool second = limit.means() == memory::MemoryLimit::Means::cgroup_v2;
     return {State::good, fmt::format("memory limits: cgroup {}, writable", second ? "v2" : "v1"), ""};
 }
@@ -79,7 +79,7 @@ Finding memory_cgroup() {
 Finding reference_service() {
     const std::string path = own_directory() + "/trackd";
     if (find_executable(path)) return {State::good, "reference service: " + path, ""};
-    return {State::degraded, "reference service: trackd is not beside leakline, so diagnose needs a command",
+    return {State::degraded, "reference service: trackd is not in the folder of leakline, so diagnose needs a command",
             "cmake --build build/release"};
 }
 
@@ -95,8 +95,8 @@ Finding temporary_space() {
     }
 }
 
-// Where was looked, for whom the findings surprise.
-void tell_surroundings(Messages& messages) {
+// Where the checks looked, for unexpected results.
+void print_environment(Messages& messages) {
     utsname system{};
     if (::uname(&system) == 0) messages.detail(fmt::format("{} {} on {}", system.sysname, system.release, system.machine));
     messages.detail(fmt::format("leakline {} in {}", LEAKLINE_VERSION, own_directory()));
@@ -123,10 +123,10 @@ int run_doctor(Messages::Chatter chatter) {
         if (chatter == Messages::Chatter::quiet && finding.state == State::good) continue;
         const char* mark = finding.state == State::good ? "ok      " : finding.state == State::degraded ? "limited " : "MISSING ";
         text += fmt::format("{} {}\n", mark, finding.what);
-        if (!finding.cure.empty()) text += fmt::format("          cure: {}\n", finding.cure);
+        if (!finding.fix.empty()) text += fmt::format("          fix: {}\n", finding.fix);
     }
     if (chatter != Messages::Chatter::quiet)
-        text += missing ? "\nthis machine lacks what leakline needs\n" : "\nthis machine has what leakline needs\n";
+        text += missing ? "\nsome prerequisites are missing\n" : "\nall required prerequisites are met\n";
     write_standard_output(text);
     return missing ? kInvalid : kNoLeak;
 }
@@ -137,7 +137,7 @@ Run declare_doctor(CLI::App& app) {
     auto messages = std::make_shared<Messages>(app);
     return [messages] {
         messages->open();
-        tell_surroundings(*messages);
+        print_environment(*messages);
         return run_doctor(messages->chatter());
     };
 }

@@ -27,7 +27,7 @@ std::string trackd_path() {
     const std::string beside = own_directory() + "/trackd";
     if (const auto found = find_executable(beside)) return *found;
     if (const auto found = find_executable("trackd")) return *found;
-    throw Error(ErrorKind::input, "leakline serve", "trackd is neither beside leakline (" + beside + ") nor in PATH",
+    throw Error(ErrorKind::input, "leakline serve", "trackd is neither in the folder of leakline (" + beside + ") nor in PATH",
                 "it is built with leakline: cmake --build DIR --target trackd");
 }
 

@@ -92,9 +92,9 @@ class Walk {
         const std::string meant = did_you_mean(name, names).value_or("");
         std::string hint = where_ + " --help lists the options";
         if (level_ != &app_ && app_.get_option_no_throw(name) != nullptr)
-            hint = name + " stands before the command: leakline " + name + " ... " + level_->get_name();
+            hint = name + " goes before the command: leakline " + name + " ... " + level_->get_name();
         else if (meant.empty() && words_of_its_own_ && runs_program(*level_))
-            hint = "what belongs to the program that is to run goes behind --: " + where_ + " ... -- PROGRAM ARG...";
+            hint = "options of the program to run go after --: " + where_ + " ... -- PROGRAM ARG...";
         return Error(ErrorKind::usage, where_, "unknown option " + printable(name) + (meant.empty() ? "" : "; did you mean " + meant + "?"), hint);
     }
 
@@ -152,7 +152,7 @@ Error explain_parse_error(const CLI::App& app, std::span<const std::string> word
         return std::find(left_over.begin(), left_over.end(), word) != left_over.end();
     });
     return Error(ErrorKind::usage, where, "unexpected argument '" + printable(first == words.end() ? "" : *first) + "'",
-                 runs_program(walk.level()) ? "what belongs to the program that is to run goes behind --: " + where + " ... -- PROGRAM ARG..." : help);
+                 runs_program(walk.level()) ? "options of the program to run go after --: " + where + " ... -- PROGRAM ARG..." : help);
 }
 
 std::shared_ptr<CLI::Config> bounded_config_reader() { return std::make_shared<BoundedConfig>(); }

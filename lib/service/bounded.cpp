@@ -1,4 +1,4 @@
-// The first cure: a ring of the newest N records.
+// A cache that keeps the newest N records, in a ring.
 // Bound: N x (a slot + the heap bytes of the largest record).
 #include <memory>
 

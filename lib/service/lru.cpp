@@ -1,4 +1,4 @@
-// The second cure: the users who were seen last stay, up to a number of records and a number of bytes.
+// A cache that keeps the most recently used users, up to a number of records and a number of bytes.
 // Both an append and a read of a user's events count as use. Who goes first is the user unused for longest, with all
 // his records; when one user alone is over a limit, his oldest records go. A record over the byte limit by itself is not
 // kept at all.

@@ -1,4 +1,4 @@
-// The other cure: timed cleaning. A record is forgotten at its age of --ttl: reads do not see it from that moment on,
+// A cache with timed cleaning. A record is discarded at its age of --ttl: reads do not see it from that moment on,
 // and the next sweep of the background job gives its memory back.
 // Bound: the records that arrive within ttl + one sweep interval, each with its heap bytes and a node. Memory follows
 // the rate of traffic, not the number of requests so far.

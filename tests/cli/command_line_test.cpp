@@ -131,10 +131,10 @@ TEST_CASE("a mistyped option is named with its nearest neighbor, and never the w
          "leakline minimize: unknown option --kinds-onyl; did you mean --kinds-only?\n  hint: leakline minimize --help lists the options\n"},
         {{"trend", "--frobnicate", "a.csv"}, "leakline trend: unknown option --frobnicate\n  hint: leakline trend --help lists the options\n"},
         {{"record", "-o", "x", "./svc", "--frobnicate", "8080"},
-         "leakline record: unknown option --frobnicate\n  hint: what belongs to the program that is to run goes behind --: leakline record ... -- "
+         "leakline record: unknown option --frobnicate\n  hint: options of the program to run go after --: leakline record ... -- "
          "PROGRAM ARG...\n"},
         {{"trend", "a.csv", "--config", "x.toml"},
-         "leakline trend: unknown option --config\n  hint: --config stands before the command: leakline --config ... trend\n"},
+         "leakline trend: unknown option --config\n  hint: --config goes before the command: leakline --config ... trend\n"},
         {{"--confg", "x", "trend"}, "leakline: unknown option --confg; did you mean --config?\n  hint: leakline --help lists the options\n"},
         {{"--config", "x", "trnd"}, "leakline: unknown command 'trnd'; did you mean 'trend'?\n  hint: leakline --help lists the commands\n"},
         {{"report", "a.json", "b.json", "c.json"}, "leakline report: unexpected argument 'b.json'\n  hint: leakline report --help\n"},

@@ -195,9 +195,9 @@ TEST_CASE("what belongs to a soak is refused without one, and a soak has no othe
         CHECK(outcome.code == 2);
         return outcome.err;
     };
-    CHECK(complaint({"--soak-time", "1m"}) == "leakline: --soak-time: there is no soak\n  hint: --soak 72h asks for one\n");
+    CHECK(complaint({"--soak-time", "1m"}) == "leakline: --soak-time: requires --soak\n  hint: for example --soak 72h\n");
     CHECK(complaint({"--soak", "72h", "--pace", "100/s"}) ==
-          "leakline: --soak: a soak has a pace of its own\n  hint: --time-scale sets its speed, in place of --pace and --speed\n");
+          "leakline: --soak: cannot be combined with --pace and --speed\n  hint: --time-scale sets the speed of a soak\n");
     CHECK(complaint({"--soak", "72h", "--time-scale", "fast"}) ==
-          "leakline: --time-scale: 'fast' is neither auto nor a factor from 1 to 1000000\n");
+          "leakline: --time-scale: must be auto or between 1 and 1000000, not 'fast'\n");
 }

@@ -115,7 +115,7 @@ TEST_CASE("record says what is wrong with where it is to write, and where a prog
     }
     const Outcome outcome = run_binary("leakline", {"record", "-o", file, "ls", "-l"});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("\n  hint: what belongs to the program that is to run goes behind --: leakline record ... -- PROGRAM ARG...\n") !=
+    CHECK(outcome.err.find("\n  hint: options of the program to run go after --: leakline record ... -- PROGRAM ARG...\n") !=
           std::string::npos);
 }
 
