@@ -164,6 +164,10 @@ class Collector {
             return;
         }
         switch (message.kind) {
+            case ControlMessage::Kind::forked:
+                service_.forked(static_cast<int>(message.number));
+                if (!options_.follow) recorded_pid_ = static_cast<int>(message.number);
+                break;
             case ControlMessage::Kind::start:
                 service_.started(static_cast<int>(message.number));
                 if (!options_.follow) recorded_pid_ = static_cast<int>(message.number);

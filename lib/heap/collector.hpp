@@ -22,6 +22,7 @@ namespace leakline::heap {
 // One message of the control socket, either way (a SOCK_SEQPACKET: one message, one packet).
 struct ControlMessage {
     enum class Kind : std::uint32_t {
+        forked,  // the service itself, before its exec: it will run as process `number`, whatever becomes of the command line; no answer
         start,   // command line: the service runs, as process `number`;   answer: the same
         mark,    // command line: mark at `time`, see the fields;          answer: time = how far apart ticks are now
         who,     // command line: which process is recorded?               answer: number, 0: none yet

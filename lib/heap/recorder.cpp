@@ -241,8 +241,14 @@ Recorder Recorder::start(RecordOptions options) {
         command.environment.emplace_back("LD_PRELOAD", preload);
         command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
     }
-    command.before_exec = [also = command.before_exec] {
+    // The service says itself which process it is. When we are killed before we have said so, the collecting process would take the
+    // service for one that never started, and end.
+    command.before_exec = [also = command.before_exec, control = state->control.get()] {
         ::signal(SIGPIPE, SIG_IGN);
+        ControlMessage forked;
+        forked.kind = ControlMessage::Kind::forked;
+        forked.number = static_cast<std::uint64_t>(::getpid());
+        ::send(control, &forked, sizeof forked, MSG_NOSIGNAL);
         return !also || also();
     };
     state->child = Child::start(command);

@@ -28,8 +28,13 @@ bool started_without_tracker(int pid) {
 }  // namespace
 
 void TracedProcess::started(int pid) {
-    pid_ = pid;
+    forked(pid);
     stack_start_ = stack_start(pid);
+    runs_program_ = true;
+}
+
+void TracedProcess::forked(int pid) {
+    pid_ = pid;
     watch_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     ended_ = watch_.get() < 0;
 }
@@ -40,7 +45,7 @@ bool TracedProcess::ends_now() const {
 }
 
 void TracedProcess::look_for_exec() {
-    if (!known() || ended_ || !became_.empty()) return;
+    if (!runs_program_ || ended_ || !became_.empty()) return;
     const std::string link = fmt::format("/proc/{}/exe", pid_);
     char path[4096];
     const ssize_t length = ::readlink(link.c_str(), path, sizeof path);

@@ -15,7 +15,9 @@ class TracedProcess {
     // `executable`: what /proc/PID/exe says while the service runs its own program.
     explicit TracedProcess(std::string executable) : executable_(std::move(executable)) {}
 
-    // To be called soon after fork. A process that cannot be watched counts as ended.
+    // It is a child that has not called exec yet: its end can be waited for, but not yet what program it is.
+    void forked(int pid);
+    // To be called soon after its exec. A process that cannot be watched counts as ended.
     void started(int pid);
     bool known() const { return pid_ > 0; }
 
@@ -34,6 +36,7 @@ class TracedProcess {
     int pid_ = -1;
     Descriptor watch_;
     std::uint64_t stack_start_ = 0;
+    bool runs_program_ = false;  // for all that we know
     bool ended_ = false;
 };
 

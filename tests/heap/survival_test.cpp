@@ -138,6 +138,38 @@ TEST_CASE("kill -9 of leakline leaves the service alive, and the recording is fi
     }
 }
 
+TEST_CASE("a leakline that is killed before it has said which process the service is loses nothing") {
+    const TemporaryDirectory folder;
+    const std::string progress = folder.path() + "/progress", path = folder.path() + "/run.leak", pids = folder.path() + "/pids";
+    // A process in leakline's place, killed where the service is about to become its program.
+    const pid_t starter = ::fork();
+    if (starter == 0) {
+        heap::RecordOptions options = toil(progress);
+        options.output = path;
+        options.command.before_exec = [&] {
+            int collector = 0;
+            while ((collector = child_named(::getppid(), "heap-collector")) == 0) ::usleep(1000);
+            std::ofstream(pids) << ::getpid() << ' ' << collector;
+            ::kill(::getppid(), SIGKILL);
+            return true;
+        };
+        heap::Recorder::start(options);
+        ::_exit(1);
+    }
+    int status = 0;
+    ::waitpid(starter, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    REQUIRE(goes_on(progress, 8000));
+    int service = 0, collector = 0;
+    std::ifstream(pids) >> service >> collector;
+    REQUIRE(service > 0);
+    const std::uint64_t done = progress_in(progress);
+    ::kill(service, SIGKILL);
+    CHECK(gone(service));
+    CHECK(gone(collector));
+    CHECK(test::totals_of(heap::read_profile(path)).calls + 4096 / 12 >= done);
+}
+
 TEST_CASE("kill -9 of the collecting process leaves the service alive and its marks on disk") {
     const TemporaryDirectory folder;
     const std::string progress = folder.path() + "/progress", path = folder.path() + "/run.leak";
