@@ -64,7 +64,7 @@ bool MeasuredTarget::sample(memory::Depth depth) {
 bool MeasuredTarget::read_tree(memory::Depth depth) {
     const std::lock_guard lock(tree_mutex_);
     const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
-    log_.add(readings, depth == memory::Depth::detailed);
+    log_.add(readings, depth == memory::Depth::detailed, tree_.shared_memory());
     return !readings.empty();
 }
 

@@ -8,9 +8,9 @@
 #include "base/file.hpp"
 #include "base/subreaper.hpp"
 #include "diagnose/run_context.hpp"
-#include "diagnose/resource_marks.hpp"
 #include "diagnose/tree_log.hpp"
 #include "memory/limit.hpp"
+#include "memory/resource_marks.hpp"
 #include "memory/sampler.hpp"
 
 namespace leakline::diagnose {
@@ -61,7 +61,7 @@ class MeasuredTarget {
     const Nanoseconds origin_;
     replay::Progress progress_;
     TreeLog log_;
-    ResourceMarks marks_;
+    memory::ResourceMarks marks_;
     std::mutex tree_mutex_;
     memory::ProcessTree tree_;      // guarded by tree_mutex_
     Nanoseconds not_before_{};      // of the sampling thread: it takes at most a twentieth of a processor

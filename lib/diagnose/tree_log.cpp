@@ -41,7 +41,11 @@ double TreeLog::note(Process& process, const memory::ProcessReading& reading, do
         return 0;
     }
     process.last = now;
-    if (settling) process.first = now;
+    process.shared_last = static_cast<double>(reading.shared_memory);
+    if (settling) {
+        process.first = now;
+        process.shared_first = process.shared_last;
+    }
     if (detailed) {
         process.id.name = reading.name;
         process.cpu_last = reading.cpu_s;
@@ -49,9 +53,9 @@ double TreeLog::note(Process& process, const memory::ProcessReading& reading, do
     }
     if (!settling) {
         Series& series = process.series;
-        append_thinned(series, process.stride, process.skipped, at, now, requests);
+        append_thinned(series, process.stride, process.skipped, at, now + process.shared_last, requests);
     }
-    return process.growth();
+    return process.private_growth();
 }
 
 void TreeLog::check_descriptors(Process& process, const memory::ProcessReading& reading, double at) {
@@ -75,7 +79,7 @@ void TreeLog::end(Process& process) {
     ended_.erase(least);
 }
 
-void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool detailed) {
+void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared) {
     if (readings.empty()) return;
     const std::lock_guard lock(mutex_);
     const double at = to_seconds(clock_.monotonic() - origin_);
@@ -83,8 +87,9 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     const auto requests = static_cast<double>(progress_.completed);
     const bool begins = rss_.seconds.empty();
     double level = 0;
-    Bytes held = readings.front().resident - std::min(readings.front().resident, readings.front().private_bytes);
-    file_backed_ = held;
+    const memory::ProcessReading& root = readings.front();
+    file_backed_ = root.resident - std::min(root.resident, root.private_bytes + root.shared_memory);
+    Bytes held = file_backed_ + shared;
     std::uint64_t running = 0;
     for (const memory::ProcessReading& reading : readings) {
         const Key key{reading.pid, reading.start_ticks};
@@ -96,6 +101,7 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
             process.initial = begins;
             process.begin_s = at;
             process.first = static_cast<double>(reading.private_bytes);
+            process.shared_first = static_cast<double>(reading.shared_memory);
             // What a process has used before the traffic is not of the traffic; one that begins later began with nothing.
             if (begins) {
                 process.cpu_first = reading.cpu_s;
@@ -123,9 +129,9 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     most_ = std::max(most_, running);
     several_ = several_ || running > 1;
     rss_.seconds.push_back(at);
-    rss_.value.push_back(static_cast<double>(readings.front().resident));
+    rss_.value.push_back(static_cast<double>(root.resident));
     rss_.requests.push_back(requests);
-    level_.push_back(initial_level_ + level);
+    level_.push_back(initial_level_ + level + static_cast<double>(shared));
     latest_ = held;
     highest_ = std::max<Bytes>(highest_, held);
 }
@@ -187,8 +193,8 @@ ProcessTree TreeLog::tree() const {
         growth.ended = process->ended;
         growth.begin_s = process->begin_s;
         growth.end_s = process->end_s;
-        growth.first_bytes = process->first;
-        growth.last_bytes = process->last;
+        growth.first_bytes = process->first + process->shared_first;
+        growth.last_bytes = process->last + process->shared_last;
         growth.cpu_s = process->cpu_last - process->cpu_first;
         const TrendVerdict trend = analysis::judge_trend(process->series);
         growth.verdict = trend.verdict;

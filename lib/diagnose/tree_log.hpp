@@ -21,9 +21,10 @@ namespace leakline::diagnose {
 // the sampling thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock
 // that is set during the run would move the samples against the rounds.
 //
-// One process: its RSS. Several: the sum of their private memory, in which the beginning and the end of a process are no steps:
+// One process: its RSS. Several: their private memory and their shared memory, each page of this once, where the beginning and the
+// end of a process are no steps:
 //
-//     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first)
+//     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t)
 //
 // first of a process that begins later is what it has after kSettle: a fork's pages are its parent's until then, an exec throws
 // them away, and a worker that starts up is not a leak. One that ends takes its growth along, so a worker that is replaced after
@@ -36,19 +37,19 @@ class TreeLog {
     TreeLog(std::string name, const Clock& clock, Nanoseconds origin, const replay::Progress& progress)
         : name_(std::move(name)), clock_(clock), origin_(origin), progress_(progress) {}
 
-    // detailed: readings have been read in detail.
-    void add(const std::vector<memory::ProcessReading>& readings, bool detailed);
+    // detailed: readings have been read in detail. shared: the shared memory of all of them, each page once.
+    void add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared);
 
     // The recorder will see this process; without a word it is the first.
     void record(int pid) { recorded_pid_ = pid; }
 
     Series copy() const;
-    // What copy() is of: "rss", or "anonymous" of several processes.
+    // What copy() is of: "rss", or "anonymous" (memory without a file on a disk) of several processes.
     std::string metric() const;
     // Of all processes together: a page counts once, files' pages as the first process has them.
     Bytes latest() const { return latest_; }
     Bytes highest() const { return highest_; }
-    // The part of RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
+    // The part of the first process's RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
     Bytes file_backed() const { return file_backed_; }
 
     // Those that the last detailed reading saw, the first process in front.
@@ -70,11 +71,14 @@ class TreeLog {
         bool root = false, initial = false, ended = false;
         double begin_s = 0, end_s = 0;
         double first = 0, last = 0;  // private bytes
+        double shared_first = 0, shared_last = 0;  // those that others may have too
         double cpu_first = 0, cpu_last = 0, waited_first = 0, waited_last = 0;
         std::optional<DescriptorGuard> descriptors;
         Series series;  // thinned
         std::size_t stride = 1, skipped = 0;
-        double growth() const { return last - first; }
+        // Of private memory alone; and with the shared pages that it touched.
+        double private_growth() const { return last - first; }
+        double growth() const { return private_growth() + shared_last - shared_first; }
     };
     using Key = std::pair<int, std::uint64_t>;
 

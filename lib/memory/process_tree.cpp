@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 
@@ -73,6 +74,7 @@ const std::vector<ProcessReading>& ProcessTree::read(Depth depth) {
             member = members_.erase(member);
         }
     }
+    if (depth == Depth::detailed) shared_.add(readings_, roots_, system_clock().monotonic());
     return readings_;
 }
 
@@ -85,9 +87,13 @@ bool ProcessTree::read(Member& member, Depth depth) {
         reading.resident = statm->resident * kPage;
         reading.private_bytes = (statm->resident - std::min(statm->resident, statm->shared)) * kPage;
         if (statm->size == 0) depth = Depth::detailed;  // a zombie now
-        if (swap_in_use_ && statm->size != 0)
+        // All of statm's shared pages may be files'.
+        if (statm->size != 0 && (swap_in_use_ || (depth == Depth::detailed && statm->shared > 0)))
             if (const auto lines = ProcFile(member.folder + "/status").read())
-                if (const auto status = parse_status(*lines)) reading.private_bytes += status->swap.value_or(0);
+                if (const auto status = parse_status(*lines)) {
+                    reading.private_bytes += status->swap.value_or(0);
+                    reading.shared_memory = status->rss_shmem.value_or(0);
+                }
     }
     if (depth == Depth::quick) return true;
     const auto line = member.read(member.stat, "/stat");
@@ -101,7 +107,7 @@ bool ProcessTree::read(Member& member, Depth depth) {
     reading.descriptors = count_descriptors(member.folder);
     if (stat->state != 'Z' && stat->state != 'X') return true;
     reading.zombie = true;
-    reading.resident = reading.private_bytes = 0;
+    reading.resident = reading.private_bytes = reading.shared_memory = 0;
     reading.descriptors.reset();
     member.statm = ProcFile();
     member.stat = ProcFile();

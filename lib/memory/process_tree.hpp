@@ -9,23 +9,9 @@
 #include <vector>
 
 #include "memory/descendants.hpp"
+#include "memory/shared_memory.hpp"
 
 namespace leakline::memory {
-
-struct ProcessReading {
-    int pid = 0;
-    std::uint64_t start_ticks = 0;
-    std::string name;
-    bool root = false;
-    bool zombie = false;             // it has ended, and its parent has not waited for it: it holds no memory
-    Bytes resident = 0;
-    // Resident less file and shared memory pages, plus swap: the sum over processes counts a page once, but for pages that a
-    // fork shares until they are written to; those are in the child's first reading.
-    Bytes private_bytes = 0;
-    std::uint64_t threads = 0;
-    double cpu_s = 0, waited_cpu_s = 0;  // its own; of the children that it has waited for
-    std::optional<std::uint64_t> descriptors;
-};
 
 class ProcessTree {
   public:
@@ -36,6 +22,8 @@ class ProcessTree {
     // Every process, the root first. Empty: the root has ended. Quick reads memory (one small file and one look for
     // children a process); detailed reads all. The rest stays as the last detailed reading left it.
     const std::vector<ProcessReading>& read(Depth depth);
+    // The shared memory of all of them, each page counted once, as the last detailed reading shows it.
+    Bytes shared_memory() const { return shared_.bytes(); }
 
   private:
     struct Member;
@@ -47,6 +35,7 @@ class ProcessTree {
     DescendantTracker tracker_;
     std::map<int, std::unique_ptr<Member>> members_;
     std::vector<ProcessReading> readings_;
+    SharedMemory shared_;
 };
 
 // How many descriptors /proc/PID/fd lists; nothing where it may not be read.

@@ -60,6 +60,7 @@ std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text) {
     for_each_kib_line(text, [&](std::string_view name, Bytes bytes) {
         if (name == "Rss") rollup.rss = bytes;
         else if (name == "Pss") rollup.pss = bytes;
+        else if (name == "Pss_Shmem") rollup.pss_shmem = bytes;
         else if (name == "Private_Clean") rollup.private_clean = bytes;
         else if (name == "Private_Dirty") rollup.private_dirty = bytes;
         else if (name == "Anonymous") rollup.anonymous = bytes;

@@ -26,7 +26,7 @@ std::optional<Statm> parse_statm(std::string_view text);
 
 // /proc/PID/smaps_rollup (Linux 4.14); a field that this kernel does not print is absent.
 struct SmapsRollup {
-    std::optional<Bytes> rss, pss, private_clean, private_dirty, anonymous, swap;
+    std::optional<Bytes> rss, pss, pss_shmem, private_clean, private_dirty, anonymous, swap;  // pss_shmem: Linux 5.9
 };
 std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text);
 

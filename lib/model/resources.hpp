@@ -54,7 +54,8 @@ struct ResourceGrowth {
     std::vector<std::string> reasons;           // never empty once judged; the first is the decisive one
 };
 
-// One process of the service. Memory is resident anonymous memory and swap: what it does not share with its files.
+// One process of the service. Memory is resident memory without that of files, and swap; pages of shared memory count in each
+// process that has touched them.
 struct ProcessGrowth {
     int pid = 0;
     std::string name;

@@ -1,8 +1,17 @@
 #include "diagnose/tree_log.hpp"
 
-#include "diagnose/resource_marks.hpp"
-
 #include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "memory/process_tree.hpp"
+#include "memory/resource_marks.hpp"
 
 using namespace leakline;
 using namespace std::chrono_literals;
@@ -30,7 +39,7 @@ TEST_CASE("samples keep their place among the rounds when the wall clock is set 
         reading.pid = 1;
         reading.root = true;
         reading.resident = static_cast<Bytes>(second) * 1000;
-        log.add({reading}, true);
+        log.add({reading}, true, 0);
     }
     const Series series = log.copy();
     CHECK(series.seconds == std::vector<double>{1, 2, 3, 4});
@@ -59,7 +68,7 @@ TEST_CASE("a worker that begins is no step of the sum, its growth counts, and it
     diagnose::TreeLog log("service", clock, clock.now, progress);
     const auto add = [&](const std::vector<memory::ProcessReading>& readings) {
         clock.now += 600ms;
-        log.add(readings, true);
+        log.add(readings, true, 0);
         return log.copy().value.back();
     };
     CHECK(add({process(1, 5000), process(2, 8000)}) == 13'000);
@@ -81,8 +90,124 @@ TEST_CASE("a worker that begins is no step of the sum, its growth counts, and it
     CHECK(tree.processes[2].recorded);
 }
 
+TEST_CASE("shared memory is in the sum once, and a child of short life does not hide that it grows") {
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto add = [&](std::vector<memory::ProcessReading> readings, Bytes shared) {
+        clock.now += 600ms;
+        for (memory::ProcessReading& reading : readings) {
+            reading.shared_memory = shared;
+            reading.resident += shared;
+        }
+        log.add(readings, true, shared);
+        return log.copy().value.back();
+    };
+    CHECK(add({process(1, 5000)}, 2000) == 8000);  // RSS: 1,000 of files
+    CHECK(add({process(1, 5000)}, 4000) == 10'000);
+    CHECK(add({process(1, 5000), process(2, 700)}, 6000) == 11'000);  // no page of a file from here on, in the whole series
+    CHECK(log.copy().value == std::vector<double>{7000, 9000, 11'000});
+    CHECK(add({process(1, 5000)}, 8000) == 13'000);
+    CHECK(log.latest() == 14'000);
+    CHECK(log.file_backed() == 1000);
+    const ProcessTree tree = log.tree();
+    CHECK(tree.processes[0].first_bytes == 7000);
+    CHECK(tree.processes[0].last_bytes == 13'000);
+}
+
+namespace {
+
+constexpr std::size_t kStep = std::size_t{8} << 20;
+
+// A process of this test's own that does as it is told, one letter at a time: 'g' grows shared memory by kStep, 'p' grows private
+// memory so, 'c' starts a child that reads all of the shared memory and stays, 'e' ends it.
+class Puppet {
+  public:
+    Puppet() {
+        REQUIRE(::pipe(orders_) == 0);
+        REQUIRE(::pipe(answers_) == 0);
+        pid_ = ::fork();
+        if (pid_ == 0) obey();
+    }
+    ~Puppet() {
+        ::close(orders_[1]);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    Puppet(const Puppet&) = delete;
+    Puppet& operator=(const Puppet&) = delete;
+    int pid() const { return pid_; }
+    void order(char letter) {
+        REQUIRE(::write(orders_[1], &letter, 1) == 1);
+        REQUIRE(::read(answers_[0], &letter, 1) == 1);
+    }
+
+  private:
+    [[noreturn]] void obey() {
+        ::close(orders_[1]);
+        const auto map = [](int kind, std::size_t size) {
+            return static_cast<char*>(::mmap(nullptr, size, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        };
+        char* shared = map(MAP_SHARED, 16 * kStep);
+        std::size_t used = 0;
+        pid_t child = 0;
+        int told[2];
+        if (::pipe(told) != 0) ::_exit(1);
+        const auto put = [](int to, char letter) { return ::write(to, &letter, 1) == 1; };
+        for (char letter; ::read(orders_[0], &letter, 1) == 1;) {
+            if (letter == 'g') std::memset(shared + std::exchange(used, used + kStep), 1, kStep);
+            if (letter == 'p') std::memset(map(MAP_PRIVATE, kStep), 1, kStep);
+            if (letter == 'c' && (child = ::fork()) == 0) {
+                ::close(orders_[0]);
+                volatile char sum = 0;
+                for (std::size_t i = 0; i < used; i += 4096) sum = static_cast<char>(sum + shared[i]);
+                for (put(told[1], letter);;) ::pause();
+            }
+            if (letter == 'c' && ::read(told[0], &letter, 1) != 1) break;
+            if (letter == 'e') {
+                ::kill(child, SIGKILL);
+                ::waitpid(std::exchange(child, 0), nullptr, 0);
+            }
+            if (!put(answers_[1], letter)) break;
+        }
+        if (child > 0) ::kill(child, SIGKILL);
+        ::_exit(0);
+    }
+
+    int orders_[2] = {}, answers_[2] = {};
+    pid_t pid_ = -1;
+};
+
+}  // namespace
+
+TEST_CASE("shared memory of real processes: it grows in one that has children of short life, and two that share it count it once") {
+    Puppet service;
+    memory::ProcessTree tree(service.pid(), {});
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto level_after = [&](const char* orders) {
+        for (; *orders != '\0'; ++orders) service.order(*orders);
+        clock.now += 1500ms;
+        const std::vector<memory::ProcessReading>& readings = tree.read(memory::Depth::detailed);
+        log.add(readings, true, tree.shared_memory());
+        return log.copy().value.back();
+    };
+    const auto is_steps = [](double bytes, double steps) { return std::abs(bytes - steps * static_cast<double>(kStep)) < 0.25 * static_cast<double>(kStep); };
+    level_after("");
+    level_after("c");  // from here on the series is that of several processes
+    const double begin = level_after("e");
+    CHECK(is_steps(level_after("g") - begin, 1));
+    CHECK(is_steps(level_after("gg") - begin, 3));
+    CHECK(is_steps(level_after("c") - begin, 3));  // the child has all three steps as well
+    CHECK(is_steps(level_after("g") - begin, 4));
+    CHECK(is_steps(level_after("pe") - begin, 5));
+    CHECK(log.metric() == "anonymous");
+    // The series says the same of the time before the child was seen: no step where it began.
+    CHECK(is_steps(log.copy().value[0] - begin, 0));
+}
+
 TEST_CASE("marks compensate for processes that begin and end, and count zombies") {
-    diagnose::ResourceMarks marks;
+    memory::ResourceMarks marks;
     const auto snapshot = [](std::initializer_list<std::pair<int, std::uint64_t>> descriptors, int zombies) {
         memory::ResourceSnapshot result;
         for (const auto& [pid, count] : descriptors) {
@@ -119,7 +244,7 @@ TEST_CASE("marks compensate for processes that begin and end, and count zombies"
 }
 
 TEST_CASE("a mark at which descriptors could not be read leaves every column as long as the marks") {
-    diagnose::ResourceMarks marks;
+    memory::ResourceMarks marks;
     const auto snapshot = [](std::optional<std::uint64_t> descriptors) {
         memory::ResourceSnapshot result;
         memory::ProcessResources resources;

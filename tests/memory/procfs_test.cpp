@@ -24,11 +24,12 @@ TEST_CASE("what is not statm is nothing") {
 TEST_CASE("smaps_rollup gives bytes, and a field that an older kernel lacks is absent") {
     const auto rollup = parse_smaps_rollup(
         "55a0-7ffc ---p 00000000 00:00 0                          [rollup]\n"
-        "Rss:                1776 kB\nPss:                 317 kB\nPrivate_Clean:        68 kB\n"
+        "Rss:                1776 kB\nPss:                 317 kB\nPss_Shmem:            12 kB\nPrivate_Clean:        68 kB\n"
         "Private_Dirty:       112 kB\nAnonymous:           112 kB\nTHPeligible:    0\n");
     REQUIRE(rollup);
     CHECK(rollup->rss == 1776 * 1024);
     CHECK(rollup->pss == 317 * 1024);
+    CHECK(rollup->pss_shmem == 12 * 1024);
     CHECK(rollup->private_clean == 68 * 1024);
     CHECK(rollup->private_dirty == 112 * 1024);
     CHECK(rollup->anonymous == 112 * 1024);

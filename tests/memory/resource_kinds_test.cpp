@@ -122,6 +122,48 @@ TEST_CASE("private memory is what is resident less what is shared with files") {
     CHECK(readings[0].private_bytes == 490 * page);
 }
 
+TEST_CASE("shared memory counts once where the kernel says who shares it, and as that of whoever changed most where it does not") {
+    test::FakeSystem system;
+    system.process(7, "svc", 500, 1000);
+    system.process(8, "worker", 500, 1100, 7);
+    system.write("/proc/7/task/7/children", "8 ");
+    const auto shared = [&](int pid, int kib, int pss_kib) {
+        const std::string folder = "/proc/" + std::to_string(pid);
+        system.write(folder + "/status", "RssShmem: " + std::to_string(kib) + " kB\n");
+        if (pss_kib >= 0) system.write(folder + "/smaps_rollup", "Rss: 9 kB\nPss_Shmem: " + std::to_string(pss_kib) + " kB\n");
+    };
+    shared(7, 400, -1);
+    shared(8, 0, -1);
+    memory::ProcessTree tree(7, system.roots());
+    const auto kib = [&] {
+        tree.read(Depth::detailed);
+        return tree.shared_memory() / 1024;
+    };
+    CHECK(kib() == 400);  // of one process: no walk
+    shared(8, 300, -1);
+    CHECK(kib() == 700);  // smaps_rollup cannot be read: they may be pages of its own
+    shared(7, 700, -1);
+    CHECK(kib() == 700);  // the same ones, as far as is known
+    shared(7, 900, -1);
+    CHECK(kib() == 900);
+    ProcessReading first, second;
+    first.pid = 7;
+    second.pid = 8;
+    first.shared_memory = 400 << 10;
+    second.shared_memory = 300 << 10;
+    shared(7, 400, 250);
+    shared(8, 300, 150);
+    SharedMemory memory;
+    memory.add({first, second}, system.roots(), std::chrono::seconds(1));
+    CHECK(memory.bytes() == 400 << 10);
+    second.shared_memory += 140 << 10;  // a walk takes time: the next one is not due
+    shared(7, 440, 9000);
+    memory.add({first, second}, system.roots(), std::chrono::milliseconds(1500));
+    CHECK(memory.bytes() == 540 << 10);
+    memory.add({first, second}, system.roots(), std::chrono::seconds(60));
+    CHECK(memory.bytes() == 9150 << 10);
+}
+
 TEST_CASE("counts are read from the samples that leakline writes") {
     const std::vector<CountSeries> series = count_series(
         "unix_ms,rss_bytes,threads,fds\n"

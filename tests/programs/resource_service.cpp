@@ -1,7 +1,8 @@
 // A service that uses up what its mode says, in a known number of requests. `resource_service PORT MODE`.
 //
 // Leaks: files (one in 20 requests), close_wait, threads, mappings (one in 20), zombies (one in 50), every_file (one a request),
-// clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers).
+// clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
+// memory a request, and a child of short life every 50), prefork_shared (the same page in each of two workers).
 // Healthy: none, pools (64 of each kind, then no more), slow_pool (40 files, one in 50 requests), prefork_healthy, prefork_recycled
 // (a worker leaks 1,024 B a request and is replaced after 2,000 requests), daemon (answered by a process that left the tree).
 #include <arpa/inet.h>
@@ -20,6 +21,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 
@@ -65,6 +67,24 @@ void start_zombie() {
     if (::fork() == 0) ::_exit(0);
 }
 
+// Pages of shared memory that were handed out; whoever runs touches all of them.
+struct SharedPages {
+    static constexpr std::size_t kPage = 4096, kMost = std::size_t{1} << 18;
+    char* pages = nullptr;
+    std::atomic<std::size_t>* used = nullptr;
+    std::atomic<std::size_t> touched{0};
+
+    void create() {
+        const auto map = [](std::size_t size) { return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); };
+        pages = static_cast<char*>(map(kMost * kPage));
+        used = new (map(kPage)) std::atomic<std::size_t>(0);
+    }
+    void take_one() {
+        ++*used;
+        while (touched < *used && touched < kMost) pages[touched++ * kPage] = 1;
+    }
+} shared_pages;
+
 void serve_one() {
     const long number = ++requests;
     const bool twentieth = number % 20 == 0;
@@ -74,6 +94,15 @@ void serve_one() {
     if (mode == "threads" && twentieth) start_thread();
     if (mode == "mappings" && twentieth) map_page();
     if (mode == "zombies" && number % 50 == 0) start_zombie();
+    if (mode == "shared" || mode == "prefork_shared") shared_pages.take_one();
+    if (mode == "shared" && number % 50 == 0) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::usleep(150000);  // long enough to be seen
+            ::_exit(0);
+        }
+        std::thread([child] { ::waitpid(child, nullptr, 0); }).detach();
+    }
     if (mode == "slow_pool" && number % 50 == 0 && number <= 2000) open_file();
     if (mode == "pools" && number <= 64) {
         open_file();
@@ -156,6 +185,7 @@ int main(int argc, char** argv) {
         std::thread([] {
             for (;; std::this_thread::sleep_for(std::chrono::milliseconds(10))) open_file();
         }).detach();
+    shared_pages.create();
     if (mode.starts_with("prefork")) run_workers(listener);
     if (mode == "daemon") {
         if (::fork() == 0) {

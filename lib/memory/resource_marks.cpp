@@ -1,10 +1,10 @@
-#include "diagnose/resource_marks.hpp"
+#include "memory/resource_marks.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace leakline::diagnose {
+namespace leakline::memory {
 
 namespace {
 
@@ -15,11 +15,11 @@ constexpr double kNearLimit = 0.8, kMadeInRun = 0.5;
 
 // A process that begins brings its count along and is no step; one that ends takes its growth along. The number of processes
 // itself is plain.
-std::array<ResourceMarks::Level, kResourceCount> ResourceMarks::levels_of(const memory::ResourceSnapshot& snapshot) {
+std::array<ResourceMarks::Level, kResourceCount> ResourceMarks::levels_of(const ResourceSnapshot& snapshot) {
     const bool begins = resources_.mark_seconds.empty();
     constexpr auto kProcesses = static_cast<std::size_t>(Resource::processes);
     std::array<Level, kResourceCount> levels;
-    for (const memory::ProcessResources& process : snapshot.processes) {
+    for (const ProcessResources& process : snapshot.processes) {
         Base& base = bases_[{process.pid, process.start_ticks}];
         for (std::size_t r = 0; r < kResourceCount; ++r) {
             if (!process.count[r]) continue;
@@ -61,7 +61,7 @@ ResourceGrowth& ResourceMarks::growth_of(Resource resource) {
     return resources_.counts.emplace_back(std::move(growth));
 }
 
-void ResourceMarks::add(double at_s, std::uint64_t requests, const memory::ResourceSnapshot& snapshot) {
+void ResourceMarks::add(double at_s, std::uint64_t requests, const ResourceSnapshot& snapshot) {
     if (snapshot.processes.empty()) return;
     const auto levels = levels_of(snapshot);
     for (std::size_t r = 0; r < kResourceCount; ++r) {
@@ -90,20 +90,20 @@ void ResourceMarks::add(double at_s, std::uint64_t requests, const memory::Resou
     add_limits(snapshot);
 }
 
-void ResourceMarks::add_limits(const memory::ResourceSnapshot& snapshot) {
+void ResourceMarks::add_limits(const ResourceSnapshot& snapshot) {
     for (ResourceGrowth& growth : resources_.counts) {
         const auto r = static_cast<std::size_t>(growth.resource);
         if (growth.resource == Resource::threads || growth.resource == Resource::processes) {
             growth.limit = snapshot.most_threads;
             growth.limit_name = snapshot.most_threads_name;
             growth.used = 0;
-            for (const memory::ProcessResources& process : snapshot.processes) growth.used += static_cast<double>(process.count[r].value_or(0));
+            for (const ProcessResources& process : snapshot.processes) growth.used += static_cast<double>(process.count[r].value_or(0));
             continue;
         }
         // The process that grew most meets its limit first.
-        const memory::ProcessResources* most = nullptr;
+        const ProcessResources* most = nullptr;
         double largest = 0, all = 0;
-        for (const memory::ProcessResources& process : snapshot.processes) {
+        for (const ProcessResources& process : snapshot.processes) {
             const auto& base = bases_[{process.pid, process.start_ticks}].count[r];
             if (!process.count[r] || !base) continue;
             const double grown = static_cast<double>(*process.count[r]) - *base;
@@ -121,7 +121,7 @@ void ResourceMarks::add_limits(const memory::ResourceSnapshot& snapshot) {
     }
 }
 
-void ResourceMarks::add_idle(double idle_s, const memory::ResourceSnapshot& snapshot) {
+void ResourceMarks::add_idle(double idle_s, const ResourceSnapshot& snapshot) {
     const auto levels = levels_of(snapshot);
     resources_.idle_s = idle_s;
     for (ResourceGrowth& growth : resources_.counts) {
@@ -149,4 +149,4 @@ bool ResourceMarks::mappings_near_limit() const {
     });
 }
 
-}  // namespace leakline::diagnose
+}  // namespace leakline::memory

@@ -1,4 +1,4 @@
-// Inside lib/diagnose only.
+// What a run used up: counts and kinds at its marks, over processes that begin and end.
 #pragma once
 
 #include <map>
@@ -10,16 +10,16 @@
 #include "memory/resource_probe.hpp"
 #include "model/resources.hpp"
 
-namespace leakline::diagnose {
+namespace leakline::memory {
 
 // Counts and kinds of descriptors, threads, mappings and processes at the quiet marks of a run, from snapshots of its processes.
 // Thread-safety: one thread.
 class ResourceMarks {
   public:
     // The first call is before the traffic.
-    void add(double at_s, std::uint64_t requests, const memory::ResourceSnapshot& snapshot);
+    void add(double at_s, std::uint64_t requests, const ResourceSnapshot& snapshot);
     // Without traffic since the last mark.
-    void add_idle(double idle_s, const memory::ResourceSnapshot& snapshot);
+    void add_idle(double idle_s, const ResourceSnapshot& snapshot);
 
     // Not judged yet (see analysis/resources.hpp), without the tree.
     const Resources& resources() const { return resources_; }
@@ -40,8 +40,8 @@ class ResourceMarks {
         bool readable = false;
         std::map<std::string, double> kinds;
     };
-    std::array<Level, kResourceCount> levels_of(const memory::ResourceSnapshot& snapshot);
-    void add_limits(const memory::ResourceSnapshot& snapshot);
+    std::array<Level, kResourceCount> levels_of(const ResourceSnapshot& snapshot);
+    void add_limits(const ResourceSnapshot& snapshot);
     ResourceGrowth& growth_of(Resource resource);
 
     std::map<Key, Base> bases_;
@@ -51,4 +51,4 @@ class ResourceMarks {
     bool cut_ = false, unreadable_ = false;
 };
 
-}  // namespace leakline::diagnose
+}  // namespace leakline::memory

@@ -1,0 +1,66 @@
+#include "memory/shared_memory.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "memory/proc_file.hpp"
+
+namespace leakline::memory {
+
+namespace {
+
+constexpr Nanoseconds kBetweenWalks = std::chrono::seconds(1);
+constexpr int kRest = 49;  // times what a walk took
+
+}  // namespace
+
+void SharedMemory::remember(const std::vector<ProcessReading>& readings, Bytes total) {
+    total_ = total_then_ = total;
+    known_ = true;
+    then_.clear();
+    for (const ProcessReading& reading : readings) then_[{reading.pid, reading.start_ticks}] = reading.shared_memory;
+}
+
+bool SharedMemory::walk(const std::vector<ProcessReading>& readings, const SystemRoots& roots) {
+    Bytes sum = 0;
+    for (const ProcessReading& reading : readings) {
+        if (reading.shared_memory == 0) continue;
+        ProcFile file(roots.proc + "/" + std::to_string(reading.pid) + "/smaps_rollup");
+        const auto text = file.read();
+        const auto rollup = text ? parse_smaps_rollup(*text) : std::nullopt;
+        if (!rollup || !rollup->pss_shmem) return false;
+        sum += *rollup->pss_shmem;
+    }
+    remember(readings, sum);
+    return true;
+}
+
+void SharedMemory::add(const std::vector<ProcessReading>& readings, const SystemRoots& roots, Nanoseconds now) {
+    Bytes sum = 0, most = 0;
+    int holders = 0;
+    for (const ProcessReading& reading : readings) {
+        sum += reading.shared_memory;
+        most = std::max(most, reading.shared_memory);
+        holders += reading.shared_memory > 0 ? 1 : 0;
+    }
+    if (holders < 2) return remember(readings, sum);
+    if (now >= next_walk_) {
+        const Nanoseconds begin = system_clock().monotonic();
+        const bool walked = walk(readings, roots);
+        next_walk_ = now + std::max(kBetweenWalks, (system_clock().monotonic() - begin) * kRest);
+        if (walked) return;
+    }
+    if (!known_) return remember(readings, most);
+    std::int64_t change = 0;
+    for (const ProcessReading& reading : readings) {
+        // One that has begun since brings in what the others have already, as far as is known.
+        const auto then = then_.find({reading.pid, reading.start_ticks});
+        if (then == then_.end()) continue;
+        const auto own = static_cast<std::int64_t>(reading.shared_memory) - static_cast<std::int64_t>(then->second);
+        if (std::abs(own) > std::abs(change)) change = own;
+    }
+    total_ = static_cast<Bytes>(std::max<std::int64_t>(0, static_cast<std::int64_t>(total_then_) + change));
+}
+
+}  // namespace leakline::memory
