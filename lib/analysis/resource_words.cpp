@@ -51,7 +51,17 @@ std::string growing_kinds_words(const ResourceGrowth& growth) {
     return out;
 }
 
-std::string resource_reason(const ResourceGrowth& growth) {
+std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view more) {
+    const std::string_view what = resource_words(growth.resource);
+    const std::string kinds = growing_kinds_words(growth);
+    if (growth.growth > 0)
+        return fmt::format("{} grew by {}{}, and the run is too short to tell a leak from chance: {} would decide", what, number_words(growth.growth),
+                           kinds.empty() ? "" : ": " + kinds, more);
+    return fmt::format("{} did not grow, but the run is too short to see a slow leak{}: {} would decide", what,
+                       growth.detectable_per_request ? fmt::format(" (only one above {})", per_request_words(*growth.detectable_per_request)) : "", more);
+}
+
+std::string resource_reason(const ResourceGrowth& growth, std::string_view more) {
     const std::string_view what = resource_words(growth.resource);
     const std::string kinds = growing_kinds_words(growth);
     const std::string of = kinds.empty() ? "" : ": " + kinds;
@@ -64,8 +74,8 @@ std::string resource_reason(const ResourceGrowth& growth) {
             return fmt::format("{} leak, {}{} (+{} after warm-up){}", what, rate_words(growth),
                                growth.follows_time ? ", with or without requests" : "", number_words(growth.growth), of);
         case Trend::inconclusive:
-            return fmt::format("{} grew by {}, which may be a leak or a pool that is still filling{}: more rounds would decide", what,
-                               number_words(growth.growth), of);
+            return fmt::format("{} grew by {}, which may be a leak or a pool that is still filling{}: {} would decide", what,
+                               number_words(growth.growth), of, more);
         default: break;
     }
     std::string text = fmt::format("{} do not grow", what);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/resources.hpp"
 
@@ -13,8 +14,10 @@ std::string per_request_words(double per_request);
 std::string per_hour_words(double per_hour);
 // The rate that fits: by time where it follows time or requests are unknown.
 std::string rate_words(const ResourceGrowth& growth);
-// The decisive sentence about it, by its verdict.
-std::string resource_reason(const ResourceGrowth& growth);
+// The decisive sentence about it, by its verdict. more: what would decide where nothing can be said: "more rounds (--rounds)".
+std::string resource_reason(const ResourceGrowth& growth, std::string_view more);
+// The same of a run with too few marks for any verdict.
+std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view more);
 // The kinds that carry the growth: "file /tmp/a-* (+120), pipe (+40)"; empty where nothing grew.
 std::string growing_kinds_words(const ResourceGrowth& growth);
 

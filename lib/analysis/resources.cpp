@@ -12,7 +12,6 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr double kSignificant = 0.01 / kResourceCount;
 constexpr std::size_t kFewestMarks = 4, kFewestGroups = 4;
 constexpr std::size_t kMostKinds = 8;
 // Growth below this is that of a service that still warms up: a second log file, a helper thread. Mappings come and go with the
@@ -23,6 +22,10 @@ constexpr double kLargestPool = 1000;
 // Of the level: growth that is no steady climb matters from here on.
 constexpr double kNoticeable = 0.1;
 constexpr double kSecondsPerHour = 3600;
+// Rounds of a run by default.
+constexpr std::size_t kUsualRounds = 8;
+// Where the marks are too few for the test: a leak of less than one per 20 requests has to be seen, or nothing is said.
+constexpr double kTooCoarse = 0.05;
 
 double least_of(Resource resource) { return resource == Resource::mappings ? kLeastMappings : kLeast; }
 
@@ -52,13 +55,27 @@ double chance_of(const Grouping& grouping, double tried) {
     return std::min(1.0, tried / std::tgamma(static_cast<double>(grouping.groups) + 2));
 }
 
-// The rate of a leak that comes at random, and has in 9 of 10 runs at least one in every group of rounds.
-std::optional<double> detectable(std::span<const double> requests, double least) {
-    constexpr double kPower = 0.9;
+// Whether growth at every mark could be told from chance.
+bool testable(std::size_t marks, double level) {
+    double tried = 0;
+    for (const Grouping& grouping : groupings(marks))
+        if (chance_of(grouping, ++tried) <= level) return true;
+    return false;
+}
+
+// The rate of a leak that comes at random, and has in 9 of 10 runs at least one in every group of rounds. Where there are too few
+// marks for the test: that grows by `least` in 9 of 10 runs (the 10 % quantile of a Poisson distribution, normal approximation).
+std::optional<double> detectable(std::span<const double> requests, double least, double level) {
+    constexpr double kPower = 0.9, kQuantile = 1.2816;
     std::optional<double> smallest;
+    if (!testable(requests.size(), level)) {
+        if (requests.size() < 2) return std::nullopt;
+        const double root = (kQuantile + std::sqrt(kQuantile * kQuantile + 4 * least)) / 2;
+        return root * root / (requests.back() - requests.front());
+    }
     double tried = 0;
     for (const Grouping& grouping : groupings(requests.size())) {
-        if (chance_of(grouping, ++tried) > kSignificant) continue;
+        if (chance_of(grouping, ++tried) > level) continue;
         const auto groups = static_cast<double>(grouping.groups);
         const double served = (requests.back() - requests[requests.size() - 1 - grouping.groups * grouping.together]) / groups;
         if (served <= 0) continue;
@@ -82,13 +99,21 @@ bool still_climbing(std::span<const double> counts, double least) {
 }
 
 void set_rates(ResourceGrowth& growth, std::span<const double> seconds, std::span<const double> requests, std::span<const double> counts,
-               double idle_s) {
+               double idle_s, double time_scale) {
     if (auto rate = growth_rate(seconds, counts)) growth.per_hour = Interval{rate->estimate * kSecondsPerHour, rate->low * kSecondsPerHour, rate->high * kSecondsPerHour};
     if (increasing(requests)) growth.per_request = growth_rate(requests, counts);
     constexpr double kEnough = 3;  // that the idle time would have shown
     const double expected = growth.per_hour ? growth.per_hour->estimate / kSecondsPerHour * idle_s : 0;
     growth.follows_time = growth.verdict == Trend::growing && expected >= kEnough && growth.idle_growth >= expected / 2;
-    if (growth.follows_time) growth.per_request.reset();
+    if (!growth.follows_time) return;
+    growth.per_request.reset();
+    for (double* rate : {&growth.per_hour->estimate, &growth.per_hour->low, &growth.per_hour->high}) *rate /= time_scale;
+}
+
+// Too few marks for the test. A count that did not rise, in a run that would have shown a leak that matters, does not leak.
+Trend verdict_of_few_marks(const ResourceGrowth& growth, double least) {
+    const bool seen = growth.detectable_per_request && *growth.detectable_per_request <= kTooCoarse;
+    return growth.growth < least && seen ? Trend::stable : Trend::inconclusive;
 }
 
 void set_time_to_limit(ResourceGrowth& growth, const std::optional<double>& requests_per_second) {
@@ -111,20 +136,25 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
     const std::span<const double> x = increasing(requests) ? requests : seconds;
     const double least = least_of(growth.resource);
     growth.growth = counts.back() - counts.front();
-    growth.detectable_per_request = increasing(requests) ? detectable(requests, least) : std::nullopt;
+    const double level = kCountLevel / options.runs;
+    growth.detectable_per_request = increasing(requests) ? detectable(requests, least, level) : std::nullopt;
     for (ResourceKind& kind : growth.kinds) {
         const std::span<const double> own = tail(kind.at_marks);
         kind.growth = own.back() - own.front();
-        kind.grows = judge_count(x, own).grows;
+        kind.grows = judge_count(x, own, level).grows;
     }
     std::stable_sort(growth.kinds.begin(), growth.kinds.end(), [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
     if (growth.kinds.size() > kMostKinds) growth.kinds.resize(kMostKinds);
 
     growth.reasons.clear();
+    bool few = false;
     if (growth.exhausted) {
         growth.verdict = Trend::growing;
         growth.growth = std::max(growth.growth, growth.used - growth.at_marks.front());
-    } else if (judge_count(x, counts).grows) {
+    } else if (!testable(counts.size(), level)) {
+        growth.verdict = verdict_of_few_marks(growth, least);
+        few = true;
+    } else if (judge_count(x, counts, level).grows) {
         const bool may_be_a_pool = growth.growth < kLargestPool && !options.extended;
         growth.verdict = growth.growth < least || may_be_a_pool ? Trend::inconclusive : Trend::growing;
     } else if (counts.size() >= 2 && still_climbing(counts, least)) {
@@ -132,18 +162,23 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
     } else {
         growth.verdict = Trend::stable;
     }
-    set_rates(growth, seconds, requests, counts, resources.idle_s);
+    set_rates(growth, seconds, requests, counts, resources.idle_s, options.time_scale);
     if (growth.exhausted && !growth.per_request && growth.exhausted->requests > 0) {
         const double rate = growth.growth / static_cast<double>(growth.exhausted->requests);
         growth.per_request = Interval{rate, rate, rate};
     }
     set_time_to_limit(growth, options.requests_per_second);
-    growth.reasons.push_back(resource_reason(growth));
+    growth.reasons.push_back(few && growth.verdict == Trend::inconclusive ? too_few_marks_reason(growth, options.more)
+                                                                          : resource_reason(growth, options.more));
 }
 
 }  // namespace
 
-CountJudgement judge_count(std::span<const double> x, std::span<const double> counts) {
+bool pools_had_time(std::size_t rounds, int planned) {
+    return rounds >= 2 * std::min(kUsualRounds, static_cast<std::size_t>(std::max(planned, 0)));
+}
+
+CountJudgement judge_count(std::span<const double> x, std::span<const double> counts, double level) {
     CountJudgement judgement;
     if (counts.size() < kFewestMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgement;
     double tried = 0;
@@ -151,7 +186,7 @@ CountJudgement judge_count(std::span<const double> x, std::span<const double> co
         ++tried;
         if (!rises(counts, grouping)) continue;
         judgement.p_value = chance_of(grouping, tried);
-        judgement.grows = judgement.p_value <= kSignificant;
+        judgement.grows = judgement.p_value <= level;
         if (judgement.grows) break;
     }
     return judgement;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "model/resources.hpp"
 
@@ -20,14 +21,24 @@ struct CountJudgement {
 // probability 1/n! (ties make it less). Rounds are put together in twos, threes, ... as long as four groups remain, for a leak
 // that is rarer than a round; p pays for every grouping tried. A count that slows down towards the end is filling, not leaking:
 // that is judged as for lines (see lines/growth.hpp).
-CountJudgement judge_count(std::span<const double> x, std::span<const double> counts);
+//
+// level: p above it is chance. Fewer than six marks cannot get below 0.0025 (5 rises: 1/6! = 0.0014; 4 rises: 1/5! = 0.0083).
+inline constexpr double kCountLevel = 0.01 / kResourceCount;
+CountJudgement judge_count(std::span<const double> x, std::span<const double> counts, double level = kCountLevel);
 
 struct ResourceOptions {
     std::size_t first_mark = 1;                 // what came before is warm-up
     std::optional<double> requests_per_second;  // the log's own rate, for the time to a limit
-    // No more rounds can be asked for, or there were twice as many as planned: a pool that fills was given the time.
+    // The run was long enough for a pool to fill: what grew by less than a large pool is a leak only then.
     bool extended = false;
+    std::string_view more = "more rounds (--rounds)";  // what would decide where these marks do not
+    int runs = 1;           // that are judged, any of which decides: they share the level
+    double time_scale = 1;  // how many times faster than ours the service's own clock ran
 };
+
+// Whether a run of so many rounds (planned: asked for at first) gave a pool the time to fill: twice the rounds that a run has at
+// least, or that it was planned to have.
+bool pools_had_time(std::size_t rounds, int planned);
 
 // Fills in all but at_marks, limits, exhausted and idle_growth of each count, and keeps the eight kinds that grew most.
 void judge_resources(Resources& resources, const ResourceOptions& options);

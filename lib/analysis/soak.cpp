@@ -6,8 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/verdict/verdict.hpp"
-
 namespace leakline::analysis {
 
 namespace {
@@ -149,30 +147,6 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
         soak.reason = words + ": whether growth follows requests or time cannot be told, and nothing is extrapolated; a longer "
                               "--soak-time would decide";
     }
-}
-
-void conclude_soak(Diagnosis& diagnosis) {
-    conclude(diagnosis);
-    const Soak& soak = *diagnosis.soak;
-    const auto forget_projection = [&] {
-        diagnosis.projected_bytes_per_hour.reset();
-        diagnosis.trend.time_to_limit_h.reset();
-    };
-    if (soak.growth == Soak::Growth::with_time || soak.growth == Soak::Growth::unclear) forget_projection();
-    if (soak.growth == Soak::Growth::with_requests) diagnosis.trend.time_to_limit_h = soak.time_to_limit_h;
-    if (diagnosis.verdict == Verdict::invalid || soak.reason.empty()) return;
-
-    const auto& lines = diagnosis.lines.lines;
-    const bool line_leaks = std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; });
-    const bool no_verdict = soak.growth == Soak::Growth::unclear && !line_leaks && !diagnosis.max_growth;
-    if (no_verdict) diagnosis.verdict = Verdict::inconclusive;
-    // The decisive reason stays first, unless it is this one: of what comes with time, a line's bytes per request say nothing.
-    // The recorder's run is short, so it need not show there at all: that does not put it outside of the heap.
-    const bool with_time = soak.growth == Soak::Growth::with_time && !diagnosis.max_growth;
-    if (with_time && !line_leaks)
-        diagnosis.reasons.front() = soak.reason;
-    else
-        diagnosis.reasons.insert(diagnosis.reasons.begin() + (no_verdict || with_time ? 0 : 1), soak.reason);
 }
 
 }  // namespace leakline::analysis

@@ -32,8 +32,4 @@ double least_hours_of_slower(const SoakRun& faster, double hours);
 // start_bytes: memory before the first request.
 void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes);
 
-// conclude() for a diagnosis whose memory comes from a soak (diagnosis.soak, judged): growth with time is not projected to
-// the log's own rate, growth that differs between the speeds without a line at fault is no verdict.
-void conclude_soak(Diagnosis& diagnosis);
-
 }  // namespace leakline::analysis

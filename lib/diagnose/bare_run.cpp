@@ -7,33 +7,16 @@
 #include <utility>
 
 #include "analysis/follows.hpp"
-#include "analysis/resources.hpp"
 #include "analysis/trend/trend.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
-#include "diagnose/measured_target.hpp"
-#include "diagnose/service_process.hpp"
-#include "heap/preflight.hpp"
+#include "diagnose/final_counts.hpp"
+#include "diagnose/recorded_process.hpp"
 #include "memory/machine_load.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
-
-std::string executable_path(const std::string& program) {
-    std::error_code error;
-    const std::filesystem::path path = std::filesystem::canonical(find_executable(program).value_or(program), error);
-    return error ? program : path.string();
-}
-
-// An interpreter's own lines say nothing of the program that it runs; those of the program's native extensions do.
-void explain_lines(RunContext& context, const ServiceProcess& service) {
-    if (context.no_lines.empty()) return;
-    const std::vector<std::string> extensions = native_extensions(service);
-    if (extensions.empty()) return;
-    context.extensions = true;
-    if (service.executable != executable_path(context.options.target.arguments[0])) context.follow = service.executable;
-}
 
 Series after(const Series& series, double from) {
     Series rest;
@@ -56,26 +39,12 @@ TrendVerdict judge(const RunContext& context, Series series) {
     return analysis::judge_trend(series, trend);
 }
 
-// judged: more rounds are still to be had where it is undecided.
-Resources judge_counts(const RunContext& context, const MeasuredTarget& target, std::size_t rounds, int planned, bool last) {
+analysis::ResourceOptions count_options(const RunContext& context, std::size_t rounds, int planned) {
     analysis::ResourceOptions options;
     options.first_mark = static_cast<std::size_t>(std::max(1, context.options.warmup_rounds.value_or(1)));
     options.requests_per_second = context.result.requests_per_second;
-    options.extended = last || rounds >= 2 * static_cast<std::size_t>(planned);
-    Resources resources = target.resources();
-    analysis::judge_resources(resources, options);
-    return resources;
-}
-
-// How long what grows has to be watched without traffic to see whether it follows time; nothing where nothing grows.
-std::optional<double> idle_time(const Resources& resources) {
-    constexpr double kToSee = 8, kShortest_s = 1, kLongest_s = 4;
-    std::optional<double> longest;
-    for (const ResourceGrowth& growth : resources.counts) {
-        if (growth.verdict != Trend::growing || growth.exhausted || !growth.per_hour || growth.per_hour->estimate <= 0) continue;
-        longest = std::max(longest.value_or(kShortest_s), std::min(kLongest_s, kToSee * 3600 / growth.per_hour->estimate));
-    }
-    return longest;
+    options.extended = analysis::pools_had_time(rounds, planned);
+    return options;
 }
 
 // Noise of a busy machine makes the detection limit coarse; whoever reads the limit should know.
@@ -98,29 +67,6 @@ std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log)
     const Bytes before = log.latest();
     if (!interruption::sleep_for(kIdleTime)) return std::nullopt;
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
-}
-
-// The command may start other programs (a shell, a launcher): then the one that answers requests is to be recorded.
-void find_recorded_process(RunContext& context, MeasuredTarget& target) {
-    std::vector<int> processes;
-    for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
-    const auto service = find_service_process(context.result.target, processes);
-    if (!service) return;
-    const bool is_command = service->executable == executable_path(context.options.target.arguments[0]);
-    if (!context.follow && is_command) return explain_lines(context, *service);
-    // A script's interpreter is the program that runs it, in the first process.
-    if (!context.follow && !context.no_lines.empty() && service->pid == target.pid()) return explain_lines(context, *service);
-    context.follow = service->executable;
-    target.record(service->pid);
-    context.no_lines.clear();
-    try {
-        heap::Preflight preflight = heap::check_program({service->executable});
-        for (std::string& warning : preflight.warnings) context.result.warnings.push_back(std::move(warning));
-        context.no_lines = std::move(preflight.no_lines);
-    } catch (const Error& reason) {
-        context.no_lines = no_lines_text(reason);
-    }
-    explain_lines(context, *service);
 }
 
 }  // namespace
@@ -163,7 +109,7 @@ void run_bare(RunContext& context) {
         if (std::exchange(following, why.has_value()) && following) retries.pop_back();
         if (!why && undecided < context.options.retries) {
             why = analysis::memory_undecided(std::move(so_far));
-            if (!why) why = analysis::resources_undecided(judge_counts(context, target, context.result.rounds.size(), plan.rounds, false));
+            if (!why) why = analysis::resources_undecided(judged_counts(target, count_options(context, context.result.rounds.size(), plan.rounds)));
             if (why) ++undecided;
         }
         if (!why) return true;
@@ -181,16 +127,7 @@ void run_bare(RunContext& context) {
     context.result.series = log.copy();
     context.result.trend = judge(context, context.result.series);
     warn_if_busy(context, load);
-    if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
-    Resources resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
-    if (const auto idle_s = idle_time(resources); context.options.idle && idle_s && !target.gone() && interruption::received() == 0) {
-        ProcessTree tree = std::move(resources.tree);
-        target.watch_idle(*idle_s);
-        resources = judge_counts(context, target, rounds.rounds.size(), plan.rounds, true);
-        resources.tree = std::move(tree);
-    }
-    for (std::string& warning : target.resource_warnings()) context.result.warnings.push_back(std::move(warning));
-    context.result.resources = std::move(resources);
+    context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();
     if (context.options.idle && !rounds.stopped && context.result.trend.verdict == Trend::growing)
         context.result.idle = idle_time(context, log);

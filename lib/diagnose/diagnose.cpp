@@ -7,7 +7,6 @@
 
 #include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
-#include "analysis/soak.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -49,12 +48,22 @@ replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
 // What a round under the recorder lasts at most, where the log is longer than that.
 constexpr double kLongestRecordedRound_s = 10;
 
+// Whether the recorder would see none of the work; says so.
+bool only_launches(const Options& options, Diagnosis& result) {
+    if (!options.recording.empty() || analysis::unrecorded_share(result.resources.tree) < analysis::kOnlyLaunches) return false;
+    result.warnings.emplace_back("the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
+                                 "work");
+    return true;
+}
+
 // The rounds that name the lines, after a soak whose memory is not flat at both speeds. The recorder slows a service down to
 // about half of its capacity, and its clock is to run as fast as its traffic. A soak's log can be days long: then parts of it
 // make the rounds.
-void record_after_soak(const Options& options, const Observer& observer, const replay::LogSpan& span, Diagnosis& result) {
+void record_after_soak(const RunContext& soaked, const Observer& observer, const replay::LogSpan& span) {
+    const Options& options = soaked.options;
+    Diagnosis& result = soaked.result;
     const Soak& soak = *result.soak;
-    if (soak.growth == Soak::Growth::none) return;
+    if (soak.growth == Soak::Growth::none || only_launches(options, result)) return;
     Options recorded = options;
     const TemporaryDirectory scratch;
     // Where nobody asked for the capacity, it is at least what the faster run was given.
@@ -72,6 +81,9 @@ void record_after_soak(const Options& options, const Observer& observer, const r
         }
     }
     RunContext context(recorded, observer, result);
+    context.follow = soaked.follow;
+    context.no_lines = soaked.no_lines;
+    context.extensions = soaked.extensions;
     run_recorded(context, recorded.rounds.rounds);
 }
 
@@ -81,11 +93,7 @@ constexpr int kMostRecordedRounds = 10'000;
 // As many rounds as the bare run took (it may have been stopped early for its memory), and more where the lines need them.
 void record_until_decided(RunContext& context) {
     Diagnosis& result = context.result;
-    if (context.options.recording.empty() && analysis::unrecorded_share(result.resources.tree) >= analysis::kOnlyLaunches) {
-        result.warnings.emplace_back("the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
-                                     "work");
-        return;
-    }
+    if (only_launches(context.options, result)) return;
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
@@ -139,20 +147,17 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     check_lines(context);
     if (context.no_lines.empty()) heap::find_tracker();
 
-    if (options.soak) {
+    if (options.soak)
         run_soak(context, span);
-        result.warnings.emplace_back("a soak judges memory alone: descriptors, threads, mappings and processes were not counted; a run without "
-                                     "--soak counts them");
-    } else {
+    else
         run_bare(context);
-    }
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::landing_fault(result.replay);
         if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
-                record_after_soak(options, observer, span, result);
+                record_after_soak(context, observer, span);
             else
                 record_until_decided(context);
         }
@@ -170,8 +175,6 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;
-    } else if (result.soak) {
-        analysis::conclude_soak(result);
     } else {
         analysis::conclude(result, options.policy);
     }

@@ -12,7 +12,9 @@
 #include "analysis/trend/trend.hpp"
 #include "base/clock.hpp"
 #include "base/subreaper.hpp"
-#include "diagnose/measured_target.hpp"
+#include "diagnose/final_counts.hpp"
+#include "diagnose/recorded_process.hpp"
+#include "diagnose/soak_marks.hpp"
 
 namespace leakline::diagnose {
 
@@ -37,6 +39,8 @@ struct Stretch {
     Series series;
     ReplayStats stats;
     std::optional<OomKill> kill;
+    Resources resources;  // judged
+    std::string metric;   // of series
 };
 
 class SoakRunner {
@@ -87,15 +91,20 @@ class SoakRunner {
         const auto interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
         MeasuredTarget target(context_, at_speed(scale), interval);
         const TreeLog& log = target.log();
+        find_recorded_process(context_, target);
         RoundPlan plan = endless_rounds();
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
+        SoakMarks marks(target, longest_s);
+        marks.join(plan.replay);
         const std::optional<Bytes> ceiling = memory_ceiling(context_.options), limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
         double asked_s = 0;
         RoundHooks hooks;
         hooks.tick = [&](std::uint64_t completed, int, double) {
-            const double elapsed = to_seconds(system_clock().monotonic() - target.origin()), done = hours_of(completed);
-            context_.progress(std::clamp(std::max(elapsed / longest_s, done / hours), 0.0, 1.0),
+            const double elapsed = to_seconds(system_clock().monotonic() - target.origin()) - marks.paused_s(), done = hours_of(completed);
+            const double part = std::clamp(std::max(elapsed / longest_s, done / hours), 0.0, 1.0);
+            marks.progress(part);
+            context_.progress(part,
                               fmt::format("{:.1f} of {:.4g} h of traffic, {} requests, RSS {}", done, hours, format_count(completed),
                                           format_bytes(static_cast<double>(log.latest()))));
             if (target.gone()) return false;
@@ -104,6 +113,8 @@ class SoakRunner {
                 end = SoakRun::End::limit;
             else if (ceiling && log.latest() > *ceiling)
                 end = SoakRun::End::memory;
+            else if (target.exhausted())
+                end = SoakRun::End::exhausted;
             else if (done >= hours)
                 end = SoakRun::End::whole;
             else if (elapsed >= longest_s)
@@ -116,9 +127,13 @@ class SoakRunner {
         };
         RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
         Stretch stretch;
+        stretch.series = log.copy();  // of the traffic alone: a flat end would say that growth stopped
+        marks.finish();
+        stretch.resources = final_counts(context_, target, count_options(marks, scale));
+        stretch.metric = log.metric();
         stretch.kill = target.finish("soak", rounds.rounds.size());
         stretch.stats = std::move(rounds.stats);
-        stretch.series = log.copy();
+        if (stretch.kill) stretch.series = log.copy();
         stretch.run = describe(stretch.series, stretch.stats.completed, stretch.stats.duration_s, lag_of(target), scale, faster);
         stretch.run.end = stretch.kill ? SoakRun::End::killed : end.load();
         if (stretch.kill) stretch.run.limit_reached_h = stretch.run.hours;  // RSS was there before: pages of files count for it
@@ -145,6 +160,15 @@ class SoakRunner {
         plan.rounds = std::numeric_limits<int>::max();
         plan.quiet = Nanoseconds(0);
         return plan;
+    }
+    analysis::ResourceOptions count_options(const SoakMarks& marks, double scale) const {
+        analysis::ResourceOptions options;
+        options.requests_per_second = log_rate_;
+        options.extended = marks.complete();
+        options.more = "a longer soak (--soak-time)";
+        options.runs = 2;
+        if (scales_time(context_.options.target)) options.time_scale = scale;
+        return options;
     }
     static double lag_of(MeasuredTarget& target) { return static_cast<double>(target.progress().lag_ns) / 1e9; }
     double hours_of(double requests) const { return requests / log_rate_ / 3600; }
@@ -203,6 +227,21 @@ void warn(RunContext& context, const SoakRun& run, double hours, const replay::L
 
 }  // namespace
 
+namespace {
+
+bool counts_grow(const Resources& resources) {
+    return std::any_of(resources.counts.begin(), resources.counts.end(), [](const ResourceGrowth& growth) { return growth.verdict == Trend::growing; });
+}
+
+// The faster run has more requests; what grows with time may show in the slower one alone.
+Resources counts_of(std::vector<Stretch>& stretches) {
+    for (Stretch& stretch : stretches)
+        if (counts_grow(stretch.resources)) return std::move(stretch.resources);
+    return std::move(stretches.front().resources);
+}
+
+}  // namespace
+
 void run_soak(RunContext& context, const replay::LogSpan& span) {
     const SoakPlan& plan = *context.options.soak;
     Diagnosis& result = context.result;
@@ -229,7 +268,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
         stretches.push_back(std::move(stretch));
         soak.runs.push_back(stretches.back().run);
         warn(context, stretches.back().run, soak.hours, span);
-        return result.verdict != Verdict::invalid && interruption::received() == 0;
+        return result.verdict != Verdict::invalid && interruption::received() == 0 && stretches.back().run.end != SoakRun::End::exhausted;
     };
     if (add(runner.run(scale, soak.hours, longest_s / 2))) {
         const SoakRun& fast = soak.runs[0];
@@ -244,8 +283,12 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     }
     judge(soak);
     Stretch& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];
+    ProcessTree tree = shown.resources.tree;  // of the run whose memory is judged
+    result.resources = counts_of(stretches);
+    result.resources.tree = std::move(tree);
     result.trend = shown.run.trend;
     result.series = std::move(shown.series);
+    result.metric = shown.metric;
     result.replay = std::move(shown.stats);
     result.oom_kill = std::move(shown.kill);
 }

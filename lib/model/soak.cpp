@@ -10,6 +10,7 @@ std::string_view soak_end_name(SoakRun::End end) {
         case SoakRun::End::killed: return "killed";
         case SoakRun::End::memory: return "memory";
         case SoakRun::End::time: return "time";
+        case SoakRun::End::exhausted: return "exhausted";
         case SoakRun::End::stopped: return "stopped";
     }
     return "stopped";

@@ -21,6 +21,7 @@ struct SoakRun {
         killed,   // the kernel killed it at its limit
         memory,   // the machine's own memory ran short
         time,     // the real time that it may take was over
+        exhausted,  // it had nearly used up its descriptors or mappings
         stopped,  // interrupted, or the service died of something else
     };
 

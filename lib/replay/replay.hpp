@@ -80,6 +80,10 @@ struct ReplayOptions {
     std::function<bool(int round)> after_round;
     // Asked before after_round: true closes all connections first.
     std::function<bool(int round)> closes_after_round;
+    // A pause within a round: another thread sets it, and once all that was sent is answered, all connections are closed, at_pause is
+    // called and the flag is cleared. What is due later is due later by the length of the pause.
+    std::atomic<bool>* pause = nullptr;
+    std::function<void()> at_pause;
 };
 
 // Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.

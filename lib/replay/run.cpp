@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <thread>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
@@ -155,7 +156,7 @@ class Run : http::ClientPool::Listener {
 
     // Sends what is due, as far as there are connections.
     void dispatch() {
-        while (!stopping_ && fetch()) {
+        while (!stopping_ && !pausing() && fetch()) {
             if (options_.pace.kind != Pace::Kind::max) {
                 const Nanoseconds now = steady_now();
                 if (next_due_ > now) {
@@ -231,6 +232,7 @@ class Run : http::ClientPool::Listener {
             if (interruption::received() != 0) stop("");
             else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) stop("");
             else if (options_.duration && steady_now() - started_ >= *options_.duration) stop("");
+            else if (pausing() && is_drained()) pause();
             else if (!has_next_ && source_.round_over() && (is_drained() || goes_on()))
                 end_round();
         }
@@ -240,6 +242,27 @@ class Run : http::ClientPool::Listener {
             account();
             over_ = true;
         }
+    }
+
+    // Asked for by another thread. From the first time that it is seen, nothing more is sent.
+    bool pausing() {
+        if (options_.pause == nullptr || !options_.pause->load(std::memory_order_relaxed)) return false;
+        if (!pause_began_) pause_began_ = steady_now();
+        return true;
+    }
+
+    // All that was sent is answered.
+    void pause() {
+        pool_.close_idle();
+        if (options_.at_pause) options_.at_pause();
+        options_.pause->store(false);
+        const Nanoseconds length = steady_now() - *std::exchange(pause_began_, std::nullopt);
+        if (round_started_) *round_started_ += length;
+        if (active_since_) *active_since_ += length;
+        next_due_ += length;
+        pool_.poll();
+        dispatch();
+        pool_.wake_at(steady_now() + kTick);
     }
 
     bool is_drained() const { return pool_.busy() == 0 && aside_count_ == 0; }
@@ -406,6 +429,7 @@ class Run : http::ClientPool::Listener {
     bool has_next_ = false, schedule_is_new_ = true;
     int round_ = 0;
     Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
+    std::optional<Nanoseconds> pause_began_;
     std::optional<Nanoseconds> round_started_;  // what the due times of the round count from
     std::optional<Nanoseconds> active_since_;   // since when there was always something to send or to wait for
     std::optional<double> target_rate_;

@@ -29,6 +29,7 @@ std::string_view end_words(SoakRun::End end) {
         case SoakRun::End::killed: return "until the kernel killed the service at its limit";
         case SoakRun::End::memory: return "until the machine's memory ran short";
         case SoakRun::End::time: return "cut off by the time that it may take";
+        case SoakRun::End::exhausted: return "until descriptors or mappings were nearly used up";
         case SoakRun::End::stopped: return "cut off";
     }
     return "cut off";

@@ -41,6 +41,20 @@ const ResourceGrowth& judged(Resources& resources, bool extended = false) {
 
 }  // namespace
 
+namespace {
+
+Diagnosis stable_memory() {
+    Diagnosis diagnosis;
+    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
+    diagnosis.replay.statuses[200] = 1000;
+    diagnosis.trend.verdict = Trend::stable;
+    diagnosis.trend.reasons = {"seen so"};
+    diagnosis.trend.detectable_bytes_per_request = 50;
+    return diagnosis;
+}
+
+}  // namespace
+
 TEST_CASE("one descriptor in 20 requests is a leak, with its kind, its rate and the time to its limit") {
     Resources resources = counted(8, [](int round) { return 10 + 100.0 * round; });
     resources.counts[0].limit = 1024;
@@ -121,6 +135,7 @@ TEST_CASE("mappings come and go with the allocator: a few more are none that lea
 TEST_CASE("few marks, and a run that was stopped at the limit") {
     Resources short_run = counted(2, [](int round) { return 10.0 + round; });
     CHECK(judged(short_run, true).verdict == Trend::stable);
+    CHECK(short_run.counts[0].reasons[0] == "file descriptors do not grow: no leak above 11 per 1,000 requests");
     Resources exhausted = counted(1, [](int round) { return 10 + 400.0 * round; });
     exhausted.counts[0].exhausted = ResourceExhaustion{900, 18'000, 1.5};
     exhausted.counts[0].limit = 1024;
@@ -132,26 +147,60 @@ TEST_CASE("few marks, and a run that was stopped at the limit") {
           "file descriptors run out, at 49.4 per 1,000 requests: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
 }
 
+TEST_CASE("with too few rounds for the test nothing is called a leak, and nothing that grew or could not be seen is called none") {
+    for (const int rounds : {1, 2, 3, 4, 5}) {  // the first is warm-up: five marks are left at most
+        CAPTURE(rounds);
+        Resources leak = counted(rounds, [](int round) { return 10 + 100.0 * round; });
+        const ResourceGrowth& growth = judged(leak, true);
+        CHECK(growth.verdict == Trend::inconclusive);
+        CHECK(resources_undecided(leak).has_value());
+        CHECK(growth.reasons[0].ends_with("more rounds (--rounds) would decide"));
+        // Rounds of ten requests: one descriptor in 20 requests would not have shown.
+        Resources slow = counted(rounds, [](int) { return 10.0; });
+        for (std::size_t i = 0; i < slow.mark_requests.size(); ++i) slow.mark_requests[i] = 10.0 * static_cast<double>(i);
+        CHECK(judged(slow, true).verdict == Trend::inconclusive);
+    }
+    Resources enough = counted(6, [](int round) { return 10 + 100.0 * round; });
+    CHECK(judged(enough, true).verdict == Trend::growing);
+    Diagnosis flat = stable_memory();
+    flat.resources = counted(2, [](int) { return 10.0; });
+    flat.resources.mark_requests = {0, 10, 20};
+    judge_resources(flat.resources, {});
+    conclude(flat);
+    CHECK(flat.verdict == Verdict::inconclusive);
+    CHECK(flat.reasons[0] == "the run is too short to see a slow leak of file descriptors: more rounds (--rounds) would decide");
+}
+
+TEST_CASE("a pool has time to fill in twice the rounds that were planned, or twice those of a usual run") {
+    CHECK_FALSE(pools_had_time(8, 8));  // --retries 0
+    CHECK(pools_had_time(16, 8));
+    CHECK_FALSE(pools_had_time(4, 4));
+    CHECK(pools_had_time(8, 4));
+    CHECK_FALSE(pools_had_time(12, 12));
+    CHECK(pools_had_time(20, 20));
+}
+
+TEST_CASE("what grows by itself is stated at the speed of our clock where the service's own ran faster, and two runs share the level") {
+    Resources resources = counted(10, [](int round) { return 10 + 100.0 * round; });
+    resources.idle_s = 2;
+    resources.counts[0].idle_growth = 195;
+    ResourceOptions options;
+    options.extended = true;
+    options.time_scale = 60;
+    judge_resources(resources, options);
+    CHECK(resources.counts[0].per_hour->estimate == doctest::Approx(6000));
+    options.runs = 100;  // a hundredth of the level: six marks and five rises are chance then
+    Resources few = counted(6, [](int round) { return 10 + 100.0 * round; });
+    judge_resources(few, options);
+    CHECK(few.counts[0].verdict == Trend::inconclusive);
+}
+
 TEST_CASE("rates in words") {
     CHECK(per_request_words(2) == "2 per request");
     CHECK(per_request_words(0.05) == "50 per 1,000 requests");
     CHECK(per_request_words(0.000025) == "1 per 40,000 requests");
     CHECK(per_hour_words(1234567) == "1,230,000 per hour");
 }
-
-namespace {
-
-Diagnosis stable_memory() {
-    Diagnosis diagnosis;
-    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
-    diagnosis.replay.statuses[200] = 1000;
-    diagnosis.trend.verdict = Trend::stable;
-    diagnosis.trend.reasons = {"seen so"};
-    diagnosis.trend.detectable_bytes_per_request = 50;
-    return diagnosis;
-}
-
-}  // namespace
 
 TEST_CASE("a leak of descriptors is a leak although memory is stable, and what is undecided is no 'no leak'") {
     Diagnosis leak = stable_memory();

@@ -1,5 +1,7 @@
 #include "analysis/soak.hpp"
 
+#include "analysis/verdict/verdict.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace leakline;
@@ -156,7 +158,7 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     diagnosis.soak = judged({run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
     diagnosis.trend = diagnosis.soak->runs[1].trend;
     diagnosis.trend.reasons = {"seen so"};
-    analysis::conclude_soak(diagnosis);
+    analysis::conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
     CHECK_FALSE(diagnosis.projected_bytes_per_hour);
@@ -171,8 +173,41 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     line.bytes_per_request = Interval{13, 12, 14};
     diagnosis.lines.lines = {line};
     diagnosis.reasons.clear();
-    analysis::conclude_soak(diagnosis);
+    analysis::conclude(diagnosis);
     REQUIRE(diagnosis.reasons.size() > 1);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
     CHECK(diagnosis.reasons[1].starts_with("live heap bytes of a.cpp:7 grew in every round to the end"));
+}
+
+TEST_CASE("a leak of descriptors is a leak under a soak, whatever its two speeds say of memory") {
+    Diagnosis diagnosis;
+    diagnosis.replay.read = diagnosis.replay.sent = diagnosis.replay.completed = 1000;
+    diagnosis.replay.statuses[200] = 1000;
+    diagnosis.trend = run(600, 12, Trend::stable, {0, -1, 1}, 40e6).trend;
+    diagnosis.trend.reasons = {"seen so"};
+    ResourceGrowth descriptors;
+    descriptors.verdict = Trend::growing;
+    descriptors.reasons = {"file descriptors leak, 50 per 1,000 requests"};
+    const std::vector<std::vector<SoakRun>> cases = {
+        {run(600, 72, Trend::stable, {0, -1, 1}, 40e6), run(200, 24, Trend::stable, {0, -1, 1}, 39e6)},  // flat
+        {run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6), run(200, 4, Trend::stable, {0, -3, 3}, 5e6)},  // unclear
+        {run(600, 1, Trend::inconclusive, {0, -50, 50}, 40e6)},  // stopped because the descriptors were used up
+    };
+    for (const auto& runs : cases) {
+        Diagnosis healthy = diagnosis, leak = diagnosis;
+        healthy.soak = leak.soak = judged(runs);
+        leak.resources.counts = {descriptors};
+        analysis::conclude(leak);
+        CHECK(leak.verdict == Verdict::leak);
+        CHECK(leak.reasons[0] == descriptors.reasons[0]);
+        analysis::conclude(healthy);
+        CHECK(healthy.verdict == (healthy.soak->growth == Soak::Growth::none ? Verdict::no_leak : Verdict::inconclusive));
+        // Workers that the recorder did not see did the work.
+        Diagnosis workers = diagnosis;
+        workers.soak = healthy.soak;
+        workers.resources.tree.seen = 3;
+        workers.resources.tree.unrecorded_cpu_s = 3;
+        analysis::conclude(workers);
+        CHECK(workers.verdict == Verdict::inconclusive);
+    }
 }

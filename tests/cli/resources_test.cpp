@@ -28,12 +28,17 @@ struct Run {
     std::string junit;
 };
 
-Run diagnose(const std::string& mode) {
+const std::vector<std::string> kRounds = {"--min-round", "200ms"};
+// Two speeds of 3 s each: the log's 50 requests/s 20 times and 7 times as fast.
+const std::vector<std::string> kSoak = {"--soak", "72h", "--soak-time", "6s", "--time-scale", "20"};
+
+Run diagnose(const std::string& mode, const std::vector<std::string>& how = kRounds) {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/run.json", junit = directory.path() + "/run.xml";
-    Run run{run_binary("leakline", {"diagnose", "--min-round", "200ms", "--traffic", traffic(directory), "-o", report, "-o", junit, "--", kService,
-                                    "{port}", mode}),
-            {}, {}};
+    std::vector<std::string> words = {"diagnose", "--traffic", traffic(directory), "-o", report, "-o", junit};
+    words.insert(words.end(), how.begin(), how.end());
+    words.insert(words.end(), {"--", kService, "{port}", mode});
+    Run run{run_binary("leakline", words), {}, {}};
     INFO(run.outcome.out << run.outcome.err);
     run.diagnosis = json::parse(read_file(report));
     run.junit = read_file(junit);
@@ -83,4 +88,23 @@ TEST_CASE("workers that leak 1,024 B per request are a leak by memory, with the 
     CHECK(processes["seen"] == 3);
     CHECK(processes["list"][0]["recorded"] == false);
     CHECK(run.diagnosis["series"]["metric"] == "anonymous");
+}
+
+TEST_CASE("a soak counts descriptors, threads, mappings and processes at pauses of the traffic") {
+    const Run leak = diagnose("files", kSoak);
+    INFO(leak.outcome.out << leak.outcome.err);
+    CHECK(leak.outcome.code == 1);
+    const json descriptors = resource(leak, "descriptors");
+    CHECK(descriptors["verdict"] == "growing");
+    CHECK(descriptors["per_request"]["estimate"].get<double>() == doctest::Approx(0.05).epsilon(0.05));
+    CHECK(descriptors["kinds"][0]["name"] == "file /etc/passwd");
+    CHECK(descriptors["time_to_limit_h"].get<double>() > 0);
+    CHECK(leak.diagnosis["resources"]["mark_requests"].size() >= 7);
+    CHECK(leak.outcome.out.starts_with("LEAK: file descriptors leak, "));
+    CHECK(leak.junit.find("<testcase name=\"file descriptors do not leak\"") != std::string::npos);
+    const Run healthy = diagnose("pools", kSoak);
+    INFO(healthy.outcome.out << healthy.outcome.err);
+    CHECK(healthy.outcome.code != 1);  // so short a soak need not decide on memory
+    for (const char* name : {"descriptors", "threads", "mappings", "processes"}) CHECK(resource(healthy, name)["verdict"] == "stable");
+    CHECK(healthy.diagnosis["resources"]["processes"]["seen"] == 1);
 }

@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/error.hpp"
 #include "replay/recorded_connections.hpp"
@@ -32,12 +35,14 @@ class ConnectionServer {
             {
                 const std::lock_guard lock(mutex_);
                 requests_[own].push_back(request);
+                if (++count_ == 20) twentieth_ = true;
             }
             wire.write(kOk);
             if (closes) return;
         }
     }) {}
     std::string url() const { return server_.url(); }
+    std::atomic<bool>& twentieth() { return twentieth_; }  // set before the twentieth request is answered
     void stop() { server_.stop(); }
     // Of the connections that carried any.
     std::vector<std::vector<std::string>> requests() const {
@@ -51,6 +56,8 @@ class ConnectionServer {
   private:
     mutable std::mutex mutex_;
     std::vector<std::vector<std::string>> requests_;  // guarded by mutex_
+    int count_ = 0;                                   // guarded by mutex_
+    std::atomic<bool> twentieth_{false};
     LoopbackServer server_;
 };
 
@@ -109,6 +116,36 @@ TEST_CASE("connections are closed after a round where the caller asks for it") {
     check_books(stats);
     CHECK(stats.connections == 2);
     CHECK(sizes(server) == std::vector<std::size_t>{10, 10});
+}
+
+TEST_CASE("a pause within a round comes when all is answered, closes the connections, and moves what is due by its length") {
+    ConnectionServer server;
+    std::vector<Request> requests = posts(40);
+    for (std::size_t i = 0; i < requests.size(); ++i) requests[i].at = std::chrono::milliseconds(10 * i);
+    const LogFile log(requests);
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.pace = {replay::Pace::Kind::recorded, 1, 0};
+    options.connections = 2;
+    replay::Progress progress;
+    options.progress = &progress;
+    options.pause = &server.twentieth();
+    constexpr auto kPause = std::chrono::milliseconds(300);
+    int pauses = 0;
+    bool drained = true;
+    options.at_pause = [&] {
+        ++pauses;
+        drained = drained && progress.sent == progress.completed && progress.completed < 40;
+        std::this_thread::sleep_for(kPause);
+    };
+    const auto begin = std::chrono::steady_clock::now();
+    const ReplayStats stats = replay::run(options);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    check_books(stats);
+    CHECK(stats.completed == 40);
+    CHECK(pauses == 1);
+    CHECK(drained);
+    CHECK(sizes(server).size() >= 2);  // other connections afterwards
+    CHECK(stats.duration_s <= took.count() - std::chrono::duration<double>(kPause).count());  // the pause is no traffic
 }
 
 TEST_CASE("each connection of the log is one of the replay's, in order, and a new one in each round") {

@@ -1,4 +1,7 @@
 // Rules about what else runs out: descriptors, threads, mappings, processes.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "analysis/verdict/rules.hpp"
@@ -27,7 +30,19 @@ std::optional<Conclusion> resources_leak(const Evidence& evidence, const Policy&
 }
 
 std::optional<Conclusion> resources_may_leak(const Evidence& evidence, const Policy&) {
-    return conclusion_of(evidence, Trend::inconclusive, Verdict::inconclusive);
+    auto conclusion = conclusion_of(evidence, Trend::inconclusive, Verdict::inconclusive);
+    if (!conclusion) return std::nullopt;
+    // A run that was too short says the same of each count: one reason for all that did not grow.
+    std::vector<std::string_view> flat;
+    for (const ResourceGrowth& growth : evidence.diagnosis.resources.counts) {
+        if (growth.verdict != Trend::inconclusive || growth.growth > 0 || growth.reasons.empty()) continue;
+        flat.push_back(resource_words(growth.resource));
+        std::erase(conclusion->reasons, growth.reasons.front());
+    }
+    if (!flat.empty())
+        conclusion->reasons.push_back(fmt::format("the run is too short to see a slow leak of {}: {} would decide", fmt::join(flat, ", "),
+                                                  evidence.diagnosis.soak ? "a longer soak (--soak-time)" : "more rounds (--rounds)"));
+    return conclusion;
 }
 
 }  // namespace leakline::analysis

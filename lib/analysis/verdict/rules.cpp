@@ -11,7 +11,9 @@ namespace {
 constexpr RuleRow kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
+    {Subject::memory, "the two speeds of a soak do not agree", soak_cannot_tell},
     {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
+    {Subject::memory, "memory grows with time in a soak", soak_grows_with_time},
     {Subject::memory, "killed at its limit before it grew", killed_before_growth},
     {Subject::memory, "lines grow with connections", lines_grow_per_connection},
     {Subject::memory, "lines grow, by far less than memory", lines_explain_too_little},

@@ -102,6 +102,11 @@ bool lines_matter(const Evidence& evidence);
 
 // Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
 void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);
+// Adds what a soak found to the reasons about memory.
+void explain_soak(const Diagnosis& diagnosis, Conclusion& memory);
+// Takes back the projection of growth that comes with time, or that differs between the speeds of a soak: growth at one speed says
+// nothing of another then.
+void project_soak(Diagnosis& diagnosis);
 // Sets split, growth, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
 void project(Diagnosis& diagnosis);
 // The trend as it would be at the log's own rate, which a budget per hour is about.
@@ -110,6 +115,8 @@ TrendVerdict at_own_rate(const Diagnosis& diagnosis);
 // The rules themselves.
 std::optional<Conclusion> requests_failed(const Evidence&, const Policy&);
 std::optional<Conclusion> replay_not_valid(const Evidence&, const Policy&);
+std::optional<Conclusion> soak_cannot_tell(const Evidence&, const Policy&);
+std::optional<Conclusion> soak_grows_with_time(const Evidence&, const Policy&);
 std::optional<Conclusion> killed_before_growth(const Evidence&, const Policy&);
 std::optional<Conclusion> cache_still_filling(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);

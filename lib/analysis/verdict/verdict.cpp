@@ -77,10 +77,7 @@ void adopt(Diagnosis& diagnosis, std::vector<Conclusion> conclusions) {
     }
 }
 
-}  // namespace
-
-void conclude(Diagnosis& diagnosis, const Policy& policy) {
-    project(diagnosis);
+void conclude_measured(Diagnosis& diagnosis, const Policy& policy) {
     if (diagnosis.verdict == Verdict::invalid) {
         diagnosis.growth = {StatedGrowth::Source::none, {}};
         return;
@@ -98,11 +95,20 @@ void conclude(Diagnosis& diagnosis, const Policy& policy) {
             judge_budget(diagnosis, evidence, *memory);
             memory->still_filling = false;
         }
+        explain_soak(diagnosis, *memory);
         conclusions.push_back(std::move(*memory));
     }
     for (const Subject subject : {Subject::resources, Subject::coverage})
         if (auto conclusion = first_conclusion(subject, evidence, policy)) conclusions.push_back(std::move(*conclusion));
     adopt(diagnosis, std::move(conclusions));
+}
+
+}  // namespace
+
+void conclude(Diagnosis& diagnosis, const Policy& policy) {
+    project(diagnosis);
+    conclude_measured(diagnosis, policy);
+    if (diagnosis.soak) project_soak(diagnosis);
 }
 
 std::optional<std::string> memory_undecided(Diagnosis diagnosis) {

@@ -1,0 +1,57 @@
+#include "diagnose/recorded_process.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/process.hpp"
+#include "diagnose/service_process.hpp"
+#include "heap/preflight.hpp"
+
+namespace leakline::diagnose {
+
+namespace {
+
+std::string executable_path(const std::string& program) {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::canonical(find_executable(program).value_or(program), error);
+    return error ? program : path.string();
+}
+
+// An interpreter's own lines say nothing of the program that it runs; those of the program's native extensions do.
+void explain_lines(RunContext& context, const ServiceProcess& service) {
+    if (context.no_lines.empty()) return;
+    const std::vector<std::string> extensions = native_extensions(service);
+    if (extensions.empty()) return;
+    context.extensions = true;
+    if (service.executable != executable_path(context.options.target.arguments[0])) context.follow = service.executable;
+}
+
+}  // namespace
+
+void find_recorded_process(RunContext& context, MeasuredTarget& target) {
+    std::vector<int> processes;
+    for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
+    const auto service = find_service_process(context.result.target, processes);
+    if (!service) return;
+    const bool is_command = service->executable == executable_path(context.options.target.arguments[0]);
+    if (!context.follow && is_command) return explain_lines(context, *service);
+    // A script's interpreter is the program that runs it, in the first process.
+    if (!context.follow && !context.no_lines.empty() && service->pid == target.pid()) return explain_lines(context, *service);
+    context.follow = service->executable;
+    target.record(service->pid);
+    context.no_lines.clear();
+    try {
+        heap::Preflight preflight = heap::check_program({service->executable});
+        std::vector<std::string>& warnings = context.result.warnings;  // a soak comes here twice
+        for (std::string& warning : preflight.warnings)
+            if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
+        context.no_lines = std::move(preflight.no_lines);
+    } catch (const Error& reason) {
+        context.no_lines = no_lines_text(reason);
+    }
+    explain_lines(context, *service);
+}
+
+}  // namespace leakline::diagnose
