@@ -26,6 +26,7 @@
 #include "quantities.hpp"
 #include "sample_alerts.hpp"
 #include "sample_outputs.hpp"
+#include "sample_resources.hpp"
 #include "sample_targets.hpp"
 
 namespace leakline::cli {
@@ -57,13 +58,16 @@ class Sampling {
           messages_(messages),
           metrics_(chosen_metrics(options)),
           alerts_(options.alerts, options.memory_limit),
-          outputs_(output_paths(options), retention(options)) {
+          outputs_(output_paths(options), retention(options)),
+          resources_(metrics_) {
         if (!options.listen.empty()) exporter_ = std::make_unique<memory::Exporter>(options.listen, metrics_);
     }
 
     int run() {
         start_targets();
         start_outputs();
+        for (const Target& target : targets_)
+            resources_.watch(target.source->subject().pid, options_.targets.children != ChildrenMode::none);
         watch();
         outputs_.finish();
         if (live_) live_->finish();
@@ -171,6 +175,7 @@ class Sampling {
             if (detailed) detail.taken(now);
             if (!read_all(detailed ? Depth::detailed : Depth::quick, time.at(clock.wall(), now), sink)) break;
             ++ticks_;
+            resources_.tick(now);
             outputs_.end_tick();
             if (exporter_) exporter_->end_tick();
             if (live_) live_->tick(now);
@@ -219,6 +224,7 @@ class Sampling {
     }
 
     int report() {
+        const std::vector<std::string> grown = resources_.lines();
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
@@ -237,6 +243,7 @@ class Sampling {
                                    files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
                                    missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_))
                                                : ""));
+        for (const std::string& line : grown) messages_.note("grew: " + line);
         const int signal = interruption::received();
         return signal != 0 ? kInterrupted + signal : 0;
     }
@@ -265,6 +272,7 @@ class Sampling {
     std::vector<Metric> metrics_;
     SampleAlerts alerts_;
     SampleOutputs outputs_;
+    SampleResources resources_;
     std::unique_ptr<memory::Exporter> exporter_;
     std::unique_ptr<LiveDisplay> live_;
     std::optional<memory::MemoryLimit> limit_;  // outlives the child

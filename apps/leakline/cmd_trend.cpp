@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +35,7 @@ struct TrendCommand {
 
     TrendInputs inputs;
     std::optional<Bytes> limit;
+    std::vector<std::string> count_limits;
     std::optional<Growth> minimum, budget;
     ExitPolicy exits;
     bool self_test = false;
@@ -116,8 +119,28 @@ int run_self_test(const TrendCommand& command, Output& output) {
     return command.exits.inconclusive(output, "exit code 0 as asked for");
 }
 
+// "fds=1024" for each count that was named; the last of the same name stands.
+std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string>& given) {
+    static const std::map<std::string, Resource, std::less<>> kNames = {{"fds", Resource::descriptors}, {"threads", Resource::threads},
+                                                                       {"mappings", Resource::mappings}, {"processes", Resource::processes}};
+    std::map<Resource, std::uint64_t> limits;
+    for (const std::string& text : given) {
+        const std::size_t equals = std::min(text.find('='), text.size());
+        const auto name = kNames.find(std::string_view(text).substr(0, equals));
+        std::uint64_t value = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data() + std::min(equals + 1, text.size()), end, value);
+        if (name == kNames.end() || error != std::errc{} || stop != end || value == 0)
+            throw Error(ErrorKind::usage, "--count-limit", fmt::format("'{}' is not a limit of fds, threads, mappings or processes", printable(text)),
+                        "for example --count-limit fds=1024");
+        limits[name->second] = value;
+    }
+    return limits;
+}
+
 int run_trend(const TrendCommand& command, Output& output) {
     if (command.self_test) return run_self_test(command, output);
+    const auto count_limits = limits_of_counts(command.count_limits);
     analysis::TrendOptions options;
     options.limit = command.limit;
     if (command.minimum) {
@@ -144,7 +167,10 @@ int run_trend(const TrendCommand& command, Output& output) {
         const std::uint64_t samples = series.size();
         report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
     }, [&](const std::string& file, const memory::CountSeries& counts) {
-        ResourceGrowth growth = analysis::judge_count_trend(counts.resource, counts.series);
+        const auto given = count_limits.find(counts.resource);
+        ResourceGrowth growth = given != count_limits.end()
+                                    ? analysis::judge_count_trend(counts.resource, counts.series, given->second, "--count-limit")
+                                    : analysis::judge_count_trend(counts.resource, counts.series, counts.limit, counts.limit ? "as the file says" : "");
         outcome.add(growth);
         report.counts.push_back({file, std::move(growth)});
     });
@@ -163,6 +189,10 @@ Run declare_trend(CLI::App& app) {
     auto command = std::make_shared<TrendCommand>(app);
     add_trend_inputs(app, command->inputs);
     add_size(app, "--limit", command->limit, "Memory limit: report when it would be reached");
+    app.add_option("--count-limit", command->count_limits,
+                   "Limit of fds, threads, mappings or processes, such as fds=1024: report when it would be reached; repeatable")
+        ->allow_extra_args(false)
+        ->type_name("NAME=N");
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
     add_growth(app, "--max-growth", command->budget,
                "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
 struct Column {
-    std::size_t at = kNone;
+    std::size_t at = kNone, limit_at = kNone;
     CountSeries counts;
 };
 
@@ -24,6 +24,8 @@ std::optional<double> number(std::string_view cell) {
     if (cell.empty() || error != std::errc{} || end != cell.data() + cell.size() || !std::isfinite(value)) return std::nullopt;
     return value;
 }
+
+constexpr std::string_view kLimit = "_limit";
 
 std::optional<Resource> resource_of(std::string_view name) {
     if (name == "fds") return Resource::descriptors;
@@ -49,7 +51,13 @@ std::vector<CountSeries> count_series(std::string_view text) {
             unit_s = name == "unix_ms" ? 1e-3 : 1;
         }
         if (name == "requests") requests = i;
-        if (const auto resource = resource_of(name)) columns.push_back({i, {*resource, {}}});
+        if (const auto resource = resource_of(name)) columns.push_back({i, kNone, {*resource, {}, {}}});
+    }
+    for (std::size_t i = 0; i < head.size(); ++i) {
+        const std::string_view name = trim(head[i]);
+        const auto resource = name.ends_with(kLimit) ? resource_of(name.substr(0, name.size() - kLimit.size())) : std::nullopt;
+        for (Column& column : columns)
+            if (column.counts.resource == resource) column.limit_at = i;
     }
     if (time == kNone || columns.empty() || head_end == std::string_view::npos) return {};
     text.remove_prefix(head_end + 1);
@@ -64,6 +72,8 @@ std::vector<CountSeries> count_series(std::string_view text) {
         if (requests != kNone && !served) continue;
         for (Column& column : columns) {
             Series& series = column.counts.series;
+            const auto limit = column.limit_at < cells.size() ? number(cells[column.limit_at]) : std::nullopt;
+            if (limit && *limit > 0 && *limit < 1e18) column.counts.limit = static_cast<std::uint64_t>(*limit);
             const auto value = column.at < cells.size() ? number(cells[column.at]) : std::nullopt;
             if (!value || (!series.seconds.empty() && seconds <= series.seconds.back())) continue;
             series.seconds.push_back(seconds);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,10 +20,11 @@ namespace leakline::memory {
 struct CountSeries {
     Resource resource = Resource::descriptors;
     Series series;  // value: a count
+    std::optional<std::uint64_t> limit;  // the last value of its column fds_limit, threads_limit, ...
 };
 
 // The columns threads, fds, mappings and processes of a CSV file with a header and a column unix_ms or t_s; a cumulative column
-// requests, where there is one, belongs to each. Rows that cannot be read and times that do not rise are left out. Empty where
+// requests, where there is one, belongs to each, and so does a limit in a column fds_limit, threads_limit, .... Rows that cannot be read and times that do not rise are left out. Empty where
 // the text has no such column; series of several processes in one text (a column pid) are left out too.
 std::vector<CountSeries> count_series(std::string_view text);
 

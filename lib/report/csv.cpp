@@ -71,8 +71,8 @@ std::string render(const TrendReport& report) {
     }
     // A count has no bytes: its rate is in the reason.
     for (const TrendReport::Count& count : report.counts)
-        out += fmt::format("{},{},,,,,,,,,{}\n", cell(fmt::format("{} {}", short_name(count.file), resource_name(count.growth.resource))),
-                           trend_name(count.growth.verdict), cell(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
+        out += fmt::format("{},{},,,,,,,,{},{}\n", cell(fmt::format("{} {}", short_name(count.file), resource_name(count.growth.resource))),
+                           trend_name(count.growth.verdict), count.growth.time_to_limit_h ? figure(*count.growth.time_to_limit_h) : "", cell(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
     return out;
 }
 

@@ -130,6 +130,10 @@ void put(Writer& out, const TrendReport& report) {
             count("growth", item.growth.growth);
             count("per_hour", item.growth.per_hour);
             count("per_request", item.growth.per_request);
+            count("used", item.growth.used);
+            count("limit", item.growth.limit);
+            count("limit_name", item.growth.limit_name);
+            count("time_to_limit_h", item.growth.time_to_limit_h);
             count("reasons", item.growth.reasons);
         });
     out("warnings", report.warnings);

@@ -249,7 +249,7 @@ std::string render(const TrendReport& report, const RenderOptions&) {
         if (rows.size() > kLimit - 5000) break;
         rows += fmt::format("| **{}** | | {} | {} |\n", trend_name(count.growth.verdict),
                             code(fmt::format("{} {}", count.file, resource_name(count.growth.resource))),
-                            plain(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
+                            plain(resource_line(count.growth)));
     }
     parts.push_back(rows);
     if (!report.warnings.empty())

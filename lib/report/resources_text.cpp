@@ -11,7 +11,7 @@ namespace leakline::report {
 std::string resource_line(const ResourceGrowth& growth) {
     std::string text = growth.reasons.empty() ? std::string(resource_words(growth.resource)) : growth.reasons.front();
     if (growth.time_to_limit_h && growth.limit && !growth.exhausted)
-        text += fmt::format("; {} ({}) are {}", format_count(*growth.limit), growth.limit_name,
+        text += fmt::format("; {}{} are {}", format_count(*growth.limit), growth.limit_name.empty() ? "" : fmt::format(" ({})", growth.limit_name),
                             *growth.time_to_limit_h <= 0 ? "reached already" : "reached in " + hours_text(*growth.time_to_limit_h));
     return text;
 }
@@ -60,7 +60,7 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
 }
 
 std::string count_line(const TrendReport::Count& count) {
-    return fmt::format("{}: {}", count.file, count.growth.reasons.empty() ? resource_words(count.growth.resource) : count.growth.reasons.front());
+    return fmt::format("{}: {}", count.file, resource_line(count.growth));
 }
 
 bool only_resources_leak(const Diagnosis& diagnosis) {

@@ -108,6 +108,19 @@ TEST_CASE("trend: counts beside memory are judged from a file and from a pipe") 
     CHECK(piped[0].at("file") == pipe);
     piped[0]["file"] = file;
     CHECK(piped == counts);
+
+    // 3 in 10 s; the newest sample has 367: (1024 - 367) / 1080 per hour.
+    const nlohmann::json limited = nlohmann::json::parse(trend({file, "--count-limit", "fds=1024", "--format", "json"}).out).at("counts")[0];
+    CHECK(limited.at("limit") == 1024);
+    CHECK(limited.at("time_to_limit_h").get<double>() == doctest::Approx(657.0 / 1080).epsilon(0.05));
+    CHECK(trend({file, "--count-limit", "fds=1024"}).out.find("; 1,024 (--count-limit) are reached in 3") != std::string::npos);
+    std::string with_column;
+    for (const std::string_view line : split(samples, '\n'))
+        if (!line.empty()) with_column += fmt::format("{},{}\n", line, line.starts_with("t_s") ? "fds_limit" : "1024");
+    const nlohmann::json own = nlohmann::json::parse(trend({files.write_text("own.csv", with_column), "--format", "json"}).out).at("counts")[0];
+    CHECK(own.at("limit") == 1024);
+    CHECK(own.at("time_to_limit_h") == limited.at("time_to_limit_h"));
+    CHECK(trend({file, "--count-limit", "sockets=3"}).code == 2);
 }
 
 TEST_CASE("trend: many files as CSV are a row a file, with the contract's columns") {

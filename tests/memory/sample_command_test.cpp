@@ -120,6 +120,25 @@ TEST_CASE("processes told apart have a CSV file each") {
     CHECK(files == 3);
 }
 
+TEST_CASE("sample ends with the kinds of what grew, and their limit") {
+    const Folder folder;
+    Command command;
+    command.directory = folder.path(".");
+    // The first sample is written after the first look.
+    command.arguments = {"bash", "-c", "while [ ! -s s.csv ] || [ $(wc -l < s.csv) -lt 2 ]; do sleep 0.01; done; "
+                                       "for i in {1..40}; do exec {f}< /etc/hostname; done; touch opened; while :; do sleep 0.1; done"};
+    Child holder = Child::start(command);
+    Child sampler = folder.start({kLeakline, "sample", "--pid", std::to_string(holder.pid()), "--interval", "20ms", "--metrics", "rss,fds", "-o", "s.csv"});
+    REQUIRE(comes_true([&] { return folder.has("opened"); }));
+    sampler.signal(SIGINT);
+    sampler.wait();
+    const std::string log = folder.text("log");
+    INFO(log);
+    CHECK(log.find("grew: file descriptors: ") != std::string::npos);
+    CHECK(log.find(": file /etc/hostname (+40); the limit is ") != std::string::npos);
+    CHECK(log.find(" (RLIMIT_NOFILE of bash (pid ") != std::string::npos);
+}
+
 TEST_CASE("kill -9 of leakline leaves the command alive that it has started") {
     const Folder folder;
     Child sampler = folder.start({kLeakline, "sample", "-o", "s.csv", "--", "sh", "-c",

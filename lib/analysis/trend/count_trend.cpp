@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "analysis/resource_words.hpp"
 #include "analysis/trend/trend.hpp"
 
@@ -29,7 +32,7 @@ std::string reason_of(const ResourceGrowth& growth, const TrendVerdict& trend) {
 
 }  // namespace
 
-ResourceGrowth judge_count_trend(Resource resource, const Series& counts) {
+ResourceGrowth judge_count_trend(Resource resource, const Series& counts, std::optional<std::uint64_t> limit, std::string limit_name) {
     Series scaled = counts;
     for (double& value : scaled.value) value *= kBytesOfOne;
     const TrendVerdict trend = judge_trend(scaled);
@@ -44,6 +47,10 @@ ResourceGrowth judge_count_trend(Resource resource, const Series& counts) {
     if (trend.bytes_per_request) growth.per_request = in_counts(*trend.bytes_per_request);
     if (trend.detectable_bytes_per_request) growth.detectable_per_request = *trend.detectable_bytes_per_request / kBytesOfOne;
     growth.reasons = {reason_of(growth, trend)};
+    growth.limit = limit;
+    growth.limit_name = std::move(limit_name);
+    if (limit && growth.verdict == Trend::growing && growth.per_hour->estimate > 0)
+        growth.time_to_limit_h = std::max(0.0, static_cast<double>(*limit) - growth.used) / growth.per_hour->estimate;
     return growth;
 }
 
