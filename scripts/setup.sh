@@ -17,6 +17,7 @@ build=(
 tests=(
   binutils            # programs that are recorded
   clang               # the second compiler of the line-exactness tests
+  clang-format clang-tidy   # scripts/check.sh
   curl zstd sqlite3 procps
   python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # validate reports
   protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition

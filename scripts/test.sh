@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 preset=${LEAKLINE_PRESET:-release}
 
 scripts/setup.sh
+[ -z "${CI:-}" ] || scripts/format.sh  # first: it takes seconds
 [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" --parallel "${CTEST_PARALLEL_LEVEL:-$(nproc)}" "$@"
