@@ -172,6 +172,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
         output.detail(name);
     };
     observer.progress = [&](double fraction, const std::string& text) { output.progress(stage, text, fraction); };
+    observer.note = [&](const std::string& text) { output.note(text); };
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     output.end_progress();
     for (const Round& round : diagnosis.rounds)
@@ -228,6 +229,7 @@ Run declare_diagnose(CLI::App& app) {
     add_growth(*judgement, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
     add_size(*judgement, "--max-memory", run.max_memory,
              "End a run early when the service uses this much (default: half of the free memory)");
+    add_duration(*judgement, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
     judgement->add_option("--still-filling", options->still_filling,
                           "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
         ->type_name("VERDICT")

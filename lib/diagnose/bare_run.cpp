@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "analysis/follows.hpp"
@@ -69,20 +70,110 @@ std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log)
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }
 
+// Decides after each plan.rounds rounds whether as many follow.
+class RoundExtender {
+  public:
+    RoundExtender(RunContext& context, const MeasuredTarget& target, const RoundPlan& plan, std::optional<double> requests)
+        : context_(context), target_(target), plan_(plan), requests_(requests) {}
+
+    bool wants_more() {
+        const double now = elapsed();
+        // All of a run that was made for more requests is extra, else what follows the planned rounds.
+        if (requests_ || extended_) context_.extension.spend(now - spent_until_);
+        spent_until_ = now;
+        if (context_.options.retries == 0) return false;
+        const bool more = requests_ ? wants_requests() : undecided();
+        extended_ = extended_ || more;
+        return more;
+    }
+
+  private:
+    double elapsed() const { return to_seconds(system_clock().monotonic() - target_.origin()); }
+    double batch_s() const {  // that as many rounds again will take
+        return elapsed() / std::max<double>(1, static_cast<double>(context_.result.rounds.size())) * plan_.rounds;
+    }
+
+    Diagnosis so_far() const {
+        Diagnosis so_far;
+        so_far.command = context_.result.command;
+        so_far.lines.unavailable = context_.no_lines;
+        so_far.rounds = context_.result.rounds;
+        so_far.series = target_.log().copy();
+        so_far.trend = judge(context_, so_far.series);
+        so_far.max_growth = context_.result.max_growth;
+        so_far.requests_per_second = context_.result.requests_per_second;
+        so_far.resources.tree = target_.log().tree();
+        return so_far;
+    }
+
+    bool wants_requests() const {
+        const Diagnosis now = so_far();
+        const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
+        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(batch_s());
+    }
+
+    bool undecided() {
+        const Diagnosis now = so_far();
+        // Growth that may still be a cache filling up is followed, and not counted as a retry.
+        if (!context_.options.policy.filling_is_leak)
+            if (const auto more = analysis::growth_unproven(now); more && worthwhile(*more, now)) return again(more->why, true);
+        if (undecided_ >= context_.options.retries) return false;
+        auto why = analysis::memory_undecided(now);
+        if (!why) why = analysis::resources_undecided(judged_counts(target_, count_options(context_, context_.result.rounds.size(), plan_.rounds)));
+        if (!why) return false;
+        if (!context_.extension.fits(batch_s())) {
+            context_.no_longer(fmt::format("{} more rounds", plan_.rounds), batch_s(), *why);
+            return false;
+        }
+        ++undecided_;
+        return again(*why, false);
+    }
+
+    // Before lines are known, only what takes little time: they may ask for more or for less.
+    bool worthwhile(const analysis::LongerRun& more, const Diagnosis& now) const {
+        if (!more.all_or_nothing) return elapsed() + batch_s() <= kLittleTime_s && context_.extension.fits(batch_s());
+        const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
+        return done > 0 && context_.extension.fits(std::max(batch_s(), elapsed() * (more.requests / done - 1)));
+    }
+
+    bool again(const std::string& why, bool following) {
+        std::vector<std::string>& retries = context_.result.retries;
+        if (following_ && following) retries.pop_back();  // one line for all the rounds that this took
+        following_ = following;
+        retries.push_back(fmt::format("after {} rounds: {}", context_.result.rounds.size(), why));
+        context_.longer(fmt::format("{} more rounds", plan_.rounds), why);
+        return true;
+    }
+
+    static constexpr double kLittleTime_s = 40;
+
+    RunContext& context_;
+    const MeasuredTarget& target_;
+    const RoundPlan& plan_;
+    const std::optional<double> requests_;
+    double spent_until_ = 0;
+    int undecided_ = 0;
+    bool extended_ = false, following_ = false;
+};
+
+// Of a run that is longer anyway, so that less of it is quiet time.
+constexpr Nanoseconds kLongerRound = std::chrono::seconds(2);
+
 }  // namespace
 
 std::string no_lines_text(const Error& reason) {
     return fmt::format("lines cannot be recorded: {} {} ({})", file_name(reason.location()), reason.message(), reason.hint());
 }
 
-void run_bare(RunContext& context) {
-    context.stage("bare run");
+void run_bare(RunContext& context, std::optional<double> requests) {
+    context.stage(requests ? "longer bare run" : "bare run");
     MeasuredTarget target(context, context.options.target, context.options.sample_interval);
     const TreeLog& log = target.log();
     find_recorded_process(context, target);
     const memory::MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;
+    if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);
     const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     bool over_ceiling = false;
     RoundHooks hooks;
@@ -92,30 +183,11 @@ void run_bare(RunContext& context) {
         target.mark();
     };
     std::atomic<int> rounds_planned{plan.rounds};
-    int undecided = 0;
-    bool following = false;  // growth that may be a cache: one line for all the rounds that it took
+    RoundExtender extender(context, target, plan, requests);
     hooks.enough = [&] {
-        std::vector<std::string>& retries = context.result.retries;
-        if (context.options.retries == 0) return true;
-        Diagnosis so_far;
-        so_far.series = log.copy();
-        so_far.trend = judge(context, so_far.series);
-        so_far.max_growth = context.result.max_growth;
-        so_far.requests_per_second = context.result.requests_per_second;
-        // Growth that may still be a cache filling up is followed for as long as it takes little time, and not counted as a retry.
-        std::optional<std::string> why;
-        if (!context.options.policy.filling_is_leak)
-            why = analysis::growth_unproven(so_far, to_seconds(system_clock().monotonic() - target.origin()));
-        if (std::exchange(following, why.has_value()) && following) retries.pop_back();
-        if (!why && undecided < context.options.retries) {
-            why = analysis::memory_undecided(std::move(so_far));
-            if (!why) why = analysis::resources_undecided(judged_counts(target, count_options(context, context.result.rounds.size(), plan.rounds)));
-            if (why) ++undecided;
-        }
-        if (!why) return true;
-        retries.push_back(fmt::format("after {} rounds: {}", context.result.rounds.size(), *why));
-        rounds_planned += plan.rounds;
-        return false;
+        const bool more = extender.wants_more();
+        if (more) rounds_planned += plan.rounds;
+        return !more;
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, rounds_planned, fraction, completed, log.latest());

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 #include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
+#include "analysis/verdict/rules.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -101,12 +103,64 @@ void record_until_decided(RunContext& context) {
         run_recorded(context, rounds);
         if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
         if (again++ >= context.options.retries) return;
-        const auto why = analysis::lines_undecided(result, context.options.policy);
-        if (!why) return;
-        result.retries.push_back(fmt::format("after {} rounds under the recorder: {}", rounds, *why));
+        const auto more = analysis::longer_recording(result, context.options.policy);
+        if (!more || context.recorded_replay.completed == 0) return;
+        const double times = std::max(1.0, more->requests / static_cast<double>(context.recorded_replay.completed));
+        const double wanted = std::min<double>(kMostRecordedRounds, std::ceil(times * rounds));
+        if (!context.extension.fits(times * context.recorded_s)) {
+            context.no_longer(fmt::format("a recorded run of {:.0f} rounds", wanted), times * context.recorded_s, more->why);
+            return;
+        }
+        result.retries.push_back(fmt::format("after {} rounds under the recorder: {}", rounds, more->why));
+        context.longer(fmt::format("a recorded run of {:.0f} rounds", wanted), more->why);
         result.warnings = warnings;  // those of the recording that is made again
-        rounds = std::min(kMostRecordedRounds, rounds + std::max(context.options.rounds.rounds, rounds));
+        rounds = static_cast<int>(wanted);
+        context.extension.spend(times * context.recorded_s);
     }
+}
+
+// The bare run once more, for that many requests; its figures take the place of the shorter one's.
+void run_longer(RunContext& context, const analysis::LongerRun& more, const std::vector<std::string>& of_the_shorter_run) {
+    Diagnosis& result = context.result;
+    const double seconds = result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more.requests;
+    const std::string what = fmt::format("a run of {} requests", analysis::about(more.requests));
+    if (!context.extension.fits(seconds)) return context.no_longer(what, seconds, more.why);
+    context.longer(fmt::format("{}, about {}", what, format_duration(std::chrono::seconds(std::llround(seconds)))), more.why);
+    Diagnosis again = result;
+    again.rounds.clear();
+    for (const std::string& warning : of_the_shorter_run) std::erase(again.warnings, warning);
+    again.retries.push_back(fmt::format("after {} requests: {}", format_count(result.replay.completed), more.why));
+    RunContext longer(context, again);
+    run_bare(longer, more.requests);
+    context.extension = longer.extension;
+    // A service that dies in it has shown what it did in the shorter one.
+    if (again.verdict == Verdict::invalid || interruption::received() != 0) {
+        result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.reasons.empty() ? "interrupted" : again.reasons.back()));
+        return;
+    }
+    std::vector<std::string> once;
+    for (std::string& warning : again.warnings)
+        if (std::find(once.begin(), once.end(), warning) == once.end()) once.push_back(std::move(warning));
+    again.warnings = std::move(once);
+    result = std::move(again);
+}
+
+// What both runs leave open for want of requests or connections.
+void run_longer_where_undecided(RunContext& context, const std::vector<std::string>& warnings_of_bare_run) {
+    Diagnosis& result = context.result;
+    // Traffic that did not land has nothing to show in a longer run either.
+    if (analysis::landing_fault(result.replay)) return;
+    const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && result.verdict != Verdict::invalid; };
+    if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on()) run_longer(context, *more, warnings_of_bare_run);
+    const auto more = analysis::longer_connection_run(result, context.options.policy);
+    if (!more || !goes_on()) return;
+    // A connection costs about twice as much as a request.
+    const double seconds = 2 * result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more->requests;
+    const std::string what = fmt::format("a run of {} connections", analysis::about(more->requests));
+    if (!context.extension.fits(seconds)) return context.no_longer(what, seconds, more->why);
+    context.longer(fmt::format("{}, about {}", what, format_duration(std::chrono::seconds(std::llround(seconds)))), more->why);
+    result.retries.push_back(fmt::format("after {} connections: {}", format_count(result.connections->connections), more->why));
+    run_connections(context, more->requests);
 }
 
 }  // namespace
@@ -143,14 +197,16 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     plan_fresh_identifiers(options.rounds);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
+    options.policy.extends = options.retries > 0;
     RunContext context(options, observer, result);
     check_lines(context);
     if (context.no_lines.empty()) heap::find_tracker();
-
+    const std::size_t warnings_before = result.warnings.size();
     if (options.soak)
         run_soak(context, span);
     else
         run_bare(context);
+    const std::vector<std::string> of_bare_run(result.warnings.begin() + static_cast<std::ptrdiff_t>(warnings_before), result.warnings.end());
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
@@ -170,14 +226,16 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
             result.reasons.push_back(fmt::format("the recorded run failed: {}", error.what()));
         }
     }
-    result.coverage = analysis::coverage_of(result.replay);
     if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
+    if (!options.soak) run_longer_where_undecided(context, of_bare_run);
+    result.coverage = analysis::coverage_of(result.replay);
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
         result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
         result.verdict = Verdict::inconclusive;
     } else {
         analysis::conclude(result, options.policy);
     }
+    if (result.verdict == Verdict::inconclusive) result.warnings.insert(result.warnings.end(), context.not_longer.begin(), context.not_longer.end());
     return result;
 }
 

@@ -29,6 +29,8 @@ struct Options {
     // How often an undecided run gets as many rounds again before it is judged; 0: a run that grows is not made longer either, to
     // rule out that a cache is still filling.
     int retries = 2;
+    // How long runs may be made longer for, in all, by an estimate before each; the rounds that were asked for do not count.
+    Nanoseconds max_time = std::chrono::minutes(2);
     std::optional<Bytes> max_memory;     // of the service, where a run ends early; nothing: half of what is free
     analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
@@ -47,6 +49,8 @@ struct Observer {
     std::function<void(const std::string& stage)> stage;
     // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
     std::function<void(double fraction, const std::string& text)> progress;
+    // Something that takes longer than was asked for, and why: "8 more rounds: memory grows, ...".
+    std::function<void(const std::string& text)> note;
 };
 
 // Throws Error where the run cannot begin (usage, input) or the service cannot be measured at all (system). A service

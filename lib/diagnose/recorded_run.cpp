@@ -217,6 +217,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         return !gone && !exhausted && !(ceiling && now.rss > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    context.recorded_s = to_seconds(system_clock().monotonic() - origin);
     context.recorded_replay = rounds.stats;
     if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0) {
         context.result.verdict = Verdict::invalid;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/file.hpp"
 
@@ -21,7 +22,19 @@ void RunContext::progress(double fraction, const std::string& text) const {
 void RunContext::show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const {
     std::string text = fmt::format("round {} of {}, {} requests", round, rounds, format_count(completed));
     if (rss > 0) text += fmt::format(", RSS {}", format_bytes(static_cast<double>(rss)));
+    if (const std::lock_guard lock(mutex_); !why_longer_.empty()) text += "; longer because " + why_longer_;
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
+}
+
+void RunContext::longer(const std::string& what, const std::string& why) {
+    if (observer_.note) observer_.note(what + ": " + why);
+    const std::lock_guard lock(mutex_);
+    why_longer_ = why;
+}
+
+void RunContext::no_longer(const std::string& what, double seconds, const std::string& why) {
+    not_longer.push_back(fmt::format("{} would take about {}, more than --max-time leaves ({}); undecided without: {}", what,
+                                     format_duration(std::chrono::seconds(std::llround(seconds))), format_duration(options.max_time), why));
 }
 
 Child RunContext::start(const Launch& launch) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,20 @@ struct ConnectionGrowth {
         CodeLine at;
         Interval bytes_per_connection;
     };
+    // A run in which each request had a connection of its own, to see whether a cache of sessions fills up.
+    struct LongRun {
+        std::uint64_t connections = 0;
+        double growth_bytes = 0;  // of memory
+        Trend verdict = Trend::inconclusive;
+        std::optional<double> detectable_bytes_per_connection;
+    };
     Interval bytes_per_connection;  // of the lines that leak; where none does, of the whole heap
     Interval bytes_per_request;     // of the whole heap
     double detectable_bytes_per_connection = 0;  // a leak of this size would be found 9 times out of 10
     std::uint64_t blocks = 0, connections = 0, requests = 0;
     bool leaks = false;
     std::vector<Line> lines;        // that leak per connection, largest first
+    std::optional<LongRun> long_run;
 };
 
 }  // namespace leakline

@@ -48,6 +48,9 @@ struct LineGrowth {
     std::int64_t growth_bytes = 0;         // live_last - live_first
     std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
+    // Growth in blocks of the call path below the line that kept most of them: how many entries a container got there. (An entry
+    // is often several blocks of one line, each of a path of its own: a node, a key, a value.)
+    std::int64_t kept_entries = 0;
     std::uint64_t allocations = 0;         // calls within the window
     std::uint64_t allocated_bytes = 0;     // their sizes, summed
     std::optional<Interval> bytes_per_request;       // nothing where growth follows time alone

@@ -77,8 +77,8 @@ TEST_CASE("what filters left out is named, and the verdict is that on the rest")
 
 TEST_CASE("a leak stays a leak, whatever was not served") {
     // In so many requests a cache that is still filling is ruled out.
-    Diagnosis leak = served({{"GET /a", path(80'000)}}, {{"POST /b", LeftOutWhy::no_body, 1000}});
-    leak.lines.mark_requests = {0, 80'000};
+    Diagnosis leak = served({{"GET /a", path(160'000)}}, {{"POST /b", LeftOutWhy::no_body, 2000}});
+    leak.lines.mark_requests = {0, 160'000};
     leak.reasons.clear();
     leak.verdict = Verdict::inconclusive;
     LineGrowth line;
@@ -87,9 +87,10 @@ TEST_CASE("a leak stays a leak, whatever was not served") {
     line.growth_class = GrowthClass::linear;
     line.leaking = true;
     line.bytes_per_request = Interval{100, 99, 101};
+    line.live_last_blocks = line.kept_entries = 160'000;
     leak.lines.lines = {line};
     conclude(leak);
     CHECK(leak.verdict == Verdict::leak);
     CHECK(leak.reasons[0].find("a.cpp:7") != std::string::npos);
-    CHECK(leak.reasons.back().find("POST /b (1,000)") != std::string::npos);
+    CHECK(leak.reasons.back().find("POST /b (2,000)") != std::string::npos);
 }

@@ -148,7 +148,7 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     conclude(by_time);
     CHECK(by_time.verdict == Verdict::inconclusive);
     CHECK(by_time.reasons[0].starts_with("live heap bytes of clock.cpp:7 grew in every round to the end, by 13.4 MiB/h by time"));
-    CHECK(lines_undecided(diagnosis).has_value());
+    CHECK(longer_recording(diagnosis).has_value());
 
     LineGrowth& crumbs = diagnosis.lines.lines[0];
     crumbs.follows = Follows::requests;

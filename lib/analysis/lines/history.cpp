@@ -1,6 +1,7 @@
 #include "analysis/lines/history.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace leakline::analysis {
 
@@ -48,6 +49,27 @@ void take_history(const SiteHistory& site, LineGrowth& line) {
     line.growth_bytes = site.bytes - site.first_bytes;
     line.allocations = site.allocations;
     line.allocated_bytes = site.allocated_bytes;
+}
+
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth) {
+    // Stacks that differ only in who called the line are one path.
+    std::map<std::pair<std::uint32_t, std::vector<std::uint32_t>>, std::int64_t> blocks;
+    for (std::size_t t = 0; t < growth.size(); ++t) {
+        const std::uint32_t site = attribution.site_of_trace[t];
+        if (site == kNoSite || growth[t].blocks == 0) continue;
+        std::vector<std::uint32_t> path;
+        const TraceId line = attribution.node_of_trace[t];
+        for (TraceId node{static_cast<std::uint32_t>(t + 1)}; node.value != 0;) {
+            const TraceNode& at = profile.traces[node.value - 1];
+            path.push_back(at.ip.value);
+            if (node == line || at.parent.value >= node.value) break;
+            node = at.parent;
+        }
+        blocks[{site, std::move(path)}] += growth[t].blocks;
+    }
+    std::vector<std::int64_t> most(attribution.sites.size(), 0);
+    for (const auto& [key, kept] : blocks) most[key.first] = std::max(most[key.first], kept);
+    return most;
 }
 
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "analysis/lines/attribution.hpp"
@@ -35,6 +36,9 @@ struct Histories {
 
 // What a line report says of the site: levels, peak, calls and growth.
 void take_history(const SiteHistory& site, LineGrowth& line);
+
+// LineGrowth::kept_entries of each site of the attribution.
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth);
 
 // One pass over the changes up to the window's end.
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution);

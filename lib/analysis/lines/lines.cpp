@@ -177,6 +177,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     }
 
     const Judge judge(window, axes);
+    const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces);
     std::vector<std::uint32_t> site_of_line;
     std::vector<double> p;
     std::vector<std::size_t> tested;
@@ -187,6 +188,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         line.at = attribution.sites[s].at;
         line.user_code = attribution.sites[s].user_code;
         take_history(site, line);
+        line.kept_entries = entries[s];
         if (const auto chance = judge.judge(site, line); chance && site.active) {
             tested.push_back(report.lines.size());
             p.push_back(*chance);

@@ -1,29 +1,101 @@
 // The rule about growth that follows connections.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analysis/verdict/rules.hpp"
 
 namespace leakline::analysis {
 
+namespace {
+
+// Of what the lines say, memory has to show in the long run: as growth, or as the smallest growth that it could have seen.
+constexpr double kShown = 0.5;
+
+bool grew_in_long_run(const ConnectionGrowth& growth) {
+    const auto& run = growth.long_run;
+    return run && run->verdict == Trend::growing &&
+           run->growth_bytes >= kShown * growth.bytes_per_connection.estimate * static_cast<double>(run->connections);
+}
+
+Kept kept_by_connections(const ConnectionGrowth& growth) {
+    const auto connections = static_cast<double>(grew_in_long_run(growth) ? growth.long_run->connections : growth.connections);
+    return {connections, connections, connections * growth.bytes_per_connection.estimate};
+}
+
+// The lines whose growth follows requests.
+Evidence without_connections(Evidence evidence) {
+    const auto leaking = std::move(evidence.leaking);
+    evidence.leaking.clear();
+    evidence.leaking_bytes = evidence.leaking_bytes_per_request = evidence.leaking_bytes_per_hour_by_time = 0;
+    for (const LineGrowth* line : leaking) {
+        if (line->bytes_per_connection) continue;
+        evidence.leaking.push_back(line);
+        evidence.leaking_bytes += static_cast<double>(line->growth_bytes);
+        if (line->bytes_per_request) evidence.leaking_bytes_per_request += line->bytes_per_request->estimate;
+        if (line->bytes_per_hour_by_time) evidence.leaking_bytes_per_hour_by_time += line->bytes_per_hour_by_time->estimate;
+    }
+    return evidence;
+}
+
+std::string connection_words(const ConnectionGrowth& growth) {
+    const ConnectionGrowth::Line& line = growth.lines.front();
+    std::string words = fmt::format("{} leaks {} per connection: its live heap grew with the number of connections, over {} blocks of traffic in which "
+                                    "that number and the number of requests varied independently",
+                                    place(line.at), format_bytes(line.bytes_per_connection.estimate), growth.blocks);
+    if (growth.lines.size() > 1)
+        words += fmt::format("; with {} more {} it is {} per connection", growth.lines.size() - 1, growth.lines.size() == 2 ? "line" : "lines",
+                             format_bytes(growth.bytes_per_connection.estimate));
+    return words;
+}
+
+std::string session_cache_words(const Evidence& evidence, const ConnectionGrowth& growth, const Policy& policy) {
+    const Kept kept = kept_by_connections(growth);
+    return fmt::format("{}; a cache of more than {} sessions would look the same: {}", connection_words(growth),
+                       format_count(static_cast<std::uint64_t>(kept.entries)),
+                       what_decides(evidence.diagnosis, requests_for_enough(kept), policy));
+}
+
+}  // namespace
+
+bool sessions_have_filled(const Diagnosis& diagnosis) {
+    const auto& growth = diagnosis.connections;
+    if (!growth || !growth->leaks || !growth->long_run || !does_not_grow(growth->long_run->verdict)) return false;
+    const auto& smallest = growth->long_run->detectable_bytes_per_connection;
+    return smallest && *smallest < kShown * growth->bytes_per_connection.estimate;
+}
+
+std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy) {
+    const auto& growth = so_far.connections;
+    if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run) return std::nullopt;
+    const Kept kept = kept_by_connections(*growth);
+    if (enough(kept)) return std::nullopt;
+    return LongerRun{requests_for_enough(kept),
+                     fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too", place(growth->lines.front().at)), true};
+}
+
 std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, const Policy& policy) {
-    const auto& connections = evidence.diagnosis.connections;
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    const auto& connections = diagnosis.connections;
     if (!connections || !connections->leaks) return std::nullopt;
-    const ConnectionGrowth::Line& line = connections->lines.front();
-    std::string reason = fmt::format("{} leaks {} per connection: its live heap grew with the number of connections, over {} blocks of traffic in which "
-                                     "that number and the number of requests varied independently",
-                                     place(line.at), format_bytes(line.bytes_per_connection.estimate), connections->blocks);
-    if (connections->lines.size() > 1)
-        reason += fmt::format("; with {} more {} it is {} per connection", connections->lines.size() - 1, connections->lines.size() == 2 ? "line" : "lines",
-                              format_bytes(connections->bytes_per_connection.estimate));
+    const bool proven = policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections));
+    const std::string words = proven ? connection_words(*connections) : session_cache_words(evidence, *connections, policy);
     // What leaks per request comes first: there are more requests than connections.
-    if (!grows_by_connections_alone(evidence.diagnosis))
-        if (auto by_request = lines_grow(evidence, policy)) {
-            by_request->reasons.insert(by_request->reasons.begin() + 1, std::move(reason));
-            return by_request;
-        }
-    Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
+    if (const Evidence rest = without_connections(evidence); !rest.leaking.empty())
+        for (const Rule rule : {lines_explain_too_little, cache_still_filling, lines_grow})
+            if (auto by_request = rule(rest, policy)) {
+                const bool first = proven && by_request->verdict != Verdict::leak;
+                by_request->reasons.insert(by_request->reasons.begin() + (first ? 0 : 1), words);
+                if (first) {
+                    by_request->verdict = Verdict::leak;
+                    by_request->still_filling = false;
+                }
+                return by_request;
+            }
+    Conclusion conclusion{proven ? Verdict::leak : Verdict::inconclusive, {words}, {}};
+    conclusion.still_filling = !proven;
     if (!evidence.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
+        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(diagnosis.trend.verdict)));
     return conclusion;
 }
 

@@ -1,8 +1,12 @@
-// A leak and a cache that is still filling look the same until the cache is full. So a run that grows is made longer first, and where
-// that was not possible the verdict says that both are possible.
+// A leak and a cache that is still filling look the same until the cache is full. What separates them is how many entries were
+// kept: caches are bounded by a number of entries, and few bounds are above 100,000. So a run that grows is made longer until the
+// lines have kept more than that (see longer_runs.cpp); where that was not possible, the verdict says that both are possible.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "analysis/verdict/rules.hpp"
 
@@ -10,40 +14,85 @@ namespace leakline::analysis {
 
 namespace {
 
-// Growth that went on through so many requests outlasts the caches that services have by default (hundreds to tens of thousands of
-// entries, one per request at most): a leak. The run goes on to kWantedRequests where that takes little time, for caches that only some
-// of the requests fill.
-constexpr double kEnoughRequests = 75'000, kWantedRequests = 150'000;
-// Entries can be large and requests slow: so much memory is no cache's default either.
-constexpr double kEnoughBytes = 512 * kMiB;
-// How long a run may get, from its start, to reach kWantedRequests and kEnoughRequests.
-constexpr double kWantedSeconds = 30, kEnoughSeconds = 60;
 // A stable memory whose run would have seen this share of the lines' rate contradicts them.
 constexpr double kContradicts = 0.5;
+// A bare run so many times as long as the recorded one, in requests, that first grew by this share of what the lines kept, has
+// seen the cache fill up and stay full.
+constexpr double kLonger = 2, kFilled = 0.5;
+// A container that grows in place is one block. An element takes about so much; a smaller one makes the count too low, which asks
+// for a longer run.
+constexpr double kBytesPerElement = 32;
+constexpr std::int64_t kFewBlocks = 8;
+// Of a line's allocations: with fewer freed, the line frees nothing.
+constexpr double kFreedNone = 0.01;
+
+bool grows_in_place(const LineGrowth& line) {
+    return line.growth_class == GrowthClass::container_doubling || line.live_last_blocks - line.live_first_blocks < kFewBlocks;
+}
+
+bool frees_nothing(const LineGrowth& line) {
+    const auto kept = static_cast<double>(line.live_last_blocks - line.live_first_blocks), allocated = static_cast<double>(line.allocations);
+    return allocated > 0 && kept >= (1 - kFreedNone) * allocated;
+}
+
+bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::time || line.follows == Follows::both; }
+
+std::string settled_words(const Diagnosis& diagnosis, const LineGrowth& line) {
+    return fmt::format("{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
+                       "without the recorder, as with a cache that is full",
+                       place(line.at), format_count(diagnosis.replay.completed));
+}
+
+}  // namespace
 
 double grown(const Series& series) {
     return series.size() == 0 ? 0 : *std::max_element(series.value.begin(), series.value.end()) - series.value.front();
 }
 
-// Requests of the run that shows the growth: the recorded one alone, where memory does not show it.
-double requests_seen(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    if (evidence.memory_grows()) return static_cast<double>(diagnosis.replay.completed);
+bool follows_time_alone(const Evidence& evidence) {
+    return !evidence.leaking.empty() && std::all_of(evidence.leaking.begin(), evidence.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
+}
+
+double recorded_requests(const Diagnosis& diagnosis) {
     const auto& requests = diagnosis.lines.mark_requests;
-    return requests.empty() || !requests.back() ? 0 : static_cast<double>(*requests.back());
+    if (requests.empty() || !requests.back()) return 0;
+    return static_cast<double>(*requests.back() - requests.front().value_or(0));
 }
 
-bool enough(const Evidence& evidence) {
-    const double bytes = evidence.memory_grows() ? grown(evidence.diagnosis.series) : evidence.leaking_bytes;
-    return requests_seen(evidence) >= kEnoughRequests || bytes >= kEnoughBytes;
+double entries_per_request(const Evidence& evidence) {
+    const double requests = recorded_requests(evidence.diagnosis);
+    if (requests <= 0) return 0;
+    double entries = 0, bytes_in_place = 0;
+    for (const LineGrowth* line : evidence.leaking) {
+        if (line->bytes_per_connection) continue;
+        if (grows_in_place(*line)) bytes_in_place = std::max(bytes_in_place, static_cast<double>(line->growth_bytes));
+        else entries = std::max(entries, static_cast<double>(line->kept_entries));
+    }
+    if (entries == 0) entries = bytes_in_place / kBytesPerElement;
+    // A path that allocates several times for one entry would count too many.
+    return std::min(1.0, entries / requests);
 }
 
-bool by_time_alone(const Evidence& evidence) {
-    return std::all_of(evidence.leaking.begin(), evidence.leaking.end(),
-                       [](const LineGrowth* line) { return line->follows == Follows::time || line->follows == Follows::both; });
+Kept kept_by_lines(const Evidence& evidence) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    // Where memory grows too, the bare run went further.
+    const double requests = evidence.memory_grows() ? static_cast<double>(diagnosis.replay.completed) : recorded_requests(diagnosis);
+    return {requests, requests * entries_per_request(evidence), evidence.memory_grows() ? grown(diagnosis.series) : evidence.leaking_bytes};
 }
 
-}  // namespace
+bool enough(const Kept& kept) {
+    return kept.entries >= kEnoughEntries || (kept.bytes >= kMuchMemory && kept.entries >= kEnoughLargeEntries) || kept.bytes >= kEnoughMemory;
+}
+
+double requests_for_enough(const Kept& kept) {
+    constexpr double kMore = 1.05;
+    if (kept.requests <= 0) return 0;
+    double times = std::numeric_limits<double>::infinity();
+    if (kept.entries > 0) times = std::min(times, kEnoughEntries / kept.entries);
+    if (kept.bytes > 0 && kept.entries > 0) times = std::min(times, std::max(kMuchMemory / kept.bytes, kEnoughLargeEntries / kept.entries));
+    if (kept.bytes > 0) times = std::min(times, kEnoughMemory / kept.bytes);
+    return std::isfinite(times) ? kept.requests * std::max(1.0, times * kMore) : 0;
+}
 
 bool contradicted(const Evidence& evidence) {
     const TrendVerdict& trend = evidence.diagnosis.trend;
@@ -51,29 +100,64 @@ bool contradicted(const Evidence& evidence) {
            *trend.detectable_bytes_per_request < kContradicts * evidence.leaking_bytes_per_request;
 }
 
-std::optional<std::string> growth_unproven(const Diagnosis& so_far, double elapsed_s) {
-    if (so_far.max_growth || so_far.trend.verdict != Trend::growing) return std::nullopt;
-    const double requests = so_far.series.requests.empty() ? 0 : so_far.series.requests.back();
-    const double bytes = grown(so_far.series);
-    if (requests >= kWantedRequests || bytes >= kEnoughBytes) return std::nullopt;
-    if (elapsed_s >= kEnoughSeconds || (elapsed_s >= kWantedSeconds && requests >= kEnoughRequests)) return std::nullopt;
-    return fmt::format("memory grows, which a cache that is still filling after {} requests would do too", format_count(static_cast<std::uint64_t>(requests)));
+bool cache_has_filled(const Evidence& evidence) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    return !diagnosis.soak && !follows_time_alone(evidence) && contradicted(evidence) &&
+           static_cast<double>(diagnosis.replay.completed) >= kLonger * recorded_requests(diagnosis) &&
+           grown(diagnosis.series) >= kFilled * evidence.leaking_bytes;
+}
+
+void take_filled_caches(Diagnosis& diagnosis) {
+    if (sessions_have_filled(diagnosis)) {
+        diagnosis.warnings.push_back(fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
+                                                 "sessions that is full",
+                                                 place(diagnosis.connections->lines.front().at), format_count(diagnosis.connections->long_run->connections)));
+        const auto fills = [](LineGrowth& line) {
+            if (!line.bytes_per_connection) return;
+            line.bytes_per_connection.reset();
+            line.leaking = false;
+            line.growth_class = GrowthClass::filling_then_flat;
+        };
+        for (LineGrowth& line : diagnosis.lines.lines) fills(line);
+        if (diagnosis.lines.headline) {
+            const CodeLine& at = diagnosis.lines.headline->line.at;
+            const auto& lines = diagnosis.connections->lines;
+            if (std::any_of(lines.begin(), lines.end(), [&](const ConnectionGrowth::Line& line) { return line.at == at; }))
+                diagnosis.lines.headline->line.leaking = false;
+        }
+        diagnosis.connections->leaks = false;
+        diagnosis.connections->lines.clear();
+    }
+    const Evidence evidence(diagnosis);
+    if (!cache_has_filled(evidence)) return;
+    diagnosis.warnings.push_back(settled_words(diagnosis, line_at_fault(evidence)));
+    const auto fills = [](LineGrowth& line) {
+        if (!line.leaking || line.bytes_per_connection) return;
+        line.leaking = false;
+        line.growth_class = GrowthClass::filling_then_flat;
+    };
+    for (LineGrowth& line : diagnosis.lines.lines) fills(line);
+    if (diagnosis.lines.headline) fills(diagnosis.lines.headline->line);
+    for (EndpointGrowth& kind : diagnosis.endpoints) kind.leaks = false;
+}
+
+void take_small_growth(Diagnosis& diagnosis) {
+    TrendVerdict& trend = diagnosis.trend;
+    const Evidence evidence(diagnosis);
+    const auto& rate = trend.bytes_per_request;
+    if (!evidence.memory_grows() || !evidence.leaking.empty() || diagnosis.soak || diagnosis.oom_kill || diagnosis.max_growth || !rate ||
+        rate->estimate >= kBookkeepingRate || diagnosis.split.bytes_per_hour_by_time || diagnosis.lines.mark_seconds.empty() ||
+        !diagnosis.lines.unavailable.empty() || diagnosis.resources.tree.seen > 1)
+        return;
+    trend.verdict = Trend::stable;
+    trend.detectable_bytes_per_request = std::max(trend.detectable_bytes_per_request.value_or(0), rate->high);
+    trend.reasons.insert(trend.reasons.begin(), fmt::format("growth of {} per request at the end, with no line that grows, is less than {} byte per request",
+                                                            format_bytes(rate->estimate), kBookkeepingRate));
 }
 
 bool lines_unproven(const Evidence& evidence) {
-    return lines_leak(evidence) && !evidence.memory_grows() && !by_time_alone(evidence) && (contradicted(evidence) || !enough(evidence));
-}
-
-double entries_kept(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    double most = 0;
-    for (const LineGrowth* line : evidence.leaking)
-        most = std::max(most, static_cast<double>(line->live_last_blocks - line->live_first_blocks));
-    // The bare run went further, and memory grew there too.
-    const auto& requests = diagnosis.lines.mark_requests;
-    if (!evidence.memory_grows() || requests.empty() || !requests.front() || !requests.back()) return most;
-    const double recorded = static_cast<double>(*requests.back()) - static_cast<double>(*requests.front());
-    return recorded > 0 ? std::max(most, most / recorded * static_cast<double>(diagnosis.replay.completed)) : most;
+    return lines_leak(evidence) && !evidence.memory_grows() && !follows_time_alone(evidence) && !cache_has_filled(evidence) &&
+           (contradicted(evidence) || !enough(kept_by_lines(evidence)));
 }
 
 std::string hedge(const Evidence& evidence) {
@@ -81,37 +165,74 @@ std::string hedge(const Evidence& evidence) {
     const double recorded = to_seconds(diagnosis.lines.window_end - diagnosis.lines.window_begin);
     const double seconds = std::max(evidence.memory_grows() ? diagnosis.series.duration() : 0, recorded);
     std::vector<std::string> same;
-    if (const double entries = entries_kept(evidence); entries >= 1 && diagnosis.split.follows != Follows::time)
+    const double entries = evidence.leaking.empty() ? static_cast<double>(diagnosis.replay.completed) : kept_by_lines(evidence).entries;
+    if (entries >= 1 && diagnosis.split.follows != Follows::time)
         same.push_back(fmt::format("a cache bounded above {} entries", format_count(static_cast<std::uint64_t>(entries))));
     if (seconds >= 1)
-        same.push_back(fmt::format("data freed by a timer slower than {}",
-                                   format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
+        same.push_back(fmt::format("data freed by a timer slower than {}", format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
     if (same.empty()) return {};
     return fmt::format("{} would look the same", fmt::join(same, " or "));
+}
+
+std::string about(double count) {
+    const double unit = count < 100 ? 1 : std::pow(10, std::floor(std::log10(count)) - 1);
+    return format_count(static_cast<std::uint64_t>(std::llround(std::ceil(count / unit - 1e-9) * unit)));
+}
+
+std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy) {
+    const double completed = std::max(1.0, static_cast<double>(diagnosis.replay.completed));
+    const double seconds = std::max(1.0, diagnosis.series.duration()) / completed * requests;
+    // Half of a minute more, as the machine may be busier then.
+    const auto time = format_duration(std::chrono::minutes(static_cast<std::int64_t>(std::ceil(1.2 * seconds / 60 + 0.5))));
+    std::string command = fmt::format("--max-time {}", time);
+    if (!policy.extends) {
+        const double per_round = completed / std::max<double>(1, static_cast<double>(diagnosis.rounds.size()));
+        command = fmt::format("--rounds {:.0f}, about {}", std::ceil(requests / per_round), time);
+    }
+    if (const double bytes = grown(diagnosis.series) * requests / completed; bytes > kMuchMemory)
+        command += fmt::format(", --max-memory {:.0f}GiB", std::ceil(1.25 * bytes / (1024 * kMiB)));
+    return fmt::format("a run of {} requests would decide ({})", about(requests), command);
 }
 
 std::optional<Conclusion> cache_still_filling(const Evidence& evidence, const Policy& policy) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !lines_leak(evidence)) return std::nullopt;
     // What grows by itself is filled by no request.
-    if (by_time_alone(evidence)) return std::nullopt;
+    if (follows_time_alone(evidence)) return std::nullopt;
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
-    const auto entries = format_count(static_cast<std::uint64_t>(entries_kept(evidence)));
+    const LineGrowth& line = line_at_fault(evidence);
+    const Kept kept = kept_by_lines(evidence);
+    const auto entries = format_count(static_cast<std::uint64_t>(kept.entries));
     if (contradicted(evidence)) {
-        conclusion.reasons.push_back(fmt::format(
-            "{}, but in the longer run without the recorder memory settled: a cache of more than {} entries fills up like this; more rounds "
-            "(--rounds) would decide",
-            line_reason(*evidence.leaking.front()), entries));
+        const double requests = std::max(static_cast<double>(diagnosis.replay.completed), kLonger * kept.requests);
+        conclusion.reasons.push_back(fmt::format("{}, but memory settled in the run without the recorder: a cache of more than {} entries fills up like "
+                                                 "this; {}",
+                                                 line_reason(line), entries, what_decides(diagnosis, requests, policy)));
         return conclusion;
     }
-    if (enough(evidence)) return std::nullopt;
-    const double completed = requests_seen(evidence);
-    conclusion.reasons.push_back(
-        fmt::format("{}; a cache bounded above {} entries would look the same: {} more requests would decide for a bound of {} entries "
-                    "(--rounds, --max-memory)",
-                    line_reason(*evidence.leaking.front()), entries, format_count(static_cast<std::uint64_t>(kEnoughRequests - completed)),
-                    format_count(static_cast<std::uint64_t>(kEnoughRequests / 1.5))));
+    if (enough(kept)) return std::nullopt;
+    conclusion.reasons.push_back(fmt::format("{}; {} requests left about {} entries there{}, and a cache with a larger bound would look the same: {}",
+                                             line_reason(line), format_count(static_cast<std::uint64_t>(kept.requests)), entries,
+                                             frees_nothing(line) ? ", none freed yet" : "", what_decides(diagnosis, requests_for_enough(kept), policy)));
+    if (!diagnosis.replay.fresh.empty())
+        conclusion.reasons.push_back(fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "
+                                                 "that of a map with this key",
+                                                 fmt::join(diagnosis.replay.fresh, ", ")));
+    return conclusion;
+}
+
+std::optional<Conclusion> memory_may_be_a_cache(const Evidence& evidence, const Policy& policy) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !evidence.memory_grows() || diagnosis.split.follows == Follows::time)
+        return std::nullopt;
+    const auto requests = static_cast<double>(diagnosis.replay.completed);
+    if (requests >= kEnoughRequests || grown(diagnosis.series) >= kMuchMemory) return std::nullopt;
+    Conclusion conclusion{Verdict::inconclusive, {}, {}};
+    conclusion.still_filling = true;
+    conclusion.reasons.push_back(fmt::format("memory grows, and a cache that had room for the {} requests of this run would look the same: {}",
+                                             format_count(diagnosis.replay.completed), what_decides(diagnosis, kEnoughRequests, policy)));
+    if (!diagnosis.lines.unavailable.empty()) conclusion.reasons.push_back(diagnosis.lines.unavailable);
     return conclusion;
 }
 

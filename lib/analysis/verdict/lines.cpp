@@ -32,6 +32,7 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
     if (evidence.leaking_bytes < kBookkeepingBytes)
         for (const Rule rule : {growth_was_freed_later, memory_grows_too_little})
             if (auto held = rule(evidence, policy)) return held;
+    if (auto cache = memory_may_be_a_cache(evidence, policy)) return cache;
     const LineReport& lines = evidence.diagnosis.lines;
     const TrendVerdict& trend = evidence.diagnosis.trend;
     const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"

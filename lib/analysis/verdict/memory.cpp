@@ -97,13 +97,10 @@ std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, c
 std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     const TrendVerdict& trend = diagnosis.trend;
+    // The headline says above what.
     std::string reason = without_lines(diagnosis) ? fmt::format("memory is {}", trend_name(trend.verdict))
                                     : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
                                                   evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
-    if (trend.detectable_bytes_per_request)
-        reason += fmt::format(": no leak above {} per request", format_bytes(*trend.detectable_bytes_per_request));
-    else if (trend.detectable_bytes_per_hour)
-        reason += fmt::format(": no leak above {}/h", format_bytes(*trend.detectable_bytes_per_hour));
     return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
 }
 

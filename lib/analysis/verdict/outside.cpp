@@ -19,6 +19,8 @@ constexpr double kHeldByAllocator = 32 * kMiB;
 constexpr double kHeldByInterpreter = 8 * kMiB;
 // A collected heap grows to its next collection: at least this much, and to twice its size.
 constexpr double kHeldByCollector = 128 * kMiB;
+// Services of many processes: what all of their allocators hold back at most.
+constexpr double kHeldInAll = 512 * kMiB;
 // In the idle second after the rounds, of growth that follows time.
 constexpr double kIdleGrowth = 64 * 1024;
 // Share of memory's growth that explains it.
@@ -33,12 +35,6 @@ double level_after_first_round(const Diagnosis& diagnosis) {
     for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
         level = series.value[i];
     return level;
-}
-
-// Memory's growth since the first round.
-double late_growth(const Diagnosis& diagnosis) {
-    const Series& series = diagnosis.series;
-    return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(diagnosis);
 }
 
 // The program's name: the first word that is neither a variable nor what starts another program.
@@ -57,6 +53,11 @@ std::optional<std::string_view> collected_program(std::string_view program) {
 }
 
 }  // namespace
+
+double late_growth(const Diagnosis& diagnosis) {
+    const Series& series = diagnosis.series;
+    return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(diagnosis);
+}
 
 std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis) {
     if (const auto runtime = collected_program(program_of(diagnosis.command))) return runtime;
@@ -107,8 +108,26 @@ bool has_no_lines(std::string_view command) {
 std::optional<std::string> barely_seen(const TrendVerdict& trend) {
     const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
     if (growth >= kAboveDetection * detectable) return std::nullopt;
-    return fmt::format("its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h): more rounds (--rounds) would decide",
+    return fmt::format("its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h)",
                        format_bytes(growth), format_bytes(detectable));
+}
+
+std::optional<double> held_back(const Evidence& evidence) {
+    const Diagnosis& diagnosis = evidence.diagnosis;
+    // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
+    if (lines_unknown(diagnosis)) return std::nullopt;
+    // What grows while nothing is requested is no allocator that warms up.
+    if (diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
+    double held = collected_runtime(diagnosis)      ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
+                  : interpreted(diagnosis)           ? kHeldByInterpreter
+                                                    : kHeldByAllocator;
+    // Each process has an allocator of its own.
+    const std::vector<ProcessGrowth>& processes = diagnosis.resources.tree.processes;
+    const auto growing = std::count_if(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
+        return !process.ended && process.last_bytes - process.first_bytes >= kIdleGrowth;
+    });
+    if (!collected_runtime(diagnosis)) held = std::min(kHeldInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
+    return late_growth(diagnosis) < held ? std::optional(held) : std::nullopt;
 }
 
 std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const Policy&) {
@@ -120,31 +139,26 @@ std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const P
                       {}};
 }
 
-std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy&) {
+std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy& policy) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (!evidence.memory_grows() || diagnosis.soak || diagnosis.oom_kill) return std::nullopt;
-    // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
     const bool counted = lines_unknown(diagnosis).has_value();
     const std::string& why = diagnosis.lines.unavailable;
     const char* no_line = !evidence.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
     Conclusion conclusion;
     if (const auto words = barely_seen(diagnosis.trend); words && !counted) {
-        conclusion.reasons.push_back(fmt::format("memory grows{}, and {}", no_line, *words));
+        conclusion.reasons.push_back(fmt::format("memory grows{}, and {}: more rounds (--rounds) would decide", no_line, *words));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }
+    const auto held = held_back(evidence);
+    if (!held) return std::nullopt;
     const auto runtime = collected_runtime(diagnosis);
-    const double held = runtime                          ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
-                        : interpreted(diagnosis)         ? kHeldByInterpreter
-                                                          : kHeldByAllocator;
-    const double late = late_growth(diagnosis);
-    // What grows while nothing is requested is no allocator that warms up.
-    const bool idle_growth = diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth;
-    if (counted || idle_growth || late >= held) return std::nullopt;
-    conclusion.reasons.push_back(
-        fmt::format("memory grew by {} after the first round{}: {} may hold that much back ({}); growth beyond that would be a leak: more rounds "
-                    "(--rounds) would decide", format_bytes(late), no_line,
-                    runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(held)));
+    const double late = late_growth(diagnosis), requests = static_cast<double>(diagnosis.replay.completed) * 1.15 * *held / std::max(1.0, late);
+    conclusion.reasons.push_back(fmt::format("memory grew by {} after the first round{}: {} may hold back {}, and growth beyond that would be a leak{}",
+                                             format_bytes(late), no_line,
+                                             runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(*held),
+                                             late > 0 ? "; " + what_decides(diagnosis, requests, policy) : ""));
     if (!why.empty()) conclusion.reasons.push_back(why);
     return conclusion;
 }

@@ -56,11 +56,11 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, co
     const ProcessTree& tree = evidence.diagnosis.resources.tree;
     const TrendVerdict& trend = evidence.diagnosis.trend;
     if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
-    // What is no leak in the first process is none in the others: a collected heap on its way to the next collection, noise.
-    if (collected_runtime(evidence.diagnosis))
-        if (auto held = memory_grows_too_little(evidence, policy)) return held;
     if (const auto words = barely_seen(trend); words && !evidence.diagnosis.oom_kill)
-        return Conclusion{Verdict::inconclusive, {fmt::format("the memory of {} grows, but {}", growing_processes(tree), *words)}, {}};
+        return Conclusion{Verdict::inconclusive, {fmt::format("the memory of {} grows, but {}: more rounds (--rounds) would decide", growing_processes(tree), *words)}, {}};
+    // What is no leak in the first process is none in the others: what allocators and collectors hold back, a cache that is filling.
+    for (const Rule rule : {memory_grows_too_little, memory_may_be_a_cache})
+        if (auto held = rule(evidence, policy)) return held;
     std::string rate;
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{Verdict::leak,

@@ -22,6 +22,7 @@ constexpr RuleRow kRules[] = {
     {Subject::memory, "lines grow, by too little to tell", lines_grow_by_too_little},
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
     {Subject::memory, "memory grows by no more than allocators hold back", memory_grows_too_little},
+    {Subject::memory, "memory grows, as a cache that is still filling would", memory_may_be_a_cache},
     {Subject::memory, "memory grows, and lines cannot be had", lines_cannot_be_had},
     {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
     {Subject::memory, "memory allows both answers", memory_undecided_by_trend},

@@ -82,8 +82,41 @@ bool without_lines(const Diagnosis& diagnosis);
 bool contradicted(const Evidence& evidence);
 // Lines leak that memory does not confirm, in a recorded run too short to rule out a cache that is still filling.
 bool lines_unproven(const Evidence& evidence);
-// Blocks that the line which keeps most of them kept in the longer of the two runs.
-double entries_kept(const Evidence& evidence);
+// The bare run was much longer than the recorded one, grew as the lines do, and then stopped: the cache was full.
+bool cache_has_filled(const Evidence& evidence);
+// The same of a cache of sessions, in the run in which each request had a connection of its own.
+bool sessions_have_filled(const Diagnosis& diagnosis);
+// Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
+void take_filled_caches(Diagnosis& diagnosis);
+// Memory that grows by less than kBookkeepingRate although no line does (fragmentation of a cache that is full) is stable, and the
+// detection limit is what it may grow by.
+void take_small_growth(Diagnosis& diagnosis);
+bool follows_time_alone(const Evidence& evidence);  // every line that leaks
+// Growth of a series from its first value to its largest.
+double grown(const Series& series);
+// Memory's growth since the first round.
+double late_growth(const Diagnosis& diagnosis);
+// Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else
+// proves a leak: what a leak has to exceed.
+std::optional<double> held_back(const Evidence& evidence);
+
+// Entries that most caches are bounded below; so many of large entries, where they take this much memory; and the memory that no
+// cache takes by default.
+inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, kMuchMemory = 1024 * kMiB, kEnoughMemory = 4096 * kMiB;
+// Requests that rule out most caches where only memory as a whole is known: one entry per request at most.
+inline constexpr double kEnoughRequests = 75'000;
+// What the lines that leak kept by requests in the run that shows it best.
+struct Kept {
+    double requests = 0, entries = 0, bytes = 0;
+};
+double recorded_requests(const Diagnosis& diagnosis);    // in the window that lines are judged in
+double entries_per_request(const Evidence& evidence);    // at most 1; without what connections leave behind
+Kept kept_by_lines(const Evidence& evidence);
+bool enough(const Kept& kept);                           // for a cache that is still filling to be ruled out
+double requests_for_enough(const Kept& kept);            // how many a run needs for that at the same rate; 0: not known
+std::string about(double count);  // rounded up to two digits: "790,000"
+// "a run of 750,000 requests would decide (--max-time 2m)"
+std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy);
 // "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
 std::string hedge(const Evidence& evidence);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
@@ -119,6 +152,7 @@ std::optional<Conclusion> soak_cannot_tell(const Evidence&, const Policy&);
 std::optional<Conclusion> soak_grows_with_time(const Evidence&, const Policy&);
 std::optional<Conclusion> killed_before_growth(const Evidence&, const Policy&);
 std::optional<Conclusion> cache_still_filling(const Evidence&, const Policy&);
+std::optional<Conclusion> memory_may_be_a_cache(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);
 std::optional<Conclusion> lines_grow_by_too_little(const Evidence&, const Policy&);
 std::optional<Conclusion> growth_was_freed_later(const Evidence&, const Policy&);

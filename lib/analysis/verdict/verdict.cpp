@@ -48,9 +48,11 @@ void explain(const Evidence& evidence, Conclusion& memory) {
     if (diagnosis.oom_kill && memory.verdict == Verdict::leak) reasons.insert(reasons.begin(), kill_reason(*diagnosis.oom_kill));
     const TrendVerdict& trend = diagnosis.trend;
     for (const std::string& reason : trend.reasons)
-        reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
+        // The detection limit has a row of its own in reports.
+        if (!reason.starts_with("the smallest growth that"))
+            reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
     if (memory.verdict == Verdict::leak) explain_kinds(diagnosis, reasons);
-    for (const std::string& retry : diagnosis.retries) reasons.push_back("more rounds were asked for " + retry);
+    for (const std::string& retry : diagnosis.retries) reasons.push_back("the run was made longer " + retry);
 }
 
 // leak outweighs inconclusive, which outweighs no leak.
@@ -106,6 +108,8 @@ void conclude_measured(Diagnosis& diagnosis, const Policy& policy) {
 }  // namespace
 
 void conclude(Diagnosis& diagnosis, const Policy& policy) {
+    take_filled_caches(diagnosis);
+    take_small_growth(diagnosis);
     project(diagnosis);
     conclude_measured(diagnosis, policy);
     if (diagnosis.soak) project_soak(diagnosis);
@@ -128,16 +132,6 @@ std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
         return trend.reasons.empty() ? "memory over time allows both answers" : trend.reasons.front();
     if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);
     return std::nullopt;
-}
-
-std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Policy& policy) {
-    if (diagnosis.max_growth) return std::nullopt;
-    const Evidence evidence(diagnosis);
-    if (!policy.filling_is_leak && lines_unproven(evidence))
-        return fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
-                           line_reason(*evidence.leaking.front()));
-    if (!lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
-    return fmt::format("{}, by only {} in all", line_reason(*evidence.leaking.front()), format_bytes(evidence.leaking_bytes));
 }
 
 }  // namespace leakline::analysis

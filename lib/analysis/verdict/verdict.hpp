@@ -8,6 +8,7 @@ namespace leakline::analysis {
 // What the user decides about verdicts, beside the budget (Diagnosis::max_growth).
 struct Policy {
     bool filling_is_leak = false;  // growth that may also be a cache which is still filling is a leak, not inconclusive
+    bool extends = true;           // runs are made longer by themselves, for as long as --max-time allows
 };
 
 // Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
@@ -17,7 +18,8 @@ struct Policy {
 //   a line leaks and memory grows          -> leak, if the run was long enough to rule out the usual caches; else inconclusive:
 //                                             a leak or a cache that is still filling (Policy::filling_is_leak: leak)
 //   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping; inconclusive
-//                                             where memory settled in the longer run without the recorder
+//                                             where memory settled in the run without the recorder; where that run was much
+//                                             longer and first grew as the lines do, they are those of a cache that is full
 //   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation), if it is twice the
 //                                             detection limit and more than allocators and collectors hold back; inconclusive
 //                                             where lines held as much and then stopped or let go of it (timed cleaning)
@@ -43,13 +45,25 @@ bool exhausted(const Diagnosis& diagnosis);
 // only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
 // requests_per_second.
 std::optional<std::string> memory_undecided(Diagnosis diagnosis);
-// Why a run whose memory grows has to go on before that may be called a leak: a cache that is still filling would look the same.
-// Nothing where it went on long enough, or has taken too long (elapsed_s, since its start). Reads trend, series and max_growth.
-std::optional<std::string> growth_unproven(const Diagnosis& so_far, double elapsed_s);
-// The same of the lines: one leaks at a rate that matters, and by too little in all; or in a run too short to rule out a cache that is
-// still filling, without memory confirming it. With a budget it is memory that
-// decides, and more traffic is never asked for here. Reads trend, lines and max_growth.
-std::optional<std::string> lines_undecided(const Diagnosis& diagnosis, const Policy& policy = {});
+
+// A longer run that would decide.
+struct LongerRun {
+    double requests = 0;          // that it has to have in all
+    std::string why;              // what is undecided
+    bool all_or_nothing = false;  // a run of fewer requests would be in vain
+};
+// Of the bare run, before lines are known: a run whose memory grows has to go on before that may be called a leak, as a cache that
+// is still filling would look the same. Nothing where it went on long enough. Reads command, lines.unavailable, rounds, trend, series
+// and max_growth.
+std::optional<LongerRun> growth_unproven(const Diagnosis& so_far);
+// The same once lines are known: how many entries they keep per request, or that none grows.
+std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& policy = {});
+// Of lines that grow per connection: a run of so many requests, each with a connection of its own.
+std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy = {});
+// Of the recorded run: a line leaks at a rate that matters, and by too little in all; or keeps too few entries to rule out a cache
+// that is still filling, without memory confirming it. With a budget it is memory that decides, and more traffic is never asked
+// for here.
+std::optional<LongerRun> longer_recording(const Diagnosis& diagnosis, const Policy& policy = {});
 
 // The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
 bool has_no_lines(std::string_view command);
