@@ -140,6 +140,7 @@ TEST_CASE("the verdict says the bytes per connection, and per request first wher
     diagnosis.connections = run(1, [](ProfileBuilder& builder, TraceId a, TraceId, std::uint64_t, std::uint64_t connections, auto&) {
                                 builder.allocate(a, 8192, connections);
                             }).growth();
+    diagnosis.connections->connections = 80'000;  // more than a cache of sessions holds
     Diagnosis both = diagnosis;
     conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
@@ -150,6 +151,8 @@ TEST_CASE("the verdict says the bytes per connection, and per request first wher
     line.at.line = 8;
     line.bytes_per_connection.reset();
     line.growth_bytes *= 10;
+    line.live_last_blocks = line.kept_entries = 160'000;
+    both.lines.mark_requests = {0, 160'000};
     both.lines.lines.insert(both.lines.lines.begin(), line);
     conclude(both);
     CHECK(both.verdict == Verdict::leak);

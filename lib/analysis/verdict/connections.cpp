@@ -53,7 +53,7 @@ std::string session_cache_words(const Evidence& evidence, const ConnectionGrowth
     const Kept kept = kept_by_connections(growth);
     return fmt::format("{}; a cache of more than {} sessions would look the same: {}", connection_words(growth),
                        format_count(static_cast<std::uint64_t>(kept.entries)),
-                       what_decides(evidence.diagnosis, requests_for_enough(kept), policy));
+                       what_decides(evidence.diagnosis, requests_for_enough(kept, kEnoughSessions), policy));
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Po
     const auto& growth = so_far.connections;
     if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run) return std::nullopt;
     const Kept kept = kept_by_connections(*growth);
-    if (enough(kept)) return std::nullopt;
-    return LongerRun{requests_for_enough(kept),
+    if (enough(kept, kEnoughSessions)) return std::nullopt;
+    return LongerRun{requests_for_enough(kept, kEnoughSessions),
                      fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too", place(growth->lines.front().at)), true};
 }
 
@@ -78,7 +78,7 @@ std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, co
     const Diagnosis& diagnosis = evidence.diagnosis;
     const auto& connections = diagnosis.connections;
     if (!connections || !connections->leaks) return std::nullopt;
-    const bool proven = policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections));
+    const bool proven = policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections), kEnoughSessions);
     const std::string words = proven ? connection_words(*connections) : session_cache_words(evidence, *connections, policy);
     // What leaks per request comes first: there are more requests than connections.
     if (const Evidence rest = without_connections(evidence); !rest.leaking.empty())

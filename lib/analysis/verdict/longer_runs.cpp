@@ -55,9 +55,10 @@ std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& polic
         if (wanted <= 0) return std::nullopt;
         return LongerRun{wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(evidence).at)), true};
     }
-    // What lines held and let go, and what grows by less than a byte per request, no longer run decides.
-    const double rate = so_far.trend.bytes_per_request ? so_far.trend.bytes_per_request->estimate : kBookkeepingRate;
-    if (!evidence.memory_grows() || rate < kBookkeepingRate || growth_was_freed_later(evidence, policy)) return std::nullopt;
+    // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
+    Diagnosis judged = so_far;
+    take_small_growth(judged);
+    if (!evidence.memory_grows() || does_not_grow(judged.trend.verdict) || growth_was_freed_later(evidence, policy)) return std::nullopt;
     const auto held = held_back(evidence);
     double wanted = held ? requests_for_growth(so_far, requests, *held) : 0;
     if (memory_may_be_a_cache(evidence, policy)) wanted = std::max(wanted, kEnoughRequests);

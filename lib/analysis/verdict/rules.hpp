@@ -88,7 +88,7 @@ bool cache_has_filled(const Evidence& evidence);
 bool sessions_have_filled(const Diagnosis& diagnosis);
 // Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
 void take_filled_caches(Diagnosis& diagnosis);
-// Memory that grows by less than kBookkeepingRate although no line does (fragmentation of a cache that is full) is stable, and the
+// Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
 // detection limit is what it may grow by.
 void take_small_growth(Diagnosis& diagnosis);
 bool follows_time_alone(const Evidence& evidence);  // every line that leaks
@@ -105,6 +105,8 @@ std::optional<double> held_back(const Evidence& evidence);
 inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, kMuchMemory = 1024 * kMiB, kEnoughMemory = 4096 * kMiB;
 // Requests that rule out most caches where only memory as a whole is known: one entry per request at most.
 inline constexpr double kEnoughRequests = 75'000;
+// The same of connections: caches of sessions hold fewer.
+inline constexpr double kEnoughSessions = 75'000;
 // What the lines that leak kept by requests in the run that shows it best.
 struct Kept {
     double requests = 0, entries = 0, bytes = 0;
@@ -112,8 +114,8 @@ struct Kept {
 double recorded_requests(const Diagnosis& diagnosis);    // in the window that lines are judged in
 double entries_per_request(const Evidence& evidence);    // at most 1; without what connections leave behind
 Kept kept_by_lines(const Evidence& evidence);
-bool enough(const Kept& kept);                           // for a cache that is still filling to be ruled out
-double requests_for_enough(const Kept& kept);            // how many a run needs for that at the same rate; 0: not known
+bool enough(const Kept& kept, double entries = kEnoughEntries);                           // for a cache that is still filling to be ruled out
+double requests_for_enough(const Kept& kept, double entries = kEnoughEntries);            // how many a run needs for that at the same rate; 0: not known
 std::string about(double count);  // rounded up to two digits: "790,000"
 // "a run of 750,000 requests would decide (--max-time 2m)"
 std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy);
