@@ -45,6 +45,7 @@ void run_connections(RunContext& context, double connections) {
     run.connections = target.progress().connections;
     run.growth_bytes = series.size() == 0 ? 0 : series.value.back() - series.value.front();
     run.verdict = trend.verdict;
+    run.bytes_per_connection = trend.bytes_per_request;  // each has one
     run.detectable_bytes_per_connection = trend.detectable_bytes_per_request;
     target.finish("run of many connections", 0);
     if (scratch.verdict != Verdict::invalid && run.connections > 0) context.result.connections->long_run = run;

@@ -23,7 +23,8 @@ struct ConnectionGrowth {
         std::uint64_t connections = 0;
         double growth_bytes = 0;  // of memory
         Trend verdict = Trend::inconclusive;
-        std::optional<double> detectable_bytes_per_connection;
+        std::optional<Interval> bytes_per_connection = std::nullopt;  // at the end
+        std::optional<double> detectable_bytes_per_connection = std::nullopt;
     };
     Interval bytes_per_connection;  // of the lines that leak; where none does, of the whole heap
     Interval bytes_per_request;     // of the whole heap

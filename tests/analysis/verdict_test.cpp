@@ -227,6 +227,14 @@ TEST_CASE("a line that grew under the recorder is a cache that filled up, where 
           "track.cpp:31 still grew at the end of the recorded run, which is slower; memory had stopped growing within the 200,000 requests of the run "
           "without the recorder, as with a cache that is full");
 
+    // A heap that still creeps up is no leak of what the line kept.
+    Diagnosis creeps = measured(Trend::growing, true);
+    creeps.lines.mark_requests = {0, 40'000};
+    creeps.lines.mark_seconds = {0, 5};
+    creeps.trend.bytes_per_request = Interval{6, 5, 7};
+    CHECK_FALSE(analysis::longer_run(creeps).has_value());
+    CHECK(verdict_of(creeps) == Verdict::no_leak);
+
     short_bare.replay.completed = 60'000;
     CHECK(analysis::longer_recording(short_bare).has_value());
     CHECK(verdict_of(short_bare) == Verdict::inconclusive);
@@ -256,14 +264,14 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
     CHECK(undecided.reasons[0].starts_with("track.cpp:31 leaks 8 KiB per connection"));
     CHECK(undecided.reasons[0].find("; a cache of more than 2,000 sessions would look the same: a run of ") != std::string::npos);
 
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 6.4e8, Trend::growing, {}};
+    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 6.4e8, Trend::growing, Interval{8000, 7900, 8100}, {}};
     CHECK_FALSE(analysis::longer_connection_run(sessions).has_value());
     CHECK(verdict_of(sessions) == Verdict::leak);
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 1e8, Trend::growing, {}};  // something else grew
+    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 1e8, Trend::growing, {}, {}};  // something else grew
     CHECK(verdict_of(sessions) == Verdict::inconclusive);
 
     sessions.trend.verdict = Trend::stable;
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 2e8, Trend::stable, 10.0};
+    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 2e8, Trend::growing, Interval{20, 10, 30}, {}};
     analysis::conclude(sessions);
     CHECK(sessions.verdict == Verdict::no_leak);
     CHECK_FALSE(sessions.connections->leaks);

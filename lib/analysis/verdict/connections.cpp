@@ -14,8 +14,9 @@ constexpr double kShown = 0.5;
 
 bool grew_in_long_run(const ConnectionGrowth& growth) {
     const auto& run = growth.long_run;
-    return run && run->verdict == Trend::growing &&
-           run->growth_bytes >= kShown * growth.bytes_per_connection.estimate * static_cast<double>(run->connections);
+    const double least = kShown * growth.bytes_per_connection.estimate;
+    return run && run->verdict == Trend::growing && run->growth_bytes >= least * static_cast<double>(run->connections) &&
+           (!run->bytes_per_connection || run->bytes_per_connection->estimate >= least);
 }
 
 Kept kept_by_connections(const ConnectionGrowth& growth) {
@@ -60,9 +61,13 @@ std::string session_cache_words(const Evidence& evidence, const ConnectionGrowth
 
 bool sessions_have_filled(const Diagnosis& diagnosis) {
     const auto& growth = diagnosis.connections;
-    if (!growth || !growth->leaks || !growth->long_run || !does_not_grow(growth->long_run->verdict)) return false;
-    const auto& smallest = growth->long_run->detectable_bytes_per_connection;
-    return smallest && *smallest < kShown * growth->bytes_per_connection.estimate;
+    if (!growth || !growth->leaks || !growth->long_run) return false;
+    const ConnectionGrowth::LongRun& run = *growth->long_run;
+    const double least = kShown * growth->bytes_per_connection.estimate;
+    if (does_not_grow(run.verdict)) return run.detectable_bytes_per_connection && *run.detectable_bytes_per_connection < least;
+    // The heap of a cache that is full still creeps up a little.
+    const double average = run.growth_bytes / std::max(1.0, static_cast<double>(run.connections));
+    return run.bytes_per_connection && run.bytes_per_connection->high < std::min(least, kShown * average);
 }
 
 std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy) {

@@ -1,6 +1,8 @@
 // Rules about programs whose lines cannot be had, and about lines that are not where memory grows.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analysis/verdict/rules.hpp"
 
 namespace leakline::analysis {
@@ -22,6 +24,11 @@ std::string largest_account(const Books& books) {
 
 const LineGrowth& line_at_fault(const Evidence& evidence) {
     const auto& headline = evidence.diagnosis.lines.headline;
+    const auto& lines = evidence.diagnosis.lines.lines;
+    // Of a part of the lines that leak, the headline says nothing.
+    if (std::count_if(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; }) !=
+        static_cast<std::ptrdiff_t>(evidence.leaking.size()))
+        return *evidence.leaking.front();
     return headline && headline->line.leaking ? headline->line : *evidence.leaking.front();
 }
 

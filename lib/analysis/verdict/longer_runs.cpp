@@ -48,8 +48,8 @@ std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& polic
     const auto requests = static_cast<double>(so_far.replay.completed);
     const bool tells = !does_not_grow(so_far.trend.verdict);
     if (tells && lines_leak(evidence) && !follows_time_alone(evidence)) {
-        Kept kept = kept_by_lines(evidence);
-        if (policy.filling_is_leak || enough(kept)) return std::nullopt;
+        const Kept kept = kept_by_lines(evidence);
+        if (policy.filling_is_leak || enough(kept) || contradicted(evidence)) return std::nullopt;
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
