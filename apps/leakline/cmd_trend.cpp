@@ -190,7 +190,7 @@ Run declare_trend(CLI::App& app) {
     add_trend_inputs(app, command->inputs);
     add_size(app, "--limit", command->limit, "Memory limit: report when it would be reached");
     app.add_option("--count-limit", command->count_limits,
-                   "Limit of fds, threads, mappings or processes, such as fds=1024: report when it would be reached; repeatable")
+                   "Limit of fds, threads, mappings or processes, such as fds=1024: report when it would be reached")
         ->allow_extra_args(false)
         ->type_name("NAME=N");
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
