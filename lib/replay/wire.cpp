@@ -68,13 +68,6 @@ bool usually_has_body(std::string_view method) { return method == "POST" || meth
 
 }  // namespace
 
-bool says_close(std::string_view name, std::string_view value) {
-    if (name.size() != 10 || !equal_ignoring_case(name, "connection")) return false;
-    for (const std::string_view word : split(value, ','))
-        if (equal_ignoring_case(trim(word), "close")) return true;
-    return false;
-}
-
 bool closes_connection(const Record& record) {
     return std::any_of(record.headers.begin(), record.headers.end(),
                        [](const auto& header) { return says_close(header.first, header.second); });

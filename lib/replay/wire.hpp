@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/close_field.hpp"
 #include "replay/record.hpp"
 
 namespace leakline::replay {
@@ -15,8 +16,7 @@ namespace leakline::replay {
 // False, and out unchanged, when method, target or a header has bytes that would break the request apart, or the target
 // is no path.
 bool append_wire(std::string& out, const Record& record, std::string_view host);
-// A "Connection" header of which "close" is one of the words.
-bool says_close(std::string_view name, std::string_view value);
+using http::says_close;
 // Whether the request says that its connection ends with it: "Connection: close".
 bool closes_connection(const Record& record);
 // What is wrong with a record for which append_wire() was false.

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "http/close_field.hpp"
 #include "model/request_jsonl.hpp"
 
 namespace leakline::service {
@@ -50,8 +51,12 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
     request_.target = request.target;
     request_.body = request.body;
     request_.headers.clear();
-    for (const http::Header& header : request.headers)
+    bool closes = false;  // a client that ends its connections does so in a replay too
+    for (const http::Header& header : request.headers) {
+        closes = closes || http::says_close(header.name, header.value);
         if (!hop_header(header.name)) request_.headers.emplace_back(header.name, header.value);
+    }
+    if (closes) request_.headers.emplace_back("Connection", "close");
     redaction_.apply(request_);
     // Only the torn line is lost, not the one after it.
     line_ = torn_ ? "\n" : "";
