@@ -14,7 +14,8 @@ class Bounded : public CacheMode {
         ring_.reserve(capacity_);
     }
 
-    void insert(CachedEvents record, Nanoseconds) override {
+    void insert(CachedRecords one, Nanoseconds) override {
+        CachedEvents& record = one.front();
         held_ += heap_bytes(record);
         if (ring_.size() < capacity_) {
             ring_.push_back(std::move(record));

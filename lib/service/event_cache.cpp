@@ -49,9 +49,33 @@ Bytes heap_bytes(const std::vector<std::string>& texts) {
 
 Bytes heap_bytes(const CachedEvents& record) { return heap_bytes(record.user_id) + heap_bytes(record.events); }
 
-void EventCache::append(std::string user_id, std::vector<std::string> events) {
+EventCache::Pending EventCache::append(std::string user_id, std::vector<std::string> events) {
+    CachedRecords record;
+    record.push_back({std::move(user_id), std::move(events)});
+    const Bytes bytes = kRecordNode + heap_bytes(record.front());
+    const Pending pending = record.begin();
     const std::lock_guard lock(mutex_);
-    mode_->insert({std::move(user_id), std::move(events)}, clock_.monotonic());
+    pending_.splice(pending_.end(), record);
+    pending_bytes_ += bytes;
+    return pending;
+}
+
+CachedRecords EventCache::settle(Pending record) noexcept {
+    pending_bytes_ -= kRecordNode + heap_bytes(*record);
+    CachedRecords one;
+    one.splice(one.begin(), pending_, record);
+    return one;
+}
+
+void EventCache::keep(Pending record) {
+    const std::lock_guard lock(mutex_);
+    mode_->insert(settle(record), clock_.monotonic());
+}
+
+void EventCache::take_back(Pending record) noexcept {
+    CachedRecords one;  // freed without the lock
+    const std::lock_guard lock(mutex_);
+    one = settle(record);
 }
 
 std::vector<std::string> EventCache::events_of(const std::string& user_id) {
@@ -68,7 +92,7 @@ std::size_t EventCache::sweep() {
 
 EventCache::Size EventCache::size() const {
     const std::lock_guard lock(mutex_);
-    return {mode_->entries(), mode_->bytes()};
+    return {mode_->entries(), mode_->bytes() + pending_bytes_};
 }
 
 }  // namespace leakline::service

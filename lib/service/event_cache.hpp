@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,18 +29,21 @@ Bytes heap_bytes(const std::string& text);
 Bytes heap_bytes(const std::vector<std::string>& texts);
 Bytes heap_bytes(const CachedEvents& record);
 
+// A list, so that a record keeps its address and its one allocation on its way through the cache.
+using CachedRecords = std::list<CachedEvents>;
+inline constexpr Bytes kRecordNode = sizeof(CachedEvents) + 2 * sizeof(void*);  // the record and two links
+
 struct CacheLimits {
     std::size_t entries = 1000;           // bounded, lru: records kept
     Bytes bytes = Bytes{64} << 20;        // lru: bytes kept
     Nanoseconds ttl = std::chrono::minutes(30);
 };
 
-
 class CacheMode {
   public:
     virtual ~CacheMode() = default;
-    // now: any clock that does not step back.
-    virtual void insert(CachedEvents record, Nanoseconds now) = 0;
+    // record: a list of one. now: any clock that does not step back.
+    virtual void insert(CachedRecords record, Nanoseconds now) = 0;
     // Appends the user's cached events to out, oldest first; counts as a use where the mode cares.
     virtual void collect(const std::string& user_id, Nanoseconds now, std::vector<std::string>& out) = 0;
     // Background cleaning; returns how many records went.
@@ -64,21 +68,35 @@ class EventCache {
   public:
     EventCache(std::unique_ptr<CacheMode> mode, Clock& clock) : mode_(std::move(mode)), clock_(clock) {}
 
+    // A record whose events are not saved yet. Valid until keep() or take_back().
+    using Pending = CachedRecords::iterator;
+
+    // The record is pending: reads do not see it, and no other record makes room for it, until keep(). So a request that is
+    // refused in the end has changed nothing that anyone can see.
     // By value on purpose: a caller that keeps its own makes the cache's copies at its call, so that a heap recorder finds
     // their bytes on the line that appends and not somewhere in here.
-    void append(std::string user_id, std::vector<std::string> events);
+    [[nodiscard]] Pending append(std::string user_id, std::vector<std::string> events);
+    // Exactly one of the two for each appended record, from any thread. The order of keep() is the order of the records.
+    void keep(Pending record);
+    void take_back(Pending record) noexcept;
+
     std::vector<std::string> events_of(const std::string& user_id);
     std::size_t sweep();
 
     struct Size {
-        std::size_t entries = 0;
-        Bytes bytes = 0;
+        std::size_t entries = 0;  // kept
+        Bytes bytes = 0;          // of the pending ones too
     };
     Size size() const;
 
   private:
-    mutable std::mutex mutex_;  // guards *mode_
+    // Removes the record from pending_ and returns it, as a list of one. mutex_ is held.
+    CachedRecords settle(Pending record) noexcept;
+
+    mutable std::mutex mutex_;  // guards everything below, but for clock_
     std::unique_ptr<CacheMode> mode_;
+    CachedRecords pending_;
+    Bytes pending_bytes_ = 0;
     Clock& clock_;
 };
 

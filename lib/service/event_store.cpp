@@ -28,10 +28,18 @@ std::function<Bytes()> disk_left_beside(const std::string& path) {
     };
 }
 
+void report_to(const EventStore::OnSaved& on_saved, const SaveResult& result) {
+    try {
+        on_saved(result);
+    } catch (const std::bad_alloc&) {
+        // One answer less: its connection closes.
+    }
+}
+
 class NoStore : public EventStore {
   public:
-    void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds, OnSaved on_saved) override {
-        on_saved({}, user_id, events);
+    void save(const std::string&, const std::vector<std::string>&, Nanoseconds, OnSaved on_saved) override {
+        report_to(on_saved, {});
     }
     std::vector<std::string> events_of(std::string_view, std::size_t) override { return {}; }
     Counts counts() const override { return {}; }
@@ -154,14 +162,13 @@ void SqliteStore::save(const std::string& user_id, const std::vector<std::string
     }
     if (refused) {
         ++failures_;
-        on_saved({false, "the event store is behind: " +
-                             (too_many ? std::to_string(options_.queue_limit) + " requests wait"
-                                       : format_bytes(static_cast<double>(options_.queue_bytes)) + " of events wait")},
-                 user_id, events);
+        report_to(on_saved, {false, "the event store is behind: " +
+                                        (too_many ? std::to_string(options_.queue_limit) + " requests wait"
+                                                  : format_bytes(static_cast<double>(options_.queue_bytes)) + " of events wait")});
         return;
     }
     if (wake) queue_filled_.notify_one();
-    if (answer_now) on_saved({}, user_id, events);
+    if (answer_now) report_to(on_saved, {});
 }
 
 void SqliteStore::write_loop() {
@@ -190,14 +197,8 @@ void SqliteStore::write_loop() {
                 failures_ += part.size();
                 result.saved = false;
             }
-            for (Job& job : part) {
-                if (!job.on_saved) continue;
-                try {
-                    job.on_saved(result, job.user_id, job.events);
-                } catch (const std::bad_alloc&) {
-                    // One answer less: its connection closes.
-                }
-            }
+            for (const Job& job : part)
+                if (job.on_saved) report_to(job.on_saved, result);
         }
         batch.clear();
     }

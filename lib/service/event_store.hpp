@@ -45,8 +45,7 @@ struct SaveResult {
 
 class EventStore {
   public:
-    // With what was to be saved.
-    using OnSaved = std::function<void(const SaveResult&, const std::string& user_id, const std::vector<std::string>& events)>;
+    using OnSaved = std::function<void(const SaveResult&)>;
 
     struct Counts {
         std::uint64_t events_saved = 0, commits = 0, failures = 0;  // failures: requests not saved
@@ -58,7 +57,8 @@ class EventStore {
     static std::unique_ptr<EventStore> open(const StoreOptions& options);
     virtual ~EventStore() = default;  // writes what is queued
 
-    // on_saved is called exactly once: from the caller's thread (refused, or nothing to wait for) or from the writer's.
+    // on_saved is called exactly once: from the caller's thread (refused, or nothing to wait for) or from the writer's. Where
+    // save() throws (std::bad_alloc), it is not called.
     virtual void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
                       OnSaved on_saved) = 0;
     // The user's newest events, oldest first, at most limit.

@@ -1,7 +1,5 @@
 // The memory leak: every record is kept until the process ends.
 // Bound: none.
-#include <list>
-
 #include "service/event_cache.hpp"
 
 namespace leakline::service {
@@ -11,9 +9,9 @@ namespace {
 // A list, so that memory grows by the same amount with every record; a vector would grow in doublings.
 class Leaky : public CacheMode {
   public:
-    void insert(CachedEvents record, Nanoseconds) override {
-        bytes_ += kNode + heap_bytes(record);
-        records_.push_back(std::move(record));
+    void insert(CachedRecords record, Nanoseconds) override {
+        bytes_ += kRecordNode + heap_bytes(record.front());
+        records_.splice(records_.end(), record);
     }
     void collect(const std::string& user_id, Nanoseconds, std::vector<std::string>& out) override {
         for (const CachedEvents& record : records_)
@@ -24,8 +22,7 @@ class Leaky : public CacheMode {
     Bytes bytes() const override { return bytes_; }
 
   private:
-    static constexpr Bytes kNode = sizeof(CachedEvents) + 2 * sizeof(void*);  // two links and the record
-    std::list<CachedEvents> records_;
+    CachedRecords records_;
     Bytes bytes_ = 0;
 };
 

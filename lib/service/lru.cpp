@@ -16,7 +16,8 @@ class Lru : public CacheMode {
   public:
     explicit Lru(const CacheLimits& limits) : capacity_(std::max<std::size_t>(1, limits.entries)), limit_(limits.bytes) {}
 
-    void insert(CachedEvents record, Nanoseconds) override {
+    void insert(CachedRecords one, Nanoseconds) override {
+        CachedEvents& record = one.front();
         const auto found = index_.find(record.user_id);
         if (found != index_.end()) {
             users_.splice(users_.begin(), users_, found->second);

@@ -111,7 +111,7 @@ void Service::State::handle(const http::ServerRequest& request, const http::Resp
         return;
     }
     try {
-        process_and_save_events(request, event_cache, *event_store, received, responder);
+        track_user_behavior(request, event_cache, *event_store, received, responder);
     } catch (const BadRequest& error) {
         responder.send(http::error_response(400, error.what()));
     }

@@ -14,7 +14,8 @@ class Ttl : public CacheMode {
   public:
     explicit Ttl(Nanoseconds ttl) : ttl_(ttl) {}
 
-    void insert(CachedEvents record, Nanoseconds now) override {
+    void insert(CachedRecords one, Nanoseconds now) override {
+        CachedEvents& record = one.front();
         held_ += cost(record);
         records_.push_back({std::move(record), now});
     }

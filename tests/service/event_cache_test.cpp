@@ -4,7 +4,9 @@
 
 #include <deque>
 #include <random>
+#include <thread>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "counted_heap.hpp"
 #include "support/fake_clock.hpp"
@@ -23,6 +25,12 @@ CachedEvents record_of(std::mt19937& random) {
     return record;
 }
 
+void insert(CacheMode& mode, CachedEvents record, Nanoseconds now) {
+    CachedRecords one;
+    one.push_back(std::move(record));
+    mode.insert(std::move(one), now);
+}
+
 std::vector<std::string> events_of(CacheMode& mode, const std::string& user, Nanoseconds now = 0s) {
     std::vector<std::string> out;
     mode.collect(user, now, out);
@@ -36,7 +44,7 @@ void drive(CacheMode& mode, int appends, Check check) {
     Nanoseconds now = 1h;
     for (int i = 0; i < appends; ++i) {
         now += std::chrono::milliseconds(random() % 2000);
-        mode.insert(record_of(random), now);
+        insert(mode, record_of(random), now);
         if (random() % 3 == 0) {
             std::vector<std::string> out;
             mode.collect("user_" + std::to_string(random() % 40), now, out);
@@ -86,7 +94,7 @@ TEST_CASE("bounded keeps the newest N and drops the oldest") {
     CacheLimits limits;
     limits.entries = 3;
     const auto mode = make_bounded(limits);
-    for (int i = 0; i < 5; ++i) mode->insert({"u", {"{\"n\":" + std::to_string(i) + "}"}}, 0s);
+    for (int i = 0; i < 5; ++i) insert(*mode, {"u", {"{\"n\":" + std::to_string(i) + "}"}}, 0s);
     CHECK(mode->entries() == 3);
     CHECK(events_of(*mode, "u") == std::vector<std::string>{"{\"n\":2}", "{\"n\":3}", "{\"n\":4}"});
 }
@@ -108,9 +116,9 @@ TEST_CASE("lru drops the user unused for longest, and a read is a use") {
     CacheLimits limits;
     limits.entries = 3;
     const auto mode = make_lru(limits);
-    for (const char* user : {"a", "b", "c"}) mode->insert({user, {user}}, 0s);
+    for (const char* user : {"a", "b", "c"}) insert(*mode, {user, {user}}, 0s);
     CHECK(events_of(*mode, "a") == std::vector<std::string>{"a"});  // b is the oldest now
-    mode->insert({"d", {"d"}}, 0s);
+    insert(*mode, {"d", {"d"}}, 0s);
     CHECK(events_of(*mode, "b").empty());
     CHECK(mode->entries() == 3);
     CHECK(events_of(*mode, "a") == std::vector<std::string>{"a"});
@@ -122,14 +130,14 @@ TEST_CASE("lru drops a user with all his records, but of a user alone only the o
     CacheLimits limits;
     limits.entries = 3;
     const auto mode = make_lru(limits);
-    mode->insert({"a", {"1"}}, 0s);
-    mode->insert({"a", {"2"}}, 0s);
-    mode->insert({"b", {"3"}}, 0s);
-    mode->insert({"b", {"4"}}, 0s);
+    insert(*mode, {"a", {"1"}}, 0s);
+    insert(*mode, {"a", {"2"}}, 0s);
+    insert(*mode, {"b", {"3"}}, 0s);
+    insert(*mode, {"b", {"4"}}, 0s);
     CHECK(events_of(*mode, "a").empty());
     CHECK(events_of(*mode, "b") == std::vector<std::string>{"3", "4"});
-    mode->insert({"b", {"5"}}, 0s);
-    mode->insert({"b", {"6"}}, 0s);
+    insert(*mode, {"b", {"5"}}, 0s);
+    insert(*mode, {"b", {"6"}}, 0s);
     CHECK(events_of(*mode, "b") == std::vector<std::string>{"4", "5", "6"});
 }
 
@@ -137,7 +145,7 @@ TEST_CASE("lru does not keep a record that is over the byte limit by itself") {
     CacheLimits limits;
     limits.bytes = 1000;
     const auto mode = make_lru(limits);
-    mode->insert({"big", {std::string(2000, 'x')}}, 0s);
+    insert(*mode, {"big", {std::string(2000, 'x')}}, 0s);
     CHECK(mode->entries() == 0);
     CHECK(mode->bytes() == 0);
 }
@@ -157,7 +165,7 @@ TEST_CASE("ttl cache forgets a record at its deadline, and the sweep frees it") 
     CacheLimits limits;
     limits.ttl = 30min;
     const auto mode = make_ttl(limits);
-    mode->insert({"u", {"{}"}}, 1h);
+    insert(*mode, {"u", {"{}"}}, 1h);
     CHECK(events_of(*mode, "u", 1h + 30min - 1ns).size() == 1);
     CHECK(events_of(*mode, "u", 1h + 30min).empty());
     CHECK(mode->sweep(1h + 30min - 1ns) == 0);
@@ -188,12 +196,65 @@ TEST_CASE("ttl holds no more than what arrived within ttl and one sweep interval
     CHECK(most < 500);  // of 5000
 }
 
+TEST_CASE("a pending record is not shown, displaces nothing, and leaves nothing behind when it is taken back") {
+    test::FakeClock clock;
+    for (const CacheModeRow& row : cache_modes()) {
+        CAPTURE(std::string(row.name));
+        CacheLimits limits;
+        limits.entries = 1;
+        EventCache cache(row.make(limits), clock);
+        cache.keep(cache.append("u", {"{\"saved\":1}"}));
+        const EventCache::Size kept = cache.size();
+        const std::vector<std::string> saved = {"{\"saved\":1}"};
+        const std::size_t heap = test::live_bytes();
+        {
+            const auto twin = cache.append("u", saved), other = cache.append("w", {std::string(500, 'x')});
+            CHECK(cache.events_of("u") == saved);
+            CHECK(cache.events_of("w").empty());
+            CHECK(cache.size().entries == kept.entries);
+            CHECK(cache.size().bytes - kept.bytes == test::live_bytes() - heap);
+            cache.take_back(twin);  // and not its equal, which is saved
+            cache.take_back(other);
+        }
+        CHECK(cache.events_of("u") == saved);
+        CHECK(cache.size().bytes == kept.bytes);
+        CHECK(test::live_bytes() == heap);
+    }
+}
+
+TEST_CASE("records that many threads append, keep and take back at once are exactly those that were kept") {
+    constexpr int kThreads = 4, kEach = 2000;
+    EventCache cache(make_leaky({}), system_clock());
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t)
+        threads.emplace_back([&cache, t] {
+            std::deque<std::pair<EventCache::Pending, int>> waiting;
+            const auto settle = [&] {
+                const auto [record, n] = waiting.front();
+                waiting.pop_front();
+                if (n % 3 == 0) cache.take_back(record);
+                else cache.keep(record);
+            };
+            for (int n = 0; n < kEach; ++n) {
+                waiting.emplace_back(cache.append("user " + std::to_string(t), {std::to_string(n)}), n);
+                if (waiting.size() > 7) settle();
+            }
+            while (!waiting.empty()) settle();
+        });
+    for (std::thread& thread : threads) thread.join();
+    std::vector<std::string> expected;
+    for (int n = 0; n < kEach; ++n)
+        if (n % 3 != 0) expected.push_back(std::to_string(n));
+    for (int t = 0; t < kThreads; ++t) CHECK(cache.events_of("user " + std::to_string(t)) == expected);
+    CHECK(cache.size().entries == kThreads * expected.size());
+}
+
 TEST_CASE("the cache stamps records with its clock") {
     test::FakeClock clock;
     CacheLimits limits;
     limits.ttl = 10s;
     EventCache cache(make_ttl(limits), clock);
-    cache.append("u", {"{}"});
+    cache.keep(cache.append("u", {"{}"}));
     clock.advance(9s);
     CHECK(cache.events_of("u").size() == 1);
     clock.advance(1s);

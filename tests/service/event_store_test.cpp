@@ -23,7 +23,7 @@ SaveResult save(EventStore& store, const std::string& user, const std::vector<st
     std::mutex mutex;
     std::condition_variable answered;
     std::optional<SaveResult> result;
-    store.save(user, events, 5ns, [&](const SaveResult& given, const std::string&, const std::vector<std::string>&) {
+    store.save(user, events, 5ns, [&](const SaveResult& given) {
         const std::lock_guard lock(mutex);
         result = given;
         answered.notify_one();
@@ -96,7 +96,7 @@ TEST_CASE("requests that wait for the same commit share it") {
     std::mutex mutex;
     int saved = 0;
     for (int i = 0; i < 300; ++i)
-        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result, const std::string&, const std::vector<std::string>&) {
+        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) {
             const std::lock_guard lock(mutex);
             saved += result.saved;
         });
@@ -131,7 +131,7 @@ TEST_CASE("the write-ahead log is begun anew while requests never pause, and not
         const auto deadline = std::chrono::steady_clock::now() + 200s;
         for (; times_begun_anew(log) < 3 && std::chrono::steady_clock::now() < deadline; ++sent) {
             while (store->counts().queued >= 200) std::this_thread::yield();
-            store->save(std::to_string(sent % 997), {std::string(2000, 'x')}, 5ns, [&](const SaveResult& result, const std::string&, const std::vector<std::string>&) { saved += result.saved; });
+            store->save(std::to_string(sent % 997), {std::string(2000, 'x')}, 5ns, [&](const SaveResult& result) { saved += result.saved; });
         }
         CHECK(times_begun_anew(log) >= 3);
         store->flush();
@@ -208,7 +208,7 @@ TEST_CASE("more than the queue takes is refused at once") {
     std::vector<std::string> reasons;
     int saved = 0;
     for (int i = 0; i < 50; ++i)
-        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result, const std::string&, const std::vector<std::string>&) {
+        store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) {
             const std::lock_guard lock(mutex);
             if (result.saved) ++saved;
             else reasons.push_back(result.reason);
@@ -235,7 +235,7 @@ TEST_CASE("events that wait for more than the queue's bytes are refused") {
     std::string reason;
     int refused = 0;
     for (int i = 0; i < 20; ++i)
-        store->save("u", {std::string(30'000, 'x')}, 0ns, [&](const SaveResult& result, const std::string&, const std::vector<std::string>&) {
+        store->save("u", {std::string(30'000, 'x')}, 0ns, [&](const SaveResult& result) {
             const std::lock_guard lock(mutex);
             if (result.saved) return;
             ++refused;
@@ -273,7 +273,7 @@ TEST_CASE("with durability none a request is answered at once and written later"
     OtherProcess other(options.path);
     other.run("BEGIN IMMEDIATE");
     bool answered = false;
-    store->save("u", {"{}"}, 0ns, [&](const SaveResult& result, const std::string&, const std::vector<std::string>&) { answered = result.saved; });
+    store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) { answered = result.saved; });
     CHECK(answered);
     other.run("COMMIT");
     store->flush();

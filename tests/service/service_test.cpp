@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "service/periodic_job.hpp"
+#include "service/sqlite.hpp"
 #include "support/raw_connection.hpp"
 
 namespace leakline::service {
@@ -97,6 +98,34 @@ TEST_CASE("a store that cannot take events makes requests fail with 503 and the 
     CHECK(RawConnection::status(running.track(R"({"user_id":1,"events":[{"small":1}]})")) == 200);
 }
 
+TEST_CASE("events that wait for their commit are not shown, and those that are refused never were") {
+    const TemporaryDirectory directory;
+    for (const CacheModeRow& row : cache_modes()) {
+        CAPTURE(std::string(row.name));
+        ServiceOptions options;
+        options.mode = row.name;
+        options.store.path = directory.path() + "/" + std::string(row.name) + ".db";
+        options.store.busy_timeout = 300ms;
+        Running running(options);
+        const std::string event = R"({"user_id":"u","events":[{"n":1}]})", one = "{\"user_id\":\"u\",\"events\":[{\"n\":1}]}\n";
+        const auto shown = [&] { return RawConnection::body(running.ask(request_text("GET", "/api/users/u/events"))); };
+        REQUIRE(RawConnection::status(running.track(event)) == 200);
+
+        sqlite::Database other(options.store.path);
+        other.run("BEGIN IMMEDIATE");
+        RawConnection waiting(running.service.port());
+        waiting.send(request_text("POST", "/api/track", event));
+        std::size_t differs = 0;
+        while (!waiting.has_answer()) differs += shown() != one;
+        CHECK(RawConnection::status(waiting.response()) == 503);
+        CHECK(differs == 0);
+        CHECK(shown() == one);
+        other.run("ROLLBACK");
+        CHECK(RawConnection::status(running.track(event)) == 200);
+        CHECK(shown() == "{\"user_id\":\"u\",\"events\":[{\"n\":1},{\"n\":1}]}\n");
+    }
+}
+
 TEST_CASE("metrics count what happened") {
     Running running;
     for (int i = 0; i < 3; ++i) running.track(R"({"user_id":1,"events":[{"n":1},{"n":2}]})");
@@ -111,16 +140,16 @@ TEST_CASE("metrics count what happened") {
     CHECK(metrics.find("\nprocess_resident_memory_bytes ") != std::string::npos);
 }
 
-TEST_CASE("the record holds each API request with its exact body, and no connection headers") {
+TEST_CASE("the record holds each API request with its exact body, and of the connection only that the client ends it") {
     const TemporaryDirectory directory;
     ServiceOptions options;
     options.record_file = directory.path() + "/log.jsonl";
     const std::string odd = "not json \xff\x00 but bytes";
     {
         Running running(options);
-        running.ask(request_text("POST", "/api/track", R"({"user_id":"ä","events":[]})", "X-Tag: t\r\nContent-Type: application/json\r\n"));
+        running.ask(request_text("POST", "/api/track", R"({"user_id":"ä","events":[]})", "X-Tag: t\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"));
         running.ask(request_text("POST", "/api/track", odd));
-        running.ask(request_text("GET", "/api/users/1/events?access_token=s3cret&x=1", "", "Authorization: Basic s3cret\r\ncookie: s3cret\r\n"));
+        running.ask(request_text("GET", "/api/users/1/events?access_token=s3cret&x=1", "", "Authorization: Basic s3cret\r\nconnection: Keep-Alive, CLOSE\r\ncookie: s3cret\r\n"));
         running.ask(request_text("GET", "/metrics"));
         running.ask(request_text("GET", "/healthz"));
     }
@@ -134,7 +163,7 @@ TEST_CASE("the record holds each API request with its exact body, and no connect
     CHECK(nlohmann::json::parse(*lines.next()).contains("body_b64"));
     const auto third = nlohmann::json::parse(*lines.next());
     CHECK(third["url"] == "/api/users/1/events?access_token=redacted&x=1");
-    CHECK(third["headers"] == nlohmann::json{{"Authorization", "redacted"}, {"cookie", "redacted"}});
+    CHECK(third["headers"] == nlohmann::json{{"Authorization", "redacted"}, {"cookie", "redacted"}, {"Connection", "close"}});
     CHECK_FALSE(lines.next());
     CHECK((std::filesystem::status(options.record_file).permissions() & std::filesystem::perms::all) ==
           (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
