@@ -5,16 +5,25 @@
 
 namespace leakline::analysis {
 
+namespace {
+
+std::uint64_t without(std::uint64_t part, std::uint64_t whole) { return whole - std::min(part, whole); }
+
+// What the service refused for its fresh identifiers alone is no part of it: the same requests were served with the log's.
+KindCoverage served(const ReplayStats::PathStats& path) {
+    KindCoverage kind;
+    kind.sent = without(path.refused_fresh, path.sent);
+    kind.failed = without(path.refused_fresh, without(path.failed_as_recorded, path.errors));
+    return kind;
+}
+
+}  // namespace
+
 Coverage coverage_of(const ReplayStats& replay) {
     std::map<std::string, KindCoverage> kinds;
-    // What failed for its fresh identifiers was served with those of the log, before and after.
-    const auto was_served = [&](const std::string& name) { return std::find(replay.not_fresh.begin(), replay.not_fresh.end(), name) != replay.not_fresh.end(); };
     for (const auto& [name, path] : replay.paths) {
-        if (was_served(name)) continue;
-        const std::uint64_t failed = path.errors - std::min(path.errors, path.failed_as_recorded);
-        if (failed * 2 <= path.sent) continue;
-        KindCoverage& kind = kinds[name];
-        kind.failed = failed;
+        const KindCoverage kind = served(path);
+        if (kind.mostly_failed()) kinds[name] = kind;
     }
     for (const LeftOut& left : replay.left_out) {
         KindCoverage& kind = kinds[left.kind];
@@ -25,15 +34,17 @@ Coverage coverage_of(const ReplayStats& replay) {
     coverage.log_requests = replay.log_requests;
     for (auto& [name, kind] : kinds) {
         kind.kind = name;
-        if (const auto path = replay.paths.find(name); path != replay.paths.end() && !was_served(name)) {
-            kind.sent = path->second.sent;
-            kind.failed = path->second.errors - std::min(path->second.errors, path->second.failed_as_recorded);
+        if (const auto path = replay.paths.find(name); path != replay.paths.end()) {
+            const KindCoverage counts = served(path->second);
+            kind.sent = counts.sent;
+            kind.failed = counts.failed;
         }
         coverage.kinds.push_back(kind);
     }
     std::stable_sort(coverage.kinds.begin(), coverage.kinds.end(), [](const KindCoverage& a, const KindCoverage& b) {
         return a.left_out != b.left_out ? a.left_out > b.left_out : a.failed > b.failed;
     });
+    coverage.recorded_identifiers = replay.not_fresh;
     return coverage;
 }
 

@@ -29,6 +29,9 @@ struct KindCoverage {
 struct Coverage {
     std::uint64_t log_requests = 0;    // in one pass over the log
     std::vector<KindCoverage> kinds;   // that were left out or mostly failed, the most frequent first
+    // Kinds that were served with the identifiers of the log alone, because the service refused fresh ones: what it keeps per new
+    // identifier did not show.
+    std::vector<std::string> recorded_identifiers;
 };
 
 }  // namespace leakline

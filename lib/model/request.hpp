@@ -65,6 +65,7 @@ struct ReplayStats {
     struct PathStats {
         std::uint64_t sent = 0, completed = 0, errors = 0;
         std::uint64_t failed_as_recorded = 0;  // of the errors: answers that were errors in the log too, or that were expected
+        std::uint64_t refused_fresh = 0;       // of the errors: of a kind in not_fresh, for its fresh identifiers
         LatencySummary latency;
     };
     // Identifiers that were made fresh in each round but the first: "field request_id", "header X-Request-Id".

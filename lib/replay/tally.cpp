@@ -118,8 +118,12 @@ ReplayStats Tally::stats(const std::vector<std::string>& path_names) const {
     stats.send_lag = lag_.summary();
     for (std::size_t i = 0; i < paths_.size() && i < path_names.size(); ++i)
         if (paths_[i].sent != 0)
-            stats.paths[path_names[i]] = {paths_[i].sent, paths_[i].completed, paths_[i].errors,
-                                          paths_[i].failed_as_recorded, paths_[i].latency.summary()};
+            stats.paths[path_names[i]] = {paths_[i].sent,
+                                          paths_[i].completed,
+                                          paths_[i].errors,
+                                          paths_[i].failed_as_recorded,
+                                          paths_[i].refuses_fresh ? paths_[i].fresh_refused : 0,
+                                          paths_[i].latency.summary()};
     return stats;
 }
 

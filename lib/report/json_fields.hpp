@@ -444,6 +444,7 @@ template <class A>
 void fields(A& a, In<A, Coverage>& coverage) {
     a("log_requests", coverage.log_requests);
     a("not_served", coverage.kinds);
+    a.where_any("recorded_identifiers", coverage.recorded_identifiers);
 }
 
 template <class A>

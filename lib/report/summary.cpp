@@ -34,7 +34,10 @@ std::string verdict_text(const Diagnosis& diagnosis) {
         case Verdict::leak:
             return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
         case Verdict::no_leak: {
-            const std::string covered = diagnosis.coverage.kinds.empty() ? "" : " IN WHAT WAS SERVED";
+            const Coverage& coverage = diagnosis.coverage;
+            const std::string covered = !coverage.kinds.empty()                  ? " IN WHAT WAS SERVED"
+                                        : !coverage.recorded_identifiers.empty() ? " WITH RECORDED IDENTIFIERS"
+                                                                                 : "";
             if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET" + covered;
             const auto smallest = smallest_growth(diagnosis.trend);
             return "NO LEAK ABOVE " + smallest.value_or("an unknown size") + covered;

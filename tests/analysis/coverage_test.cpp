@@ -69,6 +69,36 @@ TEST_CASE("a kind of request of which most failed is named, and a frequent one m
     CHECK(served({{"GET /a", path(8000)}, {"GET /gone", path(2000, 2000, 2000)}}).coverage.kinds.empty());
 }
 
+TEST_CASE("no leak covers recorded identifiers alone where the service refused new ones") {
+    const auto refused = [](std::uint64_t sent, std::uint64_t errors, std::uint64_t for_fresh) {
+        ReplayStats replay;
+        replay.paths["GET /items/*"] = path(sent, errors);
+        replay.paths["GET /items/*"].refused_fresh = for_fresh;
+        replay.paths["POST /orders"] = path(80'000);
+        replay.not_fresh = {"GET /items/*"};
+        Diagnosis diagnosis;
+        diagnosis.replay = replay;
+        diagnosis.replay.sent = diagnosis.replay.completed = diagnosis.replay.read = 80'000 + sent;
+        diagnosis.replay.statuses = {{200, 80'000 + sent - errors}, {404, errors}};
+        diagnosis.trend.verdict = Trend::stable;
+        diagnosis.trend.detectable_bytes_per_request = 50;
+        diagnosis.coverage = coverage_of(replay);
+        conclude(diagnosis);
+        return diagnosis;
+    };
+    const Diagnosis served = refused(8000, 1000, 1000);
+    CHECK(served.verdict == Verdict::no_leak);
+    CHECK(served.coverage.kinds.empty());
+    CHECK(served.reasons.back() == "growth per new identifier is not covered by the verdict for GET /items/*: the service refused new identifiers, so "
+                                   "these requests were sent with those of the log");
+    // With the log's identifiers it fails as well, for another reason.
+    const Diagnosis failed = refused(8000, 6000, 1000);
+    CHECK(failed.verdict == Verdict::inconclusive);
+    REQUIRE(failed.coverage.kinds.size() == 1);
+    CHECK(failed.coverage.kinds[0].failed == 5000);
+    CHECK(failed.coverage.kinds[0].sent == 7000);
+}
+
 TEST_CASE("what filters left out is named, and the verdict is that on the rest") {
     const Diagnosis filtered = served({{"GET /a", path(8000)}}, {{"GET /b", LeftOutWhy::filter, 500}});
     CHECK(filtered.verdict == Verdict::no_leak);

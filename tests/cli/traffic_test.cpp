@@ -112,5 +112,7 @@ TEST_CASE("a service that looks identifiers up gets those of the log, and its le
     INFO(run.outcome.out);
     CHECK(run.verdict() == "leak");
     CHECK(run.report["replay"]["not_fresh"] == json{"GET /items/*"});
+    CHECK(run.report["coverage"]["recorded_identifiers"] == json{"GET /items/*"});
+    CHECK(run.report["coverage"]["not_served"].empty());
     CHECK(run.outcome.out.find("as recorded, because new ones were refused: GET /items/*") != std::string::npos);
 }

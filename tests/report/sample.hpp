@@ -101,7 +101,7 @@ inline Diagnosis sample_diagnosis() {
     d.replay.rate = 104.3;
     d.replay.target_rate = 105;
     d.replay.retried = 1;
-    d.replay.paths["POST /api/track"] = {6000, 5999, 10, 0, d.replay.latency};
+    d.replay.paths["POST /api/track"] = {6000, 5999, 10, 0, 0, d.replay.latency};
     d.memory_limit = Bytes{512} << 20;
     d.max_growth = Growth{64, Growth::Per::request};
     d.gates = {{"growth at most 64 B/request", Gate::Outcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},

@@ -34,6 +34,12 @@ std::string kinds_text(const std::vector<KindCoverage>& kinds, Count count) {
     return text;
 }
 
+std::string kinds_text(const std::vector<std::string>& kinds) {
+    std::string text;
+    for (std::size_t i = 0; i < kinds.size() && i < kNamed; ++i) text += (i == 0 ? "" : ", ") + kinds[i];
+    return kinds.size() > kNamed ? fmt::format("{} and {} more", text, kinds.size() - kNamed) : text;
+}
+
 }  // namespace
 
 std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Policy&) {
@@ -47,7 +53,7 @@ std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Po
         failed = failed || kind.mostly_failed();
         failed_often = failed_often || (kind.mostly_failed() && share(kind.sent, sent) >= kFailedShare);
     }
-    if (without_body == 0 && filtered == 0 && !failed) return std::nullopt;
+    if (without_body == 0 && filtered == 0 && !failed && coverage.recorded_identifiers.empty()) return std::nullopt;
     Conclusion conclusion{Verdict::no_leak, {}, {}};
     if (without_body > 0) {
         const bool much = share(without_body, coverage.log_requests) >= kLeftOutShare;
@@ -72,6 +78,10 @@ std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Po
             "left out by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
                 return kind.left_out > kind.without_body ? format_count(kind.left_out - kind.without_body) : "";
             })));
+    if (!coverage.recorded_identifiers.empty())
+        conclusion.reasons.push_back(fmt::format("growth per new identifier is not covered by the verdict for {}: the service refused new identifiers, so "
+                                                 "these requests were sent with those of the log",
+                                                 kinds_text(coverage.recorded_identifiers)));
     return conclusion;
 }
 
