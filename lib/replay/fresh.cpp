@@ -66,6 +66,23 @@ bool identifies(const Candidate& candidate) {
     return learned.increasing() && learned.values() >= kManyUnnamed;  // a counter; else it may be an amount, or a size
 }
 
+std::vector<FreshField>::const_iterator find_field(const FreshPlan& plan, const RequestValue& value) {
+    return std::find_if(plan.fields.begin(), plan.fields.end(), [&](const FreshField& field) {
+        if (field.kind != value.kind || field.context != value.context) return false;
+        return field.kind == ValueKind::header ? http::equal_ignoring_case(field.name, value.name) : field.name == value.name;
+    });
+}
+
+// Until each range has reached all that overlap.
+void share_ranges(FreshPlan& plan) {
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (std::size_t i = 0; i < plan.fields.size(); ++i)
+            for (std::size_t k = i + 1; k < plan.fields.size(); ++k)
+                changed = plan.fields[i].identity.share_range(plan.fields[k].identity) || changed;
+    }
+}
+
 class Detection {
   public:
     explicit Detection(const FreshOptions& options) : options_(options) {}
@@ -83,10 +100,6 @@ class Detection {
             if (candidate.learner.form() == IdentityForm::none) continue;
             plan.fields.push_back({candidate.kind, std::move(candidate.name), std::move(candidate.context), Identity(candidate.learner)});
         }
-        for (std::size_t i = 0; i < plan.fields.size(); ++i)  // twice, so that a range reaches all that overlap
-            for (std::size_t pass = 0; pass < 2; ++pass)
-                for (std::size_t k = 0; k < plan.fields.size(); ++k)
-                    if (i != k) plan.fields[i].identity.share_range(plan.fields[k].identity);
         for (const FreshName& name : options_.names)
             if (std::none_of(plan.fields.begin(), plan.fields.end(), [&](const FreshField& field) { return is_name_of(name, field.kind, field.name); }))
                 plan.warnings.push_back(fmt::format("--fresh {}:{}: no request has such a value, or it does not look like an identifier",
@@ -176,16 +189,25 @@ FreshPlan plan_fresh(const ReplayOptions& options) {
         detection.add(record);
         ++count;
     }
-    return detection.plan();
+    FreshPlan plan = detection.plan();
+    // Of a longer log the other numbers have to be known as well: behind those of the sample alone come numbers that it has.
+    if (std::any_of(plan.fields.begin(), plan.fields.end(), [](const FreshField& field) { return field.identity.form() == IdentityForm::number; })) {
+        RequestValues values;
+        while (log.next(record)) {
+            if (!shape.apply(record)) continue;
+            values.visit(record, [&](const RequestValue& value) {
+                const auto at = static_cast<std::size_t>(find_field(plan, value) - plan.fields.begin());
+                if (at < plan.fields.size()) plan.fields[at].identity.widen(value.text);
+            });
+        }
+    }
+    share_ranges(plan);
+    return plan;
 }
 
 const FreshField* FreshValues::field_of(const RequestValue& value) const {
-    for (const FreshField& field : plan_.fields) {
-        if (field.kind != value.kind) continue;
-        const bool same = field.kind == ValueKind::header ? http::equal_ignoring_case(field.name, value.name) : field.name == value.name;
-        if (same && field.context == value.context) return &field;
-    }
-    return nullptr;
+    const auto field = find_field(plan_, value);
+    return field == plan_.fields.end() ? nullptr : &*field;
 }
 
 const std::string* FreshValues::fresh_for(const Seen& seen) const {

@@ -51,8 +51,8 @@ struct FreshPlan {
 
 struct ReplayOptions;
 
-// For what options.fresh asks. Reads the beginning of the logs, at most kFreshSample of the requests that are sent, as they
-// are sent. Throws as reading them does.
+// For what options.fresh asks. Fields are found in the beginning of the logs, at most kFreshSample of the requests that are sent,
+// as they are sent; where numbers are among them, the rest is read for their range. Throws as reading them does.
 inline constexpr std::size_t kFreshSample = 20'000;
 FreshPlan plan_fresh(const ReplayOptions& options);
 

@@ -158,6 +158,8 @@ void IdentityLearner::add_number(std::string_view text) {
         value = number_in(text.substr(begin, end - begin));
         run.low = std::min(run.low, value);
         run.high = std::max(run.high, value);
+        run.shortest = std::min(run.shortest, end - begin);
+        run.longest = std::max(run.longest, end - begin);
         run.zero_padded = run.zero_padded || (end - begin > 1 && text[begin] == '0');
     });
     increasing_ = increasing_ && (numbers_ == 0 || value > last_);
@@ -202,16 +204,13 @@ Identity::Identity(const IdentityLearner& learned)
     : form_(learned.form()),
       pattern_(learned.pattern_),
       example_(learned.example_),
-      values_(learned.values_),
       same_length_(learned.same_length_),
       uuid_(learned.uuids_ > learned.values_ / 2) {
     for (std::size_t i = 0; i < learned.runs_.size(); ++i) {
         const IdentityLearner::Run& run = learned.runs_[i];
         if (run.low == run.high && i != 0) continue;
         run_ = i;
-        low_ = run.low;
-        high_ = run.high;
-        zero_padded_ = run.zero_padded;
+        range_ = {run.low, run.high, learned.values_, run.shortest, run.longest, run.zero_padded};
     }
     for (unsigned c = 0; c < 128; ++c)
         if ((learned.alphabet_[c / 64] >> (c % 64) & 1) != 0) alphabet_ += static_cast<char>(c);
@@ -228,17 +227,41 @@ Identity::Identity(const IdentityLearner& learned)
     }
 }
 
-void Identity::share_range(Identity& other) {
+void Identity::widen(std::string_view text) {
+    if (form_ != IdentityForm::number || form_of(text) != IdentityForm::number || pattern_of(text) != pattern_) return;
+    const std::string_view digits = digits_in(text);
+    const std::uint64_t value = number_in(digits);
+    range_.low = std::min(range_.low, value);
+    range_.high = std::max(range_.high, value);
+    range_.shortest = std::min(range_.shortest, digits.size());
+    range_.longest = std::max(range_.longest, digits.size());
+    range_.zero_padded = range_.zero_padded || (digits.size() > 1 && digits.front() == '0');
+    ++range_.values;
+}
+
+bool Identity::share_range(Identity& other) {
     if (form_ == IdentityForm::time && other.form_ == IdentityForm::time) {
+        if (time_span_ == other.time_span_) return false;
         time_span_ = other.time_span_ = std::max(time_span_, other.time_span_);
-        return;
+        return true;
     }
-    if (form_ != IdentityForm::number || other.form_ != IdentityForm::number || pattern_ != other.pattern_) return;
-    if (low_ > other.high_ || other.low_ > high_) return;
-    low_ = other.low_ = std::min(low_, other.low_);
-    high_ = other.high_ = std::max(high_, other.high_);
-    values_ = other.values_ = std::max(values_, other.values_);
-    zero_padded_ = other.zero_padded_ = zero_padded_ || other.zero_padded_;
+    if (form_ != IdentityForm::number || other.form_ != IdentityForm::number || pattern_ != other.pattern_) return false;
+    Range& one = range_;
+    Range& two = other.range_;
+    if (one == two || one.low > two.high || two.low > one.high) return false;
+    one = two = {std::min(one.low, two.low),           std::max(one.high, two.high),       std::max(one.values, two.values),
+                 std::min(one.shortest, two.shortest), std::max(one.longest, two.longest), one.zero_padded && two.zero_padded};
+    return true;
+}
+
+// The run of digits that differs from value to value; of a text of the pattern.
+std::string_view Identity::digits_in(std::string_view text) const {
+    std::size_t index = 0;
+    std::string_view digits;
+    for_each_run(text, [&](std::size_t from, std::size_t to) {
+        if (index++ == run_) digits = text.substr(from, to - from);
+    });
+    return digits;
 }
 
 bool Identity::replace(std::string_view text, std::uint64_t generation, std::uint64_t seed, std::string& out) const {
@@ -251,33 +274,36 @@ bool Identity::replace(std::string_view text, std::uint64_t generation, std::uin
     return false;
 }
 
-// The range of the log's numbers again and again, each time behind the one before: with no number twice. Numbers that are
-// few in a wide range (keys of a database, random ones) stay within those of their length instead, with steps of the
-// golden section (Weyl), which meet one another by chance only.
+// The range of the log's numbers again and again, each time behind the one before: with no number twice. Where all numbers have
+// one length, those of that length that lie below the range come before those that need another digit. Numbers that are few in
+// a wide range (keys of a database, random ones) stay within those of their length instead, with steps of the golden section
+// (Weyl), which meet one another by chance only.
 bool Identity::replace_number(std::string_view text, std::uint64_t generation, std::string& out) const {
     if (pattern_of(text) != pattern_) return false;
-    std::size_t index = 0, begin = 0, end = 0;
-    for_each_run(text, [&](std::size_t from, std::size_t to) {
-        if (index++ != run_) return;
-        begin = from;
-        end = to;
-    });
-    if (end == begin || end - begin > kMostDigits) return false;
-    const std::uint64_t value = number_in(text.substr(begin, end - begin)), span = high_ - low_ + 1;
-    const bool sparse = static_cast<double>(values_) < kSparse * static_cast<double>(span) && !is_epoch(low_, high_);
+    const std::string_view old = digits_in(text);
+    const std::size_t length = old.size();
+    if (old.empty() || length > kMostDigits) return false;
+    const std::uint64_t value = number_in(old), span = range_.high - range_.low + 1, end = power_of_ten(length);
+    const bool sparse = static_cast<double>(range_.values) < kSparse * static_cast<double>(span) && !is_epoch(range_.low, range_.high);
     std::uint64_t fresh = 0;
     if (sparse || __builtin_mul_overflow(span, generation, &fresh) || __builtin_add_overflow(fresh, value, &fresh) ||
         fresh >= power_of_ten(kMostDigits)) {
-        const std::uint64_t base = zero_padded_ ? 0 : end - begin == 1 ? 0 : power_of_ten(end - begin - 1);
-        const std::uint64_t room = power_of_ten(end - begin) - base;
+        // One that begins with a zero becomes another one that does, and no other does: 0123 is no number in JSON.
+        const bool padded = length > 1 && old.front() == '0';
+        const std::uint64_t base = length == 1 || padded ? 0 : end / 10, room = (padded ? end / 10 : end) - base;
         const auto step = static_cast<std::uint64_t>(static_cast<double>(room) * 0.6180339887498949) | 1;
         __extension__ using Wide = unsigned __int128;
         const auto offset = static_cast<std::uint64_t>(static_cast<Wide>(generation) * step % room);
         fresh = base + (value - std::min(base, value) + offset) % room;
+    } else if (const std::uint64_t base = length == 1 || range_.zero_padded ? 0 : end / 10;
+               fresh >= end && range_.shortest == range_.longest && length == range_.longest && range_.low >= base) {
+        const std::uint64_t below = range_.low - base, beyond = fresh - end;
+        fresh = beyond < below ? base + beyond : end + (beyond - below);
     }
     std::string digits = std::to_string(fresh);
-    if (digits.size() < end - begin) digits.insert(0, end - begin - digits.size(), '0');
-    out.assign(text.substr(0, begin)).append(digits).append(text.substr(end));
+    if (digits.size() < length) digits.insert(0, length - digits.size(), '0');
+    const auto before = static_cast<std::size_t>(old.data() - text.data());
+    out.assign(text.substr(0, before)).append(digits).append(text.substr(before + length));
     return true;
 }
 

@@ -2,7 +2,7 @@
 //
 // Three forms: a number, alone or with text around it ("17", "req-000017"); a token ("8f3a2b...", a UUID, a ULID); a date
 // and time. The new value has the old one's length and alphabet; a number gets another digit once all numbers of its
-// length are used up. The same value gives the same new value wherever it stands.
+// length are used up (zeros in front count as digits, where the log has them). The same value gives the same new value wherever it stands.
 //
 // Thread-safety: const functions from any thread.
 #pragma once
@@ -39,6 +39,7 @@ class IdentityLearner {
     std::string pattern_;              // of the first number
     struct Run {
         std::uint64_t low = ~std::uint64_t{0}, high = 0;
+        std::size_t shortest = ~std::size_t{0}, longest = 0;  // digits
         bool zero_padded = false;
     };
     std::vector<Run> runs_;            // of digits, of the numbers with that pattern
@@ -56,13 +57,17 @@ class Identity {
     explicit Identity(const IdentityLearner& learned);
 
     IdentityForm form() const { return form_; }
-    // Fields with the same pattern and overlapping ranges share one range, so that a value in both becomes the same.
-    void share_range(Identity& other);
+    // A value of the field that was not learned from: the range of its numbers takes it in.
+    void widen(std::string_view text);
+    // Fields with the same pattern and overlapping ranges share one range, so that a value in both becomes the same. True where
+    // one of them has changed.
+    bool share_range(Identity& other);
     // The value of generation `generation` (from 1) in the place of text; nothing where text does not look like the others.
     // True where out was set.
     bool replace(std::string_view text, std::uint64_t generation, std::uint64_t seed, std::string& out) const;
 
   private:
+    std::string_view digits_in(std::string_view text) const;
     bool replace_number(std::string_view text, std::uint64_t generation, std::string& out) const;
     bool replace_token(std::string_view text, std::uint64_t generation, std::uint64_t seed, std::string& out) const;
     bool replace_time(std::string_view text, std::uint64_t generation, std::string& out) const;
@@ -70,9 +75,15 @@ class Identity {
     IdentityForm form_ = IdentityForm::none;
     std::string pattern_, example_, alphabet_;
     std::size_t run_ = 0;
-    std::uint64_t low_ = 0, high_ = 0, values_ = 0;
+    struct Range {
+        std::uint64_t low = 0, high = 0, values = 0;
+        std::size_t shortest = 0, longest = 0;  // digits
+        bool zero_padded = false;               // of two fields that share it: both
+        bool operator==(const Range&) const = default;
+    };
+    Range range_;
     std::int64_t time_span_ = 0;
-    bool zero_padded_ = false, same_length_ = false, uuid_ = false;
+    bool same_length_ = false, uuid_ = false;
 };
 
 }  // namespace leakline::replay

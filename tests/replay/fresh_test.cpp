@@ -103,6 +103,62 @@ TEST_CASE("numbers keep their digits while there are unused ones, and no number 
     }
 }
 
+TEST_CASE("all numbers of a length are used before one gets another digit") {
+    const auto padded = [](int i) { return fmt::format("\"req-{:03}\"", 50 + i); };
+    const auto plain = [](int i) { return std::to_string(99'700 + i); };
+    struct Range {
+        std::function<std::string(int)> value;
+        int count;
+        std::uint64_t generations;  // that have room, beside the log: of 100 in 000..999, of 300 in 10000..99999
+        const char* first;          // of those that have none
+    };
+    for (const Range& range : {Range{padded, 100, 9, "req-1000"}, Range{plain, 300, 299, "100000"}}) {
+        const replay::FreshPlan plan = plan_of(with_ids(range.count, range.value));
+        const auto old = [&](int i) {
+            std::string text = range.value(i);
+            std::erase(text, '"');
+            return text;
+        };
+        std::set<std::string> seen;
+        for (int i = 0; i < range.count; ++i) seen.insert(old(i));
+        for (std::uint64_t generation = 1; generation <= range.generations + 2; ++generation)
+            for (int i = 0; i < range.count; ++i) {
+                const std::string now = fresh(plan, old(i), generation);
+                if (!seen.insert(now).second) FAIL(now << " was used before");
+                if ((now.size() == old(i).size()) != (generation <= range.generations)) FAIL(now << " in generation " << generation);
+                if (generation == range.generations + 1 && i == 0) CHECK(now == range.first);
+            }
+    }
+}
+
+TEST_CASE("a number of two fields is the same in both, and none in JSON begins with a zero because it does so elsewhere") {
+    std::vector<Request> requests;
+    for (int i = 0; i < 200; ++i) {
+        const int id = i < 100 ? 500'000 + i * 1999 : 7 + i;
+        Request post = posts(1)[0];
+        post.target = fmt::format("/orders?order_id={:06}", id);
+        post.body = fmt::format(R"({{"order_id":{}}})", id);
+        requests.push_back(post);
+    }
+    const replay::FreshPlan plan = plan_of(requests);
+    REQUIRE(plan.fields.size() == 2);
+    for (std::uint64_t generation : {1u, 2u, 3u, 50u, 1000u})
+        for (const Request& request : requests) {
+            std::string in_query, in_body;
+            const std::string number = request.body.substr(12, request.body.size() - 13);
+            for (const replay::FreshField& field : plan.fields)
+                REQUIRE(field.identity.replace(number, generation, plan.seed, field.kind == replay::ValueKind::query ? in_query : in_body));
+            CHECK(in_query == in_body);
+            CHECK(in_body.front() != '0');
+        }
+}
+
+TEST_CASE("fresh numbers are behind those of the whole log, and not of its beginning alone") {
+    constexpr int kRequests = static_cast<int>(replay::kFreshSample) + 5000;
+    const replay::FreshPlan plan = plan_of(with_ids(kRequests, [](int i) { return std::to_string(100'000 + i); }));
+    CHECK(fresh(plan, "100000", 1) == std::to_string(100'000 + kRequests));
+}
+
 TEST_CASE("an identifier is found beside thousands of names that are data") {
     std::vector<Request> requests = posts(13'000);
     for (int i = 0; i < 13'000; ++i)
@@ -259,5 +315,6 @@ TEST_CASE("a kind of request that is refused with fresh identifiers goes back to
     CHECK(stats.fresh == std::vector<std::string>{"path segment 2 (/items/*)", "field request_id"});
     CHECK(stats.not_fresh == std::vector<std::string>{"GET /items/*"});
     CHECK(stats.statuses.at(404) == 150);  // of the one round that shows it
+    CHECK(stats.paths.at("GET /items/*").refused_fresh == 150);
     CHECK(bodies.size() == 20 * 150);
 }
