@@ -5,6 +5,9 @@
 // PR_SET_PDEATHSIG would end a child when the *thread* that started it ends, reaches none of the child's own children, and
 // removes no folder. The guard waits on a socket that the kernel closes whatever we die of.
 //
+// A daemon that has left the groups of our programs (setsid) is known by a mark in the environment that it came from
+// (LEAKLINE_GUARD), by guard_process(), or by descending from such a process.
+//
 // Thread-safety: one object, made before other threads and before any child or temporary folder.
 #pragma once
 
@@ -30,6 +33,10 @@ class Guard {
 // From now on SIGKILL of us does not end what we have started: for commands whose program is the user's own and works on without
 // us. A second signal still ends it. Call it before the program is started. Safe from any thread.
 void leave_programs_running();
+
+// The guard ends this process as well, wherever it goes: for one whose environment does not show (nginx writes its titles over
+// it). It must be our child, so that its pid is its own until we have reaped it. At most 256 of them. Safe from any thread.
+void guard_process(int pid);
 
 // A table that the guard sees as we fill it in: memory that a fork shares. Never freed.
 template <class Table>

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "base/guard.hpp"
 #include "base/process.hpp"
 
 namespace leakline {
@@ -49,7 +50,9 @@ std::vector<int> Subreaper::orphans() const {
     std::vector<int> pids;
     for (const int pid : children()) {
         if (is_running_child(pid) || std::find(before_.begin(), before_.end(), pid) != before_.end()) continue;
-        if (::waitpid(pid, nullptr, WNOHANG) == 0) pids.push_back(pid);
+        if (::waitpid(pid, nullptr, WNOHANG) != 0) continue;
+        guard_process(pid);
+        pids.push_back(pid);
     }
     return pids;
 }

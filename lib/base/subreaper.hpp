@@ -15,7 +15,8 @@ class Subreaper {
     Subreaper(const Subreaper&) = delete;
     Subreaper& operator=(const Subreaper&) = delete;
 
-    // Our children that nothing of ours started: those that still run. Zombies among them are reaped.
+    // Our children that nothing of ours started: those that still run. Zombies among them are reaped. The guard knows them from
+    // then on (see guard.hpp).
     std::vector<int> orphans() const;
     // SIGTERM to each and to what descends from it, SIGKILL after two seconds.
     void end_orphans() const;

@@ -158,21 +158,22 @@ TEST_CASE("the reference service's database goes with it, however it is ended") 
     CHECK(std::filesystem::is_empty(folders.temporary));
 }
 
-TEST_CASE("SIGKILL, which no handler sees, leaves neither the service nor temporary folders behind") {
+TEST_CASE("SIGKILL, which no handler sees, leaves neither the service, nor its daemon, nor temporary folders behind") {
     const Folders folders;
-    const std::string pid_file = folders.root.path() + "/pid";
+    const std::string pid_file = folders.root.path() + "/pid", daemon_file = folders.root.path() + "/daemon";
     Command command;
     command.arguments = {binary("leakline"), "diagnose", "--ready-timeout", "10m", "--traffic", folders.log, "-o", folders.outputs + "/a.json", "--",
-                         binary("deaf_program"), "{port_file}", pid_file};
+                         binary("deaf_program"), "{port_file}", pid_file, daemon_file};
     command.environment = {{"TMPDIR", folders.temporary}};
     command.output_file = folders.root.path() + "/said";
     Child child = Child::start(command);
-    while (child.running() && !std::filesystem::exists(pid_file)) std::this_thread::sleep_for(5ms);
+    while (child.running() && !(std::filesystem::exists(pid_file) && std::filesystem::exists(daemon_file))) std::this_thread::sleep_for(5ms);
     REQUIRE(child.running());
     CHECK_FALSE(std::filesystem::is_empty(folders.temporary));
     ::kill(child.pid(), SIGKILL);
     CHECK(child.wait().signal == SIGKILL);
     CHECK(ends(std::stoi(read_file(pid_file))));
+    CHECK(ends(std::stoi(read_file(daemon_file))));
     const auto is_clean = [&] { return std::filesystem::is_empty(folders.temporary) && std::filesystem::is_empty(folders.outputs); };
     for (int i = 0; i < 6000 && !is_clean(); ++i) std::this_thread::sleep_for(10ms);
     CHECK(is_clean());
