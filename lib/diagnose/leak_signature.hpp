@@ -1,9 +1,13 @@
-// By what the leak of a whole log is known again in a run of a part of it.
+// By what the leak of a whole log is recognized in a run of a part of it.
 //
-// By the lines whose live heap bytes leak, where those account for what memory grew by: they are counted exactly, and a
-// part that leaks elsewhere (a POST whose DELETE was left out) shows another leak. Else by memory as a whole. Either way a
-// part that holds the cause grows by at least as much a request as the whole log does, since it has fewer requests that
-// do nothing; one that grows by much less shows another, smaller leak.
+//   lines        whose live heap bytes leak, where those account for what memory grew by: they are counted exactly, and a part that
+//                leaks elsewhere (a POST whose DELETE was left out) shows another leak
+//   connections  lines that leak per connection: parts are replayed with a few requests per connection
+//   counts       the kind of a count: "pipe", "file /tmp/upload-*", "thread worker-*"
+//   memory       as a whole, where nothing of the above leaks
+//
+// A part that holds the cause grows by at least as much per request as the whole log does, since it has fewer requests that do
+// nothing; one that grows by much less shows another, smaller leak.
 //
 // Thread-safety: none needed after construction.
 #pragma once
@@ -16,34 +20,57 @@
 
 namespace leakline::diagnose {
 
-class LeakWitness {
-  public:
-    // Of a run that leaks.
-    explicit LeakWitness(const Diagnosis& whole);
+// What a rate of growth is stated in.
+enum class LeakUnit { bytes_per_request, bytes_per_connection, count_per_request };
+// "50 B per request", "8 KiB per connection", "50 per 1,000 requests".
+std::string leak_rate_text(double rate, LeakUnit unit);
 
-    bool by_lines() const { return !lines_.empty(); }
-    // Some of it may follow time: a part has to be watched without requests too, to tell that growth from its own.
+class LeakSignature {
+  public:
+    enum class Kind { lines, connections, counts, memory };
+
+    // Of a run that leaks.
+    explicit LeakSignature(const Diagnosis& whole);
+
+    Kind kind() const { return kind_; }
+    // A recorded run shows it; else a bare one.
+    bool by_lines() const { return kind_ == Kind::lines || kind_ == Kind::connections; }
+    // One run says whether a part leaks: it is counted. Memory as a whole is noisy.
+    bool exact() const { return kind_ != Kind::memory; }
+    // Some of it may follow time: a part has to be watched without requests too, to separate that growth from its own.
     bool partly_by_time() const { return partly_by_time_; }
-    const Interval& bytes_per_request() const { return rate_; }
+    // All of it follows time: no request causes it.
+    bool by_time_alone() const { return by_time_alone_; }
+    const Interval& rate() const { return rate_; }
+    LeakUnit unit() const;
+    // What else leaks in the whole log, and is not looked for: "threads"; empty where nothing does.
+    const std::string& not_looked_for() const { return not_looked_for_; }
 
     enum class Size { as_large, any };
     struct Judgement {
         Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive
-        std::optional<Interval> bytes_per_request;
+        std::optional<Interval> rate;
         std::string reason;  // empty: nothing grew
         bool smaller = false;  // no_leak, since what leaks is another, smaller leak
     };
-    // Whether what the run of a part shows is this leak. Reads lines, or trend.
-    Judgement judge(const Diagnosis& part, Size size) const;
+    // Whether what the run of a part shows is this leak. traffic: of the run that shows it. Reads lines, resources or trend.
+    Judgement judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const;
 
   private:
-    Judgement judge_lines(const LineReport& part, Size size) const;
+    bool take_lines(const Diagnosis& whole);
+    bool take_counts(const Resources& resources);
+    Judgement judge_lines(const LineReport& part, double requests_per_unit, Size size) const;
+    Judgement judge_counts(const Resources& part, Size size) const;
     Judgement judge_memory(const TrendVerdict& trend, Size size) const;
     bool is_smaller(const Interval& rate) const;
 
-    std::set<CodeLine> lines_;  // empty: memory tells
-    bool partly_by_time_ = false;
-    Interval rate_;             // of the whole log
+    Kind kind_ = Kind::memory;
+    std::set<CodeLine> lines_;
+    Resource resource_ = Resource::descriptors;
+    std::set<std::string> kinds_;  // of the resource, with "#" for digits; empty: any
+    bool partly_by_time_ = false, by_time_alone_ = false;
+    Interval rate_;                // of the whole log
+    std::string not_looked_for_;
 };
 
 }  // namespace leakline::diagnose

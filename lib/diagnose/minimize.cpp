@@ -37,12 +37,20 @@ class Minimizer {
         if (!options_.without.empty()) result_.notes.push_back("left out at the start: " + join(options_.without));
         trials_.expect(questions_for(result_.part.kinds.size()) + for_values());
         if (const auto leak = diagnose_whole()) {
-            trials_.look_for(*leak);
-            keep(result_.part);
-            search();
-            diagnose_part(*leak);
+            result_.unit = leak->unit();
+            if (leak->by_time_alone()) {
+                result_.by_time = result_.complete = true;
+                result_.part = {};
+            } else {
+                if (!leak->not_looked_for().empty())
+                    result_.notes.push_back(fmt::format("{} leak as well; the search looked for the leak of memory alone", leak->not_looked_for()));
+                trials_.look_for(*leak);
+                keep(result_.part);
+                search();
+                diagnose_part(*leak);
+            }
         }
-        result_.text = kinds_.text(result_.part);
+        result_.text = result_.by_time ? "" : kinds_.text(result_.part);
         result_.trials = trials_.take_trials();
         return std::move(result_);
     }
@@ -61,7 +69,7 @@ class Minimizer {
     }
 
     // How the leak of the whole log is known again; nothing where it does not leak, or was interrupted.
-    std::optional<LeakWitness> diagnose_whole() {
+    std::optional<LeakSignature> diagnose_whole() {
         std::optional<TemporaryDirectory> scratch;
         replay::ReplayOptions traffic = options_.run.rounds.replay;
         if (!options_.without.empty()) {
@@ -70,10 +78,10 @@ class Minimizer {
             traffic = replay::for_selected(traffic, {log});
         }
         std::optional<Diagnosis> whole =
-            trials_.diagnose(result_.part, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::left_out);
+            trials_.diagnose(result_.part, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::told);
         if (!whole) return std::nullopt;
         result_.verdict = whole->verdict;
-        std::optional<LeakWitness> leak;
+        std::optional<LeakSignature> leak;
         if (whole->verdict == Verdict::leak) leak.emplace(*whole);
         result_.diagnosis = std::move(whole);
         return leak;
@@ -115,11 +123,11 @@ class Minimizer {
         const std::vector<Trial>& trials = trials_.trials();
         for (std::size_t i = 0; i < trials.size(); ++i) {
             if (!trials[i].smaller_leak || have_kinds_in_common(trials_.part(i), result_.part)) continue;
-            if (!largest || *trials[i].bytes_per_request > *trials[*largest].bytes_per_request) largest = i;
+            if (!largest || *trials[i].rate > *trials[*largest].rate) largest = i;
         }
         if (largest)
-            result_.notes.push_back(fmt::format("{} leaks as well, by {} per request: another, smaller leak", trials[*largest].part,
-                                                format_bytes(*trials[*largest].bytes_per_request)));
+            result_.notes.push_back(fmt::format("{} leaks as well, by {}: another, smaller leak", trials[*largest].part,
+                                                leak_rate_text(*trials[*largest].rate, result_.unit)));
     }
 
     static bool have_kinds_in_common(const Part& one, const Part& other) {
@@ -129,7 +137,7 @@ class Minimizer {
     }
 
     // The smallest part as a log of its own: what it takes to see the leak again, and its line.
-    void diagnose_part(const LeakWitness& whole) {
+    void diagnose_part(const LeakSignature& whole) {
         if (interruption::received() != 0 || is_whole(result_.part)) return;
         const TemporaryDirectory scratch;
         const std::string log = scratch.path() + "/part.jsonl";
@@ -138,7 +146,7 @@ class Minimizer {
         trials_.expect(0);
         try {
             part = trials_.diagnose(result_.part, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}), "the smallest part of " + result_.diagnosis->traffic,
-                                    PartTrials::Endpoints::told);
+                                    whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
             if (interruption::received() == 0) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
         }
@@ -147,12 +155,14 @@ class Minimizer {
             result_.notes.push_back(fmt::format("diagnosed again at the end, the part gave another answer: {}",
                                                 trials_.trials().back().reason));
         else
-            tell_what_held_it_down(LeakWitness(*part).bytes_per_request(), whole.bytes_per_request());
+            tell_what_held_it_down(LeakSignature(*part), whole);
         result_.diagnosis = std::move(part);
         result_.part_diagnosed = true;
     }
 
-    void tell_what_held_it_down(const Interval& of_part, const Interval& of_whole) {
+    void tell_what_held_it_down(const LeakSignature& part, const LeakSignature& whole) {
+        if (part.unit() != LeakUnit::bytes_per_request || whole.unit() != LeakUnit::bytes_per_request) return;
+        const Interval &of_part = part.rate(), &of_whole = whole.rate();
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());
         if (of_whole.high <= 0 || of_part.low * in_part < 2 * of_whole.high * in_whole) return;
         result_.notes.push_back(fmt::format("each time that it is sent the part leaves {} behind, and the whole log {}: what "

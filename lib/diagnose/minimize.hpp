@@ -2,8 +2,9 @@
 // fields of their bodies, then over the values of parameters, headers and fields. Each question starts the service
 // anew.
 //
-// The whole log is diagnosed first; a part counts as leaking when it shows the same leak again (see leak_witness.hpp).
-// Where that is counted, by lines, one run says so. Memory as a whole is noisy: there a part takes the place of a larger
+// The whole log is diagnosed first; a part counts as leaking when it shows the same leak again (see leak_signature.hpp).
+// Where that is counted (bytes of lines, descriptors, threads ...), one run says so. A leak that follows time alone has no smallest
+// part: no request causes it. Memory as a whole is noisy: there a part takes the place of a larger
 // one only when it has leaked twice in a row. A run that cannot tell is repeated, with twice the rounds, before it counts
 // as "unknown". What is wrongly taken for sound leaves a part too large, never one that does not leak. At the end the
 // smallest part is diagnosed as a whole log is.
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "diagnose/diagnose.hpp"
+#include "diagnose/leak_signature.hpp"
 #include "diagnose/request_kinds.hpp"
 
 namespace leakline::diagnose {
@@ -42,7 +44,7 @@ struct Trial {
     Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive; invalid: the run did not measure
     std::string reason;
     bool smaller_leak = false;  // no_leak, since it grew by much less a request than the whole log
-    std::optional<double> bytes_per_request;  // where it grew
+    std::optional<double> rate;               // where it grew, in the unit of Minimized::unit
     double seconds = 0;
 };
 
@@ -53,6 +55,8 @@ struct Minimized {
     std::string text;                // part, in words
     std::uint64_t requests = 0;      // in it
     std::vector<Trial> trials;
+    LeakUnit unit = LeakUnit::bytes_per_request;  // of the trials' rates
+    bool by_time = false;            // it leaks, but by time alone: no request causes it, nothing was searched, and part is empty
     // leak: the part leaks. no_leak, inconclusive, invalid: what the whole log's run said, and nothing was searched.
     Verdict verdict = Verdict::inconclusive;
     bool complete = false;           // the search came to its end: nothing more can be left out

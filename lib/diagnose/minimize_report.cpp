@@ -26,6 +26,15 @@ std::string how_to_find_it(const Minimized& result) {
     return " (to find it, add" + options + ")";
 }
 
+const char* rate_name(LeakUnit unit) {
+    switch (unit) {
+        case LeakUnit::bytes_per_request: return "bytes_per_request";
+        case LeakUnit::bytes_per_connection: return "bytes_per_connection";
+        case LeakUnit::count_per_request: return "count_per_request";
+    }
+    return "bytes_per_request";
+}
+
 std::string kinds_text(std::size_t kinds) { return kinds == 1 ? "1 kind of requests" : fmt::format("{} kinds of requests", kinds); }
 
 }  // namespace
@@ -33,7 +42,9 @@ std::string kinds_text(std::size_t kinds) { return kinds == 1 ? "1 kind of reque
 std::string minimized_text(const Minimized& result, const std::string& diagnosis) {
     std::string out;
     const std::size_t all = result.kinds.size();
-    if (result.verdict == Verdict::leak) {
+    if (result.by_time) {
+        out = "the leak follows time: it grows without requests, so no request causes it and there is no smaller part to find\n";
+    } else if (result.verdict == Verdict::leak) {
         out = fmt::format("{} leaks: {}\n  {} of {}, {} requests\n",
                           result.complete ? "the smallest part that" : "not searched to the end; the smallest part so far that",
                           result.text, result.part.kinds.size(), kinds_text(all), format_count(result.requests));
@@ -55,7 +66,7 @@ std::string minimized_text(const Minimized& result, const std::string& diagnosis
     if (!result.trials.empty()) out += "\nTried\n";
     int number = 0;
     for (const Trial& trial : result.trials) {
-        const std::string growth = trial.bytes_per_request ? fmt::format(" ({}/request)", format_bytes(*trial.bytes_per_request)) : "";
+        const std::string growth = trial.rate ? fmt::format(" ({})", leak_rate_text(*trial.rate, result.unit)) : "";
         out += fmt::format("  {:>3}  {:<13}  {}{}\n", ++number, in_words(trial.verdict), trial.part, growth);
         if (trial.verdict != Verdict::leak && !trial.reason.empty()) out += fmt::format("       {}\n", trial.reason);
     }
@@ -69,6 +80,7 @@ std::string minimized_json(const Minimized& result, const std::string& diagnosis
     out["schema"] = 1;
     out["verdict"] = verdict_name(result.verdict);
     out["complete"] = result.complete;
+    out["by_time"] = result.by_time;
     out["part"] = result.text;
     out["requests"] = result.requests;
     auto& minimal = out["kinds"] = nlohmann::ordered_json::array();
@@ -90,7 +102,7 @@ std::string minimized_json(const Minimized& result, const std::string& diagnosis
                                         {"requests", trial.requests}, {"sent", trial.sent},
                                         {"verdict", verdict_name(trial.verdict)}};
         entry["smaller_leak"] = trial.smaller_leak;
-        if (trial.bytes_per_request) entry["bytes_per_request"] = *trial.bytes_per_request;
+        if (trial.rate) entry[rate_name(result.unit)] = *trial.rate;
         entry["seconds"] = trial.seconds;
         entry["reason"] = trial.reason;
         trials.push_back(std::move(entry));

@@ -15,6 +15,9 @@ namespace leakline::diagnose {
 
 namespace {
 
+// Of a part that is looked at for a leak per connection: few, so that it shows beside what requests leave behind.
+constexpr int kRequestsPerConnection = 4;
+
 Answer answer_of(Verdict verdict) {
     return verdict == Verdict::leak ? Answer::faulty : verdict == Verdict::no_leak ? Answer::sound : Answer::unknown;
 }
@@ -57,7 +60,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     trial.sent = diagnosis.replay.sent;
     trial.verdict = diagnosis.verdict;
     trial.reason = diagnosis.reasons.empty() ? "" : diagnosis.reasons.front();
-    if (diagnosis.verdict == Verdict::leak) trial.bytes_per_request = LeakWitness(diagnosis).bytes_per_request().estimate;
+    if (diagnosis.verdict == Verdict::leak) trial.rate = LeakSignature(diagnosis).rate().estimate;
     trial.seconds = to_seconds(system_clock().monotonic() - began);
     end(trial, part);
     return diagnosis;
@@ -66,22 +69,22 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
 Answer PartTrials::ask(const Part& part) {
     const std::string key = kinds_.text(part);
     if (const auto found = asked_.find(key); found != asked_.end()) return found->second;
-    const Answer answer = run_until_clear(part, LeakWitness::Size::as_large);
+    const Answer answer = run_until_clear(part, LeakSignature::Size::as_large);
     if (answer != Answer::stop) asked_[key] = answer;
     return answer;
 }
 
 Answer PartTrials::ask_twice(const Part& part) {
     Answer answer = ask(part);
-    if (answer != Answer::faulty || leak_->by_lines()) return answer;
+    if (answer != Answer::faulty || leak_->exact()) return answer;
     const std::string key = kinds_.text(part);
     if (const auto found = asked_twice_.find(key); found != asked_twice_.end()) return found->second;
-    answer = run_until_clear(part, LeakWitness::Size::as_large);
+    answer = run_until_clear(part, LeakSignature::Size::as_large);
     if (answer == Answer::stop) return answer;
     return asked_twice_[key] = answer == Answer::faulty ? Answer::faulty : Answer::unknown;
 }
 
-Answer PartTrials::run_until_clear(const Part& part, LeakWitness::Size size) {
+Answer PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {
     int rounds = options_.run.rounds.rounds;
     for (int repeat = 0; repeat <= options_.repeats; ++repeat, rounds *= 2) {
         if (interruption::received() != 0) return Answer::stop;
@@ -98,7 +101,7 @@ Answer PartTrials::run_until_clear(const Part& part, LeakWitness::Size size) {
 }
 
 // One run; nothing where it was interrupted.
-std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness::Size size) {
+std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakSignature::Size size) {
     Trial trial = begin(part);
     const TemporaryDirectory scratch;
     Options run = options_.run;
@@ -107,6 +110,8 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness
     run.rounds.rounds = rounds;
     run.per_kind = false;
     run.idle = leak_->partly_by_time();
+    if (int& requests = run.rounds.replay.requests_per_connection; leak_->kind() == LeakSignature::Kind::connections && requests == 0)
+        requests = kRequestsPerConnection;
     const replay::LogSpan span = kinds_.write(part, log);
     trial.requests = span.requests;
     const Nanoseconds began = system_clock().monotonic();
@@ -122,7 +127,7 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakWitness
     return trial.verdict;
 }
 
-void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakWitness::Size size, Trial& trial) const {
+void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Trial& trial) const {
     Diagnosis diagnosis;
     diagnosis.max_growth = run.max_growth;
     diagnosis.requests_per_second = span.rate();
@@ -133,11 +138,11 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakWi
     else run_bare(context);
     const ReplayStats& stats = leak_->by_lines() ? context.recorded_replay : diagnosis.replay;
     trial.sent = stats.sent;
-    const LeakWitness::Judgement seen = leak_->judge(diagnosis, size);
+    const LeakSignature::Judgement seen = leak_->judge(diagnosis, stats, size);
     trial.verdict = seen.verdict;
     trial.reason = seen.reason;
     trial.smaller_leak = seen.smaller;
-    if (seen.bytes_per_request) trial.bytes_per_request = seen.bytes_per_request->estimate;
+    if (seen.rate) trial.rate = seen.rate->estimate;
     // A part of a log may well be answered with errors only (a session without its login). It can leak all the same;
     // but that it does not says nothing.
     const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::landing_fault(stats);

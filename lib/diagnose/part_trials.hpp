@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "diagnose/delta_debugging.hpp"
-#include "diagnose/leak_witness.hpp"
+#include "diagnose/leak_signature.hpp"
 #include "diagnose/minimize.hpp"
 #include "diagnose/request_kinds.hpp"
 #include "replay/log.hpp"
@@ -32,13 +32,13 @@ class PartTrials {
                                       Endpoints endpoints);
 
     // What the questions below are about.
-    void look_for(const LeakWitness& leak) { leak_ = leak; }
+    void look_for(const LeakSignature& leak) { leak_ = leak; }
     // Whether the part shows the leak. One run, or several where that cannot tell; none for a part that was asked about.
     Answer ask(const Part& part);
-    // The same; without lines to tell the leak by, a part has to leak a second time.
+    // The same; by memory as a whole, a part has to leak a second time.
     Answer ask_twice(const Part& part);
     // Whether the part shows the leak, or a smaller one at the same place.
-    Answer ask_for_any(const Part& part) { return run_until_clear(part, LeakWitness::Size::any); }
+    Answer ask_for_any(const Part& part) { return run_until_clear(part, LeakSignature::Size::any); }
 
     const std::vector<Trial>& trials() const { return trials_; }
     const Part& part(std::size_t trial) const { return parts_[trial]; }
@@ -48,16 +48,16 @@ class PartTrials {
   private:
     static constexpr int kAtEnd = 2;
 
-    Answer run_until_clear(const Part& part, LeakWitness::Size size);
-    std::optional<Verdict> run(const Part& part, int rounds, LeakWitness::Size size);
-    void measure(const Options& run, const replay::LogSpan& span, LeakWitness::Size size, Trial& trial) const;
+    Answer run_until_clear(const Part& part, LeakSignature::Size size);
+    std::optional<Verdict> run(const Part& part, int rounds, LeakSignature::Size size);
+    void measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Trial& trial) const;
     Trial begin(const Part& part);
     void end(const Trial& trial, const Part& part);
 
     const MinimizeOptions& options_;
     const RequestKinds& kinds_;
     const MinimizeObserver& observer_;
-    std::optional<LeakWitness> leak_;
+    std::optional<LeakSignature> leak_;
     std::vector<Trial> trials_;
     std::vector<Part> parts_;  // of each
     std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart

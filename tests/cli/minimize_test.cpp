@@ -107,6 +107,71 @@ TEST_CASE("two kinds that leak only together are found, and a part that only lac
     check_schema(report);
 }
 
+namespace {
+
+// The kinds of requests of a log of 200, one after the other.
+std::string log_of(const TemporaryDirectory& directory, const std::vector<std::string>& targets) {
+    std::vector<Request> requests(200);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        requests[i].method = "GET";
+        requests[i].target = targets[i % targets.size()];
+    }
+    return write_log(directory, std::move(requests));
+}
+
+std::vector<std::string> minimize_with(const std::string& log, const std::string& report, const std::string& service, const std::string& mode) {
+    return {"minimize", log, "-o", report, "--kinds-only", "--connections", "4", "--rounds", "5", "--min-round", "20ms", "--quiet-time", "50ms", "--",
+            service, "{port}", mode};
+}
+
+}  // namespace
+
+TEST_CASE("the requests that leak descriptors are found by the kind of descriptor that they leave open") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/min.json", log = log_of(directory, {"/", "/upload", "/list", "/status"});
+    const Outcome outcome = run_binary("leakline", minimize_with(log, report, binary("resource_service"), "uploads"));
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out.find("the smallest part that leaks: GET /upload\n") == 0);
+    const json result = json::parse(read_file(report));
+    CHECK(result["rest"] == "no_leak");
+    CHECK(result["by_time"] == false);
+    for (const json& trial : result["trials"])
+        if (trial["part"] == "GET /upload") CHECK(trial["count_per_request"].get<double>() == doctest::Approx(1).epsilon(.05));
+    check_schema(report);
+}
+
+TEST_CASE("a leak that follows time has no smallest part, and the result says so") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/min.json", smallest = directory.path() + "/min.jsonl";
+    std::vector<std::string> arguments = minimize_with(log_of(directory, {"/", "/list"}), report, binary("resource_service"), "clock");
+    arguments.insert(arguments.begin() + 2, {"-o", smallest});
+    const Outcome outcome = run_binary("leakline", arguments);
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out.find("the leak follows time: it grows without requests, so no request causes it and there is no smaller part to find\n") == 0);
+    CHECK_FALSE(std::filesystem::exists(smallest));
+    const json result = json::parse(read_file(report));
+    CHECK(result["by_time"] == true);
+    CHECK(result["kinds"].empty());
+    CHECK(result["trials"].size() == 1);
+    check_schema(report);
+}
+
+TEST_CASE("a leak per connection shows whatever is requested: one kind is left, with its bytes per connection") {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/min.json";
+    const Outcome outcome = run_binary("leakline", minimize_with(log_of(directory, {"/a", "/b"}), report, TRAFFIC_SERVICE, "connection"));
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 1);
+    const json result = json::parse(read_file(report));
+    CHECK(result["kinds"].size() == 1);
+    CHECK(result["rest"] == "leak");
+    REQUIRE(result["trials"].size() >= 2);
+    CHECK(result["trials"][1]["bytes_per_connection"].get<double>() == doctest::Approx(8192).epsilon(.15));
+    check_schema(report);
+}
+
 TEST_CASE("without a kind that the leak needs the log does not leak, and a kind that it has not is refused") {
     const TemporaryDirectory directory;
     const std::string log = log_of_kinds(directory), report = directory.path() + "/min.json";

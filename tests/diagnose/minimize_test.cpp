@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "diagnose/delta_debugging.hpp"
-#include "diagnose/leak_witness.hpp"
+#include "diagnose/leak_signature.hpp"
 #include "diagnose/minimize.hpp"
 #include "diagnose/request_facets.hpp"
 #include "diagnose/request_kinds.hpp"
@@ -185,30 +185,79 @@ Diagnosis with_lines(std::vector<LineGrowth> lines, double memory) {
 }  // namespace
 
 TEST_CASE("a part shows the same leak where a line of the whole log's leak leaks, by as much a request") {
-    const LeakWitness witness(with_lines({line_at(1, 40, true), line_at(2, 10, true), line_at(3, 5, false)}, 60));
-    REQUIRE(witness.by_lines());
-    const auto verdict = [&](std::vector<LineGrowth> lines, LeakWitness::Size size = LeakWitness::Size::as_large) {
-        return witness.judge(with_lines(std::move(lines), 0), size).verdict;
+    const LeakSignature signature(with_lines({line_at(1, 40, true), line_at(2, 10, true), line_at(3, 5, false)}, 60));
+    REQUIRE(signature.by_lines());
+    const auto verdict = [&](std::vector<LineGrowth> lines, LeakSignature::Size size = LeakSignature::Size::as_large) {
+        return signature.judge(with_lines(std::move(lines), 0), {}, size).verdict;
     };
     CHECK(verdict({line_at(1, 400, true)}) == Verdict::leak);
     CHECK(verdict({line_at(2, 30, true)}) == Verdict::leak);
     CHECK(verdict({line_at(2, 11, true)}) == Verdict::no_leak);  // another, smaller one
-    CHECK(verdict({line_at(2, 11, true)}, LeakWitness::Size::any) == Verdict::leak);
+    CHECK(verdict({line_at(2, 11, true)}, LeakSignature::Size::any) == Verdict::leak);
     CHECK(verdict({line_at(1, 60, false)}) == Verdict::inconclusive);
     CHECK(verdict({line_at(1, 1, false)}) == Verdict::no_leak);
     CHECK(verdict({}) == Verdict::no_leak);
     // What a missing DELETE would have freed is no leak of the whole log.
-    const auto elsewhere = witness.judge(with_lines({line_at(3, 900, true)}, 900), LeakWitness::Size::as_large);
+    const auto elsewhere = signature.judge(with_lines({line_at(3, 900, true)}, 900), {}, LeakSignature::Size::as_large);
     CHECK(elsewhere.verdict == Verdict::no_leak);
     CHECK(elsewhere.reason ==
           "service.cpp:3 grew, which does not leak in the whole log: requests are missing that free what these allocate");
 }
 
 TEST_CASE("where the lines are a small part of what memory grew by, memory tells the leak") {
-    const LeakWitness witness(with_lines({line_at(1, 10, true)}, 4096));
-    CHECK_FALSE(witness.by_lines());
-    const auto verdict = [&](double memory) { return witness.judge(with_lines({}, memory), LeakWitness::Size::as_large).verdict; };
+    const LeakSignature signature(with_lines({line_at(1, 10, true)}, 4096));
+    CHECK_FALSE(signature.by_lines());
+    const auto verdict = [&](double memory) { return signature.judge(with_lines({}, memory), {}, LeakSignature::Size::as_large).verdict; };
     CHECK(verdict(9000) == Verdict::leak);
     CHECK(verdict(100) == Verdict::no_leak);
     CHECK(verdict(0) == Verdict::no_leak);
+}
+
+namespace {
+
+Diagnosis with_count(Resource resource, const char* kind, double per_request, bool by_time = false) {
+    Diagnosis diagnosis = with_lines({}, 0);
+    ResourceGrowth growth;
+    growth.resource = resource;
+    growth.verdict = per_request > 0 ? Trend::growing : Trend::stable;
+    if (!by_time) growth.per_request = Interval{per_request, per_request, per_request};
+    growth.follows_time = by_time;
+    growth.kinds = {{kind, {}, 100, true}};
+    diagnosis.resources.counts = {growth};
+    return diagnosis;
+}
+
+}  // namespace
+
+TEST_CASE("a leak of counts is recognized by the kind that is counted and by its rate") {
+    const LeakSignature signature(with_count(Resource::descriptors, "TCP CLOSE_WAIT to 127.0.0.1:40123", 0.05));
+    CHECK(signature.kind() == LeakSignature::Kind::counts);
+    CHECK(signature.exact());
+    CHECK_FALSE(signature.by_time_alone());
+    const auto judge = [&](const char* kind, double rate, LeakSignature::Size size = LeakSignature::Size::as_large) {
+        return signature.judge(with_count(Resource::descriptors, kind, rate), {}, size);
+    };
+    CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.25).verdict == Verdict::leak);
+    CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.25).reason == "file descriptors grew in every round, by 250 per 1,000 requests");
+    CHECK(judge("pipe", 0.25).reason == "pipe grew, which does not leak in the whole log");
+    CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.01).smaller);
+    CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.01, LeakSignature::Size::any).verdict == Verdict::leak);
+    CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0).verdict == Verdict::no_leak);
+    CHECK(signature.judge(with_lines({}, 0), {}, LeakSignature::Size::any).verdict == Verdict::inconclusive);
+    CHECK(LeakSignature(with_count(Resource::threads, "thread a", 0.05, true)).by_time_alone());
+}
+
+TEST_CASE("a leak per connection is recognized by its lines and by bytes per connection") {
+    LineGrowth leak = line_at(1, 40, true);
+    leak.bytes_per_connection = Interval{8192, 8000, 8400};
+    const LeakSignature signature(with_lines({leak}, 60));
+    CHECK(signature.kind() == LeakSignature::Kind::connections);
+    CHECK(signature.rate().estimate == 8192);
+    ReplayStats traffic;
+    traffic.sent = 1000;
+    traffic.connections = 250;
+    const auto per_request = [&](double rate) { return signature.judge(with_lines({line_at(1, rate, true)}, 0), traffic, LeakSignature::Size::as_large); };
+    CHECK(per_request(2048).verdict == Verdict::leak);
+    CHECK(per_request(2048).rate->estimate == 8192);
+    CHECK(per_request(100).smaller);
 }

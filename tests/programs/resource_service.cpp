@@ -1,7 +1,7 @@
 // A service that uses up what its mode says, in a known number of requests. `resource_service PORT MODE`.
 //
 // Leaks: files (one in 20 requests), close_wait, threads, mappings (one in 20), zombies (one in 50), every_file (one a request),
-// clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
+// uploads (one for each GET /upload), clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
 // memory a request, and a child of short life every 50), prefork_shared (the same page in each of two workers).
 // Healthy: none, pools (64 of each kind, then no more), slow_pool (40 files, one in 50 requests), prefork_healthy, prefork_recycled
 // (a worker leaks 1,024 B a request and is replaced after 2,000 requests), daemon (answered by a process that left the tree).
@@ -128,7 +128,9 @@ void serve(int connection) {
             }
             in.append(buffer, static_cast<std::size_t>(count));
         }
+        const bool upload = in.starts_with("GET /upload");
         in.erase(0, end + 4);  // requests have no bodies here
+        if (mode == "uploads" && upload) open_file();
         serve_one();
         const bool last = mode == "prefork_recycled" && requests >= 2000;
         const std::string answer = std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n") + (last ? "Connection: close\r\n" : "") + "\r\nok";
