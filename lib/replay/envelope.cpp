@@ -11,7 +11,7 @@ constexpr std::size_t kMaxJoined = ChunkBuffer::kMaxPiece;
 
 template <int index>
 std::unique_ptr<Unwrapper> make_json(std::string_view) {
-    constexpr std::string_view kMembers[] = {"MESSAGE", "log", "message", "msg", "textPayload", "line"};
+    constexpr std::string_view kMembers[] = {"MESSAGE", "log", "message", "msg", "textPayload", "line", "_source"};
     return std::make_unique<JsonUnwrapper>(kMembers[index]);
 }
 
@@ -31,6 +31,7 @@ constexpr EnvelopeRow kEnvelopes[] = {
     {"JSON \"msg\"", false, make_json<3>},
     {"JSON \"textPayload\"", false, make_json<4>},
     {"JSON \"line\"", false, make_json<5>},
+    {"Elasticsearch hits", false, make_json<6>},
 };
 
 }  // namespace

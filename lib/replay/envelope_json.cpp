@@ -36,6 +36,12 @@ std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line
             found = bytes_;
             return true;
         }
+        if (key == member_ && scan.next_is('{')) {
+            std::string_view object;
+            if (!scan.raw_value(object)) return false;
+            found = object;
+            return true;
+        }
         if (!scan.next_is('"')) return scan.skip_value();
         std::string_view text;
         if (!scan.string(text)) return false;

@@ -43,10 +43,13 @@ std::optional<AccessField> field_of(std::string_view name) {
     return std::nullopt;
 }
 
-// "log_format main '...' '...';" or "LogFormat \"...\" combined" -> what is in the quotes, joined; else text itself.
+// "log_format main escape=json '...' '...';" or "LogFormat \"...\" combined" -> what is in the quotes, joined; else text itself.
 std::string unwrapped_directive(std::string_view text) {
     text = trim(text);
-    const bool nginx = text.starts_with("log_format "), apache = text.starts_with("LogFormat ") || text.starts_with("CustomLog ");
+    // "escape=json '{...}'" is the directive from its second parameter on; a shell may have taken the quotes.
+    const bool escape = text.starts_with("escape=");
+    if (escape && text.find_first_of("'") == text.npos) return std::string(trim(text.substr(std::min(text.find(' '), text.size()))));
+    const bool nginx = escape || text.starts_with("log_format "), apache = text.starts_with("LogFormat ") || text.starts_with("CustomLog ");
     if (!nginx && !apache) return std::string(text);
     std::string joined;
     while (!text.empty()) {

@@ -193,6 +193,20 @@ TEST_CASE("JSON logs of Caddy, Traefik, pino, winston, Google Cloud, ECS and of 
     CHECK(read_text(form).requests.at(0).body.empty());
 }
 
+TEST_CASE("hits of Elasticsearch, one in a line, are the documents that they hold") {
+    const Contents hits = read_text(R"({"_index":"filebeat-1","_id":"a","_source":{"@timestamp":"2023-10-10T11:55:36.250Z","http":{"request":{"method":"post"}},"url":{"original":"/k?q=1"}}})"
+                                    "\n"
+                                    R"({"_index":"filebeat-1","_id":"b","_source":{"@timestamp":"2023-10-10T11:55:37Z","http":{"request":{"method":"get"}},"url":{"original":"/{"}}})" "\n",
+                                    LogOptions());
+    CHECK(hits.formats == "access-json in Elasticsearch hits");
+    REQUIRE(hits.requests.size() == 2);
+    CHECK(hits.requests[0].at == kSampleTime + 250ms);
+    CHECK(hits.requests[0].method == "POST");
+    CHECK(hits.requests[0].target == "/k?q=1");
+    CHECK(hits.requests[1].target == "/{");
+    CHECK(hits.damage.empty());
+}
+
 TEST_CASE("a log is read by its server's own format string") {
     const auto read_as = [](const std::string& pattern, const std::string& text) {
         LogOptions options = lenient();
@@ -215,6 +229,16 @@ TEST_CASE("a log is read by its server's own format string") {
     CHECK(whole.requests[0].at == kSampleTime + 250ms);
     CHECK(whole.requests[0].method == "POST");
     CHECK(whole.requests[0].body == "{\"a\":1}");
+
+    // As the directive has it, and as a shell leaves it.
+    for (const char* json : {R"(log_format j escape=json '{"t":"$msec","r":"$request","b":"$request_body"}';)",
+                             R"(escape=json '{"t":"$msec","r":"$request",' '"b":"$request_body"}')",
+                             R"(escape=json {"t":"$msec","r":"$request","b":"$request_body"})"}) {
+        const Contents escaped = read_as(json, R"({"t":"1696938936.250","r":"POST /a?q=\"b\" HTTP/1.1","b":"{\"k\":\"v\\n\"}"})" "\n");
+        REQUIRE(escaped.requests.size() == 1);
+        CHECK(escaped.requests[0].target == "/a?q=\"b\"");
+        CHECK(escaped.requests[0].body == R"({"k":"v\n"})");
+    }
 
     const Contents apache = read_as(R"(LogFormat "%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\" %D" timed)",
                                     "shop:80 ::1 - - [10/Oct/2023:11:55:36 +0000] \"GET /a\\\"b HTTP/1.1\" 200 5 \"-\" \"curl \\\"8\\\"\" 1500\n");
