@@ -180,6 +180,33 @@ TEST_CASE("an unwritable place is an error at once, with its reason") {
     CHECK_THROWS_WITH_AS(open_source("/tmp"), "/tmp: is a directory\n  hint: name a file in it", Error);
 }
 
+TEST_CASE("a link that the kernel does not follow for us is neither written through nor replaced") {
+    const TemporaryDirectory directory;
+    const std::string circle = directory.path() + "/circle";
+    std::filesystem::create_symlink("circle", circle);
+    CHECK_THROWS_WITH(OutputFile{circle}, (circle + ": cannot write through this link: too many levels of symbolic links").c_str());
+    CHECK(std::filesystem::is_symlink(circle));
+
+    // Of another user in a folder of all users (fs.protected_symlinks): for root to set up.
+    const auto protects = read_small_file("/proc/sys/fs/protected_symlinks");
+    if (::geteuid() != 0 || !protects || !protects->starts_with("1")) {
+        MESSAGE("not tried: no root, or fs.protected_symlinks is off");
+        return;
+    }
+    const std::string folder = directory.path() + "/all", target = directory.path() + "/target", link = folder + "/link";
+    std::ofstream(target) << "kept";
+    ::chmod(target.c_str(), 0640);
+    std::filesystem::create_directory(folder);
+    ::chmod(folder.c_str(), 01777);
+    std::filesystem::create_symlink(target, link);
+    REQUIRE(::lchown(link.c_str(), 12345, 12345) == 0);
+    CHECK_THROWS_WITH(OutputFile{link}, (link + ": cannot write through this link: permission denied").c_str());
+    struct stat status {};
+    REQUIRE(::stat(target.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0640);
+    CHECK(read_file(target) == "kept");
+}
+
 TEST_CASE("a full disk is an error that leaves the old file as it was") {
     if (::access("/dev/full", W_OK) != 0) return;
     OutputFile file("/dev/full");

@@ -255,6 +255,35 @@ TEST_CASE("the doctor finds what this machine has") {
     CHECK(outcome.out.find("ok       heap tracker: /usr/lib/heaptrack/libheaptrack_preload.so, ") != std::string::npos);
 }
 
+TEST_CASE("where the control groups are mounted read-only, the doctor does not send root to root") {
+    const std::string script = "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
+                               "done && exec \"$0\" doctor";
+    const Outcome outcome = run_binary("/usr/bin/unshare", {"-m", "sh", "-c", script, binary("leakline")});
+    if (outcome.out.find("memory of processes") == std::string::npos || outcome.out.find("memory limits: cgroup") != std::string::npos) {
+        MESSAGE("not tried: mounts cannot be made read-only here: " << outcome.err);
+        return;
+    }
+    INFO(outcome.out);
+    CHECK(outcome.out.find("/sys/fs/cgroup is mounted read-only") != std::string::npos);
+    CHECK(outcome.out.find("run as root") == std::string::npos);
+}
+
+TEST_CASE("history offers the forms that it can write, and no other") {
+    const std::string golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json";
+    const Outcome refused = run_binary("leakline", {"history", golden, "--format", "xml"});
+    CHECK(refused.code == 2);
+    const std::string offer = "leakline: unknown report format 'xml'\n  hint: formats: ";
+    REQUIRE(refused.err.starts_with(offer));
+    const std::string forms(trim(std::string_view(refused.err).substr(offer.size())));
+    CHECK(split(forms, ' ').size() >= 5);
+    for (const std::string_view form : split(forms, ' ')) {
+        CAPTURE(form);
+        const Outcome written = run_binary("leakline", {"history", golden, "--format", std::string(form), "--inconclusive", "pass"});
+        CHECK(written.code != 2);
+        CHECK_FALSE(written.out.empty());
+    }
+}
+
 TEST_CASE("without a command the overview is printed, as a usage error") {
     const Outcome outcome = run_binary("leakline", {});
     CHECK(outcome.code == 2);

@@ -129,17 +129,27 @@ TEST_CASE("a target that dies under traffic makes the run invalid, and the repor
           "        self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
           "    def do_POST(self):\n"
           "        H.n += 1\n"
-          "        if H.n > 200: os._exit(7)\n"
+          "        if H.n > 200:\n"
+          "            print('out of handles', 'giving \\x1b up', sep='\\n', flush=True)\n"
+          "            os._exit(7)\n"
           "        self.do_GET()\n"
           "    def log_message(self, *a): pass\n"
           "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()\n");
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", report, "--", "/usr/bin/python3", service, "{port}"});
+    const std::string markdown = directory.path() + "/dying.md";
+    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", report, "-o", markdown, "--", "/usr/bin/python3", service, "{port}"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));
     CHECK(diagnosis["verdict"] == "invalid");
     CHECK(diagnosis["reasons"][0].get<std::string>().find("the target died in the bare run, in round 1: exit code 7") !=
           std::string::npos);
+    // Its lines, without what would be shown as a line's end or obeyed by a terminal.
+    CHECK(diagnosis["reasons"][1] == "its last output: out of handles | giving \\x1b up");
+    for (const std::string& shown : {outcome.out, read_file(markdown)}) {
+        CHECK(shown.find("out of handles") != std::string::npos);
+        CHECK(shown.find("\\x0a") == std::string::npos);
+        CHECK(shown.find('\x1b') == std::string::npos);
+    }
 }
 
 TEST_CASE("traffic that the service refuses makes the run invalid") {

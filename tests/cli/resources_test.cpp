@@ -108,3 +108,18 @@ TEST_CASE("a soak counts descriptors, threads, mappings and processes at pauses 
     for (const char* name : {"descriptors", "threads", "mappings", "processes"}) CHECK(resource(healthy, name)["verdict"] == "stable");
     CHECK(healthy.diagnosis["resources"]["processes"]["seen"] == 1);
 }
+
+TEST_CASE("that a program has no debug info is said once, although two runs find it") {
+    const TemporaryDirectory directory;
+    const std::string program = directory.path() + "/service", report = directory.path() + "/report.json";
+    REQUIRE(run_binary("/usr/bin/strip", {"-g", "-o", program, kService}).code == 0);
+    const Outcome outcome =
+        run_binary("leakline", {"diagnose", "--rounds", "4", "--retries", "0", "--min-round", "50ms", "--quiet-time", "20ms", "--inconclusive", "pass",
+                                "--traffic", traffic(directory), "-o", report, "--", program, "{port}", "none"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 0);
+    const std::string all = read_file(report);
+    std::size_t said = 0;
+    for (std::size_t at = 0; (at = all.find("has no debug info", at)) != std::string::npos; ++at) ++said;
+    CHECK(said == 1);
+}
