@@ -1,7 +1,10 @@
 // Parse, dispatch, and the last catch. What the commands do is in cmd_*.cpp.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -14,6 +17,7 @@
 #include "complaint.hpp"
 #include "exit_code.hpp"
 #include "help_formatter.hpp"
+#include "standard_descriptors.hpp"
 
 namespace {
 
@@ -35,6 +39,28 @@ void take_one_value(CLI::App& app) {
     for (CLI::Option* option : app.get_options())
         if (!option->get_positional()) option->allow_extra_args(false);
     for (CLI::App* group : app.get_subcommands([](CLI::App*) { return true; })) take_one_value(*group);
+}
+
+// "record -o -- true" would write a file of the name "--".
+void refuse_missing_value(const std::vector<std::pair<CLI::App*, cli::Run>>& commands, int argc, char** argv) {
+    for (int i = 2; i < argc; ++i) {
+        if (std::string_view(argv[i]) != "--") continue;
+        const auto command = std::find_if(commands.begin(), commands.end(), [&](const auto& each) { return each.first->get_name() == argv[1]; });
+        const CLI::Option* const option = command != commands.end() ? command->first->get_option_no_throw(argv[i - 1]) : nullptr;
+        if (option != nullptr && std::string_view(argv[i - 1]).starts_with('-') && option->get_expected_min() > 0 && option->get_type_size() != 0)
+            throw Error(ErrorKind::usage, std::string("leakline ") + argv[1], fmt::format("{}: a value is missing", argv[i - 1]),
+                        fmt::format("leakline {} --help", argv[1]));
+        return;
+    }
+}
+
+// --help and --version. A reader that has gone (a pipe to head) has read enough.
+int print_and_exit(const CLI::App& app, const CLI::ParseError& error) {
+    errno = 0;
+    const int code = app.exit(error);
+    std::cout.flush();
+    if (std::cout || errno == EPIPE) return code;
+    throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
 }
 
 int run(int argc, char** argv) {
@@ -60,10 +86,11 @@ int run(int argc, char** argv) {
         complain("{}", app.help());
         return cli::kUsage;
     }
+    refuse_missing_value(runs, argc, argv);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        if (error.get_exit_code() == 0) return print_and_exit(app, error);
         const std::vector<std::string> words(argv + 1, argv + argc);
         throw cli::explain_parse_error(app, words, error);
     }
@@ -77,6 +104,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    hold_standard_descriptors();
     try {
         interruption::install(interruption::Response::at_once);
         return run(argc, argv);

@@ -22,6 +22,7 @@
 #include "trackd/options.hpp"
 #include "complaint.hpp"
 #include "help_formatter.hpp"
+#include "standard_descriptors.hpp"
 
 namespace {
 
@@ -138,6 +139,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    hold_standard_descriptors();
     try {
         interruption::install();
         return run(argc, argv);

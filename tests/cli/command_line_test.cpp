@@ -377,6 +377,31 @@ TEST_CASE("what is read is never replaced by what is written, under whatever nam
     CHECK(twice.err.find("out.txt: is where standard output goes, and would replace it\n") != std::string::npos);
 }
 
+TEST_CASE("without standard descriptors nothing is written where it does not belong, and what cannot be printed is an error") {
+    const TemporaryDirectory directory;
+    const std::string leakline = binary("leakline") + " ", recording = directory.path() + "/run.leak";
+    // Messages would go into the recording, which would be the file with number 2.
+    CHECK(run_shell(leakline + "record -o " + recording + " -- /bin/ls / <&- >&- 2>&-").code <= 2);  // ls minds
+    const Outcome read = run_shell(leakline + "lines " + recording);
+    INFO(read.err);
+    CHECK(read.code == 0);
+    CHECK(run_shell(leakline + "lines " + recording + " <&- >&- 2>&-").code == 4);
+    for (const char* arguments : {"--help", "--version", "record --help"}) {
+        CAPTURE(arguments);
+        const Outcome full = run_shell(leakline + arguments + " > /dev/full");
+        CHECK(full.code == 4);
+        CHECK(full.err.find("standard output: cannot write") != std::string::npos);
+    }
+}
+
+TEST_CASE("an option without its value does not take the -- that begins the command") {
+    const TemporaryDirectory directory;
+    const Outcome outcome = run_shell("cd " + directory.path() + " && " + binary("leakline") + " record -o -- true");
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err.find("-o: a value is missing") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(directory.path() + "/--"));
+}
+
 TEST_CASE("pipes and devices are written into, not replaced") {
     const LinkedLog it;
     const std::string dry_run = binary("leakline") + " replay " + it.log + " --dry-run --format json ";
