@@ -10,6 +10,7 @@ build=(
   libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev
   libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev
   libpcre2-dev # regular expressions of --allow-path and the like, without std::regex's recursion
+  libdw-dev # debug info: which functions the compiler made
   doctest-dev # the default build has the tests in it
   heaptrack   # at run time: the preload library and the interpreter
   python3     # the demo's table

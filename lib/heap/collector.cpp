@@ -12,10 +12,12 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "heap/generated_code.hpp"
 #include "heap/line_buffer.hpp"
 #include "heap/mark_clock.hpp"
 #include "heap/raw_recording.hpp"
@@ -254,6 +256,8 @@ class Collector {
         recording_.finish(buffer_.rest());
         tee_->finish();
         Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
+        ::unsetenv("DEBUGINFOD_URLS");  // no network here
+        mark_generated_code(recording_.symbols(), symbols);
         RecordingWriter::End end;
         end.duration = recording_.now();
         if (recording_.torn() || broken_) end.completeness = Completeness::torn;

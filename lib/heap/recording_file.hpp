@@ -26,6 +26,8 @@
 //   'S' strings  n:varint n*string
 //   'F' frames   n:varint n*(module:varint count:varint count*(function:varint file:varint line:varint))
 //                names of the ips 1..n; a recording without it is named by its reader, if the modules still exist
+//   'C' generated  n:varint n*(index:varint)       of the frames of 'F' before it, as they are listed there, from 0, each relative
+//                to the one before: those that the compiler made
 //   'W' warning  text:string
 //   'D' damage   count:varint n:varint n*(location:string message:string)
 //   'E' end      duration:varint(ms) events:varint completeness:varint

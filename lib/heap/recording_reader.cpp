@@ -85,6 +85,7 @@ class Builder {
             case 'T': return traces(in);
             case 'R': return rss(in);
             case 'G': return figures(in);
+            case 'C': return generated(in);
             case 'O': overhead_ = in.signed_number(); return in.good();
             case 'K': return mark(in);
             case 'P': return peak(in);
@@ -225,6 +226,16 @@ class Builder {
         }
         named_ = in.good();
         return named_;
+    }
+    bool generated(VarintReader& in) {
+        std::uint64_t index = 0;
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::uint64_t step = in.number();
+            if (step >= profile_.frames.size() - std::min<std::uint64_t>(index, profile_.frames.size())) return false;
+            index += step;
+            profile_.frames[index].generated = true;
+        }
+        return in.good();
     }
     bool damage(VarintReader& in) {
         const std::uint64_t count = in.number();

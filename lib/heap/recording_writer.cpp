@@ -152,6 +152,18 @@ void RecordingWriter::finish(const End& end, const RawRecording& recording, cons
         }
     }
     record('F', payload);
+    std::uint64_t index = 0, last = 0, generated = 0;
+    std::string indexes;
+    for (const InstructionPointer& ip : symbols.ips)
+        for (std::uint32_t i = 0; i < ip.frame_count; ++i, ++index) {
+            if (!symbols.frames[ip.first_frame + i].generated) continue;
+            put_varint(indexes, index - last);
+            last = index;
+            ++generated;
+        }
+    payload.clear();
+    put_varint(payload, generated);
+    if (generated > 0) record('C', payload + indexes);
 
     for (const std::string& warning : end.warnings) {
         payload.clear();

@@ -29,6 +29,7 @@ using TraceId = Id<struct TraceTag>;
 struct Frame {
     StringId function, file;  // 0 where there is no debug info
     std::uint32_t line = 0;   // 1-based, 0 = unknown
+    bool generated = false;   // made by the compiler, as the debug info says: an implicit or defaulted member
 };
 
 struct InstructionPointer {

@@ -239,8 +239,8 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     conclude(quiet);
     CHECK(quiet.verdict == Verdict::inconclusive);
     CHECK(quiet.reasons[0] ==
-          "99 % of the work was done by 2 processes that the recorder did not see: their memory was measured, but their lines were not; run one "
-          "worker in the first process, without a launcher, to decide");
+          "99 % of the work was done by 2 processes that the recorder did not see: their memory was measured, but their lines were not; let the "
+          "recorded process do the work (one worker, no fork) to decide");
     tree.unrecorded_growth_bytes = 8e6;
     diagnosis.trend.verdict = Trend::growing;
     diagnosis.trend.bytes_per_request = Interval{1024, 1000, 1050};

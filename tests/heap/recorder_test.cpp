@@ -94,6 +94,27 @@ TEST_CASE("a recording has every byte of a leak, at its function and line, and t
     CHECK(again.peak == profile.peak);
 }
 
+TEST_CASE("functions that the compiler made are marked, by the debug info, in the recording as well") {
+    const TemporaryDirectory folder;
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "members", "500"}, folder.path() + "/run.leak"));
+    recorder.child().wait();
+    for (const HeapProfile& profile : {recorder.finish(), heap::read_profile(folder.path() + "/run.leak")}) {
+        int implicit = 0, written = 0;
+        for (const Frame& frame : profile.frames) {
+            const std::string& function = profile.string(frame.function);
+            if (function.find("Implicit::Implicit") != function.npos) {
+                ++implicit;
+                CHECK(frame.generated);
+            } else if (function.find("Written::Written") != function.npos) {
+                ++written;
+                CHECK_FALSE(frame.generated);
+            }
+        }
+        CHECK(implicit > 0);
+        CHECK(written > 0);
+    }
+}
+
 TEST_CASE("behind shells, env and scripts, the program that they start is recorded, whatever helpers ran before it") {
     const TemporaryDirectory folder;
     const std::string script = folder.path() + "/start.sh";

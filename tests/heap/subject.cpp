@@ -5,6 +5,7 @@
 //   stubborn FILE          ignores SIGTERM, and makes FILE when it does
 //   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
 //   exec PROGRAM [ARG]     allocates a little, then becomes PROGRAM
+//   members N              N records by a constructor that is implicit, and N by one that is written, never freed
 //   sleep [N]              for N seconds; one unless given
 //   crash                  allocates enough to be recorded, then reads what is not there
 //   daemon                 forks, the parent exits at once, the child lives 5 s
@@ -35,6 +36,14 @@ namespace {
 std::vector<void*>* leaked = new std::vector<void*>();
 
 void leak_block(std::size_t size) { leaked->push_back(std::malloc(size)); }
+
+struct Implicit {
+    std::string token = std::string(50, 't');
+};
+struct Written {
+    Written() : token(50, 't') {}
+    std::string token;
+};
 
 std::atomic<int> asked{0}, stop{0};
 
@@ -152,6 +161,13 @@ int main(int argc, char** argv) {
         leaked->reserve(static_cast<std::size_t>(count));
         for (int i = 0; i < count; ++i) leak_block(static_cast<std::size_t>(std::atoi(argv[3])));
         return 7;
+    }
+    if (mode == "members") {
+        for (int i = 0; i < std::atoi(argv[2]); ++i) {
+            leaked->push_back(new Implicit());
+            leaked->push_back(new Written());
+        }
+        return 0;
     }
     if (mode == "rounds") return rounds(argv[2]);
     if (mode == "odd") return odd();

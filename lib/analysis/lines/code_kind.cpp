@@ -82,6 +82,7 @@ class Kinds {
 
     std::vector<CodeKind> take() {
         sort_by_place();
+        find_generated();
         find_allocators();
         find_copiers();
         for (int nested = 0; nested < 3 && find_gates(); ++nested) {}
@@ -145,6 +146,11 @@ class Kinds {
 
     void pass_over(std::uint32_t frame) {
         if (kinds_[frame] == CodeKind::user) kinds_[frame] = CodeKind::passed_over;
+    }
+
+    void find_generated() {
+        for (std::uint32_t i = 0; i < kinds_.size(); ++i)
+            if (profile_.frames[i].generated) pass_over(i);
     }
 
     void find_allocators() {

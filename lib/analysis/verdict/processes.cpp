@@ -1,4 +1,4 @@
-// Rules about services of several processes, of which the recorder sees only the first.
+// Rules about services of several processes, of which the recorder sees one.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,8 +65,8 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, co
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{Verdict::leak,
                       {fmt::format("the memory of {} grows to the end{}", growing_processes(tree), rate),
-                       "the recorder sees only the first process of a service, so no line is named: run one worker in the first process, without "
-                       "a launcher, to get lines"},
+                       "the recorder sees one process of a service, so no line is named: let that process do the work (one worker, no fork) to get "
+                       "lines"},
                       {}};
 }
 
@@ -76,7 +76,7 @@ std::optional<Conclusion> work_was_not_recorded(const Evidence& evidence, const 
     if (share < kHelpers) return std::nullopt;
     return Conclusion{Verdict::inconclusive,
                       {fmt::format("{:.0f} % of the work was done by {} that the recorder did not see: their memory was measured, but "
-                                   "their lines were not; run one worker in the first process, without a launcher, to decide",
+                                   "their lines were not; let the recorded process do the work (one worker, no fork) to decide",
                                    share * 100, other_processes(tree))},
                       {}};
 }
