@@ -49,7 +49,7 @@ endfunction()
 
 # leakline_test(NAME SOURCES a.cpp ... LINK targets... [LABELS l...] [TIMEOUT s] [COST s] [MEASURES])
 #   declares tests/NAME as one doctest program and one ctest entry. COST: seconds that it takes, where that is long: ctest
-#   starts those first. MEASURES: it judges memory that is sampled under full load, and runs beside no other one that does.
+#   starts those first. MEASURES: it expects a verdict on a service under full load, and needs two processors to itself.
 function(leakline_test name)
   cmake_parse_arguments(arg "MEASURES" "TIMEOUT;COST" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(test_${name} ${arg_SOURCES})
@@ -68,7 +68,7 @@ function(leakline_test name)
     set_tests_properties(${name} PROPERTIES COST ${arg_COST})
   endif()
   if(arg_MEASURES)
-    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK measured_service)
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2 RESOURCE_LOCK measured_service)
   endif()
 endfunction()
 
