@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "leakline/quantities.hpp"
 #include "memory/cgroup.hpp"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alert/monitor.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::cli {
 

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::cli {
 

@@ -5,8 +5,7 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_code.hpp"
@@ -14,6 +13,8 @@
 #include "overwriting.hpp"
 #include "report/baseline.hpp"
 #include "report/json_read.hpp"
+#include "system/byte_source.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::cli {
 

@@ -5,11 +5,10 @@
 #include <memory>
 #include <mutex>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "http/recording_proxy.hpp"
@@ -17,7 +16,9 @@
 #include "messages.hpp"
 #include "quantities.hpp"
 #include "replay/capture.hpp"
-#include "choice.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::cli {
 

@@ -8,8 +8,8 @@
 
 #include "analysis/compare.hpp"
 #include "analysis/lines/lines.hpp"
-#include "base/file.hpp"
-#include "base/peeked_source.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_code.hpp"
@@ -20,6 +20,8 @@
 #include "quantities.hpp"
 #include "report/json_read.hpp"
 #include "report/source_text.hpp"
+#include "system/byte_source.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::cli {
 

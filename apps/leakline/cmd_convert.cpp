@@ -4,13 +4,14 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
 #include "overwriting.hpp"
 #include "replay/convert.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {

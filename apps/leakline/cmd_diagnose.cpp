@@ -9,8 +9,9 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "diagnose/diagnose.hpp"
@@ -22,7 +23,11 @@
 #include "replay/traffic_generator.hpp"
 #include "report/baseline.hpp"
 #include "report/source_text.hpp"
-#include "choice.hpp"
+#include "system/byte_source.hpp"
+#include "system/executables.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {

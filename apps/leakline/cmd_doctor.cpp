@@ -9,13 +9,17 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "heap/tracker.hpp"
 #include "memory/limit.hpp"
 #include "output.hpp"
+#include "system/executables.hpp"
+#include "system/output_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::cli {
 

@@ -6,14 +6,14 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_policy.hpp"
 #include "output.hpp"
 #include "report/history.hpp"
 #include "report/json_read.hpp"
+#include "system/byte_source.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::cli {
 

@@ -6,6 +6,8 @@
 
 #include "analysis/lines/function_name.hpp"
 #include "analysis/lines/lines.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/strings.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"

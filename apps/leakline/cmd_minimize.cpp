@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "diagnose/minimize.hpp"
 #include "exit_code.hpp"
@@ -17,7 +17,9 @@
 #include "overwriting.hpp"
 #include "quantities.hpp"
 #include "report/source_text.hpp"
-#include "choice.hpp"
+#include "system/executables.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {

@@ -6,18 +6,20 @@
 #include <atomic>
 #include <memory>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/guard.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
 #include "memory/glibc_heap.hpp"
-#include "choice.hpp"
 #include "messages.hpp"
 #include "quantities.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/guard.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::cli {
 

@@ -4,10 +4,8 @@
 #include <memory>
 #include <thread>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
@@ -16,6 +14,9 @@
 #include "replay/dry_run.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
 namespace leakline::cli {

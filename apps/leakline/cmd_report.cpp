@@ -1,13 +1,13 @@
 // leakline report: any report again from a stored diagnosis.
 #include <memory>
 
-#include "base/file.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "report/json_read.hpp"
-#include "choice.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::cli {
 

@@ -10,10 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/guard.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -28,12 +27,16 @@
 #include "sample_outputs.hpp"
 #include "sample_resources.hpp"
 #include "sample_targets.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/guard.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
-using memory::Depth;
 using memory::MemorySource;
 using memory::Subject;
 

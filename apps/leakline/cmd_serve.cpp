@@ -8,14 +8,16 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/guard.hpp"
-#include "base/process.hpp"
 #include "commands.hpp"
+#include "complaint.hpp"
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/guard.hpp"
+#include "system/interruption.hpp"
+#include "system/temporary_directory.hpp"
 #include "trackd/options.hpp"
-#include "complaint.hpp"
 
 namespace leakline::cli {
 

@@ -5,13 +5,15 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
-#include "choice.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::cli {
 

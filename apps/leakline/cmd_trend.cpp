@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "analysis/trend/count_trend.hpp"
 #include "analysis/growth_gate.hpp"
-#include "analysis/trend/trend.hpp"
+#include "analysis/trend/count_trend.hpp"
 #include "analysis/trend/self_test.hpp"
+#include "analysis/trend/trend.hpp"
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "choice.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
@@ -23,7 +25,7 @@
 #include "output.hpp"
 #include "quantities.hpp"
 #include "report/trends_text.hpp"
-#include "choice.hpp"
+#include "system/interruption.hpp"
 #include "trend_inputs.hpp"
 
 namespace leakline::cli {

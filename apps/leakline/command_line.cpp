@@ -1,12 +1,13 @@
+#include "base/did_you_mean.hpp"
+#include "base/strings.hpp"
 #include "command_line.hpp"
+#include "commands.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <sstream>
 #include <vector>
 
-#include "base/text.hpp"
-#include "commands.hpp"
 
 namespace leakline::cli {
 

@@ -1,11 +1,12 @@
+#include "base/quantities.hpp"
+#include "base/redact.hpp"
+#include "base/strings.hpp"
 #include "details.hpp"
 
 #include <fmt/format.h>
 
 #include <map>
 
-#include "base/redact.hpp"
-#include "base/text.hpp"
 
 namespace leakline::cli {
 

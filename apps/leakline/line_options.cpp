@@ -1,9 +1,10 @@
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "choice.hpp"
 #include "line_options.hpp"
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
-#include "choice.hpp"
 
 namespace leakline::cli {
 

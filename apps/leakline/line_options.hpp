@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/lines/lines.hpp"
+#include "base/quantities.hpp"
 #include "heap/profile_reader.hpp"
 
 namespace leakline::cli {

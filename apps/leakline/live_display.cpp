@@ -1,4 +1,9 @@
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "live_display.hpp"
+#include "memory/cgroup.hpp"
+#include "output.hpp"
+#include "system/executables.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,9 +11,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/process.hpp"
-#include "memory/cgroup.hpp"
-#include "output.hpp"
 
 namespace leakline::cli {
 

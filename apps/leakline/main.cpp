@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/guard.hpp"
-#include "base/process.hpp"
-#include "base/reader_gone.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
 #include "complaint.hpp"
 #include "exit_code.hpp"
 #include "help_formatter.hpp"
 #include "standard_descriptors.hpp"
+#include "system/guard.hpp"
+#include "system/interruption.hpp"
+#include "system/reader_gone.hpp"
 
 namespace {
 

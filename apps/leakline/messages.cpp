@@ -1,4 +1,9 @@
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "complaint.hpp"
 #include "messages.hpp"
+#include "report/progress.hpp"
+#include "system/executables.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -7,10 +12,6 @@
 #include <charconv>
 #include <cstdio>
 
-#include "base/process.hpp"
-#include "base/text.hpp"
-#include "complaint.hpp"
-#include "report/progress.hpp"
 
 namespace leakline::cli {
 

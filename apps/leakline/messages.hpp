@@ -13,7 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::cli {
 

@@ -1,4 +1,13 @@
+#include "base/error.hpp"
+#include "choice.hpp"
+#include "complaint.hpp"
 #include "output.hpp"
+#include "overwriting.hpp"
+#include "report/github.hpp"
+#include "report/repository_paths.hpp"
+#include "system/descriptor_name.hpp"
+#include "system/executables.hpp"
+#include "system/output_file.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,14 +15,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/descriptor_name.hpp"
-#include "base/error.hpp"
-#include "base/process.hpp"
-#include "report/github.hpp"
-#include "report/repository_paths.hpp"
-#include "choice.hpp"
-#include "complaint.hpp"
-#include "overwriting.hpp"
 
 namespace leakline::cli {
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/file.hpp"
 #include "messages.hpp"
 #include "report/report.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::cli {
 

@@ -1,4 +1,7 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
 #include "overwriting.hpp"
+#include "system/descriptor_name.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -7,9 +10,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/descriptor_name.hpp"
-#include "base/error.hpp"
-#include "base/text.hpp"
 
 namespace leakline::cli {
 

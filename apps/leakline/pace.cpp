@@ -1,7 +1,9 @@
+#include "base/did_you_mean.hpp"
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "pace.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 
 namespace leakline::cli {
 

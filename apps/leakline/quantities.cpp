@@ -1,3 +1,4 @@
+#include "base/strings.hpp"
 #include "quantities.hpp"
 
 #include <fmt/format.h>

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::cli {
 

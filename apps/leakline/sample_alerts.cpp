@@ -1,13 +1,15 @@
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "complaint.hpp"
+#include "memory/cgroup.hpp"
 #include "sample_alerts.hpp"
+#include "system/clock.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-#include "base/clock.hpp"
-#include "memory/cgroup.hpp"
-#include "complaint.hpp"
 
 namespace leakline::cli {
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "alert_options.hpp"
+#include "base/quantities.hpp"
 #include "memory/source.hpp"
 #include "model/memory.hpp"
 

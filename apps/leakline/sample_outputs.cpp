@@ -1,3 +1,4 @@
+#include "base/strings.hpp"
 #include "sample_outputs.hpp"
 
 #include <unistd.h>
@@ -7,7 +8,6 @@
 #include <filesystem>
 #include <string_view>
 
-#include "base/text.hpp"
 
 namespace leakline::cli {
 

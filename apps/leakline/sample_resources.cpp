@@ -6,6 +6,7 @@
 
 #include "analysis/resource_words.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::cli {
 
@@ -29,7 +30,7 @@ SampleResources::SampleResources(const std::vector<Metric>& metrics) {
 void SampleResources::watch(int pid, bool descendants) {
     if (pid <= 0 || std::find(wanted_.begin(), wanted_.end(), true) == wanted_.end()) return;
     try {
-        trees_.push_back(std::make_unique<memory::ProcessTree>(pid, memory::SystemRoots{}));
+        trees_.push_back(std::make_unique<memory::ProcessTree>(pid, SystemRoots{}));
         descendants_.push_back(descendants);
     } catch (const Error&) {
     }
@@ -38,7 +39,7 @@ void SampleResources::watch(int pid, bool descendants) {
 void SampleResources::look() {
     std::vector<memory::ProcessId> processes;
     for (std::size_t i = 0; i < trees_.size(); ++i)
-        for (const memory::ProcessReading& reading : trees_[i]->read(memory::Depth::detailed))
+        for (const memory::ProcessReading& reading : trees_[i]->read(Depth::detailed))
             if (reading.root || descendants_[i]) processes.push_back({reading.pid, reading.start_ticks, reading.name, reading.zombie});
     const Nanoseconds now = system_clock().monotonic();
     if (begin_ == Nanoseconds::zero()) begin_ = now;

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
 #include "memory/process_tree.hpp"
 #include "memory/resource_marks.hpp"
 #include "model/memory.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::cli {
 

@@ -1,13 +1,15 @@
+#include "base/did_you_mean.hpp"
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "memory/cgroup.hpp"
 #include "sample_targets.hpp"
+#include "system/find_process.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
-#include "base/error.hpp"
-#include "memory/cgroup.hpp"
-#include "memory/find_process.hpp"
 
 namespace leakline::cli {
 
@@ -53,9 +55,9 @@ std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTarg
                                                                 const std::vector<Metric>& metrics) {
     std::vector<int> pids = targets.pids;
     for (const std::string& name : targets.names)
-        for (const int pid : memory::processes_named(name)) pids.push_back(pid);
+        for (const int pid : processes_named(name)) pids.push_back(pid);
     for (const int port : targets.ports)
-        for (const int pid : memory::processes_on_port(static_cast<std::uint16_t>(port))) pids.push_back(pid);
+        for (const int pid : processes_on_port(static_cast<std::uint16_t>(port))) pids.push_back(pid);
 
     std::vector<std::unique_ptr<memory::MemorySource>> sources;
     std::set<int> seen;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "analysis/trend/trend.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::cli {
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "memory/source.hpp"
 #include "model/series.hpp"
 

@@ -1,11 +1,11 @@
-#include "traffic_options.hpp"
-
 #include "base/error.hpp"
-#include "base/text.hpp"
-#include "http/message.hpp"
+#include "base/strings.hpp"
 #include "choice.hpp"
+#include "http/message.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
+#include "traffic_options.hpp"
+
 
 namespace leakline::cli {
 

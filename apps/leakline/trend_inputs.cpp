@@ -1,18 +1,20 @@
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "choice.hpp"
+#include "heap/profile_reader.hpp"
+#include "memory/series_builder.hpp"
+#include "memory/series_text.hpp"
+#include "quantities.hpp"
+#include "system/byte_source.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
 #include "trend_inputs.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
 
-#include "base/clock.hpp"
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "choice.hpp"
-#include "heap/profile_reader.hpp"
-#include "memory/series_builder.hpp"
-#include "memory/series_text.hpp"
-#include "quantities.hpp"
 
 namespace leakline::cli {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "memory/count_series.hpp"
 #include "memory/prometheus.hpp"
 #include "memory/series_reader.hpp"

@@ -11,18 +11,20 @@
 #include <string>
 #include <thread>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "complaint.hpp"
+#include "help_formatter.hpp"
 #include "http/url.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
-#include "trackd/options.hpp"
-#include "complaint.hpp"
-#include "help_formatter.hpp"
 #include "standard_descriptors.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
+#include "trackd/options.hpp"
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "alert_options.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline {
 

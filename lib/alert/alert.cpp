@@ -9,12 +9,15 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/client.hpp"
 #include "http/message.hpp"
 #include "http/url.hpp"
 #include "model/request_jsonl.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::alert {
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "alert/rule.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::alert {
 

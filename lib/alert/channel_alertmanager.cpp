@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alert/alert.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::alert {
 

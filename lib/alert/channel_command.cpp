@@ -2,7 +2,10 @@
 // _USED_BYTES, _LIMIT_BYTES and _JSON. An exit code other than 0 means that it was not delivered.
 #include "alert/alert.hpp"
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
 
 namespace leakline::alert {
 

@@ -5,6 +5,8 @@
 
 #include "alert/alert.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::alert {
 

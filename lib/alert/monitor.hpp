@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "alert/alert.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::alert {
 

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::alert {
 

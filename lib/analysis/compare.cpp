@@ -9,6 +9,8 @@
 
 #include "analysis/false_discovery.hpp"
 #include "analysis/lines/function_name.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

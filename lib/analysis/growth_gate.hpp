@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "model/series.hpp"
 
 namespace leakline::analysis {

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+
 namespace leakline::analysis {
 
 namespace {

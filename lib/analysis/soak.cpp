@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/quantities.hpp"
+
 namespace leakline::analysis {
 
 namespace {

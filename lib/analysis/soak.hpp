@@ -9,6 +9,7 @@
 // to become it, at both speeds, and what was covered is part of the reason.
 #pragma once
 
+#include "base/quantities.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::analysis {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/statistics.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

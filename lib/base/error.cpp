@@ -5,7 +5,7 @@
 #include <cctype>
 #include <cstring>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline {
 

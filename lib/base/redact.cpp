@@ -4,7 +4,7 @@
 #include <array>
 #include <cctype>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline {
 

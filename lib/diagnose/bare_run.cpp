@@ -10,10 +10,13 @@
 #include "analysis/follows.hpp"
 #include "analysis/trend/trend.hpp"
 #include "analysis/verdict/verdict.hpp"
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "diagnose/final_counts.hpp"
 #include "diagnose/recorded_process.hpp"
-#include "memory/machine_load.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/machine_load.hpp"
 
 namespace leakline::diagnose {
 
@@ -49,7 +52,7 @@ analysis::ResourceOptions count_options(const RunContext& context, std::size_t r
 }
 
 // Noise of a busy machine makes the detection limit coarse; whoever reads the limit should know.
-void warn_if_busy(RunContext& context, const memory::MachineLoad& load) {
+void warn_if_busy(RunContext& context, const MachineLoad& load) {
     constexpr double kBusyOthers = 0.25, kBusySteal = 0.05;
     const auto shares = load.since_start();
     if (!shares || (shares->others < kBusyOthers && shares->steal < kBusySteal)) return;
@@ -170,7 +173,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     MeasuredTarget target(context, context.options.target, context.options.sample_interval);
     const TreeLog& log = target.log();
     find_recorded_process(context, target);
-    const memory::MachineLoad load({static_cast<int>(::getpid()), target.pid()});
+    const MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;
     if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "analysis/trend/trend.hpp"
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/measured_target.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::diagnose {
 

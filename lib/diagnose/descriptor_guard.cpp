@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "base/file.hpp"
 #include "memory/resource_kinds.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 

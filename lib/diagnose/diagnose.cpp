@@ -10,15 +10,20 @@
 #include "analysis/resources.hpp"
 #include "analysis/verdict/rules.hpp"
 #include "analysis/verdict/verdict.hpp"
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "diagnose/log_stretches.hpp"
 #include "diagnose/run_context.hpp"
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
 #include "replay/log.hpp"
 #include "replay/selected_log.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 

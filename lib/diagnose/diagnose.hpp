@@ -6,6 +6,7 @@
 #include <string>
 
 #include "analysis/verdict/verdict.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/rounds.hpp"
 #include "diagnose/target.hpp"
 #include "model/diagnosis.hpp"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "system/interruption.hpp"
+
 namespace leakline::diagnose {
 
 namespace {

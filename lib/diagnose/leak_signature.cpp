@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "analysis/resource_words.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::diagnose {
 

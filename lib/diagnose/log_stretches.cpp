@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/file.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/selected_log.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::diagnose {
 

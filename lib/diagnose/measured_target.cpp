@@ -4,7 +4,8 @@
 #include <limits>
 
 #include "analysis/trend/trend.hpp"
-#include "base/clock.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::diagnose {
 
@@ -46,30 +47,30 @@ MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nano
       origin_(system_clock().monotonic()),
       log_(context.result.command, system_clock(), origin_, progress_),
       tree_(child_.pid(), {}, [this] { return subreaper_.orphans(); }),
-      sampled_(sample(memory::Depth::detailed)),
-      sampler_(interval, std::max(interval, kDetailInterval), [this](memory::Depth depth) { return sample(depth); }) {}
+      sampled_(sample(Depth::detailed)),
+      sampler_(interval, std::max(interval, kDetailInterval), [this](Depth depth) { return sample(depth); }) {}
 
-bool MeasuredTarget::sample(memory::Depth depth) {
+bool MeasuredTarget::sample(Depth depth) {
     const Clock& clock = system_clock();
     const Nanoseconds begin = clock.monotonic();
-    detail_due_ = detail_due_ || depth == memory::Depth::detailed;
+    detail_due_ = detail_due_ || depth == Depth::detailed;
     if (begin < not_before_) return true;
     const bool detailed = std::exchange(detail_due_, false);
-    if (!read_tree(detailed ? memory::Depth::detailed : memory::Depth::quick)) return false;
+    if (!read_tree(detailed ? Depth::detailed : Depth::quick)) return false;
     const Nanoseconds end = clock.monotonic();
     not_before_ = end + std::min<Nanoseconds>((end - begin) * kSamplingRest, std::chrono::seconds(5));
     return true;
 }
 
-bool MeasuredTarget::read_tree(memory::Depth depth) {
+bool MeasuredTarget::read_tree(Depth depth) {
     const std::lock_guard lock(tree_mutex_);
     const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
-    log_.add(readings, depth == memory::Depth::detailed, tree_.shared_memory());
+    log_.add(readings, depth == Depth::detailed, tree_.shared_memory());
     return !readings.empty();
 }
 
 void MeasuredTarget::mark() {
-    read_tree(memory::Depth::detailed);  // the sampling may be pausing, and processes come and go
+    read_tree(Depth::detailed);  // the sampling may be pausing, and processes come and go
     const std::vector<memory::ProcessId> processes = log_.processes();
     marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed, memory::probe_resources(processes));
     mappings_exhausted_ = marks_.mappings_near_limit();
@@ -79,7 +80,7 @@ void MeasuredTarget::watch_idle(double seconds) {
     const Nanoseconds begin = system_clock().monotonic();
     interruption::sleep_for(Nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
     const double idle = to_seconds(system_clock().monotonic() - begin);
-    read_tree(memory::Depth::detailed);
+    read_tree(Depth::detailed);
     marks_.add_idle(idle, memory::probe_resources(log_.processes()));
 }
 

@@ -5,13 +5,15 @@
 #include <mutex>
 #include <optional>
 
-#include "base/file.hpp"
-#include "base/subreaper.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/run_context.hpp"
 #include "diagnose/tree_log.hpp"
 #include "memory/limit.hpp"
 #include "memory/resource_marks.hpp"
 #include "memory/sampler.hpp"
+#include "system/child_process.hpp"
+#include "system/subreaper.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 
@@ -49,8 +51,8 @@ class MeasuredTarget {
 
   private:
     static std::optional<memory::MemoryLimit> put_under_limit(RunContext& context, Command& command);
-    bool sample(memory::Depth depth);
-    bool read_tree(memory::Depth depth);
+    bool sample(Depth depth);
+    bool read_tree(Depth depth);
 
     RunContext& context_;
     const TemporaryDirectory scratch_;

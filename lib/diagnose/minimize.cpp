@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "diagnose/part_search.hpp"
 #include "diagnose/part_trials.hpp"
 #include "replay/selected_log.hpp"
+#include "system/interruption.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 

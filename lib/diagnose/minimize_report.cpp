@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "diagnose/minimize.hpp"
 
 namespace leakline::diagnose {

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <optional>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::diagnose {
 

@@ -4,12 +4,13 @@
 #include <atomic>
 
 #include "analysis/verdict/verdict.hpp"
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/run_context.hpp"
 #include "replay/selected_log.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 

@@ -5,11 +5,11 @@
 #include <numeric>
 #include <random>
 
-#include "base/file.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::diagnose {
 

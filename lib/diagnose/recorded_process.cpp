@@ -4,10 +4,9 @@
 #include <filesystem>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
 #include "diagnose/service_process.hpp"
 #include "heap/preflight.hpp"
+#include "system/executables.hpp"
 
 namespace leakline::diagnose {
 

@@ -11,13 +11,12 @@
 #include <random>
 
 #include "analysis/lines/lines.hpp"
+#include "analysis/lines/per_path.hpp"
 #include "analysis/lines/window.hpp"
 #include "analysis/per_connection.hpp"
-#include "analysis/lines/per_path.hpp"
 #include "analysis/verdict/verdict.hpp"
-#include "base/clock.hpp"
-#include "base/file.hpp"
-#include "base/subreaper.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "diagnose/descriptor_guard.hpp"
 #include "diagnose/path_mix.hpp"
 #include "diagnose/run_context.hpp"
@@ -25,6 +24,11 @@
 #include "heap/recorder.hpp"
 #include "memory/glibc_heap.hpp"
 #include "replay/selected_log.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/proc_file.hpp"
+#include "system/subreaper.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 
@@ -152,22 +156,6 @@ void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, cons
                                           whole_rounds + 1, recorder.child().status()->text()));
 }
 
-struct Glance {
-    bool alive = false;
-    Bytes rss = 0;
-};
-
-// From /proc/PID/stat, where the state and, 21 fields on, the resident pages stand behind the name's last parenthesis.
-Glance glance_at(int pid) {
-    const auto stat = read_small_file(fmt::format("/proc/{}/stat", pid));
-    if (!stat) return {};
-    const auto fields = split(std::string_view(*stat).substr(std::min(stat->rfind(") ") + 2, stat->size())), ' ');
-    if (fields.size() < 22) return {true, 0};
-    Bytes pages = 0;
-    std::from_chars(fields[21].data(), fields[21].data() + fields[21].size(), pages);
-    return {fields[0] != "Z" && fields[0] != "X", pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE))};
-}
-
 }  // namespace
 
 void run_recorded(RunContext& context, int rounds_wanted) {
@@ -210,11 +198,11 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, plan.rounds, fraction, completed, 0);
         // Only looked at, not reaped: the recorder does that in the other thread.
-        const Glance now = glance_at(pid);
-        gone = gone || !now.alive;
+        const auto now = read_stat(pid);
+        gone = gone || !now || now->state == 'Z' || now->state == 'X';
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();
-        return !gone && !exhausted && !(ceiling && now.rss > *ceiling);
+        return !gone && !exhausted && !(ceiling && now->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE)) > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     context.recorded_s = to_seconds(system_clock().monotonic() - origin);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strings.hpp"
 #include "http/message.hpp"
 #include "replay/json_scan.hpp"
 

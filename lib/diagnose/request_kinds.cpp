@@ -5,12 +5,13 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/strings.hpp"
 #include "diagnose/request_facets.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::diagnose {
 

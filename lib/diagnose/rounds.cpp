@@ -8,7 +8,8 @@
 #include <mutex>
 #include <thread>
 
-#include "base/clock.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::diagnose {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "model/diagnosis.hpp"
 #include "replay/replay.hpp"
 

@@ -7,7 +7,10 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/child_process.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/diagnose.hpp"
 #include "diagnose/target.hpp"
 #include "replay/log.hpp"

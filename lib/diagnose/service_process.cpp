@@ -8,11 +8,11 @@
 
 #include "analysis/lines/code_kind.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "heap/elf_file.hpp"
 #include "http/url.hpp"
-#include "memory/find_process.hpp"
+#include "system/find_process.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 
@@ -20,7 +20,7 @@ std::optional<ServiceProcess> find_service_process(const std::string& url, const
     try {
         const http::Url parsed = http::parse_url(url);
         if (parsed.port == 0) return std::nullopt;
-        for (const int pid : memory::processes_on_port(parsed.port)) {
+        for (const int pid : processes_on_port(parsed.port)) {
             if (std::find(processes.begin(), processes.end(), pid) == processes.end()) continue;
             std::error_code error;
             const std::string executable = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), error).string();

@@ -1,5 +1,15 @@
 // The soak: the log again and again as days of traffic, at two speeds, with the service's memory sampled.
 #include "analysis/soak.hpp"
+#include "analysis/soak_passes.hpp"
+#include "analysis/trend/trend.hpp"
+#include "base/quantities.hpp"
+#include "diagnose/final_counts.hpp"
+#include "diagnose/recorded_process.hpp"
+#include "diagnose/soak_marks.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/subreaper.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <fmt/format.h>
 
@@ -8,13 +18,6 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/soak_passes.hpp"
-#include "analysis/trend/trend.hpp"
-#include "base/clock.hpp"
-#include "base/subreaper.hpp"
-#include "diagnose/final_counts.hpp"
-#include "diagnose/recorded_process.hpp"
-#include "diagnose/soak_marks.hpp"
 
 namespace leakline::diagnose {
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::diagnose {
 

@@ -12,11 +12,15 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/client.hpp"
 #include "http/url.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/interruption.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 

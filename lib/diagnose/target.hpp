@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "system/child_process.hpp"
 
 namespace leakline::diagnose {
 

@@ -6,6 +6,8 @@
 
 #include "analysis/statistics.hpp"
 #include "analysis/trend/trend.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::diagnose {
 

@@ -8,12 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
 #include "diagnose/descriptor_guard.hpp"
 #include "memory/process_tree.hpp"
 #include "memory/resource_probe.hpp"
 #include "model/resources.hpp"
 #include "replay/replay.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::diagnose {
 

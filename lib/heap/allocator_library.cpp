@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "heap/elf_file.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::heap {
 

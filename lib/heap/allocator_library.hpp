@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/process.hpp"
+#include "system/child_process.hpp"
 
 namespace leakline::heap {
 

@@ -15,8 +15,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "heap/generated_code.hpp"
 #include "heap/line_buffer.hpp"
 #include "heap/mark_clock.hpp"
@@ -25,6 +25,7 @@
 #include "heap/recording_file.hpp"
 #include "heap/symbols.hpp"
 #include "heap/traced_process.hpp"
+#include "system/clock.hpp"
 #include "unwind/follow_block.hpp"
 
 namespace leakline::heap {

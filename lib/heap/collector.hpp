@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 
-#include "base/text.hpp"
 #include "heap/recorder.hpp"
 
 namespace leakline::heap {

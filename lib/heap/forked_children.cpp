@@ -6,9 +6,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "base/file.hpp"
-#include "base/text.hpp"
-#include "heap/process_stat.hpp"
+#include "base/strings.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::heap {
 
@@ -20,8 +19,8 @@ std::string executable_of(int pid) {
 }
 
 std::uint64_t processor_ticks(int pid) {
-    constexpr int kUser = 14, kSystem = 15;
-    return stat_field(pid, kUser) + stat_field(pid, kSystem);
+    const auto stat = read_stat(pid);
+    return stat ? stat->cpu_ticks : 0;
 }
 
 std::vector<int> children_of(int pid) {

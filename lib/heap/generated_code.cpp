@@ -9,6 +9,7 @@
 #include <memory>
 #include <tuple>
 
+#include "base/strings.hpp"
 #include "heap/fields.hpp"
 
 namespace leakline::heap {

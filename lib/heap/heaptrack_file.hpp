@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/file.hpp"
 #include "heap/profile_reader.hpp"
 #include "model/heap.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::heap {
 

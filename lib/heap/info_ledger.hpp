@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::heap {
 

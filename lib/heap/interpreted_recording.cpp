@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
 #include "heap/ledger.hpp"

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "heap/command_record.hpp"
 #include "heap/event_lines.hpp"
 #include "heap/info_ledger.hpp"

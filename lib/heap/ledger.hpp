@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "model/heap.hpp"
 
 namespace leakline::heap {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::heap {
 

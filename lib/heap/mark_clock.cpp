@@ -1,5 +1,6 @@
 #include "heap/mark_clock.hpp"
 
+#include "base/quantities.hpp"
 #include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/quantities.hpp"
 #include "heap/mark_schedule.hpp"
 
 namespace leakline::heap {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+
 namespace leakline::heap {
 
 MarkSchedule::MarkSchedule(Nanoseconds interval, std::size_t max_marks)

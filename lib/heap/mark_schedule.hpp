@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "model/heap.hpp"
 
 namespace leakline::heap {

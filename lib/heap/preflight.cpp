@@ -10,10 +10,10 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "heap/elf_file.hpp"
 #include "model/runtime.hpp"
+#include "system/executables.hpp"
 #include "unwind/wrappers.hpp"
 
 namespace leakline::heap {

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/peeked_source.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "heap/heaptrack_file.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/rust_symbol.hpp"
+#include "system/byte_source.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::heap {
 

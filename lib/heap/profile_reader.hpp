@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "model/heap.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::heap {
 

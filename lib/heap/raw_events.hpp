@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "heap/processor.hpp"
 
 namespace leakline::heap {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "heap/byte_classes.hpp"
 #include "heap/fields.hpp"
 

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "heap/command_record.hpp"
 #include "heap/ledger.hpp"
 #include "heap/live_blocks.hpp"

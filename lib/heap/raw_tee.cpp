@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "system/descriptor.hpp"
+
 namespace leakline::heap {
 
 struct RawTee::Compressor {
@@ -49,11 +51,7 @@ void RawTee::pump(std::string_view bytes, int directive) {
             error_ = ENOMEM;
             return;
         }
-        for (std::size_t done = 0; done < out.pos && error_ == 0;) {
-            const ssize_t written = ::write(descriptor_, compressor_->out.data() + done, out.pos - done);
-            if (written < 0 && errno != EINTR) error_ = errno;
-            if (written > 0) done += static_cast<std::size_t>(written);
-        }
+        if (write_all(descriptor_, {compressor_->out.data(), out.pos}) != out.pos) error_ = errno;
         more = directive == ZSTD_e_continue ? in.pos < in.size : left != 0;
     }
 }

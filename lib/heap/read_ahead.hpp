@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "base/file.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::heap {
 

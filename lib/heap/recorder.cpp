@@ -15,8 +15,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/clock.hpp"
-#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "heap/allocator_library.hpp"
 #include "heap/collector.hpp"
@@ -25,6 +23,10 @@
 #include "heap/profile_reader.hpp"
 #include "heap/tracker.hpp"
 #include "heap/unwinder.hpp"
+#include "system/clock.hpp"
+#include "system/descriptor.hpp"
+#include "system/executables.hpp"
+#include "system/interruption.hpp"
 #include "unwind/follow_block.hpp"
 
 namespace leakline::heap {

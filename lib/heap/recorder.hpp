@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "model/heap.hpp"
+#include "system/child_process.hpp"
 
 namespace leakline::heap {
 

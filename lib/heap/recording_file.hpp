@@ -38,10 +38,11 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "heap/raw_recording.hpp"
 #include "heap/symbols.hpp"
 #include "model/heap.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::heap {
 

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "heap/elf_file.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/tracker.hpp"

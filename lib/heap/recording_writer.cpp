@@ -3,10 +3,12 @@
 
 #include <cerrno>
 
+#include "base/quantities.hpp"
 #include "base/redact.hpp"
 #include "heap/elf_file.hpp"
 #include "heap/recording_file.hpp"
 #include "heap/varint.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::heap {
 
@@ -200,12 +202,7 @@ void RecordingWriter::flush() {
         error_ = ENOMEM;
         return;
     }
-    std::string_view left(frame.data(), size);
-    while (!left.empty() && error_ == 0) {
-        const ssize_t written = ::write(descriptor_, left.data(), left.size());
-        if (written < 0 && errno != EINTR) error_ = errno;
-        if (written > 0) left.remove_prefix(static_cast<std::size_t>(written));
-    }
+    if (error_ == 0 && write_all(descriptor_, {frame.data(), size}) != size) error_ = errno;
 }
 
 }  // namespace leakline::heap

@@ -9,12 +9,12 @@
 
 #include <cerrno>
 
-#include "base/descriptor.hpp"
 #include "base/error.hpp"
-#include "base/process.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
 #include "heap/line_buffer.hpp"
+#include "system/child_process.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::heap {
 
@@ -24,15 +24,9 @@ namespace {
 bool write_feed(int descriptor, const SymbolFeed& feed) {
     std::string text = fmt::format("v 10400 3\nx {:x} {}\n", feed.executable.size(), feed.executable);
     auto flush = [&] {
-        std::string_view left = text;
-        while (!left.empty()) {
-            const ssize_t written = ::write(descriptor, left.data(), left.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) return false;
-            left.remove_prefix(static_cast<std::size_t>(written));
-        }
+        const bool whole = write_all(descriptor, text) == text.size();
         text.clear();
-        return true;
+        return whole;
     };
     auto table = feed.modules.begin();
     for (std::size_t i = 0; i < feed.addresses.size(); ++i) {

@@ -5,8 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/file.hpp"
-#include "heap/process_stat.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::heap {
 
@@ -14,8 +13,8 @@ namespace {
 
 // Where the stack of a process starts: another place after every exec, as stacks are placed at random. 0: not known.
 std::uint64_t stack_start(int pid) {
-    constexpr int kStackStart = 28;
-    return stat_field(pid, kStackStart);
+    const auto stat = read_stat(pid);
+    return stat ? stat->stack_start : 0;
 }
 
 // Whether a process was started without the tracker: what it starts itself is, since the tracker takes LD_PRELOAD out of

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "base/descriptor.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::heap {
 

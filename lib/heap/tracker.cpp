@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "system/executables.hpp"
 
 namespace leakline::heap {
 

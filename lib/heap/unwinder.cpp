@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "system/executables.hpp"
 #include "unwind/embedded.hpp"
 
 namespace leakline::heap {

@@ -2,7 +2,7 @@
 // this kind of machine has no such library, or where the system lets no such file be executed.
 #pragma once
 
-#include "base/descriptor.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::heap {
 

@@ -1,5 +1,7 @@
 #include "http/client.hpp"
 
+#include "base/error.hpp"
+#include "base/strings.hpp"
 #include "http/client_transport.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -9,7 +11,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <stdexcept>
 
-#include "base/error.hpp"
 
 namespace leakline::http {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::http {
 

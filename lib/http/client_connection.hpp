@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "http/client_pool.hpp"
 #include "http/client_socket.hpp"
 #include "http/event_loop.hpp"

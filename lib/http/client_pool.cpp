@@ -4,6 +4,7 @@
 #include <deque>
 #include <limits>
 
+#include "base/quantities.hpp"
 #include "http/client_connection.hpp"
 
 namespace leakline::http {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/quantities.hpp"
 #include "http/url.hpp"
 #include "model/request.hpp"
 

@@ -8,8 +8,8 @@
 #include <span>
 #include <string_view>
 
-#include "base/descriptor.hpp"
 #include "http/client_transport.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::http {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "http/message.hpp"
 
 namespace leakline::http {

@@ -11,8 +11,8 @@
 #include <deque>
 #include <vector>
 
-#include "base/descriptor.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::http {
 

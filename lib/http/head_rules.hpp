@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "http/message.hpp"
 
 namespace leakline::http {

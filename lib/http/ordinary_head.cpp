@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "http/message.hpp"
 
 namespace leakline::http {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "http/url.hpp"
 
 namespace leakline::http {

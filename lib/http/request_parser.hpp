@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/strings.hpp"
 #include "http/head_rules.hpp"
 #include "http/message.hpp"
 

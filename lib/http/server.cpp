@@ -1,7 +1,7 @@
 #include "http/server.hpp"
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "http/server_session.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>

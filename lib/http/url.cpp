@@ -4,7 +4,7 @@
 #include <cctype>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::http {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::memory {
 

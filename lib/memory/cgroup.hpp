@@ -9,10 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/proc_file.hpp"
-#include "memory/procfs.hpp"
+#include "base/quantities.hpp"
 #include "memory/source.hpp"
 #include "model/memory.hpp"
+#include "system/proc_file.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 

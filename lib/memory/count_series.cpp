@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::memory {
 

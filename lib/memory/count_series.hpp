@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.hpp"
-#include "base/peeked_source.hpp"
 #include "model/resources.hpp"
 #include "model/series.hpp"
+#include "system/byte_source.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::memory {
 

@@ -7,11 +7,11 @@
 #include <mutex>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "http/server.hpp"
 #include "http/url.hpp"
 #include "memory/cgroup.hpp"
 #include "memory/samples_file.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

@@ -9,8 +9,10 @@
 #include <cstring>
 #include <iterator>
 
-#include "base/clock.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/clock.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

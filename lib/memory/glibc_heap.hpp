@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "memory/proc_file.hpp"
-#include "memory/procfs.hpp"
+#include "base/quantities.hpp"
+#include "system/proc_file.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 

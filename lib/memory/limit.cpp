@@ -13,9 +13,12 @@
 #include <filesystem>
 #include <thread>
 
-#include "base/descriptor.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/child_process.hpp"
+#include "system/descriptor.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

@@ -12,8 +12,9 @@
 #include <optional>
 #include <string>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "memory/cgroup.hpp"
+#include "system/child_process.hpp"
 
 namespace leakline::memory {
 

@@ -3,12 +3,12 @@
 #include <cerrno>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "memory/cgroup.hpp"
 #include "memory/glibc_heap.hpp"
-#include "memory/proc_file.hpp"
 #include "memory/process_tree.hpp"
 #include "memory/source.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

@@ -7,9 +7,10 @@
 #include <algorithm>
 #include <fstream>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

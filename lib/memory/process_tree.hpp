@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "memory/descendants.hpp"
+#include "base/quantities.hpp"
 #include "memory/shared_memory.hpp"
+#include "system/descendants.hpp"
 
 namespace leakline::memory {
 

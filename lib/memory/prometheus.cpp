@@ -4,7 +4,8 @@
 #include <cmath>
 #include <map>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/client.hpp"
 #include "http/message.hpp"
 #include "memory/prometheus_answer.hpp"

@@ -3,9 +3,9 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

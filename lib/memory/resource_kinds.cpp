@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::memory {
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/strings.hpp"
+
 namespace leakline::memory {
 
 namespace {

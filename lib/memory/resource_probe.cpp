@@ -7,8 +7,8 @@
 #include <charconv>
 #include <fstream>
 
-#include "base/file.hpp"
-#include "memory/proc_file.hpp"
+#include "base/strings.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

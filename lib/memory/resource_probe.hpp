@@ -7,9 +7,9 @@
 #include <map>
 #include <span>
 
-#include "memory/procfs.hpp"
 #include "memory/resource_kinds.hpp"
 #include "model/resources.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 

@@ -2,6 +2,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "memory/samples_file.hpp"
 
 namespace leakline::memory {

@@ -7,11 +7,12 @@
 #include <mutex>
 #include <thread>
 
-#include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "memory/beat.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/source.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::memory {
 

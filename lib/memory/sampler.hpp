@@ -5,9 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "memory/procfs.hpp"
+#include "base/quantities.hpp"
 #include "memory/source.hpp"
 #include "model/memory.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 

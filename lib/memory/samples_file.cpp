@@ -9,8 +9,10 @@
 #include <cstdio>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/reader_gone.hpp"
+#include "system/byte_source.hpp"
+#include "system/descriptor.hpp"
+#include "system/output_file.hpp"
+#include "system/reader_gone.hpp"
 
 namespace leakline::memory {
 
@@ -73,14 +75,7 @@ void SampleFile::end_tick() {
 void SampleFile::finish() { write(samples_foot(layout_)); }
 
 void SampleFile::write(std::string_view bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t wrote = ::write(descriptor_, bytes.data() + done, bytes.size() - done);
-        if (wrote >= 0) {
-            done += static_cast<std::size_t>(wrote);
-            continue;
-        }
-        if (errno == EINTR) continue;
+    if (const std::size_t done = write_all(descriptor_, bytes); done != bytes.size()) {
         const int reason = errno;
         if (reason == EPIPE && path_ == "-") throw ReaderGone();
         // Half a tick is worse than none: a reader would take a cut number for a number.

@@ -5,7 +5,8 @@
 #include <cctype>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::memory {
 

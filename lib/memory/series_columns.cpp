@@ -8,7 +8,8 @@
 #include <set>
 #include <utility>
 
-#include "base/text.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/strings.hpp"
 #include "memory/series_column_names.hpp"
 #include "memory/series_label_columns.hpp"
 #include "memory/series_log_time.hpp"

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_column_names.hpp"
 #include "memory/series_columns.hpp"
 #include "memory/series_csv_cells.hpp"
@@ -26,6 +26,7 @@
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"
 #include "memory/series_text.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

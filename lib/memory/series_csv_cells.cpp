@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"
 #include "memory/series_text.hpp"

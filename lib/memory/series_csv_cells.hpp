@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

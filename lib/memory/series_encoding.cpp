@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/peeked_source.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::memory {
 

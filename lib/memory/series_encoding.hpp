@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "base/file.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

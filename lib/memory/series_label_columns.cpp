@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_column_names.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"

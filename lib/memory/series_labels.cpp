@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_processes.hpp"
 
 namespace leakline::memory {

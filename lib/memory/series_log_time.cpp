@@ -4,7 +4,7 @@
 #include <array>
 #include <chrono>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {

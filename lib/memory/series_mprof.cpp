@@ -3,10 +3,12 @@
 //   MEM 12.5 1717763400.1234        MiB, seconds since the epoch
 //   CHLD 4711 3.25 1717763400.1234  the same of a child process, pid first
 //   FUNC module.function 12.0 1717763400.1 12.5 1717763400.9
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_text.hpp"
+#include "system/byte_source.hpp"
+#include "system/line_reader.hpp"
 
 namespace leakline::memory {
 

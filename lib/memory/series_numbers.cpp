@@ -4,7 +4,8 @@
 #include <array>
 #include <string>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {

@@ -8,8 +8,9 @@
 #include <set>
 #include <utility>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "memory/series_labels.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

@@ -10,13 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "base/peeked_source.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "memory/prometheus_answer.hpp"
 #include "memory/series_column_names.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_text.hpp"
+#include "system/byte_source.hpp"
+#include "system/line_reader.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::memory {
 

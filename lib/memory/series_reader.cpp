@@ -1,8 +1,8 @@
 #include "memory/series_reader.hpp"
 
-#include "base/peeked_source.hpp"
 #include "memory/series_encoding.hpp"
 #include "memory/series_formats.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::memory {
 

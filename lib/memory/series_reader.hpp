@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "memory/series_builder.hpp"
 #include "memory/series_numbers.hpp"
 #include "model/series.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::memory {
 

@@ -6,7 +6,8 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_log_time.hpp"
 

@@ -5,8 +5,8 @@
 #include <cctype>
 #include <string>
 
-#include "base/text.hpp"
 #include "memory/series_text.hpp"
+#include "system/child_process.hpp"
 
 namespace leakline::memory {
 

@@ -13,14 +13,16 @@
 #include <string>
 #include <vector>
 
-#include "base/peeked_source.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "memory/series_column_names.hpp"
 #include "memory/series_columns.hpp"
 #include "memory/series_formats.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_numbers.hpp"
 #include "memory/series_text.hpp"
+#include "system/byte_source.hpp"
+#include "system/line_reader.hpp"
+#include "system/peeked_source.hpp"
 
 namespace leakline::memory {
 

@@ -4,7 +4,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "memory/proc_file.hpp"
+#include "base/quantities.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::memory {
 

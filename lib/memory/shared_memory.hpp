@@ -6,9 +6,10 @@
 #include <map>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
 #include "memory/process_reading.hpp"
-#include "memory/procfs.hpp"
+#include "system/clock.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 

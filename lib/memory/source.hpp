@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "memory/procfs.hpp"
+#include "base/quantities.hpp"
 #include "model/memory.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::memory {
 
@@ -20,11 +21,6 @@ struct Subject {
     int pid = 0;       // 0: not one process
     std::uint64_t start_ticks = 0;
     bool operator==(const Subject&) const = default;
-};
-
-enum class Depth {
-    quick,     // what one read of a small file gives: RSS, the cgroup's current bytes
-    detailed,  // also what the kernel has to walk page tables or directories for
 };
 
 class MemorySource {

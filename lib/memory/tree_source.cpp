@@ -1,8 +1,9 @@
 #include <map>
 
 #include "base/error.hpp"
-#include "memory/descendants.hpp"
+#include "base/quantities.hpp"
 #include "memory/source.hpp"
+#include "system/descendants.hpp"
 
 namespace leakline::memory {
 

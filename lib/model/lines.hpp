@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "model/follows.hpp"
 #include "model/heap.hpp"
 #include "model/runtime.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "model/coverage.hpp"
 
 namespace leakline {

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.hpp"
 #include "model/series.hpp"
 
 namespace leakline {

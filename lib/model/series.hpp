@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
 
 namespace leakline {
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/quantities.hpp"
 #include "http/message.hpp"
 #include "replay/log_time.hpp"
 #include "replay/method.hpp"

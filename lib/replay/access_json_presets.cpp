@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "replay/json_scan.hpp"
 
 namespace leakline::replay {

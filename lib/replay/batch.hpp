@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::replay {
 

@@ -9,8 +9,10 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/wire.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::replay {
 
@@ -79,12 +81,8 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     line_.clear();
     append_jsonl(line_, record);
     // One write a line: a reader, and a crash, see whole lines only.
-    for (std::size_t done = 0; done < line_.size();) {
-        const ssize_t count = ::write(descriptor_, line_.data() + done, line_.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
-        done += static_cast<std::size_t>(count);
-    }
+    if (write_all(descriptor_, line_) != line_.size())
+        throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
     ++written_;
 }
 

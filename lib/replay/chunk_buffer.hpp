@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::replay {
 

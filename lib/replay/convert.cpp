@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "http/message.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
+#include "system/interruption.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::replay {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
 #include "replay/replay.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::replay {
 

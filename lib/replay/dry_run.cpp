@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
@@ -13,6 +14,7 @@
 #include "replay/schedule.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::replay {
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "replay/replay.hpp"
 
 namespace leakline::replay {

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/file.hpp"
 #include "replay/chunk_buffer.hpp"
 #include "replay/json_scan.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::replay {
 

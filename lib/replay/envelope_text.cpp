@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "base/text.hpp"
 #include "replay/envelope.hpp"
 
 namespace leakline::replay {

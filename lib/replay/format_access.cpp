@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "replay/log_time.hpp"
 #include "replay/method.hpp"
 #include "replay/quoted_field.hpp"

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "replay/access_json_presets.hpp"
 
 namespace leakline::replay {

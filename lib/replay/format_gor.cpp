@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/quantities.hpp"
+
 namespace leakline::replay {
 
 namespace {

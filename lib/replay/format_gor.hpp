@@ -11,6 +11,7 @@
 
 #include <deque>
 
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 #include "replay/record.hpp"
 

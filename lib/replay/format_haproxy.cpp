@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/strings.hpp"
 #include "replay/log_time.hpp"
 #include "replay/method.hpp"
 #include "replay/quoted_field.hpp"

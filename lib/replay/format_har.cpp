@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/message.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/log_time.hpp"

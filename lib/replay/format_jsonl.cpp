@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
 #include "model/request_jsonl.hpp"
 
 namespace leakline::replay {

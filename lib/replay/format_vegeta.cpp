@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::replay {
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "http/message.hpp"
 #include "replay/identifier_names.hpp"
 #include "replay/selected_log.hpp"

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/quantities.hpp"
+
 namespace leakline::replay {
 
 // Values below 2^bits have a bucket each. Above, each power of two [2^k, 2^(k+1)) is cut into 2^bits equal buckets:

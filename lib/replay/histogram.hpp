@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 
 namespace leakline::replay {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "base/quantities.hpp"
 #include "replay/log_time.hpp"
 
 namespace leakline::replay {

@@ -11,6 +11,7 @@
 #include <queue>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "replay/batch.hpp"
 
 namespace leakline::replay {

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "replay/json_escapes.hpp"
 
 namespace leakline::replay {

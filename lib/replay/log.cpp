@@ -9,8 +9,9 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/did_you_mean.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "replay/envelope.hpp"
 #include "replay/format_access.hpp"
 #include "replay/format_access_json.hpp"
@@ -23,6 +24,7 @@
 #include "replay/log_recognition.hpp"
 #include "replay/method.hpp"
 #include "replay/request_host.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::replay {
 

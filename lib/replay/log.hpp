@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 #include "replay/chunk_buffer.hpp"
 #include "replay/record.hpp"

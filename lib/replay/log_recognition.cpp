@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/strings.hpp"
 #include "replay/format_access_json.hpp"
 #include "replay/format_pattern.hpp"
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <limits>
 
+#include "base/strings.hpp"
+
 namespace leakline::replay {
 
 namespace {

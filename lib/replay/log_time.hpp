@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::replay {
 

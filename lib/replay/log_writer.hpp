@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "base/file.hpp"
 #include "model/request_jsonl.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::replay {
 

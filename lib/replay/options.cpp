@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "http/url.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/quantities.hpp"
 #include "replay/batch.hpp"
 #include "replay/fresh.hpp"
 #include "replay/log.hpp"

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 #include "replay/chunk_buffer.hpp"
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::replay {
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 #include "replay/fresh.hpp"
 #include "replay/histogram.hpp"
@@ -105,7 +106,7 @@ class ReplayEnded : public Error {
 };
 
 // Runs on the calling thread, with one more to read the log. Memory is bounded whatever the log's size.
-// Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (base/process) ends it early and is no error:
+// Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (system/interruption.hpp) ends it early and is no error:
 // the statistics then say what was unsent.
 ReplayStats run(const ReplayOptions& options);
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "http/client_pool.hpp"
 #include "replay/failure_reasons.hpp"
 #include "replay/item_source.hpp"
@@ -18,6 +18,7 @@
 #include "replay/replay.hpp"
 #include "replay/schedule.hpp"
 #include "replay/tally.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::replay {
 

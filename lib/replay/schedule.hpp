@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/quantities.hpp"
 #include "replay/replay.hpp"
 
 namespace leakline::replay {

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "replay/wire.hpp"
+#include "system/interruption.hpp"
 
 namespace leakline::replay {
 

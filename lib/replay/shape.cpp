@@ -6,7 +6,8 @@
 #include <charconv>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+
 namespace leakline::replay {
 
 namespace {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "http/client_pool.hpp"
 #include "replay/histogram.hpp"
 #include "replay/replay.hpp"

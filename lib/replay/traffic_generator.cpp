@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "replay/log_writer.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::replay {
 

@@ -8,8 +8,9 @@
 #include <functional>
 #include <optional>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "model/request.hpp"
+#include "system/output_file.hpp"
 
 namespace leakline::replay {
 

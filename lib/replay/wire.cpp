@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/strings.hpp"
+
 namespace leakline::replay {
 
 namespace {

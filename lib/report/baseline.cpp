@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {

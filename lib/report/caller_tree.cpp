@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"

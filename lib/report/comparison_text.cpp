@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
 #include "report/terminal_text.hpp"

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/renderers.hpp"
 
 namespace leakline::report {

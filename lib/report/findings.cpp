@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/resources_text.hpp"
 #include "report/summary.hpp"
 

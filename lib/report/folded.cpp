@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/strings.hpp"
 #include "report/renderers.hpp"
 #include "report/stacks.hpp"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/strings.hpp"
 #include "report/source_text.hpp"
 
 namespace leakline::report {

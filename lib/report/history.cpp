@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "report/baseline.hpp"
 #include "report/summary.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "report/line_table.hpp"
 #include "report/summary.hpp"
 

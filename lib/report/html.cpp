@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 #include "report/html_page.hpp"
 #include "report/plot.hpp"
@@ -13,8 +15,8 @@
 #include "report/resources_text.hpp"
 #include "report/soak_words.hpp"
 #include "report/summary.hpp"
-#include "report/traffic_words.hpp"
 #include "report/svg.hpp"
+#include "report/traffic_words.hpp"
 #include "report/xml.hpp"
 
 namespace leakline::report {

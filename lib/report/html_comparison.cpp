@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/comparison_text.hpp"
 #include "report/html_page.hpp"
 #include "report/summary.hpp"

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/history.hpp"
 #include "report/html_page.hpp"
 #include "report/summary.hpp"

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/path_results.hpp"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
 #include "report/html_page.hpp"
 #include "report/resources_text.hpp"
 #include "report/summary.hpp"

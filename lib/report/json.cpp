@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/quantities.hpp"
 #include "report/json_fields.hpp"
 #include "report/renderers.hpp"
 

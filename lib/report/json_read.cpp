@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/json_fields.hpp"
 
 namespace leakline::report {

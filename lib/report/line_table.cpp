@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+
 namespace leakline::report {
 
 namespace {

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "model/heap.hpp"
 #include "report/caller_tree.hpp"
 #include "report/line_table.hpp"

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 #include "report/line_table.hpp"
 #include "report/path_results.hpp"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {

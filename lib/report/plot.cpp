@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+
 namespace leakline::report {
 
 namespace {

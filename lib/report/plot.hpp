@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantities.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::report {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "report/renderers.hpp"
 #include "report/stacks.hpp"
 

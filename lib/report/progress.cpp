@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 
 namespace leakline::report {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "report/renderers.hpp"
 
 namespace leakline::report {

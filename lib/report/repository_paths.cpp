@@ -4,7 +4,7 @@
 #include <optional>
 #include <set>
 
-#include "base/file.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::report {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/strings.hpp"
 #include "report/findings.hpp"
 #include "report/renderers.hpp"
 #include "report/summary.hpp"

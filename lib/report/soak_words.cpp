@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/quantities.hpp"
 #include "report/summary.hpp"
 
 namespace leakline::report {

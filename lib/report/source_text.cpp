@@ -8,7 +8,8 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/strings.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::report {
 

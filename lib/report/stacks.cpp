@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/strings.hpp"
 #include "report/renderers.hpp"
 
 namespace leakline::report {

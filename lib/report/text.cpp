@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/comparison_text.hpp"
 #include "report/history_text.hpp"
 #include "report/line_table.hpp"

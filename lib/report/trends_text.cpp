@@ -7,6 +7,7 @@
 #include <limits>
 #include <tuple>
 
+#include "base/quantities.hpp"
 #include "report/plot.hpp"
 #include "report/resources_text.hpp"
 #include "report/summary.hpp"

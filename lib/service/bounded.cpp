@@ -2,6 +2,7 @@
 // Bound: N x (a slot + the heap bytes of the largest record).
 #include <memory>
 
+#include "base/quantities.hpp"
 #include "service/event_cache.hpp"
 
 namespace leakline::service {

@@ -2,7 +2,10 @@
 
 #include <array>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::service {
 

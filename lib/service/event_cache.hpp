@@ -14,7 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::service {
 

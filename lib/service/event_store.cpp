@@ -9,7 +9,9 @@
 #include <span>
 #include <thread>
 
+#include "base/did_you_mean.hpp"
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "service/sqlite.hpp"
 #include "service/wal_checkpointer.hpp"
 

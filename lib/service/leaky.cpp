@@ -1,5 +1,6 @@
 // The memory leak: every record is kept until the process ends.
 // Bound: none.
+#include "base/quantities.hpp"
 #include "service/event_cache.hpp"
 
 namespace leakline::service {

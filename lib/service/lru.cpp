@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 
+#include "base/quantities.hpp"
 #include "service/event_cache.hpp"
 
 namespace leakline::service {

@@ -5,7 +5,9 @@
 
 #include <charconv>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::service {
 

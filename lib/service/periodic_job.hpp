@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/quantities.hpp"
 #include "service/scaled_clock.hpp"
 
 namespace leakline::service {

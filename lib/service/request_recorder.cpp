@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "http/close_field.hpp"
 #include "model/request_jsonl.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::service {
 
@@ -61,18 +62,13 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
     // Only the torn line is lost, not the one after it.
     line_ = torn_ ? "\n" : "";
     append_jsonl(line_, request_);
-    std::size_t written = 0;
-    while (written < line_.size()) {
-        const ssize_t n = ::write(descriptor_, line_.data() + written, line_.size() - written);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            ++failures_;
-            torn_ = torn_ || written > 0;
-            return;
-        }
-        written += static_cast<std::size_t>(n);
+    const std::size_t written = write_all(descriptor_, line_);
+    if (written == line_.size()) {
+        torn_ = false;
+    } else {
+        ++failures_;
+        torn_ = torn_ || written > 0;
     }
-    torn_ = false;
 }
 
 }  // namespace leakline::service

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "http/message.hpp"
 #include "model/redaction.hpp"
 #include "model/request.hpp"

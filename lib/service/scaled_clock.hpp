@@ -2,7 +2,8 @@
 // pass in seconds. Connection timeouts are not on it: the network is as fast as ever.
 #pragma once
 
-#include "base/clock.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::service {
 

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
 #include "service/periodic_job.hpp"
 #include "service/request_recorder.hpp"

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/quantities.hpp"
 #include "http/server.hpp"
 #include "service/event_cache.hpp"
 #include "service/event_store.hpp"

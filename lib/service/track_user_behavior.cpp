@@ -1,5 +1,6 @@
 #include "service/track_user_behavior.hpp"
 
+#include "base/quantities.hpp"
 #include "service/track_request.hpp"
 
 namespace leakline::service {

@@ -2,6 +2,7 @@
 // Thread-safe: what it works on locks for itself.
 #pragma once
 
+#include "base/quantities.hpp"
 #include "http/server.hpp"
 #include "service/event_cache.hpp"
 #include "service/event_store.hpp"

@@ -4,6 +4,7 @@
 // the rate of traffic, not the number of requests so far.
 #include <list>
 
+#include "base/quantities.hpp"
 #include "service/event_cache.hpp"
 
 namespace leakline::service {

@@ -17,7 +17,7 @@
 #include <mutex>
 #include <thread>
 
-#include "base/text.hpp"
+#include "base/quantities.hpp"
 #include "service/sqlite.hpp"
 
 namespace leakline::service::sqlite {

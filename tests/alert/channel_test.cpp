@@ -5,7 +5,9 @@
 
 #include "alert/alert.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "system/byte_source.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::alert {
 namespace {

@@ -1,5 +1,16 @@
 // The monitor against real servers: our own HTTP server as a webhook, Debian's Alertmanager and Debian's Exim.
 #include "alert/monitor.hpp"
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "http/client.hpp"
+#include "http/server.hpp"
+#include "support/free_port.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/executables.hpp"
+#include "system/output_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -10,13 +21,6 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/clock.hpp"
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "http/client.hpp"
-#include "http/server.hpp"
-#include "support/free_port.hpp"
 
 namespace leakline::alert {
 namespace {

@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "memory/samples_file.hpp"
 #include "memory/source.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace {
 

@@ -24,8 +24,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/text.hpp"
+#include "base/quantities.hpp"
+#include "system/clock.hpp"
 
 namespace {
 

@@ -12,11 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/trend/trend.hpp"
 #include "analysis/trend/traces.hpp"
+#include "analysis/trend/trend.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "memory/series_reader.hpp"
+#include "system/byte_source.hpp"
+#include "system/output_file.hpp"
 
 namespace {
 

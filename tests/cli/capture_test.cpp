@@ -18,6 +18,7 @@
 #include "support/loopback_server.hpp"
 #include "support/malformed_requests.hpp"
 #include "support/raw_connection.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

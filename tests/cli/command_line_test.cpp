@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/file.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "support/binary.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "support/binary.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

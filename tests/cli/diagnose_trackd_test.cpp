@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "support/binary.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

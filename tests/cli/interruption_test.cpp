@@ -11,6 +11,9 @@
 
 #include "support/binary.hpp"
 #include "support/loopback_server.hpp"
+#include "system/output_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

@@ -10,6 +10,8 @@
 
 #include "heap/tracker.hpp"
 #include "support/binary.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

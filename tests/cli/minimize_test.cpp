@@ -10,6 +10,9 @@
 
 #include "model/request_jsonl.hpp"
 #include "support/binary.hpp"
+#include "system/output_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/binary.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

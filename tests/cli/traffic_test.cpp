@@ -7,6 +7,8 @@
 
 #include "model/request_jsonl.hpp"
 #include "support/binary.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

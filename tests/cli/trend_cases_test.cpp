@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/binary.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "support/binary.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

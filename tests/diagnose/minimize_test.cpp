@@ -6,12 +6,14 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "diagnose/delta_debugging.hpp"
 #include "diagnose/leak_signature.hpp"
 #include "diagnose/minimize.hpp"
 #include "diagnose/request_facets.hpp"
 #include "diagnose/request_kinds.hpp"
+#include "system/byte_source.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::diagnose;

@@ -5,11 +5,12 @@
 #include <functional>
 #include <random>
 
-#include "base/file.hpp"
 #include "diagnose/part_search.hpp"
 #include "diagnose/request_facets.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/log.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::diagnose;

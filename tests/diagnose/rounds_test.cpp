@@ -1,13 +1,13 @@
 #include "diagnose/rounds.hpp"
+#include "support/loopback_server.hpp"
+#include "support/replay_log.hpp"
+#include "system/clock.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "base/clock.hpp"
-#include "support/loopback_server.hpp"
-#include "support/replay_log.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

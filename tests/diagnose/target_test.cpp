@@ -1,11 +1,14 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
 #include "diagnose/target.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
 
 using namespace leakline;
 using namespace leakline::diagnose;

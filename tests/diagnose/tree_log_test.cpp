@@ -188,7 +188,7 @@ TEST_CASE("shared memory of real processes: it grows in one that has children of
     const auto level_after = [&](const char* orders) {
         for (; *orders != '\0'; ++orders) service.order(*orders);
         clock.now += 1500ms;
-        const std::vector<memory::ProcessReading>& readings = tree.read(memory::Depth::detailed);
+        const std::vector<memory::ProcessReading>& readings = tree.read(Depth::detailed);
         log.add(readings, true, tree.shared_memory());
         return log.copy().value.back();
     };

@@ -1,7 +1,7 @@
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "heap/heaptrack_file.hpp"
 #include "heap_profile_check.hpp"
+#include "system/byte_source.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace leakline;

@@ -1,9 +1,9 @@
 // Any recording, to its end: found out by content, read, analysed by line. The books must balance whatever it holds.
 #include "analysis/lines/lines.hpp"
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap_profile_check.hpp"
+#include "system/byte_source.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace leakline;

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "memory/cgroup.hpp"
-#include "memory/find_process.hpp"
-#include "memory/procfs.hpp"
 #include "memory/resource_kinds.hpp"
+#include "system/find_process.hpp"
+#include "system/procfs.hpp"
 
 namespace {
 
@@ -18,6 +18,7 @@ void require(bool condition) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace leakline;
     using namespace leakline::memory;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     if (const auto statm = parse_statm(text)) require((statm->size | statm->resident | statm->shared) >> 52 == 0);

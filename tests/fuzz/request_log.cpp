@@ -5,7 +5,6 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/envelope.hpp"
 #include "replay/format_jsonl.hpp"
@@ -13,6 +12,7 @@
 #include "replay/log_recognition.hpp"
 #include "replay/replay.hpp"
 #include "replay/wire.hpp"
+#include "system/byte_source.hpp"
 
 namespace {
 

@@ -1,4 +1,10 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "heap/elf_file.hpp"
 #include "heap/preflight.hpp"
+#include "system/byte_source.hpp"
+#include "system/executables.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -7,10 +13,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "heap/elf_file.hpp"
 
 using namespace leakline;
 

@@ -1,3 +1,5 @@
+#include "base/strings.hpp"
+#include "heap/ledger.hpp"
 #include "heap/raw_events.hpp"
 
 #include <doctest/doctest.h>
@@ -8,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "base/text.hpp"
-#include "heap/ledger.hpp"
 
 using namespace leakline;
 using heap::Processor;

@@ -8,12 +8,13 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
 #include "streams.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 

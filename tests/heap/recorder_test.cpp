@@ -1,4 +1,11 @@
+#include "base/error.hpp"
+#include "heap/profile_reader.hpp"
 #include "heap/recorder.hpp"
+#include "streams.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -9,11 +16,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/clock.hpp"
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "heap/profile_reader.hpp"
-#include "streams.hpp"
 
 using namespace leakline;
 using std::chrono::seconds;

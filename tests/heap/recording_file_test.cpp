@@ -1,4 +1,7 @@
+#include "heap/profile_reader.hpp"
 #include "heap/recording_file.hpp"
+#include "streams.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -8,8 +11,6 @@
 #include <map>
 #include <utility>
 
-#include "heap/profile_reader.hpp"
-#include "streams.hpp"
 
 using namespace leakline;
 

@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
-#include "base/file.hpp"
 #include "heap/heaptrack_file.hpp"
 #include "model/heap.hpp"
+#include "system/byte_source.hpp"
 
 namespace leakline::test {
 

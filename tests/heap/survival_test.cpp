@@ -11,12 +11,13 @@
 #include <random>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/recorder.hpp"
 #include "streams.hpp"
+#include "system/child_process.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 

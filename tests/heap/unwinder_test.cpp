@@ -5,9 +5,11 @@
 #include <map>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "heap/recorder.hpp"
 #include "streams.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 

@@ -1,5 +1,8 @@
 // The pool against servers that do one thing at a time, in an order that the test decides.
+#include "base/error.hpp"
 #include "http/client_pool.hpp"
+#include "support/loopback_server.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,9 +16,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "support/loopback_server.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

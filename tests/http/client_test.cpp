@@ -1,12 +1,12 @@
 // The client for single requests, and URLs.
+#include "base/error.hpp"
 #include "http/client.hpp"
+#include "http/url.hpp"
+#include "support/loopback_server.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "http/url.hpp"
-#include "support/loopback_server.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

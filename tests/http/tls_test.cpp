@@ -6,10 +6,11 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
 #include "http/client.hpp"
 #include "http/client_pool.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace std::chrono_literals;

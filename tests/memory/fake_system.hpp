@@ -5,14 +5,14 @@
 #include <fstream>
 #include <string>
 
-#include "base/file.hpp"
-#include "memory/procfs.hpp"
+#include "system/procfs.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::test {
 
 class FakeSystem {
   public:
-    memory::SystemRoots roots() const { return {directory_.path() + "/proc", directory_.path() + "/cgroup"}; }
+    SystemRoots roots() const { return {directory_.path() + "/proc", directory_.path() + "/cgroup"}; }
 
     // path as the kernel has it: "/proc/7/statm", "/cgroup/memory.max".
     void write(const std::string& path, const std::string& text) const {

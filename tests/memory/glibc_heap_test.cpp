@@ -1,5 +1,7 @@
 // Held to what glibc says of itself: mallinfo2 of this process. Not under sanitizers, which bring another malloc.
 #include "memory/glibc_heap.hpp"
+#include "system/child_process.hpp"
+#include "system/interruption.hpp"
 
 #include <doctest/doctest.h>
 #include <malloc.h>
@@ -13,7 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/process.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -1,12 +1,14 @@
+#include "base/error.hpp"
+#include "fake_system.hpp"
 #include "memory/limit.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <csignal>
 #include <filesystem>
 
-#include "base/error.hpp"
-#include "fake_system.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -1,13 +1,13 @@
+#include "canned_server.hpp"
 #include "memory/prometheus.hpp"
+#include "memory/prometheus_answer.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <fstream>
 
-#include "base/file.hpp"
-#include "canned_server.hpp"
-#include "memory/prometheus_answer.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -6,9 +6,12 @@
 #include <fstream>
 #include <string>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
 #include "memory/prometheus.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/interruption.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -10,9 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/strings.hpp"
 #include "http/client.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/interruption.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace std::chrono_literals;

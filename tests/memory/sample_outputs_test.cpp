@@ -1,9 +1,11 @@
 // Which file a sample goes to.
 #include "../../apps/leakline/sample_outputs.hpp"
+#include "base/quantities.hpp"
+#include "system/byte_source.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
-#include "base/file.hpp"
 
 using namespace leakline;
 using namespace leakline::cli;

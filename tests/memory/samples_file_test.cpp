@@ -1,11 +1,13 @@
+#include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "memory/samples_file.hpp"
+#include "system/byte_source.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

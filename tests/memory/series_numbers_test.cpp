@@ -1,3 +1,4 @@
+#include "base/quantities.hpp"
 #include "memory/series_numbers.hpp"
 
 #include <doctest/doctest.h>
@@ -5,7 +6,6 @@
 #include <cmath>
 #include <string>
 
-#include "base/text.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

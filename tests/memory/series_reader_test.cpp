@@ -1,4 +1,9 @@
+#include "memory/read_text.hpp"
+#include "memory/series_log_time.hpp"
 #include "memory/series_reader.hpp"
+#include "memory/series_text.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,9 +11,6 @@
 #include <cstdlib>
 #include <string>
 
-#include "memory/read_text.hpp"
-#include "memory/series_log_time.hpp"
-#include "memory/series_text.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -1,11 +1,13 @@
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "fake_system.hpp"
 #include "memory/source.hpp"
+#include "system/child_process.hpp"
+#include "system/interruption.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include "base/error.hpp"
-#include "base/process.hpp"
-#include "fake_system.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

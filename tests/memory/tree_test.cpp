@@ -5,8 +5,8 @@
 
 #include "base/error.hpp"
 #include "fake_system.hpp"
-#include "memory/find_process.hpp"
 #include "memory/source.hpp"
+#include "system/find_process.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "analysis/lines/lines.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 #include "heap/recorder.hpp"
+#include "system/child_process.hpp"
 
 using namespace leakline;
 using namespace std::chrono_literals;

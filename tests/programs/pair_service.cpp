@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
 #include "http/server.hpp"
+#include "system/output_file.hpp"
 
 using leakline::http::Responder;
 using leakline::http::Response;

@@ -1,14 +1,16 @@
 // A log that was written in the native format replays as the one that it was made from.
+#include "base/error.hpp"
 #include "replay/convert.hpp"
+#include "replay/dry_run.hpp"
+#include "support/read_log.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "base/error.hpp"
-#include "replay/dry_run.hpp"
-#include "support/read_log.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;

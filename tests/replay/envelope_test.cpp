@@ -1,12 +1,13 @@
 // What containers, syslog and the journal put around the lines of a log, the formats of other servers, and logs of which
 // most cannot be read.
+#include "base/error.hpp"
 #include "replay/envelope.hpp"
+#include "replay/log_recognition.hpp"
+#include "support/read_log.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
-#include "replay/log_recognition.hpp"
-#include "support/read_log.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;

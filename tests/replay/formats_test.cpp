@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "replay/format_gor.hpp"
 #include "replay/log.hpp"
 #include "replay/log_time.hpp"

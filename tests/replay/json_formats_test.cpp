@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "support/read_log.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;

@@ -20,6 +20,7 @@
 #include "replay/wire.hpp"
 #include "support/replay_log.hpp"
 #include "support/wire_record.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::replay;

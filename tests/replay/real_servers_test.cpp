@@ -13,10 +13,12 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "http/client.hpp"
 #include "replay/log.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace std::chrono_literals;

@@ -11,10 +11,11 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "replay/replay.hpp"
 #include "support/loopback_server.hpp"
 #include "support/replay_log.hpp"
+#include "system/byte_source.hpp"
+#include "system/temporary_directory.hpp"
 
 using namespace leakline;
 using namespace leakline::test;

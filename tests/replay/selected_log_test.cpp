@@ -1,12 +1,14 @@
 // The part of a log that is sent, written as a log of its own: nothing is left out twice, and nothing changed twice.
-#include "replay/selected_log.hpp"
-
-#include <doctest/doctest.h>
-
 #include "base/error.hpp"
 #include "replay/dry_run.hpp"
 #include "replay/log_writer.hpp"
+#include "replay/selected_log.hpp"
 #include "support/replay_log.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
 
 using namespace leakline;
 using namespace leakline::test;

@@ -4,10 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "report/json_fields.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
+#include "system/byte_source.hpp"
 
 using namespace leakline;
 using namespace leakline::report;

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "report/json_read.hpp"
 #include "report/renderers.hpp"
 #include "report/report.hpp"
 #include "sample.hpp"
+#include "system/byte_source.hpp"
+#include "system/output_file.hpp"
 
 using namespace leakline;
 using namespace leakline::report;

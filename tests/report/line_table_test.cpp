@@ -1,4 +1,9 @@
+#include "base/quantities.hpp"
 #include "report/line_table.hpp"
+#include "report/source_text.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -7,9 +12,6 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
-#include "report/source_text.hpp"
 
 using namespace leakline;
 using namespace leakline::report;

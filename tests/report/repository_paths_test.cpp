@@ -1,11 +1,11 @@
 #include "report/repository_paths.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "base/file.hpp"
 
 using namespace leakline;
 namespace fs = std::filesystem;

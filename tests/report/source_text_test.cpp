@@ -1,12 +1,13 @@
+#include "base/error.hpp"
+#include "base/strings.hpp"
 #include "report/source_text.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
 
 using namespace leakline;
 using namespace leakline::report;

@@ -7,6 +7,8 @@
 #include <functional>
 
 #include "memory/limit.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 #include "trackd_process.hpp"
 
 namespace leakline {

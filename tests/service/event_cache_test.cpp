@@ -1,4 +1,8 @@
+#include "base/error.hpp"
+#include "counted_heap.hpp"
 #include "service/event_cache.hpp"
+#include "support/fake_clock.hpp"
+#include "system/clock.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,10 +10,6 @@
 #include <random>
 #include <thread>
 
-#include "base/clock.hpp"
-#include "base/error.hpp"
-#include "counted_heap.hpp"
-#include "support/fake_clock.hpp"
 
 namespace leakline::service {
 namespace {

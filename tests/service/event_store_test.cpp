@@ -1,4 +1,8 @@
+#include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "service/event_store.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 #include <sqlite3.h>
@@ -10,8 +14,6 @@
 #include <mutex>
 #include <thread>
 
-#include "base/error.hpp"
-#include "base/file.hpp"
 
 namespace leakline::service {
 namespace {

@@ -8,6 +8,9 @@
 #include "base/error.hpp"
 #include "http/client.hpp"
 #include "support/free_port.hpp"
+#include "system/executables.hpp"
+#include "system/output_file.hpp"
+#include "system/temporary_directory.hpp"
 #include "trackd_process.hpp"
 
 namespace leakline {

@@ -1,10 +1,13 @@
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "service/request_recorder.hpp"
+#include "system/byte_source.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
 
-#include "base/file.hpp"
 
 using namespace leakline;
 using namespace leakline::service;

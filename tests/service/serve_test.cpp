@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "system/temporary_directory.hpp"
 #include "trackd_process.hpp"
 
 namespace leakline {

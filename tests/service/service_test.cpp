@@ -1,14 +1,17 @@
+#include "base/quantities.hpp"
+#include "service/periodic_job.hpp"
 #include "service/service.hpp"
+#include "service/sqlite.hpp"
+#include "support/raw_connection.hpp"
+#include "system/byte_source.hpp"
+#include "system/line_reader.hpp"
+#include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/file.hpp"
-#include "service/periodic_job.hpp"
-#include "service/sqlite.hpp"
-#include "support/raw_connection.hpp"
 
 namespace leakline::service {
 namespace {

@@ -9,10 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
 #include "support/raw_connection.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::test {
 

@@ -7,9 +7,13 @@
 #include <set>
 #include <thread>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
 #include "support/raw_connection.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/output_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
 #include "trackd_process.hpp"
 
 namespace leakline {

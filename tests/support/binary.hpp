@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/file.hpp"
-#include "base/process.hpp"
+#include "base/quantities.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::test {
 

@@ -1,7 +1,7 @@
 // A clock that only moves when told to (or when something sleeps on it). For one thread.
 #pragma once
 
-#include "base/clock.hpp"
+#include "system/clock.hpp"
 
 namespace leakline::test {
 

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "model/request.hpp"
 #include "replay/log.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::test {
 

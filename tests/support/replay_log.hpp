@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "base/file.hpp"
+#include "base/quantities.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/replay.hpp"
+#include "system/temporary_directory.hpp"
 
 namespace leakline::test {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/quantities.hpp"
+
 namespace leakline::analysis {
 
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/follows.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

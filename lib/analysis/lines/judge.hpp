@@ -5,6 +5,7 @@
 
 #include "analysis/lines/growth.hpp"
 #include "analysis/lines/history.hpp"
+#include "base/strings.hpp"
 #include "model/lines.hpp"
 
 namespace leakline::analysis {

@@ -6,17 +6,19 @@
 #include <tuple>
 
 #include "analysis/false_discovery.hpp"
-#include "analysis/lines/function_name.hpp"
 #include "analysis/lines/attribution.hpp"
 #include "analysis/lines/callers.hpp"
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/function_name.hpp"
 #include "analysis/lines/headline.hpp"
 #include "analysis/lines/history.hpp"
 #include "analysis/lines/judge.hpp"
+#include "analysis/lines/suppressions.hpp"
 #include "analysis/lines/tables.hpp"
 #include "analysis/lines/window.hpp"
-#include "analysis/lines/suppressions.hpp"
+#include "base/quantities.hpp"
 #include "base/redact.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

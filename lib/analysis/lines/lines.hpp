@@ -1,6 +1,7 @@
 // Growth of live heap bytes by source line. Pure: source text is put in by report/source_text, not here.
 #pragma once
 
+#include "base/quantities.hpp"
 #include "model/heap.hpp"
 #include "model/lines.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "analysis/lines/function_name.hpp"
-#include "base/text.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

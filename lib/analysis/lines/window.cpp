@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantities.hpp"
+
 namespace leakline::analysis {
 
 namespace {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "analysis/trend/scales.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -7,6 +7,7 @@
 #include "analysis/statistics.hpp"
 #include "analysis/trend/scales.hpp"
 #include "analysis/trend/short_runs.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -6,6 +6,8 @@
 #include <numbers>
 #include <vector>
 
+#include "base/quantities.hpp"
+
 namespace leakline::analysis {
 
 TraceRandom::TraceRandom(std::uint64_t seed, std::uint64_t family, std::uint64_t number) {

@@ -8,6 +8,7 @@
 #include "analysis/trend/front_end.hpp"
 #include "analysis/trend/stretch.hpp"
 #include "analysis/trend/words.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

@@ -1,6 +1,7 @@
 // Does this series grow without end? Pure: no clock, no file.
 #pragma once
 
+#include "base/quantities.hpp"
 #include "model/series.hpp"
 
 namespace leakline::analysis {

@@ -3,6 +3,7 @@
 
 #include "analysis/growth_gate.hpp"
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

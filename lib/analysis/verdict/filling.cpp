@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

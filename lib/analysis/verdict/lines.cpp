@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

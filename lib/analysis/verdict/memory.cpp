@@ -5,6 +5,7 @@
 
 #include "analysis/resources.hpp"
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

@@ -5,6 +5,8 @@
 #include <array>
 
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

@@ -6,6 +6,7 @@
 
 #include "analysis/resources.hpp"
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
 
 namespace leakline::analysis {
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+
 namespace leakline::analysis {
 
 namespace {

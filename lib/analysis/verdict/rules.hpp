@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analysis/verdict/verdict.hpp"
+#include "base/quantities.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::analysis {

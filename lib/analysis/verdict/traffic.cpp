@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "analysis/verdict/rules.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::analysis {
 

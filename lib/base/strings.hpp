@@ -1,0 +1,18 @@
+// Strings cut up, and made safe to print. Pure functions, safe from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace leakline {
+
+// Pieces between separators, empty ones kept: "a,,b" -> {"a", "", "b"}. Views live as long as text.
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string_view trim(std::string_view text);
+// What follows the last '/' of a path; a path that ends in one is returned whole. A view into path.
+std::string_view file_name(std::string_view path);
+// The characters of text that a terminal, a log or a CI annotation can show: control characters become "\xNN".
+std::string printable(std::string_view text);
+
+}  // namespace leakline

@@ -1,0 +1,55 @@
+// Bytes in, whatever they are compressed with.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace leakline {
+
+// How a stream of bytes ended.
+enum class StreamEnd {
+    open,       // not at its end yet
+    clean,      // the end of the file, and of every compressed frame in it
+    truncated,  // the file ends inside a compressed frame: what came before is good
+    damaged,    // the decompressor met bytes that cannot be: what came before is good
+};
+
+// Reads a plain, gzip or zstd file (told apart by its first bytes, concatenated members and frames included).
+class ByteSource {
+  public:
+    virtual ~ByteSource() = default;
+
+    // Fills buffer from the start, returns how many bytes (0 only at the end). Damage ends the stream; it does not
+    // throw. Throws Error{input} when the operating system refuses a read.
+    virtual std::size_t read(std::span<char> buffer) = 0;
+
+    virtual StreamEnd end() const = 0;
+    // "plain", "gzip" or "zstd".
+    virtual std::string_view encoding() const = 0;
+    // Compressed bytes consumed so far, for progress; total where the size is known (not for pipes).
+    virtual std::uint64_t consumed() const = 0;
+    virtual std::optional<std::uint64_t> total() const = 0;
+};
+
+// path "-" is standard input. Throws Error{input} with the reason when the file cannot be opened.
+std::unique_ptr<ByteSource> open_source(const std::string& path);
+// The same over bytes in memory (which must outlive the source) or over a file descriptor (which it closes). wait, where
+// there is one, is called before each read of the descriptor, and not while there is more in what was read already; false
+// ends the source there, as end() == open.
+std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
+std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait = {});
+
+// All of a file, or of a source (name is for messages), decompressed. Throws Error{input} when it is larger than limit
+// bytes, or when an interruption arrives.
+std::string read_file(const std::string& path, std::size_t limit = std::size_t{256} << 20);
+std::string read_all(ByteSource& source, const std::string& name, std::size_t limit = std::size_t{256} << 20);
+
+}  // namespace leakline

@@ -1,0 +1,75 @@
+// Child processes: start, watch, signal, end.
+//
+// Thread-safety: one Child, one thread at a time; signal() and pid() may be called from any.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/quantities.hpp"
+
+namespace leakline {
+
+struct Command {
+    enum class Stream { inherit, null };
+
+    std::vector<std::string> arguments;                            // [0] is looked up in PATH
+    std::vector<std::pair<std::string, std::string>> environment;  // set on top of ours
+    std::string directory;                                         // empty: ours
+    Stream standard_output = Stream::inherit;
+    std::string output_file;  // not empty: standard output and error are appended there
+    // Run in the child between fork and exec; only async-signal-safe calls. A false return ends the child with 126.
+    std::function<bool()> before_exec;
+
+    std::string text() const;  // the command line, quoted for a shell, with the values of common secrets taken out (redact.hpp)
+};
+
+struct ExitStatus {
+    int code = 0;    // exit code where signal == 0
+    int signal = 0;  // the signal that ended it
+    // What a shell reports: code, or 128 + signal.
+    int shell_code() const { return signal != 0 ? 128 + signal : code; }
+    std::string text() const;  // "exit code 3", "signal 9 (killed)"
+};
+
+// A running child in a process group of its own, so that a terminal's Ctrl-C reaches us and not it.
+// The destructor ends the whole group (SIGTERM, then SIGKILL after 2 s) and reaps: nothing is left running.
+class Child {
+  public:
+    // Throws Error{input}: not found, not executable, or exec refused (with the reason).
+    static Child start(const Command& command);
+    ~Child();
+    Child(Child&&) noexcept;
+    Child& operator=(Child&&) noexcept;
+
+    int pid() const { return pid_; }
+    bool running();  // reaps when it has ended
+    std::optional<ExitStatus> status() const { return status_; }
+    // Nothing after timeout, or as soon as an interruption arrives; one that had arrived before the call does not cut
+    // it short (ask interruption::received() first), so that a grace period can be waited out.
+    std::optional<ExitStatus> wait_for(Nanoseconds timeout);
+    ExitStatus wait();
+    void signal(int number);
+    // SIGTERM to the group, SIGKILL after grace; returns how it ended.
+    ExitStatus terminate(Nanoseconds grace);
+    // Gives the process up: it is neither ended nor reaped by us any more.
+    void release();
+
+  private:
+    explicit Child(int pid) : pid_(pid) {}
+    void reap(int flags);  // waitpid's; sets status_ where it has ended
+    int pid_ = -1;
+    std::optional<ExitStatus> status_;
+};
+
+// SIGKILL to the group of every child of the process `owner` that has not been released or ended: for the handler of a second
+// signal, and for the guard. Async-signal-safe.
+void kill_running_groups(int owner);
+// Whether pid is a child that a Child has started and not yet given up. Safe from any thread.
+bool is_running_child(int pid);
+
+}  // namespace leakline

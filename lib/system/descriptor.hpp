@@ -1,0 +1,35 @@
+// File descriptors: one that closes itself, and whole writes.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace leakline {
+
+class Descriptor {
+  public:
+    Descriptor() = default;
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() { close(); }
+    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    int get() const { return number_; }
+    void close() {
+        if (number_ >= 0) ::close(std::exchange(number_, -1));
+    }
+
+  private:
+    int number_ = -1;
+};
+
+// Writes all of bytes, across interrupted and partial writes. Returns how many were written: fewer than all where it failed,
+// and errno says why. Safe from any thread.
+std::size_t write_all(int descriptor, std::string_view bytes);
+
+}  // namespace leakline

@@ -1,0 +1,121 @@
+#include "system/find_process.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "system/proc_file.hpp"
+
+namespace leakline {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<int> all_pids(const SystemRoots& roots) {
+    std::vector<int> pids;
+    std::error_code error;
+    for (auto entry = fs::directory_iterator(roots.proc, error); !error && entry != fs::directory_iterator();
+         entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        int pid = 0;
+        const auto result = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (result.ec == std::errc{} && result.ptr == name.data() + name.size() && pid > 0) pids.push_back(pid);
+    }
+    std::sort(pids.begin(), pids.end());
+    return pids;
+}
+
+std::string link_target(const std::string& path) {
+    std::error_code error;
+    return fs::read_symlink(path, error).string();
+}
+
+bool is_named(int pid, const std::string& name, const SystemRoots& roots) {
+    const auto stat = read_stat(pid, roots);
+    if (!stat || stat->state == 'Z') return false;
+    if (stat->comm == name) return true;
+    const std::string folder = roots.proc + "/" + std::to_string(pid);
+    if (file_name(link_target(folder + "/exe")) == name) return true;
+    const auto arguments = read_small_file(folder + "/cmdline");
+    return arguments && file_name(std::string_view(*arguments).substr(0, arguments->find('\0'))) == name;
+}
+
+bool holds_one_of(int pid, const std::vector<std::uint64_t>& inodes, const SystemRoots& roots, bool& hidden) {
+    std::error_code error;
+    auto entry = fs::directory_iterator(roots.proc + "/" + std::to_string(pid) + "/fd", error);
+    hidden = hidden || error == std::errc::permission_denied;
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string target = link_target(entry->path().string());
+        if (!target.starts_with("socket:[")) continue;
+        std::uint64_t inode = 0;
+        std::from_chars(target.data() + 8, target.data() + target.size(), inode);
+        if (std::find(inodes.begin(), inodes.end(), inode) != inodes.end()) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::vector<int> processes_named(const std::string& name, const SystemRoots& roots) {
+    std::vector<int> found;
+    for (const int pid : all_pids(roots))
+        if (pid != ::getpid() && is_named(pid, name, roots)) found.push_back(pid);
+    if (found.empty())
+        throw Error(ErrorKind::input, "--name", "no process is named '" + printable(name) + "'",
+                    "the name is that of the program without its folder; ps -e shows them");
+    return found;
+}
+
+std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port) {
+    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode (proc(5)), hexadecimal
+    std::vector<std::uint64_t> inodes;
+    for (const std::string_view line : split(table, '\n')) {
+        std::vector<std::string_view> fields;
+        for (const std::string_view field : split(line, ' '))
+            if (!field.empty()) fields.push_back(field);
+        if (fields.size() < 10 || fields[3] != "0A") continue;  // TCP_LISTEN
+        const std::size_t colon = fields[1].rfind(':');
+        if (colon == std::string_view::npos) continue;
+        const std::string_view digits = fields[1].substr(colon + 1);
+        unsigned local = 0;
+        std::uint64_t inode = 0;
+        const auto local_result = std::from_chars(digits.data(), digits.data() + digits.size(), local, 16);
+        const auto inode_result = std::from_chars(fields[9].data(), fields[9].data() + fields[9].size(), inode);
+        if (local_result.ec == std::errc{} && inode_result.ec == std::errc{} && local == port && inode != 0)
+            inodes.push_back(inode);
+    }
+    return inodes;
+}
+
+std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots) {
+    const std::string where = "--port " + std::to_string(port);
+    std::vector<std::uint64_t> inodes;
+    for (const char* table : {"/net/tcp", "/net/tcp6"})
+        if (const auto text = read_small_file(roots.proc + table))
+            for (const std::uint64_t inode : listening_inodes(*text, port)) inodes.push_back(inode);
+    if (inodes.empty())
+        throw Error(ErrorKind::input, where, "nothing listens on this TCP port",
+                    "ss -ltnp shows what listens; a container has ports of its own, use --container");
+    bool hidden = false;
+    std::map<int, int> parent_of;  // of the owners
+    for (const int pid : all_pids(roots))
+        if (holds_one_of(pid, inodes, roots, hidden))
+            if (const auto stat = read_stat(pid, roots)) parent_of.emplace(pid, stat->parent);
+    if (parent_of.empty())
+        throw Error(ErrorKind::system, where,
+                    hidden ? "its owner is another user's process" : "its owner cannot be seen from here",
+                    "run as root or as that user, or give --pid");
+    std::vector<int> topmost;
+    for (const auto& [pid, parent] : parent_of)
+        if (!parent_of.contains(parent)) topmost.push_back(pid);
+    return topmost;
+}
+
+}  // namespace leakline

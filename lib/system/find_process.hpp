@@ -1,0 +1,27 @@
+// Which processes a user means by a name or by a port.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "system/procfs.hpp"
+
+namespace leakline {
+
+// The processes whose comm, executable or argv[0] (without its folder) is name; smallest pid first, ourselves left
+// out. Throws Error{input} where there is none.
+std::vector<int> processes_named(const std::string& name, const SystemRoots& roots = {});
+
+// The processes that hold a TCP socket listening on port, in our network namespace. Where a process and its
+// descendants share the socket, only the topmost is returned; with SO_REUSEPORT there can be several. Throws
+// Error{input} where nothing listens there, Error{system} where its owner may not be seen.
+std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots = {});
+
+// The inodes of the sockets that listen on port, from the text of /proc/net/tcp or tcp6.
+std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port);
+
+}  // namespace leakline

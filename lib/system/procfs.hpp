@@ -1,0 +1,59 @@
+// What the files of /proc/PID say, as records. Pure: bytes in, record out; nothing where the text is not of the form.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/quantities.hpp"
+
+namespace leakline {
+
+// Where the kernel's files are; tests put directories of their own here.
+struct SystemRoots {
+    std::string proc = "/proc";
+    std::string cgroup = "/sys/fs/cgroup";
+};
+
+// How much is read at once.
+enum class Depth {
+    quick,     // what one read of a small file gives: RSS, the cgroup's current bytes
+    detailed,  // also what the kernel has to walk page tables or directories for
+};
+
+// /proc/PID/statm, in pages. All zero: a zombie or a kernel thread (no address space).
+struct Statm {
+    std::uint64_t size = 0, resident = 0, shared = 0;
+};
+std::optional<Statm> parse_statm(std::string_view text);
+
+// /proc/PID/smaps_rollup (Linux 4.14); a field that this kernel does not print is absent.
+struct SmapsRollup {
+    std::optional<Bytes> rss, pss, pss_shmem, private_clean, private_dirty, anonymous, swap;  // pss_shmem: Linux 5.9
+};
+std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text);
+
+// /proc/PID/stat. comm can hold spaces and parentheses: it ends at the last ')'.
+struct ProcessStat {
+    int pid = 0, parent = 0;
+    std::string comm;  // at most 15 characters: the kernel cuts
+    char state = '?';
+    std::uint64_t threads = 0;
+    std::uint64_t start_ticks = 0;  // since boot, in clock ticks: with the pid it names a process for good
+    std::uint64_t cpu_ticks = 0;         // user and system, of all its threads
+    std::uint64_t waited_cpu_ticks = 0;  // the same, of the children that it has waited for
+    std::uint64_t resident_pages = 0;
+    std::uint64_t stack_start = 0;  // address; 0 where it may not be seen
+};
+std::optional<ProcessStat> parse_stat(std::string_view text);
+
+// /proc/PID/status, the memory lines; readable where smaps_rollup is not (another user's process).
+struct ProcessStatus {
+    std::optional<Bytes> rss_anonymous, rss_file, rss_shmem, swap;
+};
+std::optional<ProcessStatus> parse_status(std::string_view text);
+
+}  // namespace leakline

@@ -1,0 +1,79 @@
+#include "system/subreaper.hpp"
+
+#include <dirent.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <string>
+
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/guard.hpp"
+#include "system/proc_file.hpp"
+
+namespace leakline {
+
+namespace {
+
+// The children of all of our threads; none where the kernel does not list them.
+std::vector<int> children() {
+    std::vector<int> pids;
+    DIR* tasks = ::opendir("/proc/self/task");
+    if (tasks == nullptr) return pids;
+    while (const dirent* task = ::readdir(tasks)) {
+        if (task->d_name[0] == '.') continue;
+        const auto text = read_small_file(std::string("/proc/self/task/") + task->d_name + "/children");
+        if (!text) continue;
+        for (const std::string_view word : split(*text, ' ')) {
+            int pid = 0;
+            std::from_chars(word.data(), word.data() + word.size(), pid);
+            if (pid > 0) pids.push_back(pid);
+        }
+    }
+    ::closedir(tasks);
+    return pids;
+}
+
+}  // namespace
+
+Subreaper::Subreaper() : before_(children()) { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+Subreaper::~Subreaper() {
+    end_orphans();
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
+std::vector<int> Subreaper::orphans() const {
+    std::vector<int> pids;
+    for (const int pid : children()) {
+        if (is_running_child(pid) || std::find(before_.begin(), before_.end(), pid) != before_.end()) continue;
+        if (::waitpid(pid, nullptr, WNOHANG) != 0) continue;
+        guard_process(pid);
+        pids.push_back(pid);
+    }
+    return pids;
+}
+
+void Subreaper::end_orphans() const {
+    Clock& clock = system_clock();
+    const Nanoseconds deadline = clock.monotonic() + std::chrono::seconds(2);
+    std::vector<int> told;
+    // What an orphan had started becomes ours when the orphan ends: it is found in the next turn.
+    for (std::vector<int> left = orphans(); !left.empty(); left = orphans()) {
+        const bool late = clock.monotonic() >= deadline;
+        for (const int pid : left) {
+            if (!late && std::find(told.begin(), told.end(), pid) != told.end()) continue;
+            ::kill(pid, late ? SIGKILL : SIGTERM);
+            told.push_back(pid);
+        }
+        if (clock.monotonic() >= deadline + std::chrono::seconds(2)) return;  // not even SIGKILL helps: stopped in the kernel
+        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));
+    }
+}
+
+}  // namespace leakline
