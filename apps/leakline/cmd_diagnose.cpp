@@ -35,8 +35,8 @@ namespace leakline::cli {
 namespace {
 
 struct DiagnoseOptions {
-    DiagnoseOptions(CLI::App& traffic_group, CLI::App& judgement)
-        : traffic(traffic_group, run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(judgement) {}
+    DiagnoseOptions(CLI::App& traffic_group, CLI::App& judgment)
+        : traffic(traffic_group, run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(judgment) {}
 
     diagnose::Options run;
     TrafficOptions traffic;
@@ -168,7 +168,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
         replay::write_traffic(sample_traffic(options.soak), log);
         log.commit();
     }
-    run.target.show_output = output.chatter() == Messages::Chatter::verbose;
+    run.target.show_output = output.verbosity() == Messages::Verbosity::verbose;
 
     diagnose::Observer observer;
     std::string stage;
@@ -199,9 +199,9 @@ Run declare_diagnose(CLI::App& app) {
     auto* service = app.add_option_group("service");
     auto* traffic = app.add_option_group("traffic");
     auto* soak = app.add_option_group("soak");
-    auto* judgement = app.add_option_group("verdict");
+    auto* judgment = app.add_option_group("verdict");
     auto* lines = app.add_option_group("lines");
-    auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgement);
+    auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgment);
     diagnose::Options& run = options->run;
 
     service->add_option("--target", run.target.url, "URL of the service; {port} is replaced by a free port (default: http://127.0.0.1:{port})")
@@ -229,24 +229,24 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("X");
     add_duration(*soak, "--soak-time", options->soak_time, "Maximum time for both speeds together (default: 1h)");
 
-    add_size(*judgement, "--memory-limit", run.memory_limit,
+    add_size(*judgment, "--memory-limit", run.memory_limit,
              "Run the service in a memory cgroup of this size, and report when it would be reached");
-    add_growth(*judgement, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
-    add_size(*judgement, "--max-memory", run.max_memory,
+    add_growth(*judgment, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
+    add_size(*judgment, "--max-memory", run.max_memory,
              "End a run early when the service uses this much (default: half of the free memory)");
-    add_duration(*judgement, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
-    judgement->add_option("--still-filling", options->still_filling,
+    add_duration(*judgment, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
+    judgment->add_option("--still-filling", options->still_filling,
                           "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
         ->type_name("VERDICT")
         ->capture_default_str()
         ->check(one_of({"inconclusive", "leak"}));
-    judgement->add_option("--retries", run.retries, "Extend an undecided run, or one close to the budget, up to this often, 0 to 100")
+    judgment->add_option("--retries", run.retries, "Extend an undecided run, or one close to the budget, up to this often, 0 to 100")
         ->type_name("N")
         ->capture_default_str()
         ->check(between(0, 100));
-    judgement->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")
+    judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")
         ->type_name("FILE");
-    judgement->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")->type_name("N")->capture_default_str();
+    judgment->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")->type_name("N")->capture_default_str();
 
     lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");
     lines->add_option("--source", options->sources, "Look for source files under DIR first")->type_name("DIR");

@@ -111,7 +111,7 @@ void print_environment(Messages& messages) {
     messages.detail(fmt::format("as user {}", ::geteuid()));
 }
 
-int run_doctor(Messages::Chatter chatter) {
+int run_doctor(Messages::Verbosity verbosity) {
     const std::vector<Finding> findings = {
         heap_tracker(),
         process_memory(),
@@ -124,12 +124,12 @@ int run_doctor(Messages::Chatter chatter) {
     std::string text;
     for (const Finding& finding : findings) {
         missing = missing || finding.state == State::missing;
-        if (chatter == Messages::Chatter::quiet && finding.state == State::good) continue;
+        if (verbosity == Messages::Verbosity::quiet && finding.state == State::good) continue;
         const char* mark = finding.state == State::good ? "ok      " : finding.state == State::degraded ? "limited " : "MISSING ";
         text += fmt::format("{} {}\n", mark, finding.what);
         if (!finding.fix.empty()) text += fmt::format("          fix: {}\n", finding.fix);
     }
-    if (chatter != Messages::Chatter::quiet)
+    if (verbosity != Messages::Verbosity::quiet)
         text += missing ? "\nsome prerequisites are missing\n" : "\nall required prerequisites are met\n";
     write_standard_output(text);
     return missing ? kInvalid : kNoLeak;
@@ -142,7 +142,7 @@ Run declare_doctor(CLI::App& app) {
     return [messages] {
         messages->open();
         print_environment(*messages);
-        return run_doctor(messages->chatter());
+        return run_doctor(messages->verbosity());
     };
 }
 

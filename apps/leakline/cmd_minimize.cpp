@@ -69,9 +69,9 @@ std::vector<std::string> split_command(const std::string& text) {
 }
 
 // A note for each run, and a line that is redrawn while it goes on.
-class Narrator {
+class MinimizeProgress {
   public:
-    explicit Narrator(Output& output) : output_(output) {}
+    explicit MinimizeProgress(Output& output) : output_(output) {}
 
     diagnose::MinimizeObserver observer() {
         diagnose::MinimizeObserver result;
@@ -158,9 +158,9 @@ int run_minimize(MinimizeCommand& command, Output& output) {
     }
     output.options().inconclusive = command.exits.when_inconclusive();
     output.open(options.run.rounds.replay.logs);
-    options.run.target.show_output = output.chatter() == Output::Chatter::verbose;
+    options.run.target.show_output = output.verbosity() == Output::Verbosity::verbose;
 
-    Narrator narrator(output);
+    MinimizeProgress narrator(output);
     diagnose::Minimized result = diagnose::minimize(options, log, narrator.observer());
     write_result(result, command, output);
     return exit_code(result, command.exits, output);

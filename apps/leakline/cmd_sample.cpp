@@ -17,7 +17,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "live_display.hpp"
-#include "memory/beat.hpp"
+#include "memory/tick_schedule.hpp"
 #include "memory/exporter.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/limit.hpp"
@@ -147,12 +147,12 @@ class Sampling {
                                : apart             ? SampleOutputs::Processes::one_tree
                                                    : SampleOutputs::Processes::one);
         if (exporter_) messages_.note("metrics at " + exporter_->url());
-        tell_plan();
+        log_plan();
         // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
 
-    void tell_plan() {
+    void log_plan() {
         for (const Target& target : targets_)
             messages_.detail("watches " + name_of(target.source->subject()));
         std::string names;
@@ -166,7 +166,7 @@ class Sampling {
         const Nanoseconds start = clock.monotonic();
         const Nanoseconds end = options_.duration ? start + *options_.duration : Nanoseconds::max();
         if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_, options_.memory_limit, start);
-        memory::Beat beat(start, options_.interval), detail(start, options_.detail_interval);
+        memory::TickSchedule beat(start, options_.interval), detail(start, options_.detail_interval);
         memory::ForwardTime time;
         const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) {
             take(subject, sample);

@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "commands.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
 #include "system/child_process.hpp"
@@ -70,10 +70,10 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     std::optional<memory::MemoryLimit> limit;
     if (options.memory_limit) {
         limit.emplace(memory::MemoryLimit::create(*options.memory_limit));
-        if (!limit->warning().empty()) complain("leakline: warning: {}\n", limit->warning());
+        if (!limit->warning().empty()) print_error("leakline: warning: {}\n", limit->warning());
         limit->put_on(command);
     }
-    if (options.verbose) complain("leakline: runs {}\n", command.text());
+    if (options.verbose) print_error("leakline: runs {}\n", command.text());
     leave_programs_running();  // SIGTERM, above, lets it answer what it is handling
     Child child = Child::start(command);
     const ExitStatus status = wait_or_interrupt(child);
@@ -81,12 +81,12 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     if (limit) {
         const memory::Death death = limit->death_of(status);
         if (death.cause == memory::Death::Cause::oom_killed || death.cause == memory::Death::Cause::allocation_failed) {
-            complain("leakline: trackd was {}\n", death.text);
+            print_error("leakline: trackd was {}\n", death.text);
             return kInvalid;
         }
     }
     if (status.signal != 0) {
-        complain("leakline: trackd ended with {}\n", status.text());
+        print_error("leakline: trackd ended with {}\n", status.text());
         return kInvalid;
     }
     return status.code;

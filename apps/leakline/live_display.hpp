@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
-#include "memory/beat.hpp"
+#include "memory/tick_schedule.hpp"
 #include "memory/source.hpp"
 #include "messages.hpp"
 #include "sample_view.hpp"
@@ -41,7 +41,7 @@ class LiveDisplay {
     std::optional<Bytes> limit_;
     Terminal terminal_;
     bool utf8_ = false;
-    memory::Beat draw_, judge_;
+    memory::TickSchedule draw_, judge_;
     using Key = std::pair<int, std::string>;
     std::map<Key, SampleView> views_;
     std::set<Key> alive_;  // sampled since the last tick

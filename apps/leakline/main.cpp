@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "exit_code.hpp"
 #include "help_formatter.hpp"
 #include "standard_descriptors.hpp"
@@ -27,7 +27,7 @@ int report(const Error& error) {
     const std::string_view text = error.what();
     // The command line itself is at fault, and its location says so already.
     const bool named = error.location() == "leakline" || error.location().starts_with("leakline ");
-    complain("{}{}\n", named ? "" : "leakline: ", text);
+    print_error("{}{}\n", named ? "" : "leakline: ", text);
     // What an interruption cut short fails as interrupted, whatever it says.
     if (const int signal = interruption::received()) return cli::kInterrupted + signal;
     return error.kind() == ErrorKind::system ? cli::kInvalid : cli::kUsage;
@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
     }
     take_one_value(app);
     if (argc <= 1) {
-        complain("{}", app.help());
+        print_error("{}", app.help());
         return cli::kUsage;
     }
     refuse_missing_value(runs, argc, argv);
@@ -113,10 +113,10 @@ int main(int argc, char** argv) {
     } catch (const Error& error) {
         return report(error);
     } catch (const std::bad_alloc&) {
-        complain("leakline: out of memory\n");
+        print_error("leakline: out of memory\n");
         return cli::kInvalid;
     } catch (const std::exception& error) {
-        complain("leakline: internal error: {}\n  hint: please report this with the command line\n",
+        print_error("leakline: internal error: {}\n  hint: please report this with the command line\n",
                    error.what());
         return cli::kInvalid;
     }

@@ -1,6 +1,6 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "messages.hpp"
 #include "report/progress.hpp"
 #include "system/executables.hpp"
@@ -36,7 +36,7 @@ std::string shown(std::string_view text) {
 Terminal detect_terminal(int descriptor) {
     Terminal terminal;
     terminal.interactive = ::isatty(descriptor) == 1 && environment_variable("TERM") != "dumb";
-    terminal.colour = terminal.interactive && environment_variable("NO_COLOR").empty();
+    terminal.color = terminal.interactive && environment_variable("NO_COLOR").empty();
     int columns = 0;
     const std::string_view text = environment_variable("COLUMNS");
     std::from_chars(text.data(), text.data() + text.size(), columns);
@@ -63,21 +63,21 @@ Messages::~Messages() {
 }
 
 void Messages::open() {
-    chatter_ = quiet_flag_ ? Chatter::quiet : verbose_flag_ ? Chatter::verbose : Chatter::normal;
+    verbosity_ = quiet_flag_ ? Verbosity::quiet : verbose_flag_ ? Verbosity::verbose : Verbosity::normal;
     terminal_ = detect_terminal(STDERR_FILENO);
     opened_ = system_clock().monotonic();
 }
 
 void Messages::wipe() {
     if (!line_shown_) return;
-    complain("\r\x1b[K");
+    print_error("\r\x1b[K");
     line_shown_ = false;
 }
 
 void Messages::say(std::string_view prefix, std::string_view text) {
     const std::lock_guard lock(mutex_);
     wipe();
-    complain("leakline: {}{}\n", prefix, shown(text));
+    print_error("leakline: {}{}\n", prefix, shown(text));
 }
 
 void Messages::warn(std::string_view text) {
@@ -85,15 +85,15 @@ void Messages::warn(std::string_view text) {
 }
 
 void Messages::note(std::string_view text) {
-    if (chatter_ != Chatter::quiet) say("", text);
+    if (verbosity_ != Verbosity::quiet) say("", text);
 }
 
 void Messages::detail(std::string_view text) {
-    if (chatter_ == Chatter::verbose) say("", text);
+    if (verbosity_ == Verbosity::verbose) say("", text);
 }
 
 void Messages::progress(std::string_view stage, std::string_view what, std::optional<double> fraction) {
-    if (!terminal_.interactive || chatter_ == Chatter::quiet) return;
+    if (!terminal_.interactive || verbosity_ == Verbosity::quiet) return;
     const Nanoseconds now = system_clock().monotonic();
     const std::lock_guard lock(mutex_);
     if (stage_ != stage) {
@@ -104,7 +104,7 @@ void Messages::progress(std::string_view stage, std::string_view what, std::opti
     }
     last_drawn_ = now;
     // One column is left free: a full line would wrap, and could not be wiped.
-    complain("\r{}\x1b[K",
+    print_error("\r{}\x1b[K",
                report::progress_line(what, fraction, now - stage_began_, terminal_.width - 1));
     line_shown_ = true;
 }

@@ -21,7 +21,7 @@ namespace leakline::cli {
 // What a descriptor is, as far as printing cares.
 struct Terminal {
     bool interactive = false;  // a terminal that can redraw a line (TERM is not "dumb")
-    bool colour = false;       // interactive and not NO_COLOR (https://no-color.org)
+    bool color = false;       // interactive and not NO_COLOR (https://no-color.org)
     int width = 100;           // COLUMNS, else what the terminal says, else 100
     int height = 24;           // what the terminal says, else 24
 };
@@ -29,7 +29,7 @@ Terminal detect_terminal(int descriptor);
 
 class Messages {
   public:
-    enum class Chatter { quiet, normal, verbose };
+    enum class Verbosity { quiet, normal, verbose };
 
     explicit Messages(CLI::App& command);  // adds --quiet and --verbose to it
     ~Messages();  // with --verbose: how long it took since open()
@@ -37,7 +37,7 @@ class Messages {
     Messages& operator=(const Messages&) = delete;
 
     void open();  // after parsing: what was chosen, and where it goes
-    Chatter chatter() const { return chatter_; }
+    Verbosity verbosity() const { return verbosity_; }
 
     void warn(std::string_view text);    // "leakline: warning: text"
     void note(std::string_view text);    // not with --quiet
@@ -52,7 +52,7 @@ class Messages {
     void wipe();  // mutex_ held
 
     bool quiet_flag_ = false, verbose_flag_ = false;
-    Chatter chatter_ = Chatter::normal;
+    Verbosity verbosity_ = Verbosity::normal;
 
     Nanoseconds opened_{};
 

@@ -1,6 +1,6 @@
 #include "base/error.hpp"
 #include "choice.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
 #include "report/github.hpp"
@@ -31,7 +31,7 @@ std::string repository() {
 // Annotations go to standard error, which the runner reads as well: standard output may be JSON that is piped
 // on.
 void write_for_github(const report::Document& document, const report::RenderOptions& options) {
-    complain("{}", report::workflow_commands(document, options));
+    print_error("{}", report::workflow_commands(document, options));
     const std::string path(environment_variable("GITHUB_STEP_SUMMARY"));
     if (path.empty()) return;
     const std::string summary = report::format_named("md").render(document, options) + "\n";
@@ -39,7 +39,7 @@ void write_for_github(const report::Document& document, const report::RenderOpti
     const bool written =
         file != nullptr && std::fwrite(summary.data(), 1, summary.size(), file) == summary.size();
     if ((file != nullptr && std::fclose(file) != 0) || !written)
-        complain("leakline: warning: {}: cannot append the step summary: {}\n", path,
+        print_error("leakline: warning: {}: cannot append the step summary: {}\n", path,
                    os_reason(errno));
 }
 
@@ -65,7 +65,7 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
         .add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")
         ->type_name("FILE")
         ->allow_extra_args(false);
-    command.add_option("--color,--colour", colour_, "Color the output: auto, always or never")
+    command.add_option("--color,--colour", color_, "Color the output: auto, always or never")
         ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN")
         ->capture_default_str();
@@ -79,7 +79,7 @@ void Output::open(const std::vector<std::string>& inputs) {
     Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
-    options_.colour = colour_ == "always" || (colour_ == "auto" && results.colour);
+    options_.color = color_ == "always" || (color_ == "auto" && results.color);
 
     const report::Format& shown = report::format_named(format_name_, form_);
     report::require_form(shown, form_);
@@ -111,7 +111,7 @@ void Output::write(const report::Document& document) {
 
 report::RenderOptions Output::for_files() const {
     report::RenderOptions plain = options_;
-    plain.colour = false;
+    plain.color = false;
     plain.width = 100;
     return plain;
 }

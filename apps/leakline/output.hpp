@@ -20,7 +20,7 @@ namespace leakline::cli {
 
 class Output : public Messages {
   public:
-    // Adds --format, -o/--output, --colour, --quiet and --verbose to command. form is the kind of document
+    // Adds --format, -o/--output, --color, --quiet and --verbose to command. form is the kind of document
     // that will be written.
     Output(CLI::App& command, report::Form form, std::string default_format = "text");
 
@@ -55,7 +55,7 @@ class Output : public Messages {
     void find_in_repository(const report::Document& document);  // its files, for forms that link to them
 
     report::Form form_;
-    std::string format_name_, colour_ = "auto";
+    std::string format_name_, color_ = "auto";
     std::vector<std::string> paths_;
     report::RenderOptions options_;
     std::vector<std::pair<const report::Format*, OutputFile>> files_;

@@ -1,6 +1,6 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "memory/cgroup.hpp"
 #include "sample_alerts.hpp"
 #include "system/clock.hpp"
@@ -34,7 +34,7 @@ SampleAlerts::Watched SampleAlerts::watch(const memory::Subject& subject) const 
     const std::string source = subject.pid > 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
     Watched watched;
     watched.monitor = std::make_unique<alert::MemoryMonitor>(
-        *monitor_options(settings_, source), [](const std::string& line) { complain("leakline: {}\n", line); });
+        *monitor_options(settings_, source), [](const std::string& line) { print_error("leakline: {}\n", line); });
     watched.limit = subject.pid > 0 ? effective_memory_limit(subject.pid, memory_limit_) : cgroup_limit(subject.name);
     return watched;
 }

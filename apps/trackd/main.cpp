@@ -14,7 +14,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "complaint.hpp"
+#include "print_error.hpp"
 #include "help_formatter.hpp"
 #include "http/url.hpp"
 #include "service/periodic_job.hpp"
@@ -88,7 +88,7 @@ int serve(const TrackdOptions& options) {
     std::unique_ptr<alert::MemoryMonitor> monitor;  // outlives the service, which shows its counts
     service::ScaledClock clock(system_clock(), options.time_scale);
     service::Service service(settings, clock);
-    const auto say = [](const std::string& line) { complain("trackd: {}\n", line); };
+    const auto say = [](const std::string& line) { print_error("trackd: {}\n", line); };
     service.on_error(say);
     listen.port = service.port();
     const std::string address = listen.text();
@@ -103,9 +103,9 @@ int serve(const TrackdOptions& options) {
         });
     }
     service.start();
-    if (!options.quiet) complain("trackd: mode {}, listening on http://{}\n", options.mode, address);
+    if (!options.quiet) print_error("trackd: mode {}, listening on http://{}\n", options.mode, address);
     if (options.verbose)
-        complain("trackd: {} threads, {} connections, memory limit {}, database {}, durability {}\n", settings.server.threads,
+        print_error("trackd: {} threads, {} connections, memory limit {}, database {}, durability {}\n", settings.server.threads,
                  settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
                  printable(settings.store.path), options.durability);
     if (!options.port_file.empty()) {
@@ -114,10 +114,10 @@ int serve(const TrackdOptions& options) {
         file.commit();
     }
     wait_for_signal();
-    if (!options.quiet) complain("trackd: stopping\n");
+    if (!options.quiet) print_error("trackd: stopping\n");
     watching.reset();
     if (!service.stop(kDrainGrace))
-        complain("trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
+        print_error("trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
     return 0;
 }
 
@@ -132,7 +132,7 @@ int run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);
-        complain("trackd: {}\n  hint: trackd --help\n", error.what());
+        print_error("trackd: {}\n  hint: trackd --help\n", error.what());
         return 2;
     }
     return serve(options);
@@ -146,10 +146,10 @@ int main(int argc, char** argv) {
         interruption::install();
         return run(argc, argv);
     } catch (const Error& error) {
-        complain("trackd: {}\n", error.what());
+        print_error("trackd: {}\n", error.what());
         return error.kind() == ErrorKind::system ? 4 : 2;
     } catch (const std::exception& error) {
-        complain("trackd: internal error: {}\n", error.what());
+        print_error("trackd: internal error: {}\n", error.what());
         return 4;
     }
 }

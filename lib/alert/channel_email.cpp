@@ -127,8 +127,8 @@ class Email : public Channel {
 }  // namespace
 
 std::unique_ptr<Channel> make_email_channel(const ChannelSpec& spec) {
-    static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (initialised != CURLE_OK) throw Error(ErrorKind::system, "libcurl", curl_easy_strerror(initialised));
+    static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (initialized != CURLE_OK) throw Error(ErrorKind::system, "libcurl", curl_easy_strerror(initialized));
     return std::make_unique<Email>(spec);
 }
 

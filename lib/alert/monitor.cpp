@@ -21,9 +21,9 @@ struct Totals {
 };
 
 // One channel, its queue and its thread.
-class Courier {
+class AlertSender {
   public:
-    Courier(std::unique_ptr<Channel> channel, const RetryOptions& retry, Totals& totals,
+    AlertSender(std::unique_ptr<Channel> channel, const RetryOptions& retry, Totals& totals,
             const std::function<void(const std::string&)>& report)
         : channel_(std::move(channel)), retry_(retry), totals_(totals), report_(report), thread_([this] { run(); }) {}
 
@@ -119,7 +119,7 @@ struct MemoryMonitor::State {
     MemoryRule rule;
     std::atomic<bool> firing{false};
     Totals totals;
-    std::vector<std::unique_ptr<Courier>> couriers;
+    std::vector<std::unique_ptr<AlertSender>> couriers;
 };
 
 MemoryMonitor::MemoryMonitor(MonitorOptions options, std::function<void(const std::string&)> report)
@@ -128,7 +128,7 @@ MemoryMonitor::MemoryMonitor(MonitorOptions options, std::function<void(const st
     for (const std::string& spec : state_->options.channels) channels.push_back(make_channel(spec));
     for (auto& channel : channels)
         state_->couriers.push_back(
-            std::make_unique<Courier>(std::move(channel), state_->options.retry, state_->totals, state_->report));
+            std::make_unique<AlertSender>(std::move(channel), state_->options.retry, state_->totals, state_->report));
 }
 
 MemoryMonitor::~MemoryMonitor() {

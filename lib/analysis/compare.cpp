@@ -282,9 +282,9 @@ Comparison compare_lines(const LineReport& before, const LineReport& after, cons
     comparison.per = scale.per;
     if (options.max_growth) comparison.budget = options.max_growth->bytes;
     if (scale.before > 0)
-        comparison.total_before = static_cast<double>(before.books.live_delta_bytes) / scale.before;
+        comparison.total_before = static_cast<double>(before.accounting.live_delta_bytes) / scale.before;
     if (scale.after > 0)
-        comparison.total_after = static_cast<double>(after.books.live_delta_bytes) / scale.after;
+        comparison.total_after = static_cast<double>(after.accounting.live_delta_bytes) / scale.after;
 
     for (const Pair& pair : pair_lines(before, after)) {
         LineDifference line = difference_of(pair, scale);

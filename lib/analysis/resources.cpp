@@ -178,18 +178,18 @@ bool pools_had_time(std::size_t rounds, int planned) {
     return rounds >= 2 * std::min(kUsualRounds, static_cast<std::size_t>(std::max(planned, 0)));
 }
 
-CountJudgement judge_count(std::span<const double> x, std::span<const double> counts, double level) {
-    CountJudgement judgement;
-    if (counts.size() < kFewestMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgement;
+CountJudgment judge_count(std::span<const double> x, std::span<const double> counts, double level) {
+    CountJudgment judgment;
+    if (counts.size() < kFewestMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgment;
     double tried = 0;
     for (const Grouping& grouping : groupings(counts.size())) {
         ++tried;
         if (!rises(counts, grouping)) continue;
-        judgement.p_value = chance_of(grouping, tried);
-        judgement.grows = judgement.p_value <= level;
-        if (judgement.grows) break;
+        judgment.p_value = chance_of(grouping, tried);
+        judgment.grows = judgment.p_value <= level;
+        if (judgment.grows) break;
     }
-    return judgement;
+    return judgment;
 }
 
 void judge_resources(Resources& resources, const ResourceOptions& options) {

@@ -9,7 +9,7 @@
 namespace leakline::analysis {
 
 // Whether a count grows in every round to the end.
-struct CountJudgement {
+struct CountJudgment {
     bool grows = false;
     double p_value = 1;    // that a level which only fluctuates would look like this
 };
@@ -24,7 +24,7 @@ struct CountJudgement {
 //
 // level: p above it is chance. Fewer than six marks cannot get below 0.0025 (5 rises: 1/6! = 0.0014; 4 rises: 1/5! = 0.0083).
 inline constexpr double kCountLevel = 0.01 / kResourceCount;
-CountJudgement judge_count(std::span<const double> x, std::span<const double> counts, double level = kCountLevel);
+CountJudgment judge_count(std::span<const double> x, std::span<const double> counts, double level = kCountLevel);
 
 struct ResourceOptions {
     std::size_t first_mark = 1;                 // what came before is warm-up

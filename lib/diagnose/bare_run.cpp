@@ -212,7 +212,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
         context.result.trend = judge(context, context.result.series);
     }
     context.result.replay = std::move(rounds.stats);
-    context.warn_if_late(context.result.replay, plan.replay.pace);
+    context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service held {}, the most that it may use ({}; --max-memory)",
                                                format_bytes(static_cast<double>(log.latest())),

@@ -154,7 +154,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
 void run_longer_where_undecided(RunContext& context, const std::vector<std::string>& warnings_of_bare_run) {
     Diagnosis& result = context.result;
     // Traffic that did not land has nothing to show in a longer run either.
-    if (analysis::landing_fault(result.replay)) return;
+    if (analysis::traffic_fault(result.replay)) return;
     const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && result.verdict != Verdict::invalid; };
     if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on()) run_longer(context, *more, warnings_of_bare_run);
     const auto more = analysis::longer_connection_run(result, context.options.policy);
@@ -215,7 +215,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
-        const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::landing_fault(result.replay);
+        const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
         if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);

@@ -35,7 +35,7 @@ struct Options {
     std::optional<Bytes> max_memory;     // of the service, where a run ends early; nothing: half of what is free
     analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
-    // Rounds that are over before judgement begins; nothing: what the trend and the lines find themselves.
+    // Rounds that are over before judgment begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
     bool per_kind = true;                // blocks of a random mix follow the recorded rounds, for growth per kind of request
     bool idle = true;                    // time without requests follows the rounds, to see what grows by time

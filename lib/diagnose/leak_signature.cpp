@@ -124,7 +124,7 @@ bool LeakSignature::take_counts(const Resources& resources) {
 
 bool LeakSignature::is_smaller(const Interval& rate) const { return rate.high < kSameShare * rate_.low; }
 
-LeakSignature::Judgement LeakSignature::judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const {
+LeakSignature::Judgment LeakSignature::judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const {
     switch (kind_) {
         case Kind::lines: return judge_lines(part.lines, 1, size);
         case Kind::connections: {
@@ -137,7 +137,7 @@ LeakSignature::Judgement LeakSignature::judge(const Diagnosis& part, const Repla
     return judge_memory(part.trend, size);
 }
 
-LeakSignature::Judgement LeakSignature::judge_lines(const LineReport& part, double requests_per_unit, Size size) const {
+LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, double requests_per_unit, Size size) const {
     Interval leaking, growing;
     const LineGrowth* first = nullptr;
     const LineGrowth* elsewhere = nullptr;
@@ -171,7 +171,7 @@ LeakSignature::Judgement LeakSignature::judge_lines(const LineReport& part, doub
     return {Verdict::no_leak, std::nullopt, ""};
 }
 
-LeakSignature::Judgement LeakSignature::judge_counts(const Resources& part, Size size) const {
+LeakSignature::Judgment LeakSignature::judge_counts(const Resources& part, Size size) const {
     const auto growth = std::find_if(part.counts.begin(), part.counts.end(), [this](const ResourceGrowth& count) { return count.resource == resource_; });
     const std::string words(resource_words(resource_));
     if (growth == part.counts.end()) return {Verdict::inconclusive, std::nullopt, words + " could not be counted"};
@@ -196,7 +196,7 @@ LeakSignature::Judgement LeakSignature::judge_counts(const Resources& part, Size
     return {Verdict::leak, rate, fmt::format("{} grew in every round, by {}", words, leak_rate_text(rate.estimate, unit()))};
 }
 
-LeakSignature::Judgement LeakSignature::judge_memory(const TrendVerdict& trend, Size size) const {
+LeakSignature::Judgment LeakSignature::judge_memory(const TrendVerdict& trend, Size size) const {
     const std::string seen = trend.reasons.empty() ? std::string() : trend.reasons.front();
     if (trend.verdict != Trend::growing)
         return {trend.verdict == Trend::inconclusive ? Verdict::inconclusive : Verdict::no_leak, std::nullopt, seen};

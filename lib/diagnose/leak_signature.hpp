@@ -47,21 +47,21 @@ class LeakSignature {
     const std::string& not_looked_for() const { return not_looked_for_; }
 
     enum class Size { as_large, any };
-    struct Judgement {
+    struct Judgment {
         Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive
         std::optional<Interval> rate;
         std::string reason;  // empty: nothing grew
         bool smaller = false;  // no_leak, since what leaks is another, smaller leak
     };
     // Whether what the run of a part shows is this leak. traffic: of the run that shows it. Reads lines, resources or trend.
-    Judgement judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const;
+    Judgment judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const;
 
   private:
     bool take_lines(const Diagnosis& whole);
     bool take_counts(const Resources& resources);
-    Judgement judge_lines(const LineReport& part, double requests_per_unit, Size size) const;
-    Judgement judge_counts(const Resources& part, Size size) const;
-    Judgement judge_memory(const TrendVerdict& trend, Size size) const;
+    Judgment judge_lines(const LineReport& part, double requests_per_unit, Size size) const;
+    Judgment judge_counts(const Resources& part, Size size) const;
+    Judgment judge_memory(const TrendVerdict& trend, Size size) const;
     bool is_smaller(const Interval& rate) const;
 
     Kind kind_ = Kind::memory;

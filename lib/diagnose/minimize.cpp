@@ -99,7 +99,7 @@ class Minimizer {
         FoundPart found = search_part(kinds_, result_.part, options_.values ? Depth::values : Depth::kinds, questions);
         result_.complete = found.complete && ask_rest();
         for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
-        tell_smaller_leaks();
+        report_smaller_leaks();
         if (trials_.exhausted())
             result_.notes.push_back(fmt::format("ended after {} runs (--max-runs): a smaller part may leak", options_.most_trials));
     }
@@ -121,7 +121,7 @@ class Minimizer {
 
     // Of the parts that leak by much less than the whole log, and hold no request of the smallest part: the one that leaks
     // most.
-    void tell_smaller_leaks() {
+    void report_smaller_leaks() {
         std::optional<std::size_t> largest;
         const std::vector<Trial>& trials = trials_.trials();
         for (std::size_t i = 0; i < trials.size(); ++i) {
@@ -158,12 +158,12 @@ class Minimizer {
             result_.notes.push_back(fmt::format("diagnosed again at the end, the part gave another answer: {}",
                                                 trials_.trials().back().reason));
         else
-            tell_what_held_it_down(LeakSignature(*part), whole);
+            report_reduced_leak(LeakSignature(*part), whole);
         result_.diagnosis = std::move(part);
         result_.part_diagnosed = true;
     }
 
-    void tell_what_held_it_down(const LeakSignature& part, const LeakSignature& whole) {
+    void report_reduced_leak(const LeakSignature& part, const LeakSignature& whole) {
         if (part.unit() != LeakUnit::bytes_per_request || whole.unit() != LeakUnit::bytes_per_request) return;
         const Interval &of_part = part.rate(), &of_whole = whole.rate();
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());

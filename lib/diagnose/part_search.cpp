@@ -50,7 +50,7 @@ class Search {
 
     FoundPart run(Depth depth) {
         found_.complete = reduce_kinds() && (depth == Depth::kinds || reduce_requests()) && leave_out_again();
-        if (found_.complete) tell_what_comes_together();
+        if (found_.complete) report_inseparable_parts();
         return std::move(found_);
     }
 
@@ -214,7 +214,7 @@ class Search {
     }
 
     // A facet whose field the leak does not need is none that it may come from.
-    void tell_what_comes_together() {
+    void report_inseparable_parts() {
         constexpr std::size_t kNamed = 4;
         for (const Part::Condition& condition : found_.part.conditions) {
             std::string names;

@@ -139,14 +139,14 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSi
     else run_bare(context);
     const ReplayStats& stats = leak_->by_lines() ? context.recorded_replay : diagnosis.replay;
     trial.sent = stats.sent;
-    const LeakSignature::Judgement seen = leak_->judge(diagnosis, stats, size);
+    const LeakSignature::Judgment seen = leak_->judge(diagnosis, stats, size);
     trial.verdict = seen.verdict;
     trial.reason = seen.reason;
     trial.smaller_leak = seen.smaller;
     if (seen.rate) trial.rate = seen.rate->estimate;
     // A part of a log may well be answered with errors only (a session without its login). It can leak all the same;
     // but that it does not says nothing.
-    const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::landing_fault(stats);
+    const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::traffic_fault(stats);
     const bool died = diagnosis.verdict == Verdict::invalid && (!fault || stats.completed == 0);
     if (!died && (!fault || seen.verdict == Verdict::leak)) return;
     trial.verdict = Verdict::invalid;

@@ -207,7 +207,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     context.recorded_s = to_seconds(system_clock().monotonic() - origin);
     context.recorded_replay = rounds.stats;
-    if (const auto fault = analysis::landing_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0) {
+    if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0) {
         context.result.verdict = Verdict::invalid;
         context.result.reasons.push_back("in the recorded run, " + *fault);
     }

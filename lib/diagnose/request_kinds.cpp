@@ -39,7 +39,7 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
         if (kind == names_.size()) {
             std::string name = "other";
             if (kind < kMost) {
-                name = request->method + " " + replay::PathTable::normalised(replay::path_of_target(request->target));
+                name = request->method + " " + replay::PathTable::normalized(replay::path_of_target(request->target));
                 numbers_.emplace(name, kind);
             }
             names_.push_back(std::move(name));
@@ -52,7 +52,7 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
 
 std::size_t RequestKinds::kind_of(const Request& request) const {
     const auto found = numbers_.find(request.method + " " +
-                                     replay::PathTable::normalised(replay::path_of_target(request.target)));
+                                     replay::PathTable::normalized(replay::path_of_target(request.target)));
     if (found != numbers_.end()) return found->second;
     return std::min(names_.size(), kMost);
 }

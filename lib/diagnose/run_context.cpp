@@ -46,7 +46,7 @@ Child RunContext::start(const Launch& launch) {
     return child;
 }
 
-void RunContext::warn_if_late(const ReplayStats& stats, const replay::Pace& pace) {
+void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace) {
     const Nanoseconds lag(static_cast<std::int64_t>(stats.send_lag.p99 * 1e3));
     if (pace.kind == replay::Pace::Kind::max || lag <= replay::ReplayOptions{}.max_lag) return;
     result.warnings.push_back(fmt::format("requests left late (p99 {}): growth per request holds, growth per hour was seen at "

@@ -59,7 +59,7 @@ class RunContext {
     void show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const;
     // Starts the service and waits until it is ready; result.target says where it listens.
     Child start(const Launch& launch);
-    void warn_if_late(const ReplayStats& stats, const replay::Pace& pace);
+    void warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace);
     // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
     void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
 

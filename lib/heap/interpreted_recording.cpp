@@ -10,7 +10,7 @@
 #include "base/strings.hpp"
 #include "heap/fields.hpp"
 #include "heap/interpreted_records.hpp"
-#include "heap/ledger.hpp"
+#include "heap/live_bytes.hpp"
 
 namespace leakline::heap {
 
@@ -47,7 +47,7 @@ void InterpretedRecording::take(std::string_view lines) {
 void InterpretedRecording::take_event_lines(const char*& line, const char* end) {
     const char* const start = line;
     const std::size_t count = event_lines_.gather(line, end, ledger_.infos());
-    if (count > 0 && event_lines_.convert(ledger_.infos(), ledger_.room())) {
+    if (count > 0 && event_lines_.convert(ledger_.infos(), ledger_.free_space())) {
         lines_ += count;
         apply(count);
         return;
@@ -70,14 +70,14 @@ bool InterpretedRecording::event_record(std::string_view line) {
     Fields fields(line);
     std::uint64_t index;
     if (!fields.hex(index) || !fields.at_end() || index >= ledger_.infos()) return false;
-    *ledger_.room() = static_cast<std::uint32_t>(index) << 1 | (line[0] == '+' ? 1 : 0);
+    *ledger_.free_space() = static_cast<std::uint32_t>(index) << 1 | (line[0] == '+' ? 1 : 0);
     apply(1);
     return true;
 }
 
 // lines_ is the line of the last of them.
 void InterpretedRecording::apply(std::size_t events) {
-    for (const InfoLedger::Refused& refused : ledger_.apply(events))
+    for (const AllocationCounts::Refused& refused : ledger_.apply(events))
         profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (events - 1 - refused.place)),
                             fmt::format("'- {:x}' frees what is not live; skipped", refused.index));
 }
@@ -189,7 +189,7 @@ bool InterpretedRecording::trace_record(std::string_view line) {
 }
 
 bool InterpretedRecording::info_record(std::string_view line) {
-    if (ledger_.infos() == InfoLedger::kMostInfos) return false;
+    if (ledger_.infos() == AllocationCounts::kMostInfos) return false;
     Fields fields(line);
     std::uint64_t size;
     std::uint32_t trace;

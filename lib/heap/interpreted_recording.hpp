@@ -20,7 +20,7 @@
 #include "base/quantities.hpp"
 #include "heap/command_record.hpp"
 #include "heap/event_lines.hpp"
-#include "heap/info_ledger.hpp"
+#include "heap/allocation_counts.hpp"
 #include "heap/mark_schedule.hpp"
 #include "model/heap.hpp"
 
@@ -81,7 +81,7 @@ class InterpretedRecording {
     RssTicks rss_ticks_;
 
     EventLines event_lines_;
-    InfoLedger ledger_;
+    AllocationCounts ledger_;
     std::vector<Site> sites_;
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;

@@ -5,7 +5,7 @@
 
 #include "heap/byte_classes.hpp"
 #include "heap/hex.hpp"
-#include "heap/ledger.hpp"
+#include "heap/live_bytes.hpp"
 
 namespace leakline::heap {
 

@@ -19,7 +19,7 @@
 
 #include "base/quantities.hpp"
 #include "heap/command_record.hpp"
-#include "heap/ledger.hpp"
+#include "heap/live_bytes.hpp"
 #include "heap/live_blocks.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/raw_events.hpp"
@@ -68,7 +68,7 @@ class RawRecording {
     const SymbolFeed& symbols() const { return symbols_; }
     const std::vector<TraceNode>& traces() const { return traces_; }
     const std::vector<RssPoint>& rss() const { return rss_; }
-    const TraceLedger& ledger() const { return ledger_; }
+    const LiveBytes& ledger() const { return ledger_; }
     const std::string& command() const { return command_.text(); }
     const std::vector<std::string>& suppressions() const { return suppressions_; }
     Diagnostics& damage() { return damage_; }
@@ -108,7 +108,7 @@ class RawRecording {
     bool modules_changed_ = false;
     std::unordered_map<std::uint64_t, std::uint32_t> ip_ids_;
     std::vector<TraceNode> traces_;
-    TraceLedger ledger_;
+    LiveBytes ledger_;
     LiveBlocks blocks_;
     MarkSchedule schedule_;
     RssTicks rss_ticks_;

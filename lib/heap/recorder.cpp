@@ -45,10 +45,10 @@ constexpr const char* kWithoutUnwinder =
     "to rule out that leakline's unwinder is the cause, record it again with LEAKLINE_UNWINDER=libunwind in the environment";
 
 // A file that is opened early and filled late: until the first data comes, what it held stays.
-class LateFile {
+class DeferredFile {
   public:
-    LateFile() = default;
-    explicit LateFile(const std::string& path) : path_(path) {
+    DeferredFile() = default;
+    explicit DeferredFile(const std::string& path) : path_(path) {
         struct stat status {};
         existed_ = ::stat(path.c_str(), &status) == 0;
         descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
@@ -63,7 +63,7 @@ class LateFile {
                     "write it to a file, and give that to leakline lines");
     }
     int get() const { return descriptor_.get(); }
-    bool is_same_as(const LateFile& other) const {
+    bool is_same_as(const DeferredFile& other) const {
         struct stat one {}, two {};
         return ::fstat(get(), &one) == 0 && ::fstat(other.get(), &two) == 0 && S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
                one.st_ino == two.st_ino;
@@ -87,7 +87,7 @@ struct Recorder::State {
     RecordOptions options;
     std::string program;
     std::vector<std::string> warnings;
-    LateFile output, raw_output;
+    DeferredFile output, raw_output;
     Descriptor memory, control;
     pid_t collector = -1;
     std::optional<Child> child;
@@ -212,10 +212,10 @@ Recorder Recorder::start(RecordOptions options) {
     if (tracker.interpreter.empty())
         state->warnings.push_back(tracker.library + ": its heaptrack_interpret is missing: no names and no lines");
     if (!options.output.empty()) {
-        state->output = LateFile(options.output);
+        state->output = DeferredFile(options.output);
         state->output.require_file();
     } else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
-    if (!options.keep_raw.empty()) state->raw_output = LateFile(options.keep_raw);
+    if (!options.keep_raw.empty()) state->raw_output = DeferredFile(options.keep_raw);
     if (state->raw_output.is_same_as(state->output))
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
     state->options = std::move(options);

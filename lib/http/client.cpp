@@ -187,7 +187,7 @@ bool has(const HeaderList& headers, std::string_view name) {
     return false;
 }
 
-std::string serialise(const ClientRequest& request, const Url& url) {
+std::string serialize(const ClientRequest& request, const Url& url) {
     std::string out = request.method + " " + url.target + " HTTP/1.1\r\n";
     const auto add = [&](std::string_view name, std::string_view value) {
         if (name.empty() || name.find_first_of("\r\n: ") != name.npos || value.find_first_of("\r\n") != value.npos)
@@ -214,7 +214,7 @@ std::optional<std::string_view> ClientResponse::header(std::string_view name) co
 
 ClientResponse send_request(const ClientRequest& request, const ClientOptions& options) {
     const Url url = parse_url(request.url);
-    const std::string bytes = serialise(request, url);
+    const std::string bytes = serialize(request, url);
     Exchange exchange(url, options);
     exchange.connect();
     exchange.write(bytes);

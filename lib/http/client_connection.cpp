@@ -185,7 +185,7 @@ void Connection::read(bool peer_has_closed) {
         // It was all: what comes later is an event of its own. The end of the connection is told with what precedes it.
         if (got.count < buffer.size() && !peer_has_closed && !socket_.has_tls()) return;
     }
-    loop_.retell(watched_, socket_.descriptor(), kEvents);
+    loop_.rearm(watched_, socket_.descriptor(), kEvents);
 }
 
 void Connection::ended(int error) {

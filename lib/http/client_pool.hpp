@@ -1,4 +1,4 @@
-// Keep-alive connections to one target that carry pre-serialised requests, one at a time each, on the thread that runs
+// Keep-alive connections to one target that carry pre-serialized requests, one at a time each, on the thread that runs
 // the pool. Responses are parsed, their bodies discarded.
 //
 // What it takes care of: connecting (again), TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,

@@ -65,7 +65,7 @@ void EventLoop::remove(Id id, int descriptor) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
 }
 
-void EventLoop::retell(Id id, int descriptor, std::uint32_t events) {
+void EventLoop::rearm(Id id, int descriptor, std::uint32_t events) {
     watch(epoll_.get(), EPOLL_CTL_MOD, descriptor, events | EPOLLET, id);
 }
 

@@ -1,6 +1,6 @@
 // Internal to lib/http's client side: descriptors, a timer and wake-ups from other threads, waited for together with
 // epoll. Each descriptor is registered once, edge-triggered: that something can be read is told once, and whoever is
-// told takes all there is, or says retell().
+// told takes all there is, or says rearm().
 //
 // Asio is not used for this: its reads first try a recv() that fails with EAGAIN, or else cost an epoll_ctl() each.
 //
@@ -33,7 +33,7 @@ class EventLoop {
     Id add(int descriptor, std::uint32_t events, Watcher& watcher);
     void remove(Id id, int descriptor);
     // Tells the watcher again, soon, about what is ready by then.
-    void retell(Id id, int descriptor, std::uint32_t events);
+    void rearm(Id id, int descriptor, std::uint32_t events);
 
     // The time of steady_clock at which turn() says timer; replaces the one set before.
     void set_timer(Nanoseconds when);

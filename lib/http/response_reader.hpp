@@ -1,7 +1,7 @@
 // Internal to lib/http's client side: follows responses to their ends, however they arrive in pieces, and keeps of each
 // nothing but what became of it. Bodies are discarded, fields not stored, whatever their size.
 //
-// Ordinary responses are recognised at once (ordinary_head.hpp); Beast's parser reads all others: torn heads, interim
+// Ordinary responses are recognized at once (ordinary_head.hpp); Beast's parser reads all others: torn heads, interim
 // responses, HEAD, chunked and close-delimited bodies, and it is the one that says what is malformed.
 //
 // Thread-safety: one object, one thread.

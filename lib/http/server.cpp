@@ -139,8 +139,8 @@ void Server::State::accept() {
             shared.on_error("cannot accept a connection: " + error.message());
             accepting = true;
             accept_again->expires_after(std::chrono::milliseconds(50));
-            accept_again->async_wait([this](boost::system::error_code cancelled) {
-                if (!cancelled && acceptor->is_open()) accept();
+            accept_again->async_wait([this](boost::system::error_code canceled) {
+                if (!canceled && acceptor->is_open()) accept();
             });
             return;
         }

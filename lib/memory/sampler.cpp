@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "memory/beat.hpp"
+#include "memory/tick_schedule.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/source.hpp"
 #include "system/clock.hpp"
@@ -30,7 +30,7 @@ struct Sampler::State {
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
         const Clock& clock = system_clock();
         const Nanoseconds start = clock.monotonic();
-        Beat beat(start, interval), detail(start, detail_interval);
+        TickSchedule beat(start, interval), detail(start, detail_interval);
         for (;;) {
             const Nanoseconds now = clock.monotonic();
             const bool detailed = detail.is_due(now);

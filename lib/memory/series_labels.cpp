@@ -44,11 +44,11 @@ std::vector<std::string> shortest_labels(const std::vector<std::string>& keys) {
     }
     // Columns in their order, each that tells more series from each other than those before it.
     std::vector<std::size_t> taken;
-    std::size_t told = 0;
-    for (std::size_t column = 0; column < width && told < keys.size(); ++column) {
+    std::size_t is_set = 0;
+    for (std::size_t column = 0; column < width && is_set < keys.size(); ++column) {
         taken.push_back(column);
         const std::size_t with = distinct(all, taken);
-        if (with > std::max<std::size_t>(told, 1)) told = with;
+        if (with > std::max<std::size_t>(is_set, 1)) is_set = with;
         else taken.pop_back();
     }
     std::vector<std::string> labels;

@@ -27,7 +27,7 @@ class LogClock {
     // Seconds, of any origin; nothing where the log has said no time yet.
     std::optional<double> now() const;
     void set(double seconds) { time_ = seconds; }
-    bool told() const { return time_.has_value(); }
+    bool is_set() const { return time_.has_value(); }
 
     void set_clock_time(double since_midnight);
 

@@ -155,7 +155,7 @@ class TableReader {
 
     double time_of(const TableColumns& columns, const std::vector<std::string_view>& words, std::uint64_t number) {
         std::optional<double> time = clock_.now();
-        if (!clock_.told() && columns.elapsed && *columns.elapsed < words.size()) time = parse_elapsed(words[*columns.elapsed]);
+        if (!clock_.is_set() && columns.elapsed && *columns.elapsed < words.size()) time = parse_elapsed(words[*columns.elapsed]);
         if (!time) {
             throw Error(ErrorKind::input, name_ + ":" + std::to_string(number), "the log has no times",
                         "print `date +%s` before each table, or say --interval 10s");

@@ -72,7 +72,7 @@ void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const
             collector.skipped(lines.number(), "no row of psrecord: '" + printable(line.substr(0, 40)) + "'");
             continue;
         }
-        collector.add({clock.told() ? *clock.now() : *seconds, *mib * kMiB, {}}, lines.number());
+        collector.add({clock.is_set() ? *clock.now() : *seconds, *mib * kMiB, {}}, lines.number());
     }
     collector.ended(lines.source().end(), lines.number());
 }

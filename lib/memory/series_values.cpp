@@ -107,7 +107,7 @@ LineKind kind_of(std::string_view line) {
 bool begins_with_time(std::string_view line) {
     LogClock clock(std::nullopt);
     clock.take_prefix(line);
-    return clock.told();
+    return clock.is_set();
 }
 
 struct HeadLines {
@@ -197,7 +197,7 @@ class ValueReader {
 
   private:
     void add(const std::string& label, double bytes, std::uint64_t number) {
-        if (!clock_.told() && !seen_.insert(label).second) {
+        if (!clock_.is_set() && !seen_.insert(label).second) {
             clock_.begin_table();
             seen_ = {label};
         }
@@ -209,7 +209,7 @@ class ValueReader {
     }
 
     Error no_unit(std::uint64_t number) const {
-        const bool timed = clock_.told() || options_.interval_s;
+        const bool timed = clock_.is_set() || options_.interval_s;
         return {ErrorKind::input, name_ + ":" + std::to_string(number),
                 "a number without a unit on each line, which looks like the output of `ps -o rss=`",
                 fmt::format("ps prints KiB: leakline trend {}--unit kib {}", timed ? "" : "--interval 10s ", name_)};

@@ -71,9 +71,9 @@ double explained_growth(const Diagnosis& diagnosis) {
     double explained = 0;
     if (per_request > 0) explained += share(per_request, trend.bytes_per_request ? trend.bytes_per_request->estimate : 0);
     if (per_hour > 0) explained += share(per_hour, trend.slope_bytes_per_hour.estimate);
-    const Books& books = diagnosis.lines.books;
-    if (books.live_delta_bytes > 0 && books.overhead_delta_bytes.value_or(0) > 0)
-        explained *= 1 + static_cast<double>(*books.overhead_delta_bytes) / static_cast<double>(books.live_delta_bytes);
+    const Accounting& accounting = diagnosis.lines.accounting;
+    if (accounting.live_delta_bytes > 0 && accounting.overhead_delta_bytes.value_or(0) > 0)
+        explained *= 1 + static_cast<double>(*accounting.overhead_delta_bytes) / static_cast<double>(accounting.live_delta_bytes);
     return explained;
 }
 

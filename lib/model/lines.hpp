@@ -84,7 +84,7 @@ struct HeadlineLine {
 };
 
 // The balance that every report prints. live_delta == attributed + unattributed holds exactly.
-struct Books {
+struct Accounting {
     std::int64_t live_delta_bytes = 0;
     std::int64_t attributed_bytes = 0;    // of traces that have a known source line or function
     std::int64_t unattributed_bytes = 0;
@@ -140,7 +140,7 @@ struct LineReport {
     std::string unavailable;
     Runtime runtime = Runtime::native;         // of the program
     std::vector<LineTable> tables;             // of the functions of the lines at fault
-    Books books;
+    Accounting accounting;
     RecordingTotals totals;
     std::string command, completeness;
     std::vector<std::string> warnings;

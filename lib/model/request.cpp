@@ -15,7 +15,7 @@ std::string_view failure_name(Failure failure) {
     return "aborted";
 }
 
-std::string_view status_cure(int status) {
+std::string_view status_hint(int status) {
     switch (status) {
         case 401:
         case 407: return "--header 'Authorization: Bearer TOKEN' sets credentials";

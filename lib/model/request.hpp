@@ -34,7 +34,7 @@ std::string_view failure_name(Failure failure);
 
 // What may help where a service answers many requests with this status, with the options of the command line:
 // "--header 'Authorization: Bearer TOKEN' sets credentials". "" where there is nothing to say.
-std::string_view status_cure(int status);
+std::string_view status_hint(int status);
 
 // Microseconds.
 struct LatencySummary {

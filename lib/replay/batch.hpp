@@ -1,4 +1,4 @@
-// Requests on their way from the reader's thread to the sender's: serialised, many at a time, in memory that goes round.
+// Requests on their way from the reader's thread to the sender's: serialized, many at a time, in memory that goes round.
 #pragma once
 
 #include <condition_variable>

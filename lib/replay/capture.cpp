@@ -21,7 +21,7 @@ CaptureLog::CaptureLog(const std::string& path, CaptureOptions options)
     descriptor_ = path == "-" ? ::dup(STDOUT_FILENO) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (descriptor_ < 0) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
     try {
-        if (path != "-") go_on_behind(path);
+        if (path != "-") resume_after(path);
     } catch (...) {
         ::close(descriptor_);
         throw;
@@ -29,7 +29,7 @@ CaptureLog::CaptureLog(const std::string& path, CaptureOptions options)
 }
 
 // What is there already must be a log of ours, and end with a line's end: a full disk may have cut the last one.
-void CaptureLog::go_on_behind(const std::string& path) {
+void CaptureLog::resume_after(const std::string& path) {
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return;
     const int there = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

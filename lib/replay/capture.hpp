@@ -35,7 +35,7 @@ class CaptureLog {
     std::uint64_t cut() const { return cut_; }
 
   private:
-    void go_on_behind(const std::string& path);
+    void resume_after(const std::string& path);
 
     std::string path_;
     CaptureOptions options_;

@@ -18,7 +18,7 @@ bool is_identifier(std::string_view segment) {
 
 }  // namespace
 
-std::string PathTable::normalised(std::string_view target) {
+std::string PathTable::normalized(std::string_view target) {
     std::string_view path = target.substr(0, target.find_first_of("?#"));
     std::string result;
     while (!path.empty()) {
@@ -39,7 +39,7 @@ std::uint16_t PathTable::intern(std::string_view method, std::string_view target
     if (!names_.empty() && path == last_target_ && method == last_method_) return last_;
     last_method_ = method;
     last_target_ = path;
-    key_.assign(method).append(" ").append(normalised(path));
+    key_.assign(method).append(" ").append(normalized(path));
     const auto found = numbers_.find(key_);
     if (found != numbers_.end()) return last_ = found->second;
     if (names_.size() == kLimit) {

@@ -20,7 +20,7 @@ class PathTable {
     const std::vector<std::string>& names() const { return names_; }
 
     // The path with segments that are numbers, UUIDs or long hexadecimal strings as "*": "/users/123?x" -> "/users/*".
-    static std::string normalised(std::string_view target);
+    static std::string normalized(std::string_view target);
 
   private:
     std::vector<std::string> names_;

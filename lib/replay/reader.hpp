@@ -1,4 +1,4 @@
-// The reader's thread of a replay: log -> records -> serialised batches, round after round.
+// The reader's thread of a replay: log -> records -> serialized batches, round after round.
 //
 // Thread-safety: run() on its own thread; the results when that has ended.
 #pragma once

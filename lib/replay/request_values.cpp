@@ -70,7 +70,7 @@ void RequestValues::visit_target(std::string_view target, const std::function<vo
         const std::string_view segment = path.substr(begin, end - begin);
         if (std::any_of(segment.begin(), segment.end(), is_digit)) {
             name_ = std::to_string(number);
-            context_ = PathTable::normalised(path.substr(0, begin));
+            context_ = PathTable::normalized(path.substr(0, begin));
             use({ValueKind::path, name_, context_, segment});
         }
         begin = end + 1;

@@ -49,7 +49,7 @@ class Run : http::ClientPool::Listener {
           tally_(options.expect),
           slots_(static_cast<std::size_t>(options.connections)),
           carried_(static_cast<std::size_t>(options.connections), 0),
-          aside_(static_cast<std::size_t>(options.connections)),
+          deferred_(static_cast<std::size_t>(options.connections)),
           recorded_(options.connections),
           schedule_(options.pace, options.max_gap) {}
 
@@ -110,9 +110,9 @@ class Run : http::ClientPool::Listener {
     }
 
     void on_idle(int connection) override {
-        std::deque<Aside>& waiting = aside_[static_cast<std::size_t>(connection)];
+        std::deque<Deferred>& waiting = deferred_[static_cast<std::size_t>(connection)];
         if (!waiting.empty() && !stopping_) {
-            const Aside first = waiting.front();
+            const Deferred first = waiting.front();
             waiting.pop_front();
             --aside_count_;
             send(connection, first.pending, first.due, first.reconnect);
@@ -171,7 +171,7 @@ class Run : http::ClientPool::Listener {
             const RecordedConnections::Place place = place_for(next_.item().affinity);
             if (place.connection < 0) return;
             if (!pool_.is_idle(place.connection)) {
-                aside_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
+                deferred_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
                 ++aside_count_;
                 has_next_ = false;
                 continue;
@@ -394,7 +394,7 @@ class Run : http::ClientPool::Listener {
         // What refuses most requests does not do the work that the log stands for. An error that is in the log too is that work.
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
-                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" + cure(status_cure(tally_.most_refused())));
+                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" + cure(status_hint(tally_.most_refused())));
         const auto lag = std::chrono::duration_cast<Nanoseconds>(
             std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
@@ -404,7 +404,7 @@ class Run : http::ClientPool::Listener {
         stats.valid = reasons.empty();
     }
 
-    struct Aside {
+    struct Deferred {
         Pending pending;
         Nanoseconds due{};
         bool reconnect = false;
@@ -421,7 +421,7 @@ class Run : http::ClientPool::Listener {
     FailureReasons reasons_;
     std::vector<Tally::Sent> slots_;        // one a connection
     std::vector<int> carried_;              // requests, by each connection since it was opened
-    std::vector<std::deque<Aside>> aside_;  // one a connection: items of its sessions, in order
+    std::vector<std::deque<Deferred>> deferred_;  // one a connection: items of its sessions, in order
     std::size_t aside_count_ = 0;
     RecordedConnections recorded_;
     Schedule schedule_;

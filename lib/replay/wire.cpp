@@ -52,10 +52,10 @@ bool is_header_value(std::string_view text) {
 
 // Writes words into room that is there: a string's append() looks at its capacity each time, which costs a request more than
 // the copying.
-class Pen {
+class RequestBuffer {
   public:
-    explicit Pen(char* at) : at_(at) {}
-    Pen& operator<<(std::string_view text) {
+    explicit RequestBuffer(char* at) : at_(at) {}
+    RequestBuffer& operator<<(std::string_view text) {
         text.copy(at_, text.size());
         at_ += text.size();
         return *this;
@@ -114,7 +114,7 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
                        kDigits + 3 * kEnd.size();
     for (const auto& [name, value] : record.headers) room += name.size() + value.size() + 4;
     out.resize(start + room);
-    Pen pen(out.data() + start);
+    RequestBuffer pen(out.data() + start);
     pen << record.method << (needs_slash ? " /" : " ") << target << kVersionAndHost << host << kEnd;
     for (const auto& [name, value] : record.headers) {
         if (is_of_the_connection(name)) {

@@ -15,16 +15,16 @@ namespace leakline::report {
 
 namespace {
 
-Colour outcome_colour(Comparison::Outcome outcome) {
+Color outcome_color(Comparison::Outcome outcome) {
     switch (outcome) {
         case Comparison::Outcome::passed:
-            return Colour::green;
+            return Color::green;
         case Comparison::Outcome::failed:
-            return Colour::red;
+            return Color::red;
         case Comparison::Outcome::inconclusive:
-            return Colour::yellow;
+            return Color::yellow;
     }
-    return Colour::bold;
+    return Color::bold;
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ std::string place_of(const LineDifference& line) {
 }
 
 std::string comparison_text(const Comparison& comparison, const RenderOptions& options) {
-    std::string out = paint(outcome_name(comparison.outcome), outcome_colour(comparison.outcome), options);
+    std::string out = paint(outcome_name(comparison.outcome), outcome_color(comparison.outcome), options);
     for (std::size_t i = 0; i < comparison.reasons.size(); ++i)
         out += (i == 0 ? ": " : "; ") + terminal_safe(comparison.reasons[i]);
     const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
@@ -77,9 +77,9 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
                                                 bounds_text(line.difference));
         const std::string place = cut(place_of(line));
         const std::string row = wide ? fmt::format("{:<{}}{}", numbers, kNumbers, place) : numbers + "\n" + indent + place;
-        out += (line.over_budget ? paint(row, Colour::red, options) : row) + "\n";
+        out += (line.over_budget ? paint(row, Color::red, options) : row) + "\n";
         if (const std::string_view source = trim(line.source); !source.empty())
-            out += paint(indent + cut(source), Colour::dim, options) + "\n";
+            out += paint(indent + cut(source), Color::dim, options) + "\n";
     }
     if (!comparison.warnings.empty()) out += "\nWarnings\n";
     for (const std::string& warning : comparison.warnings) out += "  - " + terminal_safe(warning) + "\n";

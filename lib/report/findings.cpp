@@ -87,7 +87,7 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
         add_lines(findings, *lines, options);
     } else if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
         if (diagnosis->accepted) return findings;
-        const Summary summary = summarise(*diagnosis);
+        const Summary summary = summarize(*diagnosis);
         const auto add = [&](Finding::Kind kind) {
             Finding finding;
             finding.kind = kind;

@@ -39,7 +39,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
     std::string out;
     std::size_t errors = 0;
     if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
-        const Summary summary = summarise(*diagnosis);
+        const Summary summary = summarize(*diagnosis);
         std::string_view level = "error";
         if (diagnosis->verdict == Verdict::no_leak || diagnosis->accepted) level = "notice";
         if (diagnosis->verdict == Verdict::inconclusive &&

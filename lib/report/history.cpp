@@ -85,7 +85,7 @@ bool worse(History::Change change) {
     return change == History::Change::appeared || change == History::Change::jumped || change == History::Change::slow_boil;
 }
 
-bool History::boils() const {
+bool History::has_slow_growth() const {
     return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.change == Change::slow_boil; });
 }
 
@@ -141,14 +141,14 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
 }
 
 std::string_view history_verdict(const History& history) {
-    return history.boils() ? "slow boil" : history.worsened() ? "worse" : "no worse";
+    return history.has_slow_growth() ? "slow boil" : history.worsened() ? "worse" : "no worse";
 }
 
 std::string history_headline(const History& history) {
     const auto count = [&](History::Change change) {
         return std::count_if(history.lines.begin(), history.lines.end(), [&](const auto& line) { return line.change == change; });
     };
-    if (history.boils()) {
+    if (history.has_slow_growth()) {
         const History::Line& first = history.lines.front();
         return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}",
                            place_text(first.at), format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),

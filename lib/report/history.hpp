@@ -38,7 +38,7 @@ struct History {
     std::vector<Line> lines;  // those that leak in any run; slow boil first, then by growth in the newest run
     std::vector<std::string> warnings;
 
-    bool boils() const;
+    bool has_slow_growth() const;
     bool worsened() const;  // some line is new, jumped or boils: what a gate fails on
 };
 std::string_view change_name(History::Change change);  // "slow boil", ...

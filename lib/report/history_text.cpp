@@ -21,19 +21,19 @@ std::string growth_text(const std::optional<Interval>& growth) {
 std::string history_text(const History& history, const RenderOptions& options) {
     std::string verdict(history_verdict(history));
     std::transform(verdict.begin(), verdict.end(), verdict.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
-    std::string out = paint(verdict, history.worsened() ? Colour::red : Colour::green, options) + ": " +
+    std::string out = paint(verdict, history.worsened() ? Color::red : Color::green, options) + ": " +
                       terminal_safe(history_headline(history)) + "\n";
     std::size_t shown = 0;
     for (const History::Line& line : history.lines) {
         if (shown++ == options.top) break;
         const std::string head = fmt::format("{} ({})", terminal_safe(place_text(line.at)), change_name(line.change));
-        out += "\n" + paint(head, worse(line.change) ? Colour::red : Colour::bold, options) + "\n";
+        out += "\n" + paint(head, worse(line.change) ? Color::red : Color::bold, options) + "\n";
         if (!line.source.empty()) out += "  " + terminal_safe(line.source) + "\n";
         out += "  per request, oldest first:";
         for (const auto& growth : line.growth) out += " " + growth_text(growth) + (&growth == &line.growth.back() ? "" : ",");
         out += "\n";
     }
-    out += fmt::format("\n{}\n  {:<21}{:<14}{:>19}  {}\n", paint("Runs, oldest first", Colour::bold, options), "started", "verdict",
+    out += fmt::format("\n{}\n  {:<21}{:<14}{:>19}  {}\n", paint("Runs, oldest first", Color::bold, options), "started", "verdict",
                        "memory per request", "file");
     for (const History::Run& run : history.runs)
         out += fmt::format("  {:<21}{:<14}{:>19}  {}\n", run.started.empty() ? "not known" : terminal_safe(run.started),

@@ -120,7 +120,7 @@ std::string page_data(const Json& memory, const Json& live, const std::string& f
 }
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
-    const Summary summary = summarise(diagnosis);
+    const Summary summary = summarize(diagnosis);
     std::string body =
         fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n",
                     verdict_name(diagnosis.verdict), xml_text(summary.verdict), xml_text(summary.reason));
@@ -180,7 +180,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     body += live_section(live);
     if (grows(diagnosis.lines)) body += kFlameSection;
     if (!diagnosis.lines.lines.empty()) body += html_ranking(diagnosis.lines.lines, options);
-    body += html_books(diagnosis.lines.books) + html_replay(diagnosis.replay);
+    body += html_accounting(diagnosis.lines.accounting) + html_replay(diagnosis.replay);
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
     warnings.insert(warnings.end(), diagnosis.replay.warnings.begin(), diagnosis.replay.warnings.end());
@@ -192,7 +192,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
 std::string render(const LineReport& report, const RenderOptions& options) {
     const Json live = live_json(report);
     std::string body = fmt::format("<h1>{} of live heap</h1>\n<p class=\"note\"><code>{}</code> {}</p>\n",
-                                   format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)),
+                                   format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)),
                                    xml_text(report.command), xml_text(report.completeness));
     if (!report.unavailable.empty()) body += fmt::format("<p>{}</p>\n", xml_text(report.unavailable));
     if (report.headline)
@@ -202,7 +202,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
                             xml_text(utf8_head(trim(report.headline->line.source), 300)));
     body += tables(report, nullptr, options) + live_section(live);
     if (grows(report)) body += kFlameSection;
-    body += html_ranking(report.lines, options) + html_books(report.books) +
+    body += html_ranking(report.lines, options) + html_accounting(report.accounting) +
             html_list("Warnings", report.warnings);
     return html_page("leakline: lines", body, page_data(nullptr, live, flame_json(report), ""));
 }

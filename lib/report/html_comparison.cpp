@@ -15,8 +15,8 @@ namespace leakline::report {
 
 namespace {
 
-// The words of the style sheet for a verdict's colour.
-std::string_view colour_of(Comparison::Outcome outcome) {
+// The words of the style sheet for a verdict's color.
+std::string_view color_of(Comparison::Outcome outcome) {
     switch (outcome) {
         case Comparison::Outcome::passed:
             return "no_leak";
@@ -48,7 +48,7 @@ double largest_rate(const Comparison& comparison) {
 std::string html_comparison(const Comparison& comparison, const RenderOptions& options) {
     const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
     std::string out = fmt::format(
-        "<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n", colour_of(comparison.outcome),
+        "<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n", color_of(comparison.outcome),
         outcome_name(comparison.outcome), xml_text(comparison.reasons.empty() ? "" : comparison.reasons.front()));
     const auto fact = [&](std::string_view name, const std::string& html) {
         out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);

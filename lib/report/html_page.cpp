@@ -126,9 +126,9 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
     return out + "</tbody></table></div>\n";
 }
 
-std::string html_books(const Books& books) {
+std::string html_accounting(const Accounting& accounting) {
     std::string out = "<h2>Books</h2>\n<div class=\"scroll\"><table>\n<tbody>\n";
-    for (const BookRow& row : book_rows(books))
+    for (const AccountingRow& row : book_rows(accounting))
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:+} B</td><td class=\"n\">{}</td><td "
             "class=\"note\">{}</td></tr>\n",

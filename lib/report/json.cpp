@@ -174,7 +174,7 @@ void put(Writer& out, const Comparison& comparison) {
 }
 
 void put(Writer& out, const History& history) {
-    out("slow_boil", history.boils());
+    out("slow_boil", history.has_slow_growth());
     out("worse", history.worsened());
     out.list("runs", history.runs, [](Writer& item, const History::Run& run) {
         item("file", run.file);

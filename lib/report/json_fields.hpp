@@ -177,14 +177,14 @@ void fields(A& a, In<A, LineTable>& table) {
 }
 
 template <class A>
-void fields(A& a, In<A, Books>& books) {
-    a("live_delta_bytes", books.live_delta_bytes);
-    a("attributed_bytes", books.attributed_bytes);
-    a("unattributed_bytes", books.unattributed_bytes);
-    a("rss_delta_bytes", books.rss_delta_bytes);
-    a.where_any("overhead_delta_bytes", books.overhead_delta_bytes);
-    a("retention_delta_bytes", books.retention_delta_bytes);
-    a("other_delta_bytes", books.other_delta_bytes);
+void fields(A& a, In<A, Accounting>& accounting) {
+    a("live_delta_bytes", accounting.live_delta_bytes);
+    a("attributed_bytes", accounting.attributed_bytes);
+    a("unattributed_bytes", accounting.unattributed_bytes);
+    a("rss_delta_bytes", accounting.rss_delta_bytes);
+    a.where_any("overhead_delta_bytes", accounting.overhead_delta_bytes);
+    a("retention_delta_bytes", accounting.retention_delta_bytes);
+    a("other_delta_bytes", accounting.other_delta_bytes);
 }
 
 template <class A>
@@ -204,7 +204,7 @@ void fields(A& a, In<A, LineReport>& report) {
     a.where_any("lines_unavailable", report.unavailable);
     a("runtime", report.runtime);
     a("lines", report.lines);
-    a("books", report.books);
+    a("books", report.accounting);
     a.object("window", [&](auto& window) {
         window("begin_s", report.window_begin);
         window("end_s", report.window_end);

@@ -88,9 +88,9 @@ std::string suite(const std::string& name, const std::string& started, const std
 }
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
-    const Summary summary = summarise(diagnosis);
+    const Summary summary = summarize(diagnosis);
     RenderOptions plain = options;
-    plain.colour = false;
+    plain.color = false;
     const std::string report = render_text(diagnosis, plain);
 
     std::vector<Case> cases;

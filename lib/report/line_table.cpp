@@ -10,13 +10,13 @@ namespace leakline::report {
 namespace {
 
 // SGR parameters of ECMA-48.
-std::string_view colour_code(Colour colour) {
-    switch (colour) {
-        case Colour::red: return "1;31";
-        case Colour::green: return "1;32";
-        case Colour::yellow: return "1;33";
-        case Colour::bold: return "1";
-        case Colour::dim: return "2";
+std::string_view color_code(Color color) {
+    switch (color) {
+        case Color::red: return "1;31";
+        case Color::green: return "1;32";
+        case Color::yellow: return "1;33";
+        case Color::bold: return "1";
+        case Color::dim: return "2";
     }
     return "";
 }
@@ -86,8 +86,8 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
     return out;
 }
 
-std::string paint(std::string_view text, Colour colour, const RenderOptions& options) {
-    return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", colour_code(colour), text) : std::string(text);
+std::string paint(std::string_view text, Color color, const RenderOptions& options) {
+    return options.color ? fmt::format("\x1b[{}m{}\x1b[0m", color_code(color), text) : std::string(text);
 }
 
 }  // namespace leakline::report

@@ -28,8 +28,8 @@ std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision);
 
 // text with control characters but tabs as "\xNN": safe to show, columns kept.
 std::string terminal_safe(std::string_view text);
-enum class Colour { red, green, yellow, bold, dim };
-// text in that colour of a terminal, or as it is without options.colour.
-std::string paint(std::string_view text, Colour colour, const RenderOptions& options);
+enum class Color { red, green, yellow, bold, dim };
+// text in that color of a terminal, or as it is without options.color.
+std::string paint(std::string_view text, Color color, const RenderOptions& options);
 
 }  // namespace leakline::report

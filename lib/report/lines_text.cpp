@@ -37,7 +37,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     text.field("top line", line_and_function(line.at));
     if (const std::string_view source = trim(line.source); !source.empty())
         text.line(fmt::format("{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))),
-                                                        Colour::bold)));
+                                                        Color::bold)));
     std::string growth = format_signed_bytes(static_cast<double>(line.growth_bytes)) + " through it";
     if (line.bytes_per_request) growth += ", " + interval_text(*line.bytes_per_request) + " per request";
     else if (line.bytes_per_hour) growth += ", " + interval_text(*line.bytes_per_hour) + " per hour";
@@ -93,16 +93,16 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
                     format_bytes(static_cast<double>(line.live_last_bytes)), format_bytes(static_cast<double>(line.live_peak_bytes)),
                     format_count(line.allocations), growth_class_name(line.growth_class)) +
             place;
-        text.line(line.leaking ? text.paint(row, Colour::red) : row);
+        text.line(line.leaking ? text.paint(row, Color::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
             text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)),
-                                 Colour::dim));
+                                 Color::dim));
         if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
             std::string bounds =
                 fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
                             format_bytes(line.payload_bytes->high));
             if (rate) bounds += fmt::format(", {} to {} {}", format_bytes(rate->low), format_bytes(rate->high), per);
-            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Colour::dim));
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Color::dim));
         }
     }
 }
@@ -131,9 +131,9 @@ void add_callers(TerminalText& text, const LineGrowth& line) {
     }
 }
 
-void add_books(TerminalText& text, const Books& books) {
+void add_accounting(TerminalText& text, const Accounting& accounting) {
     text.heading("Books (heap growth within the window)");
-    for (const BookRow& row : book_rows(books))
+    for (const AccountingRow& row : book_rows(accounting))
         text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", row.bytes), row.name, row.note),
                            static_cast<std::size_t>(text.options().width)));
 }
@@ -150,7 +150,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
     };
     text.line(fmt::format(
         "{} between {} and {}{}{}",
-        text.paint(format_signed_bytes(static_cast<double>(report.books.live_delta_bytes)), Colour::bold) +
+        text.paint(format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)), Color::bold) +
             " of live heap",
         at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
         completeness_words(report.completeness)));
@@ -170,7 +170,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
     add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);
     add_ranking(text, report.lines);
     add_caller_trees(text, report.lines);
-    add_books(text, report.books);
+    add_accounting(text, report.accounting);
     text.warnings(report.warnings);
     return text.take();
 }

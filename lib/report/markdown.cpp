@@ -81,18 +81,18 @@ std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
     return out;
 }
 
-std::string books(const Books& books) {
+std::string accounting(const Accounting& accounting) {
     std::string out = "| books | bytes |\n| --- | ---: |\n";
     const auto row = [&](std::string_view name, std::int64_t bytes) {
         out += fmt::format("| {} | {:+} |\n", name, bytes);
     };
-    row("attributed to lines", books.attributed_bytes);
-    row("unattributed", books.unattributed_bytes);
-    row("live heap bytes", books.live_delta_bytes);
-    if (books.rss_delta_bytes) row("resident memory", *books.rss_delta_bytes);
-    if (books.overhead_delta_bytes) row("added by malloc", *books.overhead_delta_bytes);
-    if (books.retention_delta_bytes) row("kept by the allocator", *books.retention_delta_bytes);
-    if (books.other_delta_bytes) row("other", *books.other_delta_bytes);
+    row("attributed to lines", accounting.attributed_bytes);
+    row("unattributed", accounting.unattributed_bytes);
+    row("live heap bytes", accounting.live_delta_bytes);
+    if (accounting.rss_delta_bytes) row("resident memory", *accounting.rss_delta_bytes);
+    if (accounting.overhead_delta_bytes) row("added by malloc", *accounting.overhead_delta_bytes);
+    if (accounting.retention_delta_bytes) row("kept by the allocator", *accounting.retention_delta_bytes);
+    if (accounting.other_delta_bytes) row("other", *accounting.other_delta_bytes);
     return out;
 }
 
@@ -164,7 +164,7 @@ std::string fit(const std::vector<std::string>& parts) {
 }
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
-    const Summary summary = summarise(diagnosis);
+    const Summary summary = summarize(diagnosis);
     std::vector<std::string> parts;
     parts.push_back(fmt::format("### leakline: {}\n\n{}\n\n", plain(summary.verdict), plain(summary.reason)));
 
@@ -202,7 +202,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
     if (!diagnosis.lines.lines.empty())
         parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
-    parts.push_back(details("Books", books(diagnosis.lines.books)));
+    parts.push_back(details("Books", accounting(diagnosis.lines.accounting)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
@@ -217,7 +217,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
 std::string render(const LineReport& report, const RenderOptions& options) {
     std::vector<std::string> parts;
     parts.push_back(
-        fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.books.live_delta_bytes)));
+        fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.accounting.live_delta_bytes)));
     if (!report.unavailable.empty()) parts.push_back(plain(report.unavailable) + "\n\n");
     if (report.headline)
         parts.push_back(fmt::format("Top line: {} {}, {}\n\n", code(line_and_function(report.headline->line.at)),
@@ -225,7 +225,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     parts.push_back(ranking(report.lines, options.top));
     for (const LineTable& value : report.tables)
         parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
-    parts.push_back(details("Books", books(report.books)));
+    parts.push_back(details("Books", accounting(report.accounting)));
     if (!report.warnings.empty())
         parts.push_back(
             details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));

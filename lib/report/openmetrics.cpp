@@ -56,13 +56,13 @@ class Metrics {
     std::string out_, name_;
 };
 
-struct Labelled {
+struct Labeled {
     std::string labels;
     const TrendVerdict* trend;
 };
 
 // Samples of a family stand together, so each family goes over all series.
-void add_trends(Metrics& metrics, const std::vector<Labelled>& trends) {
+void add_trends(Metrics& metrics, const std::vector<Labeled>& trends) {
     metrics.family("trend_growing", "", "1 where memory grows without end, by the trend of its samples.");
     for (const auto& [labels, trend] : trends)
         metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
@@ -101,9 +101,9 @@ std::string render(const Diagnosis& diagnosis) {
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.per_request) metrics.bounds(fmt::format("resource=\"{}\"", resource_name(growth.resource)), *growth.per_request);
     metrics.family("live_delta_bytes", "bytes", "Growth of live heap bytes within the window.");
-    metrics.sample("", static_cast<double>(diagnosis.lines.books.live_delta_bytes));
+    metrics.sample("", static_cast<double>(diagnosis.lines.accounting.live_delta_bytes));
     metrics.family("unattributed_bytes", "bytes", "The part of it that has no source line.");
-    metrics.sample("", static_cast<double>(diagnosis.lines.books.unattributed_bytes));
+    metrics.sample("", static_cast<double>(diagnosis.lines.accounting.unattributed_bytes));
     metrics.family("line_growth_bytes", "bytes",
                    "Growth of live heap bytes by source line, the largest ones.");
     for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
@@ -140,7 +140,7 @@ std::string render(const Diagnosis& diagnosis) {
 }
 
 std::string render(const TrendReport& report) {
-    std::vector<Labelled> trends;
+    std::vector<Labeled> trends;
     for (const TrendReport::Item& item : report.items)
         trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
     Metrics metrics;

@@ -56,7 +56,7 @@ struct RenderOptions {
     Unit unit = Unit::mib;
     int precision = 1;    // decimals in the line table
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
-    bool colour = false;
+    bool color = false;
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
     // What an inconclusive run is to a CI system (--inconclusive): an error, a skipped test, or none of its

@@ -51,10 +51,10 @@ std::vector<LineStack> stacks_of(const LineReport& report) {
               line.allocated_bytes},
              frames, out);
     }
-    if (report.books.unattributed_bytes != 0) {
+    if (report.accounting.unattributed_bytes != 0) {
         LineStack rest;
         rest.frames = {kUnattributed};
-        rest.bytes = report.books.unattributed_bytes;
+        rest.bytes = report.accounting.unattributed_bytes;
         out.push_back(rest);
     }
     return out;

@@ -192,7 +192,7 @@ const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
     return nullptr;
 }
 
-Summary summarise(const Diagnosis& diagnosis) {
+Summary summarize(const Diagnosis& diagnosis) {
     Summary summary;
     summary.verdict = verdict_text(diagnosis);
     summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
@@ -247,17 +247,17 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
     return out;
 }
 
-std::vector<BookRow> book_rows(const Books& books) {
-    std::vector<BookRow> rows = {{"attributed", books.attributed_bytes, "to a source line or function"},
-                                 {"unattributed", books.unattributed_bytes, "no symbols there, or none that --only takes"},
-                                 {"live heap bytes", books.live_delta_bytes, "the sum of both"}};
-    if (books.rss_delta_bytes) rows.push_back({"resident memory", *books.rss_delta_bytes, "RSS"});
-    if (books.overhead_delta_bytes)
-        rows.push_back({"added by malloc", *books.overhead_delta_bytes, "header and rounding of each live block (glibc's rule)"});
-    if (books.retention_delta_bytes)
-        rows.push_back({"kept by the allocator", *books.retention_delta_bytes, "freed, not returned"});
-    if (books.other_delta_bytes)
-        rows.push_back({"other", *books.other_delta_bytes, "RSS - live - added - kept: stacks, mappings, the recorder"});
+std::vector<AccountingRow> book_rows(const Accounting& accounting) {
+    std::vector<AccountingRow> rows = {{"attributed", accounting.attributed_bytes, "to a source line or function"},
+                                 {"unattributed", accounting.unattributed_bytes, "no symbols there, or none that --only takes"},
+                                 {"live heap bytes", accounting.live_delta_bytes, "the sum of both"}};
+    if (accounting.rss_delta_bytes) rows.push_back({"resident memory", *accounting.rss_delta_bytes, "RSS"});
+    if (accounting.overhead_delta_bytes)
+        rows.push_back({"added by malloc", *accounting.overhead_delta_bytes, "header and rounding of each live block (glibc's rule)"});
+    if (accounting.retention_delta_bytes)
+        rows.push_back({"kept by the allocator", *accounting.retention_delta_bytes, "freed, not returned"});
+    if (accounting.other_delta_bytes)
+        rows.push_back({"other", *accounting.other_delta_bytes, "RSS - live - added - kept: stacks, mappings, the recorder"});
     return rows;
 }
 

@@ -27,7 +27,7 @@ struct Summary {
 };
 
 // Views into diagnosis: it must outlive the summary.
-Summary summarise(const Diagnosis& diagnosis);
+Summary summarize(const Diagnosis& diagnosis);
 
 // The table of the function that line is in; else nothing.
 const LineTable* table_of(const LineReport& lines, const CodeLine& line);
@@ -68,11 +68,11 @@ std::string line_and_function(const CodeLine& line);
 std::string headline_note(const HeadlineLine& headline);
 
 // The books as a table with a note to each row; what is not known has none.
-struct BookRow {
+struct AccountingRow {
     std::string_view name;
     std::int64_t bytes = 0;
     std::string_view note;
 };
-std::vector<BookRow> book_rows(const Books& books);
+std::vector<AccountingRow> book_rows(const Accounting& accounting);
 
 }  // namespace leakline::report

@@ -106,7 +106,7 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
 std::string sparkline_svg(const Series& series, Trend trend) {
     constexpr double kSparkWidth = 120, kSparkHeight = 28;
     const std::vector<Point> points = thin(series.seconds, series.value, 120);
-    const char* colour = trend == Trend::growing        ? "#cf222e"
+    const char* color = trend == Trend::growing        ? "#cf222e"
                          : trend == Trend::inconclusive ? "#9a6700"
                                                         : "#1a7f37";
     std::string out = fmt::format(
@@ -123,7 +123,7 @@ std::string sparkline_svg(const Series& series, Trend trend) {
         const double range = std::max({high - low, std::abs(high) * 0.01, 1e-300}), middle = (high + low) / 2;
         const double y_scale = -(kSparkHeight - 4) / range;
         out +=
-            fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>", colour,
+            fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>", color,
                         coordinates(points, 1 - points.front().x * x_scale, x_scale,
                                     kSparkHeight / 2 - middle * y_scale, y_scale));
     }
@@ -134,7 +134,7 @@ std::string render_svg(const Document& document, const RenderOptions&) {
     if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
         const MemoryPlot plot = memory_plot(diagnosis->series, diagnosis->trend, 2000,
                                             diagnosis->memory_limit, diagnosis->rounds);
-        const Summary summary = summarise(*diagnosis);
+        const Summary summary = summarize(*diagnosis);
         return memory_svg(plot,
                           fmt::format("{} of {}: {}", diagnosis->metric,
                                       diagnosis->series.name.empty() ? "the target" : diagnosis->series.name,

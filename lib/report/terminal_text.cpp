@@ -19,8 +19,8 @@ TerminalText::TerminalText(RenderOptions options) : options_(options) {
     options_.width = std::max(options_.width, kNarrowest);
 }
 
-std::string TerminalText::paint(std::string_view text, Colour colour) const {
-    return report::paint(text, colour, options_);
+std::string TerminalText::paint(std::string_view text, Color color) const {
+    return report::paint(text, color, options_);
 }
 
 void TerminalText::line(std::string_view text) {
@@ -30,7 +30,7 @@ void TerminalText::line(std::string_view text) {
 
 void TerminalText::heading(std::string_view text) {
     line();
-    line(paint(terminal_safe(text), Colour::bold));
+    line(paint(terminal_safe(text), Color::bold));
 }
 
 void TerminalText::field(std::string_view label, std::string_view text) {

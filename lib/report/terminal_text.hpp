@@ -1,4 +1,4 @@
-// The page that the text renderers write on: lines, headings, fields wrapped at the width, colour where it helps.
+// The page that the text renderers write on: lines, headings, fields wrapped at the width, color where it helps.
 // Everything that is shown is safe for a terminal (see terminal_safe). Pure; one object, one thread.
 #pragma once
 
@@ -16,7 +16,7 @@ class TerminalText {
     // A width under 40 columns counts as 40.
     explicit TerminalText(RenderOptions options);
 
-    std::string paint(std::string_view text, Colour colour) const;
+    std::string paint(std::string_view text, Color color) const;
     void line(std::string_view text = {});
     void heading(std::string_view text);
     // "label      text", wrapped at the width between words, with a hanging indent.

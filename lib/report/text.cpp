@@ -23,14 +23,14 @@ namespace leakline::report {
 
 namespace {
 
-Colour verdict_colour(Verdict verdict) {
+Color verdict_color(Verdict verdict) {
     switch (verdict) {
         case Verdict::leak:
-            return Colour::red;
+            return Color::red;
         case Verdict::no_leak:
-            return Colour::green;
+            return Color::green;
         default:
-            return Colour::yellow;
+            return Color::yellow;
     }
 }
 
@@ -92,9 +92,9 @@ void add_plot(TerminalText& text, const Series& series, const TrendVerdict& tren
     const std::vector<std::string> rows = braille(plot.points, plot.low, plot.high, columns, kRows);
     for (int row = 0; row < kRows; ++row) {
         const double share = static_cast<double>(kRows - 1 - row) / (kRows - 1);
-        const bool labelled = row == 0 || row == kRows / 2 || row == kRows - 1;
+        const bool labeled = row == 0 || row == kRows / 2 || row == kRows - 1;
         const std::string label =
-            labelled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
+            labeled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
         text.line(fmt::format("{:>{}} |{}", label, kLabel, rows[static_cast<std::size_t>(row)]));
     }
     const std::string begin = tick_text(plot.begin_s, Scale::seconds),
@@ -105,9 +105,9 @@ void add_plot(TerminalText& text, const Series& series, const TrendVerdict& tren
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     TerminalText text(options);
-    const Summary summary = summarise(diagnosis);
-    const Colour colour = verdict_colour(diagnosis.verdict);
-    text.line(text.paint(summary.verdict, colour) + ": " + terminal_safe(summary.reason));
+    const Summary summary = summarize(diagnosis);
+    const Color color = verdict_color(diagnosis.verdict);
+    text.line(text.paint(summary.verdict, color) + ": " + terminal_safe(summary.reason));
     text.line();
     text.field("growth", summary.growth);
     if (summary.top != nullptr) {
@@ -117,10 +117,10 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             text.line(fmt::format(
                 "{:16}{}", "",
                 text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))),
-                           Colour::bold)));
+                           Color::bold)));
         text.field("", fmt::format("{}{}, {} allocations, {}",
                                    format_signed_bytes(static_cast<double>(top.growth_bytes)),
-                                   share_text(top.growth_bytes, diagnosis.lines.books.live_delta_bytes),
+                                   share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes),
                                    format_count(top.allocations), growth_class_name(top.growth_class)));
         if (top.bytes_per_connection)
             text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
@@ -160,7 +160,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
     add_ranking(text, diagnosis.lines.lines);
-    add_books(text, diagnosis.lines.books);
+    add_accounting(text, diagnosis.lines.accounting);
     add_replay(text, diagnosis.replay);
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
@@ -175,7 +175,7 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
 
 std::string render(const ReplayStats& stats, const RenderOptions& options) {
     TerminalText text(options);
-    text.append(stats.valid ? text.paint("valid", Colour::green) : text.paint("NOT VALID", Colour::red));
+    text.append(stats.valid ? text.paint("valid", Color::green) : text.paint("NOT VALID", Color::red));
     if (!stats.valid && !stats.reasons.empty()) text.append(": " + terminal_safe(stats.reasons.front()));
     text.line();
     add_replay(text, stats);

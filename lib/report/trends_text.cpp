@@ -27,11 +27,11 @@ int rank(Trend trend) {
     return 1;
 }
 
-Colour trend_colour(Trend trend) {
+Color trend_color(Trend trend) {
     switch (trend) {
-        case Trend::growing: return Colour::red;
-        case Trend::inconclusive: return Colour::yellow;
-        default: return Colour::green;
+        case Trend::growing: return Color::red;
+        case Trend::inconclusive: return Color::yellow;
+        default: return Color::green;
     }
 }
 
@@ -41,7 +41,7 @@ std::string name_of(const TrendReport::Item& item) {
 
 void add_details(TerminalText& text, const TrendReport::Item& item) {
     const TrendVerdict& trend = item.verdict;
-    text.line(fmt::format("{}  {}", text.paint(trend_name(trend.verdict), trend_colour(trend.verdict)), name_of(item)));
+    text.line(fmt::format("{}  {}", text.paint(trend_name(trend.verdict), trend_color(trend.verdict)), name_of(item)));
     for (const std::string& reason : trend.reasons)
         text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
     text.field("slope", slope_text(trend));
@@ -68,7 +68,7 @@ void add_table(TerminalText& text, const std::vector<const TrendReport::Item*>& 
     for (const TrendReport::Item* item : items) {
         const TrendVerdict& trend = item->verdict;
         const std::string_view verdict = trend_name(trend.verdict);
-        row(text.paint(verdict, trend_colour(trend.verdict)), verdict.size(),
+        row(text.paint(verdict, trend_color(trend.verdict)), verdict.size(),
             format_signed_bytes(trend.slope_bytes_per_hour.estimate),
             limit_in_text(trend), name_of(*item));
     }
@@ -136,7 +136,7 @@ std::string trends_text(const TrendReport& report, const RenderOptions& options)
     for (const TrendReport::Count& count : report.counts) {
         if (&count == &report.counts.front() && !report.items.empty()) text.line();
         const Trend verdict = count.growth.verdict;
-        text.line(fmt::format("{}  {}", text.paint(trend_name(verdict), trend_colour(verdict)), terminal_safe(count_line(count))));
+        text.line(fmt::format("{}  {}", text.paint(trend_name(verdict), trend_color(verdict)), terminal_safe(count_line(count))));
     }
     text.warnings(report.warnings);
     return text.take();

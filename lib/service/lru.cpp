@@ -57,7 +57,7 @@ class Lru : public CacheMode {
     using Index = std::map<std::string_view, std::list<User>::iterator>;
 
     static constexpr Bytes kListLinks = 2 * sizeof(void*);
-    static constexpr Bytes kTreeLinks = 4 * sizeof(void*);  // colour, parent, left, right
+    static constexpr Bytes kTreeLinks = 4 * sizeof(void*);  // color, parent, left, right
 
     static Bytes user_cost(const User& user) {
         return kListLinks + sizeof(User) + heap_bytes(user.id) + kTreeLinks + sizeof(Index::value_type);

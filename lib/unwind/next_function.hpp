@@ -16,7 +16,7 @@
 namespace leakline::unwind {
 
 // The next definition of a function behind ours. It is looked up at the first call, not before: the tracker calls
-// before any initialiser of ours has run.
+// before any initializer of ours has run.
 template <typename Function> class Next {
   public:
     explicit constexpr Next(const char* name) : name_(name) {}

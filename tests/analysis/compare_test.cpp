@@ -31,7 +31,7 @@ LineReport report_of(const std::vector<Line>& lines) {
         growth.growth_bytes = static_cast<std::int64_t>(line.per_request * 10'000);
         growth.leaking = line.leaking;
         growth.growth_class = line.leaking ? GrowthClass::linear : GrowthClass::flat;
-        report.books.live_delta_bytes += growth.growth_bytes;
+        report.accounting.live_delta_bytes += growth.growth_bytes;
         report.lines.push_back(growth);
     }
     return report;

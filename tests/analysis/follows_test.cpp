@@ -56,16 +56,16 @@ TEST_CASE("growth is put down to requests, to time, or to both") {
 }
 
 TEST_CASE("noise is never put down to the wrong axis") {
-    int wrong = 0, told = 0;
+    int wrong = 0, is_set = 0;
     for (unsigned seed = 1; seed <= 200; ++seed) {
         const GrowthSplit requests = split_growth(run_of(20, 0, 8'000, seed)), time = split_growth(run_of(0, 100'000, 8'000, seed));
         wrong += requests.follows == Follows::time || requests.follows == Follows::both;
         wrong += time.follows == Follows::requests || time.follows == Follows::both;
-        told += requests.follows == Follows::requests;
-        told += time.follows == Follows::time;
+        is_set += requests.follows == Follows::requests;
+        is_set += time.follows == Follows::time;
     }
     CHECK(wrong <= 20);  // each interval misses in one case out of twenty
-    CHECK(told >= 300);
+    CHECK(is_set >= 300);
 }
 
 TEST_CASE("a run without quiet times, a shrinking one and a short one cannot tell") {

@@ -59,10 +59,10 @@ TEST_CASE("lines and the rest sum up to the live-byte delta exactly, for every g
                     CHECK(line.live_peak_bytes >= std::max(line.live_first_bytes, line.live_last_bytes));
                     sum += line.growth_bytes;
                 }
-                CHECK(sum == report.books.attributed_bytes);
-                CHECK(report.books.attributed_bytes + report.books.unattributed_bytes ==
-                      report.books.live_delta_bytes);
-                if (by != GroupBy::function) CHECK(report.books.unattributed_bytes != 0);
+                CHECK(sum == report.accounting.attributed_bytes);
+                CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes ==
+                      report.accounting.live_delta_bytes);
+                if (by != GroupBy::function) CHECK(report.accounting.unattributed_bytes != 0);
             }
         }
     }
@@ -78,11 +78,11 @@ TEST_CASE("live, retention and other sum up to the RSS delta") {
         mark.allocator_in_use = 1'100'000 * (round + 1);  // headers and all
         mark.allocator_retained = 2'000'000 + round * 100'000;
     }
-    const Books books = grow_lines(builder.profile()).books;
-    CHECK(books.live_delta_bytes == 5'000'000);
-    CHECK(books.rss_delta_bytes == 7'500'000);
-    CHECK(books.retention_delta_bytes == 500'000);
-    CHECK(books.other_delta_bytes == 2'000'000);
+    const Accounting accounting = grow_lines(builder.profile()).accounting;
+    CHECK(accounting.live_delta_bytes == 5'000'000);
+    CHECK(accounting.rss_delta_bytes == 7'500'000);
+    CHECK(accounting.retention_delta_bytes == 500'000);
+    CHECK(accounting.other_delta_bytes == 2'000'000);
 }
 
 TEST_CASE("growth of RSS that the tracked heap does not explain is a warning") {
@@ -118,16 +118,16 @@ TEST_CASE("growth of RSS that malloc keeps free is called so, and another alloca
         const LineReport report = grow_lines(builder.profile(), options);
         const std::string warning = report.warnings.empty() ? "" : report.warnings.back();
         if (in_use == 100'000) {
-            CHECK(report.books.retention_delta_bytes == 45 * 1024 * 1024);  // from nothing at the start
+            CHECK(report.accounting.retention_delta_bytes == 45 * 1024 * 1024);  // from nothing at the start
             CHECK(warning ==
                   "RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is memory that was freed and that malloc keeps "
                   "(45 MiB): fragmentation, or a peak that has passed");
         } else {
-            CHECK_FALSE(report.books.retention_delta_bytes);
+            CHECK_FALSE(report.accounting.retention_delta_bytes);
             CHECK(warning.starts_with("RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is outside the lines above (mmap, frag"));
         }
-        CHECK(report.books.live_delta_bytes + report.books.retention_delta_bytes.value_or(0) + *report.books.other_delta_bytes ==
-              *report.books.rss_delta_bytes);
+        CHECK(report.accounting.live_delta_bytes + report.accounting.retention_delta_bytes.value_or(0) + *report.accounting.other_delta_bytes ==
+              *report.accounting.rss_delta_bytes);
     }
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("a pattern that nothing contains is a warning, and what --only leaves 
     options.skip = {"third_party/", "/app/serv"};
     const LineReport report = grow_lines(builder.profile(), options);
     CHECK(report.lines.empty());
-    CHECK(report.books.unattributed_bytes == report.books.live_delta_bytes);
+    CHECK(report.accounting.unattributed_bytes == report.accounting.live_delta_bytes);
     CHECK(report.warnings == std::vector<std::string>{
                                  "--only casche.cpp: no file, function or library in the recording contains it",
                                  "--skip third_party/: no file, function or library in the recording contains it"});

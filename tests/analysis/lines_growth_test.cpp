@@ -14,7 +14,7 @@ namespace {
 
 using Values = std::vector<double>;
 
-GrowthJudgement judge(const Values& bytes, double block = 1) {
+GrowthJudgment judge(const Values& bytes, double block = 1) {
     Values x, blocks;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         x.push_back(1000.0 * static_cast<double>(i + 1));
@@ -57,7 +57,7 @@ TEST_CASE(
 }
 
 TEST_CASE("growth in chunks rarer than the rounds is found by putting rounds together") {
-    const GrowthJudgement chunks = judge({0, 512, 512, 1024, 1024, 1536, 1536, 2048, 2048}, 512);
+    const GrowthJudgment chunks = judge({0, 512, 512, 1024, 1024, 1536, 1536, 2048, 2048}, 512);
     CHECK(growth_class_name(chunks.growth_class) == "linear");
     CHECK(chunks.p_value < 0.01);
 }
@@ -126,8 +126,8 @@ TEST_CASE("a bounded cache is never named, whichever round it fills in") {
                 }
                 CAPTURE(rounds);
                 CAPTURE(per_round);
-                const GrowthJudgement judgement = judge(bytes, 220);
-                CHECK(judgement.p_value > 0.01);
+                const GrowthJudgment judgment = judge(bytes, 220);
+                CHECK(judgment.p_value > 0.01);
             }
         }
     }

@@ -44,9 +44,9 @@ std::string headline_of(const LineReport& report) {
 }
 
 std::string sum_of(const LineReport& report) {
-    std::int64_t sum = report.books.unattributed_bytes;
+    std::int64_t sum = report.accounting.unattributed_bytes;
     for (const LineGrowth& line : report.lines) sum += line.growth_bytes;
-    return std::to_string(sum) + " of " + std::to_string(report.books.live_delta_bytes);
+    return std::to_string(sum) + " of " + std::to_string(report.accounting.live_delta_bytes);
 }
 
 }  // namespace
@@ -326,9 +326,9 @@ TEST_CASE("what malloc adds to small blocks is an account of its own, and explai
         builder.allocate(small, 22, 18'375);
     }
     const LineReport report = grow_lines(builder.profile());
-    CHECK(report.books.live_delta_bytes == 147'000 * 22);
-    CHECK(report.books.overhead_delta_bytes == 147'000 * 10);
-    CHECK(report.books.rss_delta_bytes == 147'000 * 32);
-    CHECK(report.books.other_delta_bytes == 0);
+    CHECK(report.accounting.live_delta_bytes == 147'000 * 22);
+    CHECK(report.accounting.overhead_delta_bytes == 147'000 * 10);
+    CHECK(report.accounting.rss_delta_bytes == 147'000 * 32);
+    CHECK(report.accounting.other_delta_bytes == 0);
     for (const std::string& warning : report.warnings) CHECK_MESSAGE(warning.find("most of the growth") == warning.npos, warning);
 }

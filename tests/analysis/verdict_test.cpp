@@ -385,7 +385,7 @@ TEST_CASE("memory alone is a leak only well above the detection limit, and above
 
     // Live heap without a source line is counted, and nothing that an allocator holds back.
     Diagnosis unknown = outside(8);
-    unknown.lines.books.unattributed_bytes = 7 << 20;
+    unknown.lines.accounting.unattributed_bytes = 7 << 20;
     analysis::conclude(unknown);
     CHECK(unknown.verdict == Verdict::leak);
     CHECK(unknown.reasons[0] ==
@@ -598,8 +598,8 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     Diagnosis elsewhere = measured(Trend::growing, true);
     elsewhere.lines.lines[0].bytes_per_request = Interval{4, 3, 5};
     elsewhere.trend.bytes_per_request = Interval{845, 840, 850};
-    elsewhere.lines.books.rss_delta_bytes = 8 << 20;
-    elsewhere.lines.books.other_delta_bytes = 7 << 20;
+    elsewhere.lines.accounting.rss_delta_bytes = 8 << 20;
+    elsewhere.lines.accounting.other_delta_bytes = 7 << 20;
     analysis::conclude(elsewhere);
     CHECK(elsewhere.verdict == Verdict::leak);
     CHECK(elsewhere.reasons[0] ==
@@ -609,8 +609,8 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     // malloc's own part of small blocks counts as explained: 22 bytes take 32.
     Diagnosis small = measured(Trend::growing, true);
     small.lines.lines[0].bytes_per_request = Interval{450, 440, 460};
-    small.lines.books.live_delta_bytes = 22'000;
-    small.lines.books.overhead_delta_bytes = 10'000;
+    small.lines.accounting.live_delta_bytes = 22'000;
+    small.lines.accounting.overhead_delta_bytes = 10'000;
     analysis::conclude(small);
     CHECK(small.reasons[0].starts_with("live heap bytes of track.cpp:31 grew in every round"));
 }

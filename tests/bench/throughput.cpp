@@ -3,7 +3,7 @@
 //
 // Eight connections ask for /healthz, each as soon as it has its answer, from one thread. Time is cut into windows of
 // 60 ms: one with all of the named processes stopped (SIGSTOP) and one with each of them running alone, in an order that
-// is shuffled anew for each block. Slow changes of a machine (its clock, its neighbours) fall on all alike, and of the
+// is shuffled anew for each block. Slow changes of a machine (its clock, its neighbors) fall on all alike, and of the
 // blocks the faster half counts. Prints, of each process:
 //   NAME_change_percent MEAN [LOW, HIGH]        against none, 95 %
 //   NAME_beyond_BEFORE_percent MEAN [LOW, HIGH] against the process named before it
@@ -118,7 +118,7 @@ void measure(Load& load, std::vector<Neighbour>& kinds, Nanoseconds span) {
         }
         blocks.push_back(std::move(block));
     }
-    // What something else disturbed is slow. It is left out by the whole block, so that no kind is favoured.
+    // What something else disturbed is slow. It is left out by the whole block, so that no kind is favored.
     const auto total = [](const std::vector<double>& block) { return std::accumulate(block.begin(), block.end(), 0.); };
     std::sort(blocks.begin(), blocks.end(), [&](const auto& a, const auto& b) { return total(a) > total(b); });
     blocks.resize((blocks.size() + 1) / 2);

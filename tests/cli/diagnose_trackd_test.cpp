@@ -119,8 +119,8 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
     CHECK(by_memory > by_lines * 0.9);
     CHECK(by_memory < by_lines * 1.5);
 
-    const json& books = diagnosis["books"];
-    CHECK(books["live_delta_bytes"] == books["attributed_bytes"].get<std::int64_t>() + books["unattributed_bytes"].get<std::int64_t>());
+    const json& accounting = diagnosis["books"];
+    CHECK(accounting["live_delta_bytes"] == accounting["attributed_bytes"].get<std::int64_t>() + accounting["unattributed_bytes"].get<std::int64_t>());
     const json& replay = diagnosis["replay"];
     CHECK(replay["read"] == replay["bad"].get<std::int64_t>() + replay["filtered"].get<std::int64_t>() +
                                 replay["sent"].get<std::int64_t>() + replay["unsent"].get<std::int64_t>());

@@ -40,9 +40,9 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     CHECK(outcome.code == 0);
     CHECK(outcome.out.find("Books") != std::string::npos);
     const auto report = nlohmann::json::parse(read_file(json));
-    const auto& books = report["books"];
-    CHECK(books["attributed_bytes"].get<long>() + books["unattributed_bytes"].get<long>() ==
-          books["live_delta_bytes"].get<long>());
+    const auto& accounting = report["books"];
+    CHECK(accounting["attributed_bytes"].get<long>() + accounting["unattributed_bytes"].get<long>() ==
+          accounting["live_delta_bytes"].get<long>());
     std::map<std::string, long> growth;
     for (const auto& line : report["lines"])
         if (line["file"].get<std::string>().ends_with("leaks.cpp")) {
@@ -56,7 +56,7 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     const std::string folded_text = read_file(scratch.path() + "/lines.folded");
     for (std::string_view line : split(folded_text, '\n'))
         if (!line.empty()) folded += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
-    CHECK(folded == books["live_delta_bytes"].get<long>());
+    CHECK(folded == accounting["live_delta_bytes"].get<long>());
 
     outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--function", "append_node",
                                       "--strict", "--unit", "B", "--precision", "0", "-q"});
@@ -129,14 +129,14 @@ TEST_CASE("the books of a recording have what malloc keeps, and say so where tha
     const Outcome outcome = run_binary("leakline", {"lines", path, "--format", "json", "--window", "0s..1h"});
     REQUIRE(outcome.code == 0);
     const auto report = nlohmann::json::parse(outcome.out);
-    const auto& books = report["books"];
-    REQUIRE(books["retention_delta_bytes"].is_number());
-    CHECK(books["retention_delta_bytes"].get<long>() > 10'000'000);  // of 19.7 MB: read while it works
-    CHECK(books["live_delta_bytes"].get<long>() < 5'000'000);
-    REQUIRE(books["overhead_delta_bytes"].is_number());
-    CHECK(books["live_delta_bytes"].get<long>() + books["overhead_delta_bytes"].get<long>() + books["retention_delta_bytes"].get<long>() +
-              books["other_delta_bytes"].get<long>() ==
-          books["rss_delta_bytes"].get<long>());
+    const auto& accounting = report["books"];
+    REQUIRE(accounting["retention_delta_bytes"].is_number());
+    CHECK(accounting["retention_delta_bytes"].get<long>() > 10'000'000);  // of 19.7 MB: read while it works
+    CHECK(accounting["live_delta_bytes"].get<long>() < 5'000'000);
+    REQUIRE(accounting["overhead_delta_bytes"].is_number());
+    CHECK(accounting["live_delta_bytes"].get<long>() + accounting["overhead_delta_bytes"].get<long>() + accounting["retention_delta_bytes"].get<long>() +
+              accounting["other_delta_bytes"].get<long>() ==
+          accounting["rss_delta_bytes"].get<long>());
     CAPTURE(outcome.err);
     CHECK(outcome.err.find("memory that was freed and that malloc keeps") != std::string::npos);
 }

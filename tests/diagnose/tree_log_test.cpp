@@ -150,8 +150,8 @@ class Puppet {
         char* shared = map(MAP_SHARED, 16 * kStep);
         std::size_t used = 0;
         pid_t child = 0;
-        int told[2];
-        if (::pipe(told) != 0) ::_exit(1);
+        int is_set[2];
+        if (::pipe(is_set) != 0) ::_exit(1);
         const auto put = [](int to, char letter) { return ::write(to, &letter, 1) == 1; };
         for (char letter; ::read(orders_[0], &letter, 1) == 1;) {
             if (letter == 'g') std::memset(shared + std::exchange(used, used + kStep), 1, kStep);
@@ -160,9 +160,9 @@ class Puppet {
                 ::close(orders_[0]);
                 volatile char sum = 0;
                 for (std::size_t i = 0; i < used; i += 4096) sum = static_cast<char>(sum + shared[i]);
-                for (put(told[1], letter);;) ::pause();
+                for (put(is_set[1], letter);;) ::pause();
             }
-            if (letter == 'c' && ::read(told[0], &letter, 1) != 1) break;
+            if (letter == 'c' && ::read(is_set[0], &letter, 1) != 1) break;
             if (letter == 'e') {
                 ::kill(child, SIGKILL);
                 ::waitpid(std::exchange(child, 0), nullptr, 0);

@@ -1,4 +1,4 @@
-// Any recording, to its end: found out by content, read, analysed by line. The books must balance whatever it holds.
+// Any recording, to its end: found out by content, read, analyzed by line. The books must balance whatever it holds.
 #include "analysis/lines/lines.hpp"
 #include "base/error.hpp"
 #include "heap/profile_reader.hpp"
@@ -18,10 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto sum = [](std::int64_t a, std::int64_t b) {  // figures of a damaged file can be anything
             return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
         };
-        fuzz::require(sum(report.books.attributed_bytes, report.books.unattributed_bytes) == report.books.live_delta_bytes);
+        fuzz::require(sum(report.accounting.attributed_bytes, report.accounting.unattributed_bytes) == report.accounting.live_delta_bytes);
         std::int64_t lines = 0;
         for (const LineGrowth& line : report.lines) lines = sum(lines, line.growth_bytes);
-        fuzz::require(lines == report.books.attributed_bytes);
+        fuzz::require(lines == report.accounting.attributed_bytes);
     } catch (const Error&) {  // no recording, or an empty one
     }
     return 0;

@@ -1,4 +1,4 @@
-// Any bytes as a request log: the first chooses the format (bit 6: and the second the envelope), the rest is the file. What a parser gives is serialised,
+// Any bytes as a request log: the first chooses the format (bit 6: and the second the envelope), the rest is the file. What a parser gives is serialized,
 // and comes back from the native format as it was.
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 #include "base/strings.hpp"
-#include "heap/ledger.hpp"
+#include "heap/live_bytes.hpp"
 #include "heap/raw_events.hpp"
 
 #include <doctest/doctest.h>
@@ -24,13 +24,13 @@ struct Taken {
     std::vector<RawEvent> events;
 };
 // text with what stands around it in a LineBuffer: anything.
-Taken take(const std::string& text, std::uint32_t traces, Processor processor, char around, std::size_t room = 1000) {
+Taken take(const std::string& text, std::uint32_t traces, Processor processor, char around, std::size_t free_space = 1000) {
     const std::string margin(64, around), padded = margin + text + margin;
     const char* const begin = padded.data() + margin.size();
     const char* line = begin;
     Taken taken;
-    taken.events.resize(room);
-    taken.events.resize(heap::RawEvents(processor).take(line, begin + text.size(), traces, taken.events.data(), room));
+    taken.events.resize(free_space);
+    taken.events.resize(heap::RawEvents(processor).take(line, begin + text.size(), traces, taken.events.data(), free_space));
     taken.bytes = static_cast<std::size_t>(line - begin);
     return taken;
 }

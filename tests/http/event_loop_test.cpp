@@ -53,7 +53,7 @@ TEST_CASE("readiness is told once, and again for what comes later or when asked"
     pair.write();
     loop.turn(EventLoop::Wait::yes);
     CHECK(counter.count == 2);
-    loop.retell(id, pair.ends[0], EPOLLIN);
+    loop.rearm(id, pair.ends[0], EPOLLIN);
     loop.turn(EventLoop::Wait::yes);
     loop.turn(EventLoop::Wait::no);
     CHECK(counter.count == 3);

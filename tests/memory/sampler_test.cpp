@@ -8,14 +8,14 @@
 
 #include "base/error.hpp"
 #include "fake_system.hpp"
-#include "memory/beat.hpp"
+#include "memory/tick_schedule.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;
 using namespace std::chrono_literals;
 
 TEST_CASE("a beat stays on its grid whatever the ticks take") {
-    Beat beat(100ms, 10ms);
+    TickSchedule beat(100ms, 10ms);
     CHECK(beat.is_due(100ms));
     beat.taken(103ms);
     CHECK(beat.due() == 110ms);
@@ -26,7 +26,7 @@ TEST_CASE("a beat stays on its grid whatever the ticks take") {
 }
 
 TEST_CASE("a late tick is taken once, and those it ran over are counted") {
-    Beat beat(0ms, 10ms);
+    TickSchedule beat(0ms, 10ms);
     beat.taken(0ms);
     beat.taken(47ms);  // due at 10: 20, 30 and 40 have passed
     CHECK(beat.due() == 50ms);

@@ -84,8 +84,8 @@ void check_lines(const std::string& program, const Source& source, const std::st
     options.window_begin = 0s;
     options.window_end = profile.marks.back().at;
     const LineReport report = analysis::grow_lines(profile, options);
-    CHECK(report.books.attributed_bytes + report.books.unattributed_bytes ==
-          report.books.live_delta_bytes);
+    CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes ==
+          report.accounting.live_delta_bytes);
 
     std::map<std::uint32_t, Expected> found;
     for (const LineGrowth& line : report.lines)

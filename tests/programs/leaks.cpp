@@ -2,7 +2,7 @@
 // charged with exactly N blocks of S bytes each (terms are joined by " + "); every other line of this file
 // must end at zero, but for those marked "not held".
 //
-// The calls stand on one line each, and none in tail position: an optimised tail call leaves no frame of its
+// The calls stand on one line each, and none in tail position: an optimized tail call leaves no frame of its
 // caller.
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 namespace {
 
-// Keeps the optimiser from proving that an allocation is not needed.
+// Keeps the optimizer from proving that an allocation is not needed.
 void* volatile sink;
 template <class T>
 T* keep(T* pointer) {

@@ -129,9 +129,9 @@ TEST_CASE("the percentile text is HdrHistogram's") {
 }
 
 TEST_CASE("paths are counted by name, identifiers left out, in bounded number") {
-    CHECK(PathTable::normalised("/users/12345/items/9f8e7d6c-0000-4000-8000-000000000000?x=1") == "/users/*/items/*");
-    CHECK(PathTable::normalised("/deadbeef/v2/facade") == "/deadbeef/v2/facade");
-    CHECK(PathTable::normalised("/") == "/");
+    CHECK(PathTable::normalized("/users/12345/items/9f8e7d6c-0000-4000-8000-000000000000?x=1") == "/users/*/items/*");
+    CHECK(PathTable::normalized("/deadbeef/v2/facade") == "/deadbeef/v2/facade");
+    CHECK(PathTable::normalized("/") == "/");
     PathTable table;
     for (int i = 0; i < 200; ++i) table.intern("GET", "/p" + std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i) + "x");
     CHECK(table.names().size() == PathTable::kLimit + 1);

@@ -81,7 +81,7 @@ std::vector<Case> every_verdict() {
 
 std::string rendered(const Diagnosis& diagnosis, std::string_view format) {
     RenderOptions options;
-    options.colour = false;
+    options.color = false;
     options.width = 400;  // one line a fact
     options.inconclusive = RenderOptions::Inconclusive::fail;
     std::string text = format_named(format).render(diagnosis, options);
@@ -102,7 +102,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
     for (const Case& example : every_verdict()) {
         INFO(example.name);
         const Diagnosis& d = example.diagnosis;
-        const Summary summary = summarise(d);
+        const Summary summary = summarize(d);
         CHECK(rendered(d, "text").starts_with(summary.verdict + ": " + summary.reason));
         const json parsed = json::parse(rendered(d, "json"));
         CHECK(parsed["verdict"] == verdict_name(d.verdict));
@@ -144,7 +144,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
         if (per_request && stated) CHECK(*per_request == doctest::Approx(stated->estimate));
 
         // What is written is read back the same.
-        CHECK(summarise(read_diagnosis(rendered(d, "json"), "x.json")).growth == summary.growth);
+        CHECK(summarize(read_diagnosis(rendered(d, "json"), "x.json")).growth == summary.growth);
     }
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("no figure contradicts the verdict") {
     for (const Case& example : every_verdict()) {
         INFO(example.name);
         const Diagnosis& d = example.diagnosis;
-        const Summary summary = summarise(d);
+        const Summary summary = summarize(d);
         if (d.verdict == Verdict::leak) {
             CHECK_FALSE(summary.growth.starts_with("0 B"));
             CHECK(summary.growth != "not measured");

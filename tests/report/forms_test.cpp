@@ -64,9 +64,9 @@ TEST_CASE("no report says 'no leak' without saying above what") {
     diagnosis.reasons = {"memory settled"};
     CHECK(render("text", diagnosis).starts_with("NO LEAK ABOVE 12 B per request: memory settled\n"));
     diagnosis.trend.detectable_bytes_per_request.reset();
-    CHECK(summarise(diagnosis).verdict == "NO LEAK ABOVE 1.05 MiB per hour");
+    CHECK(summarize(diagnosis).verdict == "NO LEAK ABOVE 1.05 MiB per hour");
     diagnosis.trend.detectable_bytes_per_hour.reset();
-    CHECK(summarise(diagnosis).verdict == "NO LEAK ABOVE an unknown size");
+    CHECK(summarize(diagnosis).verdict == "NO LEAK ABOVE an unknown size");
 }
 
 TEST_CASE("text is coloured only when told so, and keeps to the width") {
@@ -76,9 +76,9 @@ TEST_CASE("text is coloured only when told so, and keeps to the width") {
     diagnosis.lines.tables.clear();  // the table's layout is fixed
     diagnosis.lines.lines.resize(1);
     CHECK_FALSE(contains(render("text", diagnosis, options), "\x1b["));
-    options.colour = true;
+    options.color = true;
     CHECK(render("text", diagnosis, options).starts_with("\x1b[1;31mLEAK\x1b[0m: "));
-    options.colour = false;
+    options.color = false;
     diagnosis.reasons = {"short", std::string(40, 'x') + " " + std::string(40, 'y')};
     const std::string text = render("text", diagnosis, options);
     for (std::string_view line : split(text, '\n')) {

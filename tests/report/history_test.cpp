@@ -51,8 +51,8 @@ TEST_CASE("small steps that add up are a slow boil, one large step is a jump") {
     CHECK(change_of({100, 0, 60}) == History::Change::appeared);
     CHECK(change_of({100, 150, 160, 171, 183, 196}) == History::Change::slow_boil);
     CHECK(change_of({100, 150, 160, 171}) == History::Change::steady);
-    CHECK(of({100, 108, 116, 125, 134}).boils());
-    CHECK_FALSE(of({100, 150}).boils());
+    CHECK(of({100, 108, 116, 125, 134}).has_slow_growth());
+    CHECK_FALSE(of({100, 150}).has_slow_growth());
 }
 
 TEST_CASE("what got worse in the newest run fails the gate, what was and stays does not") {

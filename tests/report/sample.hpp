@@ -84,7 +84,7 @@ inline Diagnosis sample_diagnosis() {
         {42, top.source, LineCells{29e6, 6e6, 6000}},
         {43, "}", std::nullopt}};
     d.lines.tables = {table};
-    d.lines.books = {6'020'000, 6'016'384, 3'616, 6'500'000, 300'000, 180'000};
+    d.lines.accounting = {6'020'000, 6'016'384, 3'616, 6'500'000, 300'000, 180'000};
     d.lines.warnings = {"no source text: /build/x.cpp is not here; --source DIR says where it is"};
 
     d.replay.read = 6005;

@@ -34,7 +34,7 @@ LineReport two_lines() {
     shrunk.growth_bytes = -64;
     shrunk.live_first_blocks = 1;
     report.lines.push_back(shrunk);
-    report.books = {1036, 936, 100, {}, {}, {}};
+    report.accounting = {1036, 936, 100, {}, {}, {}};
     return report;
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("stacks hold every byte of the books once, those of pruned branches at
     const std::vector<LineStack> stacks = stacks_of(report);
     std::int64_t sum = 0;
     for (const LineStack& stack : stacks) sum += stack.bytes;
-    CHECK(sum == report.books.live_delta_bytes);
+    CHECK(sum == report.accounting.live_delta_bytes);
     REQUIRE(stacks.size() == 5);
     CHECK(stacks[0].frames.size() == 2);
     CHECK(stacks[0].bytes == 50);

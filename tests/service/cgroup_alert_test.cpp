@@ -107,19 +107,19 @@ TEST_CASE("leakline sample alerts by the limit of the cgroup that it finds a pro
     Command subject;
     subject.arguments = {"python3", "-c", R"(
 import mmap, os, sys, time
-def told(name):
+def is_set(name):
     while not os.path.exists(f"{sys.argv[1]}/{name}"): time.sleep(0.01)
 def hold(mib):
     held = mmap.mmap(-1, mib << 20)
     for page in range(0, mib << 20, 4096): held[page] = 1
     return held
-told("220")
+is_set("220")
 most, rest = hold(190), hold(30)
 open(f"{sys.argv[1]}/220.held", "w").close()
-told("190")
+is_set("190")
 rest.close()
 open(f"{sys.argv[1]}/190.held", "w").close()
-told("0")
+is_set("0")
 most.close()
 open(f"{sys.argv[1]}/0.held", "w").close()
 time.sleep(600)

@@ -91,20 +91,20 @@ void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 }
 
 [[gnu::noinline]] void with_alloca(int depth, std::size_t size) {
-    void* const room = alloca(size);
-    keep(room);
+    void* const free_space = alloca(size);
+    keep(free_space);
     if (depth == 0) expect_same();
     else with_alloca(depth - 1, size * 3 % 500 + 16);
-    keep(room);
+    keep(free_space);
 }
 
 // A stack that is realigned: the CFA stands in memory.
 [[gnu::noinline]] void with_aligned_room(int depth) {
-    alignas(64) char room[64];
-    keep(room);
+    alignas(64) char free_space[64];
+    keep(free_space);
     if (depth == 0) expect_same();
     else with_aligned_room(depth - 1);
-    keep(room);
+    keep(free_space);
 }
 
 // No base pointer and one, by turns, whatever the test is compiled with.

@@ -83,10 +83,10 @@ int walk_on_stack(char* end, const void* from) {
 const void* frame_of_16() { return leakline_frame_of_16 + 2; }
 
 [[gnu::noinline]] int walk_deep(int depth) {
-    char room[600];
-    asm volatile("" : : "r"(room) : "memory");
+    char free_space[600];
+    asm volatile("" : : "r"(free_space) : "memory");
     const int result = depth == 0 ? (walk(), walked) : walk_deep(depth - 1);
-    asm volatile("" : : "r"(room) : "memory");
+    asm volatile("" : : "r"(free_space) : "memory");
     return result;
 }
 

@@ -133,15 +133,15 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
 
 }  // namespace
 
-GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> bytes,
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes,
                              std::span<const double> blocks) {
-    GrowthJudgement judgement;
-    if (x.size() < 2) return judgement;
+    GrowthJudgment judgment;
+    if (x.size() < 2) return judgment;
     if (std::all_of(bytes.begin(), bytes.end(), [&](double b) { return b == bytes.front(); })) {
-        judgement.growth_class = GrowthClass::flat;
-        return judgement;
+        judgment.growth_class = GrowthClass::flat;
+        return judgment;
     }
-    if (x.size() < kFewestIncrements + 1) return judgement;
+    if (x.size() < kFewestIncrements + 1) return judgment;
 
     std::size_t tried = 0;
     for (std::size_t together = 1; together == 1 || (x.size() - 1) / together >= kFewestGroups; ++together) {
@@ -151,9 +151,9 @@ GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> 
         const double p =
             std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried));
         if (p > kCandidate) continue;
-        judgement.p_value = p;
-        judgement.growth_class = GrowthClass::linear;
-        return judgement;
+        judgment.p_value = p;
+        judgment.growth_class = GrowthClass::linear;
+        return judgment;
     }
     // Growth that began late: exactly level at first, then growing in each of the last rounds.
     std::size_t start = 0;
@@ -162,13 +162,13 @@ GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> 
         const Rates rates = rates_of(x.subspan(start), bytes.subspan(start), 1);
         const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried + start));
         if (is_steady(rates) && p <= kCandidate) {
-            judgement.p_value = p;
-            judgement.growth_class = GrowthClass::linear;
-            return judgement;
+            judgment.p_value = p;
+            judgment.growth_class = GrowthClass::linear;
+            return judgment;
         }
     }
-    judgement.growth_class = shape_of(bytes, rates_of(x, bytes, 1));
-    return judgement;
+    judgment.growth_class = shape_of(bytes, rates_of(x, bytes, 1));
+    return judgment;
 }
 
 std::optional<Interval> growth_rate(std::span<const double> x, std::span<const double> bytes) {

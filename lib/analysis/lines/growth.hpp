@@ -8,7 +8,7 @@
 
 namespace leakline::analysis {
 
-struct GrowthJudgement {
+struct GrowthJudgment {
     GrowthClass growth_class = GrowthClass::unclear;
     // One-sided: that increments like these come from a line that does not grow. 1 where the line is not a
     // candidate, because it fell in some round, levelled off at the end, or does not convince (p > 0.05).
@@ -24,7 +24,7 @@ struct GrowthJudgement {
 // rounds (a deque's 512 bytes), rounds are put together in twos, threes, ... as long as four groups remain; p
 // then pays for every grouping that was tried (Bonferroni). A line that was exactly level at first is also judged from where it
 // began to grow, if four rounds or more remain; p pays for the choice of the beginning.
-GrowthJudgement judge_growth(std::span<const double> x, std::span<const double> bytes,
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes,
                              std::span<const double> blocks);
 
 // Mean increment of bytes per unit of x with the 95 % interval of Student's t; nothing for fewer than 3

@@ -89,14 +89,14 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     const bool by_request = !levels.requests.empty();
     const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
     // Requests and time are two questions: the better answer counts, and pays for both (Bonferroni).
-    GrowthJudgement judgement = judge_growth(x, levels.bytes, levels.blocks);
+    GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks);
     if (by_request) {
-        const GrowthJudgement by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks);
-        if (by_time.p_value < judgement.p_value) judgement = by_time;
-        judgement.p_value = std::min(1.0, 2 * judgement.p_value);
+        const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks);
+        if (by_time.p_value < judgment.p_value) judgment = by_time;
+        judgment.p_value = std::min(1.0, 2 * judgment.p_value);
     }
-    line.growth_class = judgement.growth_class;
-    if (judgement.growth_class == GrowthClass::flat) {
+    line.growth_class = judgment.growth_class;
+    if (judgment.growth_class == GrowthClass::flat) {
         // Flat since the warm-up, but perhaps not since the window or the recording began.
         const double level = static_cast<double>(line.live_last_bytes);
         line.growth_class = static_cast<double>(line.growth_bytes) > kFilledShare * level
@@ -106,8 +106,8 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (by_request) line.bytes_per_request = growth_rate(levels.requests, levels.bytes);
     if (const auto rate = growth_rate(levels.seconds, levels.bytes))
         line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
-    if (judgement.growth_class == GrowthClass::linear) split(site, line);
-    if (judgement.growth_class == GrowthClass::linear && judgement.p_value < 0.01) return judgement.p_value;
+    if (judgment.growth_class == GrowthClass::linear) split(site, line);
+    if (judgment.growth_class == GrowthClass::linear && judgment.p_value < 0.01) return judgment.p_value;
 
     const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds);
     if (doubling && x.size() >= 3) {
@@ -125,7 +125,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
             return std::nullopt;
         }
     }
-    return judgement.p_value;
+    return judgment.p_value;
 }
 
 }  // namespace leakline::analysis

@@ -40,7 +40,7 @@ std::optional<Bytes> rss_at(const HeapProfile& profile, const Window& window, st
 
 // The figures are glibc's. Where less is in use than the program has of tracked memory, that comes from another
 // allocator, of which nothing is known. (Half, over all marks: each was read a little earlier or later.)
-bool tell_of_tracked_memory(const HeapProfile& profile, const std::vector<TraceCost>& totals) {
+bool malloc_figures_are_usable(const HeapProfile& profile, const std::vector<TraceCost>& totals) {
     double in_use = 0, tracked = 0;
     for (std::size_t i = 0; i < profile.marks.size(); ++i) {
         if (!profile.marks[i].allocator_in_use) continue;
@@ -50,27 +50,27 @@ bool tell_of_tracked_memory(const HeapProfile& profile, const std::vector<TraceC
     return in_use >= 0.5 * tracked;
 }
 
-Books balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals) {
-    Books books;
-    books.live_delta_bytes = histories.live_delta;
-    books.unattributed_bytes = histories.unattributed;
-    books.attributed_bytes = histories.live_delta - histories.unattributed;
+Accounting balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals) {
+    Accounting accounting;
+    accounting.live_delta_bytes = histories.live_delta;
+    accounting.unattributed_bytes = histories.unattributed;
+    accounting.attributed_bytes = histories.live_delta - histories.unattributed;
     const auto first = rss_at(profile, window, window.first, window.from_empty);
     const auto last = rss_at(profile, window, window.last, false);
     const HeapMark &from = profile.marks[window.first], &to = profile.marks[window.last];
     const bool at_start = window.from_empty || from.kind == HeapMark::Kind::start;  // nothing was allocated yet
     // The figures and the rule are glibc's.
-    const bool of_glibc = tell_of_tracked_memory(profile, totals);
+    const bool of_glibc = malloc_figures_are_usable(profile, totals);
     if (of_glibc && to.overhead_bytes && (at_start || from.overhead_bytes))
-        books.overhead_delta_bytes = *to.overhead_bytes - (at_start ? 0 : *from.overhead_bytes);
-    if (!first || !last) return books;
-    books.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
+        accounting.overhead_delta_bytes = *to.overhead_bytes - (at_start ? 0 : *from.overhead_bytes);
+    if (!first || !last) return accounting;
+    accounting.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
     if (to.allocator_retained && (at_start || from.allocator_retained) && of_glibc)
-        books.retention_delta_bytes = static_cast<std::int64_t>(*to.allocator_retained) -
+        accounting.retention_delta_bytes = static_cast<std::int64_t>(*to.allocator_retained) -
                                       static_cast<std::int64_t>(from.allocator_retained.value_or(0));
-    books.other_delta_bytes = *books.rss_delta_bytes - books.live_delta_bytes - books.overhead_delta_bytes.value_or(0) -
-                              books.retention_delta_bytes.value_or(0);
-    return books;
+    accounting.other_delta_bytes = *accounting.rss_delta_bytes - accounting.live_delta_bytes - accounting.overhead_delta_bytes.value_or(0) -
+                              accounting.retention_delta_bytes.value_or(0);
+    return accounting;
 }
 
 RecordingTotals totals_of(const HeapProfile& profile, const std::vector<TraceCost>& at_marks) {
@@ -96,22 +96,22 @@ void warn_of_idle_patterns(const HeapProfile& profile, const std::string& option
             warnings.push_back(option + " " + printable(pattern) + ": no file, function or library in the recording contains it");
 }
 
-void warn(const HeapProfile& profile, const LineOptions& options, const Books& books, std::vector<std::string>& warnings) {
+void warn(const HeapProfile& profile, const LineOptions& options, const Accounting& accounting, std::vector<std::string>& warnings) {
     warn_of_idle_patterns(profile, "--only", options.only, warnings);
     warn_of_idle_patterns(profile, "--skip", options.skip, warnings);
     if (profile.attached)
         warnings.push_back("the tracker was attached late: memory allocated before is not in the recording");
     for (std::string& line : profile.damage.lines()) warnings.push_back("recording: " + line);
-    const double live = static_cast<double>(books.live_delta_bytes);
-    const double lost = static_cast<double>(books.unattributed_bytes);
+    const double live = static_cast<double>(accounting.live_delta_bytes);
+    const double lost = static_cast<double>(accounting.unattributed_bytes);
     if (lost > 0.2 * std::max(live, 1.0) && lost > 64 * 1024 && options.only.empty())
         warnings.push_back(
             format_bytes(lost) + " of " + format_bytes(live) +
             " heap growth has no source line: build the service with -g, or install its debug symbols");
-    if (!books.rss_delta_bytes) return;
-    const double rss = static_cast<double>(*books.rss_delta_bytes);
-    if (rss <= kMiB || live + static_cast<double>(books.overhead_delta_bytes.value_or(0)) >= 0.5 * rss) return;
-    const auto kept = books.retention_delta_bytes;
+    if (!accounting.rss_delta_bytes) return;
+    const double rss = static_cast<double>(*accounting.rss_delta_bytes);
+    if (rss <= kMiB || live + static_cast<double>(accounting.overhead_delta_bytes.value_or(0)) >= 0.5 * rss) return;
+    const auto kept = accounting.retention_delta_bytes;
     std::string why = "outside the lines above (mmap, ";
     if (!kept) why += "fragmentation, ";
     why += "an allocator that is not hooked, thread stacks, or the tracker's own tables)";
@@ -168,7 +168,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.warnings.insert(report.warnings.end(), window.warnings.begin(), window.warnings.end());
     const std::vector<TraceCost> at_marks = totals_at_marks(profile);
     report.totals = totals_of(profile, at_marks);
-    report.books = balance(profile, window, histories, at_marks);
+    report.accounting = balance(profile, window, histories, at_marks);
     if (window.from_empty) {
         report.mark_seconds.push_back(0);
         report.mark_requests.push_back(std::nullopt);
@@ -240,7 +240,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     for (const LineGrowth& line : report.lines) live_first += line.live_first_bytes;
     add_tables(profile, options, histories,
                base ? static_cast<double>(*base) : static_cast<double>(live_first), report);
-    warn(profile, options, report.books, report.warnings);
+    warn(profile, options, report.accounting, report.warnings);
     return report;
 }
 

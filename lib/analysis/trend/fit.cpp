@@ -244,7 +244,7 @@ class CurveFitter {
                (curve.parameters + 1) * std::log(count()) + 2 * std::log(double(curve.grid_size));
     }
 
-    // Moves the best knee of one shape, grid_[begin, end), between its neighbours to where the fit is best (golden
+    // Moves the best knee of one shape, grid_[begin, end), between its neighbors to where the fit is best (golden
     // section). Where noise is small beside the curve the grid alone is too coarse, and a warm-up that falls between two
     // of its places would look like a warm-up with a leak.
     template <class FitCurve>

@@ -31,7 +31,7 @@ struct Mixture {
     Terms best_coefficients{};
     double best_bic = 0;
     double centre = 0;                // mean of the values: subtracted before fitting
-    double correlation = 0;           // of neighbouring points' errors
+    double correlation = 0;           // of neighboring points' errors
     double line_error = 0;            // standard error of the straight line's slope
     double line_margin = 0;           // line_error times Student's 95 % quantile
     std::vector<double> fitted;       // the mixture's mean at each point, MiB

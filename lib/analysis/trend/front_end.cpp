@@ -32,7 +32,7 @@ Samples before_idle_end(const Samples& samples) {
 
 namespace {
 
-// How far a sample may stick out of its neighbours, in bytes: five standard deviations of the change between samples
+// How far a sample may stick out of its neighbors, in bytes: five standard deviations of the change between samples
 // (median |change| / .954 estimates that of normal noise), but no less than what counts as growth at all.
 double spike_threshold(std::span<const double> bytes) {
     constexpr double kDeviations = 5, kMedianToDeviation = .954;

@@ -34,14 +34,14 @@ struct Bins {
     std::vector<double> middle;    // median, MiB
     std::vector<double> low, high; // 10 % and 90 % quantiles, MiB
     std::vector<double> requests;  // mean of those made since the first sample; empty where unknown
-    double smallest_step = 0;      // least non-zero difference of neighbouring samples, MiB; 0 where there is none
+    double smallest_step = 0;      // least non-zero difference of neighboring samples, MiB; 0 where there is none
 
     std::size_t size() const { return x.size(); }
 };
 
 inline constexpr std::size_t kBins = 240;
 
-// Despikes (a sample that sticks out of its neighbours by more than the usual change becomes their median) and bins.
+// Despikes (a sample that sticks out of its neighbors by more than the usual change becomes their median) and bins.
 // Empty bins do not appear; up to kBins samples stay what they are. Needs duration() > 0.
 Bins bin_samples(const Samples& samples);
 

@@ -23,7 +23,7 @@ double outgrown(const Samples& samples, double level_mib) {
 // warm-up before it, nor far above the level at which the run began. A process that grows until it is restarted, again
 // and again, does not warm up: then the whole run counts. And what follows a warm-up that was seen goes on for some
 // minutes, by a quarter of a MiB in node servers of 54 MiB.
-Veto too_short_for_growth(const Samples& samples, const StretchOptions& options, const StretchVerdict& verdict) {
+Veto too_short_for_growth(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     constexpr double kSecondsPerHour = 3600, kMinute = 60, kLittleMib = 1, kWarmupOver = 120, kTailOver = 300;
     constexpr double kHardlyADoubt = .99, kNoDoubt = .9999, kTrace = .02, kTrifle = .05, kFarAbove = .5;
     const double run = std::max(samples.duration(), options.run_s);

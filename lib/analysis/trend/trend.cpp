@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "analysis/trend/front_end.hpp"
-#include "analysis/trend/stretch.hpp"
+#include "analysis/trend/segment.hpp"
 #include "analysis/trend/words.hpp"
 #include "base/quantities.hpp"
 
@@ -19,7 +19,7 @@ using namespace trend;
 // One process's part of a series.
 struct Segment {
     Samples samples;
-    StretchVerdict verdict;
+    SegmentVerdict verdict;
 };
 
 Samples slice(const Samples& all, std::size_t begin, std::size_t end) {
@@ -29,16 +29,16 @@ Samples slice(const Samples& all, std::size_t begin, std::size_t end) {
 }
 
 // Where the process changes, a new segment begins; those too short to judge are left out.
-std::vector<Segment> segments_of(const Series& series, const StretchOptions& options) {
+std::vector<Segment> segments_of(const Series& series, const SegmentOptions& options) {
     constexpr double kLeastPart = .08;
     const Samples all = all_samples(series);
-    if (series.process.empty()) return {{all, judge_stretch(all, options)}};
+    if (series.process.empty()) return {{all, judge_segment(all, options)}};
     std::vector<Segment> segments;
     for (std::size_t begin = 0, end = 0; begin < series.size(); begin = end) {
         while (end < series.size() && series.process[end] == series.process[begin]) ++end;
         const Samples part = slice(all, begin, end);
         if (part.size() < kLeastSamples || part.duration() < kLeastPart * series.duration()) continue;
-        segments.push_back({part, judge_stretch(part, options)});
+        segments.push_back({part, judge_segment(part, options)});
     }
     return segments;
 }
@@ -78,7 +78,7 @@ Interval scaled(const Interval& interval, double factor) {
     return {interval.estimate * factor, interval.low * factor, interval.high * factor};
 }
 
-std::optional<Interval> time_to_limit(const StretchVerdict& stretch, Bytes limit) {
+std::optional<Interval> time_to_limit(const SegmentVerdict& stretch, Bytes limit) {
     const double headroom =
         std::max(0., static_cast<double>(limit) / kMiB - stretch.level_mib - std::max(0., stretch.overshoot_mib));
     const auto hours = [&](double slope) {
@@ -91,7 +91,7 @@ std::optional<Interval> time_to_limit(const StretchVerdict& stretch, Bytes limit
 }  // namespace
 
 TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
-    const StretchOptions stretch_options{options.minimum_bytes_per_hour / kMiB, series.duration(), options.however_short};
+    const SegmentOptions stretch_options{options.minimum_bytes_per_hour / kMiB, series.duration(), options.however_short};
     const std::vector<Segment> segments = segments_of(series, stretch_options);
     TrendVerdict result;
     if (segments.empty()) {
@@ -101,7 +101,7 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
     }
     const Outcome outcome = vote(segments);
     const Segment& speaking = speaker(segments, outcome);
-    const StretchVerdict& stretch = speaking.verdict;
+    const SegmentVerdict& stretch = speaking.verdict;
 
     switch (outcome) {
         case Outcome::growing: result.verdict = Trend::growing; break;

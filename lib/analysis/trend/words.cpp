@@ -29,7 +29,7 @@ std::string time_words(double seconds) {
     return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(seconds)));
 }
 
-std::string growth_words(const StretchVerdict& stretch) {
+std::string growth_words(const SegmentVerdict& stretch) {
     std::string words = fmt::format("grew {} to the end", rate_words(stretch.slope_mib_per_hour.estimate));
     if (stretch.requests_made > 0) {
         words += fmt::format(" ({} per request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
@@ -41,12 +41,12 @@ std::string growth_words(const StretchVerdict& stretch) {
     return words;
 }
 
-double warmup_seconds(const StretchVerdict& stretch) {
+double warmup_seconds(const SegmentVerdict& stretch) {
     return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s;
 }
 
 // How memory came to its level, as the beginning of a sentence; empty where it was there from the start.
-std::string arrival_words(const StretchVerdict& stretch) {
+std::string arrival_words(const SegmentVerdict& stretch) {
     if (!stretch.warmup_shape) return {};
     const std::string span = time_words(warmup_seconds(stretch));
     switch (*stretch.warmup_shape) {
@@ -59,7 +59,7 @@ std::string arrival_words(const StretchVerdict& stretch) {
     }
 }
 
-std::string stable_words(const StretchVerdict& stretch) {
+std::string stable_words(const SegmentVerdict& stretch) {
     const std::string arrival = arrival_words(stretch);
     const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
     if (stretch.within_noise) {
@@ -98,14 +98,14 @@ std::string veto_words(Veto veto) {
     return {};
 }
 
-std::string warming_up_words(const StretchVerdict& stretch) {
+std::string warming_up_words(const SegmentVerdict& stretch) {
     return fmt::format("grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
                        "up looks the same; run it longer",
                        format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)),
                        100 * stretch.outgrown);
 }
 
-std::string inconclusive_words(const StretchVerdict& stretch) {
+std::string inconclusive_words(const SegmentVerdict& stretch) {
     if (stretch.too_few) {
         const char* plural = stretch.samples == 1 ? "" : "s";
         const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
@@ -125,9 +125,9 @@ std::string inconclusive_words(const StretchVerdict& stretch) {
 
 }  // namespace
 
-std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const Telling& telling) {
+std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const ReasonContext& reason_context) {
     std::vector<std::string> reasons;
-    switch (telling.verdict) {
+    switch (reason_context.verdict) {
         case Trend::growing: reasons.push_back(growth_words(stretch)); break;
         case Trend::stable: reasons.push_back(stable_words(stretch)); break;
         case Trend::shrinking:
@@ -135,9 +135,9 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
             break;
         case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
     }
-    if (telling.segments > 1) {
-        reasons.push_back(fmt::format("{} of {} processes (restarts split the series) say so", telling.agreeing,
-                                      telling.segments));
+    if (reason_context.segments > 1) {
+        reasons.push_back(fmt::format("{} of {} processes (restarts split the series) say so", reason_context.agreeing,
+                                      reason_context.segments));
     }
     if (stretch.too_few) return reasons;
     if (stretch.warmup > 0) {
@@ -149,7 +149,7 @@ std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const T
         reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
     }
     // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
-    if (telling.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
+    if (reason_context.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
         return reasons;
     std::string smallest = rate_words(stretch.detectable_mib_per_hour);
     if (stretch.requests_made > 0) {
@@ -180,7 +180,7 @@ Shape without_slope(Shape shape) {
 
 }  // namespace
 
-std::string growth_class(const StretchVerdict& stretch, Trend verdict) {
+std::string growth_class(const SegmentVerdict& stretch, Trend verdict) {
     if (stretch.too_few) return "unknown";
     if (verdict == Trend::stable && stretch.warmup_shape) {
         // The rest is flat; what a reader asks is how it came to be.

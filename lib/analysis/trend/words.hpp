@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "analysis/trend/stretch.hpp"
+#include "analysis/trend/segment.hpp"
 #include "model/series.hpp"
 
 namespace leakline::analysis::trend {
 
 // What the verdict is about, for the words.
-struct Telling {
+struct ReasonContext {
     Trend verdict = Trend::inconclusive;
     std::size_t segments = 1;       // of different processes that were long enough to judge
     std::size_t agreeing = 1;       // of them, those with this verdict
@@ -18,9 +18,9 @@ struct Telling {
 };
 
 // Never empty; the first is the decisive one. A reason for inconclusive says what would decide it.
-std::vector<std::string> reasons_in_words(const StretchVerdict& stretch, const Telling& telling);
+std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const ReasonContext& reason_context);
 
 // The curve that fits best, for TrendVerdict::growth_class: "linear", "fill-then-flat", "sawtooth", ...
-std::string growth_class(const StretchVerdict& stretch, Trend verdict);
+std::string growth_class(const SegmentVerdict& stretch, Trend verdict);
 
 }  // namespace leakline::analysis::trend

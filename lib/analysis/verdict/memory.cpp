@@ -15,7 +15,7 @@ namespace {
 // held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
 constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower, and not of the same length
 
-const LineGrowth* line_behind(const Diagnosis& diagnosis) {
+const LineGrowth* line_causing_growth(const Diagnosis& diagnosis) {
     const Series& series = diagnosis.series;
     if (series.size() == 0) return nullptr;
     double first = series.value.front();
@@ -75,7 +75,7 @@ std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, con
 }
 
 std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const Policy&) {
-    const LineGrowth* line = evidence.memory_grows() ? line_behind(evidence.diagnosis) : nullptr;
+    const LineGrowth* line = evidence.memory_grows() ? line_causing_growth(evidence.diagnosis) : nullptr;
     if (line == nullptr) return std::nullopt;
     return Conclusion{Verdict::inconclusive, {behind_words(*line)}, {}};
 }

@@ -72,9 +72,9 @@ namespace {
 
 // Where live heap bytes were counted that no line is known for.
 std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
-    const Books& books = diagnosis.lines.books;
-    const auto unattributed = static_cast<double>(books.unattributed_bytes);
-    const double memory = books.rss_delta_bytes ? static_cast<double>(*books.rss_delta_bytes) : late_growth(diagnosis);
+    const Accounting& accounting = diagnosis.lines.accounting;
+    const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
+    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
     if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
     return fmt::format("memory grows to the end, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
                        "read: see the warnings)", format_bytes(unattributed));
@@ -89,11 +89,11 @@ bool interpreted(const Diagnosis& diagnosis) {
 
 std::string outside_words(const Diagnosis& diagnosis) {
     if (auto words = lines_unknown(diagnosis)) return *words;
-    const Books& books = diagnosis.lines.books;
-    if (books.retention_delta_bytes && books.rss_delta_bytes && *books.rss_delta_bytes > 0 &&
-        static_cast<double>(*books.retention_delta_bytes) >= kExplains * static_cast<double>(*books.rss_delta_bytes))
+    const Accounting& accounting = diagnosis.lines.accounting;
+    if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
+        static_cast<double>(*accounting.retention_delta_bytes) >= kExplains * static_cast<double>(*accounting.rss_delta_bytes))
         return fmt::format("memory grows to the end, but live heap bytes do not: {} are free and kept by malloc (fragmentation)",
-                           format_bytes(static_cast<double>(*books.retention_delta_bytes)));
+                           format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
     return "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
            "thread stacks, fragmentation, an allocator that is not malloc)";
 }

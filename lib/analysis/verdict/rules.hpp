@@ -61,12 +61,12 @@ std::span<const RuleRow> verdict_rules();
 std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy);
 
 // The share of requests that succeeded, and what went wrong most often.
-struct Landing {
+struct TrafficOutcome {
     std::uint64_t sent = 0, succeeded = 0;
     std::string most_common_failure;  // "status 404 (812 times)", and what may help
     double share() const { return sent == 0 ? 0 : static_cast<double>(succeeded) / static_cast<double>(sent); }
 };
-Landing landing_of(const ReplayStats& replay);
+TrafficOutcome traffic_outcome_of(const ReplayStats& replay);
 
 // Words that several rules share.
 std::string place(const CodeLine& at);         // "track.cpp:31"

@@ -16,42 +16,42 @@ constexpr double kLanded = 0.5;
 
 }  // namespace
 
-Landing landing_of(const ReplayStats& replay) {
-    Landing landing;
-    landing.sent = replay.sent;
+TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
+    TrafficOutcome traffic_outcome;
+    traffic_outcome.sent = replay.sent;
     std::uint64_t most = 0;
     const auto consider = [&](std::uint64_t count, const std::string& name, std::string_view cure) {
         if (count <= most) return;
         most = count;
-        landing.most_common_failure = fmt::format("{} ({} times){}{}", name, format_count(count), cure.empty() ? "" : "; ", cure);
+        traffic_outcome.most_common_failure = fmt::format("{} ({} times){}{}", name, format_count(count), cure.empty() ? "" : "; ", cure);
     };
     // Where the caller names the statuses that count as success, those do, whatever they are.
     const bool named = !replay.expected.empty();
     for (const auto& [status, count] : replay.statuses) {
-        if (status < 400) landing.succeeded += count;
-        else if (!named) consider(count, fmt::format("status {}", status), status_cure(status));
+        if (status < 400) traffic_outcome.succeeded += count;
+        else if (!named) consider(count, fmt::format("status {}", status), status_hint(status));
     }
     if (named) {
-        landing.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);
+        traffic_outcome.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);
         consider(replay.unexpected, "a status other than " + printable(replay.expected), "");
     }
     for (std::size_t i = 0; i < kFailureCount; ++i)
         consider(replay.failures[i], std::string(failure_name(static_cast<Failure>(i))), replay.failure_cause);
-    return landing;
+    return traffic_outcome;
 }
 
-std::optional<std::string> landing_fault(const ReplayStats& replay) {
-    const Landing landing = landing_of(replay);
-    if (landing.sent == 0) return "no request was sent";
-    if (landing.share() >= kLanded) return std::nullopt;
-    return fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}", std::floor(landing.share() * 100),
-                       format_count(landing.sent), landing.most_common_failure);
+std::optional<std::string> traffic_fault(const ReplayStats& replay) {
+    const TrafficOutcome traffic_outcome = traffic_outcome_of(replay);
+    if (traffic_outcome.sent == 0) return "no request was sent";
+    if (traffic_outcome.share() >= kLanded) return std::nullopt;
+    return fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}", std::floor(traffic_outcome.share() * 100),
+                       format_count(traffic_outcome.sent), traffic_outcome.most_common_failure);
 }
 
 // A service that the kernel killed for its limit is judged by what it did until then, whatever became of its last requests.
 std::optional<Conclusion> requests_failed(const Evidence& evidence, const Policy&) {
     if (evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
-    const auto fault = landing_fault(evidence.diagnosis.replay);
+    const auto fault = traffic_fault(evidence.diagnosis.replay);
     if (!fault) return std::nullopt;
     return Conclusion{Verdict::invalid, {*fault}, {}};
 }

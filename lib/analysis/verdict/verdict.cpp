@@ -25,10 +25,10 @@ std::string kill_reason(const OomKill& kill) {
 }
 
 void warn_of_failures(Diagnosis& diagnosis) {
-    const Landing landing = landing_of(diagnosis.replay);
-    if (landing.share() >= kLandedWell || diagnosis.oom_kill) return;
-    diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}", (1 - landing.share()) * 100,
-                                             format_count(landing.sent), landing.most_common_failure));
+    const TrafficOutcome traffic_outcome = traffic_outcome_of(diagnosis.replay);
+    if (traffic_outcome.share() >= kLandedWell || diagnosis.oom_kill) return;
+    diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}", (1 - traffic_outcome.share()) * 100,
+                                             format_count(traffic_outcome.sent), traffic_outcome.most_common_failure));
 }
 
 // Where one kind of request leaks, an average over all of them says little.

@@ -36,7 +36,7 @@ void conclude(Diagnosis& diagnosis, const Policy& policy = {});
 
 // Why traffic did not exercise the service: nothing was sent, or less than half of it succeeded (answers below 400);
 // nothing where it did.
-std::optional<std::string> landing_fault(const ReplayStats& replay);
+std::optional<std::string> traffic_fault(const ReplayStats& replay);
 
 // The run was stopped because the service had used up its descriptors or mappings: requests that failed are its own doing.
 bool exhausted(const Diagnosis& diagnosis);

@@ -1,10 +1,10 @@
-#include "heap/ledger.hpp"
+#include "heap/live_bytes.hpp"
 
 #include <algorithm>
 
 namespace leakline::heap {
 
-std::vector<HeapMark::Change> TraceLedger::take_changes() {
+std::vector<HeapMark::Change> LiveBytes::take_changes() {
     std::sort(changed_.begin(), changed_.end());
     std::vector<HeapMark::Change> changes;
     changes.reserve(changed_.size());
@@ -17,7 +17,7 @@ std::vector<HeapMark::Change> TraceLedger::take_changes() {
     return changes;
 }
 
-std::vector<TraceCost> TraceLedger::peak_costs() const {
+std::vector<TraceCost> LiveBytes::peak_costs() const {
     std::vector<TraceCost> costs(entries_.size());
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         const Entry& entry = entries_[i];

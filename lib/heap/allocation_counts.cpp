@@ -1,4 +1,4 @@
-#include "heap/info_ledger.hpp"
+#include "heap/allocation_counts.hpp"
 
 #include <array>
 
@@ -14,12 +14,12 @@ constexpr std::size_t kShortLog = std::size_t{1} << 14;
 constexpr std::size_t kCachedInfos = std::size_t{1} << 15;
 }  // namespace
 
-InfoLedger::InfoLedger() : log_(kShortLog + kMostEvents) {
+AllocationCounts::AllocationCounts() : log_(kShortLog + kMostEvents) {
     infos_.reserve(kFewInfos);
     rest_.reserve(kFewInfos);
 }
 
-void InfoLedger::add(Bytes size, std::uint32_t site) {
+void AllocationCounts::add(Bytes size, std::uint32_t site) {
     if (infos_.size() == kFewInfos) {
         infos_.reserve(kUsualInfos);
         rest_.reserve(kUsualInfos);
@@ -31,10 +31,10 @@ void InfoLedger::add(Bytes size, std::uint32_t site) {
 
 // What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a
 // branch would be mispredicted half of the time.
-std::span<const InfoLedger::Refused> InfoLedger::apply(std::size_t count) {
+std::span<const AllocationCounts::Refused> AllocationCounts::apply(std::size_t count) {
     static constexpr std::array<std::uint64_t, 2> kChange = {~std::uint64_t{0}, kAllocation + 1};  // - 1: it is live
     refused_.clear();
-    std::uint32_t* const entries = room();
+    std::uint32_t* const entries = free_space();
     Info* const infos = infos_.data();
     std::uint8_t* const changed = changed_.data();
     if (infos_.size() > kCachedInfos)
@@ -70,14 +70,14 @@ std::span<const InfoLedger::Refused> InfoLedger::apply(std::size_t count) {
     return refused_;
 }
 
-void InfoLedger::make_room() {
+void AllocationCounts::make_room() {
     const std::size_t half = used_ / 2;
     if (peak_end_ > half) {
         std::memmove(log_.data(), log_.data() + half, (used_ - half) * sizeof(std::uint32_t));
         used_ -= half;
         peak_end_ -= half;
     } else {
-        settle_peak();
+        store_peak();
         used_ = 0;
     }
     // Settling takes time in the number of infos, so the events between two settlings have to be as many.
@@ -85,7 +85,7 @@ void InfoLedger::make_room() {
 }
 
 // The state at the newest peak is worked out, unless it has been.
-void InfoLedger::settle_peak() {
+void AllocationCounts::store_peak() {
     if (peak_end_ == 0) return;
     live_at_peak_.resize(infos_.size());
     for (std::size_t i = 0; i < infos_.size(); ++i) live_at_peak_[i] = infos_[i].live();

@@ -12,7 +12,7 @@
 namespace leakline::heap {
 
 // Sizes from 2^47 on cannot be malloc's (it is the whole address space): such a record is damage, and sums of less
-// cannot overflow in practice. They wrap, without undefined behaviour, where a file is made to.
+// cannot overflow in practice. They wrap, without undefined behavior, where a file is made to.
 inline constexpr Bytes kLargestBlock = Bytes{1} << 47;
 
 // What malloc takes for a block beyond its size: a header of 8 bytes, and the rest up to the next 16, 32 bytes at least. That is
@@ -26,7 +26,7 @@ constexpr std::int64_t malloc_overhead(Bytes size) {
 // The peak without a second pass: the state at the highest point so far is, for each trace, its state when it was
 // last touched before or at that point. peak_number_ counts the peaks; a trace whose number is older has not changed
 // since the newest peak, so its state now is its state then, and is copied just before the first change after it.
-class TraceLedger {
+class LiveBytes {
   public:
     // trace ids are 1-based; add_trace() makes the next one. Callers check ids against traces().
     void add_trace() { entries_.emplace_back(); }

@@ -1,4 +1,4 @@
-#include "analysis/trend/stretch.hpp"
+#include "analysis/trend/segment.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -135,7 +135,7 @@ Interval times(const Interval& interval, double factor) {
 }
 
 // Takes slope as the verdict's, with what follows from it.
-void set_slope(StretchVerdict& verdict, const Interval& mib_per_hour) {
+void set_slope(SegmentVerdict& verdict, const Interval& mib_per_hour) {
     verdict.slope_mib_per_hour = mib_per_hour;
     if (verdict.requests_made > 0) {
         verdict.mib_per_request =
@@ -144,7 +144,7 @@ void set_slope(StretchVerdict& verdict, const Interval& mib_per_hour) {
 }
 
 // The range of the bins is below what counts as growth: nothing is fitted.
-void judge_still(StretchVerdict& verdict, const Scales& scales) {
+void judge_still(SegmentVerdict& verdict, const Scales& scales) {
     const double bound = scales.least_growth * kSecondsPerHour / verdict.duration_s;
     verdict.outcome = Outcome::stable;
     verdict.within_noise = true;
@@ -156,7 +156,7 @@ void judge_still(StretchVerdict& verdict, const Scales& scales) {
 }
 
 // The verdict on bins whose load has been removed.
-void judge_bins(StretchVerdict& verdict, const Bins& bins, Scales scales, double strictness) {
+void judge_bins(SegmentVerdict& verdict, const Bins& bins, Scales scales, double strictness) {
     const Detrended detrended = detrend(bins);
     scales.least_growth = least_growth_above_noise(scales.least_growth, detrended.values, strictness);
     Choice choice = choose_points(bins, detrended, scales);
@@ -206,12 +206,12 @@ Bins mirrored(Bins bins, double level) {
 
 // A stable stretch is shrinking where its mirror image would be called growing: a fall that goes on to the end, and not
 // a decay, a step or a cycle; and where the fall is worth the name.
-void look_for_shrinking(StretchVerdict& verdict, const Bins& bins, const Scales& scales, double strictness) {
+void look_for_shrinking(SegmentVerdict& verdict, const Bins& bins, const Scales& scales, double strictness) {
     constexpr double kOfLevel = .05, kOfLeastGrowth = 3, kSurely = .99;
     if (verdict.outcome != Outcome::stable || verdict.within_noise) return;
     const double fall = -theil_sen_slope(bins.x, bins.middle);
     if (fall < std::max(kOfLevel * scales.level, kOfLeastGrowth * scales.least_growth)) return;
-    StretchVerdict mirror;
+    SegmentVerdict mirror;
     mirror.duration_s = verdict.duration_s;
     mirror.requests_made = verdict.requests_made;
     judge_bins(mirror, mirrored(bins, scales.level), scales, strictness);
@@ -228,8 +228,8 @@ void look_for_shrinking(StretchVerdict& verdict, const Bins& bins, const Scales&
 }
 
 // Judges all of samples at once: no warm-up cut. strictness: see scales_of.
-StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options, double strictness) {
-    StretchVerdict verdict;
+SegmentVerdict judge_whole(const Samples& samples, const SegmentOptions& options, double strictness) {
+    SegmentVerdict verdict;
     verdict.samples = samples.size();
     verdict.duration_s = samples.duration();
     if (samples.size() < kLeastSamples || verdict.duration_s <= 0) {
@@ -252,7 +252,7 @@ StretchVerdict judge_whole(const Samples& samples, const StretchOptions& options
 }
 
 // Where the warm-up of a judged stretch ends, as a part of it; 0 where it has none.
-double warmup_of(const StretchVerdict& verdict) {
+double warmup_of(const SegmentVerdict& verdict) {
     constexpr double kTimeConstants = 5;  // e^-5: within 1 % of the plateau
     constexpr double kPastTheKnee = .02, kReset = .3;
     if (verdict.within_noise || verdict.too_few || verdict.outcome == Outcome::shrinking) return 0;
@@ -272,7 +272,7 @@ double warmup_of(const StretchVerdict& verdict) {
 }
 
 // The rest after a cut is shorter and so less certain: it inherits the whole's verdict unless it speaks against it.
-void inherit(StretchVerdict& rest, const StretchVerdict& whole) {
+void inherit(SegmentVerdict& rest, const SegmentVerdict& whole) {
     constexpr double kStillGrowing = .7, kStillStable = .5;
     if (rest.outcome != Outcome::inconclusive) return;
     if (whole.outcome == Outcome::growing && rest.p_leak >= kStillGrowing && rest.veto != Veto::slowed_at_the_end) {
@@ -284,11 +284,11 @@ void inherit(StretchVerdict& rest, const StretchVerdict& whole) {
     }
 }
 
-StretchVerdict cut_warmups(const Samples& samples, const StretchOptions& options) {
+SegmentVerdict cut_warmups(const Samples& samples, const SegmentOptions& options) {
     constexpr int kMostCuts = 3;
     constexpr double kWorthCutting = .03, kLeastRest = .33, kLeastStrictness = .5;
     constexpr std::size_t kLeastRestSamples = 40;
-    StretchVerdict verdict = judge_whole(samples, options, 1);
+    SegmentVerdict verdict = judge_whole(samples, options, 1);
     if (verdict.too_few) return verdict;
     const double begin = samples.seconds.front(), end = samples.seconds.back(), whole = end - begin;
     double from = begin;
@@ -299,7 +299,7 @@ StretchVerdict cut_warmups(const Samples& samples, const StretchOptions& options
         if (first >= samples.size() || samples.size() - first < kLeastRestSamples) break;
         const double rest = end - samples.seconds[first];
         if (rest < kLeastRest * whole) break;
-        StretchVerdict later = judge_whole(samples.from(first), options, std::max(kLeastStrictness, rest / whole));
+        SegmentVerdict later = judge_whole(samples.from(first), options, std::max(kLeastStrictness, rest / whole));
         inherit(later, verdict);
         later.warmup = (samples.seconds[first] - begin) / whole;
         later.warmup_shape = verdict.warmup_shape ? verdict.warmup_shape : verdict.shape;
@@ -318,7 +318,7 @@ double median_between(const Samples& samples, double begin_s, double end_s) {
 
 // Whether growth as before the fall (in the second half of the time until it) could hide in the stable rest: less than
 // the rest could tell from none, but not nothing.
-bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const StretchVerdict& rest) {
+bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const SegmentVerdict& rest) {
     constexpr double kNothing = .4, kPlain = 1.6;  // of what the rest could tell from none
     const double before = fall_s - begin_s;
     const double grown = median_between(samples, begin_s + .9 * before, fall_s) -
@@ -329,8 +329,8 @@ bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, co
 
 // A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable. Where memory fell
 // (a trim, a reload), what follows the fall.
-std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchOptions& options,
-                                          const StretchVerdict& verdict) {
+std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options,
+                                          const SegmentVerdict& verdict) {
     constexpr double kFrom = .6, kStrictness = .5, kMostCut = .5, kReset = .3, kHardlyGrows = .3, kSurely = .9;
     constexpr double kPastTheFall = .03, kLeastRest = .15;
     constexpr std::size_t kLeastSamplesLeft = 40;
@@ -350,7 +350,7 @@ std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchO
     }
     const std::size_t first = first_at(samples, from);
     if (samples.size() < first + kLeastSamplesLeft) return std::nullopt;
-    StretchVerdict later = judge_whole(samples.from(first), options, kStrictness);
+    SegmentVerdict later = judge_whole(samples.from(first), options, kStrictness);
     const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
                        later.shape == Shape::linear || fills(later.shape);
     if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
@@ -360,7 +360,7 @@ std::optional<StretchVerdict> settled_end(const Samples& samples, const StretchO
 }
 
 // A leak by requests is flat while none come, just as a full cache is: there what came before the end decides.
-bool only_idle_is_flat(const Samples& samples, const StretchOptions& options, const StretchVerdict& verdict) {
+bool only_idle_is_flat(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     constexpr double kLongIdle = .1;
     if (verdict.outcome != Outcome::stable) return false;
     const Samples busy = before_idle_end(samples);
@@ -370,8 +370,8 @@ bool only_idle_is_flat(const Samples& samples, const StretchOptions& options, co
 
 }  // namespace
 
-StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options) {
-    StretchVerdict verdict = cut_warmups(samples, options);
+SegmentVerdict judge_segment(const Samples& samples, const SegmentOptions& options) {
+    SegmentVerdict verdict = cut_warmups(samples, options);
     if (const auto settled = settled_end(samples, options, verdict)) verdict = *settled;
     if (only_idle_is_flat(samples, options, verdict)) {
         verdict.outcome = Outcome::inconclusive;

@@ -7,10 +7,10 @@
 
 namespace leakline::memory {
 
-class Beat {
+class TickSchedule {
   public:
     // The first tick is due at start. interval > 0.
-    Beat(Nanoseconds start, Nanoseconds interval) : interval_(interval), due_(start) {}
+    TickSchedule(Nanoseconds start, Nanoseconds interval) : interval_(interval), due_(start) {}
 
     Nanoseconds due() const { return due_; }
     bool is_due(Nanoseconds now) const { return now >= due_; }

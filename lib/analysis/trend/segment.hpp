@@ -18,7 +18,7 @@ enum class Outcome { growing, stable, shrinking, inconclusive };
 // What the curves' x is.
 enum class Axis { time, requests };
 
-struct StretchVerdict {
+struct SegmentVerdict {
     Outcome outcome = Outcome::inconclusive;
     Veto veto = Veto::none;
     bool too_few = false;      // fewer than kLeastSamples samples, or no time between them
@@ -50,12 +50,12 @@ struct StretchVerdict {
 
 inline constexpr std::size_t kLeastSamples = 20;
 
-struct StretchOptions {
+struct SegmentOptions {
     double minimum_mib_per_hour = 0;
     double run_s = 0;  // of the whole run, where the stretch is one of its processes; 0: the stretch is all
     bool however_short = false;  // see TrendOptions
 };
 
-StretchVerdict judge_stretch(const Samples& samples, const StretchOptions& options);
+SegmentVerdict judge_segment(const Samples& samples, const SegmentOptions& options);
 
 }  // namespace leakline::analysis::trend

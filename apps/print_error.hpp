@@ -13,7 +13,7 @@
 namespace leakline {
 
 template <class... Arguments>
-void complain(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+void print_error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
     const std::string text = fmt::format(format, std::forward<Arguments>(arguments)...);
     std::fwrite(text.data(), 1, text.size(), stderr);
 }

@@ -22,19 +22,19 @@ namespace leakline::heap {
 //
 //     log   [ . . . . P . . . . . . . . )      full: what came after P is undone in a copy of the live counts
 //           [ . . . . . . . . . P . . . )      full: the newer half moves down, and the copy can wait
-class InfoLedger {
+class AllocationCounts {
   public:
     static constexpr std::size_t kMostInfos = (std::size_t{1} << 31) - 1;  // 31 bits of an entry; 60 GiB of infos
     static constexpr std::size_t kMostEvents = 512;                        // for one apply()
 
-    InfoLedger();
+    AllocationCounts();
 
     // size: below kLargestBlock. site: the caller's, given back by take_changes().
     void add(Bytes size, std::uint32_t site);
     std::size_t infos() const { return infos_.size(); }
 
     // Where to put the next entries, kMostEvents at most. Every index must be below infos().
-    std::uint32_t* room() { return log_.data() + used_; }
+    std::uint32_t* free_space() { return log_.data() + used_; }
     // Makes the first `count` entries in room() happen. Frees of what is not live are left out and returned, by place;
     // good until the next call.
     struct Refused {
@@ -75,7 +75,7 @@ class InfoLedger {
     };
 
     void make_room();
-    void settle_peak();
+    void store_peak();
 
     std::vector<Info> infos_;
     std::vector<Rest> rest_;
@@ -91,7 +91,7 @@ class InfoLedger {
 };
 
 template <class Change>
-void InfoLedger::take_changes(const Change& change) {
+void AllocationCounts::take_changes(const Change& change) {
     taken_events_ = events_;
     for (std::size_t word = 0; word < infos_.size(); word += 8) {
         std::uint64_t flags;
@@ -110,8 +110,8 @@ void InfoLedger::take_changes(const Change& change) {
 }
 
 template <class Held>
-void InfoLedger::at_peak(const Held& held) {
-    settle_peak();
+void AllocationCounts::at_peak(const Held& held) {
+    store_peak();
     for (std::size_t i = 0; i < live_at_peak_.size(); ++i)
         if (live_at_peak_[i] != 0) held(rest_[i].site, infos_[i].size, live_at_peak_[i]);
 }
