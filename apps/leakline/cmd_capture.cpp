@@ -106,12 +106,12 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
     };
     add(log.too_large(), "left out for their size (--max-body)");
-    add(log.over_budget(), "left out because the bodies under way took more memory than all may");
-    add(log.cut(), "left out because the body did not come whole");
-    add(counts.failed, "without a whole answer from the target (502)");
+    add(log.over_budget(), "left out because the bodies in transit exceeded the memory budget");
+    add(log.cut(), "left out because the body was incomplete");
+    add(counts.failed, "without a complete answer from the target (502)");
     add(counts.not_http, "refused that were WebSocket or CONNECT (501)");
-    add(counts.exhausted, "ended for want of memory or threads (503)");
-    add(counts.refused, "turned away over --max-connections (503)");
+    add(counts.exhausted, "ended because memory or threads ran out (503)");
+    add(counts.refused, "rejected over --max-connections (503)");
     messages.note(summary);
     return kNoLeak;  // being interrupted is how a capture ends
 }

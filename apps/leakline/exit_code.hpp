@@ -8,7 +8,7 @@ enum ExitCode : int {
     kLeak = 1,          // a leak, or a gate failed
     kUsage = 2,         // usage or input error
     kInconclusive = 3,
-    kInvalid = 4,       // the target died, traffic did not land, memory was unreadable
+    kInvalid = 4,       // the target died, most requests failed, memory was unreadable
     kInterrupted = 128, // + SIGINT or SIGTERM
 };
 

@@ -173,14 +173,14 @@ std::string address_of(const ChannelSpec& spec) {
     const bool from_file = is_from_file(spec);
     Address address = read_address(spec);
     if (!from_file && !address.user.empty())
-        refuse(spec.name, "a user and password in the address can be read by everyone in ps",
+        refuse(spec.name, "a user and password in the address are visible to all users in ps",
                "user=NAME,password-file=FILE, or the whole address in a file: " + spec.name + "=@FILE");
     try {
         http::parse_url(address.url);
     } catch (const Error&) {
         if (!from_file) throw;
         // The message quotes the address.
-        refuse(spec.name, "the address in " + spec.target.substr(1) + " is not one that can be asked",
+        refuse(spec.name, "the address in " + spec.target.substr(1) + " is not supported",
                "its first line is http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]");
     }
     return address.url;

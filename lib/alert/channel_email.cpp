@@ -69,7 +69,7 @@ class Email : public Channel {
         if (!url_.starts_with("smtp://"))
             refuse("needs the server's address", "as in email=smtp://mail.example.org:587,to=ops@example.org");
         if (url_.find('@') != std::string::npos)
-            refuse("a user and password in the address can be read by everyone in ps", "user=NAME,password-file=FILE");
+            refuse("a user and password in the address are visible to all users in ps", "user=NAME,password-file=FILE");
         if (tls_ != "starttls" && tls_ != "off") refuse("tls is starttls or off, not '" + printable(tls_) + "'", "");
         if (tls_ == "off" && !user_.empty())
             refuse("tls=off would send the password of '" + printable(user_) + "' in the clear", "leave tls=off away");

@@ -80,7 +80,7 @@ class AlertSender {
             std::unique_lock lock(mutex_);
             if (attempt >= retry_.attempts || finishing_) {
                 ++totals_.given_up;
-                report_("alert given up after " + std::to_string(attempt) + (attempt == 1 ? " attempt" : " attempts") +
+                report_("alert dropped after " + std::to_string(attempt) + (attempt == 1 ? " attempt" : " attempts") +
                         ": " + channel_->describe() + ": " + reason);
                 return;
             }

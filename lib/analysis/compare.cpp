@@ -154,7 +154,7 @@ Scale scale_of(const LineReport& before, const LineReport& after, const CompareO
     if (per == Growth::Per::request) {
         if (!known)
             throw Error(ErrorKind::usage, "--max-growth",
-                        "is per request, but the recordings do not know of requests",
+                        "is per request, but the recordings contain no request counts",
                         "state it per hour, as in --max-growth 1MiB/h, or compare diagnoses");
         return {per, requests_before, requests_after};
     }
@@ -258,8 +258,7 @@ void decide(Comparison& comparison) {
         comparison.outcome = Comparison::Outcome::inconclusive;
         comparison.reasons.push_back(
             lines(doubtful) +
-            " may leak more than before, but a recording has too few marks to tell: record "
-            "more rounds, or longer");
+            " may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
     } else {
         comparison.reasons.push_back("no line leaks more than before" +
                                      (comparison.budget > 0

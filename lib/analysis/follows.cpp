@@ -10,7 +10,7 @@ namespace leakline::analysis {
 namespace {
 
 constexpr std::size_t kFewestIncrements = 6;
-// Of the sum of squares of the seconds: what has to be left when the requests have explained theirs.
+// Of the sum of squares of the seconds: what must be left when the requests have explained theirs.
 constexpr double kLeastOwnPart = 0.005;
 // Shares of the whole growth, at the lower end of their intervals: a part that is worth a figure of its own, and one beside which
 // the other may be noise.

@@ -42,13 +42,13 @@ GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
         return {Gate::undecided, fmt::format("growth of {} holds the budget of {}; run longer", seen, allowed)};
     }
     if (verdict.verdict == Trend::inconclusive) return {Gate::undecided, verdict.reasons.front()};
-    if (!measured->detectable) return {Gate::undecided, "the smallest growth that this run could see is not known"};
+    if (!measured->detectable) return {Gate::undecided, "the detection limit is unknown"};
     if (*measured->detectable < budget.bytes) {
         return {Gate::passed, fmt::format("no growth above {}, which is below the budget of {}",
                                           words(*measured->detectable), allowed)};
     }
     return {Gate::undecided,
-            fmt::format("this run could only have seen growth above {}, and the budget is {}; run {:.0f}x longer",
+            fmt::format("the detection limit of this run, {}, is above the budget of {}; run {:.0f}x longer",
                         words(*measured->detectable), allowed,
                         std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
 }

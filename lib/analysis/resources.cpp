@@ -24,7 +24,7 @@ constexpr double kNoticeable = 0.1;
 constexpr double kSecondsPerHour = 3600;
 // Rounds of a run by default.
 constexpr std::size_t kUsualRounds = 8;
-// Where the marks are too few for the test: a leak of less than one per 20 requests has to be seen, or nothing is said.
+// Where the marks are too few for the test: a leak of less than one per 20 requests must be seen, or nothing is said.
 constexpr double kTooCoarse = 0.05;
 
 double least_of(Resource resource) { return resource == Resource::mappings ? kLeastMappings : kLeast; }

@@ -41,7 +41,7 @@ std::string per_request(const SoakRun& run) {
                        format_bytes(growth.high), run.time_scale);
 }
 
-// Growth by the service's own doing, whatever is requested: what a run of minutes could have seen of it.
+// Growth by the service's own doing, independent of requests: what a run of minutes could have seen of it.
 std::string clock_words(const Soak& soak) {
     std::optional<double> least;
     for (const SoakRun& run : soak.runs)
@@ -116,7 +116,7 @@ double least_hours_of_slower(const SoakRun& faster, double hours) {
 
 void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
     if (soak.runs.size() < 2) {
-        soak.reason = "one speed alone does not tell growth that follows requests from growth that follows time";
+        soak.reason = "one speed cannot distinguish growth per request from growth over time";
         return;
     }
     const SoakRun& fast = soak.runs[0];
@@ -146,8 +146,7 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
                                   std::max(fast.settled_h, slow.settled_h), fast.hours, fast.time_scale, slow.hours,
                                   slow.time_scale);
     } else {
-        soak.reason = words + ": whether growth follows requests or time cannot be told, and nothing is extrapolated; a longer "
-                              "--soak-time would decide";
+        soak.reason = words + ": whether growth follows requests or time is undecided, so nothing is extrapolated; a longer --soak-time would decide";
     }
 }
 

@@ -214,7 +214,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     context.result.replay = std::move(rounds.stats);
     context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
-        context.result.warnings.push_back(fmt::format("stopped early: the service held {}, the most that it may use ({}; --max-memory)",
+        context.result.warnings.push_back(fmt::format("stopped early: the service used {}, its limit ({}; --max-memory)",
                                                format_bytes(static_cast<double>(log.latest())),
                                                context.options.max_memory ? "as asked for" : "half of the memory that was free"));
     context.result.split = analysis::split_growth(

@@ -235,7 +235,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     if (!options.soak) run_longer_where_undecided(context, of_bare_run);
     result.coverage = analysis::coverage_of(result.replay);
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
-        result.reasons.insert(result.reasons.begin(), "interrupted: this is what was seen until then");
+        result.reasons.insert(result.reasons.begin(), "interrupted: this is a partial result");
         result.verdict = Verdict::inconclusive;
     } else {
         analysis::conclude(result, options.policy);

@@ -8,7 +8,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-// How long what grows has to be watched without traffic to see whether it follows time; nothing where nothing grows.
+// How long what grows must be watched without traffic to see whether it follows time; nothing where nothing grows.
 std::optional<double> idle_time(const Resources& resources) {
     constexpr double kToSee = 8, kShortest_s = 1, kLongest_s = 4;
     std::optional<double> longest;

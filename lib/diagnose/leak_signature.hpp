@@ -37,7 +37,7 @@ class LeakSignature {
     bool by_lines() const { return kind_ == Kind::lines || kind_ == Kind::connections; }
     // One run says whether a part leaks: it is counted. Memory as a whole is noisy.
     bool exact() const { return kind_ != Kind::memory; }
-    // Some of it may follow time: a part has to be watched without requests too, to separate that growth from its own.
+    // Some of it may follow time: a part must be watched without requests too, to separate that growth from its own.
     bool partly_by_time() const { return partly_by_time_; }
     // All of it follows time: no request causes it.
     bool by_time_alone() const { return by_time_alone_; }

@@ -30,7 +30,7 @@ class Minimizer {
                             "method and path, with * for identifiers, as in " + printable(names.front()));
         for (std::size_t kind = 0; kind < names.size(); ++kind)
             if (std::find(options.without.begin(), options.without.end(), names[kind]) == options.without.end()) start_.kinds.push_back(kind);
-        if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "nothing is left of the log");
+        if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "no request of the log is left");
     }
 
     Minimized run() {
@@ -168,8 +168,7 @@ class Minimizer {
         const Interval &of_part = part.rate(), &of_whole = whole.rate();
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());
         if (of_whole.high <= 0 || of_part.low * in_part < 2 * of_whole.high * in_whole) return;
-        result_.notes.push_back(fmt::format("each time that it is sent the part leaves {} behind, and the whole log {}: what "
-                                            "was left out holds the leak down, as a DELETE does that frees what a POST leaks",
+        result_.notes.push_back(fmt::format("each time that it is sent the part leaves {} behind, and the whole log {}: some left-out requests reduce the leak, as a DELETE that frees what a POST leaks",
                                             format_bytes(of_part.estimate * in_part), format_bytes(of_whole.estimate * in_whole)));
     }
 

@@ -153,7 +153,7 @@ class Search {
             if (step == Step::left_out) continue;
             for (const std::string& doubt : doubts_)
                 found_.notes.push_back(fmt::format("{} may not be needed: whether the rest leaks without it gave no clear answer; "
-                                                   "more --rounds may tell", doubt));
+                                                   "more --rounds may decide", doubt));
             return step != Step::stopped;
         }
     }
@@ -224,8 +224,7 @@ class Search {
                     names += (names.empty() ? "" : " and ") + kinds_.text(same);
             if (others > kNamed) names += fmt::format(" and {} more", others - kNamed);
             if (others > 0)
-                found_.notes.push_back(fmt::format("{}: in the same requests, and in no others, {}: this log cannot tell which of them "
-                                                   "the leak needs; requests that have one without the other would",
+                found_.notes.push_back(fmt::format("{}: in the same requests, and in no others, {}: this log cannot show which of them the leak needs; add requests that have one without the other",
                                                    in_words(condition), names));
         }
     }

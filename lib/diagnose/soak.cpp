@@ -54,7 +54,7 @@ class SoakRunner {
 
     // Requests a second that the service answers when they come as fast as it takes them; 0 where it died.
     double capacity() {
-        context_.stage("finding out what the service can serve");
+        context_.stage("measuring how many requests the service can serve");
         const TemporaryDirectory scratch;
         Launch launch = prepare_launch(at_speed(1), scratch.path());
         const Subreaper subreaper;  // ends what the service leaves behind, after it
@@ -79,7 +79,7 @@ class SoakRunner {
         const RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
         context_.result.replay = rounds.stats;
         if (!child.running()) {
-            context_.died(child, launch, "trial of its capacity", rounds.rounds.size());
+            context_.died(child, launch, "measuring its capacity", rounds.rounds.size());
             return 0;
         }
         child.terminate(context_.options.target.grace);

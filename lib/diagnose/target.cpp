@@ -131,7 +131,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
         if (!child.running())
             throw Error(ErrorKind::system, name,
                         fmt::format("ended before it was ready: {}{}", child.status()->text(), last_output(launch)),
-                        "run the command by hand and see what it says");
+                        "run the command by hand to see its output");
         if (!launch.port_file.empty())
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {
@@ -147,7 +147,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
                         launch.only_in_environment
                             ? "the service was told this port in PORT alone: write {port} where its command takes a port, or give "
                               "--target http://127.0.0.1:PORT"
-                            : "is --target right? --ready-timeout gives it longer");
+                            : "check --target; --ready-timeout waits longer");
         if (!interruption::sleep_for(pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }
@@ -174,7 +174,7 @@ std::vector<std::string> last_lines(const Launch& launch) {
 std::string last_output(const Launch& launch) {
     std::string out;
     for (const std::string& line : last_lines(launch)) out += "\n  | " + line;
-    return out.empty() ? out : "; it had said:" + out;
+    return out.empty() ? out : "; its output:" + out;
 }
 
 }  // namespace leakline::diagnose

@@ -62,8 +62,7 @@ void ForkedChildren::look() {
 
 std::string ForkedChildren::warning() const {
     if (most_ == 0) return {};
-    return fmt::format("it worked through {} child process{} that {} not recorded ({}{}): the tracker follows no fork; let it work in "
-                       "one process (as nginx does with 'master_process off;'), or record the child's own command",
+    return fmt::format("{} child process{} that did work {} not recorded ({}{}): the tracker does not follow forks; run it as one process (nginx: 'master_process off;'), or record the child's own command",
                        most_, most_ == 1 ? "" : "es", most_ == 1 ? "was" : "were", most_ == 1 ? "" : "one: ", printable(one_of_them_));
 }
 

@@ -79,7 +79,7 @@ bool InterpretedRecording::event_record(std::string_view line) {
 void InterpretedRecording::apply(std::size_t events) {
     for (const AllocationCounts::Refused& refused : ledger_.apply(events))
         profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (events - 1 - refused.place)),
-                            fmt::format("'- {:x}' frees what is not live; skipped", refused.index));
+                            fmt::format("'- {:x}' frees a block that is not live; skipped", refused.index));
 }
 
 // A peak belongs to the tick before it.
@@ -90,7 +90,7 @@ void InterpretedRecording::date_peak() {
 void InterpretedRecording::damaged(std::string_view line) {
     last_tick_ = false;
     profile_.damage.add(fmt::format("{}:{}", options_.name, lines_),
-                        fmt::format("'{}' is no record, or refers to one that is not there; skipped",
+                        fmt::format("'{}' is not a record, or refers to a missing one; skipped",
                                     printable(line.substr(0, 60))));
 }
 

@@ -63,7 +63,7 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
                     "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
     } else if (head.starts_with(kAnyRecording)) {
         throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
-                    "read it with the leakline that wrote it");
+                    "read it with the leakline version that wrote it");
     } else {
         throw Error(ErrorKind::input, name, "is no heap recording", hint_for(head));
     }

@@ -325,19 +325,19 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
         case Outcome::replaced:
             if (std::error_code ignored; std::filesystem::canonical(program, ignored) == text)
                 throw Error(ErrorKind::system, program,
-                            "started itself anew (exec), and the tracker records a program only until it does so",
-                            "keep it from that (often by an option, or a variable that it sets for itself)");
+                            "restarted itself (exec), and the tracker stops recording there",
+                            "prevent that (often by an option, or an environment variable that it sets itself)");
             throw Error(ErrorKind::system, program,
                         fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
                         fmt::format("record that program itself: leakline ... -- {} ARG...", text));
         case Outcome::daemon:
             throw Error(ErrorKind::system, program,
-                        "went into the background (it ended at once and left a child), and the tracker follows no fork",
+                        "went into the background (it ended at once and left a child), and the tracker does not follow forks",
                         "keep it in the foreground (often an option such as --foreground or -f)");
         case Outcome::stream_closed:
             throw Error(ErrorKind::system, program,
                         fmt::format("closed the descriptor that heaptrack's tracker writes to, {} after its first report, and went on without it", text),
-                        "keep it from closing descriptors that it did not open (often part of going into the background)");
+                        "prevent it from closing descriptors that it did not open (often part of going into the background)");
         case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
         case Outcome::write_failed:
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
@@ -360,7 +360,7 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
                     is_crash(status->signal) && own_unwinder ? kWithoutUnwinder
                                                             : "let it work longer, or end it by a signal that it handles");
     throw Error(ErrorKind::system, program,
-                fmt::format("nothing was recorded: heaptrack's tracker never reported from it{}",
+                fmt::format("nothing was recorded: heaptrack's tracker sent nothing{}",
                             status ? fmt::format(" ({})", status->text()) : std::string()),
                 "it may drop LD_PRELOAD, bring its own malloc, or run in another container; a program that fails at "
                 "once should be run without leakline first");

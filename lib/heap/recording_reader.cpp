@@ -309,7 +309,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
             break;
         }
         profile.damage.add(fmt::format("{}: record {}", name, records),
-                           fmt::format("a '{}' record that cannot be; nothing after it was read",
+                           fmt::format("an impossible '{}' record; nothing after it was read",
                                        printable(std::string(1, tag))));
         profile.completeness = Completeness::torn;
         break;

@@ -42,7 +42,7 @@ Tracker find_tracker() {
         const std::string library = folder + "/libheaptrack_preload.so";
         if (readable(library)) return {library, interpreter_in(folder)};
     }
-    throw Error(ErrorKind::system, folders.front(), "heaptrack's libheaptrack_preload.so is not there",
+    throw Error(ErrorKind::system, folders.front(), "heaptrack's libheaptrack_preload.so is missing",
                 "install it: apt-get install heaptrack; or set LEAKLINE_HEAPTRACK_DIR to the folder it is in");
 }
 

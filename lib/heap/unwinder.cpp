@@ -31,7 +31,7 @@ Descriptor open_unwinder(Operators operators) {
     const std::string_view wanted = environment_variable("LEAKLINE_UNWINDER");
     if (wanted == "libunwind") return {};
     if (!wanted.empty() && wanted != "leakline")
-        throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("there is no unwinder '{}'", wanted), "leakline or libunwind");
+        throw Error(ErrorKind::usage, "LEAKLINE_UNWINDER", fmt::format("unknown unwinder '{}'", wanted), "leakline or libunwind");
     const bool with = operators == Operators::malloc;
     return open_library(with ? unwind::embedded_unwinder_operators() : unwind::embedded_unwinder(), "leakline-unwinder");
 }

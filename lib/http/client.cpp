@@ -123,7 +123,7 @@ class Exchange {
     }
 
     [[noreturn]] void fail_at_end(bool in_the_middle) const {
-        if (in_the_middle) fail("the response ends in the middle");
+        if (in_the_middle) fail("the response is incomplete");
         if (write_error_) fail("the request could not be sent: " + reason(write_error_));
         fail("the connection was closed without a response");
     }

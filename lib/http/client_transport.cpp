@@ -70,13 +70,13 @@ namespace {
 
 // What helps, by what is wrong with the certificate: an issuer to trust makes no name right and no date later.
 std::string certificate_hint(long verdict) {
-    const std::string without = "--insecure goes without verification";
+    const std::string without = "--insecure skips verification";
     switch (verdict) {
         case X509_V_ERR_HOSTNAME_MISMATCH:
         case X509_V_ERR_IP_ADDRESS_MISMATCH: return "name the host as the certificate does; " + without;
         case X509_V_ERR_CERT_HAS_EXPIRED:
         case X509_V_ERR_CERT_NOT_YET_VALID: return "a certificate that is valid now, and a clock that is right; " + without;
-        default: return "--ca-file FILE names the issuer to trust; " + without;
+        default: return "--ca-file FILE trusts its issuer; " + without;
     }
 }
 

@@ -200,10 +200,10 @@ class RecordingProxy::State::Session {
     // "Upgrade: h2c" may be ignored; clients offer it on the side.)
     static const char* why_not_passed_on(const bhttp::request_header<>& head) {
         if (head.method() == bhttp::verb::connect)
-            return "this is a reverse proxy, which stands for the service itself: send requests to it, not through it";
+            return "this is a reverse proxy: send requests to it as to the service, not through it";
         const auto upgrade = head[bhttp::field::upgrade];
         for (const auto& protocol : bhttp::token_list(upgrade))
-            if (beast::iequals(protocol, "websocket")) return "WebSocket connections are neither passed on nor recorded";
+            if (beast::iequals(protocol, "websocket")) return "WebSocket connections are not forwarded or recorded";
         return nullptr;
     }
 
@@ -248,13 +248,13 @@ class RecordingProxy::State::Session {
                 error_code error;
                 bhttp::read_header(to, target_.buffer(), response, error);
                 if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
-                if (response.get().result_int() == 101) throw TargetFailed{"the target switched to another protocol, which is not passed on"};
+                if (response.get().result_int() == 101) throw TargetFailed{"the target switched to another protocol, which is not forwarded"};
                 if (response.get().result_int() / 100 != 1) break;
                 std::destroy_at(&response);  // an interim response is not passed on
                 std::construct_at(&response);
             }
             if (const auto refusal = refusal_of(response.get().base()))
-                throw TargetFailed{"the target's response is not in order: " + std::string(refusal->reason)};
+                throw TargetFailed{"the target's response is malformed: " + std::string(refusal->reason)};
             target_keeps = !unfinished && response.get().keep_alive() && !response.need_eof();
             ends_with_connection = response.need_eof() || unfinished || (response.chunked() && !takes_chunks);
             const int status = static_cast<int>(response.get().result_int());

@@ -57,7 +57,7 @@ struct Loop {
     std::atomic<std::thread::id> thread_id{};
 
     bool sweep_waits = false;
-    void run_sweep();      // closes what is past its deadline, again and again
+    void run_sweep();      // closes what is past its deadline, repeatedly
     void begin_drain();    // idle connections get a short while, the others until they are answered
     void close_all();
 };

@@ -116,7 +116,7 @@ bool ProcessTree::read(Member& member, Depth depth) {
     return true;
 }
 
-// From Linux 6.2 on the size of /proc/PID/fd is the number; before, it has to be listed.
+// From Linux 6.2 on the size of /proc/PID/fd is the number; before, it must be listed.
 std::optional<std::uint64_t> count_descriptors(const std::string& process_folder) {
     const std::string path = process_folder + "/fd";
     struct stat status {};

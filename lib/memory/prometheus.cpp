@@ -135,7 +135,7 @@ class Server {
                             : "");
         if (const std::string to = redirected_to(response); !to.empty())
             throw Error(ErrorKind::input, base_, "answers HTTP " + status + ": go to " + to,
-                        "give that address, if it is the server's and no page to log in on");
+                        "use that address, unless it is a login page");
         if (response.status != 200)
             throw Error(ErrorKind::input, base_,
                         "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
@@ -148,7 +148,7 @@ class Server {
                         "narrow the query with labels, or raise --max-series");
         if (!answer.damage.empty() || !answer.success)
             throw Error(ErrorKind::input, base_,
-                        "answers HTTP 200 with what is no answer of Prometheus (" +
+                        "answers HTTP 200, but not in Prometheus' format (" +
                             (answer.damage.empty() ? "no status" : answer.damage) +
                             "): " + first_line(response.body),
                         "is this the address of a Prometheus server?");
@@ -358,9 +358,8 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
         answer.warnings.push_back("the answer with the start times is partial: restarts may go unseen");
     const bool no_starts = !starts || starts->series.empty();
     if (no_starts)
-        answer.warnings.push_back(start_query ? "restarts are not told apart: the server has no " + *start_query
-                                              : "restarts are not told apart: the query is no plain selector "
-                                                "(--start-time-query names the start times)");
+        answer.warnings.push_back(start_query ? "restarts cannot be detected: the server has no " + *start_query
+                                              : "restarts cannot be detected: the query is not a plain selector (give the start times with --start-time-query)");
     std::optional<StartTimes> start_times;
     if (!no_starts) start_times.emplace(*starts);
 

@@ -14,7 +14,7 @@ namespace {
 std::string read_secret(const std::string& path) {
     const std::string text = read_file(path, 1 << 16);
     const std::string_view secret = trim(text);
-    if (secret.empty()) throw Error(ErrorKind::input, path, "is empty", "the secret stands on its only line");
+    if (secret.empty()) throw Error(ErrorKind::input, path, "is empty", "the file must hold the secret on a single line");
     if (secret.find_first_of("\r\n") != std::string_view::npos)
         throw Error(ErrorKind::input, path, "holds more than one line");
     return std::string(secret);

@@ -26,7 +26,7 @@ constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
     {"process_malloc_retained_bytes", "bytes", "gauge", "Free in malloc, not given back to the kernel."},
     {"process_threads", "", "gauge", "Threads."},
     {"process_open_fds", "", "gauge", "Open file descriptors."},
-    {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed for want of memory."},
+    {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed when out of memory."},
     {"cgroup_memory_limit_hits", "", "counter", "Times that the memory limit was reached."},
     {"process_memory_mappings", "", "gauge", "Memory mappings."},
     {"process_tree_processes", "", "gauge", "Processes of the tree, zombies included."},

@@ -247,7 +247,7 @@ bool is_csv_with_time(std::string_view head, std::size_t least_cells) {
 }
 
 std::string time_hint() {
-    return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s";
+    return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s";
 }
 
 std::string unit_hint(const std::string& column) {

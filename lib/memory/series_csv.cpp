@@ -215,7 +215,7 @@ class RowReader {
             return;
         }
         throw Error(ErrorKind::input, place(number),
-                    "'" + printable(first) + "' has a decimal mark or a thousands mark, and no other number tells which",
+                    "'" + printable(first) + "' has a decimal or thousands separator, and no other number shows which",
                     "--decimal point or --decimal comma");
     }
 

@@ -141,7 +141,7 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
         const auto time = clock.now();
         if (!time) {
             throw Error(ErrorKind::input, name + ":" + std::to_string(lines.number()), "the log has no times",
-                        "print `date +%s` before each table, or say --interval 10s");
+                        "print `date +%s` before each table, or give --interval 10s");
         }
         collector.add(usage->container, {}, {*time, static_cast<double>(usage->memory), {}}, lines.number());
     }

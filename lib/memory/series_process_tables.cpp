@@ -158,7 +158,7 @@ class TableReader {
         if (!clock_.is_set() && columns.elapsed && *columns.elapsed < words.size()) time = parse_elapsed(words[*columns.elapsed]);
         if (!time) {
             throw Error(ErrorKind::input, name_ + ":" + std::to_string(number), "the log has no times",
-                        "print `date +%s` before each table, or say --interval 10s");
+                        "print `date +%s` before each table, or give --interval 10s");
         }
         return *time;
     }

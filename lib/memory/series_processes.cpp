@@ -94,7 +94,7 @@ void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line
         case SeriesBuilder::Outcome::negative: skipped(line, "memory is negative"); break;
         case SeriesBuilder::Outcome::duplicate_time:
             ++process.duplicates;
-            skipped(line, "same time as the sample before");
+            skipped(line, "same time as the previous sample");
             break;
         case SeriesBuilder::Outcome::backwards: went_back(process, sample, line); break;
     }
@@ -124,7 +124,7 @@ bool SeriesCollector::clock_was_set_back(Process& process) {
     const double usual = (last - process.first_seconds) / static_cast<double>(process.builder.taken() - 1);
     const double shift = last + usual - first.seconds;
     ++process.times_set_back;
-    file_.notes.push_back(fmt::format("{}: the clock goes back by {:.3g} s; what follows is taken to go on from there",
+    file_.notes.push_back(fmt::format("{}: the clock goes back by {:.3g} s; later samples are taken to continue from there",
                                       place(process.behind.front().line), last - first.seconds));
     process.ahead += shift;
     for (Waiting& waiting : std::exchange(process.behind, {})) {
@@ -194,8 +194,8 @@ void SeriesCollector::refuse_mixed() const {
     }
     if (!mixed) return;
     throw Error(ErrorKind::input, name_,
-                fmt::format("{} of {} rows have the same time as the row before{}", format_count(duplicates), format_count(all),
-                            named ? ", although they have the same name" : ", and no column says which process each is of"),
+                fmt::format("{} of {} rows have the same time as the previous row{}", format_count(duplicates), format_count(all),
+                            named ? ", although they have the same name" : ", and no column identifies the process"),
                 named ? "add a column with the pid, or write times with fractions of a second"
                       : "add a column called name or pid, or write a file for each process; if it is one process, write times "
                         "with fractions of a second");
@@ -223,8 +223,7 @@ void SeriesCollector::refuse_turns(const Series& series) const {
     for (std::size_t turn = 2; turn <= kMostProcesses && turn * kFewTurns <= size; ++turn) {
         if (step(turn) > kNear * to_next) continue;
         throw Error(ErrorKind::input, name_,
-                    fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column says "
-                                "which process each row is of", turn),
+                    fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column identifies the process", turn),
                     "add a column called name or pid; if it is one process, name its column with --metric");
     }
 }

@@ -155,7 +155,7 @@ void read_openmetrics(std::unique_ptr<ByteSource> source, const std::string& nam
         const auto time = metric->seconds ? metric->seconds : clock.now();
         if (!time)
             throw Error(ErrorKind::input, name + ":" + std::to_string(lines.number()), "the metrics have no times",
-                        "print `date +%s` before each, or say --interval 10s");
+                        "print `date +%s` before each, or give --interval 10s");
         collector.add(labels, {}, {*time, metric->value, {}}, lines.number());
     }
     collector.ended(lines.source().end(), lines.number());

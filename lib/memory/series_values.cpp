@@ -204,7 +204,7 @@ class ValueReader {
         const auto time = clock_.now();
         if (!time)
             throw Error(ErrorKind::input, name_ + ":" + std::to_string(number), "the log has no times",
-                        "say how far apart its lines are, for example --interval 10s, or print `date +%s` before each");
+                        "give the time between lines, for example --interval 10s, or print `date +%s` before each");
         collector_.add(label, {}, {*time, bytes, {}}, number);
     }
 

@@ -48,7 +48,7 @@ struct ReplayStats {
     std::uint64_t read = 0, bad = 0, filtered = 0, sent = 0, unsent = 0, completed = 0;
     std::map<int, std::uint64_t> statuses;
     std::array<std::uint64_t, kFailureCount> failures{};
-    std::uint64_t late = 0;      // records that came after the reorder window had passed them
+    std::uint64_t late = 0;      // records that came too late for the reorder window
     std::uint64_t unexpected = 0;  // completed with a status other than the caller expects
     std::string expected;          // the statuses that the caller expects: "2xx,404"; "" where it does not say
     std::string failure_cause;     // of the failure that is most frequent, and what may help: "connection refused"; "" where none is known

@@ -11,7 +11,7 @@
 
 namespace leakline {
 
-// The log, again and again, at one speed.
+// The log, repeatedly, at one speed.
 struct SoakRun {
     // Why it ended there.
     enum class End {
@@ -40,7 +40,7 @@ struct Soak {
     enum class Growth {
         none,           // memory is flat at both speeds
         with_requests,  // as many bytes a request at both speeds: the speed makes no difference, so it can be extrapolated
-        with_time,      // more bytes a request at the lower speed: part of it comes with time, whatever is requested
+        with_time,      // more bytes a request at the lower speed: part of it comes with time, independent of requests
         unclear,        // neither can be told
     };
 

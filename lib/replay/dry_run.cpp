@@ -66,7 +66,7 @@ std::string average(std::uint64_t requests, Nanoseconds span) {
 std::string pace_text(const DryRun& result) {
     if (!result.round || (result.rounds == 1 && !result.duration && result.first && *result.round == *result.last - *result.first)) return {};
     std::string out = fmt::format("  {} at this pace{}", format_duration(*result.round), average(result.requests, *result.round));
-    if (result.rounds == 0) out += ", again and again";
+    if (result.rounds == 0) out += ", repeatedly";
     if (result.rounds > 1) out += fmt::format(", {} rounds", result.rounds);
     if (result.duration) out += fmt::format(", for at most {}", format_duration(*result.duration));
     return out + "\n";
@@ -179,7 +179,7 @@ std::string dry_run_text(const DryRun& result) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}{}\n", format_duration(span), average(result.requests, span));
     } else if (result.requests > 0) {
-        out += "  no time stamps: --pace has to be a rate or max\n";
+        out += "  no time stamps: --pace must be a rate or max\n";
     }
     out += pace_text(result);
     std::vector<std::pair<std::uint64_t, std::string>> ranking;

@@ -11,9 +11,9 @@ const char* in_words(Failure failure) {
         case Failure::connect: return "no connection";
         case Failure::write: return "the connection ended while the request was sent";
         case Failure::reset: return "the target reset the connection";
-        case Failure::eof: return "the target closed the connection before its answer was whole";
-        case Failure::timeout: return "no whole answer in --timeout";
-        case Failure::malformed: return "what came is no HTTP/1 answer, or its head is over 256 KiB";
+        case Failure::eof: return "the target closed the connection before its answer was complete";
+        case Failure::timeout: return "no complete answer within --timeout";
+        case Failure::malformed: return "the answer is not HTTP/1, or its head is over 256 KiB";
         case Failure::aborted: return "ended by us";
     }
     return "";

@@ -112,7 +112,7 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
         } else {
             const std::string names = member_names(first_object(prefix));
             throw Error(ErrorKind::input, path_for_messages + ":1",
-                        "a JSON log whose members are not known: " + (names.empty() ? "none" : names),
+                        "a JSON log with unknown members: " + (names.empty() ? "none" : names),
                         "--map ts=.TIME,method=.METHOD,url=.PATH says which member means what");
         }
     }
@@ -209,7 +209,7 @@ const AccessField* AccessJsonStream::field_of(std::string_view path) const {
 
 std::vector<std::string> AccessJsonStream::warnings() const {
     std::vector<std::string> out;
-    if (!guess_.empty()) out.push_back("what the members mean was guessed by their names: --map " + guess_ + " (--map says it otherwise)");
+    if (!guess_.empty()) out.push_back("the meaning of the members was guessed from their names: --map " + guess_ + " (--map overrides it)");
     if (empty_bodies_ > 0)
         out.push_back((empty_bodies_ == 1 ? "1 request" : format_count(empty_bodies_) + " requests") +
                       " with a body method and an empty body: nginx leaves $request_body empty when it spilled the body to disk "

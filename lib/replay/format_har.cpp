@@ -225,7 +225,7 @@ std::vector<std::string> HarStream::warnings() const {
     std::vector<std::string> out;
     if (other_schemes_ > 0)
         out.push_back(format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
-                      " no HTTP request (data:, blob:, ws: and the like): passed over");
+                      " no HTTP request (data:, blob:, ws: and the like): skipped");
     if (odd_headers_ > 0)
         out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is none" : " headers are none") + ", as '" + odd_header_ + "': left out");
     if (json_bodies_ > 0)

@@ -37,9 +37,9 @@ constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
 // How compressed data came to an end that is none; "" for one that is.
 std::string damage_of(const ByteSource& source) {
     switch (source.end()) {
-        case StreamEnd::truncated: return fmt::format("the {} data is cut off, after {} bytes", source.encoding(), format_count(source.consumed()));
+        case StreamEnd::truncated: return fmt::format("the {} data ends early, after {} bytes", source.encoding(), format_count(source.consumed()));
         case StreamEnd::damaged:
-            return fmt::format("the {} data is damaged, after some {} bytes, and what follows was not read", source.encoding(),
+            return fmt::format("the {} data is damaged after about {} bytes; the rest was not read", source.encoding(),
                                format_count(source.consumed()));
         case StreamEnd::open:
         case StreamEnd::clean: break;
@@ -163,7 +163,7 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
             const bool stopped = prefix.empty() && chunks.source().end() == StreamEnd::open;
             throw Error(ErrorKind::input, input->path,
                         !damage.empty() ? "nothing can be read of it: " + damage
-                        : stopped       ? "nothing had come from it when the reading was ended"
+                        : stopped       ? "nothing had arrived when reading ended"
                                         : "the log is empty");
         }
         LogForm form = recognize_log(prefix, options_);
@@ -298,7 +298,7 @@ std::vector<std::string> Log::warnings() const {
         for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
         if (input->foreign > 0)
             all.push_back(input->path + ": " + format_count(input->foreign) + (input->foreign == 1 ? " line is no request" : " lines are no requests") +
-                          ", passed over (the first at " + input->first_foreign + ")");
+                          ", skipped (the first at " + input->first_foreign + ")");
         if (const std::string damage = damage_of(input->stream->source()); !damage.empty()) all.push_back(input->path + ": " + damage);
     }
     return all;

@@ -96,7 +96,7 @@ LogTime from_civil(std::string_view text, const Civil& civil) {
         return bad(text, std::string(kMonthNames[static_cast<std::size_t>(civil.month - 1)]) + " has " +
                              std::to_string(last) + " days");
     // 60 is a leap second.
-    if (civil.hour > 23 || civil.minute > 59 || civil.second > 60) return bad(text, "no such time of day");
+    if (civil.hour > 23 || civil.minute > 59 || civil.second > 60) return bad(text, "not a time of day");
     if (civil.year < 1678 || civil.year > 2261) return bad(text, "the year is out of range");
     const std::chrono::sys_days days(
         std::chrono::year_month_day(year, month, std::chrono::day(static_cast<unsigned>(civil.day))));

@@ -24,7 +24,7 @@ void check_headers(const ShapeOptions& shape) {
         wire.clear();
         if (!append_wire(wire, probe, "host")) throw Error(ErrorKind::usage, "--header", why_not_sent(probe), "--header 'NAME: VALUE'");
         if (wire.find(name) == wire.npos)
-            throw Error(ErrorKind::usage, "--header", "'" + printable(name) + "' speaks of the connection, and is set by the replay itself");
+            throw Error(ErrorKind::usage, "--header", "'" + printable(name) + "' describes the connection, and is set by the replay itself");
     }
 }
 
@@ -55,18 +55,18 @@ StatusCheck parse_status_check(const std::string& text) {
 
 void check(const ReplayOptions& options) {
     const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
-    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "has to be 1 to 60000");
-    if (options.requests_per_connection < 0) refuse("--requests-per-connection", "has to be 0 or more");
-    if (options.rounds < 0) refuse("--rounds", "has to be 0 or more");
-    if (!(options.pace.speed > 0)) refuse("--speed", "has to be above 0");
-    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate has to be above 0");
-    if (options.timeout.count() <= 0) refuse("--timeout", "has to be above 0");
+    if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "must be 1 to 60000");
+    if (options.requests_per_connection < 0) refuse("--requests-per-connection", "must be 0 or more");
+    if (options.rounds < 0) refuse("--rounds", "must be 0 or more");
+    if (!(options.pace.speed > 0)) refuse("--speed", "must be above 0");
+    if (options.pace.kind == Pace::Kind::rate && !(options.pace.rate > 0)) refuse("--pace", "a rate must be above 0");
+    if (options.timeout.count() <= 0) refuse("--timeout", "must be above 0");
     const http::Url target = options.target.empty() ? http::Url() : http::parse_url(options.target);
     if (target.target != "/")
         throw Error(ErrorKind::usage, "--target", "'" + printable(options.target) + "' has a path, and the log has its own",
                     "--target " + target.origin() + " --rewrite-path '^=>" + target.target + "' puts it in front");
     if (options.shape.sample && !(*options.shape.sample > 0 && *options.shape.sample <= 1))
-        refuse("--sample", "has to be above 0 % and at most 100 %");
+        refuse("--sample", "must be above 0 % and at most 100 %");
     check_headers(options.shape);
     if (options.fresh.any() && !options.fresh_plan) require_repeatable(options.logs);
     if (options.rounds != 1) require_repeatable(options.logs);

@@ -217,12 +217,12 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
             check.warnings.push_back(fmt::format("{}: the suppression of {} expired on {} ({})", name,
                                                  item.function, item.expires, item.reason));
         else if (!suppression_used[i])
-            check.warnings.push_back(fmt::format("{}: the suppression of {} is not used: take it out ({})",
+            check.warnings.push_back(fmt::format("{}: the suppression of {} is not used: remove it ({})",
                                                  name, item.function, item.reason));
     }
     for (std::size_t i = 0; i < baseline.lines.size(); ++i)
         if (!line_seen[i])
-            check.warnings.push_back(fmt::format("{}: {} leaks no more: leakline baseline takes it out", name,
+            check.warnings.push_back(fmt::format("{}: {} no longer leaks: run leakline baseline to remove it", name,
                                                  baseline.lines[i].function));
 
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
@@ -232,11 +232,11 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
         check.gate.message = fmt::format("{}", fmt::join(found, "; "));
     } else if (diagnosis.verdict == Verdict::leak && !any_line) {
         check.gate.outcome = Gate::Outcome::failed;
-        check.gate.message = "memory grows and no line is known for it, which no baseline can accept";
+        check.gate.message = "memory grows without a known line, which no baseline can accept";
     } else if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid) {
         check.gate.outcome = Gate::Outcome::inconclusive;
         check.gate.message =
-            diagnosis.reasons.empty() ? "the run does not decide" : diagnosis.reasons.front();
+            diagnosis.reasons.empty() ? "the run is inconclusive" : diagnosis.reasons.front();
     }
     return check;
 }

@@ -50,7 +50,7 @@ Baseline read_baseline(std::string_view text, const std::string& name);
 std::string write_baseline(const Baseline& baseline);
 
 struct BaselineCheck {
-    Gate gate;  // failed: a new leaking line, a larger one, or a slow boil; the message says which
+    Gate gate;  // failed: a new leaking line, a larger one, or a slow growth; the message says which
     std::vector<std::string> warnings;  // suppressions that are unused or expired, lines that leak no more
 };
 // name is the baseline's, for the gate's; today an ISO date. A line fails where even the lower bound of its

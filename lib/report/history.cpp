@@ -74,7 +74,7 @@ std::string_view change_name(History::Change change) {
         case History::Change::jumped:
             return "jumped";
         case History::Change::slow_boil:
-            return "slow boil";
+            return "slow growth";
         case History::Change::gone:
             return "gone";
     }
@@ -141,7 +141,7 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
 }
 
 std::string_view history_verdict(const History& history) {
-    return history.has_slow_growth() ? "slow boil" : history.worsened() ? "worse" : "no worse";
+    return history.has_slow_growth() ? "slow growth" : history.worsened() ? "worse" : "no worse";
 }
 
 std::string history_headline(const History& history) {

@@ -35,14 +35,14 @@ struct History {
         std::optional<double> least;  // the least that it leaked by before the newest run that tells, since its last step
     };
     std::vector<Run> runs;    // oldest first
-    std::vector<Line> lines;  // those that leak in any run; slow boil first, then by growth in the newest run
+    std::vector<Line> lines;  // those that leak in any run; slow growth first, then by growth in the newest run
     std::vector<std::string> warnings;
 
     bool has_slow_growth() const;
     bool worsened() const;  // some line is new, jumped or boils: what a gate fails on
 };
-std::string_view change_name(History::Change change);  // "slow boil", ...
-bool worse(History::Change change);                    // new, jumped or slow boil
+std::string_view change_name(History::Change change);  // "slow growth", ...
+bool worse(History::Change change);                    // new, jumped or slow growth
 
 // Runs are put in order by when they started; those that do not say so stand last, as they were given. The pairs are file
 // names and what the files hold. Lines are told apart as in a baseline; the limits are its too (see report/baseline.hpp): a change
@@ -50,10 +50,10 @@ bool worse(History::Change change);                    // new, jumped or slow bo
 // growth of a line of its own, which has no file.
 History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses);
 
-// "slow boil", "worse" (a line is new or jumped) or "no worse".
+// "slow growth", "worse" (a line is new or jumped) or "no worse".
 std::string_view history_verdict(const History& history);
 
-// One sentence: the slow boil by its place and both figures, or how many lines changed.
+// One sentence: the slow growth by its place and both figures, or how many lines changed.
 std::string history_headline(const History& history);
 
 }  // namespace leakline::report

@@ -1,4 +1,4 @@
-// The page of a history: the slow boil by name, a row a run, a row a line with its curve over the runs. It needs no script.
+// The page of a history: the slow growth by name, a row a run, a row a line with its curve over the runs. It needs no script.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ std::string curve(const History::Line& line) {
 
 std::string table_of_lines(const History& history) {
     std::string out =
-        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is known by its function and its text. Slow boil: more "
+        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is known by its function and its text. Slow growth: more "
         "than it ever was by over a quarter, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
         "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
         "<th>Line</th></tr></thead>\n<tbody>\n";

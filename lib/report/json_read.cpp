@@ -192,7 +192,7 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
     const Reader root(json, name);
     if (!root.find("schema") || !root.find("verdict") || !root.find("trend"))
         throw Error(ErrorKind::input, name, "not a diagnosis: it has no 'schema', 'verdict' and 'trend'", kHint);
-    check_schema(root, name, "diagnosis schema", "a newer leakline wrote it: use that one to render it");
+    check_schema(root, name, "diagnosis schema", "written by a newer leakline: use that version to render it");
     Diagnosis diagnosis;
     fields(root, diagnosis);
     return diagnosis;
@@ -204,7 +204,7 @@ LineReport read_line_report(std::string_view text, const std::string& name) {
     if (!root.find("schema") || !root.find("lines"))
         throw Error(ErrorKind::input, name, "neither a diagnosis nor a line report: it has no 'schema' and 'lines'",
                     "this takes what leakline diagnose or leakline lines wrote with -o NAME.json");
-    check_schema(root, name, "schema", "a newer leakline wrote it");
+    check_schema(root, name, "schema", "written by a newer leakline");
     LineReport report;
     fields(root, report);
     if (root.find("recording"))

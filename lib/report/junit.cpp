@@ -133,7 +133,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (gate.outcome == Gate::Outcome::inconclusive) test.outcome = inconclusive(options);
         cases.push_back(test);
     }
-    Case traffic{"traffic lands as it should", Case::Outcome::passed, "replay", "", "",
+    Case traffic{"requests succeed", Case::Outcome::passed, "replay", "", "",
                  diagnosis.replay.duration_s};
     if (!diagnosis.replay.valid) {
         traffic.outcome = Case::Outcome::error;

@@ -132,7 +132,7 @@ void add_callers(TerminalText& text, const LineGrowth& line) {
 }
 
 void add_accounting(TerminalText& text, const Accounting& accounting) {
-    text.heading("Books (heap growth within the window)");
+    text.heading("Memory accounting (heap growth within the window)");
     for (const AccountingRow& row : book_rows(accounting))
         text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", row.bytes), row.name, row.note),
                            static_cast<std::size_t>(text.options().width)));
@@ -163,7 +163,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
                            report.totals.leaked_blocks,
                            report.totals.suppressed_bytes == 0
                                ? ""
-                               : fmt::format(", {} of it in blocks that heaptrack_print leaves out",
+                               : fmt::format(", {} of it in blocks that heaptrack_print omits",
                                              format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
     if (!report.unavailable.empty()) text.field("lines", report.unavailable);
     if (report.headline) add_headline(text, *report.headline);

@@ -82,7 +82,7 @@ std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
 }
 
 std::string accounting(const Accounting& accounting) {
-    std::string out = "| books | bytes |\n| --- | ---: |\n";
+    std::string out = "| memory accounting | bytes |\n| --- | ---: |\n";
     const auto row = [&](std::string_view name, std::int64_t bytes) {
         out += fmt::format("| {} | {:+} |\n", name, bytes);
     };
@@ -202,7 +202,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
             details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
     if (!diagnosis.lines.lines.empty())
         parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
-    parts.push_back(details("Books", accounting(diagnosis.lines.accounting)));
+    parts.push_back(details("Memory accounting", accounting(diagnosis.lines.accounting)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
@@ -225,7 +225,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     parts.push_back(ranking(report.lines, options.top));
     for (const LineTable& value : report.tables)
         parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
-    parts.push_back(details("Books", accounting(report.accounting)));
+    parts.push_back(details("Memory accounting", accounting(report.accounting)));
     if (!report.warnings.empty())
         parts.push_back(
             details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));

@@ -63,7 +63,7 @@ struct Labeled {
 
 // Samples of a family stand together, so each family goes over all series.
 void add_trends(Metrics& metrics, const std::vector<Labeled>& trends) {
-    metrics.family("trend_growing", "", "1 where memory grows without end, by the trend of its samples.");
+    metrics.family("trend_growing", "", "1 if the trend of the memory samples is growing, else 0.");
     for (const auto& [labels, trend] : trends)
         metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
     metrics.family("slope_bytes_per_second", "",
@@ -75,7 +75,7 @@ void add_trends(Metrics& metrics, const std::vector<Labeled>& trends) {
     for (const auto& [labels, trend] : trends)
         if (trend->bytes_per_request) metrics.bounds(labels, *trend->bytes_per_request);
     metrics.family("detectable_bytes_per_request", "",
-                   "The smallest growth per request that the run could have told from none.");
+                   "Detection limit: the smallest growth per request that the run could have detected.");
     for (const auto& [labels, trend] : trends)
         if (trend->detectable_bytes_per_request) metrics.sample(labels, *trend->detectable_bytes_per_request);
     metrics.family("time_to_limit_seconds", "seconds",
@@ -94,7 +94,7 @@ std::string render(const Diagnosis& diagnosis) {
     TrendVerdict trend = diagnosis.trend;
     if (diagnosis.growth.source == StatedGrowth::Source::lines) trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
     if (diagnosis.verdict != Verdict::invalid) add_trends(metrics, {{"", &trend}});
-    metrics.family("resource_growing", "", "1 where descriptors, threads, mappings or processes leak.");
+    metrics.family("resource_growing", "", "1 if descriptors, threads, mappings or processes leak, else 0.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         metrics.sample(fmt::format("resource=\"{}\"", resource_name(growth.resource)), growth.verdict == Trend::growing ? 1 : 0);
     metrics.family("resource_growth_per_request", "", "Growth of that count per completed request, with the bounds of its 95 % interval.");
@@ -125,7 +125,7 @@ std::string render(const Diagnosis& diagnosis) {
     }
     metrics.sample("why=\"filter\"", static_cast<double>(filtered));
     metrics.sample("why=\"no_body\"", static_cast<double>(without_body));
-    metrics.family("replayed_requests", "requests", "Requests of the replay by what became of them.");
+    metrics.family("replayed_requests", "requests", "Requests of the replay by outcome.");
     metrics.sample("outcome=\"completed\"", static_cast<double>(diagnosis.replay.completed));
     metrics.sample("outcome=\"failed\"",
                    static_cast<double>(diagnosis.replay.sent -
@@ -145,7 +145,7 @@ std::string render(const TrendReport& report) {
         trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
     Metrics metrics;
     add_trends(metrics, trends);
-    if (!report.counts.empty()) metrics.family("count_growing", "", "1 where descriptors, threads, mappings or processes grow without end.");
+    if (!report.counts.empty()) metrics.family("count_growing", "", "1 if descriptors, threads, mappings or processes keep growing, else 0.");
     for (const TrendReport::Count& count : report.counts)
         metrics.sample(fmt::format("series=\"{}\",resource=\"{}\"", label(count.file), resource_name(count.growth.resource)),
                        count.growth.verdict == Trend::growing ? 1 : 0);

@@ -120,7 +120,7 @@ class Profile {
         profile_.message(5, value);
         return place->second;
     }
-    // A string field has to be UTF-8, and names come from foreign debug info: stray bytes become '?'.
+    // A string field must be UTF-8, and names come from foreign debug info: stray bytes become '?'.
     static std::string utf8(std::string_view text) {
         std::string out;
         for (std::size_t i = 0; i < text.size();) {

@@ -45,7 +45,7 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
                                                   format_count(tree.ended))};
     if (cpu > 0) lines.front() += fmt::format("; the recorded one did {:.0f} % of the work", 100 * tree.recorded_cpu_s / cpu);
     if (tree.ended > 0 && tree.ended_growth_bytes >= kSmall)
-        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that their end bounds", format_bytes(tree.ended_growth_bytes)));
+        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that is bounded by their end", format_bytes(tree.ended_growth_bytes)));
     std::size_t shown = 0;
     for (const ProcessGrowth& process : tree.processes) {
         const double grown = process.last_bytes - process.first_bytes;

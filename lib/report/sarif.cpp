@@ -31,7 +31,7 @@ Json rules() {
                        {"defaultConfiguration", {{"level", level}}}});
     };
     add(Kind::leaking_line, "Live bytes grow without end",
-        "The heap bytes that this line allocated, and nobody freed, grew in every round of the same traffic.",
+        "The heap bytes that this line allocated and that were not freed grew in every round of the same traffic.",
         "Look at what keeps the objects made here: a container that is only added to, a cache without a "
         "bound or an expiry, an owner that is never destroyed.",
         "error");
@@ -40,11 +40,11 @@ Json rules() {
         "it.",
         "Build with debug information (-g) so that lines can be named, and look at what does not use malloc.",
         "error");
-    add(Kind::inconclusive, "The run does not decide",
-        "The measurement allows both answers, a leak and none.",
+    add(Kind::inconclusive, "The run is inconclusive",
+        "The measurement is consistent with a leak and with no leak.",
         "Run longer or with more load: the reasons say what would decide it.", "warning");
     add(Kind::invalid, "The measurement is not valid",
-        "The target died, traffic did not land, or memory could not be read.",
+        "The target died, most requests failed, or memory could not be read.",
         "See the reasons; nothing can be said about a leak.", "error");
     add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak",
         "Their count grew in every round of the same traffic.",

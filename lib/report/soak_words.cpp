@@ -29,7 +29,7 @@ std::string_view end_words(SoakRun::End end) {
         case SoakRun::End::limit: return "until memory was at its limit";
         case SoakRun::End::killed: return "until the kernel killed the service at its limit";
         case SoakRun::End::memory: return "until the machine's memory ran short";
-        case SoakRun::End::time: return "cut off by the time that it may take";
+        case SoakRun::End::time: return "stopped by --soak-time";
         case SoakRun::End::exhausted: return "until descriptors or mappings were nearly used up";
         case SoakRun::End::stopped: return "cut off";
     }

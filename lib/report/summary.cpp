@@ -56,7 +56,7 @@ std::string limit_text(const Diagnosis& diagnosis) {
     if (!diagnosis.memory_limit || diagnosis.verdict == Verdict::invalid) return {};
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
     if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not approached";
-    if (!diagnosis.trend.time_to_limit_h) return limit + ": when it is reached cannot be told";
+    if (!diagnosis.trend.time_to_limit_h) return limit + ": time to the limit is unknown";
     const std::string at =
         diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
             ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
@@ -154,7 +154,7 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
                                        : "";
     const std::string whose = by_lines ? " through the leaking lines" : "";
     if (split.follows == Follows::time)
-        return interval_text(*split.bytes_per_hour_by_time) + " per hour by time, whatever is requested" + whose + whole;
+        return interval_text(*split.bytes_per_hour_by_time) + " per hour over time, independent of requests" + whose + whole;
     // A report that was stored before growth was stated has the trend's.
     const auto per_request = stated_per_request(diagnosis);
     if (!per_request || (!by_lines && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour)) return slope_text(diagnosis.trend);
@@ -178,7 +178,7 @@ std::string detectable_text(const TrendVerdict& trend) {
     if (smallest && trend.verdict == Trend::growing &&
         trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
         return "a leak of " + *smallest + " would be found 9 times out of 10";
-    return "the smallest leak this run could have seen: " + smallest.value_or("not known (too little data)");
+    return "the smallest leak that this run could have detected: " + smallest.value_or("not known (too little data)");
 }
 
 const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
@@ -249,7 +249,7 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
 
 std::vector<AccountingRow> book_rows(const Accounting& accounting) {
     std::vector<AccountingRow> rows = {{"attributed", accounting.attributed_bytes, "to a source line or function"},
-                                 {"unattributed", accounting.unattributed_bytes, "no symbols there, or none that --only takes"},
+                                 {"unattributed", accounting.unattributed_bytes, "no source line (missing symbols, or excluded by --only)"},
                                  {"live heap bytes", accounting.live_delta_bytes, "the sum of both"}};
     if (accounting.rss_delta_bytes) rows.push_back({"resident memory", *accounting.rss_delta_bytes, "RSS"});
     if (accounting.overhead_delta_bytes)

@@ -68,14 +68,14 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0)
-        text.field("unexpected", format_count(stats.unexpected) + " answers with another status than was expected");
+        text.field("unexpected", format_count(stats.unexpected) + " answers with an unexpected status");
     text.field("connections", format_count(stats.connections) + " opened");
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + " attempts on stale connections");
     if (stats.late != 0)
         text.field("late records",
-                   format_count(stats.late) + " came after the reorder window had passed them");
+                   format_count(stats.late) + " came too late for the reorder window");
     if (!stats.valid) {
         text.field("NOT VALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());
         for (std::size_t i = 1; i < stats.reasons.size(); ++i) text.field("", stats.reasons[i]);
@@ -127,7 +127,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         else if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
         if (top.bytes_per_hour_by_time)
-            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour by time through this line, whatever is requested");
+            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour by time through this line, independent of requests");
         if (!summary.top_note.empty()) text.field("", summary.top_note);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);

@@ -127,7 +127,7 @@ void SqliteStore::prepare_schema() {
         throw Error(ErrorKind::input, options_.path,
                     "the database has schema " + std::to_string(version) + "; this build writes schema " +
                         std::to_string(kSchema),
-                    "a newer trackd made it: use that one, or another --db FILE");
+                    "written by a newer trackd: use that version, or another --db FILE");
     if (version == kSchema) return;
     database_.run(
         "BEGIN;"

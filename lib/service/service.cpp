@@ -43,7 +43,7 @@ std::string user_of(std::string_view path) {
     return http::percent_decoded(path);
 }
 
-// What a client sent, as part of an answer in JSON, which has to be UTF-8 whatever it was.
+// What a client sent, as part of an answer in JSON, which must be UTF-8 whatever it was.
 std::string shown(std::string_view text) {
     const std::string safe = printable(text);
     if (is_utf8(safe)) return safe;

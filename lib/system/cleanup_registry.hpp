@@ -1,4 +1,4 @@
-// What has to be removed where the program is ended at once, by a second signal or SIGKILL, and no destructor runs. Temporary
+// What must be removed where the program is ended at once, by a second signal or SIGKILL, and no destructor runs. Temporary
 // files and folders register here while they exist.
 //
 // Thread-safety: any thread; remove_all() also from a signal's handler, and from another process (see guard.hpp).

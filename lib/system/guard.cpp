@@ -157,7 +157,7 @@ void show_as_guard(char** arguments) {
 }  // namespace
 
 Guard::Guard(char** arguments) {
-    // What is shared has to be there before the fork. Nothing is remembered under this pid.
+    // What is shared must be there before the fork. Nothing is remembered under this pid.
     kill_running_groups(-2);
     cleanup_registry::remove_all(-2);
     programs_stay();

@@ -48,7 +48,7 @@ bool StackReach::begin_search() {
     return (searches & (searches + 1)) == 0;
 }
 
-// makecontext's stacks have an outermost frame too. So it must also stand where the thread's own has to be: that of the first
+// makecontext's stacks have an outermost frame too. So it must also stand where the thread's own must be: that of the first
 // thread where the kernel put it, others below the thread's block of static storage, which the C library puts upon the stack.
 void StackReach::outermost(std::uintptr_t sp) {
     if (own_ || own_stack.high != 0) return;

@@ -163,7 +163,7 @@ TEST_CASE("a dead channel is given up, delays no other, and never the caller") {
     monitor.observe(90, 100, 0s, kWall);
     REQUIRE(eventually([&] { return monitor.counts().given_up == 1 && hook.count() == 1; }));
     REQUIRE(report.lines().size() == 3);
-    CHECK(report.lines().back().starts_with("alert given up after 3 attempts: webhook http://127.0.0.1:"));
+    CHECK(report.lines().back().starts_with("alert dropped after 3 attempts: webhook http://127.0.0.1:"));
 }
 
 TEST_CASE("a limit of zero is no limit") {
@@ -288,7 +288,7 @@ TEST_CASE("a real mail server takes the message over STARTTLS after the login") 
         monitor.observe(90, 100, 0s, kWall);
         REQUIRE(eventually([&] { return monitor.counts().given_up == 1; }));
         REQUIRE(failure.lines().size() == 1);
-        CHECK(failure.lines()[0].starts_with("alert given up after 1 attempt: email " + exim.address() + ": "));
+        CHECK(failure.lines()[0].starts_with("alert dropped after 1 attempt: email " + exim.address() + ": "));
         CHECK(failure.lines()[0].find("n0t-it") == std::string::npos);
     }
     CHECK(exim.mail() == mail);

@@ -148,8 +148,7 @@ TEST_CASE("too few marks make the comparison inconclusive, not passed") {
     CHECK(comparison.lines[0].change == LineChange::unclear);
     CHECK(comparison.outcome == Comparison::Outcome::inconclusive);
     CHECK(comparison.reasons[0] ==
-          "1 line may leak more than before, but a recording has too few marks to tell: record more rounds, "
-          "or longer");
+          "1 line may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
 }
 
 TEST_CASE("a budget per request needs requests") {
@@ -159,7 +158,7 @@ TEST_CASE("a budget per request needs requests") {
     CHECK(compare_lines(before, before, options).per == Growth::Per::hour);
     options.max_growth = Growth{10, Growth::Per::request};
     CHECK_THROWS_WITH_AS(compare_lines(before, before, options),
-                         "--max-growth: is per request, but the recordings do not know of requests\n"
+                         "--max-growth: is per request, but the recordings contain no request counts\n"
                          "  hint: state it per hour, as in --max-growth 1MiB/h, or compare diagnoses",
                          Error);
     LineReport by_file = before;

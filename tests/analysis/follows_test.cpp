@@ -147,7 +147,7 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     Diagnosis by_time = diagnosis;
     conclude(by_time);
     CHECK(by_time.verdict == Verdict::inconclusive);
-    CHECK(by_time.reasons[0].starts_with("live heap bytes of clock.cpp:7 grew in every round to the end, by 13.4 MiB/h by time"));
+    CHECK(by_time.reasons[0].starts_with("live heap of clock.cpp:7 grew in every round, by 13.4 MiB/h over time"));
     CHECK(longer_recording(diagnosis).has_value());
 
     LineGrowth& crumbs = diagnosis.lines.lines[0];

@@ -85,9 +85,7 @@ TEST_CASE("a recording with nothing but its end is judged there, with a warning"
     CHECK(window.end == 300ms);
     REQUIRE(window.warnings.size() == 1);
     CHECK(window.warnings[0] ==
-          "the recording has no mark under load, so lines are judged at its end: what destructors freed is "
-          "not seen to "
-          "grow");
+          "the recording has no mark under load, so lines are judged at its end: memory that destructors freed is not counted as growth");
 }
 
 TEST_CASE("a window that is asked for takes the marks inside it") {

@@ -74,7 +74,7 @@ TEST_CASE("too few blocks give the reason instead of paths") {
     const PathGrowthReport report = growth_per_path({"a", "b", "c"}, random_blocks(1, 5, {0, 0, 0}));
     CHECK(report.paths.empty());
     REQUIRE(report.reasons.size() == 1);
-    CHECK(report.reasons[0] == "5 blocks of traffic cannot tell 3 kinds of requests apart; 6 or more can");
+    CHECK(report.reasons[0] == "5 blocks of traffic are too few to separate 3 kinds of requests; at least 6 are needed");
     CHECK(growth_per_path({}, {}).paths.empty());
 }
 

@@ -239,7 +239,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     conclude(quiet);
     CHECK(quiet.verdict == Verdict::inconclusive);
     CHECK(quiet.reasons[0] ==
-          "99 % of the work was done by 2 processes that the recorder did not see: their memory was measured, but their lines were not; let the "
+          "99 % of the work was done by 2 processes that were not recorded: their memory was measured, but their lines were not; let the "
           "recorded process do the work (one worker, no fork) to decide");
     tree.unrecorded_growth_bytes = 8e6;
     diagnosis.trend.verdict = Trend::growing;
@@ -294,7 +294,7 @@ TEST_CASE("sampled counts are judged by the trend, in counts") {
     REQUIRE(leak.per_hour.has_value());
     CHECK(leak.per_hour->estimate == doctest::Approx(360).epsilon(0.05));
     CHECK(leak.growth == 59);
-    CHECK(leak.reasons[0].starts_with("file descriptors grow to the end, 3"));
+    CHECK(leak.reasons[0].starts_with("file descriptors keep growing, 3"));
     const ResourceGrowth slow = judge_count_trend(Resource::threads, series([](int second) { return 12 + second / 60.0; }));
     CHECK(slow.verdict == Trend::growing);
     const ResourceGrowth flat = judge_count_trend(Resource::threads, series([](int second) { return 12 + second % 3; }));

@@ -1,4 +1,5 @@
 #include "analysis/soak_passes.hpp"
+#include "base/quantities.hpp"
 
 #include <doctest/doctest.h>
 

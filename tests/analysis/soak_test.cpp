@@ -176,7 +176,7 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     analysis::conclude(diagnosis);
     REQUIRE(diagnosis.reasons.size() > 1);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
-    CHECK(diagnosis.reasons[1].starts_with("live heap bytes of a.cpp:7 grew in every round to the end"));
+    CHECK(diagnosis.reasons[1].starts_with("live heap of a.cpp:7 grew in every round"));
 }
 
 TEST_CASE("a leak of descriptors is a leak under a soak, whatever its two speeds say of memory") {

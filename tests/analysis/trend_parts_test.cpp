@@ -160,7 +160,7 @@ TEST_CASE("growth that has stopped is unlikely to go on") {
     CHECK_FALSE(probability_goes_on(places(8), places(8), 1));
 }
 
-TEST_CASE("what comes and goes with the rate of requests is subtracted") {
+TEST_CASE("memory that follows the request rate is subtracted") {
     Bins bins;
     bins.duration_s = 2400;
     double made = 0;
@@ -186,7 +186,7 @@ TEST_CASE("the gate passes only where the run could have seen the budget") {
     CHECK(gate(3).gate == Gate::passed);
     CHECK(gate(3).reason == "no growth above 2 MiB/h, which is below the budget of 3 MiB/h");
     CHECK(gate(1).gate == Gate::undecided);
-    CHECK(gate(1).reason == "this run could only have seen growth above 2 MiB/h, and the budget is 1 MiB/h; run 2x longer");
+    CHECK(gate(1).reason == "the detection limit of this run, 2 MiB/h, is above the budget of 1 MiB/h; run 2x longer");
 
     verdict.verdict = Trend::growing;
     verdict.slope_bytes_per_hour = {5 * kMiB, 4 * kMiB, 6 * kMiB};

@@ -78,7 +78,7 @@ TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookk
     analysis::conclude(short_run);
     CHECK(short_run.verdict == Verdict::inconclusive);
     CHECK(short_run.reasons[0] ==
-          "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B per request, but by only 4 KiB in all, too "
+          "live heap of track.cpp:31 grew in every round, by 990 B per request, but by only 4 KiB in all, too "
           "little to tell from a service that still warms up: more requests would decide");
     CHECK(verdict_of(measured(Trend::growing, true, 4096)) == Verdict::leak);
 }
@@ -87,14 +87,14 @@ TEST_CASE("the decisive reason names the line, and a leak outside of the heap sa
     Diagnosis leak = measured(Trend::growing, true);
     analysis::conclude(leak);
     CHECK(leak.reasons[0] ==
-          "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B per request; a cache bounded above 200,000 entries or data freed "
+          "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed "
           "by a timer slower than 1s would look the same");
-    CHECK(leak.reasons[1] == "memory, at the pace of the run: seen so");
+    CHECK(leak.reasons[1] == "memory during the run: seen so");
 
     Diagnosis mapped = outside(40);
     analysis::conclude(mapped);
     CHECK(mapped.reasons[0] ==
-          "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
+          "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "
           "thread stacks, fragmentation, an allocator that is not malloc)");
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("a leak always says what would look the same, in its first reason") {
     CHECK(verdict_of(leak) == Verdict::leak);
     analysis::conclude(leak);
     CHECK(leak.reasons[0] ==
-          "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B per request; a cache bounded above 180,000 entries or data "
+          "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 180,000 entries or data "
           "freed by a timer slower than 9s would look the same");
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     CHECK(filling.verdict == Verdict::inconclusive);
     CHECK(filling.still_filling);
     CHECK(filling.reasons[0] ==
-          "live heap bytes of track.cpp:31 grew in every round to the end, by 990 B per request; 20,000 requests left about 20,000 entries there, none "
+          "live heap of track.cpp:31 grew in every round, by 990 B per request; 20,000 requests left about 20,000 entries there, none "
           "freed yet, and a cache with a larger bound would look the same: a run of 160,000 requests would decide (--max-time 2m)");
     CHECK(filling.reasons[1] ==
           "each pass over the log has new values of field request_id: with --no-fresh, growth that stops after the first round is that of a map with this "
@@ -389,7 +389,7 @@ TEST_CASE("memory alone is a leak only well above the detection limit, and above
     analysis::conclude(unknown);
     CHECK(unknown.verdict == Verdict::leak);
     CHECK(unknown.reasons[0] ==
-          "memory grows to the end, and 7 MiB of it is live heap whose source lines are not known (no debug info, or names could not be read: see "
+          "memory keeps growing, and 7 MiB of it is live heap whose source lines are not known (no debug info, or names could not be read: see "
           "the warnings)");
 }
 
@@ -448,7 +448,7 @@ TEST_CASE("one kind of request that leaks is named beside the average over all")
 TEST_CASE("no leak says what was seen; the headline says above what") {
     Diagnosis clean = measured(Trend::stable, false);
     analysis::conclude(clean);
-    CHECK(clean.reasons[0] == "no line's live heap bytes grow to the end, and memory is stable");
+    CHECK(clean.reasons[0] == "no line's live heap keeps growing, and memory is stable");
 }
 
 TEST_CASE("a run of too few requests to have seen a kept request does not say no leak") {
@@ -457,7 +457,7 @@ TEST_CASE("a run of too few requests to have seen a kept request does not say no
     analysis::conclude(coarse);
     CHECK(coarse.verdict == Verdict::inconclusive);
     CHECK(coarse.reasons[0] ==
-          "after 200,000 requests this run could only have seen growth above 3.2 KiB per request: more requests would decide");
+          "after 200,000 requests this run could detect only growth above 3.2 KiB per request: more requests would decide");
 }
 
 TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
@@ -475,14 +475,14 @@ TEST_CASE("time to limit is stated at the log's own rate, from the level before 
     CHECK_FALSE(clean.trend.time_to_limit_h.has_value());
 }
 
-TEST_CASE("traffic that did not land makes the run invalid, and a few failures a warning") {
+TEST_CASE("traffic of which most failed makes the run invalid, and a few failures a warning") {
     Diagnosis lost = measured(Trend::stable, false);
     lost.replay.sent = 1000;
     lost.replay.statuses = {{200, 100}, {404, 900}};
     analysis::conclude(lost);
     CHECK(lost.verdict == Verdict::invalid);
     CHECK(lost.reasons[0] ==
-          "the traffic did not land: 10 % of 1,000 requests succeeded, most often status 404 (900 times); --rewrite-path '^/old=>/new' "
+          "too many requests failed: 10 % of 1,000 succeeded; most frequent: status 404 (900 times); --rewrite-path '^/old=>/new' "
           "changes paths, if --target is the right service");
 
     Diagnosis some = measured(Trend::stable, false);
@@ -492,7 +492,7 @@ TEST_CASE("traffic that did not land makes the run invalid, and a few failures a
     analysis::conclude(some);
     CHECK(some.verdict == Verdict::no_leak);
     REQUIRE(some.warnings.size() == 1);
-    CHECK(some.warnings[0].starts_with("10.0 % of 1,000 requests did not succeed, most often status 503 (60 times)"));
+    CHECK(some.warnings[0].starts_with("10.0 % of 1,000 requests failed; most frequent: status 503 (60 times)"));
 
     Diagnosis none = measured(Trend::stable, false);
     none.replay = {};
@@ -544,7 +544,7 @@ TEST_CASE("memory that allows both answers, or could only have shown a large lea
     CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("too short"));
     diagnosis.trend.verdict = Trend::stable;
     diagnosis.trend.detectable_bytes_per_request = 2048;
-    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("this run could only have seen growth above 2 KiB per request"));
+    CHECK(analysis::memory_undecided(diagnosis) == std::optional<std::string>("this run could detect only growth above 2 KiB per request"));
     diagnosis.trend.detectable_bytes_per_request = 10;
     CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
 }
@@ -582,7 +582,7 @@ TEST_CASE("a replay that was not valid makes the diagnosis invalid, with the rep
     diagnosis.replay.reasons = {"send lag p99 2 s is above 100 ms"};
     analysis::conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::invalid);
-    CHECK(diagnosis.reasons.front() == "the traffic was not sent as it was meant to be: send lag p99 2 s is above 100 ms");
+    CHECK(diagnosis.reasons.front() == "the traffic was not sent as planned: send lag p99 2 s is above 100 ms");
 }
 
 TEST_CASE("figures that round to the same text are told apart in bytes") {
@@ -612,7 +612,7 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     small.lines.accounting.live_delta_bytes = 22'000;
     small.lines.accounting.overhead_delta_bytes = 10'000;
     analysis::conclude(small);
-    CHECK(small.reasons[0].starts_with("live heap bytes of track.cpp:31 grew in every round"));
+    CHECK(small.reasons[0].starts_with("live heap of track.cpp:31 grew in every round"));
 }
 
 TEST_CASE("the headline line stands in the decisive reason, and a program without native lines gets its own tool") {
@@ -621,13 +621,13 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     leak.lines.headline->line = leak.lines.lines[0];
     leak.lines.headline->line.at = {"handle", "/src/server.cpp", 80};
     analysis::conclude(leak);
-    CHECK(leak.reasons[0] == "live heap bytes of server.cpp:80 grew in every round to the end, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
+    CHECK(leak.reasons[0] == "live heap of server.cpp:80 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
 
     Diagnosis python = outside(40);
     python.lines.unavailable = "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc";
     analysis::conclude(python);
     CHECK(python.verdict == Verdict::leak);
-    CHECK(python.reasons[0] == "memory grows to the end; " + python.lines.unavailable);
+    CHECK(python.reasons[0] == "memory keeps growing; " + python.lines.unavailable);
     // What an allocator may hold back is no leak yet; and of lines that were not recorded nothing is said.
     Diagnosis little = outside(8);
     little.lines.lines.clear();

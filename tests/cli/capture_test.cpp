@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/strings.hpp"
 #include "support/binary.hpp"
 #include "support/loopback_server.hpp"
 #include "support/malformed_requests.hpp"
@@ -55,7 +56,7 @@ class Capture {
     bool ends_within(Nanoseconds patience) { return child_->wait_for(patience).has_value(); }
     std::string said() const { return read_file(directory_.path() + "/said"); }
 
-    // Ends it; the log's lines. Its last byte has to be a line's end.
+    // Ends it; the log's lines. Its last byte must be a line's end.
     std::vector<json> end() {
         if (!interrupted_) interrupt();  // a second one would not wait for anything
         CHECK(child_->wait().shell_code() == 0);
@@ -221,20 +222,20 @@ TEST_CASE("what is no exchange of HTTP messages is refused, and not recorded") {
     };
     const std::string websocket = answer_to("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n");
     CHECK(RawConnection::status(websocket) == 501);
-    CHECK(RawConnection::body(websocket) == "leakline capture: WebSocket connections are neither passed on nor recorded\n");
+    CHECK(RawConnection::body(websocket) == "leakline capture: WebSocket connections are not forwarded or recorded\n");
     CHECK(RawConnection::status(answer_to("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")) == 501);
     const std::string switched = answer_to(request_text("GET", "/switch"));
     CHECK(RawConnection::status(switched) == 502);
-    CHECK(RawConnection::body(switched) == "leakline capture: the target switched to another protocol, which is not passed on\n");
+    CHECK(RawConnection::body(switched) == "leakline capture: the target switched to another protocol, which is not forwarded\n");
     const std::vector<json> lines = capture.end();
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/switch");
     CHECK_FALSE(lines[0].contains("status"));
-    CHECK(capture.said().find("3 requests over 3 connections, 1 written, 1 without a whole answer from the target (502), "
+    CHECK(capture.said().find("3 requests over 3 connections, 1 written, 1 without a complete answer from the target (502), "
                               "2 refused that were WebSocket or CONNECT (501)") != std::string::npos);
 }
 
-TEST_CASE("a request whose body did not come whole is not recorded as a shorter one") {
+TEST_CASE("a request whose body was incomplete is not recorded as a shorter one") {
     LoopbackServer upstream([](Wire& wire) {
         if (wire.read_request().starts_with("GET /half")) wire.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
     });
@@ -253,8 +254,8 @@ TEST_CASE("a request whose body did not come whole is not recorded as a shorter 
     const std::vector<json> lines = capture.end();
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/half");
-    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out because the body did not come whole, "
-                              "1 without a whole answer from the target (502)") != std::string::npos);
+    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out because the body was incomplete, "
+                              "1 without a complete answer from the target (502)") != std::string::npos);
 }
 
 TEST_CASE("an answer that comes before the whole request reaches the client") {
@@ -360,7 +361,7 @@ TEST_CASE("bodies under way share one budget: those over it pass and are left ou
     const std::size_t written = capture.end().size();
     CHECK(written >= 30);
     CHECK(written < 60);
-    CHECK(capture.said().find(fmt::format("{} left out because the bodies under way took more memory than all may", 60 - written)) !=
+    CHECK(capture.said().find(fmt::format("{} left out because the bodies in transit exceeded the memory budget", 60 - written)) !=
           std::string::npos);
 }
 
@@ -387,7 +388,7 @@ TEST_CASE("without memory or threads for a connection, that one is turned away, 
     }
     CHECK(status == 200);
     capture.end();
-    CHECK(capture.said().find(" ended for want of memory or threads (503)") != std::string::npos);
+    CHECK(capture.said().find(" ended because memory or threads ran out (503)") != std::string::npos);
 }
 #endif
 
@@ -407,7 +408,7 @@ TEST_CASE("what is over a limit is refused, or passes without a line, and the su
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/small");
     CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out for their size (--max-body), "
-                              "1 turned away over --max-connections (503)") != std::string::npos);
+                              "1 rejected over --max-connections (503)") != std::string::npos);
 }
 
 TEST_CASE("a target that is down, or goes under a request, is answered 502 and recorded without a status") {

@@ -64,7 +64,7 @@ TEST_CASE("a short run of growth per request is a leak or a cache that is still 
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 3);
     CHECK(report["still_filling"] == true);
-    CHECK(outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap bytes of growth_modes.cpp:"));
+    CHECK(outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap of growth_modes.cpp:"));
 }
 
 TEST_CASE("a service that dies of its leak under the recorder is judged by what it did until then") {

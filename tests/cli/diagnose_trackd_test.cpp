@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "base/strings.hpp"
 #include "support/binary.hpp"
 #include "system/temporary_directory.hpp"
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/strings.hpp"
 #include "heap/tracker.hpp"
 #include "support/binary.hpp"
 #include "system/proc_file.hpp"
@@ -38,7 +39,7 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
                                               json, "-o", profile, "-o", scratch.path() + "/lines.folded"});
     CAPTURE(outcome.err);
     CHECK(outcome.code == 0);
-    CHECK(outcome.out.find("Books") != std::string::npos);
+    CHECK(outcome.out.find("Memory accounting") != std::string::npos);
     const auto report = nlohmann::json::parse(read_file(json));
     const auto& accounting = report["books"];
     CHECK(accounting["attributed_bytes"].get<long>() + accounting["unattributed_bytes"].get<long>() ==
@@ -155,7 +156,7 @@ TEST_CASE("compare of a program with itself passes, and its JSON form compares a
     const Outcome outcome =
         run_binary("leakline", {"compare", recording, recording, "--max-growth", "1B/request"});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("the recordings do not know of requests") != std::string::npos);
+    CHECK(outcome.err.find("the recordings contain no request counts") != std::string::npos);
 }
 
 TEST_CASE("of a program of the system, what leaks less what is suppressed is heaptrack_print's total as it prints it by default") {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <tuple>
 
+#include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
 #include "support/binary.hpp"
 #include "system/output_file.hpp"

@@ -78,8 +78,7 @@ TEST_CASE("trend: rows of several processes without a column that names them are
     CHECK(answer.code == 2);
     CHECK(answer.series.empty());
     CHECK(answer.err == "leakline: " + case_file("no_name.csv") +
-                            ": 1,800 of 2,700 rows have the same time as the row before, and no column says which process each "
-                            "is of\n  hint: add a column called name or pid, or write a file for each process; if it is one "
+                            ": 1,800 of 2,700 rows have the same time as the previous row, and no column identifies the process\n  hint: add a column called name or pid, or write a file for each process; if it is one "
                             "process, write times with fractions of a second\n");
 }
 

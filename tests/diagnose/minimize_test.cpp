@@ -252,6 +252,7 @@ TEST_CASE("a leak of counts is recognized by the kind that is counted and by its
 TEST_CASE("a leak per connection is recognized by its lines and by bytes per connection") {
     LineGrowth leak = line_at(1, 40, true);
     leak.bytes_per_connection = Interval{8192, 8000, 8400};
+    leak.growth_bytes = 1 << 20;
     const LeakSignature signature(with_lines({leak}, 60));
     CHECK(signature.kind() == LeakSignature::Kind::connections);
     CHECK(signature.rate().estimate == 8192);

@@ -116,8 +116,7 @@ TEST_CASE("where parameters always come together one is named, and that the othe
     CHECK(subject.kinds().text(found.part) == "GET /q where ?early is '1'");
     REQUIRE(found.notes.size() == 1);
     CHECK(found.notes[0] ==
-          "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot tell "
-          "which of them the leak needs; requests that have one without the other would");
+          "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot show which of them the leak needs; add requests that have one without the other");
 }
 
 TEST_CASE("a field without which the same requests leak is not said to be a cause") {
@@ -169,8 +168,8 @@ TEST_CASE("a kind that was kept for want of an answer goes once the part has bec
     CHECK(kinds.complete);
     CHECK(kinds.notes ==
           std::vector<std::string>{
-              "GET /a may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may tell",
-              "GET /b may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may tell"});
+              "GET /a may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide",
+              "GET /b may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide"});
 }
 
 TEST_CASE("a part that seems to leak once and not again takes nothing out") {
@@ -181,7 +180,7 @@ TEST_CASE("a part that seems to leak once and not again takes nothing out") {
     const FoundPart found = subject.search();
     CHECK(subject.kinds().text(found.part) == "GET /q where ?full is '2'");
     CHECK(found.notes == std::vector<std::string>{"GET /q where ?full is '2' may not be needed: whether the rest leaks without it gave no "
-                                                  "clear answer; more --rounds may tell"});
+                                                  "clear answer; more --rounds may decide"});
 }
 
 TEST_CASE("kinds of which each is needed are asked about no more often than the search itself does") {

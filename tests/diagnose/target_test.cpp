@@ -139,8 +139,8 @@ TEST_CASE("a service that ends before it answers is an error that shows what it 
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
     CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
-                         "sh: ended before it was ready: exit code 3; it had said:\n  | cannot open the database\n  hint: "
-                         "run the command by hand and see what it says",
+                         "sh: ended before it was ready: exit code 3; its output:\n  | cannot open the database\n  hint: "
+                         "run the command by hand to see its output",
                          Error);
 }
 
@@ -153,7 +153,6 @@ TEST_CASE("a service that never answers is given up after the time that it was g
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
     CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
-                         "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: is --target right? "
-                         "--ready-timeout gives it longer",
+                         "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target; --ready-timeout waits longer",
                          Error);
 }

@@ -6,7 +6,7 @@
 //   unshare, cloexec                          close_range with that flag
 //   dup2, dup3, dup2_number                   puts a file of its own at each number up to 1100
 //   threads                                   does that while other threads allocate
-//   handler                                   closes and dup2s within a signal's handler, again and again
+//   handler                                   closes and dup2s within a signal's handler, repeatedly
 //   fork, vfork                               a child closes all and runs another program
 //   raw, raw_dup2                             with system calls of its own, which no library sees
 #include <dirent.h>

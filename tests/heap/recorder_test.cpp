@@ -209,14 +209,14 @@ TEST_CASE("a program that starts itself anew is an error that says so") {
     heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "exec", kSubject, "sleep"}));
     recorder.child().wait();
     CHECK(failure_of(recorder).message() ==
-          "started itself anew (exec), and the tracker records a program only until it does so");
+          "restarted itself (exec), and the tracker stops recording there");
 }
 
 TEST_CASE("a program that goes into the background is an error that says so") {
     heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "daemon"}));
     recorder.child().wait();
     CHECK(failure_of(recorder).message() ==
-          "went into the background (it ended at once and left a child), and the tracker follows no fork");
+          "went into the background (it ended at once and left a child), and the tracker does not follow forks");
 }
 
 TEST_CASE("that children did the work is a warning of the recording") {

@@ -71,7 +71,7 @@ void wait_for(const std::atomic<int>& count, int wanted) {
 }  // namespace
 
 TEST_CASE("a connection that the server closes with its answer carries no further request") {
-    // Nothing in the answer says so. The end is there before the client looks, so no POST has to be lost to it. Over a Unix
+    // Nothing in the answer says so. The end is there before the client looks, so no POST must be lost to it. Over a Unix
     // socket because send() writes before it returns there.
     const TemporaryDirectory directory;
     std::atomic<int> closed{0};

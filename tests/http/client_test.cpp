@@ -115,7 +115,7 @@ TEST_CASE("no complete answer is an error that says what happened") {
         CHECK_THROWS_WITH_AS(ask(server, {}, options), (server.url() + ": " + message).c_str(), Error);
     };
     fails(LoopbackServer(once("")), "the connection was closed without a response");
-    fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")), "the response ends in the middle");
+    fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")), "the response is incomplete");
     fails(LoopbackServer(once("SSH-2.0-OpenSSH\r\n\r\n")), "malformed response: bad version");
     http::ClientOptions options;
     options.timeout = 50ms;

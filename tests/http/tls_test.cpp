@@ -66,12 +66,12 @@ TEST_CASE("https: the certificate's issuer and name are verified, and a refusal 
     options.ca_file = server.certificate();
     CHECK(http::get(server.url(), options).status == 200);
 
-    const std::string hint = "\n  hint: --ca-file FILE names the issuer to trust; --insecure goes without verification";
+    const std::string hint = "\n  hint: --ca-file FILE trusts its issuer; --insecure skips verification";
     CHECK_THROWS_WITH_AS(http::get(server.url()),
                          (server.url() + ": the certificate is not accepted: self-signed certificate" + hint).c_str(), Error);
     CHECK_THROWS_WITH_AS(http::get(server.url("localhost"), options),
                          (server.url("localhost") + ": the certificate is not accepted: hostname mismatch" +
-                          "\n  hint: name the host as the certificate does; --insecure goes without verification").c_str(), Error);
+                          "\n  hint: name the host as the certificate does; --insecure skips verification").c_str(), Error);
     options.verify_certificate = false;
     CHECK(http::get(server.url("localhost"), options).status == 200);
     options.ca_file = "/no/such/file.pem";

@@ -31,7 +31,7 @@ TEST_CASE("the exposition groups families, and a counter ends in _total") {
           "# HELP process_resident_memory_bytes Resident set size.\n"
           "# TYPE process_resident_memory_bytes gauge\n"
           "process_resident_memory_bytes{process=\"server\",pid=\"7\"} 4096\n"
-          "# HELP cgroup_oom_kills_total Processes of the cgroup killed for want of memory.\n"
+          "# HELP cgroup_oom_kills_total Processes of the cgroup killed when out of memory.\n"
           "# TYPE cgroup_oom_kills_total counter\n"
           "cgroup_oom_kills_total{cgroup=\"/x\"} 2\n"
           "# HELP process_start_time_seconds Start time of the process since the Unix epoch in seconds.\n"

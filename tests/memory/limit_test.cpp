@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "fake_system.hpp"
 #include "memory/limit.hpp"
+#include "system/byte_source.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 

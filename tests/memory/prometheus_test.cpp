@@ -195,7 +195,7 @@ TEST_CASE("credentials come from files and go into the header") {
     query.basic_auth_file = directory.path() + "/bad";
     CHECK(message_of(query) == query.basic_auth_file + ": is not of the form user:password");
     query.basic_auth_file = directory.path() + "/empty";
-    CHECK(message_of(query) == query.basic_auth_file + ": is empty\n  hint: the secret stands on its only line");
+    CHECK(message_of(query) == query.basic_auth_file + ": is empty\n  hint: the file must hold the secret on a single line");
     query.bearer_token_file = directory.path() + "/token";
     CHECK(message_of(query) == "--basic-auth-file: and --bearer-token-file: a server takes one of them");
 }
@@ -212,7 +212,7 @@ TEST_CASE("an error answer is shown in the server's words") {
           "  hint: a longer --step or a shorter --range costs the server less");
     CHECK(message_for("302 Found\r\nlocation: http://sso.example/login", "") ==
           "URL: answers HTTP 302: go to http://sso.example/login\n"
-          "  hint: give that address, if it is the server's and no page to log in on");
+          "  hint: use that address, unless it is a login page");
     CHECK(message_for("502 Bad Gateway", "<html>\nbad gateway") == "URL: answers HTTP 502: <html>");
     CHECK(message_for("404 Not Found", "") ==
           "URL: answers HTTP 404\n  hint: behind a proxy the address needs its prefix, as in http://host/prometheus");
@@ -220,10 +220,10 @@ TEST_CASE("an error answer is shown in the server's words") {
 
 TEST_CASE("an answer that is none of Prometheus is refused") {
     CHECK(message_for("200 OK", "<html>hello</html>") ==
-          "URL: answers HTTP 200 with what is no answer of Prometheus (no JSON from byte 1 on): <html>hello</html>\n"
+          "URL: answers HTTP 200, but not in Prometheus' format (no JSON from byte 1 on): <html>hello</html>\n"
           "  hint: is this the address of a Prometheus server?");
     CHECK(message_for("200 OK", "{}") ==
-          "URL: answers HTTP 200 with what is no answer of Prometheus (no status): {}\n"
+          "URL: answers HTTP 200, but not in Prometheus' format (no status): {}\n"
           "  hint: is this the address of a Prometheus server?");
     CHECK(message_for("200 OK", R"({"status":"success","data":{"resultType":"vector","result":[]}})") ==
           "URL: answers a vector, not a matrix");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "memory/series_reader.hpp"
 #include "memory/series_text.hpp"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "memory/read_text.hpp"
 #include "memory/series_labels.hpp"
 #include "memory/series_reader.hpp"
@@ -102,11 +103,11 @@ TEST_CASE("what no leak moves, or a leak moves down, is not judged unless it is 
 
 TEST_CASE("times that repeat without a column of names are refused") {
     CHECK(error_of("t_s,mib\n0,1\n0,7\n1,2\n1,8\n") ==
-          "x.csv: 2 of 4 rows have the same time as the row before, and no column says which process each is of\n"
+          "x.csv: 2 of 4 rows have the same time as the previous row, and no column identifies the process\n"
           "  hint: add a column called name or pid, or write a file for each process; if it is one process, write times with "
           "fractions of a second");
     CHECK(error_of("t_s,name,mib\n0,a,1\n0,a,7\n1,a,2\n1,a,8\n") ==
-          "x.csv: 2 of 4 rows have the same time as the row before, although they have the same name\n"
+          "x.csv: 2 of 4 rows have the same time as the previous row, although they have the same name\n"
           "  hint: add a column with the pid, or write times with fractions of a second");
     // One of many series that is mixed is enough.
     std::string text = "t_s,name,mib\n";
@@ -123,8 +124,7 @@ TEST_CASE("levels that come in turn are several processes, unless the user names
         spikes += fmt::format("{},{}\n", i, i % 5 == 0 ? 200 : 100);
     }
     CHECK(error_of(turns) ==
-          "x.csv: memory jumps between 3 levels in turn, as 3 processes in one column do, and no column says which process each "
-          "row is of\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
+          "x.csv: memory jumps between 3 levels in turn, as 3 processes in one column do, and no column identifies the process\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
     SeriesReadOptions options;
     options.metric = "rss";
     CHECK(read(turns, options).series.size() == 1);
@@ -174,7 +174,7 @@ TEST_CASE("a wall clock that was set back is no end of the series; another proce
     CHECK(file.series[0].seconds.back() == doctest::Approx(199));
     CHECK(file.damage.empty());
     REQUIRE(file.notes.size() == 1);
-    CHECK(file.notes[0] == "x.csv:102: the clock goes back by 49 s; what follows is taken to go on from there");
+    CHECK(file.notes[0] == "x.csv:102: the clock goes back by 49 s; later samples are taken to continue from there");
     CHECK(error_of(another).starts_with("x.csv: time goes backwards in "));
     CHECK(error_of(level).starts_with("x.csv: time goes backwards in "));
 }

@@ -1,3 +1,4 @@
+#include "base/quantities.hpp"
 #include "memory/read_text.hpp"
 #include "memory/series_log_time.hpp"
 #include "memory/series_reader.hpp"
@@ -121,9 +122,9 @@ TEST_CASE("CSV: numbers that could be either are refused, unless the user says")
     const char* semicolons = "t_s;rss_bytes\n0;1.234\n1;1.235\n";
     const char* quoted = "t_s,rss_bytes\n0,\"1,234\"\n1,2\n";
     CHECK(error_of(semicolons) ==
-          "x.csv:2: '1.234' has a decimal mark or a thousands mark, and no other number tells which\n"
+          "x.csv:2: '1.234' has a decimal or thousands separator, and no other number shows which\n"
           "  hint: --decimal point or --decimal comma");
-    CHECK(error_of(quoted).starts_with("x.csv:2: '1,234' has a decimal mark or a thousands mark"));
+    CHECK(error_of(quoted).starts_with("x.csv:2: '1,234' has a decimal or thousands separator"));
     SeriesReadOptions point, comma;
     point.decimal = DecimalMark::point;
     comma.decimal = DecimalMark::comma;
@@ -189,7 +190,7 @@ TEST_CASE("CSV: headers as real tools write them") {
           "  hint: bytes, kib, mib or gib; or --metric api_rss_pages and --unit");
     CHECK(error_of(",rss_kb\n0,1\n1,2\n") ==
           "x.csv:2: no column of time: the first, without a name, counts rows\n"
-          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s");
+          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s");
 }
 
 TEST_CASE("CSV: whether a date begins with the month or the day is told by the file's dates") {
@@ -262,7 +263,7 @@ TEST_CASE("CSV: what cannot be used is left out, counted and located") {
     CHECK(file.damage.count() == 8);
     const std::vector<std::string> expected = {"x.csv:3: not a number",
                                                "x.csv:4: memory is negative",
-                                               "x.csv:6: same time as the sample before",
+                                               "x.csv:6: same time as the previous sample",
                                                "x.csv:7: no value for memory",
                                                "x.csv:8: bad memory 'x'",
                                                "x.csv:9: row ends after 1 of 2 columns",
@@ -285,7 +286,7 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
     CHECK(error_of("when,rss_bytes\n0,1\n") ==
           "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
-          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or say --interval 10s");
+          "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s");
     CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) ==
           "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
     CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no good sample\n  hint: x.csv:2: not a number");
@@ -398,7 +399,7 @@ TEST_CASE("docker stats: tables with times before them, lines, JSON and live vie
     CHECK(live.damage.count() == 1);
 
     CHECK(error_of("web,1MiB / 2GiB\n") ==
-          "x.csv:1: the log has no times\n  hint: print `date +%s` before each table, or say --interval 10s");
+          "x.csv:1: the log has no times\n  hint: print `date +%s` before each table, or give --interval 10s");
 }
 
 TEST_CASE("pidstat: times of day, past midnight, with AM and PM") {

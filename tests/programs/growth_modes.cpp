@@ -1,6 +1,6 @@
 // A small HTTP service whose memory grows in a known way: growth_modes PORT MODE [N].
 //   leak      one block of 256 bytes per request
-//   timer     8 KiB every 20 ms, whatever is requested
+//   timer     8 KiB every 20 ms, independent of requests
 //   both      the two together
 //   lru       a block of 256 bytes per request, of which the newest N are kept
 //   ttl       the same, kept for N milliseconds

@@ -1,4 +1,4 @@
-// Leaves memory behind at lines that say how much. A comment "leaks N x S" stands on the line that has to be
+// Leaves memory behind at lines that say how much. A comment "leaks N x S" stands on the line that must be
 // charged with exactly N blocks of S bytes each (terms are joined by " + "); every other line of this file
 // must end at zero, but for those marked "not held".
 //

@@ -302,11 +302,11 @@ TEST_CASE("the reason for a replay that fails says what happened to most request
         const std::string& reason = stats.reasons[0];
         return reason.substr(std::min(reason.find(" ("), reason.size()));
     };
-    CHECK(reason_of([](Wire& wire) { wire.read_request(); }) == " (eof: the target closed the connection before its answer was whole)");
+    CHECK(reason_of([](Wire& wire) { wire.read_request(); }) == " (eof: the target closed the connection before its answer was complete)");
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.write("SSH-2.0-OpenSSH\r\n");
-          }) == " (malformed: what came is no HTTP/1 answer, or its head is over 256 KiB)");
+          }) == " (malformed: the answer is not HTTP/1, or its head is over 256 KiB)");
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.reset();
@@ -353,7 +353,7 @@ TEST_CASE("impossible options are refused before anything is sent") {
     };
     refused("--connections", [](auto& options) { options.connections = 0; });
     refused("--speed", [](auto& options) { options.pace.speed = 0; });
-    refused("a rate has to be above 0", [](auto& options) { options.pace = {replay::Pace::Kind::rate, 1, 0}; });
+    refused("a rate must be above 0", [](auto& options) { options.pace = {replay::Pace::Kind::rate, 1, 0}; });
     refused("standard input: the log is read several times, which a pipe cannot be", [](auto& options) {
         options.logs = {"-"};
         options.rounds = 2;

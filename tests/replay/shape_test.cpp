@@ -148,14 +148,14 @@ TEST_CASE("a sample of nothing or of more than all, and a header that cannot be 
         }
         return std::string("taken");
     };
-    CHECK(refused([](auto& shape) { shape.sample = 0; }) == "--sample: has to be above 0 % and at most 100 %");
-    CHECK(refused([](auto& shape) { shape.sample = 1.5; }) == "--sample: has to be above 0 % and at most 100 %");
+    CHECK(refused([](auto& shape) { shape.sample = 0; }) == "--sample: must be above 0 % and at most 100 %");
+    CHECK(refused([](auto& shape) { shape.sample = 1.5; }) == "--sample: must be above 0 % and at most 100 %");
     CHECK(refused([](auto& shape) { shape.sample = 1; }) == "taken");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"X Y", "1"}}; }) == "--header: the request cannot be sent: 'X Y' is no name of a header");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"X", "1\n2"}}; }) == "--header: the request cannot be sent: the header 'X' has a line break in it");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "close"}}; }) == "taken");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "keep-alive"}}; }) ==
-          "--header: 'Connection' speaks of the connection, and is set by the replay itself");
+          "--header: 'Connection' describes the connection, and is set by the replay itself");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"X-Test", ""}}; }) == "taken");
 }
 

@@ -62,7 +62,7 @@ std::vector<Case> every_verdict() {
     Diagnosis undecided = none;
     undecided.verdict = Verdict::inconclusive;
     undecided.trend.verdict = Trend::inconclusive;
-    undecided.reasons = {"memory over time allows both answers"};
+    undecided.reasons = {"memory over time does not decide"};
     cases.push_back({"inconclusive", undecided});
 
     Diagnosis filling = leak;

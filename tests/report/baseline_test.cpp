@@ -75,7 +75,7 @@ TEST_CASE("a suppression holds to its maximum and its last day, and is reported 
     BaselineCheck result = check(growing(1200), baseline);
     CHECK(result.gate.outcome == Gate::Outcome::passed);
     CHECK(result.warnings ==
-          std::vector<std::string>{"b.json: the suppression of gone is not used: take it out (old)"});
+          std::vector<std::string>{"b.json: the suppression of gone is not used: remove it (old)"});
     CHECK(check(growing(2500), baseline).gate.message ==
           "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior grows by more than its suppression "
           "allows (1.95 KiB/request)");
@@ -112,7 +112,7 @@ TEST_CASE("growth without a line cannot be accepted, and a run that does not dec
     CHECK(check(diagnosis, {}).gate.outcome == Gate::Outcome::passed);
     CHECK(check(diagnosis, next_baseline(growing(5), {})).warnings ==
           std::vector<std::string>{
-              "b.json: track_user_behavior leaks no more: leakline baseline takes it out"});
+              "b.json: track_user_behavior no longer leaks: run leakline baseline to remove it"});
 }
 
 TEST_CASE("a baseline is read as it was written, and a bad one is refused with the place") {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "report/progress.hpp"
 #include "report/lines_text.hpp"
 #include "report/report.hpp"
@@ -45,8 +46,8 @@ TEST_CASE("text says the verdict and the decisive reason in its first line, and 
     for (const char* part :
          {"per request", "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior",
           "cache.append(user_id, events);", "512 MiB is reached in 1h15m", "104 requests/s",
-          "smallest leak this run could have seen: 12 B per request", "Line #    Mem usage",
-          "Lines by growth", "Books", "+6016384 B", "+3616 B", "+6020000 B", "Replay",
+          "smallest leak that this run could have detected: 12 B per request", "Line #    Mem usage",
+          "Lines by growth", "Memory accounting", "+6016384 B", "+3616 B", "+6020000 B", "Replay",
           "6,005 read = 6,000 sent + 0 unsent + 2 bad + 3 filtered", "Warnings",
           "2 log lines could not be read"}) {
         const std::size_t at = text.find(part, last);

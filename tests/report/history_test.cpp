@@ -39,7 +39,7 @@ History::Change change_of(const std::vector<double>& growths) {
 
 }  // namespace
 
-TEST_CASE("small steps that add up are a slow boil, one large step is a jump") {
+TEST_CASE("small steps that add up are a slow growth, one large step is a jump") {
     CHECK(change_of({100, 108, 116, 125, 134}) == History::Change::slow_boil);
     CHECK(change_of({100, 101, 99, 100}) == History::Change::steady);
     CHECK(change_of({100, 100, 150}) == History::Change::jumped);
@@ -92,7 +92,7 @@ TEST_CASE("code that moved is one line, and a run that does not decide says noth
     CHECK(history.lines[0].change == History::Change::steady);
 }
 
-TEST_CASE("the headline names the slow boil with what it was and what it is") {
+TEST_CASE("the headline names the slow growth with what it was and what it is") {
     CHECK(history_headline(of({100, 108, 116, 125, 134})) ==
           "/src/cache.cpp:10 leaks 134 B per request and once leaked 100 B, with no step large enough to be noticed");
     CHECK(history_headline(of({0, 0})) == "no line leaks in any of 2 runs");

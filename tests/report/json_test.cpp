@@ -175,8 +175,7 @@ TEST_CASE("a file that is no diagnosis is refused with the place and the cure") 
           "d.json: not a diagnosis: it has no 'schema', 'verdict' and 'trend'" + kHint);
     CHECK(error_of("[]") == "d.json: the document: expected an object, found array" + kHint);
     CHECK(error_of(R"({"schema":2,"verdict":"leak","trend":{}})") ==
-          "d.json: diagnosis schema 2; this build reads 1 to 1\n  hint: a newer leakline wrote it: use that "
-          "one to render it");
+          "d.json: diagnosis schema 2; this build reads 1 to 1\n  hint: written by a newer leakline: use that version to render it");
     CHECK(error_of(R"({"schema":1,"verdict":"maybe","trend":{}})") ==
           "d.json: verdict: expected one of 'leak', 'no_leak', 'inconclusive', 'invalid', found string" +
               kHint);

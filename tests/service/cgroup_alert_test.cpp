@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 
+#include "base/strings.hpp"
 #include "memory/limit.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"

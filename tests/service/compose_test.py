@@ -55,7 +55,7 @@ assert not unknown, f"trackd has no {unknown}"
 given = dict(zip(words[1::2], words[2::2]))
 assert given["--listen"].endswith(":8080") and trackd["ports"] == ["127.0.0.1:8080:8080"], given
 
-# A container of Debian's slim image has what dpkg and apt need; the rest has to be installed.
+# A container of Debian's slim image has what dpkg and apt need; the rest must be installed.
 installed = set(re.search(r"install -y --no-install-recommends ([a-z0-9 .+-]+?) [>&]", shell[2]).group(1).split())
 slim = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
 needed = set(re.findall(r"NEEDED\s+Shared library: \[(.*?)\]|^\s+NEEDED\s+(\S+)", output("objdump", "-p", TRACKD), re.M))

@@ -287,8 +287,7 @@ TEST_CASE("a database of a newer schema is refused and left alone") {
     const std::string path = in(directory).path;
     OtherProcess(path).run("PRAGMA user_version = 7");
     CHECK_THROWS_WITH(EventStore::open(in(directory)),
-                      (path + ": the database has schema 7; this build writes schema 1\n  hint: a newer trackd made it: "
-                              "use that one, or another --db FILE")
+                      (path + ": the database has schema 7; this build writes schema 1\n  hint: written by a newer trackd: use that version, or another --db FILE")
                           .c_str());
     CHECK(OtherProcess(path).number("PRAGMA user_version") == 7);
 }

@@ -90,6 +90,8 @@ class Chooser {
         for (std::size_t i = 0; i < std::min(most.size(), kCallers); ++i) {
             const Keeping keeping = who_keeps(user_, histories_.traces, traces, most[i]);
             if (i > 0 && !keeping.each_record) continue;
+            // A line that makes nearly all of the record itself, and hands it to the container, is the one to change.
+            if (i == 0 && keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total) break;
             if (keeping.by == Keeping::By::common) return named(most[i], most[i]);
             if (keeping.by == Keeping::By::one_line) return named(keeping.line, most[i]);
             constexpr int kDeepest = 8;

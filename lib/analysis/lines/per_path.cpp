@@ -84,7 +84,7 @@ PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const st
     PathGrowthReport report;
     const std::size_t terms = paths.size() + 1, needed = terms + 2;
     if (paths.empty() || blocks.size() < needed) {
-        report.reasons.push_back(fmt::format("{} blocks of traffic cannot tell {} kinds of requests apart; {} or more can",
+        report.reasons.push_back(fmt::format("{} blocks of traffic are too few to separate {} kinds of requests; at least {} are needed",
                                              blocks.size(), paths.size(), needed));
         return report;
     }

@@ -164,9 +164,7 @@ Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begi
         window.last = marks.size() - 1;
         if (marks.back().kind == Kind::finish && !end)
             window.warnings.push_back(
-                "the recording has no mark under load, so lines are judged at its end: what destructors "
-                "freed is not "
-                "seen to grow");
+                "the recording has no mark under load, so lines are judged at its end: memory that destructors freed is not counted as growth");
     }
     if (begin || end) take_span(window, profile, begin, end);
 

@@ -19,7 +19,7 @@ Interval in_counts(const Interval& bytes) { return {bytes.estimate / kBytesOfOne
 std::string reason_of(const ResourceGrowth& growth, const TrendVerdict& trend) {
     const std::string_view what = resource_words(growth.resource);
     switch (growth.verdict) {
-        case Trend::growing: return fmt::format("{} grow to the end, {}", what, rate_words(growth));
+        case Trend::growing: return fmt::format("{} keep growing, {}", what, rate_words(growth));
         case Trend::shrinking: return fmt::format("{} shrink", what);
         case Trend::stable:
             return trend.detectable_bytes_per_hour
@@ -27,7 +27,7 @@ std::string reason_of(const ResourceGrowth& growth, const TrendVerdict& trend) {
                        : fmt::format("{} do not grow", what);
         case Trend::inconclusive: break;
     }
-    return fmt::format("{} may grow or not: sample for longer", what);
+    return fmt::format("{}: undecided; sample for longer", what);
 }
 
 }  // namespace

@@ -144,8 +144,8 @@ bool remove_load(Bins& bins) {
 
 std::string_view summary_name(Summary summary) {
     switch (summary) {
-        case Summary::cycle_floor: return "floor of the cycles";
-        case Summary::cycle_mean: return "mean of the cycles";
+        case Summary::cycle_floor: return "minimum of each cycle";
+        case Summary::cycle_mean: return "mean of each cycle";
         case Summary::block_median: return "median";
     }
     return "unknown";

@@ -17,7 +17,7 @@ namespace leakline::analysis::trend {
 bool remove_load(Bins& bins);
 
 enum class Summary { cycle_floor, cycle_mean, block_median };
-std::string_view summary_name(Summary summary);  // "floor of the cycles", ...
+std::string_view summary_name(Summary summary);  // "minimum of each cycle", ...
 
 struct Points {
     Summary summary = Summary::block_median;

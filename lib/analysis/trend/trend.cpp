@@ -96,7 +96,7 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
     TrendVerdict result;
     if (segments.empty()) {
         result.growth_class = "unknown";
-        result.reasons = {"no process in the series lived long enough to be judged; sample longer between restarts"};
+        result.reasons = {"no process in the series ran long enough to be judged; sample longer between restarts"};
         return result;
     }
     const Outcome outcome = vote(segments);

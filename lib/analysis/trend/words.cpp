@@ -36,7 +36,7 @@ std::string growth_words(const SegmentVerdict& stretch) {
     }
     const double odds_to_mention = 2 * std::log(1.5);
     if (stretch.fill_flat_deficit > odds_to_mention) {
-        words += fmt::format("; a fill-then-flat cache fits {} worse", odds_words(stretch.fill_flat_deficit));
+        words += fmt::format("; a cache that fills up fits {} worse", odds_words(stretch.fill_flat_deficit));
     }
     return words;
 }
@@ -72,7 +72,7 @@ std::string stable_words(const SegmentVerdict& stretch) {
         case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
         case Shape::step:
         case Shape::two_steps: return fmt::format("{}stepped and then held its level at {}", arrival, level);
-        case Shape::sine: return fmt::format("{}came and went in a cycle about {}", arrival, level);
+        case Shape::sine: return fmt::format("{}cycled around {}", arrival, level);
         default: return fmt::format("{}held its level: {} at the end", arrival, level);
     }
 }
@@ -80,7 +80,7 @@ std::string stable_words(const SegmentVerdict& stretch) {
 std::string veto_words(Veto veto) {
     switch (veto) {
         case Veto::floor_and_mean_disagree:
-            return "few cycles, and their floor and their mean do not both grow; run for 14 cycles or more";
+            return "too few cycles: their minimum and their mean do not both grow; run for at least 14 cycles";
         case Veto::few_jumps:
             return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
         case Veto::slowed_at_the_end:
@@ -119,7 +119,7 @@ std::string inconclusive_words(const SegmentVerdict& stretch) {
     if (stretch.p_leak >= .5) {
         return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", stretch.p_leak, cure);
     }
-    return fmt::format("the data allow both answers (leak {:.2f}, stable {:.2f}); {}", stretch.p_leak,
+    return fmt::format("the data do not decide (probability of a leak {:.2f}, of stable memory {:.2f}); {}", stretch.p_leak,
                        stretch.p_stable, cure);
 }
 
@@ -136,17 +136,17 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const R
         case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
     }
     if (reason_context.segments > 1) {
-        reasons.push_back(fmt::format("{} of {} processes (restarts split the series) say so", reason_context.agreeing,
+        reasons.push_back(fmt::format("in {} of {} processes (restarts split the series)", reason_context.agreeing,
                                       reason_context.segments));
     }
     if (stretch.too_few) return reasons;
     if (stretch.warmup > 0) {
         reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(stretch))));
     }
-    if (stretch.load_removed) reasons.push_back("what comes and goes with the rate of requests is subtracted");
+    if (stretch.load_removed) reasons.push_back("memory that follows the request rate is subtracted");
     if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
     if (stretch.visible_cycle) {
-        reasons.push_back(fmt::format("judged by the {}", summary_name(stretch.summary)));
+        reasons.push_back(fmt::format("fitted to the {}", summary_name(stretch.summary)));
     }
     // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
     if (reason_context.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
@@ -156,7 +156,7 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const R
         const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
         smallest += fmt::format(" ({} per request)", format_bytes(each * kMiB));
     }
-    reasons.push_back(fmt::format("the smallest growth that this run could have told from none is {}", smallest));
+    reasons.push_back(fmt::format("detection limit: {}", smallest));
     return reasons;
 }
 

@@ -12,6 +12,9 @@ namespace {
 
 // Of what the lines say, memory has to show in the long run: as growth, or as the smallest growth that it could have seen.
 constexpr double kShown = 0.5;
+// Of the growth of the lines that follow connections: lines with less are a part of what a connection keeps, as the vector of its
+// pointers.
+constexpr double kDetail = 0.05;
 
 bool grew_in_long_run(const ConnectionGrowth& growth) {
     const auto& run = growth.long_run;
@@ -87,7 +90,8 @@ std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, co
     const bool proven = policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections), kEnoughSessions);
     const std::string words = proven ? connection_words(*connections) : session_cache_words(evidence, *connections, policy);
     // What leaks per request comes first: there are more requests than connections.
-    if (const Evidence rest = without_connections(evidence); !rest.leaking.empty())
+    const Evidence rest = without_connections(evidence);
+    if (rest.leaking_bytes > kDetail * (evidence.leaking_bytes - rest.leaking_bytes))
         for (const Rule rule : {lines_explain_too_little, cache_still_filling, lines_grow})
             if (auto by_request = rule(rest, policy)) {
                 const bool first = proven && by_request->verdict != Verdict::leak;

@@ -60,15 +60,14 @@ std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Po
         const bool much = share(without_body, coverage.log_requests) >= kLeftOutShare;
         if (much) conclusion.verdict = Verdict::inconclusive;
         conclusion.reasons.push_back(fmt::format(
-            "{} of the log's {} requests were not sent, because the log does not have their bodies: {}; what they leave behind is not known (a log "
-            "with bodies would decide; --allow-empty-body sends them without)",
+            "{} of the log's {} requests were not sent, because the log does not have their bodies: {}; they were not tested (use a log with bodies, or --allow-empty-body to send them without)",
             format_count(without_body), format_count(coverage.log_requests),
             kinds_text(coverage.kinds, [](const KindCoverage& kind) { return kind.without_body > 0 ? format_count(kind.without_body) : ""; })));
     }
     if (failed) {
         if (failed_often) conclusion.verdict = Verdict::inconclusive;
         const std::string words = fmt::format(
-            "most requests of these kinds failed, so what they leave behind when they succeed is not known: {}",
+            "most requests of these kinds failed, so they were not tested: {}",
             kinds_text(coverage.kinds, [](const KindCoverage& kind) {
                 return kind.mostly_failed() ? fmt::format("{} of {} failed", format_count(kind.failed), format_count(kind.sent)) : "";
             }));

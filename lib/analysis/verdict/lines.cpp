@@ -54,7 +54,7 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
 std::optional<Conclusion> lines_cannot_be_had(const Evidence& evidence, const Policy&) {
     const std::string& why = evidence.diagnosis.lines.unavailable;
     if (why.empty() || !evidence.memory_grows() || !evidence.leaking.empty()) return std::nullopt;
-    return Conclusion{Verdict::leak, {"memory grows to the end; " + why}, {}};
+    return Conclusion{Verdict::leak, {"memory keeps growing; " + why}, {}};
 }
 
 }  // namespace leakline::analysis

@@ -82,8 +82,8 @@ std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const
 
 std::optional<Conclusion> memory_undecided_by_trend(const Evidence& evidence, const Policy&) {
     if (evidence.diagnosis.trend.verdict != Trend::inconclusive) return std::nullopt;
-    if (without_lines(evidence.diagnosis)) return Conclusion{Verdict::inconclusive, {"memory over time allows both answers"}, {}};
-    return Conclusion{Verdict::inconclusive, {"memory over time allows both answers, and no line's live heap bytes grow to the end"}, {}};
+    if (without_lines(evidence.diagnosis)) return Conclusion{Verdict::inconclusive, {"memory over time does not decide"}, {}};
+    return Conclusion{Verdict::inconclusive, {"memory over time does not decide, and no line's live heap keeps growing"}, {}};
 }
 
 std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, const Policy&) {
@@ -100,7 +100,7 @@ std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&)
     const TrendVerdict& trend = diagnosis.trend;
     // The headline says above what.
     std::string reason = without_lines(diagnosis) ? fmt::format("memory is {}", trend_name(trend.verdict))
-                                    : fmt::format("no line's live heap bytes grow to the end{}, and memory is {}",
+                                    : fmt::format("no line's live heap keeps growing{}, and memory is {}",
                                                   evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
     return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
 }

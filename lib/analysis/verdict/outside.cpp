@@ -12,7 +12,7 @@ namespace leakline::analysis {
 
 namespace {
 
-// The estimate has to be so many times the smallest growth that the run could have seen: on 12 false alarms that were measured,
+// The estimate must be so many times the smallest growth that the run could have seen: on 12 false alarms that were measured,
 // 11 were below it.
 constexpr double kAboveDetection = 2;
 // Allocators keep up to this much for threads and size classes that warm up late (tcmalloc's thread caches alone 32 MiB in all).
@@ -27,7 +27,7 @@ constexpr double kHeldInAll = 512 * kMiB;
 constexpr double kIdleGrowth = 64 * 1024;
 // Share of memory's growth that explains it.
 constexpr double kExplains = 0.5;
-// NO LEAK of a JVM: the growth per request that fits into all of its memory unseen has to be below this.
+// NO LEAK of a JVM: the growth per request that fits into all of its memory unseen must be below this.
 constexpr double kHiddenBytesPerRequest = 64;
 
 double level_after_first_round(const Diagnosis& diagnosis) {
@@ -76,7 +76,7 @@ std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
     const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
     const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
     if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
-    return fmt::format("memory grows to the end, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
+    return fmt::format("memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
                        "read: see the warnings)", format_bytes(unattributed));
 }
 
@@ -92,9 +92,9 @@ std::string outside_words(const Diagnosis& diagnosis) {
     const Accounting& accounting = diagnosis.lines.accounting;
     if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
         static_cast<double>(*accounting.retention_delta_bytes) >= kExplains * static_cast<double>(*accounting.rss_delta_bytes))
-        return fmt::format("memory grows to the end, but live heap bytes do not: {} are free and kept by malloc (fragmentation)",
+        return fmt::format("memory keeps growing, but live heap does not: {} are free and kept by malloc (fragmentation)",
                            format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
-    return "memory grows to the end, but no line's live heap bytes do: it grows outside of what the recorder sees (mmap, "
+    return "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "
            "thread stacks, fragmentation, an allocator that is not malloc)";
 }
 

@@ -25,7 +25,7 @@ bool grew_unrecorded(const ProcessTree& tree) {
 }
 
 std::string other_processes(const ProcessTree& tree) {
-    if (tree.seen < 2) return "processes of short life";
+    if (tree.seen < 2) return "short-lived processes";
     return tree.seen == 2 ? "another process" : fmt::format("{} processes", format_count(tree.seen - 1));
 }
 
@@ -76,8 +76,7 @@ std::optional<Conclusion> work_was_not_recorded(const Evidence& evidence, const 
     const double share = unrecorded_share(tree);
     if (share < kHelpers) return std::nullopt;
     return Conclusion{Verdict::inconclusive,
-                      {fmt::format("{:.0f} % of the work was done by {} that the recorder did not see: their memory was measured, but "
-                                   "their lines were not; let the recorded process do the work (one worker, no fork) to decide",
+                      {fmt::format("{:.0f} % of the work was done by {} that were not recorded: their memory was measured, but their lines were not; let the recorded process do the work (one worker, no fork) to decide",
                                    share * 100, other_processes(tree))},
                       {}};
 }

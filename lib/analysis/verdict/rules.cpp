@@ -28,7 +28,7 @@ constexpr RuleRow kRules[] = {
     {Subject::memory, "memory grows, as a cache that is still filling would", memory_may_be_a_cache},
     {Subject::memory, "memory grows, and lines cannot be had", lines_cannot_be_had},
     {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
-    {Subject::memory, "memory allows both answers", memory_undecided_by_trend},
+    {Subject::memory, "memory does not decide", memory_undecided_by_trend},
     {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},
     {Subject::memory, "a collected heap hides growth", heap_hides_growth},
     {Subject::memory, "nothing grows", nothing_grows},
@@ -78,20 +78,20 @@ std::string place(const CodeLine& at) {
 std::string line_reason(const LineGrowth& line) {
     if (line.bytes_per_connection)
         return fmt::format("{} leaks {} per connection", place(line.at), format_bytes(line.bytes_per_connection->estimate));
-    std::string text = fmt::format("live heap bytes of {} ", place(line.at));
+    std::string text = fmt::format("live heap of {} ", place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
         text += "are one container that keeps doubling";
     else
-        text += "grew in every round to the end";
+        text += "grew in every round";
     if (line.bytes_per_request) text += fmt::format(", by {} per request", format_bytes(line.bytes_per_request->estimate));
     if (line.bytes_per_hour_by_time)
-        text += fmt::format(", {} {}/h by time, whatever is requested", line.bytes_per_request ? "and by" : "by",
+        text += fmt::format(", {} {}/h over time, independent of requests", line.bytes_per_request ? "and by" : "by",
                             format_bytes(line.bytes_per_hour_by_time->estimate));
     return text;
 }
 
 std::string too_coarse(const TrendVerdict& trend) {
-    return fmt::format("this run could only have seen growth above {} per request", format_bytes(*trend.detectable_bytes_per_request));
+    return fmt::format("this run could detect only growth above {} per request", format_bytes(*trend.detectable_bytes_per_request));
 }
 
 }  // namespace leakline::analysis

@@ -44,7 +44,7 @@ std::optional<std::string> traffic_fault(const ReplayStats& replay) {
     const TrafficOutcome traffic_outcome = traffic_outcome_of(replay);
     if (traffic_outcome.sent == 0) return "no request was sent";
     if (traffic_outcome.share() >= kLanded) return std::nullopt;
-    return fmt::format("the traffic did not land: {:.0f} % of {} requests succeeded, most often {}", std::floor(traffic_outcome.share() * 100),
+    return fmt::format("too many requests failed: {:.0f} % of {} succeeded; most frequent: {}", std::floor(traffic_outcome.share() * 100),
                        format_count(traffic_outcome.sent), traffic_outcome.most_common_failure);
 }
 
@@ -61,7 +61,7 @@ std::optional<Conclusion> replay_not_valid(const Evidence& evidence, const Polic
     if (replay.valid || evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
     Conclusion conclusion{Verdict::invalid, {}, {}};
     for (const std::string& reason : replay.reasons)
-        conclusion.reasons.push_back("the traffic was not sent as it was meant to be: " + reason);
+        conclusion.reasons.push_back("the traffic was not sent as planned: " + reason);
     if (conclusion.reasons.empty()) conclusion.reasons.emplace_back("the replay was not valid");
     return conclusion;
 }

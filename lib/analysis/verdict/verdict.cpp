@@ -27,7 +27,7 @@ std::string kill_reason(const OomKill& kill) {
 void warn_of_failures(Diagnosis& diagnosis) {
     const TrafficOutcome traffic_outcome = traffic_outcome_of(diagnosis.replay);
     if (traffic_outcome.share() >= kLandedWell || diagnosis.oom_kill) return;
-    diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests did not succeed, most often {}", (1 - traffic_outcome.share()) * 100,
+    diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests failed; most frequent: {}", (1 - traffic_outcome.share()) * 100,
                                              format_count(traffic_outcome.sent), traffic_outcome.most_common_failure));
 }
 
@@ -51,7 +51,7 @@ void explain(const Evidence& evidence, Conclusion& memory) {
     for (const std::string& reason : trend.reasons)
         // The detection limit has a row of its own in reports.
         if (!reason.starts_with("the smallest growth that"))
-            reasons.push_back((&reason == &trend.reasons.front() ? "memory, at the pace of the run: " : "memory: ") + reason);
+            reasons.push_back((&reason == &trend.reasons.front() ? "memory during the run: " : "memory: ") + reason);
     if (memory.verdict == Verdict::leak) explain_kinds(diagnosis, reasons);
     for (const std::string& retry : diagnosis.retries) reasons.push_back("the run was made longer " + retry);
 }
@@ -130,7 +130,7 @@ std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
         return barely ? std::optional("memory grows, but " + *barely) : std::nullopt;
     }
     if (trend.verdict == Trend::inconclusive)
-        return trend.reasons.empty() ? "memory over time allows both answers" : trend.reasons.front();
+        return trend.reasons.empty() ? "memory over time does not decide" : trend.reasons.front();
     if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);
     return std::nullopt;
 }

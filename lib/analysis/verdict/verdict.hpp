@@ -20,7 +20,7 @@ struct Policy {
 //   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping; inconclusive
 //                                             where memory settled in the run without the recorder; where that run was much
 //                                             longer and first grew as the lines do, they are those of a cache that is full
-//   no line leaks, memory grows            -> leak, outside of what the recorder sees (mmap, fragmentation), if it is twice the
+//   no line leaks, memory grows            -> leak, outside what the recorder sees (mmap, fragmentation), if it is twice the
 //                                             detection limit and more than allocators and collectors hold back; inconclusive
 //                                             where lines held as much and then stopped or let go of it (timed cleaning)
 //   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
