@@ -15,8 +15,7 @@ namespace {
 
 std::string channels_text() {
     std::string text = "Where to send alerts";
-    for (const alert::ChannelRow& row : alert::channels())
-        text += "\n" + std::string(row.usage) + ": " + std::string(row.summary);
+    for (const alert::ChannelRow& row : alert::channels()) text += "\n" + std::string(row.usage) + ": " + std::string(row.summary);
     return text;
 }
 
@@ -31,12 +30,10 @@ void add_alert_options(CLI::App& app, AlertSettings& settings) {
 
 std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source) {
     if (!settings.at) {
-        if (!settings.channels.empty())
-            throw Error(ErrorKind::usage, "--alert-to", "requires --alert-at", "for example --alert-at 80%");
+        if (!settings.channels.empty()) throw Error(ErrorKind::usage, "--alert-to", "requires --alert-at", "for example --alert-at 80%");
         return std::nullopt;
     }
-    if (*settings.at <= 0.05 || *settings.at > 1)
-        throw Error(ErrorKind::usage, "--alert-at", "must be above 5% and at most 100%");
+    if (*settings.at <= 0.05 || *settings.at > 1) throw Error(ErrorKind::usage, "--alert-at", "must be above 5% and at most 100%");
     alert::MonitorOptions options;
     options.rule.at = *settings.at;
     options.rule.hold = settings.hold;

@@ -51,9 +51,7 @@ std::string row(const std::string& left, const std::string& text) {
     return out;
 }
 
-bool takes_list(const CLI::Option& option) {
-    return option.get_expected_max() == CLI::detail::expected_max_vector_size;
-}
+bool takes_list(const CLI::Option& option) { return option.get_expected_max() == CLI::detail::expected_max_vector_size; }
 
 // CLI11 appends what a check says of itself; only ExistingFile says something, and the name of the type is
 // FILE there.
@@ -81,8 +79,7 @@ std::string option_text(const CLI::Option& option) {
     std::vector<std::string> remarks;
     if (option.get_required() && !option.get_positional()) remarks.push_back("required");
     if (takes_list(option) && !option.get_positional()) remarks.push_back("repeatable");
-    if (const std::string value = option.get_default_str();
-        !type_of(option).empty() && !value.empty() && value != "[]")
+    if (const std::string value = option.get_default_str(); !type_of(option).empty() && !value.empty() && value != "[]")
         remarks.push_back("default: " + value);
     const std::string text = option.get_description();
     if (remarks.empty()) return text;
@@ -108,19 +105,16 @@ HelpFormatter::HelpFormatter() {
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
     std::string text = "\nUsage: " + (name.empty() ? app->get_name() : name) + " [OPTIONS]";
-    for (const CLI::Option* option :
-         app->get_options([](const CLI::Option* one) { return one->get_positional(); })) {
+    for (const CLI::Option* option : app->get_options([](const CLI::Option* one) { return one->get_positional(); })) {
         std::string word = positional_name(*option);
         if (option->get_name() == "command") word = "-- " + word;
         text += option->get_required() ? " " + word : " [" + word + "]";
     }
-    const bool commands =
-        !app->get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); }).empty();
+    const bool commands = !app->get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); }).empty();
     return text + (commands ? " COMMAND\n" : "\n");
 }
 
-std::string HelpFormatter::make_group(std::string group, bool is_positional,
-                                      std::vector<const CLI::Option*> options) const {
+std::string HelpFormatter::make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const {
     std::string out = "\n" + capitalized(std::move(group)) + ":\n";
     for (const CLI::Option* option : options)
         out += row(is_positional ? positional_name(*option) : option_names(*option), option_text(*option));
@@ -128,8 +122,8 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional,
 }
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
-    std::string out = app->get_description() + "\n" + make_usage(app, std::move(name)) +
-                      make_positionals(app) + make_expanded(app) + make_subcommands(app, mode);
+    std::string out = app->get_description() + "\n" + make_usage(app, std::move(name)) + make_positionals(app) + make_expanded(app) +
+                      make_subcommands(app, mode);
     if (!app->get_footer().empty()) out += "\n" + app->get_footer() + "\n";
     return out;
 }
@@ -140,19 +134,15 @@ std::string HelpFormatter::make_expanded(const CLI::App* app) const {
     std::string out;
     for (const std::string& group : app->get_groups()) {
         const auto options = app->get_options([&](const CLI::Option* one) {
-            return one->get_group() == group && one->nonpositional() &&
-                   (one != app->get_help_ptr() || !app->get_name().empty());
+            return one->get_group() == group && one->nonpositional() && (one != app->get_help_ptr() || !app->get_name().empty());
         });
         const bool unnamed = group == "Options" && app->get_name().empty();
-        if (!group.empty() && !options.empty())
-            out += make_group(unnamed ? app->get_group() : group, false, options);
+        if (!group.empty() && !options.empty()) out += make_group(unnamed ? app->get_group() : group, false, options);
     }
     return out;
 }
 
-std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
-    return row(command->get_name(), command->get_description());
-}
+std::string HelpFormatter::make_subcommand(const CLI::App* command) const { return row(command->get_name(), command->get_description()); }
 
 void set_up_help(CLI::App& app, const std::string& version) {
     app.formatter(std::make_shared<HelpFormatter>());

@@ -16,8 +16,7 @@ class HelpFormatter : public CLI::Formatter {
 
   protected:
     std::string make_usage(const CLI::App* app, std::string name) const override;
-    std::string make_group(std::string group, bool is_positional,
-                           std::vector<const CLI::Option*> options) const override;
+    std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const override;
     std::string make_expanded(const CLI::App* group) const override;
     std::string make_subcommand(const CLI::App* command) const override;
 };

@@ -49,9 +49,8 @@ CLI::Validator between(Number low, Number high) {
 template <class Enum>
 CLI::Validator choice_of(std::vector<std::pair<std::string, Enum>> choices) {
     const auto equal = [](const std::string& a, const std::string& b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-            return std::tolower(x) == std::tolower(y);
-        });
+        return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                          [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
     };
     return CLI::Validator(
         [choices = std::move(choices), equal](std::string& text) {

@@ -25,11 +25,8 @@ Run declare_baseline(CLI::App& app) {
     };
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("diagnosis", options->diagnosis, "diagnosis.json of the run to accept")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("-o,--output", options->file,
-                   "Baseline to write; the history and suppressions of an existing one are kept")
+    app.add_option("diagnosis", options->diagnosis, "diagnosis.json of the run to accept")->required()->type_name("FILE");
+    app.add_option("-o,--output", options->file, "Baseline to write; the history and suppressions of an existing one are kept")
         ->type_name("FILE")
         ->capture_default_str();
     app.add_flag("--fresh", options->fresh, "Discard the history of an existing baseline; keep its suppressions");
@@ -40,21 +37,18 @@ Run declare_baseline(CLI::App& app) {
         detail_diagnosis(*messages, options->diagnosis, diagnosis);
         if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)
             throw Error(ErrorKind::input, options->diagnosis,
-                        fmt::format("the run's verdict is {}: there is nothing to accept",
-                                    verdict_name(diagnosis.verdict)),
+                        fmt::format("the run's verdict is {}: there is nothing to accept", verdict_name(diagnosis.verdict)),
                         "make a run that decides first");
         report::Baseline old;
-        if (std::filesystem::exists(options->file))
-            old = report::read_baseline(read_file(options->file), options->file);
+        if (std::filesystem::exists(options->file)) old = report::read_baseline(read_file(options->file), options->file);
         if (options->fresh) old.lines.clear();
         const report::Baseline next = report::next_baseline(diagnosis, old);
         OutputFile file(options->file);
         file.write(report::write_baseline(next));
         file.commit();
-        messages->note(fmt::format("{}: {} leaking lines accepted, {} suppressions kept", options->file, next.lines.size(),
-                                   next.suppressions.size()));
-        for (const auto& line : next.lines)
-            messages->detail(printable(fmt::format("{}: {}", line.function, line.source)));
+        messages->note(
+            fmt::format("{}: {} leaking lines accepted, {} suppressions kept", options->file, next.lines.size(), next.suppressions.size()));
+        for (const auto& line : next.lines) messages->detail(printable(fmt::format("{}: {}", line.function, line.source)));
         return kNoLeak;
     };
 }

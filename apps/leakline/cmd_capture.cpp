@@ -79,11 +79,12 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         file.write(std::to_string(proxy.port()) + "\n");
         file.commit();
     }
-    messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(),
-                              command.output));
-    messages.detail(fmt::format("values not recorded of: {}", capture.redaction.headers.empty() ? "none" : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
-    messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once", format_bytes(static_cast<double>(options.max_kept_body)),
-                                options.max_connections));
+    messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(), command.output));
+    messages.detail(fmt::format("values not recorded of: {}", capture.redaction.headers.empty()
+                                                                  ? "none"
+                                                                  : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
+    messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once",
+                                format_bytes(static_cast<double>(options.max_kept_body)), options.max_connections));
     const Nanoseconds start = system_clock().monotonic();
     while (interruption::received() == 0 && !broken) {
         const Nanoseconds spent = system_clock().monotonic() - start;
@@ -91,17 +92,17 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
         const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
         interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
         if (command.output == "-") continue;  // which may be the same terminal
-        messages.progress("capture", fmt::format("{} over {}", counted(proxy.counts().requests, "request"),
-                                                 counted(proxy.counts().connections, "connection")),
-                          command.duration ? std::optional(static_cast<double>(spent.count()) /
-                                                           static_cast<double>(command.duration->count()))
-                                           : std::nullopt);
+        messages.progress(
+            "capture",
+            fmt::format("{} over {}", counted(proxy.counts().requests, "request"), counted(proxy.counts().connections, "connection")),
+            command.duration ? std::optional(static_cast<double>(spent.count()) / static_cast<double>(command.duration->count()))
+                             : std::nullopt);
     }
     proxy.stop(command.grace);
     if (failure) throw *failure;
     const http::ProxyCounts counts = proxy.counts();
-    std::string summary = fmt::format("{} over {}, {} written", counted(counts.requests, "request"), counted(counts.connections, "connection"),
-                                      format_count(log.written()));
+    std::string summary = fmt::format("{} over {}, {} written", counted(counts.requests, "request"),
+                                      counted(counts.connections, "connection"), format_count(log.written()));
     const auto add = [&](std::uint64_t count, const char* what) {
         if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
     };
@@ -121,20 +122,29 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
 Run declare_capture(CLI::App& app) {
     auto command = std::make_shared<CaptureCommand>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("--listen", command->listen, "Address for clients; port 0: the system chooses one")->type_name("ADDRESS:PORT")->capture_default_str();
-    app.add_option("--target", command->target, "Service to forward to: http://host:port, https://host or unix:/path")->required()->type_name("URL");
+    app.add_option("--listen", command->listen, "Address for clients; port 0: the system chooses one")
+        ->type_name("ADDRESS:PORT")
+        ->capture_default_str();
+    app.add_option("--target", command->target, "Service to forward to: http://host:port, https://host or unix:/path")
+        ->required()
+        ->type_name("URL");
     app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
-    app.add_option("--redact", command->redact, "Do not record the value of this header either")->type_name("HEADER")->allow_extra_args(false);
+    app.add_option("--redact", command->redact, "Do not record the value of this header either")
+        ->type_name("HEADER")
+        ->allow_extra_args(false);
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
     add_size(app, "--max-body", command->max_body, "Forward a request with a larger body, but do not record it (default: 16MiB)");
-    app.add_option("--max-connections", command->max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")->type_name("N")
+    app.add_option("--max-connections", command->max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")
+        ->type_name("N")
         ->check(between(1, 10'000))
         ->capture_default_str();
     add_duration(app, "--duration", command->duration, "Stop after this time");
     add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
     app.add_option("--port-file", command->port_file, "Write the listening port to this file")->type_name("FILE");
-    app.add_option("--ca-file", command->ca_file, "Trust the certificate authorities in this PEM file")->type_name("FILE")->check(CLI::ExistingFile);
+    app.add_option("--ca-file", command->ca_file, "Trust the certificate authorities in this PEM file")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile);
     app.add_flag("--insecure", command->insecure, "Do not verify the target's certificate");
     return [=] { return run_capture(*command, *messages); };
 }

@@ -33,16 +33,15 @@ struct Side {
 };
 
 // A text that was written after the recording began is not what was recorded: better none than a wrong one.
-void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds started, Output& output,
-                     const Side& side, const char* option) {
+void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds started, Output& output, const Side& side,
+                     const char* option) {
     std::set<std::string> newer;
     for (LineGrowth& line : report.lines) {
         if (line.source.empty()) continue;
         struct stat status {};
         const auto& path = source.locate(line.at.file);
         if (!path || ::stat(path->c_str(), &status) != 0) continue;
-        const Nanoseconds written =
-            std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+        const Nanoseconds written = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
         if (written <= started) continue;
         newer.insert(*path);
         line.source.clear();
@@ -51,8 +50,7 @@ void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds
     output.warn(
         fmt::format("{} has changed since {} was recorded, so its lines are matched by number; {} DIR says "
                     "where the text of that time is",
-                    newer.size() == 1 ? *newer.begin() : fmt::format("{} source files", newer.size()),
-                    side.file, option));
+                    newer.size() == 1 ? *newer.begin() : fmt::format("{} source files", newer.size()), side.file, option));
 }
 
 LineReport read_side(const Side& side, const LineArguments& lines, Output& output, const char* option) {
@@ -75,8 +73,7 @@ LineReport read_side(const Side& side, const LineArguments& lines, Output& outpu
     source.look_above(profile.command.substr(0, profile.command.find(' ')));
     source.fill(report);
     detail_sources(output, source);
-    if (side.sources.empty() && profile.started)
-        drop_newer_text(report, source, *profile.started, output, side, option);
+    if (side.sources.empty() && profile.started) drop_newer_text(report, source, *profile.started, output, side, option);
     for (const std::string& warning : report.warnings) output.detail(side.file + ": " + warning);
     return report;
 }
@@ -87,16 +84,11 @@ Run declare_compare(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kComparisonForm);
     auto before = std::make_shared<Side>(), after = std::make_shared<Side>();
     auto options = std::make_shared<analysis::CompareOptions>();
-    app.add_option("before", before->file,
-                   "Recording, diagnosis.json or JSON of leakline lines")
-        ->required()
-        ->type_name("BEFORE");
+    app.add_option("before", before->file, "Recording, diagnosis.json or JSON of leakline lines")->required()->type_name("BEFORE");
     app.add_option("after", after->file, "The same for the changed program")->required()->type_name("AFTER");
     auto lines = std::make_shared<LineArguments>(app);
-    app.add_option("--before-source", before->sources, "Look for the source of BEFORE under DIR")
-        ->type_name("DIR");
-    app.add_option("--after-source", after->sources, "Look for the source of AFTER under DIR")
-        ->type_name("DIR");
+    app.add_option("--before-source", before->sources, "Look for the source of BEFORE under DIR")->type_name("DIR");
+    app.add_option("--after-source", after->sources, "Look for the source of AFTER under DIR")->type_name("DIR");
     auto exits = std::make_shared<ExitPolicy>(app);
     add_growth(app, "--max-growth", options->max_growth,
                "Fail if a line leaks more than before by more than this, such as 64B/request or 1MiB/h (default: 0)");
@@ -111,12 +103,9 @@ Run declare_compare(CLI::App& app) {
         const Comparison::Outcome outcome = comparison.outcome;
         output->write(std::move(comparison));
         switch (outcome) {
-            case Comparison::Outcome::passed:
-                return kNoLeak;
-            case Comparison::Outcome::failed:
-                return exits->leak();
-            case Comparison::Outcome::inconclusive:
-                break;
+            case Comparison::Outcome::passed: return kNoLeak;
+            case Comparison::Outcome::failed: return exits->leak();
+            case Comparison::Outcome::inconclusive: break;
         }
         return exits->inconclusive(*output, "too few marks to tell whether a line leaks more than before");
     };

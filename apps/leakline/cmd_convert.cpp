@@ -42,7 +42,8 @@ int run_convert(ConvertCommand& command, Messages& messages) {
     for (const std::string& warning : result.warnings) messages.warn(warning);
     messages.note(replay::conversion_text(result));
     if (result.written == 0)
-        throw Error(ErrorKind::input, command.replay.logs[0], "no request is left to write", "leakline replay --dry-run shows what is left out and why");
+        throw Error(ErrorKind::input, command.replay.logs[0], "no request is left to write",
+                    "leakline replay --dry-run shows what is left out and why");
     file.commit();
     return kNoLeak;
 }

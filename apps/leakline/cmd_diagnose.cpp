@@ -96,8 +96,8 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
     if (error != std::errc{} || end != text.data() + text.size() || value < 0)
         throw Error(ErrorKind::usage, "--warmup", fmt::format("must be auto or a number of rounds, not '{}'", printable(text)));
     if (value + 3 > rounds)
-        throw Error(ErrorKind::usage, "--warmup",
-                    fmt::format("{} of {} rounds leave fewer than 3 to judge", value, rounds), "for example --rounds " + std::to_string(value + 8));
+        throw Error(ErrorKind::usage, "--warmup", fmt::format("{} of {} rounds leave fewer than 3 to judge", value, rounds),
+                    "for example --rounds " + std::to_string(value + 8));
     return value;
 }
 
@@ -131,9 +131,11 @@ void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const 
 replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
     replay::TrafficOptions traffic;
     traffic.requests = 2000;
-    if (soak) traffic.requests = static_cast<std::uint64_t>(std::ceil(to_seconds(std::min<Nanoseconds>(*soak, std::chrono::hours(24))) * replay::kSampleRate));
-    traffic.duration = std::chrono::duration_cast<Nanoseconds>(
-        std::chrono::duration<double>(static_cast<double>(traffic.requests) / replay::kSampleRate));
+    if (soak)
+        traffic.requests =
+            static_cast<std::uint64_t>(std::ceil(to_seconds(std::min<Nanoseconds>(*soak, std::chrono::hours(24))) * replay::kSampleRate));
+    traffic.duration =
+        std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(static_cast<double>(traffic.requests) / replay::kSampleRate));
     return traffic;
 }
 
@@ -204,23 +206,30 @@ Run declare_diagnose(CLI::App& app) {
     auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgment);
     diagnose::Options& run = options->run;
 
-    service->add_option("--target", run.target.url, "URL of the service; {port} is replaced by a free port (default: http://127.0.0.1:{port})")
+    service
+        ->add_option("--target", run.target.url, "URL of the service; {port} is replaced by a free port (default: http://127.0.0.1:{port})")
         ->type_name("URL");
     service->add_option("--mode", options->mode, "Mode of trackd, if no command is given: leaky, bounded, lru or ttl")
         ->type_name("MODE")
         ->capture_default_str()
         ->check(one_of({"leaky", "bounded", "lru", "ttl"}));
-    service->add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")->type_name("PATH")->capture_default_str();
+    service->add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")
+        ->type_name("PATH")
+        ->capture_default_str();
     add_duration(*service, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
     add_duration(*service, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
 
-    traffic->add_option("--traffic", run.rounds.replay.logs, "Request log to replay, in any format that replay reads (default with trackd: generated sample traffic)")->type_name("LOG");
+    traffic
+        ->add_option("--traffic", run.rounds.replay.logs,
+                     "Request log to replay, in any format that replay reads (default with trackd: generated sample traffic)")
+        ->type_name("LOG");
     traffic->add_option("--rounds", run.rounds.rounds, "Rounds of traffic, each followed by a measurement, 4 to 10000")
         ->type_name("N")
         ->capture_default_str()
         ->check(between(4, 10000));
     add_duration(*traffic, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
-    add_duration(*traffic, "--quiet-time", run.rounds.quiet, "Time without requests between the last response of a round and its measurement");
+    add_duration(*traffic, "--quiet-time", run.rounds.quiet,
+                 "Time without requests between the last response of a round and its measurement");
 
     add_duration(*soak, "--soak", options->soak, "Replay the log as this much traffic, such as 72h, at two speeds");
     soak->add_option("--time-scale", options->time_scale,
@@ -235,8 +244,9 @@ Run declare_diagnose(CLI::App& app) {
     add_size(*judgment, "--max-memory", run.max_memory,
              "End a run early when the service uses this much (default: half of the free memory)");
     add_duration(*judgment, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
-    judgment->add_option("--still-filling", options->still_filling,
-                          "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
+    judgment
+        ->add_option("--still-filling", options->still_filling,
+                     "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
         ->type_name("VERDICT")
         ->capture_default_str()
         ->check(one_of({"inconclusive", "leak"}));
@@ -244,9 +254,10 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str()
         ->check(between(0, 100));
-    judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")
-        ->type_name("FILE");
-    judgment->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")->type_name("N")->capture_default_str();
+    judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")->type_name("FILE");
+    judgment->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")
+        ->type_name("N")
+        ->capture_default_str();
 
     lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");
     lines->add_option("--source", options->sources, "Look for source files under DIR first")->type_name("DIR");
@@ -255,7 +266,8 @@ Run declare_diagnose(CLI::App& app) {
     lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
     add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");
 
-    app.add_option("command", options->command, "Service to start, after -- (default: trackd, the reference service)")->type_name("CMD ARG...");
+    app.add_option("command", options->command, "Service to start, after -- (default: trackd, the reference service)")
+        ->type_name("CMD ARG...");
     return [=] { return run_diagnose(*options, *output); };
 }
 

@@ -56,8 +56,7 @@ Finding process_memory() {
 
 // Whether the memory of other users' processes can be read.
 Finding other_processes() {
-    if (::geteuid() == 0 || read_small_file("/proc/1/smaps_rollup"))
-        return {State::good, "processes of other users: readable", ""};
+    if (::geteuid() == 0 || read_small_file("/proc/1/smaps_rollup")) return {State::good, "processes of other users: readable", ""};
     return {State::degraded, "processes of other users: only their RSS is readable", "run as root or as the user of the service"};
 }
 
@@ -113,12 +112,7 @@ void print_environment(Messages& messages) {
 
 int run_doctor(Messages::Verbosity verbosity) {
     const std::vector<Finding> findings = {
-        heap_tracker(),
-        process_memory(),
-        other_processes(),
-        memory_cgroup(),
-        reference_service(),
-        temporary_space(),
+        heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space(),
     };
     bool missing = false;
     std::string text;

@@ -33,8 +33,10 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths, std::ve
             const std::string name = entry.path().string();
             if (entry.path().extension() != ".json" && !name.ends_with(".json.gz")) continue;
             std::error_code unknown;
-            if (entry.is_regular_file(unknown)) found.push_back(name);
-            else warnings.push_back(name + ": not a regular file, left out");
+            if (entry.is_regular_file(unknown))
+                found.push_back(name);
+            else
+                warnings.push_back(name + ": not a regular file, left out");
         }
         if (error) throw Error(ErrorKind::input, path, "cannot list it: " + error.message());
         if (found.empty()) throw Error(ErrorKind::input, path, "no .json file in it", "leakline diagnose -o DIR/NAME.json writes one");

@@ -34,15 +34,14 @@ std::vector<std::string> function_names(const HeapProfile& profile) {
     return {names.begin(), names.end()};
 }
 
-void require_table(const LineReport& report, const HeapProfile& profile, const std::string& file,
-                   const std::string& function) {
+void require_table(const LineReport& report, const HeapProfile& profile, const std::string& file, const std::string& function) {
     for (const LineTable& table : report.tables)
         if (analysis::names_function(analysis::enclosing_function(analysis::qualified_name(table.function)),
                                      analysis::enclosing_function(analysis::qualified_name(function))))
             return;
     throw Error(ErrorKind::input, file,
-                fmt::format("no allocation passes through a function named '{}' that has debug info{}",
-                            printable(function), did_you_mean_text(function, function_names(profile))),
+                fmt::format("no allocation passes through a function named '{}' that has debug info{}", printable(function),
+                            did_you_mean_text(function, function_names(profile))),
                 "leakline lines " + file + " --by function lists the functions that there are");
 }
 
@@ -53,8 +52,7 @@ Run declare_lines(CLI::App& app) {
     auto lines = std::make_shared<LineArguments>(app);
     auto file = std::make_shared<std::string>();
     output->options().precision = 4;
-    app.add_option("recording", *file,
-                   "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input)")
+    app.add_option("recording", *file, "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("FILE");
     app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
@@ -66,8 +64,7 @@ Run declare_lines(CLI::App& app) {
         ->transform(choice_of<Unit>({{"B", Unit::bytes}, {"KiB", Unit::kib}, {"MiB", Unit::mib}}))
         ->type_name("UNIT")
         ->option_text("UNIT");
-    app.add_flag("--strict", output->options().strict,
-                 "Print only the line tables, exactly as memory_profiler does");
+    app.add_flag("--strict", output->options().strict, "Print only the line tables, exactly as memory_profiler does");
     output->add_top(app, "Rows of the ranking");
     return [=] {
         output->open({*file});
@@ -77,8 +74,7 @@ Run declare_lines(CLI::App& app) {
         if (!profile.named_here) source.trust_directories_only();
         source.look_above(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
-        if (!lines->options().table_function.empty())
-            require_table(report, profile, *file, lines->options().table_function);
+        if (!lines->options().table_function.empty()) require_table(report, profile, *file, lines->options().table_function);
         detail_lines(*output, report);
         source.fill(report);
         detail_sources(*output, source);

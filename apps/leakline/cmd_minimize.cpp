@@ -27,8 +27,7 @@ namespace leakline::cli {
 namespace {
 
 struct MinimizeCommand {
-    explicit MinimizeCommand(CLI::App& app)
-        : traffic(app, minimize.run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(app) {}
+    explicit MinimizeCommand(CLI::App& app) : traffic(app, minimize.run.rounds.replay, TrafficOptions::Scope::sending, "max"), exits(app) {}
 
     diagnose::MinimizeOptions minimize;
     TrafficOptions traffic;
@@ -129,7 +128,8 @@ int exit_code(const diagnose::Minimized& result, const ExitPolicy& exits, Output
 // A pipe would receive one log after the other.
 void require_regular(const std::string& path) {
     std::error_code none;
-    if (const auto status = std::filesystem::status(path, none); std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    if (const auto status = std::filesystem::status(path, none);
+        std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
         throw Error(ErrorKind::usage, path, "is not a regular file: the log is written anew whenever a smaller part leaks",
                     "name a file for it");
 }
@@ -171,13 +171,14 @@ int run_minimize(MinimizeCommand& command, Output& output) {
 Run declare_minimize(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
     app.get_option("--format")->description("Format of the report on standard output: text or json")->check(one_of({"text", "json"}));
-    app.get_option("--output")->description("Write the smallest leaking part found so far as a log (FILE.jsonl), or a report (any other "
-                                            "extension)");
+    app.get_option("--output")
+        ->description(
+            "Write the smallest leaking part found so far as a log (FILE.jsonl), or a report (any other "
+            "extension)");
     auto command = std::make_shared<MinimizeCommand>(app);
     diagnose::Options& run = command->minimize.run;
     app.add_option("log", command->log, "Request log, in any format that replay reads; not standard input")->required()->type_name("LOG");
-    app.add_option("--target-cmd", command->target_command,
-                   "Service to start for each run; {port} is replaced by a free port")
+    app.add_option("--target-cmd", command->target_command, "Service to start for each run; {port} is replaced by a free port")
         ->type_name("CMD");
     app.add_option("--target", run.target.url, "URL of the service, if its command does not contain {port}")->type_name("URL");
     add_growth(app, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
@@ -185,7 +186,8 @@ Run declare_minimize(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str()
         ->check(between(4, 1000));
-    app.add_option("--repeats", command->minimize.repeats, "Repeat an undecided run up to this often, 0 to 5, each time with twice the rounds")
+    app.add_option("--repeats", command->minimize.repeats,
+                   "Repeat an undecided run up to this often, 0 to 5, each time with twice the rounds")
         ->type_name("N")
         ->capture_default_str()
         ->check(between(0, 5));
@@ -193,18 +195,20 @@ Run declare_minimize(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str()
         ->check(between(1, 100'000));
-    app.add_option("--without", command->minimize.without,
-                   "Exclude this kind of requests, such as 'GET /search', to find a second cause")
+    app.add_option("--without", command->minimize.without, "Exclude this kind of requests, such as 'GET /search', to find a second cause")
         ->type_name("KIND")
         ->allow_extra_args(false);
     app.add_flag("--kinds-only", command->no_values, "Reduce by method and path only, not by parameters, headers and bodies");
     add_duration(app, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
     add_duration(app, "--quiet-time", run.rounds.quiet, "Time without requests between the last response of a round and its measurement");
-    app.add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")->type_name("PATH")->capture_default_str();
+    app.add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")
+        ->type_name("PATH")
+        ->capture_default_str();
     add_duration(app, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
     add_duration(app, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
     app.add_option("--source", command->sources, "Look for source files under DIR first")->type_name("DIR")->allow_extra_args(false);
-    app.add_option("words", command->words, "Service to start, after --, instead of --target-cmd; with --target-cmd: more logs, merged by time")
+    app.add_option("words", command->words,
+                   "Service to start, after --, instead of --target-cmd; with --target-cmd: more logs, merged by time")
         ->type_name("CMD ARG... | LOG...");
     return [=] { return run_minimize(*command, *output); };
 }

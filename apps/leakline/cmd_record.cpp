@@ -42,8 +42,7 @@ void kill_recorded() {
 bool wait_quietly(Child& child, Nanoseconds timeout) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;
-    while (child.running() && clock.monotonic() < deadline)
-        clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));
+    while (child.running() && clock.monotonic() < deadline) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));
     return !child.running();
 }
 
@@ -118,13 +117,12 @@ int record(const Options& chosen, Messages& messages) {
 
     const HeapProfile profile = recorder.finish();
     detail_recording(messages, chosen.output, profile);
-    for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i)
-        messages.warn(profile.warnings[i]);
+    for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i) messages.warn(profile.warnings[i]);
     for (const std::string& line : profile.damage.lines()) messages.warn(line);
     messages.note(fmt::format("{}: {} events in {}, {} marks, peak {} ({}); the program ended with {}", chosen.output,
                               format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
-                              format_bytes(static_cast<double>(profile.peak_bytes)),
-                              completeness_name(profile.completeness), status.text()));
+                              format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness),
+                              status.text()));
     return status.shell_code();
 }
 

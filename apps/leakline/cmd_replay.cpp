@@ -98,8 +98,7 @@ int run_replay(ReplayCommand& command, Output& output) {
         const int signal = interruption::received();
         return signal != 0 ? kInterrupted + signal : kNoLeak;
     }
-    if (options.target.empty())
-        throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");
+    if (options.target.empty()) throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");
     if (!command.histogram.empty()) refuse_to_overwrite({command.histogram}, options.logs);
     output.open(options.logs);
     std::optional<OutputFile> histogram_file;
@@ -130,8 +129,8 @@ int run_replay(ReplayCommand& command, Output& output) {
     if (signal != 0) return kInterrupted + signal;
     if (!stats.valid) return kInvalid;
     if (stats.unexpected == 0) return kNoLeak;
-    output.warn(fmt::format("{} of {} responses had another status than {}", format_count(stats.unexpected),
-                            format_count(stats.completed), command.traffic.expected_statuses()));
+    output.warn(fmt::format("{} of {} responses had another status than {}", format_count(stats.unexpected), format_count(stats.completed),
+                            command.traffic.expected_statuses()));
     return kLeak;
 }
 
@@ -144,7 +143,8 @@ Run declare_replay(CLI::App& app) {
     app.add_option("log", options.logs, "Request logs, merged by time (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("LOG");
-    app.add_option("--target", options.target, "Service to send to: http://host:port, https://host or unix:/path/of.sock")->type_name("URL");
+    app.add_option("--target", options.target, "Service to send to: http://host:port, https://host or unix:/path/of.sock")
+        ->type_name("URL");
     app.add_option("--rounds", options.rounds, "Send the whole log this many times; 0: until --duration or Ctrl-C")
         ->type_name("N")
         ->capture_default_str();

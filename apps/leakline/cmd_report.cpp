@@ -14,9 +14,7 @@ namespace leakline::cli {
 Run declare_report(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
     auto file = std::make_shared<std::string>();
-    app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")
-        ->required()
-        ->type_name("FILE");
+    app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")->required()->type_name("FILE");
     app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
         ->type_name("N")
         ->check(between(0, 9))

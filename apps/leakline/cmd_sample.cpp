@@ -17,10 +17,10 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "live_display.hpp"
-#include "memory/tick_schedule.hpp"
 #include "memory/exporter.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/limit.hpp"
+#include "memory/tick_schedule.hpp"
 #include "output.hpp"
 #include "quantities.hpp"
 #include "sample_alerts.hpp"
@@ -86,8 +86,7 @@ class Sampling {
     static std::vector<Metric> chosen_metrics(const SampleCommand& options) {
         if (!options.metrics.empty()) return metrics_of(options.metrics);
         const SampleTargets& targets = options.targets;
-        const bool processes = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() ||
-                               !targets.command.empty();
+        const bool processes = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() || !targets.command.empty();
         const bool cgroups = !targets.cgroups.empty() || !targets.containers.empty();
         if (processes && cgroups) return {Metric::rss, Metric::cgroup};
         return {cgroups ? Metric::cgroup : Metric::rss};
@@ -122,8 +121,7 @@ class Sampling {
         Command command;
         command.arguments = options_.targets.command;
         // Our results own standard output then; the command's go where its messages go.
-        if (outputs_.on_standard_output() || options_.live)
-            command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
+        if (outputs_.on_standard_output() || options_.live) command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
         if (options_.memory_limit) {
             limit_.emplace(memory::MemoryLimit::create(*options_.memory_limit));
             if (!limit_->warning().empty()) messages_.warn(limit_->warning());
@@ -153,12 +151,11 @@ class Sampling {
     }
 
     void log_plan() {
-        for (const Target& target : targets_)
-            messages_.detail("watches " + name_of(target.source->subject()));
+        for (const Target& target : targets_) messages_.detail("watches " + name_of(target.source->subject()));
         std::string names;
         for (const Metric metric : metrics_) names += fmt::format("{}{}", names.empty() ? "" : ", ", metric_name(metric));
-        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names,
-                                     format_duration(options_.interval), format_duration(options_.detail_interval)));
+        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names, format_duration(options_.interval),
+                                     format_duration(options_.detail_interval)));
     }
 
     void watch() {
@@ -168,9 +165,7 @@ class Sampling {
         if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_, options_.memory_limit, start);
         memory::TickSchedule beat(start, options_.interval), detail(start, options_.detail_interval);
         memory::ForwardTime time;
-        const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) {
-            take(subject, sample);
-        };
+        const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) { take(subject, sample); };
         while (interruption::received() == 0) {
             const Nanoseconds now = clock.monotonic();
             if (now >= end) break;
@@ -193,12 +188,11 @@ class Sampling {
     // Where nothing else on the terminal says that it goes on.
     void show_progress(Nanoseconds spent) {
         if (live_ || outputs_.on_standard_output() || child_ || options_.alerts.at) return;
-        messages_.progress("sample",
-                           fmt::format("{} ticks{}", format_count(ticks_),
-                                       rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
-                           options_.duration ? std::optional(static_cast<double>(spent.count()) /
-                                                             static_cast<double>(options_.duration->count()))
-                                             : std::nullopt);
+        messages_.progress(
+            "sample",
+            fmt::format("{} ticks{}", format_count(ticks_), rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
+            options_.duration ? std::optional(static_cast<double>(spent.count()) / static_cast<double>(options_.duration->count()))
+                              : std::nullopt);
     }
 
     // False when nothing is left to sample.
@@ -208,8 +202,7 @@ class Sampling {
             if (target.gone) continue;
             target.gone = !target.source->read(depth, at, sink);
             any = any || !target.gone;
-            if (target.gone && !child_)
-                messages_.note(name_of(target.source->subject()) + " has ended");
+            if (target.gone && !child_) messages_.note(name_of(target.source->subject()) + " has ended");
         }
         return any;
     }
@@ -231,8 +224,7 @@ class Sampling {
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
-            const std::string text =
-                fmt::format("{} {}; sampling ends", name_of(targets_.front().source->subject()), how);
+            const std::string text = fmt::format("{} {}; sampling ends", name_of(targets_.front().source->subject()), how);
             if (status.shell_code() == 0)
                 messages_.note(text);
             else
@@ -242,10 +234,8 @@ class Sampling {
             if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
                 messages_.warn(fmt::format("{} could not be read: {}", metric_name(metric), why_unread(metric)));
         const auto& files = outputs_.written();
-        messages_.note(fmt::format("{} ticks{}{}", format_count(ticks_),
-                                   files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
-                                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_))
-                                               : ""));
+        messages_.note(fmt::format("{} ticks{}{}", format_count(ticks_), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
+                                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_)) : ""));
         for (const std::string& line : grown) messages_.note("grew: " + line);
         const int signal = interruption::received();
         return signal != 0 ? kInterrupted + signal : 0;
@@ -309,9 +299,10 @@ Run declare_sample(CLI::App& app) {
     add_duration(app, "--interval", options->interval, "Time between samples, at least 1ms");
     add_duration(app, "--detail-interval", options->detail_interval,
                  "Time between samples of the metrics for which the kernel walks the page tables (pss, uss, ...)");
-    app.add_option("--metrics", options->metrics,
-                   "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
-                   "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
+    app.add_option(
+           "--metrics", options->metrics,
+           "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
+           "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
         ->type_name("NAMES")
         ->delimiter(',')
         ->allow_extra_args(false);
@@ -325,7 +316,8 @@ Run declare_sample(CLI::App& app) {
         ->transform(choice_of<Keep>({{"all", Keep::all}, {"rotate", Keep::rotate}, {"thin", Keep::thin}}))
         ->type_name("all|rotate|thin");
     add_size(app, "--max-size", options->max_size, "Maximum file size for --keep (default: 64MiB)");
-    app.add_option("--listen", options->listen, "Serve the samples to Prometheus, such as 127.0.0.1:9200 or :9200")->type_name("[ADDRESS]:PORT");
+    app.add_option("--listen", options->listen, "Serve the samples to Prometheus, such as 127.0.0.1:9200 or :9200")
+        ->type_name("[ADDRESS]:PORT");
     add_size(app, "--memory-limit", options->memory_limit,
              "Run the command in a memory cgroup with this limit; with --live, show the time until it is reached");
     add_alert_options(app, options->alerts);

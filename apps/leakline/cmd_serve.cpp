@@ -9,9 +9,9 @@
 
 #include "base/error.hpp"
 #include "commands.hpp"
-#include "print_error.hpp"
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
+#include "print_error.hpp"
 #include "system/child_process.hpp"
 #include "system/executables.hpp"
 #include "system/guard.hpp"

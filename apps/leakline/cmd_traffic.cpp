@@ -40,8 +40,7 @@ replay::TrafficOptions traffic_of(const Options& options) {
     if (options.duration) {
         traffic.duration = *options.duration;
         if (!options.requests)
-            traffic.requests =
-                static_cast<std::uint64_t>(std::llround(rate * static_cast<double>(options.duration->count()) / 1e9));
+            traffic.requests = static_cast<std::uint64_t>(std::llround(rate * static_cast<double>(options.duration->count()) / 1e9));
     } else {
         const double seconds = static_cast<double>(traffic.requests) / rate;
         if (seconds > 100 * 365 * 86400.0)
@@ -58,16 +57,19 @@ replay::TrafficOptions traffic_of(const Options& options) {
 Run declare_traffic(CLI::App& app) {
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("-o,--output", options->output, "Log to write (-: standard output)")->type_name("FILE")
-        ->capture_default_str();
+    app.add_option("-o,--output", options->output, "Log to write (-: standard output)")->type_name("FILE")->capture_default_str();
     app.add_option("--requests", options->requests, "Number of requests (default: rate x duration, else 10000)")
         ->type_name("N")
         ->check(between(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
     add_duration(app, "--duration", options->duration, "Time that the log spans, with a daily curve");
     add_rate(app, "--rate", options->rate, "Mean rate (default: 11/s, at which trackd --mode leaky fills 512 MiB in 12 h)");
-    app.add_option("--users", options->users, "Number of distinct users")->type_name("N")->capture_default_str()
+    app.add_option("--users", options->users, "Number of distinct users")
+        ->type_name("N")
+        ->capture_default_str()
         ->check(between(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
-    app.add_option("--seed", options->seed, "Seed of the random numbers; the same seed gives the same log")->type_name("N")->capture_default_str();
+    app.add_option("--seed", options->seed, "Seed of the random numbers; the same seed gives the same log")
+        ->type_name("N")
+        ->capture_default_str();
     return [=] {
         messages->open();
         const replay::TrafficOptions traffic = traffic_of(*options);
@@ -82,8 +84,8 @@ Run declare_traffic(CLI::App& app) {
         });
         if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
         file.commit();
-        messages->detail(fmt::format("{}: {} requests over {}", options->output, format_count(traffic.requests),
-                                     format_duration(traffic.duration)));
+        messages->detail(
+            fmt::format("{}: {} requests over {}", options->output, format_count(traffic.requests), format_duration(traffic.duration)));
         return static_cast<int>(kNoLeak);
     };
 }

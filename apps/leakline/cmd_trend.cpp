@@ -102,13 +102,12 @@ Series thinned(Series series) {
 }
 
 int run_self_test(const TrendCommand& command, Output& output) {
-    output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces,
-                            analysis::trace_families().size(), command.seed));
-    const analysis::SelfTest result =
-        analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
-            output.progress("self-test", std::string(what), done);
-            return interruption::received() == 0;
-        });
+    output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces, analysis::trace_families().size(),
+                            command.seed));
+    const analysis::SelfTest result = analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
+        output.progress("self-test", std::string(what), done);
+        return interruption::received() == 0;
+    });
     output.end_progress();
     write_standard_output(analysis::self_test_text(result));
     if (const int signal = interruption::received()) return kInterrupted + signal;
@@ -123,8 +122,10 @@ int run_self_test(const TrendCommand& command, Output& output) {
 
 // "fds=1024" for each count that was named; the last of the same name stands.
 std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string>& given) {
-    static const std::map<std::string, Resource, std::less<>> kNames = {{"fds", Resource::descriptors}, {"threads", Resource::threads},
-                                                                       {"mappings", Resource::mappings}, {"processes", Resource::processes}};
+    static const std::map<std::string, Resource, std::less<>> kNames = {{"fds", Resource::descriptors},
+                                                                        {"threads", Resource::threads},
+                                                                        {"mappings", Resource::mappings},
+                                                                        {"processes", Resource::processes}};
     std::map<Resource, std::uint64_t> limits;
     for (const std::string& text : given) {
         const std::size_t equals = std::min(text.find('='), text.size());
@@ -133,7 +134,8 @@ std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string
         const char* const end = text.data() + text.size();
         const auto [stop, error] = std::from_chars(text.data() + std::min(equals + 1, text.size()), end, value);
         if (name == kNames.end() || error != std::errc{} || stop != end || value == 0)
-            throw Error(ErrorKind::usage, "--count-limit", fmt::format("'{}' is not a limit of fds, threads, mappings or processes", printable(text)),
+            throw Error(ErrorKind::usage, "--count-limit",
+                        fmt::format("'{}' is not a limit of fds, threads, mappings or processes", printable(text)),
                         "for example --count-limit fds=1024");
         limits[name->second] = value;
     }
@@ -157,28 +159,31 @@ int run_trend(const TrendCommand& command, Output& output) {
         output.warn(text);
         report.warnings.push_back(text);
     };
-    const bool all_read = for_each_series(command.inputs, output, warn, [&](Series series) {
-        const Nanoseconds begun = system_clock().monotonic();
-        TrendVerdict verdict = analysis::judge_trend(series, options);
-        const double spent = to_seconds(system_clock().monotonic() - begun);
-        output.detail(fmt::format("{}: {} samples over {:.4g} s{}{}, judged in {:.0f} ms", series.name, format_count(series.size()),
-                                  series.duration(), series.requests.empty() ? "" : ", with requests",
-                                  series.process.empty() ? "" : ", with pids", spent * 1000));
-        outcome.add(series.name, verdict, output);
-        std::string name = series.name;
-        const std::uint64_t samples = series.size();
-        report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
-    }, [&](const std::string& file, const memory::CountSeries& counts) {
-        const auto given = count_limits.find(counts.resource);
-        ResourceGrowth growth = given != count_limits.end()
-                                    ? analysis::judge_count_trend(counts.resource, counts.series, given->second, "--count-limit")
-                                    : analysis::judge_count_trend(counts.resource, counts.series, counts.limit, counts.limit ? "as the file says" : "");
-        outcome.add(growth);
-        report.counts.push_back({file, std::move(growth)});
-    });
+    const bool all_read = for_each_series(
+        command.inputs, output, warn,
+        [&](Series series) {
+            const Nanoseconds begun = system_clock().monotonic();
+            TrendVerdict verdict = analysis::judge_trend(series, options);
+            const double spent = to_seconds(system_clock().monotonic() - begun);
+            output.detail(fmt::format("{}: {} samples over {:.4g} s{}{}, judged in {:.0f} ms", series.name, format_count(series.size()),
+                                      series.duration(), series.requests.empty() ? "" : ", with requests",
+                                      series.process.empty() ? "" : ", with pids", spent * 1000));
+            outcome.add(series.name, verdict, output);
+            std::string name = series.name;
+            const std::uint64_t samples = series.size();
+            report.items.push_back({std::move(name), thinned(std::move(series)), std::move(verdict), samples});
+        },
+        [&](const std::string& file, const memory::CountSeries& counts) {
+            const auto given = count_limits.find(counts.resource);
+            ResourceGrowth growth =
+                given != count_limits.end()
+                    ? analysis::judge_count_trend(counts.resource, counts.series, given->second, "--count-limit")
+                    : analysis::judge_count_trend(counts.resource, counts.series, counts.limit, counts.limit ? "as the file says" : "");
+            outcome.add(growth);
+            report.counts.push_back({file, std::move(growth)});
+        });
     if (!all_read) outcome.add_unreadable();
-    if (!command.inputs.prometheus.url.empty())
-        std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
+    if (!command.inputs.prometheus.url.empty()) std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
     if (!report.items.empty() || interruption::received() == 0) output.write(report);
     if (const int signal = interruption::received()) return kInterrupted + signal;
     return outcome.exit_code(output);
@@ -196,12 +201,12 @@ Run declare_trend(CLI::App& app) {
         ->allow_extra_args(false)
         ->type_name("NAME=N");
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
-    add_growth(app, "--max-growth", command->budget,
-               "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");
+    add_growth(app, "--max-growth", command->budget, "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");
     app.add_flag("--self-test", command->self_test,
                  "Judge simulated traces and print precision, recall and the operating curve; exit status 0: the goals are met, "
                  "1: one is missed, 3: too few traces to decide");
-    app.add_option("--traces", command->traces, "Traces per family for --self-test, 1 to 100000; 1000 take some minutes and decide every goal")
+    app.add_option("--traces", command->traces,
+                   "Traces per family for --self-test, 1 to 100000; 1000 take some minutes and decide every goal")
         ->type_name("N")
         ->check(between(1, 100'000))
         ->capture_default_str();

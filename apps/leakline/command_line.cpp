@@ -1,13 +1,12 @@
+#include "command_line.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
-#include "command_line.hpp"
 #include "commands.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <sstream>
 #include <vector>
-
 
 namespace leakline::cli {
 
@@ -36,9 +35,12 @@ class Walk {
             if (word == "--") return std::nullopt;
             const bool option = word.size() > 1 && word[0] == '-' && word.find('\n') != 1;
             std::optional<Error> unknown;
-            if (!option) unknown = other_word(word);
-            else if (word[1] == '-') unknown = long_option(word);
-            else unknown = short_options(word);
+            if (!option)
+                unknown = other_word(word);
+            else if (word[1] == '-')
+                unknown = long_option(word);
+            else
+                unknown = short_options(word);
             if (unknown) return unknown;
         }
         return std::nullopt;
@@ -96,7 +98,8 @@ class Walk {
             hint = name + " goes before the command: leakline " + name + " ... " + level_->get_name();
         else if (meant.empty() && words_of_its_own_ && runs_program(*level_))
             hint = "options of the program to run go after --: " + where_ + " ... -- PROGRAM ARG...";
-        return Error(ErrorKind::usage, where_, "unknown option " + printable(name) + (meant.empty() ? "" : "; did you mean " + meant + "?"), hint);
+        return Error(ErrorKind::usage, where_, "unknown option " + printable(name) + (meant.empty() ? "" : "; did you mean " + meant + "?"),
+                     hint);
     }
 
     const CLI::App& app_;
@@ -118,9 +121,10 @@ Error unknown_key(const CLI::App& app, std::string_view said) {
     std::vector<std::string> names;
     add_option_names(*level, names);
     for (std::string& one : names) one.erase(0, 2);
-    return Error(ErrorKind::usage, "--config",
-                 "unknown option '" + printable(name) + "'" + (inside ? " in [" + printable(section) + "]" : "") + did_you_mean_text(name, names),
-                 "leakline" + (inside ? " " + level->get_name() : std::string()) + " --help lists the options");
+    return Error(
+        ErrorKind::usage, "--config",
+        "unknown option '" + printable(name) + "'" + (inside ? " in [" + printable(section) + "]" : "") + did_you_mean_text(name, names),
+        "leakline" + (inside ? " " + level->get_name() : std::string()) + " --help lists the options");
 }
 
 class BoundedConfig : public CLI::ConfigBase {

@@ -7,8 +7,7 @@ namespace leakline::cli {
 std::span<const CommandRow> commands() {
     static const std::vector<CommandRow> table = {
         {"diagnose", "Replay traffic against a service, judge its memory and find the leaking line",
-         "leakline diagnose --traffic traffic.jsonl --memory-limit 512MiB -o report.html -- ./service --port {port}",
-         declare_diagnose},
+         "leakline diagnose --traffic traffic.jsonl --memory-limit 512MiB -o report.html -- ./service --port {port}", declare_diagnose},
         {"record", "Run a program under heaptrack's tracker and save a heap recording",
          "leakline record -o run.leak -- ./service --port 8080", declare_record},
         {"lines", "Show the growth of live heap memory by source line, from a recording",
@@ -29,8 +28,8 @@ std::span<const CommandRow> commands() {
          "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend},
         {"baseline", "Accept the leaks of a run, so that later runs fail on new ones only",
          "leakline baseline diagnosis.json -o baseline.json", declare_baseline},
-        {"history", "Show the growth of each line over many diagnoses of one service",
-         "leakline history diagnoses/ -o history.html", declare_history},
+        {"history", "Show the growth of each line over many diagnoses of one service", "leakline history diagnoses/ -o history.html",
+         declare_history},
         {"report", "Write any report from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report},
         {"serve", "Run trackd, the reference service, under a memory limit",

@@ -1,12 +1,11 @@
+#include "details.hpp"
 #include "base/quantities.hpp"
 #include "base/redact.hpp"
 #include "base/strings.hpp"
-#include "details.hpp"
 
 #include <fmt/format.h>
 
 #include <map>
-
 
 namespace leakline::cli {
 
@@ -26,8 +25,8 @@ void detail_recording(Messages& messages, const std::string& file, const HeapPro
 }
 
 void detail_lines(Messages& messages, const LineReport& report) {
-    messages.detail(fmt::format("judged from {} to {}: {}", format_duration(report.window_begin),
-                                format_duration(report.window_end), counted(report.mark_seconds.size(), "mark")));
+    messages.detail(fmt::format("judged from {} to {}: {}", format_duration(report.window_begin), format_duration(report.window_end),
+                                counted(report.mark_seconds.size(), "mark")));
     std::map<std::string_view, std::size_t> classes;
     std::size_t leaking = 0, library = 0;
     for (const LineGrowth& line : report.lines) {
@@ -48,7 +47,8 @@ void detail_sources(Messages& messages, const report::SourceText& sources) {
 }
 
 void detail_diagnosis(Messages& messages, const std::string& file, const Diagnosis& diagnosis) {
-    messages.detail(fmt::format("{}: {}, {}; {}, {}, {}", file, diagnosis.started.empty() ? "of unknown time" : printable(diagnosis.started),
+    messages.detail(fmt::format("{}: {}, {}; {}, {}, {}", file,
+                                diagnosis.started.empty() ? "of unknown time" : printable(diagnosis.started),
                                 verdict_name(diagnosis.verdict), counted(diagnosis.series.size(), "sample"),
                                 counted(diagnosis.lines.lines.size(), "line"), counted(diagnosis.rounds.size(), "round")));
 }

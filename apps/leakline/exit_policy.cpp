@@ -6,8 +6,7 @@ namespace leakline::cli {
 
 ExitPolicy::ExitPolicy(CLI::App& app) {
     app.add_option("--inconclusive", inconclusive_, "Exit status for an inconclusive run: fail (3), warn or pass (0)")
-        ->transform(choice_of<Inconclusive>(
-            {{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}))
+        ->transform(choice_of<Inconclusive>({{"fail", Inconclusive::fail}, {"warn", Inconclusive::warn}, {"pass", Inconclusive::pass}}))
         ->type_name("fail|warn|pass")
         ->default_str("fail");
     app.add_option("--leak-exit-code", leak_, "Exit status for a leak or a failed gate, 0 to 125")

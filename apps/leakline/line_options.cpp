@@ -1,19 +1,16 @@
+#include "line_options.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "choice.hpp"
-#include "line_options.hpp"
 
 #include <fmt/format.h>
 
-
 namespace leakline::cli {
 
-void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
-                  std::optional<Nanoseconds>& end) {
+void parse_window(const std::string& text, std::optional<Nanoseconds>& begin, std::optional<Nanoseconds>& end) {
     const std::size_t dots = text.find("..");
     const auto bad = [&](std::string_view why) {
-        throw CLI::ValidationError(
-            "--window", fmt::format("'{}' {}; write it as 60s..5m, 60s.. or ..5m", printable(text), why));
+        throw CLI::ValidationError("--window", fmt::format("'{}' {}; write it as 60s..5m, 60s.. or ..5m", printable(text), why));
     };
     if (dots == std::string::npos) bad("has no '..'");
     const auto read = [&](std::string_view part, std::optional<Nanoseconds>& time) {
@@ -28,23 +25,17 @@ void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
 }
 
 LineArguments::LineArguments(CLI::App& app) {
-    app.add_option("--function", options_.table_function,
-                   "Print the line table of this function (plain or qualified name)")
+    app.add_option("--function", options_.table_function, "Print the line table of this function (plain or qualified name)")
         ->type_name("NAME");
     app.add_option_function<std::string>(
-           "--window",
-           [this](const std::string& text) {
-               parse_window(text, options_.window_begin, options_.window_end);
-           },
+           "--window", [this](const std::string& text) { parse_window(text, options_.window_begin, options_.window_end); },
            "Judge growth from A to B, times since the start of the recording, such as 60s..5m (default: from the end of "
            "the first round, or the start, to the last mark under load)")
         ->type_name("A..B");
     app.add_option_function<std::string>(
            "--by",
            [this](const std::string& by) {
-               options_.by = by == "function" ? GroupBy::function
-                             : by == "file"   ? GroupBy::file
-                                              : GroupBy::line;
+               options_.by = by == "function" ? GroupBy::function : by == "file" ? GroupBy::file : GroupBy::line;
                if (by == "self") options_.attribution = analysis::Attribution::self;
            },
            "Group growth by line, function or file; self: by the innermost line, even of a library")
@@ -53,18 +44,12 @@ LineArguments::LineArguments(CLI::App& app) {
         ->default_str("line");
     app.add_option("--attribution", options_.attribution,
                    "Attribute an allocation to the innermost line of user code (user) or to the innermost line of any code (self)")
-        ->transform(choice_of<analysis::Attribution>(
-            {{"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}}))
+        ->transform(choice_of<analysis::Attribution>({{"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}}))
         ->type_name("user|self")
         ->default_str("user");
-    app.add_option("--skip", options_.skip,
-                   "Skip frames whose file or function contains TEXT")
-        ->type_name("TEXT");
-    app.add_option("--only", options_.only,
-                   "Attribute only to frames whose file or function contains TEXT")
-        ->type_name("TEXT");
-    app.add_option("--source", sources_, "Look for source files under DIR first")
-        ->type_name("DIR");
+    app.add_option("--skip", options_.skip, "Skip frames whose file or function contains TEXT")->type_name("TEXT");
+    app.add_option("--only", options_.only, "Attribute only to frames whose file or function contains TEXT")->type_name("TEXT");
+    app.add_option("--source", sources_, "Look for source files under DIR first")->type_name("DIR");
     app.parse_complete_callback([this] {
         // A table that was asked for by name comes alone.
         if (!options_.table_function.empty()) options_.tables = 0;

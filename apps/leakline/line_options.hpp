@@ -30,7 +30,6 @@ class LineArguments {
 };
 
 // "60s..5m", "60s..", "..300s": times since the start of a recording. Throws CLI::ValidationError.
-void parse_window(const std::string& text, std::optional<Nanoseconds>& begin,
-                  std::optional<Nanoseconds>& end);
+void parse_window(const std::string& text, std::optional<Nanoseconds>& begin, std::optional<Nanoseconds>& end);
 
 }  // namespace leakline::cli

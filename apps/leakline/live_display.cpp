@@ -1,6 +1,6 @@
+#include "live_display.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "live_display.hpp"
 #include "memory/cgroup.hpp"
 #include "output.hpp"
 #include "system/executables.hpp"
@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <string_view>
-
 
 namespace leakline::cli {
 
@@ -69,8 +68,7 @@ Metric LiveDisplay::shown(const MemorySample& sample) const {
 std::optional<Bytes> LiveDisplay::known_limit(const Subject& subject) {
     const auto [place, fresh] = limits_.try_emplace(subject.pid);
     if (fresh && subject.pid != 0)
-        if (const auto directory = memory::memory_cgroup_of(subject.pid))
-            place->second = memory::CgroupReader(*directory).limit();
+        if (const auto directory = memory::memory_cgroup_of(subject.pid)) place->second = memory::CgroupReader(*directory).limit();
     return place->second;
 }
 

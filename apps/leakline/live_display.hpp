@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/quantities.hpp"
-#include "memory/tick_schedule.hpp"
 #include "memory/source.hpp"
+#include "memory/tick_schedule.hpp"
 #include "messages.hpp"
 #include "sample_view.hpp"
 

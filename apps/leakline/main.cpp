@@ -11,9 +11,9 @@
 #include "base/error.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
-#include "print_error.hpp"
 #include "exit_code.hpp"
 #include "help_formatter.hpp"
+#include "print_error.hpp"
 #include "standard_descriptors.hpp"
 #include "system/guard.hpp"
 #include "system/interruption.hpp"
@@ -45,9 +45,11 @@ void take_one_value(CLI::App& app) {
 void refuse_missing_value(const std::vector<std::pair<CLI::App*, cli::Run>>& commands, int argc, char** argv) {
     for (int i = 2; i < argc; ++i) {
         if (std::string_view(argv[i]) != "--") continue;
-        const auto command = std::find_if(commands.begin(), commands.end(), [&](const auto& each) { return each.first->get_name() == argv[1]; });
+        const auto command =
+            std::find_if(commands.begin(), commands.end(), [&](const auto& each) { return each.first->get_name() == argv[1]; });
         const CLI::Option* const option = command != commands.end() ? command->first->get_option_no_throw(argv[i - 1]) : nullptr;
-        if (option != nullptr && std::string_view(argv[i - 1]).starts_with('-') && option->get_expected_min() > 0 && option->get_type_size() != 0)
+        if (option != nullptr && std::string_view(argv[i - 1]).starts_with('-') && option->get_expected_min() > 0 &&
+            option->get_type_size() != 0)
             throw Error(ErrorKind::usage, std::string("leakline ") + argv[1], fmt::format("{}: a value is missing", argv[i - 1]),
                         fmt::format("leakline {} --help", argv[1]));
         return;
@@ -70,7 +72,8 @@ int run(int argc, char** argv) {
     app.footer("'leakline COMMAND --help' shows the options of a command and an example.");
     app.config_formatter(cli::bounded_config_reader());
     app.allow_config_extras(CLI::config_extras_mode::error);
-    app.set_config("--config", "", "Read options from a TOML file: one [command] section for each command, long option names as keys")->type_name("FILE");
+    app.set_config("--config", "", "Read options from a TOML file: one [command] section for each command, long option names as keys")
+        ->type_name("FILE");
     app.require_subcommand(1);
 
     std::vector<std::pair<CLI::App*, cli::Run>> runs;
@@ -116,8 +119,7 @@ int main(int argc, char** argv) {
         print_error("leakline: out of memory\n");
         return cli::kInvalid;
     } catch (const std::exception& error) {
-        print_error("leakline: internal error: {}\n  hint: please report this with the command line\n",
-                   error.what());
+        print_error("leakline: internal error: {}\n  hint: please report this with the command line\n", error.what());
         return cli::kInvalid;
     }
 }

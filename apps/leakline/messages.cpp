@@ -1,7 +1,7 @@
+#include "messages.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "print_error.hpp"
-#include "messages.hpp"
 #include "report/progress.hpp"
 #include "system/executables.hpp"
 
@@ -11,7 +11,6 @@
 
 #include <charconv>
 #include <cstdio>
-
 
 namespace leakline::cli {
 
@@ -50,8 +49,7 @@ Terminal detect_terminal(int descriptor) {
 }
 
 Messages::Messages(CLI::App& command) {
-    CLI::Option* quiet =
-        command.add_flag("-q,--quiet", quiet_flag_, "Print only results, warnings and errors");
+    CLI::Option* quiet = command.add_flag("-q,--quiet", quiet_flag_, "Print only results, warnings and errors");
     command.add_flag("-v,--verbose", verbose_flag_, "Print more about what is done")->excludes(quiet);
 }
 
@@ -80,9 +78,7 @@ void Messages::say(std::string_view prefix, std::string_view text) {
     print_error("leakline: {}{}\n", prefix, shown(text));
 }
 
-void Messages::warn(std::string_view text) {
-    say("warning: ", text);
-}
+void Messages::warn(std::string_view text) { say("warning: ", text); }
 
 void Messages::note(std::string_view text) {
     if (verbosity_ != Verbosity::quiet) say("", text);
@@ -104,8 +100,7 @@ void Messages::progress(std::string_view stage, std::string_view what, std::opti
     }
     last_drawn_ = now;
     // One column is left free: a full line would wrap, and could not be wiped.
-    print_error("\r{}\x1b[K",
-               report::progress_line(what, fraction, now - stage_began_, terminal_.width - 1));
+    print_error("\r{}\x1b[K", report::progress_line(what, fraction, now - stage_began_, terminal_.width - 1));
     line_shown_ = true;
 }
 

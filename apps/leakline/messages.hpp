@@ -21,7 +21,7 @@ namespace leakline::cli {
 // What a descriptor is, as far as printing cares.
 struct Terminal {
     bool interactive = false;  // a terminal that can redraw a line (TERM is not "dumb")
-    bool color = false;       // interactive and not NO_COLOR (https://no-color.org)
+    bool color = false;        // interactive and not NO_COLOR (https://no-color.org)
     int width = 100;           // COLUMNS, else what the terminal says, else 100
     int height = 24;           // what the terminal says, else 24
 };
@@ -32,7 +32,7 @@ class Messages {
     enum class Verbosity { quiet, normal, verbose };
 
     explicit Messages(CLI::App& command);  // adds --quiet and --verbose to it
-    ~Messages();  // with --verbose: how long it took since open()
+    ~Messages();                           // with --verbose: how long it took since open()
     Messages(const Messages&) = delete;
     Messages& operator=(const Messages&) = delete;
 

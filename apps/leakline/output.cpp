@@ -1,8 +1,8 @@
+#include "output.hpp"
 #include "base/error.hpp"
 #include "choice.hpp"
-#include "print_error.hpp"
-#include "output.hpp"
 #include "overwriting.hpp"
+#include "print_error.hpp"
 #include "report/github.hpp"
 #include "report/repository_paths.hpp"
 #include "system/descriptor_name.hpp"
@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstring>
 
-
 namespace leakline::cli {
 
 namespace {
@@ -23,8 +22,7 @@ namespace {
 // Where CI systems say that the checked-out repository is; else the one that we stand in.
 std::string repository() {
     for (const char* name : {"GITHUB_WORKSPACE", "CI_PROJECT_DIR"})
-        if (const std::string_view directory = environment_variable(name); !directory.empty())
-            return std::string(directory);
+        if (const std::string_view directory = environment_variable(name); !directory.empty()) return std::string(directory);
     return report::repository_root(".");
 }
 
@@ -36,11 +34,9 @@ void write_for_github(const report::Document& document, const report::RenderOpti
     if (path.empty()) return;
     const std::string summary = report::format_named("md").render(document, options) + "\n";
     std::FILE* file = std::fopen(path.c_str(), "ab");
-    const bool written =
-        file != nullptr && std::fwrite(summary.data(), 1, summary.size(), file) == summary.size();
+    const bool written = file != nullptr && std::fwrite(summary.data(), 1, summary.size(), file) == summary.size();
     if ((file != nullptr && std::fclose(file) != 0) || !written)
-        print_error("leakline: warning: {}: cannot append the step summary: {}\n", path,
-                   os_reason(errno));
+        print_error("leakline: warning: {}: cannot append the step summary: {}\n", path, os_reason(errno));
 }
 
 }  // namespace
@@ -49,8 +45,7 @@ void write_standard_output(std::string_view bytes) {
     const std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
     if (written == bytes.size() && std::fflush(stdout) == 0) return;
     // `| head -1` has what it wants, and the verdict stays what it is.
-    if (errno != EPIPE)
-        throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
+    if (errno != EPIPE) throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
 }
 
 Output::Output(CLI::App& command, report::Form form, std::string default_format)
@@ -58,11 +53,8 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
     std::string names;
     for (const report::Format& format : report::formats())
         if ((format.forms & form) != 0) names += fmt::format("{}{}", names.empty() ? "" : " ", format.name);
-    command.add_option("--format", format_name_, "Format of standard output: " + names)
-        ->type_name("NAME")
-        ->capture_default_str();
-    command
-        .add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")
+    command.add_option("--format", format_name_, "Format of standard output: " + names)->type_name("NAME")->capture_default_str();
+    command.add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")
         ->type_name("FILE")
         ->allow_extra_args(false);
     command.add_option("--color,--colour", color_, "Color the output: auto, always or never")
@@ -96,8 +88,7 @@ void Output::open(const std::vector<std::string>& inputs) {
 }
 
 void Output::find_in_repository(const report::Document& document) {
-    if (options_.repository_paths.empty())
-        options_.repository_paths = report::repository_paths(document, repository());
+    if (options_.repository_paths.empty()) options_.repository_paths = report::repository_paths(document, repository());
 }
 
 void Output::write(const report::Document& document) {
@@ -142,9 +133,12 @@ std::string Output::rendered(const report::Document& document, std::string_view 
 void Output::write(const std::string& text, const std::string& json, const report::Document* document) {
     end_progress();
     for (auto& [format, file] : files_) {
-        if (format->name == "json") file.write(json);
-        else if (format->name == "text" || document == nullptr) file.write(text);
-        else file.write(rendered(*document, format->name));
+        if (format->name == "json")
+            file.write(json);
+        else if (format->name == "text" || document == nullptr)
+            file.write(text);
+        else
+            file.write(rendered(*document, format->name));
     }
     commit_files();
     if (document != nullptr && environment_variable("GITHUB_ACTIONS") == "true") write_for_github(*document, for_files());

@@ -44,9 +44,7 @@ class Output : public Messages {
     // The form that a file of this format would have, for a text that holds it.
     std::string rendered(const report::Document& document, std::string_view format);
 
-    report::RenderOptions& options() {
-        return options_;
-    }  // for a command's own --precision, --unit, --strict ...
+    report::RenderOptions& options() { return options_; }  // for a command's own --precision, --unit, --strict ...
     const std::vector<std::string>& files() const { return paths_; }
 
   private:

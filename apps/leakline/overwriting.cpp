@@ -1,6 +1,6 @@
+#include "overwriting.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "overwriting.hpp"
 #include "system/descriptor_name.hpp"
 
 #include <fmt/format.h>
@@ -9,7 +9,6 @@
 
 #include <optional>
 #include <utility>
-
 
 namespace leakline::cli {
 
@@ -42,7 +41,8 @@ void refuse_to_overwrite(const std::vector<std::string>& outputs, const std::vec
         for (const std::string& input : inputs) {
             if (written != (input == "-" ? identity_of(STDIN_FILENO) : identity_of(input))) continue;
             const std::string what = input == "-" ? "standard input" : input == output ? "the input" : "the input " + printable(input);
-            throw Error(ErrorKind::usage, output, fmt::format("is {}, and writing would replace it", what), "name another file for the output");
+            throw Error(ErrorKind::usage, output, fmt::format("is {}, and writing would replace it", what),
+                        "name another file for the output");
         }
         // Written as a descriptor both share one position; as a name the one would replace the other.
         if (written == standard_output && !descriptor_to_write(output))

@@ -1,5 +1,5 @@
-#include "base/strings.hpp"
 #include "quantities.hpp"
+#include "base/strings.hpp"
 
 #include <fmt/format.h>
 
@@ -8,16 +8,15 @@ namespace leakline::cli {
 namespace {
 
 template <class Value, class Parse, class Store>
-CLI::Option* add_quantity(CLI::App& app, const std::string& names, const std::string& help, const char* type,
-                          const char* examples, Parse parse, Store store) {
+CLI::Option* add_quantity(CLI::App& app, const std::string& names, const std::string& help, const char* type, const char* examples,
+                          Parse parse, Store store) {
     auto* option = app.add_option_function<std::string>(
         names,
         [=](const std::string& text) {
             const std::optional<Value> value = parse(text);
             if (!value) {
                 const std::string name = names.substr(names.rfind(',') + 1);
-                throw CLI::ValidationError(
-                    fmt::format("{}: '{}' is not {}; for example {}", name, printable(text), type, examples));
+                throw CLI::ValidationError(fmt::format("{}: '{}' is not {}; for example {}", name, printable(text), type, examples));
             }
             store(*value);
         },
@@ -33,9 +32,9 @@ std::optional<Nanoseconds> positive_duration(const std::string& text) {
 }  // namespace
 
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Bytes>& variable, const std::string& help) {
-    return add_quantity<Bytes>(app, names, help, "a size", "512MiB, 1.5GiB or 65536",
-                               [](const std::string& text) { return parse_size(text); },
-                               [&variable](Bytes value) { variable = value; })
+    return add_quantity<Bytes>(
+               app, names, help, "a size", "512MiB, 1.5GiB or 65536", [](const std::string& text) { return parse_size(text); },
+               [&variable](Bytes value) { variable = value; })
         ->type_name("SIZE");
 }
 
@@ -46,8 +45,7 @@ CLI::Option* add_duration(CLI::App& app, const std::string& names, Nanoseconds& 
         ->default_str(format_duration(variable));
 }
 
-CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable,
-                          const std::string& help) {
+CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help) {
     return add_quantity<Nanoseconds>(app, names, help, "a duration above 0", "100ms, 30s or 1h30m", positive_duration,
                                      [&variable](Nanoseconds value) { variable = value; })
         ->type_name("DURATION");
@@ -59,15 +57,12 @@ CLI::Option* add_rate(CLI::App& app, const std::string& names, std::optional<dou
         ->type_name("RATE");
 }
 
-CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional<double>& variable,
-                          const std::string& help) {
-    return add_quantity<double>(app, names, help, "a share", "80% or 0.8", parse_fraction,
-                                [&variable](double value) { variable = value; })
+CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help) {
+    return add_quantity<double>(app, names, help, "a share", "80% or 0.8", parse_fraction, [&variable](double value) { variable = value; })
         ->type_name("SHARE");
 }
 
-CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable,
-                        const std::string& help) {
+CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable, const std::string& help) {
     return add_quantity<Growth>(app, names, help, "a growth", "64B/request or 1MiB/h", parse_growth,
                                 [&variable](Growth value) { variable = value; })
         ->type_name("GROWTH");

@@ -15,12 +15,9 @@ namespace leakline::cli {
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Bytes>& variable, const std::string& help);
 // Above zero only.
 CLI::Option* add_duration(CLI::App& app, const std::string& names, Nanoseconds& variable, const std::string& help);
-CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable,
-                          const std::string& help);
+CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help);
 CLI::Option* add_rate(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help);
-CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional<double>& variable,
-                          const std::string& help);
-CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable,
-                        const std::string& help);
+CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help);
+CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable, const std::string& help);
 
 }  // namespace leakline::cli

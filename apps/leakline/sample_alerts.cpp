@@ -1,15 +1,14 @@
+#include "sample_alerts.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "print_error.hpp"
 #include "memory/cgroup.hpp"
-#include "sample_alerts.hpp"
+#include "print_error.hpp"
 #include "system/clock.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
-
 
 namespace leakline::cli {
 
@@ -33,8 +32,8 @@ SampleAlerts::Watched SampleAlerts::watch(const memory::Subject& subject) const 
     const std::string name = printable(subject.name);
     const std::string source = subject.pid > 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
     Watched watched;
-    watched.monitor = std::make_unique<alert::MemoryMonitor>(
-        *monitor_options(settings_, source), [](const std::string& line) { print_error("leakline: {}\n", line); });
+    watched.monitor = std::make_unique<alert::MemoryMonitor>(*monitor_options(settings_, source),
+                                                             [](const std::string& line) { print_error("leakline: {}\n", line); });
     watched.limit = subject.pid > 0 ? effective_memory_limit(subject.pid, memory_limit_) : cgroup_limit(subject.name);
     return watched;
 }

@@ -1,5 +1,5 @@
-#include "base/strings.hpp"
 #include "sample_outputs.hpp"
+#include "base/strings.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +7,6 @@
 #include <cctype>
 #include <filesystem>
 #include <string_view>
-
 
 namespace leakline::cli {
 
@@ -46,8 +45,7 @@ std::string path_of(const std::string& path, const memory::Subject& subject, con
 
 }  // namespace
 
-SampleOutputs::SampleOutputs(const std::vector<std::string>& paths, memory::Retention retention)
-    : retention_(retention) {
+SampleOutputs::SampleOutputs(const std::vector<std::string>& paths, memory::Retention retention) : retention_(retention) {
     for (const std::string& path : paths) {
         Target& target = targets_.emplace_back();
         target.path = path;
@@ -71,9 +69,8 @@ void SampleOutputs::begin(memory::SampleLayout layout, Processes processes) {
         layout.format = target.layout.format;
         layout.process_column = processes != Processes::one && target.path == "-";
         target.layout = layout;
-        const bool own_files = target.path != "-" &&
-                               ((layout.format == SampleFormat::csv && processes != Processes::one) ||
-                                (layout.format == SampleFormat::mprof && processes == Processes::several));
+        const bool own_files = target.path != "-" && ((layout.format == SampleFormat::csv && processes != Processes::one) ||
+                                                      (layout.format == SampleFormat::mprof && processes == Processes::several));
         if (own_files) {
             target.file.reset();
             if (target.created) ::unlink(target.path.c_str());

@@ -62,11 +62,13 @@ std::vector<std::string> SampleResources::lines() {
         growth.growth = growth.at_marks.back() - growth.at_marks.front();
         if (growth.growth <= 0) continue;
         for (ResourceKind& kind : growth.kinds) kind.growth = kind.at_marks.back() - kind.at_marks.front();
-        std::stable_sort(growth.kinds.begin(), growth.kinds.end(), [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
+        std::stable_sort(growth.kinds.begin(), growth.kinds.end(),
+                         [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
         const std::string kinds = analysis::growing_kinds_words(growth);
-        out.push_back(fmt::format("{}: {:.0f} to {:.0f}{}{}", resource_words(growth.resource), growth.at_marks.front(), growth.at_marks.back(),
-                                  kinds.empty() ? "" : ": " + kinds,
-                                  growth.limit ? fmt::format("; the limit is {} ({})", format_count(*growth.limit), growth.limit_name) : ""));
+        out.push_back(
+            fmt::format("{}: {:.0f} to {:.0f}{}{}", resource_words(growth.resource), growth.at_marks.front(), growth.at_marks.back(),
+                        kinds.empty() ? "" : ": " + kinds,
+                        growth.limit ? fmt::format("; the limit is {} ({})", format_count(*growth.limit), growth.limit_name) : ""));
     }
     return out;
 }

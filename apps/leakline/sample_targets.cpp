@@ -1,15 +1,14 @@
+#include "sample_targets.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "memory/cgroup.hpp"
-#include "sample_targets.hpp"
 #include "system/find_process.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
-
 
 namespace leakline::cli {
 
@@ -24,8 +23,7 @@ std::vector<Metric> metrics_of(const std::vector<std::string>& names) {
         if (name == "all") return all;
         const auto metric = metric_of_name(name);
         if (!metric)
-            throw Error(ErrorKind::usage, "--metrics",
-                        "unknown metric '" + printable(name) + "'" + did_you_mean_text(name, known),
+            throw Error(ErrorKind::usage, "--metrics", "unknown metric '" + printable(name) + "'" + did_you_mean_text(name, known),
                         fmt::format("one of {}, all", fmt::join(known, ", ")));
         if (std::find(metrics.begin(), metrics.end(), *metric) == metrics.end()) metrics.push_back(*metric);
     }
@@ -33,26 +31,24 @@ std::vector<Metric> metrics_of(const std::vector<std::string>& names) {
 }
 
 void check_targets(const SampleTargets& targets) {
-    const bool others = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() ||
-                        !targets.cgroups.empty() || !targets.containers.empty();
-    const std::string hint = "leakline sample --pid 1234, --name api, --port 8080, --cgroup DIR, --container ID, or "
-                             "leakline sample -- CMD ARG...";
+    const bool others = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() || !targets.cgroups.empty() ||
+                        !targets.containers.empty();
+    const std::string hint =
+        "leakline sample --pid 1234, --name api, --port 8080, --cgroup DIR, --container ID, or "
+        "leakline sample -- CMD ARG...";
     if (!others && targets.command.empty()) throw Error(ErrorKind::usage, "leakline sample", "nothing to sample", hint);
     if (others && !targets.command.empty())
         throw Error(ErrorKind::usage, "leakline sample", "both a running target and a command to start", hint);
     for (const int port : targets.ports)
-        if (port < 1 || port > 65535)
-            throw Error(ErrorKind::usage, "--port", std::to_string(port) + " is no TCP port");
+        if (port < 1 || port > 65535) throw Error(ErrorKind::usage, "--port", std::to_string(port) + " is no TCP port");
 }
 
 std::unique_ptr<memory::MemorySource> open_process(int pid, const std::vector<Metric>& metrics, ChildrenMode children) {
     if (children == ChildrenMode::none) return memory::process_source(pid, metrics);
-    return memory::tree_source(
-        pid, metrics, children == ChildrenMode::sum ? memory::Descendants::summed : memory::Descendants::each);
+    return memory::tree_source(pid, metrics, children == ChildrenMode::sum ? memory::Descendants::summed : memory::Descendants::each);
 }
 
-std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTargets& targets,
-                                                                const std::vector<Metric>& metrics) {
+std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTargets& targets, const std::vector<Metric>& metrics) {
     std::vector<int> pids = targets.pids;
     for (const std::string& name : targets.names)
         for (const int pid : processes_named(name)) pids.push_back(pid);
@@ -64,9 +60,8 @@ std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTarg
     for (const int pid : pids)
         if (seen.insert(pid).second) sources.push_back(open_process(pid, metrics, targets.children));
     const auto add_cgroup = [&](const memory::CgroupDirectory& directory) {
-        const bool any = std::any_of(metrics.begin(), metrics.end(), [](Metric metric) {
-            return std::string_view(metric_name(metric)).starts_with("cgroup");
-        });
+        const bool any = std::any_of(metrics.begin(), metrics.end(),
+                                     [](Metric metric) { return std::string_view(metric_name(metric)).starts_with("cgroup"); });
         if (!any)
             throw Error(ErrorKind::usage, directory.path, "a cgroup has none of the metrics asked for",
                         "--metrics cgroup,cgroup_anonymous,cgroup_limit,cgroup_oom_kills,cgroup_limit_hits");

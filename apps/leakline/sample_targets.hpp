@@ -27,8 +27,7 @@ std::vector<Metric> metrics_of(const std::vector<std::string>& names);
 void check_targets(const SampleTargets& targets);
 
 // Sources of everything but the command. What a user's metrics cannot say of a target is an Error{usage}.
-std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTargets& targets,
-                                                                const std::vector<Metric>& metrics);
+std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTargets& targets, const std::vector<Metric>& metrics);
 // Of one process, as `children` asks.
 std::unique_ptr<memory::MemorySource> open_process(int pid, const std::vector<Metric>& metrics, ChildrenMode children);
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMostPoints = 8192;
 
-
 std::string hours_text(double hours) {
     constexpr double kManyYears = 24 * 365 * 100.0;
     if (!std::isfinite(hours) || hours > kManyYears) return "never";
@@ -58,9 +57,7 @@ std::string sparkline(const std::vector<double>& values, std::size_t width, bool
     return out;
 }
 
-SampleView::SampleView(std::string name, Metric metric) : name_(std::move(name)), metric_(metric) {
-    series_.name = name_;
-}
+SampleView::SampleView(std::string name, Metric metric) : name_(std::move(name)), metric_(metric) { series_.name = name_; }
 
 void SampleView::add(const MemorySample& sample, std::optional<Bytes> limit) {
     const auto& value = sample[metric_];
@@ -94,9 +91,8 @@ void SampleView::judge() {
 
 std::string SampleView::limit_text() const {
     if (!judged_ || !limit_ || !verdict_.time_to_limit_h) return {};
-    return fmt::format("{} in {} [{}, {}]", format_bytes(static_cast<double>(*limit_)),
-                       hours_text(verdict_.time_to_limit_h->estimate), hours_text(verdict_.time_to_limit_h->low),
-                       hours_text(verdict_.time_to_limit_h->high));
+    return fmt::format("{} in {} [{}, {}]", format_bytes(static_cast<double>(*limit_)), hours_text(verdict_.time_to_limit_h->estimate),
+                       hours_text(verdict_.time_to_limit_h->low), hours_text(verdict_.time_to_limit_h->high));
 }
 
 std::string SampleView::slope_text() const {
@@ -113,11 +109,9 @@ std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
     std::vector<std::string> lines;
     lines.push_back(fmt::format("{}  {} {}{}  {}, {} sample{}", name_, metric_name(metric_), format_bytes(last_value_),
                                 limit_ ? " of " + format_bytes(static_cast<double>(*limit_)) : "",
-                                elapsed.count() == 0 ? "0s" : format_duration(elapsed), format_count(seen_),
-                                seen_ == 1 ? "" : "s"));
+                                elapsed.count() == 0 ? "0s" : format_duration(elapsed), format_count(seen_), seen_ == 1 ? "" : "s"));
     const auto [least, greatest] = std::minmax_element(series_.value.begin(), series_.value.end());
-    const std::string range =
-        series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
+    const std::string range = series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
     constexpr std::size_t kLeastSparkline = 10;
     if (width > range.size() + kLeastSparkline)
         lines.push_back(sparkline(series_.value, width - range.size(), utf8) + range);
@@ -133,8 +127,8 @@ std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
 
 std::string SampleView::line() const {
     const std::string limit = limit_text();
-    return fmt::format("{} {} {}, {}{}{}", name_, metric_name(metric_), format_bytes(last_value_), slope_text(),
-                       limit.empty() ? "" : ", ", limit);
+    return fmt::format("{} {} {}, {}{}{}", name_, metric_name(metric_), format_bytes(last_value_), slope_text(), limit.empty() ? "" : ", ",
+                       limit);
 }
 
 }  // namespace leakline::cli

@@ -1,11 +1,10 @@
+#include "traffic_options.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "choice.hpp"
 #include "http/message.hpp"
 #include "pace.hpp"
 #include "quantities.hpp"
-#include "traffic_options.hpp"
-
 
 namespace leakline::cli {
 
@@ -31,21 +30,27 @@ void TrafficOptions::add_reading(CLI::App& app) {
         ->group(kReading);
     add_fraction(app, "--max-bad-share", max_bad_share_, "Refuse the log if a larger share of its lines are not requests (default: 50%)")
         ->group(kReading);
-    app.add_option("--log-format", options_.log_format, "Format of the logs (default: detected by content)")->type_name("NAME")->group(kReading);
+    app.add_option("--log-format", options_.log_format, "Format of the logs (default: detected by content)")
+        ->type_name("NAME")
+        ->group(kReading);
     app.add_option("--log-format-string", options_.log_pattern,
                    "Format string of a text log: nginx's log_format ('$remote_addr [$time_local] \"$request\" $status') or "
                    "Apache's LogFormat ('%h %t \"%r\" %>s')")
         ->type_name("STRING")
         ->group(kReading);
-    app.add_option("--map", options_.log_map,
-                   "Fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
+    app.add_option(
+           "--map", options_.log_map,
+           "Fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
         ->type_name("FIELDS")
         ->group(kReading);
 }
 
 void TrafficOptions::add_shaping(CLI::App& app) {
     replay::ShapeOptions& shape = options_.shape;
-    app.add_option("--allow-method", shape.methods, "Send only these methods, such as GET,HEAD")->type_name("METHODS")->delimiter(',')->group(kShaping);
+    app.add_option("--allow-method", shape.methods, "Send only these methods, such as GET,HEAD")
+        ->type_name("METHODS")
+        ->delimiter(',')
+        ->group(kShaping);
     app.add_option("--deny-method", shape.not_methods, "Do not send these methods")->type_name("METHODS")->delimiter(',')->group(kShaping);
     app.add_option("--allow-path", allow_paths_, "Send only requests whose path and query match this regular expression (Perl syntax)")
         ->type_name("REGEX")
@@ -59,7 +64,9 @@ void TrafficOptions::add_shaping(CLI::App& app) {
         ->type_name("HOST")
         ->group(kShaping);
     add_fraction(app, "--sample", shape.sample, "Send only this share of the users (see --by), such as 10%")->group(kShaping);
-    app.add_option("--shard", shard_, "Send only one part of the users (see --by), such as 0/4, the first of four")->type_name("INDEX/COUNT")->group(kShaping);
+    app.add_option("--shard", shard_, "Send only one part of the users (see --by), such as 0/4, the first of four")
+        ->type_name("INDEX/COUNT")
+        ->group(kShaping);
     app.add_option("--by", key_,
                    "What identifies a user for --sample and --shard: header:NAME, cookie:NAME, query:NAME, field:NAME of the JSON body, "
                    "path or conn")
@@ -69,7 +76,9 @@ void TrafficOptions::add_shaping(CLI::App& app) {
                    "Send requests with the same header:NAME, cookie:NAME, query:NAME, field:NAME or path on one connection, in order")
         ->type_name("KEY")
         ->group(kShaping);
-    app.add_option("--rewrite-path", rewrites_, "Replace the first match in path and query; $1 is the first group")->type_name("'REGEX=>REPLACEMENT'")->group(kShaping);
+    app.add_option("--rewrite-path", rewrites_, "Replace the first match in path and query; $1 is the first group")
+        ->type_name("'REGEX=>REPLACEMENT'")
+        ->group(kShaping);
     app.add_option("--header", headers_, "Set this header in every request")->type_name("'NAME: VALUE'")->group(kShaping);
     app.add_option("--drop-header", shape.drop_headers, "Remove this header")->type_name("NAME")->group(kShaping);
     app.add_option("--host", shape.host, "Send this Host header instead of the target's")->type_name("HOST")->group(kShaping);
@@ -80,9 +89,18 @@ void TrafficOptions::add_shaping(CLI::App& app) {
 }
 
 void TrafficOptions::add_sending(CLI::App& app) {
-    app.add_option("--pace", pace_, "Pace of the requests: recorded, max, or a rate such as 500/s")->type_name("PACE")->capture_default_str()->group(kSending);
-    app.add_option("--speed", speed_, "Multiply the recorded pace, such as 10x")->type_name("FACTOR")->capture_default_str()->group(kSending);
-    app.add_option("--connections", options_.connections, "Maximum number of open connections")->type_name("N")->capture_default_str()->group(kSending);
+    app.add_option("--pace", pace_, "Pace of the requests: recorded, max, or a rate such as 500/s")
+        ->type_name("PACE")
+        ->capture_default_str()
+        ->group(kSending);
+    app.add_option("--speed", speed_, "Multiply the recorded pace, such as 10x")
+        ->type_name("FACTOR")
+        ->capture_default_str()
+        ->group(kSending);
+    app.add_option("--connections", options_.connections, "Maximum number of open connections")
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(kSending);
     auto* per_connection = app.add_option("--requests-per-connection", options_.requests_per_connection,
                                           "Close each connection after this many requests; 0: when the log or the target closes it")
                                ->type_name("N")
@@ -92,16 +110,18 @@ void TrafficOptions::add_sending(CLI::App& app) {
     app.add_flag("--connection-per-request", connection_per_request_, "Send each request on a new connection")
         ->excludes(per_connection)
         ->group(kSending);
-    auto* fresh = app.add_option("--fresh", fresh_,
-                                 "Give this identifier new values each time the log is repeated: field:NAME of a JSON or form body, header:NAME, "
-                                 "query:NAME, path:NUMBER of a segment, or auto to detect identifiers")
-                      ->type_name("IDENTIFIER")
-                      ->group(kSending);
+    auto* fresh =
+        app.add_option("--fresh", fresh_,
+                       "Give this identifier new values each time the log is repeated: field:NAME of a JSON or form body, header:NAME, "
+                       "query:NAME, path:NUMBER of a segment, or auto to detect identifiers")
+            ->type_name("IDENTIFIER")
+            ->group(kSending);
     app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
     add_duration(app, "--timeout", options_.timeout, "Timeout per request, from its first attempt to its last byte")->group(kSending);
     add_duration(app, "--max-gap", options_.max_gap, "Shorten longer pauses of the log to this")->group(kSending);
     add_duration(app, "--give-up", options_.give_up, "Stop if no connection can be made for this time")->group(kSending);
-    add_fraction(app, "--max-failures", max_failures_, "Declare the run invalid (exit 4) if a larger share of requests fails (default: 10%)")
+    add_fraction(app, "--max-failures", max_failures_,
+                 "Declare the run invalid (exit 4) if a larger share of requests fails (default: 10%)")
         ->group(kSending);
     app.add_option("--reorder", options_.reorder, "Number of records to look ahead, to sort those out of order, 1 to 1000000")
         ->type_name("N")
@@ -109,7 +129,9 @@ void TrafficOptions::add_sending(CLI::App& app) {
         ->capture_default_str()
         ->group(kSending);
     app.add_flag("--precise", options_.precise, "Send within microseconds of the due time; keeps a core busy")->group(kSending);
-    app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")->type_name("STATUSES")->group(kSending);
+    app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")
+        ->type_name("STATUSES")
+        ->group(kSending);
     app.add_option("--ca-file", options_.ca_file, "Trust the certificate authorities in this PEM file")
         ->type_name("FILE")
         ->check(CLI::ExistingFile)
@@ -124,16 +146,20 @@ void TrafficOptions::apply_headers() {
             throw Error(ErrorKind::usage, "--header", "'" + printable(text) + "' is not NAME: VALUE",
                         "--header 'Authorization: Bearer TOKEN'");
         const std::string_view name = trim(std::string_view(text).substr(0, colon)), value = trim(std::string_view(text).substr(colon + 1));
-        if (http::equal_ignoring_case(name, "host")) options_.shape.host = value;
-        else options_.shape.set_headers.emplace_back(name, value);
+        if (http::equal_ignoring_case(name, "host"))
+            options_.shape.host = value;
+        else
+            options_.shape.set_headers.emplace_back(name, value);
     }
 }
 
 void TrafficOptions::apply_fresh() {
     if (no_fresh_) options_.fresh.detect = false;
     for (const std::string& text : fresh_) {
-        if (text == "auto") options_.fresh.detect = true;
-        else options_.fresh.names.push_back(replay::parse_fresh_name(text));
+        if (text == "auto")
+            options_.fresh.detect = true;
+        else
+            options_.fresh.names.push_back(replay::parse_fresh_name(text));
     }
 }
 

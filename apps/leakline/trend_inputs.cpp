@@ -1,3 +1,4 @@
+#include "trend_inputs.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -9,19 +10,16 @@
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"
-#include "trend_inputs.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
 
-
 namespace leakline::cli {
 
 namespace {
 
-Series rss_of_recording(const std::string& name, const HeapProfile& profile,
-                        const std::function<void(const std::string&)>& warn) {
+Series rss_of_recording(const std::string& name, const HeapProfile& profile, const std::function<void(const std::string&)>& warn) {
     for (const std::string& line : profile.damage.lines()) warn(line);
     memory::SeriesBuilder builder;
     std::uint64_t left_out = 0;
@@ -30,8 +28,7 @@ Series rss_of_recording(const std::string& name, const HeapProfile& profile,
         const auto outcome = builder.add({seconds, static_cast<double>(point.rss), {}});
         if (outcome != memory::SeriesBuilder::Outcome::taken) ++left_out;
     }
-    if (builder.taken() == 0)
-        throw Error(ErrorKind::input, name, "the recording holds no RSS", "leakline lines reads its allocations");
+    if (builder.taken() == 0) throw Error(ErrorKind::input, name, "the recording holds no RSS", "leakline lines reads its allocations");
     if (left_out > 0) warn(fmt::format("{}: {} RSS ticks out of order left out", name, left_out));
     return builder.take(name);
 }
@@ -43,8 +40,7 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
     constexpr std::size_t kHead = 16;
     const std::string name = path == "-" ? "stdin" : path;
     auto source = std::make_unique<memory::CountedSource>(open_source(path));
-    if (heap::is_recording(source->peek(kHead)))
-        return judge(rss_of_recording(name, heap::read_profile(std::move(source), name), warn));
+    if (heap::is_recording(source->peek(kHead))) return judge(rss_of_recording(name, heap::read_profile(std::move(source), name), warn));
     std::string with_counts;
     source->keep_in(with_counts);
     memory::SeriesReadOptions reading = inputs.reading;
@@ -64,16 +60,13 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<
                  const std::function<void(Series)>& judge) {
     memory::PrometheusQuery query = inputs.prometheus;
     if (query.query.empty())
-        throw Error(ErrorKind::usage, "--prometheus", "no --query",
-                    "for example --query 'process_resident_memory_bytes{job=\"api\"}'");
+        throw Error(ErrorKind::usage, "--prometheus", "no --query", "for example --query 'process_resident_memory_bytes{job=\"api\"}'");
     query.verify_certificate = !inputs.skip_certificate;
     query.stop = [] { return interruption::received() != 0; };
     query.end = system_clock().wall();
     if (inputs.end) {
         const auto end = memory::parse_iso_time(*inputs.end);
-        if (!end)
-            throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is no time",
-                        "for example 2024-06-07T12:00:00Z");
+        if (!end) throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is no time", "for example 2024-06-07T12:00:00Z");
         query.end = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(*end));
     }
     output.progress("asking", query.url);
@@ -97,14 +90,14 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
                    "top, psrecord, mprof, lines with a value and its unit, Prometheus JSON, heap recordings; plain, gzip, "
                    "zstd or UTF-16; -: standard input")
         ->type_name("FILE");
-    app.add_option("--metric", inputs.reading.metric,
-                   "Memory column, such as rss or anonymous; rss+swap adds two (default: rss, else the first, for each process or container)")
+    app.add_option(
+           "--metric", inputs.reading.metric,
+           "Memory column, such as rss or anonymous; rss+swap adds two (default: rss, else the first, for each process or container)")
         ->type_name("COLUMN");
     app.add_option("--unit", inputs.reading.unit, "Unit of memory if neither column names nor values have one: bytes, kib, mib or gib")
         ->type_name("UNIT");
     app.add_option("--decimal", inputs.reading.decimal, "Decimal mark of the numbers in a CSV file (default: detected)")
-        ->transform(choice_of<memory::DecimalMark>(
-            {{"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
+        ->transform(choice_of<memory::DecimalMark>({{"point", memory::DecimalMark::point}, {"comma", memory::DecimalMark::comma}}))
         ->type_name("point|comma");
     add_duration(app, "--interval", inputs.interval, "Time between the tables of a log, or the rows of a CSV file, without times");
 
@@ -124,7 +117,9 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     in_group(app.add_option("--ca-file", query.ca_file, "Trust the certificate authorities in this PEM file")->type_name("FILE"));
     in_group(app.add_flag("--insecure", inputs.skip_certificate, "Do not verify the server's certificate"));
     in_group(add_duration(app, "--timeout", query.timeout, "Timeout per request"));
-    in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; more are an error")->type_name("N")->capture_default_str());
+    in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; more are an error")
+                 ->type_name("N")
+                 ->capture_default_str());
 }
 
 bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,

@@ -14,9 +14,9 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "print_error.hpp"
 #include "help_formatter.hpp"
 #include "http/url.hpp"
+#include "print_error.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
 #include "standard_descriptors.hpp"
@@ -51,8 +51,7 @@ void add_alert_metrics(service::MetricsText& text, const alert::MemoryMonitor& m
     const alert::MemoryMonitor::Counts counts = monitor.counts();
     text.single("trackd_alert_firing", Type::gauge, "1 while memory is over --alert-at.", monitor.firing() ? 1 : 0);
     text.single("trackd_alerts_sent_total", Type::counter, "Alert messages delivered.", counts.sent);
-    text.single("trackd_alert_failures_total", Type::counter, "Attempts to deliver an alert that failed.",
-                counts.failed_attempts);
+    text.single("trackd_alert_failures_total", Type::counter, "Attempts to deliver an alert that failed.", counts.failed_attempts);
     text.single("trackd_alerts_given_up_total", Type::counter, "Alert messages never delivered.", counts.given_up);
 }
 
@@ -98,16 +97,15 @@ int serve(const TrackdOptions& options) {
         monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), say);
         service.on_metrics([&monitor = *monitor](service::MetricsText& text) { add_alert_metrics(text, monitor); });
         watching.emplace(clock, scaled_watch_period(options.time_scale), [&monitor = *monitor, &clock, limit = settings.memory_limit] {
-            if (const auto resident = service::own_resident_bytes())
-                monitor.observe(*resident, limit, clock.monotonic(), clock.wall());
+            if (const auto resident = service::own_resident_bytes()) monitor.observe(*resident, limit, clock.monotonic(), clock.wall());
         });
     }
     service.start();
     if (!options.quiet) print_error("trackd: mode {}, listening on http://{}\n", options.mode, address);
     if (options.verbose)
         print_error("trackd: {} threads, {} connections, memory limit {}, database {}, durability {}\n", settings.server.threads,
-                 settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
-                 printable(settings.store.path), options.durability);
+                    settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
+                    printable(settings.store.path), options.durability);
     if (!options.port_file.empty()) {
         OutputFile file(options.port_file);
         file.write(std::to_string(service.port()) + "\n");

@@ -10,8 +10,7 @@ namespace {
 
 std::string modes_text() {
     std::string text = "What the event cache discards";
-    for (const service::CacheModeRow& row : service::cache_modes())
-        text += "\n" + std::string(row.name) + " = " + std::string(row.summary);
+    for (const service::CacheModeRow& row : service::cache_modes()) text += "\n" + std::string(row.name) + " = " + std::string(row.summary);
     return text;
 }
 
@@ -33,17 +32,14 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
                    "Run the clock of --ttl, --sweep-every and --alert-for this many times as fast, 0.001 to 1000000")
         ->type_name("X")
         ->check(cli::between(0.001, 1e6));
-    app.add_option("--db", options.database,
-                   "Database of events: a file, :memory: or none (default: a temporary file)")
-        ->type_name("FILE");
+    app.add_option("--db", options.database, "Database of events: a file, :memory: or none (default: a temporary file)")->type_name("FILE");
     cli::add_size(app, "--db-limit", options.database_limit, "Maximum size of the database; beyond it, requests get a 503");
     app.add_option("--durability", options.durability,
                    "What a 200 response guarantees: none (queued), process (survives kill -9) or power (synced to disk)")
         ->type_name("LEVEL");
     app.add_option("--record", options.record_file, "Append every API request, without credentials, to this log for leakline replay")
         ->type_name("FILE");
-    app.add_option("--port-file", options.port_file, "Write the listening port to this file")
-        ->type_name("FILE");
+    app.add_option("--port-file", options.port_file, "Write the listening port to this file")->type_name("FILE");
     app.add_option("--threads", options.threads, "Number of event loops, 0 to 256; 0: one per core, at most 4")
         ->type_name("N")
         ->check(cli::between(0, 256));

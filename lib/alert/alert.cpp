@@ -34,8 +34,7 @@ constexpr std::array kChannels = {
                make_alertmanager_channel},
     ChannelRow{"email", "email=smtp://HOST:PORT,to=A[,from=A,user=U,password-file=F,ca-file=F,tls=starttls|off]",
                "send by SMTP with STARTTLS", kEmailSettings, make_email_channel},
-    ChannelRow{"command", "command=PROGRAM", "run PROGRAM with the message in its environment", kNoSettings,
-               make_command_channel},
+    ChannelRow{"command", "command=PROGRAM", "run PROGRAM with the message in its environment", kNoSettings, make_command_channel},
 };
 
 [[noreturn]] void refuse(std::string_view channel, const std::string& message, const std::string& hint = {}) {
@@ -78,12 +77,10 @@ std::string iso8601(Nanoseconds wall) {
 
 std::string Alert::summary() const {
     const double percent = std::floor(100.0 * static_cast<double>(used) / static_cast<double>(limit));
-    const std::string figures = fmt::format("{} of {}", format_bytes(static_cast<double>(used)),
-                                            format_bytes(static_cast<double>(limit)));
+    const std::string figures = fmt::format("{} of {}", format_bytes(static_cast<double>(used)), format_bytes(static_cast<double>(limit)));
     if (kind == Kind::resolved)
         return fmt::format("{}: memory back at {} % of its limit ({}), after {} over {} %", source, percent, figures,
-                           format_duration(std::chrono::duration_cast<std::chrono::seconds>(at - since)),
-                           std::lround(threshold * 100));
+                           format_duration(std::chrono::duration_cast<std::chrono::seconds>(at - since)), std::lround(threshold * 100));
     return fmt::format("{}: memory at {} % of its limit ({}) since {}", source, percent, figures, iso8601(since));
 }
 
@@ -148,15 +145,14 @@ std::unique_ptr<Channel> make_channel(std::string_view text) {
         for (const auto& [key, value] : spec.settings) {
             const std::vector<std::string> known(row.settings.begin(), row.settings.end());
             if (std::find(known.begin(), known.end(), key) == known.end())
-                refuse(spec.name, "unknown setting '" + printable(key) + "'" + did_you_mean_text(key, known),
-                       std::string(row.usage));
+                refuse(spec.name, "unknown setting '" + printable(key) + "'" + did_you_mean_text(key, known), std::string(row.usage));
         }
         return row.make(spec);
     }
     std::string usages;
     for (const ChannelRow& row : kChannels) usages += (usages.empty() ? "" : "; ") + std::string(row.usage);
-    throw Error(ErrorKind::usage, "--alert-to",
-                "unknown channel '" + printable(spec.name) + "'" + did_you_mean_text(spec.name, names), usages);
+    throw Error(ErrorKind::usage, "--alert-to", "unknown channel '" + printable(spec.name) + "'" + did_you_mean_text(spec.name, names),
+                usages);
 }
 
 std::string origin_of(std::string_view url) {
@@ -225,9 +221,9 @@ void post_json(const std::string& url, const std::string& authorization, const s
     request.body = body;
     const http::ClientResponse response = http::send_request(request);
     if (response.status < 200 || response.status > 299)
-        throw Error(ErrorKind::system, origin_of(url),
-                    fmt::format("answered {}: {}", response.status,
-                                printable(without_secrets(response.body, url, authorization).substr(0, 200))));
+        throw Error(
+            ErrorKind::system, origin_of(url),
+            fmt::format("answered {}: {}", response.status, printable(without_secrets(response.body, url, authorization).substr(0, 200))));
 }
 
 }  // namespace leakline::alert

@@ -17,7 +17,7 @@ namespace leakline::alert {
 
 struct Alert {
     Kind kind = Kind::firing;
-    std::string source;        // whose memory: "trackd 127.0.0.1:8080", "pid 4711"
+    std::string source;  // whose memory: "trackd 127.0.0.1:8080", "pid 4711"
     Bytes used = 0, limit = 0;
     double threshold = 0.8;
     Nanoseconds since{}, at{};  // wall clock: when it went over the threshold, and now
@@ -55,7 +55,7 @@ struct ChannelSpec {
 
 struct ChannelRow {
     std::string_view name;
-    std::string_view usage;    // "webhook=URL[,user=U,password-file=F]"
+    std::string_view usage;  // "webhook=URL[,user=U,password-file=F]"
     std::string_view summary;
     std::span<const std::string_view> settings;  // the keys that it knows
     std::unique_ptr<Channel> (*make)(const ChannelSpec&);

@@ -25,8 +25,7 @@ class Alertmanager : public Channel {
             {"startsAt", iso8601(alert.since)},
             {"endsAt", iso8601(ends)},
         }});
-        post_json(base_ + "/api/v2/alerts", authorization_,
-                  alerts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        post_json(base_ + "/api/v2/alerts", authorization_, alerts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }
     std::string describe() const override { return "alertmanager " + origin_of(base_); }
 
@@ -37,8 +36,6 @@ class Alertmanager : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> make_alertmanager_channel(const ChannelSpec& spec) {
-    return std::make_unique<Alertmanager>(spec);
-}
+std::unique_ptr<Channel> make_alertmanager_channel(const ChannelSpec& spec) { return std::make_unique<Alertmanager>(spec); }
 
 }  // namespace leakline::alert

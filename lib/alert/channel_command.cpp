@@ -28,8 +28,7 @@ class RunCommand : public Channel {
                                {"LEAKLINE_ALERT_JSON", alert.json()}};
         Child child = Child::start(command);
         const std::optional<ExitStatus> status = child.wait_for(kPatience);
-        if (!status)
-            throw Error(ErrorKind::system, program_, "did not end within " + format_duration(kPatience));
+        if (!status) throw Error(ErrorKind::system, program_, "did not end within " + format_duration(kPatience));
         if (status->shell_code() != 0) throw Error(ErrorKind::system, program_, "ended with " + status->text());
     }
     std::string describe() const override { return "command " + program_; }

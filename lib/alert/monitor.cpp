@@ -24,7 +24,7 @@ struct Totals {
 class AlertSender {
   public:
     AlertSender(std::unique_ptr<Channel> channel, const RetryOptions& retry, Totals& totals,
-            const std::function<void(const std::string&)>& report)
+                const std::function<void(const std::string&)>& report)
         : channel_(std::move(channel)), retry_(retry), totals_(totals), report_(report), thread_([this] { run(); }) {}
 
     void post(const Alert& alert) {
@@ -80,12 +80,11 @@ class AlertSender {
             std::unique_lock lock(mutex_);
             if (attempt >= retry_.attempts || finishing_) {
                 ++totals_.given_up;
-                report_("alert dropped after " + std::to_string(attempt) + (attempt == 1 ? " attempt" : " attempts") +
-                        ": " + channel_->describe() + ": " + reason);
+                report_("alert dropped after " + std::to_string(attempt) + (attempt == 1 ? " attempt" : " attempts") + ": " +
+                        channel_->describe() + ": " + reason);
                 return;
             }
-            report_("alert not delivered, again in " + format_duration(wait) + ": " + channel_->describe() + ": " +
-                    reason);
+            report_("alert not delivered, again in " + format_duration(wait) + ": " + channel_->describe() + ": " + reason);
             // A farewell wakes it early for a last attempt.
             changed_.wait_for(lock, wait, [&] { return finishing_; });
         }
@@ -142,8 +141,7 @@ void MemoryMonitor::observe(Bytes used, Bytes limit, Nanoseconds monotonic, Nano
     const std::optional<Kind> kind = state.rule.observe(used, limit, monotonic);
     state.firing = state.rule.firing();
     if (!kind) return;
-    const Alert alert{*kind, state.options.source, used, limit, state.options.rule.at,
-                      wall - (monotonic - state.rule.since()), wall};
+    const Alert alert{*kind, state.options.source, used, limit, state.options.rule.at, wall - (monotonic - state.rule.since()), wall};
     for (auto& courier : state.couriers) courier->post(alert);
 }
 

@@ -18,10 +18,10 @@ enum class Kind {
 std::string_view kind_name(Kind kind);
 
 struct RuleOptions {
-    double at = 0.8;          // share of the limit, (0, 1]
-    double hysteresis = 0.05;  // resolved below at - hysteresis: around the threshold itself nothing happens
-    Nanoseconds hold = std::chrono::seconds(30);       // how long over (or below) before it counts
-    Nanoseconds minimum_gap = std::chrono::hours(1);   // between two messages that it is high
+    double at = 0.8;                                  // share of the limit, (0, 1]
+    double hysteresis = 0.05;                         // resolved below at - hysteresis: around the threshold itself nothing happens
+    Nanoseconds hold = std::chrono::seconds(30);      // how long over (or below) before it counts
+    Nanoseconds minimum_gap = std::chrono::hours(1);  // between two messages that it is high
 };
 
 class MemoryRule {

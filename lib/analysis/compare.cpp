@@ -17,7 +17,7 @@ namespace leakline::analysis {
 namespace {
 
 constexpr double kFalseDiscoveryRate = 0.05;
-constexpr double kSmallestShare = 0.05;  // of the larger rate: less is no difference that anybody acts on
+constexpr double kSmallestShare = 0.05;        // of the larger rate: less is no difference that anybody acts on
 constexpr double kNormalHalfWidth = 1.959964;  // of a 95 % interval, in standard errors
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
@@ -36,10 +36,8 @@ std::string without_blanks(std::string_view text) {
 // Pairs lines whose keys are equal, those of one key in the order of their line numbers; what is paired is
 // taken out.
 template <class Key>
-void pair_by(std::vector<const LineGrowth*>& before, std::vector<const LineGrowth*>& after,
-             std::vector<Pair>& pairs, Key key_of) {
-    using Keyed =
-        std::multimap<typename std::invoke_result_t<Key, const LineGrowth&>::value_type, const LineGrowth*>;
+void pair_by(std::vector<const LineGrowth*>& before, std::vector<const LineGrowth*>& after, std::vector<Pair>& pairs, Key key_of) {
+    using Keyed = std::multimap<typename std::invoke_result_t<Key, const LineGrowth&>::value_type, const LineGrowth*>;
     const auto keyed = [&](const std::vector<const LineGrowth*>& lines) {
         Keyed result;
         for (const LineGrowth* line : lines)
@@ -61,12 +59,9 @@ void pair_by(std::vector<const LineGrowth*>& before, std::vector<const LineGrowt
     }
 }
 
-void pair_by_unique_text(std::vector<const LineGrowth*>& before, std::vector<const LineGrowth*>& after,
-                         std::vector<Pair>& pairs) {
+void pair_by_unique_text(std::vector<const LineGrowth*>& before, std::vector<const LineGrowth*>& after, std::vector<Pair>& pairs) {
     using Text = std::pair<std::string, std::string>;
-    const auto text_of = [](const LineGrowth& line) {
-        return Text{std::string(file_name(line.at.file)), without_blanks(line.source)};
-    };
+    const auto text_of = [](const LineGrowth& line) { return Text{std::string(file_name(line.at.file)), without_blanks(line.source)}; };
     std::map<Text, std::size_t> old_count, new_count;
     for (const LineGrowth* line : before) ++old_count[text_of(*line)];
     for (const LineGrowth* line : after) ++new_count[text_of(*line)];
@@ -81,8 +76,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     const auto pointers = [](const LineReport& report) {
         std::vector<const LineGrowth*> lines;
         for (const LineGrowth& line : report.lines) lines.push_back(&line);
-        std::sort(lines.begin(), lines.end(),
-                  [](const LineGrowth* a, const LineGrowth* b) { return a->at.line < b->at.line; });
+        std::sort(lines.begin(), lines.end(), [](const LineGrowth* a, const LineGrowth* b) { return a->at.line < b->at.line; });
         return lines;
     };
     std::vector<const LineGrowth*> old_lines = pointers(before), new_lines = pointers(after);
@@ -99,9 +93,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     // A function that has another name now: its lines are known by their text, where nothing else in the file has it.
     if (by_line) pair_by_unique_text(old_lines, new_lines, pairs);
     using Place = std::tuple<std::string, std::string, std::uint32_t>;
-    const auto text_unknown = [](const LineGrowth& a, const LineGrowth& b) {
-        return a.source.empty() || b.source.empty();
-    };
+    const auto text_unknown = [](const LineGrowth& a, const LineGrowth& b) { return a.source.empty() || b.source.empty(); };
     std::vector<Pair> placed;
     std::vector<const LineGrowth*> old_rest = old_lines, new_rest = new_lines;
     pair_by(old_rest, new_rest, placed, [&](const LineGrowth& line) -> std::optional<Place> {
@@ -122,8 +114,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
     for (const LineGrowth* line : new_lines)
         functions[{qualified_name(line->at.function), std::string(file_name(line->at.file))}].second.push_back(line);
     for (const auto& [name, lines] : functions)
-        if (lines.first.size() == 1 && lines.second.size() == 1 &&
-            text_unknown(*lines.first[0], *lines.second[0]))
+        if (lines.first.size() == 1 && lines.second.size() == 1 && text_unknown(*lines.first[0], *lines.second[0]))
             accept(lines.first[0], lines.second[0]);
 
     for (const LineGrowth* line : old_lines) pairs.push_back({line, nullptr});
@@ -137,24 +128,20 @@ struct Scale {
 };
 
 double length(const LineReport& report, Growth::Per per) {
-    if (per == Growth::Per::hour)
-        return std::chrono::duration<double, std::ratio<3600>>(report.window_end - report.window_begin)
-            .count();
+    if (per == Growth::Per::hour) return std::chrono::duration<double, std::ratio<3600>>(report.window_end - report.window_begin).count();
     if (report.mark_requests.size() < 2 || !report.mark_requests.back()) return 0;
     const std::uint64_t first = report.mark_requests.front().value_or(0);
     return static_cast<double>(*report.mark_requests.back() - std::min(first, *report.mark_requests.back()));
 }
 
 Scale scale_of(const LineReport& before, const LineReport& after, const CompareOptions& options) {
-    const double requests_before = length(before, Growth::Per::request),
-                 requests_after = length(after, Growth::Per::request);
+    const double requests_before = length(before, Growth::Per::request), requests_after = length(after, Growth::Per::request);
     const bool known = requests_before > 0 && requests_after > 0;
     Growth::Per per = known ? Growth::Per::request : Growth::Per::hour;
     if (options.max_growth) per = options.max_growth->per;
     if (per == Growth::Per::request) {
         if (!known)
-            throw Error(ErrorKind::usage, "--max-growth",
-                        "is per request, but the recordings contain no request counts",
+            throw Error(ErrorKind::usage, "--max-growth", "is per request, but the recordings contain no request counts",
                         "state it per hour, as in --max-growth 1MiB/h, or compare diagnoses");
         return {per, requests_before, requests_after};
     }
@@ -169,13 +156,9 @@ Interval rate_of(const LineGrowth* line, const Scale& scale, double window) {
     return {window > 0 ? static_cast<double>(line->growth_bytes) / window : 0, -kUnknown, kUnknown};
 }
 
-double larger_rate(const LineDifference& line) {
-    return std::max(std::abs(line.rate_before.estimate), std::abs(line.rate_after.estimate));
-}
+double larger_rate(const LineDifference& line) { return std::max(std::abs(line.rate_before.estimate), std::abs(line.rate_after.estimate)); }
 
-double half_width(const Interval& interval) {
-    return (interval.high - interval.low) / 2;
-}
+double half_width(const Interval& interval) { return (interval.high - interval.low) / 2; }
 
 // The interval of a container that doubles is no error of measurement: its content can be anywhere between half of the
 // capacity and all of it, so only a difference between the ends of both is one.
@@ -227,8 +210,7 @@ LineDifference difference_of(const Pair& pair, const Scale& scale) {
 
 LineChange change_of(const LineDifference& line, double adjusted) {
     if (!std::isfinite(half_width(line.difference))) return LineChange::unclear;
-    if (adjusted > kFalseDiscoveryRate || std::abs(line.difference.estimate) <= kSmallestShare * larger_rate(line))
-        return LineChange::same;
+    if (adjusted > kFalseDiscoveryRate || std::abs(line.difference.estimate) <= kSmallestShare * larger_rate(line)) return LineChange::same;
     if (!line.before) return LineChange::appeared;
     if (!line.after) return LineChange::gone;
     return line.difference.estimate > 0 ? LineChange::grown : LineChange::shrunk;
@@ -242,48 +224,35 @@ void decide(Comparison& comparison) {
         if (line.change == LineChange::unclear && line.difference.estimate > comparison.budget &&
             line.growth_after_bytes > line.growth_before_bytes)
             ++doubtful;
-        if (line.leaking_before && !line.leaking_after &&
-            (line.change == LineChange::shrunk || line.change == LineChange::gone))
-            ++fixed;
+        if (line.leaking_before && !line.leaking_after && (line.change == LineChange::shrunk || line.change == LineChange::gone)) ++fixed;
     }
-    const auto lines = [](std::size_t count) {
-        return std::to_string(count) + (count == 1 ? " line" : " lines");
-    };
+    const auto lines = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " line" : " lines"); };
     if (over > 0) {
         comparison.outcome = Comparison::Outcome::failed;
-        comparison.reasons.push_back(
-            lines(over) + (over == 1 ? " leaks" : " leak") + " more than before" +
-            (comparison.budget > 0 ? ", by more than " + format_bytes(comparison.budget) + unit : ""));
+        comparison.reasons.push_back(lines(over) + (over == 1 ? " leaks" : " leak") + " more than before" +
+                                     (comparison.budget > 0 ? ", by more than " + format_bytes(comparison.budget) + unit : ""));
     } else if (doubtful > 0) {
         comparison.outcome = Comparison::Outcome::inconclusive;
         comparison.reasons.push_back(
-            lines(doubtful) +
-            " may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
+            lines(doubtful) + " may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
     } else {
         comparison.reasons.push_back("no line leaks more than before" +
-                                     (comparison.budget > 0
-                                          ? " by more than " + format_bytes(comparison.budget) + unit
-                                          : std::string()));
+                                     (comparison.budget > 0 ? " by more than " + format_bytes(comparison.budget) + unit : std::string()));
     }
-    if (fixed > 0)
-        comparison.reasons.push_back(lines(fixed) + " that leaked before " + (fixed == 1 ? "does" : "do") +
-                                     " no more");
+    if (fixed > 0) comparison.reasons.push_back(lines(fixed) + " that leaked before " + (fixed == 1 ? "does" : "do") + " no more");
 }
 
 }  // namespace
 
 Comparison compare_lines(const LineReport& before, const LineReport& after, const CompareOptions& options) {
     if (before.by != after.by)
-        throw Error(ErrorKind::usage, "compare", "one report is by line, the other by function or file",
-                    "make both with the same --by");
+        throw Error(ErrorKind::usage, "compare", "one report is by line, the other by function or file", "make both with the same --by");
     const Scale scale = scale_of(before, after, options);
     Comparison comparison;
     comparison.per = scale.per;
     if (options.max_growth) comparison.budget = options.max_growth->bytes;
-    if (scale.before > 0)
-        comparison.total_before = static_cast<double>(before.accounting.live_delta_bytes) / scale.before;
-    if (scale.after > 0)
-        comparison.total_after = static_cast<double>(after.accounting.live_delta_bytes) / scale.after;
+    if (scale.before > 0) comparison.total_before = static_cast<double>(before.accounting.live_delta_bytes) / scale.before;
+    if (scale.after > 0) comparison.total_after = static_cast<double>(after.accounting.live_delta_bytes) / scale.after;
 
     for (const Pair& pair : pair_lines(before, after)) {
         LineDifference line = difference_of(pair, scale);
@@ -303,14 +272,12 @@ Comparison compare_lines(const LineReport& before, const LineReport& after, cons
     for (std::size_t i = 0; i < tested.size(); ++i) comparison.lines[tested[i]].p_value = adjusted[i];
     for (LineDifference& line : comparison.lines) {
         line.change = change_of(line, line.p_value.value_or(1));
-        line.over_budget = (line.change == LineChange::appeared || line.change == LineChange::grown) &&
-                           line.leaking_after && line.difference.estimate > comparison.budget;
+        line.over_budget = (line.change == LineChange::appeared || line.change == LineChange::grown) && line.leaking_after &&
+                           line.difference.estimate > comparison.budget;
     }
-    std::stable_sort(comparison.lines.begin(), comparison.lines.end(),
-                     [](const LineDifference& a, const LineDifference& b) {
-                         return std::tuple(!a.over_budget, -std::abs(a.difference.estimate)) <
-                                std::tuple(!b.over_budget, -std::abs(b.difference.estimate));
-                     });
+    std::stable_sort(comparison.lines.begin(), comparison.lines.end(), [](const LineDifference& a, const LineDifference& b) {
+        return std::tuple(!a.over_budget, -std::abs(a.difference.estimate)) < std::tuple(!b.over_budget, -std::abs(b.difference.estimate));
+    });
     decide(comparison);
     return comparison;
 }

@@ -23,7 +23,6 @@ struct CompareOptions {
 // larger rate a difference is none. The outcome is `failed` where a line that leaks after leaks more than
 // before by more than the budget; `inconclusive` where that may be so, but one of the reports has too few
 // marks to tell. Throws Error{usage} where a budget is per request and requests are not known.
-Comparison compare_lines(const LineReport& before, const LineReport& after,
-                         const CompareOptions& options = {});
+Comparison compare_lines(const LineReport& before, const LineReport& after, const CompareOptions& options = {});
 
 }  // namespace leakline::analysis

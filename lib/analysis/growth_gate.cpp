@@ -44,13 +44,11 @@ GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
     if (verdict.verdict == Trend::inconclusive) return {Gate::undecided, verdict.reasons.front()};
     if (!measured->detectable) return {Gate::undecided, "the detection limit is unknown"};
     if (*measured->detectable < budget.bytes) {
-        return {Gate::passed, fmt::format("no growth above {}, which is below the budget of {}",
-                                          words(*measured->detectable), allowed)};
+        return {Gate::passed, fmt::format("no growth above {}, which is below the budget of {}", words(*measured->detectable), allowed)};
     }
     return {Gate::undecided,
-            fmt::format("the detection limit of this run, {}, is above the budget of {}; run {:.0f}x longer",
-                        words(*measured->detectable), allowed,
-                        std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
+            fmt::format("the detection limit of this run, {}, is above the budget of {}; run {:.0f}x longer", words(*measured->detectable),
+                        allowed, std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
 }
 
 }  // namespace leakline::analysis

@@ -149,8 +149,8 @@ bool shown_by_blocks(const Columns& columns, const LeastSquares& fit, const std:
 
 }  // namespace
 
-std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options,
-                                                      const std::string& first_mark, const std::vector<ConnectionBlock>& blocks) {
+std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options, const std::string& first_mark,
+                                                      const std::vector<ConnectionBlock>& blocks) {
     if (blocks.empty()) return std::nullopt;
     const TraceAttribution attribution = attribute_traces(profile, options);
     const BlockGrowth growth = growth_in(profile, attribution, first_mark, blocks);
@@ -188,8 +188,9 @@ std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile
     result.leaks = !result.lines.empty();
     if (!result.leaks) return result;
     std::sort(result.lines.begin(), result.lines.end(), [](const auto& a, const auto& b) {
-        return a.bytes_per_connection.estimate != b.bytes_per_connection.estimate ? a.bytes_per_connection.estimate > b.bytes_per_connection.estimate
-                                                                                 : a.at < b.at;
+        return a.bytes_per_connection.estimate != b.bytes_per_connection.estimate
+                   ? a.bytes_per_connection.estimate > b.bytes_per_connection.estimate
+                   : a.at < b.at;
     });
     const double margin = student_t_quantile(.975, whole.degrees) * std::sqrt(variance);
     result.bytes_per_connection = {sum, sum - margin, sum + margin};

@@ -28,7 +28,7 @@ struct ConnectionBlock {
 // A line leaks per connection where the slope is above zero with p <= 0.001, corrected for the number of lines that grow at
 // all (Bonferroni), and the blocks with many connections show it each by itself: a pool of connections that reaches its
 // size grows in a few of them.
-std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options,
-                                                      const std::string& first_mark, const std::vector<ConnectionBlock>& blocks);
+std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options, const std::string& first_mark,
+                                                      const std::vector<ConnectionBlock>& blocks);
 
 }  // namespace leakline::analysis

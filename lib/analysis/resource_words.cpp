@@ -14,7 +14,8 @@ namespace {
 
 std::string number_words(double value) {
     const double size = std::abs(value);
-    return size < 999.5 ? fmt::format("{:.3g}", value) : (value < 0 ? "-" : "") + format_count(static_cast<std::uint64_t>(std::min(std::round(size), 1e18)));
+    return size < 999.5 ? fmt::format("{:.3g}", value)
+                        : (value < 0 ? "-" : "") + format_count(static_cast<std::uint64_t>(std::min(std::round(size), 1e18)));
 }
 
 // Three digits: a rate is an estimate.
@@ -58,10 +59,11 @@ std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view 
     const std::string_view what = resource_words(growth.resource);
     const std::string kinds = growing_kinds_words(growth);
     if (growth.growth > 0)
-        return fmt::format("{} grew by {}{}, and the run is too short to tell a leak from chance: {} would decide", what, number_words(growth.growth),
-                           kinds.empty() ? "" : ": " + kinds, more);
-    return fmt::format("{} did not grow, but the run is too short to see a slow leak{}: {} would decide", what,
-                       growth.detectable_per_request ? fmt::format(" (only one above {})", per_request_words(*growth.detectable_per_request)) : "", more);
+        return fmt::format("{} grew by {}{}, and the run is too short to tell a leak from chance: {} would decide", what,
+                           number_words(growth.growth), kinds.empty() ? "" : ": " + kinds, more);
+    return fmt::format(
+        "{} did not grow, but the run is too short to see a slow leak{}: {} would decide", what,
+        growth.detectable_per_request ? fmt::format(" (only one above {})", per_request_words(*growth.detectable_per_request)) : "", more);
 }
 
 std::string resource_reason(const ResourceGrowth& growth, std::string_view more) {

@@ -100,7 +100,8 @@ bool still_climbing(std::span<const double> counts, double least) {
 
 void set_rates(ResourceGrowth& growth, std::span<const double> seconds, std::span<const double> requests, std::span<const double> counts,
                double idle_s, double time_scale) {
-    if (auto rate = growth_rate(seconds, counts)) growth.per_hour = Interval{rate->estimate * kSecondsPerHour, rate->low * kSecondsPerHour, rate->high * kSecondsPerHour};
+    if (auto rate = growth_rate(seconds, counts))
+        growth.per_hour = Interval{rate->estimate * kSecondsPerHour, rate->low * kSecondsPerHour, rate->high * kSecondsPerHour};
     if (increasing(requests)) growth.per_request = growth_rate(requests, counts);
     constexpr double kEnough = 3;  // that the idle time would have shown
     const double expected = growth.per_hour ? growth.per_hour->estimate / kSecondsPerHour * idle_s : 0;
@@ -119,8 +120,10 @@ Trend verdict_of_few_marks(const ResourceGrowth& growth, double least) {
 void set_time_to_limit(ResourceGrowth& growth, const std::optional<double>& requests_per_second) {
     if (growth.verdict != Trend::growing || !growth.limit) return;
     std::optional<double> hourly;
-    if (growth.per_request && requests_per_second) hourly = growth.per_request->estimate * *requests_per_second * kSecondsPerHour;
-    else if (growth.per_hour) hourly = growth.per_hour->estimate;
+    if (growth.per_request && requests_per_second)
+        hourly = growth.per_request->estimate * *requests_per_second * kSecondsPerHour;
+    else if (growth.per_hour)
+        hourly = growth.per_hour->estimate;
     if (!hourly || *hourly <= 0 || growth.limited_share <= 0) return;
     // From a fresh start: production does not begin where this run ended.
     const double start = growth.used - (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share;
@@ -143,7 +146,8 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
         kind.growth = own.back() - own.front();
         kind.grows = judge_count(x, own, level).grows;
     }
-    std::stable_sort(growth.kinds.begin(), growth.kinds.end(), [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
+    std::stable_sort(growth.kinds.begin(), growth.kinds.end(),
+                     [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
     if (growth.kinds.size() > kMostKinds) growth.kinds.resize(kMostKinds);
 
     growth.reasons.clear();

@@ -11,7 +11,7 @@ namespace leakline::analysis {
 // Whether a count grows in every round to the end.
 struct CountJudgment {
     bool grows = false;
-    double p_value = 1;    // that a level which only fluctuates would look like this
+    double p_value = 1;  // that a level which only fluctuates would look like this
 };
 
 // x: requests or seconds at the marks, strictly increasing; counts there, of x's length.
@@ -32,8 +32,8 @@ struct ResourceOptions {
     // The run was long enough for a pool to fill: what grew by less than a large pool is a leak only then.
     bool extended = false;
     std::string_view more = "more rounds (--rounds)";  // what would decide where these marks do not
-    int runs = 1;           // that are judged, any of which decides: they share the level
-    double time_scale = 1;  // how many times faster than ours the service's own clock ran
+    int runs = 1;                                      // that are judged, any of which decides: they share the level
+    double time_scale = 1;                             // how many times faster than ours the service's own clock ran
 };
 
 // Whether a run of so many rounds (planned: asked for at first) gave a pool the time to fill: twice the rounds that a run has at

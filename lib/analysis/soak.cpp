@@ -66,11 +66,11 @@ void judge_flat(Soak& soak, double requests_per_second) {
     level.high += ahead_h * 3600 * requests_per_second * std::max(0.0, hidden);
     if (std::isfinite(level.high)) soak.level_bytes = level;
     const SoakRun& slow = soak.runs[1];
-    soak.reason = fmt::format("memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. Nothing is "
-                              "known of what takes over {:.2g} h of traffic to fill or to be cleaned{}",
-                              fast.time_scale, fast.hours, fast.trend.reasons.empty() ? "is stable" : fast.trend.reasons.front(), slow.time_scale,
-                              slow.hours, slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kSeenOfRun,
-                              clock_words(soak));
+    soak.reason = fmt::format(
+        "memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. Nothing is "
+        "known of what takes over {:.2g} h of traffic to fill or to be cleaned{}",
+        fast.time_scale, fast.hours, fast.trend.reasons.empty() ? "is stable" : fast.trend.reasons.front(), slow.time_scale, slow.hours,
+        slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kSeenOfRun, clock_words(soak));
 }
 
 void extrapolate(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
@@ -82,9 +82,7 @@ void extrapolate(Soak& soak, double requests_per_second, std::optional<Bytes> li
         soak.level_bytes = Interval{*level + ahead * growth.estimate, *level + ahead * growth.low, *level + ahead * growth.high};
     if (!limit) return;
     const double head = std::max(0.0, static_cast<double>(*limit) - start_bytes);
-    const auto hours = [&](double bytes) {
-        return bytes > 0 ? head / (bytes * hourly) : std::numeric_limits<double>::infinity();
-    };
+    const auto hours = [&](double bytes) { return bytes > 0 ? head / (bytes * hourly) : std::numeric_limits<double>::infinity(); };
     soak.time_to_limit_h = Interval{hours(growth.estimate), hours(growth.high), hours(growth.low)};
 }
 
@@ -131,22 +129,25 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
         soak.reason = fmt::format("growth follows requests: {}, {}", per_request(fast), per_request(slow));
     } else if (fast.kept_up < kSoakKeptUp) {
         // What a clock cleans depends on how much comes within its time: then the two speeds are not what they are called.
-        soak.reason = fmt::format("{}, but at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale, or a machine "
-                                  "with less else to do, would decide", words, fast.time_scale, fast.kept_up * 100);
+        soak.reason = fmt::format(
+            "{}, but at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale, or a machine "
+            "with less else to do, would decide",
+            words, fast.time_scale, fast.kept_up * 100);
     } else if (grows(slow) && past_filling(fast, slow) && slow.trend.bytes_per_request->low > most_growth(fast)) {
         soak.growth = Soak::Growth::with_time;
-        soak.reason = fmt::format("growth follows time rather than requests: {}, {}; what it comes to in {:.4g} h cannot be extrapolated "
-                                  "from a faster replay",
-                                  per_request(slow),
-                                  fast.trend.bytes_per_request ? per_request(fast) : fmt::format("none seen at {:.4g}x", fast.time_scale),
-                                  soak.hours);
+        soak.reason = fmt::format(
+            "growth follows time rather than requests: {}, {}; what it comes to in {:.4g} h cannot be extrapolated "
+            "from a faster replay",
+            per_request(slow), fast.trend.bytes_per_request ? per_request(fast) : fmt::format("none seen at {:.4g}x", fast.time_scale),
+            soak.hours);
     } else if (still(fast) && still(slow)) {
-        soak.reason = fmt::format("memory settled after {:.2g} h of traffic, and {:.2g} h were replayed at {:.4g}x, {:.2g} h at {:.4g}x: too little "
-                                  "to say that it stays there; a longer --soak-time would decide",
-                                  std::max(fast.settled_h, slow.settled_h), fast.hours, fast.time_scale, slow.hours,
-                                  slow.time_scale);
+        soak.reason = fmt::format(
+            "memory settled after {:.2g} h of traffic, and {:.2g} h were replayed at {:.4g}x, {:.2g} h at {:.4g}x: too little "
+            "to say that it stays there; a longer --soak-time would decide",
+            std::max(fast.settled_h, slow.settled_h), fast.hours, fast.time_scale, slow.hours, slow.time_scale);
     } else {
-        soak.reason = words + ": whether growth follows requests or time is undecided, so nothing is extrapolated; a longer --soak-time would decide";
+        soak.reason =
+            words + ": whether growth follows requests or time is undecided, so nothing is extrapolated; a longer --soak-time would decide";
     }
 }
 

@@ -62,7 +62,8 @@ TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double 
     if (peaks.back() - *std::min_element(peaks.begin() + 1, peaks.end()) > alike || peaks.back() - peaks[1] > alike) return trend;
     const double between = static_cast<double>(passes - 2) * requests_a_pass;
     const double detectable = alike / between;
-    if (trend.verdict == Trend::growing && trend.bytes_per_request && trend.bytes_per_request->estimate < kRefuted * detectable) return trend;
+    if (trend.verdict == Trend::growing && trend.bytes_per_request && trend.bytes_per_request->estimate < kRefuted * detectable)
+        return trend;
     std::string seen;
     constexpr std::size_t kListed = 5;
     for (std::size_t i = passes - std::min(passes, kListed); i < passes; ++i) seen += (seen.empty() ? "" : ", ") + format_bytes(peaks[i]);
@@ -85,7 +86,8 @@ TrendVerdict settled_by_faster(TrendVerdict trend, const Series& slower, const S
     for (std::size_t i = 0; i < faster.size() && faster.requests[i] < to; ++i) fast_s = faster.seconds[i] - faster.seconds.front();
     const double more_h = std::max(1.0, slower.duration() - fast_s) / 3600 / 2;  // of the second half's middle
     settle(trend, *slow, alike / from, alike / more_h,
-           fmt::format("held no more than the faster run over the same requests: peaks of {} and {}", format_bytes(*slow), format_bytes(*fast)));
+           fmt::format("held no more than the faster run over the same requests: peaks of {} and {}", format_bytes(*slow),
+                       format_bytes(*fast)));
     return trend;
 }
 

@@ -58,8 +58,7 @@ double beta_continued_fraction(double a, double b, double x) {
 double regularized_incomplete_beta(double a, double b, double x) {
     if (x <= 0) return 0;
     if (x >= 1) return 1;
-    const double front =
-        std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log1p(-x));
+    const double front = std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log1p(-x));
     // The fraction converges fast on one side of the mean; the other side by symmetry.
     if (x < (a + 1) / (a + b + 2)) return front * beta_continued_fraction(a, b, x) / a;
     return 1 - front * beta_continued_fraction(b, a, 1 - x) / b;
@@ -103,8 +102,7 @@ LeastSquares least_squares(const std::vector<std::vector<double>>& columns, std:
     std::vector<double> scale(terms), b(y.begin(), y.end());
     b.resize(all_rows, 0);
     for (std::size_t c = 0; c < terms; ++c) {
-        const double length =
-            std::sqrt(std::inner_product(columns[c].begin(), columns[c].end(), columns[c].begin(), 0.0));
+        const double length = std::sqrt(std::inner_product(columns[c].begin(), columns[c].end(), columns[c].begin(), 0.0));
         scale[c] = length > 0 ? length : 1;
         a[c].resize(all_rows, 0);
         for (std::size_t r = 0; r < rows; ++r) a[c][r] = columns[c][r] / scale[c];

@@ -41,8 +41,7 @@ class Error : public std::exception {
 std::string os_reason(int error_number);
 
 // Error{system or input} for a failed system call: message + ": " + os_reason(error_number).
-Error os_error(ErrorKind kind, std::string location, std::string_view message, int error_number,
-               std::string hint = {});
+Error os_error(ErrorKind kind, std::string location, std::string_view message, int error_number, std::string hint = {});
 
 // Tolerated damage: every occurrence is counted, the first ten are kept with their places.
 class Diagnostics {

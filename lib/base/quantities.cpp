@@ -36,13 +36,15 @@ std::optional<double> factor_of(std::string_view unit, std::span<const UnitRow> 
 }
 
 constexpr double kKiB = 1024.0, kGiB = 1024.0 * kMiB, kTiB = 1024.0 * kGiB;
+// clang-format off
 constexpr std::array kSizeUnits = std::to_array<UnitRow>({{"", 1},       {"B", 1},       {"K", kKiB},   {"KiB", kKiB},
                                                           {"Ki", kKiB},  {"M", kMiB},    {"MiB", kMiB}, {"Mi", kMiB},
                                                           {"G", kGiB},   {"GiB", kGiB},  {"Gi", kGiB},  {"T", kTiB},
                                                           {"TiB", kTiB}, {"Ti", kTiB},   {"kB", 1e3},   {"KB", 1e3},
                                                           {"MB", 1e6},   {"GB", 1e9},    {"TB", 1e12}});
-constexpr std::array kDurationUnits = std::to_array<UnitRow>(
-    {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}});
+// clang-format on
+constexpr std::array kDurationUnits =
+    std::to_array<UnitRow>({{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}});
 
 // Three significant digits, without trailing zeros: 1.50 -> "1.5", 12.0 -> "12", 123.4 -> "123".
 std::string three_digits(double value) {
@@ -159,9 +161,7 @@ std::string format_duration(Nanoseconds duration) {
     return with_rest(hours / 24, 'd', hours % 24, 'h');
 }
 
-double to_seconds(Nanoseconds duration) {
-    return std::chrono::duration<double>(duration).count();
-}
+double to_seconds(Nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string format_count(std::uint64_t count) {
     std::string digits = std::to_string(count);

@@ -32,15 +32,19 @@ std::vector<std::string> words_of(std::string_view name) {
 
 // Whether what goes by this name is commonly a secret.
 bool is_secret_name(std::string_view name) {
-    static constexpr std::array kAlone = {"password", "passwd",   "passphrase", "passcode", "pass",          "pwd",    "secret",
-                                          "secrets",  "token",    "apikey",     "cookie",   "authorization", "bearer", "credential",
-                                          "credentials", "accesskey", "privatekey", "secretkey", "jwt", "signature", "authtoken"};
-    static constexpr std::array kBeforeKey = {"api", "access", "private", "secret", "auth", "account", "encryption", "signing", "shared", "license"};
-    static constexpr std::array kHarmlessEnd = {"file", "path", "dir", "directory", "url", "uri", "ttl", "timeout", "expiry", "length", "size",
-                                                "count", "limit", "name", "header", "type", "id", "stdin", "bucket", "buckets", "refill", "rate"};
+    static constexpr std::array kAlone = {"password",    "passwd",    "passphrase", "passcode",  "pass",          "pwd",       "secret",
+                                          "secrets",     "token",     "apikey",     "cookie",    "authorization", "bearer",    "credential",
+                                          "credentials", "accesskey", "privatekey", "secretkey", "jwt",           "signature", "authtoken"};
+    static constexpr std::array kBeforeKey = {"api",     "access",     "private", "secret", "auth",
+                                              "account", "encryption", "signing", "shared", "license"};
+    static constexpr std::array kHarmlessEnd = {"file",   "path",   "dir",    "directory", "url",    "uri",  "ttl",    "timeout",
+                                                "expiry", "length", "size",   "count",     "limit",  "name", "header", "type",
+                                                "id",     "stdin",  "bucket", "buckets",   "refill", "rate"};
     const std::vector<std::string> words = words_of(name);
     if (words.empty()) return false;
-    const auto is_one_of = [](const auto& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); };
+    const auto is_one_of = [](const auto& list, const std::string& word) {
+        return std::find(list.begin(), list.end(), word) != list.end();
+    };
     if (words.size() > 1 && is_one_of(kHarmlessEnd, words.back())) return false;
     for (std::size_t i = 0; i < words.size(); ++i) {
         if (is_one_of(kAlone, words[i])) return true;
@@ -54,8 +58,9 @@ struct Marked {
     std::string_view prefix;
     std::size_t more;
 };
-constexpr Marked kMarked[] = {{"AKIA", 16}, {"ASIA", 16}, {"ghp_", 30}, {"gho_", 30}, {"ghs_", 30}, {"github_pat_", 20}, {"glpat-", 16},
-                              {"xoxb-", 16}, {"xoxp-", 16}, {"sk_live_", 16}, {"rk_live_", 16}, {"npm_", 30}, {"eyJ", 40}, {"AIza", 30}};
+constexpr Marked kMarked[] = {{"AKIA", 16},        {"ASIA", 16},   {"ghp_", 30},  {"gho_", 30},  {"ghs_", 30},
+                              {"github_pat_", 20}, {"glpat-", 16}, {"xoxb-", 16}, {"xoxp-", 16}, {"sk_live_", 16},
+                              {"rk_live_", 16},    {"npm_", 30},   {"eyJ", 40},   {"AIza", 30}};
 
 void redact_marked(std::string& text) {
     for (const Marked& marked : kMarked)
@@ -134,7 +139,8 @@ std::vector<std::string> redact_secrets(std::vector<std::string> words) {
         }
         secret_follows = i > 0 && redact_named(word);
         if (i > 0 && is_login_option(words[i - 1])) redact_login(word);
-        if (const std::size_t equals = word.find('='); equals != std::string::npos && is_login_option(std::string_view(word).substr(0, equals))) {
+        if (const std::size_t equals = word.find('=');
+            equals != std::string::npos && is_login_option(std::string_view(word).substr(0, equals))) {
             std::string login = word.substr(equals + 1);
             redact_login(login);
             word = word.substr(0, equals + 1) + login;

@@ -8,9 +8,7 @@
 
 namespace leakline {
 
-inline bool is_utf8_continuation(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
+inline bool is_utf8_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 // How many bytes the character at text's begin takes; 0 where there is none. Well-formed are the byte sequences of table
 // 3-7 of the Unicode Standard: no overlong forms, no surrogates, up to U+10FFFF.

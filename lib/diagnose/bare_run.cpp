@@ -57,10 +57,11 @@ void warn_if_busy(RunContext& context, const MachineLoad& load) {
     const auto shares = load.since_start();
     if (!shares || (shares->others < kBusyOthers && shares->steal < kBusySteal)) return;
     const TrendVerdict& trend = context.result.trend;
-    const std::string limit = trend.detectable_bytes_per_request ? " of " + format_bytes(*trend.detectable_bytes_per_request) + " per request" : "";
-    context.result.warnings.push_back(
-        fmt::format("the machine was busy: other processes used {:.0f} % of its CPU time, the hypervisor {:.0f} %; the detection limit{} is coarse for that reason",
-                    shares->others * 100, shares->steal * 100, limit));
+    const std::string limit =
+        trend.detectable_bytes_per_request ? " of " + format_bytes(*trend.detectable_bytes_per_request) + " per request" : "";
+    context.result.warnings.push_back(fmt::format(
+        "the machine was busy: other processes used {:.0f} % of its CPU time, the hypervisor {:.0f} %; the detection limit{} is coarse for that reason",
+        shares->others * 100, shares->steal * 100, limit));
 }
 
 // What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
@@ -122,7 +123,9 @@ class RoundExtender {
             if (const auto more = analysis::growth_unproven(now); more && worthwhile(*more, now)) return again(more->why, true);
         if (undecided_ >= context_.options.retries) return false;
         auto why = analysis::memory_undecided(now);
-        if (!why) why = analysis::resources_undecided(judged_counts(target_, count_options(context_, context_.result.rounds.size(), plan_.rounds)));
+        if (!why)
+            why =
+                analysis::resources_undecided(judged_counts(target_, count_options(context_, context_.result.rounds.size(), plan_.rounds)));
         if (!why) return false;
         if (!context_.extension.fits(batch_s())) {
             context_.no_longer(fmt::format("{} more rounds", plan_.rounds), batch_s(), *why);
@@ -215,8 +218,8 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service used {}, its limit ({}; --max-memory)",
-                                               format_bytes(static_cast<double>(log.latest())),
-                                               context.options.max_memory ? "as asked for" : "half of the memory that was free"));
+                                                      format_bytes(static_cast<double>(log.latest())),
+                                                      context.options.max_memory ? "as asked for" : "half of the memory that was free"));
     context.result.split = analysis::split_growth(
         analysis::increments_of(context.result.series, context.result.rounds, context.result.idle, context.result.trend.warmup_end_s));
 }

@@ -35,8 +35,9 @@ void run_connections(RunContext& context, double connections) {
                does_not_grow(judged().verdict);
     };
     hooks.tick = [&](std::uint64_t completed, int, double) {
-        context.progress(std::min(1.0, static_cast<double>(target.progress().connections) / connections),
-                         fmt::format("{} connections, RSS {}", format_count(completed), format_bytes(static_cast<double>(target.log().latest()))));
+        context.progress(
+            std::min(1.0, static_cast<double>(target.progress().connections) / connections),
+            fmt::format("{} connections, RSS {}", format_count(completed), format_bytes(static_cast<double>(target.log().latest()))));
         return !target.gone() && !target.exhausted() && !(ceiling && target.log().latest() > *ceiling);
     };
     run_rounds(plan, target.progress(), target.origin(), hooks);

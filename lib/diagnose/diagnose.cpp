@@ -58,8 +58,9 @@ constexpr double kLongestRecordedRound_s = 10;
 // Whether the recorder would see none of the work; says so.
 bool only_launches(const Options& options, Diagnosis& result) {
     if (!options.recording.empty() || analysis::unrecorded_share(result.resources.tree) < analysis::kOnlyLaunches) return false;
-    result.warnings.emplace_back("the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
-                                 "work");
+    result.warnings.emplace_back(
+        "the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
+        "work");
     return true;
 }
 
@@ -83,8 +84,9 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
             const std::string log = scratch.path() + "/stretches.jsonl";
             const std::uint64_t written = write_stretches(options.rounds.replay, span.requests, wanted, log);
             recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
-            result.warnings.push_back(fmt::format("the rounds under the recorder replay {} of the log's {} requests, in stretches spread over it",
-                                                  format_count(written), format_count(span.requests)));
+            result.warnings.push_back(
+                fmt::format("the rounds under the recorder replay {} of the log's {} requests, in stretches spread over it",
+                            format_count(written), format_count(span.requests)));
         }
     }
     RunContext context(recorded, observer, result);
@@ -104,7 +106,10 @@ void record_until_decided(RunContext& context) {
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
-    for (int rounds = context.extensions || analysis::has_no_lines(result.command) ? kFewestRounds : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);;) {
+    for (int rounds = context.extensions || analysis::has_no_lines(result.command)
+                          ? kFewestRounds
+                          : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
+         ;) {
         run_recorded(context, rounds);
         if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
         if (again++ >= context.options.retries) return;
@@ -127,7 +132,8 @@ void record_until_decided(RunContext& context) {
 // The bare run once more, for that many requests; its figures take the place of the shorter one's.
 void run_longer(RunContext& context, const analysis::LongerRun& more, const std::vector<std::string>& of_the_shorter_run) {
     Diagnosis& result = context.result;
-    const double seconds = result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more.requests;
+    const double seconds =
+        result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more.requests;
     const std::string what = fmt::format("a run of {} requests", analysis::about(more.requests));
     if (!context.extension.fits(seconds)) return context.no_longer(what, seconds, more.why);
     context.longer(fmt::format("{}, about {}", what, format_duration(std::chrono::seconds(std::llround(seconds)))), more.why);
@@ -156,11 +162,13 @@ void run_longer_where_undecided(RunContext& context, const std::vector<std::stri
     // Traffic that did not land has nothing to show in a longer run either.
     if (analysis::traffic_fault(result.replay)) return;
     const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && result.verdict != Verdict::invalid; };
-    if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on()) run_longer(context, *more, warnings_of_bare_run);
+    if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on())
+        run_longer(context, *more, warnings_of_bare_run);
     const auto more = analysis::longer_connection_run(result, context.options.policy);
     if (!more || !goes_on()) return;
     // A connection costs about twice as much as a request.
-    const double seconds = 2 * result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more->requests;
+    const double seconds =
+        2 * result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more->requests;
     const std::string what = fmt::format("a run of {} connections", analysis::about(more->requests));
     if (!context.extension.fits(seconds)) return context.no_longer(what, seconds, more->why);
     context.longer(fmt::format("{}, about {}", what, format_duration(std::chrono::seconds(std::llround(seconds)))), more->why);
@@ -211,12 +219,14 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         run_soak(context, span);
     else
         run_bare(context);
-    const std::vector<std::string> of_bare_run(result.warnings.begin() + static_cast<std::ptrdiff_t>(warnings_before), result.warnings.end());
+    const std::vector<std::string> of_bare_run(result.warnings.begin() + static_cast<std::ptrdiff_t>(warnings_before),
+                                               result.warnings.end());
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
-        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed && (context.no_lines.empty() || context.extensions)) {
+        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed &&
+            (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);
             else
@@ -240,7 +250,8 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     } else {
         analysis::conclude(result, options.policy);
     }
-    if (result.verdict == Verdict::inconclusive) result.warnings.insert(result.warnings.end(), context.not_longer.begin(), context.not_longer.end());
+    if (result.verdict == Verdict::inconclusive)
+        result.warnings.insert(result.warnings.end(), context.not_longer.begin(), context.not_longer.end());
     return result;
 }
 

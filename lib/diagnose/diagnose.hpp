@@ -15,33 +15,33 @@ namespace leakline::diagnose {
 
 // Days of traffic in minutes, at two speeds (see analysis/soak.hpp), in place of the bare run.
 struct SoakPlan {
-    Nanoseconds length = std::chrono::hours(72);    // of traffic, at the log's own rate
-    std::optional<double> time_scale;               // of the faster run; nothing: what the service can serve
-    Nanoseconds time = std::chrono::hours(1);       // that both runs may take together; the faster one no more than half
+    Nanoseconds length = std::chrono::hours(72);  // of traffic, at the log's own rate
+    std::optional<double> time_scale;             // of the faster run; nothing: what the service can serve
+    Nanoseconds time = std::chrono::hours(1);     // that both runs may take together; the faster one no more than half
 };
 
 struct Options {
     TargetSpec target;
-    RoundPlan rounds;                    // its target is filled in once the service listens
-    std::string traffic_name;            // what reports call the traffic; "" = the logs' names
+    RoundPlan rounds;          // its target is filled in once the service listens
+    std::string traffic_name;  // what reports call the traffic; "" = the logs' names
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
-    std::optional<Growth> max_growth;    // the budget; none: any growth that does not end is a leak
+    std::optional<Growth> max_growth;  // the budget; none: any growth that does not end is a leak
     // How often an undecided run gets as many rounds again before it is judged; 0: a run that grows is not made longer either, to
     // rule out that a cache is still filling.
     int retries = 2;
     // How long runs may be made longer for, in all, by an estimate before each; the rounds that were asked for do not count.
     Nanoseconds max_time = std::chrono::minutes(2);
-    std::optional<Bytes> max_memory;     // of the service, where a run ends early; nothing: half of what is free
+    std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of what is free
     analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgment begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
-    bool per_kind = true;                // blocks of a random mix follow the recorded rounds, for growth per kind of request
-    bool idle = true;                    // time without requests follows the rounds, to see what grows by time
-    std::string recording;               // where the recording is kept; "" = it is not
-    std::vector<std::string> skip, only; // paths, for the lines (see analysis/lines/lines.hpp)
-    std::string table_function;          // also show this function's table
+    bool per_kind = true;                 // blocks of a random mix follow the recorded rounds, for growth per kind of request
+    bool idle = true;                     // time without requests follows the rounds, to see what grows by time
+    std::string recording;                // where the recording is kept; "" = it is not
+    std::vector<std::string> skip, only;  // paths, for the lines (see analysis/lines/lines.hpp)
+    std::string table_function;           // also show this function's table
 };
 
 // What the caller may show while it runs. Calls come from several threads, one at a time.

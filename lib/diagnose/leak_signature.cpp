@@ -33,8 +33,10 @@ std::string place(const CodeLine& at) {
 std::string without_digits(const std::string& name) {
     std::string out;
     for (const char c : name)
-        if (c < '0' || c > '9') out += c;
-        else if (out.empty() || out.back() != '#') out += '#';
+        if (c < '0' || c > '9')
+            out += c;
+        else if (out.empty() || out.back() != '#')
+            out += '#';
     return out;
 }
 
@@ -58,7 +60,8 @@ LeakUnit LeakSignature::unit() const {
 LeakSignature::LeakSignature(const Diagnosis& whole) {
     if (take_lines(whole)) {
         for (const ResourceGrowth& growth : whole.resources.counts)
-            if (growth.verdict == Trend::growing) not_looked_for_ += (not_looked_for_.empty() ? "" : ", ") + std::string(resource_words(growth.resource));
+            if (growth.verdict == Trend::growing)
+                not_looked_for_ += (not_looked_for_.empty() ? "" : ", ") + std::string(resource_words(growth.resource));
         return;
     }
     if (take_counts(whole.resources)) return;
@@ -156,14 +159,15 @@ LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, doubl
     if (first != nullptr) {
         if (size == Size::as_large && is_smaller(leaking))
             return {Verdict::no_leak, leaking,
-                    fmt::format("{} grew by {}, the whole log by {}: another, smaller leak, or few requests with this one", place(first->at),
-                                text(leaking), text(rate_)),
+                    fmt::format("{} grew by {}, the whole log by {}: another, smaller leak, or few requests with this one",
+                                place(first->at), text(leaking), text(rate_)),
                     true};
         return {Verdict::leak, leaking, fmt::format("{} grew in every round, by {}", place(first->at), text(leaking))};
     }
     // A line without requests to go by, or with an increment or two that chance may have made.
     if (growing.estimate > 0 && !is_smaller(growing))
-        return {Verdict::inconclusive, std::nullopt, fmt::format("the lines that leak grew by {}, but not clearly to the end", text(growing))};
+        return {Verdict::inconclusive, std::nullopt,
+                fmt::format("the lines that leak grew by {}, but not clearly to the end", text(growing))};
     if (elsewhere != nullptr)
         return {Verdict::no_leak, std::nullopt,
                 fmt::format("{} grew, which does not leak in the whole log: requests are missing that free what these allocate",
@@ -172,7 +176,8 @@ LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, doubl
 }
 
 LeakSignature::Judgment LeakSignature::judge_counts(const Resources& part, Size size) const {
-    const auto growth = std::find_if(part.counts.begin(), part.counts.end(), [this](const ResourceGrowth& count) { return count.resource == resource_; });
+    const auto growth =
+        std::find_if(part.counts.begin(), part.counts.end(), [this](const ResourceGrowth& count) { return count.resource == resource_; });
     const std::string words(resource_words(resource_));
     if (growth == part.counts.end()) return {Verdict::inconclusive, std::nullopt, words + " could not be counted"};
     if (growth->verdict == Trend::inconclusive || (growth->verdict == Trend::growing && !growth->per_request))
@@ -182,8 +187,10 @@ LeakSignature::Judgment LeakSignature::judge_counts(const Resources& part, Size 
     bool same = kinds_.empty();
     for (const ResourceKind& kind : growth->kinds) {
         if (!kind.grows) continue;
-        if (kinds_.contains(without_digits(kind.name))) same = true;
-        else if (elsewhere == nullptr) elsewhere = &kind;
+        if (kinds_.contains(without_digits(kind.name)))
+            same = true;
+        else if (elsewhere == nullptr)
+            elsewhere = &kind;
     }
     if (!same && elsewhere != nullptr)
         return {Verdict::no_leak, std::nullopt, fmt::format("{} grew, which does not leak in the whole log", elsewhere->name)};

@@ -50,7 +50,7 @@ class LeakSignature {
     struct Judgment {
         Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive
         std::optional<Interval> rate;
-        std::string reason;  // empty: nothing grew
+        std::string reason;    // empty: nothing grew
         bool smaller = false;  // no_leak, since what leaks is another, smaller leak
     };
     // Whether what the run of a part shows is this leak. traffic: of the run that shows it. Reads lines, resources or trend.
@@ -69,7 +69,7 @@ class LeakSignature {
     Resource resource_ = Resource::descriptors;
     std::set<std::string> kinds_;  // of the resource, with "#" for digits; empty: any
     bool partly_by_time_ = false, by_time_alone_ = false;
-    Interval rate_;                // of the whole log
+    Interval rate_;  // of the whole log
     std::string not_looked_for_;
 };
 

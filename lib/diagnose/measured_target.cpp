@@ -24,9 +24,7 @@ void predict(OomKill& kill, const Series& series, Bytes limit) {
     if (trend.verdict != Trend::growing || !trend.bytes_per_request || !trend.level_bytes) return;
     const double head = std::max(0.0, static_cast<double>(limit) - *trend.level_bytes);
     const auto reached = [&](double from, const Interval& growth, double unit) {
-        const auto at = [&](double rate) {
-            return rate > 0 ? from + head / rate * unit : std::numeric_limits<double>::infinity();
-        };
+        const auto at = [&](double rate) { return rate > 0 ? from + head / rate * unit : std::numeric_limits<double>::infinity(); };
         return Interval{at(growth.estimate), at(growth.high), at(growth.low)};
     };
     kill.predicted_at_s = reached(half.seconds.back(), trend.slope_bytes_per_hour, 3600);
@@ -90,7 +88,8 @@ Resources MeasuredTarget::resources() const {
     const auto exhausted = log_.exhaustion();
     for (ResourceGrowth& growth : resources.counts) {
         if (growth.resource == Resource::mappings && mappings_exhausted_)
-            growth.exhausted = ResourceExhaustion{static_cast<std::uint64_t>(growth.used), progress_.completed, resources.mark_seconds.back()};
+            growth.exhausted =
+                ResourceExhaustion{static_cast<std::uint64_t>(growth.used), progress_.completed, resources.mark_seconds.back()};
         if (growth.resource != Resource::descriptors || !exhausted) continue;
         growth.exhausted = exhausted->what;
         growth.limit = exhausted->limit;

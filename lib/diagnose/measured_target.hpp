@@ -65,10 +65,10 @@ class MeasuredTarget {
     TreeLog log_;
     memory::ResourceMarks marks_;
     std::mutex tree_mutex_;
-    memory::ProcessTree tree_;      // guarded by tree_mutex_
-    Nanoseconds not_before_{};      // of the sampling thread: it takes at most a twentieth of a processor
+    memory::ProcessTree tree_;  // guarded by tree_mutex_
+    Nanoseconds not_before_{};  // of the sampling thread: it takes at most a twentieth of a processor
     bool detail_due_ = false;
-    const bool sampled_;            // once, so that the log knows the processes before anything is asked of it
+    const bool sampled_;  // once, so that the log knows the processes before anything is asked of it
     std::atomic<bool> mappings_exhausted_{false};
     memory::Sampler sampler_;  // last: its thread writes into the log
 };

@@ -29,7 +29,8 @@ class Minimizer {
                 throw Error(ErrorKind::usage, "--without", "no '" + printable(name) + "' in the log" + did_you_mean_text(name, names),
                             "method and path, with * for identifiers, as in " + printable(names.front()));
         for (std::size_t kind = 0; kind < names.size(); ++kind)
-            if (std::find(options.without.begin(), options.without.end(), names[kind]) == options.without.end()) start_.kinds.push_back(kind);
+            if (std::find(options.without.begin(), options.without.end(), names[kind]) == options.without.end())
+                start_.kinds.push_back(kind);
         if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "no request of the log is left");
     }
 
@@ -46,7 +47,8 @@ class Minimizer {
                 result_.part = {};
             } else {
                 if (!leak->not_looked_for().empty())
-                    result_.notes.push_back(fmt::format("{} leak as well; the search looked for the leak of memory alone", leak->not_looked_for()));
+                    result_.notes.push_back(
+                        fmt::format("{} leak as well; the search looked for the leak of memory alone", leak->not_looked_for()));
                 trials_.look_for(*leak);
                 keep(result_.part);
                 search();
@@ -91,11 +93,9 @@ class Minimizer {
     }
 
     void search() {
-        const PartQuestions questions{
-            [this](const Part& part) { return trials_.ask(part); },
-            [this](const Part& part) { return trials_.ask_twice(part); },
-            [this](const Part& part) { keep(part); },
-            [this](int more) { trials_.expect(more + for_values()); }};
+        const PartQuestions questions{[this](const Part& part) { return trials_.ask(part); },
+                                      [this](const Part& part) { return trials_.ask_twice(part); },
+                                      [this](const Part& part) { keep(part); }, [this](int more) { trials_.expect(more + for_values()); }};
         FoundPart found = search_part(kinds_, result_.part, options_.values ? Depth::values : Depth::kinds, questions);
         result_.complete = found.complete && ask_rest();
         for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
@@ -113,9 +113,7 @@ class Minimizer {
         trials_.expect(0);
         const Answer answer = trials_.ask_for_any(rest);
         if (answer == Answer::stop) return false;
-        result_.rest = answer == Answer::faulty  ? Verdict::leak
-                       : answer == Answer::sound ? Verdict::no_leak
-                                                 : Verdict::inconclusive;
+        result_.rest = answer == Answer::faulty ? Verdict::leak : answer == Answer::sound ? Verdict::no_leak : Verdict::inconclusive;
         return true;
     }
 
@@ -134,9 +132,8 @@ class Minimizer {
     }
 
     static bool have_kinds_in_common(const Part& one, const Part& other) {
-        return std::any_of(one.kinds.begin(), one.kinds.end(), [&](std::size_t kind) {
-            return std::binary_search(other.kinds.begin(), other.kinds.end(), kind);
-        });
+        return std::any_of(one.kinds.begin(), one.kinds.end(),
+                           [&](std::size_t kind) { return std::binary_search(other.kinds.begin(), other.kinds.end(), kind); });
     }
 
     // The smallest part as a log of its own: what it takes to see the leak again, and its line.
@@ -148,15 +145,17 @@ class Minimizer {
         std::optional<Diagnosis> part;
         trials_.expect(0);
         try {
-            part = trials_.diagnose(result_.part, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}), "the smallest part of " + result_.diagnosis->traffic,
-                                    whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
+            part = trials_.diagnose(
+                result_.part, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}),
+                "the smallest part of " + result_.diagnosis->traffic,
+                whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
             if (interruption::received() == 0) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
         }
         if (!part) return;
         if (part->verdict != Verdict::leak)
-            result_.notes.push_back(fmt::format("diagnosed again at the end, the part gave another answer: {}",
-                                                trials_.trials().back().reason));
+            result_.notes.push_back(
+                fmt::format("diagnosed again at the end, the part gave another answer: {}", trials_.trials().back().reason));
         else
             report_reduced_leak(LeakSignature(*part), whole);
         result_.diagnosis = std::move(part);
@@ -168,8 +167,9 @@ class Minimizer {
         const Interval &of_part = part.rate(), &of_whole = whole.rate();
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());
         if (of_whole.high <= 0 || of_part.low * in_part < 2 * of_whole.high * in_whole) return;
-        result_.notes.push_back(fmt::format("each time that it is sent the part leaves {} behind, and the whole log {}: some left-out requests reduce the leak, as a DELETE that frees what a POST leaks",
-                                            format_bytes(of_part.estimate * in_part), format_bytes(of_whole.estimate * in_whole)));
+        result_.notes.push_back(fmt::format(
+            "each time that it is sent the part leaves {} behind, and the whole log {}: some left-out requests reduce the leak, as a DELETE that frees what a POST leaks",
+            format_bytes(of_part.estimate * in_part), format_bytes(of_whole.estimate * in_whole)));
     }
 
     bool is_whole(const Part& part) const {

@@ -28,10 +28,10 @@
 namespace leakline::diagnose {
 
 struct MinimizeOptions {
-    Options run;           // its traffic is the log to minimise
-    int most_trials = 200; // runs of the service at most
-    int repeats = 1;       // of a run that cannot tell, each with twice the rounds of the one before
-    bool values = true;    // look at parameters, headers and bodies too
+    Options run;                       // its traffic is the log to minimise
+    int most_trials = 200;             // runs of the service at most
+    int repeats = 1;                   // of a run that cannot tell, each with twice the rounds of the one before
+    bool values = true;                // look at parameters, headers and bodies too
     std::vector<std::string> without;  // kinds ("GET /search") that are left out of the log: what was found before
 };
 
@@ -43,24 +43,24 @@ struct Trial {
     std::uint64_t sent = 0;
     Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive; invalid: the run did not measure
     std::string reason;
-    bool smaller_leak = false;  // no_leak, since it grew by much less a request than the whole log
-    std::optional<double> rate;               // where it grew, in the unit of Minimized::unit
+    bool smaller_leak = false;   // no_leak, since it grew by much less a request than the whole log
+    std::optional<double> rate;  // where it grew, in the unit of Minimized::unit
     double seconds = 0;
 };
 
 struct Minimized {
     std::vector<std::string> kinds;  // all of the log, with how many requests each has
     std::vector<std::uint64_t> counts;
-    Part part;                       // the smallest found; the whole log where nothing smaller leaked
-    std::string text;                // part, in words
-    std::uint64_t requests = 0;      // in it
+    Part part;                   // the smallest found; the whole log where nothing smaller leaked
+    std::string text;            // part, in words
+    std::uint64_t requests = 0;  // in it
     std::vector<Trial> trials;
     LeakUnit unit = LeakUnit::bytes_per_request;  // of the trials' rates
-    bool by_time = false;            // it leaks, but by time alone: no request causes it, nothing was searched, and part is empty
+    bool by_time = false;  // it leaks, but by time alone: no request causes it, nothing was searched, and part is empty
     // leak: the part leaks. no_leak, inconclusive, invalid: what the whole log's run said, and nothing was searched.
     Verdict verdict = Verdict::inconclusive;
-    bool complete = false;           // the search came to its end: nothing more can be left out
-    std::optional<Verdict> rest;     // of the log without the part: leak means that there is another cause
+    bool complete = false;        // the search came to its end: nothing more can be left out
+    std::optional<Verdict> rest;  // of the log without the part: leak means that there is another cause
     std::vector<std::string> notes;
     // Of the part where it was diagnosed again at the end, else of the whole log. Nothing: not even that came to its end.
     std::optional<Diagnosis> diagnosis;

@@ -58,13 +58,11 @@ std::string minimized_text(const Minimized& result, const std::string& diagnosis
     } else if (result.trials.empty()) {
         out = "interrupted before the first answer\n";
     } else {
-        out = fmt::format("the whole log, {}: {}: {}\n", kinds_text(all), in_words(result.verdict),
-                          result.trials.back().reason);
+        out = fmt::format("the whole log, {}: {}: {}\n", kinds_text(all), in_words(result.verdict), result.trials.back().reason);
     }
     for (const std::string& note : result.notes) out += "  " + note + "\n";
     out += fmt::format("\nKinds in the log\n");
-    for (std::size_t i = 0; i < all; ++i)
-        out += fmt::format("  {:>12}  {}\n", format_count(result.counts[i]), printable(result.kinds[i]));
+    for (std::size_t i = 0; i < all; ++i) out += fmt::format("  {:>12}  {}\n", format_count(result.counts[i]), printable(result.kinds[i]));
     if (!result.trials.empty()) out += "\nTried\n";
     int number = 0;
     for (const Trial& trial : result.trials) {
@@ -73,7 +71,8 @@ std::string minimized_text(const Minimized& result, const std::string& diagnosis
         if (trial.verdict != Verdict::leak && !trial.reason.empty()) out += fmt::format("       {}\n", trial.reason);
     }
     if (!diagnosis.empty())
-        out += fmt::format("\n{}\n\n{}", result.part_diagnosed ? "The smallest part, diagnosed again" : "The whole log, diagnosed", diagnosis);
+        out +=
+            fmt::format("\n{}\n\n{}", result.part_diagnosed ? "The smallest part, diagnosed again" : "The whole log, diagnosed", diagnosis);
     return out;
 }
 
@@ -91,17 +90,20 @@ std::string minimized_json(const Minimized& result, const std::string& diagnosis
         for (const Part::Condition& condition : result.part.conditions)
             if (condition.kind == kind) conditions.push_back({{"facet", condition.facet}, {"values", condition.values}});
         const auto dropped = result.part.dropped.find(kind);
-        minimal.push_back({{"kind", result.kinds[kind]}, {"requests", result.counts[kind]}, {"conditions", conditions},
+        minimal.push_back({{"kind", result.kinds[kind]},
+                           {"requests", result.counts[kind]},
+                           {"conditions", conditions},
                            {"without", dropped == result.part.dropped.end() ? std::set<std::string>() : dropped->second}});
     }
     if (result.rest) out["rest"] = verdict_name(*result.rest);
     auto& all = out["log"] = nlohmann::ordered_json::array();
-    for (std::size_t i = 0; i < result.kinds.size(); ++i)
-        all.push_back({{"kind", result.kinds[i]}, {"requests", result.counts[i]}});
+    for (std::size_t i = 0; i < result.kinds.size(); ++i) all.push_back({{"kind", result.kinds[i]}, {"requests", result.counts[i]}});
     auto& trials = out["trials"] = nlohmann::ordered_json::array();
     for (const Trial& trial : result.trials) {
-        nlohmann::ordered_json entry = {{"part", trial.part},         {"kinds", trial.kinds},
-                                        {"requests", trial.requests}, {"sent", trial.sent},
+        nlohmann::ordered_json entry = {{"part", trial.part},
+                                        {"kinds", trial.kinds},
+                                        {"requests", trial.requests},
+                                        {"sent", trial.sent},
                                         {"verdict", verdict_name(trial.verdict)}};
         entry["smaller_leak"] = trial.smaller_leak;
         if (trial.rate) entry[rate_name(result.unit)] = *trial.rate;

@@ -23,15 +23,16 @@ Part::Condition* condition_of(Part& part, std::size_t kind, const std::string& f
 }
 
 Part with_values(Part part, std::size_t kind, const std::string& facet, std::set<std::string> values) {
-    if (Part::Condition* condition = condition_of(part, kind, facet)) condition->values = std::move(values);
-    else part.conditions.push_back({kind, facet, std::move(values)});
+    if (Part::Condition* condition = condition_of(part, kind, facet))
+        condition->values = std::move(values);
+    else
+        part.conditions.push_back({kind, facet, std::move(values)});
     return part;
 }
 
 Part without_condition(Part part, const Part::Condition& which) {
-    std::erase_if(part.conditions, [&](const Part::Condition& condition) {
-        return condition.kind == which.kind && condition.facet == which.facet;
-    });
+    std::erase_if(part.conditions,
+                  [&](const Part::Condition& condition) { return condition.kind == which.kind && condition.facet == which.facet; });
     return part;
 }
 
@@ -58,11 +59,11 @@ class Search {
     // Each takes what was left out into found_.part, and is false where it was stopped.
     bool reduce_kinds() {
         return !minimise(found_.part.kinds, [this](const std::vector<std::size_t>& kinds) {
-            Part part;
-            part.kinds = kinds;
-            questions_.expect(questions_for(kinds.size()));
-            return adopt(part);
-        }).stopped;
+                    Part part;
+                    part.kinds = kinds;
+                    questions_.expect(questions_for(kinds.size()));
+                    return adopt(part);
+                }).stopped;
     }
 
     // Fields first: one that the leak does not need is no cause, whatever its values come together with. But it may well
@@ -124,7 +125,8 @@ class Search {
         for (const auto& [kind, names] : fields) {
             std::vector<std::size_t> all;
             for (std::size_t field = 0; field < names.size(); ++field)
-                if (const auto dropped = found_.part.dropped.find(kind); dropped == found_.part.dropped.end() || !dropped->second.contains(names[field]))
+                if (const auto dropped = found_.part.dropped.find(kind);
+                    dropped == found_.part.dropped.end() || !dropped->second.contains(names[field]))
                     all.push_back(field);
             if (all.empty()) continue;
             const auto with = [&, kind = kind, &names = names](const std::vector<std::size_t>& kept) {
@@ -152,8 +154,10 @@ class Search {
             if (step == Step::nothing_left_out) step = leave_out_a_kind();
             if (step == Step::left_out) continue;
             for (const std::string& doubt : doubts_)
-                found_.notes.push_back(fmt::format("{} may not be needed: whether the rest leaks without it gave no clear answer; "
-                                                   "more --rounds may decide", doubt));
+                found_.notes.push_back(
+                    fmt::format("{} may not be needed: whether the rest leaks without it gave no clear answer; "
+                                "more --rounds may decide",
+                                doubt));
             return step != Step::stopped;
         }
     }
@@ -224,8 +228,9 @@ class Search {
                     names += (names.empty() ? "" : " and ") + kinds_.text(same);
             if (others > kNamed) names += fmt::format(" and {} more", others - kNamed);
             if (others > 0)
-                found_.notes.push_back(fmt::format("{}: in the same requests, and in no others, {}: this log cannot show which of them the leak needs; add requests that have one without the other",
-                                                   in_words(condition), names));
+                found_.notes.push_back(fmt::format(
+                    "{}: in the same requests, and in no others, {}: this log cannot show which of them the leak needs; add requests that have one without the other",
+                    in_words(condition), names));
         }
     }
 
@@ -245,9 +250,7 @@ class Search {
     }
 
     // "GET /q where ?lang is 'en'"
-    std::string in_words(const Part::Condition& condition) const {
-        return kinds_.text({{condition.kind}, {condition}, {}});
-    }
+    std::string in_words(const Part::Condition& condition) const { return kinds_.text({{condition.kind}, {condition}, {}}); }
 
     Answer ask(const Part& part) const { return questions_.ask(part); }
 
@@ -275,8 +278,6 @@ FoundPart search_part(const RequestKinds& kinds, Part whole, Depth depth, const 
     return Search(kinds, std::move(whole), questions).run(depth);
 }
 
-int questions_for(std::size_t elements) {
-    return 2 * static_cast<int>(std::bit_width(std::max<std::size_t>(elements, 1) - 1));
-}
+int questions_for(std::size_t elements) { return 2 * static_cast<int>(std::bit_width(std::max<std::size_t>(elements, 1) - 1)); }
 
 }  // namespace leakline::diagnose

@@ -53,7 +53,9 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     Observer observer;
     observer.stage = [&](const std::string& stage) { second_run = second_run || stage == "recorded run"; };
     if (observer_.progress)
-        observer.progress = [&](double fraction, const std::string& text) { observer_.progress((fraction + (second_run ? 1 : 0)) / 2, text); };
+        observer.progress = [&](double fraction, const std::string& text) {
+            observer_.progress((fraction + (second_run ? 1 : 0)) / 2, text);
+        };
     const Nanoseconds began = system_clock().monotonic();
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     if (interruption::received() != 0) return std::nullopt;
@@ -135,8 +137,10 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSi
     Observer observer;
     observer.progress = observer_.progress;
     RunContext context(run, observer, diagnosis);
-    if (leak_->by_lines()) run_recorded(context, run.rounds.rounds);
-    else run_bare(context);
+    if (leak_->by_lines())
+        run_recorded(context, run.rounds.rounds);
+    else
+        run_bare(context);
     const ReplayStats& stats = leak_->by_lines() ? context.recorded_replay : diagnosis.replay;
     trial.sent = stats.sent;
     const LeakSignature::Judgment seen = leak_->judge(diagnosis, stats, size);

@@ -59,7 +59,7 @@ class PartTrials {
     const MinimizeObserver& observer_;
     std::optional<LeakSignature> leak_;
     std::vector<Trial> trials_;
-    std::vector<Part> parts_;  // of each
+    std::vector<Part> parts_;                            // of each
     std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart
     int more_ = 0;
     bool exhausted_ = false;

@@ -54,8 +54,7 @@ PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_gener
     }
     std::vector<std::size_t> order(reservoirs.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return reservoirs[a].seen() > reservoirs[b].seen(); });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return reservoirs[a].seen() > reservoirs[b].seen(); });
     for (const std::size_t kind : order) {
         const std::uint64_t seen = reservoirs[kind].seen();
         if (kinds_.size() == kMostKinds || seen < kFewest || static_cast<double>(seen) < kSmallestShare * static_cast<double>(total)) break;

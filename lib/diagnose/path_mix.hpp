@@ -34,7 +34,7 @@ class PathMix {
 
   private:
     std::vector<std::string> kinds_;
-    std::vector<std::vector<Request>> samples_;  // of each kind
+    std::vector<std::vector<Request>> samples_;            // of each kind
     std::vector<std::vector<std::uint64_t>> generations_;  // of each sample, that it is written in next
     std::optional<replay::FreshValues> fresh_;
 };

@@ -79,13 +79,11 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
         const std::uint64_t requests = std::accumulate(block.requests.begin(), block.requests.end(), std::uint64_t{0});
         options.requests_per_connection = number == 0 ? 1 : requests_per_connection(number, requests, options.connections);
         const ReplayStats stats = replay::run(options);
-        if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running())
-            break;
+        if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running()) break;
         recorder.mark(HeapMark::Kind::interval, block.label);
         block.connections = stats.connections;
         if (number > 0) result.blocks.push_back(std::move(block));
-        context.progress(static_cast<double>(number) / mix.blocks_needed(),
-                         fmt::format("block {} of {}", number, mix.blocks_needed()));
+        context.progress(static_cast<double>(number) / mix.blocks_needed(), fmt::format("block {} of {}", number, mix.blocks_needed()));
     }
     return result;
 }
@@ -126,7 +124,8 @@ void judge_connections(Diagnosis& result, const HeapProfile& profile, const anal
     for (std::size_t i = 1; i < rounds.size(); ++i) opened += static_cast<double>(rounds[i].connections);
     for (const ConnectionGrowth::Line& leak : result.connections->lines)
         for (LineGrowth& line : result.lines.lines) {
-            if (line.at != leak.at || leak.bytes_per_connection.estimate * opened < kMost * static_cast<double>(line.growth_bytes)) continue;
+            if (line.at != leak.at || leak.bytes_per_connection.estimate * opened < kMost * static_cast<double>(line.growth_bytes))
+                continue;
             line.bytes_per_connection = leak.bytes_per_connection;
             line.leaking = true;
         }

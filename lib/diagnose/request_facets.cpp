@@ -66,8 +66,7 @@ std::vector<std::pair<std::string, std::string>> facets_of(const Request& reques
         }
     }
     std::stable_sort(facets.begin(), facets.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    facets.erase(std::unique(facets.begin(), facets.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
-                 facets.end());
+    facets.erase(std::unique(facets.begin(), facets.end(), [](const auto& a, const auto& b) { return a.first == b.first; }), facets.end());
     return facets;
 }
 

@@ -51,8 +51,7 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
 }
 
 std::size_t RequestKinds::kind_of(const Request& request) const {
-    const auto found = numbers_.find(request.method + " " +
-                                     replay::PathTable::normalized(replay::path_of_target(request.target)));
+    const auto found = numbers_.find(request.method + " " + replay::PathTable::normalized(replay::path_of_target(request.target)));
     if (found != numbers_.end()) return found->second;
     return std::min(names_.size(), kMost);
 }
@@ -115,9 +114,8 @@ std::vector<Part::Condition> RequestKinds::same_as(const Part::Condition& condit
                                                    const std::vector<Facet>& facets) const {
     Part with = part, without = part;
     with.kinds = without.kinds = {condition.kind};
-    std::erase_if(without.conditions, [&](const Part::Condition& other) {
-        return other.kind == condition.kind && other.facet == condition.facet;
-    });
+    std::erase_if(without.conditions,
+                  [&](const Part::Condition& other) { return other.kind == condition.kind && other.facet == condition.facet; });
     struct Values {
         std::set<std::string> inside, outside;
     };
@@ -128,7 +126,8 @@ std::vector<Part::Condition> RequestKinds::same_as(const Part::Condition& condit
         const bool inside = holds(with, kind, request);
         const auto present = facets_of(request);
         for (auto& [name, values] : seen) {
-            const auto at = std::find_if(present.begin(), present.end(), [&, &key = name](const auto& facet) { return facet.first == key; });
+            const auto at =
+                std::find_if(present.begin(), present.end(), [&, &key = name](const auto& facet) { return facet.first == key; });
             (inside ? values.inside : values.outside).insert(at == present.end() ? std::string() : at->second);
         }
     });

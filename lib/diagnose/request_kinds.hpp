@@ -20,7 +20,7 @@ namespace leakline::diagnose {
 // empty).
 struct Facet {
     std::size_t kind = 0;
-    std::string name;  // as in request_facets: "?lang", "x-tenant:", ".type"
+    std::string name;                             // as in request_facets: "?lang", "x-tenant:", ".type"
     std::map<std::string, std::uint64_t> values;  // at least two, at most kMostValues, and how many requests have each
 };
 

@@ -49,7 +49,9 @@ Child RunContext::start(const Launch& launch) {
 void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace) {
     const Nanoseconds lag(static_cast<std::int64_t>(stats.send_lag.p99 * 1e3));
     if (pace.kind == replay::Pace::Kind::max || lag <= replay::ReplayOptions{}.max_lag) return;
-    result.warnings.push_back(fmt::format("requests were sent late (p99 {}): growth per request is right, growth per hour is of a lower request rate than asked for", format_duration(lag)));
+    result.warnings.push_back(fmt::format(
+        "requests were sent late (p99 {}): growth per request is right, growth per hour is of a lower request rate than asked for",
+        format_duration(lag)));
 }
 
 void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {

@@ -33,8 +33,13 @@ class RunContext {
         : options(what), result(into), extension(what.max_time), observer_(observer) {}
     // The same, but into another result.
     RunContext(const RunContext& other, Diagnosis& into)
-        : options(other.options), result(into), follow(other.follow), extensions(other.extensions), no_lines(other.no_lines),
-          extension(other.extension), observer_(other.observer_) {}
+        : options(other.options),
+          result(into),
+          follow(other.follow),
+          extensions(other.extensions),
+          no_lines(other.no_lines),
+          extension(other.extension),
+          observer_(other.observer_) {}
 
     const Options& options;
     Diagnosis& result;

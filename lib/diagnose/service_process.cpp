@@ -42,7 +42,8 @@ std::vector<std::string> native_extensions(const ServiceProcess& service) {
     }
     std::vector<std::string> found;
     for (const std::string& library : libraries)
-        if (analysis::is_user_code({}, library) && heap::read_elf(library).debug_info == heap::ElfFile::DebugInfo::lines) found.push_back(library);
+        if (analysis::is_user_code({}, library) && heap::read_elf(library).debug_info == heap::ElfFile::DebugInfo::lines)
+            found.push_back(library);
     return found;
 }
 

@@ -18,7 +18,6 @@
 #include <cmath>
 #include <limits>
 
-
 namespace leakline::diagnose {
 
 namespace {
@@ -90,8 +89,10 @@ class SoakRunner {
     // enough(the run so far), asked every few seconds, says so. faster: the run before this one, to compare with.
     Stretch run(double scale, double hours, double longest_s, const Stretch* faster = nullptr,
                 const std::function<bool(const SoakRun&)>& enough = {}) {
-        context_.stage(fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
-        const auto interval = std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
+        context_.stage(
+            fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
+        const auto interval =
+            std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
         MeasuredTarget target(context_, at_speed(scale), interval);
         const TreeLog& log = target.log();
         find_recorded_process(context_, target);
@@ -107,9 +108,8 @@ class SoakRunner {
             const double elapsed = to_seconds(system_clock().monotonic() - target.origin()) - marks.paused_s(), done = hours_of(completed);
             const double part = std::clamp(std::max(elapsed / longest_s, done / hours), 0.0, 1.0);
             marks.progress(part);
-            context_.progress(part,
-                              fmt::format("{:.1f} of {:.4g} h of traffic, {} requests, RSS {}", done, hours, format_count(completed),
-                                          format_bytes(static_cast<double>(log.latest()))));
+            context_.progress(part, fmt::format("{:.1f} of {:.4g} h of traffic, {} requests, RSS {}", done, hours, format_count(completed),
+                                                format_bytes(static_cast<double>(log.latest()))));
             if (target.gone()) return false;
             // A cgroup makes the kernel say when; else RSS does.
             if (limit && !target.in_cgroup() && log.latest() >= *limit && elapsed >= kShortest_s)
@@ -148,9 +148,7 @@ class SoakRunner {
     std::optional<Bytes> limit_of_rss() const { return limit_of_rss_; }
 
   private:
-    static Nanoseconds whole_seconds(double seconds) {
-        return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds)));
-    }
+    static Nanoseconds whole_seconds(double seconds) { return std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds))); }
     TargetSpec at_speed(double scale) const {
         TargetSpec spec = context_.options.target;
         spec.time_scale = scale;
@@ -214,18 +212,23 @@ double scale_of(const SoakPlan& plan, double log_rate, double capacity) {
 void warn(RunContext& context, const SoakRun& run, double hours, const replay::LogSpan& span) {
     std::vector<std::string>& warnings = context.result.warnings;
     if (run.end == SoakRun::End::memory)
-        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service held {:.0f} % of the memory that was free", run.time_scale,
-                                       kMemoryShare * 100));
+        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service held {:.0f} % of the memory that was free",
+                                       run.time_scale, kMemoryShare * 100));
     if (run.kept_up < analysis::kSoakKeptUp)
-        warnings.push_back(fmt::format("at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale fits this machine",
-                                       run.time_scale, run.kept_up * 100));
+        warnings.push_back(
+            fmt::format("at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale fits this machine",
+                        run.time_scale, run.kept_up * 100));
     if (run.end == SoakRun::End::time)
-        warnings.push_back(fmt::format("the soak at {:.4g}x was cut off by --soak-time after {:.3g} of {:.4g} h of traffic: what fills or is "
-                                       "cleaned more slowly can look like growth, or like none", run.time_scale, run.hours, hours));
+        warnings.push_back(
+            fmt::format("the soak at {:.4g}x was cut off by --soak-time after {:.3g} of {:.4g} h of traffic: what fills or is "
+                        "cleaned more slowly can look like growth, or like none",
+                        run.time_scale, run.hours, hours));
     const double log_hours = span.first && span.last ? to_seconds(*span.last - *span.first) / 3600 : 0;
     if (run.hours < log_hours && run.trend.verdict == Trend::growing && !run.limit_reached_h && run.end != SoakRun::End::memory)
-        warnings.push_back(fmt::format("at {:.4g}x {:.3g} h of a log of {:.3g} h were replayed: what follows its curve looks like growth until it "
-                                       "is through once", run.time_scale, run.hours, log_hours));
+        warnings.push_back(
+            fmt::format("at {:.4g}x {:.3g} h of a log of {:.3g} h were replayed: what follows its curve looks like growth until it "
+                        "is through once",
+                        run.time_scale, run.hours, log_hours));
 }
 
 }  // namespace
@@ -233,7 +236,8 @@ void warn(RunContext& context, const SoakRun& run, double hours, const replay::L
 namespace {
 
 bool counts_grow(const Resources& resources) {
-    return std::any_of(resources.counts.begin(), resources.counts.end(), [](const ResourceGrowth& growth) { return growth.verdict == Trend::growing; });
+    return std::any_of(resources.counts.begin(), resources.counts.end(),
+                       [](const ResourceGrowth& growth) { return growth.verdict == Trend::growing; });
 }
 
 // The faster run has more requests; what grows with time may show in the slower one alone.
@@ -253,8 +257,9 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     soak.hours = to_seconds(plan.length) / 3600;
     soak.service_scaled = scales_time(context.options.target);
     if (!soak.service_scaled)
-        result.warnings.push_back("only the traffic was made faster: cleaning that the service does by the clock ran at its own pace, and can "
-                                  "look like growth; write {time_scale} where the command takes a speed for its clock");
+        result.warnings.push_back(
+            "only the traffic was made faster: cleaning that the service does by the clock ran at its own pace, and can "
+            "look like growth; write {time_scale} where the command takes a speed for its clock");
 
     SoakRunner runner(context, rate, static_cast<double>(span.requests));
     if (!plan.time_scale) soak.capacity = runner.capacity();
@@ -276,13 +281,14 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     if (add(runner.run(scale, soak.hours, longest_s / 2))) {
         const SoakRun& fast = soak.runs[0];
         const double least_h = analysis::least_hours_of_slower(fast, soak.hours);
-        add(runner.run(scale / analysis::kSoakSpeedsApart, soak.hours, longest_s - fast.duration_s, &stretches[0], [&](const SoakRun& slow) {
-            if (slow.hours < least_h) return false;
-            Soak so_far = soak;
-            so_far.runs.push_back(slow);
-            judge(so_far);
-            return so_far.growth != Soak::Growth::unclear;
-        }));
+        add(runner.run(scale / analysis::kSoakSpeedsApart, soak.hours, longest_s - fast.duration_s, &stretches[0],
+                       [&](const SoakRun& slow) {
+                           if (slow.hours < least_h) return false;
+                           Soak so_far = soak;
+                           so_far.runs.push_back(slow);
+                           judge(so_far);
+                           return so_far.growth != Soak::Growth::unclear;
+                       }));
     }
     judge(soak);
     Stretch& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];

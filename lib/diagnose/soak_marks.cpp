@@ -25,7 +25,9 @@ int marks_for(double longest_s) {
 
 }  // namespace
 
-SoakMarks::SoakMarks(MeasuredTarget& target, double longest_s) : target_(target), wanted_(marks_for(longest_s)), next_(1.0 / wanted_) { target_.mark(); }
+SoakMarks::SoakMarks(MeasuredTarget& target, double longest_s) : target_(target), wanted_(marks_for(longest_s)), next_(1.0 / wanted_) {
+    target_.mark();
+}
 
 void SoakMarks::join(replay::ReplayOptions& options) {
     options.pause = &pause_;

@@ -37,7 +37,7 @@ class SoakMarks {
     const int wanted_;
     std::atomic<bool> pause_{false};
     std::atomic<double> done_{0}, next_, paused_s_{0}, pause_began_s_{0};  // began: 0 outside of a pause
-    double marked_at_ = 0;  // of done_
+    double marked_at_ = 0;                                                 // of done_
     int taken_ = 0;
 };
 

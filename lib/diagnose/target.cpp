@@ -30,13 +30,11 @@ constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}", kTimeSca
 constexpr std::string_view kLoopback = "http://127.0.0.1:{port}";
 
 bool contains(const std::vector<std::string>& words, std::string_view part) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](const std::string& word) { return word.find(part) != std::string::npos; });
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return word.find(part) != std::string::npos; });
 }
 
 std::string replaced(std::string text, std::string_view from, const std::string& to) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-        text.replace(at, from.size(), to);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
     return text;
 }
 
@@ -47,8 +45,7 @@ std::uint16_t free_port() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    const bool found = descriptor >= 0 &&
-                       ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+    const bool found = descriptor >= 0 && ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
                        ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;
     const int reason = errno;
     if (descriptor >= 0) ::close(descriptor);
@@ -115,8 +112,7 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     }
     if (!picked && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
         throw Error(ErrorKind::input, http::parse_url(launch.url).origin(),
-                    "something already answers there, before the service was started",
-                    "stop it, or give the service another port");
+                    "something already answers there, before the service was started", "stop it, or give the service another port");
     }
     return launch;
 }
@@ -136,8 +132,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {
             const std::string origin = http::parse_url(url).origin();
-            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2)))
-                return origin;
+            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2))) return origin;
         }
         if (clock.monotonic() >= deadline)
             throw Error(ErrorKind::system, name,

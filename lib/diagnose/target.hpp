@@ -18,23 +18,23 @@ namespace leakline::diagnose {
 // {time_scale} for how many times as fast as recorded its traffic comes (1 but in a soak).
 struct TargetSpec {
     std::vector<std::string> arguments;
-    std::string url;                 // "" = http://127.0.0.1:{port}
-    std::string ready_path = "/";    // any answer to a GET of it means ready
+    std::string url;               // "" = http://127.0.0.1:{port}
+    std::string ready_path = "/";  // any answer to a GET of it means ready
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
     double time_scale = 1;
     // Its TMPDIR is our scratch folder, so that what it leaves there when it is killed goes with us. Not for a service that may
     // change its user, who could not write there.
     bool temporary_in_scratch = false;
-    bool show_output = false;        // the service's output on our stderr, else in a file whose end is shown on failure
+    bool show_output = false;  // the service's output on our stderr, else in a file whose end is shown on failure
 };
 
 // One start of it.
 struct Launch {
     Command command;
-    std::string url;        // of the origin; its port is only known after wait_until_ready where a port file is used
-    std::string port_file;  // "" = none
-    std::string log_file;   // "" = output is shown
+    std::string url;                   // of the origin; its port is only known after wait_until_ready where a port file is used
+    std::string port_file;             // "" = none
+    std::string log_file;              // "" = output is shown
     bool only_in_environment = false;  // the service is told its port by PORT alone
 };
 

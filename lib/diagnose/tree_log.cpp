@@ -13,9 +13,9 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::size_t kMostPoints = 512;     // of one process's series
-constexpr std::size_t kMostProcesses = 32;   // in the report
-constexpr std::size_t kMostEnded = 4096;     // growths kept for their median
+constexpr std::size_t kMostPoints = 512;    // of one process's series
+constexpr std::size_t kMostProcesses = 32;  // in the report
+constexpr std::size_t kMostEnded = 4096;    // growths kept for their median
 
 void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, double at, double value, double requests) {
     if (++skipped < stride || (!series.seconds.empty() && at <= series.seconds.back())) return;
@@ -64,7 +64,9 @@ void TreeLog::check_descriptors(Process& process, const memory::ProcessReading& 
     if (!reading.descriptors || exhaustion_) return;
     if (!process.descriptors) process.descriptors.emplace(reading.pid);
     if (!process.descriptors->nearly_used_up(*reading.descriptors)) return;
-    exhaustion_ = Exhausted{{*reading.descriptors, progress_.completed, at}, process.descriptors->first(), process.descriptors->limit(),
+    exhaustion_ = Exhausted{{*reading.descriptors, progress_.completed, at},
+                            process.descriptors->first(),
+                            process.descriptors->limit(),
                             fmt::format("RLIMIT_NOFILE of {} (pid {})", printable(reading.name), reading.pid)};
     exhausted_ = true;
 }
@@ -77,7 +79,8 @@ void TreeLog::end(Process& process) {
     if (ended_growth_.size() < kMostEnded) ended_growth_.push_back(process.growth());
     ended_.push_back(std::move(process));
     if (ended_.size() <= kMostProcesses) return;
-    const auto least = std::min_element(ended_.begin(), ended_.end(), [](const Process& a, const Process& b) { return a.growth() < b.growth(); });
+    const auto least =
+        std::min_element(ended_.begin(), ended_.end(), [](const Process& a, const Process& b) { return a.growth() < b.growth(); });
     ended_.erase(least);
 }
 

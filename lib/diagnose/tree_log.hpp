@@ -71,7 +71,7 @@ class TreeLog {
         memory::ProcessId id;
         bool root = false, initial = false, ended = false;
         double begin_s = 0, end_s = 0;
-        double first = 0, last = 0;  // private bytes
+        double first = 0, last = 0;                // private bytes
         double shared_first = 0, shared_last = 0;  // those that others may have too
         double cpu_first = 0, cpu_last = 0, waited_first = 0, waited_last = 0;
         std::optional<DescriptorGuard> descriptors;
@@ -99,13 +99,13 @@ class TreeLog {
     std::atomic<bool> exhausted_{false};
     std::atomic<int> recorded_pid_{0};
 
-    mutable std::mutex mutex_;  // guards what follows
-    Series rss_;                // of the first process
+    mutable std::mutex mutex_;   // guards what follows
+    Series rss_;                 // of the first process
     std::vector<double> level_;  // of all, at the same times
     double initial_level_ = 0;
     std::map<Key, Process> alive_;
-    std::vector<Process> ended_;         // the largest of them
-    std::vector<double> ended_growth_;   // of all that lived longer than kSettle, at most kMostEnded
+    std::vector<Process> ended_;        // the largest of them
+    std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMostEnded
     double ended_cpu_s_ = 0;
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false;

@@ -101,8 +101,7 @@ void AllocationCounts::take_changes(const Change& change) {
             if (changed_[i] == 0) continue;
             Info& info = infos_[i];
             Rest& rest = rest_[i];
-            change(rest.site, info.size, info.counts >> 32,
-                   static_cast<std::int64_t>(info.live()) - std::int64_t{rest.live_taken});
+            change(rest.site, info.size, info.counts >> 32, static_cast<std::int64_t>(info.live()) - std::int64_t{rest.live_taken});
             info.counts = rest.live_taken = info.live();
         }
         std::memset(changed_.data() + word, 0, 8);

@@ -24,8 +24,7 @@ inline __m128i bytes_within(__m128i bytes, char first, char count) {
 inline unsigned digit_run(const char* text) {
 #if defined(__SSE2__)
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
-    const auto digits = static_cast<unsigned>(_mm_movemask_epi8(
-        _mm_or_si128(bytes_within(bytes, '0', 10), bytes_within(bytes, 'a', 6))));
+    const auto digits = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(bytes_within(bytes, '0', 10), bytes_within(bytes, 'a', 6))));
     return static_cast<unsigned>(std::countr_one(digits));
 #else
     unsigned run = 0;
@@ -44,8 +43,7 @@ inline std::size_t last_pair(std::string_view text, char first, char second) {
         const char* at = text.data() + end - 16;
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
         const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 1));
-        auto pairs = static_cast<std::uint32_t>(
-            _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(bytes, one), _mm_cmpeq_epi8(next, other))));
+        auto pairs = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(bytes, one), _mm_cmpeq_epi8(next, other))));
         if (end < 16) pairs = pairs >> (16 - end) << (16 - end);
         if (pairs != 0) return end - 17 + static_cast<std::size_t>(std::bit_width(pairs));
         if (end <= 16) return std::string_view::npos;

@@ -74,7 +74,10 @@ class Collector {
                                      {control_open_ ? options_.control : -1, POLLIN, 0},
                                      {service_.descriptor(), POLLIN, 0}}};
         // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
-        const int time = pausing ? kPause : !received_ && service_.known() && !options_.follow ? kFirstLooks : tee_->holds_something() ? kFlushTee : -1;
+        const int time = pausing                                              ? kPause
+                         : !received_ && service_.known() && !options_.follow ? kFirstLooks
+                         : tee_->holds_something()                            ? kFlushTee
+                                                                              : -1;
         const int count = ::poll(polls.data(), polls.size(), time);
         tee_->flush(system_clock().monotonic());
         if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: look again
@@ -102,7 +105,7 @@ class Collector {
         if (!received_) {
             received_ = true;
             first_data_ = system_clock().monotonic();
-            if (!options_.follow) close_write_end();  // else another program may come to be recorded
+            if (!options_.follow) close_write_end();                       // else another program may come to be recorded
             for (const int file : {options_.output, options_.raw_output})  // of an older recording, until now
                 if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         }
@@ -217,7 +220,8 @@ class Collector {
     void drain_what_is_there() {
         if (stream_ended_) return;
         ::fcntl(options_.stream, F_SETFL, O_NONBLOCK);
-        while (receive()) {}
+        while (receive()) {
+        }
         ::fcntl(options_.stream, F_SETFL, 0);
         if (!service_.ended()) return;
         held_by_child_ = !stream_ended_ && received_;
@@ -244,8 +248,7 @@ class Collector {
             mark.allocator_in_use = in_use_;
             mark.allocator_retained = retained_;
         }
-        if (!writer_.header_written())
-            writer_.header(Nanoseconds(options_.started_wall), recording_);
+        if (!writer_.header_written()) writer_.header(Nanoseconds(options_.started_wall), recording_);
         writer_.mark(mark, recording_);
     }
 
@@ -261,8 +264,10 @@ class Collector {
         mark_generated_code(recording_.symbols(), symbols);
         RecordingWriter::End end;
         end.duration = recording_.now();
-        if (recording_.torn() || broken_) end.completeness = Completeness::torn;
-        else if (killed_ || !recording_.ends_with_tick()) end.completeness = Completeness::final_tick;
+        if (recording_.torn() || broken_)
+            end.completeness = Completeness::torn;
+        else if (killed_ || !recording_.ends_with_tick())
+            end.completeness = Completeness::final_tick;
         end.warnings = std::move(warnings_);
         if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
         if (!service_.became().empty()) {
@@ -273,8 +278,10 @@ class Collector {
             end.warnings.push_back("it closed the tracker's stream and went on: what it did from then on was not recorded");
         }
         writer_.finish(end, recording_, recording_.damage(), symbols);
-        if (problem_.empty() && writer_.error() != 0) problem_ = os_reason(writer_.error());
-        else if (problem_.empty() && tee_->error() != 0) problem_ = os_reason(tee_->error());
+        if (problem_.empty() && writer_.error() != 0)
+            problem_ = os_reason(writer_.error());
+        else if (problem_.empty() && tee_->error() != 0)
+            problem_ = os_reason(tee_->error());
     }
 
     Outcome outcome() const {
@@ -339,9 +346,8 @@ void run_collector(const CollectorOptions& options) {
     // Whoever waits for the end of our caller's output must not wait for us.
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
-    close_everything_but(
-        {options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1], options.libraries[2],
-         options.libraries[3], options.output, options.raw_output});
+    close_everything_but({options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1],
+                          options.libraries[2], options.libraries[3], options.output, options.raw_output});
     try {
         Collector(options).run();
     } catch (...) {

@@ -19,7 +19,14 @@ bool can_be_record(std::string_view line, std::uint64_t format) {
             return name && (*name == "-" || fields.hex(number));
         }
         case 's': return format < 3 || (fields.sized_string() && fields.at_end());
-        case 'I': case 't': case 'c': case 'R': case 'i': case 'a': case '+': case '-':
+        case 'I':
+        case 't':
+        case 'c':
+        case 'R':
+        case 'i':
+        case 'a':
+        case '+':
+        case '-':
             do {
                 if (!fields.hex(number)) return false;
             } while (!fields.at_end());

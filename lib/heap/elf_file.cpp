@@ -36,8 +36,7 @@ class Mapping {
 
     // A part of the file; empty where it does not lie wholly inside.
     std::string_view part(std::uint64_t offset, std::uint64_t size) const {
-        return offset <= bytes_.size() && size <= bytes_.size() - offset ? bytes_.substr(offset, size)
-                                                                         : std::string_view{};
+        return offset <= bytes_.size() && size <= bytes_.size() - offset ? bytes_.substr(offset, size) : std::string_view{};
     }
     template <class T>
     std::optional<T> get(std::uint64_t offset) const {
@@ -147,8 +146,7 @@ std::string inflate_section(const Section& section) {
     std::string out(header.ch_size, '\0');
     uLongf size = out.size();
     const auto* in = reinterpret_cast<const Bytef*>(section.bytes.data() + sizeof header);
-    if (::uncompress(reinterpret_cast<Bytef*>(out.data()), &size, in, section.bytes.size() - sizeof header) != Z_OK)
-        return {};
+    if (::uncompress(reinterpret_cast<Bytef*>(out.data()), &size, in, section.bytes.size() - sizeof header) != Z_OK) return {};
     out.resize(size);
     return out;
 }
@@ -188,8 +186,7 @@ std::string build_id(const std::vector<Section>& sections) {
     const std::size_t begin = sizeof header + (header.n_namesz + std::size_t{3}) / 4 * 4;
     if (header.n_descsz > note->bytes.size() || begin > note->bytes.size() - header.n_descsz) return {};
     std::string id;
-    for (std::size_t i = 0; i < header.n_descsz; ++i)
-        id += fmt::format("{:02x}", static_cast<unsigned char>(note->bytes[begin + i]));
+    for (std::size_t i = 0; i < header.n_descsz; ++i) id += fmt::format("{:02x}", static_cast<unsigned char>(note->bytes[begin + i]));
     return id;
 }
 
@@ -197,8 +194,7 @@ bool exists(const std::string& path) { return ::access(path.c_str(), R_OK) == 0;
 
 // Where gdb and libbacktrace look for debug info that was split off.
 bool separate_debug_file(const std::string& path, const std::vector<Section>& sections, const std::string& id) {
-    if (id.size() > 2 && exists("/usr/lib/debug/.build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug"))
-        return true;
+    if (id.size() > 2 && exists("/usr/lib/debug/.build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug")) return true;
     const Section* link = find(sections, ".gnu_debuglink");
     if (link == nullptr) return false;
     const std::string name(text_at(link->bytes, 0));
@@ -222,15 +218,13 @@ ElfFile read_elf(const std::string& path) {
     const auto header = file.get<Elf64_Ehdr>(0);
     if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return result;
     result.is_elf = true;
-    result.this_machine = header->e_ident[EI_CLASS] == ELFCLASS64 &&
-                          (kThisMachine == EM_NONE || header->e_machine == kThisMachine);
+    result.this_machine = header->e_ident[EI_CLASS] == ELFCLASS64 && (kThisMachine == EM_NONE || header->e_machine == kThisMachine);
     if (!result.this_machine) return result;
     for (unsigned i = 0; i < header->e_phnum; ++i) {
         const auto segment = file.get<Elf64_Phdr>(header->e_phoff + std::uint64_t{i} * header->e_phentsize);
         if (!segment || (segment->p_type == PT_LOAD && file.part(segment->p_offset, segment->p_filesz).size() != segment->p_filesz))
             result.cut_off = true;
-        if (segment && segment->p_type == PT_INTERP)
-            result.interpreter = text_at(file.part(segment->p_offset, segment->p_filesz), 0);
+        if (segment && segment->p_type == PT_INTERP) result.interpreter = text_at(file.part(segment->p_offset, segment->p_filesz), 0);
     }
     const std::vector<Section> sections = sections_of(file, *header);
     result.defines_malloc = defines(sections, "malloc");

@@ -12,10 +12,10 @@ struct ElfFile {
     enum class DebugInfo { none, split, lines };
 
     bool is_elf = false;
-    bool this_machine = false;    // 64 bits, of the machine that runs us
-    bool cut_off = false;         // it ends before what its headers say it holds
-    std::string interpreter;      // the loader; empty where linked statically
-    bool defines_malloc = false;  // its own symbol table has it
+    bool this_machine = false;          // 64 bits, of the machine that runs us
+    bool cut_off = false;               // it ends before what its headers say it holds
+    std::string interpreter;            // the loader; empty where linked statically
+    bool defines_malloc = false;        // its own symbol table has it
     bool defines_operator_new = false;  // that of C++, as a function of its own
     // By Go's build information, or by a symbol that only the launcher of a runtime needs: Python's, Node's, Java's, ...
     Runtime runtime = Runtime::native;
@@ -23,7 +23,7 @@ struct ElfFile {
     // -fno-asynchronous-unwind-tables) no callers can be found.
     std::optional<double> call_frames;
     DebugInfo debug_info = DebugInfo::none;  // in it, or in a file of its own (build id, debug link)
-    std::string build_id;         // lower-case hex, empty where it has none
+    std::string build_id;                    // lower-case hex, empty where it has none
 };
 
 // Never throws: what cannot be read is as if it were not there.

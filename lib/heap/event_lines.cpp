@@ -21,9 +21,7 @@ struct AnyProcessor {
 #if defined(__x86_64__)
         for (int part = 0; part < 64; part += 16) {
             const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + part));
-            const auto bits = [](__m128i mask) {
-                return std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(mask))};
-            };
+            const auto bits = [](__m128i mask) { return std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(mask))}; };
             marks.newlines |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'))) << part;
             marks.below_digits |= bits(_mm_cmplt_epi8(bytes, _mm_set1_epi8('0'))) << part;
         }
@@ -44,13 +42,10 @@ struct NewerProcessor {
         const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32));
         const __m256i newline = _mm256_set1_epi8('\n'), zero = _mm256_set1_epi8('0');
         const auto pack = [](int first, int second) {
-            return std::uint64_t{static_cast<std::uint32_t>(first)} |
-                   std::uint64_t{static_cast<std::uint32_t>(second)} << 32;
+            return std::uint64_t{static_cast<std::uint32_t>(first)} | std::uint64_t{static_cast<std::uint32_t>(second)} << 32;
         };
-        return {pack(_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, newline)),
-                     _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, newline))),
-                pack(_mm256_movemask_epi8(_mm256_cmpgt_epi8(zero, low)),
-                     _mm256_movemask_epi8(_mm256_cmpgt_epi8(zero, high)))};
+        return {pack(_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, newline)), _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, newline))),
+                pack(_mm256_movemask_epi8(_mm256_cmpgt_epi8(zero, low)), _mm256_movemask_epi8(_mm256_cmpgt_epi8(zero, high)))};
     }
 };
 #endif
@@ -63,8 +58,7 @@ struct NewerProcessor {
 //
 // The lines before the first place where that does not hold, or where a number has too many digits, are taken.
 template <class Processor, class Word>
-[[gnu::always_inline]] inline std::size_t gather_lines(const char*& at, const char* end, std::uint16_t* heads,
-                                                       Word* ends) {
+[[gnu::always_inline]] inline std::size_t gather_lines(const char*& at, const char* end, std::uint16_t* heads, Word* ends) {
     constexpr bool kShort = std::is_same_v<Word, std::uint32_t>;
     const char* line = at;
     std::size_t taken = 0;
@@ -122,8 +116,8 @@ struct Vectors {
 
 // Plain vector arithmetic: the compiler knows what the processor has.
 template <std::size_t kBytes, class Word>
-[[gnu::always_inline]] inline bool convert_lines(const std::uint16_t* heads, const Word* ends, std::size_t count,
-                                                 std::size_t infos, std::uint32_t* entries) {
+[[gnu::always_inline]] inline bool convert_lines(const std::uint16_t* heads, const Word* ends, std::size_t count, std::size_t infos,
+                                                 std::uint32_t* entries) {
     using Of = Vectors<kBytes, Word>;
     using Words = typename Of::Ends;
     using Places = typename Of::Places;
@@ -139,7 +133,7 @@ template <std::size_t kBytes, class Word>
         const Places is_letter = reinterpret_cast<Places>(letter < 6);
         const Words is_digit = reinterpret_cast<Words>(is_decimal | is_letter);
         const Words below = reinterpret_cast<Words>(reinterpret_cast<typename Of::SignedPlaces>(bytes) < '0');
-        good &= is_digit | (below & ((Word{1} << kTop) - 1));  // a number's last place has a digit
+        good &= is_digit | (below & ((Word{1} << kTop) - 1));                        // a number's last place has a digit
         const Places digits = (decimal & is_decimal) | ((letter + 10) & is_letter);  // the others become 0
         // The first digit is in the lowest byte: digits to pairs, pairs to fours.
         auto pairs = reinterpret_cast<typename Of::Pairs>(digits);
@@ -175,8 +169,7 @@ std::size_t gather_anywhere(const char*& at, const char* end, std::uint16_t* hea
     return gather_lines<AnyProcessor>(at, end, heads, ends);
 }
 template <class Word>
-bool convert_anywhere(const std::uint16_t* heads, const Word* ends, std::size_t count, std::size_t infos,
-                      std::uint32_t* entries) {
+bool convert_anywhere(const std::uint16_t* heads, const Word* ends, std::size_t count, std::size_t infos, std::uint32_t* entries) {
     return convert_lines<16>(heads, ends, count, infos, entries);
 }
 
@@ -186,8 +179,8 @@ LEAKLINE_NEWER_PROCESSOR std::size_t gather_newer(const char*& at, const char* e
     return gather_lines<NewerProcessor>(at, end, heads, ends);
 }
 template <class Word>
-LEAKLINE_NEWER_PROCESSOR bool convert_newer(const std::uint16_t* heads, const Word* ends, std::size_t count,
-                                            std::size_t infos, std::uint32_t* entries) {
+LEAKLINE_NEWER_PROCESSOR bool convert_newer(const std::uint16_t* heads, const Word* ends, std::size_t count, std::size_t infos,
+                                            std::uint32_t* entries) {
     return convert_lines<32>(heads, ends, count, infos, entries);
 }
 #endif

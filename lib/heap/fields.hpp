@@ -20,8 +20,7 @@ inline constexpr const char* kAnother = "another recording begins here; it was n
 // margins hex numbers may read. A failed read leaves the cursor where it was.
 class Fields {
   public:
-    explicit Fields(std::string_view line)
-        : at_(line.data() + (line.empty() ? 0 : 1)), end_(line.data() + line.size()) {}
+    explicit Fields(std::string_view line) : at_(line.data() + (line.empty() ? 0 : 1)), end_(line.data() + line.size()) {}
 
     bool hex(std::uint64_t& value) {
         if (at_ == end_ || *at_ != ' ') return false;

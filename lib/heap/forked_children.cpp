@@ -62,8 +62,9 @@ void ForkedChildren::look() {
 
 std::string ForkedChildren::warning() const {
     if (most_ == 0) return {};
-    return fmt::format("{} child process{} that did work {} not recorded ({}{}): the tracker does not follow forks; run it as one process (nginx: 'master_process off;'), or record the child's own command",
-                       most_, most_ == 1 ? "" : "es", most_ == 1 ? "was" : "were", most_ == 1 ? "" : "one: ", printable(one_of_them_));
+    return fmt::format(
+        "{} child process{} that did work {} not recorded ({}{}): the tracker does not follow forks; run it as one process (nginx: 'master_process off;'), or record the child's own command",
+        most_, most_ == 1 ? "" : "es", most_ == 1 ? "was" : "were", most_ == 1 ? "" : "one: ", printable(one_of_them_));
 }
 
 }  // namespace leakline::heap

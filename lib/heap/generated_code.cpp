@@ -64,7 +64,8 @@ class Module {
         if (::dwarf_getscopes(&unit, address, &scopes) <= 0) return false;
         Dwarf_Die innermost = scopes[0];
         ::free(scopes);
-        const int count = ::dwarf_getscopes_die(&innermost, &scopes);  // by nesting; the other goes to where an inlined function was declared
+        const int count =
+            ::dwarf_getscopes_die(&innermost, &scopes);  // by nesting; the other goes to where an inlined function was declared
         if (count <= 0) return false;
         bool generated = false;
         std::size_t at = 0;
@@ -86,7 +87,8 @@ class Module {
 
   private:
     static const Dwfl_Callbacks& callbacks() {
-        static const Dwfl_Callbacks found{::dwfl_build_id_find_elf, ::dwfl_standard_find_debuginfo, ::dwfl_offline_section_address, nullptr};
+        static const Dwfl_Callbacks found{::dwfl_build_id_find_elf, ::dwfl_standard_find_debuginfo, ::dwfl_offline_section_address,
+                                          nullptr};
         return found;
     }
     // clang writes no table of addresses (.debug_aranges).
@@ -138,7 +140,9 @@ void mark_generated_code(const SymbolFeed& feed, Symbols& symbols) {
         const Segment* segment = nullptr;
         for (std::uint32_t k = 0; k < ip.frame_count; ++k) {
             Frame& frame = symbols.frames[ip.first_frame + k];
-            if (!frame.function || !frame.file || frame.file.value > symbols.strings.size() || frame.function.value > symbols.strings.size()) continue;
+            if (!frame.function || !frame.file || frame.file.value > symbols.strings.size() ||
+                frame.function.value > symbols.strings.size())
+                continue;
             const auto [place, fresh] = known.try_emplace({frame.function, frame.file, frame.line}, false);
             if (fresh && lookups < kMostLookups && !is_of_the_system(symbols.strings[frame.file.value - 1])) {
                 for (std::size_t s = 0; segment == nullptr && s < segments.size(); ++s)

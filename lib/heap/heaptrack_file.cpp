@@ -14,8 +14,7 @@ namespace {
 
 // Feeds a recording (raw or interpreted) from a source; reports how the source ended.
 template <class Recording>
-void pump(ByteSource& content, ReadAhead::Threads threads, const std::string& name, Recording& recording,
-          HeapProfile& profile) {
+void pump(ByteSource& content, ReadAhead::Threads threads, const std::string& name, Recording& recording, HeapProfile& profile) {
     ReadAhead lines(content, threads);
     std::uint64_t skipped = 0;
     for (;;) {
@@ -29,11 +28,9 @@ void pump(ByteSource& content, ReadAhead::Threads threads, const std::string& na
     }
     recording.finish(lines.rest());
     if (content.end() == StreamEnd::truncated)
-        profile.damage.add(name, fmt::format("the {} data ends too early: it is cut off, or still being written",
-                                             content.encoding()));
+        profile.damage.add(name, fmt::format("the {} data ends too early: it is cut off, or still being written", content.encoding()));
     if (content.end() == StreamEnd::damaged)
-        profile.damage.add(name, fmt::format("the {} data is damaged; nothing after that place was read",
-                                             content.encoding()));
+        profile.damage.add(name, fmt::format("the {} data is damaged; nothing after that place was read", content.encoding()));
 }
 
 ReadAhead::Threads threads_of(const ReadOptions& options) {
@@ -64,8 +61,10 @@ HeapProfile read_interpreted(ByteSource& content, const std::string& name, const
     pump(content, threads_of(options), name, recording, profile);
     const bool whole = content.end() == StreamEnd::clean;
     const bool ends_whole = recording.has_trailer() || (recording.is_export() && profile.damage.empty());
-    if (whole && ends_whole) profile.completeness = Completeness::complete;
-    else profile.completeness = recording.ends_with_tick() ? Completeness::final_tick : Completeness::torn;
+    if (whole && ends_whole)
+        profile.completeness = Completeness::complete;
+    else
+        profile.completeness = recording.ends_with_tick() ? Completeness::final_tick : Completeness::torn;
     return profile;
 }
 
@@ -100,8 +99,10 @@ HeapProfile read_raw(ByteSource& content, const std::string& name, const ReadOpt
     profile.damage.merge(recording.damage());
     if (!symbols.problem.empty()) profile.warnings.push_back(symbols.problem);
     // A raw stream has no trailer: its exit handler's last words are a tick.
-    if (!recording.ends_with_tick()) profile.completeness = Completeness::torn;
-    else if (content.end() != StreamEnd::clean) profile.completeness = Completeness::final_tick;
+    if (!recording.ends_with_tick())
+        profile.completeness = Completeness::torn;
+    else if (content.end() != StreamEnd::clean)
+        profile.completeness = Completeness::final_tick;
     return profile;
 }
 

@@ -13,8 +13,8 @@ static_assert(std::endian::native == std::endian::little, "the digit tricks belo
 // byte, and '0' in the unused low bytes. False where a byte is no lower-case hexadecimal digit.
 inline bool parse_hex_word(std::uint64_t word, std::uint64_t& value) {
     constexpr std::uint64_t kOnes = 0x0101010101010101;
-    const std::uint64_t letters = (word >> 6) & kOnes;                // 1 where the byte is 0x40..0x7f
-    std::uint64_t nibbles = (word & (kOnes * 0x0f)) + letters * 9;    // 'a' & 0xf = 1 -> 10
+    const std::uint64_t letters = (word >> 6) & kOnes;              // 1 where the byte is 0x40..0x7f
+    std::uint64_t nibbles = (word & (kOnes * 0x0f)) + letters * 9;  // 'a' & 0xf = 1 -> 10
     // Written back as digits, only digits give the word again.
     const std::uint64_t over_nine = ((nibbles + kOnes * 6) >> 4) & kOnes;
     const std::uint64_t differs = (nibbles + kOnes * 0x30 + over_nine * 0x27) ^ word;

@@ -20,10 +20,7 @@ constexpr std::uint64_t kLongestRun = std::uint64_t{1} << 30;  // of events with
 }  // namespace
 
 InterpretedRecording::InterpretedRecording(Options options, HeapProfile& profile)
-    : options_(std::move(options)),
-      profile_(profile),
-      marks_(profile.marks),
-      schedule_(options_.mark_interval, options_.max_marks) {
+    : options_(std::move(options)), profile_(profile), marks_(profile.marks), schedule_(options_.mark_interval, options_.max_marks) {
     profile_.ips.push_back({});
     profile_.traces.push_back({IpId{1}, TraceId{}});
 }
@@ -90,14 +87,12 @@ void InterpretedRecording::date_peak() {
 void InterpretedRecording::damaged(std::string_view line) {
     last_tick_ = false;
     profile_.damage.add(fmt::format("{}:{}", options_.name, lines_),
-                        fmt::format("'{}' is not a record, or refers to a missing one; skipped",
-                                    printable(line.substr(0, 60))));
+                        fmt::format("'{}' is not a record, or refers to a missing one; skipped", printable(line.substr(0, 60))));
 }
 
 void InterpretedRecording::left_out() {
     ++lines_;
-    profile_.damage.add(fmt::format("{}: near line {}", options_.name, lines_),
-                        "a line of more than 1 MiB; skipped to its end");
+    profile_.damage.add(fmt::format("{}: near line {}", options_.name, lines_), "a line of more than 1 MiB; skipped to its end");
 }
 
 void InterpretedRecording::other_line(std::string_view line) {
@@ -107,8 +102,10 @@ void InterpretedRecording::other_line(std::string_view line) {
         return;
     }
     const bool tick = line[0] == 'c' || line[0] == 'R';
-    if (line[0] == '+' || line[0] == '-' || !record(line)) damaged(line);
-    else if (!another_) last_tick_ = tick;
+    if (line[0] == '+' || line[0] == '-' || !record(line))
+        damaged(line);
+    else if (!another_)
+        last_tick_ = tick;
 }
 
 bool InterpretedRecording::record(std::string_view line) {
@@ -155,13 +152,12 @@ bool InterpretedRecording::record(std::string_view line) {
             }
             if (number < kOldestFormat || number > kNewestFormat) {
                 throw Error(ErrorKind::input, options_.name,
-                            fmt::format("heaptrack format {}; this build reads {} to {}", number, kOldestFormat,
-                                        kNewestFormat),
+                            fmt::format("heaptrack format {}; this build reads {} to {}", number, kOldestFormat, kNewestFormat),
                             "record with a heaptrack that writes format 3, or with `leakline record`");
             }
             format_ = number;
-            profile_.source = fmt::format("heaptrack {}.{}.{} (format {})", version >> 16 & 0xff, version >> 8 & 0xff,
-                                          version & 0xff, number);
+            profile_.source =
+                fmt::format("heaptrack {}.{}.{} (format {})", version >> 16 & 0xff, version >> 8 & 0xff, version & 0xff, number);
             return true;
         case 'X': command_.start(fields.rest()); return true;
         case 'I':
@@ -181,10 +177,8 @@ bool InterpretedRecording::record(std::string_view line) {
 bool InterpretedRecording::trace_record(std::string_view line) {
     Fields fields(line);
     std::uint32_t ip, parent;
-    const bool good = fields.hex32(ip) && ip < profile_.ips.size() && fields.hex32(parent) &&
-                      parent < profile_.traces.size();
-    profile_.traces.push_back(good ? TraceNode{IpId{ip + 1}, TraceId{parent == 0 ? 0 : parent + 1}}
-                                   : profile_.traces[0]);
+    const bool good = fields.hex32(ip) && ip < profile_.ips.size() && fields.hex32(parent) && parent < profile_.traces.size();
+    profile_.traces.push_back(good ? TraceNode{IpId{ip + 1}, TraceId{parent == 0 ? 0 : parent + 1}} : profile_.traces[0]);
     return good;
 }
 
@@ -261,8 +255,8 @@ void InterpretedRecording::fold_infos() {
         site.cost.allocated_bytes += allocations * size;
         site.cost.live_blocks += blocks;
         overhead_ += blocks * malloc_overhead(size);
-        site.cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) +
-                                                         static_cast<std::uint64_t>(blocks) * size);
+        site.cost.live_bytes =
+            static_cast<std::int64_t>(static_cast<std::uint64_t>(site.cost.live_bytes) + static_cast<std::uint64_t>(blocks) * size);
         if (!std::exchange(site.changed, true)) changed_sites_.push_back(index);
     });
 }
@@ -273,8 +267,7 @@ void InterpretedRecording::fill_peak() {
     ledger_.at_peak([this](std::uint32_t site, Bytes size, std::uint32_t blocks) {
         TraceCost& cost = profile_.peak[sites_[site].trace - 1];
         cost.live_blocks += blocks;
-        cost.live_bytes =
-            static_cast<std::int64_t>(static_cast<std::uint64_t>(cost.live_bytes) + std::uint64_t{blocks} * size);
+        cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(cost.live_bytes) + std::uint64_t{blocks} * size);
     });
 }
 

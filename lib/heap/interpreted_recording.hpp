@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "heap/allocation_counts.hpp"
 #include "heap/command_record.hpp"
 #include "heap/event_lines.hpp"
-#include "heap/allocation_counts.hpp"
 #include "heap/mark_schedule.hpp"
 #include "model/heap.hpp"
 

@@ -8,8 +8,7 @@ namespace {
 constexpr std::size_t kFirstSlots = std::size_t{1} << 10;
 }
 
-LiveBlocks::LiveBlocks()
-    : slots_(kFirstSlots, Slot{0, 0, 0}), mask_(kFirstSlots - 1), shift_(64 - std::countr_zero(kFirstSlots)) {}
+LiveBlocks::LiveBlocks() : slots_(kFirstSlots, Slot{0, 0, 0}), mask_(kFirstSlots - 1), shift_(64 - std::countr_zero(kFirstSlots)) {}
 
 LiveBlocks::Block LiveBlocks::block_of(const Slot& slot) const {
     return {slot.size == kHuge ? huge_.at(slot.address) : slot.size, slot.trace};

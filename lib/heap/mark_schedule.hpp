@@ -20,7 +20,7 @@ class MarkSchedule {
         HeapMark::Kind kind = HeapMark::Kind::round_end;
         std::string label;
         std::optional<std::uint64_t> requests;
-        Nanoseconds at{};  // fulfilled by the first tick at or after this time
+        Nanoseconds at{};                                           // fulfilled by the first tick at or after this time
         std::optional<Bytes> allocator_in_use, allocator_retained;  // then, where the caller has read them
     };
 

@@ -27,9 +27,7 @@ constexpr double kFewestCallFrames = 0.5;
     throw NotRecordable(ErrorKind::input, path, std::move(why), std::move(hint));
 }
 
-bool is_wrapper(const std::vector<std::string>& arguments) {
-    return arguments.size() >= 2 && unwind::is_wrapper(file_name(arguments[0]));
-}
+bool is_wrapper(const std::vector<std::string>& arguments) { return arguments.size() >= 2 && unwind::is_wrapper(file_name(arguments[0])); }
 
 // "/usr/bin/env -S A=1 python3 -u": what it starts, and with what.
 std::string_view behind_env(std::string_view line) {
@@ -48,9 +46,10 @@ bool is_shell_script(const std::string& path, const std::string& first_line) {
     const std::string_view options = interpreter.substr(std::min(interpreter.find(' '), interpreter.size()));
     if (unwind::is_wrapper(program)) return true;
     const std::string advice = runtime_advice(runtime_of_module(program));
-    refuse_lines(path, fmt::format("is a script ({}), whose interpreter would be recorded{}{}", printable(first_line), advice.empty() ? "" : ": ",
-                             advice),
-           fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(options), path));
+    refuse_lines(
+        path,
+        fmt::format("is a script ({}), whose interpreter would be recorded{}{}", printable(first_line), advice.empty() ? "" : ": ", advice),
+        fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(options), path));
 }
 
 // With these the loader ignores LD_PRELOAD ("secure execution", ld.so(8)).
@@ -62,10 +61,11 @@ void refuse_privileged(const std::string& path) {
     const bool capabilities = ::getuid() != 0 && ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
     if (!user && !group && !capabilities) return;
     refuse_lines(path,
-           fmt::format("{}, so the loader keeps the tracker out",
-                       user ? "is setuid" : group ? "is setgid" : "has file capabilities"),
-           user || group ? "record a copy without the bit (cp it), or run leakline as the program's owner"
-                         : "record a copy: cp drops file capabilities");
+                 fmt::format("{}, so the loader keeps the tracker out", user    ? "is setuid"
+                                                                        : group ? "is setgid"
+                                                                                : "has file capabilities"),
+                 user || group ? "record a copy without the bit (cp it), or run leakline as the program's owner"
+                               : "record a copy: cp drops file capabilities");
 }
 
 }  // namespace
@@ -89,10 +89,11 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (elf.cut_off)
         throw Error(ErrorKind::input, found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
     if (elf.runtime == Runtime::go && elf.interpreter.empty())
-        refuse_lines(found, "is a Go program that is linked statically, so the tracker cannot be loaded into it", runtime_advice(Runtime::go));
+        refuse_lines(found, "is a Go program that is linked statically, so the tracker cannot be loaded into it",
+                     runtime_advice(Runtime::go));
     if (elf.interpreter.empty())
         refuse_lines(found, "is linked statically, so the tracker cannot be loaded into it",
-               "link it dynamically (without -static or -static-pie)");
+                     "link it dynamically (without -static or -static-pie)");
     if (elf.interpreter.find("ld-musl") != std::string::npos)
         refuse_lines(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
     // A service may embed Python, and another may be called `node`: both the name and what is in it have to say so.
@@ -100,21 +101,30 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
     if (elf.call_frames && *elf.call_frames < kFewestCallFrames)
-        result.warnings.push_back(fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "
-                                              "lines may be missing; build without -fno-asynchronous-unwind-tables",
-                                              found, *elf.call_frames * 100));
+        result.warnings.push_back(
+            fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "
+                        "lines may be missing; build without -fno-asynchronous-unwind-tables",
+                        found, *elf.call_frames * 100));
     if (elf.defines_malloc)
-        result.no_lines = fmt::format("lines cannot be recorded: {} has a malloc of its own (an allocator that is linked statically?); link "
-                                      "it dynamically", file_name(found));
+        result.no_lines = fmt::format(
+            "lines cannot be recorded: {} has a malloc of its own (an allocator that is linked statically?); link "
+            "it dynamically",
+            file_name(found));
     if (elf.defines_malloc)
-        result.warnings.push_back(fmt::format("{} has a malloc of its own (a statically linked allocator?): its "
-                                              "allocations stay unseen; link the allocator dynamically", found));
+        result.warnings.push_back(
+            fmt::format("{} has a malloc of its own (a statically linked allocator?): its "
+                        "allocations stay unseen; link the allocator dynamically",
+                        found));
     if (elf.debug_info == ElfFile::DebugInfo::split)
-        result.warnings.push_back(fmt::format("{} has split debug info (-gsplit-dwarf), which heaptrack does not read: "
-                                              "function names only; build with -g alone", found));
+        result.warnings.push_back(
+            fmt::format("{} has split debug info (-gsplit-dwarf), which heaptrack does not read: "
+                        "function names only; build with -g alone",
+                        found));
     else if (elf.debug_info == ElfFile::DebugInfo::none)
-        result.warnings.push_back(fmt::format("{} has no debug info: function names at best, no lines; build with -g, "
-                                              "or install its debug package", found));
+        result.warnings.push_back(
+            fmt::format("{} has no debug info: function names at best, no lines; build with -g, "
+                        "or install its debug package",
+                        found));
     return result;
 }
 

@@ -22,7 +22,11 @@ static_assert(kRecordingMagic.starts_with(kAnyRecording));
 
 // By what a file is that was mistaken for a recording.
 std::string hint_for(std::string_view head) {
-    constexpr std::string_view kXz("\xfd" "7zXZ", 5), kBzip2 = "BZh";
+    constexpr std::string_view kXz(
+        "\xfd"
+        "7zXZ",
+        5),
+        kBzip2 = "BZh";
     if (head.starts_with(kXz)) return "it is compressed by xz, which is not read: unpack it first (xz -d)";
     if (head.starts_with(kBzip2)) return "it is compressed by bzip2, which is not read: unpack it first (bzip2 -d)";
     if (trim(head).starts_with('{')) return "where it is a report of leakline's: `leakline report FILE` shows it again";
@@ -59,8 +63,9 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
                                 source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
                     "a heaptrack that is still running keeps its newest 128 KiB to itself: wait for more, or for its end");
     } else if (head.empty()) {
-        throw Error(ErrorKind::input, name, "is empty",
-                    "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
+        throw Error(
+            ErrorKind::input, name, "is empty",
+            "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
     } else if (head.starts_with(kAnyRecording)) {
         throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
                     "read it with the leakline version that wrote it");

@@ -43,8 +43,7 @@ alignas(32) constexpr std::uint8_t kLastBytes[32] = {0,    0,    0,    0,    0, 
 // are converted at once, and allocations and frees take the same way: which of them comes next cannot be predicted.
 //
 //     lower half: the 16 bytes before the line's end      upper half: the 8 before the 2nd space, the 8 before the 3rd
-LEAKLINE_NEWER_PROCESSOR inline bool take_short_line(const char* line, std::uint32_t traces, RawEvent& event,
-                                                     const char*& next) {
+LEAKLINE_NEWER_PROCESSOR inline bool take_short_line(const char* line, std::uint32_t traces, RawEvent& event, const char*& next) {
     const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
     const auto places_of = [&](char c) LEAKLINE_NEWER_PROCESSOR {
         return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(text, _mm256_set1_epi8(c))));
@@ -66,16 +65,14 @@ LEAKLINE_NEWER_PROCESSOR inline bool take_short_line(const char* line, std::uint
     const auto eight = [](const void* at) LEAKLINE_NEWER_PROCESSOR { return _mm_loadl_epi64(static_cast<const __m128i*>(at)); };
     const __m256i bytes = _mm256_set_m128i(_mm_unpacklo_epi64(eight(line + second - 8), eight(line + third - 8)),
                                            _mm_loadu_si128(reinterpret_cast<const __m128i*>(line + stop - 16)));
-    const __m256i digits =
-        _mm256_set_m128i(_mm_unpacklo_epi64(eight(kLastBytes + 8 + size_digits), eight(kLastBytes + 8 + trace_digits)),
-                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(kLastBytes + address_digits)));
+    const __m256i digits = _mm256_set_m128i(_mm_unpacklo_epi64(eight(kLastBytes + 8 + size_digits), eight(kLastBytes + 8 + trace_digits)),
+                                            _mm_loadu_si128(reinterpret_cast<const __m128i*>(kLastBytes + address_digits)));
 
     const __m256i decimal = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0')), letter = _mm256_sub_epi8(bytes, _mm256_set1_epi8('a'));
     const __m256i is_decimal = _mm256_cmpeq_epi8(_mm256_min_epu8(decimal, _mm256_set1_epi8(9)), decimal);
     const __m256i is_letter = _mm256_cmpeq_epi8(_mm256_min_epu8(letter, _mm256_set1_epi8(5)), letter);
     if (_mm256_testc_si256(_mm256_or_si256(is_decimal, is_letter), digits) == 0) return false;
-    const __m256i values = _mm256_and_si256(
-        digits, _mm256_blendv_epi8(_mm256_add_epi8(letter, _mm256_set1_epi8(10)), decimal, is_decimal));
+    const __m256i values = _mm256_and_si256(digits, _mm256_blendv_epi8(_mm256_add_epi8(letter, _mm256_set1_epi8(10)), decimal, is_decimal));
     // Digits to bytes (16 times the first of two, and the second), then the most significant byte is the first of them.
     const __m256i pairs = _mm256_maddubs_epi16(values, _mm256_set1_epi16(0x0110));
     const __m256i packed = _mm256_packus_epi16(pairs, pairs);

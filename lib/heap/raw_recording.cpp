@@ -17,9 +17,7 @@ constexpr std::uint64_t kNewestFormat = 3;
 }
 
 RawRecording::RawRecording(Options options, std::function<void(HeapMark)> on_mark)
-    : options_(std::move(options)),
-      on_mark_(std::move(on_mark)),
-      schedule_(options_.mark_interval, options_.max_marks) {
+    : options_(std::move(options)), on_mark_(std::move(on_mark)), schedule_(options_.mark_interval, options_.max_marks) {
     ip_of(0);
     traces_.push_back({IpId{1}, TraceId{}});
     ledger_.add_trace();
@@ -181,8 +179,7 @@ bool RawRecording::module_record(std::string_view text) {
         std::uint64_t base;
         if (!fields.hex(base)) return false;
         if (module_lines_.size() > std::size_t{64} << 20) return false;
-        module_lines_ += fmt::format("m {:x} {} {:x}{}{}\n", name->size(), *name, base, fields.at_end() ? "" : " ",
-                                     fields.rest());
+        module_lines_ += fmt::format("m {:x} {} {:x}{}{}\n", name->size(), *name, base, fields.at_end() ? "" : " ", fields.rest());
     }
     modules_changed_ = true;
     return true;

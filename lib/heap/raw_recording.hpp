@@ -19,8 +19,8 @@
 
 #include "base/quantities.hpp"
 #include "heap/command_record.hpp"
-#include "heap/live_bytes.hpp"
 #include "heap/live_blocks.hpp"
+#include "heap/live_bytes.hpp"
 #include "heap/mark_schedule.hpp"
 #include "heap/raw_events.hpp"
 #include "model/heap.hpp"

@@ -19,7 +19,7 @@ struct Chunk {
     static constexpr std::size_t kRoom = ReadAhead::kMargin + ReadAhead::kLongestLine;
 
     std::unique_ptr<char[]> bytes;  // none until it is filled: a short source needs one chunk, a single thread too
-    std::size_t filled = 0;  // 0: the end of the source
+    std::size_t filled = 0;         // 0: the end of the source
 
     char* data() { return bytes.get() + kRoom; }
     void allocate() {
@@ -120,8 +120,7 @@ struct ReadAhead::State {
     }
 };
 
-ReadAhead::ReadAhead(ByteSource& source, Threads threads)
-    : state_(std::make_unique<State>(source, threads == Threads::two)) {}
+ReadAhead::ReadAhead(ByteSource& source, Threads threads) : state_(std::make_unique<State>(source, threads == Threads::two)) {}
 ReadAhead::~ReadAhead() = default;
 
 std::string_view ReadAhead::next() {

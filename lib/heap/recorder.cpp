@@ -64,15 +64,15 @@ class DeferredFile {
     }
     int get() const { return descriptor_.get(); }
     bool is_same_as(const DeferredFile& other) const {
-        struct stat one {}, two {};
+        struct stat one {
+        }, two{};
         return ::fstat(get(), &one) == 0 && ::fstat(other.get(), &two) == 0 && S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
                one.st_ino == two.st_ino;
     }
     // Takes back the empty file where there was none.
     void discard() {
         struct stat status {};
-        if (!path_.empty() && !existed_ && ::fstat(descriptor_.get(), &status) == 0 && status.st_size == 0)
-            ::unlink(path_.c_str());
+        if (!path_.empty() && !existed_ && ::fstat(descriptor_.get(), &status) == 0 && status.st_size == 0) ::unlink(path_.c_str());
     }
 
   private:
@@ -93,7 +93,7 @@ struct Recorder::State {
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     Nanoseconds next_look{};
-    bool own_unwinder = false;  // ours is loaded into the program
+    bool own_unwinder = false;                // ours is loaded into the program
     Descriptor follow_library, follow_block;  // where programs behind a wrapper are followed
 
     ~State() {
@@ -109,7 +109,8 @@ struct Recorder::State {
     void fill_block(const std::string& preload, const std::string& stream) const;
     void reap_collector() {
         if (collector <= 0) return;
-        while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {}
+        while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {
+        }
         collector = -1;
     }
     int recording() const { return options.output.empty() ? memory.get() : output.get(); }
@@ -202,8 +203,10 @@ Recorder Recorder::start(RecordOptions options) {
     auto state = std::make_unique<State>();
     if (options.command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     Preflight preflight;
-    if (options.follow) preflight.path = require_executable(options.command.arguments[0]);
-    else preflight = check_program(options.command.arguments);
+    if (options.follow)
+        preflight.path = require_executable(options.command.arguments[0]);
+    else
+        preflight = check_program(options.command.arguments);
     const Tracker tracker = find_tracker();
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
@@ -214,7 +217,8 @@ Recorder Recorder::start(RecordOptions options) {
     if (!options.output.empty()) {
         state->output = DeferredFile(options.output);
         state->output.require_file();
-    } else state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
+    } else
+        state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
     if (!options.keep_raw.empty()) state->raw_output = DeferredFile(options.keep_raw);
     if (state->raw_output.is_same_as(state->output))
         throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
@@ -233,7 +237,8 @@ Recorder Recorder::start(RecordOptions options) {
     std::erase_if(command.environment, [](const auto& variable) { return variable.first == "LD_PRELOAD"; });
     // Ours before the tracker, so that it finds their functions first.
     std::string preload;
-    for (const std::string_view library : {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
+    for (const std::string_view library :
+         {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
         if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
     if (state->options.follow) {
         state->fill_block(preload, paths.stream);
@@ -256,8 +261,7 @@ Recorder Recorder::start(RecordOptions options) {
     state->child = Child::start(command);
     ControlMessage message;
     message.number = static_cast<std::uint64_t>(state->child->pid());
-    if (!state->ask(message))
-        throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
+    if (!state->ask(message)) throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
     return Recorder(std::move(state));
 }
 
@@ -324,8 +328,7 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
     switch (outcome) {
         case Outcome::replaced:
             if (std::error_code ignored; std::filesystem::canonical(program, ignored) == text)
-                throw Error(ErrorKind::system, program,
-                            "restarted itself (exec), and the tracker stops recording there",
+                throw Error(ErrorKind::system, program, "restarted itself (exec), and the tracker stops recording there",
                             "prevent that (often by an option, or an environment variable that it sets itself)");
             throw Error(ErrorKind::system, program,
                         fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
@@ -335,9 +338,11 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
                         "went into the background (it ended at once and left a child), and the tracker does not follow forks",
                         "keep it in the foreground (often an option such as --foreground or -f)");
         case Outcome::stream_closed:
-            throw Error(ErrorKind::system, program,
-                        fmt::format("closed the descriptor that heaptrack's tracker writes to, {} after its first report, and went on without it", text),
-                        "prevent it from closing descriptors that it did not open (often part of going into the background)");
+            throw Error(
+                ErrorKind::system, program,
+                fmt::format("closed the descriptor that heaptrack's tracker writes to, {} after its first report, and went on without it",
+                            text),
+                "prevent it from closing descriptors that it did not open (often part of going into the background)");
         case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
         case Outcome::write_failed:
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
@@ -354,11 +359,10 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
                                                     : fmt::format("{}, which it started, could not be recorded", *options.follow),
                             "give the program itself: leakline ... -- PROGRAM ARG...");
     if (status && status->signal != 0)
-        throw Error(ErrorKind::system, program,
-                    fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB",
-                                status->text()),
-                    is_crash(status->signal) && own_unwinder ? kWithoutUnwinder
-                                                            : "let it work longer, or end it by a signal that it handles");
+        throw Error(
+            ErrorKind::system, program,
+            fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB", status->text()),
+            is_crash(status->signal) && own_unwinder ? kWithoutUnwinder : "let it work longer, or end it by a signal that it handles");
     throw Error(ErrorKind::system, program,
                 fmt::format("nothing was recorded: heaptrack's tracker sent nothing{}",
                             status ? fmt::format(" ({})", status->text()) : std::string()),

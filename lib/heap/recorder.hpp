@@ -14,9 +14,9 @@ namespace leakline::heap {
 
 struct RecordOptions {
     Command command;
-    std::string output;                                  // our recording file; empty: none is kept
-    std::string keep_raw;                                // also tee the raw stream, zstd-compressed; empty: not
-    Nanoseconds mark_interval = std::chrono::seconds(1); // doubled whenever there would be more than max_marks
+    std::string output;                                   // our recording file; empty: none is kept
+    std::string keep_raw;                                 // also tee the raw stream, zstd-compressed; empty: not
+    Nanoseconds mark_interval = std::chrono::seconds(1);  // doubled whenever there would be more than max_marks
     std::size_t max_marks = 600;
     // The command starts other programs, one of which is to be recorded: the first that runs this executable (as /proc/PID/exe
     // has it); empty: the first that is no wrapper. A wrapper is followed without being asked for.

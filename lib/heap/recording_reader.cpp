@@ -112,8 +112,7 @@ class Builder {
     }
     bool header(VarintReader& in) {
         const std::uint64_t started = in.number();
-        if (started != 0 && started < std::uint64_t{1} << 62)
-            profile_.started = Nanoseconds(static_cast<std::int64_t>(started));
+        if (started != 0 && started < std::uint64_t{1} << 62) profile_.started = Nanoseconds(static_cast<std::int64_t>(started));
         symbols_.heaptrack_version = in.number();
         in.number();
         symbols_.executable = in.string();
@@ -137,8 +136,7 @@ class Builder {
         for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
             const std::uint64_t ip = in.number(), parent = in.number();
             if (ip == 0 || ip > profile_.ips.size() || parent > profile_.traces.size()) return false;
-            profile_.traces.push_back(
-                {IpId{static_cast<std::uint32_t>(ip)}, TraceId{static_cast<std::uint32_t>(parent)}});
+            profile_.traces.push_back({IpId{static_cast<std::uint32_t>(ip)}, TraceId{static_cast<std::uint32_t>(parent)}});
         }
         costs_.resize(profile_.traces.size());
         return in.good();
@@ -202,8 +200,7 @@ class Builder {
         return in.good();
     }
     bool strings(VarintReader& in) {
-        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left)
-            profile_.strings.emplace_back(in.string());
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) profile_.strings.emplace_back(in.string());
         return in.good();
     }
     bool frames(VarintReader& in) {
@@ -309,19 +306,16 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
             break;
         }
         profile.damage.add(fmt::format("{}: record {}", name, records),
-                           fmt::format("an impossible '{}' record; nothing after it was read",
-                                       printable(std::string(1, tag))));
+                           fmt::format("an impossible '{}' record; nothing after it was read", printable(std::string(1, tag))));
         profile.completeness = Completeness::torn;
         break;
     }
     if (!profile.peak.empty()) profile.peak.resize(profile.traces.size());
-    const bool cut = builder.ended() ? content.end() == StreamEnd::truncated
-                                     : stream.torn() || content.end() != StreamEnd::clean;
+    const bool cut = builder.ended() ? content.end() == StreamEnd::truncated : stream.torn() || content.end() != StreamEnd::clean;
     if (!builder.ended() || cut) {
         // Marks are whole frames: what is there is good, and something is missing after it.
         profile.completeness = Completeness::torn;
-        if (cut)
-            profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
+        if (cut) profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
     }
     if (!builder.ended() && profile.peak.empty() && !profile.marks.empty()) take_peak_from_marks(profile);
     if (!builder.named() && !profile.ips.empty()) {

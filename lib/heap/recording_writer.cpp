@@ -49,12 +49,10 @@ void RecordingWriter::tables(const RawRecording& recording) {
             put_string(payload, feed.modules[modules_].lines);
             record('M', payload);
         }
-        const std::size_t stop =
-            modules_ < feed.modules.size() ? feed.modules[modules_].first_ip : feed.addresses.size();
+        const std::size_t stop = modules_ < feed.modules.size() ? feed.modules[modules_].first_ip : feed.addresses.size();
         std::string payload;
         put_varint(payload, stop - ips_);
-        for (; ips_ < stop; ++ips_)
-            put_signed(payload, delta(feed.addresses[ips_], ips_ == 0 ? 0 : feed.addresses[ips_ - 1]));
+        for (; ips_ < stop; ++ips_) put_signed(payload, delta(feed.addresses[ips_], ips_ == 0 ? 0 : feed.addresses[ips_ - 1]));
         record('I', payload);
     }
     const std::vector<TraceNode>& traces = recording.traces();
@@ -117,8 +115,7 @@ void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) 
     flush();
 }
 
-void RecordingWriter::finish(const End& end, const RawRecording& recording, const Diagnostics& damage,
-                             const Symbols& symbols) {
+void RecordingWriter::finish(const End& end, const RawRecording& recording, const Diagnostics& damage, const Symbols& symbols) {
     tables(recording);
     std::string payload;
     put_varint(payload, recording.ledger().peak());

@@ -27,8 +27,8 @@ class Demangler {
     std::optional<std::string> run() {
         while (is_digit(peek())) ++at_;  // version of the encoding
         path();
-        if (failed_ || (at_ < text_.size() && peek() != 'C' && peek() != 'N' && peek() != 'I' && peek() != 'B' && peek() != '.' &&
-                        peek() != '$'))
+        if (failed_ ||
+            (at_ < text_.size() && peek() != 'C' && peek() != 'N' && peek() != 'I' && peek() != 'B' && peek() != '.' && peek() != '$'))
             return std::nullopt;
         return std::move(out_);  // a path behind it is that of the crate that instantiated it
     }
@@ -47,8 +47,10 @@ class Demangler {
     }
     void put(std::string_view text) {
         if (quiet_ > 0) return;
-        if (out_.size() + text.size() > kLongest) failed_ = true;
-        else out_ += text;
+        if (out_.size() + text.size() > kLongest)
+            failed_ = true;
+        else
+            out_ += text;
     }
     // Digits and letters up to "_"; "_" alone is 0, all others count from 1.
     std::uint64_t base62() {
@@ -112,9 +114,7 @@ class Demangler {
                 put("<"), type(), put(">");
                 return;
             case 'X': impl_path(); [[fallthrough]];
-            case 'Y':
-                put("<"), type(), put(" as "), path(), put(">");
-                return;
+            case 'Y': put("<"), type(), put(" as "), path(), put(">"); return;
             case 'N': nested_path(); return;
             case 'I':
                 path();
@@ -153,16 +153,19 @@ class Demangler {
         put(index == 0 ? "'_" : "'a");
     }
     void generic_argument() {
-        if (take('L')) lifetime();
-        else if (take('K')) constant();
-        else type();
+        if (take('L'))
+            lifetime();
+        else if (take('K'))
+            constant();
+        else
+            type();
     }
     void type() {
         const Nested nested(*this);
         if (failed_) return;
-        static constexpr std::array<std::string_view, 26> kBasic{"i8", "bool", "char", "f64",   "str",   "f32", "",    "u8",   "isize",
-                                                                 "usize", "",  "i32",  "u32",   "i128",  "u128", "_",  "",     "",
-                                                                 "i16",  "u16", "()",  "...",   "",      "i64", "u64", "!"};
+        static constexpr std::array<std::string_view, 26> kBasic{"i8",    "bool", "char", "f64", "str",  "f32",  "",    "u8", "isize",
+                                                                 "usize", "",     "i32",  "u32", "i128", "u128", "_",   "",   "",
+                                                                 "i16",   "u16",  "()",   "...", "",     "i64",  "u64", "!"};
         const char tag = peek();
         if (tag >= 'a' && tag <= 'z') {
             ++at_;
@@ -200,8 +203,10 @@ class Demangler {
         if (take('U')) put("unsafe ");
         if (take('K')) {
             put("extern \"");
-            if (take('C')) put("C");
-            else put(plain_identifier());
+            if (take('C'))
+                put("C");
+            else
+                put(plain_identifier());
             put("\" ");
         }
         put("fn("), list(), put(")");
@@ -217,8 +222,10 @@ class Demangler {
             path();
             while (!failed_ && take('p')) put("<"), put(plain_identifier()), put(" = "), type(), put(">");
         }
-        if (take('L')) base62();
-        else failed_ = true;
+        if (take('L'))
+            base62();
+        else
+            failed_ = true;
     }
     void constant() {
         const Nested nested(*this);
@@ -257,8 +264,8 @@ std::string_view escaped(std::string_view code) {
     struct Row {
         std::string_view code, text;
     };
-    static constexpr std::array kRows{Row{"SP", "@"}, Row{"BP", "*"}, Row{"RF", "&"}, Row{"LT", "<"},  Row{"GT", ">"},  Row{"LP", "("},
-                                      Row{"RP", ")"}, Row{"C", ","},  Row{"u20", " "}, Row{"u27", "'"}, Row{"u2b", "+"}, Row{"u3b", ";"},
+    static constexpr std::array kRows{Row{"SP", "@"},  Row{"BP", "*"},  Row{"RF", "&"},  Row{"LT", "<"},  Row{"GT", ">"},  Row{"LP", "("},
+                                      Row{"RP", ")"},  Row{"C", ","},   Row{"u20", " "}, Row{"u27", "'"}, Row{"u2b", "+"}, Row{"u3b", ";"},
                                       Row{"u5b", "["}, Row{"u5d", "]"}, Row{"u7b", "{"}, Row{"u7d", "}"}, Row{"u7e", "~"}};
     for (const Row& row : kRows)
         if (row.code == code) return row.text;

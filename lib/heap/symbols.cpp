@@ -104,11 +104,14 @@ Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter) {
     }
     read_answer(output.get(), feed, symbols);
     int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         ExitStatus end;
-        if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-        else end.code = WEXITSTATUS(status);
+        if (WIFSIGNALED(status))
+            end.signal = WTERMSIG(status);
+        else
+            end.code = WEXITSTATUS(status);
         symbols.problem = fmt::format("heaptrack_interpret ended early ({}), so some addresses have no names", end.text());
     }
     return symbols;

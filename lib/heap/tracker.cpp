@@ -22,8 +22,7 @@ std::vector<std::string> places() {
         const auto real = std::filesystem::canonical(*script, ignored);
         if (!ignored) folders.push_back((real.parent_path().parent_path() / "lib/heaptrack").string());
     }
-    for (const char* folder : {"/usr/lib/heaptrack", "/usr/lib64/heaptrack", "/usr/local/lib/heaptrack"})
-        folders.emplace_back(folder);
+    for (const char* folder : {"/usr/lib/heaptrack", "/usr/lib64/heaptrack", "/usr/local/lib/heaptrack"}) folders.emplace_back(folder);
     return folders;
 }
 

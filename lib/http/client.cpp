@@ -11,7 +11,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <stdexcept>
 
-
 namespace leakline::http {
 
 namespace {
@@ -50,8 +49,10 @@ class Exchange {
     void write(const std::string& bytes) {
         const error_code error = wait([&](auto done) {
             auto sized = [done](const error_code& result, std::size_t) { done(result); };
-            if (tls_) asio::async_write(*tls_, asio::buffer(bytes), sized);
-            else asio::async_write(socket_, asio::buffer(bytes), sized);
+            if (tls_)
+                asio::async_write(*tls_, asio::buffer(bytes), sized);
+            else
+                asio::async_write(socket_, asio::buffer(bytes), sized);
         });
         // A server may answer (413, say) and close before it has read everything: the answer decides.
         write_error_ = error;
@@ -111,8 +112,10 @@ class Exchange {
                 received = size;
                 done(result);
             };
-            if (tls_) tls_->async_read_some(asio::buffer(chunk), sized);
-            else socket_.async_read_some(asio::buffer(chunk), sized);
+            if (tls_)
+                tls_->async_read_some(asio::buffer(chunk), sized);
+            else
+                socket_.async_read_some(asio::buffer(chunk), sized);
         });
         pending_.append(chunk, received);
         if (received > 0) return true;
@@ -146,8 +149,7 @@ class Exchange {
         ClientResponse response;
         response.status = static_cast<int>(message.result_int());
         response.reason = std::string(message.reason());
-        for (const auto& field : message)
-            response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+        for (const auto& field : message) response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
         response.body = std::move(message.body());
         return response;
     }
@@ -182,8 +184,7 @@ class Exchange {
 
 bool has(const HeaderList& headers, std::string_view name) {
     for (const auto& [key, value] : headers)
-        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size())))
-            return true;
+        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size()))) return true;
     return false;
 }
 
@@ -207,8 +208,7 @@ std::string serialize(const ClientRequest& request, const Url& url) {
 
 std::optional<std::string_view> ClientResponse::header(std::string_view name) const {
     for (const auto& [key, value] : headers)
-        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size())))
-            return value;
+        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size()))) return value;
     return std::nullopt;
 }
 

@@ -19,8 +19,10 @@ constexpr std::size_t kKept = 64 * 1024;  // a huge request's memory is given ba
 bool is_closed(int error) { return error == EPIPE || error == ECONNRESET; }
 
 void release(std::string& text) {
-    if (text.capacity() > kKept) std::string().swap(text);
-    else text.clear();
+    if (text.capacity() > kKept)
+        std::string().swap(text);
+    else
+        text.clear();
 }
 
 }  // namespace
@@ -145,8 +147,10 @@ void Connection::write_rest() {
 
 void Connection::write_failed(int error) {
     // The server may have answered before it closed: what is received ends with the response, EOF or a reset.
-    if (is_closed(error) && !write_broken_) write_broken_ = true;
-    else fail(Failure::write);
+    if (is_closed(error) && !write_broken_)
+        write_broken_ = true;
+    else
+        fail(Failure::write);
 }
 
 void Connection::on_events(std::uint32_t events) {

@@ -22,10 +22,8 @@ Nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_ep
 struct ClientPool::Implementation : ConnectionOwner {
     Implementation(const Url& url, const PoolOptions& options, Listener& done_listener)
         : listener(done_listener), settings{url, options, resolve(url), std::nullopt, std::vector<char>(kReceived)} {
-        if (url.scheme == Url::Scheme::https)
-            settings.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
-        for (int i = 0; i < options.connections; ++i)
-            connections.push_back(std::make_unique<Connection>(settings, *this, loop, i));
+        if (url.scheme == Url::Scheme::https) settings.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+        for (int i = 0; i < options.connections; ++i) connections.push_back(std::make_unique<Connection>(settings, *this, loop, i));
         for (int i = options.connections; i-- > 0;) list_idle(*connections[static_cast<std::size_t>(i)]);
     }
 
@@ -134,13 +132,9 @@ ClientPool::~ClientPool() = default;
 int ClientPool::size() const { return static_cast<int>(implementation_->connections.size()); }
 int ClientPool::busy() const { return implementation_->busy_count; }
 
-bool ClientPool::is_idle(int connection) const {
-    return implementation_->connections[static_cast<std::size_t>(connection)]->is_idle();
-}
+bool ClientPool::is_idle(int connection) const { return implementation_->connections[static_cast<std::size_t>(connection)]->is_idle(); }
 
-bool ClientPool::is_open(int connection) const {
-    return implementation_->connections[static_cast<std::size_t>(connection)]->is_open();
-}
+bool ClientPool::is_open(int connection) const { return implementation_->connections[static_cast<std::size_t>(connection)]->is_open(); }
 
 int ClientPool::find_idle() const {
     std::vector<Connection*>& stack = implementation_->idle_stack;

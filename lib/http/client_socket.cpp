@@ -7,8 +7,8 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
-#include <boost/asio/ssl/error.hpp>
 #include <algorithm>
+#include <boost/asio/ssl/error.hpp>
 #include <cerrno>
 #include <limits>
 
@@ -129,8 +129,10 @@ class ClientSocket::Tls {
     int passed(const Transfer& done, BIO* bio, int direction) {
         BIO_clear_retry_flags(bio);
         if (done.error == 0) return static_cast<int>(done.count);
-        if (done.error == EAGAIN) BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
-        else error_ = done.error;
+        if (done.error == EAGAIN)
+            BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+        else
+            error_ = done.error;
         return -1;
     }
 

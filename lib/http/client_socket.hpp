@@ -33,8 +33,8 @@ class ClientSocket {
     // Begins TLS on what is connected. Precondition of what follows where the target is https.
     void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
     enum class Handshake { done, waiting, failed };
-    Handshake shake_hands();          // to be called again at each event while it is waiting
-    TlsFailure handshake_failure();   // why it failed
+    Handshake shake_hands();         // to be called again at each event while it is waiting
+    TlsFailure handshake_failure();  // why it failed
 
     // Less than all is followed by readiness to write, as with send(2). After EAGAIN the same bytes come first.
     Transfer send(std::string_view bytes);

@@ -16,8 +16,7 @@
 namespace leakline::http {
 
 std::vector<Endpoint> resolve(const Url& url) {
-    if (url.scheme == Url::Scheme::unix_socket)
-        return {boost::asio::local::stream_protocol::endpoint(url.socket_path)};
+    if (url.scheme == Url::Scheme::unix_socket) return {boost::asio::local::stream_protocol::endpoint(url.socket_path)};
     addrinfo wanted{};
     wanted.ai_family = AF_UNSPEC;
     wanted.ai_socktype = SOCK_STREAM;
@@ -26,8 +25,7 @@ std::vector<Endpoint> resolve(const Url& url) {
     const int failure = getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &wanted, &found);
     if (failure != 0)
         throw Error(ErrorKind::system, url.origin(),
-                    std::string("the host name cannot be resolved: ") +
-                        (failure == EAI_SYSTEM ? os_reason(errno) : gai_strerror(failure)));
+                    std::string("the host name cannot be resolved: ") + (failure == EAI_SYSTEM ? os_reason(errno) : gai_strerror(failure)));
     const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
     std::vector<Endpoint> endpoints;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next)
@@ -38,8 +36,8 @@ std::vector<Endpoint> resolve(const Url& url) {
 boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_file) {
     namespace ssl = boost::asio::ssl;
     ssl::context context(ssl::context::tls_client);
-    context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 |
-                        ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
+    context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 | ssl::context::no_tlsv1 |
+                        ssl::context::no_tlsv1_1);
     context.set_verify_mode(verify ? ssl::verify_peer : ssl::verify_none);
     boost::system::error_code error;
     if (!verify) return context;
@@ -48,8 +46,7 @@ boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_fi
     } else {
         context.load_verify_file(ca_file, error);
         if (error)
-            throw Error(ErrorKind::usage, ca_file, "no certificates can be read from it: " + error.message(),
-                        "--ca-file takes a PEM file");
+            throw Error(ErrorKind::usage, ca_file, "no certificates can be read from it: " + error.message(), "--ca-file takes a PEM file");
     }
     return context;
 }

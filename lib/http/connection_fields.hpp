@@ -12,7 +12,8 @@ namespace leakline::http {
 
 // The fields that a Connection field names belong to the connection too, but for those that say what the message is: a client
 // must not have them dropped (RFC 9110, section 7.6.1).
-template <bool is_request> void erase_connection_fields(boost::beast::http::header<is_request, boost::beast::http::fields>& head) {
+template <bool is_request>
+void erase_connection_fields(boost::beast::http::header<is_request, boost::beast::http::fields>& head) {
     namespace bhttp = boost::beast::http;
     std::vector<std::string> named;
     const auto [first, last] = head.equal_range(bhttp::field::connection);
@@ -23,8 +24,8 @@ template <bool is_request> void erase_connection_fields(boost::beast::http::head
         if (field != bhttp::field::host && field != bhttp::field::content_length && field != bhttp::field::transfer_encoding)
             head.erase(name);
     }
-    for (const bhttp::field field : {bhttp::field::connection, bhttp::field::keep_alive, bhttp::field::proxy_connection,
-                                     bhttp::field::te, bhttp::field::upgrade})
+    for (const bhttp::field field :
+         {bhttp::field::connection, bhttp::field::keep_alive, bhttp::field::proxy_connection, bhttp::field::te, bhttp::field::upgrade})
         head.erase(field);
 }
 

@@ -65,9 +65,7 @@ void EventLoop::remove(Id id, int descriptor) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
 }
 
-void EventLoop::rearm(Id id, int descriptor, std::uint32_t events) {
-    watch(epoll_.get(), EPOLL_CTL_MOD, descriptor, events | EPOLLET, id);
-}
+void EventLoop::rearm(Id id, int descriptor, std::uint32_t events) { watch(epoll_.get(), EPOLL_CTL_MOD, descriptor, events | EPOLLET, id); }
 
 void EventLoop::set_timer(Nanoseconds when) {
     // A time of 0 would disarm it, one before the system's start is none.
@@ -83,9 +81,7 @@ void EventLoop::wake() {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
-void EventLoop::wake_when_readable(int descriptor) {
-    watch(epoll_.get(), EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT, kWake);
-}
+void EventLoop::wake_when_readable(int descriptor) { watch(epoll_.get(), EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT, kWake); }
 
 EventLoop::Turn EventLoop::turn(Wait wait) {
     std::array<epoll_event, kEventsATurn> events;

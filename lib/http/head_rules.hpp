@@ -23,8 +23,10 @@ class HeadRules {
     // Each field, in any order.
     void see(boost::beast::http::field name, std::string_view value) {
         using boost::beast::http::field;
-        if (name == field::host) ++hosts_;
-        else if (name == field::content_length) ++lengths_;
+        if (name == field::host)
+            ++hosts_;
+        else if (name == field::content_length)
+            ++lengths_;
         else if (name == field::transfer_encoding) {
             ++encodings_;
             chunked_ = equal_ignoring_case(trim(value), "chunked");
@@ -42,7 +44,8 @@ class HeadRules {
     std::optional<Refusal> encoding_refusal(bool http_1_1) const {
         if (encodings_ > 0 && !http_1_1) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
         if (encodings_ > 0 && lengths_ > 0) return Refusal{400, "both a Content-Length and a Transfer-Encoding"};
-        if (encodings_ > 1 || (encodings_ == 1 && !chunked_)) return Refusal{501, "the only Transfer-Encoding that is understood is chunked"};
+        if (encodings_ > 1 || (encodings_ == 1 && !chunked_))
+            return Refusal{501, "the only Transfer-Encoding that is understood is chunked"};
         return std::nullopt;
     }
 

@@ -15,14 +15,14 @@ struct Header {
 
 // A whole request. What the spans and views point to belongs to the server and lives until the handler returns.
 struct ServerRequest {
-    std::string_view method;           // as sent: "POST"
-    std::string_view target;           // as sent: path and query, percent-encoded
-    std::span<const Header> headers;   // in the order sent, names as sent
-    std::string_view body;             // chunks already joined
+    std::string_view method;          // as sent: "POST"
+    std::string_view target;          // as sent: path and query, percent-encoded
+    std::span<const Header> headers;  // in the order sent, names as sent
+    std::string_view body;            // chunks already joined
 
     // The first header of that name (any case), or nothing ("").
     std::string_view header(std::string_view name) const;
-    std::string_view path() const;     // the target before '?'
+    std::string_view path() const;  // the target before '?'
 };
 
 struct Response {

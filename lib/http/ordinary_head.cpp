@@ -89,8 +89,10 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
                 break;
             case 10:
                 if (!is_field(field, "connection")) break;
-                if (equal_ignoring_case(trim(text), "close")) head.keep_alive = false;
-                else if (!equal_ignoring_case(trim(text), "keep-alive")) return std::nullopt;
+                if (equal_ignoring_case(trim(text), "close"))
+                    head.keep_alive = false;
+                else if (!equal_ignoring_case(trim(text), "keep-alive"))
+                    return std::nullopt;
                 break;
             case 7:
                 if (is_field(field, "upgrade")) return std::nullopt;
@@ -105,8 +107,10 @@ std::optional<OrdinaryHead> ordinary_head(std::string_view bytes) {
         }
     }
     head.size = static_cast<std::size_t>(at + 2 - bytes.data());
-    if (head.status == 204 || head.status == 304) head.length = 0;
-    else if (!has_length) return std::nullopt;
+    if (head.status == 204 || head.status == 304)
+        head.length = 0;
+    else if (!has_length)
+        return std::nullopt;
     return head;
 }
 

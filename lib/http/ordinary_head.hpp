@@ -12,9 +12,9 @@
 namespace leakline::http {
 
 struct OrdinaryHead {
-    std::size_t size = 0;     // with the empty line that ends it
-    int status = 0;           // 200 to 999
-    std::uint64_t length = 0; // of the body; 0 for 204 and 304, whatever a Content-Length says
+    std::size_t size = 0;      // with the empty line that ends it
+    int status = 0;            // 200 to 999
+    std::uint64_t length = 0;  // of the body; 0 for 204 and 304, whatever a Content-Length says
     bool keep_alive = true;
 };
 

@@ -38,8 +38,10 @@ class ProxyTarget {
     // Calls use(stream) with the socket, or with what encrypts over it.
     template <class Use>
     void with_stream(Use use) {
-        if (tls_) use(*tls_);
-        else use(socket_);
+        if (tls_)
+            use(*tls_);
+        else
+            use(socket_);
     }
     boost::beast::flat_buffer& buffer() { return buffer_; }  // received and not yet taken
     // Makes the blocking calls return, now and from here on; but for a connect() that is about to begin: to be called again

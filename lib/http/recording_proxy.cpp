@@ -5,12 +5,12 @@
 #include "http/message_relay.hpp"
 #include "http/proxy_target.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -28,8 +28,8 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace bhttp = beast::http;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 // What may be received and not yet understood: a head, the line of a chunk, trailers. More is no HTTP for us.
@@ -46,8 +46,7 @@ struct RecordingProxy::State {
         : options(std::move(given)),
           observe(std::move(observer)),
           target{options.target, options.verify_certificate, resolve(options.target), std::nullopt} {
-        if (options.target.scheme == Url::Scheme::https)
-            target.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+        if (options.target.scheme == Url::Scheme::https) target.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
         error_code error;
         const auto address = asio::ip::make_address(options.address, error);
         const std::string where = options.address + ":" + std::to_string(options.port);
@@ -199,8 +198,7 @@ class RecordingProxy::State::Session {
     // What is no exchange of one request and one response, and could not be recorded as such. Nothing: it is one. (An
     // "Upgrade: h2c" may be ignored; clients offer it on the side.)
     static const char* why_not_passed_on(const bhttp::request_header<>& head) {
-        if (head.method() == bhttp::verb::connect)
-            return "this is a reverse proxy: send requests to it as to the service, not through it";
+        if (head.method() == bhttp::verb::connect) return "this is a reverse proxy: send requests to it as to the service, not through it";
         const auto upgrade = head[bhttp::field::upgrade];
         for (const auto& protocol : bhttp::token_list(upgrade))
             if (beast::iequals(protocol, "websocket")) return "WebSocket connections are not forwarded or recorded";
@@ -248,7 +246,8 @@ class RecordingProxy::State::Session {
                 error_code error;
                 bhttp::read_header(to, target_.buffer(), response, error);
                 if (error) throw unfinished ? *unfinished : TargetFailed{"no response from the target: " + error.message()};
-                if (response.get().result_int() == 101) throw TargetFailed{"the target switched to another protocol, which is not forwarded"};
+                if (response.get().result_int() == 101)
+                    throw TargetFailed{"the target switched to another protocol, which is not forwarded"};
                 if (response.get().result_int() / 100 != 1) break;
                 std::destroy_at(&response);  // an interim response is not passed on
                 std::construct_at(&response);
@@ -313,7 +312,8 @@ class RecordingProxy::State::Session {
 
     // Without any memory.
     void answer_fixed() {
-        static constexpr std::string_view kUnavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        static constexpr std::string_view kUnavailable =
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         ::send(client_.native_handle(), kUnavailable.data(), kUnavailable.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         unread_ = true;
     }
@@ -342,8 +342,8 @@ class RecordingProxy::State::Session {
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};
     bool responding_ = false;  // something of a response has gone to the client
-    bool unread_ = false;  // the client may not have been read to its request's end
-    std::mutex cutting_;  // guards the closing of client_ against cut()
+    bool unread_ = false;      // the client may not have been read to its request's end
+    std::mutex cutting_;       // guards the closing of client_ against cut()
     std::thread thread_;
 };
 
@@ -374,8 +374,9 @@ void RecordingProxy::State::admit(tcp::socket socket) {
     const auto open = std::count_if(sessions.begin(), sessions.end(), [](const auto& session) { return !session->over(); });
     if (static_cast<std::size_t>(open) >= options.max_connections) {
         ++refused;
-        asio::write(socket, asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                                                          "Connection: close\r\n\r\n")),
+        asio::write(socket,
+                    asio::buffer(std::string_view("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                                                  "Connection: close\r\n\r\n")),
                     ignored);
         return;
     }
@@ -425,8 +426,7 @@ void RecordingProxy::stop(Nanoseconds grace) {
     if (state_->watching.joinable()) state_->watching.join();
     const std::int64_t until = steady_ns() + grace.count();
     for (const auto& session : state_->sessions) {
-        while (session->in_request() && !session->over() && steady_ns() < until)
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        while (session->in_request() && !session->over() && steady_ns() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
         for (; !session->over(); std::this_thread::sleep_for(std::chrono::milliseconds(5))) session->cut();
         session->join();
     }

@@ -21,11 +21,11 @@ struct ProxyOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system picks one
     Url target;
-    std::size_t max_connections = 256;             // one more is answered 503
+    std::size_t max_connections = 256;                  // one more is answered 503
     std::size_t max_kept_body = std::size_t{16} << 20;  // of a request; a larger one passes, but is not kept
     std::size_t body_budget = std::size_t{64} << 20;    // of all that are kept at the same time; one over it passes, and is not kept
     std::uint32_t max_header = 64 * 1024;
-    Nanoseconds idle = std::chrono::seconds(60);   // without a byte in either direction, a connection is closed
+    Nanoseconds idle = std::chrono::seconds(60);  // without a byte in either direction, a connection is closed
     bool verify_certificate = true;
     std::string ca_file;
 };
@@ -35,19 +35,19 @@ struct ProxiedRequest {
     Nanoseconds at{};  // when its head had come, since the Unix epoch
     std::string method, target;
     std::vector<std::pair<std::string, std::string>> headers;
-    std::string body;             // chunks joined
-    bool body_too_large = false;  // then body is empty
+    std::string body;               // chunks joined
+    bool body_too_large = false;    // then body is empty
     bool body_over_budget = false;  // likewise, for what others under way took
-    int status = 0;               // 0: the target gave no whole response
-    bool body_cut = false;        // the body is not whole: its client went away, or the target did not wait for it
-    std::uint64_t connection = 0; // of the client, from 1
+    int status = 0;                 // 0: the target gave no whole response
+    bool body_cut = false;          // the body is not whole: its client went away, or the target did not wait for it
+    std::uint64_t connection = 0;   // of the client, from 1
 };
 
 struct ProxyCounts {
     std::uint64_t connections = 0, refused = 0, requests = 0;
-    std::uint64_t failed = 0;    // answered 502 by us, or with an answer that was cut
-    std::uint64_t not_http = 0;  // answered 501 by us and not told of: WebSocket, CONNECT
-    std::uint64_t exhausted = 0; // ended by us for want of memory or threads, most with a 503
+    std::uint64_t failed = 0;     // answered 502 by us, or with an answer that was cut
+    std::uint64_t not_http = 0;   // answered 501 by us and not told of: WebSocket, CONNECT
+    std::uint64_t exhausted = 0;  // ended by us for want of memory or threads, most with a 503
 };
 
 class RecordingProxy {

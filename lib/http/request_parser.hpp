@@ -26,9 +26,7 @@ struct MessageStorage {
     void clear();
     // Gives back what an unusually large request took: 1,000 connections must not keep 1,000 large bodies.
     void trim();
-    ServerRequest view() const {
-        return {method, target, std::span<const Header>(headers.data(), header_count), body};
-    }
+    ServerRequest view() const { return {method, target, std::span<const Header>(headers.data(), header_count), body}; }
 };
 
 class RequestParser : public boost::beast::http::basic_parser<true> {

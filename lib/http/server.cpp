@@ -51,12 +51,12 @@ struct Server::State {
     std::vector<net::executor_work_guard<Executor>> work;
     std::optional<Acceptor> acceptor;  // on loops[0]
     std::optional<Timer> accept_again;
-    std::optional<Socket> accepted;    // the socket that the next connection gets
+    std::optional<Socket> accepted;  // the socket that the next connection gets
     std::size_t next_loop = 0;
     std::uint16_t port = 0;
     bool started = false, stopped = false;
 
-    bool accepting = false;            // or waiting to; on loops[0]
+    bool accepting = false;  // or waiting to; on loops[0]
 
     void run(Loop& loop);
     void accept();
@@ -96,9 +96,7 @@ Server::~Server() {
 
 std::uint16_t Server::port() const { return state_->port; }
 
-void Server::on_error(std::function<void(const std::string&)> report) {
-    state_->shared.on_error = std::move(report);
-}
+void Server::on_error(std::function<void(const std::string&)> report) { state_->shared.on_error = std::move(report); }
 
 void Server::start() {
     State& state = *state_;
@@ -177,8 +175,7 @@ bool Server::stop(std::chrono::milliseconds grace) {
     bool drained;
     {
         std::unique_lock lock(state.shared.drained_mutex);
-        drained = state.shared.drained.wait_for(
-            lock, grace, [&] { return state.shared.open + state.shared.refusing == 0; });
+        drained = state.shared.drained.wait_for(lock, grace, [&] { return state.shared.open + state.shared.refusing == 0; });
     }
     net::post(state.loops.front()->context, [&state] {
         boost::system::error_code ignored;

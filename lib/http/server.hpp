@@ -20,9 +20,9 @@ struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system picks one, see Server::port()
     int threads = 1;
-    std::size_t body_limit = std::size_t{1} << 20;     // bytes; a longer body is answered 413
-    std::size_t header_limit = std::size_t{16} << 10;  // bytes of request line and headers; more is answered 431
-    std::size_t connection_limit = 1024;               // one more is answered 503 and closed
+    std::size_t body_limit = std::size_t{1} << 20;      // bytes; a longer body is answered 413
+    std::size_t header_limit = std::size_t{16} << 10;   // bytes of request line and headers; more is answered 431
+    std::size_t connection_limit = 1024;                // one more is answered 503 and closed
     std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last, else 408
     std::chrono::milliseconds write_timeout{10'000};    // without any progress in sending a response, else closed
     std::chrono::milliseconds idle_timeout{60'000};     // of a kept-alive connection between requests

@@ -59,8 +59,7 @@ void Loop::close_all() {
     while (!sessions.empty()) sessions.front()->close();
 }
 
-Session::Session(Loop& loop, Socket socket, Admission admission)
-    : loop_(loop), socket_(std::move(socket)), admission_(admission) {}
+Session::Session(Loop& loop, Socket socket, Admission admission) : loop_(loop), socket_(std::move(socket)), admission_(admission) {}
 
 Session::~Session() = default;
 
@@ -148,8 +147,7 @@ void Session::read() {
     } else if (end_ == in_.size()) {
         // Only a header, or the line of a chunk, stays unread until it is whole, and parse() bounds both: it moves to the
         // front, and the buffer grows.
-        std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.begin() + static_cast<std::ptrdiff_t>(end_),
-                  in_.begin());
+        std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.begin() + static_cast<std::ptrdiff_t>(end_), in_.begin());
         end_ -= begin_;
         begin_ = 0;
         if (end_ == in_.size()) in_.resize(in_.size() * 2);
@@ -202,8 +200,7 @@ bool Session::parse() {
             } else if (error == beast::http::error::body_limit) {
                 refuse(413, "the body is over the limit of " + std::to_string(loop_.shared.options.body_limit) + " bytes");
             } else if (error == beast::http::error::header_limit) {
-                refuse(431, "the headers are over the limit of " + std::to_string(loop_.shared.options.header_limit) +
-                                " bytes");
+                refuse(431, "the headers are over the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
             } else {
                 refuse(400, "malformed HTTP: " + error.message());
             }
@@ -214,7 +211,8 @@ bool Session::parse() {
     // Chunks' lines and trailers, which the parser takes whole: no limit of its own holds for them.
     if (end_ - begin_ > loop_.shared.options.header_limit && parser_->is_header_done()) {
         ++loop_.shared.malformed;
-        refuse(431, "the line of a chunk, or the trailers, are over the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
+        refuse(431, "the line of a chunk, or the trailers, are over the limit of " + std::to_string(loop_.shared.options.header_limit) +
+                        " bytes");
         return false;
     }
     if (message_.expects_continue && !continued_ && parser_->is_header_done()) send_continue();

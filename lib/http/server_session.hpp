@@ -38,7 +38,7 @@ struct Shared {
     std::atomic<std::size_t> open{0};      // served connections
     std::atomic<std::size_t> refusing{0};  // connections over the limit that are being told so
     std::mutex drained_mutex;
-    std::condition_variable drained;       // notified when open + refusing falls to 0
+    std::condition_variable drained;  // notified when open + refusing falls to 0
 };
 
 class Session;
@@ -57,8 +57,8 @@ struct Loop {
     std::atomic<std::thread::id> thread_id{};
 
     bool sweep_waits = false;
-    void run_sweep();      // closes what is past its deadline, repeatedly
-    void begin_drain();    // idle connections get a short while, the others until they are answered
+    void run_sweep();    // closes what is past its deadline, repeatedly
+    void begin_drain();  // idle connections get a short while, the others until they are answered
     void close_all();
 };
 
@@ -71,7 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
     // All on the loop's thread, except answer().
     void start();
-    void answer(Response response);  // any thread
+    void answer(Response response);        // any thread
     void abandon() { abandoned_ = true; }  // any thread: no answer will come, for want of memory
     void expire(TimePoint now);
     void shorten_deadline();
@@ -82,7 +82,8 @@ class Session : public std::enable_shared_from_this<Session> {
     enum class After { keep, close };
 
     // Out of memory, a session ends, and no other with it.
-    template <typename Do> void guarded(Do act) {
+    template <typename Do>
+    void guarded(Do act) {
         try {
             act();
         } catch (const std::bad_alloc&) {
@@ -93,18 +94,18 @@ class Session : public std::enable_shared_from_this<Session> {
     }
 
     void begin();
-    void left();                   // no longer counted
+    void left();  // no longer counted
     void begin_message();
-    void advance();                // parses what is buffered; returns when bytes or an answer are awaited
-    bool parse();                  // false: more bytes are needed, or the connection is at its end
+    void advance();  // parses what is buffered; returns when bytes or an answer are awaited
+    bool parse();    // false: more bytes are needed, or the connection is at its end
     void read();
     void on_read(boost::system::error_code error, std::size_t size);
     void handle();
     void refuse(int status, std::string_view reason);
     void compose(const Response& response, After after);
-    bool write();                  // true when all is written
+    bool write();  // true when all is written
     void finish_response();
-    void linger();                 // half-closes, then waits for the client to see the end
+    void linger();  // half-closes, then waits for the client to see the end
     void send_continue();
 
     Loop& loop_;

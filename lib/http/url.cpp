@@ -1,7 +1,7 @@
 #include "http/url.hpp"
 
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -103,8 +103,7 @@ Url parse_url(std::string_view text) {
         if (!authority.empty()) url.port = parse_port(whole, authority.substr(1));
     } else {
         const std::size_t colon = authority.find(':');
-        if (colon != authority.rfind(':'))
-            refuse(whole, "an IPv6 address needs brackets", "http://[::1]:8080");
+        if (colon != authority.rfind(':')) refuse(whole, "an IPv6 address needs brackets", "http://[::1]:8080");
         url.host = authority.substr(0, colon);
         if (colon != authority.npos) url.port = parse_port(whole, authority.substr(colon + 1));
     }
@@ -126,9 +125,7 @@ std::string Url::origin() const {
     return (scheme == Scheme::https ? "https://" : "http://") + authority();
 }
 
-std::string Url::text() const {
-    return origin() + (scheme == Scheme::unix_socket ? ":" : "") + target;
-}
+std::string Url::text() const { return origin() + (scheme == Scheme::unix_socket ? ":" : "") + target; }
 
 std::string ListenAddress::text() const {
     return (address.find(':') == address.npos ? address : "[" + address + "]") + ":" + std::to_string(port);

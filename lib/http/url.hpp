@@ -11,9 +11,9 @@ struct Url {
     enum class Scheme { http, https, unix_socket };
 
     Scheme scheme = Scheme::http;
-    std::string host;         // without the brackets of an IPv6 address; empty for a Unix socket
-    std::uint16_t port = 80;  // 0 for a Unix socket
-    std::string socket_path;  // of a Unix socket only
+    std::string host;          // without the brackets of an IPv6 address; empty for a Unix socket
+    std::uint16_t port = 80;   // 0 for a Unix socket
+    std::string socket_path;   // of a Unix socket only
     std::string target = "/";  // path and query as they stand in the request line; never empty, no fragment
 
     // The value of the Host header: "example.org", "[::1]:8080" (a default port is left out), "localhost" for a socket.

@@ -16,9 +16,7 @@ using Version = CgroupDirectory::Version;
 
 namespace {
 
-const char* current_name(Version version) {
-    return version == Version::v1 ? "memory.usage_in_bytes" : "memory.current";
-}
+const char* current_name(Version version) { return version == Version::v1 ? "memory.usage_in_bytes" : "memory.current"; }
 
 std::optional<std::uint64_t> number(std::string_view text) {
     text = trim(text);
@@ -63,8 +61,7 @@ std::optional<CgroupMembership> parse_cgroup_membership(std::string_view text) {
 }
 
 std::optional<CgroupDirectory> memory_hierarchy(const SystemRoots& roots) {
-    if (is_memory_cgroup({Version::v1, roots.cgroup + "/memory"}))
-        return CgroupDirectory{Version::v1, roots.cgroup + "/memory"};
+    if (is_memory_cgroup({Version::v1, roots.cgroup + "/memory"})) return CgroupDirectory{Version::v1, roots.cgroup + "/memory"};
     std::error_code error;
     if (fs::exists(roots.cgroup + "/cgroup.controllers", error)) return CgroupDirectory{Version::v2, roots.cgroup};
     return std::nullopt;
@@ -106,8 +103,7 @@ CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots
     std::vector<std::string> found;
     std::error_code error;
     // docker/ID, docker-ID.scope, cri-containerd-ID.scope, crio-ID.scope, libpod-ID.scope, kubepods/.../ID
-    for (auto entry = fs::recursive_directory_iterator(hierarchy->path, fs::directory_options::skip_permission_denied,
-                                                       error);
+    for (auto entry = fs::recursive_directory_iterator(hierarchy->path, fs::directory_options::skip_permission_denied, error);
          !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
         std::error_code ignored;
         if (!entry->is_directory(ignored) || entry->is_symlink(ignored)) continue;
@@ -120,8 +116,7 @@ CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots
                     "is it running? docker ps --no-trunc");
     if (found.size() > 1)
         throw Error(ErrorKind::input, "container " + id,
-                    "names " + std::to_string(found.size()) + " cgroups, " + found[0] + " and " + found[1],
-                    "give the whole id");
+                    "names " + std::to_string(found.size()) + " cgroups, " + found[0] + " and " + found[1], "give the whole id");
     return {hierarchy->version, found[0]};
 }
 
@@ -137,7 +132,8 @@ std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view 
 }
 
 CgroupReader::CgroupReader(CgroupDirectory directory, const SystemRoots& roots)
-    : directory_(std::move(directory)), current_(directory_.path + "/" + current_name(directory_.version)),
+    : directory_(std::move(directory)),
+      current_(directory_.path + "/" + current_name(directory_.version)),
       stat_(directory_.path + "/memory.stat"),
       events_(directory_.path + (directory_.version == Version::v1 ? "/memory.oom_control" : "/memory.events")),
       failures_(directory_.path + "/memory.failcnt") {
@@ -175,8 +171,7 @@ bool CgroupReader::read(Depth depth, const std::array<bool, kMetricCount>& wante
     if (wants(Metric::cgroup_anonymous))
         if (const auto text = stat_.read())
             // Version 1's rss is anonymous memory and swap cache; total_ counts the groups below as version 2 does.
-            sample[Metric::cgroup_anonymous] =
-                flat_value(*text, directory_.version == Version::v1 ? "total_rss" : "anon");
+            sample[Metric::cgroup_anonymous] = flat_value(*text, directory_.version == Version::v1 ? "total_rss" : "anon");
     if (wants(Metric::cgroup_limit)) sample[Metric::cgroup_limit] = limit();
     if (wants(Metric::cgroup_oom_kills))
         if (const auto text = events_.read()) sample[Metric::cgroup_oom_kills] = flat_value(*text, "oom_kill");
@@ -215,8 +210,7 @@ class CgroupSource : public MemorySource {
 
 }  // namespace
 
-std::unique_ptr<MemorySource> cgroup_source(CgroupDirectory directory, std::vector<Metric> metrics,
-                                            const SystemRoots& roots) {
+std::unique_ptr<MemorySource> cgroup_source(CgroupDirectory directory, std::vector<Metric> metrics, const SystemRoots& roots) {
     return std::make_unique<CgroupSource>(std::move(directory), metrics, roots);
 }
 

@@ -63,12 +63,11 @@ class CgroupReader {
 
     CgroupDirectory directory_;
     ProcFile current_, stat_, events_, failures_;  // failures_ is version 1's memory.failcnt
-    std::vector<ProcFile> limits_;  // of this directory and those above it
+    std::vector<ProcFile> limits_;                 // of this directory and those above it
 };
 
 // A whole cgroup as a source: the metrics cgroup, cgroup_anonymous, cgroup_limit, cgroup_oom_kills,
 // cgroup_limit_hits.
-std::unique_ptr<MemorySource> cgroup_source(CgroupDirectory directory, std::vector<Metric> metrics,
-                                            const SystemRoots& roots = {});
+std::unique_ptr<MemorySource> cgroup_source(CgroupDirectory directory, std::vector<Metric> metrics, const SystemRoots& roots = {});
 
 }  // namespace leakline::memory

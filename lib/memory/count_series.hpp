@@ -19,7 +19,7 @@ namespace leakline::memory {
 
 struct CountSeries {
     Resource resource = Resource::descriptors;
-    Series series;  // value: a count
+    Series series;                       // value: a count
     std::optional<std::uint64_t> limit;  // the last value of its column fds_limit, threads_limit, ...
 };
 

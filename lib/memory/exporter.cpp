@@ -30,8 +30,7 @@ std::string exposition(const std::vector<ExportedProcess>& processes, const std:
         const std::string name = std::string(family.name) + (family.type == "counter" ? "_total" : "");
         std::string lines;
         for (const ExportedProcess& process : processes)
-            if (const auto& value = process.latest[metric])
-                lines += fmt::format("{}{} {}\n", name, metric_labels(process.subject), *value);
+            if (const auto& value = process.latest[metric]) lines += fmt::format("{}{} {}\n", name, metric_labels(process.subject), *value);
         if (lines.empty()) continue;
         append_head(out, name, family.help, family.type);
         out += lines;
@@ -39,11 +38,9 @@ std::string exposition(const std::vector<ExportedProcess>& processes, const std:
     std::string starts;
     for (const ExportedProcess& process : processes)
         if (process.start_time_seconds > 0)
-            starts += fmt::format("process_start_time_seconds{} {:.2f}\n", metric_labels(process.subject),
-                                  process.start_time_seconds);
+            starts += fmt::format("process_start_time_seconds{} {:.2f}\n", metric_labels(process.subject), process.start_time_seconds);
     if (!starts.empty()) {
-        append_head(out, "process_start_time_seconds", "Start time of the process since the Unix epoch in seconds.",
-                    "gauge");
+        append_head(out, "process_start_time_seconds", "Start time of the process since the Unix epoch in seconds.", "gauge");
         out += starts;
     }
     return out;
@@ -88,8 +85,7 @@ void Exporter::State::answer(const http::ServerRequest& request, const http::Res
     responder.send(std::move(response));
 }
 
-Exporter::Exporter(std::string_view listen, std::vector<Metric> metrics, const SystemRoots& roots)
-    : state_(std::make_unique<State>()) {
+Exporter::Exporter(std::string_view listen, std::vector<Metric> metrics, const SystemRoots& roots) : state_(std::make_unique<State>()) {
     const http::ListenAddress where = http::parse_listen(listen);
     http::ServerOptions options;
     options.connection_limit = 64;
@@ -110,8 +106,7 @@ Exporter::~Exporter() { state_->server->stop(std::chrono::milliseconds(200)); }
 void Exporter::publish(const Subject& subject, const MemorySample& sample) {
     const std::lock_guard lock(state_->mutex);
     auto& processes = state_->processes;
-    auto process = std::find_if(processes.begin(), processes.end(),
-                                [&](const ExportedProcess& known) { return known.subject == subject; });
+    auto process = std::find_if(processes.begin(), processes.end(), [&](const ExportedProcess& known) { return known.subject == subject; });
     if (process == processes.end()) {
         processes.push_back({subject, {}, start_time_seconds(subject, state_->roots)});
         process = processes.end() - 1;
@@ -130,8 +125,7 @@ void Exporter::end_tick() {
 
 std::string Exporter::url() const {
     const bool v6 = state_->address.find(':') != std::string::npos;
-    return fmt::format("http://{}:{}/metrics", v6 ? "[" + state_->address + "]" : state_->address,
-                       state_->server->port());
+    return fmt::format("http://{}:{}/metrics", v6 ? "[" + state_->address + "]" : state_->address, state_->server->port());
 }
 
 }  // namespace leakline::memory

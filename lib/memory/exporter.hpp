@@ -16,9 +16,9 @@ namespace leakline::memory {
 
 struct ExportedProcess {
     Subject subject;
-    MemorySample latest;               // each metric's latest value
-    double start_time_seconds = 0;     // since the Unix epoch; 0 where it is no process
-    bool seen = true;                  // in the present tick
+    MemorySample latest;            // each metric's latest value
+    double start_time_seconds = 0;  // since the Unix epoch; 0 where it is no process
+    bool seen = true;               // in the present tick
 };
 
 // The text exposition format (version 0.0.4): families together, HELP and TYPE before each.

@@ -57,8 +57,7 @@ std::vector<Region> libc_data(std::string_view maps) {
         const bool libc = line.ends_with("/libc.so.6") || (line.find("/libc-2.") != std::string_view::npos && line.ends_with(".so"));
         const bool anonymous = line.find('/') == std::string_view::npos && line.find('[') == std::string_view::npos;
         const bool writable = line.find(" rw-p ") != std::string_view::npos;
-        if (writable && (libc || (after_libc && anonymous)) && region.end - region.begin < (1u << 20))
-            regions.push_back(region);
+        if (writable && (libc || (after_libc && anonymous)) && region.end - region.begin < (1u << 20)) regions.push_back(region);
         after_libc = libc;
     }
     return regions;
@@ -77,8 +76,7 @@ class Image {
     template <typename Number>
     Number read(std::uint64_t address) const {
         Number value = 0;
-        if (address >= begin() && address + sizeof value <= end())
-            std::memcpy(&value, bytes_.data() + (address - begin()), sizeof value);
+        if (address >= begin() && address + sizeof value <= end()) std::memcpy(&value, bytes_.data() + (address - begin()), sizeof value);
         return value;
     }
     Region region_;
@@ -107,8 +105,7 @@ std::uint64_t find_mmapped_bytes(const Image& image) {
 
 }  // namespace
 
-GlibcHeap::GlibcHeap(int pid, const SystemRoots& roots)
-    : pid_(pid), folder_(roots.proc + "/" + std::to_string(pid)) {}
+GlibcHeap::GlibcHeap(int pid, const SystemRoots& roots) : pid_(pid), folder_(roots.proc + "/" + std::to_string(pid)) {}
 
 bool GlibcHeap::copy(std::uint64_t address, void* to, std::size_t size) const {
     const iovec local{to, size};

@@ -39,10 +39,10 @@ class GlibcHeap {
 
   private:
     struct Layout {
-        std::uint64_t bins = 0;            // address of main_arena.bins
-        std::uint64_t arena_to_bins = 0;   // from an arena's start to its bins
-        std::uint64_t mmapped_bytes = 0;   // address of mp_.mmapped_mem; 0 where it was not found
-        bool masked_links = false;         // of fast bins (glibc 2.32)
+        std::uint64_t bins = 0;           // address of main_arena.bins
+        std::uint64_t arena_to_bins = 0;  // from an arena's start to its bins
+        std::uint64_t mmapped_bytes = 0;  // address of mp_.mmapped_mem; 0 where it was not found
+        bool masked_links = false;        // of fast bins (glibc 2.32)
     };
     struct Arena;
     struct Free {

@@ -85,8 +85,7 @@ void remove_orphans(const std::string& parent, const SystemRoots& roots) {
     for (const auto& entry : fs::directory_iterator(parent, error)) {
         const auto owner = owner_of(entry.path().filename().string());
         std::error_code ignored;
-        if (owner && !fs::exists(roots.proc + "/" + std::to_string(*owner), ignored))
-            ::rmdir(entry.path().c_str());
+        if (owner && !fs::exists(roots.proc + "/" + std::to_string(*owner), ignored)) ::rmdir(entry.path().c_str());
     }
 }
 
@@ -146,8 +145,7 @@ std::string MemoryLimit::State::set_up() {
     const std::string bytes = std::to_string(limit);
     const bool v1 = directory.version == Version::v1;
     const std::string file = directory.path + (v1 ? "/memory.limit_in_bytes" : "/memory.max");
-    if (const int error = write_control(file, bytes); error != 0)
-        return "cannot set " + file + ": " + os_reason(error);
+    if (const int error = write_control(file, bytes); error != 0) return "cannot set " + file + ": " + os_reason(error);
     // Without swap, so that the limit is the end; where swap is not accounted, these files are not there.
     write_control(directory.path + (v1 ? "/memory.memsw.limit_in_bytes" : "/memory.swap.max"), v1 ? bytes : "0");
     const std::string processes = directory.path + "/cgroup.procs";
@@ -206,9 +204,7 @@ void MemoryLimit::put_on(Command& command) const {
             return ::setrlimit(RLIMIT_DATA, &limit) == 0;
         };
     } else {
-        command.before_exec = [before, procs = state_->procs] {
-            return (!before || before()) && enter(procs->get());
-        };
+        command.before_exec = [before, procs = state_->procs] { return (!before || before()) && enter(procs->get()); };
     }
 }
 
@@ -244,8 +240,7 @@ Death MemoryLimit::death_of(const ExitStatus& status, std::optional<Bytes> peak_
     death.peak_bytes = figures.peak_bytes ? figures.peak_bytes : peak_seen;
     death.cause = status.signal != 0 ? Death::Cause::signalled : Death::Cause::exited;
     death.text = "ended with " + status.text();
-    const std::string peak =
-        death.peak_bytes ? " (peak " + format_bytes(static_cast<double>(*death.peak_bytes)) + ")" : "";
+    const std::string peak = death.peak_bytes ? " (peak " + format_bytes(static_cast<double>(*death.peak_bytes)) + ")" : "";
     if (status.signal == SIGKILL && figures.oom_kills > 0) {
         death.cause = Death::Cause::oom_killed;
         death.text = "OOM-killed at its limit of " + limit + peak;

@@ -14,7 +14,7 @@ struct ProcessReading {
     std::uint64_t start_ticks = 0;
     std::string name;
     bool root = false;
-    bool zombie = false;             // it has ended, and its parent has not waited for it: it holds no memory
+    bool zombie = false;  // it has ended, and its parent has not waited for it: it holds no memory
     Bytes resident = 0;
     // Resident less file and shared memory pages, plus swap: the sum over processes counts a page once, but for pages that a
     // fork shares until they are written to; those are in the child's first reading.

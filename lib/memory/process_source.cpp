@@ -35,9 +35,8 @@ class ProcessSource : public MemorySource {
         wants_rollup_ = wants(Metric::pss) || wants(Metric::uss) || wants(Metric::anonymous) || wants(Metric::swap);
         if (wants(Metric::file) || wants(Metric::shmem) || wants(Metric::anonymous) || wants(Metric::swap))
             status_ = ProcFile(folder_ + "/status");
-        const bool any_cgroup = wants(Metric::cgroup) || wants(Metric::cgroup_anonymous) ||
-                                wants(Metric::cgroup_limit) || wants(Metric::cgroup_oom_kills) ||
-                                wants(Metric::cgroup_limit_hits);
+        const bool any_cgroup = wants(Metric::cgroup) || wants(Metric::cgroup_anonymous) || wants(Metric::cgroup_limit) ||
+                                wants(Metric::cgroup_oom_kills) || wants(Metric::cgroup_limit_hits);
         if (wants(Metric::malloc_used) || wants(Metric::malloc_retained)) heap_.emplace(pid, roots);
         if (any_cgroup)
             if (auto directory = memory_cgroup_of(pid, roots)) cgroup_.emplace(*directory, roots);
@@ -62,8 +61,7 @@ class ProcessSource : public MemorySource {
     static std::string where(int pid) { return "pid " + std::to_string(pid); }
 
     static Error cannot_read(int pid, int reason) {
-        if (reason == ENOENT || reason == ESRCH)
-            return Error(ErrorKind::system, where(pid), "there is no such process");
+        if (reason == ENOENT || reason == ESRCH) return Error(ErrorKind::system, where(pid), "there is no such process");
         return os_error(ErrorKind::system, where(pid), "cannot read its memory", reason);
     }
 
@@ -112,8 +110,7 @@ class ProcessSource : public MemorySource {
     void apply(const ProcessStatus& status, MemorySample& sample) const {
         if (wants(Metric::file)) sample[Metric::file] = status.rss_file;
         if (wants(Metric::shmem)) sample[Metric::shmem] = status.rss_shmem;
-        if (wants(Metric::anonymous) && !sample[Metric::anonymous])
-            sample[Metric::anonymous] = status.rss_anonymous;
+        if (wants(Metric::anonymous) && !sample[Metric::anonymous]) sample[Metric::anonymous] = status.rss_anonymous;
         if (wants(Metric::swap) && !sample[Metric::swap]) sample[Metric::swap] = status.swap;
     }
 

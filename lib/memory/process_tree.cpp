@@ -46,8 +46,7 @@ ProcessTree::ProcessTree(int root, SystemRoots roots, std::function<std::vector<
     auto member = std::make_unique<Member>(roots_.proc + "/" + std::to_string(root), true);
     member->reading.pid = root;
     member->reading.root = true;
-    if (!read(*member, Depth::detailed))
-        throw Error(ErrorKind::system, "pid " + std::to_string(root), "there is no such process");
+    if (!read(*member, Depth::detailed)) throw Error(ErrorKind::system, "pid " + std::to_string(root), "there is no such process");
     members_.emplace(root, std::move(member));
 }
 

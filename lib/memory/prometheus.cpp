@@ -15,9 +15,9 @@ namespace leakline::memory {
 
 namespace {
 
-constexpr std::int64_t kServerLimit = 11'000;       // points a series in one answer: web/api/v1, "exceeded maximum"
-constexpr std::int64_t kFirstPart = 200;            // small: it tells how many series there are
-constexpr std::int64_t kAnswerPoints = 1'000'000;   // about 35 MB of text
+constexpr std::int64_t kServerLimit = 11'000;      // points a series in one answer: web/api/v1, "exceeded maximum"
+constexpr std::int64_t kFirstPart = 200;           // small: it tells how many series there are
+constexpr std::int64_t kAnswerPoints = 1'000'000;  // about 35 MB of text
 constexpr std::size_t kMaxBody = std::size_t{1} << 30;
 
 std::string form_encode(std::string_view text) {
@@ -25,8 +25,8 @@ std::string form_encode(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '_' || c == '.' || c == '~';
+        const bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
         if (plain) {
             out += c;
         } else {
@@ -74,10 +74,9 @@ class Server {
     // One part of the range, both ends included.
     MatrixAnswer ask(const std::string& promql, std::int64_t start_ms, std::int64_t end_ms) {
         if (query_.stop && query_.stop()) throw Error(ErrorKind::system, base_, "interrupted");
-        const std::string form =
-            "query=" + form_encode(promql) + "&start=" + seconds_text(start_ms) + "&end=" + seconds_text(end_ms) +
-            "&step=" + seconds_text(milliseconds(query_.step)) +
-            "&timeout=" + std::to_string(std::max<std::int64_t>(1, query_.timeout / std::chrono::seconds(1))) + "s";
+        const std::string form = "query=" + form_encode(promql) + "&start=" + seconds_text(start_ms) + "&end=" + seconds_text(end_ms) +
+                                 "&step=" + seconds_text(milliseconds(query_.step)) +
+                                 "&timeout=" + std::to_string(std::max<std::int64_t>(1, query_.timeout / std::chrono::seconds(1))) + "s";
         const http::ClientResponse response = send(form);
         MatrixAnswer answer = parse_matrix(response.body, query_.max_series);
         check(response, answer);
@@ -123,33 +122,27 @@ class Server {
         const std::string status = std::to_string(response.status);
         if (response.status == 401 || response.status == 403)
             throw Error(ErrorKind::input, base_, "refuses the request (HTTP " + status + ")",
-                        headers_.size() > 1 ? "the secret in the file is not accepted"
-                                            : "give --bearer-token-file or --basic-auth-file");
+                        headers_.size() > 1 ? "the secret in the file is not accepted" : "give --bearer-token-file or --basic-auth-file");
         if (!answer.error.empty() || !answer.error_type.empty())
             throw Error(ErrorKind::input, base_,
-                        "answers " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " +
-                            status + ")",
-                        answer.error_type == "bad_data"  ? "the query is: " + printable(query_.query)
+                        "answers " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " + status + ")",
+                        answer.error_type == "bad_data" ? "the query is: " + printable(query_.query)
                         : answer.error_type == "timeout" || answer.error.find("too many samples") != std::string::npos
                             ? "a longer --step or a shorter --range costs the server less"
                             : "");
         if (const std::string to = redirected_to(response); !to.empty())
-            throw Error(ErrorKind::input, base_, "answers HTTP " + status + ": go to " + to,
-                        "use that address, unless it is a login page");
+            throw Error(ErrorKind::input, base_, "answers HTTP " + status + ": go to " + to, "use that address, unless it is a login page");
         if (response.status != 200)
-            throw Error(ErrorKind::input, base_,
-                        "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
+            throw Error(ErrorKind::input, base_, "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
                         response.status == 404 ? "behind a proxy the address needs its prefix, as in "
                                                  "http://host/prometheus"
                                                : "");
         if (answer.too_many_series)
-            throw Error(ErrorKind::input, base_,
-                        "answers more than " + format_count(query_.max_series) + " series (--max-series)",
+            throw Error(ErrorKind::input, base_, "answers more than " + format_count(query_.max_series) + " series (--max-series)",
                         "narrow the query with labels, or raise --max-series");
         if (!answer.damage.empty() || !answer.success)
             throw Error(ErrorKind::input, base_,
-                        "answers HTTP 200, but not in Prometheus' format (" +
-                            (answer.damage.empty() ? "no status" : answer.damage) +
+                        "answers HTTP 200, but not in Prometheus' format (" + (answer.damage.empty() ? "no status" : answer.damage) +
                             "): " + first_line(response.body),
                         "is this the address of a Prometheus server?");
         if (answer.result_type != "matrix")
@@ -190,9 +183,8 @@ class Collector {
         std::int64_t part = kFirstPart;
         for (std::int64_t at = 0; at <= steps; at += part) {
             if (at > 0)
-                part = std::clamp<std::int64_t>(
-                    kAnswerPoints / std::max<std::int64_t>(1, static_cast<std::int64_t>(all.series.size())), 100,
-                    kServerLimit);
+                part = std::clamp<std::int64_t>(kAnswerPoints / std::max<std::int64_t>(1, static_cast<std::int64_t>(all.series.size())),
+                                                100, kServerLimit);
             const std::int64_t last = std::min(at + part - 1, steps);
             take(all, server_.ask(promql, begin + at * step, begin + last * step), changes_only);
         }
@@ -221,8 +213,7 @@ class Collector {
             all.points += part.values.size();
         }
         if (!changes_only && all.points > query_.max_points)
-            throw Error(ErrorKind::input, query_.url,
-                        "answers more than " + format_count(query_.max_points) + " points",
+            throw Error(ErrorKind::input, query_.url, "answers more than " + format_count(query_.max_points) + " points",
                         "a longer --step, a shorter --range or a narrower query makes it fewer");
     }
 
@@ -268,8 +259,7 @@ class StartTimes {
     }
 
     const MatrixSeries* of(const Labels& labels) const {
-        if (const auto found = exact_.find(labels_text(without_name(labels))); found != exact_.end())
-            return found->second;
+        if (const auto found = exact_.find(labels_text(without_name(labels))); found != exact_.end()) return found->second;
         const auto found = by_target_.find(labels_text(target_of(labels)));
         return found == by_target_.end() ? nullptr : found->second;
     }
@@ -294,12 +284,12 @@ void mark_restarts(Series& series, const MatrixSeries& starts) {
 
 void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
     if (all.partial)
-        warnings.push_back("the answer is partial: a part of the server's storage did not answer, so series or samples "
-                           "are missing");
+        warnings.push_back(
+            "the answer is partial: a part of the server's storage did not answer, so series or samples "
+            "are missing");
     if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were left out");
     if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were left out");
-    if (all.histograms > 0)
-        warnings.push_back(format_count(all.histograms) + " series of native histograms were left out");
+    if (all.histograms > 0) warnings.push_back(format_count(all.histograms) + " series of native histograms were left out");
     for (const std::string& warning : all.warnings) warnings.push_back("the server warns: " + printable(warning));
     for (const std::string& info : all.infos) warnings.push_back("the server notes: " + printable(info));
 }
@@ -309,9 +299,7 @@ void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
 std::optional<std::string> start_time_selector(const std::string& query) {
     const std::string_view text = trim(query);
     std::size_t name = 0;
-    while (name < text.size() && (std::isalnum(static_cast<unsigned char>(text[name])) || text[name] == '_' ||
-                                  text[name] == ':'))
-        ++name;
+    while (name < text.size() && (std::isalnum(static_cast<unsigned char>(text[name])) || text[name] == '_' || text[name] == ':')) ++name;
     std::string_view rest = trim(text.substr(name));
     if (name > 0 && rest.empty()) return "process_start_time_seconds";
     if (rest.size() < 2 || rest.front() != '{' || rest.back() != '}') return std::nullopt;
@@ -320,8 +308,10 @@ std::optional<std::string> start_time_selector(const std::string& query) {
     char quote = 0;
     for (std::size_t i = 0; i < matchers.size(); ++i) {
         if (quote != 0) {
-            if (matchers[i] == '\\') ++i;
-            else if (matchers[i] == quote) quote = 0;
+            if (matchers[i] == '\\')
+                ++i;
+            else if (matchers[i] == quote)
+                quote = 0;
         } else if (matchers[i] == '"' || matchers[i] == '\'' || matchers[i] == '`') {
             quote = matchers[i];
         } else if (matchers[i] == '{' || matchers[i] == '}') {
@@ -337,8 +327,7 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
         throw Error(ErrorKind::usage, "--step", "must be at least 1ms, the resolution of Prometheus");
     if (query.end < query.range) throw Error(ErrorKind::usage, "--range", "reaches back beyond 1970");
     if (query.range < query.step)
-        throw Error(ErrorKind::usage, "--range",
-                    format_duration(query.range) + " is shorter than --step " + format_duration(query.step));
+        throw Error(ErrorKind::usage, "--range", format_duration(query.range) + " is shorter than --step " + format_duration(query.step));
     Server server(query);
     Collector collector(server, query);
     Collected all = collector.collect(query.query, false);
@@ -358,8 +347,9 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
         answer.warnings.push_back("the answer with the start times is partial: restarts may go unseen");
     const bool no_starts = !starts || starts->series.empty();
     if (no_starts)
-        answer.warnings.push_back(start_query ? "restarts cannot be detected: the server has no " + *start_query
-                                              : "restarts cannot be detected: the query is not a plain selector (give the start times with --start-time-query)");
+        answer.warnings.push_back(
+            start_query ? "restarts cannot be detected: the server has no " + *start_query
+                        : "restarts cannot be detected: the query is not a plain selector (give the start times with --start-time-query)");
     std::optional<StartTimes> start_times;
     if (!no_starts) start_times.emplace(*starts);
 

@@ -44,9 +44,12 @@ class MatrixReader : public nlohmann::json_sax<Json> {
         if (skipped_ > 0) return true;
         switch (place()) {
             case Place::root:
-                if (key_ == "status") answer_.success = text == "success";
-                else if (key_ == "errorType") answer_.error_type = std::move(text);
-                else if (key_ == "error") answer_.error = std::move(text);
+                if (key_ == "status")
+                    answer_.success = text == "success";
+                else if (key_ == "errorType")
+                    answer_.error_type = std::move(text);
+                else if (key_ == "error")
+                    answer_.error = std::move(text);
                 break;
             case Place::data:
                 if (key_ == "resultType") answer_.result_type = std::move(text);
@@ -87,8 +90,7 @@ class MatrixReader : public nlohmann::json_sax<Json> {
 
     bool start_array(std::size_t) override {
         switch (place()) {
-            case Place::root:
-                return key_ == "warnings" ? enter(Place::warnings) : key_ == "infos" ? enter(Place::infos) : skip();
+            case Place::root: return key_ == "warnings" ? enter(Place::warnings) : key_ == "infos" ? enter(Place::infos) : skip();
             case Place::data: return key_ == "result" ? enter(Place::result) : skip();
             case Place::series:
                 if (key_ == "values") return enter(Place::values);
@@ -133,8 +135,10 @@ class MatrixReader : public nlohmann::json_sax<Json> {
     }
 
     bool leave() {
-        if (skipped_ > 0) --skipped_;
-        else if (!places_.empty()) places_.pop_back();
+        if (skipped_ > 0)
+            --skipped_;
+        else if (!places_.empty())
+            places_.pop_back();
         return true;
     }
 
@@ -205,8 +209,10 @@ std::string labels_text(const Labels& labels) {
         rest += label + "=\"";
         for (const char c : value) {
             if (c == '\\' || c == '"') rest += '\\';
-            if (c == '\n') rest += "\\n";
-            else rest += c;
+            if (c == '\n')
+                rest += "\\n";
+            else
+                rest += c;
         }
         rest += '"';
     }

@@ -25,17 +25,17 @@ struct MatrixSeries {
 };
 
 struct MatrixAnswer {
-    bool success = false;             // the server says so
-    std::string error_type, error;    // where not
-    std::string result_type;          // "matrix"
+    bool success = false;           // the server says so
+    std::string error_type, error;  // where not
+    std::string result_type;        // "matrix"
     std::vector<MatrixSeries> series;
     std::vector<std::string> warnings, infos;  // the server's own words, the first ten of each
     bool partial = false;                      // VictoriaMetrics' isPartial: a part of the storage did not answer
-    std::uint64_t not_finite = 0;  // values left out: NaN, +Inf, -Inf
-    std::uint64_t unreadable = 0;  // points left out: not [number, "number"]
-    std::uint64_t histograms = 0;  // series left out: native histograms
-    bool too_many_series = false;  // reading stopped after max_series
-    std::string damage;            // where the text stops being JSON; empty when it is
+    std::uint64_t not_finite = 0;              // values left out: NaN, +Inf, -Inf
+    std::uint64_t unreadable = 0;              // points left out: not [number, "number"]
+    std::uint64_t histograms = 0;              // series left out: native histograms
+    bool too_many_series = false;              // reading stopped after max_series
+    std::string damage;                        // where the text stops being JSON; empty when it is
 };
 
 MatrixAnswer parse_matrix(std::string_view json, std::size_t max_series);

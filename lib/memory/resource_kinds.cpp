@@ -23,7 +23,8 @@ bool looks_random(std::string_view word, bool temporary) {
     const auto count = [&](bool (*is)(char)) { return std::count_if(word.begin(), word.end(), is); };
     const auto digits = count(is_digit), upper = count(is_upper), lower = count(is_lower);
     if (word.size() < kShortestRandom) return false;
-    if (digits > 0 && digits + upper + lower == static_cast<std::ptrdiff_t>(word.size()) && (upper + lower > 0)) return temporary || word.size() >= 8;
+    if (digits > 0 && digits + upper + lower == static_cast<std::ptrdiff_t>(word.size()) && (upper + lower > 0))
+        return temporary || word.size() >= 8;
     // Not a name in camel case: capitals within.
     return temporary && word.size() == kShortestRandom && upper > 0 && lower > 0 && (upper > 1 || !is_upper(word.front()));
 }
@@ -34,8 +35,10 @@ void append_folded(std::string& out, std::string_view word, bool temporary) {
         return;
     }
     for (std::size_t i = 0; i < word.size(); ++i) {
-        if (!is_digit(word[i])) out += word[i];
-        else if (out.empty() || out.back() != '*') out += '*';
+        if (!is_digit(word[i]))
+            out += word[i];
+        else if (out.empty() || out.back() != '*')
+            out += '*';
     }
 }
 
@@ -57,8 +60,8 @@ std::optional<Number> number(std::string_view word, int base = 10) {
 std::string_view port_of(std::string_view address) { return address.substr(std::min(address.size(), address.rfind(':') + 1)); }
 
 std::string_view tcp_state(unsigned state) {
-    constexpr std::array<std::string_view, 13> kNames = {"",          "ESTABLISHED", "SYN_SENT", "SYN_RECV",   "FIN_WAIT1",
-                                                         "FIN_WAIT2", "TIME_WAIT",   "CLOSE",    "CLOSE_WAIT", "LAST_ACK",
+    constexpr std::array<std::string_view, 13> kNames = {"",          "ESTABLISHED", "SYN_SENT",    "SYN_RECV",   "FIN_WAIT1",
+                                                         "FIN_WAIT2", "TIME_WAIT",   "CLOSE",       "CLOSE_WAIT", "LAST_ACK",
                                                          "LISTEN",    "CLOSING",     "NEW_SYN_RECV"};
     return state < kNames.size() && state > 0 ? kNames[state] : "in an unknown state";
 }
@@ -66,8 +69,8 @@ std::string_view tcp_state(unsigned state) {
 }  // namespace
 
 std::string folded_name(std::string_view name) {
-    const bool temporary = name.find("/tmp") != std::string_view::npos || name.starts_with("/dev/shm") ||
-                           name.starts_with("/run/") || name.find("/temp") != std::string_view::npos;
+    const bool temporary = name.find("/tmp") != std::string_view::npos || name.starts_with("/dev/shm") || name.starts_with("/run/") ||
+                           name.find("/temp") != std::string_view::npos;
     std::string out;
     for (std::size_t i = 0; i < name.size();) {
         std::size_t end = i;
@@ -161,7 +164,8 @@ std::string SocketTable::kind(std::uint64_t inode) const {
     if (found == tcp_.end()) return "socket (not connected)";
     const SocketRow& row = found->second;
     const std::string text = "TCP " + std::string(tcp_state(row.state));
-    const std::string local = address_text(row.local).value_or("an unknown address"), remote = address_text(row.remote).value_or("an unknown address");
+    const std::string local = address_text(row.local).value_or("an unknown address"),
+                      remote = address_text(row.remote).value_or("an unknown address");
     if (row.state == 10) return text + " on " + local;
     // What was accepted differs by the port of each client, what was opened by our own.
     if (listening_.contains(std::string(port_of(row.local))))
@@ -182,7 +186,8 @@ std::string descriptor_kind(std::string_view link, const SocketTable& sockets) {
         if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
         return name.empty() ? "anon_inode" : folded_name(name);
     }
-    if (link.starts_with("/memfd:")) return "memfd " + folded_name(link.substr(7, link.find(' ') == std::string_view::npos ? link.size() : link.find(' ') - 7));
+    if (link.starts_with("/memfd:"))
+        return "memfd " + folded_name(link.substr(7, link.find(' ') == std::string_view::npos ? link.size() : link.find(' ') - 7));
     if (link.starts_with("/dev/")) return "device " + folded_name(link);
     if (!link.starts_with('/')) return folded_name(link.substr(0, link.find(':')));
     constexpr std::string_view kDeleted = " (deleted)";

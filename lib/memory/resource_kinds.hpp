@@ -32,8 +32,8 @@ std::optional<std::string> address_text(std::string_view kernel_form);
 // The sockets of a network namespace.
 class SocketTable {
   public:
-    void add_tcp(std::string_view text);   // net/tcp, net/tcp6
-    void add_unix(std::string_view text);  // net/unix
+    void add_tcp(std::string_view text);                                 // net/tcp, net/tcp6
+    void add_unix(std::string_view text);                                // net/unix
     void add_other(std::string_view text, const std::string& protocol);  // net/udp, ...: the same columns as tcp
 
     // The far ends of these sockets are counted apart: inodes of our own sockets.

@@ -117,7 +117,8 @@ void ResourceMarks::add_limits(const ResourceSnapshot& snapshot) {
         if (most == nullptr) continue;
         const bool descriptors = growth.resource == Resource::descriptors;
         growth.limit = descriptors ? most->limits.open_files : snapshot.most_mappings;
-        growth.limit_name = fmt::format("{} of {} (pid {})", descriptors ? "RLIMIT_NOFILE" : "vm.max_map_count", printable(most->name), most->pid);
+        growth.limit_name =
+            fmt::format("{} of {} (pid {})", descriptors ? "RLIMIT_NOFILE" : "vm.max_map_count", printable(most->name), most->pid);
         growth.used = static_cast<double>(*most->count[r]);
         growth.limited_share = all > 0 ? std::clamp(largest / all, 0.0, 1.0) : 1;
     }
@@ -135,10 +136,12 @@ void ResourceMarks::add_idle(double idle_s, const ResourceSnapshot& snapshot) {
 std::vector<std::string> ResourceMarks::warnings() const {
     std::vector<std::string> out;
     if (cut_)
-        out.emplace_back("the service holds more than 4,096 descriptors or threads: their counts are exact, their kinds are estimated from every n-th");
+        out.emplace_back(
+            "the service holds more than 4,096 descriptors or threads: their counts are exact, their kinds are estimated from every n-th");
     if (unreadable_)
-        out.emplace_back("descriptors or mappings of a process of the service could not be read (another user's process, or it ended meanwhile): "
-                         "they are not judged; run as root to see them");
+        out.emplace_back(
+            "descriptors or mappings of a process of the service could not be read (another user's process, or it ended meanwhile): "
+            "they are not judged; run as root to see them");
     return out;
 }
 

@@ -26,8 +26,8 @@ struct ProcessResources {
 
 struct ResourceSnapshot {
     std::vector<ProcessResources> processes;
-    bool kinds_cut = false;     // there were more than are looked at: the counts are exact, kinds come from every n-th
-    bool unreadable = false;    // of some process something could not be read
+    bool kinds_cut = false;                      // there were more than are looked at: the counts are exact, kinds come from every n-th
+    bool unreadable = false;                     // of some process something could not be read
     std::optional<std::uint64_t> most_mappings;  // vm.max_map_count, of each process
     std::optional<std::uint64_t> most_threads;   // of the whole service: the smallest of threads-max, pids.max and RLIMIT_NPROC
     std::string most_threads_name;

@@ -67,8 +67,10 @@ void append_mib(std::string& out, Bytes bytes) {
 }
 
 void append_csv(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample) {
-    if (layout.microseconds) append_fixed(out, since_epoch(sample.at, 1'000), 3);
-    else append_number(out, since_epoch(sample.at, 1'000'000));
+    if (layout.microseconds)
+        append_fixed(out, since_epoch(sample.at, 1'000), 3);
+    else
+        append_number(out, since_epoch(sample.at, 1'000'000));
     if (layout.process_column) {
         out += ',';
         append_number(out, subject.pid);
@@ -96,8 +98,7 @@ void append_mprof(std::string& out, const SampleLayout& layout, const Subject& s
     out += '\n';
 }
 
-void append_openmetrics(std::string& out, const SampleLayout& layout, const Subject& subject,
-                        const MemorySample& sample) {
+void append_openmetrics(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample) {
     const std::string labels = metric_labels(subject);
     for (const Metric metric : layout.metrics) {
         const auto& value = sample[metric];
@@ -124,7 +125,8 @@ std::string metric_labels(const Subject& subject) {
         if (c == '\\' || c == '"') labels += '\\';
         if (c == '\n') labels += "\\n";
         // A process names itself and may choose any bytes; label values are UTF-8.
-        else labels += static_cast<unsigned char>(c) < 0x80 ? c : '?';
+        else
+            labels += static_cast<unsigned char>(c) < 0x80 ? c : '?';
     }
     if (subject.pid != 0) {
         labels += "\",pid=\"";
@@ -136,8 +138,7 @@ std::string metric_labels(const Subject& subject) {
 
 SampleFormat sample_format_of(std::string_view path) {
     if (path.ends_with(".dat")) return SampleFormat::mprof;
-    if (path.ends_with(".om") || path.ends_with(".prom") || path.ends_with(".openmetrics"))
-        return SampleFormat::openmetrics;
+    if (path.ends_with(".om") || path.ends_with(".prom") || path.ends_with(".openmetrics")) return SampleFormat::openmetrics;
     return SampleFormat::csv;
 }
 
@@ -149,9 +150,7 @@ std::string samples_head(const SampleLayout& layout) {
             for (const Metric metric : layout.metrics) head += "," + metric_column(metric);
             head += '\n';
             break;
-        case SampleFormat::mprof:
-            head = "CMDLINE " + printable(layout.command) + "\n";
-            break;
+        case SampleFormat::mprof: head = "CMDLINE " + printable(layout.command) + "\n"; break;
         case SampleFormat::openmetrics:
             for (const Metric metric : layout.metrics) {
                 const MetricFamily& family = metric_family(metric);
@@ -173,8 +172,6 @@ void append_sample(std::string& out, const SampleLayout& layout, const Subject& 
     }
 }
 
-std::string samples_foot(const SampleLayout& layout) {
-    return layout.format == SampleFormat::openmetrics ? "# EOF\n" : "";
-}
+std::string samples_foot(const SampleLayout& layout) { return layout.format == SampleFormat::openmetrics ? "# EOF\n" : ""; }
 
 }  // namespace leakline::memory

@@ -9,9 +9,9 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "memory/tick_schedule.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/source.hpp"
+#include "memory/tick_schedule.hpp"
 #include "system/clock.hpp"
 
 namespace leakline::memory {
@@ -42,8 +42,7 @@ struct Sampler::State {
             beat.taken(clock.monotonic());
             std::unique_lock lock(mutex);
             // steady_clock is CLOCK_MONOTONIC here, the same that clock.monotonic() reads.
-            const std::chrono::steady_clock::time_point due{
-                std::chrono::duration_cast<std::chrono::steady_clock::duration>(beat.due())};
+            const std::chrono::steady_clock::time_point due{std::chrono::duration_cast<std::chrono::steady_clock::duration>(beat.due())};
             if (wake.wait_until(lock, due, [this] { return stopping; })) return;
         }
     }
@@ -52,11 +51,10 @@ struct Sampler::State {
 Sampler::Sampler(SampleOptions options, std::function<void(const MemorySample&)> on_sample) {
     std::shared_ptr<MemorySource> source = process_source(options.pid, options.metrics, options.roots);
     const MemorySource::Sink sink = [on_sample = std::move(on_sample)](const Subject&, const MemorySample& sample) { on_sample(sample); };
-    begin(options.interval, options.detail_interval,
-          [source, sink, time = ForwardTime()](Depth depth) mutable {
-              const Clock& clock = system_clock();
-              return source->read(depth, time.at(clock.wall(), clock.monotonic()), sink);
-          });
+    begin(options.interval, options.detail_interval, [source, sink, time = ForwardTime()](Depth depth) mutable {
+        const Clock& clock = system_clock();
+        return source->read(depth, time.at(clock.wall(), clock.monotonic()), sink);
+    });
 }
 
 Sampler::Sampler(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read) {

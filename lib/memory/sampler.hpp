@@ -14,8 +14,8 @@ namespace leakline::memory {
 
 struct SampleOptions {
     int pid = 0;
-    Nanoseconds interval = std::chrono::milliseconds(100);       // of RSS
-    Nanoseconds detail_interval = std::chrono::seconds(1);       // of what needs smaps_rollup (PSS, USS, swap, ...)
+    Nanoseconds interval = std::chrono::milliseconds(100);  // of RSS
+    Nanoseconds detail_interval = std::chrono::seconds(1);  // of what needs smaps_rollup (PSS, USS, swap, ...)
     std::vector<Metric> metrics = {Metric::rss};
     SystemRoots roots = {};
 };
@@ -30,8 +30,8 @@ class Sampler {
     // Of anything else: read is called at each tick from the sampling thread; false: what was watched is gone. Throws
     // Error{usage} as above.
     Sampler(Nanoseconds interval, Nanoseconds detail_interval, std::function<bool(Depth)> read);
-    ~Sampler();  // stops
-    void stop();              // returns after the last on_sample
+    ~Sampler();                 // stops
+    void stop();                // returns after the last on_sample
     bool process_gone() const;  // the process ended (or its pid belongs to another process now)
 
   private:

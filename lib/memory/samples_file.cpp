@@ -27,9 +27,7 @@ std::string_view tick_of(SampleFormat format, std::string_view row) {
 
 }  // namespace
 
-SampleFile::SampleFile(std::string path, Retention retention) : path_(std::move(path)), retention_(retention) {
-    open();
-}
+SampleFile::SampleFile(std::string path, Retention retention) : path_(std::move(path)), retention_(retention) { open(); }
 
 SampleFile::~SampleFile() {
     if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
@@ -52,8 +50,7 @@ void SampleFile::begin(SampleLayout layout) {
 }
 
 void SampleFile::start() {
-    if (regular_ && ::ftruncate(descriptor_, 0) != 0)
-        throw os_error(ErrorKind::system, path_, "cannot empty the file", errno);
+    if (regular_ && ::ftruncate(descriptor_, 0) != 0) throw os_error(ErrorKind::system, path_, "cannot empty the file", errno);
     size_ = 0;
     write(samples_head(layout_));
 }
@@ -68,8 +65,10 @@ void SampleFile::end_tick() {
     write(pending_);
     pending_.clear();
     if (!regular_ || retention_.mode == Retention::Mode::all || size_ < retention_.max_bytes) return;
-    if (retention_.mode == Retention::Mode::rotate) rotate();
-    else thin();
+    if (retention_.mode == Retention::Mode::rotate)
+        rotate();
+    else
+        thin();
 }
 
 void SampleFile::finish() { write(samples_foot(layout_)); }
@@ -81,8 +80,7 @@ void SampleFile::write(std::string_view bytes) {
         // Half a tick is worse than none: a reader would take a cut number for a number.
         if (regular_ && done > 0 && ::ftruncate(descriptor_, static_cast<off_t>(size_)) == 0)
             ::lseek(descriptor_, static_cast<off_t>(size_), SEEK_SET);
-        throw os_error(ErrorKind::system, path_, "cannot write the samples", reason,
-                       "what was written before is whole and can be read");
+        throw os_error(ErrorKind::system, path_, "cannot write the samples", reason, "what was written before is whole and can be read");
     }
     size_ += bytes.size();
 }

@@ -76,8 +76,8 @@ class SampleFile {
     // Empties the file and writes the head. The rest throws Error{system} when the disk refuses.
     void begin(SampleLayout layout);
     void add(const Subject& subject, const MemorySample& sample);  // of the present tick
-    void end_tick();  // writes what was added since the last end_tick
-    void finish();    // writes the foot
+    void end_tick();                                               // writes what was added since the last end_tick
+    void finish();                                                 // writes the foot
     const std::string& path() const { return path_; }
     std::uint64_t ticks() const { return ticks_; }  // written or thinned out
 
@@ -92,10 +92,10 @@ class SampleFile {
     SampleLayout layout_;
     Retention retention_;
     int descriptor_ = -1;
-    bool regular_ = false;       // a file that can be cut, rotated and thinned
-    std::uint64_t size_ = 0;     // of whole rows
+    bool regular_ = false;    // a file that can be cut, rotated and thinned
+    std::uint64_t size_ = 0;  // of whole rows
     std::uint64_t ticks_ = 0;
-    std::uint64_t every_ = 1;    // ticks written: one in so many (thinning)
+    std::uint64_t every_ = 1;  // ticks written: one in so many (thinning)
     std::string pending_;
 };
 

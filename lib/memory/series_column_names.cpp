@@ -19,15 +19,13 @@ bool is_one_of(const Table& table, std::string_view word) {
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return result;
 }
 
 // Between text[at - 1] and text[at], as in rssBytes; but not within a unit, KiB or kB.
 bool parts_words(std::string_view text, std::size_t at) {
-    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 ||
-        std::isupper(static_cast<unsigned char>(text[at])) == 0) {
+    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 || std::isupper(static_cast<unsigned char>(text[at])) == 0) {
         return false;
     }
     const bool last = at + 1 == text.size() || std::isalnum(static_cast<unsigned char>(text[at + 1])) == 0;
@@ -37,69 +35,83 @@ bool parts_words(std::string_view text, std::size_t at) {
 }
 
 constexpr std::array<std::string_view, 26> kTimeWords = {
-    "time",   "timestamp", "@timestamp", "ts",      "t",    "datetime",   "date_time",      "date",   "at",
-    "unix",   "unixtime",  "unix_time",  "unix_timestamp", "epoch", "epoch_time", "elapsed", "elapsed_time", "etime",
-    "uptime", "duration",  "runtime",    "run_time", "age",  "offset",     "clock",          "now"};
+    "time",       "timestamp", "@timestamp",   "ts",       "t",         "datetime",       "date_time",
+    "date",       "at",        "unix",         "unixtime", "unix_time", "unix_timestamp", "epoch",
+    "epoch_time", "elapsed",   "elapsed_time", "etime",    "uptime",    "duration",       "runtime",
+    "run_time",   "age",       "offset",       "clock",    "now"};
 
 struct TimeUnit {
     std::string_view name;
     double seconds;
 };
 constexpr std::array kTimeUnits = {
-    TimeUnit{"s", 1},        TimeUnit{"sec", 1},          TimeUnit{"secs", 1},   TimeUnit{"second", 1},
-    TimeUnit{"seconds", 1},  TimeUnit{"ms", 1e-3},        TimeUnit{"msec", 1e-3}, TimeUnit{"millis", 1e-3},
-    TimeUnit{"milliseconds", 1e-3}, TimeUnit{"us", 1e-6}, TimeUnit{"usec", 1e-6}, TimeUnit{"micros", 1e-6},
-    TimeUnit{"microseconds", 1e-6}, TimeUnit{"ns", 1e-9}, TimeUnit{"nanos", 1e-9}, TimeUnit{"nanoseconds", 1e-9},
-    TimeUnit{"min", 60},     TimeUnit{"minutes", 60},     TimeUnit{"h", 3600},   TimeUnit{"hours", 3600},
-    TimeUnit{"d", 86400},    TimeUnit{"days", 86400},
+    TimeUnit{"s", 1},
+    TimeUnit{"sec", 1},
+    TimeUnit{"secs", 1},
+    TimeUnit{"second", 1},
+    TimeUnit{"seconds", 1},
+    TimeUnit{"ms", 1e-3},
+    TimeUnit{"msec", 1e-3},
+    TimeUnit{"millis", 1e-3},
+    TimeUnit{"milliseconds", 1e-3},
+    TimeUnit{"us", 1e-6},
+    TimeUnit{"usec", 1e-6},
+    TimeUnit{"micros", 1e-6},
+    TimeUnit{"microseconds", 1e-6},
+    TimeUnit{"ns", 1e-9},
+    TimeUnit{"nanos", 1e-9},
+    TimeUnit{"nanoseconds", 1e-9},
+    TimeUnit{"min", 60},
+    TimeUnit{"minutes", 60},
+    TimeUnit{"h", 3600},
+    TimeUnit{"hours", 3600},
+    TimeUnit{"d", 86400},
+    TimeUnit{"days", 86400},
 };
 
-bool is_time_word(std::string_view name) {
-    return std::find(kTimeWords.begin(), kTimeWords.end(), name) != kTimeWords.end();
-}
+bool is_time_word(std::string_view name) { return std::find(kTimeWords.begin(), kTimeWords.end(), name) != kTimeWords.end(); }
 
 struct Unit {
     std::string_view name;
     double bytes;
 };
 constexpr double kGiB = 1024 * kMiB;
-constexpr std::array kUnits = {
-    Unit{"bytes", 1},         Unit{"byte", 1},       Unit{"kib", 1024},      Unit{"kb", 1024},
-    Unit{"kbytes", 1024},     Unit{"mib", kMiB},     Unit{"mb", kMiB},       Unit{"mbytes", kMiB},
-    Unit{"gib", kGiB},        Unit{"gb", kGiB},      Unit{"gbytes", kGiB},   Unit{"kilobytes", 1024},
-    Unit{"megabytes", kMiB},  Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
+constexpr std::array kUnits = {Unit{"bytes", 1},        Unit{"byte", 1},         Unit{"kib", 1024},        Unit{"kb", 1024},
+                               Unit{"kbytes", 1024},    Unit{"mib", kMiB},       Unit{"mb", kMiB},         Unit{"mbytes", kMiB},
+                               Unit{"gib", kGiB},       Unit{"gb", kGiB},        Unit{"gbytes", kGiB},     Unit{"kilobytes", 1024},
+                               Unit{"megabytes", kMiB}, Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
 // Units only behind a word for memory: cpu_m is a thousandth of a processor.
 constexpr std::array kShortUnits = {Unit{"b", 1}, Unit{"k", 1024}, Unit{"m", kMiB}, Unit{"g", kGiB}};
 
-constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total",
-                                                           "cumulative_requests", "request_count"};
+constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total", "cumulative_requests",
+                                                           "request_count"};
 // Words that name memory when they stand without a unit.
 constexpr std::array<std::string_view, 21> kMemoryWords = {
-    "rss", "pss", "uss", "memory", "mem", "heap", "swap", "rsz", "anonymous", "anon", "cgroup", "working_set", "resident",
-    "res", "vmrss", "ws", "workingset", "private", "memusage", "rssanon", "kbmemused"};
+    "rss",         "pss",      "uss", "memory", "mem", "heap",       "swap",    "rsz",      "anonymous", "anon",     "cgroup",
+    "working_set", "resident", "res", "vmrss",  "ws",  "workingset", "private", "memusage", "rssanon",   "kbmemused"};
 // What may stand behind such a word and says nothing about a unit.
-constexpr std::array<std::string_view, 10> kStateWords = {"used", "usage", "in_use", "size", "current", "value", "now", "real",
-                                                          "usage_limit", "set"};
+constexpr std::array<std::string_view, 10> kStateWords = {"used",  "usage", "in_use", "size",        "current",
+                                                          "value", "now",   "real",   "usage_limit", "set"};
 constexpr std::array<std::string_view, 7> kShareWords = {"%", "percent", "pct", "percentage", "ratio", "fraction", "share"};
 // Of a metric's name, what says how memory is measured and not whose it is.
 constexpr std::array<std::string_view, 35> kHowWords = {
-    "vm", "process", "used",    "usage", "in",    "use",    "size",     "current", "value", "now",      "real",  "set",  "working",
-    "the",     "of",      "total", "go",    "jvm",    "node",     "nodejs",  "java",  "memstats", "alloc", "bytes", "allocated",
-    "external", "array",  "buffers", "native", "nonheap", "committed", "peak", "avg",  "mean",    "limit"};
+    "vm",        "process",  "used",  "usage",   "in",     "use",     "size",      "current", "value", "now",      "real",  "set",
+    "working",   "the",      "of",    "total",   "go",     "jvm",     "node",      "nodejs",  "java",  "memstats", "alloc", "bytes",
+    "allocated", "external", "array", "buffers", "native", "nonheap", "committed", "peak",    "avg",   "mean",     "limit"};
 // No leak moves these, or a leak moves them the other way.
 constexpr std::array<std::string_view, 29> kNotUsed = {
-    "limit", "free",  "avail", "available", "max",  "vsz",     "virt",    "virtual", "vms",      "vss",
-    "memfree", "memtotal", "memavailable", "total", "capacity", "quota", "net",     "network", "rx",       "tx",
-    "sent",  "received", "recv", "disk",     "block", "blk",    "traffic", "bandwidth", "io"};
+    "limit",   "free",     "avail",        "available", "max",      "vsz",   "virt",    "virtual",   "vms", "vss",
+    "memfree", "memtotal", "memavailable", "total",     "capacity", "quota", "net",     "network",   "rx",  "tx",
+    "sent",    "received", "recv",         "disk",      "block",    "blk",   "traffic", "bandwidth", "io"};
 constexpr std::array<std::string_view, 34> kLabels = {
-    "name",      "container",  "container_name", "pod",     "pod_name", "instance",  "series",    "command",    "comm",
-    "cmd",       "process",    "process_name",   "service", "service_name", "app",   "application", "job",      "host",
-    "hostname",  "namespace",  "worker",         "task",    "label",    "legend",    "target",    "program",    "proc",
-    "server",    "vm",         "shard",          "replica", "node",     "image_name", "component"};
-constexpr std::array<std::string_view, 10> kProcessIdentities = {"pid",    "process_id", "container_id", "pid_tid", "tgid",
-                                                                "proc_id", "containerid", "id", "worker_id", "instance_id"};
-constexpr std::array<std::string_view, 11> kValueWords = {"value", "_value", "val",  "average", "avg", "mean",
-                                                          "last",  "maximum", "current", "min",  "sum"};
+    "name",     "container", "container_name", "pod",     "pod_name",     "instance",   "series",      "command", "comm",
+    "cmd",      "process",   "process_name",   "service", "service_name", "app",        "application", "job",     "host",
+    "hostname", "namespace", "worker",         "task",    "label",        "legend",     "target",      "program", "proc",
+    "server",   "vm",        "shard",          "replica", "node",         "image_name", "component"};
+constexpr std::array<std::string_view, 10> kProcessIdentities = {"pid",     "process_id",  "container_id", "pid_tid",   "tgid",
+                                                                 "proc_id", "containerid", "id",           "worker_id", "instance_id"};
+constexpr std::array<std::string_view, 11> kValueWords = {"value", "_value",  "val",     "average", "avg", "mean",
+                                                          "last",  "maximum", "current", "min",     "sum"};
 
 std::vector<std::string_view> words_in(std::string_view name) { return split(name, '_'); }
 
@@ -130,8 +142,7 @@ std::optional<double> seconds_in_time_column(std::string_view name) {
     for (const TimeUnit& unit : kTimeUnits) {
         const bool alone = name == unit.name && name != "d" && name != "h";
         const std::string suffix = "_" + std::string(unit.name);
-        if (alone || (name.ends_with(suffix) && is_time_word(name.substr(0, name.size() - suffix.size()))))
-            return unit.seconds;
+        if (alone || (name.ends_with(suffix) && is_time_word(name.substr(0, name.size() - suffix.size())))) return unit.seconds;
     }
     return std::nullopt;
 }
@@ -142,8 +153,7 @@ std::optional<std::string_view> behind_memory_word(std::string_view name) {
         for (const std::string_view word : kMemoryWords) {
             const std::string_view rest = name.substr(begin);
             if (rest == word) behind = std::string_view();
-            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_')
-                behind = rest.substr(word.size() + 1);
+            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_') behind = rest.substr(word.size() + 1);
         }
     }
     if (!behind || name.find('%') != std::string_view::npos) return std::nullopt;
@@ -203,12 +213,13 @@ std::optional<double> unit_by_name(std::string_view unit) {
 }
 
 bool is_elapsed_name(std::string_view name) {
-    static constexpr std::array<std::string_view, 8> kElapsed = {"elapsed", "elapsed_time", "etime", "uptime", "duration", "runtime", "run_time", "age"};
+    static constexpr std::array<std::string_view, 8> kElapsed = {"elapsed",  "elapsed_time", "etime",    "uptime",
+                                                                 "duration", "runtime",      "run_time", "age"};
     return is_one_of(kElapsed, name);
 }
 bool is_metric_column(std::string_view name) {
-    static constexpr std::array<std::string_view, 9> kMetrics = {"metric", "metric_name", "metricname", "_field", "field", "_measurement",
-                                                                "measurement", "__name__", "counter"};
+    static constexpr std::array<std::string_view, 9> kMetrics = {"metric",       "metric_name", "metricname", "_field", "field",
+                                                                 "_measurement", "measurement", "__name__",   "counter"};
     return is_one_of(kMetrics, name);
 }
 bool is_request_count(std::string_view name) { return is_one_of(kRequestNames, name); }

@@ -17,8 +17,8 @@ std::optional<double> seconds_in_time_column(std::string_view name);
 
 // What a column's name says about memory.
 struct MemoryName {
-    std::string metric;      // lower case, without the unit; the unit itself where nothing else is there
-    double bytes = 0;        // per unit
+    std::string metric;  // lower case, without the unit; the unit itself where nothing else is there
+    double bytes = 0;    // per unit
 };
 // Nothing where the name has no unit of memory.
 std::optional<MemoryName> memory_name(const std::string& name);

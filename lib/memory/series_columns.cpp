@@ -19,9 +19,7 @@ namespace leakline::memory {
 
 namespace {
 
-std::string list_of(const std::vector<std::string>& names) {
-    return fmt::format("'{}'", fmt::join(names, "', '"));
-}
+std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, "', '")); }
 
 // A column that could be read as memory.
 struct Candidate {
@@ -35,14 +33,12 @@ struct Candidate {
 
 class MemoryChoice {
   public:
-    MemoryChoice(const std::vector<std::string_view>& header, const std::vector<std::string>& names,
-                 const std::vector<ColumnRole>& roles, const CellSample& sample, const SeriesReadOptions& options,
-                 const std::string& place)
+    MemoryChoice(const std::vector<std::string_view>& header, const std::vector<std::string>& names, const std::vector<ColumnRole>& roles,
+                 const CellSample& sample, const SeriesReadOptions& options, const std::string& place)
         : header_(header), names_(names), roles_(roles), sample_(sample), options_(options), place_(place) {
         if (!options.unit.empty()) {
             const auto unit = unit_by_name(options.unit);
-            if (!unit)
-                throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(options.unit) + "'", "bytes, kib, mib or gib");
+            if (!unit) throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(options.unit) + "'", "bytes, kib, mib or gib");
             unit_if_none_ = *unit;
         }
         for (std::size_t i = 0; i < names.size(); ++i)
@@ -100,7 +96,8 @@ class MemoryChoice {
     }
 
     bool is_numeric(std::size_t i) const {
-        return roles_[i] == ColumnRole::none && (sample_.rows.empty() || sample_.share(i, CellKind::number) >= .8 || sample_.share(i, CellKind::time) >= .8);
+        return roles_[i] == ColumnRole::none &&
+               (sample_.rows.empty() || sample_.share(i, CellKind::number) >= .8 || sample_.share(i, CellKind::time) >= .8);
     }
 
     // rss, mem_used: each value has to carry a unit, or --unit says it.
@@ -108,11 +105,9 @@ class MemoryChoice {
         std::vector<Candidate> chosen;
         std::set<std::string> subjects;
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            if (roles_[i] != ColumnRole::none || !is_plain_memory_word(names_[i]) ||
-                memory_rank(names_[i], names_[i]) == kNotUsedMemory)
+            if (roles_[i] != ColumnRole::none || !is_plain_memory_word(names_[i]) || memory_rank(names_[i], names_[i]) == kNotUsedMemory)
                 continue;
-            if (subjects.insert(memory_subject(names_[i])).second)
-                chosen.push_back({i, names_[i], unit_if_none_, 2, {}, true});
+            if (subjects.insert(memory_subject(names_[i])).second) chosen.push_back({i, names_[i], unit_if_none_, 2, {}, true});
         }
         return chosen;
     }
@@ -129,9 +124,12 @@ class MemoryChoice {
             if (header_[i].find('{') != std::string_view::npos && header_[i].find('=') != std::string_view::npos) legends.push_back(i);
         }
         std::vector<std::size_t> taken;
-        if (!values.empty()) taken = {values.front()};
-        else if (!legends.empty()) taken = legends;
-        else if (!numbers.empty() && (!options_.unit.empty() || header_.front() == "Time")) taken = numbers;
+        if (!values.empty())
+            taken = {values.front()};
+        else if (!legends.empty())
+            taken = legends;
+        else if (!numbers.empty() && (!options_.unit.empty() || header_.front() == "Time"))
+            taken = numbers;
         std::vector<Candidate> chosen;
         for (const std::size_t i : taken) chosen.push_back({i, names_[i], unit_of_value(i, columns), 2, {}, false});
         return chosen;
@@ -156,9 +154,11 @@ class MemoryChoice {
                 if (const auto value = parse_written_number(row[i], DecimalMark::point)) values.push_back(*value);
         std::sort(values.begin(), values.end());
         if (values.empty() || values[values.size() / 2] < kSurelyBytes)
-            throw Error(ErrorKind::input, place_, fmt::format("column '{}' has no unit, and its values are too small for bytes", printable(header_[i])),
+            throw Error(ErrorKind::input, place_,
+                        fmt::format("column '{}' has no unit, and its values are too small for bytes", printable(header_[i])),
                         "--unit kib, mib or gib");
-        columns.notes.push_back(fmt::format("column '{}' has no unit: its values are taken as bytes (--unit kib if not)", printable(header_[i])));
+        columns.notes.push_back(
+            fmt::format("column '{}' has no unit: its values are taken as bytes (--unit kib if not)", printable(header_[i])));
         return 1;
     }
 
@@ -220,8 +220,8 @@ class MemoryChoice {
 
 bool is_row_of_values(const std::vector<std::string_view>& cells) {
     return std::all_of(cells.begin(), cells.end(), [](std::string_view cell) {
-        return parse_written_number(cell, DecimalMark::point) || parse_written_number(cell, DecimalMark::comma) ||
-               parse_iso_time(cell) || parse_clock_time(cell);
+        return parse_written_number(cell, DecimalMark::point) || parse_written_number(cell, DecimalMark::comma) || parse_iso_time(cell) ||
+               parse_clock_time(cell);
     });
 }
 
@@ -233,8 +233,8 @@ bool is_csv_with_time(std::string_view head, std::size_t least_cells) {
         if (++seen > kFirst) break;
         // "2024-06-07 12:30:00,123 INFO ...": a log's comma is no separator.
         constexpr std::size_t kSecond = 19, kMillisecond = 23;
-        const bool log = line.size() > kMillisecond && line[kSecond] == ',' && line[kMillisecond] == ' ' &&
-                         parse_iso_time(line.substr(0, kMillisecond));
+        const bool log =
+            line.size() > kMillisecond && line[kSecond] == ',' && line[kMillisecond] == ' ' && parse_iso_time(line.substr(0, kMillisecond));
         if (log || trim(line).starts_with('{')) continue;
         const std::vector<std::string_view> cells = cells_of(without_return(line), separator_of(line));
         if (cells.size() < least_cells) continue;
@@ -246,9 +246,7 @@ bool is_csv_with_time(std::string_view head, std::size_t least_cells) {
     return false;
 }
 
-std::string time_hint() {
-    return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s";
-}
+std::string time_hint() { return "name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s"; }
 
 std::string unit_hint(const std::string& column) {
     return fmt::format("name it {0}_bytes, {0}_kib or {0}_mib, or give --unit", printable(column));
@@ -284,8 +282,8 @@ std::optional<std::vector<std::string_view>> header_by_cells(const CellSample& s
 Columns columns_of(const std::vector<std::string_view>& header, const CellSample& sample, const SeriesReadOptions& options,
                    const std::string& place) {
     if (is_row_of_values(header)) {
-        throw Error(ErrorKind::input, place, fmt::format("no header: the first line is '{}'",
-                                                               printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
+        throw Error(ErrorKind::input, place,
+                    fmt::format("no header: the first line is '{}'", printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
                     "put a line such as t_s,rss_bytes before it");
     }
     std::vector<std::string> names;
@@ -311,8 +309,7 @@ Columns columns_of(const std::vector<std::string_view>& header, const CellSample
         columns.time_form = TimeForm::unnamed;
     }
     if (!columns.has_time && !options.interval_s) {
-        throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)),
-                    time_hint());
+        throw Error(ErrorKind::input, place, fmt::format("no column of time among {}", list_of(names)), time_hint());
     }
     for (const ColumnRole role : columns.roles) {
         columns.has_labels = columns.has_labels || role == ColumnRole::label || role == ColumnRole::metric;
@@ -327,11 +324,16 @@ bool settle_time_form(Columns& columns, std::string_view first_value, std::optio
     if (columns.time_form != TimeForm::by_value && columns.time_form != TimeForm::unnamed) return true;
     if (!number) {
         const bool elapsed = parse_elapsed(first_value).has_value();
-        if (elapsed && (columns.counts_elapsed || !parse_clock_time(first_value))) columns.time_form = TimeForm::elapsed;
-        else if (parse_clock_time(first_value)) columns.time_form = TimeForm::clock;
-        else if (parse_iso_time(first_value)) columns.time_form = TimeForm::iso;
-        else if (parse_slash_date(first_value, columns.date_order)) columns.time_form = TimeForm::slash_date;
-        else columns.time_form = parse_date_words(first_value) ? TimeForm::date_words : TimeForm::iso;
+        if (elapsed && (columns.counts_elapsed || !parse_clock_time(first_value)))
+            columns.time_form = TimeForm::elapsed;
+        else if (parse_clock_time(first_value))
+            columns.time_form = TimeForm::clock;
+        else if (parse_iso_time(first_value))
+            columns.time_form = TimeForm::iso;
+        else if (parse_slash_date(first_value, columns.date_order))
+            columns.time_form = TimeForm::slash_date;
+        else
+            columns.time_form = parse_date_words(first_value) ? TimeForm::date_words : TimeForm::iso;
         return true;
     }
     if (parse_compact_date(first_value)) {

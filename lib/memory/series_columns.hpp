@@ -41,11 +41,11 @@ struct Columns {
     TimeForm time_form = TimeForm::number;
     DateOrder date_order = DateOrder::month_first;
     double seconds_per_unit = 1;
-    std::vector<MemoryColumn> memory;      // in the order of the columns
-    std::vector<std::string> series;       // what each series of a row is called; "" where there is one
-    bool counts_elapsed = false;           // the time column is called elapsed, uptime, ...: 02:05 is no time of day
+    std::vector<MemoryColumn> memory;  // in the order of the columns
+    std::vector<std::string> series;   // what each series of a row is called; "" where there is one
+    bool counts_elapsed = false;       // the time column is called elapsed, uptime, ...: 02:05 is no time of day
     bool has_time = false, has_clock = false, has_requests = false, has_process = false, has_labels = false, has_metric = false;
-    std::vector<std::string> notes;        // what was assumed
+    std::vector<std::string> notes;  // what was assumed
 };
 
 // Names are compared as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib.

@@ -37,8 +37,15 @@ class RowReader {
     // name: the file's, for errors.
     RowReader(Columns columns, const std::vector<std::string_view>& header, char separator, const std::string& name,
               const SeriesReadOptions& options, SeriesCollector& collector)
-        : columns_(std::move(columns)), header_(header.begin(), header.end()), width_(header.size()), separator_(separator),
-          name_(name), mark_(options.decimal), interval_s_(options.interval_s.value_or(0)), collector_(collector), bytes_(columns_.series.size()) {}
+        : columns_(std::move(columns)),
+          header_(header.begin(), header.end()),
+          width_(header.size()),
+          separator_(separator),
+          name_(name),
+          mark_(options.decimal),
+          interval_s_(options.interval_s.value_or(0)),
+          collector_(collector),
+          bytes_(columns_.series.size()) {}
 
     // ahead: the lines that follow in the same block, for a number that only others make clear.
     void read(std::string_view line, std::uint64_t number, std::string_view ahead) {
@@ -168,8 +175,10 @@ class RowReader {
         const auto memory = memory_name(name);
         double unit = 0;
         if (memory_rank(name, memory ? memory->metric : name) != kNotUsedMemory) {
-            if (memory && behind_memory_word(name)) unit = memory->bytes;
-            else if (is_plain_memory_word(name)) unit = 1;
+            if (memory && behind_memory_word(name))
+                unit = memory->bytes;
+            else if (is_plain_memory_word(name))
+                unit = 1;
         }
         if (metrics_.size() < kMost) metrics_.emplace(metric_, unit);
         return unit;
@@ -224,14 +233,11 @@ class RowReader {
         for (std::size_t column = 0; column < std::min(cells.size(), columns_.roles.size()); ++column) {
             const ColumnRole role = columns_.roles[column];
             if (role != ColumnRole::memory && role != ColumnRole::time && role != ColumnRole::requests) continue;
-            const std::string_view text =
-                role == ColumnRole::memory ? split_size(before_limit(cells[column])).number : cells[column];
+            const std::string_view text = role == ColumnRole::memory ? split_size(before_limit(cells[column])).number : cells[column];
             switch (mark_evidence(text)) {
                 case MarkEvidence::point: mark_ = DecimalMark::point; return true;
                 case MarkEvidence::comma: mark_ = DecimalMark::comma; return true;
-                case MarkEvidence::unclear:
-                    point_unclear = point_unclear || text.find('.') != std::string_view::npos;
-                    break;
+                case MarkEvidence::unclear: point_unclear = point_unclear || text.find('.') != std::string_view::npos; break;
                 case MarkEvidence::none: break;
             }
         }
@@ -241,8 +247,7 @@ class RowReader {
     // In units of seconds_per_unit.
     std::optional<double> time_of(std::string_view cell, std::uint64_t line) {
         if (!settle_time_form(columns_, cell, number_of(cell)))
-            throw Error(ErrorKind::input, place(line), "no column of time: the first, without a name, counts rows",
-                        time_hint());
+            throw Error(ErrorKind::input, place(line), "no column of time: the first, without a name, counts rows", time_hint());
         switch (columns_.time_form) {
             case TimeForm::iso: return parse_iso_time(cell);
             case TimeForm::slash_date: return parse_slash_date(cell, columns_.date_order);
@@ -277,8 +282,8 @@ class RowReader {
 
     std::string place(std::uint64_t line) const { return name_ + ":" + std::to_string(line); }
     Error no_unit(std::uint64_t line, const MemoryColumn& column, double value) const {
-        return {ErrorKind::input, place(line),
-                fmt::format("column '{}' has no unit, nor has its value {}", printable(column.name), value), unit_hint(column.name)};
+        return {ErrorKind::input, place(line), fmt::format("column '{}' has no unit, nor has its value {}", printable(column.name), value),
+                unit_hint(column.name)};
     }
     std::string short_row(std::size_t column) const {
         return "row ends after " + std::to_string(column) + " of " + std::to_string(columns_.roles.size()) + " columns";
@@ -298,7 +303,7 @@ class RowReader {
 
     Columns columns_;
     std::vector<std::string> header_;  // as it is written
-    std::size_t width_;  // columns of the header
+    std::size_t width_;                // columns of the header
     char separator_;
     std::string name_;
     DecimalMark mark_;
@@ -307,8 +312,8 @@ class RowReader {
     SeriesCollector& collector_;
     double last_clock_ = 0, midnight_ = 0;  // of TimeForm::clock, in seconds
     Row row_;
-    std::vector<double> bytes_;   // of each series of the row
-    std::vector<bool> missing_;   // those without a value
+    std::vector<double> bytes_;  // of each series of the row
+    std::vector<bool> missing_;  // those without a value
     std::string label_, metric_;
     std::map<std::string, double> metrics_;  // bytes in one of each
     std::map<std::string, std::uint64_t> ticks_;
@@ -406,8 +411,7 @@ bool detect_csv(std::string_view head) {
     return std::none_of(head.begin(), head.end(), [](char c) { return c == '\0'; });
 }
 
-void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
-              SeriesCollector& collector) {
+void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options, SeriesCollector& collector) {
     Blocks blocks(std::move(source));
     HeaderFinder finder;
     std::optional<RowReader> rows;

@@ -76,11 +76,13 @@ bool is_size(std::string_view cell) {
 CellKind cell_kind(std::string_view cell) {
     cell = trim(cell);
     if (is_missing(cell)) return CellKind::empty;
-    if (cell.back() == '%') return parse_written_number(cell.substr(0, cell.size() - 1), DecimalMark::point) ? CellKind::share : CellKind::text;
+    if (cell.back() == '%')
+        return parse_written_number(cell.substr(0, cell.size() - 1), DecimalMark::point) ? CellKind::share : CellKind::text;
     const bool ends_in_time = parse_iso_time(cell) || parse_clock_time(cell) || parse_slash_date(cell, DateOrder::month_first) ||
                               parse_slash_date(cell, DateOrder::day_first) || parse_date_words(cell);
     if (ends_in_time) return CellKind::time;
-    if (parse_written_number(cell, DecimalMark::point)) return parse_epoch(cell) || parse_compact_date(cell) ? CellKind::time : CellKind::number;
+    if (parse_written_number(cell, DecimalMark::point))
+        return parse_epoch(cell) || parse_compact_date(cell) ? CellKind::time : CellKind::number;
     if (parse_written_number(cell, DecimalMark::comma)) return CellKind::number;
     return is_size(cell) ? CellKind::size : CellKind::text;
 }

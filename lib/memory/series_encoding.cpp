@@ -56,8 +56,10 @@ class Utf16Source final : public ByteSource {
         }
         if (high_) append('?');
         high_.reset();
-        if (unit >= 0xD800 && unit < 0xDC00) high_ = unit;
-        else append(unit >= 0xDC00 && unit < 0xE000 ? '?' : unit);
+        if (unit >= 0xD800 && unit < 0xDC00)
+            high_ = unit;
+        else
+            append(unit >= 0xDC00 && unit < 0xE000 ? '?' : unit);
     }
 
     void append(std::uint32_t point) {

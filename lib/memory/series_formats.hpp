@@ -10,8 +10,8 @@
 
 namespace leakline::memory {
 
-using SeriesReadFunction = void(std::unique_ptr<ByteSource> source, const std::string& name,
-                                const SeriesReadOptions& options, SeriesCollector& collector);
+using SeriesReadFunction = void(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
+                                SeriesCollector& collector);
 
 struct SeriesFormat {
     std::string_view name;
@@ -37,8 +37,8 @@ bool detect_free(std::string_view head);
 bool detect_sar(std::string_view head);
 bool detect_values(std::string_view head);
 
-SeriesReadFunction read_csv, read_mprof, read_psrecord, read_docker_stats, read_prometheus_json, read_openmetrics,
-    read_process_tables, read_values;
+SeriesReadFunction read_csv, read_mprof, read_psrecord, read_docker_stats, read_prometheus_json, read_openmetrics, read_process_tables,
+    read_values;
 
 // Throws Error{input} where the file is of a kind that is known and holds no memory over time: what it looks like, and
 // which command reads it or makes something that can be read.

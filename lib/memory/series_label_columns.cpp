@@ -20,7 +20,8 @@ constexpr double kNearlyAll = .8;
 
 bool is_clock(std::string_view cell) { return parse_clock_time(cell).has_value(); }
 bool is_date_alone(std::string_view cell) {
-    const bool date = parse_iso_time(cell) || parse_slash_date(cell, DateOrder::month_first) || parse_slash_date(cell, DateOrder::day_first);
+    const bool date =
+        parse_iso_time(cell) || parse_slash_date(cell, DateOrder::month_first) || parse_slash_date(cell, DateOrder::day_first);
     return date && cell.find(':') == std::string_view::npos;
 }
 

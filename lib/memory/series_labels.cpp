@@ -48,8 +48,10 @@ std::vector<std::string> shortest_labels(const std::vector<std::string>& keys) {
     for (std::size_t column = 0; column < width && is_set < keys.size(); ++column) {
         taken.push_back(column);
         const std::size_t with = distinct(all, taken);
-        if (with > std::max<std::size_t>(is_set, 1)) is_set = with;
-        else taken.pop_back();
+        if (with > std::max<std::size_t>(is_set, 1))
+            is_set = with;
+        else
+            taken.pop_back();
     }
     std::vector<std::string> labels;
     for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -32,7 +32,6 @@ class LogClock {
     void set_clock_time(double since_midnight);
 
   private:
-
     std::optional<double> interval_s_, time_;
     std::optional<double> last_clock_;
     double midnight_ = 0;

@@ -12,12 +12,9 @@
 
 namespace leakline::memory {
 
-bool detect_mprof(std::string_view head) {
-    return head.starts_with("CMDLINE ") || head.starts_with("MEM ") || head.starts_with("CHLD ");
-}
+bool detect_mprof(std::string_view head) { return head.starts_with("CMDLINE ") || head.starts_with("MEM ") || head.starts_with("CHLD "); }
 
-void read_mprof(std::unique_ptr<ByteSource> source, const std::string&, const SeriesReadOptions&,
-                SeriesCollector& collector) {
+void read_mprof(std::unique_ptr<ByteSource> source, const std::string&, const SeriesReadOptions&, SeriesCollector& collector) {
     LineReader lines(std::move(source));
     const auto add = [&](const std::string& process, std::string_view mib, std::string_view seconds) {
         const auto value = parse_number(mib);

@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, 3> kNarrowBlanks = {"\xC2\xA0", "\xE2\x80
 std::string with_plain_blanks(std::string_view text) {
     std::string plain;
     while (!text.empty()) {
-        const auto blank = std::find_if(kNarrowBlanks.begin(), kNarrowBlanks.end(),
-                                        [&](std::string_view known) { return text.starts_with(known); });
+        const auto blank =
+            std::find_if(kNarrowBlanks.begin(), kNarrowBlanks.end(), [&](std::string_view known) { return text.starts_with(known); });
         plain += blank == kNarrowBlanks.end() ? text.front() : ' ';
         text.remove_prefix(blank == kNarrowBlanks.end() ? 1 : blank->size());
     }
@@ -93,9 +93,9 @@ std::optional<double> bytes_in_unit(std::string_view unit) {
         double bytes;
     };
     constexpr double kGiB = 1024 * kMiB;
-    static constexpr std::array kSmall = {Small{"b", 1},      Small{"k", 1024},   Small{"kb", 1024}, Small{"kib", 1024},
-                                          Small{"m", kMiB},   Small{"mb", kMiB},  Small{"mib", kMiB}, Small{"g", kGiB},
-                                          Small{"gb", kGiB},  Small{"gib", kGiB}, Small{"t", 1024 * kGiB}};
+    static constexpr std::array kSmall = {Small{"b", 1},     Small{"k", 1024},   Small{"kb", 1024},      Small{"kib", 1024},
+                                          Small{"m", kMiB},  Small{"mb", kMiB},  Small{"mib", kMiB},     Small{"g", kGiB},
+                                          Small{"gb", kGiB}, Small{"gib", kGiB}, Small{"t", 1024 * kGiB}};
     for (const Small& known : kSmall)
         if (unit == known.name) return known.bytes;
     const bool word = !unit.empty() && std::string_view("0123456789. ").find(unit.front()) == std::string_view::npos;

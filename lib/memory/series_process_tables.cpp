@@ -116,17 +116,14 @@ class TableReader {
     }
 
   private:
-    static std::string no_row(std::string_view line) {
-        return "no row of the table: '" + printable(line.substr(0, 40)) + "'";
-    }
+    static std::string no_row(std::string_view line) { return "no row of the table: '" + printable(line.substr(0, 40)) + "'"; }
 
     void read_row(std::string_view line, std::uint64_t number) {
         const TableColumns& columns = table_->columns;
         const std::vector<std::string_view> words = words_of(line);
         if (!columns.row_starts.empty() && words[0] != columns.row_starts) return;
         const std::size_t least = std::max(columns.memory, columns.pid.value_or(0)) + 1;
-        const std::size_t at = columns.from_end > 0 && words.size() >= columns.from_end ? words.size() - columns.from_end
-                                                                                        : columns.memory;
+        const std::size_t at = columns.from_end > 0 && words.size() >= columns.from_end ? words.size() - columns.from_end : columns.memory;
         if (words.size() < least || (columns.from_end > 0 && words.size() < columns.from_end + 1)) {
             if (!columns.other_lines) collector_.skipped(number, no_row(line));
             return;

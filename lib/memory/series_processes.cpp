@@ -62,9 +62,8 @@ SeriesCollector::Process& SeriesCollector::process_named(std::string_view series
     }
     // Many processes share the memory that one may use alone.
     constexpr std::size_t kFewProcesses = 4, kLeastPoints = 4096;
-    const std::size_t points = processes_.size() < kFewProcesses
-                                   ? options_.max_points
-                                   : std::max(kLeastPoints, options_.max_points / processes_.size());
+    const std::size_t points =
+        processes_.size() < kFewProcesses ? options_.max_points : std::max(kLeastPoints, options_.max_points / processes_.size());
     Process made;
     made.series = series;
     made.name = process;
@@ -78,8 +77,7 @@ void SeriesCollector::add(std::string_view series, std::string_view process, con
 
 void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line) {
     constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
-    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop())
-        throw Error(ErrorKind::system, place(line), "interrupted");
+    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop()) throw Error(ErrorKind::system, place(line), "interrupted");
     sample.seconds += process.ahead;
     const bool first = process.builder.taken() == 0;
     switch (process.builder.add(sample)) {
@@ -161,8 +159,7 @@ Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>>
     whole.name = name_;
     const double origin = processes.front().first;
     std::int64_t identity = 0;
-    const bool counted = std::all_of(processes.begin(), processes.end(),
-                                     [](const auto& p) { return !p.second.requests.empty(); });
+    const bool counted = std::all_of(processes.begin(), processes.end(), [](const auto& p) { return !p.second.requests.empty(); });
     for (auto& [start, part] : processes) {
         ++identity;
         for (std::size_t i = 0; i < part.size(); ++i) {
@@ -186,8 +183,8 @@ void SeriesCollector::refuse_mixed() const {
     bool named = false, mixed = false;
     for (const auto& [key, process] : processes_) {
         const std::uint64_t of_process = process.builder.taken() + process.duplicates;
-        mixed = mixed || (process.duplicates >= kChance &&
-                          static_cast<double>(process.duplicates) > kMost * static_cast<double>(of_process));
+        mixed =
+            mixed || (process.duplicates >= kChance && static_cast<double>(process.duplicates) > kMost * static_cast<double>(of_process));
         named = named || !process.series.empty() || !process.name.empty();
         duplicates += process.duplicates;
         all += of_process;
@@ -222,9 +219,11 @@ void SeriesCollector::refuse_turns(const Series& series) const {
     if (to_next < kFarOfLevel * middle({series.value.begin(), series.value.begin() + static_cast<std::ptrdiff_t>(size)})) return;
     for (std::size_t turn = 2; turn <= kMostProcesses && turn * kFewTurns <= size; ++turn) {
         if (step(turn) > kNear * to_next) continue;
-        throw Error(ErrorKind::input, name_,
-                    fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column identifies the process", turn),
-                    "add a column called name or pid; if it is one process, name its column with --metric");
+        throw Error(
+            ErrorKind::input, name_,
+            fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column identifies the process",
+                        turn),
+            "add a column called name or pid; if it is one process, name its column with --metric");
     }
 }
 
@@ -287,8 +286,8 @@ void SeriesCollector::put_series(const std::string& label, std::vector<Part> par
         file_.series.push_back(parts[0].process->builder.take(name));
     } else if (side_by_side) {
         for (const Part& part : parts)
-            file_.series.push_back(part.process->builder.take(
-                named(part.process->name + (label.empty() || part.process->name.empty() ? "" : " ") + label)));
+            file_.series.push_back(
+                part.process->builder.take(named(part.process->name + (label.empty() || part.process->name.empty() ? "" : " ") + label)));
     } else {
         std::vector<std::pair<double, Series>> processes;
         for (const Part& part : parts) processes.emplace_back(part.first, part.process->builder.take(name));
@@ -310,10 +309,10 @@ SeriesFile SeriesCollector::finish(std::string format) {
     }
     refuse_mixed();
     if (static_cast<double>(backwards_) > kMostBackwards * static_cast<double>(backwards_ + file_.samples)) {
-        throw Error(ErrorKind::input, name_,
-                    fmt::format("time goes backwards in {} of {} samples", format_count(backwards_),
-                                format_count(backwards_ + file_.samples)),
-                    "sort the file by its time column, or give a file a process");
+        throw Error(
+            ErrorKind::input, name_,
+            fmt::format("time goes backwards in {} of {} samples", format_count(backwards_), format_count(backwards_ + file_.samples)),
+            "sort the file by its time column, or give a file a process");
     }
     std::vector<Part> all = parts();
     leave_out_short(all);

@@ -50,10 +50,10 @@ class SeriesCollector {
         SeriesBuilder builder;
         std::uint64_t duplicates = 0;
         double last_bytes = 0, first_seconds = 0;
-        double ahead = 0;               // added to each time: what the clock was set back by
+        double ahead = 0;  // added to each time: what the clock was set back by
         int times_set_back = 0;
-        bool not_set_back = false;      // what goes back at present is something else
-        std::vector<Waiting> behind;    // samples that went back in time, until it shows whether the clock was set back
+        bool not_set_back = false;    // what goes back at present is something else
+        std::vector<Waiting> behind;  // samples that went back in time, until it shows whether the clock was set back
     };
     struct Part;
 

@@ -43,12 +43,12 @@ void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string&
         throw Error(ErrorKind::input, name, fmt::format("more than {} series", format_count(kMostSeries)), "narrow the query");
     for (const MatrixSeries& series : answer.series) {
         const std::string label = labels_text(series.labels);
-        for (std::size_t i = 0; i < series.seconds.size(); ++i)
-            collector.add(label, {}, {series.seconds[i], series.values[i], {}}, 1);
+        for (std::size_t i = 0; i < series.seconds.size(); ++i) collector.add(label, {}, {series.seconds[i], series.values[i], {}}, 1);
     }
     for (const std::string& warning : answer.warnings) collector.note(name + ": " + printable(warning));
     if (answer.unreadable + answer.not_finite > 0)
-        collector.note(fmt::format("{}: {} values left out that are no numbers", name, format_count(answer.unreadable + answer.not_finite)));
+        collector.note(
+            fmt::format("{}: {} values left out that are no numbers", name, format_count(answer.unreadable + answer.not_finite)));
     if (!answer.damage.empty()) collector.skipped(1, answer.damage);
     collector.ended(source->end(), 1);
 }
@@ -135,8 +135,9 @@ void read_openmetrics(std::unique_ptr<ByteSource> source, const std::string& nam
     auto peeked = std::make_unique<PeekedSource>(std::move(source));
     const auto wanted = metric_to_read(peeked->peek(kHead), options.metric);
     if (!wanted) {
-        throw Error(ErrorKind::input, name, options.metric.empty() ? "no metric of memory in the first lines"
-                                                                   : "no metric '" + printable(options.metric) + "' in the first lines",
+        throw Error(ErrorKind::input, name,
+                    options.metric.empty() ? "no metric of memory in the first lines"
+                                           : "no metric '" + printable(options.metric) + "' in the first lines",
                     "--metric NAME, for example process_resident_memory_bytes");
     }
     LineReader lines(std::move(peeked));

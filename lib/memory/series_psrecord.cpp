@@ -46,8 +46,7 @@ bool detect_psrecord(std::string_view head) {
     return false;
 }
 
-void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const SeriesReadOptions& options,
-                   SeriesCollector& collector) {
+void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const SeriesReadOptions& options, SeriesCollector& collector) {
     LineReader lines(std::move(source));
     LogClock clock(options.interval_s);
     std::size_t elapsed = 0, real = 0, width = 0;

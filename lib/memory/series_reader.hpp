@@ -37,10 +37,10 @@ struct SeriesReadOptions {
 };
 
 struct SeriesFile {
-    std::string format;           // "csv", "docker stats", "ps", ...: SeriesFormat::name
-    std::vector<Series> series;   // at least one, none empty; one process after the other is one series
-    std::uint64_t samples = 0;    // read and good, of all series
-    Diagnostics damage;           // what was left out, and where
+    std::string format;              // "csv", "docker stats", "ps", ...: SeriesFormat::name
+    std::vector<Series> series;      // at least one, none empty; one process after the other is one series
+    std::uint64_t samples = 0;       // read and good, of all series
+    Diagnostics damage;              // what was left out, and where
     std::vector<std::string> notes;  // what a user should know: gaps, thinning
 };
 
@@ -48,7 +48,6 @@ struct SeriesFile {
 // column of memory, an unknown unit, not one good sample, or rows of several processes that nothing takes apart.
 SeriesFile read_series(const std::string& path, const SeriesReadOptions& options = {});
 // The same of bytes; name is what errors and series call it.
-SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& name,
-                       const SeriesReadOptions& options = {});
+SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options = {});
 
 }  // namespace leakline::memory

@@ -26,9 +26,8 @@ bool has(std::string_view head, std::string_view text) { return head.find(text) 
 bool has_titles(std::string_view head, std::initializer_list<std::string_view> titles) {
     for (const std::string_view line : split(head, '\n')) {
         const std::vector<std::string_view> words = words_of(line);
-        if (std::all_of(titles.begin(), titles.end(), [&](std::string_view title) {
-                return std::find(words.begin(), words.end(), title) != words.end();
-            }))
+        if (std::all_of(titles.begin(), titles.end(),
+                        [&](std::string_view title) { return std::find(words.begin(), words.end(), title) != words.end(); }))
             return true;
     }
     return false;
@@ -38,37 +37,58 @@ constexpr std::string_view kSample = "leakline sample --pid PID -o samples.csv";
 constexpr std::string_view kPs = "leakline sample --pid PID -o samples.csv, or log `date +%s; ps -o pid,rss,comm -p PID`";
 
 constexpr std::array kOthers = {
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"S0C", "S1C"}) || has_titles(head, {"S0", "S1", "E", "O"}); },
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"S0C", "S1C"}) || has_titles(head, {"S0", "S1", "E", "O"});
+                },
                 "looks like the output of jstat, which is the spaces of a Java heap and not the process's memory", kSample},
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"swpd", "free", "buff"}); },
-                "looks like the output of vmstat, which is the whole machine's memory", "leakline sample --pid PID, or log `free -m` with times"},
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"PID", "PPID", "STIME", "TTY"}); },
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"swpd", "free", "buff"});
+                },
+                "looks like the output of vmstat, which is the whole machine's memory",
+                "leakline sample --pid PID, or log `free -m` with times"},
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"PID", "PPID", "STIME", "TTY"});
+                },
                 "looks like the output of `ps -ef`, which has no memory", kPs},
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"PID", "PPID", "VSZ", "%VSZ"}); },
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"PID", "PPID", "VSZ", "%VSZ"});
+                },
                 "looks like the output of busybox top, which has only virtual memory", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "MemTotal:") && has(head, "MemFree:"); },
                 "looks like /proc/meminfo, which is the whole machine's memory", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "time_unit:") && has(head, "desc:") && has(head, "cmd:"); },
                 "looks like a file of massif", "ms_print reads it; leakline record -o run.leak -- CMD finds the lines that grow"},
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"Address", "Kbytes", "RSS", "Mapping"}); },
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"Address", "Kbytes", "RSS", "Mapping"});
+                },
                 "looks like the output of pmap, which is one moment", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "%iowait") || has(head, "r_await"); },
                 "looks like the output of iostat or mpstat, which has no memory", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "CONTAINER ID") && has(head, "IMAGE") && has(head, "STATUS"); },
                 "looks like the output of docker ps, which has no memory", "log `date +%s; docker stats --no-stream`"},
-    OtherFormat{[](std::string_view head) { return has_titles(head, {"Session#", "Mem", "Usage"}); },
+    OtherFormat{[](std::string_view head) {
+                    return has_titles(head, {"Session#", "Mem", "Usage"});
+                },
                 "looks like the output of tasklist, which has no times", "typeperf \"\\Process(NAME)\\Private Bytes\" -o samples.csv"},
-    OtherFormat{[](std::string_view head) { return has(head, "HTTP/1.") && has(head, "\"GET /"); },
-                "looks like an access log", "leakline replay reads it"},
-    OtherFormat{[](std::string_view head) { return trim(head).starts_with('{') && has(head, "\"method\"") && (has(head, "\"path\"") || has(head, "\"url\"")); },
+    OtherFormat{[](std::string_view head) { return has(head, "HTTP/1.") && has(head, "\"GET /"); }, "looks like an access log",
+                "leakline replay reads it"},
+    OtherFormat{[](std::string_view head) {
+                    return trim(head).starts_with('{') && has(head, "\"method\"") && (has(head, "\"path\"") || has(head, "\"url\""));
+                },
                 "looks like a log of requests", "leakline replay reads it"},
     OtherFormat{[](std::string_view head) { return trim(head).starts_with('{') && has(head, "\"schema\"") && has(head, "\"verdict\""); },
                 "looks like a report of leakline", "leakline report reads it"},
-    OtherFormat{[](std::string_view head) { return trim(head).starts_with("<!DOCTYPE") || trim(head).starts_with("<html") || trim(head).starts_with("<?xml"); },
+    OtherFormat{[](std::string_view head) {
+                    return trim(head).starts_with("<!DOCTYPE") || trim(head).starts_with("<html") || trim(head).starts_with("<?xml");
+                },
                 "looks like HTML or XML", "export the values as CSV"},
     OtherFormat{[](std::string_view head) { return head.starts_with("PK\x03\x04"); }, "looks like a ZIP archive or an Excel workbook",
                 "unpack it, or save the sheet as CSV"},
-    OtherFormat{[](std::string_view head) { return head.starts_with("%PDF") || head.starts_with("\x7F" "ELF"); },
+    OtherFormat{[](std::string_view head) {
+                    return head.starts_with("%PDF") || head.starts_with(
+                                                           "\x7F"
+                                                           "ELF");
+                },
                 "looks like a PDF or a program", "expected memory over time, as CSV with a header"},
 };
 

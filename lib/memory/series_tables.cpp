@@ -68,8 +68,8 @@ std::optional<TableColumns> top_header(const Words& words) {
 
 //    7759 nginx     20   0  297260 126703   5428 S   0.0   0.5   0:14.13 nginx
 std::optional<TableColumns> top_row(const Words& words) {
-    if (words.size() < 12 || !is_integer(words[0]) || (!is_integer(words[2]) && words[2] != "rt") ||
-        !parse_number(words[3]) || words[7].size() != 1 || std::isalpha(static_cast<unsigned char>(words[7][0])) == 0 ||
+    if (words.size() < 12 || !is_integer(words[0]) || (!is_integer(words[2]) && words[2] != "rt") || !parse_number(words[3]) ||
+        words[7].size() != 1 || std::isalpha(static_cast<unsigned char>(words[7][0])) == 0 ||
         words[10].find(':') == std::string_view::npos) {
         return std::nullopt;
     }
@@ -126,10 +126,12 @@ std::optional<TableColumns> sar_header(const Words& words) {
     return columns;
 }
 
-constexpr std::array kLayouts = {
-    TableLayout{"ps", ps_header, ps_aux_row},       TableLayout{"top", top_header, top_row},
-    TableLayout{"kubectl top", kubectl_header, nullptr}, TableLayout{"smem", smem_header, nullptr},
-    TableLayout{"free", free_header, nullptr},      TableLayout{"sar -r", sar_header, nullptr}};
+constexpr std::array kLayouts = {TableLayout{"ps", ps_header, ps_aux_row},
+                                 TableLayout{"top", top_header, top_row},
+                                 TableLayout{"kubectl top", kubectl_header, nullptr},
+                                 TableLayout{"smem", smem_header, nullptr},
+                                 TableLayout{"free", free_header, nullptr},
+                                 TableLayout{"sar -r", sar_header, nullptr}};
 
 }  // namespace
 

@@ -11,8 +11,7 @@
 namespace leakline::memory {
 
 const char* parse_decimal(const char* begin, const char* end, double& value) {
-    static constexpr double kPowersOfTen[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                              1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static constexpr double kPowersOfTen[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     constexpr int kExactDigits = 15;
     const char* at = begin;
     const bool negative = at != end && *at == '-';
@@ -136,8 +135,7 @@ std::optional<double> date_part(Scanner& scanner) {
     if (!month || !scanner.any_of(between)) return std::nullopt;
     const auto last = scanner.number(day_first ? 4 : 2);
     if (!last) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year(day_first ? *last : *first),
-                                           std::chrono::month(static_cast<unsigned>(*month)),
+    const std::chrono::year_month_day date{std::chrono::year(day_first ? *last : *first), std::chrono::month(static_cast<unsigned>(*month)),
                                            std::chrono::day(static_cast<unsigned>(day_first ? *first : *last))};
     if (!date.ok()) return std::nullopt;
     return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count();
@@ -169,9 +167,7 @@ std::string_view trim_blanks(std::string_view text) {
     return trim(text);
 }
 
-double at_midnight(std::chrono::year_month_day date) {
-    return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count();
-}
+double at_midnight(std::chrono::year_month_day date) { return 86400.0 * std::chrono::sys_days(date).time_since_epoch().count(); }
 
 // "6", "07", "2024": all digits, at most four.
 std::optional<unsigned> small_number(std::string_view text) {
@@ -223,8 +219,7 @@ std::optional<double> parse_slash_date(std::string_view text, DateOrder order) {
     if (!first || !second || !year) return std::nullopt;
     if (parts[2].size() == 2) *year += 2000;
     const bool month_first = order == DateOrder::month_first;
-    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(*year)),
-                                          std::chrono::month(month_first ? *first : *second),
+    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(*year)), std::chrono::month(month_first ? *first : *second),
                                           std::chrono::day(month_first ? *second : *first)};
     if (!day.ok()) return std::nullopt;
     text.remove_prefix(end);
@@ -245,11 +240,34 @@ unsigned month_of(std::string_view word) {
         std::string_view start;
         unsigned number;
     };
-    static constexpr Month kMonths[] = {
-        {"jan", 1},  {"feb", 2},  {"mar", 3},  {"apr", 4},  {"may", 5},  {"jun", 6},  {"jul", 7},  {"aug", 8},
-        {"sep", 9},  {"oct", 10}, {"nov", 11}, {"dec", 12}, {"m\xC3\xA4r", 3}, {"mai", 5}, {"okt", 10}, {"dez", 12},
-        {"f\xC3\xA9v", 2}, {"avr", 4}, {"juin", 6}, {"juil", 7}, {"ao\xC3\xBB", 8}, {"d\xC3\xA9" "c", 12}, {"ene", 1}, {"abr", 4},
-        {"ago", 8},  {"dic", 12}};
+    static constexpr Month kMonths[] = {{"jan", 1},
+                                        {"feb", 2},
+                                        {"mar", 3},
+                                        {"apr", 4},
+                                        {"may", 5},
+                                        {"jun", 6},
+                                        {"jul", 7},
+                                        {"aug", 8},
+                                        {"sep", 9},
+                                        {"oct", 10},
+                                        {"nov", 11},
+                                        {"dec", 12},
+                                        {"m\xC3\xA4r", 3},
+                                        {"mai", 5},
+                                        {"okt", 10},
+                                        {"dez", 12},
+                                        {"f\xC3\xA9v", 2},
+                                        {"avr", 4},
+                                        {"juin", 6},
+                                        {"juil", 7},
+                                        {"ao\xC3\xBB", 8},
+                                        {"d\xC3\xA9"
+                                         "c",
+                                         12},
+                                        {"ene", 1},
+                                        {"abr", 4},
+                                        {"ago", 8},
+                                        {"dic", 12}};
     std::string small;
     for (const char c : word) small += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     for (const Month& month : kMonths)
@@ -266,7 +284,8 @@ std::optional<double> parse_date_words(std::string_view text) {
     for (std::size_t i = 0; i < plain.size(); ++i) {
         if (std::string_view(",@/[]\"\t\r").find(plain[i]) != std::string_view::npos) plain[i] = ' ';
         // "07/Jun/2024:12:30:00"
-        if (plain[i] == ':' && i >= 4 && i + 3 < plain.size() && small_number(std::string_view(plain).substr(i - 4, 4)) && plain[i + 3] == ':')
+        if (plain[i] == ':' && i >= 4 && i + 3 < plain.size() && small_number(std::string_view(plain).substr(i - 4, 4)) &&
+            plain[i + 3] == ':')
             plain[i] = ' ';
     }
     std::optional<unsigned> month, day, year;
@@ -279,9 +298,12 @@ std::optional<double> parse_date_words(std::string_view text) {
         std::string_view word = words[i];
         if (word.ends_with('.')) word.remove_suffix(1);  // "7."
         if (const auto number = small_number(word)) {
-            if (word.size() == 4) year = number;
-            else if (*number >= 1 && *number <= 31 && !day) day = number;
-            else return std::nullopt;
+            if (word.size() == 4)
+                year = number;
+            else if (*number >= 1 && *number <= 31 && !day)
+                day = number;
+            else
+                return std::nullopt;
         } else if (word.find(':') != std::string_view::npos) {
             if (clock) return std::nullopt;
             const bool half = i + 1 < words.size() && (words[i + 1] == "AM" || words[i + 1] == "PM");
@@ -294,8 +316,7 @@ std::optional<double> parse_date_words(std::string_view text) {
         }
     }
     if (!month || !day || !year || !clock) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
-                                           std::chrono::day(*day)};
+    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month), std::chrono::day(*day)};
     return date.ok() ? std::optional(at_midnight(date) + *clock) : std::nullopt;
 }
 

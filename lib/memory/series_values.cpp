@@ -116,7 +116,9 @@ struct HeadLines {
     std::size_t values = 0, numbers = 0, others = 0, times = 0;
     std::size_t timed = 0;  // of the values, those that begin with a time
 
-    double known() const { return static_cast<double>(values + numbers) / static_cast<double>(std::max<std::size_t>(1, values + numbers + others)); }
+    double known() const {
+        return static_cast<double>(values + numbers) / static_cast<double>(std::max<std::size_t>(1, values + numbers + others));
+    }
     // An application's log: lines that say something of memory stand among others, each after a time.
     bool is_log() const { return known() < kMost && values > 2 && timed == values; }
 };
@@ -175,8 +177,7 @@ class ValueReader {
         : labels_(std::move(labels)), is_log_(is_log), name_(name), options_(options), collector_(collector), clock_(options.interval_s) {
         if (!options.unit.empty()) {
             unit_ = unit_by_name(options.unit);
-            if (!unit_)
-                throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(options.unit) + "'", "bytes, kib, mib or gib");
+            if (!unit_) throw Error(ErrorKind::usage, "--unit", "unknown unit '" + printable(options.unit) + "'", "bytes, kib, mib or gib");
         }
     }
 

@@ -44,7 +44,6 @@ std::unique_ptr<MemorySource> process_source(int pid, std::vector<Metric> metric
 // count once a process in RSS; PSS shares them out); a sum is absent where one process's part cannot be read. each: a
 // sample a process. cgroup metrics are those of the root. Gone when the root is. Throws as process_source.
 enum class Descendants { summed, each };
-std::unique_ptr<MemorySource> tree_source(int pid, std::vector<Metric> metrics, Descendants descendants,
-                                          const SystemRoots& roots = {});
+std::unique_ptr<MemorySource> tree_source(int pid, std::vector<Metric> metrics, Descendants descendants, const SystemRoots& roots = {});
 
 }  // namespace leakline::memory

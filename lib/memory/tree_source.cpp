@@ -86,14 +86,13 @@ class TreeSource : public MemorySource {
     std::vector<Metric> metrics_;  // of a descendant
     Subject subject_;
     DescendantTracker tree_;
-    Bytes zombies_ = 0;  // at the last look
+    Bytes zombies_ = 0;                                     // at the last look
     std::map<int, std::unique_ptr<MemorySource>> members_;  // by pid, the root among them
 };
 
 }  // namespace
 
-std::unique_ptr<MemorySource> tree_source(int pid, std::vector<Metric> metrics, Descendants descendants,
-                                          const SystemRoots& roots) {
+std::unique_ptr<MemorySource> tree_source(int pid, std::vector<Metric> metrics, Descendants descendants, const SystemRoots& roots) {
     return std::make_unique<TreeSource>(pid, metrics, descendants, roots);
 }
 

@@ -4,30 +4,21 @@ namespace leakline {
 
 std::string_view line_change_name(LineChange change) {
     switch (change) {
-        case LineChange::appeared:
-            return "new";
-        case LineChange::grown:
-            return "grown";
-        case LineChange::same:
-            return "same";
-        case LineChange::shrunk:
-            return "shrunk";
-        case LineChange::gone:
-            return "gone";
-        case LineChange::unclear:
-            return "unclear";
+        case LineChange::appeared: return "new";
+        case LineChange::grown: return "grown";
+        case LineChange::same: return "same";
+        case LineChange::shrunk: return "shrunk";
+        case LineChange::gone: return "gone";
+        case LineChange::unclear: return "unclear";
     }
     return "unclear";
 }
 
 std::string_view outcome_name(Comparison::Outcome outcome) {
     switch (outcome) {
-        case Comparison::Outcome::passed:
-            return "passed";
-        case Comparison::Outcome::failed:
-            return "failed";
-        case Comparison::Outcome::inconclusive:
-            return "inconclusive";
+        case Comparison::Outcome::passed: return "passed";
+        case Comparison::Outcome::failed: return "failed";
+        case Comparison::Outcome::inconclusive: return "inconclusive";
     }
     return "inconclusive";
 }

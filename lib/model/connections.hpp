@@ -26,12 +26,12 @@ struct ConnectionGrowth {
         std::optional<Interval> bytes_per_connection = std::nullopt;  // at the end
         std::optional<double> detectable_bytes_per_connection = std::nullopt;
     };
-    Interval bytes_per_connection;  // of the lines that leak; where none does, of the whole heap
-    Interval bytes_per_request;     // of the whole heap
+    Interval bytes_per_connection;               // of the lines that leak; where none does, of the whole heap
+    Interval bytes_per_request;                  // of the whole heap
     double detectable_bytes_per_connection = 0;  // a leak of this size would be found 9 times out of 10
     std::uint64_t blocks = 0, connections = 0, requests = 0;
     bool leaks = false;
-    std::vector<Line> lines;        // that leak per connection, largest first
+    std::vector<Line> lines;  // that leak per connection, largest first
     std::optional<LongRun> long_run;
 };
 

@@ -13,7 +13,7 @@ enum class LeftOutWhy { filter, no_body };
 inline std::string_view left_out_why_name(LeftOutWhy why) { return why == LeftOutWhy::filter ? "filter" : "no_body"; }
 
 struct LeftOut {
-    std::string kind;            // "POST /api/track"
+    std::string kind;  // "POST /api/track"
     LeftOutWhy why = LeftOutWhy::filter;
     std::uint64_t requests = 0;  // in one pass over the log
 };
@@ -27,8 +27,8 @@ struct KindCoverage {
 };
 
 struct Coverage {
-    std::uint64_t log_requests = 0;    // in one pass over the log
-    std::vector<KindCoverage> kinds;   // that were left out or mostly failed, the most frequent first
+    std::uint64_t log_requests = 0;   // in one pass over the log
+    std::vector<KindCoverage> kinds;  // that were left out or mostly failed, the most frequent first
     // Kinds that were served with the identifiers of the log alone, because the service refused fresh ones: what it keeps per new
     // identifier did not show.
     std::vector<std::string> recorded_identifiers;

@@ -37,7 +37,7 @@ struct IdleTime {
 // One thing that a CI system asked of the run besides the verdict: a growth budget, a baseline.
 struct Gate {
     enum class Outcome { passed, failed, inconclusive };
-    std::string name;     // "growth at most 64 B/request"
+    std::string name;  // "growth at most 64 B/request"
     Outcome outcome = Outcome::passed;
     std::string message;  // what was found; empty where there is nothing to say
 };
@@ -45,12 +45,12 @@ std::string_view outcome_name(Gate::Outcome outcome);  // "passed", "failed", "i
 
 // The kernel killed the service for its memory limit, which is what the run was made to rehearse.
 struct OomKill {
-    double at_s = 0;                          // since the start of the run
-    std::uint64_t requests = 0;               // completed until then
+    double at_s = 0;             // since the start of the run
+    std::uint64_t requests = 0;  // completed until then
     // What the first half of its requests alone predicted. Near the limit the kernel takes pages of files back, which
     // slows a service down: time then runs ahead of the prediction, requests do not.
     std::optional<Interval> predicted_at_s, predicted_requests;
-    std::string text;                         // "OOM-killed at its limit of 64 MiB (peak 64 MiB)"
+    std::string text;  // "OOM-killed at its limit of 64 MiB (peak 64 MiB)"
 };
 
 // What one kind of request leaves behind, by a regression over blocks with a random mix of kinds.
@@ -63,30 +63,30 @@ struct EndpointGrowth {
 struct Diagnosis {
     static constexpr int kSchema = 1;
 
-    std::string command;                // of the target
-    std::string target;                 // URL
-    std::string traffic;                // the log's name
-    std::string started;                // ISO 8601, UTC
-    Series series;                      // memory of the bare run, with cumulative requests
-    std::string metric = "rss";         // what series measures
-    std::vector<Round> rounds;          // of the bare run
-    std::optional<IdleTime> idle;       // of the bare run; nothing where memory did not grow
+    std::string command;           // of the target
+    std::string target;            // URL
+    std::string traffic;           // the log's name
+    std::string started;           // ISO 8601, UTC
+    Series series;                 // memory of the bare run, with cumulative requests
+    std::string metric = "rss";    // what series measures
+    std::vector<Round> rounds;     // of the bare run
+    std::optional<IdleTime> idle;  // of the bare run; nothing where memory did not grow
     TrendVerdict trend;
-    GrowthSplit split;                  // of memory's growth: what follows requests, and what follows time
-    LineReport lines;                   // of the recorded run
-    ReplayStats replay;                 // of the bare run
+    GrowthSplit split;   // of memory's growth: what follows requests, and what follows time
+    LineReport lines;    // of the recorded run
+    ReplayStats replay;  // of the bare run
     std::optional<Bytes> memory_limit;
     std::optional<Growth> max_growth;
     std::optional<double> requests_per_second;  // the log's own rate, which time to limit is stated at
     std::vector<Gate> gates;
-    bool accepted = false;              // a leak that the committed baseline knows, and no larger than it says
+    bool accepted = false;  // a leak that the committed baseline knows, and no larger than it says
     // What production would see: growth per request times that rate, and what follows time as it is. (The trend's own slope is
     // that of the run, whose traffic is usually much faster.) Nothing where it cannot be told.
     std::optional<Interval> projected_bytes_per_hour;
     std::optional<OomKill> oom_kill;
-    std::optional<Soak> soak;           // then series, trend and replay are those of the run of it that decides
-    Resources resources;                // of the bare run
-    std::vector<EndpointGrowth> endpoints;  // largest first; empty where the traffic is of one kind
+    std::optional<Soak> soak;                     // then series, trend and replay are those of the run of it that decides
+    Resources resources;                          // of the bare run
+    std::vector<EndpointGrowth> endpoints;        // largest first; empty where the traffic is of one kind
     std::optional<ConnectionGrowth> connections;  // nothing where no blocks of traffic could tell
     Coverage coverage;
     StatedGrowth growth;
@@ -95,7 +95,7 @@ struct Diagnosis {
     bool still_filling = false;
     // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".
     std::vector<std::string> retries;
-    std::vector<std::string> reasons;   // never empty; the first is the decisive one
+    std::vector<std::string> reasons;  // never empty; the first is the decisive one
     std::vector<std::string> warnings;
 };
 

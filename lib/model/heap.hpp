@@ -63,9 +63,9 @@ struct HeapMark {
         finish,     // the last state received
     };
     Kind kind = Kind::interval;
-    Nanoseconds at{};                      // since the start of the recording, steady clock
-    std::string label;                     // "round 3"
-    std::optional<std::uint64_t> requests; // completed since the start, where the caller knows
+    Nanoseconds at{};                       // since the start of the recording, steady clock
+    std::string label;                      // "round 3"
+    std::optional<std::uint64_t> requests;  // completed since the start, where the caller knows
     std::optional<Bytes> rss;
     std::optional<Bytes> allocator_in_use, allocator_retained;  // malloc's own books where readable
     // Of the live blocks, what malloc takes for each beyond what was asked for (header and rounding, by glibc's rule);
@@ -85,32 +85,32 @@ struct RssPoint {
 
 // How far the data goes, best first: the report states it.
 enum class Completeness {
-    complete,   // ended by itself: the recorder's trailer, or the process's exit was seen
-    final_tick, // cut after a timestamp: the last milliseconds are missing
-    torn,       // cut or damaged in the middle: good up to there
+    complete,    // ended by itself: the recorder's trailer, or the process's exit was seen
+    final_tick,  // cut after a timestamp: the last milliseconds are missing
+    torn,        // cut or damaged in the middle: good up to there
 };
 std::string_view completeness_name(Completeness completeness);
 
 struct HeapProfile {
-    std::string source;                   // "leakline recording", "heaptrack 1.4.0 (format 3)", "heaptrack raw"
-    std::string command;                  // as the recorder saw it
-    std::optional<Nanoseconds> started;   // wall clock since the epoch, where the recording says
+    std::string source;                  // "leakline recording", "heaptrack 1.4.0 (format 3)", "heaptrack raw"
+    std::string command;                 // as the recorder saw it
+    std::optional<Nanoseconds> started;  // wall clock since the epoch, where the recording says
     Nanoseconds duration{};
-    bool attached = false;                // allocations before the recording are unknown
-    std::vector<std::string> strings;     // StringId n is strings[n - 1]
+    bool attached = false;             // allocations before the recording are unknown
+    std::vector<std::string> strings;  // StringId n is strings[n - 1]
     std::vector<Frame> frames;
     std::vector<InstructionPointer> ips;  // IpId n is ips[n - 1]
     std::vector<TraceNode> traces;        // TraceId n is traces[n - 1]
     std::vector<HeapMark> marks;          // by time; empty only in an unusable recording
     std::vector<RssPoint> rss;
-    std::uint64_t events = 0;             // allocations + frees seen
-    Bytes peak_bytes = 0;                 // largest sum of live bytes
+    std::uint64_t events = 0;  // allocations + frees seen
+    Bytes peak_bytes = 0;      // largest sum of live bytes
     Nanoseconds peak_at{};
-    std::vector<TraceCost> peak;          // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
+    std::vector<TraceCost> peak;  // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
     Completeness completeness = Completeness::complete;
-    Diagnostics damage;                   // what was skipped, and where
-    std::vector<std::string> suppressions; // of leaks, as the program itself declares them (patterns of LeakSanitizer's)
-    std::vector<std::string> warnings;    // what the reader of a report should know: no names, a wrapper, ...
+    Diagnostics damage;                     // what was skipped, and where
+    std::vector<std::string> suppressions;  // of leaks, as the program itself declares them (patterns of LeakSanitizer's)
+    std::vector<std::string> warnings;      // what the reader of a report should know: no names, a wrapper, ...
     // The names of files come from this machine's own programs, and not from a recording that anyone may have written: the
     // files may be read.
     bool named_here = false;

@@ -27,8 +27,8 @@ std::string_view growth_class_name(GrowthClass growth_class);  // "linear", "con
 enum class GroupBy { line, function, file };
 
 struct CodeLine {
-    std::string function;  // of the physical or inlined function, as the debug info has it
-    std::string file;      // as the debug info has it; without debug info the program or library; empty where unknown
+    std::string function;    // of the physical or inlined function, as the debug info has it
+    std::string file;        // as the debug info has it; without debug info the program or library; empty where unknown
     std::uint32_t line = 0;  // 0: without debug info
     auto operator<=>(const CodeLine&) const = default;
 };
@@ -44,32 +44,32 @@ struct CallerNode {
 
 struct LineGrowth {
     CodeLine at;
-    std::string source;                    // text of the line, empty where the file could not be read
-    std::int64_t growth_bytes = 0;         // live_last - live_first
+    std::string source;             // text of the line, empty where the file could not be read
+    std::int64_t growth_bytes = 0;  // live_last - live_first
     std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
     // Growth in blocks of the call path below the line that kept most of them: how many entries a container got there. (An entry
     // is often several blocks of one line, each of a path of its own: a node, a key, a value.)
     std::int64_t kept_entries = 0;
-    std::uint64_t allocations = 0;         // calls within the window
-    std::uint64_t allocated_bytes = 0;     // their sizes, summed
-    std::optional<Interval> bytes_per_request;       // nothing where growth follows time alone
-    std::optional<Interval> bytes_per_hour;          // at the pace of the recording
+    std::uint64_t allocations = 0;              // calls within the window
+    std::uint64_t allocated_bytes = 0;          // their sizes, summed
+    std::optional<Interval> bytes_per_request;  // nothing where growth follows time alone
+    std::optional<Interval> bytes_per_hour;     // at the pace of the recording
     Follows follows = Follows::unknown;
     std::optional<Interval> bytes_per_hour_by_time;  // the part that follows time, whatever the traffic
     // Where growth follows the number of connections and not that of requests; then the two above depend on how many
     // connections the run happened to open.
     std::optional<Interval> bytes_per_connection;
     GrowthClass growth_class = GrowthClass::unclear;
-    bool leaking = false;                  // grows in every round after warm-up, corrected for the number of lines looked at
-    std::optional<double> p_value;         // of that growth, adjusted for the number of lines looked at; nothing for
-                                           // containers that double, which are not told by a test
+    bool leaking = false;           // grows in every round after warm-up, corrected for the number of lines looked at
+    std::optional<double> p_value;  // of that growth, adjusted for the number of lines looked at; nothing for
+                                    // containers that double, which are not told by a test
     // Where growth_class is container_doubling: bytes in use by elements at the window's end. A container that doubles
     // holds between capacity/2 and capacity.
     std::optional<Interval> payload_bytes;
-    bool user_code = true;                 // not of a library or the runtime
-    std::vector<double> live_at_marks;     // bytes, one a mark of the window; empty where they do not change, and beyond
-                                           // the first LineReport::kDetailed lines
+    bool user_code = true;              // not of a library or the runtime
+    std::vector<double> live_at_marks;  // bytes, one a mark of the window; empty where they do not change, and beyond
+                                        // the first LineReport::kDetailed lines
     std::vector<CallerNode> callers;
 };
 
@@ -86,7 +86,7 @@ struct HeadlineLine {
 // The balance that every report prints. live_delta == attributed + unattributed holds exactly.
 struct Accounting {
     std::int64_t live_delta_bytes = 0;
-    std::int64_t attributed_bytes = 0;    // of traces that have a known source line or function
+    std::int64_t attributed_bytes = 0;  // of traces that have a known source line or function
     std::int64_t unattributed_bytes = 0;
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
@@ -133,13 +133,13 @@ struct LineReport {
     std::vector<double> mark_seconds;          // times of the marks in the window
     std::vector<std::optional<std::uint64_t>> mark_requests;
     GroupBy by = GroupBy::line;
-    std::vector<LineGrowth> lines;             // largest growth first; innermost user line of each trace, disjoint
-    std::optional<HeadlineLine> headline;      // nothing where no line of user code grows
+    std::vector<LineGrowth> lines;         // largest growth first; innermost user line of each trace, disjoint
+    std::optional<HeadlineLine> headline;  // nothing where no line of user code grows
     // Why lines say nothing, or not all, about this program, with what does: "lines of Python code cannot be recorded
     // here; ...". Empty where they do.
     std::string unavailable;
-    Runtime runtime = Runtime::native;         // of the program
-    std::vector<LineTable> tables;             // of the functions of the lines at fault
+    Runtime runtime = Runtime::native;  // of the program
+    std::vector<LineTable> tables;      // of the functions of the lines at fault
     Accounting accounting;
     RecordingTotals totals;
     std::string command, completeness;

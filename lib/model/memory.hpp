@@ -13,21 +13,21 @@ namespace leakline {
 // What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for threads and what follows it,
 // which are counts (metric_is_bytes tells).
 enum class Metric {
-    rss,        // resident set: statm field 2
-    pss,        // proportional set: smaps_rollup Pss
-    uss,        // unique set: smaps_rollup Private_Clean + Private_Dirty
-    anonymous,  // smaps_rollup Anonymous
-    file,       // file-backed resident pages: status RssFile
-    shmem,      // shared memory resident pages: status RssShmem
-    swap,       // smaps_rollup Swap
-    cgroup,     // memory.current (v2) or memory.usage_in_bytes (v1)
+    rss,               // resident set: statm field 2
+    pss,               // proportional set: smaps_rollup Pss
+    uss,               // unique set: smaps_rollup Private_Clean + Private_Dirty
+    anonymous,         // smaps_rollup Anonymous
+    file,              // file-backed resident pages: status RssFile
+    shmem,             // shared memory resident pages: status RssShmem
+    swap,              // smaps_rollup Swap
+    cgroup,            // memory.current (v2) or memory.usage_in_bytes (v1)
     cgroup_anonymous,  // memory.stat anon (v2) or total_rss (v1)
     cgroup_limit,      // the smallest limit on the way to the root; absent where there is none
     malloc_used,       // glibc malloc: handed out and not freed
     malloc_retained,   // glibc malloc: free, but not given back to the kernel
     threads,
-    fds,               // open file descriptors
-    cgroup_oom_kills,  // since the cgroup was made
+    fds,                // open file descriptors
+    cgroup_oom_kills,   // since the cgroup was made
     cgroup_limit_hits,  // times that the limit was reached and memory had to be reclaimed, since the cgroup was made
     mappings,           // lines of /proc/PID/maps
     processes,          // of a tree, zombies too; 1 of a single process

@@ -10,9 +10,9 @@ namespace leakline {
 
 struct Redaction {
     // Of these headers the value is not kept. Names in any case, here and below.
-    std::vector<std::string> headers = {"Authorization", "Cookie",        "Proxy-Authorization",  "Referer",     "X-Amz-Security-Token",
-                                        "X-Api-Key",     "X-Auth-Token",  "X-Access-Token",       "X-Csrf-Token", "X-Vault-Token",
-                                        "Private-Token", "Job-Token"};
+    std::vector<std::string> headers = {"Authorization",        "Cookie",        "Proxy-Authorization", "Referer",
+                                        "X-Amz-Security-Token", "X-Api-Key",     "X-Auth-Token",        "X-Access-Token",
+                                        "X-Csrf-Token",         "X-Vault-Token", "Private-Token",       "Job-Token"};
     // Of these parameters in the query of the target.
     std::vector<std::string> parameters = {"access_token", "api_key",       "apikey", "auth_token",           "client_secret",  "id_token",
                                            "password",     "refresh_token", "sig",    "X-Amz-Security-Token", "X-Amz-Signature"};

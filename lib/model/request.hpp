@@ -22,7 +22,7 @@ struct Request {
     std::string target = "/";  // path and query
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
-    std::string connection;     // requests with the same non-empty name go over one connection, in order
+    std::string connection;         // requests with the same non-empty name go over one connection, in order
     std::uint64_t source_line = 0;  // in the log, from 1 (or the byte offset for logs without lines)
     std::optional<int> recorded_status;
 };
@@ -48,15 +48,15 @@ struct ReplayStats {
     std::uint64_t read = 0, bad = 0, filtered = 0, sent = 0, unsent = 0, completed = 0;
     std::map<int, std::uint64_t> statuses;
     std::array<std::uint64_t, kFailureCount> failures{};
-    std::uint64_t late = 0;      // records that came too late for the reorder window
-    std::uint64_t unexpected = 0;  // completed with a status other than the caller expects
-    std::string expected;          // the statuses that the caller expects: "2xx,404"; "" where it does not say
-    std::string failure_cause;     // of the failure that is most frequent, and what may help: "connection refused"; "" where none is known
+    std::uint64_t late = 0;         // records that came too late for the reorder window
+    std::uint64_t unexpected = 0;   // completed with a status other than the caller expects
+    std::string expected;           // the statuses that the caller expects: "2xx,404"; "" where it does not say
+    std::string failure_cause;      // of the failure that is most frequent, and what may help: "connection refused"; "" where none is known
     std::uint64_t connections = 0;  // that were opened
-    std::uint64_t retried = 0;   // attempts beyond the first, on stale keep-alive connections
-    LatencySummary latency;      // from the due time to the last byte of the response
-    LatencySummary service;      // from the first byte written
-    LatencySummary send_lag;     // from the due time to the first byte written
+    std::uint64_t retried = 0;      // attempts beyond the first, on stale keep-alive connections
+    LatencySummary latency;         // from the due time to the last byte of the response
+    LatencySummary service;         // from the first byte written
+    LatencySummary send_lag;        // from the due time to the first byte written
     double duration_s = 0;
     double rate = 0;                    // sent per second, from the first request of a round to its last: without the drain
     std::optional<double> target_rate;  // due per second, where the pace has one
@@ -72,8 +72,8 @@ struct ReplayStats {
     std::vector<std::string> fresh;
     // Kinds of requests that went back to the log's values because fresh ones were refused: "GET /items/*".
     std::vector<std::string> not_fresh;
-    std::uint64_t log_requests = 0;  // read in one pass over the log, bad lines not counted
-    std::vector<LeftOut> left_out;   // of these
+    std::uint64_t log_requests = 0;          // read in one pass over the log, bad lines not counted
+    std::vector<LeftOut> left_out;           // of these
     std::map<std::string, PathStats> paths;  // "POST /api/track", a bounded number of them
     std::vector<std::string> warnings;
 };

@@ -37,20 +37,20 @@ struct ResourceGrowth {
     Resource resource = Resource::descriptors;
     std::vector<double> at_marks;
     Trend verdict = Trend::inconclusive;
-    double growth = 0;                          // over the judged marks
-    double idle_growth = 0;                     // while it was watched without traffic at the end
-    bool follows_time = false;                  // it also grew without requests, and as fast
-    std::optional<Interval> per_request;        // where requests are known
-    std::optional<Interval> per_hour;           // at the pace of the run
+    double growth = 0;                             // over the judged marks
+    double idle_growth = 0;                        // while it was watched without traffic at the end
+    bool follows_time = false;                     // it also grew without requests, and as fast
+    std::optional<Interval> per_request;           // where requests are known
+    std::optional<Interval> per_hour;              // at the pace of the run
     std::optional<double> detectable_per_request;  // the smallest leak that would be found 9 times out of 10
-    std::optional<std::uint64_t> limit;         // of the process that grows most, or of the whole service
-    std::string limit_name;                     // "RLIMIT_NOFILE of nginx (pid 12)"
-    double used = 0;                            // of that limit, at the end
-    double limited_share = 1;                   // of the growth: what counts against that limit
-    std::optional<double> time_to_limit_h;      // at the log's own rate where it follows requests
+    std::optional<std::uint64_t> limit;            // of the process that grows most, or of the whole service
+    std::string limit_name;                        // "RLIMIT_NOFILE of nginx (pid 12)"
+    double used = 0;                               // of that limit, at the end
+    double limited_share = 1;                      // of the growth: what counts against that limit
+    std::optional<double> time_to_limit_h;         // at the log's own rate where it follows requests
     std::optional<ResourceExhaustion> exhausted;
-    std::vector<ResourceKind> kinds;            // largest growth first, at most eight
-    std::vector<std::string> reasons;           // never empty once judged; the first is the decisive one
+    std::vector<ResourceKind> kinds;   // largest growth first, at most eight
+    std::vector<std::string> reasons;  // never empty once judged; the first is the decisive one
 };
 
 // One process of the service. Memory is resident memory without that of files, and swap; pages of shared memory count in each
@@ -62,14 +62,14 @@ struct ProcessGrowth {
     bool ended = false;             // before the traffic did
     double begin_s = 0, end_s = 0;  // seen from, until
     double first_bytes = 0, last_bytes = 0;
-    double cpu_s = 0;               // used while it was watched
+    double cpu_s = 0;  // used while it was watched
     Trend verdict = Trend::inconclusive;
     std::optional<Interval> bytes_per_request;  // over all requests, whichever process answered them
 };
 
 struct ProcessTree {
-    std::uint64_t seen = 0, ended = 0;  // processes
-    std::uint64_t most = 0;             // at once
+    std::uint64_t seen = 0, ended = 0;                // processes
+    std::uint64_t most = 0;                           // at once
     double recorded_cpu_s = 0, unrecorded_cpu_s = 0;  // under traffic
     double unrecorded_growth_bytes = 0;               // of memory, in the processes that are not recorded and still ran at the end
     double ended_growth_bytes = 0;                    // the median growth of those that ended

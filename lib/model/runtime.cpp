@@ -19,10 +19,16 @@ struct Row {
 constexpr std::array kRows{
     Row{Runtime::native, "native code", "", {}, {}},
     Row{Runtime::go, "Go", "pprof: `go tool pprof -sample_index=inuse_space http://HOST/debug/pprof/heap`", {}, {}},
-    Row{Runtime::java, "Java", "`jcmd PID GC.class_histogram`, async-profiler (`-e alloc --live`) or a heap dump",
-        {"java", "javaw"}, {"libjvm.so"}},
-    Row{Runtime::node, "Node.js", "`node --heapsnapshot-signal=SIGUSR2`, or --inspect and Chrome's memory panel",
-        {"node", "nodejs", "bun", "deno"}, {"libnode.so"}},
+    Row{Runtime::java,
+        "Java",
+        "`jcmd PID GC.class_histogram`, async-profiler (`-e alloc --live`) or a heap dump",
+        {"java", "javaw"},
+        {"libjvm.so"}},
+    Row{Runtime::node,
+        "Node.js",
+        "`node --heapsnapshot-signal=SIGUSR2`, or --inspect and Chrome's memory panel",
+        {"node", "nodejs", "bun", "deno"},
+        {"libnode.so"}},
     Row{Runtime::python, "Python", "`memray run` or tracemalloc", {"python", "pypy"}, {"libpython", "libpypy"}},
     Row{Runtime::dotnet, ".NET", "`dotnet-gcdump collect -p PID`", {"dotnet"}, {"libcoreclr.so", "libmonosgen", "libmono-"}},
     Row{Runtime::ruby, "Ruby", "ObjectSpace.trace_object_allocations_start, or rbspy", {"ruby"}, {"libruby"}},
@@ -39,8 +45,8 @@ struct Marker {
     Runtime runtime;
     std::string_view function;
 };
-constexpr std::array kMarkers{Marker{Runtime::node, "v8::"}, Marker{Runtime::node, "node::"}, Marker{Runtime::python, "Py"},
-                              Marker{Runtime::python, "_Py"}, Marker{Runtime::ruby, "rb_"}, Marker{Runtime::php, "zend_"},
+constexpr std::array kMarkers{Marker{Runtime::node, "v8::"},  Marker{Runtime::node, "node::"}, Marker{Runtime::python, "Py"},
+                              Marker{Runtime::python, "_Py"}, Marker{Runtime::ruby, "rb_"},    Marker{Runtime::php, "zend_"},
                               Marker{Runtime::perl, "Perl_"}};
 
 // "python3.11" is "python" with a version.
@@ -72,9 +78,8 @@ Runtime runtime_of_module(std::string_view path) {
 }
 
 bool is_runtime_function(Runtime runtime, std::string_view function) {
-    return std::any_of(kMarkers.begin(), kMarkers.end(), [&](const Marker& marker) {
-        return marker.runtime == runtime && function.starts_with(marker.function);
-    });
+    return std::any_of(kMarkers.begin(), kMarkers.end(),
+                       [&](const Marker& marker) { return marker.runtime == runtime && function.starts_with(marker.function); });
 }
 
 }  // namespace leakline

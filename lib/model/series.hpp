@@ -6,16 +6,15 @@
 #include <string>
 #include <vector>
 
-
 namespace leakline {
 
 // Columns of equal length: seconds[i] belongs to value[i]. Column-wise because the trend front end streams over
 // millions of values. seconds is strictly increasing.
 struct Series {
-    std::string name;               // of the file, process or metric: what a report calls it
-    std::vector<double> seconds;    // since the series' start (or any origin)
-    std::vector<double> value;      // bytes
-    std::vector<double> requests;   // cumulative requests completed; empty where unknown
+    std::string name;                   // of the file, process or metric: what a report calls it
+    std::vector<double> seconds;        // since the series' start (or any origin)
+    std::vector<double> value;          // bytes
+    std::vector<double> requests;       // cumulative requests completed; empty where unknown
     std::vector<std::int64_t> process;  // identity of the process (pid, start time): a change is a restart; may be empty
 
     std::size_t size() const { return seconds.size(); }
@@ -28,7 +27,7 @@ struct Interval {
 };
 
 enum class Trend { growing, stable, shrinking, inconclusive };
-std::string_view trend_name(Trend trend);  // "growing", ...
+std::string_view trend_name(Trend trend);                                                                  // "growing", ...
 constexpr bool does_not_grow(Trend trend) { return trend == Trend::stable || trend == Trend::shrinking; }  // and it is sure
 
 struct TrendVerdict {
@@ -39,9 +38,9 @@ struct TrendVerdict {
     std::optional<Interval> bytes_per_request;        // where requests are known
     std::optional<double> detectable_bytes_per_hour;  // the smallest slope that this run could have told from none
     std::optional<double> detectable_bytes_per_request;
-    double warmup_end_s = 0;               // from the series' start; 0 = no warm-up seen
-    std::optional<double> plateau_bytes;   // where stable: the level it settled at
-    std::optional<double> level_bytes;     // fitted level at the end
+    double warmup_end_s = 0;                  // from the series' start; 0 = no warm-up seen
+    std::optional<double> plateau_bytes;      // where stable: the level it settled at
+    std::optional<double> level_bytes;        // fitted level at the end
     std::optional<Interval> time_to_limit_h;  // where a limit is known and the verdict is growing
     std::vector<std::string> reasons;         // never empty; the first is the decisive one
 };

@@ -15,23 +15,23 @@ namespace leakline {
 struct SoakRun {
     // Why it ended there.
     enum class End {
-        whole,    // all of the hours that were asked about were replayed
-        decided,  // the slower run: with the faster one's, it told enough
-        limit,    // memory was at its limit
-        killed,   // the kernel killed it at its limit
-        memory,   // the machine's own memory ran short
-        time,     // the real time that it may take was over
+        whole,      // all of the hours that were asked about were replayed
+        decided,    // the slower run: with the faster one's, it told enough
+        limit,      // memory was at its limit
+        killed,     // the kernel killed it at its limit
+        memory,     // the machine's own memory ran short
+        time,       // the real time that it may take was over
         exhausted,  // it had nearly used up its descriptors or mappings
-        stopped,  // interrupted, or the service died of something else
+        stopped,    // interrupted, or the service died of something else
     };
 
-    double time_scale = 1;      // times as fast as it was recorded
-    double duration_s = 0;      // of real time
-    double hours = 0;           // of traffic: what the log took to bring as many requests
-    double kept_up = 1;         // how far the log was read at the end, as a share of where the speed would have it
+    double time_scale = 1;  // times as fast as it was recorded
+    double duration_s = 0;  // of real time
+    double hours = 0;       // of traffic: what the log took to bring as many requests
+    double kept_up = 1;     // how far the log was read at the end, as a share of where the speed would have it
     std::uint64_t requests = 0;
-    double settled_h = 0;       // hours of traffic until memory first was about at the level that it holds; 0 where it holds none
-    TrendVerdict trend;         // of memory, at the pace of the run
+    double settled_h = 0;  // hours of traffic until memory first was about at the level that it holds; 0 where it holds none
+    TrendVerdict trend;    // of memory, at the pace of the run
     End end = End::whole;
     std::optional<double> limit_reached_h;  // hours of traffic until memory was first at the limit
 };

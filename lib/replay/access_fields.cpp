@@ -15,14 +15,24 @@ namespace {
 
 using Kind = AccessField::Kind;
 
-constexpr std::pair<std::string_view, Kind> kKinds[] = {
-    {"ts", Kind::ts}, {"end", Kind::end}, {"duration", Kind::duration}, {"duration_ms", Kind::duration_ms},
-    {"duration_us", Kind::duration_us}, {"duration_ns", Kind::duration_ns}, {"method", Kind::method}, {"url", Kind::url},
-    {"query", Kind::query}, {"request", Kind::request}, {"status", Kind::status}, {"conn", Kind::conn}, {"body", Kind::body},
-    {"received", Kind::received}, {"headers", Kind::headers}};
+constexpr std::pair<std::string_view, Kind> kKinds[] = {{"ts", Kind::ts},
+                                                        {"end", Kind::end},
+                                                        {"duration", Kind::duration},
+                                                        {"duration_ms", Kind::duration_ms},
+                                                        {"duration_us", Kind::duration_us},
+                                                        {"duration_ns", Kind::duration_ns},
+                                                        {"method", Kind::method},
+                                                        {"url", Kind::url},
+                                                        {"query", Kind::query},
+                                                        {"request", Kind::request},
+                                                        {"status", Kind::status},
+                                                        {"conn", Kind::conn},
+                                                        {"body", Kind::body},
+                                                        {"received", Kind::received},
+                                                        {"headers", Kind::headers}};
 
-const std::string kNames[] = {"ts", "end", "duration", "duration_ms", "duration_us", "duration_ns", "method", "url", "query",
-                              "request", "status", "conn", "body", "received", "headers", "header.NAME"};
+const std::string kNames[] = {"ts",    "end",     "duration", "duration_ms", "duration_us", "duration_ns", "method",  "url",
+                              "query", "request", "status",   "conn",        "body",        "received",    "headers", "header.NAME"};
 
 int status_of(std::string_view text) {
     int status = 0;
@@ -138,10 +148,14 @@ std::string AccessFields::read_time(Record& record) const {
     if (stamp.find_first_of(written ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
         record.resolution = std::chrono::seconds(1);
     if (!ts_.empty() || record.resolution.count() != 0) return {};
-    if (const auto spent = spent_seconds(duration_)) record.at -= *spent;
-    else if (const auto ms = parse_decimal_seconds(duration_ms_)) record.at -= *ms / 1000;
-    else if (const auto us = parse_decimal_seconds(duration_us_)) record.at -= *us / 1'000'000;
-    else if (const auto ns = spent_nanoseconds(duration_ns_)) record.at -= *ns;
+    if (const auto spent = spent_seconds(duration_))
+        record.at -= *spent;
+    else if (const auto ms = parse_decimal_seconds(duration_ms_))
+        record.at -= *ms / 1000;
+    else if (const auto us = parse_decimal_seconds(duration_us_))
+        record.at -= *us / 1'000'000;
+    else if (const auto ns = spent_nanoseconds(duration_ns_))
+        record.at -= *ns;
     return {};
 }
 
@@ -164,9 +178,12 @@ void AccessFields::read_body(Record& record) {
     }
     if (!record.body.empty()) return;
     // A length tells an empty body from one that the log does not have, as nginx's is that was spilled to disk.
-    if (known) record.body_missing = had_body;
-    else if (!has_body_field_) record.body_missing = takes;
-    else body_is_empty_ = takes;
+    if (known)
+        record.body_missing = had_body;
+    else if (!has_body_field_)
+        record.body_missing = takes;
+    else
+        body_is_empty_ = takes;
 }
 
 }  // namespace leakline::replay

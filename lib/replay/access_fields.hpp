@@ -15,8 +15,20 @@ namespace leakline::replay {
 // A value that an access log may have. The names stand in format_access_json.hpp.
 struct AccessField {
     enum class Kind {
-        ts, end, duration, duration_ms, duration_us, duration_ns,
-        method, url, query, request, status, conn, body, received,
+        ts,
+        end,
+        duration,
+        duration_ms,
+        duration_us,
+        duration_ns,
+        method,
+        url,
+        query,
+        request,
+        status,
+        conn,
+        body,
+        received,
         header,   // one, by name
         headers,  // an object of all
     };
@@ -40,7 +52,7 @@ class AccessFields {
     // Makes the record of what was assigned. Returns what is wrong with it, or "". May change buffers that record then
     // points into; they live as long as this object.
     std::string finish(Record& record);
-    bool has_request() const { return has_request_; }  // after finish(): a method and a URL were there
+    bool has_request() const { return has_request_; }      // after finish(): a method and a URL were there
     bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
     void clear();
 

@@ -46,11 +46,13 @@ constexpr AccessJsonPreset kPresets[] = {
 };
 
 // What loggers call these, the surest names first.
-constexpr std::string_view kMethodNames = "request_method|requestMethod|http_method|httpMethod|RequestMethod|method|Method|verb|http.method|request.method";
+constexpr std::string_view kMethodNames =
+    "request_method|requestMethod|http_method|httpMethod|RequestMethod|method|Method|verb|http.method|request.method";
 constexpr std::string_view kUrlNames =
     "request_uri|requestUri|requestURI|uri|original_url|originalUrl|url|URL|request_url|requestUrl|request_path|requestPath|RequestPath|http.url|"
     "http.target|http.uri|http_path|request.url|request.uri|request.path|path|Path";
-constexpr std::string_view kTimeNames = "ts|time|timestamp|@timestamp|datetime|date|start_time|startTime|msec|time_iso8601|time_local|Timestamp|Time|@t";
+constexpr std::string_view kTimeNames =
+    "ts|time|timestamp|@timestamp|datetime|date|start_time|startTime|msec|time_iso8601|time_local|Timestamp|Time|@t";
 constexpr std::string_view kStatusNames =
     "status|status_code|statusCode|StatusCode|response_status|responseStatus|response_code|http_status|http.status_code|response.status|response.status_code|code";
 constexpr std::string_view kQueryNames = "query|query_string|queryString|args|request.query";
@@ -58,11 +60,14 @@ constexpr std::string_view kReceivedNames = "bytes_in|content_length|contentLeng
 constexpr std::string_view kAgentNames = "user_agent|userAgent|http_user_agent|request.user_agent|agent";
 
 bool is_method(std::string_view text) {
-    return !text.empty() && text.size() <= 16 &&
-           std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; });
+    return !text.empty() && text.size() <= 16 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+    });
 }
 
-bool is_url(std::string_view text) { return text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://") || text == "*"; }
+bool is_url(std::string_view text) {
+    return text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://") || text == "*";
+}
 
 // The first of names that is a member and holds something.
 std::string first_of(std::string_view names, const MemberPaths& members) {

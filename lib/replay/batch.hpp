@@ -22,7 +22,7 @@ struct Item {
     std::int16_t recorded_status = 0;    // 0: not in the log
     std::uint16_t path = 0;
     bool head = false, idempotent = false, has_time = false, coarse = false;
-    bool closes = false;  // its connection ends with it
+    bool closes = false;                      // its connection ends with it
     bool first_round = false, fresh = false;  // fresh: has values that the log does not have
 };
 
@@ -34,8 +34,8 @@ struct Batch {
     // What was read to make this batch, beyond its items.
     std::uint64_t bad = 0, filtered = 0;
     double part_before = 0, part = 0;  // of the log, up to the begin (the sender's) and the end of this batch
-    bool ends_round = false;  // nothing of the round follows
-    std::size_t outstanding = 0;  // items that the sender has not sent; the sender's
+    bool ends_round = false;           // nothing of the round follows
+    std::size_t outstanding = 0;       // items that the sender has not sent; the sender's
 
     void clear();
     std::string_view bytes_of(const Item& item) const { return std::string_view(bytes).substr(item.offset, item.size); }

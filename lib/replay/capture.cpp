@@ -38,7 +38,8 @@ void CaptureLog::resume_after(const std::string& path) {
     const bool read = ::pread(there, &first, 1, 0) == 1 && ::pread(there, &last, 1, status.st_size - 1) == 1;
     ::close(there);
     if (read && first != '{')
-        throw Error(ErrorKind::input, path_, "is not a log of requests as capture writes it, so nothing is appended to it", "name another file");
+        throw Error(ErrorKind::input, path_, "is not a log of requests as capture writes it, so nothing is appended to it",
+                    "name another file");
     if (read && last != '\n' && ::write(descriptor_, "\n", 1) != 1) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
 }
 
@@ -66,7 +67,8 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     if (request.status != 0) record.recorded_status = request.status;
     if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
     // Of the connection to the proxy, not of the request; but that a client ends its connections is a part of its traffic.
-    const bool closes = std::any_of(record.headers.begin(), record.headers.end(), [](const auto& header) { return says_close(header.first, header.second); });
+    const bool closes = std::any_of(record.headers.begin(), record.headers.end(),
+                                    [](const auto& header) { return says_close(header.first, header.second); });
     std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
     for (const auto& [name, value] : record.headers)
         if (::strcasecmp(name.c_str(), "Connection") == 0)
@@ -81,8 +83,7 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     line_.clear();
     append_jsonl(line_, record);
     // One write a line: a reader, and a crash, see whole lines only.
-    if (write_all(descriptor_, line_) != line_.size())
-        throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
+    if (write_all(descriptor_, line_) != line_.size()) throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
     ++written_;
 }
 

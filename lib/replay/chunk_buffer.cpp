@@ -43,8 +43,8 @@ std::optional<std::string_view> ChunkBuffer::next(std::string_view separator, st
         const char* const data = buffer_.data() + begin_;
         const std::size_t size = end_ - begin_;
         while (searched + separator.size() <= size) {
-            const auto* hit = static_cast<const char*>(
-                std::memchr(data + searched + anchor, separator[anchor], size - searched - separator.size() + 1));
+            const auto* hit =
+                static_cast<const char*>(std::memchr(data + searched + anchor, separator[anchor], size - searched - separator.size() + 1));
             if (hit == nullptr) {
                 searched = size - separator.size() + 1;
                 break;

@@ -47,8 +47,7 @@ class RateOverTime {
 
   private:
     void join() {
-        for (std::size_t i = 0; i < counts_.size(); i += 2)
-            counts_[i / 2] = counts_[i] + (i + 1 < counts_.size() ? counts_[i + 1] : 0);
+        for (std::size_t i = 0; i < counts_.size(); i += 2) counts_[i / 2] = counts_[i] + (i + 1 < counts_.size() ? counts_[i + 1] : 0);
         counts_.resize((counts_.size() + 1) / 2);
         step_ *= 2;
     }
@@ -64,7 +63,8 @@ std::string average(std::uint64_t requests, Nanoseconds span) {
 
 // How long it would take; "" where that is what the log's own time says.
 std::string pace_text(const DryRun& result) {
-    if (!result.round || (result.rounds == 1 && !result.duration && result.first && *result.round == *result.last - *result.first)) return {};
+    if (!result.round || (result.rounds == 1 && !result.duration && result.first && *result.round == *result.last - *result.first))
+        return {};
     std::string out = fmt::format("  {} at this pace{}", format_duration(*result.round), average(result.requests, *result.round));
     if (result.rounds == 0) out += ", repeatedly";
     if (result.rounds > 1) out += fmt::format(", {} rounds", result.rounds);
@@ -168,13 +168,12 @@ DryRun dry_run(const ReplayOptions& options) {
 }
 
 std::string dry_run_text(const DryRun& result) {
-    std::string out = fmt::format("would send {} requests ({}, the largest {}), from {}\n", format_count(result.requests),
-                                  format_bytes(static_cast<double>(result.bytes)),
-                                  format_bytes(static_cast<double>(result.largest)), result.formats);
-    out += fmt::format("  read {} = {} to send + {} filtered + {} bad\n", format_count(result.read),
-                       format_count(result.requests), format_count(result.filtered), format_count(result.bad));
-    if (result.sessions > 0)
-        out += fmt::format("  {} of them keep to their session's connection\n", format_count(result.sessions));
+    std::string out =
+        fmt::format("would send {} requests ({}, the largest {}), from {}\n", format_count(result.requests),
+                    format_bytes(static_cast<double>(result.bytes)), format_bytes(static_cast<double>(result.largest)), result.formats);
+    out += fmt::format("  read {} = {} to send + {} filtered + {} bad\n", format_count(result.read), format_count(result.requests),
+                       format_count(result.filtered), format_count(result.bad));
+    if (result.sessions > 0) out += fmt::format("  {} of them keep to their session's connection\n", format_count(result.sessions));
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}{}\n", format_duration(span), average(result.requests, span));

@@ -19,14 +19,14 @@ struct DryRun {
         std::string name;
         std::uint64_t requests = 0, left_out = 0;  // left_out: for their host
     };
-    std::vector<Host> hosts;                     // that the log names, by URL or Host header, the most frequent first
-    std::uint64_t sessions = 0;                  // requests that keep to their session's connection
-    std::optional<Nanoseconds> first, last;      // stamps
-    int rounds = 1;                              // 0: without end
-    std::optional<Nanoseconds> round;            // from the first request due to the last, at the pace asked for; max has none
-    std::optional<Nanoseconds> duration;         // asked for: it may end the replay before
-    Nanoseconds step{};                          // of rate
-    std::vector<std::uint64_t> rate;             // requests in each step from first on; at most 60 steps
+    std::vector<Host> hosts;                 // that the log names, by URL or Host header, the most frequent first
+    std::uint64_t sessions = 0;              // requests that keep to their session's connection
+    std::optional<Nanoseconds> first, last;  // stamps
+    int rounds = 1;                          // 0: without end
+    std::optional<Nanoseconds> round;        // from the first request due to the last, at the pace asked for; max has none
+    std::optional<Nanoseconds> duration;     // asked for: it may end the replay before
+    Nanoseconds step{};                      // of rate
+    std::vector<std::uint64_t> rate;         // requests in each step from first on; at most 60 steps
     std::string formats;
     std::vector<std::string> warnings;
 };

@@ -45,8 +45,10 @@ std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line
         if (!scan.next_is('"')) return scan.skip_value();
         std::string_view text;
         if (!scan.string(text)) return false;
-        if (key == member_) found = text;
-        else take_other(key, text);
+        if (key == member_)
+            found = text;
+        else
+            take_other(key, text);
         return true;
     });
     return whole ? found : std::nullopt;

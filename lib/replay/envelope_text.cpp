@@ -40,7 +40,8 @@ bool is_iso_time(std::string_view word) {
 void take_priority(std::string_view& line) {
     if (!line.starts_with('<')) return;
     const std::size_t end = line.find('>');
-    if (end == line.npos || end < 2 || end > 4 || !std::all_of(line.begin() + 1, line.begin() + static_cast<std::ptrdiff_t>(end), is_digit)) return;
+    if (end == line.npos || end < 2 || end > 4 || !std::all_of(line.begin() + 1, line.begin() + static_cast<std::ptrdiff_t>(end), is_digit))
+        return;
     line.remove_prefix(end + 1);
 }
 
@@ -113,9 +114,12 @@ std::optional<Enveloped> strip_5424(std::string_view line) {
         bool quoted = false;
         std::size_t at = 0;
         for (; at < line.size(); ++at) {
-            if (quoted && line[at] == '\\') ++at;
-            else if (line[at] == '"') quoted = !quoted;
-            else if (!quoted && line[at] == ']' && !line.substr(at + 1).starts_with('[')) break;
+            if (quoted && line[at] == '\\')
+                ++at;
+            else if (line[at] == '"')
+                quoted = !quoted;
+            else if (!quoted && line[at] == ']' && !line.substr(at + 1).starts_with('['))
+                break;
         }
         if (!line.starts_with('[') || at >= line.size()) return std::nullopt;
         line.remove_prefix(at + 1);

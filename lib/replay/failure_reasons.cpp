@@ -37,8 +37,8 @@ void FailureReasons::add(const http::ClientPool::Done& result, const std::string
 
 FailureReasons::Cause FailureReasons::most() const {
     const auto connected = std::max_element(connected_.begin(), connected_.end());
-    const auto connect = std::max_element(connects_.begin(), connects_.end(),
-                                          [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
+    const auto connect =
+        std::max_element(connects_.begin(), connects_.end(), [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
     if (connect != connects_.end() && connect->second.count >= *connected) return {"", connect->first, connect->second.hint};
     if (*connected == 0) return {};
     const auto failure = static_cast<Failure>(connected - connected_.begin());

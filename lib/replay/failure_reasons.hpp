@@ -37,8 +37,8 @@ class FailureReasons {
         std::uint64_t count = 0;
         std::string hint;
     };
-    std::map<std::string, Connect> connects_;                // by reason
-    std::array<std::uint64_t, kFailureCount> connected_{};   // of requests that had a connection
+    std::map<std::string, Connect> connects_;               // by reason
+    std::array<std::uint64_t, kFailureCount> connected_{};  // of requests that had a connection
 };
 
 }  // namespace leakline::replay

@@ -76,7 +76,8 @@ FieldMap parse_field_map(std::string_view text) {
             throw Error(ErrorKind::usage, "--map", "'" + printable(entry) + "' is not FIELD=.PATH",
                         "--map ts=.msec,url=.request_uri,method=.request_method, or one of " + names_of_presets());
         if (!parse_access_field(field))
-            throw Error(ErrorKind::usage, "--map", "unknown field '" + printable(field) + "'" + did_you_mean_text(field, access_field_names()));
+            throw Error(ErrorKind::usage, "--map",
+                        "unknown field '" + printable(field) + "'" + did_you_mean_text(field, access_field_names()));
         map[field] = paths;
     }
     if (map.find("url") == map.end() && map.find("request") == map.end())
@@ -111,8 +112,7 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
             mixed_ = true;
         } else {
             const std::string names = member_names(first_object(prefix));
-            throw Error(ErrorKind::input, path_for_messages + ":1",
-                        "a JSON log with unknown members: " + (names.empty() ? "none" : names),
+            throw Error(ErrorKind::input, path_for_messages + ":1", "a JSON log with unknown members: " + (names.empty() ? "none" : names),
                         "--map ts=.TIME,method=.METHOD,url=.PATH says which member means what");
         }
     }
@@ -124,10 +124,12 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
         if (map.find("duration") == map.end() && map.find("duration_ms") == map.end()) map["duration"] = {"request_time"};
     }
     for (const auto& [field, paths] : map) {
-        const auto there = std::find_if(paths.begin(), paths.end(), [&](const std::string& path) { return members.find(path) != members.end(); });
+        const auto there =
+            std::find_if(paths.begin(), paths.end(), [&](const std::string& path) { return members.find(path) != members.end(); });
         const std::string& path = there == paths.end() ? paths[0] : *there;
         fields_of_path_[path] = *parse_access_field(field);
-        if (field == "url" || (field == "request" && map.find("url") == map.end())) request_paths_ = "." + printable(path) + ", which is the " + field;
+        if (field == "url" || (field == "request" && map.find("url") == map.end()))
+            request_paths_ = "." + printable(path) + ", which is the " + field;
     }
 }
 
@@ -209,7 +211,8 @@ const AccessField* AccessJsonStream::field_of(std::string_view path) const {
 
 std::vector<std::string> AccessJsonStream::warnings() const {
     std::vector<std::string> out;
-    if (!guess_.empty()) out.push_back("the meaning of the members was guessed from their names: --map " + guess_ + " (--map overrides it)");
+    if (!guess_.empty())
+        out.push_back("the meaning of the members was guessed from their names: --map " + guess_ + " (--map overrides it)");
     if (empty_bodies_ > 0)
         out.push_back((empty_bodies_ == 1 ? "1 request" : format_count(empty_bodies_) + " requests") +
                       " with a body method and an empty body: nginx leaves $request_body empty when it spilled the body to disk "

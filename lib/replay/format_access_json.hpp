@@ -46,7 +46,7 @@ class AccessJsonStream : public RecordStream {
     const AccessField* field_of(std::string_view path) const;  // null: none
 
     std::map<std::string, AccessField, std::less<>> fields_of_path_;
-    std::string header_prefix_;  // nginx's "http_", Traefik's "request_": members named so are headers
+    std::string header_prefix_;          // nginx's "http_", Traefik's "request_": members named so are headers
     std::string request_paths_, guess_;  // for messages
     AccessFields fields_;
     Scratch scratch_;

@@ -11,9 +11,7 @@ namespace {
 constexpr std::string_view kSeparator = "\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\x9F\x99\x89\n";
 constexpr std::size_t kAnchor = 1;  // 0xF0 is rare in requests, "\n" is not
 
-bool is_number(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
-}
+bool is_number(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == text.npos; }
 
 std::string_view take_word(std::string_view& text) {
     const std::size_t end = text.find(' ');
@@ -49,8 +47,7 @@ std::string_view trimmed(std::string_view text) {
 bool looks_like_gor(std::string_view prefix) {
     std::string_view line = take_line(prefix);
     const std::string_view type = take_word(line), id = take_word(line), time = take_word(line);
-    return (type == "1" || type == "2" || type == "3") && !id.empty() && is_number(time) &&
-           (line.empty() || line.find(' ') == line.npos);
+    return (type == "1" || type == "2" || type == "3") && !id.empty() && is_number(time) && (line.empty() || line.find(' ') == line.npos);
 }
 
 bool join_chunks(std::string_view body, std::string& out) {
@@ -65,15 +62,16 @@ bool join_chunks(std::string_view body, std::string& out) {
         out.append(body.substr(0, size));
         if (body.size() < size) return false;
         body.remove_prefix(size);
-        if (body.starts_with("\r\n")) body.remove_prefix(2);
-        else if (body.starts_with('\n')) body.remove_prefix(1);
-        else return false;
+        if (body.starts_with("\r\n"))
+            body.remove_prefix(2);
+        else if (body.starts_with('\n'))
+            body.remove_prefix(1);
+        else
+            return false;
     }
 }
 
-RecordStream::Step GorStream::bad_record(const char* reason) {
-    return bad("byte " + std::to_string(chunks_.offset()) + ": " + reason);
-}
+RecordStream::Step GorStream::bad_record(const char* reason) { return bad("byte " + std::to_string(chunks_.offset()) + ": " + reason); }
 
 RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string_view& message) {
     std::optional<std::string_view> piece = chunks_.next(kSeparator, kAnchor);

@@ -49,7 +49,7 @@ class GorStream : public RecordStream {
     void add_slash(Record& record);
 
     const Responses responses_;
-    std::string joined_;  // a body whose chunks were joined
+    std::string joined_;   // a body whose chunks were joined
     std::string slashed_;  // a target that got its slash
     std::deque<Held> held_;
     Held current_;

@@ -72,10 +72,11 @@ RecordStream::Step HaproxyStream::next(Record& record) {
     take_word(line);  // frontend
     take_word(line);  // backend/server
     const std::string_view timers = take_word(line);
-    if (std::count(timers.begin(), timers.end(), '/') != 4) return foreign_line("a connection without a request (tcplog): '" + printable(timers) + "'");
+    if (std::count(timers.begin(), timers.end(), '/') != 4)
+        return foreign_line("a connection without a request (tcplog): '" + printable(timers) + "'");
     const std::string_view status = take_word(line);
     for (int field = 0; field < 6; ++field) take_word(line);  // bytes, two cookies, state, connections, queues
-    while (line.starts_with('{')) {  // captured headers: blanks may be in them, braces are escaped
+    while (line.starts_with('{')) {                           // captured headers: blanks may be in them, braces are escaped
         const std::size_t end = line.find("} ");
         if (end == line.npos) return bad("the line is cut");
         line.remove_prefix(end + 2);

@@ -20,14 +20,20 @@ class ValueEnd {
     // Takes the next character; true when it is the last of an array or object.
     bool take(char c) {
         if (in_string_) {
-            if (escaped_) escaped_ = false;
-            else if (c == '\\') escaped_ = true;
-            else if (c == '"') in_string_ = false;
+            if (escaped_)
+                escaped_ = false;
+            else if (c == '\\')
+                escaped_ = true;
+            else if (c == '"')
+                in_string_ = false;
             return false;
         }
-        if (c == '"') in_string_ = true;
-        else if (c == '{' || c == '[') ++depth_;
-        else if (c == '}' || c == ']') return --depth_ <= 0;
+        if (c == '"')
+            in_string_ = true;
+        else if (c == '{' || c == '[')
+            ++depth_;
+        else if (c == '}' || c == ']')
+            return --depth_ <= 0;
         return false;
     }
 
@@ -69,9 +75,12 @@ void append_form_encoded(std::string& out, std::string_view text) {
         const bool plain = is_plain(c);
         constexpr char kHex[] = "0123456789ABCDEF";
         const auto byte = static_cast<unsigned char>(c);
-        if (plain) out += c;
-        else if (c == ' ') out += '+';
-        else out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+        if (plain)
+            out += c;
+        else if (c == ' ')
+            out += '+';
+        else
+            out += {'%', kHex[byte >> 4], kHex[byte & 15]};
     }
 }
 
@@ -101,10 +110,14 @@ bool HarStream::find_entries() {
         for (; at < window.size(); ++at) {
             const char c = window[at];
             if (in_string) {
-                if (escaped) escaped = false;
-                else if (c == '\\') escaped = true;
-                else if (c == '"') in_string = false;
-                else if (text.size() < 16) text += c;
+                if (escaped)
+                    escaped = false;
+                else if (c == '\\')
+                    escaped = true;
+                else if (c == '"')
+                    in_string = false;
+                else if (text.size() < 16)
+                    text += c;
                 continue;
             }
             if (c == '"') {
@@ -190,7 +203,9 @@ RecordStream::Step HarStream::next(Record& record) {
         return Step::skipped;
     }
     return bad("entry " + std::to_string(entries_) + ": " +
-               (!time_fault_.empty() ? time_fault_ : fault_ != nullptr ? fault_ : scan.fault()));
+               (!time_fault_.empty() ? time_fault_
+                : fault_ != nullptr  ? fault_
+                                     : scan.fault()));
 }
 
 bool HarStream::read(JsonScan& scan, Record& record) {
@@ -227,7 +242,8 @@ std::vector<std::string> HarStream::warnings() const {
         out.push_back(format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
                       " no HTTP request (data:, blob:, ws: and the like): skipped");
     if (odd_headers_ > 0)
-        out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is none" : " headers are none") + ", as '" + odd_header_ + "': left out");
+        out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is none" : " headers are none") + ", as '" + odd_header_ +
+                      "': left out");
     if (json_bodies_ > 0)
         out.push_back(format_count(json_bodies_) + (json_bodies_ == 1 ? " body stands" : " bodies stand") +
                       " there as a JSON value, not as text: sent as that JSON, blanks may differ from what was recorded");
@@ -266,8 +282,10 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
         if (http::equal_ignoring_case(name, "content-length")) length = value;
         if (http::equal_ignoring_case(name, "content-type")) type = value;
     }
-    if (!length.empty()) record.body_missing = length != "0";
-    else if (takes_body(record.method)) record.body_missing = size > 0 || (size < 0 && !has_post_data_ && !type.empty());
+    if (!length.empty())
+        record.body_missing = length != "0";
+    else if (takes_body(record.method))
+        record.body_missing = size > 0 || (size < 0 && !has_post_data_ && !type.empty());
     return true;
 }
 
@@ -309,12 +327,14 @@ bool HarStream::read_headers(JsonScan& scan, Record& record) {
 void HarStream::add_header(std::string_view name, std::string_view value, Record& record) {
     if (name.empty() || name.front() == ':') return;  // HTTP/2's :path and the like are the request itself
     const auto is_token = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
     };
     const bool token = std::all_of(name.begin(), name.end(), is_token);
     // "POST /a HTTP/1.1", as a name or as a name with its value: some exporters have the request line among the headers.
     const std::size_t blank = value.rfind(' ');
-    const bool request_line = blank != value.npos && value.substr(blank).starts_with(" HTTP/") && (value.starts_with('/') || value.starts_with("http"));
+    const bool request_line =
+        blank != value.npos && value.substr(blank).starts_with(" HTTP/") && (value.starts_with('/') || value.starts_with("http"));
     if (token && !request_line) {
         record.headers.emplace_back(name, value);
         return;
@@ -355,8 +375,10 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
     if (json) {
         // The value of a form, or of anything else that is not JSON, does not say what its bytes were.
         record.body_missing = type.find("json") == type.npos && !(type.empty() || type == "null");
-        if (record.body_missing) record.body = {};
-        else ++json_bodies_;
+        if (record.body_missing)
+            record.body = {};
+        else
+            ++json_bodies_;
         return true;
     }
     if (!base64) return true;
@@ -406,13 +428,14 @@ bool HarStream::read_parameter_value(JsonScan& scan, std::string_view& value) {
 
 void HarStream::join_form() {
     form_.clear();
-    const bool encoded = std::any_of(parameters_.begin(), parameters_.end(), [](const auto& pair) {
-        return is_percent_encoded(pair.first) || is_percent_encoded(pair.second);
-    });
+    const bool encoded = std::any_of(parameters_.begin(), parameters_.end(),
+                                     [](const auto& pair) { return is_percent_encoded(pair.first) || is_percent_encoded(pair.second); });
     // Where one of them is encoded, a '+' in another is a blank and not a plus sign.
     const auto append = [&](std::string_view text) {
-        if (is_percent_encoded(text) || (encoded && has_form_characters(text))) form_ += text;
-        else append_form_encoded(form_, text);
+        if (is_percent_encoded(text) || (encoded && has_form_characters(text)))
+            form_ += text;
+        else
+            append_form_encoded(form_, text);
     };
     for (const auto& [name, value] : parameters_) {
         if (!form_.empty()) form_ += '&';

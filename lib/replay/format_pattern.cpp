@@ -18,12 +18,33 @@ bool is_name(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') |
 // nginx's variables and Apache's directives, and what they are of a request. Both write a line when they have answered;
 // Apache's %t is the time when the request came.
 constexpr std::pair<std::string_view, std::string_view> kFields[] = {
-    {"request", "request"}, {"request_method", "method"}, {"request_uri", "url"}, {"uri", "url"}, {"document_uri", "url"},
-    {"args", "query"}, {"query_string", "query"}, {"status", "status"}, {"msec", "end"}, {"time_iso8601", "end"},
-    {"time_local", "end"}, {"request_time", "duration"}, {"request_body", "body"}, {"content_length", "received"},
-    {"content_type", "header.Content-Type"}, {"host", "header.Host"}, {"connection", "conn"},
-    {"%r", "request"}, {"%m", "method"}, {"%U", "url"}, {"%q", "query"}, {"%s", "status"}, {"%t", "ts"}, {"%D", "duration_us"},
-    {"%T", "duration"}, {"%V", "header.Host"}, {"%v", "header.Host"},
+    {"request", "request"},
+    {"request_method", "method"},
+    {"request_uri", "url"},
+    {"uri", "url"},
+    {"document_uri", "url"},
+    {"args", "query"},
+    {"query_string", "query"},
+    {"status", "status"},
+    {"msec", "end"},
+    {"time_iso8601", "end"},
+    {"time_local", "end"},
+    {"request_time", "duration"},
+    {"request_body", "body"},
+    {"content_length", "received"},
+    {"content_type", "header.Content-Type"},
+    {"host", "header.Host"},
+    {"connection", "conn"},
+    {"%r", "request"},
+    {"%m", "method"},
+    {"%U", "url"},
+    {"%q", "query"},
+    {"%s", "status"},
+    {"%t", "ts"},
+    {"%D", "duration_us"},
+    {"%T", "duration"},
+    {"%V", "header.Host"},
+    {"%v", "header.Host"},
 };
 
 // "http_x_request_id" -> "X-Request-Id"
@@ -70,7 +91,9 @@ std::string unwrapped_directive(std::string_view text) {
 // "header.NAME", "" for what says nothing; how long it is. 0: none.
 std::size_t take_apache(std::string_view text, std::string& name) {
     std::size_t at = 1;
-    while (at < text.size() && (text[at] == '>' || text[at] == '<' || text[at] == '!' || text[at] == ',' || (text[at] >= '0' && text[at] <= '9'))) ++at;
+    while (at < text.size() &&
+           (text[at] == '>' || text[at] == '<' || text[at] == '!' || text[at] == ',' || (text[at] >= '0' && text[at] <= '9')))
+        ++at;
     std::string_view argument;
     if (at < text.size() && text[at] == '{') {
         const std::size_t end = text.find('}', at);
@@ -82,13 +105,15 @@ std::size_t take_apache(std::string_view text, std::string& name) {
     if (at >= text.size()) return 0;
     const char kind = text[at];
     name.clear();
-    if (argument.empty()) name = std::string("%") + kind;
-    else if (kind == 'i') name = "header:" + std::string(argument);
+    if (argument.empty())
+        name = std::string("%") + kind;
+    else if (kind == 'i')
+        name = "header:" + std::string(argument);
     else if (kind == 'T' && (argument == "ms" || argument == "us" || argument == "s"))
         name = argument == "ms" ? "%T:ms" : argument == "us" ? "%D" : "%T";
     else if (kind == 't')  // the beginning, or the end with "end:"
         name = argument == "sec" || argument == "msec" || argument == "usec" ? "%t:begin"
-               : argument.starts_with("end:") && argument.ends_with("sec")  ? "%t:end"
+               : argument.starts_with("end:") && argument.ends_with("sec")   ? "%t:end"
                                                                              : "";
     return at + 1;
 }
@@ -111,8 +136,10 @@ LogPattern parse_log_pattern(std::string_view given) {
     std::string literal;
     bool has_request = false, has_url = false;
     const auto add = [&](std::optional<AccessField> field, bool several, bool bracketed, bool zoned) {
-        if (pattern.variables_.empty()) pattern.before_ = literal;
-        else pattern.variables_.back().behind = literal;
+        if (pattern.variables_.empty())
+            pattern.before_ = literal;
+        else
+            pattern.variables_.back().behind = literal;
         if (!pattern.variables_.empty() && literal.empty())
             throw Error(ErrorKind::usage, kOption, "two variables without a character between them: where the one ends is not known");
         LogPattern::Variable variable;
@@ -185,8 +212,9 @@ std::size_t LogPattern::end_of(const Variable& variable, std::string_view rest) 
     if (variable.zoned && end != rest.npos && end + 1 < rest.size() && (rest[end + 1] == '+' || rest[end + 1] == '-'))
         end = rest.find(variable.behind, end + 1);
     // "0.1, 0.2 : 0.3": the separators of several upstreams are blanks too.
-    while (variable.several && end != rest.npos && variable.behind.starts_with(' ') &&
-           ((end > 0 && rest[end - 1] == ',') || rest.substr(end).starts_with(" : ") || (end > 1 && rest.substr(end - 2).starts_with(" : "))))
+    while (
+        variable.several && end != rest.npos && variable.behind.starts_with(' ') &&
+        ((end > 0 && rest[end - 1] == ',') || rest.substr(end).starts_with(" : ") || (end > 1 && rest.substr(end - 2).starts_with(" : "))))
         end = rest.find(variable.behind, end + 1);
     return end;
 }

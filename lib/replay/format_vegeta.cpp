@@ -20,8 +20,7 @@ bool is_target_line(std::string_view line) {
     for (const char c : line.substr(0, space))
         if (c < 'A' || c > 'Z') return false;
     const std::string_view url = trim(line.substr(space));
-    return url.find(' ') == url.npos &&
-           (url.starts_with("http://") || url.starts_with("https://") || url.starts_with('/'));
+    return url.find(' ') == url.npos && (url.starts_with("http://") || url.starts_with("https://") || url.starts_with('/'));
 }
 
 }  // namespace

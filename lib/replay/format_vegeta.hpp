@@ -30,8 +30,8 @@ class VegetaHttpStream : public RecordStream {
     bool next_line();  // into line_, trimmed; false at the end
 
     std::string line_;
-    bool ahead_ = false;    // line_ is the first of the next target already
-    std::string text_;      // of the target: what the record's views point to
+    bool ahead_ = false;  // line_ is the first of the next target already
+    std::string text_;    // of the target: what the record's views point to
     std::string body_;
 };
 

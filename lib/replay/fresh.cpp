@@ -40,8 +40,8 @@ bool is_name_of(const FreshName& wanted, ValueKind kind, std::string_view name) 
 
 // Headers that describe the message or the client; none is an identifier, whatever it looks like.
 bool describes_message(std::string_view header) {
-    for (const std::string_view known : {"host", "content-length", "content-type", "content-md5", "user-agent", "referer", "origin", "date", "range",
-                                         "via", "forwarded", "connection", "dnt", "x-real-ip"})
+    for (const std::string_view known : {"host", "content-length", "content-type", "content-md5", "user-agent", "referer", "origin", "date",
+                                         "range", "via", "forwarded", "connection", "dnt", "x-real-ip"})
         if (http::equal_ignoring_case(header, known)) return true;
     for (const std::string_view prefix : {"if-", "accept", "sec-", "x-forwarded-", "cf-", "x-amz-"})
         if (header.size() >= prefix.size() && http::equal_ignoring_case(header.substr(0, prefix.size()), prefix)) return true;
@@ -102,7 +102,8 @@ class Detection {
             plan.fields.push_back({candidate.kind, std::move(candidate.name), std::move(candidate.context), Identity(candidate.learner)});
         }
         for (const FreshName& name : options_.names)
-            if (std::none_of(plan.fields.begin(), plan.fields.end(), [&](const FreshField& field) { return is_name_of(name, field.kind, field.name); }))
+            if (std::none_of(plan.fields.begin(), plan.fields.end(),
+                             [&](const FreshField& field) { return is_name_of(name, field.kind, field.name); }))
                 plan.warnings.push_back(fmt::format("--fresh {}:{}: no request has such a value, or it does not look like an identifier",
                                                     value_kind_name(name.kind), printable(name.name)));
         return plan;
@@ -192,7 +193,8 @@ FreshPlan plan_fresh(const ReplayOptions& options) {
     }
     FreshPlan plan = detection.plan();
     // Of a longer log the other numbers have to be known as well: behind those of the sample alone come numbers that it has.
-    if (std::any_of(plan.fields.begin(), plan.fields.end(), [](const FreshField& field) { return field.identity.form() == IdentityForm::number; })) {
+    if (std::any_of(plan.fields.begin(), plan.fields.end(),
+                    [](const FreshField& field) { return field.identity.form() == IdentityForm::number; })) {
         RequestValues values;
         while (log.next(record)) {
             if (!shape.apply(record)) continue;

@@ -75,8 +75,8 @@ std::string Histogram::percentile_text() const {
         const double reached = static_cast<double>(seen) / static_cast<double>(count_);
         const double value_us = static_cast<double>(std::min(highest_of(i), max_)) / 1000;
         while (next <= reached && next < 1) {
-            std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu %14.2f\n", value_us, next,
-                          static_cast<unsigned long long>(seen), 1 / (1 - next));
+            std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu %14.2f\n", value_us, next, static_cast<unsigned long long>(seen),
+                          1 / (1 - next));
             out += line;
             const double half = std::exp2(std::floor(std::log2(1 / (1 - next))) + 1);
             next += 1 / (5 * half);

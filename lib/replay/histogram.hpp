@@ -18,7 +18,7 @@ class Histogram {
     // Sub-bucket bits: 7 takes 58 KB and errs by less than 0.8 %, 5 takes 15 KB and errs by less than 3.2 %.
     explicit Histogram(int bits = 7);
 
-    void record(Nanoseconds value);  // negative counts as 0
+    void record(Nanoseconds value);      // negative counts as 0
     void merge(const Histogram& other);  // of the same bits
 
     std::uint64_t count() const { return count_; }

@@ -11,9 +11,9 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr std::size_t kLongest = 256;     // a longer value is data
+constexpr std::size_t kLongest = 256;  // a longer value is data
 constexpr std::size_t kShortestToken = 6;
-constexpr std::size_t kMostDigits = 18;   // that fit into 63 bits whatever they are
+constexpr std::size_t kMostDigits = 18;  // that fit into 63 bits whatever they are
 // Numbers that fill less than this of their range are spread over all numbers of their length; others follow each other.
 constexpr double kSparse = 1e-3;
 constexpr double kMostHaveTheForm = 0.95;
@@ -53,8 +53,10 @@ void for_each_run(std::string_view text, Use use) {
 std::string pattern_of(std::string_view text) {
     std::string pattern;
     for (const char c : text)
-        if (!is_digit(c)) pattern += c;
-        else if (pattern.empty() || pattern.back() != '#') pattern += '#';
+        if (!is_digit(c))
+            pattern += c;
+        else if (pattern.empty() || pattern.back() != '#')
+            pattern += '#';
     return pattern;
 }
 
@@ -111,8 +113,10 @@ IdentityForm form_of(std::string_view text) {
         digits = digit ? digits + 1 : 0;
         runs += digits == 1 ? 1 : 0;
         long_run = long_run || digits > kMostDigits;
-        if (!digit && !is_letter(c)) changes = 0;
-        else if ((digit && is_letter(before)) || (!digit && is_digit(before))) ++changes;
+        if (!digit && !is_letter(c))
+            changes = 0;
+        else if ((digit && is_letter(before)) || (!digit && is_digit(before)))
+            ++changes;
         mixed = mixed || changes >= 2 || (changes == 1 && is_letter(c));
         before = c;
     }
@@ -177,7 +181,8 @@ void IdentityLearner::add_token(std::string_view text) {
     same_length_ = same_length_ && example_.size() == text.size();
     constexpr char kDiffers = '\0';
     const auto note = [&](char c) {
-        if (is_digit(c) || is_letter(c)) alphabet_[static_cast<unsigned char>(c) / 64] |= std::uint64_t{1} << (static_cast<unsigned char>(c) % 64);
+        if (is_digit(c) || is_letter(c))
+            alphabet_[static_cast<unsigned char>(c) / 64] |= std::uint64_t{1} << (static_cast<unsigned char>(c) % 64);
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (i >= example_.size()) {

@@ -42,11 +42,11 @@ class IdentityLearner {
         std::size_t shortest = ~std::size_t{0}, longest = 0;  // digits
         bool zero_padded = false;
     };
-    std::vector<Run> runs_;            // of digits, of the numbers with that pattern
-    std::uint64_t last_ = 0;           // the last run of the number before
+    std::vector<Run> runs_;   // of digits, of the numbers with that pattern
+    std::uint64_t last_ = 0;  // the last run of the number before
     bool increasing_ = true;
     std::int64_t first_time_ = 0, last_time_ = 0;  // ns, smallest and largest
-    std::string example_;              // of tokens: characters that are the same in all
+    std::string example_;                          // of tokens: characters that are the same in all
     bool same_length_ = true;
     std::uint64_t alphabet_[2] = {0, 0};  // letters and digits seen where tokens differ
 };

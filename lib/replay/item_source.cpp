@@ -47,8 +47,10 @@ bool ItemSource::advance() {
     const Item& item = batch_->items[position_];
     const Pending pending{item.at, sequence_++, batch_, position_++};
     if (!second_.empty() && (!item.coarse || item.at != second_.front().at)) spread();
-    if (item.coarse) second_.push_back(pending);
-    else ahead_.push(pending);
+    if (item.coarse)
+        second_.push_back(pending);
+    else
+        ahead_.push(pending);
     return true;
 }
 
@@ -80,15 +82,16 @@ std::optional<Pending> ItemSource::next() {
     if (ahead_.empty()) return std::nullopt;
     const Pending pending = ahead_.top();
     ahead_.pop();
-    if (passed_ && pending.at < *passed_) ++late_;
-    else passed_ = pending.at;
+    if (passed_ && pending.at < *passed_)
+        ++late_;
+    else
+        passed_ = pending.at;
     return pending;
 }
 
 void ItemSource::release(const Pending& pending) {
     if (--pending.batch->outstanding > 0) return;
-    const auto held = std::find_if(held_.begin(), held_.end(),
-                                   [&](const auto& batch) { return batch.get() == pending.batch; });
+    const auto held = std::find_if(held_.begin(), held_.end(), [&](const auto& batch) { return batch.get() == pending.batch; });
     if (pending.batch == batch_) batch_ = nullptr;
     queue_.recycle(std::move(*held));
     held_.erase(held);

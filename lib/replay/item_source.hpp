@@ -53,9 +53,7 @@ class ItemSource {
 
   private:
     struct Later {
-        bool operator()(const Pending& a, const Pending& b) const {
-            return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
-        }
+        bool operator()(const Pending& a, const Pending& b) const { return a.at != b.at ? a.at > b.at : a.sequence > b.sequence; }
     };
     bool has_pending() const;
     bool take_batch();
@@ -66,7 +64,7 @@ class ItemSource {
     const Order order_;
     const std::size_t window_;
     std::vector<std::unique_ptr<Batch>> held_;
-    Batch* batch_ = nullptr;     // being read; in held_
+    Batch* batch_ = nullptr;  // being read; in held_
     std::uint32_t position_ = 0;
     std::vector<Pending> second_;  // of one coarse stamp, not yet spread
     std::priority_queue<Pending, std::vector<Pending>, Later> ahead_;

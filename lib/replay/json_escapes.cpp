@@ -16,8 +16,7 @@ namespace {
 #ifdef __SSE2__
 // One bit for each of 16 bytes that is '"' or '\'.
 unsigned special_bytes(__m128i block) {
-    const __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-                                      _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
+    const __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
     return static_cast<unsigned>(_mm_movemask_epi8(hits));
 }
 #endif
@@ -122,8 +121,10 @@ const char* copy_blocks(const char* at, const char* end, char*& to) {
             run = hit + 1;     // begins with what was escaped,
             hits &= hits - 1;  // whose bit, if it is in this block, is the next
         }
-        if (run == block_end) *to++ = *run++;  // escaped by the block's last byte: it means nothing in the next one
-        else copy_run(run, block_end, to);
+        if (run == block_end)
+            *to++ = *run++;  // escaped by the block's last byte: it means nothing in the next one
+        else
+            copy_run(run, block_end, to);
         at = run > block_end ? run : block_end;
     }
 #endif

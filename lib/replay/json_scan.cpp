@@ -126,7 +126,9 @@ bool JsonScan::unescape(char*& to) {
     if (end_ - at_ < 2) return fail("an escape sequence");
     const char kind = at_[1];
     switch (kind) {
-        case '"': case '\\': case '/': *to++ = kind; break;
+        case '"':
+        case '\\':
+        case '/': *to++ = kind; break;
         case 'n': *to++ = '\n'; break;
         case 't': *to++ = '\t'; break;
         case 'r': *to++ = '\r'; break;

@@ -44,7 +44,7 @@ class JsonScan {
     bool integer(std::int64_t& out);
     bool skip_value();
     bool raw_value(std::string_view& out);  // any value, as it stands in the text
-    bool at_end();  // nothing but blanks left
+    bool at_end();                          // nothing but blanks left
 
     // Walks an object: on_member(key) is called at each value and has to take it.
     template <class OnMember>

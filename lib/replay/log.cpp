@@ -37,7 +37,8 @@ constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
 // How compressed data came to an end that is none; "" for one that is.
 std::string damage_of(const ByteSource& source) {
     switch (source.end()) {
-        case StreamEnd::truncated: return fmt::format("the {} data ends early, after {} bytes", source.encoding(), format_count(source.consumed()));
+        case StreamEnd::truncated:
+            return fmt::format("the {} data ends early, after {} bytes", source.encoding(), format_count(source.consumed()));
         case StreamEnd::damaged:
             return fmt::format("the {} data is damaged after about {} bytes; the rest was not read", source.encoding(),
                                format_count(source.consumed()));
@@ -56,8 +57,8 @@ std::unique_ptr<RecordStream> open_plain(ChunkBuffer chunks, const std::string&,
 constexpr FormatRow kFormats[] = {
     {"gor", "GoReplay's, with the three monkeys between records", looks_like_gor,
      [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
-         return std::make_unique<GorStream>(std::move(chunks), options.attach_responses ? GorStream::Responses::attach
-                                                                                        : GorStream::Responses::skip);
+         return std::make_unique<GorStream>(std::move(chunks),
+                                            options.attach_responses ? GorStream::Responses::attach : GorStream::Responses::skip);
      }},
     {"jsonl", "leakline's own: one JSON object a line with ts_ns, method, url, headers, body",
      [](std::string_view prefix) { return looks_like_jsonl(first_line(prefix)); }, open_plain<JsonlStream>},
@@ -74,8 +75,7 @@ constexpr FormatRow kFormats[] = {
     {"access", "text access logs: Apache and nginx common or combined, Envoy's default, AWS ALB",
      [](std::string_view prefix) { return looks_like_access_log(first_line(prefix)); }, open_plain<AccessStream>},
     {"vegeta-http", "vegeta's http targets (no times: a rate or max pace)",
-     [](std::string_view prefix) { return looks_like_vegeta_http(first_line(prefix, '#')); },
-     open_plain<VegetaHttpStream>},
+     [](std::string_view prefix) { return looks_like_vegeta_http(first_line(prefix, '#')); }, open_plain<VegetaHttpStream>},
     {"haproxy", "HAProxy's option httplog", [](std::string_view prefix) { return looks_like_haproxy(first_line(prefix)); },
      open_plain<HaproxyStream>},
     {"pattern", "text logs of any form, by --log-format-string", [](std::string_view) { return false; },
@@ -90,8 +90,7 @@ const FormatRow& row_named(const std::string& name) {
         if (name == row.name) return row;
         names.emplace_back(row.name);
     }
-    throw Error(ErrorKind::usage, "--log-format", "unknown log format '" + printable(name) + "'" +
-                                                      did_you_mean_text(name, names));
+    throw Error(ErrorKind::usage, "--log-format", "unknown log format '" + printable(name) + "'" + did_you_mean_text(name, names));
 }
 
 const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
@@ -99,8 +98,7 @@ const FormatRow& row_of_content(const std::string& path, std::string_view prefix
     if (has_json_object(prefix) || first_line(prefix).starts_with('{')) return row_named("access-json");
     std::string names;
     for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
-    throw Error(ErrorKind::input, path + ":1",
-                "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
+    throw Error(ErrorKind::input, path + ":1", "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
                 "--log-format names the format (" + names + "); --log-format-string takes a log_format of nginx or a LogFormat of Apache");
 }
 
@@ -138,7 +136,8 @@ ChunkBuffer open_chunks(const std::string& path, const std::function<bool()>& st
     const bool silent = standard_input || std::filesystem::is_fifo(path, missing) || std::filesystem::is_character_file(path, missing);
     peek = silent ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full;
     if (!silent || !stopped) return ChunkBuffer(open_source(path));
-    const int descriptor = standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int descriptor =
+        standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) throw os_error(ErrorKind::input, standard_input ? "standard input" : path, "cannot open", errno);
     if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer only the opening must not wait
     return ChunkBuffer(descriptor_source(descriptor, [descriptor, stopped] { return wait_for(descriptor, stopped); }));
@@ -199,9 +198,8 @@ void Log::add_bad(Input& input, std::uint64_t place, std::string reason) {
     std::string shown;
     for (const std::string& line : damage_.lines()) shown += "\n  " + line;
     throw Error(ErrorKind::input, input.path,
-                options_.max_bad_lines == 0
-                    ? "a line cannot be read:" + shown
-                    : "more than " + std::to_string(options_.max_bad_lines) + " lines cannot be read:" + shown,
+                options_.max_bad_lines == 0 ? "a line cannot be read:" + shown
+                                            : "more than " + std::to_string(options_.max_bad_lines) + " lines cannot be read:" + shown,
                 "--max-bad-lines N skips up to N such lines");
 }
 
@@ -244,7 +242,8 @@ bool Log::advance(Input& input) {
                 // Two stamps within these bounds (the years 1823 to 2116) differ by what 64 bits hold.
                 if (input.record.at > -kFarthest && input.record.at < kFarthest) {
                     ++input.records;
-                    if (!input.record.method.empty() && input.record.method.front() >= 'a') input.record.method = standard_method(input.record.method);
+                    if (!input.record.method.empty() && input.record.method.front() >= 'a')
+                        input.record.method = standard_method(input.record.method);
                     if (!input.record.target.starts_with('/')) remove_userinfo(input.record, input.target);
                     return true;
                 }
@@ -253,8 +252,10 @@ bool Log::advance(Input& input) {
             case RecordStream::Step::skipped: break;
             case RecordStream::Step::end: input.at_end = true; break;
             case RecordStream::Step::bad:
-                if (input.stream->is_foreign() && (input.stream->is_mixed() || !input.envelopes.empty())) add_foreign(input);
-                else add_bad(input, input.stream->place(), input.stream->reason());
+                if (input.stream->is_foreign() && (input.stream->is_mixed() || !input.envelopes.empty()))
+                    add_foreign(input);
+                else
+                    add_bad(input, input.stream->place(), input.stream->reason());
                 break;
         }
     }
@@ -275,8 +276,7 @@ bool Log::next(Record& record) {
         if (!input->has_record) input->has_record = advance(*input);
         if (!input->has_record) continue;
         // Without stamps there is no order among files but that of the command line.
-        if (earliest == nullptr ||
-            (input->record.has_time && earliest->record.has_time && input->record.at < earliest->record.at))
+        if (earliest == nullptr || (input->record.has_time && earliest->record.has_time && input->record.at < earliest->record.at))
             earliest = input.get();
     }
     current_ = earliest;
@@ -297,8 +297,9 @@ std::vector<std::string> Log::warnings() const {
     for (const auto& input : inputs_) {
         for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
         if (input->foreign > 0)
-            all.push_back(input->path + ": " + format_count(input->foreign) + (input->foreign == 1 ? " line is no request" : " lines are no requests") +
-                          ", skipped (the first at " + input->first_foreign + ")");
+            all.push_back(input->path + ": " + format_count(input->foreign) +
+                          (input->foreign == 1 ? " line is no request" : " lines are no requests") + ", skipped (the first at " +
+                          input->first_foreign + ")");
         if (const std::string damage = damage_of(input->stream->source()); !damage.empty()) all.push_back(input->path + ": " + damage);
     }
     return all;
@@ -379,9 +380,7 @@ void require_repeatable(const std::vector<std::string>& paths) {
     }
 }
 
-RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options) {
-    return RequestLog(Log(paths, options));
-}
+RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options) { return RequestLog(Log(paths, options)); }
 
 void LogSpan::add(std::optional<Nanoseconds> at, std::size_t body_size) {
     ++requests;

@@ -27,7 +27,7 @@ struct LogOptions {
     std::string pattern;               // of a text log, see format_pattern.hpp; empty: none
     // Asked while standard input is silent; true is the end of it. Empty: never.
     std::function<bool()> stopped;
-    bool attach_responses = false;     // .gor: requests get the status of their recorded responses
+    bool attach_responses = false;  // .gor: requests get the status of their recorded responses
 };
 
 // A row of the table of formats.

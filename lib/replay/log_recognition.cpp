@@ -52,7 +52,8 @@ class Recognizer {
             if (!options_.format.empty() && options_.format != row.name) continue;
             const bool mapped = !options_.map.empty() && std::string_view(row.name) == "access-json" && looks_like_json_object(line);
             // With a map an object is what the map says, whatever else its members look like: vegeta's, say.
-            if (!mapped && (row.detect == nullptr || !row.detect(text) || (!options_.map.empty() && looks_like_json_object(line)))) continue;
+            if (!mapped && (row.detect == nullptr || !row.detect(text) || (!options_.map.empty() && looks_like_json_object(line))))
+                continue;
             form_.format = &row;
             return true;
         }

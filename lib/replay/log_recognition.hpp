@@ -12,9 +12,9 @@
 namespace leakline::replay {
 
 struct LogForm {
-    const FormatRow* format = nullptr;             // null: none is recognized
-    std::vector<const EnvelopeRow*> envelopes;     // the outermost first
-    bool certain = false;                          // a line was recognized
+    const FormatRow* format = nullptr;          // null: none is recognized
+    std::vector<const EnvelopeRow*> envelopes;  // the outermost first
+    bool certain = false;                       // a line was recognized
 };
 
 // prefix: the first bytes of the log. options.format, options.pattern and options.map, where given, say what the lines

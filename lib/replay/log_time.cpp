@@ -10,8 +10,7 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::array<std::string_view, 12> kMonthNames = {"January", "February", "March",     "April",   "May",      "June",
                                                           "July",    "August",   "September", "October", "November", "December"};
 
@@ -93,16 +92,13 @@ LogTime from_civil(std::string_view text, const Civil& civil) {
     const std::chrono::month month(static_cast<unsigned>(civil.month));
     const unsigned last = static_cast<unsigned>(std::chrono::year_month_day_last(year, std::chrono::month_day_last(month)).day());
     if (civil.day < 1 || static_cast<unsigned>(civil.day) > last)
-        return bad(text, std::string(kMonthNames[static_cast<std::size_t>(civil.month - 1)]) + " has " +
-                             std::to_string(last) + " days");
+        return bad(text, std::string(kMonthNames[static_cast<std::size_t>(civil.month - 1)]) + " has " + std::to_string(last) + " days");
     // 60 is a leap second.
     if (civil.hour > 23 || civil.minute > 59 || civil.second > 60) return bad(text, "not a time of day");
     if (civil.year < 1678 || civil.year > 2261) return bad(text, "the year is out of range");
-    const std::chrono::sys_days days(
-        std::chrono::year_month_day(year, month, std::chrono::day(static_cast<unsigned>(civil.day))));
+    const std::chrono::sys_days days(std::chrono::year_month_day(year, month, std::chrono::day(static_cast<unsigned>(civil.day))));
     return {Nanoseconds(days.time_since_epoch()) + std::chrono::hours(civil.hour) +
-                std::chrono::minutes(civil.minute - civil.zone_minutes) + std::chrono::seconds(civil.second) +
-                Nanoseconds(civil.ns),
+                std::chrono::minutes(civil.minute - civil.zone_minutes) + std::chrono::seconds(civil.second) + Nanoseconds(civil.ns),
             {}};
 }
 
@@ -119,8 +115,7 @@ LogTime parse_common_time(std::string_view whole) {
     text.remove_prefix(3);
     const bool slash = take(text, '/');
     const auto year = take_number(text, 4);
-    if (!slash || !year || !take(text, ':') || !take_time_of_day(text, civil))
-        return bad(whole, "expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
+    if (!slash || !year || !take(text, ':') || !take_time_of_day(text, civil)) return bad(whole, "expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
     civil.year = *year;
     civil.day = *day;
     return from_civil(whole, civil);
@@ -155,9 +150,12 @@ LogTime parse_unix_time(std::string_view whole) {
     if (!text.empty()) return bad(whole, "expected a count of seconds");
     std::int64_t scale = 1'000'000'000;  // ns in a unit of value
     if (!has_fraction) {
-        if (value >= 100'000'000'000'000'000) scale = 1;
-        else if (value >= 100'000'000'000'000) scale = 1'000;
-        else if (value >= 100'000'000'000) scale = 1'000'000;
+        if (value >= 100'000'000'000'000'000)
+            scale = 1;
+        else if (value >= 100'000'000'000'000)
+            scale = 1'000;
+        else if (value >= 100'000'000'000)
+            scale = 1'000'000;
     }
     std::int64_t ns = 0;
     if (__builtin_mul_overflow(value, scale, &ns) || __builtin_add_overflow(ns, fraction, &ns))

@@ -5,9 +5,8 @@
 namespace leakline::replay {
 
 std::string_view standard_method(std::string_view method) {
-    constexpr std::string_view kStandard[] = {"GET",   "HEAD",    "POST",  "PUT",      "PATCH",     "DELETE", "OPTIONS",
-                                              "TRACE", "CONNECT", "MKCOL", "PROPFIND", "PROPPATCH", "COPY",   "MOVE",
-                                              "LOCK",  "UNLOCK",  "REPORT", "SEARCH"};
+    constexpr std::string_view kStandard[] = {"GET",   "HEAD",     "POST",      "PUT",  "PATCH", "DELETE", "OPTIONS", "TRACE",  "CONNECT",
+                                              "MKCOL", "PROPFIND", "PROPPATCH", "COPY", "MOVE",  "LOCK",   "UNLOCK",  "REPORT", "SEARCH"};
     for (const std::string_view standard : kStandard)
         if (http::equal_ignoring_case(method, standard)) return standard;
     return method;

@@ -24,7 +24,8 @@ void check_headers(const ShapeOptions& shape) {
         wire.clear();
         if (!append_wire(wire, probe, "host")) throw Error(ErrorKind::usage, "--header", why_not_sent(probe), "--header 'NAME: VALUE'");
         if (wire.find(name) == wire.npos)
-            throw Error(ErrorKind::usage, "--header", "'" + printable(name) + "' describes the connection, and is set by the replay itself");
+            throw Error(ErrorKind::usage, "--header",
+                        "'" + printable(name) + "' describes the connection, and is set by the replay itself");
     }
 }
 
@@ -32,8 +33,7 @@ void check_headers(const ShapeOptions& shape) {
 
 bool StatusCheck::accepts(int status, int recorded_status) const {
     if (recorded && (recorded_status == 0 || status == recorded_status)) return true;
-    return std::any_of(allowed.begin(), allowed.end(),
-                       [&](int entry) { return entry < 10 ? status / 100 == entry : status == entry; });
+    return std::any_of(allowed.begin(), allowed.end(), [&](int entry) { return entry < 10 ? status / 100 == entry : status == entry; });
 }
 
 StatusCheck parse_status_check(const std::string& text) {
@@ -42,8 +42,10 @@ StatusCheck parse_status_check(const std::string& text) {
     for (const std::string_view entry : split(text, ',')) {
         const std::string word(trim(entry));
         const bool digit = !word.empty() && word[0] >= '1' && word[0] <= '9';
-        if (word == "recorded") check.recorded = true;
-        else if (word.size() == 3 && digit && word.substr(1) == "xx") check.allowed.push_back(word[0] - '0');
+        if (word == "recorded")
+            check.recorded = true;
+        else if (word.size() == 3 && digit && word.substr(1) == "xx")
+            check.allowed.push_back(word[0] - '0');
         else if (word.size() == 3 && digit && word.find_first_not_of("0123456789") == word.npos)
             check.allowed.push_back(std::stoi(word));
         else
@@ -91,7 +93,8 @@ ShapeOptions choose_hosts(const ReplayOptions& options) {
     const std::string host = default_host(counts, target);
     if (host.empty()) return shape;
     shape.hosts = {host};
-    shape.hosts_reason = !target.empty() && without_port(comparable_host(target)) == without_port(host) ? "the target's" : "the log's most frequent";
+    shape.hosts_reason =
+        !target.empty() && without_port(comparable_host(target)) == without_port(host) ? "the target's" : "the log's most frequent";
     return shape;
 }
 

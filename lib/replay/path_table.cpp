@@ -24,8 +24,10 @@ std::string PathTable::normalized(std::string_view target) {
     while (!path.empty()) {
         const std::size_t end = path.find('/');
         const std::string_view segment = path.substr(0, end);
-        if (is_identifier(segment)) result += '*';
-        else result += segment;
+        if (is_identifier(segment))
+            result += '*';
+        else
+            result += segment;
         if (end == path.npos) break;
         result += '/';
         path.remove_prefix(end + 1);

@@ -12,8 +12,7 @@ namespace {
 
 // RFC 9110, section 9.2.2.
 bool is_idempotent(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
-           method == "TRACE";
+    return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
 }
 
 std::uint64_t affinity_of(std::string_view session) {
@@ -26,7 +25,12 @@ std::uint64_t affinity_of(std::string_view session) {
 }  // namespace
 
 Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake)
-    : options_(options), host_(std::move(host)), queue_(queue), wake_(std::move(wake)), shape_options_(choose_hosts(options)), shape_(shape_options_) {
+    : options_(options),
+      host_(std::move(host)),
+      queue_(queue),
+      wake_(std::move(wake)),
+      shape_options_(choose_hosts(options)),
+      shape_(shape_options_) {
     if (options.fresh_plan && !options.fresh_plan->fields.empty()) fresh_.emplace(*options.fresh_plan);
 }
 
@@ -139,12 +143,12 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     const std::size_t known = paths_.names().size();
     const std::uint16_t path = paths_.intern(record.method, path_of_target(record.target));
     if (fresh_ && paths_.names().size() > known) note_kept(path);
-    const bool fresh = fresh_ && generation_ > 0 && !keeps_recorded_[path].load(std::memory_order_relaxed) && fresh_->apply(record, generation_);
+    const bool fresh =
+        fresh_ && generation_ > 0 && !keeps_recorded_[path].load(std::memory_order_relaxed) && fresh_->apply(record, generation_);
     if (batch.bytes.capacity() < Batch::kFull) batch.bytes.reserve(Batch::kFull + Batch::kFull / 4);
     Item item;
     item.offset = batch.bytes.size();
-    if (!append_wire(batch.bytes, record, shape_.host(record, host_)))
-        return log.reject(why_not_sent(record));
+    if (!append_wire(batch.bytes, record, shape_.host(record, host_))) return log.reject(why_not_sent(record));
     item.size = batch.bytes.size() - item.offset;
     item.at = record.at;
     item.has_time = record.has_time;

@@ -16,9 +16,9 @@
 namespace leakline::replay {
 
 struct Record {
-    Nanoseconds at{};          // since the Unix epoch, or any origin that the whole log shares
+    Nanoseconds at{};  // since the Unix epoch, or any origin that the whole log shares
     bool has_time = false;
-    Nanoseconds resolution{};  // of the stamp where it is coarse (1 s in text logs): replay spreads such records evenly
+    Nanoseconds resolution{};         // of the stamp where it is coarse (1 s in text logs): replay spreads such records evenly
     std::string_view method, target;  // target: path and query, or an absolute URL
     std::vector<std::pair<std::string_view, std::string_view>> headers;
     std::string_view body;

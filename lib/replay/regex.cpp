@@ -35,8 +35,10 @@ void for_each_part(std::string_view replacement, std::uint32_t groups, OnText on
         replacement.remove_prefix(dollar + 1);
         const char next = replacement.empty() ? '\0' : replacement.front();
         if (next == '$' || next == '&') {
-            if (next == '$') on_text("$");
-            else on_group(0U);
+            if (next == '$')
+                on_text("$");
+            else
+                on_group(0U);
             replacement.remove_prefix(1);
         } else if (is_digit(next)) {
             // Two digits where there are that many groups, as ECMAScript has it: $10 is $1 and a 0 where there is one group.
@@ -78,7 +80,8 @@ Regex::Regex(const std::string& option, const std::string& pattern) {
     auto compiled = std::make_shared<Compiled>();
     int error = 0;
     PCRE2_SIZE offset = 0;
-    compiled->code = ::pcre2_compile(units(pattern), pattern.size(), PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
+    compiled->code =
+        ::pcre2_compile(units(pattern), pattern.size(), PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
     if (compiled->code == nullptr)
         throw Error(ErrorKind::usage, option,
                     "'" + printable(pattern) + "' is not a regular expression: " + text_of_error(error) + " at character " +

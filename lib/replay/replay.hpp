@@ -47,28 +47,28 @@ struct ReplayOptions {
     std::string target;  // http://host:port, see http/url.hpp
     Pace pace;
     int connections = 32;
-    int requests_per_connection = 0;  // a connection is closed after so many; 0: kept as long as the log and the target allow
-    int rounds = 1;  // 0: until duration is over or the replay is stopped
+    int requests_per_connection = 0;      // a connection is closed after so many; 0: kept as long as the log and the target allow
+    int rounds = 1;                       // 0: until duration is over or the replay is stopped
     std::optional<Nanoseconds> duration;  // nothing is sent after this
     std::optional<Nanoseconds> max_gap;   // a longer pause in the log is cut to this
     std::size_t reorder = 1024;           // records that recorded pace looks ahead to put them in order of time
     Nanoseconds timeout = std::chrono::seconds(10);
-    Nanoseconds grace = std::chrono::seconds(5);     // for what is in flight when stopped
-    Nanoseconds give_up = std::chrono::seconds(10);  // stops when for so long no connection could be made at all
+    Nanoseconds grace = std::chrono::seconds(5);           // for what is in flight when stopped
+    Nanoseconds give_up = std::chrono::seconds(10);        // stops when for so long no connection could be made at all
     Nanoseconds max_lag = std::chrono::milliseconds(100);  // a larger p99 of the send lag makes the run invalid
-    double max_failures = 0.1;                       // so does a larger share of failed requests
-    std::uint64_t max_bad_lines = 10;                // more: Error{input}
-    double max_bad_share = 0.5;                      // so does a larger part of the lines, at the log's end
-    std::string log_format;                          // empty: by content
-    std::string log_map;                             // of JSON access logs, see format_access_json.hpp
-    std::string log_pattern;                         // of a text log, see format_pattern.hpp
-    ShapeOptions shape;                              // what is left out, and what is changed
-    FreshOptions fresh;                              // identifiers that are made fresh in each round but the first
+    double max_failures = 0.1;                             // so does a larger share of failed requests
+    std::uint64_t max_bad_lines = 10;                      // more: Error{input}
+    double max_bad_share = 0.5;                            // so does a larger part of the lines, at the log's end
+    std::string log_format;                                // empty: by content
+    std::string log_map;                                   // of JSON access logs, see format_access_json.hpp
+    std::string log_pattern;                               // of a text log, see format_pattern.hpp
+    ShapeOptions shape;                                    // what is left out, and what is changed
+    FreshOptions fresh;                                    // identifiers that are made fresh in each round but the first
     // The plan for that, where it is made already (plan_fresh); nothing: it is made from the logs.
     std::shared_ptr<const FreshPlan> fresh_plan;
-    std::vector<std::string> keep_recorded;          // kinds of requests ("GET /items/*") that keep their values
-    std::optional<StatusCheck> expect;               // responses that differ are counted as unexpected
-    bool precise = false;                            // polls in the last 60 us before a request is due: costs a core
+    std::vector<std::string> keep_recorded;  // kinds of requests ("GET /items/*") that keep their values
+    std::optional<StatusCheck> expect;       // responses that differ are counted as unexpected
+    bool precise = false;                    // polls in the last 60 us before a request is due: costs a core
     bool verify_certificate = true;
     std::string ca_file;
     Progress* progress = nullptr;

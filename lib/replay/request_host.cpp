@@ -50,9 +50,12 @@ void HostCounts::add(std::string_view authority, std::uint64_t count) {
     if (last_count_ == nullptr || authority != last_) {
         std::string host = comparable_host(authority);
         const auto entry = counts_.find(host);
-        if (entry != counts_.end()) last_count_ = &entry->second;
-        else if (counts_.size() < kLimit) last_count_ = &counts_.emplace(std::move(host), 0).first->second;
-        else last_count_ = &other_;
+        if (entry != counts_.end())
+            last_count_ = &entry->second;
+        else if (counts_.size() < kLimit)
+            last_count_ = &counts_.emplace(std::move(host), 0).first->second;
+        else
+            last_count_ = &other_;
         last_ = authority;
     }
     *last_count_ += count;

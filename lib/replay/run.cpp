@@ -41,8 +41,7 @@ class Run : http::ClientPool::Listener {
         : options_(options),
           url_(http::parse_url(options.target)),
           queue_(ItemSource::kBatches),
-          source_(queue_, options.pace.kind == Pace::Kind::recorded ? ItemSource::Order::by_time
-                                                                    : ItemSource::Order::as_read,
+          source_(queue_, options.pace.kind == Pace::Kind::recorded ? ItemSource::Order::by_time : ItemSource::Order::as_read,
                   options.reorder),
           pool_(url_, pool_options(options), *this),
           reader_(options_, url_.authority(), queue_, [this] { pool_.wake(); }),
@@ -102,7 +101,8 @@ class Run : http::ClientPool::Listener {
         tally_.done(sent, result);
         count_carried(result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
-        if (result.had_connection()) last_connected_ = result.end;
+        if (result.had_connection())
+            last_connected_ = result.end;
         else if (result.end - last_connected_ > options_.give_up)
             stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
         if (options_.progress == nullptr) return;
@@ -230,10 +230,14 @@ class Run : http::ClientPool::Listener {
     // What no callback brings: ends of rounds and of the whole.
     void look_around() {
         if (!stopping_) {
-            if (interruption::received() != 0) stop("");
-            else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) stop("");
-            else if (options_.duration && steady_now() - started_ >= *options_.duration) stop("");
-            else if (pausing() && is_drained()) pause();
+            if (interruption::received() != 0)
+                stop("");
+            else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed))
+                stop("");
+            else if (options_.duration && steady_now() - started_ >= *options_.duration)
+                stop("");
+            else if (pausing() && is_drained())
+                pause();
             else if (!has_next_ && source_.round_over() && (is_drained() || goes_on()))
                 end_round();
         }
@@ -353,8 +357,8 @@ class Run : http::ClientPool::Listener {
                                      " sent at once");
         if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
-            stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with", format_count(tally_.uncompared()),
-                                                 format_count(stats.completed)));
+            stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with",
+                                                 format_count(tally_.uncompared()), format_count(stats.completed)));
         if (options_.expect) stats.expected = options_.expect->text;
         stats.failure_cause = reasons_.cause();
         judge(stats);
@@ -394,13 +398,13 @@ class Run : http::ClientPool::Listener {
         // What refuses most requests does not do the work that the log stands for. An error that is in the log too is that work.
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
-                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" + cure(status_hint(tally_.most_refused())));
-        const auto lag = std::chrono::duration_cast<Nanoseconds>(
-            std::chrono::duration<double, std::micro>(stats.send_lag.p99));
+                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" +
+                              cure(status_hint(tally_.most_refused())));
+        const auto lag = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
             reasons.push_back("send lag p99 " + format_duration(lag) + " is above " + format_duration(options_.max_lag) +
-                              ": the target, or this machine, is too slow for the pace with " +
-                              std::to_string(options_.connections) + " connections");
+                              ": the target, or this machine, is too slow for the pace with " + std::to_string(options_.connections) +
+                              " connections");
         stats.valid = reasons.empty();
     }
 
@@ -419,8 +423,8 @@ class Run : http::ClientPool::Listener {
     std::thread reading_;
     Tally tally_;
     FailureReasons reasons_;
-    std::vector<Tally::Sent> slots_;        // one a connection
-    std::vector<int> carried_;              // requests, by each connection since it was opened
+    std::vector<Tally::Sent> slots_;              // one a connection
+    std::vector<int> carried_;                    // requests, by each connection since it was opened
     std::vector<std::deque<Deferred>> deferred_;  // one a connection: items of its sessions, in order
     std::size_t aside_count_ = 0;
     RecordedConnections recorded_;

@@ -23,9 +23,7 @@ Nanoseconds Schedule::due(Nanoseconds at) {
     const std::uint64_t index = count_++;
     switch (pace_.kind) {
         case Pace::Kind::max: break;
-        case Pace::Kind::rate:
-            due_ = rounded(static_cast<double>(index) / pace_.rate * 1e9);
-            break;
+        case Pace::Kind::rate: due_ = rounded(static_cast<double>(index) / pace_.rate * 1e9); break;
         case Pace::Kind::recorded:
             if (!begun_) begin_at(at);
             if (at <= newest_) break;  // a late record is due at once: with the one before it

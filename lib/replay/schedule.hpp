@@ -13,8 +13,7 @@ namespace leakline::replay {
 class Schedule {
   public:
     // max_gap: a longer pause between two records is cut to this, in the log's time (before the speed).
-    explicit Schedule(const Pace& pace, std::optional<Nanoseconds> max_gap = std::nullopt)
-        : pace_(pace), max_gap_(max_gap) {}
+    explicit Schedule(const Pace& pace, std::optional<Nanoseconds> max_gap = std::nullopt) : pace_(pace), max_gap_(max_gap) {}
 
     // Before the first due(): the stamp that is due at the start of the round, where that is not the first record's. For one
     // of several shards, whose users may come late in the log: all have to begin with its time.

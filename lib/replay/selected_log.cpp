@@ -59,15 +59,18 @@ LogSpan measure_selected(const ReplayOptions& options) {
     std::uint64_t left_out = 0;
     for (std::uint64_t read = 1; log.next(record); ++read) {
         if (interrupted(read)) throw Error(ErrorKind::input, log.path(), "interrupted while reading");
-        if (shape.apply(record)) span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
-        else ++left_out;
+        if (shape.apply(record))
+            span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
+        else
+            ++left_out;
     }
     span.bad = log.bad();
     if (span.requests > 0) return span;
     if (left_out == 0) throw Error(ErrorKind::input, options.logs[0], "no request in it");
     const std::vector<std::string> warnings = shape.warnings("left out");
     throw Error(ErrorKind::input, options.logs[0],
-                fmt::format("{} left out, none is sent{}", left_out == 1 ? "its only request is" : "all " + format_count(left_out) + " requests are",
+                fmt::format("{} left out, none is sent{}",
+                            left_out == 1 ? "its only request is" : "all " + format_count(left_out) + " requests are",
                             warnings.empty() ? "" : ": " + warnings.front()),
                 "leakline replay --dry-run with the same options shows what is sent");
 }

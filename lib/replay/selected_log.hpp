@@ -23,7 +23,8 @@ ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string
 class SelectedLog {
   public:
     // Throws as Log does.
-    explicit SelectedLog(const ReplayOptions& options) : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, log_options(options)) {}
+    explicit SelectedLog(const ReplayOptions& options)
+        : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, log_options(options)) {}
 
     // As recorded, before any change. Nothing at the end, or soon after an interruption. Throws Error{input} at one bad line
     // too many.

@@ -57,7 +57,8 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 // Nothing in it ends the line that it is to stand in.
 bool is_host(std::string_view text) {
-    return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+    return !text.empty() &&
+           std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
 }
 
 }  // namespace
@@ -78,8 +79,8 @@ Shard parse_shard(const std::string& text) {
     if (slash != text.npos) {
         const auto index = std::from_chars(text.data(), text.data() + slash, shard.index);
         const auto count = std::from_chars(text.data() + slash + 1, end, shard.count);
-        if (index.ec == std::errc() && index.ptr == text.data() + slash && count.ec == std::errc() && count.ptr == end &&
-            shard.count > 0 && shard.index < shard.count)
+        if (index.ec == std::errc() && index.ptr == text.data() + slash && count.ec == std::errc() && count.ptr == end && shard.count > 0 &&
+            shard.index < shard.count)
             return shard;
     }
     throw Error(ErrorKind::usage, "--shard", "'" + printable(text) + "' is not INDEX/COUNT with an index from 0 to COUNT - 1",
@@ -222,14 +223,18 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
             hosts += fmt::format("{}{} ({})", i == 0 ? "" : ", ", printable(ranking[i].first), format_count(ranking[i].second));
         if (ranking.size() > kShown) hosts += fmt::format(" and {} more", ranking.size() - kShown);
         const std::string wanted = !options_.hosts.empty() ? fmt::format("{}", fmt::join(options_.hosts, ", ")) : first_host_;
-        const std::string reason = !options_.hosts_reason.empty() ? options_.hosts_reason : options_.hosts.empty() ? "the log's first" : "--allow-host";
+        const std::string reason = !options_.hosts_reason.empty() ? options_.hosts_reason
+                                   : options_.hosts.empty()       ? "the log's first"
+                                                                  : "--allow-host";
         out.push_back(fmt::format("{}: {} to other hosts than {} ({}): {}{}", left_out,
-                                  other_hosts_.total() == 1 ? "1 request" : format_count(other_hosts_.total()) + " requests", printable(wanted),
-                                  reason, hosts, reason == "--allow-host" ? "" : "; --allow-host adds hosts, --allow-host '*' all"));
+                                  other_hosts_.total() == 1 ? "1 request" : format_count(other_hosts_.total()) + " requests",
+                                  printable(wanted), reason, hosts,
+                                  reason == "--allow-host" ? "" : "; --allow-host adds hosts, --allow-host '*' all"));
     }
     if (undecided_ > 0)
-        out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps", left_out,
-                                  undecided_ == 1 ? "1 request" : format_count(undecided_) + " requests", format_count(Regex::kMaxSteps)));
+        out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps",
+                                  left_out, undecided_ == 1 ? "1 request" : format_count(undecided_) + " requests",
+                                  format_count(Regex::kMaxSteps)));
     const auto tell = [&](std::uint64_t with, std::uint64_t without, const RecordKey& key, const char* consequence) {
         if (without == 0 || key.kind == RecordKey::Kind::connection) return;
         out.push_back(fmt::format("{} of {} records have no {}: {}", format_count(without), format_count(with + without),
@@ -261,8 +266,7 @@ bool Shape::change(Record& record) {
     std::erase_if(record.headers, [&](const auto& header) {
         const auto named = [&](std::string_view name) { return equal_ignoring_case(name, header.first); };
         return std::any_of(options_.drop_headers.begin(), options_.drop_headers.end(), named) ||
-               std::any_of(options_.set_headers.begin(), options_.set_headers.end(),
-                           [&](const auto& set) { return named(set.first); });
+               std::any_of(options_.set_headers.begin(), options_.set_headers.end(), [&](const auto& set) { return named(set.first); });
     });
     for (const auto& [name, value] : options_.set_headers) record.headers.emplace_back(name, value);
     return true;

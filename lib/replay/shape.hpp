@@ -48,20 +48,20 @@ PathRewrite parse_path_rewrite(const std::string& text);
 
 struct ShapeOptions {
     std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
-    std::vector<Regex> paths, not_paths;       // search in path and query; a record needs one of paths, none of not_paths
+    std::vector<Regex> paths, not_paths;            // search in path and query; a record needs one of paths, none of not_paths
     std::vector<std::string> hosts;  // patterns as host_matches() takes them; empty: all. A record that names no host is sent
     // Why hosts is what it is where the user did not say: of a log that a client has recorded (see choose_hosts()). Then a
     // record is held against it by the host in its URL only.
     std::string hosts_reason;
-    std::optional<double> sample;                   // fraction of the keys
+    std::optional<double> sample;  // fraction of the keys
     std::optional<Shard> shard;
-    RecordKey key;                     // for sample and shard; a record without it is chosen by its place in the log
-    std::optional<RecordKey> session;  // records with the same stay on one connection, in order
-    std::vector<PathRewrite> rewrites;              // each in turn
+    RecordKey key;                      // for sample and shard; a record without it is chosen by its place in the log
+    std::optional<RecordKey> session;   // records with the same stay on one connection, in order
+    std::vector<PathRewrite> rewrites;  // each in turn
     std::vector<std::pair<std::string, std::string>> set_headers;  // replace, or are added
     std::vector<std::string> drop_headers;
-    std::string host;         // of the Host header; empty: the target's
-    bool keep_host = false;   // the recorded one, where there is one
+    std::string host;               // of the Host header; empty: the target's
+    bool keep_host = false;         // the recorded one, where there is one
     bool allow_empty_body = false;  // sends requests without the body that the log does not have
 
     // The same without what leaves records out: for a log that was written from records that were chosen before.
@@ -107,8 +107,8 @@ class Shape {
     HostCounts other_hosts_;
     std::string first_host_;  // of a client's log that could not be read in advance
     std::uint64_t without_body_ = 0, sequence_ = 0;
-    std::uint64_t undecided_ = 0;                   // records on which a pattern took too many steps
-    std::uint64_t keyed_ = 0, keyless_ = 0;         // records asked for options_.key, and found with it or without
+    std::uint64_t undecided_ = 0;                     // records on which a pattern took too many steps
+    std::uint64_t keyed_ = 0, keyless_ = 0;           // records asked for options_.key, and found with it or without
     std::uint64_t in_session_ = 0, sessionless_ = 0;  // the same of options_.session
 };
 

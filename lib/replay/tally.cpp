@@ -85,7 +85,8 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
 }
 
 int Tally::most_refused() const {
-    const auto most = std::max_element(refusals_.begin(), refusals_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto most =
+        std::max_element(refusals_.begin(), refusals_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     return most == refusals_.end() ? 0 : most->first;
 }
 

@@ -20,9 +20,7 @@ constexpr double kSwing = 0.7;            // rate(t) = mean x (1 - kSwing cos(2 
 
 // Traffic expected from the quietest moment until t seconds after it, in seconds at the mean rate: the integral of the
 // rate above.
-double expected_until(double t) {
-    return t - kSwing * kDay / (2 * std::numbers::pi) * std::sin(2 * std::numbers::pi * t / kDay);
-}
+double expected_until(double t) { return t - kSwing * kDay / (2 * std::numbers::pi) * std::sin(2 * std::numbers::pi * t / kDay); }
 
 // The t in [from, to] with expected_until(t) == value, by bisection: the function only rises.
 double time_of(double value, double from, double to) {
@@ -33,11 +31,11 @@ double time_of(double value, double from, double to) {
     return from;
 }
 
-constexpr std::array<std::string_view, 6> kPages = {"/", "/search", "/products/{}", "/cart", "/account/orders/{}",
-                                                    "/categories/outdoor/{}"};
-constexpr std::array<std::string_view, 4> kReferrers = {
-    "https://www.example.com/", "https://search.example.org/?q=lightweight+tent",
-    "https://news.example.net/reviews/2024/best-camping-gear-of-the-year", "android-app://com.example.shop/home"};
+constexpr std::array<std::string_view, 6> kPages = {
+    "/", "/search", "/products/{}", "/cart", "/account/orders/{}", "/categories/outdoor/{}"};
+constexpr std::array<std::string_view, 4> kReferrers = {"https://www.example.com/", "https://search.example.org/?q=lightweight+tent",
+                                                        "https://news.example.net/reviews/2024/best-camping-gear-of-the-year",
+                                                        "android-app://com.example.shop/home"};
 constexpr std::array<std::string_view, 4> kAgents = {
     "Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 "
@@ -117,30 +115,29 @@ void TrafficGenerator::write_event(std::string& body, std::uint64_t user) {
     const std::string path = fmt::format(fmt::runtime(page), random_.below(40'000));
     const std::string_view referrer = one_of(kReferrers);
     const std::uint64_t session = user * 0x9E3779B97F4A7C15U + static_cast<std::uint64_t>(milliseconds / 1'800'000);
-    fmt::format_to(out, R"({{"type":"{}","client_ms":{},"session":"{:016x}","page":"{}","referrer":"{}","agent":"{}")",
-                   type, milliseconds, session, path, referrer, kAgents[user % kAgents.size()]);
+    fmt::format_to(out, R"({{"type":"{}","client_ms":{},"session":"{:016x}","page":"{}","referrer":"{}","agent":"{}")", type, milliseconds,
+                   session, path, referrer, kAgents[user % kAgents.size()]);
     if (type == "page_view") {
         const std::uint64_t load_ms = between(120, 2520), width = between(360, 1960), height = between(640, 1440);
         const std::string_view first = one_of(kWords), second = one_of(kWords);
-        fmt::format_to(out, R"(,"load_ms":{},"viewport":[{},{}],"title":"Everything for outside: {}, {} and more")",
-                       load_ms, width, height, first, second);
+        fmt::format_to(out, R"(,"load_ms":{},"viewport":[{},{}],"title":"Everything for outside: {}, {} and more")", load_ms, width, height,
+                       first, second);
     } else if (type == "click") {
         const std::uint64_t item = between(1, 49), x = between(0, 1400), y = between(0, 5000);
         fmt::format_to(out, R"(,"target":"#product-list > li:nth-child({}) > a.card","x":{},"y":{})", item, x, y);
     } else if (type == "search") {
         const std::string_view first = one_of(kWords), second = one_of(kWords);
         const std::uint64_t results = between(0, 500), price = between(10, 410);
-        fmt::format_to(out,
-                       R"(,"query":"{} {}","results":{},"filters":{{"price_max":{},"in_stock":true,"brand":null}})",
-                       first, second, results, price);
+        fmt::format_to(out, R"(,"query":"{} {}","results":{},"filters":{{"price_max":{},"in_stock":true,"brand":null}})", first, second,
+                       results, price);
     } else {
         body += R"(,"items":[)";
         const std::uint64_t items = between(1, 5);
         for (std::uint64_t i = 0; i < items; ++i) {
             const std::uint64_t sku = between(0, 100'000'000), quantity = between(1, 4), cents = between(500, 40'500);
             const std::string_view name = one_of(kWords);
-            fmt::format_to(out, R"({}{{"sku":"SKU-{:08}","name":"{}","quantity":{},"price":{}.{:02}}})",
-                           i > 0 ? "," : "", sku, name, quantity, cents / 100, cents % 100);
+            fmt::format_to(out, R"({}{{"sku":"SKU-{:08}","name":"{}","quantity":{},"price":{}.{:02}}})", i > 0 ? "," : "", sku, name,
+                           quantity, cents / 100, cents % 100);
         }
         body += R"(],"currency":"EUR")";
     }

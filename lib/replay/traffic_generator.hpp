@@ -20,8 +20,8 @@ struct TrafficOptions {
     // lowest at 4, highest (5.7 times as much) at 16 o'clock UTC.
     Nanoseconds duration = std::chrono::minutes(15);
     std::uint64_t seed = 1;
-    std::uint64_t users = 5000;                                     // distinct user ids, a few much busier than most
-    Nanoseconds start = std::chrono::seconds(1'714'953'600);        // 2024-05-06 00:00 UTC, a Monday
+    std::uint64_t users = 5000;                               // distinct user ids, a few much busier than most
+    Nanoseconds start = std::chrono::seconds(1'714'953'600);  // 2024-05-06 00:00 UTC, a Monday
 };
 
 // The mean rate of the sample traffic, in requests per second. trackd --mode leaky keeps about 1,120 bytes of RSS for each
@@ -42,8 +42,8 @@ class TrafficGenerator {
       public:
         explicit Random(std::uint64_t seed) : state_(seed) {}
         std::uint64_t next();
-        double unit();                              // [0, 1)
-        std::uint64_t below(std::uint64_t bound);   // [0, bound)
+        double unit();                             // [0, 1)
+        std::uint64_t below(std::uint64_t bound);  // [0, bound)
 
       private:
         std::uint64_t state_;
@@ -61,7 +61,6 @@ class TrafficGenerator {
 
 // All of the generator's requests in the native log format. go_on hears about each MiB how many are written, and ends it
 // by false. Throws Error{system}; the caller commits the file.
-void write_traffic(const TrafficOptions& options, OutputFile& file,
-                   const std::function<bool(std::uint64_t)>& go_on = {});
+void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<bool(std::uint64_t)>& go_on = {});
 
 }  // namespace leakline::replay

@@ -110,8 +110,8 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
     constexpr std::string_view kVersionAndHost = " HTTP/1.1\r\nHost: ", kContentLength = "Content-Length: ", kEnd = "\r\n",
                                kClose = "Connection: close\r\n";
     constexpr std::size_t kDigits = 20;
-    std::size_t room = record.method.size() + 2 + target.size() + kVersionAndHost.size() + host.size() + kContentLength.size() +
-                       kDigits + 3 * kEnd.size();
+    std::size_t room =
+        record.method.size() + 2 + target.size() + kVersionAndHost.size() + host.size() + kContentLength.size() + kDigits + 3 * kEnd.size();
     for (const auto& [name, value] : record.headers) room += name.size() + value.size() + 4;
     out.resize(start + room);
     RequestBuffer pen(out.data() + start);

@@ -30,8 +30,7 @@ const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const 
     std::vector<const Baseline::Line*> equal;
     for (const Baseline::Line& line : lines)
         if (line.function == name.function && line.source == name.source) equal.push_back(&line);
-    std::stable_sort(equal.begin(), equal.end(),
-                     [](const auto* a, const auto* b) { return a->bytes_per_request > b->bytes_per_request; });
+    std::stable_sort(equal.begin(), equal.end(), [](const auto* a, const auto* b) { return a->bytes_per_request > b->bytes_per_request; });
     return name.twin < equal.size() ? equal[name.twin] : nullptr;
 }
 
@@ -52,9 +51,7 @@ bool within(const Baseline::Suppression& suppression, const LineGrowth& line, co
     return growth && growth->low <= suppression.max.bytes;
 }
 
-std::string name_of(const LineGrowth& line) {
-    return fmt::format("{} in {}", place_text(line.at), short_function(line.at.function));
-}
+std::string name_of(const LineGrowth& line) { return fmt::format("{} in {}", place_text(line.at), short_function(line.at.function)); }
 
 bool is_date(const std::string& text) {
     constexpr std::string_view kShape = "dddd-dd-dd";
@@ -62,8 +59,7 @@ bool is_date(const std::string& text) {
     for (std::size_t i = 0; i < text.size(); ++i)
         if (kShape[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != kShape[i]) return false;
     const auto number = [&](std::size_t begin, std::size_t count) { return std::stoi(text.substr(begin, count)); };
-    return std::chrono::year_month_day(std::chrono::year(number(0, 4)),
-                                       std::chrono::month(static_cast<unsigned>(number(5, 2))),
+    return std::chrono::year_month_day(std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
                                        std::chrono::day(static_cast<unsigned>(number(8, 2))))
         .ok();
 }
@@ -96,8 +92,7 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
     const Json json = Json::parse(text, nullptr, false);
     if (!json.is_object()) bad(name, "not a baseline: not a JSON object");
     const auto schema = json.find("schema");
-    if (schema == json.end() || !schema->is_number_integer() || *schema != 1)
-        bad(name, "not a baseline of schema 1");
+    if (schema == json.end() || !schema->is_number_integer() || *schema != 1) bad(name, "not a baseline of schema 1");
     Baseline baseline;
     for (const Json& item : list_of(json, "lines", name)) {
         const std::string place = fmt::format("lines[{}]", baseline.lines.size());
@@ -106,8 +101,7 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
         line.source = text_of(item, "source", name, place);
         line.file = text_of(item, "file", name, place);
         const auto bytes = item.find("bytes_per_request");
-        if (bytes == item.end() || !bytes->is_number())
-            bad(name, place + ".bytes_per_request: expected a number");
+        if (bytes == item.end() || !bytes->is_number()) bad(name, place + ".bytes_per_request: expected a number");
         line.bytes_per_request = bytes->get<double>();
         if (const auto history = item.find("history"); history != item.end()) {
             if (!history->is_array()) bad(name, place + ".history: expected an array");
@@ -128,13 +122,10 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
         if (suppression.function.empty()) bad(name, place + ": no function");
         if (trim(suppression.reason).empty()) bad(name, place + ": no reason");
         const auto growth = parse_growth(max);
-        if (!growth)
-            bad(name, fmt::format("{}.max: '{}' is no growth such as 64B/request or 1MiB/h", place,
-                                  printable(max)));
+        if (!growth) bad(name, fmt::format("{}.max: '{}' is no growth such as 64B/request or 1MiB/h", place, printable(max)));
         suppression.max = *growth;
         if (!suppression.expires.empty() && !is_date(suppression.expires))
-            bad(name, fmt::format("{}.expires: '{}' is no date such as 2025-12-31", place,
-                                  printable(suppression.expires)));
+            bad(name, fmt::format("{}.expires: '{}' is no date such as 2025-12-31", place, printable(suppression.expires)));
     }
     return baseline;
 }
@@ -151,8 +142,7 @@ std::string write_baseline(const Baseline& baseline) {
         Json out = {{"function", item.function}};
         if (!item.source.empty()) out["source"] = item.source;
         out["reason"] = item.reason;
-        out["max"] =
-            fmt::format("{:.0f}B/{}", item.max.bytes, item.max.per == Growth::Per::request ? "request" : "h");
+        out["max"] = fmt::format("{:.0f}B/{}", item.max.bytes, item.max.per == Growth::Per::request ? "request" : "h");
         if (!item.expires.empty()) out["expires"] = item.expires;
         json["suppressions"].push_back(std::move(out));
     }
@@ -172,8 +162,7 @@ std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const 
     return out;
 }
 
-BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name,
-                             std::string_view today) {
+BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today) {
     BaselineCheck check;
     check.gate.name = "nothing new against " + name;
     std::vector<std::string> found;
@@ -189,41 +178,38 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
             suppression_used[i] = true;
             covered = true;
             if (!within(item, line, diagnosis.requests_per_second))
-                found.push_back(fmt::format("{} grows by more than its suppression allows ({})",
-                                            name_of(line), growth_text(item.max)));
+                found.push_back(fmt::format("{} grows by more than its suppression allows ({})", name_of(line), growth_text(item.max)));
         }
         if (covered) continue;
         const Baseline::Line* known = find_line(baseline.lines, line_name);
         const Interval growth = growth_of(line);
         if (known == nullptr) {
-            found.push_back(
-                fmt::format("new: {}, {} per request", name_of(line), format_bytes(growth.estimate)));
+            found.push_back(fmt::format("new: {}, {} per request", name_of(line), format_bytes(growth.estimate)));
             continue;
         }
         line_seen[static_cast<std::size_t>(known - baseline.lines.data())] = true;
         double least = known->bytes_per_request;
         for (double value : known->history) least = std::min(least, value);
         if (growth.low > known->bytes_per_request * (1 + kTolerance))
-            found.push_back(fmt::format("more: {}, {} per request; accepted were {}", name_of(line),
-                                        format_bytes(growth.estimate),
+            found.push_back(fmt::format("more: {}, {} per request; accepted were {}", name_of(line), format_bytes(growth.estimate),
                                         format_bytes(known->bytes_per_request)));
         else if (growth.low > least * (1 + kSlowBoil))
-            found.push_back(fmt::format("slowly more: {}, {} per request; it once was {}", name_of(line),
-                                        format_bytes(growth.estimate), format_bytes(least)));
+            found.push_back(fmt::format("slowly more: {}, {} per request; it once was {}", name_of(line), format_bytes(growth.estimate),
+                                        format_bytes(least)));
     }
     for (std::size_t i = 0; i < baseline.suppressions.size(); ++i) {
         const Baseline::Suppression& item = baseline.suppressions[i];
         if (!item.expires.empty() && item.expires < today)
-            check.warnings.push_back(fmt::format("{}: the suppression of {} expired on {} ({})", name,
-                                                 item.function, item.expires, item.reason));
+            check.warnings.push_back(
+                fmt::format("{}: the suppression of {} expired on {} ({})", name, item.function, item.expires, item.reason));
         else if (!suppression_used[i])
-            check.warnings.push_back(fmt::format("{}: the suppression of {} is not used: remove it ({})",
-                                                 name, item.function, item.reason));
+            check.warnings.push_back(
+                fmt::format("{}: the suppression of {} is not used: remove it ({})", name, item.function, item.reason));
     }
     for (std::size_t i = 0; i < baseline.lines.size(); ++i)
         if (!line_seen[i])
-            check.warnings.push_back(fmt::format("{}: {} no longer leaks: run leakline baseline to remove it", name,
-                                                 baseline.lines[i].function));
+            check.warnings.push_back(
+                fmt::format("{}: {} no longer leaks: run leakline baseline to remove it", name, baseline.lines[i].function));
 
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.verdict == Trend::growing && !growth.reasons.empty()) found.push_back("new: " + growth.reasons.front());
@@ -235,8 +221,7 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
         check.gate.message = "memory grows without a known line, which no baseline can accept";
     } else if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid) {
         check.gate.outcome = Gate::Outcome::inconclusive;
-        check.gate.message =
-            diagnosis.reasons.empty() ? "the run is inconclusive" : diagnosis.reasons.front();
+        check.gate.message = diagnosis.reasons.empty() ? "the run is inconclusive" : diagnosis.reasons.front();
     }
     return check;
 }
@@ -246,9 +231,7 @@ Baseline next_baseline(const Diagnosis& diagnosis, const Baseline& old) {
     next.suppressions = old.suppressions;
     for (const auto& [line_name, pointer] : leaking_lines_by_name(diagnosis)) {
         const LineGrowth& line = *pointer;
-        if (std::any_of(old.suppressions.begin(), old.suppressions.end(),
-                        [&](const auto& item) { return covers(item, line); }))
-            continue;
+        if (std::any_of(old.suppressions.begin(), old.suppressions.end(), [&](const auto& item) { return covers(item, line); })) continue;
         Baseline::Line& entry = next.lines.emplace_back();
         entry.function = line_name.function;
         entry.source = line_name.source;
@@ -256,8 +239,7 @@ Baseline next_baseline(const Diagnosis& diagnosis, const Baseline& old) {
         entry.bytes_per_request = growth_of(line).estimate;
         if (const Baseline::Line* known = find_line(old.lines, line_name)) entry.history = known->history;
         entry.history.push_back(entry.bytes_per_request);
-        if (entry.history.size() > kLongestHistory)
-            entry.history.erase(entry.history.begin(), entry.history.end() - kLongestHistory);
+        if (entry.history.size() > kLongestHistory) entry.history.erase(entry.history.begin(), entry.history.end() - kLongestHistory);
     }
     return next;
 }

@@ -22,8 +22,7 @@ struct Baseline {
     struct Line {
         std::string function, source, file;
         double bytes_per_request = 0;  // accepted
-        std::vector<double>
-            history;  // what was measured each time that the baseline was written, oldest first
+        std::vector<double> history;   // what was measured each time that the baseline was written, oldest first
     };
     struct Suppression {
         std::string function, source, reason;
@@ -50,7 +49,7 @@ Baseline read_baseline(std::string_view text, const std::string& name);
 std::string write_baseline(const Baseline& baseline);
 
 struct BaselineCheck {
-    Gate gate;  // failed: a new leaking line, a larger one, or a slow growth; the message says which
+    Gate gate;                          // failed: a new leaking line, a larger one, or a slow growth; the message says which
     std::vector<std::string> warnings;  // suppressions that are unused or expired, lines that leak no more
 };
 // name is the baseline's, for the gate's; today an ISO date. A line fails where even the lower bound of its
@@ -60,8 +59,7 @@ struct BaselineCheck {
 //  this.
 // A run that is invalid or inconclusive makes the gate inconclusive.
 constexpr double kTolerance = 0.10, kSlowBoil = 0.25;
-BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name,
-                             std::string_view today);
+BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today);
 
 // The baseline that accepts what diagnosis shows: its leaking lines, with old's history (at most 50 values a
 // line) and suppressions. Lines that leak no more are dropped.

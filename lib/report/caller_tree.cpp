@@ -28,9 +28,8 @@ struct Tree {
             const std::string name = caller.at.file.empty() || caller.at.function.empty()
                                          ? place_text(caller.at)
                                          : fmt::format("{} {}", place_text(caller.at), caller.at.function);
-            rows.push_back(
-                fmt::format("  {:>11}  {}{}{}", format_signed_bytes(static_cast<double>(caller.growth_bytes)),
-                            indent, edge, utf8_cut(terminal_safe(name), width > used + 20 ? width - used : 20)));
+            rows.push_back(fmt::format("  {:>11}  {}{}{}", format_signed_bytes(static_cast<double>(caller.growth_bytes)), indent, edge,
+                                       utf8_cut(terminal_safe(name), width > used + 20 ? width - used : 20)));
             // Depth is indented only where it branches: most stacks are one long chain.
             const std::string deeper = branches ? indent + (last ? "   " : "│  ") : indent;
             add(caller.callers, deeper, caller.callers.size() > 1);

@@ -17,12 +17,9 @@ namespace {
 
 Color outcome_color(Comparison::Outcome outcome) {
     switch (outcome) {
-        case Comparison::Outcome::passed:
-            return Color::green;
-        case Comparison::Outcome::failed:
-            return Color::red;
-        case Comparison::Outcome::inconclusive:
-            return Color::yellow;
+        case Comparison::Outcome::passed: return Color::green;
+        case Comparison::Outcome::failed: return Color::red;
+        case Comparison::Outcome::inconclusive: return Color::yellow;
     }
     return Color::bold;
 }
@@ -31,8 +28,7 @@ Color outcome_color(Comparison::Outcome outcome) {
 
 std::string rate_text(const Interval& rate, bool there) {
     if (!there) return "-";
-    return std::isfinite(rate.low) && std::isfinite(rate.high) ? format_bytes(rate.estimate)
-                                                               : format_bytes(rate.estimate) + " ?";
+    return std::isfinite(rate.low) && std::isfinite(rate.high) ? format_bytes(rate.estimate) : format_bytes(rate.estimate) + " ?";
 }
 
 std::string bounds_text(const Interval& difference) {
@@ -44,22 +40,19 @@ std::string bounds_text(const Interval& difference) {
 std::string place_of(const LineDifference& line) {
     const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
     std::string place = place_text(at);
-    if (line.before && line.after && line.before->line != line.after->line)
-        place += fmt::format(", was :{}", line.before->line);
+    if (line.before && line.after && line.before->line != line.after->line) place += fmt::format(", was :{}", line.before->line);
     return at.function.empty() || at.file.empty() ? place : place + " " + short_function(at.function);
 }
 
 std::string comparison_text(const Comparison& comparison, const RenderOptions& options) {
     std::string out = paint(outcome_name(comparison.outcome), outcome_color(comparison.outcome), options);
-    for (std::size_t i = 0; i < comparison.reasons.size(); ++i)
-        out += (i == 0 ? ": " : "; ") + terminal_safe(comparison.reasons[i]);
+    for (std::size_t i = 0; i < comparison.reasons.size(); ++i) out += (i == 0 ? ": " : "; ") + terminal_safe(comparison.reasons[i]);
     const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
-    out += fmt::format("\n  before  {}: {} of live heap per {}\n  after   {}: {} of live heap per {}\n\n",
-                       terminal_safe(comparison.before), format_signed_bytes(comparison.total_before), unit,
-                       terminal_safe(comparison.after), format_signed_bytes(comparison.total_after), unit);
+    out += fmt::format("\n  before  {}: {} of live heap per {}\n  after   {}: {} of live heap per {}\n\n", terminal_safe(comparison.before),
+                       format_signed_bytes(comparison.total_before), unit, terminal_safe(comparison.after),
+                       format_signed_bytes(comparison.total_after), unit);
     const std::size_t shown = std::min(options.top, comparison.lines.size());
-    out += fmt::format("Lines that grow in one of the two ({} of {}), per {}\n", shown,
-                       comparison.lines.size(), unit);
+    out += fmt::format("Lines that grow in one of the two ({} of {}), per {}\n", shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "  none\n";
     // On a narrow terminal the line stands below its numbers.
     constexpr int kNumbers = 62;
@@ -71,10 +64,9 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
     out += fmt::format("  {:<8}{:>12}{:>12}  {}\n", "change", "before", "after", wide ? "difference                line" : "difference");
     for (std::size_t i = 0; i < shown; ++i) {
         const LineDifference& line = comparison.lines[i];
-        const std::string numbers = fmt::format("  {:<8}{:>12}{:>12}  {}", line_change_name(line.change),
-                                                rate_text(line.rate_before, line.before.has_value()),
-                                                rate_text(line.rate_after, line.after.has_value()),
-                                                bounds_text(line.difference));
+        const std::string numbers =
+            fmt::format("  {:<8}{:>12}{:>12}  {}", line_change_name(line.change), rate_text(line.rate_before, line.before.has_value()),
+                        rate_text(line.rate_after, line.after.has_value()), bounds_text(line.difference));
         const std::string place = cut(place_of(line));
         const std::string row = wide ? fmt::format("{:<{}}{}", numbers, kNumbers, place) : numbers + "\n" + indent + place;
         out += (line.over_budget ? paint(row, Color::red, options) : row) + "\n";

@@ -11,8 +11,8 @@ namespace leakline::report {
 std::string comparison_text(const Comparison& comparison, const RenderOptions& options);
 
 // The cells of its table, which other forms share; plain text, not yet safe for any of them.
-std::string rate_text(const Interval& rate, bool there);    // "1 KiB"; "1 KiB ?" without bounds; "-" where the line is not there
-std::string bounds_text(const Interval& difference);        // "-1 KiB .. -0.9 KiB", "not known"
-std::string place_of(const LineDifference& line);           // "app.cpp:31, was :28 append"
+std::string rate_text(const Interval& rate, bool there);  // "1 KiB"; "1 KiB ?" without bounds; "-" where the line is not there
+std::string bounds_text(const Interval& difference);      // "-1 KiB .. -0.9 KiB", "not known"
+std::string place_of(const LineDifference& line);         // "app.cpp:31, was :28 append"
 
 }  // namespace leakline::report

@@ -18,8 +18,7 @@ std::string cell(std::string_view text) {
     // A spreadsheet runs what begins with one of these as a formula; function names and paths come from
     // foreign files.
     std::string value(text);
-    if (!value.empty() && std::string_view("=+-@\t\r").find(value.front()) != std::string_view::npos)
-        value.insert(0, "'");
+    if (!value.empty() && std::string_view("=+-@\t\r").find(value.front()) != std::string_view::npos) value.insert(0, "'");
     if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
     std::string quoted = "\"";
     for (char c : value) {
@@ -30,9 +29,7 @@ std::string cell(std::string_view text) {
 }
 
 // Shortest text that reads back as the same number; empty where there is none. Infinite: "inf", "-inf".
-std::string cell(double value) {
-    return std::isnan(value) ? "" : fmt::format("{}", value);
-}
+std::string cell(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
 
 // Three significant digits without an exponent, which no spreadsheet and no reader mistakes; what is nearer to 0 than a
 // millionth is 0. Empty where there is none.
@@ -65,16 +62,16 @@ std::string render(const TrendReport& report) {
         std::string request = ",,";
         if (const auto& bytes = trend.bytes_per_request)
             request = fmt::format("{},{},{}", figure(bytes->estimate), figure(bytes->low), figure(bytes->high));
-        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(short_name(item.file)),
-                           trend_name(trend.verdict), figure(trend.p_leak), figure(slope.estimate / kMiB),
-                           figure(slope.low / kMiB), figure(slope.high / kMiB), request,
+        out += fmt::format("{},{},{},{},{},{},{},{},{}\n", cell(short_name(item.file)), trend_name(trend.verdict), figure(trend.p_leak),
+                           figure(slope.estimate / kMiB), figure(slope.low / kMiB), figure(slope.high / kMiB), request,
                            trend.time_to_limit_h ? figure(trend.time_to_limit_h->estimate) : "",
                            cell(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
     // A count has no bytes: its rate is in the reason.
     for (const TrendReport::Count& count : report.counts)
         out += fmt::format("{},{},,,,,,,,{},{}\n", cell(fmt::format("{} {}", short_name(count.file), resource_name(count.growth.resource))),
-                           trend_name(count.growth.verdict), count.growth.time_to_limit_h ? figure(*count.growth.time_to_limit_h) : "", cell(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
+                           trend_name(count.growth.verdict), count.growth.time_to_limit_h ? figure(*count.growth.time_to_limit_h) : "",
+                           cell(count.growth.reasons.empty() ? "" : count.growth.reasons.front()));
     return out;
 }
 
@@ -100,11 +97,10 @@ std::string render(const LineReport& report) {
             hour = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
         if (const auto& bytes = line.bytes_per_request)
             request = fmt::format("{},{},{}", cell(bytes->estimate), cell(bytes->low), cell(bytes->high));
-        out += fmt::format(
-            "{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function),
-            line.growth_bytes, line.live_first_bytes, line.live_last_bytes, line.allocations, request,
-            growth_class_name(line.growth_class), line.leaking ? "true" : "false", cell(line.source),
-            line.live_peak_bytes, hour);
+        out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(line.at.file), line.at.line, cell(line.at.function),
+                           line.growth_bytes, line.live_first_bytes, line.live_last_bytes, line.allocations, request,
+                           growth_class_name(line.growth_class), line.leaking ? "true" : "false", cell(line.source), line.live_peak_bytes,
+                           hour);
     }
     return out;
 }

@@ -20,8 +20,7 @@ void place(Finding& finding, const RenderOptions& options) {
     if (file.empty()) return;
     const auto known = options.repository_paths.find(file);
     // A compiler's relative path may begin at its build folder: "../../lib/a.cpp" is nothing that a CI system can show.
-    finding.in_repository =
-        known != options.repository_paths.end() || (!file.starts_with('/') && !file.starts_with("../"));
+    finding.in_repository = known != options.repository_paths.end() || (!file.starts_with('/') && !file.starts_with("../"));
     finding.path = known != options.repository_paths.end() ? known->second : file;
 }
 
@@ -40,8 +39,7 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
         finding.line = &line;
         finding.message = fmt::format("live bytes allocated here grow without end: {} in the run",
                                       format_signed_bytes(static_cast<double>(line.growth_bytes)));
-        if (line.bytes_per_request)
-            finding.message += fmt::format(", {} per request", interval_text(*line.bytes_per_request));
+        if (line.bytes_per_request) finding.message += fmt::format(", {} per request", interval_text(*line.bytes_per_request));
         if (line.bytes_per_hour_by_time)
             finding.message += fmt::format(", {} per hour by time", interval_text(*line.bytes_per_hour_by_time));
         finding.message += fmt::format(" ({})", growth_class_name(line.growth_class));
@@ -67,16 +65,11 @@ std::string line_key(const std::string& path, const std::string& function, const
 
 std::string_view rule_name(Finding::Kind kind) {
     switch (kind) {
-        case Finding::Kind::leaking_line:
-            return "leaking-line";
-        case Finding::Kind::growing_memory:
-            return "growing-memory";
-        case Finding::Kind::inconclusive:
-            return "inconclusive-run";
-        case Finding::Kind::invalid:
-            return "invalid-run";
-        case Finding::Kind::leaking_resource:
-            return "leaking-resource";
+        case Finding::Kind::leaking_line: return "leaking-line";
+        case Finding::Kind::growing_memory: return "growing-memory";
+        case Finding::Kind::inconclusive: return "inconclusive-run";
+        case Finding::Kind::invalid: return "invalid-run";
+        case Finding::Kind::leaking_resource: return "leaking-resource";
     }
     return "invalid-run";
 }
@@ -103,19 +96,16 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
                     Finding finding;
                     finding.kind = Finding::Kind::leaking_resource;
                     finding.message = resource_line(growth);
-                    finding.fingerprint = hash_text(fmt::format("{}\n{}\n{}", rule_name(finding.kind), resource_name(growth.resource), diagnosis->command));
+                    finding.fingerprint =
+                        hash_text(fmt::format("{}\n{}\n{}", rule_name(finding.kind), resource_name(growth.resource), diagnosis->command));
                     findings.push_back(std::move(finding));
                 }
                 break;
             case Verdict::inconclusive:
-                if (options.inconclusive != RenderOptions::Inconclusive::pass)
-                    add(Finding::Kind::inconclusive);
+                if (options.inconclusive != RenderOptions::Inconclusive::pass) add(Finding::Kind::inconclusive);
                 return findings;  // its message names the line; that it leaks is what is not known
-            case Verdict::invalid:
-                add(Finding::Kind::invalid);
-                return findings;
-            case Verdict::no_leak:
-                return findings;  // lines under the budget are no finding
+            case Verdict::invalid: add(Finding::Kind::invalid); return findings;
+            case Verdict::no_leak: return findings;  // lines under the budget are no finding
         }
         add_lines(findings, diagnosis->lines, options);
     }

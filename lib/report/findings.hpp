@@ -16,8 +16,7 @@ struct Finding {
     Kind kind = Kind::leaking_line;
     std::string message;               // one line
     const LineGrowth* line = nullptr;  // of a leaking line: lives in the document
-    std::optional<std::string>
-        path;  // of the file: within the repository where known, else as the debug info has it
+    std::optional<std::string> path;   // of the file: within the repository where known, else as the debug info has it
     bool in_repository = false;
     // 16 hex digits from file, function and the line's text, but neither its number nor what was measured: a
     // line that moved is the same finding. Unique within a document.

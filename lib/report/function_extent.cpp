@@ -10,9 +10,7 @@ namespace leakline::report {
 
 namespace {
 
-bool is_word(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 // The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces
 // and semicolons that remain are the program's.
@@ -137,8 +135,7 @@ std::vector<Block> blocks_of(const std::string& code) {
             done.push_back(open.back());
             const std::size_t next = code.find_first_not_of(" \t\n", i + 1);
             // "Class() : member{1}, other{2} {": the header of what comes began before this block.
-            const bool goes_on =
-                next != std::string::npos && (code[next] == ',' || code[next] == '{' || code[next] == ')');
+            const bool goes_on = next != std::string::npos && (code[next] == ',' || code[next] == '{' || code[next] == ')');
             header = goes_on ? open.back().header : i + 1;
             open.pop_back();
         }
@@ -148,16 +145,14 @@ std::vector<Block> blocks_of(const std::string& code) {
 
 }  // namespace
 
-std::optional<FunctionExtent> function_extent(const std::vector<std::string>& lines, const std::string& name,
-                                              std::uint32_t line) {
+std::optional<FunctionExtent> function_extent(const std::vector<std::string>& lines, const std::string& name, std::uint32_t line) {
     if (line < 1 || line > lines.size()) return std::nullopt;
     const std::string code = code_only(lines);
     std::vector<std::size_t> line_begins = {0};
     for (std::size_t i = 0; i < code.size(); ++i)
         if (code[i] == '\n') line_begins.push_back(i + 1);
     const auto line_of = [&](std::size_t offset) {
-        return static_cast<std::uint32_t>(std::upper_bound(line_begins.begin(), line_begins.end(), offset) -
-                                          line_begins.begin());
+        return static_cast<std::uint32_t>(std::upper_bound(line_begins.begin(), line_begins.end(), offset) - line_begins.begin());
     };
 
     const std::string bare = bare_name(name);

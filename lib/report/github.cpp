@@ -42,16 +42,14 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         const Summary summary = summarize(*diagnosis);
         std::string_view level = "error";
         if (diagnosis->verdict == Verdict::no_leak || diagnosis->accepted) level = "notice";
-        if (diagnosis->verdict == Verdict::inconclusive &&
-            options.inconclusive != RenderOptions::Inconclusive::fail)
+        if (diagnosis->verdict == Verdict::inconclusive && options.inconclusive != RenderOptions::Inconclusive::fail)
             level = options.inconclusive == RenderOptions::Inconclusive::warn ? "warning" : "notice";
         out += command(level, title, fmt::format("{}: {}", summary.verdict, summary.reason));
         errors += level == "error";
         for (const Gate& gate : diagnosis->gates)
             if (gate.outcome == Gate::Outcome::failed && errors < kMostErrors) {
-                out += command("error", title,
-                               fmt::format("gate failed: {}{}{}", gate.name, gate.message.empty() ? "" : ": ",
-                                           gate.message));
+                out +=
+                    command("error", title, fmt::format("gate failed: {}{}{}", gate.name, gate.message.empty() ? "" : ": ", gate.message));
                 ++errors;
             }
     }
@@ -71,16 +69,12 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         if (finding.kind != Finding::Kind::leaking_line || !finding.path || !finding.in_repository) continue;
         if (errors++ >= kMostErrors) break;
         const std::uint32_t line = std::max(finding.line->at.line, 1u);
-        out += command("error",
-                       fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true),
-                                   line, line),
+        out += command("error", fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true), line, line),
                        finding.message);
     }
     return out;
 }
 
-std::string render_github(const Document& document, const RenderOptions& options) {
-    return workflow_commands(document, options);
-}
+std::string render_github(const Document& document, const RenderOptions& options) { return workflow_commands(document, options); }
 
 }  // namespace leakline::report

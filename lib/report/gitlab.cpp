@@ -14,25 +14,20 @@ std::string render_gitlab(const Document& document, const RenderOptions& options
         switch (finding.kind) {
             case Finding::Kind::leaking_line:
             case Finding::Kind::growing_memory:
-            case Finding::Kind::leaking_resource:
-                severity = "critical";
-                break;
+            case Finding::Kind::leaking_resource: severity = "critical"; break;
             case Finding::Kind::inconclusive:
                 severity = options.inconclusive == RenderOptions::Inconclusive::warn ? "info" : "minor";
                 break;
-            case Finding::Kind::invalid:
-                severity = "major";
-                break;
+            case Finding::Kind::invalid: severity = "major"; break;
         }
         // A finding must stand somewhere: one without a line stands at the file that asked for the run.
-        out.push_back(
-            {{"description", finding.message},
-             {"check_name", rule_name(finding.kind)},
-             {"fingerprint", finding.fingerprint},
-             {"severity", severity},
-             {"location",
-              {{"path", finding.path.value_or(".gitlab-ci.yml")},
-               {"lines", {{"begin", finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1u}}}}}});
+        out.push_back({{"description", finding.message},
+                       {"check_name", rule_name(finding.kind)},
+                       {"fingerprint", finding.fingerprint},
+                       {"severity", severity},
+                       {"location",
+                        {{"path", finding.path.value_or(".gitlab-ci.yml")},
+                         {"lines", {{"begin", finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1u}}}}}});
     }
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -14,16 +14,12 @@ namespace leakline::report {
 
 namespace {
 
-bool decides(const Diagnosis& diagnosis) {
-    return diagnosis.verdict == Verdict::leak || diagnosis.verdict == Verdict::no_leak;
-}
+bool decides(const Diagnosis& diagnosis) { return diagnosis.verdict == Verdict::leak || diagnosis.verdict == Verdict::no_leak; }
 
 // Stands for memory that grows where no line leaks.
 constexpr const char* kNoLine = "outside of the heap's lines";
 
-bool is_step(double before, const Interval& growth) {
-    return growth.low > before * (1 + kTolerance);
-}
+bool is_step(double before, const Interval& growth) { return growth.low > before * (1 + kTolerance); }
 
 void judge(History::Line& line) {
     std::vector<Interval> told;
@@ -44,9 +40,8 @@ void judge(History::Line& line) {
             line.least = std::min(line.least.value_or(growth), growth);
     }
     if (newest.estimate <= 0)
-        line.change = std::any_of(told.begin(), told.end(), [](const Interval& g) { return g.estimate > 0; })
-                          ? History::Change::gone
-                          : History::Change::steady;
+        line.change = std::any_of(told.begin(), told.end(), [](const Interval& g) { return g.estimate > 0; }) ? History::Change::gone
+                                                                                                              : History::Change::steady;
     else if (told.empty())
         line.change = History::Change::steady;  // no run before it decides
     else if (!line.least)
@@ -67,16 +62,11 @@ double newest_growth(const History::Line& line) {
 
 std::string_view change_name(History::Change change) {
     switch (change) {
-        case History::Change::steady:
-            return "steady";
-        case History::Change::appeared:
-            return "new";
-        case History::Change::jumped:
-            return "jumped";
-        case History::Change::slow_boil:
-            return "slow growth";
-        case History::Change::gone:
-            return "gone";
+        case History::Change::steady: return "steady";
+        case History::Change::appeared: return "new";
+        case History::Change::jumped: return "jumped";
+        case History::Change::slow_boil: return "slow growth";
+        case History::Change::gone: return "gone";
     }
     return "steady";
 }
@@ -150,11 +140,9 @@ std::string history_headline(const History& history) {
     };
     if (history.has_slow_growth()) {
         const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}",
-                           place_text(first.at), format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
-                           count(History::Change::slow_boil) > 1
-                               ? fmt::format("; {} lines do", count(History::Change::slow_boil))
-                               : "");
+        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
+                           format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
+                           count(History::Change::slow_boil) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_boil)) : "");
     }
     if (history.runs.size() == 1)
         return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());

@@ -12,17 +12,15 @@ namespace leakline::report {
 
 namespace {
 
-std::string growth_text(const std::optional<Interval>& growth) {
-    return growth ? format_bytes(growth->estimate) : "?";
-}
+std::string growth_text(const std::optional<Interval>& growth) { return growth ? format_bytes(growth->estimate) : "?"; }
 
 }  // namespace
 
 std::string history_text(const History& history, const RenderOptions& options) {
     std::string verdict(history_verdict(history));
     std::transform(verdict.begin(), verdict.end(), verdict.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
-    std::string out = paint(verdict, history.worsened() ? Color::red : Color::green, options) + ": " +
-                      terminal_safe(history_headline(history)) + "\n";
+    std::string out =
+        paint(verdict, history.worsened() ? Color::red : Color::green, options) + ": " + terminal_safe(history_headline(history)) + "\n";
     std::size_t shown = 0;
     for (const History::Line& line : history.lines) {
         if (shown++ == options.top) break;

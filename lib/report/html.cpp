@@ -28,13 +28,10 @@ constexpr std::size_t kChartPoints = 4000;  // more than twice the pixels of a w
 constexpr std::size_t kChartLines = 8;
 
 // A chart cannot draw what is not finite.
-Json number(double value) {
-    return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Json memory_json(const Diagnosis& diagnosis) {
-    const MemoryPlot plot =
-        memory_plot(diagnosis.series, diagnosis.trend, kChartPoints, diagnosis.memory_limit);
+    const MemoryPlot plot = memory_plot(diagnosis.series, diagnosis.trend, kChartPoints, diagnosis.memory_limit);
     Json out = {{"seconds", Json::array()},
                 {"bytes", Json::array()},
                 {"rounds", Json::array()},
@@ -47,8 +44,7 @@ Json memory_json(const Diagnosis& diagnosis) {
         out["seconds"].push_back(point.x);
         out["bytes"].push_back(point.y);
     }
-    for (const Round& round : diagnosis.rounds)
-        out["rounds"].push_back({number(round.begin_s), number(round.end_s)});
+    for (const Round& round : diagnosis.rounds) out["rounds"].push_back({number(round.begin_s), number(round.end_s)});
     if (plot.fit) {
         const MemoryPlot::Fit& fit = *plot.fit;
         out["fit"] = {{"from", fit.from.x},
@@ -57,8 +53,7 @@ Json memory_json(const Diagnosis& diagnosis) {
                       {"high", {fit.high_from.y, fit.high_to.y}}};
         // Of this run, at this run's rate: where the fitted line meets the limit.
         const double slope = diagnosis.trend.slope_bytes_per_hour.estimate / 3600;
-        if (plot.limit && slope > 0 && *plot.limit > fit.to.y)
-            out["crossing_s"] = number(fit.to.x + (*plot.limit - fit.to.y) / slope);
+        if (plot.limit && slope > 0 && *plot.limit > fit.to.y) out["crossing_s"] = number(fit.to.x + (*plot.limit - fit.to.y) / slope);
     }
     return out;
 }
@@ -108,33 +103,24 @@ std::string tables(const LineReport& report, const LineTable* first, const Rende
     return out;
 }
 
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 // flame is JSON already.
-std::string page_data(const Json& memory, const Json& live, const std::string& flame,
-                      const std::string& metric) {
-    return fmt::format("{{\"memory\":{},\"live\":{},\"flame\":{},\"metric\":{}}}", dump(memory), dump(live),
-                       flame, dump(metric));
+std::string page_data(const Json& memory, const Json& live, const std::string& flame, const std::string& metric) {
+    return fmt::format("{{\"memory\":{},\"live\":{},\"flame\":{},\"metric\":{}}}", dump(memory), dump(live), flame, dump(metric));
 }
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const Summary summary = summarize(diagnosis);
-    std::string body =
-        fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n",
-                    verdict_name(diagnosis.verdict), xml_text(summary.verdict), xml_text(summary.reason));
-    const auto fact = [&](std::string_view name, const std::string& html) {
-        body += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
-    };
+    std::string body = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n",
+                                   verdict_name(diagnosis.verdict), xml_text(summary.verdict), xml_text(summary.reason));
+    const auto fact = [&](std::string_view name, const std::string& html) { body += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html); };
     fact("Growth", xml_text(summary.growth));
     if (summary.top != nullptr)
-        fact("Top line", fmt::format("<code>{}</code> in <code>{}</code>: {}, {}<br><code>{}</code>",
-                                     xml_text(place_text(summary.top->at)),
+        fact("Top line", fmt::format("<code>{}</code> in <code>{}</code>: {}, {}<br><code>{}</code>", xml_text(place_text(summary.top->at)),
                                      xml_text(utf8_head(short_function(summary.top->at.function), 500)),
                                      format_signed_bytes(static_cast<double>(summary.top->growth_bytes)),
-                                     growth_class_name(summary.top->growth_class),
-                                     xml_text(utf8_head(trim(summary.top->source), 300))));
+                                     growth_class_name(summary.top->growth_class), xml_text(utf8_head(trim(summary.top->source), 300))));
     if (!summary.top_note.empty()) fact("", xml_text(summary.top_note));
     if (!diagnosis.lines.unavailable.empty()) fact("Lines", xml_text(diagnosis.lines.unavailable));
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
@@ -152,19 +138,14 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     for (const std::string& words : resources) fact(&words == &resources.front() ? "Resources" : "", html_cut(words));
     for (const std::string& words : processes) fact(&words == &processes.front() ? "Processes" : "", html_cut(words));
     for (const Gate& gate : diagnosis.gates)
-        fact(fmt::format("Gate {}", outcome_name(gate.outcome)),
-             xml_text(gate.name + (gate.message.empty() ? "" : ": " + gate.message)));
-    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i)
-        fact(i == 1 ? "Also" : "", xml_text(diagnosis.reasons[i]));
-    if (!diagnosis.command.empty())
-        fact("Target", fmt::format("<code>{}</code>", xml_text(diagnosis.command)));
-    if (!diagnosis.traffic.empty())
-        fact("Traffic", xml_text(traffic_text(diagnosis)));
+        fact(fmt::format("Gate {}", outcome_name(gate.outcome)), xml_text(gate.name + (gate.message.empty() ? "" : ": " + gate.message)));
+    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) fact(i == 1 ? "Also" : "", xml_text(diagnosis.reasons[i]));
+    if (!diagnosis.command.empty()) fact("Target", fmt::format("<code>{}</code>", xml_text(diagnosis.command)));
+    if (!diagnosis.traffic.empty()) fact("Traffic", xml_text(traffic_text(diagnosis)));
     if (!diagnosis.started.empty()) fact("Started", xml_text(diagnosis.started));
     body += "</dl>\n";
 
-    const MemoryPlot still =
-        memory_plot(diagnosis.series, diagnosis.trend, 1500, diagnosis.memory_limit, diagnosis.rounds);
+    const MemoryPlot still = memory_plot(diagnosis.series, diagnosis.trend, 1500, diagnosis.memory_limit, diagnosis.rounds);
     body += fmt::format(
         "<h2>Memory over time</h2>\n<div class=\"tools\"><button id=\"project\" type=\"button\" "
         "aria-pressed=\"false\" hidden>Show the way to the "
@@ -192,8 +173,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
 std::string render(const LineReport& report, const RenderOptions& options) {
     const Json live = live_json(report);
     std::string body = fmt::format("<h1>{} of live heap</h1>\n<p class=\"note\"><code>{}</code> {}</p>\n",
-                                   format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)),
-                                   xml_text(report.command), xml_text(report.completeness));
+                                   format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)), xml_text(report.command),
+                                   xml_text(report.completeness));
     if (!report.unavailable.empty()) body += fmt::format("<p>{}</p>\n", xml_text(report.unavailable));
     if (report.headline)
         body += fmt::format("<p>Top line: <code>{}</code>: {}<br><code>{}</code></p>\n",
@@ -202,30 +183,24 @@ std::string render(const LineReport& report, const RenderOptions& options) {
                             xml_text(utf8_head(trim(report.headline->line.source), 300)));
     body += tables(report, nullptr, options) + live_section(live);
     if (grows(report)) body += kFlameSection;
-    body += html_ranking(report.lines, options) + html_accounting(report.accounting) +
-            html_list("Warnings", report.warnings);
+    body += html_ranking(report.lines, options) + html_accounting(report.accounting) + html_list("Warnings", report.warnings);
     return html_page("leakline: lines", body, page_data(nullptr, live, flame_json(report), ""));
 }
 
-std::string render(const TrendReport& report, const RenderOptions&) {
-    return html_page("leakline: trends", html_trends(report), "");
-}
+std::string render(const TrendReport& report, const RenderOptions&) { return html_page("leakline: trends", html_trends(report), ""); }
 
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     return html_page("leakline: replay",
-                     fmt::format("<h1>Replay: {}</h1>\n", stats.valid ? "valid" : "not valid") +
-                         html_replay(stats) + html_paths(stats) + html_list("Warnings", stats.warnings),
+                     fmt::format("<h1>Replay: {}</h1>\n", stats.valid ? "valid" : "not valid") + html_replay(stats) + html_paths(stats) +
+                         html_list("Warnings", stats.warnings),
                      "");
 }
 
 std::string render(const Comparison& comparison, const RenderOptions& options) {
-    return html_page(fmt::format("leakline: compare {}", outcome_name(comparison.outcome)),
-                     html_comparison(comparison, options), "");
+    return html_page(fmt::format("leakline: compare {}", outcome_name(comparison.outcome)), html_comparison(comparison, options), "");
 }
 
-std::string render(const History& history, const RenderOptions&) {
-    return html_page("leakline: history", html_history(history), "");
-}
+std::string render(const History& history, const RenderOptions&) { return html_page("leakline: history", html_history(history), ""); }
 
 }  // namespace
 

@@ -18,12 +18,9 @@ namespace {
 // The words of the style sheet for a verdict's color.
 std::string_view color_of(Comparison::Outcome outcome) {
     switch (outcome) {
-        case Comparison::Outcome::passed:
-            return "no_leak";
-        case Comparison::Outcome::failed:
-            return "leak";
-        case Comparison::Outcome::inconclusive:
-            return "inconclusive";
+        case Comparison::Outcome::passed: return "no_leak";
+        case Comparison::Outcome::failed: return "leak";
+        case Comparison::Outcome::inconclusive: return "inconclusive";
     }
     return "inconclusive";
 }
@@ -31,8 +28,8 @@ std::string_view color_of(Comparison::Outcome outcome) {
 // A rate with a bar beneath, on one scale for both sides of the whole table.
 std::string rate_cell(const Interval& rate, bool there, double largest) {
     const double share = there && largest > 0 ? std::clamp(100 * rate.estimate / largest, 0.0, 100.0) : 0;
-    return fmt::format("<td class=\"n\">{}<span class=\"rate\" style=\"width:{:.1f}%\"></span></td>",
-                       xml_text(rate_text(rate, there)), std::isfinite(share) ? share : 0);
+    return fmt::format("<td class=\"n\">{}<span class=\"rate\" style=\"width:{:.1f}%\"></span></td>", xml_text(rate_text(rate, there)),
+                       std::isfinite(share) ? share : 0);
 }
 
 double largest_rate(const Comparison& comparison) {
@@ -47,14 +44,10 @@ double largest_rate(const Comparison& comparison) {
 
 std::string html_comparison(const Comparison& comparison, const RenderOptions& options) {
     const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
-    std::string out = fmt::format(
-        "<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n", color_of(comparison.outcome),
-        outcome_name(comparison.outcome), xml_text(comparison.reasons.empty() ? "" : comparison.reasons.front()));
-    const auto fact = [&](std::string_view name, const std::string& html) {
-        out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
-    };
-    for (std::size_t i = 1; i < comparison.reasons.size(); ++i)
-        fact(i == 1 ? "Also" : "", xml_text(comparison.reasons[i]));
+    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n", color_of(comparison.outcome),
+                                  outcome_name(comparison.outcome), xml_text(comparison.reasons.empty() ? "" : comparison.reasons.front()));
+    const auto fact = [&](std::string_view name, const std::string& html) { out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html); };
+    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) fact(i == 1 ? "Also" : "", xml_text(comparison.reasons[i]));
     const auto side = [&](std::string_view name, const std::string& file, double total) {
         fact(name, fmt::format("{} of live heap per {}: <code>{}</code>", format_signed_bytes(total), unit, xml_text(file)));
     };
@@ -64,20 +57,22 @@ std::string html_comparison(const Comparison& comparison, const RenderOptions& o
     out += "</dl>\n";
 
     const std::size_t shown = std::min(options.top, comparison.lines.size());
-    out += fmt::format("<h2>Lines that grow in one of the two</h2>\n<p class=\"note\">{} of {}, in bytes per {}; a line marked "
-                       "red leaks more than before by more than the budget.</p>\n",
-                       shown, comparison.lines.size(), unit);
+    out += fmt::format(
+        "<h2>Lines that grow in one of the two</h2>\n<p class=\"note\">{} of {}, in bytes per {}; a line marked "
+        "red leaks more than before by more than the budget.</p>\n",
+        shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "<p>None.</p>\n" + html_list("Warnings", comparison.warnings);
-    out += "<div class=\"scroll\"><table class=\"ranked\">\n<thead><tr><th>Change</th><th class=\"n\">Before</th><th class=\"n\">After</th><th "
-           "class=\"n wide\">Difference</th><th>Line</th></tr></thead>\n<tbody>\n";
+    out +=
+        "<div class=\"scroll\"><table class=\"ranked\">\n<thead><tr><th>Change</th><th class=\"n\">Before</th><th class=\"n\">After</th><th "
+        "class=\"n wide\">Difference</th><th>Line</th></tr></thead>\n<tbody>\n";
     const double largest = largest_rate(comparison);
     for (std::size_t i = 0; i < shown; ++i) {
         const LineDifference& line = comparison.lines[i];
         out += fmt::format("<tr{}><td>{}</td>{}{}<td class=\"n wide\">{}</td><td>{}<br><code>{}</code></td></tr>\n",
                            line.over_budget ? " class=\"leaking\"" : "", line_change_name(line.change),
                            rate_cell(line.rate_before, line.before.has_value(), largest),
-                           rate_cell(line.rate_after, line.after.has_value(), largest),
-                           xml_text(bounds_text(line.difference)), html_cut(place_of(line)), html_cut(trim(line.source)));
+                           rate_cell(line.rate_after, line.after.has_value(), largest), xml_text(bounds_text(line.difference)),
+                           html_cut(place_of(line)), html_cut(trim(line.source)));
     }
     return out + "</tbody></table></div>\n" + html_list("Warnings", comparison.warnings);
 }

@@ -22,9 +22,7 @@ struct Frame {
 };
 
 std::string name_of(const CodeLine& line) {
-    std::string name = line.function.empty()
-                           ? place_text(line)
-                           : fmt::format("{} ({})", short_function(line.function), place_text(line));
+    std::string name = line.function.empty() ? place_text(line) : fmt::format("{} ({})", short_function(line.function), place_text(line));
     return utf8_cut(name, 300);
 }
 
@@ -39,8 +37,7 @@ void add(Frame& root, const std::vector<std::string>& path_from_line, std::int64
 }
 
 // What came through node and through no caller of it that is listed belongs to the path that ends here.
-void walk(Frame& root, std::vector<std::string>& path, const std::vector<CallerNode>& callers,
-          std::int64_t bytes) {
+void walk(Frame& root, std::vector<std::string>& path, const std::vector<CallerNode>& callers, std::int64_t bytes) {
     std::int64_t listed = 0;
     if (path.size() < kDeepest)
         for (const CallerNode& caller : callers) {
@@ -56,8 +53,7 @@ void walk(Frame& root, std::vector<std::string>& path, const std::vector<CallerN
 nlohmann::ordered_json to_json(const std::string& name, const Frame& frame, double smallest) {
     nlohmann::ordered_json children = nlohmann::ordered_json::array();
     for (const auto& [child_name, child] : frame.children)
-        if (static_cast<double>(child.bytes) >= smallest)
-            children.push_back(to_json(child_name, child, smallest));
+        if (static_cast<double>(child.bytes) >= smallest) children.push_back(to_json(child_name, child, smallest));
     return {{"name", name}, {"value", frame.bytes}, {"children", std::move(children)}};
 }
 

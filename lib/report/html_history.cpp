@@ -29,7 +29,9 @@ std::string curve(const History::Line& line) {
         series.seconds.push_back(static_cast<double>(run));
         series.value.push_back(line.growth[run]->estimate);
     }
-    return sparkline_svg(series, worse(line.change) ? Trend::growing : line.change == History::Change::gone ? Trend::stable : Trend::inconclusive);
+    return sparkline_svg(series, worse(line.change)                     ? Trend::growing
+                                 : line.change == History::Change::gone ? Trend::stable
+                                                                        : Trend::inconclusive);
 }
 
 std::string table_of_lines(const History& history) {
@@ -40,12 +42,12 @@ std::string table_of_lines(const History& history) {
         "<th>Line</th></tr></thead>\n<tbody>\n";
     for (const History::Line& line : history.lines) {
         const auto newest = std::find_if(line.growth.rbegin(), line.growth.rend(), [](const auto& growth) { return growth.has_value(); });
-        out += fmt::format("<tr{}><td>{}</td><td>{}</td><td class=\"n\">{}</td>{}<td><code>{}</code> <span class=\"note\">{}</span>"
-                           "<br><code>{}</code></td></tr>\n",
-                           worse(line.change) ? " class=\"leaking\"" : "", change_name(line.change),
-                           curve(line), line.least ? format_bytes(*line.least) : "-",
-                           growth_cell(newest == line.growth.rend() ? std::nullopt : *newest), html_cut(place_text(line.at)),
-                           html_cut(short_function(line.at.function)), html_cut(line.source));
+        out += fmt::format(
+            "<tr{}><td>{}</td><td>{}</td><td class=\"n\">{}</td>{}<td><code>{}</code> <span class=\"note\">{}</span>"
+            "<br><code>{}</code></td></tr>\n",
+            worse(line.change) ? " class=\"leaking\"" : "", change_name(line.change), curve(line),
+            line.least ? format_bytes(*line.least) : "-", growth_cell(newest == line.growth.rend() ? std::nullopt : *newest),
+            html_cut(place_text(line.at)), html_cut(short_function(line.at.function)), html_cut(line.source));
     }
     return out + "</tbody></table></div>\n";
 }
@@ -57,21 +59,19 @@ std::string html_history(const History& history) {
                                   history_verdict(history), html_cut(history_headline(history)));
     if (!history.lines.empty()) out += table_of_lines(history);
     const std::size_t columns = std::min(kColumns, history.lines.size());
-    out += fmt::format("<h2>Runs, oldest first</h2>\n{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"
-                       "<th class=\"n\">Memory per request</th>",
-                       columns < history.lines.size()
-                           ? fmt::format("<p class=\"note\">The first {} of {} lines.</p>\n", columns, history.lines.size())
-                           : "");
+    out += fmt::format(
+        "<h2>Runs, oldest first</h2>\n{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"
+        "<th class=\"n\">Memory per request</th>",
+        columns < history.lines.size() ? fmt::format("<p class=\"note\">The first {} of {} lines.</p>\n", columns, history.lines.size())
+                                       : "");
     for (std::size_t i = 0; i < columns; ++i)
-        out += fmt::format("<th class=\"n\"><code>{}</code></th>",
-                           html_cut(file_name(place_text(history.lines[i].at))));
+        out += fmt::format("<th class=\"n\"><code>{}</code></th>", html_cut(file_name(place_text(history.lines[i].at))));
     out += "<th>File</th></tr></thead>\n<tbody>\n";
     for (std::size_t run = 0; run < history.runs.size(); ++run) {
         const History::Run& item = history.runs[run];
         out += fmt::format("<tr><td class=\"word\">{}</td><td><span class=\"verdict small {}\">{}</span></td>{}",
                            item.started.empty() ? "not known" : xml_text(item.started), verdict_name(item.verdict),
-                           item.verdict == Verdict::no_leak ? "no leak" : verdict_name(item.verdict),
-                           growth_cell(item.bytes_per_request));
+                           item.verdict == Verdict::no_leak ? "no leak" : verdict_name(item.verdict), growth_cell(item.bytes_per_request));
         for (std::size_t i = 0; i < columns; ++i) out += growth_cell(history.lines[i].growth[run]);
         out += fmt::format("<td>{}</td></tr>\n", html_cut(item.file));
     }

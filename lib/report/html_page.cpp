@@ -17,8 +17,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kLongestText =
-    2000;  // of one source line: a minified file must not make the page unusable
+constexpr std::size_t kLongestText = 2000;  // of one source line: a minified file must not make the page unusable
 
 // JSON within <script>: no "</script" or "<!--" can end it, and no line separator surprises an old parser.
 std::string script_safe(std::string_view json) {
@@ -36,16 +35,13 @@ std::string script_safe(std::string_view json) {
     return out;
 }
 
-std::string signed_bytes(std::int64_t bytes) {
-    return format_signed_bytes(static_cast<double>(bytes));
-}
+std::string signed_bytes(std::int64_t bytes) { return format_signed_bytes(static_cast<double>(bytes)); }
 
 }  // namespace
 
 std::string html_cut(std::string_view text) {
     if (text.size() <= kLongestText) return xml_text(text);
-    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(utf8_head(text, kLongestText)),
-                       text.size());
+    return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(utf8_head(text, kLongestText)), text.size());
 }
 
 std::string html_page(const std::string& title, const std::string& body, const std::string& data) {
@@ -89,8 +85,7 @@ std::string html_line_table(const LineTable& table, const RenderOptions& options
             increment = memory_cell(row.cells->increment_bytes, options.unit, options.precision);
             occurrences = format_count(row.cells->occurrences);
             if (largest > 0 && row.cells->increment_bytes > 0)
-                bar = fmt::format("<span class=\"bar\" style=\"width:{:.1f}%\"></span>",
-                                  100 * row.cells->increment_bytes / largest);
+                bar = fmt::format("<span class=\"bar\" style=\"width:{:.1f}%\"></span>", 100 * row.cells->increment_bytes / largest);
         }
         out += fmt::format(
             "<tr><td class=\"n\">{}</td><td class=\"n wide\">{}</td><td class=\"n\">{}</td><td class=\"n "
@@ -119,9 +114,8 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
             "<span class=\"note\">{}</span><br><code>{}</code></td></tr>\n",
             line.leaking ? " class=\"leaking\"" : "", signed_bytes(line.growth_bytes),
             line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
-            format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations),
-            growth_class_name(line.growth_class), html_cut(place_text(line.at)), html_cut(short_function(line.at.function)),
-            html_cut(trim(line.source)));
+            format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations), growth_class_name(line.growth_class),
+            html_cut(place_text(line.at)), html_cut(short_function(line.at.function)), html_cut(trim(line.source)));
     }
     return out + "</tbody></table></div>\n";
 }
@@ -139,24 +133,21 @@ std::string html_accounting(const Accounting& accounting) {
 std::string html_replay(const ReplayStats& stats) {
     std::string out = fmt::format(
         "<h2>Replay</h2>\n<p>{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed. {} sent{}.{}</p>\n",
-        format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
-        format_count(stats.bad), format_count(stats.filtered), format_count(stats.completed), format_per_second(stats.rate),
+        format_count(stats.read), format_count(stats.sent), format_count(stats.unsent), format_count(stats.bad),
+        format_count(stats.filtered), format_count(stats.completed), format_per_second(stats.rate),
         stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",
         stats.valid ? ""
-                    : " <strong>Not valid:</strong> " +
-                          xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));
+                    : " <strong>Not valid:</strong> " + xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));
     out +=
         "<div class=\"scroll\"><table class=\"quantiles\">\n<thead><tr><th>Latency from the due time</th><th "
         "class=\"n\">ms</th><th></th></tr></thead>\n<tbody>\n";
     for (const auto& [name, us] :
-         {std::pair("p50", stats.latency.p50), std::pair("p90", stats.latency.p90),
-          std::pair("p99", stats.latency.p99), std::pair("p99.9", stats.latency.p999),
-          std::pair("max", stats.latency.max)})
+         {std::pair("p50", stats.latency.p50), std::pair("p90", stats.latency.p90), std::pair("p99", stats.latency.p99),
+          std::pair("p99.9", stats.latency.p999), std::pair("max", stats.latency.max)})
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:.3f}</td><td class=\"bar-cell\"><span class=\"fill\" "
             "style=\"width:{:.1f}%\"></span></td></tr>\n",
-            name, us / 1000,
-            stats.latency.max > 0 ? std::clamp(100 * us / stats.latency.max, 0.0, 100.0) : 0.0);
+            name, us / 1000, stats.latency.max > 0 ? std::clamp(100 * us / stats.latency.max, 0.0, 100.0) : 0.0);
     out +=
         "</tbody></table></div>\n<div class=\"scroll\"><table>\n<thead><tr><th>Answer</th><th "
         "class=\"n\">Requests</th></tr></thead>\n<tbody>\n";
@@ -164,8 +155,8 @@ std::string html_replay(const ReplayStats& stats) {
         out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", status, format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
-            out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n",
-                               failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
+            out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", failure_name(static_cast<Failure>(i)),
+                               format_count(stats.failures[i]));
     out += "</tbody></table></div>\n";
     if (stats.send_lag.count > 0)
         out += fmt::format("<p>Send lag: p50 {}, p99 {}, max {}</p>\n", latency_text(stats.send_lag.p50), latency_text(stats.send_lag.p99),
@@ -180,8 +171,9 @@ std::string html_paths(const ReplayStats& stats) {
         "<h2>By request</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"n\">Sent</th><th class=\"n\">Errors</th><th "
         "class=\"n\">p50</th><th class=\"n\">p99</th><th>Request</th></tr></thead>\n<tbody>\n";
     for (const PathResult& path : results.shown)
-        out += fmt::format("<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\n",
-                           path.sent, path.errors, path.p50, path.p99, html_cut(path.name));
+        out += fmt::format(
+            "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\n", path.sent,
+            path.errors, path.p50, path.p99, html_cut(path.name));
     out += "</tbody></table></div>\n";
     if (results.more > 0) out += fmt::format("<p>and {} more</p>\n", results.more);
     return out;

@@ -22,10 +22,10 @@ std::string html_line_table(const LineTable& table, const RenderOptions& options
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);
 std::string html_accounting(const Accounting& accounting);
 std::string html_replay(const ReplayStats& stats);
-std::string html_paths(const ReplayStats& stats);  // the results per path
+std::string html_paths(const ReplayStats& stats);                                          // the results per path
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing
 std::string html_history(const History& history);
-std::string html_trends(const TrendReport& report);  // the body of a page of many runs, worst first
+std::string html_trends(const TrendReport& report);                                       // the body of a page of many runs, worst first
 std::string html_comparison(const Comparison& comparison, const RenderOptions& options);  // likewise, before and after
 
 // Growth by call path as d3-flame-graph reads it: {"name", "value", "children"}, the outermost caller at the

@@ -34,12 +34,9 @@ std::string html_trends(const TrendReport& report) {
             "<tr><td><span class=\"verdict small {0}\">{0}</span></td><td>{1}</td><td "
             "class=\"n\">{2}</td><td class=\"n wide\">{3}</td><td "
             "class=\"n\">{4}</td><td>{5}<br><span class=\"note\">{6}</span></td></tr>\n",
-            trend_name(trend.verdict), sparkline_svg(item.series, trend.verdict),
-            format_signed_bytes(trend.slope_bytes_per_hour.estimate),
-            trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) : "-",
-            limit_in_text(trend),
-            i < kMostPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file))
-                           : xml_text(item.file),
+            trend_name(trend.verdict), sparkline_svg(item.series, trend.verdict), format_signed_bytes(trend.slope_bytes_per_hour.estimate),
+            trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) : "-", limit_in_text(trend),
+            i < kMostPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file)) : xml_text(item.file),
             xml_text(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
     out += "</tbody></table></div>\n";
@@ -47,11 +44,11 @@ std::string html_trends(const TrendReport& report) {
         const TrendReport::Item& item = *items[i];
         out += fmt::format("<h2 id=\"run{}\">{}</h2>\n<p>{}<br>{}</p>\n<div class=\"scroll\">{}</div>\n", i, xml_text(item.file),
                            xml_text(slope_text(item.verdict)), xml_text(detectable_text(item.verdict)),
-                           memory_svg(memory_plot(item.series, item.verdict, 600),
-                                      std::string(trend_name(item.verdict.verdict))));
+                           memory_svg(memory_plot(item.series, item.verdict, 600), std::string(trend_name(item.verdict.verdict))));
     }
     std::vector<std::string> sampled;
-    for (const TrendReport::Count& count : report.counts) sampled.push_back(fmt::format("{}: {}", trend_name(count.growth.verdict), count_line(count)));
+    for (const TrendReport::Count& count : report.counts)
+        sampled.push_back(fmt::format("{}: {}", trend_name(count.growth.verdict), count_line(count)));
     return out + html_list("Counts", sampled) + html_list("Warnings", report.warnings);
 }
 

@@ -96,18 +96,14 @@ class Writer {
     Json& out_;
 };
 
-void put(Writer& out, const Diagnosis& diagnosis) {
-    fields(out, diagnosis);
-}
+void put(Writer& out, const Diagnosis& diagnosis) { fields(out, diagnosis); }
 
 void put(Writer& out, const LineReport& report) {
     fields(out, report);
     recording_fields(out, report);
 }
 
-void put(Writer& out, const ReplayStats& stats) {
-    fields(out, stats);
-}
+void put(Writer& out, const ReplayStats& stats) { fields(out, stats); }
 
 // One series: its trend is the document. Several: they are listed, and nothing stands beside the list.
 void put(Writer& out, const TrendReport::Item& item) {
@@ -154,9 +150,7 @@ void put(Writer& out, const Comparison& comparison) {
         item("source", line.source);
         item("change", line_change_name(line.change));
         item("over_budget", line.over_budget);
-        const auto number = [](const std::optional<CodeLine>& at) {
-            return at ? std::optional(at->line) : std::nullopt;
-        };
+        const auto number = [](const std::optional<CodeLine>& at) { return at ? std::optional(at->line) : std::nullopt; };
         item("line_before", number(line.before));
         item("line_after", number(line.after));
         item("rate_before_bytes", line.rate_before);
@@ -196,11 +190,8 @@ void put(Writer& out, const History& history) {
 // thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced, never a reason to lose
 // the report.
 void write(const Json& json, int indent, std::string& out) {
-    const auto dump = [](const Json& value) {
-        return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-    };
-    const bool nested = json.is_object() || std::any_of(json.begin(), json.end(),
-                                                        [](const Json& e) { return e.is_structured(); });
+    const auto dump = [](const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); };
+    const bool nested = json.is_object() || std::any_of(json.begin(), json.end(), [](const Json& e) { return e.is_structured(); });
     if (!json.is_structured() || json.empty() || !nested) {
         out += dump(json);
         return;

@@ -29,53 +29,28 @@ struct Words {
     Enum last;
     std::string_view (*name)(Enum);
 };
-constexpr Words<Verdict> words(Verdict) {
-    return {Verdict::invalid, verdict_name};
-}
-constexpr Words<Trend> words(Trend) {
-    return {Trend::inconclusive, trend_name};
-}
-constexpr Words<Follows> words(Follows) {
-    return {Follows::both, follows_name};
-}
-constexpr Words<StatedGrowth::Source> words(StatedGrowth::Source) {
-    return {StatedGrowth::Source::none, source_name};
-}
-constexpr Words<GrowthClass> words(GrowthClass) {
-    return {GrowthClass::unclear, growth_class_name};
-}
-constexpr Words<Gate::Outcome> words(Gate::Outcome) {
-    return {Gate::Outcome::inconclusive, outcome_name};
-}
-constexpr Words<Soak::Growth> words(Soak::Growth) {
-    return {Soak::Growth::unclear, soak_growth_name};
-}
-constexpr Words<SoakRun::End> words(SoakRun::End) {
-    return {SoakRun::End::stopped, soak_end_name};
-}
-constexpr Words<Resource> words(Resource) {
-    return {Resource::processes, resource_name};
-}
-constexpr Words<LeftOutWhy> words(LeftOutWhy) {
-    return {LeftOutWhy::no_body, left_out_why_name};
-}
+constexpr Words<Verdict> words(Verdict) { return {Verdict::invalid, verdict_name}; }
+constexpr Words<Trend> words(Trend) { return {Trend::inconclusive, trend_name}; }
+constexpr Words<Follows> words(Follows) { return {Follows::both, follows_name}; }
+constexpr Words<StatedGrowth::Source> words(StatedGrowth::Source) { return {StatedGrowth::Source::none, source_name}; }
+constexpr Words<GrowthClass> words(GrowthClass) { return {GrowthClass::unclear, growth_class_name}; }
+constexpr Words<Gate::Outcome> words(Gate::Outcome) { return {Gate::Outcome::inconclusive, outcome_name}; }
+constexpr Words<Soak::Growth> words(Soak::Growth) { return {Soak::Growth::unclear, soak_growth_name}; }
+constexpr Words<SoakRun::End> words(SoakRun::End) { return {SoakRun::End::stopped, soak_end_name}; }
+constexpr Words<Resource> words(Resource) { return {Resource::processes, resource_name}; }
+constexpr Words<LeftOutWhy> words(LeftOutWhy) { return {LeftOutWhy::no_body, left_out_why_name}; }
 constexpr Words<GroupBy> words(GroupBy) {
     return {GroupBy::file, [](GroupBy by) -> std::string_view {
                 return by == GroupBy::line ? "line" : by == GroupBy::function ? "function" : "file";
             }};
 }
 constexpr Words<LineTable::Origin> words(LineTable::Origin) {
-    return {LineTable::Origin::observed, [](LineTable::Origin origin) -> std::string_view {
-                return origin == LineTable::Origin::observed ? "observed" : "recording";
-            }};
+    return {LineTable::Origin::observed,
+            [](LineTable::Origin origin) -> std::string_view { return origin == LineTable::Origin::observed ? "observed" : "recording"; }};
 }
-constexpr Words<Runtime> words(Runtime) {
-    return {Runtime::perl, runtime_name};
-}
+constexpr Words<Runtime> words(Runtime) { return {Runtime::perl, runtime_name}; }
 constexpr Words<Growth::Per> words(Growth::Per) {
-    return {Growth::Per::hour, [](Growth::Per per) -> std::string_view {
-                return per == Growth::Per::request ? "request" : "hour";
-            }};
+    return {Growth::Per::hour, [](Growth::Per per) -> std::string_view { return per == Growth::Per::request ? "request" : "hour"; }};
 }
 
 template <class A>
@@ -130,8 +105,7 @@ void fields(A& a, In<A, LineGrowth>& line) {
     a("live_last_blocks", line.live_last_blocks);
     a("allocations", line.allocations);
     a("allocated_bytes", line.allocated_bytes);
-    a.derived("bytes_per_request",
-              line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt);
+    a.derived("bytes_per_request", line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt);
     a("bytes_per_request_interval", line.bytes_per_request);
     a("bytes_per_hour_interval", line.bytes_per_hour);
     a.where_any("bytes_per_connection", line.bytes_per_connection);
@@ -263,8 +237,7 @@ void fields(A& a, In<A, ReplayStats>& stats) {
     a("completed", stats.completed);
     a("statuses", stats.statuses);
     a.object("failures", [&](auto& failures) {
-        for (std::size_t i = 0; i < kFailureCount; ++i)
-            failures.where_any(failure_name(static_cast<Failure>(i)), stats.failures[i]);
+        for (std::size_t i = 0; i < kFailureCount; ++i) failures.where_any(failure_name(static_cast<Failure>(i)), stats.failures[i]);
     });
     a("late", stats.late);
     a("retried", stats.retried);
@@ -507,8 +480,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
         series("requests", columns.requests);
         series("process", columns.process);
         const auto fits = [&](const auto& column) { return column.empty() || column.size() == columns.size(); };
-        series.check(columns.value.size() == columns.size() && fits(columns.requests) && fits(columns.process),
-                     "columns of equal length");
+        series.check(columns.value.size() == columns.size() && fits(columns.requests) && fits(columns.process), "columns of equal length");
     });
     a.object("recording", [&](auto& recording) { recording_fields(recording, diagnosis.lines); });
     a("warnings", diagnosis.warnings);

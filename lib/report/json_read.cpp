@@ -51,9 +51,7 @@ class Reader {
     void check(bool holds, std::string_view expected) const {
         if (!holds)
             throw Error(ErrorKind::input, *file_,
-                        fmt::format("{}: expected {}, found {}", parent_ ? path() : "the document", expected,
-                                    json_->type_name()),
-                        kHint);
+                        fmt::format("{}: expected {}, found {}", parent_ ? path() : "the document", expected, json_->type_name()), kHint);
     }
     std::optional<Reader> find(std::string_view name) const {
         check(json_->is_object(), "an object");
@@ -102,7 +100,7 @@ class Reader {
         value = Nanoseconds(std::llround(seconds * 1e9));
     }
     template <class Enum>
-        requires std::is_enum_v<Enum>
+    requires std::is_enum_v<Enum>
     void read(Enum& value) const {
         const Words<Enum> known = words(Enum{});
         std::string text, all;
@@ -122,8 +120,7 @@ class Reader {
     void read(std::vector<T>& value) const {
         check(json_->is_array(), "an array");
         if (depth_ > kDeepest) return;
-        for (std::size_t i = 0; i < json_->size(); ++i)
-            Reader((*json_)[i], *this, {}, i).read(value.emplace_back());
+        for (std::size_t i = 0; i < json_->size(); ++i) Reader((*json_)[i], *this, {}, i).read(value.emplace_back());
     }
     template <class Key, class T>
     void read(std::map<Key, T>& value) const {
@@ -141,7 +138,7 @@ class Reader {
         }
     }
     template <class T>
-        requires std::is_class_v<T>
+    requires std::is_class_v<T>
     void read(T& value) const {
         if constexpr (std::is_same_v<T, Interval>) value = {kInfinity, -kInfinity, kInfinity};  // a bound that is null
         fields(*this, value);
@@ -181,8 +178,7 @@ void check_schema(const Reader& root, const std::string& name, std::string_view 
     std::int64_t schema = 0;
     root("schema", schema);
     if (schema < 1 || schema > Diagnosis::kSchema)
-        throw Error(ErrorKind::input, name,
-                    fmt::format("{} {}; this build reads 1 to {}", what, schema, Diagnosis::kSchema), hint);
+        throw Error(ErrorKind::input, name, fmt::format("{} {}; this build reads 1 to {}", what, schema, Diagnosis::kSchema), hint);
 }
 
 }  // namespace

@@ -25,28 +25,20 @@ struct Case {
 
 Case::Outcome inconclusive(const RenderOptions& options) {
     switch (options.inconclusive) {
-        case RenderOptions::Inconclusive::fail:
-            return Case::Outcome::error;
-        case RenderOptions::Inconclusive::warn:
-            return Case::Outcome::skipped;
-        case RenderOptions::Inconclusive::pass:
-            return Case::Outcome::passed;
+        case RenderOptions::Inconclusive::fail: return Case::Outcome::error;
+        case RenderOptions::Inconclusive::warn: return Case::Outcome::skipped;
+        case RenderOptions::Inconclusive::pass: return Case::Outcome::passed;
     }
     return Case::Outcome::error;
 }
 
 std::string body(const Case& test) {
-    const std::string attributes =
-        fmt::format("message=\"{}\" type=\"{}\"", xml_text(test.message), xml_text(test.type));
+    const std::string attributes = fmt::format("message=\"{}\" type=\"{}\"", xml_text(test.message), xml_text(test.type));
     switch (test.outcome) {
-        case Case::Outcome::passed:
-            return {};
-        case Case::Outcome::failed:
-            return fmt::format("<failure {}>{}</failure>", attributes, xml_text(test.details));
-        case Case::Outcome::error:
-            return fmt::format("<error {}>{}</error>", attributes, xml_text(test.details));
-        case Case::Outcome::skipped:
-            return fmt::format("<skipped>{}</skipped>", xml_text(test.message));
+        case Case::Outcome::passed: return {};
+        case Case::Outcome::failed: return fmt::format("<failure {}>{}</failure>", attributes, xml_text(test.details));
+        case Case::Outcome::error: return fmt::format("<error {}>{}</error>", attributes, xml_text(test.details));
+        case Case::Outcome::skipped: return fmt::format("<skipped>{}</skipped>", xml_text(test.message));
     }
     return {};
 }
@@ -58,11 +50,9 @@ std::string timestamp(const std::string& iso) {
 }
 
 std::string suite(const std::string& name, const std::string& started, const std::vector<Case>& cases,
-                  const std::vector<std::pair<std::string, std::string>>& properties,
-                  const std::string& output) {
+                  const std::vector<std::pair<std::string, std::string>>& properties, const std::string& output) {
     const auto count = [&](Case::Outcome outcome) {
-        return std::count_if(cases.begin(), cases.end(),
-                             [&](const Case& test) { return test.outcome == outcome; });
+        return std::count_if(cases.begin(), cases.end(), [&](const Case& test) { return test.outcome == outcome; });
     };
     double seconds = 0;
     for (const Case& test : cases) seconds += test.seconds;
@@ -71,16 +61,13 @@ std::string suite(const std::string& name, const std::string& started, const std
         "  <testsuite name=\"{}\" package=\"leakline\" id=\"0\" timestamp=\"{}\" hostname=\"localhost\" "
         "tests=\"{}\" failures=\"{}\" "
         "errors=\"{}\" time=\"{:.3f}\">\n    <properties>\n",
-        xml_text(name), timestamp(started), cases.size(), count(Case::Outcome::failed),
-        count(Case::Outcome::error), seconds);
+        xml_text(name), timestamp(started), cases.size(), count(Case::Outcome::failed), count(Case::Outcome::error), seconds);
     for (const auto& [key, value] : properties)
-        if (!value.empty())
-            out += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", key, xml_text(value));
+        if (!value.empty()) out += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", key, xml_text(value));
     out += "    </properties>\n";
     for (const Case& test : cases)
-        out +=
-            fmt::format("    <testcase name=\"{}\" classname=\"leakline.{}\" time=\"{:.3f}\">{}</testcase>\n",
-                        xml_text(test.name), xml_text(name), test.seconds, body(test));
+        out += fmt::format("    <testcase name=\"{}\" classname=\"leakline.{}\" time=\"{:.3f}\">{}</testcase>\n", xml_text(test.name),
+                           xml_text(name), test.seconds, body(test));
     return out + fmt::format(
                      "    <system-out>{}</system-out>\n    <system-err></system-err>\n  "
                      "</testsuite>\n</testsuites>\n",
@@ -94,11 +81,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const std::string report = render_text(diagnosis, plain);
 
     std::vector<Case> cases;
-    Case verdict{"memory does not leak",     Case::Outcome::passed, "", summary.reason, "",
-                 diagnosis.series.duration()};
+    Case verdict{"memory does not leak", Case::Outcome::passed, "", summary.reason, "", diagnosis.series.duration()};
     switch (diagnosis.verdict) {
-        case Verdict::no_leak:
-            break;
+        case Verdict::no_leak: break;
         case Verdict::leak:
             if (diagnosis.accepted || only_resources_leak(diagnosis)) break;
             verdict.outcome = Case::Outcome::failed;
@@ -119,7 +104,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     }
     cases.push_back(verdict);
     for (const ResourceGrowth& growth : diagnosis.resources.counts) {
-        Case test{fmt::format("{} do not leak", resource_words(growth.resource)), Case::Outcome::passed, "leak", resource_line(growth), "", 0};
+        Case test{
+            fmt::format("{} do not leak", resource_words(growth.resource)), Case::Outcome::passed, "leak", resource_line(growth), "", 0};
         if (growth.verdict == Trend::growing && diagnosis.verdict == Verdict::leak && !diagnosis.accepted) {
             test.outcome = Case::Outcome::failed;
             test.details = report;
@@ -127,25 +113,20 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         cases.push_back(std::move(test));
     }
     for (const Gate& gate : diagnosis.gates) {
-        Case test{
-            gate.name, Case::Outcome::passed, "gate", gate.message.empty() ? gate.name : gate.message, "", 0};
+        Case test{gate.name, Case::Outcome::passed, "gate", gate.message.empty() ? gate.name : gate.message, "", 0};
         if (gate.outcome == Gate::Outcome::failed) test.outcome = Case::Outcome::failed;
         if (gate.outcome == Gate::Outcome::inconclusive) test.outcome = inconclusive(options);
         cases.push_back(test);
     }
-    Case traffic{"requests succeed", Case::Outcome::passed, "replay", "", "",
-                 diagnosis.replay.duration_s};
+    Case traffic{"requests succeed", Case::Outcome::passed, "replay", "", "", diagnosis.replay.duration_s};
     if (!diagnosis.replay.valid) {
         traffic.outcome = Case::Outcome::error;
-        traffic.message =
-            diagnosis.replay.reasons.empty() ? "the replay is not valid" : diagnosis.replay.reasons.front();
+        traffic.message = diagnosis.replay.reasons.empty() ? "the replay is not valid" : diagnosis.replay.reasons.front();
         traffic.details = fmt::format("{}", fmt::join(diagnosis.replay.reasons, "\n"));
     }
     cases.push_back(traffic);
-    std::vector<std::pair<std::string, std::string>> properties = {{"command", diagnosis.command},
-                                                                   {"traffic", diagnosis.traffic},
-                                                                   {"verdict", summary.verdict},
-                                                                   {"resolution", summary.detectable}};
+    std::vector<std::pair<std::string, std::string>> properties = {
+        {"command", diagnosis.command}, {"traffic", diagnosis.traffic}, {"verdict", summary.verdict}, {"resolution", summary.detectable}};
     for (const TrafficRow& row : traffic_rows(diagnosis)) properties.emplace_back(row.name, row.text);
     return suite("memory", diagnosis.started, cases, properties, summary.verdict + ": " + summary.reason);
 }
@@ -153,12 +134,9 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
 std::string render(const TrendReport& report, const RenderOptions& options) {
     std::vector<Case> cases;
     for (const TrendReport::Item& item : report.items) {
-        Case test{item.file + " does not grow",
-                  Case::Outcome::passed,
-                  "",
-                  item.verdict.reasons.empty() ? "" : item.verdict.reasons.front(),
-                  "",
-                  item.series.duration()};
+        Case test{
+            item.file + " does not grow", Case::Outcome::passed, "", item.verdict.reasons.empty() ? "" : item.verdict.reasons.front(), "",
+            item.series.duration()};
         test.details = slope_text(item.verdict) + "\n" + detectable_text(item.verdict);
         if (item.verdict.verdict == Trend::growing) {
             test.outcome = Case::Outcome::failed;
@@ -170,7 +148,12 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
         cases.push_back(std::move(test));
     }
     for (const TrendReport::Count& count : report.counts) {
-        Case test{fmt::format("{}: {} do not grow", count.file, resource_words(count.growth.resource)), Case::Outcome::passed, "", count_line(count), "", 0};
+        Case test{fmt::format("{}: {} do not grow", count.file, resource_words(count.growth.resource)),
+                  Case::Outcome::passed,
+                  "",
+                  count_line(count),
+                  "",
+                  0};
         if (count.growth.verdict == Trend::growing) {
             test.outcome = Case::Outcome::failed;
             test.type = "growing";

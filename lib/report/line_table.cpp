@@ -35,22 +35,18 @@ std::string terminal_safe(std::string_view text) {
 
 std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision) {
     switch (unit) {
-        case RenderOptions::Unit::bytes:
-            return fmt::format("{:{}.0f} B", bytes, precision + 4);
-        case RenderOptions::Unit::kib:
-            return fmt::format("{:{}.{}f} KiB", bytes / 1024, precision + 4, precision);
-        case RenderOptions::Unit::mib:
-            break;
+        case RenderOptions::Unit::bytes: return fmt::format("{:{}.0f} B", bytes, precision + 4);
+        case RenderOptions::Unit::kib: return fmt::format("{:{}.{}f} KiB", bytes / 1024, precision + 4, precision);
+        case RenderOptions::Unit::mib: break;
     }
     return fmt::format("{:{}.{}f} MiB", bytes / kMiB, precision + 4, precision);
 }
 
 std::vector<std::string> line_table_footer(LineTable::Origin origin) {
     if (origin == LineTable::Origin::observed)
-        return {
-            "Mem usage: the largest memory of the process seen when the line ended",
-            "Increment: bytes allocated minus freed while the line was current, calls made by it included",
-            "Occurrences: times the line ran"};
+        return {"Mem usage: the largest memory of the process seen when the line ended",
+                "Increment: bytes allocated minus freed while the line was current, calls made by it included",
+                "Occurrences: times the line ran"};
     return {
         "Mem usage: memory of the process at the start of the window + growth through this line and the "
         "lines above",
@@ -62,18 +58,15 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
     // memory_profiler's template; "Occurrences" overflows its ten columns, so the header's text starts one
     // further to the right than the rows' text.
     constexpr const char* kRow = "{:>6} {:>12} {:>12}  {:>10}   {}";
-    const std::string header =
-        fmt::format(kRow, "Line #", "Mem usage", "Increment", "Occurrences", "Line Contents");
+    const std::string header = fmt::format(kRow, "Line #", "Mem usage", "Increment", "Occurrences", "Line Contents");
 
     std::string out = "Filename: " + (options.strict ? table.file : terminal_safe(table.file)) + "\n\n";
     out += header + "\n" + std::string(header.size(), '=') + "\n";
     for (const LineTable::Row& row : table.rows) {
         const std::string text = options.strict ? row.text : terminal_safe(row.text);
         if (row.cells)
-            out += fmt::format(kRow, row.line,
-                               memory_cell(row.cells->usage_bytes, options.unit, options.precision),
-                               memory_cell(row.cells->increment_bytes, options.unit, options.precision),
-                               row.cells->occurrences, text);
+            out += fmt::format(kRow, row.line, memory_cell(row.cells->usage_bytes, options.unit, options.precision),
+                               memory_cell(row.cells->increment_bytes, options.unit, options.precision), row.cells->occurrences, text);
         else
             out += fmt::format(kRow, row.line, "", "", "", text);
         out += '\n';

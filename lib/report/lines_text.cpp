@@ -21,13 +21,11 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
     std::size_t shown = 0;
     for (const LineGrowth& line : lines) {
         const bool first =
-            &line == &lines.front() &&
-            std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
+            &line == &lines.front() && std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
         if ((!line.leaking && !first) || line.callers.empty()) continue;
         if (++shown > kMostTrees) break;
         text.heading("Callers of " + place_text(line.at));
-        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width)))
-            text.line(row);
+        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width))) text.line(row);
     }
 }
 
@@ -36,11 +34,13 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     const LineGrowth& line = headline.line;
     text.field("top line", line_and_function(line.at));
     if (const std::string_view source = trim(line.source); !source.empty())
-        text.line(fmt::format("{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))),
-                                                        Color::bold)));
+        text.line(fmt::format(
+            "{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))), Color::bold)));
     std::string growth = format_signed_bytes(static_cast<double>(line.growth_bytes)) + " through it";
-    if (line.bytes_per_request) growth += ", " + interval_text(*line.bytes_per_request) + " per request";
-    else if (line.bytes_per_hour) growth += ", " + interval_text(*line.bytes_per_hour) + " per hour";
+    if (line.bytes_per_request)
+        growth += ", " + interval_text(*line.bytes_per_request) + " per request";
+    else if (line.bytes_per_hour)
+        growth += ", " + interval_text(*line.bytes_per_hour) + " per hour";
     text.field("", fmt::format("{}, {}", growth, growth_class_name(line.growth_class)));
     if (const std::string note = headline_note(headline); !note.empty()) text.field("", note);
 }
@@ -66,8 +66,8 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
     const auto columns = [&](std::string_view growth, std::string_view rate, std::string_view live, std::string_view peak,
                              std::string_view allocations, std::string_view growth_class) {
         if (!wide) return fmt::format("  {:>11} {:>11} ", growth, rate);
-        return fmt::format("  {:>11} {:>11} {:>11} {}{:>12} {:<18} ", growth, rate, live,
-                           widest ? fmt::format("{:>11} ", peak) : "", allocations, growth_class);
+        return fmt::format("  {:>11} {:>11} {:>11} {}{:>12} {:<18} ", growth, rate, live, widest ? fmt::format("{:>11} ", peak) : "",
+                           allocations, growth_class);
     };
     // A recording alone knows of no requests.
     const bool by_request =
@@ -95,12 +95,10 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
             place;
         text.line(line.leaking ? text.paint(row, Color::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
-            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)),
-                                 Color::dim));
+            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)), Color::dim));
         if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
-            std::string bounds =
-                fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
-                            format_bytes(line.payload_bytes->high));
+            std::string bounds = fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
+                                             format_bytes(line.payload_bytes->high));
             if (rate) bounds += fmt::format(", {} to {} {}", format_bytes(rate->low), format_bytes(rate->high), per);
             text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Color::dim));
         }
@@ -123,8 +121,7 @@ void add_callers(TerminalText& text, const LineGrowth& line) {
     const CallerNode* node = &line.callers.front();
     for (int depth = 0; depth < 12; ++depth) {
         text.line(fmt::format("  {:>11}  {}", format_signed_bytes(static_cast<double>(node->growth_bytes)),
-                              text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at),
-                                                   short_function(node->at.function)),
+                              text.cut(fmt::format("{:{}}{} {}", "", depth, place_text(node->at), short_function(node->at.function)),
                                        static_cast<std::size_t>(std::max(text.options().width - 15, 30)))));
         if (node->callers.empty()) break;
         node = &node->callers.front();
@@ -145,26 +142,21 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
         return out;
     }
     TerminalText text(options);
-    const auto at = [](Nanoseconds time) {
-        return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time));
-    };
-    text.line(fmt::format(
-        "{} between {} and {}{}{}",
-        text.paint(format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)), Color::bold) +
-            " of live heap",
-        at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
-        completeness_words(report.completeness)));
+    const auto at = [](Nanoseconds time) { return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time)); };
+    text.line(
+        fmt::format("{} between {} and {}{}{}",
+                    text.paint(format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)), Color::bold) + " of live heap",
+                    at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
+                    completeness_words(report.completeness)));
     if (!report.command.empty()) text.field("command", report.command);
-    text.field("recording",
-               fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end{}",
-                           format_count(report.totals.allocations),
-                           format_bytes(static_cast<double>(report.totals.peak_bytes)),
-                           format_bytes(static_cast<double>(report.totals.leaked_bytes)),
-                           report.totals.leaked_blocks,
-                           report.totals.suppressed_bytes == 0
-                               ? ""
-                               : fmt::format(", {} of it in blocks that heaptrack_print omits",
-                                             format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
+    text.field(
+        "recording",
+        fmt::format("{} allocations, peak {} of live heap, {} in {} blocks live at its end{}", format_count(report.totals.allocations),
+                    format_bytes(static_cast<double>(report.totals.peak_bytes)),
+                    format_bytes(static_cast<double>(report.totals.leaked_bytes)), report.totals.leaked_blocks,
+                    report.totals.suppressed_bytes == 0 ? ""
+                                                        : fmt::format(", {} of it in blocks that heaptrack_print omits",
+                                                                      format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
     if (!report.unavailable.empty()) text.field("lines", report.unavailable);
     if (report.headline) add_headline(text, *report.headline);
     add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);

@@ -40,9 +40,7 @@ std::string escaped(std::string_view text, std::string_view after_backslash, std
 
 // Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and
 // '#', which links issues.
-std::string plain(std::string_view text) {
-    return escaped(text, "\\`*_[]|#~", "@");
-}
+std::string plain(std::string_view text) { return escaped(text, "\\`*_[]|#~", "@"); }
 
 // `code` within a table row: HTML's element, because a code span cannot hold '|' and backquotes at once.
 std::string code(std::string_view text) {
@@ -65,27 +63,23 @@ std::string details(std::string_view title, const std::string& body) {
     return fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, body);
 }
 
-std::string signed_bytes(std::int64_t bytes) {
-    return format_signed_bytes(static_cast<double>(bytes));
-}
+std::string signed_bytes(std::int64_t bytes) { return format_signed_bytes(static_cast<double>(bytes)); }
 
 std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
     std::string out = "| growth | per request | class | line | source |\n| ---: | ---: | --- | --- | --- |\n";
     for (std::size_t i = 0; i < std::min(lines.size(), top); ++i) {
         const LineGrowth& line = lines[i];
-        out += fmt::format("| {} | {} | {}{} | {} | {} |\n", signed_bytes(line.growth_bytes),
-                           line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
-                           growth_class_name(line.growth_class), line.leaking ? ", **leaks**" : "",
-                           code(place_text(line.at)), code(line.source));
+        out +=
+            fmt::format("| {} | {} | {}{} | {} | {} |\n", signed_bytes(line.growth_bytes),
+                        line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-", growth_class_name(line.growth_class),
+                        line.leaking ? ", **leaks**" : "", code(place_text(line.at)), code(line.source));
     }
     return out;
 }
 
 std::string accounting(const Accounting& accounting) {
     std::string out = "| memory accounting | bytes |\n| --- | ---: |\n";
-    const auto row = [&](std::string_view name, std::int64_t bytes) {
-        out += fmt::format("| {} | {:+} |\n", name, bytes);
-    };
+    const auto row = [&](std::string_view name, std::int64_t bytes) { out += fmt::format("| {} | {:+} |\n", name, bytes); };
     row("attributed to lines", accounting.attributed_bytes);
     row("unattributed", accounting.unattributed_bytes);
     row("live heap bytes", accounting.live_delta_bytes);
@@ -109,24 +103,19 @@ std::string table(const LineTable& value, const RenderOptions& options) {
 
 std::string replay(const ReplayStats& stats) {
     std::string out = "| replay | |\n| --- | ---: |\n";
-    const auto row = [&](std::string_view name, const std::string& value) {
-        out += fmt::format("| {} | {} |\n", name, value);
-    };
+    const auto row = [&](std::string_view name, const std::string& value) { out += fmt::format("| {} | {} |\n", name, value); };
     row("read = sent + unsent + bad + filtered",
-        fmt::format("{} = {} + {} + {} + {}", format_count(stats.read), format_count(stats.sent),
-                    format_count(stats.unsent), format_count(stats.bad), format_count(stats.filtered)));
-    for (const auto& [status, count] : stats.statuses)
-        row(fmt::format("status {}", status), format_count(count));
+        fmt::format("{} = {} + {} + {} + {}", format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
+                    format_count(stats.bad), format_count(stats.filtered)));
+    for (const auto& [status, count] : stats.statuses) row(fmt::format("status {}", status), format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        if (stats.failures[i] != 0)
-            row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
+        if (stats.failures[i] != 0) row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
     row("rate", format_per_second(stats.rate) + (stats.target_rate ? " of " + format_per_second(*stats.target_rate) + " due" : ""));
-    row("latency p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.latency.p50),
-                                               latency_text(stats.latency.p99), latency_text(stats.latency.max)));
-    row("send lag p50 / p99 / max", fmt::format("{} / {} / {}", latency_text(stats.send_lag.p50), latency_text(stats.send_lag.p99),
-                                                latency_text(stats.send_lag.max)));
-    row("valid",
-        stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
+    row("latency p50 / p99 / max",
+        fmt::format("{} / {} / {}", latency_text(stats.latency.p50), latency_text(stats.latency.p99), latency_text(stats.latency.max)));
+    row("send lag p50 / p99 / max",
+        fmt::format("{} / {} / {}", latency_text(stats.send_lag.p50), latency_text(stats.send_lag.p99), latency_text(stats.send_lag.max)));
+    row("valid", stats.valid ? "yes" : "**no**: " + plain(stats.reasons.empty() ? "" : stats.reasons.front()));
     return out;
 }
 
@@ -157,9 +146,7 @@ std::string fit(const std::vector<std::string>& parts) {
         else if (!part.empty())
             ++left;
     }
-    if (left > 0)
-        out += fmt::format(
-            "\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
+    if (left > 0) out += fmt::format("\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
     return out;
 }
 
@@ -169,15 +156,13 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     parts.push_back(fmt::format("### leakline: {}\n\n{}\n\n", plain(summary.verdict), plain(summary.reason)));
 
     std::string facts = "| | |\n| --- | --- |\n";
-    const auto row = [&](std::string_view name, const std::string& value) {
-        facts += fmt::format("| {} | {} |\n", name, value);
-    };
+    const auto row = [&](std::string_view name, const std::string& value) { facts += fmt::format("| {} | {} |\n", name, value); };
     row("growth", plain(summary.growth));
     if (summary.top != nullptr) {
         row("top line", code(place_text(summary.top->at)) + " " + code(summary.top->source));
         if (!summary.top_note.empty()) row("", summary.top_note);
-        row("growth through it", signed_bytes(summary.top->growth_bytes) + ", " +
-                                     std::string(growth_class_name(summary.top->growth_class)));
+        row("growth through it",
+            signed_bytes(summary.top->growth_bytes) + ", " + std::string(growth_class_name(summary.top->growth_class)));
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));
@@ -192,43 +177,34 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     for (const Gate& gate : diagnosis.gates)
         row(fmt::format("gate {}", outcome_name(gate.outcome)),
             plain(gate.name) + (gate.message.empty() ? "" : ": " + plain(gate.message)));
-    if (diagnosis.gates.empty() && diagnosis.max_growth)
-        row("budget", plain(growth_text(*diagnosis.max_growth)));
+    if (diagnosis.gates.empty() && diagnosis.max_growth) row("budget", plain(growth_text(*diagnosis.max_growth)));
     parts.push_back(facts);
 
     if (diagnosis.reasons.size() > 1) parts.push_back(details("All reasons", bullets(diagnosis.reasons)));
     if (summary.table != nullptr)
-        parts.push_back(
-            details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
-    if (!diagnosis.lines.lines.empty())
-        parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
+        parts.push_back(details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
+    if (!diagnosis.lines.lines.empty()) parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
     parts.push_back(details("Memory accounting", accounting(diagnosis.lines.accounting)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
-    if (!warnings.empty())
-        parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
+    if (!warnings.empty()) parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
     for (const LineTable& other : diagnosis.lines.tables)
-        if (&other != summary.table)
-            parts.push_back(details("Line by line: " + code(other.function), table(other, options)));
+        if (&other != summary.table) parts.push_back(details("Line by line: " + code(other.function), table(other, options)));
     return fit(parts);
 }
 
 std::string render(const LineReport& report, const RenderOptions& options) {
     std::vector<std::string> parts;
-    parts.push_back(
-        fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.accounting.live_delta_bytes)));
+    parts.push_back(fmt::format("### leakline: {} of live heap\n\n", signed_bytes(report.accounting.live_delta_bytes)));
     if (!report.unavailable.empty()) parts.push_back(plain(report.unavailable) + "\n\n");
     if (report.headline)
         parts.push_back(fmt::format("Top line: {} {}, {}\n\n", code(line_and_function(report.headline->line.at)),
                                     code(report.headline->line.source), signed_bytes(report.headline->line.growth_bytes)));
     parts.push_back(ranking(report.lines, options.top));
-    for (const LineTable& value : report.tables)
-        parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
+    for (const LineTable& value : report.tables) parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
     parts.push_back(details("Memory accounting", accounting(report.accounting)));
-    if (!report.warnings.empty())
-        parts.push_back(
-            details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));
+    if (!report.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));
     return fit(parts);
 }
 
@@ -237,46 +213,41 @@ std::string render(const TrendReport& report, const RenderOptions&) {
     std::string rows = "| verdict | slope | series | reason |\n| --- | --- | --- | --- |\n";
     std::size_t shown = 0;
     for (const TrendReport::Item& item : report.items) {
-        const std::string row = fmt::format(
-            "| **{}** | {} | {} | {} |\n", trend_name(item.verdict.verdict), plain(slope_text(item.verdict)),
-            code(item.series.name.empty() ? item.file : item.series.name),
-            plain(item.verdict.reasons.empty() ? "" : item.verdict.reasons.front()));
+        const std::string row = fmt::format("| **{}** | {} | {} | {} |\n", trend_name(item.verdict.verdict),
+                                            plain(slope_text(item.verdict)), code(item.series.name.empty() ? item.file : item.series.name),
+                                            plain(item.verdict.reasons.empty() ? "" : item.verdict.reasons.front()));
         if (rows.size() + row.size() > kLimit - 5000) break;
         rows += row;
         ++shown;
     }
-    if (shown < report.items.size())
-        rows += fmt::format("\n_and {} more series_\n", report.items.size() - shown);
+    if (shown < report.items.size()) rows += fmt::format("\n_and {} more series_\n", report.items.size() - shown);
     for (const TrendReport::Count& count : report.counts) {
         if (rows.size() > kLimit - 5000) break;
-        rows += fmt::format("| **{}** | | {} | {} |\n", trend_name(count.growth.verdict),
-                            code(fmt::format("{} {}", count.file, resource_name(count.growth.resource))),
-                            plain(resource_line(count.growth)));
+        rows +=
+            fmt::format("| **{}** | | {} | {} |\n", trend_name(count.growth.verdict),
+                        code(fmt::format("{} {}", count.file, resource_name(count.growth.resource))), plain(resource_line(count.growth)));
     }
     parts.push_back(rows);
     if (!report.warnings.empty())
-        parts.push_back(
-            details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings, 10)));
+        parts.push_back(details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings, 10)));
     return fit(parts);
 }
 
 std::string render(const Comparison& comparison, const RenderOptions& options) {
     const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
-    std::string out =
-        fmt::format("### {}: {}\n\n", outcome_name(comparison.outcome), plain(comparison.reasons.front()));
+    std::string out = fmt::format("### {}: {}\n\n", outcome_name(comparison.outcome), plain(comparison.reasons.front()));
     for (std::size_t i = 1; i < comparison.reasons.size(); ++i) out += plain(comparison.reasons[i]) + "\n\n";
-    out += fmt::format("Growth of live heap per {}: {} before, {} after\n\n", unit,
-                       format_bytes(comparison.total_before), format_bytes(comparison.total_after));
+    out += fmt::format("Growth of live heap per {}: {} before, {} after\n\n", unit, format_bytes(comparison.total_before),
+                       format_bytes(comparison.total_after));
     if (comparison.lines.empty()) return out;
     out += fmt::format("| change | before, per {0} | after, per {0} | difference | line | source |\n", unit);
     out += "| --- | ---: | ---: | ---: | --- | --- |\n";
     for (std::size_t i = 0; i < std::min(options.top, comparison.lines.size()) && out.size() < kLimit; ++i) {
         const LineDifference& line = comparison.lines[i];
         const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
-        out += fmt::format("| {}{} | {} | {} | {} | {} | {} |\n", line.over_budget ? "**leak** " : "",
-                           line_change_name(line.change), line.before ? interval_text(line.rate_before) : "",
-                           line.after ? interval_text(line.rate_after) : "", interval_text(line.difference),
-                           plain(place_text(at)), code(trim(line.source)));
+        out += fmt::format("| {}{} | {} | {} | {} | {} | {} |\n", line.over_budget ? "**leak** " : "", line_change_name(line.change),
+                           line.before ? interval_text(line.rate_before) : "", line.after ? interval_text(line.rate_after) : "",
+                           interval_text(line.difference), plain(place_text(at)), code(trim(line.source)));
     }
     for (const std::string& warning : comparison.warnings) out += "\n- " + plain(warning);
     return out + "\n";
@@ -284,8 +255,7 @@ std::string render(const Comparison& comparison, const RenderOptions& options) {
 
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     std::vector<std::string> parts = {replay(stats), paths(stats)};
-    if (!stats.warnings.empty())
-        parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
+    if (!stats.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
     return fit(parts);
 }
 
@@ -297,9 +267,8 @@ std::string render(const History& history, const RenderOptions& options) {
         std::string growth;  // of the newest runs: a cell has to stay readable
         for (std::size_t run = line.growth.size() - std::min<std::size_t>(line.growth.size(), 12); run < line.growth.size(); ++run)
             growth += (growth.empty() ? "" : ", ") + (line.growth[run] ? format_bytes(line.growth[run]->estimate) : "?");
-        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", worse(line.change) ? "**leak** " : "",
-                           change_name(line.change), line.least ? format_bytes(*line.least) : "", growth,
-                           plain(place_text(line.at)), code(line.source));
+        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", worse(line.change) ? "**leak** " : "", change_name(line.change),
+                           line.least ? format_bytes(*line.least) : "", growth, plain(place_text(line.at)), code(line.source));
     }
     out += fmt::format("\n{} runs", history.runs.size());
     if (!history.runs.empty())

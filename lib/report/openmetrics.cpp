@@ -41,8 +41,7 @@ class Metrics {
         if (!unit.empty()) out_ += fmt::format("# UNIT {} {}\n", name_, unit);
     }
     void sample(const std::string& labels, double number) {
-        out_ += labels.empty() ? fmt::format("{} {}\n", name_, value(number))
-                               : fmt::format("{}{{{}}} {}\n", name_, labels, value(number));
+        out_ += labels.empty() ? fmt::format("{} {}\n", name_, value(number)) : fmt::format("{}{{{}}} {}\n", name_, labels, value(number));
     }
     void bounds(const std::string& labels, const Interval& interval, double scale = 1) {
         const std::string comma = labels.empty() ? "" : ",";
@@ -64,22 +63,17 @@ struct Labeled {
 // Samples of a family stand together, so each family goes over all series.
 void add_trends(Metrics& metrics, const std::vector<Labeled>& trends) {
     metrics.family("trend_growing", "", "1 if the trend of the memory samples is growing, else 0.");
-    for (const auto& [labels, trend] : trends)
-        metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
-    metrics.family("slope_bytes_per_second", "",
-                   "Growth of memory after warm-up, with the bounds of its 95 % interval.");
-    for (const auto& [labels, trend] : trends)
-        metrics.bounds(labels, trend->slope_bytes_per_hour, 1.0 / 3600);
-    metrics.family("growth_bytes_per_request", "",
-                   "Growth of memory per completed request, with the bounds of its 95 % interval.");
+    for (const auto& [labels, trend] : trends) metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
+    metrics.family("slope_bytes_per_second", "", "Growth of memory after warm-up, with the bounds of its 95 % interval.");
+    for (const auto& [labels, trend] : trends) metrics.bounds(labels, trend->slope_bytes_per_hour, 1.0 / 3600);
+    metrics.family("growth_bytes_per_request", "", "Growth of memory per completed request, with the bounds of its 95 % interval.");
     for (const auto& [labels, trend] : trends)
         if (trend->bytes_per_request) metrics.bounds(labels, *trend->bytes_per_request);
     metrics.family("detectable_bytes_per_request", "",
                    "Detection limit: the smallest growth per request that the run could have detected.");
     for (const auto& [labels, trend] : trends)
         if (trend->detectable_bytes_per_request) metrics.sample(labels, *trend->detectable_bytes_per_request);
-    metrics.family("time_to_limit_seconds", "seconds",
-                   "Time until the memory limit is reached at the measured growth.");
+    metrics.family("time_to_limit_seconds", "seconds", "Time until the memory limit is reached at the measured growth.");
     for (const auto& [labels, trend] : trends)
         if (trend->time_to_limit_h) metrics.bounds(labels, *trend->time_to_limit_h, 3600);
 }
@@ -88,8 +82,7 @@ std::string render(const Diagnosis& diagnosis) {
     Metrics metrics;
     metrics.family("verdict", "", "1 for the verdict of the last run, 0 for the others.");
     for (Verdict verdict : {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid})
-        metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)),
-                       verdict == diagnosis.verdict ? 1 : 0);
+        metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)), verdict == diagnosis.verdict ? 1 : 0);
     // The figures that the verdict states: none where nothing was measured.
     TrendVerdict trend = diagnosis.trend;
     if (diagnosis.growth.source == StatedGrowth::Source::lines) trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
@@ -104,17 +97,16 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.live_delta_bytes));
     metrics.family("unattributed_bytes", "bytes", "The part of it that has no source line.");
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.unattributed_bytes));
-    metrics.family("line_growth_bytes", "bytes",
-                   "Growth of live heap bytes by source line, the largest ones.");
+    metrics.family("line_growth_bytes", "bytes", "Growth of live heap bytes by source line, the largest ones.");
     for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
         const LineGrowth& line = diagnosis.lines.lines[i];
-        metrics.sample(
-            fmt::format("rank=\"{}\",file=\"{}\",line=\"{}\",function=\"{}\",leaking=\"{}\"", i + 1,
-                        label(line.at.file), line.at.line, label(line.at.function), line.leaking),
-            static_cast<double>(line.growth_bytes));
+        metrics.sample(fmt::format("rank=\"{}\",file=\"{}\",line=\"{}\",function=\"{}\",leaking=\"{}\"", i + 1, label(line.at.file),
+                                   line.at.line, label(line.at.function), line.leaking),
+                       static_cast<double>(line.growth_bytes));
     }
     if (diagnosis.connections) {
-        metrics.family("growth_bytes_per_connection", "", "Growth of live heap bytes per connection, with the bounds of its 95 % interval.");
+        metrics.family("growth_bytes_per_connection", "",
+                       "Growth of live heap bytes per connection, with the bounds of its 95 % interval.");
         metrics.bounds("", diagnosis.connections->bytes_per_connection);
     }
     metrics.family("left_out_requests", "requests", "Requests of the log that were not sent, in one pass, by the reason.");
@@ -128,24 +120,22 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.family("replayed_requests", "requests", "Requests of the replay by outcome.");
     metrics.sample("outcome=\"completed\"", static_cast<double>(diagnosis.replay.completed));
     metrics.sample("outcome=\"failed\"",
-                   static_cast<double>(diagnosis.replay.sent -
-                                       std::min(diagnosis.replay.sent, diagnosis.replay.completed)));
+                   static_cast<double>(diagnosis.replay.sent - std::min(diagnosis.replay.sent, diagnosis.replay.completed)));
     metrics.sample("outcome=\"unsent\"", static_cast<double>(diagnosis.replay.unsent));
     metrics.family("replay_latency_seconds", "seconds", "Latency from the due time, by quantile.");
-    for (const auto& [quantile, us] :
-         {std::pair("0.5", diagnosis.replay.latency.p50), std::pair("0.9", diagnosis.replay.latency.p90),
-          std::pair("0.99", diagnosis.replay.latency.p99), std::pair("1", diagnosis.replay.latency.max)})
+    for (const auto& [quantile, us] : {std::pair("0.5", diagnosis.replay.latency.p50), std::pair("0.9", diagnosis.replay.latency.p90),
+                                       std::pair("0.99", diagnosis.replay.latency.p99), std::pair("1", diagnosis.replay.latency.max)})
         metrics.sample(fmt::format("q=\"{}\"", quantile), us / 1e6);
     return metrics.finish();
 }
 
 std::string render(const TrendReport& report) {
     std::vector<Labeled> trends;
-    for (const TrendReport::Item& item : report.items)
-        trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
+    for (const TrendReport::Item& item : report.items) trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
     Metrics metrics;
     add_trends(metrics, trends);
-    if (!report.counts.empty()) metrics.family("count_growing", "", "1 if descriptors, threads, mappings or processes keep growing, else 0.");
+    if (!report.counts.empty())
+        metrics.family("count_growing", "", "1 if descriptors, threads, mappings or processes keep growing, else 0.");
     for (const TrendReport::Count& count : report.counts)
         metrics.sample(fmt::format("series=\"{}\",resource=\"{}\"", label(count.file), resource_name(count.growth.resource)),
                        count.growth.verdict == Trend::growing ? 1 : 0);

@@ -17,7 +17,8 @@ PathResults busiest_paths(const ReplayStats& stats, std::size_t most) {
     for (const auto& path : order) {
         const auto& [name, value] = *path;
         const auto answered = [&, &latency = value.latency](double us) { return latency.count == 0 ? std::string("-") : latency_text(us); };
-        results.shown.push_back({name, format_count(value.sent), format_count(value.errors), answered(value.latency.p50), answered(value.latency.p99)});
+        results.shown.push_back(
+            {name, format_count(value.sent), format_count(value.errors), answered(value.latency.p50), answered(value.latency.p99)});
     }
     return results;
 }

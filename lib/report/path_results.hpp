@@ -11,9 +11,9 @@
 namespace leakline::report {
 
 struct PathResult {
-    std::string name;             // "POST /api/track"
-    std::string sent, errors;     // counts as text
-    std::string p50, p99;         // "-" where nothing was answered: no 0 ms
+    std::string name;          // "POST /api/track"
+    std::string sent, errors;  // counts as text
+    std::string p50, p99;      // "-" where nothing was answered: no 0 ms
 };
 struct PathResults {
     std::vector<PathResult> shown;

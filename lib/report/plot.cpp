@@ -79,8 +79,7 @@ std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>
         double largest = -1;
         std::size_t best = begin;
         for (std::size_t i = begin; i < end; ++i) {
-            const double area = std::abs((before.x - mean.x) * (all[i].y - before.y) -
-                                         (before.x - all[i].x) * (mean.y - before.y));
+            const double area = std::abs((before.x - mean.x) * (all[i].y - before.y) - (before.x - all[i].x) * (mean.y - before.y));
             if (area > largest) {
                 largest = area;
                 best = i;
@@ -99,10 +98,8 @@ std::vector<double> ticks(double low, double high, int count, Scale scale) {
     const double unit = unit_of(rough, scale);
     double step = unit * round_up(rough / unit);
     // 100 MiB steps read better than 0.1 GiB ones, and 15 minutes better than 20.
-    if (scale == Scale::seconds && unit >= 60 && unit < 86400 && step == unit * 20)
-        step = unit * (unit == 60 ? 15 : 12);
-    for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100;
-         value += step)
+    if (scale == Scale::seconds && unit >= 60 && unit < 86400 && step == unit * 20) step = unit * (unit == 60 ? 15 : 12);
+    for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100; value += step)
         out.push_back(value == 0 ? 0 : value);
     return out;
 }
@@ -115,8 +112,8 @@ std::string tick_text(double value, Scale scale) {
     return fmt::format("{:.3g} d", value / 86400);
 }
 
-MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t count,
-                       std::optional<Bytes> limit, std::vector<Round> rounds) {
+MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t count, std::optional<Bytes> limit,
+                       std::vector<Round> rounds) {
     MemoryPlot plot;
     plot.points = thin(series.seconds, series.value, count);
     plot.rounds = std::move(rounds);
@@ -145,9 +142,8 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
             const double used = std::isfinite(per_hour) ? per_hour : slope.estimate;
             return Point{x, level + used / 3600 * (x - middle)};
         };
-        plot.fit = MemoryPlot::Fit{at(slope.estimate, from), at(slope.estimate, plot.end_s),
-                                   at(slope.low, from),      at(slope.low, plot.end_s),
-                                   at(slope.high, from),     at(slope.high, plot.end_s)};
+        plot.fit = MemoryPlot::Fit{at(slope.estimate, from),  at(slope.estimate, plot.end_s), at(slope.low, from),
+                                   at(slope.low, plot.end_s), at(slope.high, from),           at(slope.high, plot.end_s)};
         for (const Point& point : {plot.fit->from, plot.fit->to}) {
             plot.low = std::min(plot.low, point.y);
             plot.high = std::max(plot.high, point.y);
@@ -170,8 +166,7 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
     return plot;
 }
 
-std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns,
-                                 int rows) {
+std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns, int rows) {
     const int width = columns * 2, height = rows * 4;
     std::vector<unsigned char> cells(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows), 0);
     // Dot numbers of a braille cell, by row and column (Unicode 15, chapter 21.1): 1 2 3 7 on the left, 4 5
@@ -184,12 +179,9 @@ std::vector<std::string> braille(const std::vector<Point>& points, double low, d
     if (!points.empty()) {
         const double begin = points.front().x, span = std::max(points.back().x - begin, 1e-300);
         const double range = std::max(high - low, 1e-300);
-        const auto column = [&](double x) {
-            return static_cast<int>(std::lround(std::clamp((x - begin) / span, 0.0, 1.0) * (width - 1)));
-        };
+        const auto column = [&](double x) { return static_cast<int>(std::lround(std::clamp((x - begin) / span, 0.0, 1.0) * (width - 1))); };
         const auto row = [&](double y) {
-            return static_cast<int>(
-                std::lround((1 - std::clamp((y - low) / range, 0.0, 1.0)) * (height - 1)));
+            return static_cast<int>(std::lround((1 - std::clamp((y - low) / range, 0.0, 1.0)) * (height - 1)));
         };
         int x0 = column(points.front().x), y0 = row(points.front().y);
         set(x0, y0);

@@ -42,12 +42,11 @@ struct MemoryPlot {
     bool limit_shown = false;     // the limit lies within [low, high]
     std::vector<Round> rounds;
 };
-MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t points,
-                       std::optional<Bytes> limit = {}, std::vector<Round> rounds = {});
+MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t points, std::optional<Bytes> limit = {},
+                       std::vector<Round> rounds = {});
 
 // points as rows of braille characters (2 x 4 dots each, U+2800 to U+28FF), joined by lines. columns, rows
 // >= 1.
-std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns,
-                                 int rows);
+std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns, int rows);
 
 }  // namespace leakline::report

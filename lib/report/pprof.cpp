@@ -131,8 +131,7 @@ class Profile {
                                        : first >= 0xf0 && first < 0xf5 ? 4
                                                                        : 0;
             bool good = length != 0 && i + length <= text.size();
-            for (std::size_t k = 1; good && k < length; ++k)
-                good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
+            for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
             if (good && length == 3) {  // overlong forms and surrogates
                 const auto second = static_cast<unsigned char>(text[i + 1]);
                 good = !(first == 0xe0 && second < 0xa0) && !(first == 0xed && second >= 0xa0);
@@ -158,8 +157,7 @@ class Profile {
 std::string gzip(const std::string& bytes) {
     z_stream stream{};
     constexpr int kGzipWrapper = 16;
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + kGzipWrapper, 8,
-                     Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + kGzipWrapper, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         throw Error(ErrorKind::system, "zlib", "cannot start to compress");
     std::string out(deflateBound(&stream, bytes.size()) + 32, '\0');
     std::string in = bytes;  // zlib's input is not const
@@ -185,8 +183,7 @@ std::string render_pprof(const Document& document, const RenderOptions&) {
     profile.sample_type("inuse_space", "bytes");
     profile.mapping(report.command.substr(0, report.command.find(' ')));
     for (const LineStack& stack : stacks_of(report)) profile.sample(stack);
-    return gzip(profile.finish(report.window_end - report.window_begin,
-                               "growth of live heap bytes within the window: " + report.command,
+    return gzip(profile.finish(report.window_end - report.window_begin, "growth of live heap bytes within the window: " + report.command,
                                "inuse_space"));
 }
 

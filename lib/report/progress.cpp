@@ -14,23 +14,18 @@ namespace {
 constexpr int kBarWidth = 20;
 
 // Whole seconds: a figure that changes ten times a second cannot be read.
-std::string seconds_text(double seconds) {
-    return format_duration(std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds))));
-}
+std::string seconds_text(double seconds) { return format_duration(std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds)))); }
 
 }  // namespace
 
-std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed,
-                          int width) {
+std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed, int width) {
     const double so_far = to_seconds(elapsed);
     std::string tail;
     if (fraction) {
         const double done = std::clamp(*fraction, 0.0, 1.0);
         const int filled = static_cast<int>(done * kBarWidth);
-        tail = fmt::format("  [{:#<{}}{:.<{}}] {:3.0f} %", "", filled, "", kBarWidth - filled,
-                           std::floor(done * 100));
-        if (done >= 0.02 && so_far >= 1 && done < 1)
-            tail += fmt::format("  {} left", seconds_text(so_far * (1 - done) / done));
+        tail = fmt::format("  [{:#<{}}{:.<{}}] {:3.0f} %", "", filled, "", kBarWidth - filled, std::floor(done * 100));
+        if (done >= 0.02 && so_far >= 1 && done < 1) tail += fmt::format("  {} left", seconds_text(so_far * (1 - done) / done));
     } else {
         tail = fmt::format("  {}", seconds_text(std::floor(so_far)));
     }

@@ -19,43 +19,18 @@ std::span<const Format> formats() {
         {"html", {".html", ".htm"}, "one self-contained page with charts", render_html},
         {"csv", {".csv"}, "one row a series or a line", render_csv, kDiagnosisForm | kLinesForm | kTrendForm | kHistoryForm},
         {"junit", {".xml"}, "JUnit: a test case a gate", render_junit, kDiagnosisForm | kTrendForm},
-        {"sarif",
-         {".sarif", ".sarif.json"},
-         "SARIF 2.1.0 for code scanning",
-         render_sarif,
-         kDiagnosisForm | kLinesForm},
-        {"gitlab",
-         {"gl-code-quality-report.json", ".codequality.json"},
-         "GitLab Code Quality",
-         render_gitlab,
-         kDiagnosisForm | kLinesForm},
+        {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kDiagnosisForm | kLinesForm},
+        {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kDiagnosisForm | kLinesForm},
         {"github",
          {},
          "GitHub workflow commands (by themselves where GITHUB_ACTIONS=true)",
          render_github,
          kDiagnosisForm | kLinesForm | kTrendForm},
-        {"openmetrics",
-         {".prom"},
-         "for node_exporter's textfile collector",
-         render_openmetrics,
-         kDiagnosisForm | kTrendForm},
+        {"openmetrics", {".prom"}, "for node_exporter's textfile collector", render_openmetrics, kDiagnosisForm | kTrendForm},
         {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosisForm | kTrendForm},
-        {"folded",
-         {".folded"},
-         "stacks of the growth, for flamegraph.pl",
-         render_folded,
-         kDiagnosisForm | kLinesForm},
-        {"speedscope",
-         {".speedscope.json"},
-         "stacks of the growth, for speedscope.app",
-         render_speedscope,
-         kDiagnosisForm | kLinesForm},
-        {"pprof",
-         {".pb.gz"},
-         "stacks of the growth, for go tool pprof",
-         render_pprof,
-         kDiagnosisForm | kLinesForm,
-         true},
+        {"folded", {".folded"}, "stacks of the growth, for flamegraph.pl", render_folded, kDiagnosisForm | kLinesForm},
+        {"speedscope", {".speedscope.json"}, "stacks of the growth, for speedscope.app", render_speedscope, kDiagnosisForm | kLinesForm},
+        {"pprof", {".pb.gz"}, "stacks of the growth, for go tool pprof", render_pprof, kDiagnosisForm | kLinesForm, true},
     };
     return table;
 }
@@ -64,28 +39,20 @@ namespace {
 
 std::string_view document_name(unsigned form) {
     switch (form) {
-        case kDiagnosisForm:
-            return "a diagnosis";
-        case kLinesForm:
-            return "a line report";
-        case kTrendForm:
-            return "a trend";
-        case kComparisonForm:
-            return "a comparison";
-        case kHistoryForm:
-            return "a history";
-        case kReplayForm:
-            return "a replay's statistics";
-        default:
-            return "this document";
+        case kDiagnosisForm: return "a diagnosis";
+        case kLinesForm: return "a line report";
+        case kTrendForm: return "a trend";
+        case kComparisonForm: return "a comparison";
+        case kHistoryForm: return "a history";
+        case kReplayForm: return "a replay's statistics";
+        default: return "this document";
     }
 }
 
 std::string extensions_text() {
     std::string text;
     for (const Format& format : formats())
-        for (std::string_view extension : format.extensions)
-            text += fmt::format("{}{}", text.empty() ? "" : " ", extension);
+        for (std::string_view extension : format.extensions) text += fmt::format("{}{}", text.empty() ? "" : " ", extension);
     return text;
 }
 
@@ -97,8 +64,7 @@ const Format& format_named(std::string_view name, unsigned forms) {
         if (format.name == name) return format;
         if ((format.forms & forms) != 0) names.emplace_back(format.name);
     }
-    throw Error(ErrorKind::usage, "",
-                fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),
+    throw Error(ErrorKind::usage, "", fmt::format("unknown report format '{}'{}", printable(name), did_you_mean_text(name, names)),
                 fmt::format("formats: {}", fmt::join(names, " ")));
 }
 
@@ -118,13 +84,10 @@ const Format& format_of_file(std::string_view path) {
     const std::string_view file = file_name(path);
     const std::size_t dot = file.rfind('.');
     const std::string hint = fmt::format("the format follows the extension: {}", extensions_text());
-    if (dot == std::string_view::npos)
-        throw Error(ErrorKind::usage, std::string(path), "no extension that names a report format", hint);
+    if (dot == std::string_view::npos) throw Error(ErrorKind::usage, std::string(path), "no extension that names a report format", hint);
     const std::string extension(file.substr(dot));
     throw Error(ErrorKind::usage, std::string(path),
-                fmt::format("no report format has the extension '{}'{}", printable(extension),
-                            did_you_mean_text(extension, known)),
-                hint);
+                fmt::format("no report format has the extension '{}'{}", printable(extension), did_you_mean_text(extension, known)), hint);
 }
 
 void require_form(const Format& format, unsigned form) {
@@ -132,8 +95,7 @@ void require_form(const Format& format, unsigned form) {
     std::vector<std::string_view> usable;
     for (const Format& other : formats())
         if ((other.forms & form) != 0) usable.push_back(other.name);
-    throw Error(ErrorKind::usage, "",
-                fmt::format("there is no {} form of {}", format.name, document_name(form)),
+    throw Error(ErrorKind::usage, "", fmt::format("there is no {} form of {}", format.name, document_name(form)),
                 fmt::format("formats of {}: {}", document_name(form), fmt::join(usable, " ")));
 }
 

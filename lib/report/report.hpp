@@ -47,9 +47,7 @@ enum Form : unsigned {
     kHistoryForm = 1u << 5,
     kEveryForm = ~0u,
 };
-inline unsigned form_of(const Document& document) {
-    return 1u << document.index();
-}
+inline unsigned form_of(const Document& document) { return 1u << document.index(); }
 
 struct RenderOptions {
     enum class Unit { bytes, kib, mib };

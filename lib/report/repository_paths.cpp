@@ -75,8 +75,7 @@ std::map<std::string, std::string> repository_paths(const Document& document, co
 
 std::string repository_root(const std::string& directory) {
     std::error_code error;
-    for (fs::path path = fs::canonical(directory, error); !error && !path.empty();
-         path = path.parent_path()) {
+    for (fs::path path = fs::canonical(directory, error); !error && !path.empty(); path = path.parent_path()) {
         if (fs::exists(path / ".git", error)) return path.string();
         if (path == path.parent_path()) break;
     }

@@ -12,7 +12,8 @@ namespace leakline::report {
 std::string resource_line(const ResourceGrowth& growth) {
     std::string text = growth.reasons.empty() ? std::string(resource_words(growth.resource)) : growth.reasons.front();
     if (growth.time_to_limit_h && growth.limit && !growth.exhausted)
-        text += fmt::format("; {}{} are {}", format_count(*growth.limit), growth.limit_name.empty() ? "" : fmt::format(" ({})", growth.limit_name),
+        text += fmt::format("; {}{} are {}", format_count(*growth.limit),
+                            growth.limit_name.empty() ? "" : fmt::format(" ({})", growth.limit_name),
                             *growth.time_to_limit_h <= 0 ? "reached already" : "reached in " + hours_text(*growth.time_to_limit_h));
     return text;
 }
@@ -41,11 +42,12 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
     const ProcessTree& tree = diagnosis.resources.tree;
     if (tree.seen < 2) return {};
     const double cpu = tree.recorded_cpu_s + tree.unrecorded_cpu_s;
-    std::vector<std::string> lines = {fmt::format("{} seen, at most {} at once, {} ended in the run", format_count(tree.seen), format_count(tree.most),
-                                                  format_count(tree.ended))};
+    std::vector<std::string> lines = {fmt::format("{} seen, at most {} at once, {} ended in the run", format_count(tree.seen),
+                                                  format_count(tree.most), format_count(tree.ended))};
     if (cpu > 0) lines.front() += fmt::format("; the recorded one did {:.0f} % of the work", 100 * tree.recorded_cpu_s / cpu);
     if (tree.ended > 0 && tree.ended_growth_bytes >= kSmall)
-        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that is bounded by their end", format_bytes(tree.ended_growth_bytes)));
+        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that is bounded by their end",
+                                    format_bytes(tree.ended_growth_bytes)));
     std::size_t shown = 0;
     for (const ProcessGrowth& process : tree.processes) {
         const double grown = process.last_bytes - process.first_bytes;
@@ -60,9 +62,7 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
     return lines;
 }
 
-std::string count_line(const TrendReport::Count& count) {
-    return fmt::format("{}: {}", count.file, resource_line(count.growth));
-}
+std::string count_line(const TrendReport::Count& count) { return fmt::format("{}: {}", count.file, resource_line(count.growth)); }
 
 bool only_resources_leak(const Diagnosis& diagnosis) {
     if (diagnosis.verdict != Verdict::leak || diagnosis.reasons.empty()) return false;

@@ -16,14 +16,11 @@ using Json = nlohmann::ordered_json;
 using Kind = Finding::Kind;
 constexpr std::size_t kLongestSnippet = 1000;
 
-Json text(std::string value) {
-    return {{"text", std::move(value)}};
-}
+Json text(std::string value) { return {{"text", std::move(value)}}; }
 
 Json rules() {
     Json out = Json::array();
-    const auto add = [&](Kind kind, const char* brief, const char* full, const char* help,
-                         const char* level) {
+    const auto add = [&](Kind kind, const char* brief, const char* full, const char* help, const char* level) {
         out.push_back({{"id", rule_name(kind)},
                        {"shortDescription", text(brief)},
                        {"fullDescription", text(full)},
@@ -38,16 +35,12 @@ Json rules() {
     add(Kind::growing_memory, "Memory grows without end",
         "The memory of the process grew in every round of the same traffic, and no source line is known for "
         "it.",
-        "Build with debug information (-g) so that lines can be named, and look at what does not use malloc.",
-        "error");
-    add(Kind::inconclusive, "The run is inconclusive",
-        "The measurement is consistent with a leak and with no leak.",
+        "Build with debug information (-g) so that lines can be named, and look at what does not use malloc.", "error");
+    add(Kind::inconclusive, "The run is inconclusive", "The measurement is consistent with a leak and with no leak.",
         "Run longer or with more load: the reasons say what would decide it.", "warning");
-    add(Kind::invalid, "The measurement is not valid",
-        "The target died, most requests failed, or memory could not be read.",
+    add(Kind::invalid, "The measurement is not valid", "The target died, most requests failed, or memory could not be read.",
         "See the reasons; nothing can be said about a leak.", "error");
-    add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak",
-        "Their count grew in every round of the same traffic.",
+    add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak", "Their count grew in every round of the same traffic.",
         "Close, join, unmap or wait for what each request opens; the message names the kind that grows.", "error");
     return out;
 }
@@ -56,8 +49,7 @@ Json rules() {
 std::string uri_of(const std::string& path) {
     std::string out = path.starts_with('/') ? "file://" : "";
     for (char c : path) {
-        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-                           std::string_view("-._~/").find(c) != std::string_view::npos;
+        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos;
         if (plain)
             out += c;
         else
@@ -81,8 +73,7 @@ Json physical_location(const std::string& path, std::uint32_t line, const std::s
     if (line == 0) return location;
     Json region = {{"startLine", line}};
     if (const std::string_view code = trim(source); !code.empty()) {
-        const std::size_t before = utf16_length(
-            std::string_view(source).substr(0, static_cast<std::size_t>(code.data() - source.data())));
+        const std::size_t before = utf16_length(std::string_view(source).substr(0, static_cast<std::size_t>(code.data() - source.data())));
         region["startColumn"] = before + 1;
         region["endLine"] = line;
         region["endColumn"] = before + utf16_length(code) + 1;
@@ -108,8 +99,7 @@ Json code_flow(const LineGrowth& line, const RenderOptions& options) {
     Json locations = Json::array();
     for (auto at = stack.rbegin(); at != stack.rend(); ++at) {
         Json location = {{"message", text((*at)->function.empty() ? place_text(**at) : (*at)->function)}};
-        if (!(*at)->file.empty())
-            location["physicalLocation"] = physical_location(path_of(**at, options), (*at)->line, "");
+        if (!(*at)->file.empty()) location["physicalLocation"] = physical_location(path_of(**at, options), (*at)->line, "");
         locations.push_back({{"location", std::move(location)}});
     }
     return Json::array({{{"threadFlows", Json::array({{{"locations", std::move(locations)}}})}}});
@@ -123,12 +113,9 @@ Json result(const Finding& finding, const RenderOptions& options) {
     out["locations"] = Json::array();
     if (finding.line != nullptr) {
         Json location;
-        if (finding.path)
-            location["physicalLocation"] =
-                physical_location(*finding.path, finding.line->at.line, finding.line->source);
+        if (finding.path) location["physicalLocation"] = physical_location(*finding.path, finding.line->at.line, finding.line->source);
         if (!finding.line->at.function.empty())
-            location["logicalLocations"] =
-                Json::array({{{"fullyQualifiedName", finding.line->at.function}, {"kind", "function"}}});
+            location["logicalLocations"] = Json::array({{{"fullyQualifiedName", finding.line->at.function}, {"kind", "function"}}});
         if (!location.is_null()) out["locations"].push_back(std::move(location));
         if (!finding.line->callers.empty()) out["codeFlows"] = code_flow(*finding.line, options);
     }
@@ -142,17 +129,12 @@ std::string render_sarif(const Document& document, const RenderOptions& options)
     Json results = Json::array();
     for (const Finding& finding : findings_of(document, options)) results.push_back(result(finding, options));
     const auto* diagnosis = std::get_if<Diagnosis>(&document);
-    Json invocation = {
-        {"executionSuccessful", diagnosis == nullptr || diagnosis->verdict != Verdict::invalid}};
-    Json run = {
-        {"tool",
-         {{"driver", {{"name", "leakline"}, {"semanticVersion", LEAKLINE_VERSION}, {"rules", rules()}}}}},
-        {"invocations", Json::array({invocation})},
-        {"columnKind", "utf16CodeUnits"},
-        {"results", std::move(results)}};
-    const Json sarif = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
-                        {"version", "2.1.0"},
-                        {"runs", Json::array({run})}};
+    Json invocation = {{"executionSuccessful", diagnosis == nullptr || diagnosis->verdict != Verdict::invalid}};
+    Json run = {{"tool", {{"driver", {{"name", "leakline"}, {"semanticVersion", LEAKLINE_VERSION}, {"rules", rules()}}}}},
+                {"invocations", Json::array({invocation})},
+                {"columnKind", "utf16CodeUnits"},
+                {"results", std::move(results)}};
+    const Json sarif = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", Json::array({run})}};
     return sarif.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

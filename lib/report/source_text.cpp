@@ -75,8 +75,7 @@ void SourceText::look_above(const std::string& program) {
     std::error_code error;
     const fs::path path = fs::canonical(program, error);
     if (error) return;
-    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMost;
-         folder = folder.parent_path())
+    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMost; folder = folder.parent_path())
         above_program_.push_back(folder.string());
 }
 
@@ -84,9 +83,7 @@ void SourceText::index_directories() {
     by_name_.emplace();
     for (const std::string& directory : directories_) {
         std::error_code error;
-        fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied,
-                                               error),
-            end;
+        fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end;
         while (!error && entry != end && by_name_->size() < kMostFiles) {
             const std::string name = entry->path().filename().string();
             std::error_code ignored;
@@ -154,8 +151,7 @@ void SourceText::fill(LineReport& report) {
 
     for (LineGrowth& growth : report.lines)
         // Nobody expects to have the C library's source.
-        if (growth.at.line != 0)
-            growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);
+        if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);
     if (report.headline && report.headline->line.at.line != 0)
         report.headline->line.source = text_of(report.headline->line.at.file, report.headline->line.at.line, true);
     for (LineTable& table : report.tables) {
@@ -186,8 +182,9 @@ void SourceText::fill(LineReport& report) {
     }
 
     if (directories_only_ && directories_.empty() && !missing.empty()) {
-        report.warnings.push_back("no source text: the recording names files, and does not show that it was made with the programs of this "
-                                  "machine; --source DIR says where the files are");
+        report.warnings.push_back(
+            "no source text: the recording names files, and does not show that it was made with the programs of this "
+            "machine; --source DIR says where the files are");
         return;
     }
     std::size_t noted = 0;
@@ -196,8 +193,7 @@ void SourceText::fill(LineReport& report) {
             report.warnings.push_back(fmt::format("no source text for {} more files", missing.size() - 5));
             break;
         }
-        report.warnings.push_back(
-            fmt::format("no source text: {} is not here; --source DIR says where it is", file));
+        report.warnings.push_back(fmt::format("no source text: {} is not here; --source DIR says where it is", file));
     }
 }
 

@@ -57,7 +57,6 @@ class SourceText {
 struct FunctionExtent {
     std::uint32_t first = 0, last = 0;
 };
-std::optional<FunctionExtent> function_extent(const std::vector<std::string>& lines, const std::string& name,
-                                              std::uint32_t line);
+std::optional<FunctionExtent> function_extent(const std::vector<std::string>& lines, const std::string& name, std::uint32_t line);
 
 }  // namespace leakline::report

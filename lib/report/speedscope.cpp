@@ -32,8 +32,7 @@ std::string render_speedscope(const Document& document, const RenderOptions&) {
         weights.push_back(stack.bytes);
         total += stack.bytes;
     }
-    const std::string name =
-        "growth of live heap bytes" + (report.command.empty() ? "" : ": " + report.command);
+    const std::string name = "growth of live heap bytes" + (report.command.empty() ? "" : ": " + report.command);
     Json out = {{"$schema", "https://www.speedscope.app/file-format-schema.json"},
                 {"exporter", "leakline"},
                 {"name", name},

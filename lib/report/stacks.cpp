@@ -14,8 +14,7 @@ namespace {
 // What stands for code without a source line: its bytes belong into every total.
 const CodeLine kUnattributed{"[no source line]", "", 0};
 
-void walk(const std::vector<CallerNode>& callers, LineStack rest, std::vector<CodeLine>& frames,
-          std::vector<LineStack>& out) {
+void walk(const std::vector<CallerNode>& callers, LineStack rest, std::vector<CodeLine>& frames, std::vector<LineStack>& out) {
     for (const CallerNode& caller : callers) {
         rest.bytes -= caller.growth_bytes;
         rest.blocks -= caller.growth_blocks;
@@ -29,9 +28,7 @@ void walk(const std::vector<CallerNode>& callers, LineStack rest, std::vector<Co
     }
     for (const CallerNode& caller : callers) {
         frames.push_back(caller.at);
-        walk(caller.callers,
-             {{}, caller.growth_bytes, caller.growth_blocks, caller.allocations, caller.allocated_bytes},
-             frames, out);
+        walk(caller.callers, {{}, caller.growth_bytes, caller.growth_blocks, caller.allocations, caller.allocated_bytes}, frames, out);
         frames.pop_back();
     }
 }
@@ -43,12 +40,7 @@ std::vector<LineStack> stacks_of(const LineReport& report) {
     std::vector<CodeLine> frames;
     for (const LineGrowth& line : report.lines) {
         frames = {line.at};
-        walk(line.callers,
-             {{},
-              line.growth_bytes,
-              line.live_last_blocks - line.live_first_blocks,
-              line.allocations,
-              line.allocated_bytes},
+        walk(line.callers, {{}, line.growth_bytes, line.live_last_blocks - line.live_first_blocks, line.allocations, line.allocated_bytes},
              frames, out);
     }
     if (report.accounting.unattributed_bytes != 0) {

@@ -33,8 +33,7 @@ bool grows_within_budget(const Diagnosis& diagnosis) {
 
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
-        case Verdict::leak:
-            return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
+        case Verdict::leak: return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
         case Verdict::no_leak: {
             const Coverage& coverage = diagnosis.coverage;
             const std::string covered = !coverage.kinds.empty()                  ? " IN WHAT WAS SERVED"
@@ -44,10 +43,8 @@ std::string verdict_text(const Diagnosis& diagnosis) {
             const auto smallest = smallest_growth(diagnosis.trend);
             return "NO LEAK ABOVE " + smallest.value_or("an unknown size") + covered;
         }
-        case Verdict::inconclusive:
-            return diagnosis.still_filling ? "LEAK OR A CACHE THAT IS STILL FILLING" : "INCONCLUSIVE";
-        case Verdict::invalid:
-            return "INVALID";
+        case Verdict::inconclusive: return diagnosis.still_filling ? "LEAK OR A CACHE THAT IS STILL FILLING" : "INCONCLUSIVE";
+        case Verdict::invalid: return "INVALID";
     }
     return "INVALID";
 }
@@ -57,10 +54,9 @@ std::string limit_text(const Diagnosis& diagnosis) {
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
     if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not approached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": time to the limit is unknown";
-    const std::string at =
-        diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
-            ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
-            : "";
+    const std::string at = diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
+                               ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
+                               : "";
     const Interval& hours = *diagnosis.trend.time_to_limit_h;
     return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
 }
@@ -87,8 +83,7 @@ std::string hours_text(double hours) {
 }
 
 std::string hours_interval_text(const Interval& hours) {
-    const std::string estimate = hours_text(hours.estimate), low = hours_text(hours.low),
-                      high = hours_text(hours.high);
+    const std::string estimate = hours_text(hours.estimate), low = hours_text(hours.low), high = hours_text(hours.high);
     if (low == estimate && high == estimate) return estimate;
     return fmt::format("{} ({} to {})", estimate, low, high);
 }
@@ -100,8 +95,7 @@ std::string reached_text(const Interval& hours) {
 
 std::string latency_text(double microseconds) {
     if (microseconds >= 1e6) return fmt::format("{:.3g} s", microseconds / 1e6);
-    return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds)
-                                                  : fmt::format("{:.3g} ms", microseconds / 1000);
+    return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds) : fmt::format("{:.3g} ms", microseconds / 1000);
 }
 
 std::string place_text(const CodeLine& line) {
@@ -143,21 +137,22 @@ std::optional<Interval> stated_per_request(const Diagnosis& diagnosis) {
 }
 
 std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
-    if (grows_by_connections_alone(diagnosis))
-        return interval_text(diagnosis.connections->bytes_per_connection) + " per connection";
+    if (grows_by_connections_alone(diagnosis)) return interval_text(diagnosis.connections->bytes_per_connection) + " per connection";
     const StatedGrowth& growth = diagnosis.growth;
     if (growth.source == StatedGrowth::Source::none) return "not measured";
     const GrowthSplit& split = growth.split;
     const bool by_lines = growth.source == StatedGrowth::Source::lines;
-    const std::string whole = by_lines ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
-                                                                         : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
+    const std::string whole = by_lines ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request
+                                                                        ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
+                                                                        : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
                                        : "";
     const std::string whose = by_lines ? " through the leaking lines" : "";
     if (split.follows == Follows::time)
         return interval_text(*split.bytes_per_hour_by_time) + " per hour over time, independent of requests" + whose + whole;
     // A report that was stored before growth was stated has the trend's.
     const auto per_request = stated_per_request(diagnosis);
-    if (!per_request || (!by_lines && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour)) return slope_text(diagnosis.trend);
+    if (!per_request || (!by_lines && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour))
+        return slope_text(diagnosis.trend);
     std::string text = interval_text(*per_request) + " per request";
     if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour by time", interval_text(*split.bytes_per_hour_by_time));
     text += whose;
@@ -175,8 +170,7 @@ std::string traffic_text(const Diagnosis& diagnosis) {
 std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
     // Less than that is found now and then; "could have seen" would contradict what stands above it.
-    if (smallest && trend.verdict == Trend::growing &&
-        trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
+    if (smallest && trend.verdict == Trend::growing && trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
         return "a leak of " + *smallest + " would be found 9 times out of 10";
     return "the smallest leak that this run could have detected: " + smallest.value_or("not known (too little data)");
 }
@@ -186,8 +180,8 @@ const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
         if (table.file == line.file && table.function == line.function) return &table;
     // A table is of a physical function; the line may be named by a function inlined into it.
     for (const LineTable& table : lines.tables)
-        if (table.file == line.file && std::any_of(table.rows.begin(), table.rows.end(),
-                                                   [&](const auto& row) { return row.line == line.line; }))
+        if (table.file == line.file &&
+            std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.line == line.line; }))
             return &table;
     return nullptr;
 }
@@ -207,8 +201,8 @@ Summary summarize(const Diagnosis& diagnosis) {
         if (summary.table == nullptr && !diagnosis.lines.tables.empty()) summary.table = &diagnosis.lines.tables.front();
         return summary;
     }
-    const auto top = std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(),
-                                  [](const LineGrowth& line) { return line.leaking; });
+    const auto top =
+        std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(), [](const LineGrowth& line) { return line.leaking; });
     if (top != diagnosis.lines.lines.end() && explained_growth(diagnosis) >= kExplained) {
         summary.top = &*top;
         summary.table = table_of(diagnosis.lines, top->at);
@@ -228,8 +222,8 @@ std::string headline_note(const HeadlineLine& headline) {
     const auto lines = [](std::size_t count) { return fmt::format("{} line{}", count, count == 1 ? "" : "s"); };
     if (headline.lines > 1) note = fmt::format("the sum of {} that it calls", lines(headline.lines));
     if (headline.elsewhere > 0)
-        note += fmt::format("{}{:.0f} % of the growth of all lines that leak: {} elsewhere", note.empty() ? "" : "; ",
-                            headline.share * 100, lines(headline.elsewhere));
+        note += fmt::format("{}{:.0f} % of the growth of all lines that leak: {} elsewhere", note.empty() ? "" : "; ", headline.share * 100,
+                            lines(headline.elsewhere));
     return note;
 }
 
@@ -248,9 +242,10 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
 }
 
 std::vector<AccountingRow> book_rows(const Accounting& accounting) {
-    std::vector<AccountingRow> rows = {{"attributed", accounting.attributed_bytes, "to a source line or function"},
-                                 {"unattributed", accounting.unattributed_bytes, "no source line (missing symbols, or excluded by --only)"},
-                                 {"live heap bytes", accounting.live_delta_bytes, "the sum of both"}};
+    std::vector<AccountingRow> rows = {
+        {"attributed", accounting.attributed_bytes, "to a source line or function"},
+        {"unattributed", accounting.unattributed_bytes, "no source line (missing symbols, or excluded by --only)"},
+        {"live heap bytes", accounting.live_delta_bytes, "the sum of both"}};
     if (accounting.rss_delta_bytes) rows.push_back({"resident memory", *accounting.rss_delta_bytes, "RSS"});
     if (accounting.overhead_delta_bytes)
         rows.push_back({"added by malloc", *accounting.overhead_delta_bytes, "header and rounding of each live block (glibc's rule)"});

@@ -28,12 +28,10 @@ constexpr const char* kStyle =
     ".ll .fit{stroke:#ff7b72}.ll .band{fill:#ff7b72}.ll .limit{stroke:#d29922}}</style>";
 
 // One decimal of a pixel is enough, and keeps files small.
-std::string coordinates(const std::vector<Point>& points, double x0, double x_scale, double y0,
-                        double y_scale) {
+std::string coordinates(const std::vector<Point>& points, double x0, double x_scale, double y0, double y_scale) {
     std::string out;
     for (const Point& point : points)
-        out += fmt::format("{}{:.1f},{:.1f}", out.empty() ? "" : " ", x0 + point.x * x_scale,
-                           y0 + point.y * y_scale);
+        out += fmt::format("{}{:.1f},{:.1f}", out.empty() ? "" : " ", x0 + point.x * x_scale, y0 + point.y * y_scale);
     return out;
 }
 
@@ -46,23 +44,18 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
         "<title>{2}</title>{3}\n<text class=\"title\" x=\"{4}\" y=\"18\">{2}</text>\n",
         kWidth, kHeight, xml_text(title), kStyle, kLeft);
     const double right = kWidth - kRight, bottom = kHeight - kBottom;
-    if (plot.points.size() < 2)
-        return out +
-               fmt::format("<text x=\"{}\" y=\"{}\">no samples to draw</text>\n</svg>\n", kLeft, kHeight / 2);
+    if (plot.points.size() < 2) return out + fmt::format("<text x=\"{}\" y=\"{}\">no samples to draw</text>\n</svg>\n", kLeft, kHeight / 2);
 
     const double x_scale = (right - kLeft) / std::max(plot.end_s - plot.begin_s, 1e-300);
     const double y_scale = (kTop - bottom) / std::max(plot.high - plot.low, 1e-300);
     const double x0 = kLeft - plot.begin_s * x_scale, y0 = bottom - plot.low * y_scale;
     const auto x = [&](double seconds) { return std::clamp(x0 + seconds * x_scale, kLeft, right); };
     const auto y = [&](double bytes) { return std::clamp(y0 + bytes * y_scale, kTop, bottom); };
-    const auto clamped = [&](Point point) {
-        return Point{point.x, std::clamp(point.y, plot.low, plot.high)};
-    };
+    const auto clamped = [&](Point point) { return Point{point.x, std::clamp(point.y, plot.low, plot.high)}; };
 
     for (std::size_t i = 0; i < plot.rounds.size(); i += 2)  // every other round is shaded
-        out += fmt::format("<rect class=\"round\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"/>\n",
-                           x(plot.rounds[i].begin_s), kTop,
-                           std::max(0.0, x(plot.rounds[i].end_s) - x(plot.rounds[i].begin_s)), bottom - kTop);
+        out += fmt::format("<rect class=\"round\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"/>\n", x(plot.rounds[i].begin_s),
+                           kTop, std::max(0.0, x(plot.rounds[i].end_s) - x(plot.rounds[i].begin_s)), bottom - kTop);
     if (plot.warmup_end_s > plot.begin_s)
         out += fmt::format(
             "<rect class=\"warm\" x=\"{}\" y=\"{}\" width=\"{:.1f}\" "
@@ -80,16 +73,13 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
             "y=\"{3}\" "
             "text-anchor=\"middle\">{4}</text>\n",
             x(tick), bottom, bottom + 5, bottom + 20, tick_text(tick, Scale::seconds));
-    out += fmt::format("<polyline class=\"line\" points=\"{}\"/>\n",
-                       coordinates(plot.points, x0, x_scale, y0, y_scale));
+    out += fmt::format("<polyline class=\"line\" points=\"{}\"/>\n", coordinates(plot.points, x0, x_scale, y0, y_scale));
     if (plot.fit) {
         const MemoryPlot::Fit& fit = *plot.fit;
-        out += fmt::format(
-            "<polygon class=\"band\" points=\"{}\"/>\n<polyline class=\"fit\" points=\"{}\"/>\n",
-            coordinates(
-                {clamped(fit.low_from), clamped(fit.low_to), clamped(fit.high_to), clamped(fit.high_from)},
-                x0, x_scale, y0, y_scale),
-            coordinates({clamped(fit.from), clamped(fit.to)}, x0, x_scale, y0, y_scale));
+        out += fmt::format("<polygon class=\"band\" points=\"{}\"/>\n<polyline class=\"fit\" points=\"{}\"/>\n",
+                           coordinates({clamped(fit.low_from), clamped(fit.low_to), clamped(fit.high_to), clamped(fit.high_from)}, x0,
+                                       x_scale, y0, y_scale),
+                           coordinates({clamped(fit.from), clamped(fit.to)}, x0, x_scale, y0, y_scale));
     }
     if (plot.limit && plot.limit_shown)
         out += fmt::format(
@@ -98,20 +88,17 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
             "text-anchor=\"end\">limit {4}</text>\n",
             kLeft, right, y(*plot.limit), y(*plot.limit) - 4, tick_text(*plot.limit, Scale::bytes));
     else if (plot.limit)
-        out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">limit {} lies above</text>\n", right,
-                           kTop + 12, tick_text(*plot.limit, Scale::bytes));
+        out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">limit {} lies above</text>\n", right, kTop + 12,
+                           tick_text(*plot.limit, Scale::bytes));
     return out + "</svg>\n";
 }
 
 std::string sparkline_svg(const Series& series, Trend trend) {
     constexpr double kSparkWidth = 120, kSparkHeight = 28;
     const std::vector<Point> points = thin(series.seconds, series.value, 120);
-    const char* color = trend == Trend::growing        ? "#cf222e"
-                         : trend == Trend::inconclusive ? "#9a6700"
-                                                        : "#1a7f37";
-    std::string out = fmt::format(
-        "<svg class=\"spark\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" aria-hidden=\"true\">",
-        kSparkWidth, kSparkHeight);
+    const char* color = trend == Trend::growing ? "#cf222e" : trend == Trend::inconclusive ? "#9a6700" : "#1a7f37";
+    std::string out = fmt::format("<svg class=\"spark\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" aria-hidden=\"true\">",
+                                  kSparkWidth, kSparkHeight);
     if (points.size() >= 2) {
         double low = points[0].y, high = points[0].y;
         for (const Point& point : points) {
@@ -122,30 +109,25 @@ std::string sparkline_svg(const Series& series, Trend trend) {
         // A flat series lies in the middle; noise of a thousandth is not blown up to full height.
         const double range = std::max({high - low, std::abs(high) * 0.01, 1e-300}), middle = (high + low) / 2;
         const double y_scale = -(kSparkHeight - 4) / range;
-        out +=
-            fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>", color,
-                        coordinates(points, 1 - points.front().x * x_scale, x_scale,
-                                    kSparkHeight / 2 - middle * y_scale, y_scale));
+        out += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>", color,
+                           coordinates(points, 1 - points.front().x * x_scale, x_scale, kSparkHeight / 2 - middle * y_scale, y_scale));
     }
     return out + "</svg>";
 }
 
 std::string render_svg(const Document& document, const RenderOptions&) {
     if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
-        const MemoryPlot plot = memory_plot(diagnosis->series, diagnosis->trend, 2000,
-                                            diagnosis->memory_limit, diagnosis->rounds);
+        const MemoryPlot plot = memory_plot(diagnosis->series, diagnosis->trend, 2000, diagnosis->memory_limit, diagnosis->rounds);
         const Summary summary = summarize(*diagnosis);
-        return memory_svg(plot,
-                          fmt::format("{} of {}: {}", diagnosis->metric,
-                                      diagnosis->series.name.empty() ? "the target" : diagnosis->series.name,
-                                      summary.verdict));
+        return memory_svg(plot, fmt::format("{} of {}: {}", diagnosis->metric,
+                                            diagnosis->series.name.empty() ? "the target" : diagnosis->series.name, summary.verdict));
     }
     if (const auto* trend = std::get_if<TrendReport>(&document)) {
         if (trend->items.size() == 1) {
             const TrendReport::Item& item = trend->items.front();
-            return memory_svg(memory_plot(item.series, item.verdict, 2000),
-                              fmt::format("{}: {}", item.series.name.empty() ? item.file : item.series.name,
-                                          trend_name(item.verdict.verdict)));
+            return memory_svg(
+                memory_plot(item.series, item.verdict, 2000),
+                fmt::format("{}: {}", item.series.name.empty() ? item.file : item.series.name, trend_name(item.verdict.verdict)));
         }
         // Several runs stand below each other.
         std::string out = fmt::format(
@@ -155,9 +137,9 @@ std::string render_svg(const Document& document, const RenderOptions&) {
         double y = 0;
         for (const TrendReport::Item& item : trend->items) {
             out += fmt::format("<g transform=\"translate(0 {})\">", y) +
-                   memory_svg(memory_plot(item.series, item.verdict, 1000),
-                              fmt::format("{}: {}", item.series.name.empty() ? item.file : item.series.name,
-                                          trend_name(item.verdict.verdict))) +
+                   memory_svg(
+                       memory_plot(item.series, item.verdict, 1000),
+                       fmt::format("{}: {}", item.series.name.empty() ? item.file : item.series.name, trend_name(item.verdict.verdict))) +
                    "</g>\n";
             y += kHeight;
         }

@@ -15,13 +15,9 @@ constexpr int kIndent = 16, kNarrowest = 40;
 
 }  // namespace
 
-TerminalText::TerminalText(RenderOptions options) : options_(options) {
-    options_.width = std::max(options_.width, kNarrowest);
-}
+TerminalText::TerminalText(RenderOptions options) : options_(options) { options_.width = std::max(options_.width, kNarrowest); }
 
-std::string TerminalText::paint(std::string_view text, Color color) const {
-    return report::paint(text, color, options_);
-}
+std::string TerminalText::paint(std::string_view text, Color color) const { return report::paint(text, color, options_); }
 
 void TerminalText::line(std::string_view text) {
     out_ += text;
@@ -41,8 +37,7 @@ void TerminalText::field(std::string_view label, std::string_view text) {
         std::size_t cut = rest.size();
         if (cut > room) {
             cut = rest.rfind(' ', room);
-            if (cut == std::string_view::npos || cut == 0)
-                cut = std::min(rest.find(' ', room), rest.size());
+            if (cut == std::string_view::npos || cut == 0) cut = std::min(rest.find(' ', room), rest.size());
         }
         line(first + std::string(rest.substr(0, cut)));
         rest.remove_prefix(std::min(cut + 1, rest.size()));
@@ -56,9 +51,7 @@ void TerminalText::warnings(const std::vector<std::string>& warnings) {
     for (const std::string& warning : warnings) field("-", warning);
 }
 
-std::string TerminalText::cut(std::string_view text, std::size_t room) {
-    return utf8_cut(terminal_safe(text), room);
-}
+std::string TerminalText::cut(std::string_view text, std::size_t room) { return utf8_cut(terminal_safe(text), room); }
 
 std::string TerminalText::cut_front(std::string_view text, std::size_t room) {
     const std::string safe = terminal_safe(text);

@@ -25,33 +25,27 @@ namespace {
 
 Color verdict_color(Verdict verdict) {
     switch (verdict) {
-        case Verdict::leak:
-            return Color::red;
-        case Verdict::no_leak:
-            return Color::green;
-        default:
-            return Color::yellow;
+        case Verdict::leak: return Color::red;
+        case Verdict::no_leak: return Color::green;
+        default: return Color::yellow;
     }
 }
 
 std::string share_text(std::int64_t part, std::int64_t whole) {
     if (whole <= 0 || part < 0) return {};
-    return fmt::format(" = {:.1f} % of the growth",
-                       100.0 * static_cast<double>(part) / static_cast<double>(whole));
+    return fmt::format(" = {:.1f} % of the growth", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 std::string latencies_text(const LatencySummary& latency) {
     if (latency.count == 0) return "none measured";
-    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", latency_text(latency.p50),
-                       latency_text(latency.p90), latency_text(latency.p99), latency_text(latency.p999),
-                       latency_text(latency.max));
+    return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", latency_text(latency.p50), latency_text(latency.p90),
+                       latency_text(latency.p99), latency_text(latency.p999), latency_text(latency.max));
 }
 
 void add_replay(TerminalText& text, const ReplayStats& stats) {
     text.heading("Replay");
-    text.field("requests", fmt::format("{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed",
-                                       format_count(stats.read), format_count(stats.sent),
-                                       format_count(stats.unsent), format_count(stats.bad),
+    text.field("requests", fmt::format("{} read = {} sent + {} unsent + {} bad + {} filtered; {} completed", format_count(stats.read),
+                                       format_count(stats.sent), format_count(stats.unsent), format_count(stats.bad),
                                        format_count(stats.filtered), format_count(stats.completed)));
     std::string answers;
     for (const auto& [status, count] : stats.statuses)
@@ -67,15 +61,11 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
                                    format_per_second(answered), stats.duration_s));
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
-    if (stats.unexpected != 0)
-        text.field("unexpected", format_count(stats.unexpected) + " answers with an unexpected status");
+    if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " answers with an unexpected status");
     text.field("connections", format_count(stats.connections) + " opened");
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
-    if (stats.retried != 0)
-        text.field("retried", format_count(stats.retried) + " attempts on stale connections");
-    if (stats.late != 0)
-        text.field("late records",
-                   format_count(stats.late) + " came too late for the reorder window");
+    if (stats.retried != 0) text.field("retried", format_count(stats.retried) + " attempts on stale connections");
+    if (stats.late != 0) text.field("late records", format_count(stats.late) + " came too late for the reorder window");
     if (!stats.valid) {
         text.field("NOT VALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());
         for (std::size_t i = 1; i < stats.reasons.size(); ++i) text.field("", stats.reasons[i]);
@@ -93,14 +83,11 @@ void add_plot(TerminalText& text, const Series& series, const TrendVerdict& tren
     for (int row = 0; row < kRows; ++row) {
         const double share = static_cast<double>(kRows - 1 - row) / (kRows - 1);
         const bool labeled = row == 0 || row == kRows / 2 || row == kRows - 1;
-        const std::string label =
-            labeled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
+        const std::string label = labeled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
         text.line(fmt::format("{:>{}} |{}", label, kLabel, rows[static_cast<std::size_t>(row)]));
     }
-    const std::string begin = tick_text(plot.begin_s, Scale::seconds),
-                      end = tick_text(plot.end_s, Scale::seconds);
-    text.line(
-        fmt::format("{:{}}{}{:>{}}", "", kLabel + 2, begin, end, columns - static_cast<int>(begin.size())));
+    const std::string begin = tick_text(plot.begin_s, Scale::seconds), end = tick_text(plot.end_s, Scale::seconds);
+    text.line(fmt::format("{:{}}{}{:>{}}", "", kLabel + 2, begin, end, columns - static_cast<int>(begin.size())));
 }
 
 std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
@@ -114,14 +101,11 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         const LineGrowth& top = *summary.top;
         text.field("top line", line_and_function(top.at));
         if (const std::string_view source = trim(top.source); !source.empty())
-            text.line(fmt::format(
-                "{:16}{}", "",
-                text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))),
-                           Color::bold)));
-        text.field("", fmt::format("{}{}, {} allocations, {}",
-                                   format_signed_bytes(static_cast<double>(top.growth_bytes)),
-                                   share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes),
-                                   format_count(top.allocations), growth_class_name(top.growth_class)));
+            text.line(fmt::format("{:16}{}", "",
+                                  text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))), Color::bold)));
+        text.field("", fmt::format("{}{}, {} allocations, {}", format_signed_bytes(static_cast<double>(top.growth_bytes)),
+                                   share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes), format_count(top.allocations),
+                                   growth_class_name(top.growth_class)));
         if (top.bytes_per_connection)
             text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
         else if (top.bytes_per_request)
@@ -142,17 +126,13 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     for (const std::string& words : resources) text.field(&words == &resources.front() ? "resources" : "", words);
     for (const std::string& words : processes) text.field(&words == &processes.front() ? "processes" : "", words);
     for (const Gate& gate : diagnosis.gates)
-        text.field("gate", fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
-    if (diagnosis.gates.empty() && diagnosis.max_growth)
-        text.field("budget", growth_text(*diagnosis.max_growth));
-    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i)
-        text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
-    text.field(
-        "memory",
-        fmt::format("{} ({}, {}); warm-up ends at {}",
-                    diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
-                    trend_name(diagnosis.trend.verdict), diagnosis.metric,
-                    tick_text(diagnosis.trend.warmup_end_s, Scale::seconds)));
+        text.field("gate",
+                   fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
+    if (diagnosis.gates.empty() && diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
+    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
+    text.field("memory",
+               fmt::format("{} ({}, {}); warm-up ends at {}", diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
+                           trend_name(diagnosis.trend.verdict), diagnosis.metric, tick_text(diagnosis.trend.warmup_end_s, Scale::seconds)));
     text.field("target", diagnosis.command);
     text.field("traffic", traffic_text(diagnosis));
 
@@ -169,9 +149,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     return text.take();
 }
 
-std::string render(const TrendReport& report, const RenderOptions& options) {
-    return trends_text(report, options);
-}
+std::string render(const TrendReport& report, const RenderOptions& options) { return trends_text(report, options); }
 
 std::string render(const ReplayStats& stats, const RenderOptions& options) {
     TerminalText text(options);
@@ -192,17 +170,11 @@ std::string render(const ReplayStats& stats, const RenderOptions& options) {
     return text.take();
 }
 
-std::string render(const LineReport& report, const RenderOptions& options) {
-    return lines_text(report, options);
-}
+std::string render(const LineReport& report, const RenderOptions& options) { return lines_text(report, options); }
 
-std::string render(const Comparison& comparison, const RenderOptions& options) {
-    return comparison_text(comparison, options);
-}
+std::string render(const Comparison& comparison, const RenderOptions& options) { return comparison_text(comparison, options); }
 
-std::string render(const History& history, const RenderOptions& options) {
-    return history_text(history, options);
-}
+std::string render(const History& history, const RenderOptions& options) { return history_text(history, options); }
 
 }  // namespace
 

@@ -29,9 +29,11 @@ std::vector<std::string> not_served(const Coverage& coverage) {
     std::vector<std::string> out;
     for (const KindCoverage& kind : coverage.kinds) {
         const std::uint64_t filtered = kind.left_out - kind.without_body;
-        if (kind.without_body > 0) out.push_back(fmt::format("{}: {} without a body in the log", kind.kind, format_count(kind.without_body)));
+        if (kind.without_body > 0)
+            out.push_back(fmt::format("{}: {} without a body in the log", kind.kind, format_count(kind.without_body)));
         if (filtered > 0) out.push_back(fmt::format("{}: {} left out by filters", kind.kind, format_count(filtered)));
-        if (kind.mostly_failed()) out.push_back(fmt::format("{}: {} of {} failed", kind.kind, format_count(kind.failed), format_count(kind.sent)));
+        if (kind.mostly_failed())
+            out.push_back(fmt::format("{}: {} of {} failed", kind.kind, format_count(kind.failed), format_count(kind.sent)));
     }
     return out;
 }

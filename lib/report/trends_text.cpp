@@ -35,15 +35,12 @@ Color trend_color(Trend trend) {
     }
 }
 
-std::string name_of(const TrendReport::Item& item) {
-    return terminal_safe(item.series.name.empty() ? item.file : item.series.name);
-}
+std::string name_of(const TrendReport::Item& item) { return terminal_safe(item.series.name.empty() ? item.file : item.series.name); }
 
 void add_details(TerminalText& text, const TrendReport::Item& item) {
     const TrendVerdict& trend = item.verdict;
     text.line(fmt::format("{}  {}", text.paint(trend_name(trend.verdict), trend_color(trend.verdict)), name_of(item)));
-    for (const std::string& reason : trend.reasons)
-        text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
+    for (const std::string& reason : trend.reasons) text.field(&reason == &trend.reasons.front() ? "because" : "", reason);
     text.field("slope", slope_text(trend));
     if (!trend.growth_class.empty()) text.field("shape", trend.growth_class);
     text.field("p(leak)", fmt::format("{:.3f}", trend.p_leak));
@@ -51,14 +48,13 @@ void add_details(TerminalText& text, const TrendReport::Item& item) {
     if (trend.warmup_end_s > 0) text.field("warm-up", "ends at " + tick_text(trend.warmup_end_s, Scale::seconds));
     if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
     text.field("resolution", detectable_text(trend));
-    text.field("data", fmt::format("{} samples over {}", format_count(item.samples()),
-                                   hours_text(item.series.duration() / 3600)));
+    text.field("data", fmt::format("{} samples over {}", format_count(item.samples()), hours_text(item.series.duration() / 3600)));
 }
 
 void add_table(TerminalText& text, const std::vector<const TrendReport::Item*>& items) {
     constexpr int kVerdict = 12;
-    const bool limited = std::any_of(items.begin(), items.end(),
-                                     [](const auto* item) { return item->verdict.time_to_limit_h.has_value(); });
+    const bool limited =
+        std::any_of(items.begin(), items.end(), [](const auto* item) { return item->verdict.time_to_limit_h.has_value(); });
     const auto row = [&](const std::string& verdict, std::size_t width, std::string_view slope, std::string_view limit,
                          std::string_view name) {
         const std::string in = limited ? fmt::format("  {:>10}", limit) : "";
@@ -68,8 +64,7 @@ void add_table(TerminalText& text, const std::vector<const TrendReport::Item*>& 
     for (const TrendReport::Item* item : items) {
         const TrendVerdict& trend = item->verdict;
         const std::string_view verdict = trend_name(trend.verdict);
-        row(text.paint(verdict, trend_color(trend.verdict)), verdict.size(),
-            format_signed_bytes(trend.slope_bytes_per_hour.estimate),
+        row(text.paint(verdict, trend_color(trend.verdict)), verdict.size(), format_signed_bytes(trend.slope_bytes_per_hour.estimate),
             limit_in_text(trend), name_of(*item));
     }
 }
@@ -79,8 +74,7 @@ void add_table(TerminalText& text, const std::vector<const TrendReport::Item*>& 
 bool more_urgent(const TrendReport::Item& a, const TrendReport::Item& b) {
     const auto key = [](const TrendReport::Item& item) {
         const TrendVerdict& verdict = item.verdict;
-        const double hours = verdict.time_to_limit_h ? verdict.time_to_limit_h->estimate
-                                                     : std::numeric_limits<double>::infinity();
+        const double hours = verdict.time_to_limit_h ? verdict.time_to_limit_h->estimate : std::numeric_limits<double>::infinity();
         return std::tuple(rank(verdict.verdict), hours, -verdict.slope_bytes_per_hour.estimate);
     };
     return key(a) < key(b);
@@ -128,9 +122,10 @@ std::string trends_text(const TrendReport& report, const RenderOptions& options)
         }
         if (asking > options.top) {
             text.line();
-            text.line(fmt::format("The reasons of {} more that grow or are inconclusive are in the other forms: -o FILE.html, "
-                                  ".json or .csv",
-                                  asking - options.top));
+            text.line(
+                fmt::format("The reasons of {} more that grow or are inconclusive are in the other forms: -o FILE.html, "
+                            ".json or .csv",
+                            asking - options.top));
         }
     }
     for (const TrendReport::Count& count : report.counts) {

@@ -29,31 +29,15 @@ std::string xml_text(std::string_view text) {
             out += bytes;
         } else {
             switch (c) {
-                case '&':
-                    out += "&amp;";
-                    break;
-                case '<':
-                    out += "&lt;";
-                    break;
-                case '>':
-                    out += "&gt;";
-                    break;
-                case '"':
-                    out += "&quot;";
-                    break;
-                case '\'':
-                    out += "&#39;";
-                    break;
+                case '&': out += "&amp;"; break;
+                case '<': out += "&lt;"; break;
+                case '>': out += "&gt;"; break;
+                case '"': out += "&quot;"; break;
+                case '\'': out += "&#39;"; break;
                 case '\t':
-                case '\n':
-                    out += c;
-                    break;
-                case '\r':
-                    out += "&#13;";
-                    break;
-                default:
-                    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? std::string("\xef\xbf\xbd")
-                                                                             : std::string(1, c);
+                case '\n': out += c; break;
+                case '\r': out += "&#13;"; break;
+                default: out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? std::string("\xef\xbf\xbd") : std::string(1, c);
             }
         }
         text.remove_prefix(length);

@@ -11,9 +11,7 @@ namespace {
 
 class Bounded : public CacheMode {
   public:
-    explicit Bounded(std::size_t capacity) : capacity_(std::max<std::size_t>(1, capacity)) {
-        ring_.reserve(capacity_);
-    }
+    explicit Bounded(std::size_t capacity) : capacity_(std::max<std::size_t>(1, capacity)) { ring_.reserve(capacity_); }
 
     void insert(CachedRecords one, Nanoseconds) override {
         CachedEvents& record = one.front();
@@ -48,8 +46,6 @@ class Bounded : public CacheMode {
 
 }  // namespace
 
-std::unique_ptr<CacheMode> make_bounded(const CacheLimits& limits) {
-    return std::make_unique<Bounded>(limits.entries);
-}
+std::unique_ptr<CacheMode> make_bounded(const CacheLimits& limits) { return std::make_unique<Bounded>(limits.entries); }
 
 }  // namespace leakline::service

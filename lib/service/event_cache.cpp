@@ -12,14 +12,12 @@ namespace leakline::service {
 namespace {
 
 constexpr std::array kModes = {
-    CacheModeRow{"leaky", "keep every record (the memory leak)", "none: grows with every request",
-                 make_leaky},
-    CacheModeRow{"bounded", "keep the newest --capacity records",
-                 "capacity x (largest record + one slot)", make_bounded},
+    CacheModeRow{"leaky", "keep every record (the memory leak)", "none: grows with every request", make_leaky},
+    CacheModeRow{"bounded", "keep the newest --capacity records", "capacity x (largest record + one slot)", make_bounded},
     CacheModeRow{"lru", "keep the most recently used users, up to --capacity records and --cache-bytes",
                  "entries <= capacity and bytes <= cache-bytes", make_lru},
-    CacheModeRow{"ttl", "discard records older than --ttl every --sweep-every",
-                 "the records of ttl + one sweep interval, each with a node", make_ttl},
+    CacheModeRow{"ttl", "discard records older than --ttl every --sweep-every", "the records of ttl + one sweep interval, each with a node",
+                 make_ttl},
 };
 
 }  // namespace

@@ -35,8 +35,8 @@ using CachedRecords = std::list<CachedEvents>;
 inline constexpr Bytes kRecordNode = sizeof(CachedEvents) + 2 * sizeof(void*);  // the record and two links
 
 struct CacheLimits {
-    std::size_t entries = 1000;           // bounded, lru: records kept
-    Bytes bytes = Bytes{64} << 20;        // lru: bytes kept
+    std::size_t entries = 1000;     // bounded, lru: records kept
+    Bytes bytes = Bytes{64} << 20;  // lru: bytes kept
     Nanoseconds ttl = std::chrono::minutes(30);
 };
 

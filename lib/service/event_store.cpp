@@ -40,9 +40,7 @@ void report_to(const EventStore::OnSaved& on_saved, const SaveResult& result) {
 
 class NoStore : public EventStore {
   public:
-    void save(const std::string&, const std::vector<std::string>&, Nanoseconds, OnSaved on_saved) override {
-        report_to(on_saved, {});
-    }
+    void save(const std::string&, const std::vector<std::string>&, Nanoseconds, OnSaved on_saved) override { report_to(on_saved, {}); }
     std::vector<std::string> events_of(std::string_view, std::size_t) override { return {}; }
     Counts counts() const override { return {}; }
     void flush() override {}
@@ -53,8 +51,7 @@ class SqliteStore : public EventStore {
     explicit SqliteStore(const StoreOptions& options);
     ~SqliteStore() override;
 
-    void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
-              OnSaved on_saved) override;
+    void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received, OnSaved on_saved) override;
     std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) override;
     Counts counts() const override;
     void flush() override;
@@ -96,9 +93,9 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
     // outlives us. FULL waits for the disk.
     database_.run(options.durability == Durability::power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     if (options.size_limit > 0)
-        database_.run(("PRAGMA max_page_count = " +
-                       std::to_string(options.size_limit / static_cast<Bytes>(database_.number("PRAGMA page_size"))))
-                          .c_str());
+        database_.run(
+            ("PRAGMA max_page_count = " + std::to_string(options.size_limit / static_cast<Bytes>(database_.number("PRAGMA page_size"))))
+                .c_str());
     prepare_schema();
     begin_.emplace(database_, "BEGIN IMMEDIATE");
     insert_.emplace(database_, "INSERT INTO events (user_id, received_ns, event) VALUES (?1, ?2, ?3)");
@@ -125,8 +122,7 @@ void SqliteStore::prepare_schema() {
     const std::int64_t version = database_.number("PRAGMA user_version");
     if (version > kSchema)
         throw Error(ErrorKind::input, options_.path,
-                    "the database has schema " + std::to_string(version) + "; this build writes schema " +
-                        std::to_string(kSchema),
+                    "the database has schema " + std::to_string(version) + "; this build writes schema " + std::to_string(kSchema),
                     "written by a newer trackd: use that version, or another --db FILE");
     if (version == kSchema) return;
     database_.run(
@@ -147,8 +143,7 @@ SqliteStore::~SqliteStore() {
     writer_.join();
 }
 
-void SqliteStore::save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
-                       OnSaved on_saved) {
+void SqliteStore::save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received, OnSaved on_saved) {
     const bool answer_now = options_.durability == Durability::none;
     bool wake = false, refused = false, too_many = false;
     {
@@ -237,8 +232,7 @@ std::string SqliteStore::explain(const sqlite::Failure& failure) const {
                                                  " at most, or the disk is full"
                                            : "the disk of the event store is full";
         case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-            return "the event store was locked by another process for " + format_duration(options_.busy_timeout);
+        case SQLITE_LOCKED: return "the event store was locked by another process for " + format_duration(options_.busy_timeout);
         case SQLITE_READONLY_DBMOVED: return "the file of the event store was deleted or moved: restart the service";
         case SQLITE_READONLY: return "the event store is read-only";
         default: return "the event store failed: " + failure.message;
@@ -273,8 +267,7 @@ Durability durability_named(std::string_view name) {
     static const std::vector<std::string> kNames = {"none", "process", "power"};
     const auto found = std::find(kNames.begin(), kNames.end(), name);
     if (found == kNames.end())
-        throw Error(ErrorKind::usage, "--durability",
-                    "unknown level '" + printable(name) + "'" + did_you_mean_text(name, kNames),
+        throw Error(ErrorKind::usage, "--durability", "unknown level '" + printable(name) + "'" + did_you_mean_text(name, kNames),
                     "the levels are none, process and power");
     return static_cast<Durability>(found - kNames.begin());
 }

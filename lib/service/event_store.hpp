@@ -33,9 +33,9 @@ struct StoreOptions {
     // tens of megabytes a second, a log of this size makes that less than a hundredth of the time.
     // A quarter of what the disk has left, where that is less.
     Bytes log_limit = Bytes{256} << 20;
-    std::function<Bytes()> disk_left;                    // beside the database; empty: the file system says
-    std::size_t queue_limit = 10'000;                    // waiting requests; one more is refused
-    Bytes queue_bytes = Bytes{64} << 20;                 // of the events that wait; where there are as many, one more is refused
+    std::function<Bytes()> disk_left;     // beside the database; empty: the file system says
+    std::size_t queue_limit = 10'000;     // waiting requests; one more is refused
+    Bytes queue_bytes = Bytes{64} << 20;  // of the events that wait; where there are as many, one more is refused
 };
 
 struct SaveResult {
@@ -59,8 +59,7 @@ class EventStore {
 
     // on_saved is called exactly once: from the caller's thread (refused, or nothing to wait for) or from the writer's. Where
     // save() throws (std::bad_alloc), it is not called.
-    virtual void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received,
-                      OnSaved on_saved) = 0;
+    virtual void save(const std::string& user_id, const std::vector<std::string>& events, Nanoseconds received, OnSaved on_saved) = 0;
     // The user's newest events, oldest first, at most limit.
     virtual std::vector<std::string> events_of(std::string_view user_id, std::size_t limit) = 0;
     virtual Counts counts() const = 0;

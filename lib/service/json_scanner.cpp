@@ -29,9 +29,7 @@ void append_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
-void JsonScanner::fail(const std::string& what) const {
-    throw JsonError(what + " at byte " + std::to_string(position_));
-}
+void JsonScanner::fail(const std::string& what) const { throw JsonError(what + " at byte " + std::to_string(position_)); }
 
 void JsonScanner::skip_blanks() {
     while (position_ < text_.size()) {

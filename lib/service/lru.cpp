@@ -62,9 +62,7 @@ class Lru : public CacheMode {
     static Bytes user_cost(const User& user) {
         return kListLinks + sizeof(User) + heap_bytes(user.id) + kTreeLinks + sizeof(Index::value_type);
     }
-    static Bytes record_cost(const Events& events) {
-        return kListLinks + sizeof(Events) + heap_bytes(events);
-    }
+    static Bytes record_cost(const Events& events) { return kListLinks + sizeof(Events) + heap_bytes(events); }
 
     bool over() const { return entries_ > capacity_ || held_ > limit_; }
 

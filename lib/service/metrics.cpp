@@ -64,8 +64,7 @@ std::optional<Bytes> own_resident_bytes() {
     if (!statm) return std::nullopt;
     const std::vector<std::string_view> fields = split(trim(*statm), ' ');
     std::uint64_t pages = 0;
-    if (fields.size() < 2 || std::from_chars(fields[1].begin(), fields[1].end(), pages).ec != std::errc())
-        return std::nullopt;
+    if (fields.size() < 2 || std::from_chars(fields[1].begin(), fields[1].end(), pages).ec != std::errc()) return std::nullopt;
     return pages * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
 }
 

@@ -17,8 +17,7 @@ namespace {
 
 // What belongs to one connection and not to the request: a replay makes its own.
 bool hop_header(std::string_view name) {
-    for (const std::string_view known :
-         {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Expect"})
+    for (const std::string_view known : {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Expect"})
         if (http::equal_ignoring_case(name, known)) return true;
     return false;
 }

@@ -11,8 +11,7 @@ namespace leakline::service {
 class ScaledClock : public Clock {
   public:
     // Starts at the real clock's present and runs scale (> 0) times as fast from there.
-    ScaledClock(Clock& real, double scale)
-        : real_(real), scale_(scale), monotonic_start_(real.monotonic()), wall_start_(real.wall()) {}
+    ScaledClock(Clock& real, double scale) : real_(real), scale_(scale), monotonic_start_(real.monotonic()), wall_start_(real.wall()) {}
 
     Nanoseconds monotonic() const override { return monotonic_start_ + passed(); }
     Nanoseconds wall() const override { return wall_start_ + passed(); }

@@ -25,8 +25,7 @@ Route route_of(std::string_view path) {
     if (path == "/api/track") return Route::track;
     if (path == "/metrics") return Route::metrics;
     if (path == "/healthz") return Route::healthz;
-    if (path.size() > kUsersPrefix.size() + kEventsSuffix.size() && path.starts_with(kUsersPrefix) &&
-        path.ends_with(kEventsSuffix) &&
+    if (path.size() > kUsersPrefix.size() + kEventsSuffix.size() && path.starts_with(kUsersPrefix) && path.ends_with(kEventsSuffix) &&
         path.find('/', kUsersPrefix.size()) == path.size() - kEventsSuffix.size())
         return Route::user_events;
     return Route::other;
@@ -92,15 +91,11 @@ struct Service::State {
 };
 
 Service::State::State(ServiceOptions all, ScaledClock& time)
-    : options(std::move(all)),
-      clock(time),
-      started(time.wall()),
-      event_cache(cache_mode_named(options.mode).make(options.limits), time) {
+    : options(std::move(all)), clock(time), started(time.wall()), event_cache(cache_mode_named(options.mode).make(options.limits), time) {
     if (!options.record_file.empty()) recorder.emplace(options.record_file);
     event_store = EventStore::open(options.store);
     server = std::make_unique<http::Server>(
-        options.server,
-        [this](const http::ServerRequest& request, const http::Responder& responder) { handle(request, responder); });
+        options.server, [this](const http::ServerRequest& request, const http::Responder& responder) { handle(request, responder); });
 }
 
 void Service::State::handle(const http::ServerRequest& request, const http::Responder& responder) {
@@ -122,8 +117,7 @@ void Service::State::handle(const http::ServerRequest& request, const http::Resp
 http::Response Service::State::answer(Route route, const http::ServerRequest& request) {
     if (route == Route::other) return http::error_response(404, "no such resource: " + shown(request.path()));
     if (!allowed(route, request.method)) {
-        http::Response response =
-            http::error_response(405, shown(request.method) + " is not allowed for " + shown(request.path()));
+        http::Response response = http::error_response(405, shown(request.method) + " is not allowed for " + shown(request.path()));
         response.headers.emplace_back("Allow", route == Route::track ? "POST" : "GET, HEAD");
         return response;
     }
@@ -165,8 +159,7 @@ std::string Service::State::metrics_text() const {
             const std::uint64_t count = metrics.count_of(route, s);
             if (count == 0 && !(route == Route::track && s == 0)) continue;
             text.sample("trackd_requests_total",
-                        "path=\"" + std::string(route_path(route)) + "\",code=\"" +
-                            std::to_string(RequestMetrics::kStatuses[s]) + "\"",
+                        "path=\"" + std::string(route_path(route)) + "\",code=\"" + std::to_string(RequestMetrics::kStatuses[s]) + "\"",
                         count);
         }
     }
@@ -188,20 +181,16 @@ std::string Service::State::metrics_text() const {
     const http::ServerCounts server_counts = server->counts();
     text.single("trackd_connections_open", Type::gauge, "Open connections.", server_counts.connections_open);
     text.single("trackd_connections_total", Type::counter, "Connections served.", server_counts.connections_accepted);
-    text.single("trackd_connections_shed_total", Type::counter, "Connections turned away at the limit.",
-                server_counts.connections_shed);
+    text.single("trackd_connections_shed_total", Type::counter, "Connections turned away at the limit.", server_counts.connections_shed);
     text.single("trackd_requests_malformed_total", Type::counter, "Requests refused before they reached the service.",
                 server_counts.malformed);
-    text.single("trackd_timeouts_total", Type::counter, "Connections closed because they were too slow.",
-                server_counts.timeouts);
+    text.single("trackd_timeouts_total", Type::counter, "Connections closed because they were too slow.", server_counts.timeouts);
     if (recorder)
-        text.single("trackd_record_failures_total", Type::counter, "Requests missing from the recorded log.",
-                    recorder->failures());
+        text.single("trackd_record_failures_total", Type::counter, "Requests missing from the recorded log.", recorder->failures());
     if (const auto resident = own_resident_bytes())
         text.single("process_resident_memory_bytes", Type::gauge, "Resident memory size in bytes.", *resident);
     if (options.memory_limit > 0)
-        text.single("trackd_memory_limit_bytes", Type::gauge, "Memory that the service may use before it is killed.",
-                    options.memory_limit);
+        text.single("trackd_memory_limit_bytes", Type::gauge, "Memory that the service may use before it is killed.", options.memory_limit);
     if (more_metrics) more_metrics(text);
     text.family("process_start_time_seconds", Type::gauge, "Start time of the process since the Unix epoch in seconds.");
     text.sample("process_start_time_seconds", {}, static_cast<double>(started.count()) / 1e9);

@@ -4,15 +4,12 @@ namespace leakline::service::sqlite {
 
 Database::Database(const std::string& path) {
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &handle,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     handle_.reset(handle);  // SQLite hands one out on most failures too
     if (code != SQLITE_OK) fail(code);
 }
 
-void Database::fail(int code) const {
-    throw Failure{code & 0xFF, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code)};
-}
+void Database::fail(int code) const { throw Failure{code & 0xFF, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code)}; }
 
 void Database::run(const char* sql) {
     const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);

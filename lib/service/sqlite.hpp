@@ -21,9 +21,9 @@ class Database {
   public:
     // Throws Failure.
     explicit Database(const std::string& path);
-    void run(const char* sql);              // statements without results
-    std::string text(const char* sql);      // the first column of the first row; empty where there is none
-    std::int64_t number(const char* sql);   // the same as a number
+    void run(const char* sql);             // statements without results
+    std::string text(const char* sql);     // the first column of the first row; empty where there is none
+    std::int64_t number(const char* sql);  // the same as a number
     bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
     sqlite3* get() const { return handle_.get(); }
     [[noreturn]] void fail(int code) const;

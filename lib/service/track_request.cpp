@@ -21,8 +21,7 @@ std::string read_user_id(JsonScanner& scanner) {
     std::int64_t number = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
     if (result.ec == std::errc::result_out_of_range) throw BadRequest("user_id is out of the range of 64 bits");
-    if (result.ec != std::errc() || result.ptr != text.data() + text.size())
-        throw BadRequest("user_id must be a string or an integer");
+    if (result.ec != std::errc() || result.ptr != text.data() + text.size()) throw BadRequest("user_id must be a string or an integer");
     return std::to_string(number);
 }
 
@@ -38,8 +37,7 @@ std::vector<std::string_view> read_events(JsonScanner& scanner) {
             scanner.skip_value();  // that it is no JSON at all would be the better reason
             throw BadRequest("events[" + std::to_string(events.size()) + "] is not an object");
         }
-        if (events.size() == kMaxEvents)
-            throw BadRequest("more than " + std::to_string(kMaxEvents) + " events in one request");
+        if (events.size() == kMaxEvents) throw BadRequest("more than " + std::to_string(kMaxEvents) + " events in one request");
         events.push_back(scanner.skip_value());
     }
     return events;

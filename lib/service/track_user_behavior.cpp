@@ -24,8 +24,10 @@ void process_and_save_events(const TrackRequest& data, const std::vector<std::st
                              const http::Responder& responder) {
     try {
         event_store.save(data.user_id(), events, received, [&event_cache, record, responder](const SaveResult& result) {
-            if (result.saved) event_cache.keep(record);
-            else event_cache.take_back(record);
+            if (result.saved)
+                event_cache.keep(record);
+            else
+                event_cache.take_back(record);
             answer(result, responder);
         });
     } catch (...) {
@@ -39,8 +41,8 @@ void process_and_save_events(const TrackRequest& data, const std::vector<std::st
 // The line that appends is the one to find. Its arguments are passed by value, so the texts that the cache will own are
 // copied right there: a recorder attributes their bytes to this line in every mode, and only in the leaky one they stay.
 // (A record built in braces instead gets its copies, with GCC 12 -O2, the line of the closing brace below.)
-void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
-                         Nanoseconds received, const http::Responder& responder) {
+void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store, Nanoseconds received,
+                         const http::Responder& responder) {
     const TrackRequest data(request.body);
     const std::string& user_id = data.user_id();
     const std::vector<std::string> events = data.events();

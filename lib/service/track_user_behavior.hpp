@@ -12,7 +12,7 @@ namespace leakline::service {
 // Answers 200 once the events are saved (see Durability) and in the cache, 503 with the reason where they cannot be saved: then
 // the cache has taken them back, and they were never shown. event_cache outlives event_store. Throws BadRequest before anything
 // has changed.
-void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store,
-                         Nanoseconds received, const http::Responder& responder);
+void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store, Nanoseconds received,
+                         const http::Responder& responder);
 
 }  // namespace leakline::service

@@ -27,8 +27,7 @@ class Input {
     Input(int descriptor, std::string name, std::function<bool()> wait = {})
         : descriptor_(descriptor), name_(std::move(name)), wait_(std::move(wait)) {
         struct stat status {};
-        if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode))
-            total_ = static_cast<std::uint64_t>(status.st_size);
+        if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) total_ = static_cast<std::uint64_t>(status.st_size);
     }
     explicit Input(std::string_view bytes) : memory_(bytes), total_(bytes.size()) {}
     ~Input() {
@@ -249,9 +248,7 @@ std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool
     return sniff(std::make_unique<Input>(descriptor, "descriptor", std::move(wait)));
 }
 
-std::string read_file(const std::string& path, std::size_t limit) {
-    return read_all(*open_source(path), path, limit);
-}
+std::string read_file(const std::string& path, std::size_t limit) { return read_all(*open_source(path), path, limit); }
 
 std::string read_all(ByteSource& source, const std::string& name, std::size_t limit) {
     std::string content;

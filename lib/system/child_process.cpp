@@ -29,9 +29,7 @@ namespace leakline {
 namespace {
 
 std::string quoted_for_shell(const std::string& word) {
-    const auto plain = [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-./:=,@%+", c) != nullptr;
-    };
+    const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-./:=,@%+", c) != nullptr; };
     if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
     std::string out = "'";
     for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -44,8 +42,8 @@ std::vector<char*> environment_block(const Command& command, std::vector<std::st
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
         const std::string_view name = text.substr(0, text.find('='));
-        const bool replaced = std::any_of(command.environment.begin(), command.environment.end(),
-                                          [&](const auto& pair) { return pair.first == name; });
+        const bool replaced =
+            std::any_of(command.environment.begin(), command.environment.end(), [&](const auto& pair) { return pair.first == name; });
         if (!replaced) storage.emplace_back(text);
     }
     std::vector<char*> block;
@@ -69,10 +67,8 @@ struct StartFailure {
 [[noreturn]] void throw_start_failure(const Command& command, const std::string& path, const StartFailure& failure) {
     const int reason = failure.error_number;
     switch (failure.step) {
-        case StartFailure::Step::directory:
-            throw os_error(ErrorKind::input, command.directory, "cannot enter the folder", reason);
-        case StartFailure::Step::output:
-            throw os_error(ErrorKind::input, command.output_file, "cannot write the program's output", reason);
+        case StartFailure::Step::directory: throw os_error(ErrorKind::input, command.directory, "cannot enter the folder", reason);
+        case StartFailure::Step::output: throw os_error(ErrorKind::input, command.output_file, "cannot write the program's output", reason);
         case StartFailure::Step::hook: throw os_error(ErrorKind::system, path, "cannot prepare the process", reason);
         case StartFailure::Step::exec: break;
     }
@@ -171,8 +167,7 @@ Child Child::start(const Command& command) {
             ::dup2(null, STDOUT_FILENO);
             ::dup2(null, STDERR_FILENO);
         }
-        if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0)
-            fail_in_child(pipe[1], StartFailure::Step::directory);
+        if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0) fail_in_child(pipe[1], StartFailure::Step::directory);
         if (command.before_exec && !command.before_exec()) fail_in_child(pipe[1], StartFailure::Step::hook);
         ::execve(path.c_str(), arguments.data(), environment.data());
         fail_in_child(pipe[1], StartFailure::Step::exec);
@@ -273,8 +268,7 @@ ExitStatus Child::terminate(Nanoseconds grace) {
         Clock& clock = system_clock();
         const Nanoseconds deadline = clock.monotonic() + grace;
         // Not wait_for: an interruption must not cut the grace short.
-        while (running() && clock.monotonic() < deadline)
-            clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(2));
+        while (running() && clock.monotonic() < deadline) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(2));
         if (running()) ::kill(-pid_, SIGKILL);
     }
     return wait();

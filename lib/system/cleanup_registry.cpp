@@ -90,8 +90,10 @@ void forget(const std::string& path) {
 void remove_all(int owner) {
     for (const Slot& slot : slots()) {
         if (slot.owner.load() != owner) continue;
-        if (slot.kind == Kind::file) ::unlink(slot.path);
-        else remove_folder(slot.path);
+        if (slot.kind == Kind::file)
+            ::unlink(slot.path);
+        else
+            remove_folder(slot.path);
     }
 }
 

@@ -31,8 +31,7 @@ void for_each_pid(std::string_view text, Found found) {
 template <typename Found>
 void for_each_numbered(const std::string& directory, Found found) {
     std::error_code error;
-    for (auto entry = fs::directory_iterator(directory, error); !error && entry != fs::directory_iterator();
-         entry.increment(error))
+    for (auto entry = fs::directory_iterator(directory, error); !error && entry != fs::directory_iterator(); entry.increment(error))
         for_each_pid(entry->path().filename().string(), found);
 }
 

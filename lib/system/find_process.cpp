@@ -21,8 +21,7 @@ namespace fs = std::filesystem;
 std::vector<int> all_pids(const SystemRoots& roots) {
     std::vector<int> pids;
     std::error_code error;
-    for (auto entry = fs::directory_iterator(roots.proc, error); !error && entry != fs::directory_iterator();
-         entry.increment(error)) {
+    for (auto entry = fs::directory_iterator(roots.proc, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         int pid = 0;
         const auto result = std::from_chars(name.data(), name.data() + name.size(), pid);
@@ -88,8 +87,7 @@ std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_
         std::uint64_t inode = 0;
         const auto local_result = std::from_chars(digits.data(), digits.data() + digits.size(), local, 16);
         const auto inode_result = std::from_chars(fields[9].data(), fields[9].data() + fields[9].size(), inode);
-        if (local_result.ec == std::errc{} && inode_result.ec == std::errc{} && local == port && inode != 0)
-            inodes.push_back(inode);
+        if (local_result.ec == std::errc{} && inode_result.ec == std::errc{} && local == port && inode != 0) inodes.push_back(inode);
     }
     return inodes;
 }
@@ -109,8 +107,7 @@ std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots)
         if (holds_one_of(pid, inodes, roots, hidden))
             if (const auto stat = read_stat(pid, roots)) parent_of.emplace(pid, stat->parent);
     if (parent_of.empty())
-        throw Error(ErrorKind::system, where,
-                    hidden ? "its owner is another user's process" : "its owner cannot be seen from here",
+        throw Error(ErrorKind::system, where, hidden ? "its owner is another user's process" : "its owner cannot be seen from here",
                     "run as root or as that user, or give --pid");
     std::vector<int> topmost;
     for (const auto& [pid, parent] : parent_of)

@@ -6,9 +6,7 @@
 
 namespace leakline {
 
-LineReader::LineReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {
-    buffer_.resize(std::size_t{1} << 16);
-}
+LineReader::LineReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)) { buffer_.resize(std::size_t{1} << 16); }
 
 LineReader::~LineReader() = default;
 

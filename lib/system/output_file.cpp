@@ -35,8 +35,10 @@ void refuse_foreign_link(const std::string& path) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return;
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (descriptor >= 0) ::close(descriptor);
-    else if (errno != ENOENT) throw os_error(ErrorKind::input, path, "cannot write through this link", errno);
+    if (descriptor >= 0)
+        ::close(descriptor);
+    else if (errno != ENOENT)
+        throw os_error(ErrorKind::input, path, "cannot write through this link", errno);
 }
 
 }  // namespace
@@ -57,8 +59,10 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
         target_ = followed(path_);
         temporary_ = target_ + ".XXXXXX";
         descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
-        if (descriptor_ < 0) temporary_.clear();
-        else cleanup_registry::remember(temporary_, cleanup_registry::Kind::file);
+        if (descriptor_ < 0)
+            temporary_.clear();
+        else
+            cleanup_registry::remember(temporary_, cleanup_registry::Kind::file);
         // mkostemp makes it private; a report has the mode of any file that this user makes.
         const mode_t mask = ::umask(0);
         ::umask(mask);
@@ -70,8 +74,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
     }
     if (descriptor_ < 0) {
         const int reason = errno;
-        throw os_error(ErrorKind::input, path_, "cannot write", reason,
-                       reason == ENOENT ? "make the folder first" : std::string());
+        throw os_error(ErrorKind::input, path_, "cannot write", reason, reason == ENOENT ? "make the folder first" : std::string());
     }
 }
 

@@ -14,7 +14,7 @@ constexpr std::size_t kFirst = 4096;
 // The kernel hands a file of many records out by pages: a read that ends below half a page was the last one.
 constexpr std::size_t kSurelyWhole = 2048;
 constexpr std::size_t kMost = std::size_t{1} << 20;
-}
+}  // namespace
 
 ProcFile::ProcFile(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) error_ = errno;
@@ -24,8 +24,7 @@ ProcFile::~ProcFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-ProcFile::ProcFile(ProcFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), error_(other.error_) {}
+ProcFile::ProcFile(ProcFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), error_(other.error_) {}
 
 ProcFile& ProcFile::operator=(ProcFile&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
@@ -38,8 +37,7 @@ std::optional<std::string_view> ProcFile::read() {
     if (descriptor_ < 0) return std::nullopt;
     std::size_t length = 0;
     for (;;) {
-        const ssize_t got = ::pread(descriptor_, buffer.data() + length, buffer.size() - length,
-                                    static_cast<off_t>(length));
+        const ssize_t got = ::pread(descriptor_, buffer.data() + length, buffer.size() - length, static_cast<off_t>(length));
         if (got < 0) {
             if (errno == EINTR) continue;
             error_ = errno;

@@ -58,13 +58,20 @@ std::optional<Statm> parse_statm(std::string_view text) {
 std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text) {
     SmapsRollup rollup;
     for_each_kib_line(text, [&](std::string_view name, Bytes bytes) {
-        if (name == "Rss") rollup.rss = bytes;
-        else if (name == "Pss") rollup.pss = bytes;
-        else if (name == "Pss_Shmem") rollup.pss_shmem = bytes;
-        else if (name == "Private_Clean") rollup.private_clean = bytes;
-        else if (name == "Private_Dirty") rollup.private_dirty = bytes;
-        else if (name == "Anonymous") rollup.anonymous = bytes;
-        else if (name == "Swap") rollup.swap = bytes;
+        if (name == "Rss")
+            rollup.rss = bytes;
+        else if (name == "Pss")
+            rollup.pss = bytes;
+        else if (name == "Pss_Shmem")
+            rollup.pss_shmem = bytes;
+        else if (name == "Private_Clean")
+            rollup.private_clean = bytes;
+        else if (name == "Private_Dirty")
+            rollup.private_dirty = bytes;
+        else if (name == "Anonymous")
+            rollup.anonymous = bytes;
+        else if (name == "Swap")
+            rollup.swap = bytes;
     });
     if (!rollup.rss) return std::nullopt;
     return rollup;
@@ -111,10 +118,14 @@ std::optional<ProcessStatus> parse_status(std::string_view text) {
     bool any = false;
     for_each_kib_line(text, [&](std::string_view name, Bytes bytes) {
         any = true;
-        if (name == "RssAnon") status.rss_anonymous = bytes;
-        else if (name == "RssFile") status.rss_file = bytes;
-        else if (name == "RssShmem") status.rss_shmem = bytes;
-        else if (name == "VmSwap") status.swap = bytes;
+        if (name == "RssAnon")
+            status.rss_anonymous = bytes;
+        else if (name == "RssFile")
+            status.rss_file = bytes;
+        else if (name == "RssShmem")
+            status.rss_shmem = bytes;
+        else if (name == "VmSwap")
+            status.swap = bytes;
     });
     if (!any) return std::nullopt;
     return status;

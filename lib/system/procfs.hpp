@@ -42,7 +42,7 @@ struct ProcessStat {
     std::string comm;  // at most 15 characters: the kernel cuts
     char state = '?';
     std::uint64_t threads = 0;
-    std::uint64_t start_ticks = 0;  // since boot, in clock ticks: with the pid it names a process for good
+    std::uint64_t start_ticks = 0;       // since boot, in clock ticks: with the pid it names a process for good
     std::uint64_t cpu_ticks = 0;         // user and system, of all its threads
     std::uint64_t waited_cpu_ticks = 0;  // the same, of the children that it has waited for
     std::uint64_t resident_pages = 0;

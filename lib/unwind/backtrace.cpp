@@ -114,8 +114,7 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame, StackReac
 }
 
 bool is_known(const KnownFrame& frame, const Place& at) {
-    return frame.ip == at.ip &&
-           (!frame.bp_decides || at.base() - at.sp == static_cast<std::uintptr_t>(std::intptr_t{frame.bp_from_sp}));
+    return frame.ip == at.ip && (!frame.bp_decides || at.base() - at.sp == static_cast<std::uintptr_t>(std::intptr_t{frame.bp_from_sp}));
 }
 
 // The frame where it was not looked for first; null where it cannot be followed. Kept out of the loop over known frames,

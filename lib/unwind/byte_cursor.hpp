@@ -18,7 +18,8 @@ class ByteCursor {
     const std::uint8_t* at() const { return at_; }
     std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
 
-    template <typename Number> Number number() {
+    template <typename Number>
+    Number number() {
         Number value{};
         if (const std::uint8_t* bytes = take(sizeof value)) std::memcpy(&value, bytes, sizeof value);
         return value;

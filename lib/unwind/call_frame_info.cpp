@@ -19,7 +19,9 @@ std::uint64_t encoded(ByteCursor& from, std::uint8_t encoding) {
     const auto here = reinterpret_cast<std::uintptr_t>(from.at());
     std::uint64_t value = 0;
     switch (encoding & 15) {
-        case absolute: case udata8: case sdata8: value = from.number<std::uint64_t>(); break;
+        case absolute:
+        case udata8:
+        case sdata8: value = from.number<std::uint64_t>(); break;
         case udata2: value = from.number<std::uint16_t>(); break;
         case udata4: value = from.number<std::uint32_t>(); break;
         case sdata2: value = static_cast<std::uint64_t>(std::int64_t{from.number<std::int16_t>()}); break;
@@ -101,8 +103,10 @@ const std::uint8_t* find_entry(const ObjectImage& object, std::uintptr_t pc) {
     std::uint64_t low = 0, high = count;  // the rows before low begin at or before pc
     while (low < high) {
         const std::uint64_t middle = low + (high - low) / 2;
-        if (at(middle, 0) <= pc) low = middle + 1;
-        else high = middle;
+        if (at(middle, 0) <= pc)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low == 0 ? nullptr : reinterpret_cast<const std::uint8_t*>(at(low - 1, 4));
 }

@@ -1,11 +1,13 @@
 #include "unwind/embedded.hpp"
 
 // C++20 has no #embed: the assembler puts the file in its place.
-#define LEAKLINE_EMBED(name, file)                                \
-    asm(".pushsection .rodata\n"                                  \
-        "leakline_" #name "_begin: .incbin \"" file "\"\n"        \
-        "leakline_" #name "_end:\n"                               \
-        ".popsection\n");                                         \
+#define LEAKLINE_EMBED(name, file)                  \
+    asm(".pushsection .rodata\n"                    \
+        "leakline_" #name "_begin: .incbin \"" file \
+        "\"\n"                                      \
+        "leakline_" #name                           \
+        "_end:\n"                                   \
+        ".popsection\n");                           \
     extern "C" const char leakline_##name##_begin[], leakline_##name##_end[]
 #define LEAKLINE_EMBEDDED(name) \
     std::string_view(leakline_##name##_begin, static_cast<std::size_t>(leakline_##name##_end - leakline_##name##_begin))

@@ -13,10 +13,10 @@ namespace leakline::unwind {
 // with the base pointer's distance, where a rule uses that. Nothing is guessed, and what stands on the stack is read anew at
 // each walk; only where to look for the caller's frame in the memo is.
 struct alignas(32) KnownFrame {
-    std::uintptr_t ip;      // 0: none
-    KnownFrame* caller;     // where the caller's frame was at the last walk; never null for a frame that has a caller
-    std::uint32_t to_cfa;   // CFA - sp, bytes
-    std::uint32_t to_bp;    // where the caller's bp is saved, from sp; or kBpKept
+    std::uintptr_t ip;        // 0: none
+    KnownFrame* caller;       // where the caller's frame was at the last walk; never null for a frame that has a caller
+    std::uint32_t to_cfa;     // CFA - sp, bytes
+    std::uint32_t to_bp;      // where the caller's bp is saved, from sp; or kBpKept
     std::int32_t bp_from_sp;  // bp - sp, where bp_decides
     bool bp_decides;
     bool outermost;  // there is no caller
@@ -44,9 +44,7 @@ class FrameMemo {
 
     // Where it keeps the frame that has these registers, or another one of them. The stack pointer has a part in it so that a
     // function that calls itself is known with each of its callers.
-    KnownFrame& of(std::uintptr_t ip, std::uintptr_t sp) {
-        return frames_[(sp / 16 ^ ip * 0x9e3779b97f4a7c15u >> (64 - kBits)) % kFrames];
-    }
+    KnownFrame& of(std::uintptr_t ip, std::uintptr_t sp) { return frames_[(sp / 16 ^ ip * 0x9e3779b97f4a7c15u >> (64 - kBits)) % kFrames]; }
 
   private:
     static constexpr unsigned kBits = 9;
@@ -56,7 +54,7 @@ class FrameMemo {
 
     std::array<KnownFrame, kFrames> frames_;
     std::uint64_t generation_;  // plus one: 0 is none
-    unsigned in_vain_;      // walks in a row, at most kInVain
+    unsigned in_vain_;          // walks in a row, at most kInVain
     unsigned passed_over_;
     std::atomic<bool> busy_;
 };

@@ -49,11 +49,34 @@ class Program {
 
   private:
     enum Op : std::uint8_t {
-        nop = 0, set_loc, advance1, advance2, advance4, offset_extended, restore_extended, undefined, same_value, in_register,
-        remember_state, restore_state, def_cfa, def_cfa_register, def_cfa_offset, def_cfa_expression, expression,
-        offset_extended_sf, def_cfa_sf, def_cfa_offset_sf, val_offset, val_offset_sf, val_expression,
-        gnu_args_size = 0x2e, gnu_negative_offset_extended = 0x2f,
-        advance = 0x40, offset = 0x80, restore = 0xc0  // these hold an operand in their low 6 bits
+        nop = 0,
+        set_loc,
+        advance1,
+        advance2,
+        advance4,
+        offset_extended,
+        restore_extended,
+        undefined,
+        same_value,
+        in_register,
+        remember_state,
+        restore_state,
+        def_cfa,
+        def_cfa_register,
+        def_cfa_offset,
+        def_cfa_expression,
+        expression,
+        offset_extended_sf,
+        def_cfa_sf,
+        def_cfa_offset_sf,
+        val_offset,
+        val_offset_sf,
+        val_expression,
+        gnu_args_size = 0x2e,
+        gnu_negative_offset_extended = 0x2f,
+        advance = 0x40,
+        offset = 0x80,
+        restore = 0xc0  // these hold an operand in their low 6 bits
     };
 
     void advance_by(std::uint64_t units) {
@@ -114,12 +137,16 @@ class Program {
                 from.uleb();
                 break;
             case remember_state:
-                if (depth_ == kStates) from.spoil();
-                else states_[depth_++] = row_;
+                if (depth_ == kStates)
+                    from.spoil();
+                else
+                    states_[depth_++] = row_;
                 break;
             case restore_state:
-                if (depth_ == 0) from.spoil();
-                else row_ = states_[--depth_];
+                if (depth_ == 0)
+                    from.spoil();
+                else
+                    row_ = states_[--depth_];
                 break;
             case def_cfa: {
                 const std::uint64_t number = from.uleb();
@@ -132,7 +159,10 @@ class Program {
                 break;
             }
             // These two change half of a definition: after an expression there is none.
-            case def_cfa_register: row_.cfa_register = from.uleb(); row_.cfa_unsupported |= row_.cfa_is_expression; break;
+            case def_cfa_register:
+                row_.cfa_register = from.uleb();
+                row_.cfa_unsupported |= row_.cfa_is_expression;
+                break;
             case def_cfa_offset:
                 row_.cfa_offset = static_cast<std::int64_t>(from.uleb());
                 row_.cfa_unsupported |= row_.cfa_is_expression;
@@ -203,7 +233,7 @@ FrameRule as_rule(const Row& row) {
     if (!fits(row.bp.offset)) return rule;
     if (rule.bp != FrameRule::Bp::kept) rule.bp_offset = static_cast<std::int32_t>(row.bp.offset);
     rule.cfa_offset = static_cast<std::int32_t>(row.cfa_offset);
-    rule.cfa = row.cfa_is_expression       ? FrameRule::Cfa::at_bp_plus
+    rule.cfa = row.cfa_is_expression     ? FrameRule::Cfa::at_bp_plus
                : row.cfa_register == kSp ? FrameRule::Cfa::sp_plus
                                          : FrameRule::Cfa::bp_plus;
     return rule;

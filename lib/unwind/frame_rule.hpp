@@ -22,9 +22,9 @@ struct FrameRule {
         outermost     // this frame has no caller
     };
     enum class Bp : std::uint8_t {
-        kept,        // the caller's is this frame's
-        at_cfa_plus, // saved at CFA + bp_offset
-        at_bp_plus   // saved at bp + bp_offset
+        kept,         // the caller's is this frame's
+        at_cfa_plus,  // saved at CFA + bp_offset
+        at_bp_plus    // saved at bp + bp_offset
     };
 
     Cfa cfa = Cfa::unsupported;
@@ -40,9 +40,7 @@ struct FrameRule {
                static_cast<std::uint64_t>(cfa) << 56 | static_cast<std::uint64_t>(bp) << 60;
     }
     static FrameRule unpacked(std::uint64_t word) {
-        const auto signed28 = [](std::uint64_t bits) {
-            return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) << 4) >> 4;
-        };
+        const auto signed28 = [](std::uint64_t bits) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) << 4) >> 4; };
         return {static_cast<Cfa>(word >> 56 & 15), static_cast<Bp>(word >> 60), signed28(word), signed28(word >> 28)};
     }
     bool operator==(const FrameRule&) const = default;

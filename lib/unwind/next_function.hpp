@@ -17,7 +17,8 @@ namespace leakline::unwind {
 
 // The next definition of a function behind ours. It is looked up at the first call, not before: the tracker calls
 // before any initializer of ours has run.
-template <typename Function> class Next {
+template <typename Function>
+class Next {
   public:
     explicit constexpr Next(const char* name) : name_(name) {}
     Function get() {

@@ -25,7 +25,8 @@ namespace {
 
 // What the program had without this library: it knows the new-handler, and throws. What it returns may go to free, as all that
 // these allocators hand out may.
-template <typename Function> Function next(const char* name) {
+template <typename Function>
+Function next(const char* name) {
     void* const found = ::dlsym(RTLD_NEXT, name);
     if (found == nullptr) std::abort();  // a program without operator new does not call it
     return reinterpret_cast<Function>(found);

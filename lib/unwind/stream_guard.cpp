@@ -96,12 +96,15 @@ class Guarded {
         return trackers_number;
     }
     // use(descriptor), while it stays where it is. Nothing where it is not the tracker's any more.
-    template <typename Use> bool with(Use use) {
+    template <typename Use>
+    bool with(Use use) {
         user_.store(thread_block());
         const int descriptor = at_.load();
         const bool ours = still_ours(descriptor);
-        if (ours) use(descriptor);
-        else at_.store(-1);
+        if (ours)
+            use(descriptor);
+        else
+            at_.store(-1);
         user_.store(0);
         return ours;
     }
@@ -120,7 +123,7 @@ class Guarded {
         bool moved = false;
         if (user_.load() != thread_block()) {  // not in a signal that came within the use
             const int from = at_.load(), to = move_up(from);
-            at_.store(to);  // with no descriptor left it ends here
+            at_.store(to);                   // with no descriptor left it ends here
             constexpr int kTries = 100'000;  // a full pipe is soon emptied
             for (int i = 0; user_.load() != 0 && i < kTries; ++i) system_call(SYS_sched_yield);
             moved = user_.load() == 0;
@@ -134,15 +137,13 @@ class Guarded {
     }
     // Whether dup2 and its like have to wait for vacate(): not for a call that will fail or changes nothing, and not in the child
     // of a vfork, which has a table of descriptors of its own, and this memory.
-    bool is_overwritten(int from, int to) const {
-        return is_at(to) && from != to && ::fcntl(from, F_GETFD) >= 0 && ::getpid() == process_;
-    }
+    bool is_overwritten(int from, int to) const { return is_at(to) && from != to && ::fcntl(from, F_GETFD) >= 0 && ::getpid() == process_; }
 
   private:
     std::atomic<bool> taken_{false}, moving_{false};
     std::atomic<int> at_{-1};
     std::atomic<unsigned long> user_{0};  // the thread that uses it, or 0: the tracker has a lock for that
-    dev_t device_ = 0;  // these are written before at_
+    dev_t device_ = 0;                    // these are written before at_
     ino_t inode_ = 0;
     pid_t process_ = 0;
 };
@@ -158,8 +159,7 @@ void in_child() {
 
 bool is_tracker(void* code) {
     dl_find_object found;
-    return _dl_find_object(code, &found) == 0 &&
-           std::string_view(found.dlfo_link_map->l_name).ends_with("/libheaptrack_preload.so");
+    return _dl_find_object(code, &found) == 0 && std::string_view(found.dlfo_link_map->l_name).ends_with("/libheaptrack_preload.so");
 }
 
 // What the tracker opens: its stream, to write to, and its own process's statistics.
@@ -259,7 +259,8 @@ LEAKLINE_EXPORT ssize_t write(int descriptor, const void* bytes, size_t size) {
 LEAKLINE_EXPORT ssize_t read(int descriptor, void* bytes, size_t size) {
     if (descriptor == statistics.trackers_number) [[unlikely]] {
         long result = -EBADF;
-        statistics.with([&](int from) { result = system_call(SYS_pread64, from, reinterpret_cast<long>(bytes), static_cast<long>(size), 0); });
+        statistics.with(
+            [&](int from) { result = system_call(SYS_pread64, from, reinterpret_cast<long>(bytes), static_cast<long>(size), 0); });
         return result >= 0 ? result : answer(result);
     }
     const auto next = next_read.get();

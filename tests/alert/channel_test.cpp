@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
+#include <nlohmann/json.hpp>
 
 #include "alert/alert.hpp"
 #include "base/error.hpp"
@@ -14,9 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Alert example() {
-    return {Kind::firing, "trackd 127.0.0.1:8080", 445'644'800, 536'870'912, 0.8, 1'714'980'600s, 1'714'980'660s};
-}
+Alert example() { return {Kind::firing, "trackd 127.0.0.1:8080", 445'644'800, 536'870'912, 0.8, 1'714'980'600s, 1'714'980'660s}; }
 
 void write(const std::string& path, const std::string& text) {
     OutputFile file(path);
@@ -26,12 +24,10 @@ void write(const std::string& path, const std::string& text) {
 
 TEST_CASE("a message says whose memory, how full, and since when") {
     Alert alert = example();
-    CHECK(alert.summary() ==
-          "trackd 127.0.0.1:8080: memory at 83 % of its limit (425 MiB of 512 MiB) since 2024-05-06T07:30:00Z");
+    CHECK(alert.summary() == "trackd 127.0.0.1:8080: memory at 83 % of its limit (425 MiB of 512 MiB) since 2024-05-06T07:30:00Z");
     alert.kind = Kind::resolved;
     alert.used = 214'748'364;
-    CHECK(alert.summary() ==
-          "trackd 127.0.0.1:8080: memory back at 39 % of its limit (205 MiB of 512 MiB), after 1m over 80 %");
+    CHECK(alert.summary() == "trackd 127.0.0.1:8080: memory back at 39 % of its limit (205 MiB of 512 MiB), after 1m over 80 %");
 }
 
 TEST_CASE("the JSON form holds the same, as numbers") {
@@ -85,8 +81,10 @@ TEST_CASE("what a channel says of itself holds no path, no user, no token") {
 TEST_CASE("a command gets the message in its environment, and its failure is ours") {
     const TemporaryDirectory directory;
     const std::string program = directory.path() + "/page me", note = directory.path() + "/note";
-    write(program, "#!/bin/sh\nprintf '%s|%s|%s' \"$LEAKLINE_ALERT_STATUS\" \"$LEAKLINE_ALERT_USED_BYTES\" "
-                   "\"$LEAKLINE_ALERT_SUMMARY\" > '" + note + "'\n[ \"$LEAKLINE_ALERT_STATUS\" != resolved ]\n");
+    write(program,
+          "#!/bin/sh\nprintf '%s|%s|%s' \"$LEAKLINE_ALERT_STATUS\" \"$LEAKLINE_ALERT_USED_BYTES\" "
+          "\"$LEAKLINE_ALERT_SUMMARY\" > '" +
+              note + "'\n[ \"$LEAKLINE_ALERT_STATUS\" != resolved ]\n");
     chmod(program.c_str(), 0755);
     const auto channel = make_channel("command=" + program);
     Alert alert = example();

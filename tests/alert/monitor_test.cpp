@@ -21,7 +21,6 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-
 namespace leakline::alert {
 namespace {
 
@@ -49,8 +48,7 @@ bool eventually(Condition condition) {
 class Hook {
   public:
     explicit Hook(std::vector<int> statuses = {})
-        : statuses_(std::move(statuses)),
-          server_({}, [this](const http::ServerRequest& request, const http::Responder& responder) {
+        : statuses_(std::move(statuses)), server_({}, [this](const http::ServerRequest& request, const http::Responder& responder) {
               const std::lock_guard lock(mutex_);
               bodies_.emplace_back(request.body);
               authorization_ = request.header("Authorization");
@@ -149,9 +147,8 @@ TEST_CASE("a delivery that fails is tried again until it is taken, and each fail
     CHECK(hook.count() == 3);
     CHECK(monitor.counts().failed_attempts == 2);
     CHECK(report.lines() ==
-          std::vector<std::string>{
-              "alert not delivered, again in 5ms: webhook " + hook.url() + ": " + hook.url() + ": answered 500: ",
-              "alert not delivered, again in 10ms: webhook " + hook.url() + ": " + hook.url() + ": answered 503: "});
+          std::vector<std::string>{"alert not delivered, again in 5ms: webhook " + hook.url() + ": " + hook.url() + ": answered 500: ",
+                                   "alert not delivered, again in 10ms: webhook " + hook.url() + ": " + hook.url() + ": answered 503: "});
 }
 
 TEST_CASE("a dead channel is given up, delays no other, and never the caller") {
@@ -178,11 +175,8 @@ TEST_CASE("the real Alertmanager shows the alert while it fires, and not after i
     write(directory.path() + "/config.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n");
     const std::string address = "127.0.0.1:" + std::to_string(free_port());
     Command command;
-    command.arguments = {"prometheus-alertmanager",
-                         "--config.file=" + directory.path() + "/config.yml",
-                         "--storage.path=" + directory.path() + "/data",
-                         "--web.listen-address=" + address,
-                         "--cluster.listen-address="};
+    command.arguments = {"prometheus-alertmanager", "--config.file=" + directory.path() + "/config.yml",
+                         "--storage.path=" + directory.path() + "/data", "--web.listen-address=" + address, "--cluster.listen-address="};
     command.output_file = directory.path() + "/log";
     Child alertmanager = Child::start(command);
     const auto ready = [&] {
@@ -219,24 +213,31 @@ class Exim {
         ::mkdir((d + "/mail").c_str(), 0777);
         ::chmod((d + "/mail").c_str(), 0777);
         Command certificate;
-        certificate.arguments = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", d + "/key.pem", "-out", d + "/cert.pem"};
+        certificate.arguments = {"openssl",  "req",           "-x509",   "-newkey",
+                                 "rsa:2048", "-nodes",        "-days",   "2",
+                                 "-subj",    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                                 "-keyout",  d + "/key.pem",  "-out",    d + "/cert.pem"};
         certificate.output_file = d + "/openssl";
         REQUIRE(Child::start(certificate).wait().shell_code() == 0);
         ::chmod((d + "/key.pem").c_str(), 0644);
         write(d + "/exim.conf",
-              "spool_directory = " + d + "/spool\nlog_file_path = " + d + "/log_%s\npid_file_path = " + d + "/pid\n"
-              "primary_hostname = localhost\nlocal_interfaces = 127.0.0.1\nkeep_environment =\n"
-              "daemon_smtp_ports = " + std::to_string(port_) + "\n"
-              "tls_advertise_hosts = *\ntls_certificate = " + d + "/cert.pem\ntls_privatekey = " + d + "/key.pem\n"
-              "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}\nacl_smtp_rcpt = rcpt\n" +
-              (::geteuid() == 0 ? "" : "deliver_drop_privilege = true\n") +
-              "begin acl\nrcpt:\n  accept authenticated = *\n  deny message = log in first\n"
-              "begin routers\nall:\n  driver = accept\n  transport = box\n"
-              "begin transports\nbox:\n  driver = appendfile\n  check_owner = false\n  file = " + d + "/mail/box\n" +
-              (::geteuid() == 0 ? "  user = Debian-exim\n" : "") +
-              "begin authenticators\nplain:\n  driver = plaintext\n  public_name = PLAIN\n  server_prompts = :\n"
-              "  server_condition = ${if and{{eq{$auth2}{alerts}}{eq{$auth3}{s3cret-word}}}}\n  server_set_id = $auth2\n");
+              "spool_directory = " + d + "/spool\nlog_file_path = " + d + "/log_%s\npid_file_path = " + d +
+                  "/pid\n"
+                  "primary_hostname = localhost\nlocal_interfaces = 127.0.0.1\nkeep_environment =\n"
+                  "daemon_smtp_ports = " +
+                  std::to_string(port_) +
+                  "\n"
+                  "tls_advertise_hosts = *\ntls_certificate = " +
+                  d + "/cert.pem\ntls_privatekey = " + d +
+                  "/key.pem\n"
+                  "auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}\nacl_smtp_rcpt = rcpt\n" +
+                  (::geteuid() == 0 ? "" : "deliver_drop_privilege = true\n") +
+                  "begin acl\nrcpt:\n  accept authenticated = *\n  deny message = log in first\n"
+                  "begin routers\nall:\n  driver = accept\n  transport = box\n"
+                  "begin transports\nbox:\n  driver = appendfile\n  check_owner = false\n  file = " +
+                  d + "/mail/box\n" + (::geteuid() == 0 ? "  user = Debian-exim\n" : "") +
+                  "begin authenticators\nplain:\n  driver = plaintext\n  public_name = PLAIN\n  server_prompts = :\n"
+                  "  server_condition = ${if and{{eq{$auth2}{alerts}}{eq{$auth3}{s3cret-word}}}}\n  server_set_id = $auth2\n");
         Command command;
         command.arguments = {"/usr/sbin/exim4", "-C", d + "/exim.conf", "-bdf"};
         command.output_file = d + "/output";
@@ -269,17 +270,15 @@ TEST_CASE("a real mail server takes the message over STARTTLS after the login") 
     }
     CHECK(report.lines().empty());
     const std::string mail = exim.mail();
-    for (const char* line : {"\nFrom: leakline@example.org\n", "\nTo: ops@example.org\n",
-                             "\nDate: Mon, 06 May 2024 07:30:00 +0000\n", "with esmtpsa",
-                             "\nSubject: [firing] test service: memory at 90 % of its limit (90 B of 100 B)"}) {
+    for (const char* line : {"\nFrom: leakline@example.org\n", "\nTo: ops@example.org\n", "\nDate: Mon, 06 May 2024 07:30:00 +0000\n",
+                             "with esmtpsa", "\nSubject: [firing] test service: memory at 90 % of its limit (90 B of 100 B)"}) {
         CAPTURE(line);
         CHECK(mail.find(line) != std::string::npos);
     }
     CHECK(mail.find("s3cret") == std::string::npos);
 
     // A wrong password, no login, and a certificate that nobody vouches for: reported, without the password.
-    for (const std::string& channel :
-         {to + ca + ",user=alerts,password-file=" + secrets.path() + "/wrong", to + ca, to}) {
+    for (const std::string& channel : {to + ca + ",user=alerts,password-file=" + secrets.path() + "/wrong", to + ca, to}) {
         CAPTURE(channel);
         Report failure;
         MonitorOptions options = immediate({channel});

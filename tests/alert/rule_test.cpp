@@ -36,8 +36,7 @@ TEST_CASE("it fires only after the threshold was held, to the moment") {
 }
 
 TEST_CASE("it resolves only below the lower threshold, held as long") {
-    CHECK(say(rule(10s, 1h), {{0, 90}, {10, 90}, {20, 76}, {60, 75}, {61, 74}, {70, 74}, {71, 74}}) ==
-          Said{"10:firing", "71:resolved"});
+    CHECK(say(rule(10s, 1h), {{0, 90}, {10, 90}, {20, 76}, {60, 75}, {61, 74}, {70, 74}, {71, 74}}) == Said{"10:firing", "71:resolved"});
 }
 
 TEST_CASE("between the thresholds nothing changes, in both directions") {
@@ -46,8 +45,7 @@ TEST_CASE("between the thresholds nothing changes, in both directions") {
 }
 
 TEST_CASE("it repeats while memory stays high, not more often than the gap allows") {
-    CHECK(say(rule(0s, 100s), {{0, 90}, {99, 90}, {100, 90}, {150, 90}, {250, 90}}) ==
-          Said{"0:firing", "100:repeated", "250:repeated"});
+    CHECK(say(rule(0s, 100s), {{0, 90}, {99, 90}, {100, 90}, {150, 90}, {250, 90}}) == Said{"0:firing", "100:repeated", "250:repeated"});
 }
 
 TEST_CASE("a new episode within the gap waits for its end, and one that nobody heard of is not resolved") {

@@ -23,11 +23,9 @@ LineReport report_of(const std::vector<Line>& lines) {
         LineGrowth growth;
         growth.at = {line.function, "/src/app.cpp", line.number};
         growth.source = line.text;
-        growth.bytes_per_request = Interval{line.per_request, line.per_request - line.half_width,
-                                            line.per_request + line.half_width};
-        growth.bytes_per_hour =
-            Interval{line.per_request * 10'000, (line.per_request - line.half_width) * 10'000,
-                     (line.per_request + line.half_width) * 10'000};
+        growth.bytes_per_request = Interval{line.per_request, line.per_request - line.half_width, line.per_request + line.half_width};
+        growth.bytes_per_hour = Interval{line.per_request * 10'000, (line.per_request - line.half_width) * 10'000,
+                                         (line.per_request + line.half_width) * 10'000};
         growth.growth_bytes = static_cast<std::int64_t>(line.per_request * 10'000);
         growth.leaking = line.leaking;
         growth.growth_class = line.leaking ? GrowthClass::linear : GrowthClass::flat;
@@ -63,20 +61,16 @@ TEST_CASE("a line that only moved is the same line") {
 }
 
 TEST_CASE("equal lines of one function are paired in their order") {
-    const auto before =
-        report_of({{"f()", "keep(new X);", 10, 10, 0.1}, {"f()", "keep(new X);", 20, 50, 0.1}});
-    const auto after =
-        report_of({{"f()", "keep(new X);", 25, 50, 0.1}, {"f()", "keep(new X);", 15, 10, 0.1}});
+    const auto before = report_of({{"f()", "keep(new X);", 10, 10, 0.1}, {"f()", "keep(new X);", 20, 50, 0.1}});
+    const auto after = report_of({{"f()", "keep(new X);", 25, 50, 0.1}, {"f()", "keep(new X);", 15, 10, 0.1}});
     const Comparison comparison = compare_lines(before, after);
     REQUIRE(comparison.lines.size() == 2);
     for (const LineDifference& line : comparison.lines) CHECK(line.change == LineChange::same);
 }
 
 TEST_CASE("lines are new, gone, grown and shrunk, each with its rates") {
-    const auto before = report_of(
-        {{"a()", "old();", 1, 100, 2}, {"b()", "slow();", 2, 100, 2}, {"c()", "fast();", 3, 100, 2}});
-    const auto after = report_of(
-        {{"b()", "slow();", 2, 50, 2}, {"c()", "fast();", 3, 150, 2}, {"d()", "fresh();", 9, 10, 0.5}});
+    const auto before = report_of({{"a()", "old();", 1, 100, 2}, {"b()", "slow();", 2, 100, 2}, {"c()", "fast();", 3, 100, 2}});
+    const auto after = report_of({{"b()", "slow();", 2, 50, 2}, {"c()", "fast();", 3, 150, 2}, {"d()", "fresh();", 9, 10, 0.5}});
     const Comparison comparison = compare_lines(before, after);
     CHECK(change_of(comparison, "old") == "gone");
     CHECK(change_of(comparison, "slow") == "shrunk");
@@ -182,8 +176,7 @@ TEST_CASE("a doubling container has changed only where its bounds before and aft
     // Half of the capacity and all of it: the same container just before and just after it has doubled.
     auto before = report_of({{"f()", "v.push_back(x);", 10, 15, 5}});
     auto after = report_of({{"f()", "v.push_back(x);", 10, 30.1, 10}});
-    for (LineReport* report : {&before, &after})
-        report->lines[0].growth_class = GrowthClass::container_doubling;
+    for (LineReport* report : {&before, &after}) report->lines[0].growth_class = GrowthClass::container_doubling;
     const Comparison same = compare_lines(before, after);
     CHECK(change_of(same, "push_back") == "same");
     CHECK(same.outcome == Comparison::Outcome::passed);

@@ -49,7 +49,9 @@ TEST_CASE("a log whose requests were all served is covered") {
 TEST_CASE("requests that were left out for want of a body make no leak inconclusive") {
     const Diagnosis lost = served({{"GET /a", path(8000)}}, {{"POST /b", LeftOutWhy::no_body, 412}, {"PUT /c", LeftOutWhy::no_body, 8}});
     CHECK(lost.verdict == Verdict::inconclusive);
-    CHECK(lost.reasons[0] == "420 of the log's 1,420 requests were not sent, because the log does not have their bodies: POST /b (412), PUT /c (8); they were not tested (use a log with bodies, or --allow-empty-body to send them without)");
+    CHECK(
+        lost.reasons[0] ==
+        "420 of the log's 1,420 requests were not sent, because the log does not have their bodies: POST /b (412), PUT /c (8); they were not tested (use a log with bodies, or --allow-empty-body to send them without)");
     // One in a thousand is said, and no more.
     const Diagnosis few = served({{"GET /a", path(80'000)}}, {{"POST /b", LeftOutWhy::no_body, 10}});
     CHECK(few.verdict == Verdict::no_leak);
@@ -59,8 +61,7 @@ TEST_CASE("requests that were left out for want of a body make no leak inconclus
 TEST_CASE("a kind of request of which most failed is named, and a frequent one makes no leak inconclusive") {
     const Diagnosis often = served({{"GET /a", path(8000)}, {"POST /login", path(800, 700)}, {"POST /b", path(400, 100)}});
     CHECK(often.verdict == Verdict::inconclusive);
-    CHECK(often.reasons[0] ==
-          "most requests of these kinds failed, so they were not tested: POST /login (700 of 800 failed)");
+    CHECK(often.reasons[0] == "most requests of these kinds failed, so they were not tested: POST /login (700 of 800 failed)");
     const Diagnosis rare = served({{"GET /a", path(80'000)}, {"GET /favicon.ico", path(80, 80)}});
     CHECK(rare.verdict == Verdict::no_leak);
     CHECK(rare.reasons[1].ends_with("GET /favicon.ico (80 of 80 failed)"));
@@ -88,8 +89,9 @@ TEST_CASE("no leak covers recorded identifiers alone where the service refused n
     const Diagnosis served = refused(8000, 1000, 1000);
     CHECK(served.verdict == Verdict::no_leak);
     CHECK(served.coverage.kinds.empty());
-    CHECK(served.reasons.back() == "growth per new identifier is not covered by the verdict for GET /items/*: the service refused new identifiers, so "
-                                   "these requests were sent with those of the log");
+    CHECK(served.reasons.back() ==
+          "growth per new identifier is not covered by the verdict for GET /items/*: the service refused new identifiers, so "
+          "these requests were sent with those of the log");
     // With the log's identifiers it fails as well, for another reason.
     const Diagnosis failed = refused(8000, 6000, 1000);
     CHECK(failed.verdict == Verdict::inconclusive);

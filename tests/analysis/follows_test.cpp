@@ -158,5 +158,6 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     diagnosis.trend.bytes_per_request = Interval{80, 70, 90};
     conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::inconclusive);
-    CHECK(diagnosis.reasons[0].starts_with("memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may hold"));
+    CHECK(diagnosis.reasons[0].starts_with(
+        "memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may hold"));
 }

@@ -20,9 +20,7 @@ TEST_CASE("lines and the rest sum up to the live-byte delta exactly, for every g
             const std::uint32_t f = static_cast<std::uint32_t>(random() % 30);
             const bool known = random() % 4 != 0;
             stack.push_back({"f" + std::to_string(f) + "(int)",
-                             known ? (f % 3 == 0 ? "/usr/include/c++/12/deque"
-                                                 : "/src/f" + std::to_string(f % 5) + ".cpp")
-                                   : "",
+                             known ? (f % 3 == 0 ? "/usr/include/c++/12/deque" : "/src/f" + std::to_string(f % 5) + ".cpp") : "",
                              known ? f + 1 : 0});
         }
         // A nameless stack is charged to the user's module, and to nothing within the system's.
@@ -46,8 +44,7 @@ TEST_CASE("lines and the rest sum up to the live-byte delta exactly, for every g
     }
     for (GroupBy by : {GroupBy::line, GroupBy::function, GroupBy::file}) {
         for (Attribution attribution : {Attribution::user_code, Attribution::self}) {
-            for (auto begin : {std::optional<Nanoseconds>(), std::optional<Nanoseconds>(0s),
-                               std::optional<Nanoseconds>(50s)}) {
+            for (auto begin : {std::optional<Nanoseconds>(), std::optional<Nanoseconds>(0s), std::optional<Nanoseconds>(50s)}) {
                 LineOptions options;
                 options.by = by;
                 options.attribution = attribution;
@@ -60,8 +57,7 @@ TEST_CASE("lines and the rest sum up to the live-byte delta exactly, for every g
                     sum += line.growth_bytes;
                 }
                 CHECK(sum == report.accounting.attributed_bytes);
-                CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes ==
-                      report.accounting.live_delta_bytes);
+                CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes == report.accounting.live_delta_bytes);
                 if (by != GroupBy::function) CHECK(report.accounting.unattributed_bytes != 0);
             }
         }
@@ -94,10 +90,9 @@ TEST_CASE("growth of RSS that the tracked heap does not explain is a warning") {
     }
     const LineReport report = grow_lines(builder.profile());
     REQUIRE(report.warnings.size() == 1);
-    CHECK(
-        report.warnings[0] ==
-        "RSS grew by 50 MiB, tracked heap by +4.88 KiB: most of the growth is outside the lines above (mmap, "
-        "fragmentation, an allocator that is not hooked, thread stacks, or the tracker's own tables)");
+    CHECK(report.warnings[0] ==
+          "RSS grew by 50 MiB, tracked heap by +4.88 KiB: most of the growth is outside the lines above (mmap, "
+          "fragmentation, an allocator that is not hooked, thread stacks, or the tracker's own tables)");
 }
 
 TEST_CASE("growth of RSS that malloc keeps free is called so, and another allocator's heap is not judged by malloc's figures") {
@@ -124,9 +119,11 @@ TEST_CASE("growth of RSS that malloc keeps free is called so, and another alloca
                   "(45 MiB): fragmentation, or a peak that has passed");
         } else {
             CHECK_FALSE(report.accounting.retention_delta_bytes);
-            CHECK(warning.starts_with("RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is outside the lines above (mmap, frag"));
+            CHECK(warning.starts_with(
+                "RSS grew by 50 MiB, tracked heap by +48.8 KiB: most of the growth is outside the lines above (mmap, frag"));
         }
-        CHECK(report.accounting.live_delta_bytes + report.accounting.retention_delta_bytes.value_or(0) + *report.accounting.other_delta_bytes ==
+        CHECK(report.accounting.live_delta_bytes + report.accounting.retention_delta_bytes.value_or(0) +
+                  *report.accounting.other_delta_bytes ==
               *report.accounting.rss_delta_bytes);
     }
 }
@@ -144,9 +141,8 @@ TEST_CASE("a pattern that nothing contains is a warning, and what --only leaves 
     const LineReport report = grow_lines(builder.profile(), options);
     CHECK(report.lines.empty());
     CHECK(report.accounting.unattributed_bytes == report.accounting.live_delta_bytes);
-    CHECK(report.warnings == std::vector<std::string>{
-                                 "--only casche.cpp: no file, function or library in the recording contains it",
-                                 "--skip third_party/: no file, function or library in the recording contains it"});
+    CHECK(report.warnings == std::vector<std::string>{"--only casche.cpp: no file, function or library in the recording contains it",
+                                                      "--skip third_party/: no file, function or library in the recording contains it"});
 }
 
 TEST_CASE("totals cover the whole recording, to its last state") {

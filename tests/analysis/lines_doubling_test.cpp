@@ -13,17 +13,14 @@ using Values = std::vector<double>;
 
 // A vector of 24-byte elements that grows at `rate` elements per unit of x until it holds `bound`, seen at
 // steps of `every` up to `end`.
-std::optional<Doubling> vector_of(double rate, double every, double end, double window_begin,
-                                  double bound = 1e18) {
+std::optional<Doubling> vector_of(double rate, double every, double end, double window_begin, double bound = 1e18) {
     Values x, bytes, blocks;
     std::size_t first = 0;
     for (double at = 0; at <= end + 1e-9; at += every) {
         const double elements = std::min(rate * at, bound);
         if (at <= window_begin + 1e-9) first = x.size();
         x.push_back(at);
-        bytes.push_back(
-            elements < 1 ? 0
-                         : 24.0 * static_cast<double>(std::bit_ceil(static_cast<std::uint64_t>(elements))));
+        bytes.push_back(elements < 1 ? 0 : 24.0 * static_cast<double>(std::bit_ceil(static_cast<std::uint64_t>(elements))));
         blocks.push_back(elements < 1 ? 0 : 1);
     }
     return find_doubling(x, bytes, blocks, first);

@@ -23,9 +23,7 @@ GrowthJudgment judge(const Values& bytes, double block = 1) {
     return judge_growth(x, bytes, blocks);
 }
 
-std::string_view shape(const Values& bytes) {
-    return growth_class_name(judge(bytes).growth_class);
-}
+std::string_view shape(const Values& bytes) { return growth_class_name(judge(bytes).growth_class); }
 
 }  // namespace
 
@@ -48,8 +46,7 @@ TEST_CASE("growth that is the same in every round is told from chance in six rou
     CHECK(judge({100, 210, 295, 410, 505, 610, 700}).p_value < 1e-5);
 }
 
-TEST_CASE(
-    "growth that stops in the last round is no candidate, even if only a part of the round is missing") {
+TEST_CASE("growth that stops in the last round is no candidate, even if only a part of the round is missing") {
     CHECK(judge({100, 200, 300, 400, 500, 600, 600}).p_value == 1);
     CHECK(judge({100, 200, 300, 400, 500, 600, 640}).p_value == 1);
     CHECK(judge({100, 200, 300, 400, 500, 600, 680}).p_value == 1);
@@ -146,8 +143,7 @@ TEST_CASE("the rate of growth comes with Student's interval") {
 
 TEST_CASE("adjusted p-values are those of R's p.adjust with method BY") {
     // p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "BY")
-    for (double p : adjust_for_discovery(Values{0.01, 0.02, 0.03, 0.04, 0.05}))
-        CHECK(p == doctest::Approx(0.1141667));
+    for (double p : adjust_for_discovery(Values{0.01, 0.02, 0.03, 0.04, 0.05})) CHECK(p == doctest::Approx(0.1141667));
     // p.adjust(c(0.5, 0.001, 0.04), "BY")
     const std::vector<double> adjusted = adjust_for_discovery(Values{0.5, 0.001, 0.04});
     CHECK(adjusted[0] == doctest::Approx(0.9166667));
@@ -159,7 +155,7 @@ TEST_CASE("adjusted p-values are those of R's p.adjust with method BY") {
 TEST_CASE("a line that starts late leaks if it grows in each of the last four rounds or more") {
     CHECK(shape({0, 0, 0, 0, 100, 200, 300, 400}) == "linear");
     CHECK(judge({500, 500, 500, 500, 600, 700, 800, 900}, 10).p_value < 0.01);
-    CHECK(shape({0, 0, 0, 0, 0, 100, 200, 300}) == "unclear");           // three rounds could be chance
-    CHECK(shape({0, 0, 0, 0, 100, 200, 300, 300}) != "linear");          // it stopped
+    CHECK(shape({0, 0, 0, 0, 0, 100, 200, 300}) == "unclear");   // three rounds could be chance
+    CHECK(shape({0, 0, 0, 0, 100, 200, 300, 300}) != "linear");  // it stopped
     CHECK(shape({0, 0, 0, 400, 600, 700, 750, 770}) == "filling then flat");
 }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/lines/lines.hpp"
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/lines.hpp"
 #include "analysis/lines/user_lines.hpp"
 #include "profile_builder.hpp"
 
@@ -95,8 +95,7 @@ TEST_CASE("one statement's growth that is split over the lines it calls is summe
     const TraceId body = builder.trace({{"make_user()", "/src/user.c", 31}, call, kLoop});
     const TraceId tags = builder.trace({{"make_tags()", "/src/tags.c", 7}, {"make_user()", "/src/user.c", 32}, call, kLoop});
     const TraceId scratch = builder.trace({{"parse()", "/src/json.c", 5}, kHandle, kLoop});
-    const LineReport report =
-        report_of(builder, {{name, 40, 1000, 0}, {body, 60, 1000, 0}, {tags, 20, 3000, 0}, {scratch, 500, 0, 4000}});
+    const LineReport report = report_of(builder, {{name, 40, 1000, 0}, {body, 60, 1000, 0}, {tags, 20, 3000, 0}, {scratch, 500, 0, 4000}});
     CHECK(headline_of(report) == "/src/server.cpp:81");
     CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(160));
     CHECK(report.headline->lines == 3);
@@ -156,7 +155,8 @@ TEST_CASE("a record that is made by one line and kept by another is named where 
     const test::At make{"handle(int)", "/src/server.cpp", 50}, keep{"handle(int)", "/src/server.cpp", 53};
     const test::At member{"std::vector<int>::push_back(int const&)", "/usr/include/c++/12/bits/stl_vector.h", 1280};
     const test::At rehash{"std::_Hashtable<int, Order>::_M_rehash(unsigned long)", "/usr/include/c++/12/bits/hashtable.h", 2500};
-    const test::At emplace{"std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)", "/usr/include/c++/12/bits/unordered_map.h", 390};
+    const test::At emplace{"std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)",
+                           "/usr/include/c++/12/bits/unordered_map.h", 390};
     for (const std::uint64_t body : {100u, 5000u}) {  // split over lines, or nearly all of it on one
         CAPTURE(body);
         test::ProfileBuilder builder;
@@ -166,8 +166,9 @@ TEST_CASE("a record that is made by one line and kept by another is named where 
         const TraceId table = builder.trace({rehash, emplace, keep, kLoop});
         // A kind of request without the text and the numbers leaves a record as well.
         const std::uint64_t with_text = 700;
-        const LineReport report =
-            report_of(builder, {{text, body, with_text, 0}, {numbers, 80, with_text, 0}, {node, 90, 1000, 0}, {table, 800, body == 100 ? 1u : 0u, 0}});
+        const LineReport report = report_of(
+            builder,
+            {{text, body, with_text, 0}, {numbers, 80, with_text, 0}, {node, 90, 1000, 0}, {table, 800, body == 100 ? 1u : 0u, 0}});
         CHECK(headline_of(report) == "/src/server.cpp:53");
         REQUIRE(report.headline);
         CHECK(report.headline->line.bytes_per_request->estimate ==
@@ -179,8 +180,9 @@ TEST_CASE("insertions into containers are known by their names") {
     for (const char* name : {"std::vector<Order>::push_back(Order const&)", "std::deque<int>::emplace_back<int>(int&&)",
                              "alloc::vec::Vec<T,A>::push", "hashbrown::map::HashMap<K,V,S,A>::insert", "g_array_append"})
         CHECK_MESSAGE(insertion_of(name) == (std::string_view(name).starts_with("hashbrown") ? Insertion::node : Insertion::block), name);
-    for (const char* name : {"std::map<int, Order>::operator[](int&&)", "std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)",
-                             "std::list<Order>::push_back(Order&&)", "g_hash_table_insert", "g_list_append"})
+    for (const char* name :
+         {"std::map<int, Order>::operator[](int&&)", "std::unordered_map<int, Order>::emplace<int&, Order>(int&, Order&&)",
+          "std::list<Order>::push_back(Order&&)", "g_hash_table_insert", "g_list_append"})
         CHECK_MESSAGE(insertion_of(name) == Insertion::node, name);
     // Inlined functions come without their class.
     const std::string headers = "/usr/include/c++/12/bits/";
@@ -189,8 +191,8 @@ TEST_CASE("insertions into containers are known by their names") {
     CHECK(insertion_of("_M_realloc_insert<Order const&>", headers + "vector.tcc") == Insertion::block);
     CHECK(insertion_of("append", headers + "basic_string.h") == Insertion::none);
     CHECK(insertion_of("push", "/src/stack.cpp") == Insertion::none);
-    for (const char* name : {"std::__cxx11::basic_string<char>::append(char const*)", "operator new(unsigned long)", "std::vector<int>::reserve(unsigned long)",
-                             "std::make_shared<Session>()"})
+    for (const char* name : {"std::__cxx11::basic_string<char>::append(char const*)", "operator new(unsigned long)",
+                             "std::vector<int>::reserve(unsigned long)", "std::make_shared<Session>()"})
         CHECK_MESSAGE(insertion_of(name) == Insertion::none, name);
 }
 
@@ -239,11 +241,12 @@ TEST_CASE("copying members are known by their signature") {
 
 TEST_CASE("Rust's own library and fetched packages are not user code, and --only asks for them all the same") {
     test::ProfileBuilder builder;
-    const TraceId trace = builder.trace({{"alloc::alloc::alloc", "/rustc/59807616e1fa/library/alloc/src/alloc.rs", 95},
-                                         {"<alloc::vec::Vec<u8>>::push", "library/alloc/src/vec/mod.rs", 992},
-                                         {"bytes::BytesMut::reserve", "/home/me/.cargo/registry/src/index.crates.io-6f17/bytes-1.7/src/lib.rs", 5},
-                                         {"svc::remember", "/home/me/svc/src/main.rs", 7},
-                                         {"core::ops::function::FnOnce::call_once", "/rustc/59807616e1fa/library/core/src/ops/function.rs", 250}});
+    const TraceId trace =
+        builder.trace({{"alloc::alloc::alloc", "/rustc/59807616e1fa/library/alloc/src/alloc.rs", 95},
+                       {"<alloc::vec::Vec<u8>>::push", "library/alloc/src/vec/mod.rs", 992},
+                       {"bytes::BytesMut::reserve", "/home/me/.cargo/registry/src/index.crates.io-6f17/bytes-1.7/src/lib.rs", 5},
+                       {"svc::remember", "/home/me/svc/src/main.rs", 7},
+                       {"core::ops::function::FnOnce::call_once", "/rustc/59807616e1fa/library/core/src/ops/function.rs", 250}});
     CHECK(headline_of(report_of(builder, {{trace, 24, 1000, 0}})) == "/home/me/svc/src/main.rs:7");
     LineOptions options;
     options.only = {"bytes-1.7"};
@@ -282,10 +285,14 @@ TEST_CASE("a native service that is called like an interpreter stays native") {
     CHECK(report.runtime == Runtime::native);
     CHECK(report.unavailable.empty());
     CHECK(headline_of(report) == "/src/chain.cpp:5");
-    for (const auto& [path, runtime] : std::vector<std::pair<std::string, Runtime>>{
-             {"/usr/lib/jvm/java-17/lib/server/libjvm.so", Runtime::java}, {"/usr/bin/python3.11", Runtime::python},
-             {"/home/me/venv/bin/python", Runtime::python}, {"/usr/bin/node", Runtime::node}, {"/usr/bin/pythonista", Runtime::native},
-             {"/usr/lib/libruby-3.1.so.3.1", Runtime::ruby}, {"/opt/service", Runtime::native}})
+    for (const auto& [path, runtime] :
+         std::vector<std::pair<std::string, Runtime>>{{"/usr/lib/jvm/java-17/lib/server/libjvm.so", Runtime::java},
+                                                      {"/usr/bin/python3.11", Runtime::python},
+                                                      {"/home/me/venv/bin/python", Runtime::python},
+                                                      {"/usr/bin/node", Runtime::node},
+                                                      {"/usr/bin/pythonista", Runtime::native},
+                                                      {"/usr/lib/libruby-3.1.so.3.1", Runtime::ruby},
+                                                      {"/opt/service", Runtime::native}})
         CHECK_MESSAGE(runtime_of_module(path) == runtime, path);
 }
 

@@ -28,8 +28,7 @@ const LineTable::Row& row_of(const LineTable& table, std::uint32_t line) {
 
 TEST_CASE("a function's table counts what its callees allocate and climbs by what each line added") {
     test::ProfileBuilder builder;
-    const TraceId in_append =
-        builder.trace({{"append(int)", "/src/cache.cpp", 7}, {"handle(int)", kFile, 12}});
+    const TraceId in_append = builder.trace({{"append(int)", "/src/cache.cpp", 7}, {"handle(int)", kFile, 12}});
     const TraceId in_save = builder.trace({{"save(int)", "/src/db.cpp", 9}, {"handle(int)", kFile, 14}});
     builder.round_end().rss = 500'000;
     builder.allocate(in_append, 100, 10);
@@ -55,10 +54,8 @@ TEST_CASE("a function's table counts what its callees allocate and climbs by wha
 
 TEST_CASE("recursion counts a trace once on each line, and once in the sum") {
     test::ProfileBuilder builder;
-    const TraceId deep = builder.trace({{"walk(int)", kFile, 20},
-                                        {"walk(int)", kFile, 22},
-                                        {"walk(int)", kFile, 22},
-                                        {"walk(int)", kFile, 22}});
+    const TraceId deep =
+        builder.trace({{"walk(int)", kFile, 20}, {"walk(int)", kFile, 22}, {"walk(int)", kFile, 22}, {"walk(int)", kFile, 22}});
     builder.round_end().rss = 0;
     builder.allocate(deep, 64);
     const LineReport report = report_of(builder, "walk");
@@ -69,8 +66,7 @@ TEST_CASE("recursion counts a trace once on each line, and once in the sum") {
     CHECK(row_of(report.tables[0], 22).cells->usage_bytes == 64);
 }
 
-TEST_CASE(
-    "inlined code, template instantiations and lambdas are lines of the function that holds their text") {
+TEST_CASE("inlined code, template instantiations and lambdas are lines of the function that holds their text") {
     test::ProfileBuilder builder;
     const IpId inlined = builder.ip({{"put", kFile, 31}, {"caller()", kFile, 90}});
     const TraceId a = builder.node(inlined, {});

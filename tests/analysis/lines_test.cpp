@@ -28,12 +28,9 @@ const LineGrowth& line_at(const LineReport& report, const std::string& file, std
 
 TEST_CASE("a leaking line is named, with its rate, class and callers") {
     test::ProfileBuilder builder;
-    const TraceId leak =
-        builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"handle(int)", "/src/app.cpp", 12}});
-    const TraceId leak2 =
-        builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"import(int)", "/src/app.cpp", 44}});
-    const TraceId scratch =
-        builder.trace({{"parse()", "/src/json.cpp", 5}, {"handle(int)", "/src/app.cpp", 10}});
+    const TraceId leak = builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"handle(int)", "/src/app.cpp", 12}});
+    const TraceId leak2 = builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"import(int)", "/src/app.cpp", 44}});
+    const TraceId scratch = builder.trace({{"parse()", "/src/json.cpp", 5}, {"handle(int)", "/src/app.cpp", 10}});
     for (int round = 0; round < 7; ++round) {
         builder.allocate(leak, 48, 900);
         builder.allocate(leak2, 48, 100);
@@ -214,8 +211,7 @@ TEST_CASE("without rounds a cache that fills while the program warms up is filli
 
 TEST_CASE("skip and only choose the frame that a trace is charged to") {
     test::ProfileBuilder builder;
-    const TraceId trace =
-        builder.trace({kNew, {"grow_pool(int)", "/src/vendor/alloc.cpp", 3}, {"run()", "/src/app.cpp", 12}});
+    const TraceId trace = builder.trace({kNew, {"grow_pool(int)", "/src/vendor/alloc.cpp", 3}, {"run()", "/src/app.cpp", 12}});
     for (int round = 0; round < 5; ++round) {
         builder.allocate(trace, 10);
         builder.round_end();
@@ -246,8 +242,7 @@ TEST_CASE("code without debug info is told by its function, then by its program,
     const std::string service = "/opt/service", libc = "/lib/x86_64-linux-gnu/libc.so.6";
     const auto stack = [&](const std::vector<std::pair<test::At, std::string>>& frames) {
         TraceId parent;
-        for (std::size_t i = frames.size(); i-- > 0;)
-            parent = builder.node(builder.ip({frames[i].first}, frames[i].second), parent);
+        for (std::size_t i = frames.size(); i-- > 0;) parent = builder.node(builder.ip({frames[i].first}, frames[i].second), parent);
         return parent;
     };
     const test::At keep{"keep(int)", "", 0}, main{"main", "", 0}, nameless{"", "", 0};

@@ -97,13 +97,11 @@ TEST_CASE("a window that is asked for takes the marks inside it") {
 
 TEST_CASE("a window that holds no two marks is refused with what there is") {
     auto builder = intervals(0, 20, 0);
-    CHECK_THROWS_WITH_AS(
-        choose_window(builder.profile(), 5100ms, 5900ms),
-        "--window: holds fewer than two marks of this recording, which has 22 from 0ns to 20.5s\n"
-        "  hint: widen the window, or record with a shorter mark interval",
-        Error);
-    CHECK_THROWS_WITH_AS(choose_window(builder.profile(), 9s, 4s), "--window 9s..4s: ends before it begins",
+    CHECK_THROWS_WITH_AS(choose_window(builder.profile(), 5100ms, 5900ms),
+                         "--window: holds fewer than two marks of this recording, which has 22 from 0ns to 20.5s\n"
+                         "  hint: widen the window, or record with a shorter mark interval",
                          Error);
+    CHECK_THROWS_WITH_AS(choose_window(builder.profile(), 9s, 4s), "--window 9s..4s: ends before it begins", Error);
 }
 
 TEST_CASE("a recording without marks is an error") {

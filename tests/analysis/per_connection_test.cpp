@@ -17,7 +17,8 @@ using namespace leakline::test;
 namespace {
 
 // What a service does in a block of so many requests over so many connections.
-using Service = std::function<void(ProfileBuilder&, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t connections, std::mt19937_64&)>;
+using Service =
+    std::function<void(ProfileBuilder&, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t connections, std::mt19937_64&)>;
 
 struct Measured {
     HeapProfile profile;
@@ -49,9 +50,9 @@ Measured run(std::uint64_t seed, const Service& service, int count = 12) {
 
 TEST_CASE("a leak per connection is told from one per request, each with its bytes and its line") {
     const auto both = run(1, [](ProfileBuilder& builder, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t connections, auto&) {
-        builder.allocate(a, 8192, connections);
-        builder.allocate(b, 100, requests);
-    }).growth();
+                          builder.allocate(a, 8192, connections);
+                          builder.allocate(b, 100, requests);
+                      }).growth();
     REQUIRE(both);
     CHECK(both->leaks);
     REQUIRE(both->lines.size() == 1);
@@ -64,8 +65,8 @@ TEST_CASE("a leak per connection is told from one per request, each with its byt
     CHECK(both->bytes_per_request.high >= 100);
 
     const auto small = run(2, [](ProfileBuilder& builder, TraceId a, TraceId, std::uint64_t, std::uint64_t connections, auto&) {
-        builder.allocate(a, 24, connections);
-    }).growth();
+                           builder.allocate(a, 24, connections);
+                       }).growth();
     CHECK(small->leaks);
     CHECK(small->bytes_per_connection.estimate == doctest::Approx(24));
 }
@@ -73,10 +74,11 @@ TEST_CASE("a leak per connection is told from one per request, each with its byt
 TEST_CASE("a leak per request, however it varies, is none per connection") {
     int false_leaks = 0;
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
-        const auto growth = run(seed, [](ProfileBuilder& builder, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t, auto& random) {
-            for (std::uint64_t i = 0; i < requests; i += 100) builder.allocate(a, random() % 400, 100);
-            if (random() % 3 == 0) builder.allocate(b, 4096);
-        }).growth();
+        const auto growth =
+            run(seed, [](ProfileBuilder& builder, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t, auto& random) {
+                for (std::uint64_t i = 0; i < requests; i += 100) builder.allocate(a, random() % 400, 100);
+                if (random() % 3 == 0) builder.allocate(b, 4096);
+            }).growth();
         REQUIRE(growth);
         false_leaks += growth->leaks;
     }
@@ -87,15 +89,17 @@ TEST_CASE("a pool that grows to the most connections at a time is no leak per co
     int false_leaks = 0;
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
         std::uint64_t pool = 0;
-        const auto growth = run(seed, [&](ProfileBuilder& builder, TraceId a, TraceId, std::uint64_t, std::uint64_t connections, auto& random) {
-            // More connections a block: a better chance that some overlap.
-            std::uint64_t most = 8;
-            for (std::uint64_t i = 0; i < connections; ++i)
-                most = std::max(most, 8 + static_cast<std::uint64_t>(-2 * std::log(std::uniform_real_distribution<double>(1e-9, 1)(random))));
-            if (most <= pool) return;
-            builder.allocate(a, 16384, most - pool);
-            pool = most;
-        }).growth();
+        const auto growth =
+            run(seed, [&](ProfileBuilder& builder, TraceId a, TraceId, std::uint64_t, std::uint64_t connections, auto& random) {
+                // More connections a block: a better chance that some overlap.
+                std::uint64_t most = 8;
+                for (std::uint64_t i = 0; i < connections; ++i)
+                    most = std::max(most,
+                                    8 + static_cast<std::uint64_t>(-2 * std::log(std::uniform_real_distribution<double>(1e-9, 1)(random))));
+                if (most <= pool) return;
+                builder.allocate(a, 16384, most - pool);
+                pool = most;
+            }).growth();
         REQUIRE(growth);
         false_leaks += growth->leaks;
     }
@@ -144,8 +148,9 @@ TEST_CASE("the verdict says the bytes per connection, and per request first wher
     Diagnosis both = diagnosis;
     conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
-    CHECK(diagnosis.reasons[0] == "a.cpp:7 leaks 8 KiB per connection: its live heap grew with the number of connections, over 12 blocks of traffic in "
-                                  "which that number and the number of requests varied independently");
+    CHECK(diagnosis.reasons[0] ==
+          "a.cpp:7 leaks 8 KiB per connection: its live heap grew with the number of connections, over 12 blocks of traffic in "
+          "which that number and the number of requests varied independently");
     CHECK_FALSE(diagnosis.projected_bytes_per_hour);  // the log's rate is one of requests
 
     line.at.line = 8;

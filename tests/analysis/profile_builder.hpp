@@ -35,8 +35,7 @@ class ProfileBuilder {
         pointer.module = string(module);
         pointer.first_frame = static_cast<std::uint32_t>(profile_.frames.size());
         pointer.frame_count = static_cast<std::uint32_t>(inlined.size());
-        for (const At& at : inlined)
-            profile_.frames.push_back({string(at.function), string(at.file), at.line});
+        for (const At& at : inlined) profile_.frames.push_back({string(at.function), string(at.file), at.line});
         profile_.ips.push_back(pointer);
         return {static_cast<std::uint32_t>(profile_.ips.size())};
     }

@@ -5,8 +5,8 @@
 #include <functional>
 #include <random>
 
-#include "analysis/trend/count_trend.hpp"
 #include "analysis/resource_words.hpp"
+#include "analysis/trend/count_trend.hpp"
 #include "analysis/verdict/verdict.hpp"
 
 using namespace leakline;
@@ -121,14 +121,16 @@ TEST_CASE("what also grows without requests follows time, and has no price per r
     const ResourceGrowth& growth = judged(resources, true);
     CHECK(growth.follows_time);
     CHECK_FALSE(growth.per_request.has_value());
-    CHECK(growth.reasons[0] == "file descriptors leak, 360,000 per hour, with or without requests (+700 after warm-up): file /tmp/a-* (+700)");
+    CHECK(growth.reasons[0] ==
+          "file descriptors leak, 360,000 per hour, with or without requests (+700 after warm-up): file /tmp/a-* (+700)");
     Resources idle = counted(8, [](int round) { return 10 + 100.0 * round; });
     idle.idle_s = 2;
     CHECK_FALSE(judged(idle, true).follows_time);
 }
 
 TEST_CASE("mappings come and go with the allocator: a few more are none that leak") {
-    Resources resources = counted(8, [](int round) { return 100.0 + 3 * round; }, Resource::mappings);
+    Resources resources = counted(
+        8, [](int round) { return 100.0 + 3 * round; }, Resource::mappings);
     CHECK(judged(resources, true).verdict != Trend::growing);
 }
 
@@ -143,8 +145,9 @@ TEST_CASE("few marks, and a run that was stopped at the limit") {
     exhausted.counts[0].used = 900;
     const ResourceGrowth& growth = judged(exhausted);
     CHECK(growth.verdict == Trend::growing);
-    CHECK(growth.reasons[0] ==
-          "file descriptors run out, at 49.4 per 1,000 requests: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
+    CHECK(
+        growth.reasons[0] ==
+        "file descriptors run out, at 49.4 per 1,000 requests: 900 of 1,024 (RLIMIT_NOFILE of svc (pid 7)) were in use after 18,000 requests: file /tmp/a-* (+400)");
 }
 
 TEST_CASE("with too few rounds for the test nothing is called a leak, and nothing that grew or could not be seen is called none") {
@@ -249,7 +252,8 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     diagnosis.series.value = {5e6, 85e6};  // more than the allocators of two processes hold back
     conclude(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
-    CHECK(diagnosis.reasons[0] == "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
+    CHECK(diagnosis.reasons[0] ==
+          "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
 
     // Growth that the run could hardly have seen is no more of a leak there than in one process.
     Diagnosis noise = quiet;
@@ -262,7 +266,8 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     Diagnosis collected = noise;
     conclude(noise);
     CHECK(noise.verdict == Verdict::inconclusive);
-    CHECK(noise.reasons[0].starts_with("the memory of 2 processes that were not recorded (2 x worker) grows, but its 2.86 MiB/h are less than twice"));
+    CHECK(noise.reasons[0].starts_with(
+        "the memory of 2 processes that were not recorded (2 x worker) grows, but its 2.86 MiB/h are less than twice"));
     // `sh -c "node server.js"`: the collector is that of a child.
     collected.trend.detectable_bytes_per_hour = 1000;
     collected.resources.tree.processes[0].name = "node";

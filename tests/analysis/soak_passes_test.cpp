@@ -41,8 +41,9 @@ TEST_CASE("memory that comes back to its level with each pass over the log is st
     for (const Trend curve : {Trend::inconclusive, Trend::growing}) {
         const TrendVerdict trend = settled_by_passes(seen(curve, 300), days(3, 200, 0, 0), kPass);
         CHECK(trend.verdict == Trend::stable);
-        CHECK(trend.reasons == std::vector<std::string>{"came back to the same level in each of 3 passes over the log: peaks of 120 MiB, 120 MiB, "
-                                                        "120 MiB"});
+        CHECK(trend.reasons ==
+              std::vector<std::string>{"came back to the same level in each of 3 passes over the log: peaks of 120 MiB, 120 MiB, "
+                                       "120 MiB"});
         REQUIRE(trend.detectable_bytes_per_request);  // 2 % of 120 MiB in the one pass between the second and the last
         CHECK(*trend.detectable_bytes_per_request == doctest::Approx(0.02 * 119.6 * kMiB / kPass).epsilon(0.01));
         CHECK(trend.plateau_bytes);

@@ -33,7 +33,8 @@ Soak judged(std::vector<SoakRun> runs) {
 }  // namespace
 
 TEST_CASE("as many bytes a request at both speeds are extrapolated to the hours asked about and to the limit") {
-    const Soak soak = judged({run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6), run(200, 4, Trend::growing, {1005, 995, 1020}, 146e6)});
+    const Soak soak =
+        judged({run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6), run(200, 4, Trend::growing, {1005, 995, 1020}, 146e6)});
     CHECK(soak.growth == Soak::Growth::with_requests);
     REQUIRE(soak.bytes_per_request);
     CHECK(soak.bytes_per_request->low == 990);
@@ -73,9 +74,10 @@ TEST_CASE("flat says what was covered, and what of the hours was not replayed ma
     fast.trend.detectable_bytes_per_hour = 4 * kMiB;
     const Soak soak = judged({fast, slow});
     CHECK(soak.growth == Soak::Growth::none);
-    CHECK(soak.reason ==
-          "memory does not grow: at 600x, over 12 h of traffic, it held its level; at 200x, over 4 h, it held its level. Nothing is known of what "
-          "takes over 4 h of traffic to fill or to be cleaned, or of growth with time alone by less than 4 MiB an hour");
+    CHECK(
+        soak.reason ==
+        "memory does not grow: at 600x, over 12 h of traffic, it held its level; at 200x, over 4 h, it held its level. Nothing is known of what "
+        "takes over 4 h of traffic to fill or to be cleaned, or of growth with time alone by less than 4 MiB an hour");
     REQUIRE(soak.level_bytes);
     CHECK(soak.level_bytes->estimate == 40e6);
     CHECK(soak.level_bytes->high == doctest::Approx(40e6 + 60 * 36e3 * 5));  // 5 B per request could have hidden for 60 h
@@ -90,8 +92,9 @@ TEST_CASE("a run that held its level for no longer than it took to reach it is n
     CHECK(settling(12, 6, 2.9).growth == Soak::Growth::none);
     const Soak soak = settling(12, 4, 2.9);  // the slower one may only have begun to hold it
     CHECK(soak.growth == Soak::Growth::unclear);
-    CHECK(soak.reason == "memory settled after 2.9 h of traffic, and 12 h were replayed at 600x, 4 h at 200x: too little to say that it stays "
-                         "there; a longer --soak-time would decide");
+    CHECK(soak.reason ==
+          "memory settled after 2.9 h of traffic, and 12 h were replayed at 600x, 4 h at 200x: too little to say that it stays "
+          "there; a longer --soak-time would decide");
     CHECK(settling(5, 6, 2.9).growth == Soak::Growth::unclear);
 }
 
@@ -116,8 +119,9 @@ TEST_CASE("a run that did not keep up says nothing of time") {
     fast.kept_up = 0.86;
     const Soak soak = judged({fast, slow});
     CHECK(soak.growth == Soak::Growth::unclear);
-    CHECK(soak.reason == "memory is stable at 600x and growing at 200x, but at 600x only 86 % of the traffic came through in its time: a lower "
-                         "--time-scale, or a machine with less else to do, would decide");
+    CHECK(soak.reason ==
+          "memory is stable at 600x and growing at 200x, but at 600x only 86 % of the traffic came through in its time: a lower "
+          "--time-scale, or a machine with less else to do, would decide");
 }
 
 TEST_CASE("filling at the lower speed is not put down to time") {
@@ -189,7 +193,7 @@ TEST_CASE("a leak of descriptors is a leak under a soak, whatever its two speeds
     descriptors.verdict = Trend::growing;
     descriptors.reasons = {"file descriptors leak, 50 per 1,000 requests"};
     const std::vector<std::vector<SoakRun>> cases = {
-        {run(600, 72, Trend::stable, {0, -1, 1}, 40e6), run(200, 24, Trend::stable, {0, -1, 1}, 39e6)},  // flat
+        {run(600, 72, Trend::stable, {0, -1, 1}, 40e6), run(200, 24, Trend::stable, {0, -1, 1}, 39e6)},         // flat
         {run(600, 12, Trend::growing, {1000, 990, 1010}, 434e6), run(200, 4, Trend::stable, {0, -3, 3}, 5e6)},  // unclear
         {run(600, 1, Trend::inconclusive, {0, -50, 50}, 40e6)},  // stopped because the descriptors were used up
     };

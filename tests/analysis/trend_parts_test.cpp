@@ -89,12 +89,12 @@ TEST_CASE("weights sum to one, and the true shape wins") {
         Shape shape;
         double (*value)(double);
     };
-    for (const Row& row : {Row{Shape::linear, [](double t) { return 10 * t; }},
-                           Row{Shape::fill_flat, [](double t) { return 40 * std::min(t, .37); }},
-                           Row{Shape::bent_fill, [](double t) { return 60 * std::min(t, .1) + 12 * std::min(t, .72); }},
-                           Row{Shape::exponential, [](double t) { return -40 * std::exp(-t / .113); }},
-                           Row{Shape::step, [](double t) { return t > .5 ? 10. : 0.; }},
-                           Row{Shape::accelerating, [](double t) { return 5 * t + 20 * t * t; }}}) {
+    for (const Row& row :
+         {Row{Shape::linear, [](double t) { return 10 * t; }}, Row{Shape::fill_flat, [](double t) { return 40 * std::min(t, .37); }},
+          Row{Shape::bent_fill, [](double t) { return 60 * std::min(t, .1) + 12 * std::min(t, .72); }},
+          Row{Shape::exponential, [](double t) { return -40 * std::exp(-t / .113); }},
+          Row{Shape::step, [](double t) { return t > .5 ? 10. : 0.; }},
+          Row{Shape::accelerating, [](double t) { return 5 * t + 20 * t * t; }}}) {
         std::vector<double> values;
         for (const double t : x) values.push_back(100 + row.value(t) + .05 * random.normal());
         const Mixture mixture = fit_curves(x, values, .002);
@@ -208,12 +208,12 @@ TEST_CASE("a flat end is only a pause where the pauses before it were as long, a
     };
     std::vector<double> often, crowded{.01, .03, .05, .07, .09, .11, .13, .15, .17, .19};
     for (int i = 0; i < 20; ++i) often.push_back(.03 + i * .03);
-    CHECK(probability_of_pause(x, risen(often), .01) < .001);          // full at .6
+    CHECK(probability_of_pause(x, risen(often), .01) < .001);  // full at .6
     CHECK(probability_of_pause(x, risen({.15, .3, .45, .6}), .01) > .05);
     CHECK(probability_of_pause(x, risen({.2, .4, .6, .8}), .01) == 1);  // the next one is not due
     CHECK(probability_of_pause(x, x, .0001) == 1);
-    CHECK(probability_of_pause(x, risen(often), 2) > .05);              // noise could hide what rises
-    crowded.insert(crowded.end(), {.45, .72});                          // a warm-up, then a step now and then
+    CHECK(probability_of_pause(x, risen(often), 2) > .05);  // noise could hide what rises
+    crowded.insert(crowded.end(), {.45, .72});              // a warm-up, then a step now and then
     CHECK(probability_of_pause(x, risen(crowded), .01) > .05);
     // By requests, of which hardly any came since, it is no pause at all.
     std::vector<double> requests;

@@ -17,8 +17,8 @@ TEST_CASE("on simulated traces leaks are found, nothing else is called a leak, a
     CHECK(result.request_error <= .01);
 
     REQUIRE(result.curve.size() == 8);
-    CHECK(result.curve.front().counts.growing == 0);                        // no growth, no alarm
-    CHECK(result.curve.back().counts.growing >= 6);                         // five deviations are seen
+    CHECK(result.curve.front().counts.growing == 0);                             // no growth, no alarm
+    CHECK(result.curve.back().counts.growing >= 6);                              // five deviations are seen
     CHECK(result.curve.back().counts.growing > result.curve[3].counts.growing);  // and more is easier
 }
 

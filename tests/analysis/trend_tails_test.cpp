@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "analysis/trend/trend.hpp"
 #include "analysis/trend/traces.hpp"
+#include "analysis/trend/trend.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;
@@ -17,13 +17,13 @@ enum class Rise { line, saturating, steps };
 enum class Load { unknown, steady, fading };
 
 struct Plan {
-    double full_at = 1;   // part of the run after which nothing rises any more
-    double ends_at = 1;   // of requests
+    double full_at = 1;  // part of the run after which nothing rises any more
+    double ends_at = 1;  // of requests
     Rise rise = Rise::line;
     int steps = 12;
     bool even_steps = false;
-    double warm_up = 0;   // part of the whole rise that is over after some hundredths of the run
-    double noise = 0;     // of the level
+    double warm_up = 0;  // part of the whole rise that is over after some hundredths of the run
+    double noise = 0;    // of the level
     Load load = Load::unknown;
 };
 
@@ -46,8 +46,7 @@ Series service(const Plan& plan, std::uint64_t number) {
     const auto risen = [&](double x) {
         switch (plan.rise) {
             case Rise::line: return std::min(x / plan.full_at, 1.);
-            case Rise::saturating:
-                return (1 - std::exp(-std::min(x, plan.full_at) / tau)) / (1 - std::exp(-plan.full_at / tau));
+            case Rise::saturating: return (1 - std::exp(-std::min(x, plan.full_at) / tau)) / (1 - std::exp(-plan.full_at / tau));
             case Rise::steps: break;
         }
         double taken = 0;
@@ -92,8 +91,13 @@ TEST_CASE("a cache that is full before the run ends is no leak, however it rose 
             for (const double full_at : {.4, .55, .7}) {
                 for (const double warm_up : {0., .7}) {
                     for (const double noise : {0., .0005, .01}) {
-                        const Plan plan{.full_at = full_at, .rise = rise, .steps = 40, .even_steps = true, .warm_up = warm_up,
-                                        .noise = noise, .load = load};
+                        const Plan plan{.full_at = full_at,
+                                        .rise = rise,
+                                        .steps = 40,
+                                        .even_steps = true,
+                                        .warm_up = warm_up,
+                                        .noise = noise,
+                                        .load = load};
                         CAPTURE(static_cast<int>(rise));
                         CAPTURE(static_cast<int>(load));
                         CAPTURE(full_at);
@@ -166,8 +170,7 @@ TEST_CASE("a leak that is flat because the traffic stopped is not stable") {
     int said = 0;
     for (std::uint64_t number = 2000; number < 2008; ++number) {
         const TrendVerdict verdict = judge_trend(service({.ends_at = .5, .load = Load::steady}, number));
-        said += verdict.reasons.front() ==
-                "memory grew until the requests stopped, and has been flat only since; run with load to the end";
+        said += verdict.reasons.front() == "memory grew until the requests stopped, and has been flat only since; run with load to the end";
     }
     CHECK(said >= 1);
 }

@@ -71,7 +71,7 @@ TEST_CASE("little growth in less than a minute is inconclusive, more growth, mor
 }
 
 TEST_CASE("in less than two minutes only a plain line that has not outgrown its beginning is a leak; the rest may be a warm-up") {
-    const auto heap_fills = [](double x) { return 44 + 240 * x; };                                   // a Java service's first minute
+    const auto heap_fills = [](double x) { return 44 + 240 * x; };                                      // a Java service's first minute
     const auto warm_up = [](double x) { return 43 + (x > .03 ? 7 : 0) + (x > .4 ? 1.5 : 0) + 2 * x; };  // a node server's
     const TrendVerdict java = judge_trend(series_of(60, heap_fills, .3));
     CHECK(java.verdict == Trend::inconclusive);
@@ -85,7 +85,9 @@ TEST_CASE("in less than two minutes only a plain line that has not outgrown its 
     TrendOptions options;
     options.minimum_bytes_per_hour = 10 * kMiB;
     CHECK(judge_trend(series_of(60, heap_fills, .3), options).verdict == Trend::growing);
-    CHECK(judge_trend(series_of(60, [](double x) { return 44 + 15 * x; }, .05)).verdict == Trend::growing);
+    CHECK(judge_trend(series_of(
+                          60, [](double x) { return 44 + 15 * x; }, .05))
+              .verdict == Trend::growing);
     const auto steps = [](double x) { return 44 + 1.5 * std::floor(x * 10) + .5 * x; };
     CHECK(judge_trend(series_of(100, steps, .05)).verdict == Trend::growing);
     // The end of a warm-up is a trifle, and growth after it is not.
@@ -96,7 +98,8 @@ TEST_CASE("in less than two minutes only a plain line that has not outgrown its 
     CHECK(judge_trend(series_of(150, fades(3), .01)).verdict == Trend::growing);
     CHECK(judge_trend(series_of(400, fades(.6), .01)).verdict == Trend::growing);
     // A process that dies of its growth every minute, for longer than that, leaks.
-    Series killed = series_of(240, [](double x) { return 44 + 120 * std::fmod(4 * x, 1); }, .3);
+    Series killed = series_of(
+        240, [](double x) { return 44 + 120 * std::fmod(4 * x, 1); }, .3);
     for (const double s : killed.seconds) killed.process.push_back(static_cast<std::int64_t>(s / 59.76));
     CHECK(judge_trend(killed).verdict == Trend::growing);
 }
@@ -113,15 +116,15 @@ TEST_CASE("a cache that fills and then holds is stable, and its level is the pla
 }
 
 TEST_CASE("a warm-up before a leak is cut and named") {
-    const TrendVerdict verdict =
-        judge_trend(series_of(2000, [](double x) { return 200 + 30 * x - 60 * std::exp(-x / .04); }));
+    const TrendVerdict verdict = judge_trend(series_of(2000, [](double x) { return 200 + 30 * x - 60 * std::exp(-x / .04); }));
     CHECK(verdict.verdict == Trend::growing);
     CHECK(verdict.warmup_end_s > .1 * 1999);
     CHECK(verdict.slope_bytes_per_hour.estimate == doctest::Approx(30 * kMiB / (1999. / 3600)).epsilon(.03));
 }
 
 TEST_CASE("memory that does not change is stable within what counts as growth") {
-    const TrendVerdict verdict = judge_trend(series_of(100, [](double) { return 100; }, 0));
+    const TrendVerdict verdict = judge_trend(series_of(
+        100, [](double) { return 100; }, 0));
     CHECK(verdict.verdict == Trend::stable);
     CHECK(verdict.growth_class == "flat");
     CHECK(verdict.reasons.front() == "stayed within 512 KiB of 100 MiB: less than what counts as growth");
@@ -210,7 +213,8 @@ TEST_CASE("a short run of rounds with quiet gaps tells a leak by requests from a
 }
 
 TEST_CASE("the verdict does not depend on the origin of time or on the unit of the level") {
-    const Series series = series_of(800, [](double x) { return 100 + 12 * x; }, .3);
+    const Series series = series_of(
+        800, [](double x) { return 100 + 12 * x; }, .3);
     Series later = series;
     for (double& second : later.seconds) second += 1.7e9;
     const TrendVerdict a = judge_trend(series), b = judge_trend(later);
@@ -220,7 +224,9 @@ TEST_CASE("the verdict does not depend on the origin of time or on the unit of t
 
 TEST_CASE("the smallest detectable growth falls when the run gets longer") {
     const auto detectable = [](std::size_t count) {
-        return *judge_trend(series_of(count, [](double) { return 100; }, 1.)).detectable_bytes_per_hour;
+        return *judge_trend(series_of(
+                                count, [](double) { return 100; }, 1.))
+                    .detectable_bytes_per_hour;
     };
     CHECK(detectable(4000) < .3 * detectable(500));
 }

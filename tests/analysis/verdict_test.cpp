@@ -118,9 +118,9 @@ TEST_CASE("memory that a line held and let go of again is no leak outside of the
 TEST_CASE("a leak always says what would look the same, in its first reason") {
     Diagnosis leak = measured(Trend::growing, true);
     leak.lines.window_end = std::chrono::seconds(9);
-    leak.lines.lines[0].allocations = 200'000;   // a temporary on the same line as well
+    leak.lines.lines[0].allocations = 200'000;  // a temporary on the same line as well
     leak.lines.lines[0].live_last_blocks = 90'000;
-    leak.lines.lines[0].kept_entries = 45'000;   // of two blocks
+    leak.lines.lines[0].kept_entries = 45'000;  // of two blocks
     leak.lines.mark_requests = {10'000, 60'000};
     CHECK(verdict_of(leak) == Verdict::leak);
     analysis::conclude(leak);
@@ -142,9 +142,10 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     CHECK(filling.reasons[0] ==
           "live heap of track.cpp:31 grew in every round, by 990 B per request; 20,000 requests left about 20,000 entries there, none "
           "freed yet, and a cache with a larger bound would look the same: a run of 160,000 requests would decide (--max-time 2m)");
-    CHECK(filling.reasons[1] ==
-          "each pass over the log has new values of field request_id: with --no-fresh, growth that stops after the first round is that of a map with this "
-          "key");
+    CHECK(
+        filling.reasons[1] ==
+        "each pass over the log has new values of field request_id: with --no-fresh, growth that stops after the first round is that of a map with this "
+        "key");
     analysis::conclude(accepted, {.filling_is_leak = true});
     CHECK(accepted.verdict == Verdict::leak);
     CHECK_FALSE(accepted.still_filling);
@@ -223,9 +224,10 @@ TEST_CASE("a line that grew under the recorder is a cache that filled up, where 
     CHECK_FALSE(filled.lines.headline->line.leaking);
     CHECK(filled.growth.source == StatedGrowth::Source::memory);
     REQUIRE(filled.warnings.size() == 1);
-    CHECK(filled.warnings[0] ==
-          "track.cpp:31 still grew at the end of the recorded run, which is slower; memory had stopped growing within the 200,000 requests of the run "
-          "without the recorder, as with a cache that is full");
+    CHECK(
+        filled.warnings[0] ==
+        "track.cpp:31 still grew at the end of the recorded run, which is slower; memory had stopped growing within the 200,000 requests of the run "
+        "without the recorder, as with a cache that is full");
 
     // A heap that still creeps up is no leak of what the line kept.
     Diagnosis creeps = measured(Trend::growing, true);
@@ -341,9 +343,10 @@ TEST_CASE("memory alone in a run of few requests may be a cache, and workers hol
     analysis::conclude(python);
     CHECK(python.verdict == Verdict::inconclusive);
     CHECK(python.still_filling);
-    CHECK(python.reasons[0] ==
-          "memory grows, and a cache that had room for the 16,000 requests of this run would look the same: a run of 75,000 requests would decide "
-          "(--max-time 1m)");
+    CHECK(
+        python.reasons[0] ==
+        "memory grows, and a cache that had room for the 16,000 requests of this run would look the same: a run of 75,000 requests would decide "
+        "(--max-time 1m)");
 
     Diagnosis workers = outside(64);
     for (int pid = 1; pid <= 5; ++pid) {
@@ -388,9 +391,10 @@ TEST_CASE("memory alone is a leak only well above the detection limit, and above
     unknown.lines.accounting.unattributed_bytes = 7 << 20;
     analysis::conclude(unknown);
     CHECK(unknown.verdict == Verdict::leak);
-    CHECK(unknown.reasons[0] ==
-          "memory keeps growing, and 7 MiB of it is live heap whose source lines are not known (no debug info, or names could not be read: see "
-          "the warnings)");
+    CHECK(
+        unknown.reasons[0] ==
+        "memory keeps growing, and 7 MiB of it is live heap whose source lines are not known (no debug info, or names could not be read: see "
+        "the warnings)");
 }
 
 TEST_CASE("a stable JVM is no proof: its heap takes growth in before memory grows") {
@@ -442,7 +446,8 @@ TEST_CASE("one kind of request that leaks is named beside the average over all")
     leak.endpoints = {{"POST /api/track", {1980, 1970, 1990}, true}, {"GET /healthz", {0, -1, 1}, false}};
     analysis::conclude(leak);
     CHECK(std::find(leak.reasons.begin(), leak.reasons.end(),
-                    "POST /api/track leaks 1.93 KiB per request; the figures per request above are averages over all kinds") != leak.reasons.end());
+                    "POST /api/track leaks 1.93 KiB per request; the figures per request above are averages over all kinds") !=
+          leak.reasons.end());
 }
 
 TEST_CASE("no leak says what was seen; the headline says above what") {
@@ -516,7 +521,7 @@ TEST_CASE("a budget passes only what the run could have seen") {
     CHECK(with_budget(Trend::growing, true, 2000) == Verdict::no_leak);
     CHECK(with_budget(Trend::growing, true, 1000) == Verdict::inconclusive);  // within the interval
     CHECK(with_budget(Trend::stable, false, 64) == Verdict::no_leak);
-    CHECK(with_budget(Trend::stable, false, 49) == Verdict::inconclusive);    // below what could be seen
+    CHECK(with_budget(Trend::stable, false, 49) == Verdict::inconclusive);  // below what could be seen
     // 1000 B per request at 10 requests a second are 34.3 MiB/h.
     CHECK(with_budget(Trend::growing, true, 10 * kMiB, Growth::Per::hour) == Verdict::leak);
     CHECK(with_budget(Trend::growing, true, 80 * kMiB, Growth::Per::hour) == Verdict::no_leak);
@@ -621,7 +626,9 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     leak.lines.headline->line = leak.lines.lines[0];
     leak.lines.headline->line.at = {"handle", "/src/server.cpp", 80};
     analysis::conclude(leak);
-    CHECK(leak.reasons[0] == "live heap of server.cpp:80 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
+    CHECK(
+        leak.reasons[0] ==
+        "live heap of server.cpp:80 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
 
     Diagnosis python = outside(40);
     python.lines.unavailable = "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc";
@@ -634,9 +641,10 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     little.lines.unavailable = python.lines.unavailable;
     analysis::conclude(little);
     CHECK(little.verdict == Verdict::inconclusive);
-    CHECK(little.reasons[0] ==
-          "memory grew by 8 MiB after the first round: an allocator may hold back 32 MiB, and growth beyond that would be a leak; a run of 920,000 "
-          "requests would decide (--max-time 1m)");
+    CHECK(
+        little.reasons[0] ==
+        "memory grew by 8 MiB after the first round: an allocator may hold back 32 MiB, and growth beyond that would be a leak; a run of 920,000 "
+        "requests would decide (--max-time 1m)");
     CHECK(little.reasons[1] == little.lines.unavailable);
 
     Diagnosis unrecorded = measured(Trend::stable, false);

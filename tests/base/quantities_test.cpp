@@ -1,5 +1,5 @@
-#include "base/did_you_mean.hpp"
 #include "base/quantities.hpp"
+#include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
 
 #include <doctest/doctest.h>
@@ -99,8 +99,14 @@ TEST_CASE("split keeps empty pieces and printable shows control characters") {
     CHECK(split("a,,b", ',') == std::vector<std::string_view>{"a", "", "b"});
     CHECK(split("", ',') == std::vector<std::string_view>{""});
     CHECK(printable("a\x1b[31m\n") == "a\\x1b[31m\\x0a");
-    CHECK(printable("\xc2\x9b" "31m \xc2\xa0\xc3\xa9 \xc2") == "\\xc2\\x9b31m \xc2\xa0\xc3\xa9 \\xc2");  // U+009B is ESC [ too
-    CHECK(printable("a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\xa6") == "a\\xe2\\x80\\xae" "b\\xe2\\x81\\xa6" "c\xe2\x80\xa6");
+    CHECK(printable("\xc2\x9b"
+                    "31m \xc2\xa0\xc3\xa9 \xc2") == "\\xc2\\x9b31m \xc2\xa0\xc3\xa9 \\xc2");  // U+009B is ESC [ too
+    CHECK(printable("a\xe2\x80\xae"
+                    "b\xe2\x81\xa6"
+                    "c\xe2\x80\xa6") ==
+          "a\\xe2\\x80\\xae"
+          "b\\xe2\\x81\\xa6"
+          "c\xe2\x80\xa6");
     CHECK(printable("\xff\x80 \xe2\x82\xac \xf0\x9f\x99\x88 \xc0\xaf \xed\xa0\x80") ==
           "\\xff\\x80 \xe2\x82\xac \xf0\x9f\x99\x88 \\xc0\\xaf \\xed\\xa0\\x80");
     CHECK(format_count(1234567) == "1,234,567");

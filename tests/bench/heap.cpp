@@ -116,9 +116,8 @@ int read(const char* path, unsigned threads) {
     }
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    fmt::print("events {} calls {} leaked {} peak {} marks {} {} damage {} maxrss_kib {}\n", profile.events, calls,
-               leaked, profile.peak_bytes, profile.marks.size(), completeness_name(profile.completeness),
-               profile.damage.count(), usage.ru_maxrss);
+    fmt::print("events {} calls {} leaked {} peak {} marks {} {} damage {} maxrss_kib {}\n", profile.events, calls, leaked,
+               profile.peak_bytes, profile.marks.size(), completeness_name(profile.completeness), profile.damage.count(), usage.ru_maxrss);
     return 0;
 }
 

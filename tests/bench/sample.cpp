@@ -64,9 +64,7 @@ int run(int argc, char** argv) {
         return 2;
     }
     Bytes sum = 0;
-    const MemorySource::Sink add = [&](const Subject&, const MemorySample& sample) {
-        sum += sample[Metric::rss].value_or(0);
-    };
+    const MemorySource::Sink add = [&](const Subject&, const MemorySample& sample) { sum += sample[Metric::rss].value_or(0); };
     const auto process = process_source(std::atoi(argv[1]), {Metric::rss});
     fmt::print("rss_us {:.3f}\n", microseconds(20000, [&] { process->read(Depth::quick, {}, add); }));
 

@@ -29,8 +29,8 @@ int main() {
     alert::MemoryMonitor monitor(options, [](const std::string&) {});
     std::printf("count %.2f\n", nanoseconds_each(5'000'000, [&](int) { metrics.count(service::Route::track, 200); }));
     std::printf("watch %.0f\n", nanoseconds_each(20'000, [&](int i) {
-        const auto resident = service::own_resident_bytes();
-        monitor.observe(resident.value_or(0), Bytes{1} << 40, std::chrono::seconds(i), std::chrono::seconds(i));
-    }));
+                    const auto resident = service::own_resident_bytes();
+                    monitor.observe(resident.value_or(0), Bytes{1} << 40, std::chrono::seconds(i), std::chrono::seconds(i));
+                }));
     return metrics.total() > 0 ? 0 : 1;
 }

@@ -148,11 +148,8 @@ int main(int argc, char** argv) {
     for (const Neighbour& kind : kinds)
         if (kind.pid != 0) ::kill(kind.pid, SIGCONT);
     for (std::size_t i = 1; i < kinds.size(); ++i) {
-        fmt::print("{}_change_percent {} (of {} pairs)\n", kinds[i].name, change(kinds[i].rates, kinds[0].rates),
-                   kinds[i].rates.size());
-        if (i > 1)
-            fmt::print("{}_beyond_{}_percent {}\n", kinds[i].name, kinds[i - 1].name,
-                       change(kinds[i].rates, kinds[i - 1].rates));
+        fmt::print("{}_change_percent {} (of {} pairs)\n", kinds[i].name, change(kinds[i].rates, kinds[0].rates), kinds[i].rates.size());
+        if (i > 1) fmt::print("{}_beyond_{}_percent {}\n", kinds[i].name, kinds[i - 1].name, change(kinds[i].rates, kinds[i - 1].rates));
     }
     return 0;
 }

@@ -35,8 +35,8 @@ class Capture {
     explicit Capture(const std::string& url, std::vector<std::string> more = {}, std::vector<std::string> before = {}) {
         Command command;
         const std::string port_file = directory_.path() + "/port";
-        command.arguments = {binary("leakline"), "capture", "--listen", "127.0.0.1:0", "--target", url,
-                             "-o", log_path(), "--port-file", port_file};
+        command.arguments = {binary("leakline"), "capture",     "--listen", "127.0.0.1:0", "--target", url, "-o",
+                             log_path(),         "--port-file", port_file};
         command.arguments.insert(command.arguments.end(), more.begin(), more.end());
         command.arguments.insert(command.arguments.begin(), before.begin(), before.end());
         command.output_file = directory_.path() + "/said";
@@ -79,12 +79,18 @@ class Capture {
 void answer(Wire& wire) {
     for (std::string request = wire.read_request(); !request.empty(); request = wire.read_request()) {
         const auto asks = [&](const char* start) { return request.starts_with(start); };
-        if (asks("HEAD")) wire.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
-        else if (asks("GET /204")) wire.write("HTTP/1.1 204 No Content\r\n\r\n");
-        else if (asks("GET /304")) wire.write("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
-        else if (asks("GET /103")) wire.write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + std::string(kOk));
-        else if (asks("GET /close")) return wire.write("HTTP/1.1 201 Created\r\nConnection: close\r\n\r\nto the end");
-        else wire.write(kOk);
+        if (asks("HEAD"))
+            wire.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        else if (asks("GET /204"))
+            wire.write("HTTP/1.1 204 No Content\r\n\r\n");
+        else if (asks("GET /304"))
+            wire.write("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
+        else if (asks("GET /103"))
+            wire.write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + std::string(kOk));
+        else if (asks("GET /close"))
+            return wire.write("HTTP/1.1 201 Created\r\nConnection: close\r\n\r\nto the end");
+        else
+            wire.write(kOk);
     }
 }
 
@@ -129,12 +135,14 @@ TEST_CASE("every request becomes a line: kept-alive, HEAD, bodiless, close-delim
     Capture capture(upstream.url(), {"--sessions"});
     {
         RawConnection client(capture.port());
-        CHECK(status_of(client, request_text("POST", "/a?b=1", "{\"x\":1}", "X-Kept: 1\r\nAuthorization: Bearer s3cret\r\ncookie: id=7\r\n")) == 200);
+        CHECK(status_of(client, request_text("POST", "/a?b=1", "{\"x\":1}",
+                                             "X-Kept: 1\r\nAuthorization: Bearer s3cret\r\ncookie: id=7\r\n")) == 200);
         CHECK(status_of(client, request_text("HEAD", "/a"), false) == 200);
         CHECK(status_of(client, request_text("GET", "/204")) == 204);
         CHECK(status_of(client, request_text("GET", "/304"), false) == 304);
         CHECK(status_of(client, request_text("GET", "/103")) == 200);
-        CHECK(status_of(client, "POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == 200);
+        CHECK(status_of(client,
+                        "POST /c HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == 200);
         CHECK(status_of(client, request_text("POST", "/bytes", std::string("\xff\0\x01", 3))) == 200);
         REQUIRE(client.send("POST /e HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
         CHECK(RawConnection::status(client.until("\r\n\r\n")) == 100);
@@ -148,8 +156,7 @@ TEST_CASE("every request becomes a line: kept-alive, HEAD, bodiless, close-delim
     REQUIRE(lines.size() == 9);
     CHECK(lines[0]["url"] == "/a?b=1");
     CHECK(lines[0]["body"] == "{\"x\":1}");
-    CHECK(lines[0]["headers"] ==
-          json({{"Host", "test"}, {"X-Kept", "1"}, {"Authorization", "redacted"}, {"cookie", "redacted"}}));
+    CHECK(lines[0]["headers"] == json({{"Host", "test"}, {"X-Kept", "1"}, {"Authorization", "redacted"}, {"cookie", "redacted"}}));
     CHECK(lines[1]["method"] == "HEAD");
     CHECK(lines[5]["body"] == "abcde");
     CHECK(lines[6]["body_b64"] == "/wAB");
@@ -296,8 +303,10 @@ TEST_CASE("what could be read in two ways is neither passed on nor recorded") {
         client.send(odd.bytes);
         const int status = RawConnection::status(client.response());
         CHECK(status == odd.status);
-        if (status == 200) ++in_order;
-        else CHECK(client.ended());
+        if (status == 200)
+            ++in_order;
+        else
+            CHECK(client.ended());
     }
     CHECK(capture.end().size() >= in_order);  // with those whose body was out of order, if any
     CHECK(read_file(capture.log_path()).find("smuggled") == std::string::npos);
@@ -316,7 +325,8 @@ TEST_CASE("what a Connection field names is of the connection: neither passed on
     });
     Capture capture(upstream.url());
     RawConnection client(capture.port());
-    client.send(request_text("POST", "/", "abc", "Connection: X-Secret-Hop, content-length\r\nConnection: host\r\nx-secret-hop: 1\r\nX-Kept: 2\r\n"));
+    client.send(request_text("POST", "/", "abc",
+                             "Connection: X-Secret-Hop, content-length\r\nConnection: host\r\nx-secret-hop: 1\r\nX-Kept: 2\r\n"));
     const std::string response = client.response();
     CHECK(RawConnection::status(response) == 200);
     CHECK(response.find("X-Hop") == std::string::npos);

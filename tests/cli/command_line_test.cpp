@@ -114,8 +114,7 @@ TEST_CASE("an unknown command is a usage error that asks what was meant") {
     const Outcome outcome = run_binary("leakline", {"diagnos"});
     CHECK(outcome.code == 2);
     CHECK(outcome.out.empty());
-    CHECK(outcome.err ==
-          "leakline: unknown command 'diagnos'; did you mean 'diagnose'?\n  hint: leakline --help lists the commands\n");
+    CHECK(outcome.err == "leakline: unknown command 'diagnos'; did you mean 'diagnose'?\n  hint: leakline --help lists the commands\n");
 }
 
 TEST_CASE("a mistyped option is named with its nearest neighbor, and never the words behind it") {
@@ -132,14 +131,17 @@ TEST_CASE("a mistyped option is named with its nearest neighbor, and never the w
          "leakline replay: unknown option -target; did you mean --target?\n  hint: leakline replay --help lists the options\n"},
         {{"minimize", "x.jsonl", "--pace", "max", "--kinds-onyl", "--", "./svc", "-p", "{port}"},
          "leakline minimize: unknown option --kinds-onyl; did you mean --kinds-only?\n  hint: leakline minimize --help lists the options\n"},
-        {{"trend", "--frobnicate", "a.csv"}, "leakline trend: unknown option --frobnicate\n  hint: leakline trend --help lists the options\n"},
+        {{"trend", "--frobnicate", "a.csv"},
+         "leakline trend: unknown option --frobnicate\n  hint: leakline trend --help lists the options\n"},
         {{"record", "-o", "x", "./svc", "--frobnicate", "8080"},
          "leakline record: unknown option --frobnicate\n  hint: options of the program to run go after --: leakline record ... -- "
          "PROGRAM ARG...\n"},
         {{"trend", "a.csv", "--config", "x.toml"},
          "leakline trend: unknown option --config\n  hint: --config goes before the command: leakline --config ... trend\n"},
-        {{"--confg", "x", "trend"}, "leakline: unknown option --confg; did you mean --config?\n  hint: leakline --help lists the options\n"},
-        {{"--config", "x", "trnd"}, "leakline: unknown command 'trnd'; did you mean 'trend'?\n  hint: leakline --help lists the commands\n"},
+        {{"--confg", "x", "trend"},
+         "leakline: unknown option --confg; did you mean --config?\n  hint: leakline --help lists the options\n"},
+        {{"--config", "x", "trnd"},
+         "leakline: unknown command 'trnd'; did you mean 'trend'?\n  hint: leakline --help lists the commands\n"},
         {{"report", "a.json", "b.json", "c.json"}, "leakline report: unexpected argument 'b.json'\n  hint: leakline report --help\n"},
     };
     for (const Case& one : cases) {
@@ -191,11 +193,14 @@ TEST_CASE("a file of options that is none is refused, however long it is") {
     file.commit();
     const Outcome unknown = run_binary("leakline", {"--config", config, "trend", "x.csv"});
     CHECK(unknown.code == 2);
-    CHECK(unknown.err == "leakline: --config: unknown option 'max-grwoth' in [trend]; did you mean 'max-growth'?\n  hint: leakline trend --help lists the options\n");
+    CHECK(
+        unknown.err ==
+        "leakline: --config: unknown option 'max-grwoth' in [trend]; did you mean 'max-growth'?\n  hint: leakline trend --help lists the options\n");
 }
 
 TEST_CASE("a file that is read whole has a limit") {
-    for (const std::vector<std::string>& words : {std::vector<std::string>{"report", "/dev/zero"}, {"baseline", "/dev/zero", "-o", "/dev/null"}}) {
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"report", "/dev/zero"}, {"baseline", "/dev/zero", "-o", "/dev/null"}}) {
         const Outcome outcome = run_binary("leakline", words);
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "leakline: /dev/zero: larger than 256 MiB\n  hint: is this the right file?\n");
@@ -259,8 +264,9 @@ TEST_CASE("the doctor finds what this machine has") {
 }
 
 TEST_CASE("where the control groups are mounted read-only, the doctor does not send root to root") {
-    const std::string script = "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
-                               "done && exec \"$0\" doctor";
+    const std::string script =
+        "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
+        "done && exec \"$0\" doctor";
     const Outcome outcome = run_binary("/usr/bin/unshare", {"-m", "sh", "-c", script, binary("leakline")});
     if (outcome.out.find("memory of processes") == std::string::npos || outcome.out.find("memory limits: cgroup") != std::string::npos) {
         MESSAGE("not tried: mounts cannot be made read-only here: " << outcome.err);
@@ -318,7 +324,8 @@ namespace {
 struct LinkedLog {
     TemporaryDirectory folder;
     std::string log = folder.path() + "/log.json", symbolic = folder.path() + "/symbolic.json", hard = folder.path() + "/hard.json";
-    std::string text = R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})" "\n";
+    std::string text = R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})"
+                       "\n";
 
     LinkedLog() {
         OutputFile file(log);
@@ -418,7 +425,8 @@ TEST_CASE("pipes and devices are written into, not replaced") {
         CHECK(read_file(out) == plain + plain);
     }
     const std::string pipe = it.folder.path() + "/pipe.json";
-    const Outcome through = run_shell("mkfifo " + pipe + "; cat " + pipe + " > " + out + " & " + dry_run + "-o " + pipe + " >/dev/null; wait");
+    const Outcome through =
+        run_shell("mkfifo " + pipe + "; cat " + pipe + " > " + out + " & " + dry_run + "-o " + pipe + " >/dev/null; wait");
     CHECK(through.code == 0);
     CHECK(read_file(out) == plain);
     CHECK(std::filesystem::is_fifo(pipe));
@@ -431,7 +439,8 @@ TEST_CASE("pipes and devices are written into, not replaced") {
     std::filesystem::rename(pipe, it.folder.path() + "/pipe.jsonl");
     const Outcome again = run_binary("leakline", {"minimize", it.log, "-o", it.folder.path() + "/pipe.jsonl", "--", "/bin/false"});
     CHECK(again.code == 2);
-    CHECK(again.err.find("pipe.jsonl: is not a regular file: the log is written anew whenever a smaller part leaks\n") != std::string::npos);
+    CHECK(again.err.find("pipe.jsonl: is not a regular file: the log is written anew whenever a smaller part leaks\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("convert writes a log whole or not at all, never over its input, and through pipes") {

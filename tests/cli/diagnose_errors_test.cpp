@@ -45,8 +45,9 @@ std::vector<std::string> with(std::vector<std::string> first, const std::vector<
 TEST_CASE("an unwritable output is refused before anything starts") {
     const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", "/nonexistent/report.json"});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err == "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: make the "
-                         "folder first\n");
+    CHECK(outcome.err ==
+          "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: make the "
+          "folder first\n");
 }
 
 TEST_CASE("an unknown report format is refused before anything starts, with what was meant") {
@@ -112,8 +113,8 @@ TEST_CASE("a target that dies before it is ready shows what it said") {
 }
 
 TEST_CASE("a target that never becomes ready is given up, and ended") {
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "--target", "http://127.0.0.1:9", "--ready-timeout", "300ms",
-                                      "--", "sleep", "98765"});
+    const Outcome outcome =
+        diagnose({"--traffic", kTraffic, "--target", "http://127.0.0.1:9", "--ready-timeout", "300ms", "--", "sleep", "98765"});
     CHECK(outcome.code == 4);
     CHECK(outcome.err.find("did not answer at http://127.0.0.1:9 within 300ms") != std::string::npos);
     const Outcome left = run_binary("/usr/bin/pgrep", {"-f", "^sleep 98765"});
@@ -143,8 +144,7 @@ TEST_CASE("a target that dies under traffic makes the run invalid, and the repor
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));
     CHECK(diagnosis["verdict"] == "invalid");
-    CHECK(diagnosis["reasons"][0].get<std::string>().find("the target died in the bare run, in round 1: exit code 7") !=
-          std::string::npos);
+    CHECK(diagnosis["reasons"][0].get<std::string>().find("the target died in the bare run, in round 1: exit code 7") != std::string::npos);
     // Its lines, without what would be shown as a line's end or obeyed by a terminal.
     CHECK(diagnosis["reasons"][1] == "its last output: out of handles | giving \\x1b up");
     for (const std::string& shown : {outcome.out, read_file(markdown)}) {
@@ -172,8 +172,7 @@ TEST_CASE("Ctrl-C writes what is there, leaves nothing running, and exits with 1
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/partial.json", db = directory.path() + "/marker.db";
     Command command;
-    command.arguments = with({binary("leakline"), "diagnose", "--traffic", kTraffic, "-o", report},
-                             with(trackd("leaky"), {"--db", db}));
+    command.arguments = with({binary("leakline"), "diagnose", "--traffic", kTraffic, "-o", report}, with(trackd("leaky"), {"--db", db}));
     command.output_file = directory.path() + "/output";
     Child child = Child::start(command);
     // Traffic is on its way when the database has grown.

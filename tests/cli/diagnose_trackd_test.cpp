@@ -71,10 +71,14 @@ std::vector<std::string> quoted_in_readme(const std::string& command) {
     std::vector<std::string> lines;
     bool found = false;
     for (const std::string& line : lines_of(read_file(LEAKLINE_SOURCE_DIR "/README.md"))) {
-        if (line == "<!-- from: " + command + " -->") found = true;
-        else if (found && line.starts_with("    ")) lines.push_back(line.substr(4));
-        else if (found && line.empty()) lines.emplace_back();
-        else if (found) break;
+        if (line == "<!-- from: " + command + " -->")
+            found = true;
+        else if (found && line.starts_with("    "))
+            lines.push_back(line.substr(4));
+        else if (found && line.empty())
+            lines.emplace_back();
+        else if (found)
+            break;
     }
     return lines;
 }
@@ -87,8 +91,8 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/leaky.json", text = directory.path() + "/leaky.txt",
                       markdown = directory.path() + "/leaky.md";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--traffic", kTraffic, "--memory-limit",
-                                                    "512MiB", "-o", report, "-o", text, "-o", markdown});
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--traffic", kTraffic, "--memory-limit", "512MiB", "-o",
+                                                    report, "-o", text, "-o", markdown});
     INFO(outcome.out << outcome.err);
     REQUIRE(outcome.code == 1);
     const json diagnosis = json::parse(read_file(report));
@@ -121,7 +125,8 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
     CHECK(by_memory < by_lines * 1.5);
 
     const json& accounting = diagnosis["books"];
-    CHECK(accounting["live_delta_bytes"] == accounting["attributed_bytes"].get<std::int64_t>() + accounting["unattributed_bytes"].get<std::int64_t>());
+    CHECK(accounting["live_delta_bytes"] ==
+          accounting["attributed_bytes"].get<std::int64_t>() + accounting["unattributed_bytes"].get<std::int64_t>());
     const json& replay = diagnosis["replay"];
     CHECK(replay["read"] == replay["bad"].get<std::int64_t>() + replay["filtered"].get<std::int64_t>() +
                                 replay["sent"].get<std::int64_t>() + replay["unsent"].get<std::int64_t>());
@@ -136,7 +141,8 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
 TEST_CASE("the bounded service has no leak: its cache fills and is then stable") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/bounded.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "bounded", "--min-round", "300ms", "--traffic", kTraffic, "-o", report});
+    const Outcome outcome =
+        run_binary("leakline", {"diagnose", "--mode", "bounded", "--min-round", "300ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     REQUIRE(outcome.code == 0);
     const json diagnosis = json::parse(read_file(report));
@@ -157,7 +163,8 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
 TEST_CASE("timed cleaning is no leak in a run of seconds: its clock is fast enough for records to expire") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/ttl.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "ttl", "--min-round", "500ms", "--traffic", kTraffic, "-o", report});
+    const Outcome outcome =
+        run_binary("leakline", {"diagnose", "--mode", "ttl", "--min-round", "500ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 0);
     CHECK(json::parse(read_file(report))["verdict"] == "no_leak");
@@ -166,8 +173,8 @@ TEST_CASE("timed cleaning is no leak in a run of seconds: its clock is fast enou
 TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth is not put down to time") {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/soak.json";
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "8s", "--memory-limit", "12MiB",
-                                                    "--rounds", "4", "--min-round", "200ms", "--traffic", kTraffic, "-o", report});
+    const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "8s", "--memory-limit",
+                                                    "12MiB", "--rounds", "4", "--min-round", "200ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     const json diagnosis = json::parse(read_file(report)), soak = diagnosis["soak"];
     REQUIRE(soak["runs"].size() == 2);

@@ -27,8 +27,24 @@ class Guarded {
   public:
     Guarded() {
         Command make;
-        make.arguments = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=leakline test",
-                          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file("key.pem"), "-out", file("certificate.pem")};
+        make.arguments = {"openssl",
+                          "req",
+                          "-x509",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:prime256v1",
+                          "-nodes",
+                          "-days",
+                          "2",
+                          "-subj",
+                          "/CN=leakline test",
+                          "-addext",
+                          "subjectAltName=IP:127.0.0.1",
+                          "-keyout",
+                          file("key.pem"),
+                          "-out",
+                          file("certificate.pem")};
         make.output_file = file("req.log");
         REQUIRE(Child::start(make).wait().code == 0);
         std::string text;
@@ -41,7 +57,9 @@ class Guarded {
     }
     std::string file(const char* name) const { return directory_.path() + "/" + name; }
     // The service on a port that is picked.
-    Words tls() const { return {"--target", "https://127.0.0.1:{port}", "--", binary("guarded_service"), file("certificate.pem"), file("key.pem")}; }
+    Words tls() const {
+        return {"--target", "https://127.0.0.1:{port}", "--", binary("guarded_service"), file("certificate.pem"), file("key.pem")};
+    }
     Words plain() const { return {"--", binary("guarded_service")}; }
 
     const Words reading = {"--map", "ts=.when,method=.verb,url=.where", "--allow-method", "GET"};
@@ -57,8 +75,8 @@ bool has(const Outcome& outcome, const std::string& text) { return (outcome.out 
 TEST_CASE("a service behind credentials and a private certificate, with a log of other names, is diagnosed") {
     const Guarded guarded;
     const std::string report = guarded.file("report.json");
-    const Outcome outcome = run_binary("leakline", Words{"diagnose", "--traffic", guarded.file("access.log"), "-o", report, "--min-round", "200ms", "--still-filling", "leak",
-                                                              "--connections", "8"} +
+    const Outcome outcome = run_binary("leakline", Words{"diagnose", "--traffic", guarded.file("access.log"), "-o", report, "--min-round",
+                                                         "200ms", "--still-filling", "leak", "--connections", "8"} +
                                                        guarded.reading + guarded.shaping + guarded.trust + guarded.tls());
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
@@ -72,8 +90,9 @@ TEST_CASE("a service behind credentials and a private certificate, with a log of
 TEST_CASE("the same options find the smallest part, which is replayed with them") {
     const Guarded guarded;
     const std::string part = guarded.file("part.jsonl");
-    const Outcome outcome = run_binary("leakline", Words{"minimize", guarded.file("access.log"), "-o", part, "--kinds-only", "--min-round", "100ms",
-                                                        "--rounds", "4"} + guarded.reading + guarded.shaping + guarded.plain());
+    const Outcome outcome = run_binary(
+        "leakline", Words{"minimize", guarded.file("access.log"), "-o", part, "--kinds-only", "--min-round", "100ms", "--rounds", "4"} +
+                        guarded.reading + guarded.shaping + guarded.plain());
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
     CHECK(has(outcome, "GET /v1/items/*"));
@@ -101,8 +120,9 @@ TEST_CASE("what keeps the requests from the service is named with its cure") {
         CHECK(has(outcome, "--rewrite-path '^/old=>/new'"));
     }
     SUBCASE("too fast") {
-        const Outcome outcome = run_binary("leakline", start + Words{"--rewrite-path", "^/v1/items/[0-9]+=>/limited", "--header",
-                                                                     "Authorization: Bearer right"} + guarded.plain());
+        const Outcome outcome = run_binary(
+            "leakline",
+            start + Words{"--rewrite-path", "^/v1/items/[0-9]+=>/limited", "--header", "Authorization: Bearer right"} + guarded.plain());
         INFO(outcome.out << outcome.err);
         CHECK(outcome.code == 4);
         CHECK(has(outcome, "status 429"));

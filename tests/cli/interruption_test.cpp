@@ -30,7 +30,8 @@ struct Folders {
         std::filesystem::create_directory(outputs);
         std::filesystem::create_directory(temporary);
         OutputFile file(log);
-        file.write(R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})" "\n");
+        file.write(R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})"
+                   "\n");
         file.commit();
     }
 };
@@ -74,11 +75,11 @@ TEST_CASE("a second signal during a replay leaves no half-written report behind"
     });
     for (const int number : {SIGINT, SIGTERM}) {
         const Folders folders;
-        const ExitStatus ended = interrupt_twice(
-            folders,
-            {"replay", folders.log, "--target", server.url(), "--timeout", "10m", "--grace", "10m", "-o", folders.outputs + "/a.json",
-             "-o", folders.outputs + "/b.html", "--histogram", folders.outputs + "/c.hgrm"},
-            number, [&, before = server.connections()] { return server.connections() > before; });
+        const ExitStatus ended =
+            interrupt_twice(folders,
+                            {"replay", folders.log, "--target", server.url(), "--timeout", "10m", "--grace", "10m", "-o",
+                             folders.outputs + "/a.json", "-o", folders.outputs + "/b.html", "--histogram", folders.outputs + "/c.hgrm"},
+                            number, [&, before = server.connections()] { return server.connections() > before; });
         CHECK(ended.signal == number);
         CHECK(std::filesystem::is_empty(folders.outputs));
     }
@@ -113,8 +114,9 @@ TEST_CASE("two signals for one wish, as timeout(1) sends them, end a replay as o
     });
     const Folders folders;
     Command command;
-    command.arguments = {binary("leakline"), "replay", folders.log, "--target", server.url(), "--timeout", "10m",
-                         "--grace", "1s", "-o", folders.outputs + "/a.json"};
+    command.arguments = {
+        binary("leakline"),         "replay", folders.log, "--target", server.url(), "--timeout", "10m", "--grace", "1s", "-o",
+        folders.outputs + "/a.json"};
     command.output_file = folders.root.path() + "/said";
     Child child = Child::start(command);
     while (child.running() && server.connections() == 0) std::this_thread::sleep_for(5ms);
@@ -133,11 +135,12 @@ TEST_CASE("a second signal removes temporary folders with what is in them, and t
         const Folders folders;
         const std::string pid_file = folders.root.path() + "/pid";
         std::vector<std::string> arguments = {command, "--grace", "10m", "--ready-timeout", "10m", "-o", folders.outputs + "/a.json"};
-        if (command == "minimize") arguments.insert(arguments.begin() + 1, folders.log);
-        else arguments.insert(arguments.end(), {"--traffic", folders.log});
+        if (command == "minimize")
+            arguments.insert(arguments.begin() + 1, folders.log);
+        else
+            arguments.insert(arguments.end(), {"--traffic", folders.log});
         arguments.insert(arguments.end(), {"--", binary("deaf_program"), "{port_file}", pid_file});
-        const ExitStatus ended =
-            interrupt_twice(folders, arguments, SIGINT, [&] { return std::filesystem::exists(pid_file); });
+        const ExitStatus ended = interrupt_twice(folders, arguments, SIGINT, [&] { return std::filesystem::exists(pid_file); });
         INFO(command << read_file(folders.root.path() + "/said"));
         CHECK(ended.signal == SIGINT);
         CHECK(std::filesystem::is_empty(folders.outputs));
@@ -165,12 +168,13 @@ TEST_CASE("SIGKILL, which no handler sees, leaves neither the service, nor its d
     const Folders folders;
     const std::string pid_file = folders.root.path() + "/pid", daemon_file = folders.root.path() + "/daemon";
     Command command;
-    command.arguments = {binary("leakline"), "diagnose", "--ready-timeout", "10m", "--traffic", folders.log, "-o", folders.outputs + "/a.json", "--",
-                         binary("deaf_program"), "{port_file}", pid_file, daemon_file};
+    command.arguments = {binary("leakline"),          "diagnose", "--ready-timeout",      "10m",         "--traffic", folders.log, "-o",
+                         folders.outputs + "/a.json", "--",       binary("deaf_program"), "{port_file}", pid_file,    daemon_file};
     command.environment = {{"TMPDIR", folders.temporary}};
     command.output_file = folders.root.path() + "/said";
     Child child = Child::start(command);
-    while (child.running() && !(std::filesystem::exists(pid_file) && std::filesystem::exists(daemon_file))) std::this_thread::sleep_for(5ms);
+    while (child.running() && !(std::filesystem::exists(pid_file) && std::filesystem::exists(daemon_file)))
+        std::this_thread::sleep_for(5ms);
     REQUIRE(child.running());
     CHECK_FALSE(std::filesystem::is_empty(folders.temporary));
     ::kill(child.pid(), SIGKILL);
@@ -186,8 +190,10 @@ TEST_CASE("a signal ends a command while it reads its options, and while it read
     const TemporaryDirectory directory;
     const std::string pipe = directory.path() + "/pipe", log = LEAKLINE_TESTDATA "/logs/track_small.jsonl";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    const std::vector<std::string> cases[] = {
-        {"--config", pipe, "doctor"}, {"report", pipe}, {"diagnose", "--traffic", log, "--baseline", pipe}, {"baseline", pipe, "-o", pipe + ".json"}};
+    const std::vector<std::string> cases[] = {{"--config", pipe, "doctor"},
+                                              {"report", pipe},
+                                              {"diagnose", "--traffic", log, "--baseline", pipe},
+                                              {"baseline", pipe, "-o", pipe + ".json"}};
     for (const std::vector<std::string>& arguments : cases) {
         Command command;
         command.arguments = arguments;

@@ -21,8 +21,7 @@ namespace {
 
 std::string recording_of(const TemporaryDirectory& scratch, const std::string& program) {
     const std::string path = scratch.path() + "/" + program + ".leak";
-    const Outcome outcome =
-        run_binary("leakline", {"record", "--interval", "50ms", "-o", path, "--", LEAKS_DIR "/" + program});
+    const Outcome outcome = run_binary("leakline", {"record", "--interval", "50ms", "-o", path, "--", LEAKS_DIR "/" + program});
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     return path;
@@ -35,8 +34,8 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     const std::string recording = recording_of(scratch, "gcc-O2");
 
     const std::string json = scratch.path() + "/lines.json", profile = scratch.path() + "/lines.pb.gz";
-    Outcome outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--top", "3", "-o",
-                                              json, "-o", profile, "-o", scratch.path() + "/lines.folded"});
+    Outcome outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--top", "3", "-o", json, "-o", profile, "-o",
+                                              scratch.path() + "/lines.folded"});
     CAPTURE(outcome.err);
     CHECK(outcome.code == 0);
     CHECK(outcome.out.find("Memory accounting") != std::string::npos);
@@ -48,8 +47,7 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
     for (const auto& line : report["lines"])
         if (line["file"].get<std::string>().ends_with("leaks.cpp")) {
             const auto source = line["source"].get<std::string>();
-            growth[source.substr(std::min(source.size(), source.find_first_not_of(' ')))] =
-                line["growth_bytes"];
+            growth[source.substr(std::min(source.size(), source.find_first_not_of(' ')))] = line["growth_bytes"];
         }
     CHECK(growth["Node* node = new Node{list, {1, 2}};  // leaks 1000 x 24"] == 24'000);
     CHECK(growth["keep(malloc(size));  // leaks 100 x 40 + 50 x 72"] == 7600);
@@ -59,24 +57,21 @@ TEST_CASE("lines prints the bytes of a recording, writes every form of it, and r
         if (!line.empty()) folded += std::stol(std::string(line.substr(line.rfind(' ') + 1)));
     CHECK(folded == accounting["live_delta_bytes"].get<long>());
 
-    outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--function", "append_node",
-                                      "--strict", "--unit", "B", "--precision", "0", "-q"});
+    outcome = run_binary("leakline", {"lines", recording, "--window", "0s..1h", "--function", "append_node", "--strict", "--unit", "B",
+                                      "--precision", "0", "-q"});
     CHECK(outcome.code == 0);
     CHECK(outcome.out.starts_with("Filename: "));
     CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents\n"
-                           "=============================================================\n") !=
-          std::string::npos);
+                           "=============================================================\n") != std::string::npos);
     CHECK(outcome.out.find("1000       Node* node = new Node{list, {1, 2}};") != std::string::npos);
 
     outcome = run_binary("leakline", {"lines", recording, "--function", "append_nod"});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err.find(
-              "no allocation passes through a function named 'append_nod' that has debug info; did you "
-              "mean 'append_node'?") != std::string::npos);
+    CHECK(outcome.err.find("no allocation passes through a function named 'append_nod' that has debug info; did you "
+                           "mean 'append_node'?") != std::string::npos);
     outcome = run_binary("leakline", {"lines", recording, "--window", "5s..1s"});
     CHECK(outcome.code == 2);
-    outcome =
-        run_binary("leakline", {"lines", scratch.path() + "/none.leak", "-o", scratch.path() + "/kept.json"});
+    outcome = run_binary("leakline", {"lines", scratch.path() + "/none.leak", "-o", scratch.path() + "/kept.json"});
     CHECK(outcome.code == 2);
     CHECK_FALSE(read_small_file(scratch.path() + "/kept.json"));
 }
@@ -93,8 +88,9 @@ TEST_CASE("a recording that is cut off says how far it is good, and one that is 
     std::ofstream(none).close();
     outcome = run_binary("leakline", {"lines", none});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err == "leakline: " + none + ": is empty\n  hint: its recorder has not written anything yet (heaptrack keeps its "
-                         "newest 128 KiB to itself), or was killed before it did\n");
+    CHECK(outcome.err == "leakline: " + none +
+                             ": is empty\n  hint: its recorder has not written anything yet (heaptrack keeps its "
+                             "newest 128 KiB to itself), or was killed before it did\n");
 }
 
 TEST_CASE("record says what is wrong with where it is to write, and where a program's own options go") {
@@ -102,18 +98,21 @@ TEST_CASE("record says what is wrong with where it is to write, and where a prog
     const std::string pipe = scratch.path() + "/pipe", file = scratch.path() + "/run.leak";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     for (const std::string& path : {pipe, std::string("-")}) {
-        const Outcome outcome = run_binary("leakline", {"record", "-q", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "leak", "1", "1"});
+        const Outcome outcome =
+            run_binary("leakline", {"record", "-q", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "leak", "1", "1"});
         CHECK(outcome.code == 2);
-        CHECK(outcome.err == "leakline: " + path + ": the recording cannot go to a pipe or a terminal: it is read again at the end\n"
-                             "  hint: write it to a file, and give that to leakline lines\n");
+        CHECK(outcome.err == "leakline: " + path +
+                                 ": the recording cannot go to a pipe or a terminal: it is read again at the end\n"
+                                 "  hint: write it to a file, and give that to leakline lines\n");
     }
     CHECK_FALSE(std::filesystem::exists("-"));
     if (::access("/dev/full", W_OK) == 0) {
         const Outcome outcome = run_binary("leakline", {"record", "-q", "-o", file, "--keep-raw", "/dev/full", "--",
                                                         LEAKLINE_BIN_DIR "/heap_subject", "leak", "9999", "1"});
         CHECK(outcome.code == 4);
-        CHECK(outcome.err == "leakline: /dev/full: the raw stream could not be written: no space left on device\n"
-                             "  hint: free some space, or write elsewhere with --keep-raw; the recording itself is whole\n");
+        CHECK(outcome.err ==
+              "leakline: /dev/full: the raw stream could not be written: no space left on device\n"
+              "  hint: free some space, or write elsewhere with --keep-raw; the recording itself is whole\n");
         CHECK(run_binary("leakline", {"lines", file, "-q"}).code == 0);
     }
     const Outcome outcome = run_binary("leakline", {"record", "-o", file, "ls", "-l"});
@@ -135,8 +134,8 @@ TEST_CASE("the books of a recording have what malloc keeps, and say so where tha
     CHECK(accounting["retention_delta_bytes"].get<long>() > 10'000'000);  // of 19.7 MB: read while it works
     CHECK(accounting["live_delta_bytes"].get<long>() < 5'000'000);
     REQUIRE(accounting["overhead_delta_bytes"].is_number());
-    CHECK(accounting["live_delta_bytes"].get<long>() + accounting["overhead_delta_bytes"].get<long>() + accounting["retention_delta_bytes"].get<long>() +
-              accounting["other_delta_bytes"].get<long>() ==
+    CHECK(accounting["live_delta_bytes"].get<long>() + accounting["overhead_delta_bytes"].get<long>() +
+              accounting["retention_delta_bytes"].get<long>() + accounting["other_delta_bytes"].get<long>() ==
           accounting["rss_delta_bytes"].get<long>());
     CAPTURE(outcome.err);
     CHECK(outcome.err.find("memory that was freed and that malloc keeps") != std::string::npos);
@@ -153,8 +152,7 @@ TEST_CASE("compare of a program with itself passes, and its JSON form compares a
         CHECK(outcome.code == 0);
         CHECK(nlohmann::json::parse(outcome.out)["outcome"] == "passed");
     }
-    const Outcome outcome =
-        run_binary("leakline", {"compare", recording, recording, "--max-growth", "1B/request"});
+    const Outcome outcome = run_binary("leakline", {"compare", recording, recording, "--max-growth", "1B/request"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find("the recordings contain no request counts") != std::string::npos);
 }
@@ -162,8 +160,8 @@ TEST_CASE("compare of a program with itself passes, and its JSON form compares a
 TEST_CASE("of a program of the system, what leaks less what is suppressed is heaptrack_print's total as it prints it by default") {
     const TemporaryDirectory scratch;
     const std::string base = scratch.path() + "/run";
-    REQUIRE(run_binary("leakline", {"record", "-q", "--keep-raw", base + ".raw.zst", "-o", base + ".leak", "--", "/usr/bin/ls", "-lR",
-                                    "/usr/include"})
+    REQUIRE(run_binary("leakline",
+                       {"record", "-q", "--keep-raw", base + ".raw.zst", "-o", base + ".leak", "--", "/usr/bin/ls", "-lR", "/usr/include"})
                 .code == 0);
     // The default rules are about blocks that libraries keep to the end: those of the C library's own buffers here.
     const std::string script = "set -e; zstd -qdc " + base + ".raw.zst | " + heap::find_tracker().interpreter + " >" + base +
@@ -203,8 +201,8 @@ TEST_CASE("a recording from elsewhere makes lines read no file that it alone nam
     std::filesystem::remove(program);
     std::filesystem::copy_file(LEAKLINE_BIN_DIR "/leakline", program);
     CHECK_FALSE(shows_text({}));
-    CHECK(run_binary("leakline", {"lines", recording}).err.find("no source text: the recording names files, and does not show that it was made") !=
-          std::string::npos);
+    CHECK(run_binary("leakline", {"lines", recording})
+              .err.find("no source text: the recording names files, and does not show that it was made") != std::string::npos);
     CHECK(shows_text({"--source", LEAKLINE_SOURCE_DIR "/tests/programs"}));
 }
 

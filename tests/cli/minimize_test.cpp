@@ -58,16 +58,17 @@ std::string log_of_searches(const TemporaryDirectory& directory) {
 
 // One connection: two kinds that leak together do so in the log's order.
 std::vector<std::string> minimize(const std::string& log, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"minimize", log, "--target-cmd", "'" + binary("pair_service") + "' {port_file}",
-                                          "--connections", "1", "--rounds", "5", "--min-round", "20ms", "--quiet-time", "50ms"};
+    std::vector<std::string> arguments = {"minimize",      log,    "--target-cmd", "'" + binary("pair_service") + "' {port_file}",
+                                          "--connections", "1",    "--rounds",     "5",
+                                          "--min-round",   "20ms", "--quiet-time", "50ms"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
 }
 
 // By the schema, with members that it does not name refused; nothing is said where the validator is not installed.
 void check_schema(const std::string& report) {
-    const Outcome outcome = run_binary("/usr/bin/python3", {std::string(LEAKLINE_SOURCE_DIR) + "/tests/report/validate.py", binary("leakline"),
-                                                            LEAKLINE_SOURCE_DIR, report, "minimized"});
+    const Outcome outcome = run_binary("/usr/bin/python3", {std::string(LEAKLINE_SOURCE_DIR) + "/tests/report/validate.py",
+                                                            binary("leakline"), LEAKLINE_SOURCE_DIR, report, "minimized"});
     INFO(outcome.err);
     CHECK((outcome.code == 0 || outcome.code == 77));
 }
@@ -123,9 +124,10 @@ std::string log_of(const TemporaryDirectory& directory, const std::vector<std::s
     return write_log(directory, std::move(requests));
 }
 
-std::vector<std::string> minimize_with(const std::string& log, const std::string& report, const std::string& service, const std::string& mode) {
-    return {"minimize", log, "-o", report, "--kinds-only", "--connections", "4", "--rounds", "5", "--min-round", "20ms", "--quiet-time", "50ms", "--",
-            service, "{port}", mode};
+std::vector<std::string> minimize_with(const std::string& log, const std::string& report, const std::string& service,
+                                       const std::string& mode) {
+    return {"minimize",    log,    "-o",           report, "--kinds-only", "--connections", "4",      "--rounds", "5",
+            "--min-round", "20ms", "--quiet-time", "50ms", "--",           service,         "{port}", mode};
 }
 
 }  // namespace
@@ -153,7 +155,8 @@ TEST_CASE("a leak that follows time has no smallest part, and the result says so
     const Outcome outcome = run_binary("leakline", arguments);
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
-    CHECK(outcome.out.find("the leak follows time: it grows without requests, so no request causes it and there is no smaller part to find\n") == 0);
+    CHECK(outcome.out.find(
+              "the leak follows time: it grows without requests, so no request causes it and there is no smaller part to find\n") == 0);
     CHECK_FALSE(std::filesystem::exists(smallest));
     const json result = json::parse(read_file(report));
     CHECK(result["by_time"] == true);

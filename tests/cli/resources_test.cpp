@@ -115,8 +115,8 @@ TEST_CASE("that a program has no debug info is said once, although two runs find
     const std::string program = directory.path() + "/service", report = directory.path() + "/report.json";
     REQUIRE(run_binary("/usr/bin/strip", {"-g", "-o", program, kService}).code == 0);
     const Outcome outcome =
-        run_binary("leakline", {"diagnose", "--rounds", "4", "--retries", "0", "--min-round", "50ms", "--quiet-time", "20ms", "--inconclusive", "pass",
-                                "--traffic", traffic(directory), "-o", report, "--", program, "{port}", "none"});
+        run_binary("leakline", {"diagnose", "--rounds", "4", "--retries", "0", "--min-round", "50ms", "--quiet-time", "20ms",
+                                "--inconclusive", "pass", "--traffic", traffic(directory), "-o", report, "--", program, "{port}", "none"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 0);
     const std::string all = read_file(report);

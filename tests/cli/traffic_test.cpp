@@ -18,7 +18,8 @@ namespace {
 
 std::string hex_of(std::uint64_t number) {
     std::string text;
-    for (std::uint64_t state = number * 0x9e3779b97f4a7c15u + 12345; text.size() < 16; state = state * 6364136223846793005u + 1442695040888963407u)
+    for (std::uint64_t state = number * 0x9e3779b97f4a7c15u + 12345; text.size() < 16;
+         state = state * 6364136223846793005u + 1442695040888963407u)
         text += "0123456789abcdef"[state >> 60];
     return text;
 }
@@ -56,9 +57,11 @@ struct Diagnosed {
     std::string verdict() const { return report["verdict"]; }
 };
 
-Diagnosed diagnose(const TemporaryDirectory& directory, const std::string& log, const std::string& mode, std::vector<std::string> more = {}) {
+Diagnosed diagnose(const TemporaryDirectory& directory, const std::string& log, const std::string& mode,
+                   std::vector<std::string> more = {}) {
     const std::string report = directory.path() + "/report.json";
-    std::vector<std::string> arguments = {"diagnose", "--traffic", log, "--rounds", "6", "--min-round", "100ms", "--quiet-time", "50ms", "-o", report};
+    std::vector<std::string> arguments = {"diagnose", "--traffic",    log,    "--rounds", "6",   "--min-round",
+                                          "100ms",    "--quiet-time", "50ms", "-o",       report};
     arguments.insert(arguments.end(), more.begin(), more.end());
     arguments.insert(arguments.end(), {"--", TRAFFIC_SERVICE, "{port}", mode});
     Diagnosed diagnosed{run_binary("leakline", arguments), {}};

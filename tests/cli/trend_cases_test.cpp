@@ -77,14 +77,16 @@ TEST_CASE("trend: rows of several processes without a column that names them are
     const Answer answer = judge(case_file("no_name.csv"));
     CHECK(answer.code == 2);
     CHECK(answer.series.empty());
-    CHECK(answer.err == "leakline: " + case_file("no_name.csv") +
-                            ": 1,800 of 2,700 rows have the same time as the previous row, and no column identifies the process\n  hint: add a column called name or pid, or write a file for each process; if it is one "
-                            "process, write times with fractions of a second\n");
+    CHECK(
+        answer.err ==
+        "leakline: " + case_file("no_name.csv") +
+            ": 1,800 of 2,700 rows have the same time as the previous row, and no column identifies the process\n  hint: add a column called name or pid, or write a file for each process; if it is one "
+            "process, write times with fractions of a second\n");
 }
 
 TEST_CASE("trend: docker stats with the time in the row is read in every shape") {
-    for (const char* name : {"docker_epoch.csv", "docker_iso.csv", "docker_clock_no_header.csv", "docker_powershell_utf16.csv",
-                             "docker_table_ns_stamp.csv"}) {
+    for (const char* name :
+         {"docker_epoch.csv", "docker_iso.csv", "docker_clock_no_header.csv", "docker_powershell_utf16.csv", "docker_table_ns_stamp.csv"}) {
         CAPTURE(name);
         check_one_grows(judge(case_file(name)), "web", 180, {"db", "cache"});
     }
@@ -115,7 +117,8 @@ TEST_CASE("trend: numbers alone are refused with the command that reads them") {
     CHECK(answer.code == 2);
     CHECK(answer.err == "leakline: " + path +
                             ":1: a number without a unit on each line, which looks like the output of `ps -o rss=`\n"
-                            "  hint: ps prints KiB: leakline trend --interval 10s --unit kib " + path + "\n");
+                            "  hint: ps prints KiB: leakline trend --interval 10s --unit kib " +
+                            path + "\n");
 }
 
 TEST_CASE("trend: the forms agree on the series of a file") {

@@ -113,14 +113,16 @@ TEST_CASE("trend: counts beside memory are judged from a file and from a pipe") 
     CHECK(piped == counts);
 
     // 3 in 10 s; the newest sample has 367: (1024 - 367) / 1080 per hour.
-    const nlohmann::json limited = nlohmann::json::parse(trend({file, "--count-limit", "fds=1024", "--format", "json"}).out).at("counts")[0];
+    const nlohmann::json limited =
+        nlohmann::json::parse(trend({file, "--count-limit", "fds=1024", "--format", "json"}).out).at("counts")[0];
     CHECK(limited.at("limit") == 1024);
     CHECK(limited.at("time_to_limit_h").get<double>() == doctest::Approx(657.0 / 1080).epsilon(0.05));
     CHECK(trend({file, "--count-limit", "fds=1024"}).out.find("; 1,024 (--count-limit) are reached in 3") != std::string::npos);
     std::string with_column;
     for (const std::string_view line : split(samples, '\n'))
         if (!line.empty()) with_column += fmt::format("{},{}\n", line, line.starts_with("t_s") ? "fds_limit" : "1024");
-    const nlohmann::json own = nlohmann::json::parse(trend({files.write_text("own.csv", with_column), "--format", "json"}).out).at("counts")[0];
+    const nlohmann::json own =
+        nlohmann::json::parse(trend({files.write_text("own.csv", with_column), "--format", "json"}).out).at("counts")[0];
     CHECK(own.at("limit") == 1024);
     CHECK(own.at("time_to_limit_h") == limited.at("time_to_limit_h"));
     CHECK(trend({file, "--count-limit", "sockets=3"}).code == 2);
@@ -132,8 +134,9 @@ TEST_CASE("trend: many files as CSV are a row a file, with the contract's column
     CHECK(outcome.code == 1);
     std::vector<std::string_view> rows = split(outcome.out, '\n');
     REQUIRE(rows.size() == 4);
-    CHECK(rows[0] == "file,verdict,p_leak,slope_mib_h,slope_low_mib_h,slope_high_mib_h,bytes_per_request,"
-                     "bytes_per_request_low,bytes_per_request_high,time_to_limit_h,reason");
+    CHECK(rows[0] ==
+          "file,verdict,p_leak,slope_mib_h,slope_low_mib_h,slope_high_mib_h,bytes_per_request,"
+          "bytes_per_request_low,bytes_per_request_high,time_to_limit_h,reason");
     CHECK(rows[1].starts_with("a.csv,growing,"));
     CHECK(rows[2].starts_with("b.csv,stable,0,0,"));
 }
@@ -178,7 +181,10 @@ TEST_CASE("trend: --decimal says what a file's numbers do not, and a word that i
     const std::string path = files.write_text("a.csv", text);
     const Outcome unsaid = trend({path});
     CHECK(unsaid.code == 2);
-    CHECK(unsaid.err == "leakline: " + path + ":2: '100.000' has a decimal or thousands separator, and no other number shows which\n  hint: --decimal point or --decimal comma\n");
+    CHECK(
+        unsaid.err ==
+        "leakline: " + path +
+            ":2: '100.000' has a decimal or thousands separator, and no other number shows which\n  hint: --decimal point or --decimal comma\n");
     CHECK(trend({path, "--decimal", "Point", "--format", "csv"}).out.find(",growing,") != std::string::npos);
     const Outcome wrong = trend({path, "--decimal", "dot"});
     CHECK(wrong.code == 2);

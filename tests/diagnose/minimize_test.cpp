@@ -28,9 +28,7 @@ Elements first(std::size_t count) {
     return all;
 }
 
-bool has_all(const Elements& part, const Elements& wanted) {
-    return std::includes(part.begin(), part.end(), wanted.begin(), wanted.end());
-}
+bool has_all(const Elements& part, const Elements& wanted) { return std::includes(part.begin(), part.end(), wanted.begin(), wanted.end()); }
 
 std::string line(const std::string& method, const std::string& url, const std::string& headers = "") {
     return R"({"ts_ns":1,"method":")" + method + R"(","url":")" + url + R"(","headers":{)" + headers + "}}\n";
@@ -64,9 +62,8 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
 }
 
 TEST_CASE("of two causes that are each enough the search finds one") {
-    const Minimum found = minimise(first(10), [](const Elements& part) {
-        return has_all(part, {2}) || has_all(part, {9}) ? Answer::faulty : Answer::sound;
-    });
+    const Minimum found =
+        minimise(first(10), [](const Elements& part) { return has_all(part, {2}) || has_all(part, {9}) ? Answer::faulty : Answer::sound; });
     CHECK(found.elements == Elements{2});
 }
 
@@ -131,7 +128,8 @@ TEST_CASE("standard input and pipes cannot be minimised, since the log is read s
     const std::string pipe = directory.path() + "/pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     CHECK_THROWS_WITH_AS(RequestKinds(traffic_of(pipe)),
-                         (pipe + ": the log is read several times, which a pipe cannot be\n  hint: write it to a file first").c_str(), Error);
+                         (pipe + ": the log is read several times, which a pipe cannot be\n  hint: write it to a file first").c_str(),
+                         Error);
 }
 
 TEST_CASE("a field of a JSON body is a facet unless it is an array or object, and can be dropped") {
@@ -139,7 +137,8 @@ TEST_CASE("a field of a JSON body is a facet unless it is an array or object, an
     for (int i = 0; i < 4; ++i) {
         const std::string type = i % 2 == 0 ? "a" : "b";
         text += R"({"ts_ns":1,"method":"POST","url":"/t","headers":{},"body":"{\"type\":\")" + type +
-                R"(\", \"n\" : 1.50, \"list\":[{\"type\":1}], \"q\\\"\":null}"})" "\n";
+                R"(\", \"n\" : 1.50, \"list\":[{\"type\":1}], \"q\\\"\":null}"})"
+                "\n";
     }
     const Written files(text);
     const RequestKinds kinds(traffic_of(files.log));
@@ -152,7 +151,8 @@ TEST_CASE("a field of a JSON body is a facet unless it is an array or object, an
     const Part part{{0}, {{0, ".type", {"b"}}}, {{0, {"list", "type"}}}};
     CHECK(kinds.text(part) == "POST /t where .type is 'b' without .list and .type");
     CHECK(kinds.write(part, files.part).requests == 2);
-    const std::string written = R"({"ts_ns":1,"method":"POST","url":"/t","headers":{},"body":"{\"n\":1.50,\"q\\\"\":null}"})" "\n";
+    const std::string written = R"({"ts_ns":1,"method":"POST","url":"/t","headers":{},"body":"{\"n\":1.50,\"q\\\"\":null}"})"
+                                "\n";
     CHECK(read_file(files.part) == written + written);
 }
 
@@ -259,7 +259,9 @@ TEST_CASE("a leak per connection is recognized by its lines and by bytes per con
     ReplayStats traffic;
     traffic.sent = 1000;
     traffic.connections = 250;
-    const auto per_request = [&](double rate) { return signature.judge(with_lines({line_at(1, rate, true)}, 0), traffic, LeakSignature::Size::as_large); };
+    const auto per_request = [&](double rate) {
+        return signature.judge(with_lines({line_at(1, rate, true)}, 0), traffic, LeakSignature::Size::as_large);
+    };
     CHECK(per_request(2048).verdict == Verdict::leak);
     CHECK(per_request(2048).rate->estimate == 8192);
     CHECK(per_request(100).smaller);

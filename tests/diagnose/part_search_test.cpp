@@ -101,7 +101,8 @@ TEST_CASE("of two parameters that mostly come together only the one that leaks i
     // The one that is tried first seems to matter until the other is known.
     std::vector<Request> log;
     for (int i = 0; i < 100; ++i)
-        log.push_back(request("GET", std::string("/q?early=") + ((i % 2 == 0) != (i < 10) ? "1" : "0") + "&late=" + (i % 2 == 0 ? "1" : "0")));
+        log.push_back(
+            request("GET", std::string("/q?early=") + ((i % 2 == 0) != (i < 10) ? "1" : "0") + "&late=" + (i % 2 == 0 ? "1" : "0")));
     Subject subject(log, [](const Request& one) { return has(one, "?late", "1") ? 100.0 : 0.0; });
     CHECK(subject.found() == "GET /q where ?late is '1'");
 }
@@ -109,14 +110,19 @@ TEST_CASE("of two parameters that mostly come together only the one that leaks i
 TEST_CASE("where parameters always come together one is named, and that the others may be the cause is said") {
     std::vector<Request> log;
     for (int i = 0; i < 100; ++i)
-        log.push_back(request("GET", i % 2 == 0 ? "/q?early=1&late=1&mostly=1" : i == 1 ? "/q?early=0&late=0&mostly=1" : "/q?early=0&late=0&mostly=0",
-                              "", i % 2 == 0 ? std::vector<std::pair<std::string, std::string>>{{"X-Beta", "on"}} : decltype(Request::headers){}));
+        log.push_back(
+            request("GET",
+                    i % 2 == 0 ? "/q?early=1&late=1&mostly=1"
+                    : i == 1   ? "/q?early=0&late=0&mostly=1"
+                               : "/q?early=0&late=0&mostly=0",
+                    "", i % 2 == 0 ? std::vector<std::pair<std::string, std::string>>{{"X-Beta", "on"}} : decltype(Request::headers){}));
     Subject subject(log, [](const Request& one) { return has(one, "?late", "1") ? 100.0 : 0.0; });
     const FoundPart found = subject.search();
     CHECK(subject.kinds().text(found.part) == "GET /q where ?early is '1'");
     REQUIRE(found.notes.size() == 1);
-    CHECK(found.notes[0] ==
-          "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot show which of them the leak needs; add requests that have one without the other");
+    CHECK(
+        found.notes[0] ==
+        "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot show which of them the leak needs; add requests that have one without the other");
 }
 
 TEST_CASE("a field without which the same requests leak is not said to be a cause") {
@@ -166,17 +172,18 @@ TEST_CASE("a kind that was kept for want of an answer goes once the part has bec
     CHECK(subject.found(Depth::kinds) == "GET /a, GET /b");
     const FoundPart kinds = subject.search(Depth::kinds);
     CHECK(kinds.complete);
-    CHECK(kinds.notes ==
-          std::vector<std::string>{
-              "GET /a may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide",
-              "GET /b may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide"});
+    CHECK(kinds.notes == std::vector<std::string>{
+                             "GET /a may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide",
+                             "GET /b may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide"});
 }
 
 TEST_CASE("a part that seems to leak once and not again takes nothing out") {
     std::vector<Request> log;
     for (int i = 0; i < 90; ++i) log.push_back(request("GET", "/q?full=" + std::to_string(i % 3)));
     Subject subject(log, [](const Request& one) { return has(one, "?full", "2") ? 100.0 : 0.0; });
-    subject.once = [](const Part& part) { return part.conditions.size() == 1 && part.conditions[0].values == std::set<std::string>{"0", "1"}; };
+    subject.once = [](const Part& part) {
+        return part.conditions.size() == 1 && part.conditions[0].values == std::set<std::string>{"0", "1"};
+    };
     const FoundPart found = subject.search();
     CHECK(subject.kinds().text(found.part) == "GET /q where ?full is '2'");
     CHECK(found.notes == std::vector<std::string>{"GET /q where ?full is '2' may not be needed: whether the rest leaks without it gave no "
@@ -199,8 +206,11 @@ TEST_CASE("whatever leaks, each thing that is named is needed") {
         std::vector<Request> log;
         for (int i = 0; i < 150; ++i) {
             const bool a = chance(50), b = chance(90) ? a : !a, c = chance(70) ? b : chance(50);
-            log.push_back(request("POST", std::string("/t?b=") + (b ? "1" : chance(50) ? "2" : "3"), a ? R"({"a":"x"})" : R"({"a":"y"})",
-                                  {{"C", c ? "on" : "off"}}));
+            log.push_back(request("POST",
+                                  std::string("/t?b=") + (b            ? "1"
+                                                          : chance(50) ? "2"
+                                                                       : "3"),
+                                  a ? R"({"a":"x"})" : R"({"a":"y"})", {{"C", c ? "on" : "off"}}));
             if (chance(30)) log.push_back(request("GET", "/other"));
         }
         const unsigned cause = 1 + random() % 7;

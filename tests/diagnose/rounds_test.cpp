@@ -8,7 +8,6 @@
 #include <atomic>
 #include <thread>
 
-
 using namespace leakline;
 using namespace leakline::test;
 

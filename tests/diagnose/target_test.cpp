@@ -1,6 +1,6 @@
+#include "diagnose/target.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "diagnose/target.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/temporary_directory.hpp"
@@ -8,7 +8,6 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-
 
 using namespace leakline;
 using namespace leakline::diagnose;

@@ -192,7 +192,9 @@ TEST_CASE("shared memory of real processes: it grows in one that has children of
         log.add(readings, true, tree.shared_memory());
         return log.copy().value.back();
     };
-    const auto is_steps = [](double bytes, double steps) { return std::abs(bytes - steps * static_cast<double>(kStep)) < 0.25 * static_cast<double>(kStep); };
+    const auto is_steps = [](double bytes, double steps) {
+        return std::abs(bytes - steps * static_cast<double>(kStep)) < 0.25 * static_cast<double>(kStep);
+    };
     level_after("");
     level_after("c");  // from here on the series is that of several processes
     const double begin = level_after("e");

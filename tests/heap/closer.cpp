@@ -125,7 +125,8 @@ int run(const std::string& how) {
     std::vector<int> files;
     for (int i = 0; i < 20; ++i) {
         files.push_back(own_file());
-        const bool bulk = how == "closefrom" || how == "close_range" || how == "unshare" || how == "number" || how == "loop" || how == "raw";
+        const bool bulk =
+            how == "closefrom" || how == "close_range" || how == "unshare" || how == "number" || how == "loop" || how == "raw";
         if (bulk && files.back() != 3 + i) return 5;
     }
     int sockets[2];

@@ -63,8 +63,8 @@ TEST_CASE("events of every length are read as they were written, whatever the pr
 
 TEST_CASE("a batch ends before a line that is no event") {
     for (const auto processor : kProcessors) {
-        for (const char* other : {"c a\n", "R 5\n", "a 10 3\n", "t 5 3\n", "s 4 + 12\n", "\n", "# strings: 3\n",
-                                  "+ 123456789\n", "+ 12 \n", "+  12\n", "  12\n", "+\n", "-1\n", "i 40 2 1 5 3f\n"}) {
+        for (const char* other : {"c a\n", "R 5\n", "a 10 3\n", "t 5 3\n", "s 4 + 12\n", "\n", "# strings: 3\n", "+ 123456789\n", "+ 12 \n",
+                                  "+  12\n", "  12\n", "+\n", "-1\n", "i 40 2 1 5 3f\n"}) {
             CAPTURE(other);
             const Batch batch = batch_of(std::string("+ 0\n- 0\n+ 1f\n") + other + "+ 0\n", 0x20, processor);
             // What looks like an event is refused by convert(); either way it is not one.

@@ -22,8 +22,7 @@ const std::string kTables =
 }  // namespace
 
 TEST_CASE("an interpreted file gives names, inlined frames, costs and its completeness") {
-    const HeapProfile profile = read_interpreted_text(kHead + kTables +
-                                                      "+ 0\n+ 1\n+ 2\n- 0\nc a\nR 5\n\n# strings: 4\n# ips: 3\n");
+    const HeapProfile profile = read_interpreted_text(kHead + kTables + "+ 0\n+ 1\n+ 2\n- 0\nc a\nR 5\n\n# strings: 4\n# ips: 3\n");
     CHECK(profile.source == "heaptrack 1.4.0 (format 3)");
     CHECK(profile.completeness == Completeness::complete);
     CHECK(profile.events == 4);
@@ -63,8 +62,7 @@ TEST_CASE("line ends in the recorded command's arguments make neither records no
 TEST_CASE("formats 1 and 2 write strings without their length") {
     for (const char* version : {"v 10000 1\n", "v 10100 2\n", "v 10200\n"}) {
         CAPTURE(version);
-        const HeapProfile profile =
-            read_interpreted_text(std::string(version) + "s 6 of them\ni 10 0 1\nt 1 0\na 10 1\n+ 0\nc 1\n");
+        const HeapProfile profile = read_interpreted_text(std::string(version) + "s 6 of them\ni 10 0 1\nt 1 0\na 10 1\n+ 0\nc 1\n");
         CHECK(profile.strings.at(0) == "6 of them");
         CHECK(test::totals_of(profile) == test::Totals{16, 1, 16});
     }
@@ -85,10 +83,10 @@ TEST_CASE("a format that is too old or too new is an error that says what to do"
 }
 
 TEST_CASE("no index from an interpreted file is trusted") {
-    const HeapProfile profile = read_interpreted_text(
-        kHead + kTables +
-        "+ 9\n- 9\n- 0\n+ ffffffffffffffffff\n+ 0 \n+\n-\n+ G\ni 1 ff ff ff 1\nt ffff 0\nt 1 ffff\na 8 ffff\n"
-        "a ffffffffffffffff 1\ns ffff x\ns\nt\na\ni\nc zz\nR \nQ 1\n+ 3\n+ 0\nc 5\nR 1\n");
+    const HeapProfile profile =
+        read_interpreted_text(kHead + kTables +
+                              "+ 9\n- 9\n- 0\n+ ffffffffffffffffff\n+ 0 \n+\n-\n+ G\ni 1 ff ff ff 1\nt ffff 0\nt 1 ffff\na 8 ffff\n"
+                              "a ffffffffffffffff 1\ns ffff x\ns\nt\na\ni\nc zz\nR \nQ 1\n+ 3\n+ 0\nc 5\nR 1\n");
     CHECK(profile.damage.count() == 20);
     CHECK(profile.damage.first()[0].location == "file:16");
     CHECK(profile.damage.first()[0].message == "'+ 9' is no record, or refers to one that is not there; skipped");
@@ -200,14 +198,13 @@ TEST_CASE("lines are counted behind one that was too long to be read") {
 }
 
 TEST_CASE("an export of another profiler, without a trailer and facts of the machine, is complete to its last line") {
-    const std::string text =
-        "v 10100 2\nX svc\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\nc 20\n- 0\n+ 0";
+    const std::string text = "v 10100 2\nX svc\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\nc 20\n- 0\n+ 0";
     const HeapProfile profile = read_interpreted_text(text);
     CHECK(profile.completeness == Completeness::complete);
     CHECK(profile.damage.empty());
     CHECK(profile.events == 4);
     CHECK(profile.marks.back().overhead_bytes == 2 * 16);  // 32 + 8 bytes take 48
     // What heaptrack wrote has them, and is cut without its trailer.
-    CHECK(read_interpreted_text("v 10100 2\nX svc\nI 1000 100\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\n- 0").completeness ==
-          Completeness::torn);
+    CHECK(read_interpreted_text("v 10100 2\nX svc\nI 1000 100\nc 0\ns svc\ns f\ns f.c\ni 10 1 2 3 7\nt 1 0\na 20 1\n+ 0\nc 10\n+ 0\n- 0")
+              .completeness == Completeness::torn);
 }

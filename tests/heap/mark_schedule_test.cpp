@@ -42,8 +42,7 @@ TEST_CASE("thinning keeps marks that were asked for and the state at every mark 
     state.clear();
     for (const HeapMark& mark : marks) {
         rounds += mark.kind == HeapMark::Kind::round_end;
-        for (std::size_t i = 1; i < mark.changes.size(); ++i)
-            CHECK(mark.changes[i - 1].trace < mark.changes[i].trace);
+        for (std::size_t i = 1; i < mark.changes.size(); ++i) CHECK(mark.changes[i - 1].trace < mark.changes[i].trace);
         for (const HeapMark::Change& change : mark.changes) state[change.trace.value] = change.cost;
         CHECK(state == expected[mark.at]);
     }

@@ -1,7 +1,7 @@
+#include "heap/preflight.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "heap/elf_file.hpp"
-#include "heap/preflight.hpp"
 #include "system/byte_source.hpp"
 #include "system/executables.hpp"
 #include "system/temporary_directory.hpp"
@@ -12,7 +12,6 @@
 
 #include <filesystem>
 #include <fstream>
-
 
 using namespace leakline;
 
@@ -51,8 +50,7 @@ std::optional<std::string> find_binary(const std::string& name) {
 }  // namespace
 
 TEST_CASE("a program that the tracker cannot get into is refused, with what to do instead") {
-    CHECK(refusal({kPrograms + "heap_subject_static"}).message() ==
-          "is linked statically, so the tracker cannot be loaded into it");
+    CHECK(refusal({kPrograms + "heap_subject_static"}).message() == "is linked statically, so the tracker cannot be loaded into it");
     CHECK(refusal({kPrograms + "heap_subject_musl"}).message() == "is linked with musl, and heaptrack's library needs glibc");
 }
 
@@ -60,10 +58,14 @@ TEST_CASE("what only starts another program is no refusal: the other one is to b
     const TemporaryDirectory folder;
     std::filesystem::create_directory(folder.path() + "/shims");
     const std::string shim = "#!/usr/bin/env bash\nset -e\nexec \"/home/user/.pyenv/libexec/pyenv\" exec \"${0##*/}\" \"$@\"\n";
-    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-             {"env", "A=1", "ls"}, {"sh", "-c", "ls"}, {"/usr/bin/nice", "ls"}, {"/lib64/ld-linux-x86-64.so.2", "/bin/ls"},
-             {script(folder, "#!/bin/sh\nexec svc\n")}, {script(folder, "#!/usr/bin/env -S bash -e\nsvc\n", "start")},
-             {script(folder, shim, "shims/python3"), "app.py"}})
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"env", "A=1", "ls"},
+                                               {"sh", "-c", "ls"},
+                                               {"/usr/bin/nice", "ls"},
+                                               {"/lib64/ld-linux-x86-64.so.2", "/bin/ls"},
+                                               {script(folder, "#!/bin/sh\nexec svc\n")},
+                                               {script(folder, "#!/usr/bin/env -S bash -e\nsvc\n", "start")},
+                                               {script(folder, shim, "shims/python3"), "app.py"}})
         CHECK_MESSAGE(heap::check_program(command).wrapper, command[0]);
     CHECK_FALSE(heap::check_program({"/bin/ls", "sh"}).wrapper);
     CHECK_FALSE(heap::check_program({"sh"}).wrapper);  // a shell that is given nothing to start
@@ -72,8 +74,9 @@ TEST_CASE("what only starts another program is no refusal: the other one is to b
 TEST_CASE("an interpreter's script is refused by its first line") {
     const TemporaryDirectory folder;
     const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
-    CHECK(python.message() == "is a script (#!/usr/bin/env python3), whose interpreter would be recorded: lines of Python code cannot be "
-                              "recorded here; they can be had with `memray run` or tracemalloc");
+    CHECK(python.message() ==
+          "is a script (#!/usr/bin/env python3), whose interpreter would be recorded: lines of Python code cannot be "
+          "recorded here; they can be had with `memray run` or tracemalloc");
     CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
     CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 python3 -u\n")}).hint() ==
           "to record the interpreter, name it: leakline ... -- python3 -u " + folder.path() + "/run.sh");
@@ -153,7 +156,8 @@ TEST_CASE("a program of a language runtime has no lines to record, and says what
     CHECK(no_lines(kPrograms + "heap_subject").empty());
     for (const auto& [program, language] : {std::pair{"python3", "Python"}, {"node", "Node.js"}, {"java", "Java"}}) {
         if (const auto path = find_binary(program))
-            CHECK(no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; they can be had with "));
+            CHECK(
+                no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; they can be had with "));
         else
             MESSAGE("skipped: no ", program);
     }

@@ -1,6 +1,6 @@
+#include "heap/raw_events.hpp"
 #include "base/strings.hpp"
 #include "heap/live_bytes.hpp"
-#include "heap/raw_events.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -9,7 +9,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
 
 using namespace leakline;
 using heap::Processor;

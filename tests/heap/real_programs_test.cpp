@@ -28,9 +28,10 @@ void shell(const std::string& command) {
 // The last column of heaptrack_print's folded stacks, summed: its totals without rounding.
 std::uint64_t printed_total(const std::string& file, const std::string& cost, const TemporaryDirectory& folder) {
     const std::string stacks = folder.path() + "/stacks";
-    shell(fmt::format("heaptrack_print --disable-builtin-suppressions --disable-embedded-suppressions -F {} "
-                      "--flamegraph-cost-type {} {} >/dev/null 2>&1",
-                      stacks, cost, file));
+    shell(
+        fmt::format("heaptrack_print --disable-builtin-suppressions --disable-embedded-suppressions -F {} "
+                    "--flamegraph-cost-type {} {} >/dev/null 2>&1",
+                    stacks, cost, file));
     std::uint64_t sum = 0;
     std::ifstream in(stacks);
     for (std::string line; std::getline(in, line);) sum += std::stoull(line.substr(line.rfind(' ') + 1));
@@ -71,9 +72,10 @@ TEST_CASE("totals of real programs equal heaptrack_print's, from every form of f
         recorder.child().wait();
         const HeapProfile recorded = recorder.finish();
 
-        shell(fmt::format("zstd -qdc {0}.raw.zst > {0}.raw; {1} < {0}.raw > {0}.text 2>/dev/null; "
-                          "gzip -c {0}.text > {0}.gz; zstd -qc {0}.text > {0}.zst",
-                          base, interpreter));
+        shell(
+            fmt::format("zstd -qdc {0}.raw.zst > {0}.raw; {1} < {0}.raw > {0}.text 2>/dev/null; "
+                        "gzip -c {0}.text > {0}.gz; zstd -qc {0}.text > {0}.zst",
+                        base, interpreter));
         const std::string text = base + ".text";
         const test::Totals expected{static_cast<std::int64_t>(printed_total(text, "leaked", folder)),
                                     printed_total(text, "allocations", folder), printed_total(text, "peak", folder)};
@@ -106,9 +108,10 @@ TEST_CASE("a file that is cut off is read up to the cut, in every form, and says
     heap::Recorder recorder = heap::Recorder::start(options);
     recorder.child().wait();
     const HeapProfile whole = recorder.finish();
-    shell(fmt::format("zstd -qdc {0}.raw.zst > {0}.raw; {1} < {0}.raw > {0}.text 2>/dev/null; gzip -c {0}.text > {0}.gz; "
-                      "zstd -qc {0}.text > {0}.zst",
-                      base, heap::find_tracker().interpreter));
+    shell(
+        fmt::format("zstd -qdc {0}.raw.zst > {0}.raw; {1} < {0}.raw > {0}.text 2>/dev/null; gzip -c {0}.text > {0}.gz; "
+                    "zstd -qc {0}.text > {0}.zst",
+                    base, heap::find_tracker().interpreter));
     for (const char* form : {".raw.zst", ".raw", ".text", ".gz", ".zst"}) {
         CAPTURE(form);
         const std::string bytes = [&] {

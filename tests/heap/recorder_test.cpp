@@ -1,6 +1,6 @@
+#include "heap/recorder.hpp"
 #include "base/error.hpp"
 #include "heap/profile_reader.hpp"
-#include "heap/recorder.hpp"
 #include "streams.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-
 
 using namespace leakline;
 using std::chrono::seconds;
@@ -40,8 +39,7 @@ TraceCost in_function(const HeapProfile& profile, std::size_t mark, const std::s
         for (TraceId at{id + 1}; at; at = profile.traces[at.value - 1].parent) {
             const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
             for (std::uint32_t i = 0; i < ip.frame_count; ++i)
-                inside = inside ||
-                         profile.string(profile.frames[ip.first_frame + i].function).find(name) != std::string::npos;
+                inside = inside || profile.string(profile.frames[ip.first_frame + i].function).find(name) != std::string::npos;
         }
         if (!inside) continue;
         sum.live_bytes += cost.live_bytes;
@@ -85,9 +83,7 @@ TEST_CASE("a recording has every byte of a leak, at its function and line, and t
     const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");
     CHECK(leak.live_blocks == 5000);
     CHECK(leak.live_bytes == 5000 * 24);
-    const auto at_subject = [&](const Frame& frame) {
-        return profile.string(frame.file).ends_with("subject.cpp") && frame.line > 0;
-    };
+    const auto at_subject = [&](const Frame& frame) { return profile.string(frame.file).ends_with("subject.cpp") && frame.line > 0; };
     CHECK(std::any_of(profile.frames.begin(), profile.frames.end(), at_subject));
 
     const HeapProfile again = heap::read_profile(path);
@@ -208,8 +204,7 @@ TEST_CASE("a program that replaces itself is an error that names the other progr
 TEST_CASE("a program that starts itself anew is an error that says so") {
     heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "exec", kSubject, "sleep"}));
     recorder.child().wait();
-    CHECK(failure_of(recorder).message() ==
-          "restarted itself (exec), and the tracker stops recording there");
+    CHECK(failure_of(recorder).message() == "restarted itself (exec), and the tracker stops recording there");
 }
 
 TEST_CASE("a program that goes into the background is an error that says so") {

@@ -1,5 +1,5 @@
-#include "heap/profile_reader.hpp"
 #include "heap/recording_file.hpp"
+#include "heap/profile_reader.hpp"
 #include "streams.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -10,7 +10,6 @@
 #include <fstream>
 #include <map>
 #include <utility>
-
 
 using namespace leakline;
 
@@ -147,7 +146,8 @@ TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, a
         std::int64_t highest = 0, live = 0;
         std::map<TraceId, std::int64_t> of;
         for (const HeapMark& mark : profile.marks) {
-            for (const HeapMark::Change& change : mark.changes) live += change.cost.live_bytes - std::exchange(of[change.trace], change.cost.live_bytes);
+            for (const HeapMark::Change& change : mark.changes)
+                live += change.cost.live_bytes - std::exchange(of[change.trace], change.cost.live_bytes);
             highest = std::max(highest, live);
         }
         CHECK(profile.peak_bytes >= static_cast<Bytes>(highest));
@@ -158,7 +158,9 @@ TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, a
 }
 
 TEST_CASE("names that come twice do not lead behind the frames that there are") {
-    const auto record = [](char tag, const std::string& payload) { return tag + std::string(1, static_cast<char>(payload.size())) + payload; };
+    const auto record = [](char tag, const std::string& payload) {
+        return tag + std::string(1, static_cast<char>(payload.size())) + payload;
+    };
     const std::string once = record('F', {2, 0, 0, 0, 3, 0, 0, 1, 0, 0, 2, 0, 0, 3});
     const std::string again = record('F', {2, 0, 0, 0, 0});
     const std::string records = record('I', {2, 2, 2}) + record('T', {1, 1, 0}) + once + again;

@@ -11,7 +11,8 @@ using leakline::heap::readable_rust_name;
 TEST_CASE("Rust names of both manglings are readable, without hashes") {
     const std::vector<std::pair<std::string, std::string>> names{
         {"_RNvCscJEj9Xep4Zo_4leak8remember", "leak::remember"},
-        {"_RNvMsF_NtCslNYArtu3iFV_5alloc3vecINtB5_3VecIBw_hEE8push_mutCscJEj9Xep4Zo_4leak", "<alloc::vec::Vec<alloc::vec::Vec<u8>>>::push_mut"},
+        {"_RNvMsF_NtCslNYArtu3iFV_5alloc3vecINtB5_3VecIBw_hEE8push_mutCscJEj9Xep4Zo_4leak",
+         "<alloc::vec::Vec<alloc::vec::Vec<u8>>>::push_mut"},
         {"_RNvXs_NtCslNYArtu3iFV_5alloc5allocNtB4_6GlobalNtNtCsgEmfK2I1SDS_4core5alloc9Allocator4grow",
          "<alloc::alloc::Global as core::alloc::Allocator>::grow"},
         {"_RNCNvNtCsjrHSEGnQ3l9_3std2rt19lang_start_internal0B5_", "std::rt::lang_start_internal::{closure#0}"},

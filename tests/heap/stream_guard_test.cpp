@@ -22,8 +22,8 @@ heap::Recorder start(std::vector<std::string> ways) {
 }  // namespace
 
 TEST_CASE("a program that closes all descriptors, or takes their numbers, is recorded to its end and keeps its files to itself") {
-    const std::vector<std::string> ways = {"closefrom", "close_range", "unshare", "cloexec", "number",  "loop", "dup2",
-                                           "dup3",      "dup2_number", "threads", "handler", "fork",    "vfork"};
+    const std::vector<std::string> ways = {"closefrom", "close_range", "unshare", "cloexec", "number", "loop", "dup2",
+                                           "dup3",      "dup2_number", "threads", "handler", "fork",   "vfork"};
     heap::Recorder recorder = start(ways);
     const ExitStatus status = recorder.child().wait();
     CHECK(status.code == 0);

@@ -210,7 +210,8 @@ int main(int argc, char** argv) {
                 ::sleep(3);
                 ::_exit(0);
             }
-        while (::wait(nullptr) > 0) {}
+        while (::wait(nullptr) > 0) {
+        }
         return 0;
     }
     if (mode == "fragment") return fragment();

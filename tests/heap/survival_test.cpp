@@ -226,8 +226,8 @@ TEST_CASE("SIGINT and SIGTERM reach the service, and its exit code is passed on"
 TEST_CASE("a service that ignores SIGTERM is killed after the grace time") {
     const TemporaryDirectory folder;
     Command command;
-    command.arguments = {kLeakline, "record",  "--grace",  "300ms", "-o", folder.path() + "/run.leak",
-                         "--",      kSubject, "stubborn", folder.path() + "/ready"};
+    command.arguments = {
+        kLeakline, "record", "--grace", "300ms", "-o", folder.path() + "/run.leak", "--", kSubject, "stubborn", folder.path() + "/ready"};
     command.standard_output = Command::Stream::null;
     Child leakline = Child::start(command);
     while (::access((folder.path() + "/ready").c_str(), F_OK) != 0) {

@@ -1,6 +1,6 @@
 // The pool against servers that do one thing at a time, in an order that the test decides.
-#include "base/error.hpp"
 #include "http/client_pool.hpp"
+#include "base/error.hpp"
 #include "support/loopback_server.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -15,7 +15,6 @@
 #include <memory>
 #include <thread>
 #include <vector>
-
 
 using namespace leakline;
 using namespace leakline::test;

@@ -1,12 +1,11 @@
 // The client for single requests, and URLs.
-#include "base/error.hpp"
 #include "http/client.hpp"
+#include "base/error.hpp"
 #include "http/url.hpp"
 #include "support/loopback_server.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
-
 
 using namespace leakline;
 using namespace leakline::test;
@@ -56,8 +55,7 @@ TEST_CASE("what is no URL is refused, with the text and the reason") {
         {"http://a:99999", "'http://a:99999': bad port '99999': a port is a number from 1 to 65535"},
         {"http://::1/", "'http://::1/': an IPv6 address needs brackets\n  hint: http://[::1]:8080"},
         {"http://[::1", "'http://[::1': the IPv6 address has no closing ']'"},
-        {"http://me:secret@a/",
-         "'http://***@a/': a user name in a URL is not supported\n  hint: send an Authorization header instead"},
+        {"http://me:secret@a/", "'http://***@a/': a user name in a URL is not supported\n  hint: send an Authorization header instead"},
         {"unix:", "'unix:': no socket path\n  hint: unix:/run/app.sock"},
     };
     for (const auto& [text, message] : bad) CHECK_THROWS_WITH_AS(http::parse_url(text), message, Error);
@@ -79,8 +77,9 @@ TEST_CASE("a request goes out as asked, and the answer comes back whole") {
     std::string received;
     LoopbackServer server([&](Wire& wire) {
         received = wire.read_request();
-        wire.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
-                   "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
+        wire.write(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
     });
     http::ClientRequest request;
     request.url = "/hook?x=1";
@@ -122,8 +121,8 @@ TEST_CASE("no complete answer is an error that says what happened") {
     fails(LoopbackServer([](Wire& wire) { wire.wait_for_close(); }), "no response: nothing within 50ms", options);
     options = {};
     options.max_body = 10;
-    fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world")),
-          "the response's body is larger than 10 B", options);
+    fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world")), "the response's body is larger than 10 B",
+          options);
     options.max_header = 100;
     fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nX: " + std::string(200, 'x') + "\r\n\r\n")),
           "the response's headers are larger than 100 B", options);

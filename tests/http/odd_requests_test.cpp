@@ -77,7 +77,8 @@ TEST_CASE("extensions and trailers without an end are refused at the limit of th
         CAPTURE(each.name);
         RawConnection connection(running.server.port());
         connection.send(each.begin);
-        for (int left = 100'000; left > 0 && !connection.has_answer() && connection.send(each.more);) left -= static_cast<int>(each.more.size());
+        for (int left = 100'000; left > 0 && !connection.has_answer() && connection.send(each.more);)
+            left -= static_cast<int>(each.more.size());
         CHECK(RawConnection::status(connection.response()) == 431);
     }
     RawConnection connection(running.server.port());

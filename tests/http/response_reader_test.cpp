@@ -39,8 +39,7 @@ const std::vector<Case>& cases() {
         {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, false},
         {"HTTP/1.1 200 OK\r\nConnection: x, close\r\nContent-Length: 2\r\n\r\nok", 200, false},
         {"HTTP/1.1 200 OK\r\nX: folded\r\n line\r\nContent-Length: 2\r\n\r\nok"},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Made\r\nContent-Length: 1\r\n\r\nx",
-         201},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Made\r\nContent-Length: 1\r\n\r\nx", 201},
     };
     return all;
 }
@@ -125,7 +124,8 @@ TEST_CASE("what is no response, too large a head and a switch of protocols are m
     std::string endless;
     for (int i = 0; i < 20; ++i) endless += "HTTP/1.1 102 Processing\r\n\r\n";
     for (const std::string& text :
-         {std::string("SSH-2.0-OpenSSH_9.2\r\n"), std::string("HTTP/1.1 2x0 OK\r\n\r\n"), std::string("HTTP/1.1 200 OK\r\nX\x01: y\r\n\r\n"),
+         {std::string("SSH-2.0-OpenSSH_9.2\r\n"), std::string("HTTP/1.1 2x0 OK\r\n\r\n"),
+          std::string("HTTP/1.1 200 OK\r\nX\x01: y\r\n\r\n"),
           std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
           std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), std::string("HTTP/1.1 200 OK\r\nBad name: 1\r\n\r\n"),
           std::string("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), long_head, endless}) {

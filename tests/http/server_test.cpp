@@ -306,10 +306,9 @@ TEST_CASE("a taken port and a bad address are said so") {
     ServerOptions options;
     options.port = running.server.port();
     const std::string place = "127.0.0.1:" + std::to_string(options.port);
-    CHECK_THROWS_WITH(Server(options, echo),
-                      (place + ": cannot listen: address already in use\n  hint: another program may have the port: "
-                               "ss -ltnp shows which; port 0 takes a free one")
-                          .c_str());
+    CHECK_THROWS_WITH(Server(options, echo), (place + ": cannot listen: address already in use\n  hint: another program may have the port: "
+                                                      "ss -ltnp shows which; port 0 takes a free one")
+                                                 .c_str());
     options.address = "example";
     CHECK_THROWS_AS(Server(options, echo), Error);
 }

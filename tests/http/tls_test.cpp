@@ -22,8 +22,14 @@ class TlsServer {
   public:
     TlsServer() {
         Command make;
-        make.arguments = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=leakline test",
-                          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file("key.pem"), "-out", certificate()};
+        make.arguments = {"openssl",  "req",
+                          "-x509",    "-newkey",
+                          "rsa:2048", "-nodes",
+                          "-days",    "2",
+                          "-subj",    "/CN=leakline test",
+                          "-addext",  "subjectAltName=IP:127.0.0.1",
+                          "-keyout",  file("key.pem"),
+                          "-out",     certificate()};
         make.output_file = file("req.log");
         REQUIRE(Child::start(make).wait().code == 0);
         Command serve;
@@ -35,8 +41,7 @@ class TlsServer {
             std::this_thread::sleep_for(10ms);
             const std::string text = read_file(file("server.log"));
             const std::size_t at = text.find("ACCEPT 127.0.0.1:");
-            if (at != text.npos && text.find('\n', at) != text.npos)
-                port_ = text.substr(at + 17, text.find('\n', at) - at - 17);
+            if (at != text.npos && text.find('\n', at) != text.npos) port_ = text.substr(at + 17, text.find('\n', at) - at - 17);
         }
         REQUIRE_FALSE(port_.empty());
     }
@@ -71,7 +76,9 @@ TEST_CASE("https: the certificate's issuer and name are verified, and a refusal 
                          (server.url() + ": the certificate is not accepted: self-signed certificate" + hint).c_str(), Error);
     CHECK_THROWS_WITH_AS(http::get(server.url("localhost"), options),
                          (server.url("localhost") + ": the certificate is not accepted: hostname mismatch" +
-                          "\n  hint: name the host as the certificate does; --insecure skips verification").c_str(), Error);
+                          "\n  hint: name the host as the certificate does; --insecure skips verification")
+                             .c_str(),
+                         Error);
     options.verify_certificate = false;
     CHECK(http::get(server.url("localhost"), options).status == 200);
     options.ca_file = "/no/such/file.pem";

@@ -26,8 +26,7 @@ class CannedServer {
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
         auto* generic = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
-            ::getsockname(listener_, generic, &size) != 0)
+        if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 || ::getsockname(listener_, generic, &size) != 0)
             throw std::runtime_error("cannot listen on loopback");
         port_ = ntohs(address.sin_port);
         thread_ = std::thread([this] { serve(); });
@@ -46,8 +45,7 @@ class CannedServer {
     }
 
     static std::string response(const std::string& status, const std::string& body) {
-        return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) +
-               "\r\nConnection: close\r\n\r\n" + body;
+        return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
     }
 
   private:

@@ -11,8 +11,8 @@ using Version = CgroupDirectory::Version;
 
 namespace {
 
-const std::vector<Metric> kAll = {Metric::cgroup, Metric::cgroup_anonymous, Metric::cgroup_limit,
-                                  Metric::cgroup_oom_kills, Metric::cgroup_limit_hits};
+const std::vector<Metric> kAll = {Metric::cgroup, Metric::cgroup_anonymous, Metric::cgroup_limit, Metric::cgroup_oom_kills,
+                                  Metric::cgroup_limit_hits};
 
 std::optional<MemorySample> read(MemorySource& source, Depth depth) {
     std::optional<MemorySample> result;
@@ -104,11 +104,9 @@ TEST_CASE("a container is found by the id in its cgroup's name") {
     system.write("/cgroup/cgroup.controllers", "memory\n");
     system.write("/cgroup/system.slice/docker-" + id + ".scope/memory.current", "5\n");
     system.write("/cgroup/system.slice/docker-" + id + ".scope/init/" + id + "/memory.current", "1\n");
-    CHECK(container_cgroup("0123456789ab", system.roots()).path ==
-          system.roots().cgroup + "/system.slice/docker-" + id + ".scope");
+    CHECK(container_cgroup("0123456789ab", system.roots()).path == system.roots().cgroup + "/system.slice/docker-" + id + ".scope");
     CHECK(message_of([&] { container_cgroup("ffffffffffff", system.roots()); }) ==
-          "container ffffffffffff: no cgroup below " + system.roots().cgroup +
-              " has this id\n  hint: is it running? docker ps --no-trunc");
+          "container ffffffffffff: no cgroup below " + system.roots().cgroup + " has this id\n  hint: is it running? docker ps --no-trunc");
     CHECK(message_of([&] { container_cgroup("0123", system.roots()); }) ==
           "--container: '0123' is too short to name one container\n"
           "  hint: docker ps --no-trunc shows the ids; at least 12 characters are needed");

@@ -24,8 +24,7 @@ class FakeSystem {
     std::string path(const std::string& path) const { return directory_.path() + path; }
 
     // statm in pages.
-    void process(int pid, const std::string& comm, int resident, std::uint64_t start_ticks, int parent = 1,
-                 char state = 'S') const {
+    void process(int pid, const std::string& comm, int resident, std::uint64_t start_ticks, int parent = 1, char state = 'S') const {
         const std::string folder = "/proc/" + std::to_string(pid);
         write(folder + "/statm", "1000 " + std::to_string(resident) + " 10 1 0 100 0\n");
         write(folder + "/stat", std::to_string(pid) + " (" + comm + ") " + state + " " + std::to_string(parent) +

@@ -15,7 +15,6 @@
 #include <thread>
 #include <vector>
 
-
 using namespace leakline;
 using namespace leakline::memory;
 

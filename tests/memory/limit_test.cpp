@@ -1,6 +1,6 @@
+#include "memory/limit.hpp"
 #include "base/error.hpp"
 #include "fake_system.hpp"
-#include "memory/limit.hpp"
 #include "system/byte_source.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
@@ -9,7 +9,6 @@
 
 #include <csignal>
 #include <filesystem>
-
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -38,8 +37,7 @@ void fake_version_2(const test::FakeSystem& system) {
     system.write("/proc/self/cgroup", "0::/us\n");
     system.write("/cgroup/cgroup.controllers", "memory\n");
     system.write("/cgroup/us/cgroup.subtree_control", "cpu memory\n");
-    for (const char* file : {"memory.max", "memory.swap.max", "cgroup.procs"})
-        system.write(std::string("/cgroup/us/here/") + file, "");
+    for (const char* file : {"memory.max", "memory.swap.max", "cgroup.procs"}) system.write(std::string("/cgroup/us/here/") + file, "");
     system.write("/cgroup/us/here/memory.events", "oom 0\noom_kill 0\n");
 }
 
@@ -129,8 +127,7 @@ TEST_CASE("version 2: the limit and no swap are set, the command enters, memory.
     CHECK(death.text == "OOM-killed at its limit of 48 MiB (peak 48 MiB)");
     ExitStatus exited;
     exited.code = 0;
-    CHECK(limit.death_of(exited).text ==
-          "ended with exit code 0; 1 of its children OOM-killed at the limit of 48 MiB");
+    CHECK(limit.death_of(exited).text == "ended with exit code 0; 1 of its children OOM-killed at the limit of 48 MiB");
 }
 
 TEST_CASE("version 2: a group that is not handed the memory controller leads to the one above") {
@@ -148,11 +145,10 @@ TEST_CASE("without a cgroup the limit is RLIMIT_DATA, and the warning says why a
     const test::FakeSystem system;
     const MemoryLimit limit = MemoryLimit::create(kLimit, system.roots());
     REQUIRE(limit.means() == MemoryLimit::Means::data_segment);
-    CHECK(limit.warning() ==
-          "no memory cgroup (no cgroup file system is mounted at " + system.roots().cgroup +
-              "): the limit is RLIMIT_DATA instead, which counts private writable mappings whether touched or not, "
-              "leaves out page cache and shared memory, and makes allocations fail where a container would be "
-              "OOM-killed");
+    CHECK(limit.warning() == "no memory cgroup (no cgroup file system is mounted at " + system.roots().cgroup +
+                                 "): the limit is RLIMIT_DATA instead, which counts private writable mappings whether touched or not, "
+                                 "leaves out page cache and shared memory, and makes allocations fail where a container would be "
+                                 "OOM-killed");
     const TemporaryDirectory directory;
     Command command = shell("ulimit -d > " + directory.path() + "/limit");
     limit.put_on(command);
@@ -169,6 +165,4 @@ TEST_CASE("without a cgroup the limit is RLIMIT_DATA, and the warning says why a
     CHECK(limit.death_of(*status, kLimit / 2).cause == Death::Cause::exited);
 }
 
-TEST_CASE("a limit that nothing can start in is refused") {
-    CHECK_THROWS_AS(MemoryLimit::create(1000), Error);
-}
+TEST_CASE("a limit that nothing can start in is refused") { CHECK_THROWS_AS(MemoryLimit::create(1000), Error); }

@@ -1,5 +1,5 @@
-#include "canned_server.hpp"
 #include "memory/prometheus.hpp"
+#include "canned_server.hpp"
 #include "memory/prometheus_answer.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <fstream>
-
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -50,8 +49,7 @@ std::string message_for(const std::string& status, const std::string& body) {
 }
 
 std::string matrix(const std::string& result) {
-    return CannedServer::response(
-        "200 OK", R"({"status":"success","data":{"resultType":"matrix","result":[)" + result + "]}}");
+    return CannedServer::response("200 OK", R"({"status":"success","data":{"resultType":"matrix","result":[)" + result + "]}}");
 }
 
 }  // namespace
@@ -111,8 +109,7 @@ TEST_CASE("what the server says about its answer is passed on, once") {
 
 TEST_CASE("native histograms are counted and left out") {
     const MatrixAnswer answer = parse_matrix(
-        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[[1,{"count":"1"}]]}]}})",
-        10);
+        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[[1,{"count":"1"}]]}]}})", 10);
     CHECK(answer.histograms == 1);
     CHECK(answer.series.empty());
     CHECK(answer.damage.empty());
@@ -120,8 +117,7 @@ TEST_CASE("native histograms are counted and left out") {
 
 TEST_CASE("the start times of a plain selector have its matchers") {
     CHECK(start_time_selector("m") == "process_start_time_seconds");
-    CHECK(start_time_selector(" a:b_c { job = \"a}{\" , x!~'y' } ") ==
-          "process_start_time_seconds{ job = \"a}{\" , x!~'y' }");
+    CHECK(start_time_selector(" a:b_c { job = \"a}{\" , x!~'y' } ") == "process_start_time_seconds{ job = \"a}{\" , x!~'y' }");
     CHECK(start_time_selector("{job=\"x\"}") == "process_start_time_seconds{job=\"x\"}");
     for (const char* query : {"", "rate(m[5m])", "m / 2", "a{} + b{}", "{__name__=~\"m.*\"}", "m{x=\"}", "m[5m]"}) {
         CAPTURE(query);
@@ -137,8 +133,7 @@ TEST_CASE("a range is asked for in parts on one grid, and the parts are joined")
             return request.substr(at, request.find('&', at) - at);
         };
         const std::string start = field("&start="), end = field("&end=");
-        const std::string points =
-            start == end ? "[" + start + ",\"1\"]" : "[" + start + ",\"1\"],[" + end + ",\"2\"]";
+        const std::string points = start == end ? "[" + start + ",\"1\"]" : "[" + start + ",\"1\"],[" + end + ",\"2\"]";
         return matrix(R"({"metric":{"__name__":"m"},"values":[)" + points + "]}");
     });
     PrometheusQuery query = query_of(server.url());
@@ -152,8 +147,7 @@ TEST_CASE("a range is asked for in parts on one grid, and the parts are joined")
     CHECK(requests[0].find("&start=1699988800.000&end=1699988999.000&step=1.000&") != std::string::npos);
     CHECK(requests[1].find("&start=1699989000.000&end=1699999999.000&step=1.000&") != std::string::npos);
     CHECK(requests[2].find("&start=1700000000.000&end=1700000000.000&step=1.000&") != std::string::npos);
-    CHECK(answer.series[0].seconds ==
-          std::vector<double>{1699988800, 1699988999, 1699989000, 1699999999, 1700000000});
+    CHECK(answer.series[0].seconds == std::vector<double>{1699988800, 1699988999, 1699989000, 1699999999, 1700000000});
     CHECK(answer.requests == 3);
 }
 
@@ -185,8 +179,9 @@ TEST_CASE("credentials come from files and go into the header") {
         return known ? matrix(R"({"metric":{},"values":[[1,"1"]]})") : CannedServer::response("401 Unauthorized", "");
     });
     PrometheusQuery query = query_of(server.url());
-    CHECK(message_of(query) == server.url() + ": refuses the request (HTTP 401)\n"
-                                              "  hint: give --bearer-token-file or --basic-auth-file");
+    CHECK(message_of(query) == server.url() +
+                                   ": refuses the request (HTTP 401)\n"
+                                   "  hint: give --bearer-token-file or --basic-auth-file");
     query.bearer_token_file = directory.path() + "/token";
     CHECK(message_of(query) == "no error");
     query.bearer_token_file.clear();
@@ -236,12 +231,14 @@ TEST_CASE("no series, and more series than wanted, are errors that say what to d
     const CannedServer server([](const std::string&) { return CannedServer::response("200 OK", kTwoSeries); });
     PrometheusQuery query = query_of(server.url());
     query.max_series = 1;
-    CHECK(message_of(query) == server.url() + ": answers more than 1 series (--max-series)\n"
-                                              "  hint: narrow the query with labels, or raise --max-series");
+    CHECK(message_of(query) == server.url() +
+                                   ": answers more than 1 series (--max-series)\n"
+                                   "  hint: narrow the query with labels, or raise --max-series");
     query.max_series = 10;
     query.max_points = 2;
-    CHECK(message_of(query) == server.url() + ": answers more than 2 points\n"
-                                              "  hint: a longer --step, a shorter --range or a narrower query makes it fewer");
+    CHECK(message_of(query) == server.url() +
+                                   ": answers more than 2 points\n"
+                                   "  hint: a longer --step, a shorter --range or a narrower query makes it fewer");
 }
 
 TEST_CASE("a server that is down or silent is named") {

@@ -30,13 +30,9 @@ double memory_of(int process, std::int64_t at) {
     return 5e7 + process * 4096.0 + (process % 3 == 0 ? 100.0 * static_cast<double>(since) : 0);
 }
 
-std::int64_t start_of(int process, std::int64_t at) {
-    return process % 10 == 0 && at >= kRestart ? kRestart : kBegin - 1000;
-}
+std::int64_t start_of(int process, std::int64_t at) { return process % 10 == 0 && at >= kRestart ? kRestart : kBegin - 1000; }
 
-std::string labels_of(int process) {
-    return "{instance=\"host-" + std::to_string(process) + ":80\",job=\"api\"}";
-}
+std::string labels_of(int process) { return "{instance=\"host-" + std::to_string(process) + ":80\",job=\"api\"}"; }
 
 // OpenMetrics groups by metric and labels, and ends with # EOF.
 void write_openmetrics(const std::string& path) {
@@ -45,8 +41,7 @@ void write_openmetrics(const std::string& path) {
         out << "# TYPE " << name << " gauge\n";
         for (int process = 0; process < kFleet; ++process)
             for (std::int64_t at = kBegin; at <= kEnd; at += kStep)
-                out << name << labels_of(process) << ' ' << static_cast<std::int64_t>(value_of(process, at)) << ' '
-                    << at << '\n';
+                out << name << labels_of(process) << ' ' << static_cast<std::int64_t>(value_of(process, at)) << ' ' << at << '\n';
     };
     family("process_resident_memory_bytes", memory_of);
     family("process_start_time_seconds", start_of);
@@ -117,8 +112,7 @@ TEST_CASE("a fleet of 600 series comes back from the real Prometheus as it went 
         bool same = true;
         for (std::size_t i = 0; i < series.size(); ++i) {
             const std::int64_t time = kBegin + static_cast<std::int64_t>(i) * kStep;
-            same = same && series.seconds[i] == static_cast<double>(time) &&
-                   series.value[i] == std::trunc(memory_of(process, time));
+            same = same && series.seconds[i] == static_cast<double>(time) && series.value[i] == std::trunc(memory_of(process, time));
         }
         CHECK(same);
         if (series.process.empty()) continue;
@@ -131,8 +125,21 @@ TEST_CASE("a fleet of 600 series comes back from the real Prometheus as it went 
 
     // The whole command: every series has its verdict, and what leaks is told from what does not.
     Command trend;
-    trend.arguments = {std::string(LEAKLINE_BIN_DIR) + "/leakline", "trend", "--prometheus", query.url, "--query", query.query,
-                       "--range", "299m", "--step", "1m", "--end", "2023-11-14T22:13:20Z", "--limit", "512MiB", "-o",
+    trend.arguments = {std::string(LEAKLINE_BIN_DIR) + "/leakline",
+                       "trend",
+                       "--prometheus",
+                       query.url,
+                       "--query",
+                       query.query,
+                       "--range",
+                       "299m",
+                       "--step",
+                       "1m",
+                       "--end",
+                       "2023-11-14T22:13:20Z",
+                       "--limit",
+                       "512MiB",
+                       "-o",
                        directory.path() + "/fleet.csv"};
     trend.output_file = directory.path() + "/trend.log";
     const ExitStatus judged = Child::start(trend).wait();

@@ -37,9 +37,10 @@ TEST_CASE("sockets are told by state and peer, and our own connections by their 
         "   4: 0700000A:C350 0500000A:1538 01 00000000:00000000 00:00000000 00000000     0        0 104 1\n";
     SocketTable table;
     table.add_tcp(tcp);
-    table.add_unix("Num       RefCount Protocol Flags    Type St Inode Path\n"
-                   "ffff0000: 00000003 00000000 00000000 0001 03 200\n"
-                   "ffff0000: 00000002 00000000 00010000 0001 01 201 /run/svc/db1.sock\n");
+    table.add_unix(
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "ffff0000: 00000003 00000000 00000000 0001 03 200\n"
+        "ffff0000: 00000002 00000000 00010000 0001 01 201 /run/svc/db1.sock\n");
     CHECK(table.kind(100) == "TCP LISTEN on 127.0.0.1:8080");
     CHECK(table.kind(103) == "TCP CLOSE_WAIT on port 8080 from 127.0.0.1");
     CHECK(table.kind(104) == "TCP ESTABLISHED to 10.0.0.5:5432");

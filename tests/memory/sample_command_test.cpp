@@ -112,8 +112,7 @@ TEST_CASE("the real mprof reads the .dat: peak and plot") {
 
 TEST_CASE("processes told apart have a CSV file each") {
     const Folder folder;
-    REQUIRE(folder.sample({"--interval", "20ms", "--children", "each", "-o", "s.csv", "--", "sh", "-c",
-                           "sleep 1 & sleep 1; wait"}) == 0);
+    REQUIRE(folder.sample({"--interval", "20ms", "--children", "each", "-o", "s.csv", "--", "sh", "-c", "sleep 1 & sleep 1; wait"}) == 0);
     CHECK_FALSE(folder.has("s.csv"));
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder.path("."))) {
@@ -129,10 +128,12 @@ TEST_CASE("sample ends with the kinds of what grew, and their limit") {
     Command command;
     command.directory = folder.path(".");
     // The first sample is written after the first look.
-    command.arguments = {"bash", "-c", "while [ ! -s s.csv ] || [ $(wc -l < s.csv) -lt 2 ]; do sleep 0.01; done; "
-                                       "for i in {1..40}; do exec {f}< /etc/hostname; done; touch opened; while :; do sleep 0.1; done"};
+    command.arguments = {"bash", "-c",
+                         "while [ ! -s s.csv ] || [ $(wc -l < s.csv) -lt 2 ]; do sleep 0.01; done; "
+                         "for i in {1..40}; do exec {f}< /etc/hostname; done; touch opened; while :; do sleep 0.1; done"};
     Child holder = Child::start(command);
-    Child sampler = folder.start({kLeakline, "sample", "--pid", std::to_string(holder.pid()), "--interval", "20ms", "--metrics", "rss,fds", "-o", "s.csv"});
+    Child sampler = folder.start(
+        {kLeakline, "sample", "--pid", std::to_string(holder.pid()), "--interval", "20ms", "--metrics", "rss,fds", "-o", "s.csv"});
     REQUIRE(comes_true([&] { return folder.has("opened"); }));
     sampler.signal(SIGINT);
     sampler.wait();
@@ -158,8 +159,7 @@ TEST_CASE("kill -9 of leakline leaves the command alive that it has started") {
 
 TEST_CASE("kill -9 loses at most the tick being taken: whole rows up to the end") {
     const Folder folder;
-    Child sampler = folder.start({kLeakline, "sample", "--interval", "1ms", "-o", "s.csv", "--pid",
-                                  std::to_string(::getpid())});
+    Child sampler = folder.start({kLeakline, "sample", "--interval", "1ms", "-o", "s.csv", "--pid", std::to_string(::getpid())});
     REQUIRE(comes_true([&] { return folder.has("s.csv") && lines_of(folder.text("s.csv")).size() > 50; }));
     sampler.signal(SIGKILL);
     sampler.wait();
@@ -178,8 +178,7 @@ TEST_CASE("kill -9 loses at most the tick being taken: whole rows up to the end"
 
 TEST_CASE("Ctrl-C ends sampling with the samples written and exit code 130") {
     const Folder folder;
-    Child sampler = folder.start({kLeakline, "sample", "--interval", "10m", "-o", "s.om", "--pid",
-                                  std::to_string(::getpid())});
+    Child sampler = folder.start({kLeakline, "sample", "--interval", "10m", "-o", "s.om", "--pid", std::to_string(::getpid())});
     REQUIRE(comes_true([&] { return folder.has("s.om") && folder.text("s.om").find("\nprocess_") != std::string::npos; }));
     sampler.signal(SIGINT);
     CHECK(sampler.wait().shell_code() == 130);
@@ -202,8 +201,8 @@ TEST_CASE("an unwritable output or a missing target is an error before any work,
 
 TEST_CASE("a command over its --memory-limit is reported as OOM-killed where cgroups can be made") {
     const Folder folder;
-    CHECK(folder.sample({"--interval", "10ms", "--memory-limit", "32MiB", "-o", "s.csv", "--", "sh", "-c",
-                         "x=x; while :; do x=$x$x; done"}) == 0);
+    CHECK(folder.sample(
+              {"--interval", "10ms", "--memory-limit", "32MiB", "-o", "s.csv", "--", "sh", "-c", "x=x; while :; do x=$x$x; done"}) == 0);
     const std::string log = folder.text("log");
     if (log.find("no memory cgroup (") == std::string::npos)
         CHECK(log.find(" OOM-killed at its limit of 32 MiB (peak 32 MiB); sampling ends\n") != std::string::npos);
@@ -247,8 +246,8 @@ TEST_CASE("--live shows what lives: a child that has ended is in no later view")
 
 TEST_CASE("--listen serves what promtool accepts, and restarts can be told by the start time") {
     const Folder folder;
-    Child sampler = folder.start({kLeakline, "sample", "--interval", "20ms", "--metrics", "all", "--listen", ":0", "--pid",
-                                  std::to_string(::getpid())});
+    Child sampler = folder.start(
+        {kLeakline, "sample", "--interval", "20ms", "--metrics", "all", "--listen", ":0", "--pid", std::to_string(::getpid())});
     const std::string mark = "leakline: metrics at ";
     REQUIRE(comes_true([&] { return folder.has("log") && folder.text("log").find("/metrics\n") != std::string::npos; }));
     const std::string log = folder.text("log");

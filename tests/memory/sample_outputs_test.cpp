@@ -6,7 +6,6 @@
 
 #include <doctest/doctest.h>
 
-
 using namespace leakline;
 using namespace leakline::cli;
 using namespace std::chrono_literals;
@@ -37,8 +36,8 @@ TEST_CASE("several cgroups have a file each, named by the cgroup, of a container
     outputs.end_tick();
     outputs.finish();
     const std::string stem = folder.path() + "/s.";
-    CHECK(outputs.written() == std::vector<std::string>{stem + "aaaaaaaaaaaa.csv", stem + "web_api.csv",
-                                                        stem + "web_api-2.csv", stem + "77.csv", stem + "db.csv"});
+    CHECK(outputs.written() == std::vector<std::string>{stem + "aaaaaaaaaaaa.csv", stem + "web_api.csv", stem + "web_api-2.csv",
+                                                        stem + "77.csv", stem + "db.csv"});
     const std::string head = "unix_ms,cgroup_bytes\n1700000000000,";
     CHECK(read_file(stem + "aaaaaaaaaaaa.csv") == head + "1\n");
     CHECK(read_file(stem + "web_api.csv") == head + "2\n");

@@ -32,8 +32,7 @@ TEST_CASE("a view of growth shows the slope and the time to the limit") {
     SampleView view("api (pid 7)", Metric::rss);
     CHECK(view.line() == "api (pid 7) rss 0 B, slope not known yet");
     // 1 MiB a minute from 100 MiB on, for an hour, with a little noise.
-    for (int i = 0; i <= 720; ++i)
-        view.add(sample_at(i * 5, (100 + i / 12.0 + 0.2 * std::sin(i * 1.7)) * kMiB), Bytes{512} << 20);
+    for (int i = 0; i <= 720; ++i) view.add(sample_at(i * 5, (100 + i / 12.0 + 0.2 * std::sin(i * 1.7)) * kMiB), Bytes{512} << 20);
     view.judge();
     const std::string line = view.line();
     CAPTURE(line);
@@ -51,8 +50,7 @@ TEST_CASE("a view of growth shows the slope and the time to the limit") {
         const auto narrow = view.block(width, true);
         REQUIRE(narrow.size() == 4);
         for (const std::string& text : narrow) {
-            CHECK(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }) <=
-                  static_cast<std::ptrdiff_t>(width));
+            CHECK(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }) <= static_cast<std::ptrdiff_t>(width));
         }
         CHECK(narrow[3].starts_with("512 MiB in 5"));
     }

@@ -1,13 +1,12 @@
+#include "memory/samples_file.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "memory/samples_file.hpp"
 #include "system/byte_source.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
-
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -25,8 +24,7 @@ MemorySample sample_at(Nanoseconds at, std::optional<Bytes> rss, std::optional<B
     return sample;
 }
 
-std::string text_of(const SampleLayout& layout, const std::vector<MemorySample>& samples,
-                    const Subject& subject = kServer) {
+std::string text_of(const SampleLayout& layout, const std::vector<MemorySample>& samples, const Subject& subject = kServer) {
     std::string out = samples_head(layout);
     for (const MemorySample& sample : samples) append_sample(out, layout, subject, sample);
     return out + samples_foot(layout);

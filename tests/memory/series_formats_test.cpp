@@ -19,9 +19,7 @@ namespace {
 using Values = std::vector<double>;
 constexpr double kKiB = 1024;
 
-SeriesFile read(std::string_view text, const SeriesReadOptions& options = {}) {
-    return read_series(memory_source(text), "x", options);
-}
+SeriesFile read(std::string_view text, const SeriesReadOptions& options = {}) { return read_series(memory_source(text), "x", options); }
 
 SeriesFile read_every_five(std::string_view text, std::string unit = {}) {
     SeriesReadOptions options;
@@ -64,7 +62,9 @@ TEST_CASE("UTF-16 is read in both byte orders, with its mark and without, and a 
     const std::string text = "t_s,rss_kib\r\n0,10\r\n1,20\r\n";
     for (const bool big : {false, true})
         for (const bool mark : {false, true}) check(read(utf16(text, big, mark)), "csv", {0, 1}, {10 * kKiB, 20 * kKiB});
-    check(read("\xEF\xBB\xBF" "1717763400\n12MiB\n1717763405\n13MiB\n"), "values", {0, 5}, {12 * kMiB, 13 * kMiB});
+    check(read("\xEF\xBB\xBF"
+               "1717763400\n12MiB\n1717763405\n13MiB\n"),
+          "values", {0, 5}, {12 * kMiB, 13 * kMiB});
     // Appended to twice, and cut within a character.
     const std::string twice = utf16("t_s,mib\n0,1\n", false, true) + utf16("1,2\n", false, true) + "2";
     check(read(twice), "csv", {0, 1}, {kMiB, 2 * kMiB});
@@ -112,8 +112,8 @@ TEST_CASE("Grafana: numbers whose unit nothing says are bytes only where they ar
     REQUIRE(file.notes.size() == 1);
     CHECK(error_of("Series;Time;Value\na;2024-06-07T12:30:00Z;480\na;2024-06-07T12:30:05Z;481\n") ==
           "x:1: column 'Value' has no unit, and its values are too small for bytes\n  hint: --unit kib, mib or gib");
-    CHECK(error_of("Label,Timestamp,Average,Unit\ncpu,2024-06-07T12:30:00Z,48,Percent\n").starts_with(
-        "x:1: the column 'unit' says 'Percent', which is no unit of memory"));
+    CHECK(error_of("Label,Timestamp,Average,Unit\ncpu,2024-06-07T12:30:00Z,48,Percent\n")
+              .starts_with("x:1: the column 'unit' says 'Percent', which is no unit of memory"));
 }
 
 TEST_CASE("tables: top, ps without a header, kubectl, smem, free, sar") {
@@ -130,8 +130,9 @@ TEST_CASE("tables: top, ps without a header, kubectl, smem, free, sar") {
     check(read("1717763400\nroot  1 0.0 0.1 76000 564 ? Ss 08:13 0:00 /sbin/init splash\n"
                "1717763405\nroot  1 0.0 0.1 76000 565 ? Ss 08:13 0:00 /sbin/init splash\n"),
           "ps", {0, 5}, {564 * kKiB, 565 * kKiB});
-    const SeriesFile pods = read("1717763400\nNAMESPACE NAME CPU(cores) MEMORY(bytes)\na x 1m 10Mi\nb x 1m 1Gi\n"
-                                 "1717763405\nNAMESPACE NAME CPU(cores) MEMORY(bytes)\na x 1m 11Mi\nb x 1m 1Gi\n");
+    const SeriesFile pods = read(
+        "1717763400\nNAMESPACE NAME CPU(cores) MEMORY(bytes)\na x 1m 10Mi\nb x 1m 1Gi\n"
+        "1717763405\nNAMESPACE NAME CPU(cores) MEMORY(bytes)\na x 1m 11Mi\nb x 1m 1Gi\n");
     CHECK(pods.format == "kubectl top");
     REQUIRE(pods.series.size() == 2);
     CHECK(pods.series[0].name == "x:a");
@@ -143,29 +144,34 @@ TEST_CASE("tables: top, ps without a header, kubectl, smem, free, sar") {
           "smem", {0, 5}, {12000 * kKiB, 12001 * kKiB});
     const char* titles = "               total        used        free      shared  buff/cache   available\n";
     check(read(fmt::format("1717763400\n{0}Mem:  24105 467 21442 0 2502 23637\nSwap:     0 0 0\n1717763405\n{0}"
-                           "Mem:  24105 468 21442 0 2502 23637\nSwap:     0 0 0\n", titles)),
+                           "Mem:  24105 468 21442 0 2502 23637\nSwap:     0 0 0\n",
+                           titles)),
           "free", {0, 5}, {467 * kMiB, 468 * kMiB});
     CHECK(error_of(fmt::format("1717763400\n{}Mem:  512000 467 21442 0 2502 23637\n", titles)) ==
           "x:3: free does not say whether these are KiB or MiB\n  hint: --unit kib or --unit mib");
-    check(read("Linux 6.1.0 (host) \t06/07/24 \t_x86_64_\t(2 CPU)\n\n"
-               "12:30:00 AM kbmemfree   kbavail kbmemused  %memused kbbuffers\n12:30:00 AM  21782964  23918912    413473      1.67     25732\n"
-               "12:30:05 AM  21782964  23918912    413474      1.67     25732\nAverage:     21782964  23918912    413473      1.67     25732\n"),
-          "sar -r", {0, 5}, {413473 * kKiB, 413474 * kKiB});
+    check(
+        read(
+            "Linux 6.1.0 (host) \t06/07/24 \t_x86_64_\t(2 CPU)\n\n"
+            "12:30:00 AM kbmemfree   kbavail kbmemused  %memused kbbuffers\n12:30:00 AM  21782964  23918912    413473      1.67     25732\n"
+            "12:30:05 AM  21782964  23918912    413474      1.67     25732\nAverage:     21782964  23918912    413473      1.67     25732\n"),
+        "sar -r", {0, 5}, {413473 * kKiB, 413474 * kKiB});
 }
 
 TEST_CASE("lines of values: an application's log, several labels, status files, numbers with --unit") {
     check(read("2024-06-07T12:30:00Z INFO memory usage: 12 MiB\n2024-06-07T12:30:05Z INFO memory usage: 13 MiB\n"), "values", {0, 5},
           {12 * kMiB, 13 * kMiB});
-    check(read("[2024-06-07 12:30:00,000] rss=12MiB heap=8MiB free=1MiB\n[2024-06-07 12:30:05,000] rss=13MiB heap=8MiB free=1MiB\n"), "values",
-          {0, 5}, {12 * kMiB, 13 * kMiB});
+    check(read("[2024-06-07 12:30:00,000] rss=12MiB heap=8MiB free=1MiB\n[2024-06-07 12:30:05,000] rss=13MiB heap=8MiB free=1MiB\n"),
+          "values", {0, 5}, {12 * kMiB, 13 * kMiB});
     check(read("Jun  7 12:30:00 Name:\tnginx\nVmPeak:\t  900 kB\nVmRSS:\t  100 kB\nRssAnon:\t 90 kB\n"
                "Jun  7 12:30:05 Name:\tnginx\nVmPeak:\t  900 kB\nVmRSS:\t  101 kB\nRssAnon:\t 90 kB\n"),
           "values", {0, 5}, {100 * kKiB, 101 * kKiB});
     // Most of an application's lines say nothing of memory.
     std::string log;
     for (int i = 0; i < 10; ++i)
-        log += fmt::format("2024-06-07 12:30:0{0},123 INFO request {1} took 3 ms\n2024-06-07 12:30:0{0},456 INFO request done\n"
-                           "2024-06-07 12:30:0{0},789 INFO memory: 1{0} MiB used\n", i, 1000 * i);
+        log += fmt::format(
+            "2024-06-07 12:30:0{0},123 INFO request {1} took 3 ms\n2024-06-07 12:30:0{0},456 INFO request done\n"
+            "2024-06-07 12:30:0{0},789 INFO memory: 1{0} MiB used\n",
+            i, 1000 * i);
     const SeriesFile app = read(log);
     CHECK(app.format == "values");
     CHECK(app.damage.empty());
@@ -176,7 +182,8 @@ TEST_CASE("lines of values: an application's log, several labels, status files, 
     SeriesReadOptions kib;
     kib.unit = "kib";
     check(read("1717763400 100\n1717763405 101\n", kib), "values", {0, 5}, {100 * kKiB, 101 * kKiB});
-    const SeriesFile workers = read("12:30:00 worker 1: 12 MiB\n12:30:00 worker 2: 15 MiB\n12:30:05 worker 1: 13 MiB\n12:30:05 worker 2: 15 MiB\n");
+    const SeriesFile workers =
+        read("12:30:00 worker 1: 12 MiB\n12:30:00 worker 2: 15 MiB\n12:30:05 worker 1: 13 MiB\n12:30:05 worker 2: 15 MiB\n");
     REQUIRE(workers.series.size() == 2);
     CHECK(workers.series[0].name == "x:worker 1");
 }
@@ -197,7 +204,8 @@ TEST_CASE("Prometheus: JSON of a range, metrics as text with timestamps and with
 
 TEST_CASE("psrecord: elapsed seconds, or the times that were put before its rows") {
     const char* titles = "# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)  Swap (MB)\n";
-    check(read(fmt::format("{}   7.0  3.0  1.5  900.0 0.0\n  12.0  3.0  2.5  900.0 0.0\n", titles)), "psrecord", {0, 5}, {1.5 * kMiB, 2.5 * kMiB});
+    check(read(fmt::format("{}   7.0  3.0  1.5  900.0 0.0\n  12.0  3.0  2.5  900.0 0.0\n", titles)), "psrecord", {0, 5},
+          {1.5 * kMiB, 2.5 * kMiB});
     check(read(fmt::format("12:30:00 {}12:30:00   7.0  3.0  1.5  900.0 0.0\n12:30:06  12.0  3.0  2.5  900.0 0.0\n", titles)), "psrecord",
           {0, 6}, {1.5 * kMiB, 2.5 * kMiB});
 }

@@ -53,8 +53,13 @@ TEST_CASE("several columns that name a series are told by as few as are needed")
     CHECK(mib(read("t_s,host,name,mib\n0,h,web,1\n0,h,db,7\n1,h,web,2\n1,h,db,8\n")) == expected);
     const Expected both = {{"a web", {1, 2}}, {"b web", {7, 8}}, {"a db", {3, 4}}};
     CHECK(mib(read("t_s,namespace,pod,mib\n0,a,web,1\n0,b,web,7\n0,a,db,3\n1,a,web,2\n1,b,web,8\n1,a,db,4\n")) == both);
-    CHECK(shortest_labels({"web\x1f" "1", "db\x1f" "2"}) == std::vector<std::string>{"web", "db"});
-    CHECK(shortest_labels({"a\x1fweb", "a\x1f" "db"}) == std::vector<std::string>{"web", "db"});
+    CHECK(shortest_labels({"web\x1f"
+                           "1",
+                           "db\x1f"
+                           "2"}) == std::vector<std::string>{"web", "db"});
+    CHECK(shortest_labels({"a\x1fweb",
+                           "a\x1f"
+                           "db"}) == std::vector<std::string>{"web", "db"});
     CHECK(shortest_labels({""}) == std::vector<std::string>{""});
 }
 
@@ -123,8 +128,9 @@ TEST_CASE("levels that come in turn are several processes, unless the user names
         cycle += fmt::format("{},{}\n", i, 100 + i % 20);
         spikes += fmt::format("{},{}\n", i, i % 5 == 0 ? 200 : 100);
     }
-    CHECK(error_of(turns) ==
-          "x.csv: memory jumps between 3 levels in turn, as 3 processes in one column do, and no column identifies the process\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
+    CHECK(
+        error_of(turns) ==
+        "x.csv: memory jumps between 3 levels in turn, as 3 processes in one column do, and no column identifies the process\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
     SeriesReadOptions options;
     options.metric = "rss";
     CHECK(read(turns, options).series.size() == 1);

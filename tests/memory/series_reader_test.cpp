@@ -1,7 +1,7 @@
+#include "memory/series_reader.hpp"
 #include "base/quantities.hpp"
 #include "memory/read_text.hpp"
 #include "memory/series_log_time.hpp"
-#include "memory/series_reader.hpp"
 #include "memory/series_text.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
@@ -11,7 +11,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <string>
-
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -33,9 +32,8 @@ using Values = std::vector<double>;
 
 TEST_CASE("CSV: each way of naming time gives seconds since the first sample") {
     for (const char* text : {"unix_ms,rss_bytes\n1717763400000,10\n1717763401500,20\n",
-                             "unix_s,rss_bytes\n1717763400,10\n1717763401.5,20\n",
-                             "t_s,rss_bytes\n0,10\n1.5,20\n", "seconds;rss_bytes\n7;10\n8.5;20\n",
-                             "time,rss_bytes\n2024-06-07T12:30:00Z,10\n2024-06-07T12:30:01.500Z,20\n",
+                             "unix_s,rss_bytes\n1717763400,10\n1717763401.5,20\n", "t_s,rss_bytes\n0,10\n1.5,20\n",
+                             "seconds;rss_bytes\n7;10\n8.5;20\n", "time,rss_bytes\n2024-06-07T12:30:00Z,10\n2024-06-07T12:30:01.500Z,20\n",
                              "timestamp\trss_bytes\n2024-06-07 14:30:00+02:00\t10\n2024-06-07 12:30:01.5\t20\n",
                              "time,rss_bytes\r\n1717763400000,10\r\n1717763401500,20\r\n",
                              "\"time\",\"rss_bytes\"\n\"1717763400\",\"10\"\n\"1717763401.5\",\"20\"\n",
@@ -75,11 +73,9 @@ TEST_CASE("CSV: time may have any usual name, unit and form") {
          {"elapsed,mib\n7,1\n8.5,2\n", "Elapsed Time (ms),mib\n7000,1\n8500,2\n", "uptime_s,mib\n7,1\n8.5,2\n",
           "@timestamp,mib\n2024-06-07T12:30:00.000+02:00,1\n2024-06-07T12:30:01.500+02:00,2\n",
           "ts,mib\n1717763400.25,1\n1717763401.75,2\n", "epochMs,mib\n1717763400000,1\n1717763401500,2\n",
-          "datetime,mib\n2024-06-07 12:30:00 +0200,1\n2024-06-07 10:30:01.5 UTC,2\n",
-          "duration,mib\n00:00:58.5,1\n00:01:00,2\n", "time,mib\n23:59:59,1\n00:00:00.5,2\n",
-          "time,mib\n11:59:59 PM,1\n12:00:00.5 AM,2\n", "etime,mib\n1-00:00:00,1\n1-00:00:01.5,2\n",
-          "date_time_utc;mib\n07.06.2024 12:30:00;1\n07.06.2024 12:30:01,5;2\n",
-          "Time [min];mib\n0,5;1\n0,525;2\n"}) {
+          "datetime,mib\n2024-06-07 12:30:00 +0200,1\n2024-06-07 10:30:01.5 UTC,2\n", "duration,mib\n00:00:58.5,1\n00:01:00,2\n",
+          "time,mib\n23:59:59,1\n00:00:00.5,2\n", "time,mib\n11:59:59 PM,1\n12:00:00.5 AM,2\n", "etime,mib\n1-00:00:00,1\n1-00:00:01.5,2\n",
+          "date_time_utc;mib\n07.06.2024 12:30:00;1\n07.06.2024 12:30:01,5;2\n", "Time [min];mib\n0,5;1\n0,525;2\n"}) {
         CAPTURE(text);
         const SeriesFile file = read(text);
         CHECK(file.damage.lines() == std::vector<std::string>{});
@@ -93,8 +89,8 @@ TEST_CASE("CSV: decimal commas are read where commas do not part columns") {
     CHECK(read("t_s;rss_mib\n0,5;1,5\n1,5;1.024,25\n").series.at(0).value == Values{1.5 * kMiB, 1024.25 * kMiB});
     CHECK(read("t_s\trss_mib\n0\t\"1,5\"\n1\t2\n").series.at(0).value == Values{1.5 * kMiB, 2 * kMiB});
     const SeriesFile file = read("t_s;mib\n0;1,5\n1;1,5,0\n2;1.02,5\n3;1,5.0\n");
-    CHECK(file.damage.lines() == std::vector<std::string>{"x.csv:3: bad memory '1,5,0'", "x.csv:4: bad memory '1.02,5'",
-                                                          "x.csv:5: bad memory '1,5.0'"});
+    CHECK(file.damage.lines() ==
+          std::vector<std::string>{"x.csv:3: bad memory '1,5,0'", "x.csv:4: bad memory '1.02,5'", "x.csv:5: bad memory '1,5.0'"});
     CHECK(error_of("0,5;100,5\n1;2\n").starts_with("x.csv:1: no header"));
 }
 
@@ -133,13 +129,15 @@ TEST_CASE("CSV: numbers that could be either are refused, unless the user says")
     CHECK(read(quoted, point).series.at(0).value == Values{1234, 2});
     CHECK(read(quoted, comma).series.at(0).value == Values{1.234, 2});
     const SeriesFile mixed = read("t_s;mib\n0;1,5\n1;2.5\n2;3\n");
-    CHECK(mixed.damage.lines() ==
-          std::vector<std::string>{"x.csv:3: bad memory '2.5': the file's decimal mark is the comma"});
+    CHECK(mixed.damage.lines() == std::vector<std::string>{"x.csv:3: bad memory '2.5': the file's decimal mark is the comma"});
 }
 
 TEST_CASE("CSV: digits may stand in groups of three, parted by one mark") {
-    CHECK(read("t_s,rss_bytes\n0,1 234\n1,1_234_567\n2,1'234.5\n3,1\xC2\xA0" "234\n4,1\xE2\x80\xAF" "234,\n")
-              .series.at(0).value == Values{1234, 1234567, 1234.5, 1234, 1234});
+    CHECK(read("t_s,rss_bytes\n0,1 234\n1,1_234_567\n2,1'234.5\n3,1\xC2\xA0"
+               "234\n4,1\xE2\x80\xAF"
+               "234,\n")
+              .series.at(0)
+              .value == Values{1234, 1234567, 1234.5, 1234, 1234});
     CHECK(read("t_s;rss_bytes\n0;1 234,5\n1;1'234\n").series.at(0).value == Values{1234.5, 1234});
     const SeriesFile bad = read("t_s,rss_bytes\n0,1\n1,1_23\n2,1 2345\n3,1_234 567\n4,0 123\n5,1__234\n6,_123\n");
     CHECK(bad.damage.count() == 6);
@@ -256,8 +254,8 @@ TEST_CASE("CSV: processes one after the other are one service, side by side they
 }
 
 TEST_CASE("CSV: what cannot be used is left out, counted and located") {
-    const SeriesFile file = read(
-        "t_s,mib\n0,1\n1,nan\n2,-5\n2,2\n2,3\n3,\n4,x\n5\n6,4\n5.5,9\n7,5\n8,6\n9,7\n10,inf\n11,8\n12,9\n13,1\n14,2\n");
+    const SeriesFile file =
+        read("t_s,mib\n0,1\n1,nan\n2,-5\n2,2\n2,3\n3,\n4,x\n5\n6,4\n5.5,9\n7,5\n8,6\n9,7\n10,inf\n11,8\n12,9\n13,1\n14,2\n");
     CHECK(file.series[0].seconds == Values{0, 2, 6, 7, 8, 9, 11, 12, 13, 14});
     CHECK(file.samples == 10);
     CHECK(file.damage.count() == 8);
@@ -287,8 +285,7 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
     CHECK(error_of("when,rss_bytes\n0,1\n") ==
           "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
           "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s");
-    CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) ==
-          "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
+    CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) == "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
     CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no good sample\n  hint: x.csv:2: not a number");
     CHECK(error_of("t_s,mib\n9,1\n8,1\n7,1\n6,1\n") ==
           "x.csv: time goes backwards in 3 of 4 samples\n"

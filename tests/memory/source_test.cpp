@@ -1,13 +1,12 @@
+#include "memory/source.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "fake_system.hpp"
-#include "memory/source.hpp"
 #include "system/child_process.hpp"
 #include "system/interruption.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
-
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -18,8 +17,7 @@ const Bytes kPage = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
 
 std::vector<MemorySample> samples_of(MemorySource& source, Depth depth) {
     std::vector<MemorySample> samples;
-    source.read(depth, std::chrono::seconds(5),
-                [&](const Subject&, const MemorySample& sample) { samples.push_back(sample); });
+    source.read(depth, std::chrono::seconds(5), [&](const Subject&, const MemorySample& sample) { samples.push_back(sample); });
     return samples;
 }
 
@@ -104,15 +102,13 @@ TEST_CASE("what cannot be sampled says why") {
     CHECK(message_of(8, system.roots()) == "pid 8: has ended (a zombie that its parent has not waited for)");
     system.process(9, "kworker", 0, 1000);
     system.write("/proc/9/statm", "0 0 0 0 0 0 0\n");
-    CHECK(message_of(9, system.roots()) ==
-          "pid 9: has no memory of its own (a kernel thread, or it has just ended)");
+    CHECK(message_of(9, system.roots()) == "pid 9: has no memory of its own (a kernel thread, or it has just ended)");
 }
 
 TEST_CASE("a process that executes another program later is read as what it is then") {
     Command command;
     // Starts small, and becomes another shell that holds a string of 32 MiB.
-    command.arguments = {"sh", "-c",
-                         "sleep 0.2; exec sh -c 'x=x; i=0; while [ $i -lt 25 ]; do x=$x$x; i=$((i+1)); done; sleep 30; :'"};
+    command.arguments = {"sh", "-c", "sleep 0.2; exec sh -c 'x=x; i=0; while [ $i -lt 25 ]; do x=$x$x; i=$((i+1)); done; sleep 30; :'"};
     Child child = Child::start(command);
     const auto source = process_source(child.pid(), {Metric::rss, Metric::pss});
     const auto before = samples_of(*source, Depth::detailed);

@@ -30,9 +30,11 @@ TEST_CASE("values of headers that hold credentials are not kept, whatever their 
 
 TEST_CASE("parameters that hold credentials are not kept, and the rest of the target is as it was") {
     CHECK(target_of("/a?access_token=s3cret") == "/a?access_token=redacted");
-    CHECK(target_of("/a?x=1&ACCESS_TOKEN=s3cret&y=%20&api_key=&sig=a%2Fb#f") == "/a?x=1&ACCESS_TOKEN=redacted&y=%20&api_key=redacted&sig=redacted#f");
+    CHECK(target_of("/a?x=1&ACCESS_TOKEN=s3cret&y=%20&api_key=&sig=a%2Fb#f") ==
+          "/a?x=1&ACCESS_TOKEN=redacted&y=%20&api_key=redacted&sig=redacted#f");
     CHECK(target_of("/a;access_token?b;password=x;c") == "/a;access_token?b;password=redacted;c");
-    for (const char* same : {"/", "", "/a?", "/a?&&", "/a?access_token", "/a?my_access_token=1", "/access_token=1", "/a?x=access_token", "/a#?sig=1", "*"})
+    for (const char* same :
+         {"/", "", "/a?", "/a?&&", "/a?access_token", "/a?my_access_token=1", "/access_token=1", "/a?x=access_token", "/a#?sig=1", "*"})
         CHECK(target_of(same) == std::string(same == std::string("/a#?sig=1") ? "/a#?sig=redacted" : same));
 }
 

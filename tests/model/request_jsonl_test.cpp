@@ -23,11 +23,10 @@ TEST_CASE("a request becomes one line of JSON") {
     request.body = "{\"a\":\"\\n\"}\n\t\x01";
     request.connection = "user-7";
     request.recorded_status = 200;
-    CHECK(line_of(request) ==
-          R"({"ts_ns":1700000000000000001,"method":"POST","url":"/api/track?x=\"1\"",)"
-          R"("headers":{"Content-Type":"application/json","X-Empty":""},)"
-          R"("body":"{\"a\":\"\\n\"}\n\t\u0001","conn":"user-7","status":200})"
-          "\n");
+    CHECK(line_of(request) == R"({"ts_ns":1700000000000000001,"method":"POST","url":"/api/track?x=\"1\"",)"
+                              R"("headers":{"Content-Type":"application/json","X-Empty":""},)"
+                              R"("body":"{\"a\":\"\\n\"}\n\t\u0001","conn":"user-7","status":200})"
+                              "\n");
 }
 
 TEST_CASE("a body that is not UTF-8 goes as base64, an empty one not at all") {
@@ -56,15 +55,14 @@ TEST_CASE("UTF-8 is told from what is not") {
     for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
         CHECK_MESSAGE(is_utf8(good), good);
     // Stray and missing continuation, overlong forms, a surrogate, past U+10FFFF.
-    for (const char* bad : {"\x80", "\xc2", "\xc3(", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                            "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"})
+    for (const char* bad : {"\x80", "\xc2", "\xc3(", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+                            "\xf5\x80\x80\x80", "\xe2\x82"})
         CHECK_FALSE(is_utf8(bad));
 }
 
 TEST_CASE("base64 follows the vectors of RFC 4648") {
     const std::pair<const char*, const char*> vectors[] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-        {"foobar", "Zm9vYmFy"}};
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, encoded] : vectors) {
         std::string out, back;
         append_base64(out, plain);

@@ -26,7 +26,8 @@ DryRun dry_run_of(const std::string& name, const std::string& target = "", std::
 }
 
 bool has_warning(const DryRun& result, const std::string& part) {
-    return std::any_of(result.warnings.begin(), result.warnings.end(), [&](const std::string& line) { return line.find(part) != line.npos; });
+    return std::any_of(result.warnings.begin(), result.warnings.end(),
+                       [&](const std::string& line) { return line.find(part) != line.npos; });
 }
 
 }  // namespace
@@ -95,7 +96,9 @@ TEST_CASE("a .gor file's targets without a slash are sent with one") {
     CHECK(stats.warnings[0].ends_with("4 requests have a target without its leading slash: sent with one"));
 
     const auto target_of = [](const std::string& request_line) {
-        return read_text("1 a 1700000000000000000\n" + request_line + "\r\n\r\n\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\x9F\x99\x89\n").requests.at(0).target;
+        return read_text("1 a 1700000000000000000\n" + request_line + "\r\n\r\n\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\x9F\x99\x89\n")
+            .requests.at(0)
+            .target;
     };
     CHECK(target_of("GET example HTTP/1.1") == "/example");
     CHECK(target_of("GET  HTTP/1.1") == "/");

@@ -23,24 +23,25 @@ namespace {
 // Answers 200, and remembers the requests of each connection in order.
 class ConnectionServer {
   public:
-    ConnectionServer() : server_([this](Wire& wire) {
-        std::size_t own = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            own = requests_.size();
-            requests_.emplace_back();
-        }
-        for (std::string request; !(request = wire.read_request()).empty();) {
-            const bool closes = request.find("Connection: close\r\n") != std::string::npos;
-            {
-                const std::lock_guard lock(mutex_);
-                requests_[own].push_back(request);
-                if (++count_ == 20) twentieth_ = true;
-            }
-            wire.write(kOk);
-            if (closes) return;
-        }
-    }) {}
+    ConnectionServer()
+        : server_([this](Wire& wire) {
+              std::size_t own = 0;
+              {
+                  const std::lock_guard lock(mutex_);
+                  own = requests_.size();
+                  requests_.emplace_back();
+              }
+              for (std::string request; !(request = wire.read_request()).empty();) {
+                  const bool closes = request.find("Connection: close\r\n") != std::string::npos;
+                  {
+                      const std::lock_guard lock(mutex_);
+                      requests_[own].push_back(request);
+                      if (++count_ == 20) twentieth_ = true;
+                  }
+                  wire.write(kOk);
+                  if (closes) return;
+              }
+          }) {}
     std::string url() const { return server_.url(); }
     std::atomic<bool>& twentieth() { return twentieth_; }  // set before the twentieth request is answered
     void stop() { server_.stop(); }
@@ -90,7 +91,8 @@ TEST_CASE("a recorded Connection: close is sent, and ends its connection") {
 
 TEST_CASE("a connection carries as many requests as it is allowed to") {
     const LogFile log(posts(12));
-    for (const auto& [limit, expected] : std::map<int, std::vector<std::size_t>>{{1, std::vector<std::size_t>(12, 1)}, {5, {2, 5, 5}}, {0, {12}}}) {
+    for (const auto& [limit, expected] :
+         std::map<int, std::vector<std::size_t>>{{1, std::vector<std::size_t>(12, 1)}, {5, {2, 5, 5}}, {0, {12}}}) {
         CAPTURE(limit);
         ConnectionServer server;
         replay::ReplayOptions options = options_for(log, server.url());
@@ -144,14 +146,15 @@ TEST_CASE("a pause within a round comes when all is answered, closes the connect
     CHECK(stats.completed == 40);
     CHECK(pauses == 1);
     CHECK(drained);
-    CHECK(sizes(server).size() >= 2);  // other connections afterwards
+    CHECK(sizes(server).size() >= 2);                                                         // other connections afterwards
     CHECK(stats.duration_s <= took.count() - std::chrono::duration<double>(kPause).count());  // the pause is no traffic
 }
 
 TEST_CASE("each connection of the log is one of the replay's, in order, and a new one in each round") {
     ConnectionServer server;
     std::vector<Request> requests = posts(60);
-    for (std::size_t i = 0; i < requests.size(); ++i) requests[i].connection = "c" + std::to_string(i / 20 * 4 + i % 4);  // 4 at a time, 12 in all
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        requests[i].connection = "c" + std::to_string(i / 20 * 4 + i % 4);  // 4 at a time, 12 in all
     const LogFile log(requests);
     replay::ReplayOptions options = options_for(log, server.url());
     options.rounds = 2;

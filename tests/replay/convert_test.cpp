@@ -1,6 +1,6 @@
 // A log that was written in the native format replays as the one that it was made from.
-#include "base/error.hpp"
 #include "replay/convert.hpp"
+#include "base/error.hpp"
 #include "replay/dry_run.hpp"
 #include "support/read_log.hpp"
 #include "system/output_file.hpp"
@@ -10,7 +10,6 @@
 
 #include <filesystem>
 #include <fstream>
-
 
 using namespace leakline;
 using namespace leakline::replay;
@@ -34,7 +33,9 @@ TEST_CASE("every sample, converted, gives the same dry run") {
     for (const char* folder : {"/logs", "/cases"}) {
         for (const auto& entry : std::filesystem::directory_iterator(LEAKLINE_TESTDATA + std::string(folder))) {
             const std::string name = entry.path().filename(), extension = entry.path().extension();
-            if (extension != ".log" && extension != ".har" && extension != ".gor" && extension != ".json" && extension != ".jsonl" && extension != ".txt") continue;
+            if (extension != ".log" && extension != ".har" && extension != ".gor" && extension != ".json" && extension != ".jsonl" &&
+                extension != ".txt")
+                continue;
             ReplayOptions options;
             options.logs = {entry.path()};
             options.shape.allow_empty_body = name == "kibana_express_json.log";
@@ -70,8 +71,13 @@ TEST_CASE("every sample, converted, gives the same dry run") {
 TEST_CASE("a conversion filters and changes as a replay does, and keeps bodies, connections, coarse stamps and missing ones") {
     const TemporaryDirectory directory;
     const std::string input = directory.path() + "/in", output = directory.path() + "/out";
-    std::ofstream(input) << R"({"ts_ns":1,"method":"POST","url":"http://u:secret@h/v1/a","body_b64":"/wA=","conn":"c1","status":201,"resolution_ns":1000000000})"
-                         << "\n" R"({"ts_ns":2,"method":"GET","url":"/b"})" "\n" R"({"ts_ns":3,"method":"GET","url":"no path"})" "\n";
+    std::ofstream(input)
+        << R"({"ts_ns":1,"method":"POST","url":"http://u:secret@h/v1/a","body_b64":"/wA=","conn":"c1","status":201,"resolution_ns":1000000000})"
+        << "\n"
+           R"({"ts_ns":2,"method":"GET","url":"/b"})"
+           "\n"
+           R"({"ts_ns":3,"method":"GET","url":"no path"})"
+           "\n";
     ReplayOptions options;
     options.logs = {input};
     options.shape.not_methods = {"GET"};
@@ -79,7 +85,8 @@ TEST_CASE("a conversion filters and changes as a replay does, and keeps bodies, 
     const Conversion result = convert_to(output, options);
     CHECK(conversion_text(result) == "read 3 = 1 written + 2 left out + 0 bad, from jsonl");
     CHECK(read_file(output) ==
-          R"({"ts_ns":1,"method":"POST","url":"/v2/a","headers":{},"body_b64":"/wA=","conn":"c1","status":201,"resolution_ns":1000000000})" "\n");
+          R"({"ts_ns":1,"method":"POST","url":"/v2/a","headers":{},"body_b64":"/wA=","conn":"c1","status":201,"resolution_ns":1000000000})"
+          "\n");
 
     std::ofstream(input) << "GET http://h/a\n\nGET http://h/b\n";
     options.shape = {};

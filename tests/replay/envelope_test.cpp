@@ -1,13 +1,12 @@
 // What containers, syslog and the journal put around the lines of a log, the formats of other servers, and logs of which
 // most cannot be read.
-#include "base/error.hpp"
 #include "replay/envelope.hpp"
+#include "base/error.hpp"
 #include "replay/log_recognition.hpp"
 #include "support/read_log.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
-
 
 using namespace leakline;
 using namespace leakline::replay;
@@ -48,7 +47,8 @@ TEST_CASE("an access log is read in every envelope, by its content") {
         {"2023-10-10T11:55:36.123456+02:00 web01 nginx[12]: " + kCombined + "\r\n", "access in syslog"},
         {kKubernetesTime + kCombined + "\n", "access in lines with a time"},
         {R"({"__REALTIME_TIMESTAMP":"1","MESSAGE":")" + escaped(kCombined) + R"(","_PID":"7"})" + "\n", "access in journal JSON"},
-        {R"({"@timestamp":"2023-10-10T11:55:36Z","message":")" + escaped(kCombined) + R"(","host":{"name":"a"}})" + "\n", "access in JSON \"message\""},
+        {R"({"@timestamp":"2023-10-10T11:55:36Z","message":")" + escaped(kCombined) + R"(","host":{"name":"a"}})" + "\n",
+         "access in JSON \"message\""},
         {R"({"log":")" + escaped(kCombined) + R"(","kubernetes":{"pod_name":"a"}})" + "\n", "access in JSON \"log\""},
         {docker("<190>Oct 10 11:55:36 web01 nginx: " + kCombined), "access in Docker json-file in syslog (RFC 3164)"},
         {"__CURSOR=s=1\n_PID=12\nMESSAGE=" + kCombined + "\n\n", "access in journal export"},
@@ -69,17 +69,18 @@ TEST_CASE("an access log is read in every envelope, by its content") {
 
 TEST_CASE("parts of a line are joined, each stream for itself, and the others keep their numbers") {
     const std::string first = kCombined.substr(0, 50), second = kCombined.substr(50, 10), third = kCombined.substr(60);
-    const Contents joined = read_text(docker(kCombined) + docker(first, "") + docker("other", "\\n", "stderr") + docker(second, "") + docker(third) +
-                                      docker("no request") + docker(kCombined));
+    const Contents joined = read_text(docker(kCombined) + docker(first, "") + docker("other", "\\n", "stderr") + docker(second, "") +
+                                      docker(third) + docker("no request") + docker(kCombined));
     REQUIRE(joined.requests.size() == 3);
     CHECK(joined.requests[1].target == "/a?b=1");
     CHECK(joined.requests[1].source_line == 5);
     CHECK(joined.requests[2].source_line == 7);
     REQUIRE(joined.warnings.size() == 1);
-    CHECK(joined.warnings[0].find(": 2 lines are no requests, skipped (the first at 3: not a line of an access log: 'other')") != std::string::npos);
+    CHECK(joined.warnings[0].find(": 2 lines are no requests, skipped (the first at 3: not a line of an access log: 'other')") !=
+          std::string::npos);
 
-    const Contents cri = read_text(kKubernetesTime + "stdout P " + first + "\n" + kKubernetesTime + "stderr F x\n" + kKubernetesTime + "stdout F " +
-                                   second + third + "\n");
+    const Contents cri = read_text(kKubernetesTime + "stdout P " + first + "\n" + kKubernetesTime + "stderr F x\n" + kKubernetesTime +
+                                   "stdout F " + second + third + "\n");
     REQUIRE(cri.requests.size() == 1);
     CHECK(cri.requests[0].target == "/a?b=1");
     // Shippers remove the ends of lines: then no line is a part.
@@ -97,8 +98,8 @@ TEST_CASE("messages of the journal may be bytes, in JSON and in the export forma
         return out + value + "\n";
     };
     const std::string tail = "_PID=1\n\n";
-    const Contents log = read_text("__CURSOR=s=1\n" + field("MESSAGE", kCombined) + tail + "__CURSOR=s=2\n" + field("COREDUMP", "a\nMESSAGE=b\n\n") +
-                                   "MESSAGE=" + kCombined + "\n" + tail);
+    const Contents log = read_text("__CURSOR=s=1\n" + field("MESSAGE", kCombined) + tail + "__CURSOR=s=2\n" +
+                                   field("COREDUMP", "a\nMESSAGE=b\n\n") + "MESSAGE=" + kCombined + "\n" + tail);
     CHECK(log.requests.size() == 2);
     CHECK(log.damage.empty());
 }
@@ -128,9 +129,10 @@ TEST_CASE("a log of which most cannot be read is an error, however few its lines
 TEST_CASE("HAProxy's httplog: captures, escapes, and what is cut or no request") {
     const std::string start = "192.0.2.1:41000 [07/Jun/2024:12:30:00.250] www~ app/node0 0/0/1/17/18 ";
     const std::string ok = start + "200 291 - - ---- 1/1/0/0/0 0/0 ";
-    const Contents log = read_text(ok + "\"GET /a HTTP/1.1\"\n" + ok + "{shop.example.com|curl 8 #7Bx#7D} {|} \"GET /b?q=#22x#22 HTTP/2.0\" 0/0/0/0/0\n" +
-                                   ok + "\"GET /cut?q=12\n" + ok + "\"<BADREQ>\"\n" + ok + "\"GET /no-version\"\n" + ok + "\"post /c HTTP/1.1\"\n" +
-                                   "192.0.2.1:4 [07/Jun/2024:12:30:00.250] tcp app/node0 0/0/5007 212 -- 0/0/0/0/3 0/0\n");
+    const Contents log =
+        read_text(ok + "\"GET /a HTTP/1.1\"\n" + ok + "{shop.example.com|curl 8 #7Bx#7D} {|} \"GET /b?q=#22x#22 HTTP/2.0\" 0/0/0/0/0\n" +
+                  ok + "\"GET /cut?q=12\n" + ok + "\"<BADREQ>\"\n" + ok + "\"GET /no-version\"\n" + ok + "\"post /c HTTP/1.1\"\n" +
+                  "192.0.2.1:4 [07/Jun/2024:12:30:00.250] tcp app/node0 0/0/5007 212 -- 0/0/0/0/3 0/0\n");
     CHECK(log.formats == "haproxy");
     REQUIRE(log.requests.size() == 3);
     CHECK(log.requests[0].at == 1717763400s + 250ms);
@@ -170,10 +172,13 @@ TEST_CASE("JSON logs of Caddy, Traefik, pino, winston, Google Cloud, ECS and of 
         R"({"level":"info","message":"HTTP GET /a","meta":{"req":{"httpVersion":"1.1","method":"GET","url":"/a","headers":{"host":"shop"}},"res":{"statusCode":200},"responseTime":5},"timestamp":"2023-10-10T11:55:36.005Z"})");
     CHECK(winston.at == kSampleTime);
 
-    CHECK(one(R"({"httpRequest":{"requestMethod":"GET","requestUrl":"https://shop/a","status":200},"timestamp":"2023-10-10T11:55:36.0Z"})").target == "https://shop/a");
-    CHECK(one(R"({"@timestamp":"2023-10-10T11:55:36.0Z","http.request.method":"get","url":{"path":"/a","query":"b=1"},"http":{"response":{"status_code":200}}})").target ==
-          "/a?b=1");
-    const Request guessed = one(R"({"time":"2023-10-10T11:55:36.0Z","id":"","remote_ip":"127.0.0.1","method":"GET","uri":"/a","status":200,"latency":9,"bytes_in":0})");
+    CHECK(one(R"({"httpRequest":{"requestMethod":"GET","requestUrl":"https://shop/a","status":200},"timestamp":"2023-10-10T11:55:36.0Z"})")
+              .target == "https://shop/a");
+    CHECK(
+        one(R"({"@timestamp":"2023-10-10T11:55:36.0Z","http.request.method":"get","url":{"path":"/a","query":"b=1"},"http":{"response":{"status_code":200}}})")
+            .target == "/a?b=1");
+    const Request guessed = one(
+        R"({"time":"2023-10-10T11:55:36.0Z","id":"","remote_ip":"127.0.0.1","method":"GET","uri":"/a","status":200,"latency":9,"bytes_in":0})");
     CHECK(guessed.at == kSampleTime);
     CHECK(guessed.target == "/a");
     // Lengths tell empty bodies from those that the log does not have: nginx spills, and a handler may not read.
@@ -190,15 +195,19 @@ TEST_CASE("JSON logs of Caddy, Traefik, pino, winston, Google Cloud, ECS and of 
     CHECK(missing(R"({"ts":1.5,"request":{"method":"DELETE","uri":"/a","headers":{"Content-Length":["3"]}},"bytes_read":0})"));
     CHECK_FALSE(missing(R"({"ts":1.5,"request":{"method":"POST","uri":"/a","headers":{}},"bytes_read":0})"));
     // A form that express has parsed: its bytes are not in the log.
-    const std::string form = R"({"time":1,"req":{"method":"POST","url":"/a","headers":{"content-type":"application/x-www-form-urlencoded"},"body":{"a":"1"}}})" "\n";
+    const std::string form =
+        R"({"time":1,"req":{"method":"POST","url":"/a","headers":{"content-type":"application/x-www-form-urlencoded"},"body":{"a":"1"}}})"
+        "\n";
     CHECK(read_text(form).requests.at(0).body.empty());
 }
 
 TEST_CASE("hits of Elasticsearch, one in a line, are the documents that they hold") {
-    const Contents hits = read_text(R"({"_index":"filebeat-1","_id":"a","_source":{"@timestamp":"2023-10-10T11:55:36.250Z","http":{"request":{"method":"post"}},"url":{"original":"/k?q=1"}}})"
-                                    "\n"
-                                    R"({"_index":"filebeat-1","_id":"b","_source":{"@timestamp":"2023-10-10T11:55:37Z","http":{"request":{"method":"get"}},"url":{"original":"/{"}}})" "\n",
-                                    LogOptions());
+    const Contents hits = read_text(
+        R"({"_index":"filebeat-1","_id":"a","_source":{"@timestamp":"2023-10-10T11:55:36.250Z","http":{"request":{"method":"post"}},"url":{"original":"/k?q=1"}}})"
+        "\n"
+        R"({"_index":"filebeat-1","_id":"b","_source":{"@timestamp":"2023-10-10T11:55:37Z","http":{"request":{"method":"get"}},"url":{"original":"/{"}}})"
+        "\n",
+        LogOptions());
     CHECK(hits.formats == "access-json in Elasticsearch hits");
     REQUIRE(hits.requests.size() == 2);
     CHECK(hits.requests[0].at == kSampleTime + 250ms);
@@ -214,8 +223,9 @@ TEST_CASE("a log is read by its server's own format string") {
         options.pattern = pattern;
         return read_text(text, options);
     };
-    const Contents nginx = read_as(R"($remote_addr - [$time_local] "$request" $status $upstream_response_time $request_time "$http_x_id" $connection)",
-                                   "::1 - [10/Oct/2023:11:55:36 +0000] \"GET /a?q=\\x22 HTTP/1.1\" 200 0.1, 0.2 : 0.3 0.7 \"id 1\" 77\nother\n");
+    const Contents nginx =
+        read_as(R"($remote_addr - [$time_local] "$request" $status $upstream_response_time $request_time "$http_x_id" $connection)",
+                "::1 - [10/Oct/2023:11:55:36 +0000] \"GET /a?q=\\x22 HTTP/1.1\" 200 0.1, 0.2 : 0.3 0.7 \"id 1\" 77\nother\n");
     CHECK(nginx.formats == "pattern");
     REQUIRE(nginx.requests.size() == 1);
     CHECK(nginx.requests[0].target == "/a?q=\"");
@@ -235,14 +245,16 @@ TEST_CASE("a log is read by its server's own format string") {
     for (const char* json : {R"(log_format j escape=json '{"t":"$msec","r":"$request","b":"$request_body"}';)",
                              R"(escape=json '{"t":"$msec","r":"$request",' '"b":"$request_body"}')",
                              R"(escape=json {"t":"$msec","r":"$request","b":"$request_body"})"}) {
-        const Contents escaped = read_as(json, R"({"t":"1696938936.250","r":"POST /a?q=\"b\" HTTP/1.1","b":"{\"k\":\"v\\n\"}"})" "\n");
+        const Contents escaped = read_as(json, R"({"t":"1696938936.250","r":"POST /a?q=\"b\" HTTP/1.1","b":"{\"k\":\"v\\n\"}"})"
+                                               "\n");
         REQUIRE(escaped.requests.size() == 1);
         CHECK(escaped.requests[0].target == "/a?q=\"b\"");
         CHECK(escaped.requests[0].body == R"({"k":"v\n"})");
     }
 
-    const Contents apache = read_as(R"(LogFormat "%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\" %D" timed)",
-                                    "shop:80 ::1 - - [10/Oct/2023:11:55:36 +0000] \"GET /a\\\"b HTTP/1.1\" 200 5 \"-\" \"curl \\\"8\\\"\" 1500\n");
+    const Contents apache =
+        read_as(R"(LogFormat "%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\" %D" timed)",
+                "shop:80 ::1 - - [10/Oct/2023:11:55:36 +0000] \"GET /a\\\"b HTTP/1.1\" 200 5 \"-\" \"curl \\\"8\\\"\" 1500\n");
     REQUIRE(apache.requests.size() == 1);
     CHECK(apache.requests[0].at == kSampleTime);
     CHECK(apache.requests[0].target == "/a\"b");
@@ -261,7 +273,8 @@ TEST_CASE("a log is read by its server's own format string") {
 
 TEST_CASE("a HAR may have its request line, HTTP/2's pseudo headers, or other things among its headers; bodies in other forms") {
     const auto entry = [](const std::string& more) {
-        return R"({"log":{"version":"1.2","entries":[{"startedDateTime":"2023-10-10T11:55:36Z","request":{"method":"post","url":"http://u:secret@shop/a",)" + more + "}}]}}";
+        return R"({"log":{"version":"1.2","entries":[{"startedDateTime":"2023-10-10T11:55:36Z","request":{"method":"post","url":"http://u:secret@shop/a",)" +
+               more + "}}]}}";
     };
     const Contents odd = read_text(entry(
         R"("headers":[{"name":"POST /a HTTP/1.1","value":""},{"name":"POST","value":"/a HTTP/1.1"},{"name":":path","value":"/a"},{"name":"X","value":1},"Accept: x"],"bodySize":0)"));
@@ -285,8 +298,10 @@ TEST_CASE("a HAR may have its request line, HTTP/2's pseudo headers, or other th
     CHECK(body(R"({"mimeType":"application/json","text":{"a": [1]}})") == R"({"a": [1]})");
     CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","text":{"a":1}})") == "missing");
     CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":{"a":"b c","d":"e"}})") == "a=b+c&d=e");
-    CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":[{"name":"a","value":"100%"},{"name":"b","value":"x+y"}]})") == "a=100%25&b=x%2By");
-    CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":[{"name":"a","value":"%C3%A9"},{"name":"b","value":"x+y"}]})") == "a=%C3%A9&b=x+y");
+    CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":[{"name":"a","value":"100%"},{"name":"b","value":"x+y"}]})") ==
+          "a=100%25&b=x%2By");
+    CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":[{"name":"a","value":"%C3%A9"},{"name":"b","value":"x+y"}]})") ==
+          "a=%C3%A9&b=x+y");
     CHECK(body(R"({"mimeType":"application/x-www-form-urlencoded","params":[{"name":"a","value":["b"]}]})") == "missing");
     CHECK(body(R"({"mimeType":"multipart/form-data","params":[{"name":"a","fileName":"b"}]})") == "missing");
     CHECK(body(R"("a=b")") == "a=b");

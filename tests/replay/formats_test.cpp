@@ -32,8 +32,8 @@ TEST_CASE("a .gor file gives its requests: chunked, cut, without latency, withou
     CHECK(gor.requests[4].method == "DELETE");
     REQUIRE(gor.damage.size() == 1);
     CHECK(gor.damage[0].ends_with("not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]"));
-    CHECK(gor.warnings == std::vector<std::string>{sample("sample.gor") +
-                                                   ": 1 request was captured in part: sent with what there is of the body"});
+    CHECK(gor.warnings ==
+          std::vector<std::string>{sample("sample.gor") + ": 1 request was captured in part: sent with what there is of the body"});
 }
 
 TEST_CASE("requests of a .gor file get the status of their type 2 record, in their order") {
@@ -75,8 +75,7 @@ TEST_CASE("a combined log gives its requests; what was no HTTP is a bad line") {
     CHECK(log.requests[2].method == "HEAD");
     CHECK(log.requests[2].headers.empty());
     CHECK(header(log.requests[3], "User-Agent") == "ExampleShop/8.2.1 \"beta\"");
-    CHECK(log.damage == std::vector<std::string>{sample("combined.log") +
-                                                 ":4: no HTTP request in it: '\\x16\\x03\\x01'"});
+    CHECK(log.damage == std::vector<std::string>{sample("combined.log") + ":4: no HTTP request in it: '\\x16\\x03\\x01'"});
 }
 
 TEST_CASE("Envoy's default log gives its requests") {
@@ -94,8 +93,8 @@ TEST_CASE("an ALB log gives the time when the request came") {
     const Contents log = read({sample("alb.log")});
     CHECK(log.formats == "access");
     REQUIRE(log.requests.size() == 2);
-    CHECK(log.requests[0].at == kSampleTime);                          // request_creation_time
-    CHECK(log.requests[1].at == kSampleTime + 1'286'641us - 171ms);    // older line: response time less the processing
+    CHECK(log.requests[0].at == kSampleTime);                        // request_creation_time
+    CHECK(log.requests[1].at == kSampleTime + 1'286'641us - 171ms);  // older line: response time less the processing
     CHECK(log.requests[0].target == "http://www.example.com:80/shop?id=2");
 }
 
@@ -109,12 +108,12 @@ TEST_CASE("what a load balancer writes for a client that sent no request is a ba
         "\n");
     CHECK(contents.requests.empty());
     CHECK(contents.damage == std::vector<std::string>{"1: no HTTP request in it: '- http://www.example.com:80- -'",
-                                                      "2: no HTTP request in it: '- - -'",
-                                                      "3: no HTTP request in it: '-'"});
+                                                      "2: no HTTP request in it: '- - -'", "3: no HTTP request in it: '-'"});
 }
 
 TEST_CASE("a first line that is cut does not hide what the format is, and is counted") {
-    const std::string native = R"({"ts_ns":5,"method":"GET","url":"/a","headers":{}})" "\n";
+    const std::string native = R"({"ts_ns":5,"method":"GET","url":"/a","headers":{}})"
+                               "\n";
     const Contents jsonl = read_text(native.substr(20) + native);
     CHECK(jsonl.formats == "jsonl");
     CHECK(jsonl.requests.size() == 1);
@@ -122,7 +121,8 @@ TEST_CASE("a first line that is cut does not hide what the format is, and is cou
     CHECK(jsonl.damage[0].starts_with("1: column 1: expected '{', found '"));
     CHECK(read_text("{\"ts_ns\": oops\n" + native).formats == "jsonl");
 
-    const std::string nginx = R"({"msec":"5.000","request":"GET /a HTTP/1.1","request_time":"0.1"})" "\n";
+    const std::string nginx = R"({"msec":"5.000","request":"GET /a HTTP/1.1","request_time":"0.1"})"
+                              "\n";
     const Contents access_json = read_text("{\"msec\":\"4.0\n" + nginx);
     CHECK(access_json.formats == "access-json");
     CHECK(access_json.requests.size() == 1);
@@ -150,13 +150,18 @@ TEST_CASE("files of different formats are merged by time") {
 }
 
 TEST_CASE("native lines: any order of members, unknown ones, escapes, arrays of values") {
-    const Contents log = read_text(
-        R"( {"x":[{"a":"]"}],"body":"\ud83d\ude00\ud800\u00e9\/","url":"/","ts_ns":1.5e9,"headers":{"A":["1","2"],"B":3}} )" "\r\n"
-        R"({"ts_ns":2,"url":"/b","body":{"k":[1,2]},"conn":5,"status":204})" "\n"
-        R"({"ts_ns":3,"url":"/c","body":"null","body_b64":null})" "\n"
-        R"({"ts_ns":4,"url":"/d","body_b64":"*"})" "\n"
-        R"({"ts_ns":5,"url":"/e"} x)" "\n"
-        R"({"ts_ns":6,"url":"/f)");
+    const Contents log =
+        read_text(R"( {"x":[{"a":"]"}],"body":"\ud83d\ude00\ud800\u00e9\/","url":"/","ts_ns":1.5e9,"headers":{"A":["1","2"],"B":3}} )"
+                  "\r\n"
+                  R"({"ts_ns":2,"url":"/b","body":{"k":[1,2]},"conn":5,"status":204})"
+                  "\n"
+                  R"({"ts_ns":3,"url":"/c","body":"null","body_b64":null})"
+                  "\n"
+                  R"({"ts_ns":4,"url":"/d","body_b64":"*"})"
+                  "\n"
+                  R"({"ts_ns":5,"url":"/e"} x)"
+                  "\n"
+                  R"({"ts_ns":6,"url":"/f)");
     REQUIRE(log.requests.size() == 2);
     CHECK(log.requests[0].body == "\xf0\x9f\x98\x80\xef\xbf\xbd\xc3\xa9/");
     CHECK(log.requests[0].at == 1500ms);
@@ -165,8 +170,7 @@ TEST_CASE("native lines: any order of members, unknown ones, escapes, arrays of 
     CHECK(log.requests[1].body == "{\"k\":[1,2]}");
     CHECK(log.requests[1].connection == "5");
     CHECK(log.requests[1].recorded_status == 204);
-    CHECK(log.damage == std::vector<std::string>{"3: column 48: expected a string, found 'null}'",
-                                                 "4: body_b64 is not base64",
+    CHECK(log.damage == std::vector<std::string>{"3: column 48: expected a string, found 'null}'", "4: body_b64 is not base64",
                                                  "5: column 24: expected the end of the line, found 'x'",
                                                  "6: the last line is cut: column 21: expected the string's closing '\"', "
                                                  "found the end"});
@@ -176,8 +180,7 @@ TEST_CASE("times are read exactly, and what is none says why") {
     const auto at = [](const LogTime& time) { return time.at ? time.at->count() : -1; };
     CHECK(at(parse_common_time("10/Oct/2000:13:55:36 -0700")) == 971211336'000000000);
     CHECK(at(parse_common_time("29/Feb/2024:00:00:00 +0000")) == 1709164800'000000000);
-    CHECK(parse_common_time("31/Feb/2024:10:00:00 +0000").reason ==
-          "bad timestamp '31/Feb/2024:10:00:00 +0000': February has 29 days");
+    CHECK(parse_common_time("31/Feb/2024:10:00:00 +0000").reason == "bad timestamp '31/Feb/2024:10:00:00 +0000': February has 29 days");
     CHECK(parse_common_time("10/Okt/2000:13:55:36 -0700").reason == "bad timestamp '10/Okt/2000:13:55:36 -0700': no such month");
     CHECK(parse_common_time("").reason == "bad timestamp '': expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
     CHECK(at(parse_iso_time("2016-04-15T20:17:00.310Z")) == 1460751420'310000000);
@@ -202,21 +205,27 @@ TEST_CASE("an empty log, a missing one, and one that is none are errors that say
     CHECK_THROWS_AS(read({"/no/such/file"}), Error);
     LogOptions options;
     options.format = "goor";
-    CHECK_THROWS_WITH_AS(read({sample("sample.gor")}, options), doctest::Contains("unknown log format 'goor'; did you mean 'gor'?"),
-                         Error);
+    CHECK_THROWS_WITH_AS(read({sample("sample.gor")}, options), doctest::Contains("unknown log format 'goor'; did you mean 'gor'?"), Error);
 }
 
 TEST_CASE("a byte order mark in front of a log is no part of its first line") {
-    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})" "\r\n";
+    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})"
+                             "\r\n";
     const Contents contents = read_text("\xef\xbb\xbf" + line + line);
     CHECK(contents.damage.empty());
     CHECK(contents.requests.size() == 2);
-    CHECK(read_text("\xef\xbb\xbf" "127.0.0.1 - - [10/Oct/2023:11:55:36 +0000] \"GET /b HTTP/1.1\" 200 1\n").requests.at(0).target == "/b");
+    CHECK(read_text("\xef\xbb\xbf"
+                    "127.0.0.1 - - [10/Oct/2023:11:55:36 +0000] \"GET /b HTTP/1.1\" 200 1\n")
+              .requests.at(0)
+              .target == "/b");
 }
 
 TEST_CASE("compressed data that is cut off or damaged is said to be, whatever could be read of it") {
-    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})" "\n";
-    const auto little = [](std::size_t value) { return std::string{static_cast<char>(value & 0xff), static_cast<char>(value >> 8 & 0xff)}; };
+    const std::string line = R"({"ts_ns":1,"method":"GET","url":"/a","headers":{}})"
+                             "\n";
+    const auto little = [](std::size_t value) {
+        return std::string{static_cast<char>(value & 0xff), static_cast<char>(value >> 8 & 0xff)};
+    };
     // RFC 1952 and 1951: a header, and one stored block.
     const std::string header = std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
     const std::string block = "\x01" + little(line.size()) + little(~line.size() & 0xffff) + line;
@@ -228,5 +237,6 @@ TEST_CASE("compressed data that is cut off or damaged is said to be, whatever co
     };
     CHECK(warning_of(header + block) == "the gzip data ends early, after 66 bytes");
     CHECK(warning_of(header + block + "not the checksum").starts_with("the gzip data is damaged after about "));
-    CHECK_THROWS_WITH_AS(read_text(header), doctest::Contains(": nothing can be read of it: the gzip data ends early, after 10 bytes"), Error);
+    CHECK_THROWS_WITH_AS(read_text(header), doctest::Contains(": nothing can be read of it: the gzip data ends early, after 10 bytes"),
+                         Error);
 }

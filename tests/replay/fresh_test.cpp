@@ -20,7 +20,8 @@ namespace {
 
 std::string hex_of(std::uint64_t number, std::size_t digits) {
     std::string text;
-    for (std::uint64_t state = number * 0x9e3779b97f4a7c15u + 12345; text.size() < digits; state = state * 6364136223846793005u + 1442695040888963407u)
+    for (std::uint64_t state = number * 0x9e3779b97f4a7c15u + 12345; text.size() < digits;
+         state = state * 6364136223846793005u + 1442695040888963407u)
         text += "0123456789abcdef"[state >> 60];
     return text;
 }
@@ -48,7 +49,8 @@ std::string fresh(const replay::FreshPlan& plan, const std::string& text, std::u
 
 std::vector<Request> with_ids(int count, const std::function<std::string(int)>& json_id) {
     std::vector<Request> requests = posts(count);
-    for (int i = 0; i < count; ++i) requests[static_cast<std::size_t>(i)].body = "{\"order\":{\"id\":" + json_id(i) + "},\"user_id\":" + std::to_string(i % 7) + "}";
+    for (int i = 0; i < count; ++i)
+        requests[static_cast<std::size_t>(i)].body = "{\"order\":{\"id\":" + json_id(i) + "},\"user_id\":" + std::to_string(i % 7) + "}";
     return requests;
 }
 
@@ -64,8 +66,14 @@ TEST_CASE("identifiers of every look are found, and keep their length and alphab
         {"uuid", [](int i) { return uuid_of(static_cast<std::uint64_t>(i)); }, "0123456789abcdef-"},
         {"hex", [](int i) { return hex_of(static_cast<std::uint64_t>(i), 16); }, "0123456789abcdef"},
         {"short hex", [](int i) { return hex_of(static_cast<std::uint64_t>(i), 8); }, "0123456789abcdef"},
-        {"ulid", [](int i) { return "01HZX3" + fmt::format("{:0>20}", fmt::format("{:X}Z7K", 0x123456789abull * static_cast<unsigned>(i + 1))); }, "0123456789ABCDEFHKXZ"},
-        {"trace", [](int i) { return "00-" + hex_of(static_cast<std::uint64_t>(i), 32) + "-" + hex_of(static_cast<std::uint64_t>(i) + 7777, 16) + "-01"; }, "0123456789abcdef-"},
+        {"ulid",
+         [](int i) { return "01HZX3" + fmt::format("{:0>20}", fmt::format("{:X}Z7K", 0x123456789abull * static_cast<unsigned>(i + 1))); },
+         "0123456789ABCDEFHKXZ"},
+        {"trace",
+         [](int i) {
+             return "00-" + hex_of(static_cast<std::uint64_t>(i), 32) + "-" + hex_of(static_cast<std::uint64_t>(i) + 7777, 16) + "-01";
+         },
+         "0123456789abcdef-"},
         {"number with a prefix", [](int i) { return fmt::format("req-{:06}", 100 + i); }, "req-0123456789"},
         {"time", [](int i) { return fmt::format("2024-05-01T10:{:02}:{:02}.{:03}Z", i / 60, i % 60, i * 7 % 1000); }, "0123456789-T:.Z"},
     };
@@ -87,7 +95,8 @@ TEST_CASE("identifiers of every look are found, and keep their length and alphab
 }
 
 TEST_CASE("numbers keep their digits while there are unused ones, and no number comes twice") {
-    for (const auto& [first, step] : std::vector<std::pair<std::int64_t, std::int64_t>>{{100'000, 1}, {1, 1}, {1'714'557'600'123, 37}, {271'828'182'845'904'523, 1'000'000'007}}) {
+    for (const auto& [first, step] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+             {100'000, 1}, {1, 1}, {1'714'557'600'123, 37}, {271'828'182'845'904'523, 1'000'000'007}}) {
         CAPTURE(first);
         const auto value = [first = first, step = step](int i) { return std::to_string(first + step * i); };
         const replay::FreshPlan plan = plan_of(with_ids(300, value));
@@ -162,7 +171,8 @@ TEST_CASE("fresh numbers are behind those of the whole log, and not of its begin
 TEST_CASE("an identifier is found beside thousands of names that are data") {
     std::vector<Request> requests = posts(13'000);
     for (int i = 0; i < 13'000; ++i)
-        requests[static_cast<std::size_t>(i)].body = fmt::format(R"({{"request_id":"{}","user_{}":1,"from_{}":2}})", uuid_of(static_cast<std::uint64_t>(i)), i, i);
+        requests[static_cast<std::size_t>(i)].body =
+            fmt::format(R"({{"request_id":"{}","user_{}":1,"from_{}":2}})", uuid_of(static_cast<std::uint64_t>(i)), i, i);
     CHECK(plan_of(requests).texts() == std::vector<std::string>{"field request_id"});
     // It repeats, if late.
     requests.back().body = requests.front().body;
@@ -170,7 +180,10 @@ TEST_CASE("an identifier is found beside thousands of names that are data") {
 }
 
 TEST_CASE("a number of more digits than 64 bits take stays a number") {
-    const auto snowflake = [](int i) { return fmt::format("{}{}", 1 + i % 9, fmt::format("{:018}", (static_cast<std::uint64_t>(i) * 7'919'123'456'789) % 1'000'000'000'000'000'000)); };
+    const auto snowflake = [](int i) {
+        return fmt::format("{}{}", 1 + i % 9,
+                           fmt::format("{:018}", (static_cast<std::uint64_t>(i) * 7'919'123'456'789) % 1'000'000'000'000'000'000));
+    };
     const replay::FreshPlan plan = plan_of(with_ids(300, snowflake));
     for (int i = 0; i < 300; ++i) {
         const std::string old = snowflake(i), now = fresh(plan, old, 3);
@@ -186,11 +199,16 @@ TEST_CASE("values that repeat, belong to users or are data stay") {
     for (int i = 0; i < 300; ++i) {
         Request& request = requests[static_cast<std::size_t>(i)];
         const auto number = static_cast<std::uint64_t>(i);
-        request.target = "/users/" + std::to_string(90'000 + i) + "/orders?page=" + std::to_string(i % 5) + "&limit=" + std::to_string(1000 + i * 13 % 997);
-        request.headers = {{"Authorization", "Bearer " + hex_of(number, 40)}, {"Cookie", "sid=" + hex_of(number, 20)},
-                           {"X-Session-Id", uuid_of(number)}, {"User-Agent", "agent-" + std::to_string(i)}, {"If-None-Match", hex_of(number, 16)}};
-        request.body = fmt::format(R"({{"user_id":"{}","amount":{},"price":{}.5,"name":"item {}","sku":"{}","password":"{}","client_ip":"10.0.{}.{}","comment":"x"}})",
-                                   uuid_of(number), 5000 + i * 7919 % 10007, i, i, hex_of(number % 290, 12), hex_of(number, 12), i / 200, i % 200);
+        request.target = "/users/" + std::to_string(90'000 + i) + "/orders?page=" + std::to_string(i % 5) +
+                         "&limit=" + std::to_string(1000 + i * 13 % 997);
+        request.headers = {{"Authorization", "Bearer " + hex_of(number, 40)},
+                           {"Cookie", "sid=" + hex_of(number, 20)},
+                           {"X-Session-Id", uuid_of(number)},
+                           {"User-Agent", "agent-" + std::to_string(i)},
+                           {"If-None-Match", hex_of(number, 16)}};
+        request.body = fmt::format(
+            R"({{"user_id":"{}","amount":{},"price":{}.5,"name":"item {}","sku":"{}","password":"{}","client_ip":"10.0.{}.{}","comment":"x"}})",
+            uuid_of(number), 5000 + i * 7919 % 10007, i, i, hex_of(number % 290, 12), hex_of(number, 12), i / 200, i % 200);
     }
     CHECK(plan_of(requests).texts() == std::vector<std::string>{});
     // A name given by the caller is taken, unless its values cannot be identifiers.
@@ -198,7 +216,8 @@ TEST_CASE("values that repeat, belong to users or are data stay") {
           std::vector<std::string>{"header X-Session-Id", "field user_id"});
     const replay::FreshPlan unknown = plan_of(requests, {replay::parse_fresh_name("field:nothing")});
     CHECK(unknown.fields.empty());
-    CHECK(unknown.warnings == std::vector<std::string>{"--fresh field:nothing: no request has such a value, or it does not look like an identifier"});
+    CHECK(unknown.warnings ==
+          std::vector<std::string>{"--fresh field:nothing: no request has such a value, or it does not look like an identifier"});
 }
 
 TEST_CASE("a few requests do not show what identifies them") {
@@ -238,7 +257,8 @@ TEST_CASE("fields of forms are found too, and what is no field stays") {
     std::vector<Request> requests = posts(60);
     for (int i = 0; i < 60; ++i) {
         requests[static_cast<std::size_t>(i)].headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-        requests[static_cast<std::size_t>(i)].body = "event_id=" + uuid_of(static_cast<std::uint64_t>(i)) + "&text=a%20b&user=" + std::to_string(i % 3);
+        requests[static_cast<std::size_t>(i)].body =
+            "event_id=" + uuid_of(static_cast<std::uint64_t>(i)) + "&text=a%20b&user=" + std::to_string(i % 3);
     }
     const replay::FreshPlan plan = plan_of(requests);
     CHECK(plan.texts() == std::vector<std::string>{"field event_id"});

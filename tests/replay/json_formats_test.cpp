@@ -34,8 +34,10 @@ TEST_CASE("Envoy's JSON log is known by its members") {
 TEST_CASE("a map says which member of a JSON log means what, nested ones too") {
     LogOptions options;
     options.map = "ts=.meta.when,url=.http.uri,method=.http.verb,body=.payload,header.X-Trace=.meta.trace,conn=.user";
-    const Contents log = read_text(
-        R"({"meta":{"when":1696938936123,"trace":"t1"},"http":{"uri":"/x","verb":"PUT"},"payload":"hi","user":7})" "\n", options);
+    const Contents log =
+        read_text(R"({"meta":{"when":1696938936123,"trace":"t1"},"http":{"uri":"/x","verb":"PUT"},"payload":"hi","user":7})"
+                  "\n",
+                  options);
     REQUIRE(log.requests.size() == 1);
     CHECK(log.requests[0].at == kSampleTime + 123ms);
     CHECK(log.requests[0].method == "PUT");
@@ -43,8 +45,7 @@ TEST_CASE("a map says which member of a JSON log means what, nested ones too") {
     CHECK(log.requests[0].connection == "7");
     CHECK(header(log.requests[0], "X-Trace") == "t1");
 
-    CHECK_THROWS_WITH_AS(read_text("{\"when\":1,\"uri\":\"/\"}\n"),
-                         doctest::Contains("a JSON log with unknown members: when, uri"), Error);
+    CHECK_THROWS_WITH_AS(read_text("{\"when\":1,\"uri\":\"/\"}\n"), doctest::Contains("a JSON log with unknown members: when, uri"), Error);
     options.map = "ts=.a,uri=.b";
     CHECK_THROWS_WITH_AS(read_text("{\"a\":1}\n", options), doctest::Contains("unknown field 'uri'; did you mean 'url'?"), Error);
 }
@@ -88,7 +89,8 @@ TEST_CASE("what a browser records besides HTTP requests is passed over, and said
         return R"({"startedDateTime":"2023-10-10T11:55:36Z","request":{"method":"GET","url":")" + url + R"("}})";
     };
     std::string text = R"({"log":{"creator":{},"entries":[)";
-    for (const char* url : {"data:text/plain,hi", "blob:https://a/1", "wss://a/ws", "chrome-extension://a/x.js", "about:blank"}) text += entry(url) + ",";
+    for (const char* url : {"data:text/plain,hi", "blob:https://a/1", "wss://a/ws", "chrome-extension://a/x.js", "about:blank"})
+        text += entry(url) + ",";
     const Contents har = read_text(text + entry("https://a/b:c") + "," + entry("/path?x=http://y") + "]}}");
     REQUIRE(har.requests.size() == 2);
     CHECK(har.requests[0].target == "https://a/b:c");
@@ -100,7 +102,8 @@ TEST_CASE("what a browser records besides HTTP requests is passed over, and said
 
 TEST_CASE("a HAR form without text is put together from its parameters, other bodies without text are missing") {
     const auto post = [](const std::string& more) {
-        return R"({"log":{"creator":{},"entries":[{"startedDateTime":"2023-10-10T11:55:36Z","request":{"method":"POST","url":"/f",)" + more + "}}]}}";
+        return R"({"log":{"creator":{},"entries":[{"startedDateTime":"2023-10-10T11:55:36Z","request":{"method":"POST","url":"/f",)" +
+               more + "}}]}}";
     };
     const std::string params = R"("params":[{"name":"a b","value":"1&2"},{"name":"c"}])";
     const Contents form = read_text(post(R"("postData":{"mimeType":"application/x-www-form-urlencoded",)" + params + "}"));
@@ -126,8 +129,11 @@ TEST_CASE("a HAR form without text is put together from its parameters, other bo
 TEST_CASE("a mapped body may be an object, a mapped header an array") {
     LogOptions options;
     options.map = "ts=.t,method=.r.m,url=.r.u,header.Accept=.r.h.accept,body=.b";
-    const Contents log = read_text(R"({"t":5,"r":{"m":"POST","u":"/a","h":{"accept":["x","y"]}},"b":{"k": [1]}})" "\n"
-                                   R"({"t":6,"r":{"m":"POST","u":"/a"},"b":[1, 2]})" "\n", options);
+    const Contents log = read_text(R"({"t":5,"r":{"m":"POST","u":"/a","h":{"accept":["x","y"]}},"b":{"k": [1]}})"
+                                   "\n"
+                                   R"({"t":6,"r":{"m":"POST","u":"/a"},"b":[1, 2]})"
+                                   "\n",
+                                   options);
     REQUIRE(log.requests.size() == 2);
     CHECK(log.requests[0].body == R"({"k": [1]})");
     CHECK(header(log.requests[0], "Accept") == "x|y");
@@ -135,7 +141,8 @@ TEST_CASE("a mapped body may be an object, a mapped header an array") {
 }
 
 TEST_CASE("a JSON log whose request is an object is not taken for nginx's, and what a map does not find is named") {
-    const std::string caddy = R"({"ts":1646861401.5,"request":{"method":"GET","uri":"/a"},"duration":0.25,"status":200})" "\n";
+    const std::string caddy = R"({"ts":1646861401.5,"request":{"method":"GET","uri":"/a"},"duration":0.25,"status":200})"
+                              "\n";
     CHECK(read_text(caddy).requests.at(0).at == 1646861401250ms);
     CHECK_THROWS_WITH_AS(read_text(R"({"ts":1,"request":{"verb":"x"},"duration":0.25})"),
                          doctest::Contains("a JSON log with unknown members: ts, request, duration"), Error);
@@ -151,7 +158,8 @@ TEST_CASE("a JSON log whose request is an object is not taken for nginx's, and w
 TEST_CASE("a map makes a JSON log an access log, whatever format its members look like") {
     LogOptions options;
     options.map = "ts=.time,method=.method,url=.url";
-    const std::string text = R"({"time":"2023-10-10T11:55:36Z","method":"GET","url":"/a"})" "\n";
+    const std::string text = R"({"time":"2023-10-10T11:55:36Z","method":"GET","url":"/a"})"
+                             "\n";
     CHECK(read_text(R"({"method":"GET","url":"/a","header":{}})").formats == "vegeta-json");
     const Contents log = read_text("{}\n" + text, options);
     CHECK(log.formats == "access-json");
@@ -160,11 +168,17 @@ TEST_CASE("a map makes a JSON log an access log, whatever format its members loo
 }
 
 TEST_CASE("an object without a member of interest does not hide what the lines behind it are") {
-    const Contents log = read_text("{}\n" R"({"ts_ns":5,"method":"GET","url":"/a"})" "\n");
+    const Contents log = read_text(
+        "{}\n"
+        R"({"ts_ns":5,"method":"GET","url":"/a"})"
+        "\n");
     CHECK(log.formats == "jsonl");
     CHECK(log.requests.size() == 1);
     CHECK(log.damage == std::vector<std::string>{"1: no \"url\""});
-    const Contents nginx = read_text("{\"level\":\"info\"}\n" R"({"msec":"5.000","request":"GET /a HTTP/1.1"})" "\n");
+    const Contents nginx = read_text(
+        "{\"level\":\"info\"}\n"
+        R"({"msec":"5.000","request":"GET /a HTTP/1.1"})"
+        "\n");
     CHECK(nginx.formats == "access-json");
     CHECK(nginx.requests.size() == 1);
 }
@@ -173,7 +187,8 @@ TEST_CASE("Envoy's JSON log tells by bytes_received whether there was a body, an
     const auto read_one = [](const char* received) {
         const TemporaryDirectory directory;
         const std::string path = directory.path() + "/log";
-        std::ofstream(path) << R"({"start_time":"2023-10-10T11:55:36Z","method":"POST","path":"/a","authority":"shop:80","bytes_received":)" << received << "}\n";
+        std::ofstream(path) << R"({"start_time":"2023-10-10T11:55:36Z","method":"POST","path":"/a","authority":"shop:80","bytes_received":)"
+                            << received << "}\n";
         Log log({path}, {});
         Record record;
         REQUIRE(log.next(record));

@@ -40,7 +40,8 @@ bool string_of(const std::string& text, std::string& out) {
 }  // namespace
 
 TEST_CASE("an escape is undone wherever it stands") {
-    for (const std::string& escape : {std::string("\""), std::string("\\"), std::string("\n"), std::string("\\\\\\\\"), std::string("\"\"")}) {
+    for (const std::string& escape :
+         {std::string("\""), std::string("\\"), std::string("\n"), std::string("\\\\\\\\"), std::string("\"\"")}) {
         for (std::size_t before = 0; before < 140; ++before) {
             for (const std::size_t behind : {0, 1, 31, 32, 33, 95, 96, 97, 200}) {
                 const std::string text = std::string(before, 'a') + escape + std::string(behind, 'b');
@@ -57,7 +58,8 @@ TEST_CASE("strings of any mixture of plain and escaped bytes come back") {
     for (int i = 0; i < 3000; ++i) {
         std::string text;
         const std::size_t size = random() % 600, rarity = 1 + random() % 20;
-        for (std::size_t k = 0; k < size; ++k) text += random() % rarity == 0 ? "\"\\\nx"[random() % 4] : static_cast<char>('a' + random() % 26);
+        for (std::size_t k = 0; k < size; ++k)
+            text += random() % rarity == 0 ? "\"\\\nx"[random() % 4] : static_cast<char>('a' + random() % 26);
         std::string found;
         REQUIRE(string_of(quoted(text), found));
         REQUIRE(found == text);

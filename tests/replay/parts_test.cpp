@@ -122,8 +122,9 @@ TEST_CASE("the percentile text is HdrHistogram's") {
     Histogram histogram;
     for (int i = 1; i <= 100; ++i) histogram.record(std::chrono::microseconds(i));
     const std::string text = histogram.percentile_text();
-    CHECK(text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"
-                           "       1.003 0.000000000000          1           1.00\n"));
+    CHECK(
+        text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"
+                         "       1.003 0.000000000000          1           1.00\n"));
     CHECK(text.find("     100.000 1.000000000000        100\n#[Mean    =       50.500, StdDeviation   =       28.866]\n"
                     "#[Max     =      100.000, Total count    =          100]\n") != std::string::npos);
 }
@@ -210,9 +211,11 @@ TEST_CASE("a record that the window has passed is late, and counted") {
 
 TEST_CASE("a request goes over the wire without what belonged to the recorded connection") {
     Record record = record_of("POST", "http://shop.example.com/api?x=1", "body");
-    record.headers = {{"host", "shop.example.com"}, {"Accept", "*/*"}, {"connection", "close, te"}, {"Content-Length", "99"},
-                      {":method", "POST"}, {"Transfer-Encoding", "chunked"}, {"Expect", "100-continue"}, {"X", "1"}, {"Connection", "keep-alive"}};
-    CHECK(wire_of(record) == "POST /api?x=1 HTTP/1.1\r\nHost: host:1\r\nAccept: */*\r\nConnection: close\r\nX: 1\r\nContent-Length: 4\r\n\r\nbody");
+    record.headers = {{"host", "shop.example.com"}, {"Accept", "*/*"},   {"connection", "close, te"},
+                      {"Content-Length", "99"},     {":method", "POST"}, {"Transfer-Encoding", "chunked"},
+                      {"Expect", "100-continue"},   {"X", "1"},          {"Connection", "keep-alive"}};
+    CHECK(wire_of(record) ==
+          "POST /api?x=1 HTTP/1.1\r\nHost: host:1\r\nAccept: */*\r\nConnection: close\r\nX: 1\r\nContent-Length: 4\r\n\r\nbody");
     CHECK(wire_of(record_of("GET", "http://shop.example.com")) == "GET / HTTP/1.1\r\nHost: host:1\r\n\r\n");
     CHECK(wire_of(record_of("GET", "http://shop.example.com?q")) == "GET /?q HTTP/1.1\r\nHost: host:1\r\n\r\n");
     CHECK(wire_of(record_of("OPTIONS", "*")) == "OPTIONS * HTTP/1.1\r\nHost: host:1\r\n\r\n");
@@ -223,7 +226,8 @@ TEST_CASE("nothing in a record can smuggle a second request in") {
         CHECK(wire_of(record) == "refused");
         return why_not_sent(record).substr(std::string_view("the request cannot be sent: ").size());
     };
-    CHECK(refused(record_of("GET", "/a HTTP/1.1\r\nX: y")) == "the URL '/a HTTP/1.1\\x0d\\x0aX: y' has a blank or a control character in it");
+    CHECK(refused(record_of("GET", "/a HTTP/1.1\r\nX: y")) ==
+          "the URL '/a HTTP/1.1\\x0d\\x0aX: y' has a blank or a control character in it");
     CHECK(refused(record_of("GET /x", "/")) == "the method 'GET /x' is no word");
     CHECK(refused(record_of("", "/")) == "the method '' is no word");
     CHECK(refused(record_of("GET", "other.example:443")) == "the URL 'other.example:443' has no path");
@@ -243,7 +247,8 @@ TEST_CASE("nothing in a record can smuggle a second request in") {
 }
 
 TEST_CASE("what no server takes for a path is not sent, and a fragment never is") {
-    for (const char* target : {"relative", "other.example:443", "*", "index.html?x=/"}) CHECK(wire_of(record_of("GET", target)) == "refused");
+    for (const char* target : {"relative", "other.example:443", "*", "index.html?x=/"})
+        CHECK(wire_of(record_of("GET", target)) == "refused");
     const auto first_line = [](std::string_view method, std::string_view target) {
         const std::string wire = wire_of(record_of(method, target));
         return wire.substr(0, wire.find('\r'));
@@ -272,7 +277,8 @@ TEST_CASE("pieces are cut at separators wherever the chunks end") {
         CHECK(*found == piece);
         CHECK(chunks.offset() == offset);
         offset += piece.size() + 2;
-        CHECK(chunks.part() == doctest::Approx(std::min(1.0, static_cast<double>(offset) / static_cast<double>(text.size()))).epsilon(1e-6));
+        CHECK(chunks.part() ==
+              doctest::Approx(std::min(1.0, static_cast<double>(offset) / static_cast<double>(text.size()))).epsilon(1e-6));
     }
     CHECK(chunks.torn());
     CHECK_FALSE(chunks.next("|#", 1));
@@ -294,9 +300,14 @@ TEST_CASE("a capture goes on behind a line that was cut, and appends to nothing 
     CHECK(line.ends_with("\n"));
     CHECK(capture(line) == line + line);
     CHECK(capture(line + R"({"ts_ns":1,"met)") == line + R"({"ts_ns":1,"met)" + "\n" + line);
-    const std::string why = path + ": is not a log of requests as capture writes it, so nothing is appended to it\n  hint: name another file";
-    CHECK_THROWS_WITH_AS(capture("\x7f" "ELF"), why.c_str(), Error);
-    CHECK(read_file(path) == "\x7f" "ELF");
+    const std::string why =
+        path + ": is not a log of requests as capture writes it, so nothing is appended to it\n  hint: name another file";
+    CHECK_THROWS_WITH_AS(capture("\x7f"
+                                 "ELF"),
+                         why.c_str(), Error);
+    CHECK(read_file(path) ==
+          "\x7f"
+          "ELF");
 }
 
 TEST_CASE("the reason that most failures have is told, and the help that belongs to it") {

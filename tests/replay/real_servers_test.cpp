@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <tuple>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
@@ -120,8 +120,9 @@ TEST_CASE("nginx's combined and JSON logs are read back as what was sent, bodies
            "\"$request_method\",\"request_uri\":\"$request_uri\",\"status\":\"$status\",\"http_user_agent\":"
            "\"$http_user_agent\",\"http_referer\":\"$http_referer\",\"request_body\":\"$request_body\"}';\n"
         << "  access_log " << at << "/combined.log combined;\n  access_log " << at << "/json.log json;\n"
-        << "  client_body_temp_path " << at << "/b; proxy_temp_path " << at << "/p; fastcgi_temp_path " << at
-        << "/f; uwsgi_temp_path " << at << "/u; scgi_temp_path " << at << "/s;\n"
+        << "  client_body_temp_path " << at << "/b; proxy_temp_path " << at << "/p; fastcgi_temp_path " << at << "/f; uwsgi_temp_path "
+        << at << "/u; scgi_temp_path " << at
+        << "/s;\n"
         // $request_body is filled in only where the body is passed on.
         << "  server { listen unix:" << at << "/front; location / { proxy_pass http://unix:" << at << "/back; } }\n"
         << "  server { listen unix:" << at << "/back; access_log off; location / { return 200 'ok'; } }\n}\n";

@@ -24,8 +24,9 @@ using namespace std::chrono_literals;
 namespace {
 
 // Replays count requests of the method to a server that treats each connection with handler.
-ReplayStats replay_to(const LoopbackServer::Handler& handler, int count, const std::string& method = "GET",
-                      const std::function<void(replay::ReplayOptions&)>& change = [](replay::ReplayOptions&) {}) {
+ReplayStats replay_to(
+    const LoopbackServer::Handler& handler, int count, const std::string& method = "GET",
+    const std::function<void(replay::ReplayOptions&)>& change = [](replay::ReplayOptions&) {}) {
     LoopbackServer server(handler);
     std::vector<Request> requests = posts(count);
     for (Request& request : requests) {
@@ -155,10 +156,9 @@ TEST_CASE("a reset is a reset") {
 
 TEST_CASE("what is no HTTP, or has too large a head, is malformed") {
     CHECK(failures(replay_to(answering("SSH-2.0-OpenSSH_9.2\r\n"), 4), Failure::malformed) == 4);
-    CHECK(failures(replay_to(answering("HTTP/1.1 200 OK\r\nX: " + std::string(400'000, 'x') + "\r\n\r\n"), 4),
-                   Failure::malformed) == 4);
-    const ReplayStats large = replay_to(
-        answering("HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'x') + "\r\nContent-Length: 0\r\n\r\n"), 4);
+    CHECK(failures(replay_to(answering("HTTP/1.1 200 OK\r\nX: " + std::string(400'000, 'x') + "\r\n\r\n"), 4), Failure::malformed) == 4);
+    const ReplayStats large =
+        replay_to(answering("HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'x') + "\r\nContent-Length: 0\r\n\r\n"), 4);
     CHECK(large.completed == 4);
 }
 

@@ -95,7 +95,8 @@ TEST_CASE("a round does not wait for the answers to the one before, unless someb
     replay::ReplayOptions options = options_for(log, server.url());
     options.connections = 50;
     options.rounds = 20;
-    for (const replay::Pace pace : {replay::Pace{replay::Pace::Kind::recorded, 1, 0}, {replay::Pace::Kind::rate, 1, 500}, {replay::Pace::Kind::max, 1, 0}}) {
+    for (const replay::Pace pace :
+         {replay::Pace{replay::Pace::Kind::recorded, 1, 0}, {replay::Pace::Kind::rate, 1, 500}, {replay::Pace::Kind::max, 1, 0}}) {
         options.pace = pace;
         options.after_round = {};
         most = 0;
@@ -148,7 +149,10 @@ TEST_CASE("the rate is that of the sending: a last answer that is slow does not 
 
 TEST_CASE("a fixed rate needs no time stamps and drops nothing") {
     RecordingServer server;
-    const LogFile log(R"({"method":"GET","url":"/a"})" "\n" R"({"method":"GET","url":"/b"})" "\n");
+    const LogFile log(R"({"method":"GET","url":"/a"})"
+                      "\n"
+                      R"({"method":"GET","url":"/b"})"
+                      "\n");
     replay::ReplayOptions options = options_for(log, server.url());
     options.log_format = "jsonl";
     options.pace = {replay::Pace::Kind::rate, 1, 1000};
@@ -304,12 +308,12 @@ TEST_CASE("a replay that sends nothing says why") {
         CHECK(!stats.valid);
         return stats.reasons.empty() ? "" : stats.reasons[0];
     };
-    CHECK(reason(LogFile(posts(3)), [](auto& options) { options.shape.methods = {"GET"}; }) == "nothing was sent: 3 requests were left out");
+    CHECK(reason(LogFile(posts(3)), [](auto& options) { options.shape.methods = {"GET"}; }) ==
+          "nothing was sent: 3 requests were left out");
     CHECK(reason(LogFile("{\"ts_ns\":1}\n"), [](auto& options) {
               options.log_format = "jsonl";
               options.max_bad_share = 1;
-          }) ==
-          "nothing was sent: no line of the log could be read");
+          }) == "nothing was sent: no line of the log could be read");
     CHECK(reason(LogFile("2 a 1\nHTTP/1.1 200 OK\r\n\r\n"), [](auto& options) { options.log_format = "gor"; }) ==
           "nothing was sent: the log has no requests");
 }
@@ -348,8 +352,7 @@ TEST_CASE("a sample of records that belong to nobody is the same in each round")
 TEST_CASE("a replay whose requests are mostly refused is not valid, unless the log has the same errors or they are expected") {
     std::atomic<int> status{401};
     LoopbackServer server([&](Wire& wire) {
-        while (!wire.read_request().empty())
-            wire.write("HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\n\r\n");
+        while (!wire.read_request().empty()) wire.write("HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\n\r\n");
     });
     std::vector<Request> requests = posts(10);
     const auto reasons = [&](int answer, std::optional<int> recorded, const char* expected = "") {

@@ -1,14 +1,13 @@
 // The part of a log that is sent, written as a log of its own: nothing is left out twice, and nothing changed twice.
+#include "replay/selected_log.hpp"
 #include "base/error.hpp"
 #include "replay/dry_run.hpp"
 #include "replay/log_writer.hpp"
-#include "replay/selected_log.hpp"
 #include "support/replay_log.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
-
 
 using namespace leakline;
 using namespace leakline::test;
@@ -84,7 +83,8 @@ TEST_CASE("a log of which nothing is left says why") {
 }
 
 TEST_CASE("an access log's field names and format are for that log alone") {
-    const LogFile log("{\"when\":1700000000.5,\"what\":\"GET\",\"where\":\"/a\",\"code\":200}\n{\"when\":1700000001.5,\"what\":\"GET\",\"where\":\"/b\",\"code\":200}\n");
+    const LogFile log(
+        "{\"when\":1700000000.5,\"what\":\"GET\",\"where\":\"/a\",\"code\":200}\n{\"when\":1700000001.5,\"what\":\"GET\",\"where\":\"/b\",\"code\":200}\n");
     ReplayOptions options = options_for(log, "");
     options.log_map = "ts=.when,method=.what,url=.where,status=.code";
     CHECK(measure_selected(options).rate() == doctest::Approx(1));

@@ -89,7 +89,8 @@ TEST_CASE("paths, headers and the host are rewritten") {
 }
 
 TEST_CASE("shaping options that make no sense are refused with an example") {
-    CHECK_THROWS_WITH_AS(parse_shard("4/4"), "--shard: '4/4' is not INDEX/COUNT with an index from 0 to COUNT - 1\n  hint: --shard 0/4", Error);
+    CHECK_THROWS_WITH_AS(parse_shard("4/4"), "--shard: '4/4' is not INDEX/COUNT with an index from 0 to COUNT - 1\n  hint: --shard 0/4",
+                         Error);
     CHECK_THROWS_AS(parse_shard("1"), Error);
     CHECK_THROWS_AS(parse_shard("-1/2"), Error);
     CHECK_THROWS_AS(parse_record_key("--by", "user"), Error);
@@ -97,7 +98,8 @@ TEST_CASE("shaping options that make no sense are refused with an example") {
                          "--allow-path: '(' is not a regular expression: missing closing parenthesis at character 2\n"
                          "  hint: the syntax is Perl's (PCRE2)",
                          Error);
-    CHECK_THROWS_WITH_AS(parse_path_rewrite("^/a=>/$1"), "--rewrite-path: '/$1' names group 1, and the pattern has none\n  hint: write $$ for a dollar sign", Error);
+    CHECK_THROWS_WITH_AS(parse_path_rewrite("^/a=>/$1"),
+                         "--rewrite-path: '/$1' names group 1, and the pattern has none\n  hint: write $$ for a dollar sign", Error);
     CHECK_THROWS_AS(parse_path_rewrite("/a"), Error);
     CHECK_THROWS_AS(parse_status_check("2x"), Error);
     CHECK(parse_status_check("2xx, 304").accepts(304, 0));
@@ -151,11 +153,16 @@ TEST_CASE("a sample of nothing or of more than all, and a header that cannot be 
     CHECK(refused([](auto& shape) { shape.sample = 0; }) == "--sample: must be above 0 % and at most 100 %");
     CHECK(refused([](auto& shape) { shape.sample = 1.5; }) == "--sample: must be above 0 % and at most 100 %");
     CHECK(refused([](auto& shape) { shape.sample = 1; }) == "taken");
-    CHECK(refused([](auto& shape) { shape.set_headers = {{"X Y", "1"}}; }) == "--header: the request cannot be sent: 'X Y' is no name of a header");
-    CHECK(refused([](auto& shape) { shape.set_headers = {{"X", "1\n2"}}; }) == "--header: the request cannot be sent: the header 'X' has a line break in it");
+    CHECK(refused([](auto& shape) {
+              shape.set_headers = {{"X Y", "1"}};
+          }) == "--header: the request cannot be sent: 'X Y' is no name of a header");
+    CHECK(refused([](auto& shape) {
+              shape.set_headers = {{"X", "1\n2"}};
+          }) == "--header: the request cannot be sent: the header 'X' has a line break in it");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "close"}}; }) == "taken");
-    CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "keep-alive"}}; }) ==
-          "--header: 'Connection' describes the connection, and is set by the replay itself");
+    CHECK(refused([](auto& shape) {
+              shape.set_headers = {{"Connection", "keep-alive"}};
+          }) == "--header: 'Connection' describes the connection, and is set by the replay itself");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"X-Test", ""}}; }) == "taken");
 }
 
@@ -178,7 +185,8 @@ TEST_CASE("a URL of 100 KB is matched and rewritten, and a pattern that backtrac
         CHECK_FALSE(shape.apply(other));
     }
     CHECK(shape.warnings("left out") ==
-          std::vector<std::string>{"left out: 2 requests on which a pattern of --allow-path, --deny-path or --rewrite-path took more than 1,000,000 steps"});
+          std::vector<std::string>{
+              "left out: 2 requests on which a pattern of --allow-path, --deny-path or --rewrite-path took more than 1,000,000 steps"});
 }
 
 TEST_CASE("groups of a replacement") {

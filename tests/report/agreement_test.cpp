@@ -168,9 +168,10 @@ TEST_CASE("no figure contradicts the verdict") {
             CHECK(summary.limit.find("requests/s") == std::string::npos);
         }
         if (d.growth.source == StatedGrowth::Source::lines) {
-            CHECK(summary.growth ==
-                  "1.17 KiB per request through the leaking lines: 431 MiB (427 MiB to 434 MiB) per hour at the log's own 104 requests/s; memory as a "
-                  "whole: 0 B (-410 B to 410 B) per request");
+            CHECK(
+                summary.growth ==
+                "1.17 KiB per request through the leaking lines: 431 MiB (427 MiB to 434 MiB) per hour at the log's own 104 requests/s; memory as a "
+                "whole: 0 B (-410 B to 410 B) per request");
         }
     }
 }

@@ -16,8 +16,7 @@ BaselineCheck check(const Diagnosis& diagnosis, const Baseline& baseline) {
 
 Diagnosis growing(double bytes_per_request) {
     Diagnosis diagnosis = test::sample_diagnosis();
-    diagnosis.lines.lines[0].bytes_per_request =
-        Interval{bytes_per_request, bytes_per_request - 1, bytes_per_request + 1};
+    diagnosis.lines.lines[0].bytes_per_request = Interval{bytes_per_request, bytes_per_request - 1, bytes_per_request + 1};
     return diagnosis;
 }
 
@@ -36,8 +35,7 @@ TEST_CASE("without a baseline's entry a leaking line is new") {
     const BaselineCheck result = check(growing(1200), {});
     CHECK(result.gate.name == "nothing new against b.json");
     CHECK(result.gate.outcome == Gate::Outcome::failed);
-    CHECK(result.gate.message ==
-          "new: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request");
+    CHECK(result.gate.message == "new: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request");
 }
 
 TEST_CASE("a known leak passes, also from another line of another file, until it grows by a tenth") {
@@ -69,21 +67,18 @@ TEST_CASE("small steps that each pass fail together") {
 
 TEST_CASE("a suppression holds to its maximum and its last day, and is reported when unused") {
     Baseline baseline;
-    baseline.suppressions = {
-        {"track_user_behavior", "", "known, see issue 12", {2000, Growth::Per::request}, "2025-06-01"},
-        {"gone", "", "old", {1, Growth::Per::request}, ""}};
+    baseline.suppressions = {{"track_user_behavior", "", "known, see issue 12", {2000, Growth::Per::request}, "2025-06-01"},
+                             {"gone", "", "old", {1, Growth::Per::request}, ""}};
     BaselineCheck result = check(growing(1200), baseline);
     CHECK(result.gate.outcome == Gate::Outcome::passed);
-    CHECK(result.warnings ==
-          std::vector<std::string>{"b.json: the suppression of gone is not used: remove it (old)"});
+    CHECK(result.warnings == std::vector<std::string>{"b.json: the suppression of gone is not used: remove it (old)"});
     CHECK(check(growing(2500), baseline).gate.message ==
           "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior grows by more than its suppression "
           "allows (1.95 KiB/request)");
     baseline.suppressions[0].expires = "2025-05-31";
     result = check(growing(1200), baseline);
     CHECK(result.gate.outcome == Gate::Outcome::failed);
-    CHECK(result.warnings[0] ==
-          "b.json: the suppression of track_user_behavior expired on 2025-05-31 (known, see issue 12)");
+    CHECK(result.warnings[0] == "b.json: the suppression of track_user_behavior expired on 2025-05-31 (known, see issue 12)");
 }
 
 TEST_CASE("a suppression names a function as people do, and counts an hour at the log's own rate") {
@@ -111,8 +106,7 @@ TEST_CASE("growth without a line cannot be accepted, and a run that does not dec
     diagnosis.verdict = Verdict::no_leak;
     CHECK(check(diagnosis, {}).gate.outcome == Gate::Outcome::passed);
     CHECK(check(diagnosis, next_baseline(growing(5), {})).warnings ==
-          std::vector<std::string>{
-              "b.json: track_user_behavior no longer leaks: run leakline baseline to remove it"});
+          std::vector<std::string>{"b.json: track_user_behavior no longer leaks: run leakline baseline to remove it"});
 }
 
 TEST_CASE("a baseline is read as it was written, and a bad one is refused with the place") {
@@ -123,18 +117,13 @@ TEST_CASE("a baseline is read as it was written, and a bad one is refused with t
     CHECK(error_of("{}") == "not a baseline of schema 1");
     CHECK(error_of(R"({"schema":1,"lines":[{"function":1}]})") == "lines[0].function: expected a string");
     CHECK(error_of(R"({"schema":1,"lines":[{}]})") == "lines[0].bytes_per_request: expected a number");
-    CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","max":"1B/request"}]})") ==
-          "suppressions[0]: no reason");
+    CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","max":"1B/request"}]})") == "suppressions[0]: no reason");
     CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1"}]})") ==
           "suppressions[0].max: '1' is no growth such as 64B/request or 1MiB/h");
-    CHECK(
-        error_of(
-            R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"soon"}]})") ==
-        "suppressions[0].expires: 'soon' is no date such as 2025-12-31");
-    CHECK(
-        error_of(
-            R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"2025-02-30"}]})") ==
-        "suppressions[0].expires: '2025-02-30' is no date such as 2025-12-31");
+    CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"soon"}]})") ==
+          "suppressions[0].expires: 'soon' is no date such as 2025-12-31");
+    CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"2025-02-30"}]})") ==
+          "suppressions[0].expires: '2025-02-30' is no date such as 2025-12-31");
 }
 
 TEST_CASE("a leak does not hide behind a twin of the same function and text") {

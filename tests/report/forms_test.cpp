@@ -7,8 +7,8 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "report/progress.hpp"
 #include "report/lines_text.hpp"
+#include "report/progress.hpp"
 #include "report/report.hpp"
 #include "report/summary.hpp"
 #include "sample.hpp"
@@ -23,9 +23,7 @@ std::string render(const char* format, const Document& document, RenderOptions o
     return format_named(format).render(document, options);
 }
 
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 template <class Call>
 std::string error_of(Call call) {
@@ -44,12 +42,10 @@ TEST_CASE("text says the verdict and the decisive reason in its first line, and 
     CHECK(text.starts_with("LEAK: live bytes grow by 1.2 KiB per request in every round after warm-up\n"));
     std::size_t last = 0;
     for (const char* part :
-         {"per request", "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior",
-          "cache.append(user_id, events);", "512 MiB is reached in 1h15m", "104 requests/s",
-          "smallest leak that this run could have detected: 12 B per request", "Line #    Mem usage",
-          "Lines by growth", "Memory accounting", "+6016384 B", "+3616 B", "+6020000 B", "Replay",
-          "6,005 read = 6,000 sent + 0 unsent + 2 bad + 3 filtered", "Warnings",
-          "2 log lines could not be read"}) {
+         {"per request", "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior", "cache.append(user_id, events);",
+          "512 MiB is reached in 1h15m", "104 requests/s", "smallest leak that this run could have detected: 12 B per request",
+          "Line #    Mem usage", "Lines by growth", "Memory accounting", "+6016384 B", "+3616 B", "+6020000 B", "Replay",
+          "6,005 read = 6,000 sent + 0 unsent + 2 bad + 3 filtered", "Warnings", "2 log lines could not be read"}) {
         const std::size_t at = text.find(part, last);
         CAPTURE(part);
         REQUIRE(at != std::string::npos);
@@ -84,14 +80,11 @@ TEST_CASE("text is coloured only when told so, and keeps to the width") {
     const std::string text = render("text", diagnosis, options);
     for (std::string_view line : split(text, '\n')) {
         // Columns, not bytes: a braille character has three.
-        const auto columns = std::count_if(
-            line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+        const auto columns = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
         CAPTURE(line);
         CHECK(columns <= 60);
     }
-    CHECK(contains(
-        text,
-        "  also          " + std::string(40, 'x') + "\n                " + std::string(40, 'y') + "\n"));
+    CHECK(contains(text, "  also          " + std::string(40, 'x') + "\n                " + std::string(40, 'y') + "\n"));
 }
 
 TEST_CASE("escape sequences in names and source text do not reach the terminal") {
@@ -179,9 +172,10 @@ TEST_CASE("a fleet's text counts, lists all by urgency, and says everything of t
     RenderOptions options;
     options.top = 3;
     const std::string text = render("text", report, options);
-    CHECK(text.starts_with("10 of 30 series grow\n10 growing, 1 inconclusive, 19 stable, 0 shrinking\n\n"
-                           "verdict           per hour    limit in  series\n"
-                           "growing            +27 KiB   3.04 days  host-27\n"));
+    CHECK(
+        text.starts_with("10 of 30 series grow\n10 growing, 1 inconclusive, 19 stable, 0 shrinking\n\n"
+                         "verdict           per hour    limit in  series\n"
+                         "growing            +27 KiB   3.04 days  host-27\n"));
     CHECK(contains(text, "\ninconclusive        +1 KiB           -  host-1\nstable             +29 KiB"));
     CHECK(contains(text, "reason 27"));
     CHECK(contains(text, "reason 21"));
@@ -206,14 +200,16 @@ TEST_CASE("where no line knows of requests, the ranking has growth per hour, and
     line.bytes_per_hour = Interval{8192, 8000, 8400};
     RenderOptions options;
     options.width = 130;
-    CHECK(contains(lines_text(report, options), "       growth    per hour        live        peak  allocations class              line\n"
-                                                "       +1 KiB       8 KiB       2 KiB       4 KiB            0 unclear            "
-                                                "/src/cache.cpp:31 append\n"));
+    CHECK(contains(lines_text(report, options),
+                   "       growth    per hour        live        peak  allocations class              line\n"
+                   "       +1 KiB       8 KiB       2 KiB       4 KiB            0 unclear            "
+                   "/src/cache.cpp:31 append\n"));
     line.bytes_per_request = Interval{5, 4, 6};
     options.width = 100;
-    CHECK(contains(lines_text(report, options), "       growth per request        live  allocations class              line\n"
-                                                "       +1 KiB         5 B       2 KiB            0 unclear            "
-                                                "/src/cache.cpp:31 append\n"));
+    CHECK(contains(lines_text(report, options),
+                   "       growth per request        live  allocations class              line\n"
+                   "       +1 KiB         5 B       2 KiB            0 unclear            "
+                   "/src/cache.cpp:31 append\n"));
     CHECK(contains(render("csv", report), "append(),1024,0,2048,0,5,4,6,unclear,false,,4096,8192,8000,8400\n"));
 }
 
@@ -250,9 +246,9 @@ TEST_CASE("formats are found by name and by the longest extension, and misspelle
     CHECK(format_of_file("a/b.json").name == "json");
     CHECK(format_of_file("-.md").name == "md");
     CHECK(contains(error_of([] { (void)format_named("xml", kHistoryForm); }), "formats: text json md html csv"));
-    CHECK(error_of([] { (void)format_named("jsom"); })
-              .starts_with(
-                  "unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md"));
+    CHECK(error_of([] {
+              (void)format_named("jsom");
+          }).starts_with("unknown report format 'jsom'; did you mean 'json'?\n  hint: formats: text json md"));
     CHECK(error_of([] { (void)format_of_file("out.dir/report"); })
               .starts_with("out.dir/report: no extension that names a report format\n  hint: the format "
                            "follows the extension: .txt"));
@@ -265,12 +261,10 @@ TEST_CASE("formats are found by name and by the longest extension, and misspelle
 }
 
 TEST_CASE("a progress line says what, how far and how long still, within the width") {
-    CHECK(progress_line("replaying round 3 of 6", 0.5, 30s, 100) ==
-          "replaying round 3 of 6  [##########..........]  50 %  30s left");
+    CHECK(progress_line("replaying round 3 of 6", 0.5, 30s, 100) == "replaying round 3 of 6  [##########..........]  50 %  30s left");
     CHECK(progress_line("starting", 0.01, 60s, 100) == "starting  [....................]   1 %");
     CHECK(progress_line("waiting", std::nullopt, 2500ms, 100) == "waiting  2s");
-    CHECK(progress_line("a very long description of it", 1.0, 1s, 40) ==
-          "a very lon  [####################] 100 %");
+    CHECK(progress_line("a very long description of it", 1.0, 1s, 40) == "a very lon  [####################] 100 %");
     CHECK(progress_line("x", 2.0, 1s, 5) == "x");
 }
 
@@ -297,8 +291,8 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
     Diagnosis diagnosis;
     diagnosis.trend.bytes_per_request = Interval{100, 90, 110};
     diagnosis.projected_bytes_per_hour = Interval{1000, 900, 1100};
-    for (const auto& [rate, text] : {std::pair(8.0, " own 8 requests/s"), std::pair(999.9, " own 1,000 requests/s"),
-                                     std::pair(12'345.6, " own 12,346 requests/s")}) {
+    for (const auto& [rate, text] :
+         {std::pair(8.0, " own 8 requests/s"), std::pair(999.9, " own 1,000 requests/s"), std::pair(12'345.6, " own 12,346 requests/s")}) {
         diagnosis.requests_per_second = rate;
         CHECK(diagnosed_growth_text(diagnosis).ends_with(text));
     }
@@ -313,8 +307,7 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
 TEST_CASE("a function is named without its parameters where room is scarce") {
     CHECK(short_function("a::f(int, std::vector<char, std::allocator<char> >) const") == "a::f");
     CHECK(short_function("a::operator()(int)") == "a::operator()");
-    CHECK(short_function("f(int)::{lambda(char)#1}::operator()(char) const") ==
-          "f(int)::{lambda(char)#1}::operator()");
+    CHECK(short_function("f(int)::{lambda(char)#1}::operator()(char) const") == "f(int)::{lambda(char)#1}::operator()");
     CHECK(short_function("a::operator()") == "a::operator()");
     CHECK(short_function("a::operator()() const") == "a::operator()");
     CHECK(short_function("run<a::f()::<lambda(b::code, long)> >") == "run<a::f()::<lambda(b::code, long)> >");

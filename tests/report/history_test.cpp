@@ -70,22 +70,19 @@ TEST_CASE("what got worse in the newest run fails the gate, what was and stays d
 }
 
 TEST_CASE("runs stand in the order of time, those without a time last and with a warning") {
-    const History history = make_history({{"late", run_of("2026-02-01T00:00:00Z", 100)},
-                                          {"undated", run_of("", 100)},
-                                          {"early", run_of("2026-01-01T00:00:00Z", 100)}});
+    const History history = make_history(
+        {{"late", run_of("2026-02-01T00:00:00Z", 100)}, {"undated", run_of("", 100)}, {"early", run_of("2026-01-01T00:00:00Z", 100)}});
     CHECK(history.runs[0].file == "early");
     CHECK(history.runs[1].file == "late");
     CHECK(history.runs[2].file == "undated");
-    CHECK(history.warnings ==
-          std::vector<std::string>{"undated does not say when it was made, so its place in time is not known"});
+    CHECK(history.warnings == std::vector<std::string>{"undated does not say when it was made, so its place in time is not known"});
 }
 
 TEST_CASE("code that moved is one line, and a run that does not decide says nothing of it") {
     Diagnosis undecided = run_of("2026-01-02T00:00:00Z", 0);
     undecided.verdict = Verdict::inconclusive;
-    const History history = make_history({{"a", run_of("2026-01-01T00:00:00Z", 100, 10)},
-                                          {"b", undecided},
-                                          {"c", run_of("2026-01-03T00:00:00Z", 101, 12)}});
+    const History history =
+        make_history({{"a", run_of("2026-01-01T00:00:00Z", 100, 10)}, {"b", undecided}, {"c", run_of("2026-01-03T00:00:00Z", 101, 12)}});
     REQUIRE(history.lines.size() == 1);
     CHECK(history.lines[0].at.line == 12);
     CHECK_FALSE(history.lines[0].growth[1].has_value());

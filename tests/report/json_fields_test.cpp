@@ -109,9 +109,7 @@ void check_members(const json& document, const json& reference, const std::strin
     }
 }
 
-std::string json_of(const Document& document) {
-    return format_named("json").render(document, {});
-}
+std::string json_of(const Document& document) { return format_named("json").render(document, {}); }
 
 }  // namespace
 

@@ -18,9 +18,7 @@ using namespace leakline::report;
 
 namespace {
 
-std::string json_of(const Document& document) {
-    return format_named("json").render(document, {});
-}
+std::string json_of(const Document& document) { return format_named("json").render(document, {}); }
 
 std::string error_of(const std::string& text) {
     try {
@@ -134,8 +132,7 @@ TEST_CASE("a soak is read back as it was, and says in words what it can and cann
 TEST_CASE("bytes that are not UTF-8 do not lose the report") {
     Diagnosis diagnosis = test::sample_diagnosis();
     diagnosis.lines.lines[0].at.function = "f\xff\xfe";
-    CHECK(read_diagnosis(json_of(diagnosis), "d.json").lines.lines[0].at.function ==
-          "f\xef\xbf\xbd\xef\xbf\xbd");
+    CHECK(read_diagnosis(json_of(diagnosis), "d.json").lines.lines[0].at.function == "f\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST_CASE("the trend of one series is the document; several are listed") {
@@ -159,8 +156,8 @@ TEST_CASE("lines and replay have their names") {
     CHECK(lines["window"] == nlohmann::json{{"begin_s", 9.5}, {"end_s", 59.5}});
     CHECK(lines["completeness"] == "complete");
     const auto replay = nlohmann::json::parse(json_of(test::sample_diagnosis().replay));
-    for (const char* name : {"read", "bad", "filtered", "sent", "unsent", "completed", "statuses", "failures",
-                             "latency_us", "send_lag_us", "duration_s", "rate", "valid"})
+    for (const char* name : {"read", "bad", "filtered", "sent", "unsent", "completed", "statuses", "failures", "latency_us", "send_lag_us",
+                             "duration_s", "rate", "valid"})
         CHECK_MESSAGE(replay.contains(name), name);
 }
 
@@ -171,14 +168,12 @@ TEST_CASE("a file that is no diagnosis is refused with the place and the cure") 
           "'[', '{', or a literal" +
               kHint);
     CHECK(error_of("[1e999]") == "d.json: not JSON: number overflow parsing '1e999'" + kHint);
-    CHECK(error_of("{\"a\": 1}") ==
-          "d.json: not a diagnosis: it has no 'schema', 'verdict' and 'trend'" + kHint);
+    CHECK(error_of("{\"a\": 1}") == "d.json: not a diagnosis: it has no 'schema', 'verdict' and 'trend'" + kHint);
     CHECK(error_of("[]") == "d.json: the document: expected an object, found array" + kHint);
     CHECK(error_of(R"({"schema":2,"verdict":"leak","trend":{}})") ==
           "d.json: diagnosis schema 2; this build reads 1 to 1\n  hint: written by a newer leakline: use that version to render it");
     CHECK(error_of(R"({"schema":1,"verdict":"maybe","trend":{}})") ==
-          "d.json: verdict: expected one of 'leak', 'no_leak', 'inconclusive', 'invalid', found string" +
-              kHint);
+          "d.json: verdict: expected one of 'leak', 'no_leak', 'inconclusive', 'invalid', found string" + kHint);
     CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{},"lines":[{"file":3}]})") ==
           "d.json: lines[0].file: expected a string, found number" + kHint);
     CHECK(error_of(R"({"schema":1,"verdict":"leak","trend":{},"lines":[{"line":-3}]})") ==

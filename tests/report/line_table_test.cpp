@@ -1,5 +1,5 @@
-#include "base/quantities.hpp"
 #include "report/line_table.hpp"
+#include "base/quantities.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
@@ -11,7 +11,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
-
 
 using namespace leakline;
 using namespace leakline::report;
@@ -31,8 +30,7 @@ std::string tables_of(const std::string& directory) {
         for (std::uint32_t line = item["first"]; line <= item["last"].get<std::uint32_t>(); ++line) {
             LineTable::Row row{line, text.at(line - 1), std::nullopt};
             if (const auto cells = item["cells"].find(std::to_string(line)); cells != item["cells"].end())
-                row.cells = {(*cells)[1].get<double>() * kMiB, (*cells)[0].get<double>() * kMiB,
-                             (*cells)[2].get<std::uint64_t>()};
+                row.cells = {(*cells)[1].get<double>() * kMiB, (*cells)[0].get<double>() * kMiB, (*cells)[2].get<std::uint64_t>()};
             table.rows.push_back(row);
         }
         RenderOptions options;
@@ -45,9 +43,7 @@ std::string tables_of(const std::string& directory) {
 
 }  // namespace
 
-TEST_CASE("a strict table is memory_profiler's, byte for byte") {
-    CHECK(tables_of(kGolden) == read_file(kGolden + "/expected.txt"));
-}
+TEST_CASE("a strict table is memory_profiler's, byte for byte") { CHECK(tables_of(kGolden) == read_file(kGolden + "/expected.txt")); }
 
 TEST_CASE("a strict table is what the installed memory_profiler prints for random numbers") {
     const TemporaryDirectory directory;
@@ -55,20 +51,15 @@ TEST_CASE("a strict table is what the installed memory_profiler prints for rando
     nlohmann::json cases = nlohmann::json::array();
     std::ofstream source(directory.path() + "/source.c");
     for (int line = 1; line <= 60; ++line)
-        source << std::string(random() % 9, ' ') << std::string(random() % 3, '\t') << "x" << random()
-               << ";\n";
+        source << std::string(random() % 9, ' ') << std::string(random() % 3, '\t') << "x" << random() << ";\n";
     source.close();
     for (int i = 0; i < 40; ++i) {
-        nlohmann::json item = {
-            {"file", "source.c"}, {"precision", random() % 7}, {"cells", nlohmann::json::object()}};
+        nlohmann::json item = {{"file", "source.c"}, {"precision", random() % 7}, {"cells", nlohmann::json::object()}};
         item["first"] = 1 + random() % 30;
         item["last"] = item["first"].get<int>() + static_cast<int>(random() % 30);
         for (int line = item["first"]; line <= item["last"].get<int>(); ++line) {
             if (random() % 3 == 0) continue;
-            const auto mib = [&] {
-                return std::ldexp(static_cast<double>(random() % 2'000'001) - 1e6,
-                                  -static_cast<int>(random() % 20));
-            };
+            const auto mib = [&] { return std::ldexp(static_cast<double>(random() % 2'000'001) - 1e6, -static_cast<int>(random() % 20)); };
             item["cells"][std::to_string(line)] = {mib(), mib(), random() >> (random() % 64)};
         }
         cases.push_back(item);
@@ -76,8 +67,7 @@ TEST_CASE("a strict table is what the installed memory_profiler prints for rando
     std::ofstream(directory.path() + "/cases.json") << cases;
 
     Command command;
-    command.arguments = {LEAKLINE_SOURCE_DIR "/scripts/golden_line_table.py",
-                         directory.path() + "/cases.json"};
+    command.arguments = {LEAKLINE_SOURCE_DIR "/scripts/golden_line_table.py", directory.path() + "/cases.json"};
     command.output_file = directory.path() + "/expected.txt";
     const ExitStatus status = Child::start(command).wait();
     if (status.code == 77) {

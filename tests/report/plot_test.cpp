@@ -33,8 +33,7 @@ TEST_CASE("thinning keeps the ends and the spikes, and leaves short series alone
 }
 
 TEST_CASE("ticks are round in the unit people read them in") {
-    CHECK(ticks(0, 10 * kMiB, 5, Scale::bytes) ==
-          std::vector<double>{0, 2 * kMiB, 4 * kMiB, 6 * kMiB, 8 * kMiB, 10 * kMiB});
+    CHECK(ticks(0, 10 * kMiB, 5, Scale::bytes) == std::vector<double>{0, 2 * kMiB, 4 * kMiB, 6 * kMiB, 8 * kMiB, 10 * kMiB});
     CHECK(ticks(0, 3600, 4, Scale::seconds) == std::vector<double>{0, 900, 1800, 2700, 3600});
     CHECK(ticks(5, 5, 4, Scale::bytes) == std::vector<double>{5});
     CHECK(ticks(0, std::numeric_limits<double>::infinity(), 4, Scale::bytes).size() == 1);
@@ -43,8 +42,7 @@ TEST_CASE("ticks are round in the unit people read them in") {
 
 TEST_CASE("the fitted line has the fitted slope and runs through the later half of the curve") {
     const Diagnosis diagnosis = test::sample_diagnosis();
-    const MemoryPlot plot =
-        memory_plot(diagnosis.series, diagnosis.trend, 1000, diagnosis.memory_limit, diagnosis.rounds);
+    const MemoryPlot plot = memory_plot(diagnosis.series, diagnosis.trend, 1000, diagnosis.memory_limit, diagnosis.rounds);
     REQUIRE(plot.fit);
     CHECK(plot.fit->from.x == 5);
     CHECK(plot.fit->to.x == 60);

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 
-
 using namespace leakline;
 namespace fs = std::filesystem;
 

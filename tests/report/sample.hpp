@@ -50,9 +50,7 @@ inline Diagnosis sample_diagnosis() {
     top.leaking = true;
     top.p_value = 1e-6;
     top.live_at_marks = {1e6, 2.2e6, 3.4e6, 4.6e6, 5.8e6, 7e6};
-    top.callers = {{{"handle", "lib/service/routes.cpp", 77},
-                    5'900'000,
-                    {{{"run", "lib/http/server.cpp", 9}, 5'900'000, {}}}},
+    top.callers = {{{"handle", "lib/service/routes.cpp", 77}, 5'900'000, {{{"run", "lib/http/server.cpp", 9}, 5'900'000, {}}}},
                    {{"warm_up", "lib/service/routes.cpp", 12}, 100'000, {}}};
     LineGrowth other;
     other.at = {"process_and_save_events", "apps/trackd/event_store.cpp", 30};
@@ -78,11 +76,10 @@ inline Diagnosis sample_diagnosis() {
     LineTable table;
     table.file = top.at.file;
     table.function = top.at.function;
-    table.rows = {
-        {40, "Response track_user_behavior(const Request& request) {", std::nullopt},
-        {41, "    const auto [user_id, events] = parse(request);", LineCells{23e6, 0, 12}},
-        {42, top.source, LineCells{29e6, 6e6, 6000}},
-        {43, "}", std::nullopt}};
+    table.rows = {{40, "Response track_user_behavior(const Request& request) {", std::nullopt},
+                  {41, "    const auto [user_id, events] = parse(request);", LineCells{23e6, 0, 12}},
+                  {42, top.source, LineCells{29e6, 6e6, 6000}},
+                  {43, "}", std::nullopt}};
     d.lines.tables = {table};
     d.lines.accounting = {6'020'000, 6'016'384, 3'616, 6'500'000, 300'000, 180'000};
     d.lines.warnings = {"no source text: /build/x.cpp is not here; --source DIR says where it is"};
@@ -109,8 +106,7 @@ inline Diagnosis sample_diagnosis() {
     d.requests_per_second = 104.5;
     d.projected_bytes_per_hour = Interval{451.44e6, 447.7e6, 455.2e6};
     d.verdict = Verdict::leak;
-    d.reasons = {"live bytes grow by 1.2 KiB per request in every round after warm-up",
-                 "memory grows: linear"};
+    d.reasons = {"live bytes grow by 1.2 KiB per request in every round after warm-up", "memory grows: linear"};
     d.warnings = {"2 log lines could not be read"};
     return d;
 }

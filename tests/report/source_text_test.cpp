@@ -1,13 +1,12 @@
+#include "report/source_text.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "report/source_text.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
-
 
 using namespace leakline;
 using namespace leakline::report;
@@ -80,17 +79,15 @@ TEST_CASE("binary files have no lines, and a folder that is not there is an erro
         SourceText({root.path() + "/gone"});
         FAIL("no error");
     } catch (const Error& error) {
-        CHECK(std::string(error.what()) ==
-              root.path() +
-                  "/gone: no such folder of source text\n"
-                  "  hint: --source takes the folder that the program was built from");
+        CHECK(std::string(error.what()) == root.path() +
+                                               "/gone: no such folder of source text\n"
+                                               "  hint: --source takes the folder that the program was built from");
     }
 }
 
 TEST_CASE("filling puts text into lines and widens a table to the whole function") {
     const TemporaryDirectory root;
-    put(root.path() + "/f.cpp",
-        "int before;\n\nint f() {\n    int* p = new int;\n\n    return *p;\n}\n\nint after;\n");
+    put(root.path() + "/f.cpp", "int before;\n\nint f() {\n    int* p = new int;\n\n    return *p;\n}\n\nint after;\n");
     LineReport report;
     report.lines.resize(2);
     report.lines[0].at = {"f", "/b/f.cpp", 4};
@@ -108,8 +105,7 @@ TEST_CASE("filling puts text into lines and widens a table to the whole function
     CHECK(report.tables[0].rows.back().text == "}");
     CHECK(report.tables[0].rows[1].cells->occurrences == 3);
     CHECK_FALSE(report.tables[0].rows[2].cells);
-    CHECK(report.warnings ==
-          std::vector<std::string>{"no source text: /b/gone.cpp is not here; --source DIR says where it is"});
+    CHECK(report.warnings == std::vector<std::string>{"no source text: /b/gone.cpp is not here; --source DIR says where it is"});
 }
 
 TEST_CASE("a table whose line lies beyond the text keeps its rows") {

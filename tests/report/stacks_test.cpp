@@ -147,8 +147,7 @@ TEST_CASE("a pprof profile holds stacks innermost first with four values each") 
         const Fields fields = fields_of(type);
         types.push_back(text(fields.numbers.find(1)->second) + "/" + text(fields.numbers.find(2)->second));
     }
-    CHECK(types == std::vector<std::string>{"alloc_objects/count", "alloc_space/bytes", "inuse_objects/count",
-                                            "inuse_space/bytes"});
+    CHECK(types == std::vector<std::string>{"alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes"});
     CHECK(text(profile.numbers.find(14)->second) == "inuse_space");
     CHECK(profile.numbers.find(10)->second == 60'000'000'000);
 
@@ -163,8 +162,7 @@ TEST_CASE("a pprof profile holds stacks innermost first with four values each") 
         const Fields line = fields_of(fields.texts.find(4)->second);
         const auto number = line.numbers.find(2);
         locations[fields.numbers.find(1)->second] =
-            functions.at(line.numbers.find(1)->second) + ":" +
-            std::to_string(number == line.numbers.end() ? 0 : number->second);
+            functions.at(line.numbers.find(1)->second) + ":" + std::to_string(number == line.numbers.end() ? 0 : number->second);
     }
     const std::vector<std::string> samples = all(profile, 2);
     REQUIRE(samples.size() == 5);

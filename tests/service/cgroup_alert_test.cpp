@@ -74,7 +74,8 @@ TEST_CASE("trackd in a memory cgroup alerts at its share of the cgroup's limit")
                   {"--mode", "leaky", "--db", "none", "--alert-at", "80%", "--alert-for", "1s", "--alert-to", "command=" + pager.program,
                    "--time-scale", "20", "--memory-limit", "1GiB"},
                   {LEAKLINE_BIN_DIR "/trackd"}, [&](Command& command) { limit->put_on(command); });
-    const std::string request = request_text("POST", "/api/track", R"({"user_id":1,"events":[{"x":")" + std::string(100'000, 'x') + "\"}]}");
+    const std::string request =
+        request_text("POST", "/api/track", R"({"user_id":1,"events":[{"x":")" + std::string(100'000, 'x') + "\"}]}");
     RawConnection connection(trackd.port());
     const auto fill_to = [&](Bytes wanted) {
         for (int i = 0; i < 2000 && limit->figures().current_bytes.value_or(0) < wanted; ++i) {
@@ -133,9 +134,22 @@ time.sleep(600)
         REQUIRE(comes_true([&] { return read_small_file(directory.path() + "/" + mib + ".held").has_value(); }));
     };
     Command sample;
-    sample.arguments = {LEAKLINE_BIN_DIR "/leakline", "sample", "--pid", std::to_string(process.pid()), "--interval", "20ms", "-o",
-                        directory.path() + "/samples.csv", "--alert-at", "80%", "--alert-for", "100ms", "--alert-every", "400ms",
-                        "--alert-to", "command=" + pager.program};
+    sample.arguments = {LEAKLINE_BIN_DIR "/leakline",
+                        "sample",
+                        "--pid",
+                        std::to_string(process.pid()),
+                        "--interval",
+                        "20ms",
+                        "-o",
+                        directory.path() + "/samples.csv",
+                        "--alert-at",
+                        "80%",
+                        "--alert-for",
+                        "100ms",
+                        "--alert-every",
+                        "400ms",
+                        "--alert-to",
+                        "command=" + pager.program};
     sample.output_file = directory.path() + "/output";
     Child sampler = Child::start(sample);
     REQUIRE(comes_true([&] { return read_small_file(directory.path() + "/samples.csv").value_or("").size() > 200; }));

@@ -1,6 +1,6 @@
+#include "service/event_cache.hpp"
 #include "base/error.hpp"
 #include "counted_heap.hpp"
-#include "service/event_cache.hpp"
 #include "support/fake_clock.hpp"
 #include "system/clock.hpp"
 
@@ -9,7 +9,6 @@
 #include <deque>
 #include <random>
 #include <thread>
-
 
 namespace leakline::service {
 namespace {
@@ -106,9 +105,7 @@ TEST_CASE("bounded stays within capacity times the largest record and its slot")
     // user_id: 66 bytes and an end; 4 events of 299 and an end; 4 strings.
     const Bytes largest = 67 + 4 * 300 + 4 * sizeof(std::string);
     std::size_t over = 0;
-    drive(*mode, 5000, [&](Nanoseconds) {
-        over += mode->entries() > 64 || mode->bytes() > 64 * (largest + sizeof(CachedEvents));
-    });
+    drive(*mode, 5000, [&](Nanoseconds) { over += mode->entries() > 64 || mode->bytes() > 64 * (largest + sizeof(CachedEvents)); });
     CHECK(over == 0);
 }
 
@@ -232,8 +229,10 @@ TEST_CASE("records that many threads append, keep and take back at once are exac
             const auto settle = [&] {
                 const auto [record, n] = waiting.front();
                 waiting.pop_front();
-                if (n % 3 == 0) cache.take_back(record);
-                else cache.keep(record);
+                if (n % 3 == 0)
+                    cache.take_back(record);
+                else
+                    cache.keep(record);
             };
             for (int n = 0; n < kEach; ++n) {
                 waiting.emplace_back(cache.append("user " + std::to_string(t), {std::to_string(n)}), n);

@@ -1,6 +1,6 @@
+#include "service/event_store.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "service/event_store.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -13,7 +13,6 @@
 #include <fstream>
 #include <mutex>
 #include <thread>
-
 
 namespace leakline::service {
 namespace {
@@ -133,7 +132,8 @@ TEST_CASE("the write-ahead log is begun anew while requests never pause, and not
         const auto deadline = std::chrono::steady_clock::now() + 200s;
         for (; times_begun_anew(log) < 3 && std::chrono::steady_clock::now() < deadline; ++sent) {
             while (store->counts().queued >= 200) std::this_thread::yield();
-            store->save(std::to_string(sent % 997), {std::string(2000, 'x')}, 5ns, [&](const SaveResult& result) { saved += result.saved; });
+            store->save(std::to_string(sent % 997), {std::string(2000, 'x')}, 5ns,
+                        [&](const SaveResult& result) { saved += result.saved; });
         }
         CHECK(times_begun_anew(log) >= 3);
         store->flush();
@@ -212,8 +212,10 @@ TEST_CASE("more than the queue takes is refused at once") {
     for (int i = 0; i < 50; ++i)
         store->save("u", {"{}"}, 0ns, [&](const SaveResult& result) {
             const std::lock_guard lock(mutex);
-            if (result.saved) ++saved;
-            else reasons.push_back(result.reason);
+            if (result.saved)
+                ++saved;
+            else
+                reasons.push_back(result.reason);
         });
     {
         const std::lock_guard lock(mutex);
@@ -286,9 +288,11 @@ TEST_CASE("a database of a newer schema is refused and left alone") {
     const TemporaryDirectory directory;
     const std::string path = in(directory).path;
     OtherProcess(path).run("PRAGMA user_version = 7");
-    CHECK_THROWS_WITH(EventStore::open(in(directory)),
-                      (path + ": the database has schema 7; this build writes schema 1\n  hint: written by a newer trackd: use that version, or another --db FILE")
-                          .c_str());
+    CHECK_THROWS_WITH(
+        EventStore::open(in(directory)),
+        (path +
+         ": the database has schema 7; this build writes schema 1\n  hint: written by a newer trackd: use that version, or another --db FILE")
+            .c_str());
     CHECK(OtherProcess(path).number("PRAGMA user_version") == 7);
 }
 

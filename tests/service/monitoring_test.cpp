@@ -29,8 +29,8 @@ class Prometheus {
     Prometheus(const TemporaryDirectory& directory, std::uint16_t target) {
         OutputFile config(directory.path() + "/prometheus.yml");
         config.write("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [" + kMonitoring +
-                     "/rules.yml]\nscrape_configs: [{job_name: trackd, static_configs: [{targets: ['127.0.0.1:" +
-                     std::to_string(target) + "']}]}]\n");
+                     "/rules.yml]\nscrape_configs: [{job_name: trackd, static_configs: [{targets: ['127.0.0.1:" + std::to_string(target) +
+                     "']}]}]\n");
         config.commit();
         Command command;
         port_ = test::free_port();

@@ -1,13 +1,12 @@
+#include "service/request_recorder.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "service/request_recorder.hpp"
 #include "system/byte_source.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
-
 
 using namespace leakline;
 using namespace leakline::service;

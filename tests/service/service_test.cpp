@@ -1,6 +1,6 @@
+#include "service/service.hpp"
 #include "base/quantities.hpp"
 #include "service/periodic_job.hpp"
-#include "service/service.hpp"
 #include "service/sqlite.hpp"
 #include "support/raw_connection.hpp"
 #include "system/byte_source.hpp"
@@ -11,7 +11,6 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-
 
 namespace leakline::service {
 namespace {
@@ -59,8 +58,7 @@ TEST_CASE("events that the cache has dropped come from the store") {
     Running running(options);
     running.track(R"({"user_id":"a","events":[{"n":1}]})");
     running.track(R"({"user_id":"b","events":[{"n":2}]})");
-    CHECK(RawConnection::body(running.ask(request_text("GET", "/api/users/a/events"))) ==
-          "{\"user_id\":\"a\",\"events\":[{\"n\":1}]}\n");
+    CHECK(RawConnection::body(running.ask(request_text("GET", "/api/users/a/events"))) == "{\"user_id\":\"a\",\"events\":[{\"n\":1}]}\n");
     CHECK(RawConnection::status(running.ask(request_text("GET", "/api/users/nobody/events"))) == 404);
 }
 
@@ -150,9 +148,11 @@ TEST_CASE("the record holds each API request with its exact body, and of the con
     const std::string odd = "not json \xff\x00 but bytes";
     {
         Running running(options);
-        running.ask(request_text("POST", "/api/track", R"({"user_id":"ä","events":[]})", "X-Tag: t\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"));
+        running.ask(request_text("POST", "/api/track", R"({"user_id":"ä","events":[]})",
+                                 "X-Tag: t\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"));
         running.ask(request_text("POST", "/api/track", odd));
-        running.ask(request_text("GET", "/api/users/1/events?access_token=s3cret&x=1", "", "Authorization: Basic s3cret\r\nconnection: Keep-Alive, CLOSE\r\ncookie: s3cret\r\n"));
+        running.ask(request_text("GET", "/api/users/1/events?access_token=s3cret&x=1", "",
+                                 "Authorization: Basic s3cret\r\nconnection: Keep-Alive, CLOSE\r\ncookie: s3cret\r\n"));
         running.ask(request_text("GET", "/metrics"));
         running.ask(request_text("GET", "/healthz"));
     }

@@ -112,8 +112,8 @@ TEST_CASE("the scanner takes for JSON what nlohmann takes, on 60,000 mutations")
         if (scanned(text) != reference(text)) FAIL("they differ on: " << text);
         taken += scanned(text);
     }
-    CHECK(taken > 10'000);   // the mutations are not all broken,
-    CHECK(taken < 50'000);   // nor all harmless
+    CHECK(taken > 10'000);  // the mutations are not all broken,
+    CHECK(taken < 50'000);  // nor all harmless
 }
 
 }  // namespace

@@ -50,8 +50,7 @@ TEST_CASE("what was answered 200 is in the database after kill -9") {
             RawConnection connection(trackd.port());
             for (int i = 0;; ++i) {
                 const std::string user = std::to_string(c) + "-" + std::to_string(i);
-                if (!connection.send(request_text("POST", "/api/track", R"({"user_id":")" + user + R"(","events":[{"n":1}]})")))
-                    return;
+                if (!connection.send(request_text("POST", "/api/track", R"({"user_id":")" + user + R"(","events":[{"n":1}]})"))) return;
                 if (RawConnection::status(connection.response()) != 200) return;
                 promised[c].push_back(user);
                 ++answers;
@@ -79,8 +78,7 @@ TEST_CASE("SIGTERM ends it with 0, and its temporary database goes with it") {
     unsetenv("TMPDIR");
     CHECK(RawConnection::status(trackd.ask(request_text("POST", "/api/track", R"({"user_id":1,"events":[{}]})"))) == 200);
     CHECK(trackd.child().terminate(10s).shell_code() == 0);
-    CHECK(trackd.output() == "trackd: mode leaky, listening on http://127.0.0.1:" + std::to_string(trackd.port()) +
-                                 "\ntrackd: stopping\n");
+    CHECK(trackd.output() == "trackd: mode leaky, listening on http://127.0.0.1:" + std::to_string(trackd.port()) + "\ntrackd: stopping\n");
     Command list;
     list.arguments = {"find", directory.path(), "-name", "*.db*"};
     list.output_file = directory.path() + "/found";
@@ -111,10 +109,16 @@ TEST_CASE("its metrics pass promtool's check, with alerts on and off") {
 
 TEST_CASE("usage errors end with 2, before anything listens") {
     const TemporaryDirectory directory;
-    const std::vector<std::vector<std::string>> wrong = {
-        {"--mode", "lur"}, {"--listen", "127.0.0.1:http"}, {"--capacity", "0"}, {"--alert-at", "2"},
-        {"--alert-at", "80%", "--alert-to", "webhok=http://x"}, {"--alert-to", "log"}, {"--durability", "much"},
-        {"--db", "/no/such/folder/x.db"}, {"--record", "/no/such/folder/x"}, {"--unknown"}};
+    const std::vector<std::vector<std::string>> wrong = {{"--mode", "lur"},
+                                                         {"--listen", "127.0.0.1:http"},
+                                                         {"--capacity", "0"},
+                                                         {"--alert-at", "2"},
+                                                         {"--alert-at", "80%", "--alert-to", "webhok=http://x"},
+                                                         {"--alert-to", "log"},
+                                                         {"--durability", "much"},
+                                                         {"--db", "/no/such/folder/x.db"},
+                                                         {"--record", "/no/such/folder/x"},
+                                                         {"--unknown"}};
     for (const auto& arguments : wrong) {
         CAPTURE(arguments[0]);
         Command command;

@@ -18,9 +18,7 @@ struct Outcome {
 };
 
 // A name with a slash in front is a program of the system.
-inline std::string binary(const std::string& name) {
-    return name.starts_with("/") ? name : std::string(LEAKLINE_BIN_DIR) + "/" + name;
-}
+inline std::string binary(const std::string& name) { return name.starts_with("/") ? name : std::string(LEAKLINE_BIN_DIR) + "/" + name; }
 
 // The program is ended after `limit`, and the outcome is then that of its signal.
 inline Outcome run_binary(const std::string& name, std::vector<std::string> arguments,

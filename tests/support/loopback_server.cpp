@@ -19,8 +19,7 @@ namespace {
 
 std::size_t content_length(const std::string& head) {
     for (std::size_t line = head.find("\r\n"); line != head.npos; line = head.find("\r\n", line + 2))
-        if (strncasecmp(head.c_str() + line + 2, "Content-Length:", 15) == 0)
-            return std::strtoul(head.c_str() + line + 17, nullptr, 10);
+        if (strncasecmp(head.c_str() + line + 2, "Content-Length:", 15) == 0) return std::strtoul(head.c_str() + line + 17, nullptr, 10);
     return 0;
 }
 
@@ -77,8 +76,7 @@ void Wire::wait_for_close() {
     }
 }
 
-LoopbackServer::LoopbackServer(Handler handler, std::string unix_path)
-    : handler_(std::move(handler)), unix_path_(std::move(unix_path)) {
+LoopbackServer::LoopbackServer(Handler handler, std::string unix_path) : handler_(std::move(handler)), unix_path_(std::move(unix_path)) {
     int failed = 0;
     if (unix_path_.empty()) {
         listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -100,9 +98,7 @@ LoopbackServer::LoopbackServer(Handler handler, std::string unix_path)
     accepting_ = std::thread([this] { serve(); });
 }
 
-std::string LoopbackServer::url() const {
-    return unix_path_.empty() ? "http://127.0.0.1:" + std::to_string(port_) : "unix:" + unix_path_;
-}
+std::string LoopbackServer::url() const { return unix_path_.empty() ? "http://127.0.0.1:" + std::to_string(port_) : "unix:" + unix_path_; }
 
 void LoopbackServer::serve() {
     for (;;) {

@@ -27,8 +27,7 @@ class RawConnection {
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-            throw std::runtime_error("cannot connect");
+        if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("cannot connect");
     }
     ~RawConnection() { ::close(socket_); }
     RawConnection(const RawConnection&) = delete;
@@ -94,9 +93,7 @@ class RawConnection {
     }
 
     // "HTTP/1.1 503 Service Unavailable" -> 503; 0 where there is no response.
-    static int status(const std::string& response) {
-        return response.size() < 12 ? 0 : std::stoi(response.substr(9, 3));
-    }
+    static int status(const std::string& response) { return response.size() < 12 ? 0 : std::stoi(response.substr(9, 3)); }
     static std::string body(const std::string& response) {
         const std::size_t end = response.find("\r\n\r\n");
         return end == std::string::npos ? "" : response.substr(end + 4);

@@ -29,9 +29,7 @@ inline void check_books(const ReplayStats& stats) {
     CHECK(on_paths == stats.sent);
 }
 
-inline std::uint64_t failures(const ReplayStats& stats, Failure kind) {
-    return stats.failures[static_cast<std::size_t>(kind)];
-}
+inline std::uint64_t failures(const ReplayStats& stats, Failure kind) { return stats.failures[static_cast<std::size_t>(kind)]; }
 
 // A log in a directory of its own.
 class LogFile {

@@ -1,6 +1,6 @@
+#include "system/child_process.hpp"
 #include "base/error.hpp"
 #include "system/byte_source.hpp"
-#include "system/child_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -10,7 +10,6 @@
 
 #include <csignal>
 #include <fstream>
-
 
 using namespace leakline;
 using namespace std::chrono_literals;
@@ -47,13 +46,12 @@ TEST_CASE("a program that cannot be run is an error that says why") {
     Command command;
     command.arguments = {"leakline-no-such-program"};
     CHECK_THROWS_WITH_AS(Child::start(command),
-                         "leakline-no-such-program: no such program\n  hint: give its path, or add its folder to PATH",
-                         Error);
+                         "leakline-no-such-program: no such program\n  hint: give its path, or add its folder to PATH", Error);
     const std::string script = directory.path() + "/script";
     std::ofstream(script) << "#!/no/such/interpreter\n";
     command.arguments = {script};
-    CHECK_THROWS_WITH_AS(Child::start(command),
-                         (script + ": is not an executable file\n  hint: chmod +x it, or name another").c_str(), Error);
+    CHECK_THROWS_WITH_AS(Child::start(command), (script + ": is not an executable file\n  hint: chmod +x it, or name another").c_str(),
+                         Error);
     ::chmod(script.c_str(), 0755);
     CHECK_THROWS_WITH_AS(Child::start(command),
                          (script + ": cannot run: no such file or directory\n  hint: its interpreter (the #! line, or "
@@ -65,8 +63,8 @@ TEST_CASE("a program that cannot be run is an error that says why") {
 TEST_CASE("terminate ends a child that ignores SIGTERM, and its whole group") {
     const TemporaryDirectory directory;
     const std::string file = directory.path() + "/pid";
-    Child child = Child::start(shell("trap '' TERM; sleep 100 & echo $! > " + file + ".new; mv " + file + ".new " + file +
-                                     "; while :; do sleep 1; done"));
+    Child child = Child::start(
+        shell("trap '' TERM; sleep 100 & echo $! > " + file + ".new; mv " + file + ".new " + file + "; while :; do sleep 1; done"));
     while (::access(file.c_str(), F_OK) != 0) CHECK(child.running());
     const int grandchild = std::stoi(read_file(file));
     CHECK(child.terminate(50ms).signal == SIGKILL);

@@ -6,7 +6,6 @@
 
 #include <filesystem>
 
-
 using namespace leakline;
 
 namespace {

@@ -13,8 +13,8 @@ TEST_CASE("statm gives size, resident and shared pages") {
 }
 
 TEST_CASE("what is not statm is nothing") {
-    for (const char* text : {"", "\n", "1765 410", "1765 -410 382", "1765 41x0 382 5", "a b c",
-                             "99999999999999999999 1 1", "18446744073709551615 1 1 0 0 0 0"}) {
+    for (const char* text : {"", "\n", "1765 410", "1765 -410 382", "1765 41x0 382 5", "a b c", "99999999999999999999 1 1",
+                             "18446744073709551615 1 1 0 0 0 0"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_statm(text));
     }
@@ -43,8 +43,8 @@ TEST_CASE("smaps_rollup without Rss, or with a value that overflows, is nothing"
 }
 
 TEST_CASE("stat survives a name with spaces, parentheses and a newline") {
-    const auto stat = parse_stat(
-        "42 (a) S (b\n c) R 7 1 1 0 -1 4194560 100 0 0 0 1 1 0 0 20 0 12 0 987654 4096000 1000 18446744073709551615");
+    const auto stat =
+        parse_stat("42 (a) S (b\n c) R 7 1 1 0 -1 4194560 100 0 0 0 1 1 0 0 20 0 12 0 987654 4096000 1000 18446744073709551615");
     REQUIRE(stat);
     CHECK(stat->pid == 42);
     CHECK(stat->comm == "a) S (b\n c");
@@ -63,8 +63,9 @@ TEST_CASE("a stat that is cut short is nothing") {
 }
 
 TEST_CASE("status gives the parts of RSS") {
-    const auto status = parse_status("Name:\tx\nVmSwap:\t       8 kB\nRssAnon:\t     120 kB\nRssFile:\t    1664 kB\n"
-                                     "RssShmem:\t       4 kB\nThreads:\t1\n");
+    const auto status = parse_status(
+        "Name:\tx\nVmSwap:\t       8 kB\nRssAnon:\t     120 kB\nRssFile:\t    1664 kB\n"
+        "RssShmem:\t       4 kB\nThreads:\t1\n");
     REQUIRE(status);
     CHECK(status->rss_anonymous == 120 * 1024);
     CHECK(status->rss_file == 1664 * 1024);

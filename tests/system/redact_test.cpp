@@ -4,7 +4,6 @@
 
 #include <doctest/doctest.h>
 
-
 using namespace leakline;
 
 namespace {
@@ -39,8 +38,8 @@ TEST_CASE("the values of secrets in a command line are taken out, whatever form 
 
 TEST_CASE("what only sounds like a secret stays") {
     const std::vector<std::string> cases[] = {
-        {"svc", "--password-file", "/etc/pw"}, {"svc", "--token-ttl=30s"},       {"svc", "--max-tokens", "100"},
-        {"svc", "--public-key", "abc"},        {"svc", "--monkey", "see"},       {"svc", "--author", "me"},
+        {"svc", "--password-file", "/etc/pw"}, {"svc", "--token-ttl=30s"},        {"svc", "--max-tokens", "100"},
+        {"svc", "--public-key", "abc"},        {"svc", "--monkey", "see"},        {"svc", "--author", "me"},
         {"svc", "http://127.0.0.1:8080/a@b"},  {"./secret/token", "--port", "1"}, {"svc", "--key-count=3"},
         {"svc", "--password", "--port", "80"}, {"svc", "--users", "a:b"},
     };

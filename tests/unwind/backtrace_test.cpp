@@ -93,8 +93,10 @@ void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 [[gnu::noinline]] void with_alloca(int depth, std::size_t size) {
     void* const free_space = alloca(size);
     keep(free_space);
-    if (depth == 0) expect_same();
-    else with_alloca(depth - 1, size * 3 % 500 + 16);
+    if (depth == 0)
+        expect_same();
+    else
+        with_alloca(depth - 1, size * 3 % 500 + 16);
     keep(free_space);
 }
 
@@ -102,8 +104,10 @@ void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 [[gnu::noinline]] void with_aligned_room(int depth) {
     alignas(64) char free_space[64];
     keep(free_space);
-    if (depth == 0) expect_same();
-    else with_aligned_room(depth - 1);
+    if (depth == 0)
+        expect_same();
+    else
+        with_aligned_room(depth - 1);
     keep(free_space);
 }
 
@@ -115,13 +119,17 @@ void keep(void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 #endif
 [[gnu::noinline]] LEAKLINE_OPTIMIZED("omit-frame-pointer") void without_base_pointer(int depth, unsigned a, unsigned b, unsigned c);
 [[gnu::noinline]] LEAKLINE_OPTIMIZED("no-omit-frame-pointer") void with_base_pointer(int depth, unsigned a, unsigned b, unsigned c) {
-    if (depth == 0) expect_same();
-    else without_base_pointer(depth - 1, b, c, a + 1);
+    if (depth == 0)
+        expect_same();
+    else
+        without_base_pointer(depth - 1, b, c, a + 1);
     asm volatile("" : : "r"(a), "r"(b), "r"(c));
 }
 void without_base_pointer(int depth, unsigned a, unsigned b, unsigned c) {
-    if (depth == 0) expect_same();
-    else with_base_pointer(depth - 1, b * a, c, a);
+    if (depth == 0)
+        expect_same();
+    else
+        with_base_pointer(depth - 1, b * a, c, a);
     asm volatile("" : : "r"(a), "r"(b), "r"(c));
 }
 
@@ -196,7 +204,8 @@ Walks in_context;
 }  // namespace
 
 TEST_CASE("what no rule describes is left to libunwind: a signal's frame") {
-    struct sigaction action {}, old {};
+    struct sigaction action {
+    }, old{};
     action.sa_handler = [](int) { walk_into(in_signal); };
     ::sigaction(SIGUSR1, &action, &old);
     ::raise(SIGUSR1);
@@ -212,7 +221,8 @@ TEST_CASE("a stack of the program's own making is walked as libunwind does, or l
     there.uc_stack.ss_sp = stack.data();
     there.uc_stack.ss_size = stack.size();
     there.uc_link = &here;
-    ::makecontext(&there, [] { walk_into(in_context); }, 0);
+    ::makecontext(
+        &there, [] { walk_into(in_context); }, 0);
     ::swapcontext(&here, &there);
     if (in_context.count >= 0) CHECK(in_context.ours == in_context.libunwind);
 }
@@ -246,7 +256,9 @@ asm(".pushsection .text\n"
 extern "C" const char leakline_test_frames[];
 
 TEST_CASE("a stack ends where the return address is none, whatever was in the memo at the frames that it knew there") {
-    const auto code = [](int number) { return reinterpret_cast<std::uintptr_t>(leakline_test_frames) + 2 + static_cast<std::uintptr_t>(number); };
+    const auto code = [](int number) {
+        return reinterpret_cast<std::uintptr_t>(leakline_test_frames) + 2 + static_cast<std::uintptr_t>(number);
+    };
     alignas(16) std::uintptr_t stack[8] = {};
     const auto sp = reinterpret_cast<std::uintptr_t>(stack);
     void* addresses[16];
@@ -277,7 +289,8 @@ TEST_CASE("while code unloads, all is left to libunwind") {
 TEST_CASE("after walks in vain it is tried less often, and again each time once one succeeds") {
     const auto unknown = reinterpret_cast<std::uintptr_t>(&in_context);
     void* addresses[16];
-    for (int i = 0; i < 100; ++i) REQUIRE(unwind::backtrace({unknown, reinterpret_cast<std::uintptr_t>(addresses), 0}, addresses, 16) == -1);
+    for (int i = 0; i < 100; ++i)
+        REQUIRE(unwind::backtrace({unknown, reinterpret_cast<std::uintptr_t>(addresses), 0}, addresses, 16) == -1);
     int left = 0;
     for (; left < 100; ++left) {
         Walks walks;

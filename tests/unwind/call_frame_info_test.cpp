@@ -40,11 +40,11 @@ TEST_CASE("a rule comes back from the word that it is packed into") {
 TEST_CASE("the rule is that of the row at the instruction, through a function with a base pointer") {
     ImageParts parts;
     parts.program = {
-        0x41, 0x0e, 16, 0x86, 2,  // after 1 byte (push bp): CFA is sp + 16, bp at CFA - 16
-        0x43, 0x0d, 6,            // after 3 more (mov sp, bp): CFA is bp + 16
-        0x02, 0x60, 0x0a,         // after 0x60 more, remember
-        0xc6, 0x0c, 7, 8,         // leave: bp restored, CFA is sp + 8
-        0x41, 0x0b,               // after 1 more (ret): as remembered
+        0x41, 0x0e, 16,   0x86, 2,  // after 1 byte (push bp): CFA is sp + 16, bp at CFA - 16
+        0x43, 0x0d, 6,              // after 3 more (mov sp, bp): CFA is bp + 16
+        0x02, 0x60, 0x0a,           // after 0x60 more, remember
+        0xc6, 0x0c, 7,    8,        // leave: bp restored, CFA is sp + 8
+        0x41, 0x0b,                 // after 1 more (ret): as remembered
     };
     const Image image(parts);
     const FrameRule pushed{Cfa::sp_plus, Bp::at_cfa_plus, 16, -16}, body{Cfa::bp_plus, Bp::at_cfa_plus, 16, -16};

@@ -15,8 +15,8 @@ using Bytes = std::vector<std::uint8_t>;
 struct ImageParts {
     std::string augmentation = "zR";
     std::uint8_t version = 1, return_address = 16;
-    Bytes common{0x0c, 7, 8, 0x90, 1};  // the CFA is sp + 8, the return address in the 8 bytes below
-    Bytes program;                      // of the function
+    Bytes common{0x0c, 7, 8, 0x90, 1};             // the CFA is sp + 8, the return address in the 8 bytes below
+    Bytes program;                                 // of the function
     std::uint32_t start = 0x1000, length = 0x100;  // of the function, from the image's beginning
 };
 

@@ -156,20 +156,26 @@ TEST_CASE("a thread with the memory of one that has ended knows nothing of that 
         return static_cast<int>(reinterpret_cast<std::intptr_t>(result));
     };
     // It knows all of it: the walks begin far down.
-    const int deep = run(memory, kStack, [](void*) -> void* {
-        walk_until_tried();
-        for (int depth = 0; depth < 300; depth += 10) walk_deep(depth);
-        return reinterpret_cast<void*>(std::intptr_t{walked});
-    }, nullptr);
+    const int deep = run(
+        memory, kStack,
+        [](void*) -> void* {
+            walk_until_tried();
+            for (int depth = 0; depth < 300; depth += 10) walk_deep(depth);
+            return reinterpret_cast<void*>(std::intptr_t{walked});
+        },
+        nullptr);
     CHECK(deep == 64);
     // The upper half is another thread's, and far below it there is a stack of that one's own, under a hole.
     ::munmap(memory + kLower, kStack / 2 - kLower);
-    const int over = run(memory + kStack / 2, kStack / 2, [](void* stack) -> void* {
-        walk();
-        const int own = walked;
-        const int other = walk_on_stack(static_cast<char*>(stack), frame_of_16());
-        return reinterpret_cast<void*>(std::intptr_t{own > 0 && other == 2});
-    }, memory + kLower);
+    const int over = run(
+        memory + kStack / 2, kStack / 2,
+        [](void* stack) -> void* {
+            walk();
+            const int own = walked;
+            const int other = walk_on_stack(static_cast<char*>(stack), frame_of_16());
+            return reinterpret_cast<void*>(std::intptr_t{own > 0 && other == 2});
+        },
+        memory + kLower);
     CHECK(over == 1);
     ::munmap(memory, kStack);
 }
@@ -177,30 +183,30 @@ TEST_CASE("a thread with the memory of one that has ended knows nothing of that 
 // What asks for pages, and what is forbidden here.
 TEST_CASE("on a thread's own stack, no walk over known pages makes a system call") {
     CHECK(in_child([] {
-        walk_until_tried();
-        for (int depth = 0; depth < 400; ++depth) walk_deep(depth);
-        sock_filter filter[] = {
-            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        const sock_fprog program{std::size(filter), filter};
-        if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
-        for (int depth = 0; depth < 400; ++depth)
-            if (walk_deep(depth) < 3) return 1;
-        return 0;
-    }) == 0);
+              walk_until_tried();
+              for (int depth = 0; depth < 400; ++depth) walk_deep(depth);
+              sock_filter filter[] = {
+                  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+              };
+              const sock_fprog program{std::size(filter), filter};
+              if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
+              for (int depth = 0; depth < 400; ++depth)
+                  if (walk_deep(depth) < 3) return 1;
+              return 0;
+          }) == 0);
 }
 
 TEST_CASE("a stack that is deep at the first walk is known from then on") {
     CHECK(in_child([] {
-        walk_until_tried();
-        walk_deep(0);
-        walk_deep(5000);
-        std::uintptr_t asked = 0;
-        walk_deep(4000);
-        const unwind::StackReach reach(reinterpret_cast<std::uintptr_t>(&asked) - (std::uintptr_t{1} << 20));
-        return reach.on_own_stack() ? 0 : 1;
-    }) == 0);
+              walk_until_tried();
+              walk_deep(0);
+              walk_deep(5000);
+              std::uintptr_t asked = 0;
+              walk_deep(4000);
+              const unwind::StackReach reach(reinterpret_cast<std::uintptr_t>(&asked) - (std::uintptr_t{1} << 20));
+              return reach.on_own_stack() ? 0 : 1;
+          }) == 0);
 }

@@ -6,16 +6,15 @@
 #include <map>
 #include <unordered_map>
 
-#include "analysis/lines/function_name.hpp"
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/function_name.hpp"
 
 namespace leakline::analysis {
 
 namespace {
 
 bool contains_any(std::string_view text, const std::vector<std::string>& parts) {
-    return std::any_of(parts.begin(), parts.end(),
-                       [&](const std::string& part) { return text.find(part) != text.npos; });
+    return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return text.find(part) != text.npos; });
 }
 
 // What a trace may be charged to, best first.
@@ -38,8 +37,7 @@ class Sites {
 
     // The innermost frame of an instruction pointer that the wanted kind of place takes; kNameless, kNoSite.
     std::uint32_t frame_of(const InstructionPointer& ip, Place wanted) const {
-        const std::size_t end =
-            std::min<std::size_t>(profile_.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
+        const std::size_t end = std::min<std::size_t>(profile_.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
         if (wanted == Place::user_module) {
             for (std::size_t i = ip.first_frame; i < end; ++i)
                 if (profile_.frames[i].function.value != 0 || profile_.frames[i].file.value != 0) return kNoSite;
@@ -62,9 +60,7 @@ class Sites {
         return known->second;
     }
 
-    const Frame& frame(std::uint32_t index) const {
-        return index == kNameless ? kNamelessFrame : profile_.frames[index];
-    }
+    const Frame& frame(std::uint32_t index) const { return index == kNameless ? kNamelessFrame : profile_.frames[index]; }
 
     std::vector<Site> sites;
 
@@ -80,8 +76,7 @@ class Sites {
         if (fresh) sites.push_back({{{}, file, key.line}, false});
         Site& site = sites[place->second];
         // Of several spellings of a name the longest says most: with parameters, with its namespace.
-        if (options_.by != GroupBy::file && function.size() > site.at.function.size())
-            site.at.function = function;
+        if (options_.by != GroupBy::file && function.size() > site.at.function.size()) site.at.function = function;
         return place->second;
     }
 
@@ -107,8 +102,7 @@ class Sites {
         if (options_.by == GroupBy::function && has_line ? function.empty() : file.empty()) return false;
         if (options_.by == GroupBy::line && has_line && frame.line == 0) return false;
         if (contains_any(file, options_.skip) || contains_any(function, options_.skip)) return false;
-        if (!options_.only.empty())
-            return contains_any(file, options_.only) || contains_any(function, options_.only);
+        if (!options_.only.empty()) return contains_any(file, options_.only) || contains_any(function, options_.only);
         if (wanted == Place::any_line) return true;
         return kind == (wanted == Place::passed_over ? CodeKind::passed_over : CodeKind::user);
     }
@@ -124,9 +118,7 @@ class Sites {
 
 }  // namespace
 
-std::string normal_path(std::string_view file) {
-    return std::filesystem::path(file).lexically_normal().string();
-}
+std::string normal_path(std::string_view file) { return std::filesystem::path(file).lexically_normal().string(); }
 
 TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options) {
     Sites sites(profile, options);
@@ -167,8 +159,7 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
         if (found.frame == kNoSite) continue;
         const StringId module = profile.ips[profile.traces[found.node.value - 1].ip.value - 1].module;
         const Frame& frame = sites.frame(found.frame);
-        const bool user_code = self ? is_user_code(profile.string(frame.file), profile.string(module))
-                                    : found.place != Place::any_line;
+        const bool user_code = self ? is_user_code(profile.string(frame.file), profile.string(module)) : found.place != Place::any_line;
         result.site_of_trace[t] = sites.site_of(found.frame, module, user_code);
         result.line_of_trace[t] = frame.line;
         result.frame_of_trace[t] = found.frame == kNameless ? kNoSite : found.frame;

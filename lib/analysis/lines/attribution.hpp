@@ -30,8 +30,7 @@ inline constexpr std::uint32_t kNoSite = ~std::uint32_t{0};
 
 struct TraceAttribution {
     std::vector<Site> sites;
-    std::vector<std::uint32_t>
-        site_of_trace;  // index trace - 1; kNoSite: nothing in the trace has a source line or is the user's
+    std::vector<std::uint32_t> site_of_trace;   // index trace - 1; kNoSite: nothing in the trace has a source line or is the user's
     std::vector<std::uint32_t> line_of_trace;   // the line number behind it, 0 where there is none
     std::vector<std::uint32_t> frame_of_trace;  // index into HeapProfile::frames; kNoSite where there is none
     std::vector<TraceId> node_of_trace;         // the trace node that holds it: its parent is the caller

@@ -18,8 +18,7 @@ constexpr std::uint32_t kNamesNothing = kNoSite;
 // for each: a recording has millions of stacks of a few thousand different frames.
 class CallLines {
   public:
-    explicit CallLines(const HeapProfile& profile)
-        : profile_(profile), line_of_frame_(profile.frames.size(), kUnseen) {}
+    explicit CallLines(const HeapProfile& profile) : profile_(profile), line_of_frame_(profile.frames.size(), kUnseen) {}
 
     std::uint32_t number_of(std::size_t frame_index) {
         std::uint32_t& number = line_of_frame_[frame_index];
@@ -33,11 +32,9 @@ class CallLines {
 
     std::uint32_t find(const Frame& frame) {
         if (frame.function.value == 0 && frame.file.value == 0) return kNamesNothing;
-        const auto [place, fresh] = numbers_.try_emplace({frame.function, frame.file, frame.line},
-                                                         static_cast<std::uint32_t>(lines_.size()));
-        if (fresh)
-            lines_.push_back(
-                {profile_.string(frame.function), normal_path(profile_.string(frame.file)), frame.line});
+        const auto [place, fresh] =
+            numbers_.try_emplace({frame.function, frame.file, frame.line}, static_cast<std::uint32_t>(lines_.size()));
+        if (fresh) lines_.push_back({profile_.string(frame.function), normal_path(profile_.string(frame.file)), frame.line});
         return place->second;
     }
 
@@ -48,19 +45,16 @@ class CallLines {
 };
 
 // The frames outside the one that a trace is charged to, nearest first; frames without any name are left out.
-void callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame, CallLines& lines,
-                  std::vector<std::uint32_t>& path) {
+void callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame, CallLines& lines, std::vector<std::uint32_t>& path) {
     path.clear();
     std::size_t begin = std::size_t{frame} + 1;
     while (node.value != 0 && node.value <= profile.traces.size() && path.size() < kDeepest) {
         const TraceNode& trace = profile.traces[node.value - 1];
         if (trace.ip.value != 0 && trace.ip.value <= profile.ips.size()) {
             const InstructionPointer& ip = profile.ips[trace.ip.value - 1];
-            const std::size_t end =
-                std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
+            const std::size_t end = std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
             for (std::size_t i = std::max<std::size_t>(begin, ip.first_frame); i < end; ++i)
-                if (const std::uint32_t number = lines.number_of(i); number != kNamesNothing)
-                    path.push_back(number);
+                if (const std::uint32_t number = lines.number_of(i); number != kNamesNothing) path.push_back(number);
         }
         begin = 0;
         node = trace.parent.value < node.value ? trace.parent : TraceId{};
@@ -73,8 +67,7 @@ class CallerTree {
         std::uint32_t at = 0;
         nodes_[0].growth += growth;
         for (std::uint32_t line : path) {
-            const auto [child, fresh] =
-                nodes_[at].children.try_emplace(line, static_cast<std::uint32_t>(nodes_.size()));
+            const auto [child, fresh] = nodes_[at].children.try_emplace(line, static_cast<std::uint32_t>(nodes_.size()));
             at = child->second;
             if (fresh) nodes_.emplace_back();
             nodes_[at].growth += growth;
@@ -96,12 +89,11 @@ class CallerTree {
         for (const auto& [line, child] : nodes_[at].children) {
             const TraceGrowth& growth = nodes_[child].growth;
             if (std::abs(growth.bytes) < least) continue;
-            result.push_back({lines[line], growth.bytes, take(child, least, lines), growth.blocks,
-                              growth.allocations, growth.allocated_bytes});
+            result.push_back(
+                {lines[line], growth.bytes, take(child, least, lines), growth.blocks, growth.allocations, growth.allocated_bytes});
         }
-        std::sort(result.begin(), result.end(), [](const CallerNode& a, const CallerNode& b) {
-            return std::tie(b.growth_bytes, a.at) < std::tie(a.growth_bytes, b.at);
-        });
+        std::sort(result.begin(), result.end(),
+                  [](const CallerNode& a, const CallerNode& b) { return std::tie(b.growth_bytes, a.at) < std::tie(a.growth_bytes, b.at); });
         return result;
     }
 
@@ -110,17 +102,14 @@ class CallerTree {
 
 }  // namespace
 
-std::vector<std::vector<CallerNode>> callers_of(const HeapProfile& profile,
-                                                const TraceAttribution& attribution,
-                                                const std::vector<bool>& wanted,
-                                                std::span<const TraceGrowth> growth) {
+std::vector<std::vector<CallerNode>> callers_of(const HeapProfile& profile, const TraceAttribution& attribution,
+                                                const std::vector<bool>& wanted, std::span<const TraceGrowth> growth) {
     std::vector<CallerTree> trees(attribution.sites.size());
     CallLines lines(profile);
     std::vector<std::uint32_t> path;
     for (std::size_t t = 0; t < growth.size(); ++t) {
         const std::uint32_t site = attribution.site_of_trace[t];
-        if (site == kNoSite || !wanted[site] || (growth[t].bytes == 0 && growth[t].allocations == 0))
-            continue;
+        if (site == kNoSite || !wanted[site] || (growth[t].bytes == 0 && growth[t].allocations == 0)) continue;
         callers_path(profile, attribution.node_of_trace[t], attribution.frame_of_trace[t], lines, path);
         trees[site].add(path, growth[t]);
     }

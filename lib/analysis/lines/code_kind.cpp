@@ -23,8 +23,8 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 // Rust's own library: as rustc's builds spell it (/rustc/HASH/library/...), as a toolchain with its source has it, and
 // relative; and packages that cargo fetched.
 bool is_fetched_rust(std::string_view file) {
-    for (std::string_view part : {"/rustc/", "/rust/deps/", "/lib/rustlib/src/rust/", "/rustc-", "/.cargo/registry/", "/.cargo/git/checkouts/",
-                                  "/cargo/registry/src/"})
+    for (std::string_view part : {"/rustc/", "/rust/deps/", "/lib/rustlib/src/rust/", "/rustc-", "/.cargo/registry/",
+                                  "/.cargo/git/checkouts/", "/cargo/registry/src/"})
         if (contains(file, part)) return true;
     for (std::string_view root : {"library/alloc/src/", "library/core/src/", "library/std/src/", "library/test/src/"})
         if (file.starts_with(root)) return true;
@@ -33,8 +33,8 @@ bool is_fetched_rust(std::string_view file) {
 
 // Code of a standard library that was compiled into the program without lines: a template's or a generic's.
 bool is_library_function(std::string_view function) {
-    for (std::string_view scope : {"std::", "__gnu_cxx::", "__cxxabiv1::", "<std::", "alloc::", "<alloc::", "core::", "<core::",
-                                   "__rust_", "__rustc::", "__rdl_", "hashbrown::", "<hashbrown::"})
+    for (std::string_view scope : {"std::", "__gnu_cxx::", "__cxxabiv1::", "<std::", "alloc::", "<alloc::", "core::", "<core::", "__rust_",
+                                   "__rustc::", "__rdl_", "hashbrown::", "<hashbrown::"})
         if (function.starts_with(scope)) return true;
     return false;
 }
@@ -68,13 +68,16 @@ struct Copier {
 struct Gate {
     std::set<std::uint32_t> callers;  // distinct frames that call it, by what they show
     std::uint64_t allocations = 0;
-    std::int64_t kept = 0;            // blocks
+    std::int64_t kept = 0;  // blocks
 };
 
 class Kinds {
   public:
     explicit Kinds(const HeapProfile& profile)
-        : profile_(profile), runtimes_(runtime_modules(profile)), kinds_(profile.frames.size(), CodeKind::library), last_(profile.traces.size()) {
+        : profile_(profile),
+          runtimes_(runtime_modules(profile)),
+          kinds_(profile.frames.size(), CodeKind::library),
+          last_(profile.traces.size()) {
         for (const HeapMark& mark : profile.marks)
             for (const HeapMark::Change& change : mark.changes)
                 if (change.trace.value != 0 && change.trace.value <= last_.size()) last_[change.trace.value - 1] = change.cost;
@@ -85,7 +88,8 @@ class Kinds {
         find_generated();
         find_allocators();
         find_copiers();
-        for (int nested = 0; nested < 3 && find_gates(); ++nested) {}
+        for (int nested = 0; nested < 3 && find_gates(); ++nested) {
+        }
         return std::move(kinds_);
     }
 
@@ -97,8 +101,8 @@ class Kinds {
         return place->second;
     }
     std::uint32_t line_of(const Frame& frame) {
-        const auto [place, fresh] = lines_.try_emplace({frame.function.value, frame.file.value, frame.line},
-                                                       static_cast<std::uint32_t>(lines_.size()));
+        const auto [place, fresh] =
+            lines_.try_emplace({frame.function.value, frame.file.value, frame.line}, static_cast<std::uint32_t>(lines_.size()));
         return place->second;
     }
 
@@ -129,8 +133,7 @@ class Kinds {
                 const std::uint32_t function = frame.file.value == 0 ? frame.function.value : 0;
                 const auto [place, fresh] = known.try_emplace({frame.file.value, ip.module.value}, CodeKind::library);
                 CodeKind kind = place->second;
-                if (fresh && !runtimes_.contains(ip.module.value) &&
-                    is_user_code(profile_.string(frame.file), profile_.string(ip.module)))
+                if (fresh && !runtimes_.contains(ip.module.value) && is_user_code(profile_.string(frame.file), profile_.string(ip.module)))
                     place->second = CodeKind::user;
                 kind = place->second;
                 if (kind == CodeKind::user && function != 0 && is_library(function)) kind = CodeKind::library;
@@ -182,12 +185,13 @@ class Kinds {
         if (candidates.empty()) return;
         // One whose stack has nothing but an allocator inside of it has code of its own.
         for (std::size_t t = 0; t < profile_.traces.size(); ++t)
-            if (last_[t].allocations > 0) each_frame_of_trace(t, [&](std::uint32_t i) {
-                const Frame& frame = profile_.frames[i];
-                if (named.contains(frame.function.value) && named[frame.function.value] && kinds_[i] == CodeKind::user)
-                    copiers[function_of(frame)].allocates = true;
-                return kinds_[i] == CodeKind::passed_over || is_operator_new(frame.function);
-            });
+            if (last_[t].allocations > 0)
+                each_frame_of_trace(t, [&](std::uint32_t i) {
+                    const Frame& frame = profile_.frames[i];
+                    if (named.contains(frame.function.value) && named[frame.function.value] && kinds_[i] == CodeKind::user)
+                        copiers[function_of(frame)].allocates = true;
+                    return kinds_[i] == CodeKind::passed_over || is_operator_new(frame.function);
+                });
         for (std::uint32_t i : candidates) {
             const Copier& copier = copiers[function_of(profile_.frames[i])];
             if (copier.one_line && !copier.allocates) pass_over(i);
@@ -225,7 +229,8 @@ class Kinds {
             // Of all places that allocate, were the function not there.
             const double all = static_cast<double>(sites.size() + gate.callers.size());
             const double kept = static_cast<double>(gate.kept) / static_cast<double>(gate.allocations);
-            if (gate.callers.size() >= kFewestCallers && static_cast<double>(gate.callers.size()) >= kShareOfSites * all && kept <= kMostKept)
+            if (gate.callers.size() >= kFewestCallers && static_cast<double>(gate.callers.size()) >= kShareOfSites * all &&
+                kept <= kMostKept)
                 found.insert(function);
         }
         if (found.empty()) return false;
@@ -246,11 +251,11 @@ class Kinds {
 }  // namespace
 
 bool is_user_code(std::string_view file, std::string_view module, std::string_view function) {
-    static constexpr std::array<std::string_view, 5> kSystemRoots = {
-        "/usr/include/", "/usr/lib/", "/usr/local/include/", "/usr/share/", "/opt/rh/"};
+    static constexpr std::array<std::string_view, 5> kSystemRoots = {"/usr/include/", "/usr/lib/", "/usr/local/include/", "/usr/share/",
+                                                                     "/opt/rh/"};
     // The standard libraries' headers wherever a toolchain keeps them, and the C runtime's own start-up code.
-    static constexpr std::array<std::string_view, 6> kRuntimeParts = {
-        "/include/c++/", "/c++/v1/", "libstdc++-v3/", "sysdeps/", "/glibc-", "../csu/"};
+    static constexpr std::array<std::string_view, 6> kRuntimeParts = {"/include/c++/", "/c++/v1/", "libstdc++-v3/",
+                                                                      "sysdeps/",      "/glibc-",  "../csu/"};
     for (std::string_view root : kSystemRoots)
         if (file.starts_with(root)) return false;
     for (std::string_view part : kRuntimeParts)
@@ -269,8 +274,9 @@ bool is_allocator_name(std::string_view function) {
     if (name.starts_with("operator new")) return true;
     // An allocator of the standard's form, std::pmr's included: a class's member.
     if (!scope.empty() && (name == "allocate" || name == "do_allocate")) return true;
-    static constexpr std::array<std::string_view, 13> kEnds{"malloc",  "calloc",  "realloc", "strdup",   "strndup",      "memdup", "zalloc",
-                                                            "malloc0", "mallocz", "malloc_n", "malloc0_n", "reallocarray", "asprintf"};
+    static constexpr std::array<std::string_view, 13> kEnds{"malloc",    "calloc",       "realloc", "strdup",  "strndup",
+                                                            "memdup",    "zalloc",       "malloc0", "mallocz", "malloc_n",
+                                                            "malloc0_n", "reallocarray", "asprintf"};
     // "xmalloc", "g_malloc", "safe_malloc": one short word before it. "grow_by_realloc" does something of its own.
     constexpr std::size_t kLongestPrefix = 8;
     return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) {
@@ -286,10 +292,14 @@ bool is_copying_member(std::string_view function) {
     const auto [scope, name] = split_name(qualified);
     if (scope.empty() || (name != split_name(scope).second && name != "operator=")) return false;
     std::string_view parameter = parameters_of(function);
-    if (parameter.ends_with("&&")) parameter.remove_suffix(2);
-    else if (parameter.ends_with(" const&")) parameter.remove_suffix(7);
-    else if (parameter.ends_with("&")) parameter.remove_suffix(1);
-    else return false;
+    if (parameter.ends_with("&&"))
+        parameter.remove_suffix(2);
+    else if (parameter.ends_with(" const&"))
+        parameter.remove_suffix(7);
+    else if (parameter.ends_with("&"))
+        parameter.remove_suffix(1);
+    else
+        return false;
     return qualified_name(parameter) == scope;
 }
 

@@ -43,8 +43,8 @@ double most_common(std::span<const double> values) {
 }
 
 // Nothing where size changes are not multiplications of an otherwise constant number of blocks.
-std::optional<Steps> steps_of(std::span<const double> x, std::span<const double> bytes,
-                              std::span<const double> blocks, std::size_t window_first) {
+std::optional<Steps> steps_of(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
+                              std::size_t window_first) {
     const double usual = std::floor(most_common(blocks));
     if (usual < 1 || blocks.back() != usual) return std::nullopt;
 
@@ -81,12 +81,10 @@ std::optional<Steps> steps_of(std::span<const double> x, std::span<const double>
     for (const Rise& rise : rises) {
         // Several steps can fall between two marks.
         const double grown = bytes[rise.to] / bytes[rise.from];
-        const int count =
-            std::max(1, static_cast<int>(std::lround(std::log(grown) / std::log(result.factor))));
+        const int count = std::max(1, static_cast<int>(std::lround(std::log(grown) / std::log(result.factor))));
         if (std::abs(std::pow(result.factor, count) / grown - 1) > 0.2) return std::nullopt;
         double full = bytes[rise.to] / std::pow(result.factor, count);
-        for (int k = 0; k < count; ++k, full *= result.factor)
-            result.steps.push_back({x[rise.from], x[rise.to], full});
+        for (int k = 0; k < count; ++k, full *= result.factor) result.steps.push_back({x[rise.from], x[rise.to], full});
         if (rise.to > window_first) result.in_window += static_cast<std::size_t>(count);
     }
     return result;
@@ -115,8 +113,7 @@ std::vector<Line> lines_through(const std::vector<Step>& boxes) {
             const Line line{bounds[i].x - pace * bounds[i].full, pace};
             const bool passes = pace > 0 && std::all_of(boxes.begin(), boxes.end(), [&](const Step& box) {
                                     const double tolerance = 1e-9 * std::max(1.0, std::abs(box.high));
-                                    return line.at(box.full) >= box.low - tolerance &&
-                                           line.at(box.full) <= box.high + tolerance;
+                                    return line.at(box.full) >= box.low - tolerance && line.at(box.full) <= box.high + tolerance;
                                 });
             if (passes) corners.push_back(line);
         }
@@ -126,8 +123,8 @@ std::vector<Line> lines_through(const std::vector<Step>& boxes) {
 
 }  // namespace
 
-std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const double> bytes,
-                                      std::span<const double> blocks, std::size_t window_first) {
+std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
+                                      std::size_t window_first) {
     if (x.size() < 3 || window_first >= x.size()) return std::nullopt;
     const std::optional<Steps> found = steps_of(x, bytes, blocks, window_first);
     if (!found || found->steps.size() < 2) return std::nullopt;
@@ -155,12 +152,10 @@ std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const
     const std::vector<Line> lines = lines_through(boxes);
     if (lines.empty()) {
         // No constant rate. Overdue all the same where nothing came for longer than everything before took.
-        doubling.stopped =
-            end - found->steps.back().high > 2 * (found->steps.back().high - found->steps.front().low);
+        doubling.stopped = end - found->steps.back().high > 2 * (found->steps.back().high - found->steps.front().low);
         return doubling;
     }
-    double next_low = lines[0].at(capacity), next_high = next_low, rate_low = 1 / lines[0].pace,
-           rate_high = rate_low;
+    double next_low = lines[0].at(capacity), next_high = next_low, rate_low = 1 / lines[0].pace, rate_high = rate_low;
     for (const Line& line : lines) {
         next_low = std::min(next_low, line.at(capacity));
         next_high = std::max(next_high, line.at(capacity));

@@ -6,9 +6,7 @@ namespace leakline::analysis {
 
 namespace {
 
-bool is_word(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$';
-}
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$'; }
 
 // The end of the bracketed text that opens at begin, past its closing bracket; the text's end where it never
 // closes.
@@ -118,8 +116,7 @@ bool names_function(std::string_view name, std::string_view wanted) {
     const std::string full = qualified_name(name), part = qualified_name(wanted);
     if (full.empty() || part.empty()) return false;
     if (full == part) return true;
-    return full.size() > part.size() + 2 && full.ends_with(part) &&
-           full.compare(full.size() - part.size() - 2, 2, "::") == 0;
+    return full.size() > part.size() + 2 && full.ends_with(part) && full.compare(full.size() - part.size() - 2, 2, "::") == 0;
 }
 
 }  // namespace leakline::analysis

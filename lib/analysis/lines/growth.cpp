@@ -58,8 +58,7 @@ bool slows_down(std::span<const double> rate) {
     const std::size_t count = rate.size();
     double balance = 0;
     for (std::size_t i = 0; i < count; ++i)
-        for (std::size_t j = i + 1; j < count; ++j)
-            balance += rate[j] < rate[i] ? -1 : rate[j] > rate[i] ? 1 : 0;
+        for (std::size_t j = i + 1; j < count; ++j) balance += rate[j] < rate[i] ? -1 : rate[j] > rate[i] ? 1 : 0;
     const double pairs = static_cast<double>(count * (count - 1)) / 2;
     const std::size_t third = std::max<std::size_t>(1, count / 3);
     return balance / pairs < -0.6 && mean(rate.last(third)) < 0.75 * mean(rate.first(third));
@@ -96,8 +95,7 @@ double bytes_of_one_block(std::span<const double> bytes, std::span<const double>
 // Where the level stays within noise to the end: index of the first such mark; the last index where it never
 // does.
 std::size_t plateau_begin(std::span<const double> bytes) {
-    const double low = *std::min_element(bytes.begin(), bytes.end()),
-                 high = *std::max_element(bytes.begin(), bytes.end());
+    const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
     std::size_t begin = bytes.size() - 1;
     double least = bytes.back(), most = bytes.back();
     while (begin > 0) {
@@ -110,8 +108,7 @@ std::size_t plateau_begin(std::span<const double> bytes) {
 }
 
 GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
-    const double low = *std::min_element(bytes.begin(), bytes.end()),
-                 high = *std::max_element(bytes.begin(), bytes.end());
+    const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
     const double centre = mean(bytes), range = high - low, net = bytes.back() - bytes.front();
     double rises = 0, falls = 0;
     for (std::size_t i = 1; i < bytes.size(); ++i) {
@@ -120,8 +117,7 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
     }
     const std::size_t plateau = plateau_begin(bytes), last = bytes.size() - 1;
     const bool settled = last - plateau >= 2 || (last - plateau == 1 && plateau >= 3);
-    if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range &&
-        range > 2 * kNoise * high)
+    if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range && range > 2 * kNoise * high)
         return GrowthClass::filling_then_flat;
     if (net > 0 && rates.rate.size() >= kFewestGroups && slows_down(rates.rate) && falls < 0.1 * rises)
         return GrowthClass::filling_then_flat;
@@ -133,8 +129,7 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
 
 }  // namespace
 
-GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes,
-                             std::span<const double> blocks) {
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks) {
     GrowthJudgment judgment;
     if (x.size() < 2) return judgment;
     if (std::all_of(bytes.begin(), bytes.end(), [&](double b) { return b == bytes.front(); })) {
@@ -148,8 +143,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
         ++tried;
         const Rates rates = rates_of(x, bytes, together);
         if (!is_steady(rates)) continue;
-        const double p =
-            std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried));
+        const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried));
         if (p > kCandidate) continue;
         judgment.p_value = p;
         judgment.growth_class = GrowthClass::linear;

@@ -24,8 +24,7 @@ struct GrowthJudgment {
 // rounds (a deque's 512 bytes), rounds are put together in twos, threes, ... as long as four groups remain; p
 // then pays for every grouping that was tried (Bonferroni). A line that was exactly level at first is also judged from where it
 // began to grow, if four rounds or more remain; p pays for the choice of the beginning.
-GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes,
-                             std::span<const double> blocks);
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks);
 
 // Mean increment of bytes per unit of x with the 95 % interval of Student's t; nothing for fewer than 3
 // marks.
@@ -48,7 +47,7 @@ struct Doubling {
 
 // The whole history of a line up to the window's end (x may stand still); nothing where it is no such
 // container. window_first: index of the window's first point.
-std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const double> bytes,
-                                      std::span<const double> blocks, std::size_t window_first);
+std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
+                                      std::size_t window_first);
 
 }  // namespace leakline::analysis

@@ -12,15 +12,15 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr double kMost = 0.8;      // of the growth passes through the line
-constexpr double kHalf = 0.5;      // of it the largest line has by itself
-constexpr double kKept = 0.5;      // of the share that leaking lines keep of what they allocate: less is a dispatcher's
+constexpr double kMost = 0.8;        // of the growth passes through the line
+constexpr double kHalf = 0.5;        // of it the largest line has by itself
+constexpr double kKept = 0.5;        // of the share that leaking lines keep of what they allocate: less is a dispatcher's
 constexpr std::size_t kCallers = 4;  // lines in which the container is looked for: the innermost that most passes through, and its callers
 
 struct Through {
-    TraceGrowth of_all;              // of every trace
-    std::int64_t of_counted = 0;     // of those whose lines are counted
-    std::size_t depth = 0;           // how far out it stands at most, for which of two is the inner one
+    TraceGrowth of_all;           // of every trace
+    std::int64_t of_counted = 0;  // of those whose lines are counted
+    std::size_t depth = 0;        // how far out it stands at most, for which of two is the inner one
 };
 
 // The sites whose growth is asked about: those that leak, else those that grow.
@@ -91,7 +91,8 @@ class Chooser {
             const Keeping keeping = who_keeps(user_, histories_.traces, traces, most[i]);
             if (i > 0 && !keeping.each_record) continue;
             // A line that makes nearly all of the record itself, and hands it to the container, is the one to change.
-            if (i == 0 && keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total) break;
+            if (i == 0 && keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total)
+                break;
             if (keeping.by == Keeping::By::common) return named(most[i], most[i]);
             if (keeping.by == Keeping::By::one_line) return named(keeping.line, most[i]);
             constexpr int kDeepest = 8;
@@ -214,8 +215,10 @@ std::optional<HeadlineLine> find_headline(const HeapProfile& profile, const Wind
     for (const JudgedLine& other : lines) {
         if (inside[other.site] && other.line->growth_bytes > 0) ++headline.lines;
         if (!other.line->leaking) continue;
-        if (inside[other.site]) line.leaking = true;
-        else ++headline.elsewhere;
+        if (inside[other.site])
+            line.leaking = true;
+        else
+            ++headline.elsewhere;
     }
     return headline;
 }

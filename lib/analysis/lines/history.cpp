@@ -53,7 +53,8 @@ void take_history(const SiteHistory& site, LineGrowth& line) {
     line.allocated_bytes = site.allocated_bytes;
 }
 
-std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth) {
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution,
+                                       std::span<const TraceGrowth> growth) {
     // Stacks that differ only in who called the line are one path.
     std::map<std::pair<std::uint32_t, std::vector<std::uint32_t>>, std::int64_t> blocks;
     for (std::size_t t = 0; t < growth.size(); ++t) {
@@ -91,8 +92,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
                 touched.push_back(site);
             }
             if (in_window) {
-                const TraceGrowth growth{change.cost.live_bytes - now[t].live_bytes,
-                                         change.cost.live_blocks - now[t].live_blocks,
+                const TraceGrowth growth{change.cost.live_bytes - now[t].live_bytes, change.cost.live_blocks - now[t].live_blocks,
                                          change.cost.allocations - now[t].allocations,
                                          change.cost.allocated_bytes - now[t].allocated_bytes};
                 all.traces[t] += growth;
@@ -108,11 +108,9 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
             now[t] = change.cost;
         }
         if (in_window)
-            for (std::uint32_t site : touched)
-                all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
+            for (std::uint32_t site : touched) all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
         if (m == window.first && !window.from_empty)
-            for (SiteHistory& site : all.sites)
-                site.first_bytes = site.peak_bytes = site.bytes, site.first_blocks = site.blocks;
+            for (SiteHistory& site : all.sites) site.first_bytes = site.peak_bytes = site.bytes, site.first_blocks = site.blocks;
     }
     follow_idle(profile, window, attribution, now, all.sites);
     return all;
@@ -135,8 +133,7 @@ Axes axes_of(const HeapProfile& profile, const Window& window) {
         const std::size_t to = known[next];
         const double to_x = axes.seconds[to], to_requests = static_cast<double>(*profile.marks[to].requests);
         const double share = to_x > from_x ? (axes.seconds[m] - from_x) / (to_x - from_x) : 1;
-        axes.requests.push_back(m == to ? to_requests
-                                        : from_requests + share * (to_requests - from_requests));
+        axes.requests.push_back(m == to ? to_requests : from_requests + share * (to_requests - from_requests));
         if (m == to && next + 1 < known.size()) {
             from_x = to_x;
             from_requests = to_requests;
@@ -202,8 +199,7 @@ std::vector<double> levels_at_marks(const SiteHistory& site, const Window& windo
     std::size_t next = 0;
     double bytes = 0;
     for (std::size_t mark = 0; mark <= window.last; ++mark) {
-        for (; next < site.points.size() && site.points[next].mark <= mark; ++next)
-            bytes = static_cast<double>(site.points[next].bytes);
+        for (; next < site.points.size() && site.points[next].mark <= mark; ++next) bytes = static_cast<double>(site.points[next].bytes);
         if (mark >= window.first) levels.push_back(bytes);
     }
     return levels;

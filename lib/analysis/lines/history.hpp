@@ -25,7 +25,7 @@ struct SiteHistory {
     std::int64_t first_bytes = 0, first_blocks = 0, peak_bytes = 0;  // in the window
     std::uint64_t allocations = 0, allocated_bytes = 0;
     std::int64_t idle_growth = 0;  // bytes, through the window's idle time after its end
-    bool active = false;  // changed within the window
+    bool active = false;           // changed within the window
 };
 
 struct Histories {
@@ -38,7 +38,8 @@ struct Histories {
 void take_history(const SiteHistory& site, LineGrowth& line);
 
 // LineGrowth::kept_entries of each site of the attribution.
-std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth);
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution,
+                                       std::span<const TraceGrowth> growth);
 
 // One pass over the changes up to the window's end.
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution);
@@ -49,8 +50,7 @@ std::vector<double> levels_at_marks(const SiteHistory& site, const Window& windo
 // x of every mark up to the window's end, in seconds and, where the marks tell, in requests.
 struct Axes {
     std::vector<double> seconds;
-    std::vector<double>
-        requests;  // between marks that have them by time; empty where fewer than two have them
+    std::vector<double> requests;      // between marks that have them by time; empty where fewer than two have them
     std::vector<std::size_t> counted;  // marks from the window's first on whose requests were counted
     double idle_seconds = 0;           // of the window's idle time
 };

@@ -16,8 +16,7 @@ constexpr std::int64_t kFilledBytes = 4096;
 constexpr double kFilledShare = 0.2;
 
 // A site's history with the mark before each change, for boxes around the steps.
-std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window,
-                                    const std::vector<double>& axis) {
+std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window, const std::vector<double>& axis) {
     if (site.bytes <= 0 || site.blocks <= 0 || site.blocks > 1024) return std::nullopt;
     std::vector<double> x, bytes, blocks;
     std::size_t window_first = 0;
@@ -48,8 +47,7 @@ Interval scaled(const Interval& interval, double factor) {
 
 }  // namespace
 
-Judge::Judge(const Window& window, const Axes& axes)
-    : window_(window), axes_(axes), spans_(spans_of(window, axes)) {}
+Judge::Judge(const Window& window, const Axes& axes) : window_(window), axes_(axes), spans_(spans_of(window, axes)) {}
 
 GrowthClass Judge::level_class(const SiteHistory& site) const {
     // The last mark before any request was answered: what was allocated until then is start-up, not traffic.
@@ -99,13 +97,11 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (judgment.growth_class == GrowthClass::flat) {
         // Flat since the warm-up, but perhaps not since the window or the recording began.
         const double level = static_cast<double>(line.live_last_bytes);
-        line.growth_class = static_cast<double>(line.growth_bytes) > kFilledShare * level
-                                ? GrowthClass::filling_then_flat
-                                : level_class(site);
+        line.growth_class =
+            static_cast<double>(line.growth_bytes) > kFilledShare * level ? GrowthClass::filling_then_flat : level_class(site);
     }
     if (by_request) line.bytes_per_request = growth_rate(levels.requests, levels.bytes);
-    if (const auto rate = growth_rate(levels.seconds, levels.bytes))
-        line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
+    if (const auto rate = growth_rate(levels.seconds, levels.bytes)) line.bytes_per_hour = scaled(*rate, kSecondsPerHour);
     if (judgment.growth_class == GrowthClass::linear) split(site, line);
     if (judgment.growth_class == GrowthClass::linear && judgment.p_value < 0.01) return judgment.p_value;
 

@@ -66,10 +66,10 @@ Accounting balance(const HeapProfile& profile, const Window& window, const Histo
     if (!first || !last) return accounting;
     accounting.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
     if (to.allocator_retained && (at_start || from.allocator_retained) && of_glibc)
-        accounting.retention_delta_bytes = static_cast<std::int64_t>(*to.allocator_retained) -
-                                      static_cast<std::int64_t>(from.allocator_retained.value_or(0));
+        accounting.retention_delta_bytes =
+            static_cast<std::int64_t>(*to.allocator_retained) - static_cast<std::int64_t>(from.allocator_retained.value_or(0));
     accounting.other_delta_bytes = *accounting.rss_delta_bytes - accounting.live_delta_bytes - accounting.overhead_delta_bytes.value_or(0) -
-                              accounting.retention_delta_bytes.value_or(0);
+                                   accounting.retention_delta_bytes.value_or(0);
     return accounting;
 }
 
@@ -99,15 +99,13 @@ void warn_of_idle_patterns(const HeapProfile& profile, const std::string& option
 void warn(const HeapProfile& profile, const LineOptions& options, const Accounting& accounting, std::vector<std::string>& warnings) {
     warn_of_idle_patterns(profile, "--only", options.only, warnings);
     warn_of_idle_patterns(profile, "--skip", options.skip, warnings);
-    if (profile.attached)
-        warnings.push_back("the tracker was attached late: memory allocated before is not in the recording");
+    if (profile.attached) warnings.push_back("the tracker was attached late: memory allocated before is not in the recording");
     for (std::string& line : profile.damage.lines()) warnings.push_back("recording: " + line);
     const double live = static_cast<double>(accounting.live_delta_bytes);
     const double lost = static_cast<double>(accounting.unattributed_bytes);
     if (lost > 0.2 * std::max(live, 1.0) && lost > 64 * 1024 && options.only.empty())
-        warnings.push_back(
-            format_bytes(lost) + " of " + format_bytes(live) +
-            " heap growth has no source line: build the service with -g, or install its debug symbols");
+        warnings.push_back(format_bytes(lost) + " of " + format_bytes(live) +
+                           " heap growth has no source line: build the service with -g, or install its debug symbols");
     if (!accounting.rss_delta_bytes) return;
     const double rss = static_cast<double>(*accounting.rss_delta_bytes);
     if (rss <= kMiB || live + static_cast<double>(accounting.overhead_delta_bytes.value_or(0)) >= 0.5 * rss) return;
@@ -118,12 +116,11 @@ void warn(const HeapProfile& profile, const LineOptions& options, const Accounti
     if (kept && static_cast<double>(*kept) >= 0.5 * (rss - live))
         why = "memory that was freed and that malloc keeps (" + format_bytes(static_cast<double>(*kept)) +
               "): fragmentation, or a peak that has passed";
-    warnings.push_back("RSS grew by " + format_bytes(rss) + ", tracked heap by " + format_signed_bytes(live) +
-                       ": most of the growth is " + why);
+    warnings.push_back("RSS grew by " + format_bytes(rss) + ", tracked heap by " + format_signed_bytes(live) + ": most of the growth is " +
+                       why);
 }
 
-void add_tables(const HeapProfile& profile, const LineOptions& options, const Histories& histories,
-                double base_bytes, LineReport& report) {
+void add_tables(const HeapProfile& profile, const LineOptions& options, const Histories& histories, double base_bytes, LineReport& report) {
     std::set<std::pair<std::string, std::string>> made;
     const auto add = [&](const TableRequest& request) {
         for (LineTable& table : tables_of(profile, request, histories.traces, base_bytes))
@@ -132,8 +129,7 @@ void add_tables(const HeapProfile& profile, const LineOptions& options, const Hi
     if (!options.table_function.empty()) {
         add({options.table_function, {}, 0});
         if (report.tables.empty())
-            report.warnings.push_back("no allocation passes through a function named '" +
-                                      options.table_function + "' that has debug info");
+            report.warnings.push_back("no allocation passes through a function named '" + options.table_function + "' that has debug info");
     }
     if (report.headline && report.headline->line.leaking && !report.headline->line.at.function.empty()) {
         const CodeLine& at = report.headline->line.at;
@@ -146,8 +142,7 @@ void add_tables(const HeapProfile& profile, const LineOptions& options, const Hi
         for (const LineGrowth& line : report.lines)
             if (line.growth_bytes > 0 && line.user_code) at_fault.push_back(&line);
     for (std::size_t i = 0; i < std::min(options.tables, at_fault.size()); ++i)
-        if (!at_fault[i]->at.function.empty())
-            add({at_fault[i]->at.function, at_fault[i]->at.file, at_fault[i]->at.line});
+        if (!at_fault[i]->at.function.empty()) add({at_fault[i]->at.function, at_fault[i]->at.file, at_fault[i]->at.line});
 }
 
 }  // namespace
@@ -209,12 +204,10 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         const LineGrowth &l = report.lines[a], &r = report.lines[b];
-        return std::tie(r.growth_bytes, r.live_last_bytes, l.at) <
-               std::tie(l.growth_bytes, l.live_last_bytes, r.at);
+        return std::tie(r.growth_bytes, r.live_last_bytes, l.at) < std::tie(l.growth_bytes, l.live_last_bytes, r.at);
     });
     std::vector<bool> detailed(attribution.sites.size());
-    for (std::size_t i = 0; i < std::min(order.size(), LineReport::kDetailed); ++i)
-        detailed[site_of_line[order[i]]] = true;
+    for (std::size_t i = 0; i < std::min(order.size(), LineReport::kDetailed); ++i) detailed[site_of_line[order[i]]] = true;
     auto callers = callers_of(profile, attribution, detailed, histories.traces);
 
     std::vector<LineGrowth> sorted;
@@ -222,8 +215,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         LineGrowth& line = report.lines[i];
         const std::uint32_t site = site_of_line[i];
         if (detailed[site]) {
-            if (histories.sites[site].active)
-                line.live_at_marks = levels_at_marks(histories.sites[site], window);
+            if (histories.sites[site].active) line.live_at_marks = levels_at_marks(histories.sites[site], window);
             line.callers = std::move(callers[site]);
         }
         sorted.push_back(std::move(line));
@@ -238,8 +230,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     const auto base = rss_at(profile, window, window.first, window.from_empty);
     std::int64_t live_first = 0;
     for (const LineGrowth& line : report.lines) live_first += line.live_first_bytes;
-    add_tables(profile, options, histories,
-               base ? static_cast<double>(*base) : static_cast<double>(live_first), report);
+    add_tables(profile, options, histories, base ? static_cast<double>(*base) : static_cast<double>(live_first), report);
     warn(profile, options, report.accounting, report.warnings);
     return report;
 }

@@ -49,7 +49,8 @@ std::vector<double> t_values(const std::vector<std::vector<double>>& columns, co
 }
 
 // The least t of each path when any one block is left out: a container that happened to grow in one block names no path.
-std::vector<double> cautious_t_values(const std::vector<std::vector<double>>& columns, const std::vector<double>& growth, std::size_t paths) {
+std::vector<double> cautious_t_values(const std::vector<std::vector<double>>& columns, const std::vector<double>& growth,
+                                      std::size_t paths) {
     std::vector<double> least = t_values(columns, growth, paths);
     if (growth.size() < columns.size() + 2) return least;
     for (std::size_t out = 0; out < growth.size(); ++out) {
@@ -110,15 +111,13 @@ PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const st
         } else {
             path.bytes_per_request = {path.bytes_per_request.estimate, -kInfinite, kInfinite};
             report.reasons.push_back(
-                fmt::format("the numbers of '{}' follow those of other requests; mix them at random from block to block",
-                            paths[p]));
+                fmt::format("the numbers of '{}' follow those of other requests; mix them at random from block to block", paths[p]));
         }
         report.paths.push_back(std::move(path));
     }
     report.bytes_per_block = interval(paths.size());
-    std::stable_sort(report.paths.begin(), report.paths.end(), [](const PathGrowth& a, const PathGrowth& b) {
-        return a.bytes_per_request.estimate > b.bytes_per_request.estimate;
-    });
+    std::stable_sort(report.paths.begin(), report.paths.end(),
+                     [](const PathGrowth& a, const PathGrowth& b) { return a.bytes_per_request.estimate > b.bytes_per_request.estimate; });
     return report;
 }
 

@@ -13,8 +13,8 @@ namespace leakline::analysis {
 
 // A stretch of traffic, from one quiet mark to the next.
 struct MixBlock {
-    double growth_bytes = 0;                // of memory (RSS, or live bytes) from mark to mark
-    std::vector<std::uint64_t> requests;    // completed, one a path, in the order of the paths
+    double growth_bytes = 0;              // of memory (RSS, or live bytes) from mark to mark
+    std::vector<std::uint64_t> requests;  // completed, one a path, in the order of the paths
 };
 
 struct PathGrowth {
@@ -26,10 +26,10 @@ struct PathGrowth {
 };
 
 struct PathGrowthReport {
-    std::vector<PathGrowth> paths;       // largest estimate first
-    Interval bytes_per_block;            // growth of a block that no request explains: timers, logs, warm-up
-    double residual_bytes = 0;           // standard deviation of what stays unexplained in a block
-    std::vector<std::string> reasons;    // why there is no answer, or what limits it; empty: none
+    std::vector<PathGrowth> paths;     // largest estimate first
+    Interval bytes_per_block;          // growth of a block that no request explains: timers, logs, warm-up
+    double residual_bytes = 0;         // standard deviation of what stays unexplained in a block
+    std::vector<std::string> reasons;  // why there is no answer, or what limits it; empty: none
 };
 
 // blocks: each with one count a path. Needs at least two blocks more than paths + 1; with fewer the report holds no

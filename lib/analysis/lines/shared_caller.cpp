@@ -10,13 +10,13 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr double kPart = 0.1;        // of the growth: less is a detail
-constexpr double kTrace = 0.05;      // of the growth has the trace by whose blocks records are counted
+constexpr double kPart = 0.1;    // of the growth: less is a detail
+constexpr double kTrace = 0.05;  // of the growth has the trace by whose blocks records are counted
 constexpr double kOneConstructor = 0.8;
-constexpr double kShared = 0.5;      // blocks for each record: fewer are shared by many
+constexpr double kShared = 0.5;                     // blocks for each record: fewer are shared by many
 constexpr double kOneEach = 1.05, kFewKinds = 2.1;  // nodes for each record; where half of the kinds of request have no large part
-constexpr double kAnyPart = 0.002;   // of the growth: the pointers to a record are a small part of it
-constexpr double kPointer = 4;       // bytes for each record: a vector of pointers, within one of its doublings
+constexpr double kAnyPart = 0.002;                  // of the growth: the pointers to a record are a small part of it
+constexpr double kPointer = 4;                      // bytes for each record: a vector of pointers, within one of its doublings
 
 bool is_constructor(std::string_view function) {
     const std::string qualified = qualified_name(function);
@@ -62,7 +62,8 @@ Keeping who_keeps(UserLines& user, std::span<const TraceGrowth> growth, std::spa
     const auto keeps = [&](Insertion inserts, std::uint32_t t, bool direct) {
         if (inserts == Insertion::none || growth[t].bytes <= 0) return false;
         const double blocks = static_cast<double>(growth[t].blocks);
-        return blocks < kShared * records.fewest || (inserts == Insertion::node && blocks <= (direct ? kFewKinds * records.most : kOneEach * records.fewest));
+        return blocks < kShared * records.fewest ||
+               (inserts == Insertion::node && blocks <= (direct ? kFewKinds * records.most : kOneEach * records.fewest));
     };
 
     std::vector<bool> asked(growth.size());
@@ -103,7 +104,8 @@ Keeping who_keeps(UserLines& user, std::span<const TraceGrowth> growth, std::spa
     std::size_t keepers = 0, large = 0;
     std::int64_t most = 0;
     for (const auto& [line, part] : parts) {
-        if (part.keeper == kNoSite || static_cast<double>(part.bytes + part.container_bytes) < kAnyPart * static_cast<double>(total)) continue;
+        if (part.keeper == kNoSite || static_cast<double>(part.bytes + part.container_bytes) < kAnyPart * static_cast<double>(total))
+            continue;
         ++keepers;
         if (static_cast<double>(part.bytes) >= kPart * static_cast<double>(total)) ++large;
         if (part.bytes + part.container_bytes <= most) continue;
@@ -112,8 +114,10 @@ Keeping who_keeps(UserLines& user, std::span<const TraceGrowth> growth, std::spa
         keeping.part = line;
         keeping.each_record = each_record(part.container_bytes);
     }
-    if (large >= 2) keeping.by = Keeping::By::several;
-    else if (keepers == 1) keeping.by = Keeping::By::one_line;
+    if (large >= 2)
+        keeping.by = Keeping::By::several;
+    else if (keepers == 1)
+        keeping.by = Keeping::By::one_line;
     return keeping;
 }
 

@@ -11,9 +11,8 @@ namespace {
 
 // What `heaptrack_print --print-suppressions` of 1.4 names for a recording in which each of many functions that keep
 // memory for good has leaked.
-constexpr std::array<std::string_view, 7> kOfHeaptrack = {
-    "__nss_module_allocate", "__gconv_read_conf", "__new_exitfn", "tzset_internal",
-    "dl_open_worker",        "g_main_context_new", "g_thread_self"};
+constexpr std::array<std::string_view, 7> kOfHeaptrack = {"__nss_module_allocate", "__gconv_read_conf",  "__new_exitfn", "tzset_internal",
+                                                          "dl_open_worker",        "g_main_context_new", "g_thread_self"};
 
 // Whether text starts with pattern, where '*' in it stands for any characters; to_end: and ends with it.
 bool starts_with(std::string_view text, std::string_view pattern, bool to_end) {

@@ -49,19 +49,15 @@ Wanted wanted_frames(const HeapProfile& profile, const TableRequest& request) {
         const std::string& spelled = profile.string(frame.function);
         if (fresh_name) {
             name->second.enclosing = enclosing_function(qualified_name(spelled));
-            name->second.wanted =
-                names_function(name->second.enclosing, asked) || spelled == request.function;
+            name->second.wanted = names_function(name->second.enclosing, asked) || spelled == request.function;
             name->second.has_parameters = spelled.find('(') != spelled.npos;
         }
         if (!name->second.wanted) continue;
         const auto [file, fresh_file] = files.try_emplace(frame.file.value);
         if (fresh_file) file->second = normal_path(profile.string(frame.file));
         if (!request.file.empty() && file->second != request.file) continue;
-        const auto [place, fresh] =
-            index.try_emplace({file->second, spelled}, static_cast<std::uint32_t>(result.spellings.size()));
-        if (fresh)
-            result.spellings.push_back(
-                {file->second, name->second.enclosing, spelled, name->second.has_parameters});
+        const auto [place, fresh] = index.try_emplace({file->second, spelled}, static_cast<std::uint32_t>(result.spellings.size()));
+        if (fresh) result.spellings.push_back({file->second, name->second.enclosing, spelled, name->second.has_parameters});
         Spelling& spelling = result.spellings[place->second];
         spelling.first = std::min(spelling.first, frame.line);
         spelling.last = std::max(spelling.last, frame.line);
@@ -73,8 +69,7 @@ Wanted wanted_frames(const HeapProfile& profile, const TableRequest& request) {
 // Puts spellings of one function together: those whose lines overlap, and one without parameters (as inlined
 // code has it) with the only one that has them. Returns the function's index for each spelling; functions
 // gets the sums.
-std::vector<std::uint32_t> functions_of(const std::vector<Spelling>& spellings,
-                                        std::vector<Spelling>& functions) {
+std::vector<std::uint32_t> functions_of(const std::vector<Spelling>& spellings, std::vector<Spelling>& functions) {
     std::vector<std::size_t> order(spellings.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -83,20 +78,17 @@ std::vector<std::uint32_t> functions_of(const std::vector<Spelling>& spellings,
     });
     std::map<std::pair<std::string, std::string>, std::set<std::string>> signatures;
     for (const Spelling& s : spellings)
-        if (s.has_parameters && s.signature.find("::{lambda") == std::string::npos)
-            signatures[{s.file, s.function}].insert(s.signature);
+        if (s.has_parameters && s.signature.find("::{lambda") == std::string::npos) signatures[{s.file, s.function}].insert(s.signature);
 
     std::vector<std::uint32_t> result(spellings.size());
     for (std::size_t i : order) {
         const Spelling& s = spellings[i];
         const bool one_function = signatures[{s.file, s.function}].size() <= 1;
         Spelling* last = functions.empty() ? nullptr : &functions.back();
-        if (last != nullptr && last->file == s.file && last->function == s.function &&
-            (one_function || s.first <= last->last)) {
+        if (last != nullptr && last->file == s.file && last->function == s.function && (one_function || s.first <= last->last)) {
             last->last = std::max(last->last, s.last);
             last->first = std::min(last->first, s.first);
-            if (s.signature.find("::{lambda") == std::string::npos &&
-                s.signature.size() > last->signature.size())
+            if (s.signature.find("::{lambda") == std::string::npos && s.signature.size() > last->signature.size())
                 last->signature = s.signature;
         } else {
             functions.push_back(s);
@@ -112,16 +104,14 @@ struct LineSums {
     std::uint64_t allocations = 0;
 };
 
-LineTable make_table(const Spelling& function, const std::map<std::uint32_t, LineSums>& lines,
-                     double base_bytes) {
+LineTable make_table(const Spelling& function, const std::map<std::uint32_t, LineSums>& lines, double base_bytes) {
     LineTable table;
     table.file = function.file;
     table.function = function.signature;
     double usage = base_bytes;
     const bool whole = function.last - function.first < kLongestFunction;
     if (whole)
-        for (std::uint32_t line = function.first; line <= function.last; ++line)
-            table.rows.push_back({line, {}, {}});
+        for (std::uint32_t line = function.first; line <= function.last; ++line) table.rows.push_back({line, {}, {}});
     for (const auto& [line, sums] : lines) {
         usage += static_cast<double>(sums.first_seen);
         const LineCells cells{usage, static_cast<double>(sums.increment), sums.allocations};
@@ -143,8 +133,8 @@ TraceGrowth& TraceGrowth::operator+=(const TraceGrowth& other) {
     return *this;
 }
 
-std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request,
-                                 std::span<const TraceGrowth> growth, double base_bytes) {
+std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request, std::span<const TraceGrowth> growth,
+                                 double base_bytes) {
     const Wanted wanted = wanted_frames(profile, request);
     if (wanted.spellings.empty()) return {};
     std::vector<Spelling> functions;
@@ -160,8 +150,7 @@ std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest&
         const auto frames_of = [&](IpId id, auto&& visit) {
             if (id.value == 0 || id.value > profile.ips.size()) return;
             const InstructionPointer& ip = profile.ips[id.value - 1];
-            const std::size_t end =
-                std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
+            const std::size_t end = std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
             for (std::size_t i = ip.first_frame; i < end; ++i)
                 if (wanted.spelling_of_frame[i] != kNoSite) visit(i);
         };
@@ -174,9 +163,8 @@ std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest&
         std::size_t depth = 0;
         for (TraceId node{static_cast<std::uint32_t>(t + 1)}; node.value != 0 && depth < kDeepest; ++depth) {
             const TraceNode& trace = profile.traces[node.value - 1];
-            frames_of(trace.ip, [&](std::size_t i) {
-                through.emplace_back(function_of[wanted.spelling_of_frame[i]], profile.frames[i].line);
-            });
+            frames_of(trace.ip,
+                      [&](std::size_t i) { through.emplace_back(function_of[wanted.spelling_of_frame[i]], profile.frames[i].line); });
             node = trace.parent.value < node.value ? trace.parent : TraceId{};
         }
         std::sort(through.begin(), through.end());
@@ -191,8 +179,7 @@ std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest&
 
     std::vector<LineTable> tables;
     for (std::size_t f = 0; f < functions.size(); ++f) {
-        if (request.line != 0 && (request.line < functions[f].first || request.line > functions[f].last))
-            continue;
+        if (request.line != 0 && (request.line < functions[f].first || request.line > functions[f].last)) continue;
         tables.push_back(make_table(functions[f], lines[f], base_bytes));
     }
     return tables;

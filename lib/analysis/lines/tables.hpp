@@ -30,7 +30,7 @@ struct TableRequest {
 // together, and code of lambdas belongs to the function around them. growth is indexed by trace - 1.
 // usage_bytes of a row is base_bytes plus the growth of all traces through this line and the lines above it,
 // each trace counted once. Empty where no trace of the recording passes through such a function.
-std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request,
-                                 std::span<const TraceGrowth> growth, double base_bytes);
+std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest& request, std::span<const TraceGrowth> growth,
+                                 double base_bytes);
 
 }  // namespace leakline::analysis

@@ -38,12 +38,13 @@ Insertion insertion_of(std::string_view function, std::string_view file) {
     const bool node = names(container, {"map", "set", "list", "tree", "_Rb_tree", "hashtable", "_Hashtable", "LinkedList"});
     if (scope.empty() && !node && !names(container, {"vector", "deque", "queue"})) return Insertion::none;
 
-    static constexpr std::array<std::string_view, 14> kNames{"push_back", "emplace_back", "push_front", "emplace_front", "emplace",
-                                                             "emplace_hint", "try_emplace", "insert", "insert_or_assign", "push",
-                                                             "push_unchecked", "enqueue", "append", "insert_after"};
+    static constexpr std::array<std::string_view, 14> kNames{"push_back",      "emplace_back", "push_front", "emplace_front",    "emplace",
+                                                             "emplace_hint",   "try_emplace",  "insert",     "insert_or_assign", "push",
+                                                             "push_unchecked", "enqueue",      "append",     "insert_after"};
     // What they call, where the call itself was inlined: libstdc++'s names, and libc++'s.
-    static constexpr std::array<std::string_view, 9> kInternal{"_M_emplace", "_M_insert", "_M_realloc_insert", "_M_realloc_append", "_M_push_back_aux",
-                                                               "_M_push_front_aux", "_M_rehash", "_Scoped_node", "__push_back_slow_path"};
+    static constexpr std::array<std::string_view, 9> kInternal{"_M_emplace",        "_M_insert",        "_M_realloc_insert",
+                                                               "_M_realloc_append", "_M_push_back_aux", "_M_push_front_aux",
+                                                               "_M_rehash",         "_Scoped_node",     "__push_back_slow_path"};
     const bool subscript = name == "operator" && function.find("operator[]") != function.npos;  // its brackets are no part of the name
     const bool inserts = subscript || std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
                          std::any_of(kInternal.begin(), kInternal.end(), [&](std::string_view part) { return name.starts_with(part); });
@@ -52,14 +53,16 @@ Insertion insertion_of(std::string_view function, std::string_view file) {
 }
 
 UserLines::UserLines(const HeapProfile& profile)
-    : profile_(profile), kinds_(kinds_of_code(profile)), of_frame_(profile.frames.size(), kNoSite),
+    : profile_(profile),
+      kinds_(kinds_of_code(profile)),
+      of_frame_(profile.frames.size(), kNoSite),
       insertion_of_frame_(profile.frames.size(), kUnknown) {
     std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> index;
     for (std::size_t i = 0; i < profile.frames.size(); ++i) {
         const Frame& frame = profile.frames[i];
         if (kinds_[i] != CodeKind::user || frame.file.value == 0 || frame.line == 0) continue;
-        const auto [place, fresh] = index.try_emplace({normal_path(profile.string(frame.file)), frame.line},
-                                                      static_cast<std::uint32_t>(at_.size()));
+        const auto [place, fresh] =
+            index.try_emplace({normal_path(profile.string(frame.file)), frame.line}, static_cast<std::uint32_t>(at_.size()));
         if (fresh) at_.push_back({{}, place->first.first, frame.line});
         CodeLine& at = at_[place->second];
         const std::string& function = profile.string(frame.function);
@@ -71,7 +74,8 @@ UserLines::UserLines(const HeapProfile& profile)
 Insertion UserLines::insertion_of_frame(std::uint32_t frame) {
     std::uint8_t& known = insertion_of_frame_[frame];
     if (known == kUnknown)
-        known = static_cast<std::uint8_t>(insertion_of(profile_.string(profile_.frames[frame].function), profile_.string(profile_.frames[frame].file)));
+        known = static_cast<std::uint8_t>(
+            insertion_of(profile_.string(profile_.frames[frame].function), profile_.string(profile_.frames[frame].file)));
     return static_cast<Insertion>(known);
 }
 

@@ -18,9 +18,7 @@ constexpr double kIdleShare = 0.05;
 // Of the marks under load, where there are no rounds: start-up, caches filling, pools growing.
 constexpr double kWarmUpShare = 0.2;
 
-std::string seconds_text(Nanoseconds at) {
-    return format_duration(std::chrono::round<std::chrono::milliseconds>(at));
-}
+std::string seconds_text(Nanoseconds at) { return format_duration(std::chrono::round<std::chrono::milliseconds>(at)); }
 
 // Allocations per second between each mark and the one before it (the start, for the first).
 std::vector<double> allocation_rates(const HeapProfile& profile, const std::vector<TraceCost>& totals) {
@@ -46,24 +44,20 @@ std::optional<Busy> busy_marks(const HeapProfile& profile, const std::vector<Tra
         if (profile.marks[i].kind != Kind::finish) sorted.push_back(rates[i]);
     if (sorted.empty()) return std::nullopt;
     std::sort(sorted.begin(), sorted.end());
-    const double busiest =
-        sorted[static_cast<std::size_t>(0.9 * static_cast<double>(sorted.size() - 1) + 0.5)];
+    const double busiest = sorted[static_cast<std::size_t>(0.9 * static_cast<double>(sorted.size() - 1) + 0.5)];
 
     std::optional<Busy> busy;
     for (std::size_t i = 0; i < rates.size(); ++i) {
-        if (profile.marks[i].kind == Kind::finish || rates[i] <= 0 || rates[i] < kIdleShare * busiest)
-            continue;
+        if (profile.marks[i].kind == Kind::finish || rates[i] <= 0 || rates[i] < kIdleShare * busiest) continue;
         if (!busy) busy = Busy{i, i};
         busy->last = i;
     }
     if (!busy) return std::nullopt;
     // The last busy interval before the end can hold the beginning of the end: a fall there is the process
     // going.
-    const bool ends_next =
-        busy->last + 1 < profile.marks.size() && profile.marks[busy->last + 1].kind == Kind::finish;
+    const bool ends_next = busy->last + 1 < profile.marks.size() && profile.marks[busy->last + 1].kind == Kind::finish;
     if (ends_next && busy->last >= busy->first + 3 &&
-        static_cast<double>(totals[busy->last].live_bytes) <
-            0.9 * static_cast<double>(totals[busy->last - 1].live_bytes))
+        static_cast<double>(totals[busy->last].live_bytes) < 0.9 * static_cast<double>(totals[busy->last - 1].live_bytes))
         --busy->last;
     return busy;
 }
@@ -90,17 +84,13 @@ std::optional<Window::Idle> idle_after(const HeapProfile& profile, std::size_t l
     return std::nullopt;
 }
 
-void take_span(Window& window, const HeapProfile& profile, std::optional<Nanoseconds> begin,
-               std::optional<Nanoseconds> end) {
+void take_span(Window& window, const HeapProfile& profile, std::optional<Nanoseconds> begin, std::optional<Nanoseconds> end) {
     const auto& marks = profile.marks;
     if (begin && end && *begin >= *end)
-        throw Error(ErrorKind::usage, "--window " + seconds_text(*begin) + ".." + seconds_text(*end),
-                    "ends before it begins");
+        throw Error(ErrorKind::usage, "--window " + seconds_text(*begin) + ".." + seconds_text(*end), "ends before it begins");
     const auto at_least = [&](Nanoseconds at) {
         return static_cast<std::size_t>(
-            std::lower_bound(marks.begin(), marks.end(), at,
-                             [](const HeapMark& m, Nanoseconds t) { return m.at < t; }) -
-            marks.begin());
+            std::lower_bound(marks.begin(), marks.end(), at, [](const HeapMark& m, Nanoseconds t) { return m.at < t; }) - marks.begin());
     };
     if (begin) {
         window.first = std::min(at_least(*begin), marks.size() - 1);
@@ -116,9 +106,8 @@ void take_span(Window& window, const HeapProfile& profile, std::optional<Nanosec
     }
     if (window.first > window.last || (window.first == window.last && !window.from_empty))
         throw Error(ErrorKind::usage, "--window",
-                    "holds fewer than two marks of this recording, which has " +
-                        std::to_string(marks.size()) + " from " + seconds_text(marks.front().at) + " to " +
-                        seconds_text(marks.back().at),
+                    "holds fewer than two marks of this recording, which has " + std::to_string(marks.size()) + " from " +
+                        seconds_text(marks.front().at) + " to " + seconds_text(marks.back().at),
                     "widen the window, or record with a shorter mark interval");
 }
 
@@ -142,12 +131,9 @@ std::vector<TraceCost> totals_at_marks(const HeapProfile& profile) {
     return totals;
 }
 
-Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begin,
-                     std::optional<Nanoseconds> end) {
+Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begin, std::optional<Nanoseconds> end) {
     const auto& marks = profile.marks;
-    if (marks.empty())
-        throw Error(ErrorKind::input, profile.source.empty() ? "recording" : profile.source,
-                    "holds no state of the heap");
+    if (marks.empty()) throw Error(ErrorKind::input, profile.source.empty() ? "recording" : profile.source, "holds no state of the heap");
 
     Window window;
     window.from_empty = !profile.attached && marks[0].kind != Kind::start;

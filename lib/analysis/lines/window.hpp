@@ -12,7 +12,7 @@ namespace leakline::analysis {
 
 struct Window {
     std::size_t first = 0, last = 0;  // indices into HeapProfile::marks, first <= last
-    bool from_empty = false;  // begins before the first mark, with nothing allocated yet; first is then 0
+    bool from_empty = false;          // begins before the first mark, with nothing allocated yet; first is then 0
     // The marks that growth is judged at, ascending, last of them `last`: the round ends where there are
     // enough of them (quiet, so nothing is in flight), otherwise all marks after warm-up.
     std::vector<std::size_t> judged;
@@ -31,8 +31,7 @@ struct Window {
 // an idle tail nor the destructors at the end of the process pass for the end of growth. Only where a
 // recording has nothing else is its last state taken, and a warning says so. Throws Error{usage} where begin
 // >= end, Error{input} where the recording has no mark.
-Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begin,
-                     std::optional<Nanoseconds> end);
+Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begin, std::optional<Nanoseconds> end);
 
 // Sums over all traces at each mark.
 std::vector<TraceCost> totals_at_marks(const HeapProfile& profile);

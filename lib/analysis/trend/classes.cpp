@@ -13,8 +13,7 @@ namespace {
 constexpr double kLineLikeLogarithm = .3;
 
 bool is_leak_shape(const Curve& curve) {
-    return ends_in_free_slope(curve.shape) ||
-           (curve.shape == Shape::logarithmic && curve.knee >= kLineLikeLogarithm);
+    return ends_in_free_slope(curve.shape) || (curve.shape == Shape::logarithmic && curve.knee >= kLineLikeLogarithm);
 }
 
 double probability_above(const FittedCurve& curve, double slope) {
@@ -87,8 +86,7 @@ CurveClass classify(const FittedCurve& curve, double least_growth) {
         case Shape::sine: open = knee > kLongPeriod; break;
         case Shape::step: open = knee > kLateStep && c[1] > 0; break;
         case Shape::two_steps:
-            open = c[2] > 0 && (knee > kLateStep ||
-                                (knee > kLateSecondStep && c[1] > least_growth && c[2] > least_growth));
+            open = c[2] > 0 && (knee > kLateStep || (knee > kLateSecondStep && c[1] > least_growth && c[2] > least_growth));
             break;
         default: break;
     }
@@ -130,10 +128,8 @@ std::vector<SlopeBelief> all_slopes(const Mixture& mixture) {
     constexpr double kLeastError = 1e-9;
     std::vector<SlopeBelief> beliefs;
     for (const FittedCurve& curve : mixture.curves) {
-        const bool sloped =
-            ends_in_free_slope(curve.curve.shape) || curve.curve.shape == Shape::logarithmic;
-        beliefs.push_back({curve.weight, sloped ? curve.end_slope : 0,
-                           std::max(curve.end_slope_error, kLeastError), curve.degrees});
+        const bool sloped = ends_in_free_slope(curve.curve.shape) || curve.curve.shape == Shape::logarithmic;
+        beliefs.push_back({curve.weight, sloped ? curve.end_slope : 0, std::max(curve.end_slope_error, kLeastError), curve.degrees});
     }
     return beliefs;
 }

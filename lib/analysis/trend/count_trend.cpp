@@ -22,9 +22,9 @@ std::string reason_of(const ResourceGrowth& growth, const TrendVerdict& trend) {
         case Trend::growing: return fmt::format("{} keep growing, {}", what, rate_words(growth));
         case Trend::shrinking: return fmt::format("{} shrink", what);
         case Trend::stable:
-            return trend.detectable_bytes_per_hour
-                       ? fmt::format("{} do not grow: no leak above {}", what, per_hour_words(*trend.detectable_bytes_per_hour / kBytesOfOne))
-                       : fmt::format("{} do not grow", what);
+            return trend.detectable_bytes_per_hour ? fmt::format("{} do not grow: no leak above {}", what,
+                                                                 per_hour_words(*trend.detectable_bytes_per_hour / kBytesOfOne))
+                                                   : fmt::format("{} do not grow", what);
         case Trend::inconclusive: break;
     }
     return fmt::format("{}: undecided; sample for longer", what);

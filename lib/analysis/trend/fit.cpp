@@ -159,8 +159,8 @@ double prior_weight(const Curve& curve) {
     constexpr double kBent = .4, kBendsAtTheEnd = .3;
     double weight = 1;
     if (curve.shape != Shape::constant && curve.shape != Shape::linear) weight *= kBent;
-    const bool late_knee = (fills(curve.shape) && curve.knee > .8) ||
-                           ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > .85);
+    const bool late_knee =
+        (fills(curve.shape) && curve.knee > .8) || ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > .85);
     return late_knee ? weight * kBendsAtTheEnd : weight;
 }
 
@@ -168,7 +168,12 @@ double prior_weight(const Curve& curve) {
 class CurveFitter {
   public:
     CurveFitter(std::span<const double> x, std::span<const double> centred, double smallest_noise)
-        : x_(x), centred_(centred), smallest_noise_(smallest_noise), grid_(curves_for(x)), curves_(grid_), fits_(curves_.size()),
+        : x_(x),
+          centred_(centred),
+          smallest_noise_(smallest_noise),
+          grid_(curves_for(x)),
+          curves_(grid_),
+          fits_(curves_.size()),
           bic_(curves_.size(), std::numeric_limits<double>::infinity()) {}
 
     void run() {
@@ -211,9 +216,7 @@ class CurveFitter {
   private:
     double count() const { return static_cast<double>(x_.size()); }
     double noise_floor() const { return smallest_noise_ * smallest_noise_ * (1 - correlation_ * correlation_); }
-    double error_variance(const Fit& fit, double degrees) const {
-        return (fit.residual_sum + count() * noise_floor() * .5) / degrees;
-    }
+    double error_variance(const Fit& fit, double degrees) const { return (fit.residual_sum + count() * noise_floor() * .5) / degrees; }
 
     void fit_all() {
         const std::size_t points = x_.size();
@@ -240,8 +243,8 @@ class CurveFitter {
     }
 
     double bic_of(const Curve& curve, const Fit& fit) const {
-        return count() * std::log(fit.residual_sum / count() + noise_floor()) +
-               (curve.parameters + 1) * std::log(count()) + 2 * std::log(double(curve.grid_size));
+        return count() * std::log(fit.residual_sum / count() + noise_floor()) + (curve.parameters + 1) * std::log(count()) +
+               2 * std::log(double(curve.grid_size));
     }
 
     // Moves the best knee of one shape, grid_[begin, end), between its neighbors to where the fit is best (golden
@@ -252,8 +255,7 @@ class CurveFitter {
         constexpr int kSteps = 12;  // the bracket shrinks to 1 % of what lies between two places
         constexpr double kGolden = .6180339887498949;
         const auto from = bic_.begin() + static_cast<std::ptrdiff_t>(begin);
-        const auto best =
-            static_cast<std::size_t>(std::min_element(from, bic_.begin() + static_cast<std::ptrdiff_t>(end)) - bic_.begin());
+        const auto best = static_cast<std::size_t>(std::min_element(from, bic_.begin() + static_cast<std::ptrdiff_t>(end)) - bic_.begin());
         if (best == begin || best + 1 == end) return;
         const auto at = [&](double knee) {
             Curve curve = grid_[best];
@@ -295,8 +297,7 @@ class CurveFitter {
         }
         constexpr double kMost = .97, kMostOfRounding = .3;
         const LagOne lag = lag_one(residuals);
-        const double correlation =
-            std::clamp(unbiased_correlation(lag.correlation, curve.parameters, x_.size()), 0., kMost);
+        const double correlation = std::clamp(unbiased_correlation(lag.correlation, curve.parameters, x_.size()), 0., kMost);
         // Residuals as small as the rounding say nothing about the process's own correlation.
         const bool only_rounding = lag.mean_square < std::pow(1.5 * smallest_noise_, 2);
         return only_rounding ? std::min(correlation, kMostOfRounding) : correlation;
@@ -312,8 +313,7 @@ class CurveFitter {
             for (int j = 0; j < result.curve.terms; ++j) variance += e[i] * e[j] * fit.covariance[i][j];
         }
         result.end_slope = evaluate(e, fit.coefficients);
-        result.end_slope_error =
-            std::sqrt(std::max(variance * error_variance(fit, result.degrees), kLeastVariance));
+        result.end_slope_error = std::sqrt(std::max(variance * error_variance(fit, result.degrees), kLeastVariance));
         return result;
     }
 
@@ -383,8 +383,7 @@ LineFit fit_line(std::span<const double> x, std::span<const double> values) {
     std::vector<double> residuals(points);
     for (std::size_t k = 0; k < points; ++k) residuals[k] = centred[k] - evaluate(rows[k], fit.coefficients);
     const double raw = lag_one(residuals).correlation;
-    const double correlation =
-        std::clamp(raw + (2 + 3 * std::max(raw, 0.)) / static_cast<double>(points), 0., kMost);
+    const double correlation = std::clamp(raw + (2 + 3 * std::max(raw, 0.)) / static_cast<double>(points), 0., kMost);
     if (correlation > 0) {
         const Whitening whitening(x, correlation);
         Rows whitened_rows{};

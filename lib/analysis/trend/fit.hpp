@@ -22,7 +22,7 @@ struct FittedCurve {
     Terms coefficients{};  // of the centred values: add Mixture::centre to the constant
     double end_slope = 0;  // MiB over the run
     double end_slope_error = 0;
-    double degrees = 1;    // of freedom
+    double degrees = 1;  // of freedom
 };
 
 struct Mixture {
@@ -30,15 +30,15 @@ struct Mixture {
     Curve best;                       // by BIC alone
     Terms best_coefficients{};
     double best_bic = 0;
-    double centre = 0;                // mean of the values: subtracted before fitting
-    double correlation = 0;           // of neighboring points' errors
-    double line_error = 0;            // standard error of the straight line's slope
-    double line_margin = 0;           // line_error times Student's 95 % quantile
-    std::vector<double> fitted;       // the mixture's mean at each point, MiB
+    double centre = 0;           // mean of the values: subtracted before fitting
+    double correlation = 0;      // of neighboring points' errors
+    double line_error = 0;       // standard error of the straight line's slope
+    double line_margin = 0;      // line_error times Student's 95 % quantile
+    std::vector<double> fitted;  // the mixture's mean at each point, MiB
     // 2 ln(evidence) by which the best curve that stays bounded (fill-then-flat, exponential, step, flat) falls behind
     // the best of all: 0 where it is the best.
     double fill_flat_deficit = 0;
-    double linear_deficit = 0;        // the same of the straight line
+    double linear_deficit = 0;  // the same of the straight line
 };
 
 // x ascending, as long as values; 3..kMaxPoints of them. smallest_noise (MiB) is the standard deviation that noise has

@@ -10,23 +10,21 @@
 namespace leakline::analysis::trend {
 
 Samples Samples::from(std::size_t first) const {
-    return {seconds.subspan(first), bytes.subspan(first),
-            requests.empty() ? requests : requests.subspan(first)};
+    return {seconds.subspan(first), bytes.subspan(first), requests.empty() ? requests : requests.subspan(first)};
 }
 
 Samples all_samples(const Series& series) { return {series.seconds, series.value, series.requests}; }
 
 std::size_t first_at(const Samples& samples, double seconds) {
-    return static_cast<std::size_t>(std::lower_bound(samples.seconds.begin(), samples.seconds.end(), seconds) -
-                                    samples.seconds.begin());
+    return static_cast<std::size_t>(std::lower_bound(samples.seconds.begin(), samples.seconds.end(), seconds) - samples.seconds.begin());
 }
 
 Samples before_idle_end(const Samples& samples) {
     constexpr double kHardlyAny = .02;  // of all requests: health checks go on
     if (samples.requests_made() <= 0) return samples;
     const double busy_until = samples.requests.back() - kHardlyAny * samples.requests_made();
-    const auto first_idle = static_cast<std::size_t>(
-        std::lower_bound(samples.requests.begin(), samples.requests.end(), busy_until) - samples.requests.begin());
+    const auto first_idle =
+        static_cast<std::size_t>(std::lower_bound(samples.requests.begin(), samples.requests.end(), busy_until) - samples.requests.begin());
     return {samples.seconds.first(first_idle), samples.bytes.first(first_idle), samples.requests.first(first_idle)};
 }
 

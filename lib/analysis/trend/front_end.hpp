@@ -30,11 +30,11 @@ std::size_t first_at(const Samples& samples, double seconds);
 
 struct Bins {
     double duration_s = 0;
-    std::vector<double> x;         // mean time of each bin's samples, 0..1 of the duration
-    std::vector<double> middle;    // median, MiB
-    std::vector<double> low, high; // 10 % and 90 % quantiles, MiB
-    std::vector<double> requests;  // mean of those made since the first sample; empty where unknown
-    double smallest_step = 0;      // least non-zero difference of neighboring samples, MiB; 0 where there is none
+    std::vector<double> x;          // mean time of each bin's samples, 0..1 of the duration
+    std::vector<double> middle;     // median, MiB
+    std::vector<double> low, high;  // 10 % and 90 % quantiles, MiB
+    std::vector<double> requests;   // mean of those made since the first sample; empty where unknown
+    double smallest_step = 0;       // least non-zero difference of neighboring samples, MiB; 0 where there is none
 
     std::size_t size() const { return x.size(); }
 };

@@ -22,8 +22,7 @@ std::vector<double> request_rates(const Bins& bins) {
             rates[i] = (made[a + 1] - made[a]) / (time(a + 1) - time(a));
         } else {
             const double before = time(i) - time(i - 1), after = time(i + 1) - time(i);
-            rates[i] = (before * before * made[i + 1] + (after * after - before * before) * made[i] -
-                        after * after * made[i - 1]) /
+            rates[i] = (before * before * made[i + 1] + (after * after - before * before) * made[i] - after * after * made[i - 1]) /
                        (before * after * (before + after));
         }
         rates[i] = std::max(rates[i], 0.);
@@ -72,8 +71,8 @@ bool is_visible_cycle(std::span<const double> values, double range) {
 }
 
 // One floor and one mean for each group of whole cycles.
-void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, double range,
-                      bool visible, std::vector<Points>& candidates) {
+void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, double range, bool visible,
+                      std::vector<Points>& candidates) {
     constexpr std::size_t kLeastGroups = 4, kLeastOfNoise = 14;
     constexpr double kNoiseOfRange = .3;  // a cycle that starts one bin late moves its floor by range / bins a cycle
     const std::size_t cycles = crossings.size() - 1, per_group = std::max<std::size_t>(1, (cycles + kBlocks - 1) / kBlocks);
@@ -129,8 +128,7 @@ bool remove_load(Bins& bins) {
     const double of_its_own = 1 / (fit.unscaled_variances[5] * std::pow(deviation(rate), 2) * static_cast<double>(n));
     if (of_its_own < kOfItsOwn) return false;
     const double spread = deviation(fit.residuals);
-    const double variance = fit.unscaled_variances[5] * spread * spread * static_cast<double>(n) /
-                            static_cast<double>(n - columns.size());
+    const double variance = fit.unscaled_variances[5] * spread * spread * static_cast<double>(n) / static_cast<double>(n - columns.size());
     const double mib_per_rate = fit.coefficients[5];
     if (std::fabs(mib_per_rate) / std::sqrt(variance + 1e-18) <= kExplains) return false;
     for (std::size_t k = 0; k < n; ++k) {
@@ -162,8 +160,7 @@ std::vector<double> block_medians(std::span<const double> values, std::size_t bl
     std::vector<double> medians;
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t begin = n * i / count, end = n * (i + 1) / count;
-        medians.push_back(median({values.begin() + static_cast<std::ptrdiff_t>(begin),
-                                  values.begin() + static_cast<std::ptrdiff_t>(end)}));
+        medians.push_back(median({values.begin() + static_cast<std::ptrdiff_t>(begin), values.begin() + static_cast<std::ptrdiff_t>(end)}));
     }
     return medians;
 }

@@ -15,8 +15,8 @@ Scales scales_of(const Bins& bins, double minimum_mib_per_hour, double strictnes
     constexpr double kLeastNoiseOfLevel = 1e-5;
     Scales scales;
     scales.level = median(bins.middle);
-    scales.least_growth = strictness * std::max({kLeastGrowthMib, kLeastGrowthOfLevel * scales.level,
-                                                 minimum_mib_per_hour * bins.duration_s / 3600});
+    scales.least_growth =
+        strictness * std::max({kLeastGrowthMib, kLeastGrowthOfLevel * scales.level, minimum_mib_per_hour * bins.duration_s / 3600});
     const double step = bins.smallest_step > 0 ? bins.smallest_step : kPageMib;
     scales.smallest_noise = std::max({kPageMib / 2, step * kStepToDeviation, kLeastNoiseOfLevel * scales.level});
     return scales;

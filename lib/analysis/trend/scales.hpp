@@ -10,9 +10,9 @@ namespace leakline::analysis::trend {
 inline constexpr double kLeastGrowthMib = .25;
 
 struct Scales {
-    double level = 0;            // median, MiB
-    double least_growth = 0;     // over the whole stretch, MiB: less is not called growth (g_min)
-    double smallest_noise = 0;   // standard deviation that noise has at least, MiB (s_min)
+    double level = 0;           // median, MiB
+    double least_growth = 0;    // over the whole stretch, MiB: less is not called growth (g_min)
+    double smallest_noise = 0;  // standard deviation that noise has at least, MiB (s_min)
 };
 
 // minimum_mib_per_hour: the slowest growth that the user cares about. strictness scales least_growth: below 1 for the

@@ -37,8 +37,8 @@ Candidate fit_candidate(Points points, const Scales& scales) {
 }
 
 struct Choice {
-    Candidate best;                // smallest error of the straight line's slope
-    double least_cycle_leak = 1;   // the smaller P(leak) of floors and means
+    Candidate best;               // smallest error of the straight line's slope
+    double least_cycle_leak = 1;  // the smaller P(leak) of floors and means
 };
 
 Choice choose_points(const Bins& bins, const Detrended& detrended, const Scales& scales) {
@@ -138,8 +138,7 @@ Interval times(const Interval& interval, double factor) {
 void set_slope(SegmentVerdict& verdict, const Interval& mib_per_hour) {
     verdict.slope_mib_per_hour = mib_per_hour;
     if (verdict.requests_made > 0) {
-        verdict.mib_per_request =
-            times(mib_per_hour, verdict.duration_s / kSecondsPerHour / verdict.requests_made);
+        verdict.mib_per_request = times(mib_per_hour, verdict.duration_s / kSecondsPerHour / verdict.requests_made);
     }
 }
 
@@ -184,11 +183,10 @@ void judge_bins(SegmentVerdict& verdict, const Bins& bins, Scales scales, double
         verdict.outcome = Outcome::stable;
     }
     verdict.leak_slope_mib_per_hour = hourly_interval(best.evidence.leak_slopes, verdict.duration_s);
-    set_slope(verdict, verdict.outcome == Outcome::growing
-                           ? verdict.leak_slope_mib_per_hour
-                           : hourly_interval(all_slopes(best.mixture), verdict.duration_s));
-    verdict.level_mib = best.mixture.fitted.back() + verdict.slope_mib_per_hour.estimate * verdict.duration_s /
-                                                         kSecondsPerHour * (1 - best.points.x.back());
+    set_slope(verdict, verdict.outcome == Outcome::growing ? verdict.leak_slope_mib_per_hour
+                                                           : hourly_interval(all_slopes(best.mixture), verdict.duration_s));
+    verdict.level_mib = best.mixture.fitted.back() +
+                        verdict.slope_mib_per_hour.estimate * verdict.duration_s / kSecondsPerHour * (1 - best.points.x.back());
     verdict.overshoot_mib = overshoot(best, bins, verdict.requests_made);
 }
 
@@ -217,8 +215,7 @@ void look_for_shrinking(SegmentVerdict& verdict, const Bins& bins, const Scales&
     judge_bins(mirror, mirrored(bins, scales.level), scales, strictness);
     if (mirror.outcome != Outcome::growing || mirror.p_leak < kSurely) return;
     // Steps down and waves fall too, but not on and on.
-    if (mirror.shape == Shape::step_linear || mirror.shape == Shape::step_two_slopes ||
-        mirror.shape == Shape::sine_linear) {
+    if (mirror.shape == Shape::step_linear || mirror.shape == Shape::step_two_slopes || mirror.shape == Shape::sine_linear) {
         return;
     }
     verdict.outcome = Outcome::shrinking;
@@ -311,8 +308,7 @@ SegmentVerdict cut_warmups(const Samples& samples, const SegmentOptions& options
 
 double median_between(const Samples& samples, double begin_s, double end_s) {
     const std::size_t begin = first_at(samples, begin_s), end = first_at(samples, end_s);
-    return median({samples.bytes.begin() + static_cast<std::ptrdiff_t>(begin),
-                   samples.bytes.begin() + static_cast<std::ptrdiff_t>(end)}) /
+    return median({samples.bytes.begin() + static_cast<std::ptrdiff_t>(begin), samples.bytes.begin() + static_cast<std::ptrdiff_t>(end)}) /
            kMiB;
 }
 
@@ -321,16 +317,15 @@ double median_between(const Samples& samples, double begin_s, double end_s) {
 bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const SegmentVerdict& rest) {
     constexpr double kNothing = .4, kPlain = 1.6;  // of what the rest could tell from none
     const double before = fall_s - begin_s;
-    const double grown = median_between(samples, begin_s + .9 * before, fall_s) -
-                         median_between(samples, begin_s + .5 * before, begin_s + .6 * before);
+    const double grown =
+        median_between(samples, begin_s + .9 * before, fall_s) - median_between(samples, begin_s + .5 * before, begin_s + .6 * before);
     const double expected = grown / (.4 * before) * kSecondsPerHour;
     return expected > kNothing * rest.detectable_mib_per_hour && expected < kPlain * rest.detectable_mib_per_hour;
 }
 
 // A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable. Where memory fell
 // (a trim, a reload), what follows the fall.
-std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options,
-                                          const SegmentVerdict& verdict) {
+std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     constexpr double kFrom = .6, kStrictness = .5, kMostCut = .5, kReset = .3, kHardlyGrows = .3, kSurely = .9;
     constexpr double kPastTheFall = .03, kLeastRest = .15;
     constexpr std::size_t kLeastSamplesLeft = 40;

@@ -160,24 +160,23 @@ std::string self_test_text(const SelfTest& result) {
     for (const FamilyScore& family : result.families) {
         const VerdictCounts &a = family.plain, &b = family.hard;
         out += fmt::format("{:<17} {:<7} {:>7} {:>7} {:>13}   {:>12}   {}\n", family.name, family.leaks ? "yes" : "no",
-                           a.growing + b.growing, a.stable + b.stable, a.inconclusive + b.inconclusive, b.total(),
-                           family.summary);
+                           a.growing + b.growing, a.stable + b.stable, a.inconclusive + b.inconclusive, b.total(), family.summary);
     }
     out += "hard: even knowing the family one could not be sure; these count for precision only\n\n";
     for (const Held& held : kHeld) {
         const Proportion& measured = result.*held.measured;
         const Interval range = measured.interval();
-        out += fmt::format("{:<15} {:>8} [{}, {}] of {} {}{}\n", held.name, percent(measured.value()),
-                           percent(range.low), percent(range.high), measured.total, held.of, goal_words(held, measured));
+        out += fmt::format("{:<15} {:>8} [{}, {}] of {} {}{}\n", held.name, percent(measured.value()), percent(range.low),
+                           percent(range.high), measured.total, held.of, goal_words(held, measured));
     }
     out += fmt::format("bytes/request   {:>8}   median error\n\n", percent(result.request_error));
     out += "operating curve: a line in correlated noise (300 MiB, deviation 3 MiB, 2000 samples)\n";
     out += "growth/deviation  growth/detectable  growing  stable  inconclusive\n";
     for (const OperatingPoint& point : result.curve) {
         const auto total = point.counts.total();
-        out += fmt::format("{:>16.2f} {:>18.2f} {:>8} {:>7} {:>13}\n", point.growth_in_deviations,
-                           point.growth_of_detectable, percent(part(point.counts.growing, total)),
-                           percent(part(point.counts.stable, total)), percent(part(point.counts.inconclusive, total)));
+        out += fmt::format("{:>16.2f} {:>18.2f} {:>8} {:>7} {:>13}\n", point.growth_in_deviations, point.growth_of_detectable,
+                           percent(part(point.counts.growing, total)), percent(part(point.counts.stable, total)),
+                           percent(part(point.counts.inconclusive, total)));
     }
     return out;
 }

@@ -20,7 +20,7 @@ struct VerdictCounts {
 // A part of a number of traces, with the 95 % interval that so many traces leave (Wilson 1927).
 struct Proportion {
     std::uint64_t hits = 0, total = 0;
-    double value() const;     // NaN of none
+    double value() const;       // NaN of none
     Interval interval() const;  // 0 to 1 of none
 };
 
@@ -60,8 +60,8 @@ Goal judge_self_test(const SelfTest& result);
 using KeepOn = std::function<bool(std::string_view what, double done)>;
 
 // per_family traces of each family and of each point of the curve.
-SelfTest run_self_test(std::uint64_t seed, int per_family,
-                       const KeepOn& keep_on = [](std::string_view, double) { return true; });
+SelfTest run_self_test(
+    std::uint64_t seed, int per_family, const KeepOn& keep_on = [](std::string_view, double) { return true; });
 
 // As plain text, with a table of the families, the goals, and the operating curve.
 std::string self_test_text(const SelfTest& result);

@@ -33,8 +33,7 @@ Veto too_short_for_growth(const Samples& samples, const SegmentOptions& options,
     if (run < kMinute && grown < kLittleMib) return Veto::hardly_begun;
     const bool plain_line = verdict.shape == Shape::linear && verdict.p_leak >= kHardlyADoubt && grown >= kTrace * verdict.level_mib;
     const bool sure = run >= kMinute && verdict.p_leak >= kNoDoubt && verdict.outgrown >= kTrifle;
-    return (plain_line || sure) && verdict.warmup <= 0 && verdict.outgrown < kFarAbove ? Veto::none
-                                                                                       : Veto::may_be_warming_up;
+    return (plain_line || sure) && verdict.warmup <= 0 && verdict.outgrown < kFarAbove ? Veto::none : Veto::may_be_warming_up;
 }
 
 }  // namespace leakline::analysis::trend

@@ -11,14 +11,12 @@
 namespace leakline::analysis {
 
 TraceRandom::TraceRandom(std::uint64_t seed, std::uint64_t family, std::uint64_t number) {
-    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
-                           static_cast<std::uint32_t>(family), static_cast<std::uint32_t>(number)};
+    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(family),
+                           static_cast<std::uint32_t>(number)};
     engine_.seed(sequence);
 }
 
-double TraceRandom::uniform(double low, double high) {
-    return low + (high - low) * static_cast<double>(engine_() >> 11) * 0x1p-53;
-}
+double TraceRandom::uniform(double low, double high) { return low + (high - low) * static_cast<double>(engine_() >> 11) * 0x1p-53; }
 
 double TraceRandom::log_uniform(double low, double high) { return std::exp(uniform(std::log(low), std::log(high))); }
 
@@ -35,9 +33,7 @@ double TraceRandom::normal() {
 
 double TraceRandom::exponential(double mean) { return -mean * std::log(1 - uniform()); }
 
-int TraceRandom::integer(int low, int high) {
-    return std::min(high, low + static_cast<int>(uniform() * (high - low + 1)));
-}
+int TraceRandom::integer(int low, int high) { return std::min(high, low + static_cast<int>(uniform() * (high - low + 1))); }
 
 namespace {
 
@@ -289,9 +285,7 @@ Trace expiring(TraceRandom& random) {
 Trace daily_load(TraceRandom& random) {
     Stage stage = begin(random);
     const double days = random.uniform(2, 4), phase = random.uniform(), size = stage.base * random.uniform(.03, .4);
-    stage.add([&](double t) {
-        return .5 * size * std::sin(2 * std::numbers::pi * (t / stage.duration * days + phase));
-    });
+    stage.add([&](double t) { return .5 * size * std::sin(2 * std::numbers::pi * (t / stage.duration * days + phase)); });
     return finish(std::move(stage), false, days < 3, 0);
 }
 

@@ -47,7 +47,9 @@ class TraceRandom {
     double exponential(double mean);
     int integer(int low, int high);  // both included
     bool chance(double probability) { return uniform() < probability; }
-    double pick(std::span<const double> values) { return values[static_cast<std::size_t>(integer(0, static_cast<int>(values.size()) - 1))]; }
+    double pick(std::span<const double> values) {
+        return values[static_cast<std::size_t>(integer(0, static_cast<int>(values.size()) - 1))];
+    }
 
   private:
     std::mt19937_64 engine_;

@@ -66,9 +66,7 @@ Outcome vote(const std::vector<Segment>& segments) {
 const Segment& speaker(const std::vector<Segment>& segments, Outcome outcome) {
     const Segment* best = nullptr;
     for (const Segment& segment : segments) {
-        const auto rank = [&](const Segment& s) {
-            return std::pair(s.verdict.outcome == outcome, s.samples.duration());
-        };
+        const auto rank = [&](const Segment& s) { return std::pair(s.verdict.outcome == outcome, s.samples.duration()); };
         if (best == nullptr || rank(segment) > rank(*best)) best = &segment;
     }
     return *best;
@@ -79,11 +77,8 @@ Interval scaled(const Interval& interval, double factor) {
 }
 
 std::optional<Interval> time_to_limit(const SegmentVerdict& stretch, Bytes limit) {
-    const double headroom =
-        std::max(0., static_cast<double>(limit) / kMiB - stretch.level_mib - std::max(0., stretch.overshoot_mib));
-    const auto hours = [&](double slope) {
-        return slope > 0 ? headroom / slope : std::numeric_limits<double>::infinity();
-    };
+    const double headroom = std::max(0., static_cast<double>(limit) / kMiB - stretch.level_mib - std::max(0., stretch.overshoot_mib));
+    const auto hours = [&](double slope) { return slope > 0 ? headroom / slope : std::numeric_limits<double>::infinity(); };
     const Interval& slope = stretch.slope_mib_per_hour;
     return Interval{hours(slope.estimate), hours(slope.high), hours(slope.low)};
 }
@@ -117,18 +112,15 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
         result.level_bytes = stretch.level_mib * kMiB;
         if (stretch.requests_made > 0) {
             result.bytes_per_request = scaled(stretch.mib_per_request, kMiB);
-            result.detectable_bytes_per_request = *result.detectable_bytes_per_hour * stretch.duration_s / 3600 /
-                                                  stretch.requests_made;
+            result.detectable_bytes_per_request = *result.detectable_bytes_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
         }
     }
     if (stretch.warmup > 0) result.warmup_end_s = stretch.begin_s - series.seconds.front();
     if (result.verdict == Trend::stable && stretch.plateau_mib) result.plateau_bytes = *stretch.plateau_mib * kMiB;
     if (result.verdict == Trend::growing && options.limit) result.time_to_limit_h = time_to_limit(stretch, *options.limit);
 
-    const auto agreeing = std::count_if(segments.begin(), segments.end(),
-                                        [&](const Segment& s) { return s.verdict.outcome == outcome; });
-    result.reasons = reasons_in_words(
-        stretch, {result.verdict, segments.size(), static_cast<std::size_t>(agreeing), series.duration()});
+    const auto agreeing = std::count_if(segments.begin(), segments.end(), [&](const Segment& s) { return s.verdict.outcome == outcome; });
+    result.reasons = reasons_in_words(stretch, {result.verdict, segments.size(), static_cast<std::size_t>(agreeing), series.duration()});
     return result;
 }
 

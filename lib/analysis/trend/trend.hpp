@@ -7,8 +7,8 @@
 namespace leakline::analysis {
 
 struct TrendOptions {
-    std::optional<Bytes> limit;                // for time to limit
-    double minimum_bytes_per_hour = 0;         // slower growth than this is not called growth
+    std::optional<Bytes> limit;         // for time to limit
+    double minimum_bytes_per_hour = 0;  // slower growth than this is not called growth
     // Growth in less than five minutes is growth even where a warm-up looks the same.
     bool however_short = false;
 };

@@ -69,8 +69,7 @@ double probability_of_pause(std::span<const double> clock, std::span<const doubl
     std::vector<double> bends;
     for (std::size_t i = 2; i < values.size(); ++i) bends.push_back(std::fabs(values[i] - 2 * values[i - 1] + values[i - 2]));
     // The lower quarter: between steps there is noise alone, at them is not.
-    const double noise =
-        std::max(smallest_noise, quantile(std::move(bends), .25) / (kQuarterOfNormal * kOfSecondDifference));
+    const double noise = std::max(smallest_noise, quantile(std::move(bends), .25) / (kQuarterOfNormal * kOfSecondDifference));
     double record = values[0], last = clock[0], longest = 0, rises = 0;
     for (std::size_t i = 1; i < values.size(); ++i) {
         if (values[i] <= record + kAboveNoise * noise) continue;

@@ -41,9 +41,7 @@ std::string growth_words(const SegmentVerdict& stretch) {
     return words;
 }
 
-double warmup_seconds(const SegmentVerdict& stretch) {
-    return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s;
-}
+double warmup_seconds(const SegmentVerdict& stretch) { return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s; }
 
 // How memory came to its level, as the beginning of a sentence; empty where it was there from the start.
 std::string arrival_words(const SegmentVerdict& stretch) {
@@ -81,17 +79,13 @@ std::string veto_words(Veto veto) {
     switch (veto) {
         case Veto::floor_and_mean_disagree:
             return "too few cycles: their minimum and their mean do not both grow; run for at least 14 cycles";
-        case Veto::few_jumps:
-            return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
-        case Veto::slowed_at_the_end:
-            return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
-        case Veto::traffic_stopped:
-            return "memory grew until the requests stopped, and has been flat only since; run with load to the end";
+        case Veto::few_jumps: return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
+        case Veto::slowed_at_the_end: return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
+        case Veto::traffic_stopped: return "memory grew until the requests stopped, and has been flat only since; run with load to the end";
         case Veto::hardly_begun:
             return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
                    "or more";
-        case Veto::tail_of_warmup:
-            return "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more";
+        case Veto::tail_of_warmup: return "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more";
         case Veto::may_be_warming_up:
         case Veto::none: break;
     }
@@ -99,18 +93,18 @@ std::string veto_words(Veto veto) {
 }
 
 std::string warming_up_words(const SegmentVerdict& stretch) {
-    return fmt::format("grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
-                       "up looks the same; run it longer",
-                       format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)),
-                       100 * stretch.outgrown);
+    return fmt::format(
+        "grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
+        "up looks the same; run it longer",
+        format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)), 100 * stretch.outgrown);
 }
 
 std::string inconclusive_words(const SegmentVerdict& stretch) {
     if (stretch.too_few) {
         const char* plural = stretch.samples == 1 ? "" : "s";
         const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
-        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples,
-                           plural, span, kLeastSamples);
+        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples, plural, span,
+                           kLeastSamples);
     }
     if (stretch.veto == Veto::may_be_warming_up) return warming_up_words(stretch);
     if (stretch.veto != Veto::none) return veto_words(stretch.veto);
@@ -130,14 +124,12 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const R
     switch (reason_context.verdict) {
         case Trend::growing: reasons.push_back(growth_words(stretch)); break;
         case Trend::stable: reasons.push_back(stable_words(stretch)); break;
-        case Trend::shrinking:
-            reasons.push_back(fmt::format("fell {} to the end", rate_words(stretch.slope_mib_per_hour.estimate)));
-            break;
+        case Trend::shrinking: reasons.push_back(fmt::format("fell {} to the end", rate_words(stretch.slope_mib_per_hour.estimate))); break;
         case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
     }
     if (reason_context.segments > 1) {
-        reasons.push_back(fmt::format("in {} of {} processes (restarts split the series)", reason_context.agreeing,
-                                      reason_context.segments));
+        reasons.push_back(
+            fmt::format("in {} of {} processes (restarts split the series)", reason_context.agreeing, reason_context.segments));
     }
     if (stretch.too_few) return reasons;
     if (stretch.warmup > 0) {
@@ -149,8 +141,7 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const R
         reasons.push_back(fmt::format("fitted to the {}", summary_name(stretch.summary)));
     }
     // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
-    if (reason_context.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour)
-        return reasons;
+    if (reason_context.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour) return reasons;
     std::string smallest = rate_words(stretch.detectable_mib_per_hour);
     if (stretch.requests_made > 0) {
         const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;

@@ -12,8 +12,8 @@ namespace leakline::analysis::trend {
 // What the verdict is about, for the words.
 struct ReasonContext {
     Trend verdict = Trend::inconclusive;
-    std::size_t segments = 1;       // of different processes that were long enough to judge
-    std::size_t agreeing = 1;       // of them, those with this verdict
+    std::size_t segments = 1;  // of different processes that were long enough to judge
+    std::size_t agreeing = 1;  // of them, those with this verdict
     double total_duration_s = 0;
 };
 

@@ -38,9 +38,12 @@ void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& me
     using Outcome = leakline::Gate::Outcome;
     const bool passed = result.gate == Gate::passed, failed = result.gate == Gate::failed;
     memory.verdict = passed ? Verdict::no_leak : failed ? Verdict::leak : Verdict::inconclusive;
-    diagnosis.gates.push_back({fmt::format("growth at most {}{}", format_bytes(budget.bytes),
-                                           budget.per == Growth::Per::request ? "/request" : "/h"),
-                               passed ? Outcome::passed : failed ? Outcome::failed : Outcome::inconclusive, result.reason});
+    diagnosis.gates.push_back(
+        {fmt::format("growth at most {}{}", format_bytes(budget.bytes), budget.per == Growth::Per::request ? "/request" : "/h"),
+         passed   ? Outcome::passed
+         : failed ? Outcome::failed
+                  : Outcome::inconclusive,
+         result.reason});
     memory.reasons.insert(memory.reasons.begin(), std::move(result.reason));
 }
 

@@ -45,12 +45,13 @@ Evidence without_connections(Evidence evidence) {
 
 std::string connection_words(const ConnectionGrowth& growth) {
     const ConnectionGrowth::Line& line = growth.lines.front();
-    std::string words = fmt::format("{} leaks {} per connection: its live heap grew with the number of connections, over {} blocks of traffic in which "
-                                    "that number and the number of requests varied independently",
-                                    place(line.at), format_bytes(line.bytes_per_connection.estimate), growth.blocks);
+    std::string words = fmt::format(
+        "{} leaks {} per connection: its live heap grew with the number of connections, over {} blocks of traffic in which "
+        "that number and the number of requests varied independently",
+        place(line.at), format_bytes(line.bytes_per_connection.estimate), growth.blocks);
     if (growth.lines.size() > 1)
-        words += fmt::format("; with {} more {} it is {} per connection", growth.lines.size() - 1, growth.lines.size() == 2 ? "line" : "lines",
-                             format_bytes(growth.bytes_per_connection.estimate));
+        words += fmt::format("; with {} more {} it is {} per connection", growth.lines.size() - 1,
+                             growth.lines.size() == 2 ? "line" : "lines", format_bytes(growth.bytes_per_connection.estimate));
     return words;
 }
 
@@ -76,18 +77,22 @@ bool sessions_have_filled(const Diagnosis& diagnosis) {
 
 std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy) {
     const auto& growth = so_far.connections;
-    if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run) return std::nullopt;
+    if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run)
+        return std::nullopt;
     const Kept kept = kept_by_connections(*growth);
     if (enough(kept, kEnoughSessions)) return std::nullopt;
     return LongerRun{requests_for_enough(kept, kEnoughSessions),
-                     fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too", place(growth->lines.front().at)), true};
+                     fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too",
+                                 place(growth->lines.front().at)),
+                     true};
 }
 
 std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, const Policy& policy) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     const auto& connections = diagnosis.connections;
     if (!connections || !connections->leaks) return std::nullopt;
-    const bool proven = policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections), kEnoughSessions);
+    const bool proven =
+        policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections), kEnoughSessions);
     const std::string words = proven ? connection_words(*connections) : session_cache_words(evidence, *connections, policy);
     // What leaks per request comes first: there are more requests than connections.
     const Evidence rest = without_connections(evidence);

@@ -61,27 +61,28 @@ std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Po
         if (much) conclusion.verdict = Verdict::inconclusive;
         conclusion.reasons.push_back(fmt::format(
             "{} of the log's {} requests were not sent, because the log does not have their bodies: {}; they were not tested (use a log with bodies, or --allow-empty-body to send them without)",
-            format_count(without_body), format_count(coverage.log_requests),
-            kinds_text(coverage.kinds, [](const KindCoverage& kind) { return kind.without_body > 0 ? format_count(kind.without_body) : ""; })));
+            format_count(without_body), format_count(coverage.log_requests), kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+                return kind.without_body > 0 ? format_count(kind.without_body) : "";
+            })));
     }
     if (failed) {
         if (failed_often) conclusion.verdict = Verdict::inconclusive;
         const std::string words = fmt::format(
-            "most requests of these kinds failed, so they were not tested: {}",
-            kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+            "most requests of these kinds failed, so they were not tested: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
                 return kind.mostly_failed() ? fmt::format("{} of {} failed", format_count(kind.failed), format_count(kind.sent)) : "";
             }));
         conclusion.reasons.insert(failed_often && without_body > 0 ? conclusion.reasons.begin() : conclusion.reasons.end(), words);
     }
     if (filtered > 0)
-        conclusion.reasons.push_back(fmt::format(
-            "left out by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
-                return kind.left_out > kind.without_body ? format_count(kind.left_out - kind.without_body) : "";
-            })));
+        conclusion.reasons.push_back(
+            fmt::format("left out by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+                            return kind.left_out > kind.without_body ? format_count(kind.left_out - kind.without_body) : "";
+                        })));
     if (!coverage.recorded_identifiers.empty())
-        conclusion.reasons.push_back(fmt::format("growth per new identifier is not covered by the verdict for {}: the service refused new identifiers, so "
-                                                 "these requests were sent with those of the log",
-                                                 kinds_text(coverage.recorded_identifiers)));
+        conclusion.reasons.push_back(
+            fmt::format("growth per new identifier is not covered by the verdict for {}: the service refused new identifiers, so "
+                        "these requests were sent with those of the log",
+                        kinds_text(coverage.recorded_identifiers)));
     return conclusion;
 }
 

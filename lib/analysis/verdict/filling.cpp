@@ -36,16 +36,18 @@ bool grows_in_place(const LineGrowth& line) {
 }
 
 bool frees_nothing(const LineGrowth& line) {
-    const auto kept = static_cast<double>(line.live_last_blocks - line.live_first_blocks), allocated = static_cast<double>(line.allocations);
+    const auto kept = static_cast<double>(line.live_last_blocks - line.live_first_blocks),
+               allocated = static_cast<double>(line.allocations);
     return allocated > 0 && kept >= (1 - kFreedNone) * allocated;
 }
 
 bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::time || line.follows == Follows::both; }
 
 std::string settled_words(const Diagnosis& diagnosis, const LineGrowth& line) {
-    return fmt::format("{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
-                       "without the recorder, as with a cache that is full",
-                       place(line.at), format_count(diagnosis.replay.completed));
+    return fmt::format(
+        "{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
+        "without the recorder, as with a cache that is full",
+        place(line.at), format_count(diagnosis.replay.completed));
 }
 
 }  // namespace
@@ -55,7 +57,8 @@ double grown(const Series& series) {
 }
 
 bool follows_time_alone(const Evidence& evidence) {
-    return !evidence.leaking.empty() && std::all_of(evidence.leaking.begin(), evidence.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
+    return !evidence.leaking.empty() &&
+           std::all_of(evidence.leaking.begin(), evidence.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
 }
 
 double recorded_requests(const Diagnosis& diagnosis) {
@@ -70,8 +73,10 @@ double entries_per_request(const Evidence& evidence) {
     double entries = 0, bytes_in_place = 0;
     for (const LineGrowth* line : evidence.leaking) {
         if (line->bytes_per_connection) continue;
-        if (grows_in_place(*line)) bytes_in_place = std::max(bytes_in_place, static_cast<double>(line->growth_bytes));
-        else entries = std::max(entries, static_cast<double>(line->kept_entries));
+        if (grows_in_place(*line))
+            bytes_in_place = std::max(bytes_in_place, static_cast<double>(line->growth_bytes));
+        else
+            entries = std::max(entries, static_cast<double>(line->kept_entries));
     }
     if (entries == 0) entries = bytes_in_place / kBytesPerElement;
     // A path that allocates several times for one entry would count too many.
@@ -120,9 +125,10 @@ bool cache_has_filled(const Evidence& evidence) {
 
 void take_filled_caches(Diagnosis& diagnosis) {
     if (sessions_have_filled(diagnosis)) {
-        diagnosis.warnings.push_back(fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
-                                                 "sessions that is full",
-                                                 place(diagnosis.connections->lines.front().at), format_count(diagnosis.connections->long_run->connections)));
+        diagnosis.warnings.push_back(
+            fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
+                        "sessions that is full",
+                        place(diagnosis.connections->lines.front().at), format_count(diagnosis.connections->long_run->connections)));
         const auto fills = [](LineGrowth& line) {
             if (!line.bytes_per_connection) return;
             line.bytes_per_connection.reset();
@@ -157,14 +163,17 @@ void take_small_growth(Diagnosis& diagnosis) {
     const Evidence evidence(diagnosis);
     const auto& rate = trend.bytes_per_request;
     const bool counted = !diagnosis.lines.mark_seconds.empty() && diagnosis.lines.unavailable.empty() && diagnosis.resources.tree.seen <= 1;
-    if (does_not_grow(trend.verdict) || !evidence.leaking.empty() || !counted || diagnosis.soak || diagnosis.oom_kill || diagnosis.max_growth) return;
+    if (does_not_grow(trend.verdict) || !evidence.leaking.empty() || !counted || diagnosis.soak || diagnosis.oom_kill ||
+        diagnosis.max_growth)
+        return;
     if (!rate || !(rate->high <= kSmallGrowth) || diagnosis.split.bytes_per_hour_by_time ||
         rate->high * static_cast<double>(diagnosis.replay.completed) >= kSmallGrowthInAll)
         return;
     trend.verdict = Trend::stable;
     trend.detectable_bytes_per_request = std::max(trend.detectable_bytes_per_request.value_or(0), rate->high);
-    trend.reasons.insert(trend.reasons.begin(), fmt::format("it may grow by up to {} per request, which an allocator may hold back; no line grows",
-                                                            format_bytes(rate->high)));
+    trend.reasons.insert(
+        trend.reasons.begin(),
+        fmt::format("it may grow by up to {} per request, which an allocator may hold back; no line grows", format_bytes(rate->high)));
 }
 
 bool lines_unproven(const Evidence& evidence) {
@@ -181,7 +190,8 @@ std::string hedge(const Evidence& evidence) {
     if (entries >= 1 && diagnosis.split.follows != Follows::time)
         same.push_back(fmt::format("a cache bounded above {} entries", format_count(static_cast<std::uint64_t>(entries))));
     if (seconds >= 1)
-        same.push_back(fmt::format("data freed by a timer slower than {}", format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
+        same.push_back(
+            fmt::format("data freed by a timer slower than {}", format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
     if (same.empty()) return {};
     return fmt::format("{} would look the same", fmt::join(same, " or "));
 }
@@ -218,32 +228,37 @@ std::optional<Conclusion> cache_still_filling(const Evidence& evidence, const Po
     const auto entries = format_count(static_cast<std::uint64_t>(kept.entries));
     if (contradicted(evidence)) {
         const double requests = std::max(static_cast<double>(diagnosis.replay.completed), kLonger * kept.requests);
-        conclusion.reasons.push_back(fmt::format("{}, but memory settled in the run without the recorder: a cache of more than {} entries fills up like "
-                                                 "this; {}",
-                                                 line_reason(line), entries, what_decides(diagnosis, requests, policy)));
+        conclusion.reasons.push_back(
+            fmt::format("{}, but memory settled in the run without the recorder: a cache of more than {} entries fills up like "
+                        "this; {}",
+                        line_reason(line), entries, what_decides(diagnosis, requests, policy)));
         return conclusion;
     }
     if (enough(kept)) return std::nullopt;
-    conclusion.reasons.push_back(fmt::format("{}; {} requests left about {} entries there{}, and a cache with a larger bound would look the same: {}",
-                                             line_reason(line), format_count(static_cast<std::uint64_t>(kept.requests)), entries,
-                                             frees_nothing(line) ? ", none freed yet" : "", what_decides(diagnosis, requests_for_enough(kept), policy)));
+    conclusion.reasons.push_back(
+        fmt::format("{}; {} requests left about {} entries there{}, and a cache with a larger bound would look the same: {}",
+                    line_reason(line), format_count(static_cast<std::uint64_t>(kept.requests)), entries,
+                    frees_nothing(line) ? ", none freed yet" : "", what_decides(diagnosis, requests_for_enough(kept), policy)));
     if (!diagnosis.replay.fresh.empty())
-        conclusion.reasons.push_back(fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "
-                                                 "that of a map with this key",
-                                                 fmt::join(diagnosis.replay.fresh, ", ")));
+        conclusion.reasons.push_back(
+            fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "
+                        "that of a map with this key",
+                        fmt::join(diagnosis.replay.fresh, ", ")));
     return conclusion;
 }
 
 std::optional<Conclusion> memory_may_be_a_cache(const Evidence& evidence, const Policy& policy) {
     const Diagnosis& diagnosis = evidence.diagnosis;
-    if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !evidence.memory_grows() || diagnosis.split.follows == Follows::time)
+    if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !evidence.memory_grows() ||
+        diagnosis.split.follows == Follows::time)
         return std::nullopt;
     const auto requests = static_cast<double>(diagnosis.replay.completed);
     if (requests >= kEnoughRequests || grown(diagnosis.series) >= kMuchMemory) return std::nullopt;
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
-    conclusion.reasons.push_back(fmt::format("memory grows, and a cache that had room for the {} requests of this run would look the same: {}",
-                                             format_count(diagnosis.replay.completed), what_decides(diagnosis, kEnoughRequests, policy)));
+    conclusion.reasons.push_back(
+        fmt::format("memory grows, and a cache that had room for the {} requests of this run would look the same: {}",
+                    format_count(diagnosis.replay.completed), what_decides(diagnosis, kEnoughRequests, policy)));
     if (!diagnosis.lines.unavailable.empty()) conclusion.reasons.push_back(diagnosis.lines.unavailable);
     return conclusion;
 }

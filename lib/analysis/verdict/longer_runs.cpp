@@ -54,7 +54,8 @@ std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& polic
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
-        return LongerRun{wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(evidence).at)), true};
+        return LongerRun{
+            wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(evidence).at)), true};
     }
     // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
     Diagnosis judged = so_far;
@@ -75,14 +76,18 @@ std::optional<LongerRun> longer_recording(const Diagnosis& diagnosis, const Poli
     if (!policy.filling_is_leak && lines_unproven(evidence)) {
         double wanted = requests_for_enough(kept);
         // As far as the bare run in which memory settled, and as much again to see that it stays.
-        if (contradicted(evidence)) wanted = std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(diagnosis.replay.completed)));
+        if (contradicted(evidence))
+            wanted =
+                std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(diagnosis.replay.completed)));
         return LongerRun{std::max(wanted, 2 * recorded),
                          fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
                                      line_reason(line_at_fault(evidence))),
                          true};
     }
     if (cache_has_filled(evidence) || !lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
-    return LongerRun{2 * recorded, fmt::format("{}, by only {} in all", line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes)), true};
+    return LongerRun{2 * recorded,
+                     fmt::format("{}, by only {} in all", line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes)),
+                     true};
 }
 
 }  // namespace leakline::analysis

@@ -38,9 +38,10 @@ const LineGrowth* line_causing_growth(const Diagnosis& diagnosis) {
 }
 
 std::string behind_words(const LineGrowth& line) {
-    return fmt::format("memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
-                       "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
-                       place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
+    return fmt::format(
+        "memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
+        "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
+        place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
     if (const std::string same = hedge(evidence); !same.empty() && !evidence.diagnosis.soak) reason += "; " + same;
     Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
     if (!evidence.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
+        conclusion.reasons.push_back(
+            fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
     return conclusion;
 }
 
@@ -99,9 +101,10 @@ std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&)
     const Diagnosis& diagnosis = evidence.diagnosis;
     const TrendVerdict& trend = diagnosis.trend;
     // The headline says above what.
-    std::string reason = without_lines(diagnosis) ? fmt::format("memory is {}", trend_name(trend.verdict))
-                                    : fmt::format("no line's live heap keeps growing{}, and memory is {}",
-                                                  evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
+    std::string reason = without_lines(diagnosis)
+                             ? fmt::format("memory is {}", trend_name(trend.verdict))
+                             : fmt::format("no line's live heap keeps growing{}, and memory is {}",
+                                           evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
     return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
 }
 

@@ -76,8 +76,10 @@ std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
     const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
     const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
     if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
-    return fmt::format("memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
-                       "read: see the warnings)", format_bytes(unattributed));
+    return fmt::format(
+        "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
+        "read: see the warnings)",
+        format_bytes(unattributed));
 }
 
 bool interpreted(const Diagnosis& diagnosis) {
@@ -120,9 +122,9 @@ std::optional<double> held_back(const Evidence& evidence) {
     if (lines_unknown(diagnosis)) return std::nullopt;
     // What grows while nothing is requested is no allocator that warms up.
     if (diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
-    double held = collected_runtime(diagnosis)      ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
-                  : interpreted(diagnosis)           ? kHeldByInterpreter
-                                                    : kHeldByAllocator;
+    double held = collected_runtime(diagnosis) ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
+                  : interpreted(diagnosis)     ? kHeldByInterpreter
+                                               : kHeldByAllocator;
     // Each process has an allocator of its own.
     const std::vector<ProcessGrowth>& processes = diagnosis.resources.tree.processes;
     const auto growing = std::count_if(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
@@ -135,10 +137,12 @@ std::optional<double> held_back(const Evidence& evidence) {
 std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const Policy&) {
     const Diagnosis& diagnosis = evidence.diagnosis;
     if (!diagnosis.oom_kill || evidence.memory_grows() || lines_leak(evidence)) return std::nullopt;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("the service was {} before growth could be seen: the limit may be less than it needs; a higher --memory-limit would decide",
-                                   diagnosis.oom_kill->text)},
-                      {}};
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format(
+            "the service was {} before growth could be seen: the limit may be less than it needs; a higher --memory-limit would decide",
+            diagnosis.oom_kill->text)},
+        {}};
 }
 
 std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy& policy) {
@@ -156,11 +160,12 @@ std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, cons
     const auto held = held_back(evidence);
     if (!held) return std::nullopt;
     const auto runtime = collected_runtime(diagnosis);
-    const double late = late_growth(diagnosis), requests = static_cast<double>(diagnosis.replay.completed) * 1.15 * *held / std::max(1.0, late);
-    conclusion.reasons.push_back(fmt::format("memory grew by {} after the first round{}: {} may hold back {}, and growth beyond that would be a leak{}",
-                                             format_bytes(late), no_line,
-                                             runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"), format_bytes(*held),
-                                             late > 0 ? "; " + what_decides(diagnosis, requests, policy) : ""));
+    const double late = late_growth(diagnosis),
+                 requests = static_cast<double>(diagnosis.replay.completed) * 1.15 * *held / std::max(1.0, late);
+    conclusion.reasons.push_back(
+        fmt::format("memory grew by {} after the first round{}: {} may hold back {}, and growth beyond that would be a leak{}",
+                    format_bytes(late), no_line, runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"),
+                    format_bytes(*held), late > 0 ? "; " + what_decides(diagnosis, requests, policy) : ""));
     if (!why.empty()) conclusion.reasons.push_back(why);
     return conclusion;
 }
@@ -174,16 +179,19 @@ std::optional<Conclusion> heap_hides_growth(const Evidence& evidence, const Poli
     const Diagnosis& diagnosis = evidence.diagnosis;
     const auto runtime = collected_runtime(diagnosis);
     // A JVM commits memory long before it needs it; V8 and Go collect before they grow.
-    if (!runtime || (*runtime != "java" && *runtime != "dotnet") || diagnosis.max_growth || diagnosis.replay.completed == 0 || diagnosis.series.size() == 0) return std::nullopt;
-    const double hidden = *std::max_element(diagnosis.series.value.begin(), diagnosis.series.value.end()) /
-                          static_cast<double>(diagnosis.replay.completed);
+    if (!runtime || (*runtime != "java" && *runtime != "dotnet") || diagnosis.max_growth || diagnosis.replay.completed == 0 ||
+        diagnosis.series.size() == 0)
+        return std::nullopt;
+    const double hidden =
+        *std::max_element(diagnosis.series.value.begin(), diagnosis.series.value.end()) / static_cast<double>(diagnosis.replay.completed);
     if (hidden <= kHiddenBytesPerRequest) return std::nullopt;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("memory is {}, but {}'s collected heap can take in up to {} per request without growing: {}", trend_name(diagnosis.trend.verdict),
-                                   *runtime, format_bytes(hidden),
-                                   *runtime == "java" ? "a smaller -Xmx, more rounds (--rounds) or `jcmd PID GC.class_histogram` would decide"
-                                                      : "more rounds (--rounds), or heap snapshots of the runtime's own tools, would decide")},
-                      {}};
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format("memory is {}, but {}'s collected heap can take in up to {} per request without growing: {}",
+                     trend_name(diagnosis.trend.verdict), *runtime, format_bytes(hidden),
+                     *runtime == "java" ? "a smaller -Xmx, more rounds (--rounds) or `jcmd PID GC.class_histogram` would decide"
+                                        : "more rounds (--rounds), or heap snapshots of the runtime's own tools, would decide")},
+        {}};
 }
 
 }  // namespace leakline::analysis

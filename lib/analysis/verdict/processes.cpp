@@ -58,27 +58,33 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, co
     const TrendVerdict& trend = evidence.diagnosis.trend;
     if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
     if (const auto words = barely_seen(trend); words && !evidence.diagnosis.oom_kill)
-        return Conclusion{Verdict::inconclusive, {fmt::format("the memory of {} grows, but {}: more rounds (--rounds) would decide", growing_processes(tree), *words)}, {}};
+        return Conclusion{
+            Verdict::inconclusive,
+            {fmt::format("the memory of {} grows, but {}: more rounds (--rounds) would decide", growing_processes(tree), *words)},
+            {}};
     // What is no leak in the first process is none in the others: what allocators and collectors hold back, a cache that is filling.
     for (const Rule rule : {memory_grows_too_little, memory_may_be_a_cache})
         if (auto held = rule(evidence, policy)) return held;
     std::string rate;
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
-    return Conclusion{Verdict::leak,
-                      {fmt::format("the memory of {} grows to the end{}", growing_processes(tree), rate),
-                       "the recorder sees one process of a service, so no line is named: let that process do the work (one worker, no fork) to get "
-                       "lines"},
-                      {}};
+    return Conclusion{
+        Verdict::leak,
+        {fmt::format("the memory of {} grows to the end{}", growing_processes(tree), rate),
+         "the recorder sees one process of a service, so no line is named: let that process do the work (one worker, no fork) to get "
+         "lines"},
+        {}};
 }
 
 std::optional<Conclusion> work_was_not_recorded(const Evidence& evidence, const Policy&) {
     const ProcessTree& tree = evidence.diagnosis.resources.tree;
     const double share = unrecorded_share(tree);
     if (share < kHelpers) return std::nullopt;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("{:.0f} % of the work was done by {} that were not recorded: their memory was measured, but their lines were not; let the recorded process do the work (one worker, no fork) to decide",
-                                   share * 100, other_processes(tree))},
-                      {}};
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format(
+            "{:.0f} % of the work was done by {} that were not recorded: their memory was measured, but their lines were not; let the recorded process do the work (one worker, no fork) to decide",
+            share * 100, other_processes(tree))},
+        {}};
 }
 
 }  // namespace leakline::analysis

@@ -18,9 +18,9 @@ namespace leakline::analysis {
 
 // What the rules read: the diagnosis, and what several of them need to know of it.
 struct Evidence {
-    const Diagnosis& diagnosis;               // the trend's time to limit is that of the log's own rate already
-    std::vector<const LineGrowth*> leaking;   // lines that the line analysis calls leaking, largest growth first
-    double leaking_bytes = 0;                 // that they grew by together
+    const Diagnosis& diagnosis;              // the trend's time to limit is that of the log's own rate already
+    std::vector<const LineGrowth*> leaking;  // lines that the line analysis calls leaking, largest growth first
+    double leaking_bytes = 0;                // that they grew by together
     double leaking_bytes_per_request = 0;
     double leaking_bytes_per_hour_by_time = 0;  // of those that follow time
 
@@ -33,7 +33,7 @@ struct Conclusion {
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons;  // never empty; the first is the decisive one
     std::vector<std::string> warnings;
-    bool still_filling = false;        // see Diagnosis::still_filling
+    bool still_filling = false;  // see Diagnosis::still_filling
 };
 
 // What a rule is about. Of each subject the first rule that concludes anything decides; over the subjects the strongest verdict
@@ -69,7 +69,7 @@ struct TrafficOutcome {
 TrafficOutcome traffic_outcome_of(const ReplayStats& replay);
 
 // Words that several rules share.
-std::string place(const CodeLine& at);         // "track.cpp:31"
+std::string place(const CodeLine& at);  // "track.cpp:31"
 std::string line_reason(const LineGrowth& line);
 // The headline line, else the largest that leaks. Only where a line leaks.
 const LineGrowth& line_at_fault(const Evidence& evidence);
@@ -112,12 +112,13 @@ inline constexpr double kEnoughSessions = 75'000;
 struct Kept {
     double requests = 0, entries = 0, bytes = 0;
 };
-double recorded_requests(const Diagnosis& diagnosis);    // in the window that lines are judged in
-double entries_per_request(const Evidence& evidence);    // at most 1; without what connections leave behind
+double recorded_requests(const Diagnosis& diagnosis);  // in the window that lines are judged in
+double entries_per_request(const Evidence& evidence);  // at most 1; without what connections leave behind
 Kept kept_by_lines(const Evidence& evidence);
-bool enough(const Kept& kept, double entries = kEnoughEntries);                           // for a cache that is still filling to be ruled out
-double requests_for_enough(const Kept& kept, double entries = kEnoughEntries);            // how many a run needs for that at the same rate; 0: not known
-std::string about(double count);  // rounded up to two digits: "790,000"
+bool enough(const Kept& kept, double entries = kEnoughEntries);  // for a cache that is still filling to be ruled out
+double requests_for_enough(const Kept& kept,
+                           double entries = kEnoughEntries);  // how many a run needs for that at the same rate; 0: not known
+std::string about(double count);                              // rounded up to two digits: "790,000"
 // "a run of 750,000 requests would decide (--max-time 2m)"
 std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy);
 // "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.

@@ -21,7 +21,8 @@ std::optional<Conclusion> soak_cannot_tell(const Evidence& evidence, const Polic
 std::optional<Conclusion> soak_grows_with_time(const Evidence& evidence, const Policy&) {
     const auto& soak = evidence.diagnosis.soak;
     // The recorder's run is short, so that what comes with time need not show there: that does not put it outside of the heap.
-    if (!soak || soak->growth != Soak::Growth::with_time || !evidence.memory_grows() || a_line_leaks(evidence) || evidence.diagnosis.max_growth)
+    if (!soak || soak->growth != Soak::Growth::with_time || !evidence.memory_grows() || a_line_leaks(evidence) ||
+        evidence.diagnosis.max_growth)
         return std::nullopt;
     return Conclusion{Verdict::leak, {soak->reason}, {}};
 }

@@ -28,8 +28,10 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
     // Where the caller names the statuses that count as success, those do, whatever they are.
     const bool named = !replay.expected.empty();
     for (const auto& [status, count] : replay.statuses) {
-        if (status < 400) traffic_outcome.succeeded += count;
-        else if (!named) consider(count, fmt::format("status {}", status), status_hint(status));
+        if (status < 400)
+            traffic_outcome.succeeded += count;
+        else if (!named)
+            consider(count, fmt::format("status {}", status), status_hint(status));
     }
     if (named) {
         traffic_outcome.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);
@@ -60,8 +62,7 @@ std::optional<Conclusion> replay_not_valid(const Evidence& evidence, const Polic
     const ReplayStats& replay = evidence.diagnosis.replay;
     if (replay.valid || evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
     Conclusion conclusion{Verdict::invalid, {}, {}};
-    for (const std::string& reason : replay.reasons)
-        conclusion.reasons.push_back("the traffic was not sent as planned: " + reason);
+    for (const std::string& reason : replay.reasons) conclusion.reasons.push_back("the traffic was not sent as planned: " + reason);
     if (conclusion.reasons.empty()) conclusion.reasons.emplace_back("the replay was not valid");
     return conclusion;
 }

@@ -16,7 +16,8 @@ namespace {
 constexpr double kLandedWell = 0.95;
 
 std::string kill_reason(const OomKill& kill) {
-    std::string reason = fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s, format_count(kill.requests));
+    std::string reason =
+        fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s, format_count(kill.requests));
     if (kill.predicted_at_s && kill.predicted_requests)
         reason += fmt::format("; the first half of its requests predicted {:.1f} s and {:.0f} [{:.0f}, {:.0f}] requests",
                               kill.predicted_at_s->estimate, kill.predicted_requests->estimate, kill.predicted_requests->low,
@@ -38,8 +39,8 @@ void explain_kinds(const Diagnosis& diagnosis, std::vector<std::string>& reasons
     if (leaking == 0 || static_cast<std::size_t>(leaking) == kinds.size()) return;
     for (const EndpointGrowth& kind : kinds)
         if (kind.leaks)
-            reasons.push_back(fmt::format("{} leaks {} per request; the figures per request above are averages over all kinds", kind.endpoint,
-                                          format_bytes(kind.bytes_per_request.estimate)));
+            reasons.push_back(fmt::format("{} leaks {} per request; the figures per request above are averages over all kinds",
+                                          kind.endpoint, format_bytes(kind.bytes_per_request.estimate)));
 }
 
 // What is said beside the verdict on memory.
@@ -129,8 +130,7 @@ std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
         const auto barely = barely_seen(trend);
         return barely ? std::optional("memory grows, but " + *barely) : std::nullopt;
     }
-    if (trend.verdict == Trend::inconclusive)
-        return trend.reasons.empty() ? "memory over time does not decide" : trend.reasons.front();
+    if (trend.verdict == Trend::inconclusive) return trend.reasons.empty() ? "memory over time does not decide" : trend.reasons.front();
     if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);
     return std::nullopt;
 }
