@@ -3,7 +3,6 @@
 # usage: scripts/format.sh [--fix] [BASE]
 #   BASE    commit to compare with: only files that differ from it are checked; all files unless given
 #   --fix   write the files instead
-# Files listed in scripts/unformatted.txt are passed over; --fix without BASE empties the list.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fix= base=
@@ -29,21 +28,16 @@ if [ -z "$format" ]; then
 fi
 
 patterns=('lib/*.cpp' 'lib/*.hpp' 'apps/*.cpp' 'apps/*.hpp' 'tests/*.cpp' 'tests/*.hpp')
-list=scripts/unformatted.txt
 if [ -n "$base" ]; then
   mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- "${patterns[@]}")
 else
   # A release has no git.
   mapfile -t files < <(git ls-files "${patterns[@]}" 2>/dev/null || find lib apps tests -name '*.cpp' -o -name '*.hpp')
 fi
-if [ -f "$list" ] && [ -z "$fix" ]; then
-  mapfile -t files < <(printf '%s\n' "${files[@]}" | grep -vxFf "$list" || true)
-fi
 [ ${#files[@]} -gt 0 ] && [ -n "${files[0]}" ] || { echo "format: no file to check"; exit 0; }
 
 if [ -n "$fix" ]; then
   printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 20 "$format" -i
-  [ -n "$base" ] || rm -f "$list"
   exit 0
 fi
 if printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 20 "$format" --dry-run -Werror; then
