@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "analysis/trend/trend.hpp"
+#include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
 #include "diagnose/measured_target.hpp"
 #include "system/clock.hpp"
@@ -40,7 +41,7 @@ void run_connections(RunContext& context, double connections) {
             fmt::format("{} connections, RSS {}", format_count(completed), format_bytes(static_cast<double>(target.log().latest()))));
         return !target.gone() && !target.exhausted() && !(ceiling && target.log().latest() > *ceiling);
     };
-    run_rounds(plan, target.progress(), target.origin(), hooks);
+    const RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     const TrendVerdict trend = judged();
     const Series series = target.log().copy();
     ConnectionGrowth::LongRun run;
@@ -50,7 +51,10 @@ void run_connections(RunContext& context, double connections) {
     run.bytes_per_connection = trend.bytes_per_request;  // each has one
     run.detectable_bytes_per_connection = trend.detectable_bytes_per_request;
     target.finish("run of many connections", 0);
-    if (scratch.verdict != Verdict::invalid && run.connections > 0) context.result.connections->long_run = run;
+    if (analysis::traffic_fault(rounds.stats))
+        context.result.warnings.emplace_back("the run of many connections decides nothing: too many of its requests failed");
+    else if (scratch.verdict != Verdict::invalid && run.connections > 0)
+        context.result.connections->long_run = run;
 }
 
 }  // namespace leakline::diagnose

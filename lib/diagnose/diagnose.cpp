@@ -242,6 +242,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         }
     }
     if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
+    result.followed = context.follow;
     if (!options.soak) run_longer_where_undecided(context, of_bare_run);
     result.coverage = analysis::coverage_of(result.replay);
     if (interruption::received() != 0 && result.verdict != Verdict::invalid) {

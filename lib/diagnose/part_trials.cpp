@@ -59,6 +59,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     const Nanoseconds began = system_clock().monotonic();
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     if (interruption::received() != 0) return std::nullopt;
+    if (!leak_) followed_ = diagnosis.followed;
     trial.requests = requests;
     trial.sent = diagnosis.replay.sent;
     trial.verdict = diagnosis.verdict;
@@ -137,6 +138,7 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSi
     Observer observer;
     observer.progress = observer_.progress;
     RunContext context(run, observer, diagnosis);
+    context.follow = followed_;
     if (leak_->by_lines())
         run_recorded(context, run.rounds.rounds);
     else

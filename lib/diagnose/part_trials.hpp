@@ -58,6 +58,7 @@ class PartTrials {
     const RequestKinds& kinds_;
     const MinimizeObserver& observer_;
     std::optional<LeakSignature> leak_;
+    std::optional<std::string> followed_;  // the executable that the diagnosis of the whole log recorded
     std::vector<Trial> trials_;
     std::vector<Part> parts_;                            // of each
     std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart

@@ -1,7 +1,11 @@
 #include "diagnose/recorded_process.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "base/error.hpp"
 #include "diagnose/service_process.hpp"
@@ -16,6 +20,20 @@ std::string executable_path(const std::string& program) {
     std::error_code error;
     const std::filesystem::path path = std::filesystem::canonical(find_executable(program).value_or(program), error);
     return error ? program : path.string();
+}
+
+// The recorder takes the first process of a program, which need not be the one that listens.
+std::optional<int> first_process_of(const std::string& executable, MeasuredTarget& target) {
+    std::optional<int> first;
+    std::uint64_t begun = 0;
+    for (const memory::ProcessId& process : target.log().processes()) {
+        std::error_code error;
+        if (std::filesystem::read_symlink("/proc/" + std::to_string(process.pid) + "/exe", error) != executable || error) continue;
+        if (first && std::pair(process.start_ticks, process.pid) > std::pair(begun, *first)) continue;
+        first = process.pid;
+        begun = process.start_ticks;
+    }
+    return first;
 }
 
 // An interpreter's own lines say nothing of the program that it runs; those of the program's native extensions do.
@@ -39,7 +57,7 @@ void find_recorded_process(RunContext& context, MeasuredTarget& target) {
     // A script's interpreter is the program that runs it, in the first process.
     if (!context.follow && !context.no_lines.empty() && service->pid == target.pid()) return explain_lines(context, *service);
     context.follow = service->executable;
-    target.record(service->pid);
+    target.record(first_process_of(service->executable, target).value_or(service->pid));
     context.no_lines.clear();
     try {
         heap::Preflight preflight = heap::check_program({service->executable});

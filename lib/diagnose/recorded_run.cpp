@@ -155,6 +155,18 @@ void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, cons
                                           whole_rounds + 1, recorder.child().status()->text()));
 }
 
+// The same where a shell or launcher had started it, and goes on.
+void died_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
+    if (result.trend.verdict == Trend::growing) {
+        result.warnings.push_back(
+            fmt::format("the service ended in the recorded run, in round {}: its lines are those until then", whole_rounds + 1));
+        return;
+    }
+    result.verdict = Verdict::invalid;
+    result.reasons.push_back(
+        fmt::format("the service ended in the recorded run, in round {}, while the command that started it went on", whole_rounds + 1));
+}
+
 }  // namespace
 
 void run_recorded(RunContext& context, int rounds_wanted) {
@@ -214,10 +226,12 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     MixedBlocks mix;
     if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
         mix = run_mixed_blocks(context, recorder, plan, rounds, scratch.path());
-    if (!recorder.child().running())
+    if (!recorder.child().running()) {
         died_under_the_recorder(context, recorder, launch, rounds.rounds.size());
-    else
+    } else {
+        if (gone) died_behind_its_wrapper(context.result, rounds.rounds.size());
         recorder.child().terminate(context.options.target.grace);
+    }
 
     context.stage("reading the recording");
     HeapProfile profile = recorder.finish();

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <tuple>
 
 #include "base/strings.hpp"
@@ -75,7 +76,9 @@ class Module {
             const char* const name = ::dwarf_diename(&scopes[i]);
             // Where other frames were lost on the way here, the name says which it is.
             if (at >= depth && name != nullptr && function.find(name) != function.npos) {
-                generated = has_flag(scopes[i], DW_AT_artificial) || has_flag(scopes[i], DW_AT_defaulted);
+                // GCC calls the operator() of a lambda artificial; its text is the user's.
+                const bool lambda = std::string_view(name) == "operator()";
+                generated = (!lambda && has_flag(scopes[i], DW_AT_artificial)) || has_flag(scopes[i], DW_AT_defaulted);
                 break;
             }
             ++at;

@@ -54,14 +54,19 @@ void SharedMemory::add(const std::vector<ProcessReading>& readings, const System
     }
     if (!known_) return remember(readings, most);
     std::int64_t change = 0;
+    bool begun = false;
     for (const ProcessReading& reading : readings) {
         // One that has begun since brings in what the others have already, as far as is known.
         const auto then = then_.find({reading.pid, reading.start_ticks});
-        if (then == then_.end()) continue;
+        if (then == then_.end()) {
+            begun = begun || reading.shared_memory > 0;
+            continue;
+        }
         const auto own = static_cast<std::int64_t>(reading.shared_memory) - static_cast<std::int64_t>(then->second);
         if (std::abs(own) > std::abs(change)) change = own;
     }
     total_ = static_cast<Bytes>(std::max<std::int64_t>(0, static_cast<std::int64_t>(total_then_) + change));
+    if (begun) remember(readings, total_);  // what it takes from here on is seen too
 }
 
 }  // namespace leakline::memory

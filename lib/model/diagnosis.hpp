@@ -87,6 +87,7 @@ struct Diagnosis {
     std::optional<Soak> soak;                     // then series, trend and replay are those of the run of it that decides
     Resources resources;                          // of the bare run
     std::vector<EndpointGrowth> endpoints;        // largest first; empty where the traffic is of one kind
+    std::optional<std::string> followed;          // behind the command: the executable that was recorded; not in reports
     std::optional<ConnectionGrowth> connections;  // nothing where no blocks of traffic could tell
     Coverage coverage;
     StatedGrowth growth;

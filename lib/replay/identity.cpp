@@ -340,7 +340,11 @@ bool Identity::replace_time(std::string_view text, std::uint64_t generation, std
     const std::string_view local = text.substr(0, 19);
     const LogTime at = parse_iso_time(local);
     if (!at.at) return false;
-    const Nanoseconds fresh = *at.at + Nanoseconds(time_span_ * static_cast<std::int64_t>(generation));
+    std::int64_t shift = 0, moved = 0;
+    if (__builtin_mul_overflow(time_span_, static_cast<std::int64_t>(generation), &shift) ||
+        __builtin_add_overflow(at.at->count(), shift, &moved))
+        return false;  // beyond the year 2262
+    const Nanoseconds fresh(moved);
     const sys_days day = floor<days>(sys_time<Nanoseconds>(fresh));
     const year_month_day date(day);
     const hh_mm_ss<seconds> time(duration_cast<seconds>(fresh - Nanoseconds(day.time_since_epoch())));

@@ -33,7 +33,7 @@ std::function<Bytes()> disk_left_beside(const std::string& path) {
 void report_to(const EventStore::OnSaved& on_saved, const SaveResult& result) {
     try {
         on_saved(result);
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception&) {
         // One answer less: its connection closes.
     }
 }

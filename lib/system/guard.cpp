@@ -188,12 +188,17 @@ void leave_programs_running() { programs_stay() = true; }
 
 void guard_process(int pid) {
     WatchedProcesses& processes = watched_processes();
-    for (const auto& slot : processes)
-        if (slot.load().pid == pid) return;
     const auto entry = read_process(pid);
     if (!entry) return;
+    for (const auto& slot : processes)
+        if (const Watched known = slot.load(); known.pid == pid && known.start == entry->start) return;
     for (auto& slot : processes)
         if (Watched none; slot.compare_exchange_strong(none, {pid, entry->start})) return;
+    for (auto& slot : processes) {  // those of processes that have ended
+        Watched old = slot.load();
+        const auto now = read_process(old.pid);
+        if ((!now || now->start != old.start) && slot.compare_exchange_strong(old, {pid, entry->start})) return;
+    }
 }
 
 Guard::~Guard() {

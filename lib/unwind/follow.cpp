@@ -34,8 +34,13 @@ bool is_wanted(const FollowBlock& block, std::string_view executable) {
     return !leakline::unwind::is_wrapper(executable.substr(executable.rfind('/') + 1));
 }
 
+// As /proc knows it, and the recorder with it: in a PID namespace of its own getpid() gives another number.
+std::int32_t own_pid() {
+    char text[16] = {};
+    return ::readlink("/proc/self", text, sizeof text - 1) > 0 ? ::atoi(text) : ::getpid();
+}
+
 bool has_ended(int pid) {
-    if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
     char path[40], text[512];
     ::snprintf(path, sizeof path, "/proc/%d/stat", pid);
     const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -53,7 +58,7 @@ bool claim(FollowBlock& block) {
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     const std::int64_t now_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
     std::int32_t before = block.pid.load();
-    const std::int32_t own = ::getpid();
+    const std::int32_t own = own_pid();
     if (before == own) return false;  // recorded already, and started anew
     if (before != 0 && (now_ms - block.since_ms.load() >= leakline::unwind::kHelper_ms || !has_ended(before))) return false;
     if (!block.pid.compare_exchange_strong(before, own)) return false;
@@ -66,7 +71,7 @@ bool announce(const FollowBlock& block) {
     if (stream < 0) return false;
     char text[64];
     // What a helper that was killed wrote last may have no end.
-    const int size = ::snprintf(text, sizeof text, "\n%s%d\n", leakline::unwind::kFollowMark, ::getpid());
+    const int size = ::snprintf(text, sizeof text, "\n%s%d\n", leakline::unwind::kFollowMark, own_pid());
     const bool written = ::write(stream, text, static_cast<size_t>(size)) == size;
     ::close(stream);
     return written;
@@ -82,11 +87,17 @@ bool announce(const FollowBlock& block) {
     if (block != nullptr) {
         executable[length] = '\0';
         if (is_wanted(*block, {executable, static_cast<size_t>(length)}) && claim(*block) && announce(*block)) {
+            char preload_before[8192] = {};
+            if (const char* const preload = ::getenv("LD_PRELOAD")) ::strncpy(preload_before, preload, sizeof preload_before - 1);
             ::unsetenv(leakline::unwind::kFollowVariable);
             ::setenv("LD_PRELOAD", block->preload, 1);
             ::setenv("DUMP_HEAPTRACK_OUTPUT", block->stream, 1);
-            ::signal(SIGPIPE, SIG_IGN);
+            const auto pipe_handler = ::signal(SIGPIPE, SIG_IGN);
             ::execv(executable, arguments);
+            // Its file is gone, or was replaced: it goes on as it would have without us.
+            ::signal(SIGPIPE, pipe_handler);
+            ::unsetenv("DUMP_HEAPTRACK_OUTPUT");
+            ::setenv("LD_PRELOAD", preload_before, 1);
         }
         ::munmap(block, sizeof(FollowBlock));
     }

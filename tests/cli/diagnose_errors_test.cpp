@@ -165,7 +165,7 @@ TEST_CASE("traffic that the service refuses makes the run invalid") {
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));
-    CHECK(diagnosis["reasons"][0].get<std::string>().find("most requests failed: 0 % of") == 0);
+    CHECK(diagnosis["reasons"][0].get<std::string>().find("too many requests failed: 0 % of") == 0);
 }
 
 TEST_CASE("Ctrl-C writes what is there, leaves nothing running, and exits with 130") {

@@ -89,7 +89,7 @@ TEST_CASE("no index from an interpreted file is trusted") {
                               "a ffffffffffffffff 1\ns ffff x\ns\nt\na\ni\nc zz\nR \nQ 1\n+ 3\n+ 0\nc 5\nR 1\n");
     CHECK(profile.damage.count() == 20);
     CHECK(profile.damage.first()[0].location == "file:16");
-    CHECK(profile.damage.first()[0].message == "'+ 9' is no record, or refers to one that is not there; skipped");
+    CHECK(profile.damage.first()[0].message == "'+ 9' is not a record, or refers to a missing one; skipped");
     CHECK(test::totals_of(profile) == test::Totals{0x64, 2, 0x64});
     CHECK(profile.completeness == Completeness::final_tick);
     for (const TraceNode& trace : profile.traces) {

@@ -100,10 +100,10 @@ TEST_CASE("functions that the compiler made are marked, by the debug info, in th
         int implicit = 0, written = 0;
         for (const Frame& frame : profile.frames) {
             const std::string& function = profile.string(frame.function);
-            if (function.find("Implicit::Implicit") != function.npos) {
+            if (function.find("Implicit") != function.npos) {
                 ++implicit;
                 CHECK(frame.generated);
-            } else if (function.find("Written::Written") != function.npos) {
+            } else if (function.find("Written") != function.npos) {
                 ++written;
                 CHECK_FALSE(frame.generated);
             }
@@ -223,8 +223,8 @@ TEST_CASE("that children did the work is a warning of the recording") {
     const HeapProfile profile = heap::read_profile(path);
     REQUIRE(profile.warnings.size() == 1);
     CAPTURE(profile.warnings[0]);
-    CHECK(profile.warnings[0].starts_with("it worked through 2 child processes that were not recorded (one: pid "));
-    CHECK(profile.warnings[0].find(", " + std::filesystem::canonical(kSubject).string() + "): the tracker follows no fork;") !=
+    CHECK(profile.warnings[0].starts_with("2 child processes that did work were not recorded (one: pid "));
+    CHECK(profile.warnings[0].find(", " + std::filesystem::canonical(kSubject).string() + "): the tracker does not follow forks;") !=
           std::string::npos);
 }
 

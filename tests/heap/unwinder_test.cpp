@@ -105,7 +105,7 @@ TEST_CASE("another unwinder is a usage error that names the two") {
         FAIL("must throw");
     } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::usage);
-        CHECK(std::string(error.what()).find("there is no unwinder 'nongnu'") != std::string::npos);
+        CHECK(std::string(error.what()).find("unknown unwinder 'nongnu'") != std::string::npos);
     }
     ::unsetenv("LEAKLINE_UNWINDER");
 }

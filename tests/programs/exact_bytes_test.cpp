@@ -84,11 +84,13 @@ void check_lines(const std::string& program, const Source& source, const std::st
     options.window_begin = 0s;
     options.window_end = profile.marks.back().at;
     const LineReport report = analysis::grow_lines(profile, options);
-    CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes == report.accounting.live_delta_bytes);
+    CHECK(report.accounting.attributed_bytes + report.accounting.unattributed_bytes ==
+          report.accounting.live_delta_bytes);
 
     std::map<std::uint32_t, Expected> found;
     for (const LineGrowth& line : report.lines)
-        if (line.at.file.ends_with("leaks.cpp") && line.live_last_bytes != 0 && source.not_held.count(line.at.line) == 0)
+        if (line.at.file.ends_with("leaks.cpp") && line.live_last_bytes != 0 &&
+            source.not_held.count(line.at.line) == 0)
             found[line.at.line] = {line.growth_bytes, line.live_last_blocks};
     for (const auto& [number, amount] : source.leaks) {
         const std::uint32_t line = number;  // clang 14 captures no structured binding

@@ -66,8 +66,7 @@ void on_request() {
     const std::lock_guard guard(lock);
     ++requests;
     if (mode == "churn") {
-        for (int i = 0; i < 20; ++i)
-            kept.push_back({filled(16 + (requests * 2654435761u + static_cast<std::size_t>(i) * 40503u) % 6000), Clock::now()});
+        for (int i = 0; i < 20; ++i) kept.push_back({filled(16 + (requests * 2654435761u + static_cast<std::size_t>(i) * 40503u) % 6000), Clock::now()});
         while (kept.size() > 400) drop_oldest();
         return;
     }

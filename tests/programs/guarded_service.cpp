@@ -75,8 +75,7 @@ int main(int argc, char** argv) {
     SSL_CTX* context = nullptr;
     if (argc == 3) {
         context = SSL_CTX_new(TLS_server_method());
-        if (SSL_CTX_use_certificate_chain_file(context, argv[1]) != 1 ||
-            SSL_CTX_use_PrivateKey_file(context, argv[2], SSL_FILETYPE_PEM) != 1)
+        if (SSL_CTX_use_certificate_chain_file(context, argv[1]) != 1 || SSL_CTX_use_PrivateKey_file(context, argv[2], SSL_FILETYPE_PEM) != 1)
             return 2;
     }
     const char* port = std::getenv("PORT");

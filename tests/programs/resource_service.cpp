@@ -49,8 +49,7 @@ int tcp(bool listens, int port) {
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* name = reinterpret_cast<sockaddr*>(&address);
-    if (listens ? ::bind(descriptor, name, sizeof address) != 0 || ::listen(descriptor, 512) != 0
-                : ::connect(descriptor, name, sizeof address) != 0)
+    if (listens ? ::bind(descriptor, name, sizeof address) != 0 || ::listen(descriptor, 512) != 0 : ::connect(descriptor, name, sizeof address) != 0)
         std::perror("resource_service");
     return descriptor;
 }
@@ -76,9 +75,7 @@ struct SharedPages {
     std::atomic<std::size_t> touched{0};
 
     void create() {
-        const auto map = [](std::size_t size) {
-            return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        };
+        const auto map = [](std::size_t size) { return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); };
         pages = static_cast<char*>(map(kMost * kPage));
         used = new (map(kPage)) std::atomic<std::size_t>(0);
     }
@@ -136,8 +133,7 @@ void serve(int connection) {
         if (mode == "uploads" && upload) open_file();
         serve_one();
         const bool last = mode == "prefork_recycled" && requests >= 2000;
-        const std::string answer =
-            std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n") + (last ? "Connection: close\r\n" : "") + "\r\nok";
+        const std::string answer = std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n") + (last ? "Connection: close\r\n" : "") + "\r\nok";
         if (::write(connection, answer.data(), answer.size()) < 0 || last) {
             ::close(connection);
             --connections;

@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <strings.h>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +25,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <strings.h>
 #include <thread>
 #include <vector>
 
@@ -122,19 +122,15 @@ static void serve(int socket) {
             if (count > 0) in.append(buffer, static_cast<std::size_t>(count));
             return open = count > 0;
         };
-        while ((end = in.find("\r\n\r\n")) == in.npos && receive()) {
-        }
+        while ((end = in.find("\r\n\r\n")) == in.npos && receive()) {}
         if (!open) break;
         length = std::strtoul(header(in.substr(0, end + 2), "Content-Length").c_str(), nullptr, 10);
-        while (in.size() < end + 4 + length && receive()) {
-        }
+        while (in.size() < end + 4 + length && receive()) {}
         if (!open || !answer(socket, in.substr(0, end + 2), in.substr(end + 4, length), number)) break;
         in.erase(0, end + 4 + length);
     }
-    if (mode == "pool")
-        give_buffer(buffer);
-    else
-        std::free(buffer);
+    if (mode == "pool") give_buffer(buffer);
+    else std::free(buffer);
     ::close(socket);
 }
 

@@ -69,6 +69,9 @@ bool sessions_have_filled(const Diagnosis& diagnosis) {
     if (!growth || !growth->leaks || !growth->long_run) return false;
     const ConnectionGrowth::LongRun& run = *growth->long_run;
     const double least = kShown * growth->bytes_per_connection.estimate;
+    // A cache that filled up has grown first, by as much as the recorded run saw it grow.
+    const auto seen = static_cast<double>(growth->connections);
+    if (run.connections < growth->connections || run.growth_bytes < least * seen) return false;
     if (does_not_grow(run.verdict)) return run.detectable_bytes_per_connection && *run.detectable_bytes_per_connection < least;
     // The heap of a cache that is full still creeps up a little.
     const double average = run.growth_bytes / std::max(1.0, static_cast<double>(run.connections));

@@ -147,15 +147,20 @@ void take_filled_caches(Diagnosis& diagnosis) {
     }
     const Evidence evidence(diagnosis);
     if (!cache_has_filled(evidence)) return;
+    // Memory may still grow by so much: of a line of that size it is not shown that it has stopped.
+    const TrendVerdict& trend = diagnosis.trend;
+    const double hidden = does_not_grow(trend.verdict) ? trend.detectable_bytes_per_request.value_or(0) : trend.bytes_per_request->high;
     diagnosis.warnings.push_back(settled_words(diagnosis, line_at_fault(evidence)));
-    const auto fills = [](LineGrowth& line) {
+    const auto fills = [hidden](LineGrowth& line) {
         if (!line.leaking || line.bytes_per_connection) return;
+        if (line.bytes_per_request && kContradicts * line.bytes_per_request->estimate <= hidden) return;
         line.leaking = false;
         line.growth_class = GrowthClass::filling_then_flat;
     };
     for (LineGrowth& line : diagnosis.lines.lines) fills(line);
     if (diagnosis.lines.headline) fills(diagnosis.lines.headline->line);
-    for (EndpointGrowth& kind : diagnosis.endpoints) kind.leaks = false;
+    if (Evidence(diagnosis).leaking.empty())
+        for (EndpointGrowth& kind : diagnosis.endpoints) kind.leaks = false;
 }
 
 void take_small_growth(Diagnosis& diagnosis) {
@@ -166,7 +171,7 @@ void take_small_growth(Diagnosis& diagnosis) {
     if (does_not_grow(trend.verdict) || !evidence.leaking.empty() || !counted || diagnosis.soak || diagnosis.oom_kill ||
         diagnosis.max_growth)
         return;
-    if (!rate || !(rate->high <= kSmallGrowth) || diagnosis.split.bytes_per_hour_by_time ||
+    if (!rate || !(rate->high <= kSmallGrowth) || diagnosis.split.bytes_per_hour_by_time || lines_unknown(diagnosis) ||
         rate->high * static_cast<double>(diagnosis.replay.completed) >= kSmallGrowthInAll)
         return;
     trend.verdict = Trend::stable;

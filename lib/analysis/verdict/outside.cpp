@@ -56,6 +56,18 @@ std::optional<std::string_view> collected_program(std::string_view program) {
 
 }  // namespace
 
+// Where live heap bytes were counted that no line is known for.
+std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
+    const Accounting& accounting = diagnosis.lines.accounting;
+    const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
+    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
+    if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
+    return fmt::format(
+        "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
+        "read: see the warnings)",
+        format_bytes(unattributed));
+}
+
 double late_growth(const Diagnosis& diagnosis) {
     const Series& series = diagnosis.series;
     return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(diagnosis);
@@ -69,18 +81,6 @@ std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis) {
 }
 
 namespace {
-
-// Where live heap bytes were counted that no line is known for.
-std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
-    const Accounting& accounting = diagnosis.lines.accounting;
-    const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
-    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
-    if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
-    return fmt::format(
-        "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
-        "read: see the warnings)",
-        format_bytes(unattributed));
-}
 
 bool interpreted(const Diagnosis& diagnosis) {
     const auto& processes = diagnosis.resources.tree.processes;

@@ -104,6 +104,9 @@ std::optional<double> held_back(const Evidence& evidence);
 // Entries that most caches are bounded below; so many of large entries, where they take this much memory; and the memory that no
 // cache takes by default.
 inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, kMuchMemory = 1024 * kMiB, kEnoughMemory = 4096 * kMiB;
+// In words, where a large part of the growth is live heap whose source lines are not known.
+std::optional<std::string> lines_unknown(const Diagnosis& diagnosis);
+
 // Requests that rule out most caches where only memory as a whole is known: one entry per request at most.
 inline constexpr double kEnoughRequests = 75'000;
 // The same of connections: caches of sessions hold fewer.
