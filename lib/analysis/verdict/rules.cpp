@@ -80,7 +80,7 @@ std::string line_reason(const LineGrowth& line) {
         return fmt::format("{} leaks {} per connection", place(line.at), format_bytes(line.bytes_per_connection->estimate));
     std::string text = fmt::format("live heap of {} ", place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
-        text += "are one container that keeps doubling";
+        text += "is one container that keeps doubling";
     else
         text += "grew in every round";
     if (line.bytes_per_request) text += fmt::format(", by {} per request", format_bytes(line.bytes_per_request->estimate));
