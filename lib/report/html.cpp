@@ -148,7 +148,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     const MemoryPlot still = memory_plot(diagnosis.series, diagnosis.trend, 1500, diagnosis.memory_limit, diagnosis.rounds);
     body += fmt::format(
         "<h2>Memory over time</h2>\n<div class=\"tools\"><button id=\"project\" type=\"button\" "
-        "aria-pressed=\"false\" hidden>Show the way to the "
+        "aria-pressed=\"false\" hidden>Show projection to the "
         "limit</button></div>\n<div id=\"memory\" class=\"chart\" aria-label=\"memory over "
         "time\"></div>\n<div id=\"memory-still\" class=\"scroll\">{}</div>\n{}",
         memory_svg(still, fmt::format("{} over time", diagnosis.metric)), kKeys);

@@ -127,7 +127,7 @@ test('the keyboard zooms a chart and walks and zooms the icicle', async () => {
   await close();
 });
 
-test('the way to the limit can be shown', async () => {
+test('the projection to the limit can be shown', async () => {
   const { page, problems, close } = await open(report('leak', leak()));
   const picture = () => page.locator('#memory canvas').evaluate(c => c.toDataURL());
   const run = await picture();
