@@ -55,7 +55,7 @@ double chance_of(const Grouping& grouping, double tried) {
     return std::min(1.0, tried / std::tgamma(static_cast<double>(grouping.groups) + 2));
 }
 
-// Whether growth at every mark could be told from chance.
+// Whether growth at every mark differs significantly from chance.
 bool testable(std::size_t marks, double level) {
     double tried = 0;
     for (const Grouping& grouping : groupings(marks))

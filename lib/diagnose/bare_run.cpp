@@ -51,7 +51,7 @@ analysis::ResourceOptions count_options(const RunContext& context, std::size_t r
     return options;
 }
 
-// Noise of a busy machine makes the detection limit coarse; whoever reads the limit should know.
+// Noise of a busy machine makes the detection limit coarse; the report of the limit says so.
 void warn_if_busy(RunContext& context, const MachineLoad& load) {
     constexpr double kBusyOthers = 0.25, kBusySteal = 0.05;
     const auto shares = load.since_start();

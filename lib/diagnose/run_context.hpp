@@ -86,7 +86,7 @@ std::string no_lines_text(const Error& reason);
 // service has had time to put away the connections of the rounds.
 inline constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
 
-// Below this, growth in every round cannot be told from chance.
+// Below this, growth in every round does not differ significantly from chance.
 inline constexpr int kFewestRounds = 5;
 
 // The bare run: fills in target, series, rounds, replay, trend and oom_kill. requests: where it is made for that many, which end it,

@@ -50,7 +50,7 @@ class TreeLog {
     // Of all processes together: a page counts once, files' pages as the first process has them.
     Bytes latest() const { return latest_; }
     Bytes highest() const { return highest_; }
-    // The part of the first process's RSS that is pages of files: a cgroup charges them to whoever read them first, and takes them back.
+    // The part of the first process's RSS that is pages of files: a cgroup charges them to the process that read them first, and takes them back.
     Bytes file_backed() const { return file_backed_; }
 
     // Those that the last detailed reading saw, the first process in front.

@@ -42,7 +42,7 @@ std::optional<std::string> traffic_fault(const ReplayStats& replay);
 bool exhausted(const Diagnosis& diagnosis);
 
 // Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
-// only have seen a very large leak, or it cannot be told from the budget. Reads trend, series, max_growth and
+// only have seen a very large leak, or its interval holds the budget. Reads trend, series, max_growth and
 // requests_per_second.
 std::optional<std::string> memory_undecided(Diagnosis diagnosis);
 
