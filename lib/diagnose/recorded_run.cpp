@@ -16,7 +16,6 @@
 #include "analysis/per_connection.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
-#include "base/strings.hpp"
 #include "diagnose/descriptor_guard.hpp"
 #include "diagnose/path_mix.hpp"
 #include "diagnose/run_context.hpp"

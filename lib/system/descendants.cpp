@@ -87,9 +87,7 @@ void DescendantTracker::note_children(int pid, Member& member, Depth depth) {
 void DescendantTracker::search_all() {
     std::multimap<int, int> by_parent;
     for_each_numbered(roots_.proc, [&](int pid) {
-        ProcFile file(roots_.proc + "/" + std::to_string(pid) + "/stat");
-        const auto text = file.read();
-        if (const auto stat = text ? parse_stat(*text) : std::nullopt) by_parent.emplace(stat->parent, pid);
+        if (const auto stat = read_stat(pid, roots_)) by_parent.emplace(stat->parent, pid);
     });
     std::vector<int> parents;
     for (const auto& [pid, member] : members_) parents.push_back(pid);
