@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "analysis/baseline.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "commands.hpp"
@@ -11,7 +12,7 @@
 #include "exit_code.hpp"
 #include "messages.hpp"
 #include "overwriting.hpp"
-#include "report/baseline.hpp"
+#include "report/baseline_file.hpp"
 #include "report/json_read.hpp"
 #include "system/byte_source.hpp"
 #include "system/output_file.hpp"
@@ -39,10 +40,10 @@ Run declare_baseline(CLI::App& app) {
             throw Error(ErrorKind::input, options->diagnosis,
                         fmt::format("the run's verdict is {}: there is nothing to accept", verdict_name(diagnosis.verdict)),
                         "make a run that decides first");
-        report::Baseline old;
+        Baseline old;
         if (std::filesystem::exists(options->file)) old = report::read_baseline(read_file(options->file), options->file);
         if (options->fresh) old.lines.clear();
-        const report::Baseline next = report::next_baseline(diagnosis, old);
+        const Baseline next = analysis::next_baseline(diagnosis, old);
         OutputFile file(options->file);
         file.write(report::write_baseline(next));
         file.commit();

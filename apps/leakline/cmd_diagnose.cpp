@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "analysis/baseline.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -21,7 +22,7 @@
 #include "overwriting.hpp"
 #include "quantities.hpp"
 #include "replay/traffic_generator.hpp"
-#include "report/baseline.hpp"
+#include "report/baseline_file.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/executables.hpp"
@@ -119,14 +120,6 @@ std::string today() {
     return fmt::format("{:04}-{:02}-{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
 }
 
-// A leak that the baseline accepts stays a leak, but fails nobody.
-void hold_against(Diagnosis& diagnosis, const report::Baseline& baseline, const std::string& name) {
-    report::BaselineCheck check = report::check_baseline(diagnosis, baseline, name, today());
-    diagnosis.accepted = diagnosis.verdict == Verdict::leak && check.gate.outcome == Gate::Outcome::passed;
-    diagnosis.gates.push_back(std::move(check.gate));
-    diagnosis.warnings.insert(diagnosis.warnings.end(), check.warnings.begin(), check.warnings.end());
-}
-
 // Some minutes of sample traffic, or for a soak a day with its curve.
 replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
     replay::TrafficOptions traffic;
@@ -150,7 +143,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
-    std::optional<report::Baseline> baseline;
+    std::optional<Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
     std::vector<std::string> inputs = run.rounds.replay.logs;
@@ -188,7 +181,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output) {
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
-    if (baseline) hold_against(diagnosis, *baseline, options.baseline);
+    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, options.baseline, today());
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);
 }

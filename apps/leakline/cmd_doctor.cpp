@@ -25,39 +25,33 @@ namespace leakline::cli {
 
 namespace {
 
-enum class State { good, degraded, missing };
+using State = Prerequisite::State;
 
-struct Finding {
-    State state = State::good;
-    std::string what;
-    std::string fix;  // empty if there is nothing to do
-};
-
-Finding heap_tracker() {
+Prerequisite heap_tracker() {
     try {
         const heap::Tracker tracker = heap::find_tracker();
         if (!tracker.interpreter.empty())
             return {State::good, fmt::format("heap tracker: {}, {}", tracker.library, tracker.interpreter), ""};
-        return {State::degraded, "heap tracker: heaptrack_interpret not found, so recordings have no functions and lines",
+        return {State::limited, "heap tracker: heaptrack_interpret not found, so recordings have no functions and lines",
                 "apt-get install --no-install-recommends heaptrack"};
     } catch (const Error& error) {
         return {State::missing, "heap tracker: " + error.message(), error.hint()};
     }
 }
 
-Finding process_memory() {
+Prerequisite process_memory() {
     const bool rollup = read_small_file("/proc/self/smaps_rollup").has_value();
     if (rollup) return {State::good, "process memory: /proc/PID/statm and smaps_rollup are readable", ""};
     if (read_small_file("/proc/self/statm"))
-        return {State::degraded, "process memory: no smaps_rollup, so RSS only (no PSS, USS, anonymous, swap)",
+        return {State::limited, "process memory: no smaps_rollup, so RSS only (no PSS, USS, anonymous, swap)",
                 "use Linux 4.14 or later with CONFIG_PROC_PAGE_MONITOR"};
     return {State::missing, "process memory: /proc is not mounted", "mount -t proc proc /proc"};
 }
 
 // Whether the memory of other users' processes can be read.
-Finding other_processes() {
+Prerequisite other_processes() {
     if (::geteuid() == 0 || read_small_file("/proc/1/smaps_rollup")) return {State::good, "processes of other users: readable", ""};
-    return {State::degraded, "processes of other users: only their RSS is readable", "run as root or as the user of the service"};
+    return {State::limited, "processes of other users: only their RSS is readable", "run as root or as the user of the service"};
 }
 
 // How to make the cgroup folder writable.
@@ -71,22 +65,22 @@ std::string fix_for_cgroup() {
 }
 
 // Tried as diagnose does it: that a folder is writable does not mean that a process may be moved into it.
-Finding memory_cgroup() {
+Prerequisite memory_cgroup() {
     const memory::MemoryLimit limit = memory::MemoryLimit::create(Bytes{64} << 20);
     if (limit.means() == memory::MemoryLimit::Means::data_segment)
-        return {State::degraded, "memory limits: " + limit.warning(), fix_for_cgroup()};
+        return {State::limited, "memory limits: " + limit.warning(), fix_for_cgroup()};
     const bool second = limit.means() == memory::MemoryLimit::Means::cgroup_v2;
     return {State::good, fmt::format("memory limits: cgroup {}, writable", second ? "v2" : "v1"), ""};
 }
 
-Finding reference_service() {
+Prerequisite reference_service() {
     const std::string path = own_directory() + "/trackd";
     if (find_executable(path)) return {State::good, "reference service: " + path, ""};
-    return {State::degraded, "reference service: trackd is not in the folder of leakline, so diagnose needs a command",
+    return {State::limited, "reference service: trackd is not in the folder of leakline, so diagnose needs a command",
             "cmake --build build/release"};
 }
 
-Finding temporary_space() {
+Prerequisite temporary_space() {
     try {
         const TemporaryDirectory directory;
         OutputFile file(directory.path() + "/probe");
@@ -110,33 +104,18 @@ void print_environment(Messages& messages) {
     messages.detail(fmt::format("as user {}", ::geteuid()));
 }
 
-int run_doctor(Messages::Verbosity verbosity) {
-    const std::vector<Finding> findings = {
-        heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space(),
-    };
-    bool missing = false;
-    std::string text;
-    for (const Finding& finding : findings) {
-        missing = missing || finding.state == State::missing;
-        if (verbosity == Messages::Verbosity::quiet && finding.state == State::good) continue;
-        const char* mark = finding.state == State::good ? "ok      " : finding.state == State::degraded ? "limited " : "MISSING ";
-        text += fmt::format("{} {}\n", mark, finding.what);
-        if (!finding.fix.empty()) text += fmt::format("          fix: {}\n", finding.fix);
-    }
-    if (verbosity != Messages::Verbosity::quiet)
-        text += missing ? "\nsome prerequisites are missing\n" : "\nall required prerequisites are met\n";
-    write_standard_output(text);
-    return missing ? kInvalid : kNoLeak;
-}
-
 }  // namespace
 
 Run declare_doctor(CLI::App& app) {
-    auto messages = std::make_shared<Messages>(app);
-    return [messages] {
-        messages->open();
-        print_environment(*messages);
-        return run_doctor(messages->verbosity());
+    auto output = std::make_shared<Output>(app, report::kPrerequisitesForm);
+    return [output]() -> int {
+        output->open();
+        output->options().brief = output->verbosity() == Messages::Verbosity::quiet;
+        print_environment(*output);
+        const Prerequisites found = {
+            {heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space()}};
+        output->write(found);
+        return found.met() ? kNoLeak : kInvalid;
     };
 }
 

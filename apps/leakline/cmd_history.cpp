@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <memory>
 
+#include "analysis/history.hpp"
 #include "base/error.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_policy.hpp"
 #include "output.hpp"
-#include "report/history.hpp"
 #include "report/json_read.hpp"
 #include "system/byte_source.hpp"
 #include "system/interruption.hpp"
@@ -76,7 +76,7 @@ Run declare_history(CLI::App& app) {
             }
         }
         if (diagnoses.empty()) throw Error(ErrorKind::input, files.front(), "none of the files is a diagnosis");
-        report::History history = report::make_history(std::move(diagnoses));
+        History history = analysis::make_history(std::move(diagnoses));
         history.warnings.insert(history.warnings.end(), skipped.begin(), skipped.end());
         const bool worsened = history.worsened();
         output->write(std::move(history));

@@ -84,7 +84,7 @@ class MinimizeProgress {
             const double done = (number_ - 1 + fraction) / (number_ + more_);
             output_.progress("minimize", fmt::format("run {} (about {} more): {}", number_, more_, text), done);
         };
-        result.end = [this](const diagnose::Trial& trial) {
+        result.end = [this](const Minimized::Trial& trial) {
             const char* said = trial.verdict == Verdict::leak      ? "leaks"
                                : trial.verdict == Verdict::no_leak ? "does not leak"
                                                                    : "no clear answer";
@@ -101,20 +101,7 @@ class MinimizeProgress {
     std::string part_;
 };
 
-void write_result(diagnose::Minimized& result, const MinimizeCommand& command, Output& output) {
-    if (!result.diagnosis) {
-        output.write(diagnose::minimized_text(result), diagnose::minimized_json(result));
-        return;
-    }
-    report::SourceText sources(command.sources);
-    sources.look_above(find_executable(command.minimize.run.target.arguments[0]).value_or(""));
-    sources.fill(result.diagnosis->lines);
-    const report::Document document = *result.diagnosis;
-    output.write(diagnose::minimized_text(result, output.rendered(document, "text")),
-                 diagnose::minimized_json(result, output.rendered(document, "json")), &document);
-}
-
-int exit_code(const diagnose::Minimized& result, const ExitPolicy& exits, Output& output) {
+int exit_code(const Minimized& result, const ExitPolicy& exits, Output& output) {
     if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (result.verdict) {
         case Verdict::leak: return exits.leak();
@@ -161,15 +148,19 @@ int run_minimize(MinimizeCommand& command, Output& output) {
     options.run.target.show_output = output.verbosity() == Output::Verbosity::verbose;
 
     MinimizeProgress narrator(output);
-    diagnose::Minimized result = diagnose::minimize(options, log, narrator.observer());
-    write_result(result, command, output);
-    return exit_code(result, command.exits, output);
+    Minimized result = diagnose::minimize(options, log, narrator.observer());
+    report::SourceText sources(command.sources);
+    sources.look_above(find_executable(options.run.target.arguments[0]).value_or(""));
+    sources.fill(result.diagnosis.lines);
+    const int code = exit_code(result, command.exits, output);
+    output.write(std::move(result));
+    return code;
 }
 
 }  // namespace
 
 Run declare_minimize(CLI::App& app) {
-    auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    auto output = std::make_shared<Output>(app, report::kMinimizedForm);
     app.get_option("--format")->description("Format of the report on standard output: text or json")->check(one_of({"text", "json"}));
     app.get_option("--output")
         ->description(

@@ -91,10 +91,8 @@ int run_replay(ReplayCommand& command, Output& output) {
     if (command.dry_run) {
         if (!command.histogram.empty())
             throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "leave --dry-run or --histogram out");
-        output.open(options.logs);
-        output.require_text_or_json("--dry-run");
-        const replay::DryRun result = replay::dry_run(options);
-        output.write(replay::dry_run_text(result), replay::dry_run_json(result));
+        output.open(options.logs, report::kDryRunForm);
+        output.write(replay::dry_run(options));
         const int signal = interruption::received();
         return signal != 0 ? kInterrupted + signal : kNoLeak;
     }

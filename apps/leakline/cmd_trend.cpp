@@ -104,18 +104,15 @@ Series thinned(Series series) {
 int run_self_test(const TrendCommand& command, Output& output) {
     output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces, analysis::trace_families().size(),
                             command.seed));
-    const analysis::SelfTest result = analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
+    output.open({}, report::kSelfTestForm);
+    const SelfTest result = analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
         output.progress("self-test", std::string(what), done);
         return interruption::received() == 0;
     });
-    output.end_progress();
-    write_standard_output(analysis::self_test_text(result));
+    output.write(result);
     if (const int signal = interruption::received()) return kInterrupted + signal;
-    switch (analysis::judge_self_test(result)) {
-        case analysis::Goal::passed: return kNoLeak;
-        case analysis::Goal::failed: return kLeak;
-        case analysis::Goal::undecided: break;
-    }
+    if (result.outcome == GateOutcome::passed) return kNoLeak;
+    if (result.outcome == GateOutcome::failed) return kLeak;
     output.note(fmt::format("so few traces cannot show that all goals are met; --traces {} says more", command.traces * 10));
     return command.exits.inconclusive(output, "exit code 0 as asked for");
 }
@@ -153,7 +150,7 @@ int run_trend(const TrendCommand& command, Output& output) {
         options.minimum_bytes_per_hour = command.minimum->bytes;
     }
     output.open(command.inputs.files);
-    report::TrendReport report;
+    TrendReport report;
     Outcome outcome(command);
     const auto warn = [&](const std::string& text) {
         output.warn(text);

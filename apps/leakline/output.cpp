@@ -67,14 +67,14 @@ void Output::add_top(CLI::App& command, const char* what) {
     command.add_option("--top", options_.top, what)->check(between(1, 1'000'000))->type_name("N")->capture_default_str();
 }
 
-void Output::open(const std::vector<std::string>& inputs) {
+void Output::open(const std::vector<std::string>& inputs, report::Form form) {
     Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
     options_.color = color_ == "always" || (color_ == "auto" && results.color);
 
-    const report::Format& shown = report::format_named(format_name_, form_);
-    report::require_form(shown, form_);
+    const report::Format& shown = report::format_named(format_name_, form);
+    report::require_form(shown, form);
     if (shown.binary && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "standard output", fmt::format("{} is not for a terminal", shown.name),
                     fmt::format("-o FILE{}, or send standard output to a file", shown.extensions.front()));
@@ -82,7 +82,7 @@ void Output::open(const std::vector<std::string>& inputs) {
     files_.clear();
     for (const std::string& path : paths_) {
         const report::Format& format = descriptor_to_write(path) ? shown : report::format_of_file(path);
-        report::require_form(format, form_);
+        report::require_form(format, form);
         files_.emplace_back(&format, OutputFile(path));
     }
 }
@@ -96,7 +96,8 @@ void Output::write(const report::Document& document) {
     find_in_repository(document);
     for (auto& [format, file] : files_) file.write(format->render(document, for_files()));
     commit_files();
-    if (environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, for_files());
+    const bool has_page = (report::format_named("md").forms & report::form_of(document)) != 0;
+    if (has_page && environment_variable("GITHUB_ACTIONS") == "true") write_for_github(document, for_files());
     write_standard_output(report::format_named(format_name_).render(document, options_));
 }
 
@@ -114,35 +115,6 @@ std::vector<std::string> Output::take_files(std::string_view extension) {
         return path.ends_with(extension);
     });
     return taken;
-}
-
-void Output::require_text_or_json(std::string_view what) const {
-    const auto check = [&](std::string_view format) {
-        if (format != "text" && format != "json")
-            throw Error(ErrorKind::usage, std::string(what), fmt::format("there is no {} form of this", format), "text or json");
-    };
-    check(format_name_);
-    for (const auto& [format, file] : files_) check(format->name);
-}
-
-std::string Output::rendered(const report::Document& document, std::string_view format) {
-    find_in_repository(document);
-    return report::format_named(format).render(document, for_files());
-}
-
-void Output::write(const std::string& text, const std::string& json, const report::Document* document) {
-    end_progress();
-    for (auto& [format, file] : files_) {
-        if (format->name == "json")
-            file.write(json);
-        else if (format->name == "text" || document == nullptr)
-            file.write(text);
-        else
-            file.write(rendered(*document, format->name));
-    }
-    commit_files();
-    if (document != nullptr && environment_variable("GITHUB_ACTIONS") == "true") write_for_github(*document, for_files());
-    write_standard_output(format_name_ == "json" ? json : text);
 }
 
 void Output::commit_files() {

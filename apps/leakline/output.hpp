@@ -29,20 +29,15 @@ class Output : public Messages {
 
     // After parsing, before the work: checks the formats and opens the files. inputs: what the command reads, which no
     // output may replace. Throws Error{usage, input}.
-    void open(const std::vector<std::string>& inputs = {});
+    void open(const std::vector<std::string>& inputs = {}) { open(inputs, form_); }
+    // The same, where an option makes another kind of document.
+    void open(const std::vector<std::string>& inputs, report::Form form);
     // Renders document in every form asked for; files appear whole, and before anything goes to standard
     // output. Throws Error{system} where a disk is full or standard output is closed.
     void write(const report::Document& document);
 
     // Paths given with -o that end with extension: the command writes these itself. Before open().
     std::vector<std::string> take_files(std::string_view extension);
-
-    // For a result that is no Document and has two forms. After open(): throws Error{usage} where another was asked for.
-    void require_text_or_json(std::string_view what) const;
-    // document: what files of other forms show.
-    void write(const std::string& text, const std::string& json, const report::Document* document = nullptr);
-    // The form that a file of this format would have, for a text that holds it.
-    std::string rendered(const report::Document& document, std::string_view format);
 
     report::RenderOptions& options() { return options_; }  // for a command's own --precision, --unit, --strict ...
     const std::vector<std::string>& files() const { return paths_; }

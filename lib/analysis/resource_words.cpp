@@ -2,41 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 
 namespace leakline::analysis {
-
-namespace {
-
-std::string number_words(double value) {
-    const double size = std::abs(value);
-    return size < 999.5 ? fmt::format("{:.3g}", value)
-                        : (value < 0 ? "-" : "") + format_count(static_cast<std::uint64_t>(std::min(std::round(size), 1e18)));
-}
-
-// Three digits: a rate is an estimate.
-double rounded(double value) {
-    if (value == 0 || !std::isfinite(value)) return value;
-    const double unit = std::pow(10, std::floor(std::log10(std::abs(value))) - 2);
-    return unit >= 1 ? std::round(value / unit) * unit : value;
-}
-
-}  // namespace
-
-std::string per_request_words(double per_request) {
-    if (per_request >= 1) return number_words(rounded(per_request)) + " per request";
-    if (per_request >= 0.001) return number_words(per_request * 1000) + " per 1,000 requests";
-    if (per_request <= 0) return "0 per 1,000 requests";
-    // Two digits: 1 per 41,000 requests.
-    const double requests = 1 / per_request, unit = std::pow(10, std::floor(std::log10(requests)) - 1);
-    return fmt::format("1 per {} requests", format_count(static_cast<std::uint64_t>(std::min(std::round(requests / unit) * unit, 1e18))));
-}
-
-std::string per_hour_words(double per_hour) { return number_words(rounded(per_hour)) + " per hour"; }
 
 std::string rate_words(const ResourceGrowth& growth) {
     if (growth.per_request) return per_request_words(growth.per_request->estimate);

@@ -5,13 +5,10 @@
 #include <string_view>
 
 #include "model/resources.hpp"
+#include "model/words.hpp"
 
 namespace leakline::analysis {
 
-// "50 per 1,000 requests", "3.2 per request", "1 per 40,000 requests".
-std::string per_request_words(double per_request);
-// "180,000 per hour".
-std::string per_hour_words(double per_hour);
 // The rate that fits: by time where it follows time or requests are unknown.
 std::string rate_words(const ResourceGrowth& growth);
 // The decisive sentence about it, by its verdict. more: what would decide where nothing can be said: "more rounds (--rounds)".

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "analysis/resource_words.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 
@@ -41,15 +40,6 @@ std::string without_digits(const std::string& name) {
 }
 
 }  // namespace
-
-std::string leak_rate_text(double rate, LeakUnit unit) {
-    switch (unit) {
-        case LeakUnit::bytes_per_request: return format_bytes(rate) + " per request";
-        case LeakUnit::bytes_per_connection: return format_bytes(rate) + " per connection";
-        case LeakUnit::count_per_request: return analysis::per_request_words(rate);
-    }
-    return {};
-}
 
 LeakUnit LeakSignature::unit() const {
     return kind_ == Kind::connections ? LeakUnit::bytes_per_connection

@@ -16,14 +16,9 @@
 #include <set>
 #include <string>
 
-#include "model/diagnosis.hpp"
+#include "model/minimized.hpp"
 
 namespace leakline::diagnose {
-
-// What a rate of growth is stated in.
-enum class LeakUnit { bytes_per_request, bytes_per_connection, count_per_request };
-// "50 B per request", "8 KiB per connection", "50 per 1,000 requests".
-std::string leak_rate_text(double rate, LeakUnit unit);
 
 class LeakSignature {
   public:

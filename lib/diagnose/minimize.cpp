@@ -35,28 +35,27 @@ class Minimizer {
     }
 
     Minimized run() {
-        result_.kinds = kinds_.names();
-        result_.counts = kinds_.counts();
-        result_.part = start_;
+        part_ = start_;
         if (!options_.without.empty()) result_.notes.push_back("left out at the start: " + join(options_.without));
-        trials_.expect(questions_for(result_.part.kinds.size()) + for_values());
+        trials_.expect(questions_for(part_.kinds.size()) + for_values());
         if (const auto leak = diagnose_whole()) {
             result_.unit = leak->unit();
             if (leak->by_time_alone()) {
                 result_.by_time = result_.complete = true;
-                result_.part = {};
+                part_ = {};
             } else {
                 if (!leak->not_looked_for().empty())
                     result_.notes.push_back(
                         fmt::format("{} leak as well; the search looked for the leak of memory alone", leak->not_looked_for()));
                 trials_.look_for(*leak);
-                keep(result_.part);
+                keep(part_);
                 search();
                 diagnose_part(*leak);
             }
         }
-        result_.text = result_.by_time ? "" : kinds_.text(result_.part);
+        result_.text = result_.by_time ? "" : kinds_.text(part_);
         result_.trials = trials_.take_trials();
+        describe_kinds();
         return std::move(result_);
     }
 
@@ -70,7 +69,7 @@ class Minimizer {
     int for_values() const { return options_.values ? 4 : 0; }
     std::uint64_t requests_in_log() const {
         return std::accumulate(start_.kinds.begin(), start_.kinds.end(), std::uint64_t{0},
-                               [this](std::uint64_t sum, std::size_t kind) { return sum + result_.counts[kind]; });
+                               [this](std::uint64_t sum, std::size_t kind) { return sum + kinds_.counts()[kind]; });
     }
 
     // How the leak of the whole log is known again; nothing where it does not leak, or was interrupted.
@@ -83,12 +82,13 @@ class Minimizer {
             traffic = replay::for_selected(traffic, {log});
         }
         std::optional<Diagnosis> whole =
-            trials_.diagnose(result_.part, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::told);
+            trials_.diagnose(part_, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::told);
         if (!whole) return std::nullopt;
         result_.verdict = whole->verdict;
         std::optional<LeakSignature> leak;
         if (whole->verdict == Verdict::leak) leak.emplace(*whole);
-        result_.diagnosis = std::move(whole);
+        result_.diagnosis = *std::move(whole);
+        result_.diagnosed = Minimized::Diagnosed::log;
         return leak;
     }
 
@@ -96,7 +96,7 @@ class Minimizer {
         const PartQuestions questions{[this](const Part& part) { return trials_.ask(part); },
                                       [this](const Part& part) { return trials_.ask_twice(part); },
                                       [this](const Part& part) { keep(part); }, [this](int more) { trials_.expect(more + for_values()); }};
-        FoundPart found = search_part(kinds_, result_.part, options_.values ? Depth::values : Depth::kinds, questions);
+        FoundPart found = search_part(kinds_, part_, options_.values ? Depth::values : Depth::kinds, questions);
         result_.complete = found.complete && ask_rest();
         for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
         report_smaller_leaks();
@@ -108,7 +108,7 @@ class Minimizer {
     bool ask_rest() {
         Part rest;
         for (const std::size_t kind : start_.kinds)
-            if (!std::binary_search(result_.part.kinds.begin(), result_.part.kinds.end(), kind)) rest.kinds.push_back(kind);
+            if (!std::binary_search(part_.kinds.begin(), part_.kinds.end(), kind)) rest.kinds.push_back(kind);
         if (rest.kinds.empty()) return true;
         trials_.expect(0);
         const Answer answer = trials_.ask_for_any(rest);
@@ -121,9 +121,9 @@ class Minimizer {
     // most.
     void report_smaller_leaks() {
         std::optional<std::size_t> largest;
-        const std::vector<Trial>& trials = trials_.trials();
+        const std::vector<Minimized::Trial>& trials = trials_.trials();
         for (std::size_t i = 0; i < trials.size(); ++i) {
-            if (!trials[i].smaller_leak || have_kinds_in_common(trials_.part(i), result_.part)) continue;
+            if (!trials[i].smaller_leak || have_kinds_in_common(trials_.part(i), part_)) continue;
             if (!largest || *trials[i].rate > *trials[*largest].rate) largest = i;
         }
         if (largest)
@@ -138,16 +138,16 @@ class Minimizer {
 
     // The smallest part as a log of its own: what it takes to see the leak again, and its line.
     void diagnose_part(const LeakSignature& whole) {
-        if (interruption::received() != 0 || is_whole(result_.part)) return;
+        if (interruption::received() != 0 || is_whole(part_)) return;
         const TemporaryDirectory scratch;
         const std::string log = scratch.path() + "/part.jsonl";
-        kinds_.write(result_.part, log);
+        kinds_.write(part_, log);
         std::optional<Diagnosis> part;
         trials_.expect(0);
         try {
             part = trials_.diagnose(
-                result_.part, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}),
-                "the smallest part of " + result_.diagnosis->traffic,
+                part_, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}),
+                "the smallest part of " + result_.diagnosis.traffic,
                 whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
             if (interruption::received() == 0) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
@@ -158,8 +158,8 @@ class Minimizer {
                 fmt::format("diagnosed again at the end, the part gave another answer: {}", trials_.trials().back().reason));
         else
             report_reduced_leak(LeakSignature(*part), whole);
-        result_.diagnosis = std::move(part);
-        result_.part_diagnosed = true;
+        result_.diagnosis = *std::move(part);
+        result_.diagnosed = Minimized::Diagnosed::part;
     }
 
     void report_reduced_leak(const LeakSignature& part, const LeakSignature& whole) {
@@ -177,8 +177,21 @@ class Minimizer {
     }
 
     void keep(const Part& part) {
-        result_.part = part;
+        part_ = part;
         result_.requests = best_log_.empty() ? kinds_.count(part) : kinds_.write(part, best_log_).requests;
+    }
+
+    // Kinds and conditions by name, for the result.
+    void describe_kinds() {
+        for (std::size_t kind = 0; kind < kinds_.names().size(); ++kind)
+            result_.log.push_back({kinds_.names()[kind], kinds_.counts()[kind]});
+        for (const std::size_t kind : part_.kinds) {
+            Minimized::PartKind& described = result_.part.emplace_back();
+            described.kind = result_.log[kind];
+            for (const Part::Condition& condition : part_.conditions)
+                if (condition.kind == kind) described.conditions.push_back({condition.facet, condition.values});
+            if (const auto dropped = part_.dropped.find(kind); dropped != part_.dropped.end()) described.without = dropped->second;
+        }
     }
 
     const MinimizeOptions& options_;
@@ -186,6 +199,7 @@ class Minimizer {
     const RequestKinds kinds_;
     PartTrials trials_;
     Part start_;  // the log, or what is left of it
+    Part part_;   // the smallest that leaks, so far
     Minimized result_;
 };
 

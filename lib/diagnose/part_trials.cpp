@@ -25,8 +25,8 @@ Answer answer_of(Verdict verdict) {
 
 }  // namespace
 
-Trial PartTrials::begin(const Part& part) {
-    Trial trial;
+Minimized::Trial PartTrials::begin(const Part& part) {
+    Minimized::Trial trial;
     trial.part = kinds_.text(part);
     trial.kinds = part.kinds.size();
     if (observer_.begin) observer_.begin(static_cast<int>(trials_.size()) + 1, std::max(more_, kAtEnd - 1), trial.part);
@@ -34,7 +34,7 @@ Trial PartTrials::begin(const Part& part) {
     return trial;
 }
 
-void PartTrials::end(const Trial& trial, const Part& part) {
+void PartTrials::end(const Minimized::Trial& trial, const Part& part) {
     trials_.push_back(trial);
     parts_.push_back(part);
     if (observer_.end) observer_.end(trial);
@@ -42,7 +42,7 @@ void PartTrials::end(const Trial& trial, const Part& part) {
 
 std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t requests, replay::ReplayOptions traffic,
                                               const std::string& name, Endpoints endpoints) {
-    Trial trial = begin(part);
+    Minimized::Trial trial = begin(part);
     Options run = options_.run;
     run.policy.filling_is_leak = true;  // that it leaks was asked of the whole log
     run.rounds.replay = std::move(traffic);
@@ -106,7 +106,7 @@ Answer PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {
 
 // One run; nothing where it was interrupted.
 std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakSignature::Size size) {
-    Trial trial = begin(part);
+    Minimized::Trial trial = begin(part);
     const TemporaryDirectory scratch;
     Options run = options_.run;
     const std::string log = scratch.path() + "/part.jsonl";
@@ -131,7 +131,7 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakSignatu
     return trial.verdict;
 }
 
-void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Trial& trial) const {
+void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Minimized::Trial& trial) const {
     Diagnosis diagnosis;
     diagnosis.max_growth = run.max_growth;
     diagnosis.requests_per_second = span.rate();

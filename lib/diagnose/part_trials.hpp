@@ -40,9 +40,9 @@ class PartTrials {
     // Whether the part shows the leak, or a smaller one at the same place.
     Answer ask_for_any(const Part& part) { return run_until_clear(part, LeakSignature::Size::any); }
 
-    const std::vector<Trial>& trials() const { return trials_; }
+    const std::vector<Minimized::Trial>& trials() const { return trials_; }
     const Part& part(std::size_t trial) const { return parts_[trial]; }
-    std::vector<Trial> take_trials() { return std::move(trials_); }
+    std::vector<Minimized::Trial> take_trials() { return std::move(trials_); }
     bool exhausted() const { return exhausted_; }  // a question was not asked, for options.most_trials
 
   private:
@@ -50,16 +50,16 @@ class PartTrials {
 
     Answer run_until_clear(const Part& part, LeakSignature::Size size);
     std::optional<Verdict> run(const Part& part, int rounds, LeakSignature::Size size);
-    void measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Trial& trial) const;
-    Trial begin(const Part& part);
-    void end(const Trial& trial, const Part& part);
+    void measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Minimized::Trial& trial) const;
+    Minimized::Trial begin(const Part& part);
+    void end(const Minimized::Trial& trial, const Part& part);
 
     const MinimizeOptions& options_;
     const RequestKinds& kinds_;
     const MinimizeObserver& observer_;
     std::optional<LeakSignature> leak_;
     std::optional<std::string> followed_;  // the executable that the diagnosis of the whole log recorded
-    std::vector<Trial> trials_;
+    std::vector<Minimized::Trial> trials_;
     std::vector<Part> parts_;                            // of each
     std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart
     int more_ = 0;

@@ -14,13 +14,4 @@ std::string_view line_change_name(LineChange change) {
     return "unclear";
 }
 
-std::string_view outcome_name(Comparison::Outcome outcome) {
-    switch (outcome) {
-        case Comparison::Outcome::passed: return "passed";
-        case Comparison::Outcome::failed: return "failed";
-        case Comparison::Outcome::inconclusive: return "inconclusive";
-    }
-    return "inconclusive";
-}
-
 }  // namespace leakline

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/gate.hpp"
 #include "model/lines.hpp"
 
 namespace leakline {
@@ -36,7 +37,7 @@ struct LineDifference {
 };
 
 struct Comparison {
-    enum class Outcome { passed, failed, inconclusive };
+    using Outcome = GateOutcome;
 
     std::string before, after;  // names of the two
     Growth::Per per = Growth::Per::hour;
@@ -47,6 +48,5 @@ struct Comparison {
     std::vector<std::string> reasons;  // never empty
     std::vector<std::string> warnings;
 };
-std::string_view outcome_name(Comparison::Outcome outcome);  // "passed", ...
 
 }  // namespace leakline

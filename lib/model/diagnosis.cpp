@@ -31,15 +31,6 @@ std::string_view source_name(StatedGrowth::Source source) {
     return "none";
 }
 
-std::string_view outcome_name(Gate::Outcome outcome) {
-    switch (outcome) {
-        case Gate::Outcome::passed: return "passed";
-        case Gate::Outcome::failed: return "failed";
-        case Gate::Outcome::inconclusive: return "inconclusive";
-    }
-    return "inconclusive";
-}
-
 bool grows_by_connections_alone(const Diagnosis& diagnosis) {
     if (!diagnosis.connections || !diagnosis.connections->leaks) return false;
     constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are the odds and ends of the same connections
@@ -75,6 +66,12 @@ double explained_growth(const Diagnosis& diagnosis) {
     if (accounting.live_delta_bytes > 0 && accounting.overhead_delta_bytes.value_or(0) > 0)
         explained *= 1 + static_cast<double>(*accounting.overhead_delta_bytes) / static_cast<double>(accounting.live_delta_bytes);
     return explained;
+}
+
+std::optional<Interval> stated_per_request(const Diagnosis& diagnosis) {
+    if (diagnosis.growth.source == StatedGrowth::Source::none) return std::nullopt;
+    const auto& stated = diagnosis.growth.split.bytes_per_request;
+    return stated ? stated : diagnosis.trend.bytes_per_request;
 }
 
 }  // namespace leakline

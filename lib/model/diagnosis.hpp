@@ -9,6 +9,7 @@
 #include "model/connections.hpp"
 #include "model/coverage.hpp"
 #include "model/follows.hpp"
+#include "model/gate.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
 #include "model/resources.hpp"
@@ -33,15 +34,6 @@ struct IdleTime {
     double seconds = 0;
     double growth_bytes = 0;  // of memory
 };
-
-// One thing that a CI system asked of the run besides the verdict: a growth budget, a baseline.
-struct Gate {
-    enum class Outcome { passed, failed, inconclusive };
-    std::string name;  // "growth at most 64 B/request"
-    Outcome outcome = Outcome::passed;
-    std::string message;  // what was found; empty where there is nothing to say
-};
-std::string_view outcome_name(Gate::Outcome outcome);  // "passed", "failed", "inconclusive"
 
 // The kernel killed the service for its memory limit, which is what the run was made to rehearse.
 struct OomKill {
@@ -103,6 +95,8 @@ struct Diagnosis {
 // Every leaking line's growth follows the number of connections: then growth per request, and per hour at a rate of requests,
 // says how many connections the run happened to open.
 bool grows_by_connections_alone(const Diagnosis& diagnosis);
+// Growth per request as the verdict states it; nothing where it is not measured or has none.
+std::optional<Interval> stated_per_request(const Diagnosis& diagnosis);
 // The share of memory's growth per request that the lines which leak account for, malloc's own part of their blocks included;
 // 1 where either is not known, or memory does not grow.
 double explained_growth(const Diagnosis& diagnosis);

@@ -120,15 +120,12 @@ std::string render(const History& history) {
     return out;
 }
 
+std::string render(const Diagnosis& diagnosis) { return render(diagnosis.lines) + resource_rows(diagnosis); }
+
 }  // namespace
 
 std::string render_csv(const Document& document, const RenderOptions&) {
-    if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend);
-    if (const auto* lines = std::get_if<LineReport>(&document)) return render(*lines);
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(diagnosis->lines) + resource_rows(*diagnosis);
-    if (const auto* history = std::get_if<History>(&document)) return render(*history);
-    require_form(format_named("csv"), form_of(document));
-    return {};
+    return render_form(document, "csv", [&](const auto& value) -> decltype(render(value)) { return render(value); });
 }
 
 }  // namespace leakline::report

@@ -78,7 +78,7 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
     std::vector<Finding> findings;
     if (const auto* lines = std::get_if<LineReport>(&document)) {
         add_lines(findings, *lines, options);
-    } else if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+    } else if (const auto* diagnosis = diagnosis_in(document)) {
         if (diagnosis->accepted) return findings;
         const Summary summary = summarize(*diagnosis);
         const auto add = [&](Finding::Kind kind) {

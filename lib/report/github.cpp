@@ -4,6 +4,7 @@
 
 #include "base/utf8.hpp"
 #include "report/findings.hpp"
+#include "report/history_text.hpp"
 #include "report/renderers.hpp"
 #include "report/resources_text.hpp"
 #include "report/summary.hpp"
@@ -38,7 +39,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
     const std::string title = "title=leakline";
     std::string out;
     std::size_t errors = 0;
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+    if (const auto* diagnosis = diagnosis_in(document)) {
         const Summary summary = summarize(*diagnosis);
         std::string_view level = "error";
         if (diagnosis->verdict == Verdict::no_leak || diagnosis->accepted) level = "notice";

@@ -14,7 +14,35 @@ namespace {
 
 std::string growth_text(const std::optional<Interval>& growth) { return growth ? format_bytes(growth->estimate) : "?"; }
 
+double newest_growth(const History::Line& line) {
+    for (auto growth = line.growth.rbegin(); growth != line.growth.rend(); ++growth)
+        if (*growth) return (*growth)->estimate;
+    return 0;
+}
+
 }  // namespace
+
+std::string_view history_verdict(const History& history) {
+    return history.has_slow_growth() ? "slow growth" : history.worsened() ? "worse" : "no worse";
+}
+
+std::string history_headline(const History& history) {
+    const auto count = [&](History::Change change) {
+        return std::count_if(history.lines.begin(), history.lines.end(), [&](const auto& line) { return line.change == change; });
+    };
+    if (history.has_slow_growth()) {
+        const History::Line& first = history.lines.front();
+        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
+                           format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
+                           count(History::Change::slow_boil) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_boil)) : "");
+    }
+    if (history.runs.size() == 1)
+        return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());
+    if (history.lines.empty()) return fmt::format("no line leaks in any of {} runs", history.runs.size());
+    return fmt::format("lines that leak in any of {} runs: {}, of which {} new, {} jumped, {} gone", history.runs.size(),
+                       history.lines.size(), count(History::Change::appeared), count(History::Change::jumped),
+                       count(History::Change::gone));
+}
 
 std::string history_text(const History& history, const RenderOptions& options) {
     std::string verdict(history_verdict(history));

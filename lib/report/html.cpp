@@ -205,7 +205,7 @@ std::string render(const History& history, const RenderOptions&) { return html_p
 }  // namespace
 
 std::string render_html(const Document& document, const RenderOptions& options) {
-    return std::visit([&](const auto& value) { return render(value, options); }, document);
+    return render_form(document, "html", [&](const auto& value) -> decltype(render(value, options)) { return render(value, options); });
 }
 
 }  // namespace leakline::report

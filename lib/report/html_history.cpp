@@ -5,7 +5,7 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/history.hpp"
+#include "report/history_text.hpp"
 #include "report/html_page.hpp"
 #include "report/summary.hpp"
 #include "report/svg.hpp"

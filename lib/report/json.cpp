@@ -186,6 +186,123 @@ void put(Writer& out, const History& history) {
     out("warnings", history.warnings);
 }
 
+void put(Writer& out, const Minimized::Kind& kind) {
+    out("kind", kind.name);
+    out("requests", kind.requests);
+}
+
+void put(Writer& out, const Minimized& result) {
+    out("verdict", result.verdict);
+    out("complete", result.complete);
+    out("by_time", result.by_time);
+    out("part", result.text);
+    out("requests", result.requests);
+    out.list("kinds", result.part, [](Writer& item, const Minimized::PartKind& part) {
+        put(item, part.kind);
+        item.list("conditions", part.conditions, [](Writer& entry, const Minimized::Condition& condition) {
+            entry("facet", condition.facet);
+            entry("values", condition.values);
+        });
+        item("without", part.without);
+    });
+    if (result.rest) out("rest", *result.rest);
+    out.list("log", result.log, [](Writer& item, const Minimized::Kind& kind) { put(item, kind); });
+    out.list("trials", result.trials, [&](Writer& item, const Minimized::Trial& trial) {
+        item("part", trial.part);
+        item("kinds", trial.kinds);
+        item("requests", trial.requests);
+        item("sent", trial.sent);
+        item("verdict", trial.verdict);
+        item("smaller_leak", trial.smaller_leak);
+        if (trial.rate) item(leak_unit_name(result.unit), *trial.rate);
+        item("seconds", trial.seconds);
+        item("reason", trial.reason);
+    });
+    out("notes", result.notes);
+    if (result.diagnosed == Minimized::Diagnosed::nothing) return;
+    out("diagnosis_of", result.diagnosed == Minimized::Diagnosed::part ? "part" : "log");
+    out.object("diagnosis", [&](Writer& diagnosis) {
+        diagnosis("schema", Diagnosis::kSchema);
+        put(diagnosis, result.diagnosis);
+    });
+}
+
+void put(Writer& out, const DryRun& result) {
+    out("read", result.read);
+    out("bad", result.bad);
+    out("filtered", result.filtered);
+    out("requests", result.requests);
+    out("bytes", result.bytes);
+    out("largest_bytes", result.largest);
+    if (result.first) {
+        const Nanoseconds span = *result.last - *result.first;
+        out("first_ns", result.first->count());
+        out("last_ns", result.last->count());
+        out("span_s", span);
+        if (const auto rate = result.per_second(span)) out("rate", *rate);
+    }
+    out("rounds", result.rounds);
+    out("round_s", result.round);
+    out("formats", result.formats);
+    out("paths", result.paths);
+    out.object("hosts", [&](Writer& hosts) {
+        for (const DryRun::Host& host : result.hosts)
+            hosts.object(host.name, [&](Writer& item) {
+                item("requests", host.requests);
+                item("left_out", host.left_out);
+            });
+    });
+    out.object("steps", [&](Writer& steps) {
+        steps("seconds", result.step);
+        steps("requests", result.rate);
+    });
+    out("warnings", result.warnings);
+}
+
+void put(Writer& out, std::string_view name, const VerdictCounts& counts) {
+    out.object(name, [&](Writer& item) {
+        item("growing", counts.growing);
+        item("stable", counts.stable);
+        item("inconclusive", counts.inconclusive);
+    });
+}
+
+void put(Writer& out, const SelfTest& result) {
+    out("outcome", outcome_name(result.outcome));
+    out.list("scores", result.scores, [](Writer& item, const SelfTest::Score& score) {
+        item("name", score.name);
+        item("of", score.of);
+        item("hits", score.measured.hits);
+        item("total", score.measured.total);
+        item("share", score.measured.interval());
+        if (!score.goal) return;
+        item(score.goal->at_least ? "at_least" : "at_most", score.goal->bound);
+        item("outcome", outcome_name(score.goal->outcome));
+    });
+    out("request_error", result.request_error);
+    out.list("families", result.families, [](Writer& item, const FamilyScore& family) {
+        item("name", family.name);
+        item("summary", family.summary);
+        item("leaks", family.leaks);
+        put(item, "plain", family.plain);
+        put(item, "hard", family.hard);
+    });
+    out.list("curve", result.curve, [](Writer& item, const OperatingPoint& point) {
+        item("growth_in_deviations", point.growth_in_deviations);
+        item("growth_of_detectable", point.growth_of_detectable);
+        put(item, "counts", point.counts);
+    });
+}
+
+void put(Writer& out, const Prerequisites& result) {
+    out("met", result.met());
+    out.list("checks", result.checks, [](Writer& item, const Prerequisite& check) {
+        item("state", state_name(check.state));
+        item("what", check.what);
+        item.where_any("fix", check.fix);
+    });
+}
+
 // Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a
 // thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced, never a reason to lose
 // the report.

@@ -170,10 +170,7 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
 }  // namespace
 
 std::string render_junit(const Document& document, const RenderOptions& options) {
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(*diagnosis, options);
-    if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend, options);
-    require_form(format_named("junit"), form_of(document));
-    return {};
+    return render_form(document, "junit", [&](const auto& value) -> decltype(render(value, options)) { return render(value, options); });
 }
 
 }  // namespace leakline::report

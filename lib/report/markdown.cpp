@@ -7,6 +7,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/utf8.hpp"
+#include "report/history_text.hpp"
 #include "report/line_table.hpp"
 #include "report/path_results.hpp"
 #include "report/renderers.hpp"
@@ -280,7 +281,7 @@ std::string render(const History& history, const RenderOptions& options) {
 }  // namespace
 
 std::string render_markdown(const Document& document, const RenderOptions& options) {
-    return std::visit([&](const auto& value) { return render(value, options); }, document);
+    return render_form(document, "md", [&](const auto& value) -> decltype(render(value, options)) { return render(value, options); });
 }
 
 }  // namespace leakline::report

@@ -145,10 +145,7 @@ std::string render(const TrendReport& report) {
 }  // namespace
 
 std::string render_openmetrics(const Document& document, const RenderOptions&) {
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return render(*diagnosis);
-    if (const auto* trend = std::get_if<TrendReport>(&document)) return render(*trend);
-    require_form(format_named("openmetrics"), form_of(document));
-    return {};
+    return render_form(document, "openmetrics", [&](const auto& value) -> decltype(render(value)) { return render(value); });
 }
 
 }  // namespace leakline::report

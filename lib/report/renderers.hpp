@@ -1,9 +1,25 @@
 // The functions behind the table in report.cpp: one a file, all of the same shape.
 #pragma once
 
+#include <string>
+#include <variant>
+
 #include "report/report.hpp"
 
 namespace leakline::report {
+
+// render(value) of what document is, or of the diagnosis that it holds. Throws Error{usage} where render takes no such value.
+template <class Render>
+std::string render_form(const Document& document, std::string_view format, const Render& render) {
+    if (const Diagnosis* diagnosis = diagnosis_in(document)) return render(*diagnosis);
+    return std::visit(
+        [&](const auto& value) -> std::string {
+            if constexpr (std::is_invocable_v<Render, decltype(value)>) return render(value);
+            require_form(format_named(format), form_of(document));
+            return {};
+        },
+        document);
+}
 
 std::string render_text(const Document& document, const RenderOptions& options);
 std::string render_json(const Document& document, const RenderOptions& options);
@@ -19,5 +35,10 @@ std::string render_svg(const Document& document, const RenderOptions& options);
 std::string render_folded(const Document& document, const RenderOptions& options);
 std::string render_speedscope(const Document& document, const RenderOptions& options);
 std::string render_pprof(const Document& document, const RenderOptions& options);
+
+// The parts of the text form that are files of their own. Of a Minimized: without its diagnosis, which comes after.
+std::string minimized_text(const Minimized& result);
+std::string dry_run_text(const DryRun& result);
+std::string self_test_text(const SelfTest& result);
 
 }  // namespace leakline::report

@@ -11,28 +11,37 @@
 
 namespace leakline::report {
 
+namespace {
+
+// Forms with a diagnosis, and those of which there is a page: what only a terminal and programs read has text and JSON alone.
+constexpr unsigned kDiagnosed = kDiagnosisForm | kMinimizedForm, kLines = kDiagnosed | kLinesForm;
+constexpr unsigned kPages = kLines | kTrendForm | kReplayForm | kComparisonForm | kHistoryForm;
+
+}  // namespace
+
 std::span<const Format> formats() {
     static const std::vector<Format> table = {
         {"text", {".txt"}, "for a terminal", render_text},
         {"json", {".json"}, "everything, for programs; leakline report reads it back", render_json},
-        {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown},
-        {"html", {".html", ".htm"}, "one self-contained page with charts", render_html},
-        {"csv", {".csv"}, "one row a series or a line", render_csv, kDiagnosisForm | kLinesForm | kTrendForm | kHistoryForm},
-        {"junit", {".xml"}, "JUnit: a test case a gate", render_junit, kDiagnosisForm | kTrendForm},
-        {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kDiagnosisForm | kLinesForm},
-        {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kDiagnosisForm | kLinesForm},
-        {"github",
-         {},
-         "GitHub workflow commands (by themselves where GITHUB_ACTIONS=true)",
-         render_github,
-         kDiagnosisForm | kLinesForm | kTrendForm},
-        {"openmetrics", {".prom"}, "for node_exporter's textfile collector", render_openmetrics, kDiagnosisForm | kTrendForm},
-        {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosisForm | kTrendForm},
-        {"folded", {".folded"}, "stacks of the growth, for flamegraph.pl", render_folded, kDiagnosisForm | kLinesForm},
-        {"speedscope", {".speedscope.json"}, "stacks of the growth, for speedscope.app", render_speedscope, kDiagnosisForm | kLinesForm},
-        {"pprof", {".pb.gz"}, "stacks of the growth, for go tool pprof", render_pprof, kDiagnosisForm | kLinesForm, true},
+        {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown, kPages},
+        {"html", {".html", ".htm"}, "one self-contained page with charts", render_html, kPages},
+        {"csv", {".csv"}, "one row a series or a line", render_csv, kLines | kTrendForm | kHistoryForm},
+        {"junit", {".xml"}, "JUnit: a test case a gate", render_junit, kDiagnosed | kTrendForm},
+        {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kLines},
+        {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kLines},
+        {"github", {}, "GitHub workflow commands (by themselves where GITHUB_ACTIONS=true)", render_github, kLines | kTrendForm},
+        {"openmetrics", {".prom"}, "for node_exporter's textfile collector", render_openmetrics, kDiagnosed | kTrendForm},
+        {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosed | kTrendForm},
+        {"folded", {".folded"}, "stacks of the growth, for flamegraph.pl", render_folded, kLines},
+        {"speedscope", {".speedscope.json"}, "stacks of the growth, for speedscope.app", render_speedscope, kLines},
+        {"pprof", {".pb.gz"}, "stacks of the growth, for go tool pprof", render_pprof, kLines, true},
     };
     return table;
+}
+
+const Diagnosis* diagnosis_in(const Document& document) {
+    const auto* minimized = std::get_if<Minimized>(&document);
+    return minimized != nullptr ? &minimized->diagnosis : std::get_if<Diagnosis>(&document);
 }
 
 namespace {
@@ -45,6 +54,10 @@ std::string_view document_name(unsigned form) {
         case kComparisonForm: return "a comparison";
         case kHistoryForm: return "a history";
         case kReplayForm: return "a replay's statistics";
+        case kMinimizedForm: return "a minimized log";
+        case kDryRunForm: return "a dry run";
+        case kSelfTestForm: return "a self-test";
+        case kPrerequisitesForm: return "a check of prerequisites";
         default: return "this document";
     }
 }

@@ -11,31 +11,17 @@
 
 #include "model/comparison.hpp"
 #include "model/diagnosis.hpp"
-#include "report/history.hpp"
+#include "model/dry_run.hpp"
+#include "model/history.hpp"
+#include "model/minimized.hpp"
+#include "model/prerequisites.hpp"
+#include "model/self_test.hpp"
+#include "model/trend_report.hpp"
 
 namespace leakline::report {
 
-// Several series, each with its verdict: what `leakline trend` shows.
-struct TrendReport {
-    struct Item {
-        std::string file;
-        Series series;
-        TrendVerdict verdict;
-        std::uint64_t judged_samples = 0;  // where series is thinned for drawing; 0: it is whole
-
-        std::uint64_t samples() const { return judged_samples != 0 ? judged_samples : series.size(); }
-    };
-    // A count sampled beside memory: descriptors, threads, mappings or processes.
-    struct Count {
-        std::string file;
-        ResourceGrowth growth;
-    };
-    std::vector<Item> items;
-    std::vector<std::string> warnings;
-    std::vector<Count> counts;
-};
-
-using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History>;
+using Document =
+    std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History, Minimized, DryRun, SelfTest, Prerequisites>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -45,9 +31,15 @@ enum Form : unsigned {
     kReplayForm = 1u << 3,
     kComparisonForm = 1u << 4,
     kHistoryForm = 1u << 5,
+    kMinimizedForm = 1u << 6,
+    kDryRunForm = 1u << 7,
+    kSelfTestForm = 1u << 8,
+    kPrerequisitesForm = 1u << 9,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) { return 1u << document.index(); }
+// The diagnosis that document is or holds; else null. Formats without a form of a Minimized show its diagnosis.
+const Diagnosis* diagnosis_in(const Document& document);
 
 struct RenderOptions {
     enum class Unit { bytes, kib, mib };
@@ -55,6 +47,7 @@ struct RenderOptions {
     int precision = 1;    // decimals in the line table
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool color = false;
+    bool brief = false;    // --quiet: only what needs attention
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
     // What an inconclusive run is to a CI system (--inconclusive): an error, a skipped test, or none of its

@@ -57,7 +57,7 @@ std::optional<std::string> find(const std::string& file, const fs::path& root) {
 
 std::map<std::string, std::string> repository_paths(const Document& document, const std::string& root) {
     const LineReport* report = std::get_if<LineReport>(&document);
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) report = &diagnosis->lines;
+    if (const auto* diagnosis = diagnosis_in(document)) report = &diagnosis->lines;
     std::map<std::string, std::string> out;
     std::error_code error;
     const fs::path real = fs::canonical(root, error);

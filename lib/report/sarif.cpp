@@ -128,7 +128,7 @@ Json result(const Finding& finding, const RenderOptions& options) {
 std::string render_sarif(const Document& document, const RenderOptions& options) {
     Json results = Json::array();
     for (const Finding& finding : findings_of(document, options)) results.push_back(result(finding, options));
-    const auto* diagnosis = std::get_if<Diagnosis>(&document);
+    const auto* diagnosis = diagnosis_in(document);
     Json invocation = {{"executionSuccessful", diagnosis == nullptr || diagnosis->verdict != Verdict::invalid}};
     Json run = {{"tool", {{"driver", {{"name", "leakline"}, {"semanticVersion", LEAKLINE_VERSION}, {"rules", rules()}}}}},
                 {"invocations", Json::array({invocation})},

@@ -54,7 +54,7 @@ std::vector<LineStack> stacks_of(const LineReport& report) {
 
 const LineReport& lines_of(const Document& document, std::string_view format) {
     if (const auto* lines = std::get_if<LineReport>(&document)) return *lines;
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) return diagnosis->lines;
+    if (const auto* diagnosis = diagnosis_in(document)) return diagnosis->lines;
     require_form(format_named(format), form_of(document));
     throw Error(ErrorKind::usage, "", fmt::format("there is no {} form of this document", format));
 }

@@ -98,42 +98,10 @@ std::string latency_text(double microseconds) {
     return microseconds != 0 && microseconds < 10 ? fmt::format("{:.3g} µs", microseconds) : fmt::format("{:.3g} ms", microseconds / 1000);
 }
 
-std::string place_text(const CodeLine& line) {
-    if (!line.file.empty()) return line.line != 0 ? fmt::format("{}:{}", line.file, line.line) : line.file;
-    return line.function.empty() ? "(no debug info)" : line.function + " (no debug info)";
-}
-
-std::string short_function(const std::string& name) {
-    const std::size_t close = name.rfind(')');
-    if (close == std::string::npos) return name;
-    // What closes within "f<...::<lambda(int)> >" or "f(int)::{lambda()#1}" is not the list of this name's parameters.
-    const std::string_view rest = std::string_view(name).substr(close + 1);
-    if (!rest.empty() && std::string_view(" &[.").find(rest.front()) == std::string_view::npos) return name;
-    int depth = 0;
-    for (std::size_t i = close + 1; i-- > 0;) {
-        if (name[i] == ')') ++depth;
-        if (name[i] != '(' || --depth != 0) continue;
-        const std::string_view before = std::string_view(name).substr(0, i);
-        const bool is_name = before.ends_with("operator") && close == i + 1;  // "a::operator()", which debug info has bare
-        return i == 0 || is_name ? name.substr(0, close + 1) : std::string(before);
-    }
-    return name;
-}
-
-std::string growth_text(const Growth& growth) {
-    return format_bytes(growth.bytes) + (growth.per == Growth::Per::request ? "/request" : "/h");
-}
-
 std::string slope_text(const TrendVerdict& trend) {
     std::string text;
     if (trend.bytes_per_request) text = interval_text(*trend.bytes_per_request) + " per request, ";
     return text + interval_text(trend.slope_bytes_per_hour) + " per hour";
-}
-
-std::optional<Interval> stated_per_request(const Diagnosis& diagnosis) {
-    if (diagnosis.growth.source == StatedGrowth::Source::none) return std::nullopt;
-    const auto& stated = diagnosis.growth.split.bytes_per_request;
-    return stated ? stated : diagnosis.trend.bytes_per_request;
 }
 
 std::string diagnosed_growth_text(const Diagnosis& diagnosis) {

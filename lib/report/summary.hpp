@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/words.hpp"
 #include "report/report.hpp"
 
 namespace leakline::report {
@@ -39,19 +40,11 @@ std::string hours_interval_text(const Interval& hours);
 std::string reached_text(const Interval& hours);
 // "13.9 ms"; very short ones "0.132 µs", very long ones "2.97 s".
 std::string latency_text(double microseconds);
-// "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
-std::string place_text(const CodeLine& line);
-// A function's name without its parameters, which in C++ can fill a screen: "a::f(int, char) const" ->
-// "a::f".
-std::string short_function(const std::string& name);
-std::string growth_text(const Growth& growth);  // "64 B/request"
 // A trend's slope and, where known, bytes per request, as in Summary::growth.
 std::string slope_text(const TrendVerdict& trend);
 // Of a whole diagnosis: per request, and per hour at the log's own rate where that is known (else as
 // slope_text).
 std::string diagnosed_growth_text(const Diagnosis& diagnosis);
-// Growth per request as the verdict states it; nothing where it is not measured or has none.
-std::optional<Interval> stated_per_request(const Diagnosis& diagnosis);
 // "day.jsonl, 8 rounds"; a soak has none.
 std::string traffic_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);

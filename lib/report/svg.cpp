@@ -116,7 +116,7 @@ std::string sparkline_svg(const Series& series, Trend trend) {
 }
 
 std::string render_svg(const Document& document, const RenderOptions&) {
-    if (const auto* diagnosis = std::get_if<Diagnosis>(&document)) {
+    if (const auto* diagnosis = diagnosis_in(document)) {
         const MemoryPlot plot = memory_plot(diagnosis->series, diagnosis->trend, 2000, diagnosis->memory_limit, diagnosis->rounds);
         const Summary summary = summarize(*diagnosis);
         return memory_svg(plot, fmt::format("{} of {}: {}", diagnosis->metric,

@@ -176,6 +176,26 @@ std::string render(const Comparison& comparison, const RenderOptions& options) {
 
 std::string render(const History& history, const RenderOptions& options) { return history_text(history, options); }
 
+std::string render(const Minimized& result, const RenderOptions& options) {
+    return minimized_text(result) + (result.diagnosed == Minimized::Diagnosed::nothing ? "" : render(result.diagnosis, options));
+}
+
+std::string render(const DryRun& result, const RenderOptions&) { return dry_run_text(result); }
+
+std::string render(const SelfTest& result, const RenderOptions&) { return self_test_text(result); }
+
+std::string render(const Prerequisites& result, const RenderOptions& options) {
+    std::string out;
+    for (const Prerequisite& check : result.checks) {
+        if (options.brief && check.state == Prerequisite::State::good) continue;
+        const std::string_view state = check.state == Prerequisite::State::missing ? "MISSING" : state_name(check.state);
+        out += fmt::format("{:<8} {}\n", state, check.what);
+        if (!check.fix.empty()) out += fmt::format("          fix: {}\n", check.fix);
+    }
+    if (options.brief) return out;
+    return out + (result.met() ? "\nall required prerequisites are met\n" : "\nsome prerequisites are missing\n");
+}
+
 }  // namespace
 
 std::string render_text(const Document& document, const RenderOptions& options) {

@@ -2,18 +2,21 @@
 #include <doctest/doctest.h>
 
 #include "analysis/trend/self_test.hpp"
+#include "report/renderers.hpp"
 
+using namespace leakline;
 using namespace leakline::analysis;
 
 TEST_CASE("on simulated traces leaks are found, nothing else is called a leak, and intervals hold the truth") {
     const SelfTest result = run_self_test(20240607, 8);
-    CAPTURE(self_test_text(result));
-    CHECK(result.precision.value() >= .98);
-    CHECK(result.recall.value() >= .98);
-    CHECK(result.false_alarms.value() == 0);
-    CHECK(result.missed.value() == 0);
-    CHECK(result.inconclusive.value() <= .04);
-    CHECK(result.interval_coverage.value() >= .9);
+    const auto value = [&](SelfTestFigure figure) { return result.scores.at(static_cast<std::size_t>(figure)).measured.value(); };
+    CAPTURE(report::self_test_text(result));
+    CHECK(value(SelfTestFigure::precision) >= .98);
+    CHECK(value(SelfTestFigure::recall) >= .98);
+    CHECK(value(SelfTestFigure::false_alarm_rate) == 0);
+    CHECK(value(SelfTestFigure::missed) == 0);
+    CHECK(value(SelfTestFigure::inconclusive) <= .04);
+    CHECK(value(SelfTestFigure::interval_coverage) >= .9);
     CHECK(result.request_error <= .01);
 
     REQUIRE(result.curve.size() == 8);
@@ -24,20 +27,24 @@ TEST_CASE("on simulated traces leaks are found, nothing else is called a leak, a
 
 TEST_CASE("a goal is met or missed where the sampling error allows no other answer") {
     // Wilson's interval of 9 in 10, as R's prop.test(9, 10, correct = FALSE) gives it.
-    const leakline::Interval range = Proportion{9, 10}.interval();
+    const Interval range = Proportion{9, 10}.interval();
     CHECK(range.low == doctest::Approx(.5958).epsilon(1e-3));
     CHECK(range.high == doctest::Approx(.9821).epsilon(1e-3));
     CHECK(Proportion{0, 0}.interval().low == 0);
 
-    SelfTest result;
-    result.precision = result.recall = {9990, 10000};
-    result.interval_coverage = {9700, 10000};
-    result.false_alarms = {10, 10000};
-    CHECK(judge_self_test(result) == Goal::passed);
-    result.false_alarms = {1, 500};
-    CHECK(judge_self_test(result) == Goal::undecided);
-    result.recall = {9800, 10000};
-    CHECK(judge_self_test(result) == Goal::failed);
+    using enum SelfTestFigure;
+    CHECK(score_of(recall, {9990, 10000}).goal->outcome == GateOutcome::passed);
+    CHECK(score_of(false_alarm_rate, {10, 10000}).goal->outcome == GateOutcome::passed);
+    CHECK(score_of(false_alarm_rate, {1, 500}).goal->outcome == GateOutcome::inconclusive);
+    CHECK(score_of(recall, {9800, 10000}).goal->outcome == GateOutcome::failed);
+    CHECK(!score_of(missed, {5000, 10000}).goal);
+
+    std::vector<SelfTest::Score> scores = {score_of(recall, {9990, 10000}), score_of(missed, {5000, 10000})};
+    CHECK(outcome_of(scores) == GateOutcome::passed);
+    scores.push_back(score_of(false_alarm_rate, {1, 500}));
+    CHECK(outcome_of(scores) == GateOutcome::inconclusive);
+    scores.push_back(score_of(precision, {9800, 10000}));
+    CHECK(outcome_of(scores) == GateOutcome::failed);
 }
 
 TEST_CASE("the same seed gives the same trace, another seed another one") {

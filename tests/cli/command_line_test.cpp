@@ -311,7 +311,7 @@ TEST_CASE("a dry run writes its forms to files, and refuses those that it has no
 
     const Outcome refused = run_binary("leakline", {"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
     CHECK(refused.code == 2);
-    CHECK(refused.err == "leakline: --dry-run: there is no md form of this\n  hint: text or json\n");
+    CHECK(refused.err == "leakline: there is no md form of a dry run\n  hint: formats of a dry run: text json\n");
     const std::string histogram = folder.path() + "/latency.hgrm";
     const Outcome empty = run_binary("leakline", {"replay", log, "--dry-run", "--histogram", histogram});
     CHECK(empty.code == 2);

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "report/baseline.hpp"
+#include "report/baseline_file.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
 

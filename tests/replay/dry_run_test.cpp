@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
+#include "report/renderers.hpp"
 #include "support/replay_log.hpp"
 
 using namespace leakline;
@@ -27,8 +28,8 @@ TEST_CASE("a dry run says what would be sent") {
     CHECK(*result.last - *result.first == 9900ms);
     CHECK(std::accumulate(result.rate.begin(), result.rate.end(), std::uint64_t{0}) == 100);
     CHECK(result.rate.size() <= 60);
-    CHECK(dry_run_text(result).starts_with("would send 100 requests ("));
-    const std::string text = dry_run_text(result);
+    CHECK(report::dry_run_text(result).starts_with("would send 100 requests ("));
+    const std::string text = report::dry_run_text(result);
     CHECK(text.find("  span 9.9s, 10/s on average\n") != std::string::npos);
     CHECK(text.find("at this pace") == std::string::npos);
     CHECK(std::count(text.begin(), text.end(), '#') > 0);
@@ -39,7 +40,7 @@ TEST_CASE("a dry run says how long the replay would take, and charts nothing tha
     ReplayOptions options = options_for(log, "");
     const auto text_of = [&](const Pace& pace) {
         options.pace = pace;
-        return dry_run_text(dry_run(options));
+        return report::dry_run_text(dry_run(options));
     };
     const auto contains = [](const std::string& text, const char* words) { return text.find(words) != std::string::npos; };
     CHECK(contains(text_of({Pace::Kind::recorded, 10, 0}), "  span 40s, 0.1/s on average\n  4s at this pace, 1/s on average\n"));

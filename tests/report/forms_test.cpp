@@ -349,3 +349,47 @@ TEST_CASE("a comparison keeps to a narrow terminal") {
     const std::string table = text.substr(text.find("Lines that grow"));
     for (std::size_t begin = 0, end; (end = table.find('\n', begin)) != std::string::npos; begin = end + 1) CHECK(end - begin <= 60);
 }
+
+TEST_CASE("a minimized log has a text and a JSON form with its diagnosis in them, and shows that diagnosis in every other format") {
+    Minimized result;
+    result.verdict = Verdict::leak;
+    result.complete = true;
+    result.log = {{"GET /", 7}, {"POST /login", 3}};
+    result.part = {{result.log[1], {{"?lang", {"de", ""}}}, {"note"}}};
+    result.text = "POST /login where ?lang is 'de' or absent, without note";
+    result.requests = 3;
+    result.trials = {{result.text, 1, 3, 30, Verdict::leak, "it grows", false, 50.0, 1.5}};
+    result.diagnosed = Minimized::Diagnosed::part;
+    result.diagnosis = test::sample_diagnosis();
+    const std::string text = render("text", result), json = render("json", result);
+    CHECK(text.starts_with("the smallest part that leaks: " + result.text + "\n  1 of 2 kinds of requests, 3 requests\n"));
+    CHECK(contains(text, "    1  leaks          " + result.text + " (50 B per request)\n"));
+    CHECK(text.ends_with("The smallest part, diagnosed again\n\n" + render("text", result.diagnosis)));
+    CHECK(contains(json, R"("values": ["","de"])"));
+    CHECK(contains(json, R"("bytes_per_request": 50.0)"));
+    CHECK(contains(json, R"("diagnosis_of": "part")"));
+    for (const Format& format : formats()) {
+        CAPTURE(format.name);
+        CHECK((format.forms & kMinimizedForm) != 0);
+        if (format.name != "text" && format.name != "json") CHECK(format.render(result, {}) == format.render(result.diagnosis, {}));
+    }
+}
+
+TEST_CASE("results for a terminal and for programs have no other forms") {
+    Prerequisites found = {
+        {{Prerequisite::State::good, "memory: readable", ""}, {Prerequisite::State::missing, "tracker: none", "install it"}}};
+    CHECK(render("text", found) ==
+          "ok       memory: readable\nMISSING  tracker: none\n          fix: install it\n\nsome prerequisites are missing\n");
+    CHECK(contains(render("json", found), "\"state\": \"missing\""));
+    RenderOptions brief;
+    brief.brief = true;
+    CHECK(render("text", found, brief) == "MISSING  tracker: none\n          fix: install it\n");
+    SelfTest measured;
+    measured.scores = {{"recall", "of the leaks", {99, 100}, Goal{.99, true, GateOutcome::passed}}};
+    CHECK(contains(render("json", measured), R"("at_least": 0.99)"));
+    for (const char* format : {"md", "html", "csv", "junit"}) {
+        CAPTURE(format);
+        for (const Document& document : {Document(found), Document(measured), Document(DryRun())})
+            CHECK(error_of([&] { (void)render(format, document); }).starts_with(fmt::format("there is no {} form of a ", format)));
+    }
+}

@@ -111,9 +111,9 @@ inline Diagnosis sample_diagnosis() {
     return d;
 }
 
-inline report::TrendReport sample_trends() {
+inline TrendReport sample_trends() {
     const Diagnosis d = sample_diagnosis();
-    report::TrendReport report;
+    TrendReport report;
     report.items.push_back({"/data/runs/leaky.csv", d.series, d.trend});
     TrendVerdict stable;
     stable.verdict = Trend::stable;

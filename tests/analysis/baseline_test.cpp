@@ -1,11 +1,13 @@
-#include "report/baseline.hpp"
+#include "analysis/baseline.hpp"
 
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "sample.hpp"
+#include "report/baseline_file.hpp"
+#include "report/sample.hpp"
 
 using namespace leakline;
+using namespace leakline::analysis;
 using namespace leakline::report;
 
 namespace {

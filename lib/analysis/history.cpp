@@ -1,4 +1,4 @@
-#include "report/history.hpp"
+#include "analysis/history.hpp"
 
 #include <fmt/format.h>
 
@@ -6,11 +6,9 @@
 #include <map>
 #include <set>
 
-#include "base/quantities.hpp"
-#include "report/baseline.hpp"
-#include "report/summary.hpp"
+#include "analysis/baseline.hpp"
 
-namespace leakline::report {
+namespace leakline::analysis {
 
 namespace {
 
@@ -60,29 +58,6 @@ double newest_growth(const History::Line& line) {
 
 }  // namespace
 
-std::string_view change_name(History::Change change) {
-    switch (change) {
-        case History::Change::steady: return "steady";
-        case History::Change::appeared: return "new";
-        case History::Change::jumped: return "jumped";
-        case History::Change::slow_boil: return "slow growth";
-        case History::Change::gone: return "gone";
-    }
-    return "steady";
-}
-
-bool worse(History::Change change) {
-    return change == History::Change::appeared || change == History::Change::jumped || change == History::Change::slow_boil;
-}
-
-bool History::has_slow_growth() const {
-    return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.change == Change::slow_boil; });
-}
-
-bool History::worsened() const {
-    return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return worse(line.change); });
-}
-
 History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
     std::stable_sort(diagnoses.begin(), diagnoses.end(), [](const auto& a, const auto& b) {
         const std::string &first = a.second.started, &second = b.second.started;
@@ -130,26 +105,4 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
     return history;
 }
 
-std::string_view history_verdict(const History& history) {
-    return history.has_slow_growth() ? "slow growth" : history.worsened() ? "worse" : "no worse";
-}
-
-std::string history_headline(const History& history) {
-    const auto count = [&](History::Change change) {
-        return std::count_if(history.lines.begin(), history.lines.end(), [&](const auto& line) { return line.change == change; });
-    };
-    if (history.has_slow_growth()) {
-        const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
-                           format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
-                           count(History::Change::slow_boil) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_boil)) : "");
-    }
-    if (history.runs.size() == 1)
-        return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());
-    if (history.lines.empty()) return fmt::format("no line leaks in any of {} runs", history.runs.size());
-    return fmt::format("lines that leak in any of {} runs: {}, of which {} new, {} jumped, {} gone", history.runs.size(),
-                       history.lines.size(), count(History::Change::appeared), count(History::Change::jumped),
-                       count(History::Change::gone));
-}
-
-}  // namespace leakline::report
+}  // namespace leakline::analysis

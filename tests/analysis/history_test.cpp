@@ -1,10 +1,12 @@
-#include "report/history.hpp"
+#include "analysis/history.hpp"
 
 #include <doctest/doctest.h>
 
+#include "report/history_text.hpp"
 #include "report/report.hpp"
 
 using namespace leakline;
+using namespace leakline::analysis;
 using namespace leakline::report;
 
 namespace {

@@ -1,16 +1,15 @@
-// Many diagnoses of one service over its commits: what each line grew by, run after run, and which line grows a little
-// more every time while no single step is large enough to be noticed. Pure.
+// Many diagnoses of one service over its commits: what each line grew by, run after run. Plain data, made by
+// analysis/history.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "model/diagnosis.hpp"
 
-namespace leakline::report {
+namespace leakline {
 
 struct History {
     enum class Change {
@@ -39,21 +38,9 @@ struct History {
     std::vector<std::string> warnings;
 
     bool has_slow_growth() const;
-    bool worsened() const;  // some line is new, jumped or boils: what a gate fails on
+    bool worsened() const;  // some line is new, jumped or grows slowly: what a gate fails on
 };
 std::string_view change_name(History::Change change);  // "slow growth", ...
 bool worse(History::Change change);                    // new, jumped or slow growth
 
-// Runs are put in order by when they started; those that do not say so stand last, as they were given. The pairs are file
-// names and what the files hold. Lines are told apart as in a baseline; the limits are its too (see report/baseline.hpp): a change
-// counts where even the lower bound of the newest growth is beyond it. A run that leaks without a leaking line counts as
-// growth of a line of its own, which has no file.
-History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses);
-
-// "slow growth", "worse" (a line is new or jumped) or "no worse".
-std::string_view history_verdict(const History& history);
-
-// One sentence: the slow growth by its place and both figures, or how many lines changed.
-std::string history_headline(const History& history);
-
-}  // namespace leakline::report
+}  // namespace leakline

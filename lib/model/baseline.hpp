@@ -1,0 +1,27 @@
+// The known leaks of a project: a committed file that a CI run is held against, so that old debts do not fail a build and
+// new or larger ones do. Plain data; report/baseline_file reads and writes it, analysis/baseline judges by it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/quantities.hpp"
+
+namespace leakline {
+
+struct Baseline {
+    struct Line {
+        std::string function, source, file;
+        double bytes_per_request = 0;  // accepted
+        std::vector<double> history;   // what was measured each time that the baseline was written, oldest first
+    };
+    struct Suppression {
+        std::string function, source, reason;
+        Growth max;
+        std::string expires;  // ISO date, the last day that it holds; empty: for ever
+    };
+    std::vector<Line> lines;
+    std::vector<Suppression> suppressions;
+};
+
+}  // namespace leakline

@@ -1,0 +1,22 @@
+// The file form of a baseline. Pure.
+//
+//   {"schema": 1, "lines": [{"function", "source", "file", "bytes_per_request", "history": [...]}],
+//    "suppressions": [{"function", "source", "reason", "max": "64B/request", "expires": "2025-12-31"}]}
+//
+// A line is known by its function and its text, not by its number or file: code that moved is the same code.
+// Suppressions are written by people; "source" and "expires" may be left out, "reason" and "max" may not.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/baseline.hpp"
+
+namespace leakline::report {
+
+// Throws Error{input} with the place: not JSON, wrong types, a suppression without a reason or a maximum, a
+// bad date.
+Baseline read_baseline(std::string_view text, const std::string& name);
+std::string write_baseline(const Baseline& baseline);
+
+}  // namespace leakline::report
