@@ -17,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "heap/control_message.hpp"
 #include "heap/generated_code.hpp"
 #include "heap/line_buffer.hpp"
 #include "heap/mark_clock.hpp"
@@ -119,7 +120,7 @@ class Collector {
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
             }
-            take(options_.follow ? after_announcement(lines) : lines);
+            take_lines(options_.follow ? after_announcement(lines) : lines);
         } catch (const std::exception& error) {
             broken_ = true;
             problem_ = error.what();
@@ -127,7 +128,7 @@ class Collector {
         return true;
     }
 
-    void take(std::string_view lines) {
+    void take_lines(std::string_view lines) {
         if (lines.empty()) return;
         marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Asked mark) { recording_.ask(std::move(mark)); });
         recording_.take(lines);
@@ -161,7 +162,7 @@ class Collector {
     }
 
     void control() {
-        ControlMessage message;
+        control::Message message;
         const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
         if (count < 0 && errno == EINTR) return;
         if (count != static_cast<ssize_t>(sizeof message)) {
@@ -169,51 +170,47 @@ class Collector {
             if (!service_.known()) service_has_ended();
             return;
         }
-        switch (message.kind) {
-            case ControlMessage::Kind::forked:
-                service_.forked(static_cast<int>(message.number));
-                if (!options_.follow) recorded_pid_ = static_cast<int>(message.number);
-                break;
-            case ControlMessage::Kind::start:
-                service_.started(static_cast<int>(message.number));
-                if (!options_.follow) recorded_pid_ = static_cast<int>(message.number);
-                if (service_.ended()) service_has_ended();
-                answer(message);
-                break;
-            case ControlMessage::Kind::mark: {
-                MarkSchedule::Asked mark{static_cast<HeapMark::Kind>(message.mark_kind), message.text, {}, {}, in_use_, retained_};
-                if (message.number != 0) mark.requests = message.number - 1;
-                mark.at = Nanoseconds(message.time);
-                marks_.ask(std::move(mark));
-                message.time = recording_.tick_gap().count();
-                answer(message);
-                break;
-            }
-            case ControlMessage::Kind::allocator:
-                in_use_ = message.number;
-                retained_ = static_cast<Bytes>(message.time);
-                break;
-            case ControlMessage::Kind::who:
-                message.number = static_cast<std::uint64_t>(recorded_pid_);
-                answer(message);
-                break;
-            case ControlMessage::Kind::warning: warnings_.emplace_back(message.text); break;
-            case ControlMessage::Kind::settle:
-                message.number = stream_ended_ ? 0 : marks_.waiting() + recording_.pending_marks();
-                answer(message);
-                break;
-            case ControlMessage::Kind::finish:
-                killed_ = message.number != 0;
-                if (service_.ends_now()) service_has_ended();  // known to the command line before we were told
-                drain_what_is_there();
-                finish();
-                message.number = static_cast<std::uint64_t>(outcome());
-                std::snprintf(message.text, sizeof message.text, "%s", explanation().c_str());
-                answer(message);
-                break;
-        }
+        std::visit(
+            [this](const auto& request) {
+                if constexpr (std::is_void_v<decltype(take(request))>) {
+                    take(request);
+                } else {
+                    const auto answer = take(request);
+                    ::send(options_.control, &answer, sizeof answer, MSG_NOSIGNAL);
+                }
+            },
+            message);
     }
-    void answer(const ControlMessage& message) { ::send(options_.control, &message, sizeof message, MSG_NOSIGNAL); }
+    void take(const control::Forked& service) {
+        service_.forked(service.process);
+        if (!options_.follow) recorded_pid_ = service.process;
+    }
+    control::Started::Answer take(const control::Started& service) {
+        service_.started(service.process);
+        if (!options_.follow) recorded_pid_ = service.process;
+        if (service_.ended()) service_has_ended();
+        return {};
+    }
+    control::Mark::Answer take(const control::Mark& mark) {
+        marks_.ask({mark.kind, mark.label.bytes, mark.requests, mark.at, in_use_, retained_});
+        return {recording_.tick_gap()};
+    }
+    void take(const control::Allocator& state) {
+        in_use_ = state.in_use;
+        retained_ = state.retained;
+    }
+    control::WhichProcess::Answer take(const control::WhichProcess&) const { return {recorded_pid_}; }
+    control::MarksLeft::Answer take(const control::MarksLeft&) const {
+        return {stream_ended_ ? 0 : marks_.waiting() + recording_.pending_marks()};
+    }
+    void take(const control::Warning& warning) { warnings_.emplace_back(warning.text.bytes); }
+    control::Finish::Answer take(const control::Finish& end) {
+        killed_ = end.killed;
+        if (service_.ends_now()) service_has_ended();  // known to the command line before we were told
+        drain_what_is_there();
+        finish();
+        return {outcome(), control::Text(explanation())};
+    }
 
     // Nothing more can come from a process that has ended: what it wrote is in the pipe. The end of the stream is not
     // waited for, since a forked child of the service may hold the pipe open for ever without writing to it.
@@ -284,20 +281,22 @@ class Collector {
             problem_ = os_reason(tee_->error());
     }
 
-    Outcome outcome() const {
-        if (!service_.became().empty()) return Outcome::replaced;
-        if (!received_) return Outcome::nothing;
-        if (stream_lost_) return Outcome::stream_closed;
-        if (broken_) return Outcome::failed;
-        if (held_by_child_ && recording_.now() < kDaemonParent) return Outcome::daemon;
-        if (writer_.error() != 0) return Outcome::write_failed;
-        return tee_->error() != 0 ? Outcome::raw_write_failed : Outcome::recorded;
+    control::Outcome outcome() const {
+        using enum control::Outcome;
+        if (!service_.became().empty()) return replaced;
+        if (!received_) return nothing;
+        if (stream_lost_) return stream_closed;
+        if (broken_) return failed;
+        if (held_by_child_ && recording_.now() < kDaemonParent) return daemon;
+        if (writer_.error() != 0) return write_failed;
+        return tee_->error() != 0 ? raw_write_failed : recorded;
     }
 
     std::string explanation() const {
+        using enum control::Outcome;
         switch (outcome()) {
-            case Outcome::replaced: return service_.became();
-            case Outcome::stream_closed: return format_duration(*end_of_stream_ - first_data_);
+            case replaced: return service_.became();
+            case stream_closed: return format_duration(*end_of_stream_ - first_data_);
             default: return problem_;
         }
     }

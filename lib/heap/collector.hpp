@@ -3,7 +3,7 @@
 // nothing but drain, and lives until the service has ended, whatever becomes of the command line.
 //
 //      service --pipe--> collector --marks--> recording file
-//                            ^ control: start, mark, settle, finish
+//                            ^ control: started, mark, ..., finish (control_message.hpp)
 //      command line ---------'
 //
 // When the command line is gone it carries on alone, and finishes the recording when the service has ended.
@@ -11,45 +11,11 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "heap/recorder.hpp"
 
 namespace leakline::heap {
-
-// One message of the control socket, either way (a SOCK_SEQPACKET: one message, one packet).
-struct ControlMessage {
-    enum class Kind : std::uint32_t {
-        forked,     // the service itself, before its exec: it will run as process `number`, whatever becomes of the command line; no answer
-        start,      // command line: the service runs, as process `number`;   answer: the same
-        mark,       // command line: mark at `time`, see the fields;          answer: time = how far apart ticks are now
-        who,        // command line: which process is recorded?               answer: number, 0: none yet
-        settle,     // command line: has every mark been taken?               answer: number = marks still to come
-        allocator,  // command line: from now on marks have what malloc says of itself, `number` in use and `time` retained;
-                    //                                                     no answer
-        warning,    // command line: text belongs into the recording; no answer
-        finish,     // command line: read what is left and write the end (number: the signal that ended the service, or 0);
-                    //                                                        answer: number = outcome, text
-    };
-    Kind kind = Kind::start;
-    std::int32_t mark_kind = 0;
-    std::uint64_t number = 0;  // mark: requests + 1, or 0
-    std::int64_t time = 0;     // of CLOCK_MONOTONIC, in ns; allocator: bytes
-    char text[1024] = {};      // mark: label
-};
-
-// How a recording went; what the command line tells its user is decided there.
-enum class Outcome : std::uint64_t {
-    recorded,          // the recording is in the file
-    nothing,           // the tracker never said a word
-    replaced,          // the process called exec, and what runs since is not tracked; text: its executable
-    daemon,            // the process ended at once and left a child that is not tracked
-    stream_closed,     // the process closed the tracker's stream and went on without it; text: how long it was recorded
-    write_failed,      // text: the reason
-    raw_write_failed,  // of --keep-raw, the recording being whole; text: the reason
-    failed,            // text: the reason
-};
 
 struct CollectorOptions {
     RecordOptions record;

@@ -18,6 +18,7 @@
 #include "base/error.hpp"
 #include "heap/allocator_library.hpp"
 #include "heap/collector.hpp"
+#include "heap/control_message.hpp"
 #include "heap/forked_children.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
@@ -115,23 +116,25 @@ struct Recorder::State {
     }
     int recording() const { return options.output.empty() ? memory.get() : output.get(); }
 
-    bool send(const ControlMessage& message) {
+    bool send(const control::Message& message) {
         return ::send(control.get(), &message, sizeof message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
     }
-    // False where the collector is gone.
-    bool ask(ControlMessage& message) {
-        if (!send(message)) return false;
+    // Nothing where the collector is gone.
+    template <class Request>
+    std::optional<typename Request::Answer> ask(const Request& request) {
+        if (!send(request)) return std::nullopt;
+        typename Request::Answer answer;
         ssize_t count;
-        do count = ::recv(control.get(), &message, sizeof message, 0);
+        do count = ::recv(control.get(), &answer, sizeof answer, 0);
         while (count < 0 && errno == EINTR);
-        return count == static_cast<ssize_t>(sizeof message);
+        return count == static_cast<ssize_t>(sizeof answer) ? std::optional(answer) : std::nullopt;
     }
     // What the service is to open through the collecting process.
     struct Paths {
         std::string stream, guard, unwinder, follow, block;  // those that there are
     };
     Paths start_collector(const Tracker& tracker, Operators operators);
-    [[noreturn]] void explain_nothing(Outcome outcome, const std::string& text) const;
+    [[noreturn]] void explain_nothing(control::Outcome outcome, const std::string& text) const;
 };
 
 void Recorder::State::follow(const std::string& executable, Preflight& preflight) {
@@ -250,27 +253,23 @@ Recorder Recorder::start(RecordOptions options) {
     }
     // The service says itself which process it is. When we are killed before we have said so, the collecting process would take the
     // service for one that never started, and end.
-    command.before_exec = [also = command.before_exec, control = state->control.get()] {
+    command.before_exec = [also = command.before_exec, socket = state->control.get()] {
         ::signal(SIGPIPE, SIG_IGN);
-        ControlMessage forked;
-        forked.kind = ControlMessage::Kind::forked;
-        forked.number = static_cast<std::uint64_t>(::getpid());
-        ::send(control, &forked, sizeof forked, MSG_NOSIGNAL);
+        const control::Message forked = control::Forked{::getpid()};
+        ::send(socket, &forked, sizeof forked, MSG_NOSIGNAL);
         return !also || also();
     };
     state->child = Child::start(command);
-    ControlMessage message;
-    message.number = static_cast<std::uint64_t>(state->child->pid());
-    if (!state->ask(message)) throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
+    if (!state->ask(control::Started{state->child->pid()}))
+        throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
     return Recorder(std::move(state));
 }
 
 Child& Recorder::child() { return *state_->child; }
 
 int Recorder::pid() {
-    ControlMessage message;
-    message.kind = ControlMessage::Kind::who;
-    return state_->ask(message) ? static_cast<int>(message.number) : 0;
+    const auto answer = state_->ask(control::WhichProcess{});
+    return answer ? answer->recorded : 0;
 }
 
 const std::vector<std::string>& Recorder::warnings() const { return state_->warnings; }
@@ -278,25 +277,14 @@ const std::vector<std::string>& Recorder::warnings() const { return state_->warn
 void Recorder::mark(HeapMark::Kind kind, std::string label, std::optional<std::uint64_t> requests) {
     Clock& clock = system_clock();
     const Nanoseconds now = clock.monotonic();
-    ControlMessage message;
-    message.kind = ControlMessage::Kind::mark;
-    message.mark_kind = static_cast<std::int32_t>(kind);
-    message.number = requests ? *requests + 1 : 0;
-    message.time = (now + kClockMargin).count();
-    std::snprintf(message.text, sizeof message.text, "%s", label.c_str());
-    if (!state_->ask(message)) return;  // finish() says that the collector is gone
-    const Nanoseconds gap = Nanoseconds(message.time) * 3 / 2;
+    const auto answer = state_->ask(control::Mark{kind, requests, now + kClockMargin, control::Text(label)});
+    if (!answer) return;  // finish() says that the collector is gone
+    const Nanoseconds gap = answer->tick_gap * 3 / 2;
     const Nanoseconds until = now + kClockMargin + std::clamp(gap, kShortestGap, kLongestGap);
     while (clock.monotonic() < until && interruption::received() == 0) clock.sleep_until(until);
 }
 
-void Recorder::allocator(Bytes in_use, Bytes retained) {
-    ControlMessage message;
-    message.kind = ControlMessage::Kind::allocator;
-    message.number = in_use;
-    message.time = static_cast<std::int64_t>(retained);
-    state_->send(message);
-}
+void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::Allocator{in_use, retained}); }
 
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
@@ -315,39 +303,39 @@ bool Recorder::settle(Nanoseconds timeout) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;
     for (;;) {
-        ControlMessage message;
-        message.kind = ControlMessage::Kind::settle;
-        if (!state_->ask(message)) return false;
-        if (message.number == 0) return true;
+        const auto answer = state_->ask(control::MarksLeft{});
+        if (!answer) return false;
+        if (answer->marks == 0) return true;
         if (clock.monotonic() >= deadline || interruption::received() != 0) return false;
         clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(20)));
     }
 }
 
-void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) const {
+void Recorder::State::explain_nothing(control::Outcome outcome, const std::string& text) const {
+    using enum control::Outcome;
     switch (outcome) {
-        case Outcome::replaced:
+        case replaced:
             if (std::error_code ignored; std::filesystem::canonical(program, ignored) == text)
                 throw Error(ErrorKind::system, program, "restarted itself (exec), and the tracker stops recording there",
                             "prevent that (often by an option, or an environment variable that it sets itself)");
             throw Error(ErrorKind::system, program,
                         fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
                         fmt::format("record that program itself: leakline ... -- {} ARG...", text));
-        case Outcome::daemon:
+        case daemon:
             throw Error(ErrorKind::system, program,
                         "went into the background (it ended at once and left a child), and the tracker does not follow forks",
                         "keep it in the foreground (often an option such as --foreground or -f)");
-        case Outcome::stream_closed:
+        case stream_closed:
             throw Error(
                 ErrorKind::system, program,
                 fmt::format("closed the descriptor that heaptrack's tracker writes to, {} after its first report, and went on without it",
                             text),
                 "prevent it from closing descriptors that it did not open (often part of going into the background)");
-        case Outcome::failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
-        case Outcome::write_failed:
+        case failed: throw Error(ErrorKind::system, program, "the tracker's stream cannot be read: " + text);
+        case write_failed:
             throw Error(ErrorKind::system, options.output.empty() ? "record" : options.output,
                         "the recording could not be written: " + text, "free some space, or write elsewhere with -o");
-        case Outcome::raw_write_failed:
+        case raw_write_failed:
             throw Error(ErrorKind::system, options.keep_raw, "the raw stream could not be written: " + text,
                         "free some space, or write elsewhere with --keep-raw; the recording itself is whole");
         default: break;
@@ -372,23 +360,15 @@ void Recorder::State::explain_nothing(Outcome outcome, const std::string& text) 
 
 HeapProfile Recorder::finish() {
     State& state = *state_;
-    if (const std::string text = state.children ? state.children->warning() : std::string(); !text.empty()) {
-        ControlMessage warning;
-        warning.kind = ControlMessage::Kind::warning;
-        std::snprintf(warning.text, sizeof warning.text, "%s", text.c_str());
-        state.send(warning);
-    }
-    ControlMessage message;
-    message.kind = ControlMessage::Kind::finish;
+    if (const std::string text = state.children ? state.children->warning() : std::string(); !text.empty())
+        state.send(control::Warning{control::Text(text)});
     const auto status = state.child->status();
-    message.number = status ? static_cast<std::uint64_t>(status->signal) : 0;
-    const bool answered = state.ask(message);
-    const auto outcome = static_cast<Outcome>(message.number);
-    if (answered && outcome != Outcome::recorded) state.explain_nothing(outcome, message.text);
+    const auto answer = state.ask(control::Finish{status && status->signal != 0});
+    if (answer && answer->outcome != control::Outcome::recorded) state.explain_nothing(answer->outcome, answer->text.bytes);
     HeapProfile profile = read_profile(fmt::format("/proc/self/fd/{}", state.recording()));
     if (status && is_crash(status->signal) && state.own_unwinder)
         profile.warnings.push_back(fmt::format("it was ended by {}; {}", status->text(), kWithoutUnwinder));
-    if (!answered) profile.warnings.emplace_back("the collecting process was killed: the recording ends there");
+    if (!answer) profile.warnings.emplace_back("the collecting process was killed: the recording ends there");
     profile.warnings.insert(profile.warnings.begin(), state.warnings.begin(), state.warnings.end());
     return profile;
 }
