@@ -12,6 +12,7 @@
 #include "analysis/trend/fit.hpp"
 #include "analysis/trend/front_end.hpp"
 #include "analysis/trend/points.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "analysis/trend/traces.hpp"
 #include "analysis/trend/vetoes.hpp"
 
@@ -37,7 +38,7 @@ TEST_CASE("bins hold medians and quantiles of equal stretches of time, and no lo
     }
     bytes[12'050] = 1e12;
     const Bins bins = bin_samples({seconds, bytes, {}});
-    REQUIRE(bins.size() == kBins);
+    REQUIRE(bins.size() == thresholds::front_end::kBins);
     CHECK(bins.duration_s == doctest::Approx(2399.9));
     for (const std::size_t i : {std::size_t{1}, std::size_t{120}, std::size_t{238}}) {
         CHECK(bins.middle[i] == doctest::Approx(149.5).epsilon(.01));
@@ -56,7 +57,7 @@ TEST_CASE("few samples are bins of their own, and gaps leave no empty bins") {
         t.push_back(i < 500 ? i : 5000 + i);
         y.push_back(kMiB);
     }
-    CHECK(bin_samples({t, y, {}}).size() < kBins / 2);
+    CHECK(bin_samples({t, y, {}}).size() < thresholds::front_end::kBins / 2);
 }
 
 TEST_CASE("the end slope of every shape is its derivative") {

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "analysis/trend/self_test.hpp"
-#include "report/renderers.hpp"
+#include "report/report.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;
@@ -10,7 +10,7 @@ using namespace leakline::analysis;
 TEST_CASE("on simulated traces leaks are found, nothing else is called a leak, and intervals hold the truth") {
     const SelfTest result = run_self_test(20240607, 8);
     const auto value = [&](SelfTestFigure figure) { return result.scores.at(static_cast<std::size_t>(figure)).measured.value(); };
-    CAPTURE(report::self_test_text(result));
+    CAPTURE(report::format_named("text").render(result, {}));
     CHECK(value(SelfTestFigure::precision) >= .98);
     CHECK(value(SelfTestFigure::recall) >= .98);
     CHECK(value(SelfTestFigure::false_alarm_rate) == 0);

@@ -4,16 +4,15 @@
 #include <cmath>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 
 namespace {
 
-// A log curve whose knee is beyond .3 of the run is a line that bends a little.
-constexpr double kLineLikeLogarithm = .3;
-
 bool is_leak_shape(const Curve& curve) {
-    return ends_in_free_slope(curve.shape) || (curve.shape == Shape::logarithmic && curve.knee >= kLineLikeLogarithm);
+    return ends_in_free_slope(curve.shape) ||
+           (curve.shape == Shape::logarithmic && curve.knee >= thresholds::leak_shapes::kLineLikeLogarithm);
 }
 
 double probability_above(const FittedCurve& curve, double slope) {
@@ -24,7 +23,7 @@ double probability_above(const FittedCurve& curve, double slope) {
 // next tooth of a saw looks the same.
 bool is_reset_not_outgrown(const FittedCurve& curve) {
     if (curve.curve.shape != Shape::step_linear && curve.curve.shape != Shape::step_two_slopes) return false;
-    constexpr double kFallOfGrowth = .4, kRecent = .67, kOutgrown = .25;
+    using namespace thresholds::reset;
     const bool one_slope = curve.curve.shape == Shape::step_linear;
     const double knee = curve.curve.knee;
     const double jump = curve.coefficients[one_slope ? 2 : 1];
@@ -35,7 +34,7 @@ bool is_reset_not_outgrown(const FittedCurve& curve) {
 }
 
 CurveClass classify_leak_shape(const FittedCurve& curve) {
-    constexpr double kLateKnee = .82, kDecelerates = .4, kLongWarmup = .12;
+    using namespace thresholds::leak_shapes;
     const Terms& c = curve.coefficients;
     const double knee = curve.curve.knee;
     if (is_reset_not_outgrown(curve)) return CurveClass::open;
@@ -69,7 +68,7 @@ double plateau_of(const FittedCurve& curve) {
 }  // namespace
 
 CurveClass classify(const FittedCurve& curve, double least_growth) {
-    constexpr double kLateFill = .8, kLateStep = .85, kLateSecondStep = .6, kLongPeriod = .85, kToCome = .08;
+    using namespace thresholds::bounded_shapes;
     if (is_leak_shape(curve.curve)) return classify_leak_shape(curve);
     const Terms& c = curve.coefficients;
     const double knee = curve.curve.knee;
@@ -94,7 +93,6 @@ CurveClass classify(const FittedCurve& curve, double least_growth) {
 }
 
 Evidence weigh(const Mixture& mixture, double least_growth) {
-    constexpr double kOfLeastGrowth = 1 / 3.;  // P(leak) asks for less than least_growth; the median slope for all of it
     Evidence evidence;
     double plateau = 0, plateau_weight = 0;
     for (const FittedCurve& curve : mixture.curves) {
@@ -108,7 +106,7 @@ Evidence weigh(const Mixture& mixture, double least_growth) {
                 plateau_weight += w;
                 break;
             case CurveClass::leak:
-                evidence.leak += w * probability_above(curve, kOfLeastGrowth * least_growth);
+                evidence.leak += w * probability_above(curve, thresholds::verdict::kOfLeastGrowth * least_growth);
                 evidence.stable += w * (1 - grows);
                 evidence.leak_slopes.push_back({w, curve.end_slope, curve.end_slope_error, curve.degrees});
                 break;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 
@@ -156,11 +157,12 @@ bool has_smooth_knee(Shape shape) {
 
 // Prior odds against curves other than flat and linear, and against those whose bend at the very end nothing confirms.
 double prior_weight(const Curve& curve) {
-    constexpr double kBent = .4, kBendsAtTheEnd = .3;
+    using namespace thresholds::prior;
+    using thresholds::bounded_shapes::kLateFill, thresholds::bounded_shapes::kLateStep;
     double weight = 1;
     if (curve.shape != Shape::constant && curve.shape != Shape::linear) weight *= kBent;
-    const bool late_knee =
-        (fills(curve.shape) && curve.knee > .8) || ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > .85);
+    const bool late_knee = (fills(curve.shape) && curve.knee > kLateFill) ||
+                           ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > kLateStep);
     return late_knee ? weight * kBendsAtTheEnd : weight;
 }
 
@@ -295,11 +297,11 @@ class CurveFitter {
         for (std::size_t k = 0; k < x_.size(); ++k) {
             residuals[k] = centred_[k] - evaluate(terms_at(curve, x_[k]), fits_[best_].coefficients);
         }
-        constexpr double kMost = .97, kMostOfRounding = .3;
+        using namespace thresholds::correlation;
         const LagOne lag = lag_one(residuals);
         const double correlation = std::clamp(unbiased_correlation(lag.correlation, curve.parameters, x_.size()), 0., kMost);
         // Residuals as small as the rounding say nothing about the process's own correlation.
-        const bool only_rounding = lag.mean_square < std::pow(1.5 * smallest_noise_, 2);
+        const bool only_rounding = lag.mean_square < std::pow(kRounding * smallest_noise_, 2);
         return only_rounding ? std::min(correlation, kMostOfRounding) : correlation;
     }
 

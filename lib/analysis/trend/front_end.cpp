@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/trend/scales.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
@@ -20,9 +20,8 @@ std::size_t first_at(const Samples& samples, double seconds) {
 }
 
 Samples before_idle_end(const Samples& samples) {
-    constexpr double kHardlyAny = .02;  // of all requests: health checks go on
     if (samples.requests_made() <= 0) return samples;
-    const double busy_until = samples.requests.back() - kHardlyAny * samples.requests_made();
+    const double busy_until = samples.requests.back() - thresholds::front_end::kHardlyAny * samples.requests_made();
     const auto first_idle =
         static_cast<std::size_t>(std::lower_bound(samples.requests.begin(), samples.requests.end(), busy_until) - samples.requests.begin());
     return {samples.seconds.first(first_idle), samples.bytes.first(first_idle), samples.requests.first(first_idle)};
@@ -33,7 +32,7 @@ namespace {
 // How far a sample may stick out of its neighbors, in bytes: five standard deviations of the change between samples
 // (median |change| / .954 estimates that of normal noise), but no less than what counts as growth at all.
 double spike_threshold(std::span<const double> bytes) {
-    constexpr double kDeviations = 5, kMedianToDeviation = .954;
+    constexpr double kMedianToDeviation = .954;
     constexpr std::size_t kLookedAt = 100'000;
     const std::size_t stride = std::max<std::size_t>(1, bytes.size() / kLookedAt);
     std::vector<double> changes;
@@ -41,7 +40,7 @@ double spike_threshold(std::span<const double> bytes) {
     for (std::size_t i = 1; i < bytes.size(); i += stride) changes.push_back(std::fabs(bytes[i] - bytes[i - 1]));
     const auto middle = changes.begin() + static_cast<std::ptrdiff_t>(changes.size() / 2);
     std::nth_element(changes.begin(), middle, changes.end());
-    return std::max(kDeviations * *middle / kMedianToDeviation, kLeastGrowthMib * kMiB);
+    return std::max(thresholds::front_end::kSpikeDeviations * *middle / kMedianToDeviation, thresholds::scales::kLeastGrowthMib * kMiB);
 }
 
 // Sample i without a lone spike. A median of 3 over everything would make white noise look correlated.
@@ -93,6 +92,7 @@ class BinBuilder {
 }  // namespace
 
 Bins bin_samples(const Samples& samples) {
+    using thresholds::front_end::kBins;
     Bins bins;
     bins.duration_s = samples.duration();
     const double threshold = spike_threshold(samples.bytes), start = samples.seconds.front();

@@ -39,8 +39,6 @@ struct Bins {
     std::size_t size() const { return x.size(); }
 };
 
-inline constexpr std::size_t kBins = 240;
-
 // Despikes (a sample that sticks out of its neighbors by more than the usual change becomes their median) and bins.
 // Empty bins do not appear; up to kBins samples stay what they are. Needs duration() > 0.
 Bins bin_samples(const Samples& samples);

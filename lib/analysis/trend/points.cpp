@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 
@@ -39,7 +40,7 @@ double deviation(std::span<const double> values) {
 
 // Indices at which values rise through the middle of their range, having been well below it.
 std::vector<std::size_t> upward_crossings(std::span<const double> values, double& range) {
-    constexpr double kHysteresis = .25;  // of the range, on each side
+    using namespace thresholds::cycles;
     const std::vector<double> copy(values.begin(), values.end());
     const double low = quantile(copy, .05), high = quantile(copy, .95);
     range = std::max(high - low, 0.);
@@ -64,17 +65,15 @@ double mean_of(const std::vector<double>& values, std::size_t begin, std::size_t
 
 // Noise changes from bin to bin by a third of its range; a cycle of many bins by less.
 bool is_visible_cycle(std::span<const double> values, double range) {
-    constexpr double kOfUsualChange = 6;
     std::vector<double> changes;
     for (std::size_t i = 1; i < values.size(); ++i) changes.push_back(std::fabs(values[i] - values[i - 1]));
-    return range > kOfUsualChange * median(std::move(changes));
+    return range > thresholds::cycles::kOfUsualChange * median(std::move(changes));
 }
 
 // One floor and one mean for each group of whole cycles.
 void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, double range, bool visible,
                       std::vector<Points>& candidates) {
-    constexpr std::size_t kLeastGroups = 4, kLeastOfNoise = 14;
-    constexpr double kNoiseOfRange = .3;  // a cycle that starts one bin late moves its floor by range / bins a cycle
+    using namespace thresholds::cycles;
     const std::size_t cycles = crossings.size() - 1, per_group = std::max<std::size_t>(1, (cycles + kBlocks - 1) / kBlocks);
     Points floors{Summary::cycle_floor, {}, {}, {}, 0, visible}, means{Summary::cycle_mean, {}, {}, {}, 0, visible};
     std::size_t last = 0;
@@ -104,8 +103,7 @@ void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, 
 }  // namespace
 
 bool remove_load(Bins& bins) {
-    constexpr std::size_t kLeastBins = 24;
-    constexpr double kVaries = .1, kExplains = 8, kOfItsOwn = .001;
+    using namespace thresholds::load;
     const std::size_t n = bins.size();
     if (bins.requests.empty() || n < kLeastBins || bins.requests.back() <= 0) return false;
     std::vector<double> rate = request_rates(bins);
@@ -166,7 +164,7 @@ std::vector<double> block_medians(std::span<const double> values, std::size_t bl
 }
 
 std::vector<Points> candidate_points(const Bins& bins, const Detrended& detrended) {
-    constexpr std::size_t kLeastCrossings = 5;
+    using namespace thresholds::cycles;
     std::vector<Points> candidates;
     double range = 0;
     const std::vector<std::size_t> crossings = upward_crossings(detrended.values, range);

@@ -30,8 +30,6 @@ struct Points {
     std::size_t size() const { return x.size(); }
 };
 
-inline constexpr std::size_t kBlocks = 48;
-
 // The line through the bins that half of the pairs lie above, and the bins less that line.
 struct Detrended {
     double slope = 0;  // MiB over the run, Sen's
@@ -39,7 +37,7 @@ struct Detrended {
 };
 Detrended detrend(const Bins& bins);
 
-// Medians of up to kBlocks blocks of bins; and, where the detrended bins cross their middle upwards at least five
+// Medians of up to thresholds::cycles::kBlocks blocks of bins; and, where the detrended bins cross their middle upwards at least five
 // times (with a hysteresis of a quarter of the range on each side), the floors and means of whole cycles; where only
 // noise crosses, not of few.
 std::vector<Points> candidate_points(const Bins& bins, const Detrended& detrended);

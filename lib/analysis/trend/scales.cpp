@@ -3,16 +3,16 @@
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 
 Scales scales_of(const Bins& bins, double minimum_mib_per_hour, double strictness) {
-    constexpr double kLeastGrowthOfLevel = .005;
+    using namespace thresholds::scales;
     constexpr double kPageMib = 4096 / kMiB;
     // Rounding to steps of q has a deviation of q / sqrt(12).
     constexpr double kStepToDeviation = 1 / 3.5;
-    constexpr double kLeastNoiseOfLevel = 1e-5;
     Scales scales;
     scales.level = median(bins.middle);
     scales.least_growth =
@@ -23,10 +23,9 @@ Scales scales_of(const Bins& bins, double minimum_mib_per_hour, double strictnes
 }
 
 double least_growth_above_noise(double least_growth, std::span<const double> detrended, double strictness) {
-    constexpr double kOfDeviation = .25;
     const std::vector<double> values(detrended.begin(), detrended.end());
     const double deviation = (quantile(values, .84) - quantile(values, .16)) / 2;
-    return std::max(least_growth, strictness * kOfDeviation * deviation);
+    return std::max(least_growth, strictness * thresholds::scales::kOfDeviation * deviation);
 }
 
 double range_of(const Bins& bins) {

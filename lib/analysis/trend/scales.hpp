@@ -7,8 +7,6 @@
 
 namespace leakline::analysis::trend {
 
-inline constexpr double kLeastGrowthMib = .25;
-
 struct Scales {
     double level = 0;           // median, MiB
     double least_growth = 0;    // over the whole stretch, MiB: less is not called growth (g_min)

@@ -7,15 +7,13 @@
 #include "analysis/statistics.hpp"
 #include "analysis/trend/scales.hpp"
 #include "analysis/trend/short_runs.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 
 namespace {
 
-// Chosen on simulated traces: from .95 to .94 finds one leak in 300 more and called nothing else growing; at .93 false
-// alarms begin to rise.
-constexpr double kGrowingFrom = .94, kStableFrom = .80;
 constexpr double kSecondsPerHour = 3600;
 
 // Points with the curves fitted to them.
@@ -57,7 +55,7 @@ Choice choose_points(const Bins& bins, const Detrended& detrended, const Scales&
 // Growth that follows requests is straight only against requests: adopt them as x where they depart from time and
 // the fit is clearly better (BIC by 2, "positive" evidence of Raftery 1995).
 void try_request_axis(Candidate& candidate, double requests_made, const Scales& scales) {
-    constexpr double kDeparts = .01, kClearlyBetter = 2;
+    using namespace thresholds::request_axis;
     const Points& points = candidate.points;
     if (points.requests.empty() || requests_made <= 0) return;
     Points by_requests = points;
@@ -75,8 +73,8 @@ void try_request_axis(Candidate& candidate, double requests_made, const Scales& 
 }
 
 Veto veto_of(const Choice& choice, const Bins& bins) {
-    constexpr std::size_t kFewCycles = 14;
-    constexpr double kBothReach = .75, kGoesOn = .10, kOnlyAPause = .02;
+    using namespace thresholds::cycle_veto;
+    using namespace thresholds::tail_veto;
     const Candidate& best = choice.best;
     const bool of_cycles = best.points.summary != Summary::block_median;
     if (of_cycles && best.points.size() < kFewCycles && choice.least_cycle_leak < kBothReach) {
@@ -97,7 +95,7 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
 // more than a test of the straight line alone would need, because the bounded curves must be ruled out too: the factor
 // was measured on lines in correlated noise (the operating curve of `leakline trend --self-test` checks it).
 double detectable_growth(double line_margin, double least_growth) {
-    constexpr double kAboveLeast = 1.25, kMargins = 8;
+    using namespace thresholds::interval;
     return std::max(kAboveLeast * least_growth, least_growth / 3 + kMargins * line_margin);
 }
 
@@ -121,12 +119,12 @@ double overshoot(const Candidate& candidate, const Bins& bins, double requests_m
 // 95 % interval of a slope in MiB an hour. The mixture takes the knees of its curves and the correlation of their errors
 // as known; on simulated traces its bounds therefore held the truth in 92 % of all cases. Widened by a quarter: 95 %.
 Interval hourly_interval(std::span<const SlopeBelief> beliefs, double duration_s) {
-    constexpr double kWidening = 1.25;
     if (beliefs.empty()) return {};
     const double per_hour = kSecondsPerHour / duration_s;
     const double middle = belief_quantile(beliefs, .5);
     const double below = middle - belief_quantile(beliefs, .025), above = belief_quantile(beliefs, .975) - middle;
-    return {middle * per_hour, (middle - kWidening * below) * per_hour, (middle + kWidening * above) * per_hour};
+    return {middle * per_hour, (middle - thresholds::interval::kWidening * below) * per_hour,
+            (middle + thresholds::interval::kWidening * above) * per_hour};
 }
 
 Interval times(const Interval& interval, double factor) {
@@ -176,10 +174,10 @@ void judge_bins(SegmentVerdict& verdict, const Bins& bins, Scales scales, double
     verdict.detectable_mib_per_hour =
         detectable_growth(best.mixture.line_margin, scales.least_growth) * kSecondsPerHour / verdict.duration_s;
 
-    if (verdict.p_leak >= kGrowingFrom && belief_quantile(best.evidence.leak_slopes, .5) >= scales.least_growth) {
+    if (verdict.p_leak >= thresholds::verdict::kGrowingFrom && belief_quantile(best.evidence.leak_slopes, .5) >= scales.least_growth) {
         verdict.veto = veto_of(choice, bins);
         verdict.outcome = verdict.veto == Veto::none ? Outcome::growing : Outcome::inconclusive;
-    } else if (verdict.p_stable >= kStableFrom) {
+    } else if (verdict.p_stable >= thresholds::verdict::kStableFrom) {
         verdict.outcome = Outcome::stable;
     }
     verdict.leak_slope_mib_per_hour = hourly_interval(best.evidence.leak_slopes, verdict.duration_s);
@@ -205,7 +203,7 @@ Bins mirrored(Bins bins, double level) {
 // A stable stretch is shrinking where its mirror image would be called growing: a fall that goes on to the end, and not
 // a decay, a step or a cycle; and where the fall is worth the name.
 void look_for_shrinking(SegmentVerdict& verdict, const Bins& bins, const Scales& scales, double strictness) {
-    constexpr double kOfLevel = .05, kOfLeastGrowth = 3, kSurely = .99;
+    using namespace thresholds::shrinking;
     if (verdict.outcome != Outcome::stable || verdict.within_noise) return;
     const double fall = -theil_sen_slope(bins.x, bins.middle);
     if (fall < std::max(kOfLevel * scales.level, kOfLeastGrowth * scales.least_growth)) return;
@@ -229,7 +227,7 @@ SegmentVerdict judge_whole(const Samples& samples, const SegmentOptions& options
     SegmentVerdict verdict;
     verdict.samples = samples.size();
     verdict.duration_s = samples.duration();
-    if (samples.size() < kLeastSamples || verdict.duration_s <= 0) {
+    if (samples.size() < thresholds::verdict::kLeastSamples || verdict.duration_s <= 0) {
         verdict.too_few = true;
         return verdict;
     }
@@ -250,8 +248,7 @@ SegmentVerdict judge_whole(const Samples& samples, const SegmentOptions& options
 
 // Where the warm-up of a judged stretch ends, as a part of it; 0 where it has none.
 double warmup_of(const SegmentVerdict& verdict) {
-    constexpr double kTimeConstants = 5;  // e^-5: within 1 % of the plateau
-    constexpr double kPastTheKnee = .02, kReset = .3;
+    using namespace thresholds::warmup;
     if (verdict.within_noise || verdict.too_few || verdict.outcome == Outcome::shrinking) return 0;
     switch (verdict.shape) {
         case Shape::exponential:
@@ -270,7 +267,7 @@ double warmup_of(const SegmentVerdict& verdict) {
 
 // The rest after a cut is shorter and so less certain: it inherits the whole's verdict unless it speaks against it.
 void inherit(SegmentVerdict& rest, const SegmentVerdict& whole) {
-    constexpr double kStillGrowing = .7, kStillStable = .5;
+    using namespace thresholds::warmup;
     if (rest.outcome != Outcome::inconclusive) return;
     if (whole.outcome == Outcome::growing && rest.p_leak >= kStillGrowing && rest.veto != Veto::slowed_at_the_end) {
         rest.outcome = Outcome::growing;
@@ -282,9 +279,7 @@ void inherit(SegmentVerdict& rest, const SegmentVerdict& whole) {
 }
 
 SegmentVerdict cut_warmups(const Samples& samples, const SegmentOptions& options) {
-    constexpr int kMostCuts = 3;
-    constexpr double kWorthCutting = .03, kLeastRest = .33, kLeastStrictness = .5;
-    constexpr std::size_t kLeastRestSamples = 40;
+    using namespace thresholds::warmup;
     SegmentVerdict verdict = judge_whole(samples, options, 1);
     if (verdict.too_few) return verdict;
     const double begin = samples.seconds.front(), end = samples.seconds.back(), whole = end - begin;
@@ -315,7 +310,7 @@ double median_between(const Samples& samples, double begin_s, double end_s) {
 // Whether growth as before the fall (in the second half of the time until it) could hide in the stable rest: less than
 // the rest could tell from none, but not nothing.
 bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const SegmentVerdict& rest) {
-    constexpr double kNothing = .4, kPlain = 1.6;  // of what the rest could tell from none
+    using namespace thresholds::settled;
     const double before = fall_s - begin_s;
     const double grown =
         median_between(samples, begin_s + .9 * before, fall_s) - median_between(samples, begin_s + .5 * before, begin_s + .6 * before);
@@ -326,9 +321,7 @@ bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, co
 // A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable. Where memory fell
 // (a trim, a reload), what follows the fall.
 std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
-    constexpr double kFrom = .6, kStrictness = .5, kMostCut = .5, kReset = .3, kHardlyGrows = .3, kSurely = .9;
-    constexpr double kPastTheFall = .03, kLeastRest = .15;
-    constexpr std::size_t kLeastSamplesLeft = 40;
+    using namespace thresholds::settled;
     const bool slowed = verdict.veto == Veto::slowed_at_the_end;
     if (verdict.too_few || verdict.outcome != Outcome::inconclusive || verdict.warmup >= kMostCut ||
         (verdict.p_leak >= kHardlyGrows && !slowed)) {
@@ -356,10 +349,10 @@ std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentO
 
 // A leak by requests is flat while none come, just as a full cache is: there what came before the end decides.
 bool only_idle_is_flat(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
-    constexpr double kLongIdle = .1;
     if (verdict.outcome != Outcome::stable) return false;
     const Samples busy = before_idle_end(samples);
-    if (busy.size() < kLeastSamples || busy.duration() > (1 - kLongIdle) * samples.duration()) return false;
+    if (busy.size() < thresholds::verdict::kLeastSamples || busy.duration() > (1 - thresholds::settled::kLongIdle) * samples.duration())
+        return false;
     return cut_warmups(busy, options).outcome == Outcome::growing;
 }
 

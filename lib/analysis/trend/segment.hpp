@@ -21,7 +21,7 @@ enum class Axis { time, requests };
 struct SegmentVerdict {
     Outcome outcome = Outcome::inconclusive;
     Veto veto = Veto::none;
-    bool too_few = false;       // fewer than kLeastSamples samples, or no time between them
+    bool too_few = false;       // fewer than thresholds::verdict::kLeastSamples samples, or no time between them
     bool within_noise = false;  // the whole range is below what counts as growth: nothing was fitted
     double p_leak = 0, p_stable = 0, p_reset = 0;
     Shape shape = Shape::constant;
@@ -47,8 +47,6 @@ struct SegmentVerdict {
     std::optional<Shape> warmup_shape;  // the curve of the whole, which showed the warm-up
     std::size_t samples = 0;
 };
-
-inline constexpr std::size_t kLeastSamples = 20;
 
 struct SegmentOptions {
     double minimum_mib_per_hour = 0;

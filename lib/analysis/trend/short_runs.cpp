@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
 
 double outgrown(const Samples& samples, double level_mib) {
-    constexpr std::size_t kOf = 20;
-    constexpr double kLeastMib = 1. / 1024;
+    using namespace thresholds::short_runs;
     // Not the first sample alone: before a command's own program is loaded its process is tiny.
     const auto end = samples.bytes.begin() + static_cast<std::ptrdiff_t>(samples.size() / kOf + 1);
     return level_mib / std::max(median({samples.bytes.begin(), end}) / kMiB, kLeastMib) - 1;
@@ -24,8 +24,8 @@ double outgrown(const Samples& samples, double level_mib) {
 // and again, does not warm up: then the whole run counts. And what follows a warm-up that was seen goes on for some
 // minutes, by a quarter of a MiB in node servers of 54 MiB.
 Veto too_short_for_growth(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
-    constexpr double kSecondsPerHour = 3600, kMinute = 60, kLittleMib = 1, kWarmupOver = 120, kTailOver = 300;
-    constexpr double kHardlyADoubt = .99, kNoDoubt = .9999, kTrace = .02, kTrifle = .05, kFarAbove = .5;
+    using namespace thresholds::short_runs;
+    constexpr double kSecondsPerHour = 3600;
     const double run = std::max(samples.duration(), options.run_s);
     if (options.however_short || run >= kTailOver || verdict.requests_made > 0 || options.minimum_mib_per_hour > 0) return Veto::none;
     const double grown = verdict.slope_mib_per_hour.estimate * verdict.duration_s / kSecondsPerHour;

@@ -7,6 +7,7 @@
 
 #include "analysis/trend/front_end.hpp"
 #include "analysis/trend/segment.hpp"
+#include "analysis/trend/thresholds.hpp"
 #include "analysis/trend/words.hpp"
 #include "base/quantities.hpp"
 
@@ -30,14 +31,14 @@ Samples slice(const Samples& all, std::size_t begin, std::size_t end) {
 
 // Where the process changes, a new segment begins; those too short to judge are left out.
 std::vector<Segment> segments_of(const Series& series, const SegmentOptions& options) {
-    constexpr double kLeastPart = .08;
     const Samples all = all_samples(series);
     if (series.process.empty()) return {{all, judge_segment(all, options)}};
     std::vector<Segment> segments;
     for (std::size_t begin = 0, end = 0; begin < series.size(); begin = end) {
         while (end < series.size() && series.process[end] == series.process[begin]) ++end;
         const Samples part = slice(all, begin, end);
-        if (part.size() < kLeastSamples || part.duration() < kLeastPart * series.duration()) continue;
+        if (part.size() < thresholds::verdict::kLeastSamples || part.duration() < thresholds::restarts::kLeastPart * series.duration())
+            continue;
         segments.push_back({part, judge_segment(part, options)});
     }
     return segments;
@@ -45,7 +46,7 @@ std::vector<Segment> segments_of(const Series& series, const SegmentOptions& opt
 
 // Each segment has a say as long as its duration.
 Outcome vote(const std::vector<Segment>& segments) {
-    constexpr double kMajority = .5, kFewGrow = .1;
+    using namespace thresholds::restarts;
     double total = 0, growing = 0, stable = 0, shrinking = 0;
     for (const Segment& segment : segments) {
         const double weight = segment.samples.duration();
@@ -55,7 +56,7 @@ Outcome vote(const std::vector<Segment>& segments) {
         if (segment.verdict.outcome == Outcome::stable || segment.verdict.outcome == Outcome::shrinking) stable += weight;
     }
     if (total <= 0) return Outcome::inconclusive;
-    if (growing >= kMajority * total && growing > 2 * stable) return Outcome::growing;
+    if (growing >= kMajority * total && growing > kTimesStable * stable) return Outcome::growing;
     if (stable >= kMajority * total && growing < kFewGrow * total) {
         return shrinking >= kMajority * total ? Outcome::shrinking : Outcome::stable;
     }

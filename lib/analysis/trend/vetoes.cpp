@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "analysis/statistics.hpp"
+#include "analysis/trend/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 
@@ -23,8 +24,7 @@ Concentration concentration(std::vector<double> changes) {
 }
 
 bool in_few_jumps(std::span<const double> blocks) {
-    constexpr std::size_t kLeastLater = 14;
-    constexpr double kWarmup = .35, kTwoCarry = .75, kThreeCarry = .92;
+    using namespace thresholds::jumps_veto;
     std::vector<double> changes;
     for (std::size_t i = 1; i < blocks.size(); ++i) changes.push_back(blocks[i] - blocks[i - 1]);
     const Concentration all = concentration(changes);
@@ -41,8 +41,7 @@ bool in_few_jumps(std::span<const double> blocks) {
 }  // namespace
 
 bool grows_in_few_jumps(std::span<const double> bin_medians) {
-    constexpr std::size_t kBlocksLookedAt = 24;
-    std::vector<double> blocks = block_medians(bin_medians, kBlocksLookedAt);
+    std::vector<double> blocks = block_medians(bin_medians, thresholds::jumps_veto::kBlocksLookedAt);
     if (!in_few_jumps(blocks)) return false;
     // Of a cycle with steep flanks (a day's shift) the jumps are given back: look at what is never given back.
     for (std::size_t i = blocks.size() - 1; i-- > 0;) blocks[i] = std::min(blocks[i], blocks[i + 1]);
@@ -50,8 +49,7 @@ bool grows_in_few_jumps(std::span<const double> bin_medians) {
 }
 
 std::optional<double> probability_goes_on(std::span<const double> x, std::span<const double> values, double slope) {
-    constexpr double kTail = .65, kOfSlope = .35;
-    constexpr std::size_t kLeastPoints = 5;
+    using namespace thresholds::tail_veto;
     std::vector<double> tail_x, tail_values;
     for (std::size_t i = 0; i < x.size(); ++i) {
         if (x[i] < kTail) continue;
@@ -64,7 +62,7 @@ std::optional<double> probability_goes_on(std::span<const double> x, std::span<c
 }
 
 double probability_of_pause(std::span<const double> clock, std::span<const double> values, double smallest_noise) {
-    constexpr double kAboveNoise = 4, kQuarterOfNormal = .3186, kOfSecondDifference = 2.449;  // sqrt(1 + 4 + 1)
+    constexpr double kQuarterOfNormal = .3186, kOfSecondDifference = 2.449;  // sqrt(1 + 4 + 1)
     if (values.size() < 3) return 1;
     std::vector<double> bends;
     for (std::size_t i = 2; i < values.size(); ++i) bends.push_back(std::fabs(values[i] - 2 * values[i - 1] + values[i - 2]));
@@ -72,7 +70,7 @@ double probability_of_pause(std::span<const double> clock, std::span<const doubl
     const double noise = std::max(smallest_noise, quantile(std::move(bends), .25) / (kQuarterOfNormal * kOfSecondDifference));
     double record = values[0], last = clock[0], longest = 0, rises = 0;
     for (std::size_t i = 1; i < values.size(); ++i) {
-        if (values[i] <= record + kAboveNoise * noise) continue;
+        if (values[i] <= record + thresholds::tail_veto::kAboveNoise * noise) continue;
         longest = std::max(longest, clock[i] - last);
         record = values[i];
         last = clock[i];
@@ -89,9 +87,8 @@ double probability_of_pause(std::span<const double> clock, std::span<const doubl
 }
 
 std::vector<double> without_cycle(const Mixture& mixture, std::span<const double> x, std::span<const double> values) {
-    constexpr double kShortPeriod = .5;
     std::vector<double> result(values.begin(), values.end());
-    if (mixture.best.shape != Shape::sine_linear || mixture.best.knee > kShortPeriod) return result;
+    if (mixture.best.shape != Shape::sine_linear || mixture.best.knee > thresholds::tail_veto::kShortPeriod) return result;
     for (std::size_t i = 0; i < x.size(); ++i) {
         const Terms terms = terms_at(mixture.best, x[i]);
         result[i] -= terms[2] * mixture.best_coefficients[2] + terms[3] * mixture.best_coefficients[3];

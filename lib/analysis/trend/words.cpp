@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/trend/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {
@@ -104,7 +105,7 @@ std::string inconclusive_words(const SegmentVerdict& stretch) {
         const char* plural = stretch.samples == 1 ? "" : "s";
         const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
         return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples, plural, span,
-                           kLeastSamples);
+                           thresholds::verdict::kLeastSamples);
     }
     if (stretch.veto == Veto::may_be_warming_up) return warming_up_words(stretch);
     if (stretch.veto != Veto::none) return veto_words(stretch.veto);
