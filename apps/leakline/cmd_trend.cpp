@@ -56,13 +56,11 @@ class Outcome {
             undecided_ = undecided_ || verdict.verdict == Trend::inconclusive;
             return;
         }
-        const analysis::GateResult result = analysis::check_growth(verdict, *command_.budget);
-        leak_ = leak_ || result.gate == analysis::Gate::failed;
-        undecided_ = undecided_ || result.gate == analysis::Gate::undecided;
-        const char* word = result.gate == analysis::Gate::passed   ? "passed"
-                           : result.gate == analysis::Gate::failed ? "FAILED"
-                                                                   : "inconclusive";
-        output.note(fmt::format("{}: --max-growth {}: {}", name, word, result.reason));
+        const Gate gate = analysis::check_growth(verdict, *command_.budget);
+        const bool failed = gate.outcome == GateOutcome::failed;
+        leak_ = leak_ || failed;
+        undecided_ = undecided_ || gate.outcome == GateOutcome::inconclusive;
+        output.note(fmt::format("{}: --max-growth {}: {}", name, failed ? "FAILED" : outcome_name(gate.outcome), gate.message));
     }
     // A budget is one of memory: a count that grows is a leak beside it.
     void add(const ResourceGrowth& count) {

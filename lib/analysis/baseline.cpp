@@ -131,7 +131,7 @@ void hold_against_baseline(Diagnosis& diagnosis, const Baseline& baseline, const
     BaselineCheck check = check_baseline(diagnosis, baseline, name, today);
     diagnosis.accepted = diagnosis.verdict == Verdict::leak && check.gate.outcome == GateOutcome::passed;
     diagnosis.gates.push_back(std::move(check.gate));
-    diagnosis.warnings.insert(diagnosis.warnings.end(), check.warnings.begin(), check.warnings.end());
+    diagnosis.caveats.insert(diagnosis.caveats.end(), check.warnings.begin(), check.warnings.end());
 }
 
 Baseline next_baseline(const Diagnosis& diagnosis, const Baseline& old) {

@@ -4,6 +4,11 @@
 
 #include <cmath>
 #include <optional>
+#include <string>
+#include <utility>
+
+#include "base/quantities.hpp"
+#include "model/words.hpp"
 
 namespace leakline::analysis {
 
@@ -20,9 +25,8 @@ std::optional<Measured> measured_in(const TrendVerdict& verdict, Growth::Per per
     return Measured{*verdict.bytes_per_request, verdict.detectable_bytes_per_request};
 }
 
-}  // namespace
-
-GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
+std::pair<GateOutcome, std::string> check(const TrendVerdict& verdict, const Growth& budget) {
+    using enum GateOutcome;
     const char* unit = budget.per == Growth::Per::hour ? "/h" : "/request";
     const auto measured = measured_in(verdict, budget.per);
     // Where rounding would make "1.11 KiB is above 1.11 KiB" of it, all figures are given in bytes.
@@ -30,25 +34,30 @@ GateResult check_growth(const TrendVerdict& verdict, const Growth& budget) {
     const bool exact = measured && (format_bytes(measured->growth.low) == rounded || format_bytes(measured->growth.high) == rounded);
     const auto words = [&](double bytes) { return (exact ? fmt::format("{:.6g} B", bytes) : format_bytes(bytes)) + unit; };
     const std::string allowed = words(budget.bytes);
-    if (!measured) return {Gate::undecided, "the budget is per request, and the series has no requests"};
+    if (!measured) return {inconclusive, "the budget is per request, and the series has no requests"};
 
     if (verdict.verdict == Trend::growing) {
         const std::string low = words(measured->growth.low), high = words(measured->growth.high);
         const std::string seen = low == high ? low : fmt::format("{} to {}", low, high);
-        if (measured->growth.low > budget.bytes)
-            return {Gate::failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
-        if (measured->growth.high <= budget.bytes)
-            return {Gate::passed, fmt::format("growth of {} is within the budget of {}", seen, allowed)};
-        return {Gate::undecided, fmt::format("growth of {} holds the budget of {}; run longer", seen, allowed)};
+        if (measured->growth.low > budget.bytes) return {failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
+        if (measured->growth.high <= budget.bytes) return {passed, fmt::format("growth of {} is within the budget of {}", seen, allowed)};
+        return {inconclusive, fmt::format("growth of {} holds the budget of {}; run longer", seen, allowed)};
     }
-    if (verdict.verdict == Trend::inconclusive) return {Gate::undecided, verdict.reasons.front()};
-    if (!measured->detectable) return {Gate::undecided, "the detection limit is unknown"};
+    if (verdict.verdict == Trend::inconclusive) return {inconclusive, verdict.reasons.front()};
+    if (!measured->detectable) return {inconclusive, "the detection limit is unknown"};
     if (*measured->detectable < budget.bytes) {
-        return {Gate::passed, fmt::format("no growth above {}, which is below the budget of {}", words(*measured->detectable), allowed)};
+        return {passed, fmt::format("no growth above {}, which is below the budget of {}", words(*measured->detectable), allowed)};
     }
-    return {Gate::undecided,
+    return {inconclusive,
             fmt::format("the detection limit of this run, {}, is above the budget of {}; run {:.0f}x longer", words(*measured->detectable),
                         allowed, std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
+}
+
+}  // namespace
+
+Gate check_growth(const TrendVerdict& verdict, const Growth& budget) {
+    auto [outcome, message] = check(verdict, budget);
+    return {"growth at most " + growth_text(budget), outcome, std::move(message)};
 }
 
 }  // namespace leakline::analysis

@@ -53,7 +53,7 @@ void run_connections(RunContext& context, double connections) {
     target.finish("run of many connections", 0);
     if (analysis::traffic_fault(rounds.stats))
         context.result.warnings.emplace_back("the run of many connections decides nothing: too many of its requests failed");
-    else if (scratch.verdict != Verdict::invalid && run.connections > 0)
+    else if (!scratch.failed() && run.connections > 0)
         context.result.connections->long_run = run;
 }
 

@@ -111,7 +111,7 @@ void record_until_decided(RunContext& context) {
                           : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
          ;) {
         run_recorded(context, rounds);
-        if (interruption::received() != 0 || result.verdict == Verdict::invalid || result.oom_kill) return;
+        if (interruption::received() != 0 || result.failed() || result.oom_kill) return;
         if (again++ >= context.options.retries) return;
         const auto more = analysis::longer_recording(result, context.options.policy);
         if (!more || context.recorded_replay.completed == 0) return;
@@ -145,8 +145,8 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
     run_bare(longer, more.requests);
     context.extension = longer.extension;
     // A service that dies in it has shown what it did in the shorter one.
-    if (again.verdict == Verdict::invalid || interruption::received() != 0) {
-        result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.reasons.empty() ? "interrupted" : again.reasons.back()));
+    if (again.failed() || interruption::received() != 0) {
+        result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
         return;
     }
     std::vector<std::string> once;
@@ -161,7 +161,7 @@ void run_longer_where_undecided(RunContext& context, const std::vector<std::stri
     Diagnosis& result = context.result;
     // Traffic that did not land has nothing to show in a longer run either.
     if (analysis::traffic_fault(result.replay)) return;
-    const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && result.verdict != Verdict::invalid; };
+    const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && !result.failed(); };
     if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on())
         run_longer(context, *more, warnings_of_bare_run);
     const auto more = analysis::longer_connection_run(result, context.options.policy);
@@ -225,8 +225,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
-        if (interruption::received() == 0 && result.verdict != Verdict::invalid && landed &&
-            (context.no_lines.empty() || context.extensions)) {
+        if (interruption::received() == 0 && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);
             else
@@ -236,23 +235,18 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         context.no_lines = no_lines_text(reason);
         context.extensions = false;
     } catch (const Error& error) {
-        if (interruption::received() == 0) {
-            result.verdict = Verdict::invalid;
-            result.reasons.push_back(fmt::format("the recorded run failed: {}", error.what()));
-        }
+        if (interruption::received() == 0) result.failures.push_back(fmt::format("the recorded run failed: {}", error.what()));
     }
     if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
     result.followed = context.follow;
     if (!options.soak) run_longer_where_undecided(context, of_bare_run);
     result.coverage = analysis::coverage_of(result.replay);
-    if (interruption::received() != 0 && result.verdict != Verdict::invalid) {
-        result.reasons.insert(result.reasons.begin(), "interrupted: this is a partial result");
-        result.verdict = Verdict::inconclusive;
-    } else {
-        analysis::conclude(result, options.policy);
-    }
+    if (interruption::received() != 0 && !result.failed())
+        result.reasons = {"interrupted: this is a partial result"};
+    else
+        analysis::judge(result, options.policy);
     if (result.verdict == Verdict::inconclusive)
-        result.warnings.insert(result.warnings.end(), context.not_longer.begin(), context.not_longer.end());
+        result.caveats.insert(result.caveats.end(), context.not_longer.begin(), context.not_longer.end());
     return result;
 }
 

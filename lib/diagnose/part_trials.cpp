@@ -153,11 +153,11 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSi
     // A part of a log may well be answered with errors only (a session without its login). It can leak all the same;
     // but that it does not says nothing.
     const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::traffic_fault(stats);
-    const bool died = diagnosis.verdict == Verdict::invalid && (!fault || stats.completed == 0);
+    const bool died = diagnosis.failed() && (!fault || stats.completed == 0);
     if (!died && (!fault || seen.verdict == Verdict::leak)) return;
     trial.verdict = Verdict::invalid;
     trial.smaller_leak = false;
-    trial.reason = died && !diagnosis.reasons.empty() ? diagnosis.reasons.front() : *fault;
+    trial.reason = died ? diagnosis.failures.front() : *fault;
 }
 
 }  // namespace leakline::diagnose

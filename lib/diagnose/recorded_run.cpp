@@ -161,8 +161,7 @@ void died_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
             fmt::format("the service ended in the recorded run, in round {}: its lines are those until then", whole_rounds + 1));
         return;
     }
-    result.verdict = Verdict::invalid;
-    result.reasons.push_back(
+    result.failures.push_back(
         fmt::format("the service ended in the recorded run, in round {}, while the command that started it went on", whole_rounds + 1));
 }
 
@@ -217,13 +216,11 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     context.recorded_s = to_seconds(system_clock().monotonic() - origin);
     context.recorded_replay = rounds.stats;
-    if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0) {
-        context.result.verdict = Verdict::invalid;
-        context.result.reasons.push_back("in the recorded run, " + *fault);
-    }
+    if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0)
+        context.result.failures.push_back("in the recorded run, " + *fault);
     if (context.options.idle && !rounds.stopped && recorder.child().running()) record_idle_time(context, recorder, progress.completed);
     MixedBlocks mix;
-    if (context.options.per_kind && !rounds.stopped && context.result.verdict != Verdict::invalid)
+    if (context.options.per_kind && !rounds.stopped && !context.result.failed())
         mix = run_mixed_blocks(context, recorder, plan, rounds, scratch.path());
     if (!recorder.child().running()) {
         died_under_the_recorder(context, recorder, launch, rounds.rounds.size());

@@ -55,11 +55,10 @@ void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay:
 }
 
 void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
-    result.verdict = Verdict::invalid;
-    result.reasons.push_back(fmt::format("the target died in the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
+    result.failures.push_back(fmt::format("the target died in the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
     // A line of its own in every form of report, none of which has room for several in one reason.
     if (const std::vector<std::string> lines = last_lines(launch); !lines.empty())
-        result.reasons.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));
+        result.failures.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));
 }
 
 std::optional<Bytes> memory_ceiling(const Options& options) {

@@ -263,7 +263,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
 
     SoakRunner runner(context, rate, static_cast<double>(span.requests));
     if (!plan.time_scale) soak.capacity = runner.capacity();
-    if (result.verdict == Verdict::invalid || interruption::received() != 0) return;
+    if (result.failed() || interruption::received() != 0) return;
     const double scale = scale_of(plan, rate, soak.capacity), longest_s = to_seconds(plan.time);
     std::vector<Stretch> stretches;
     stretches.reserve(2);  // the second run looks at the first
@@ -276,7 +276,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
         stretches.push_back(std::move(stretch));
         soak.runs.push_back(stretches.back().run);
         warn(context, stretches.back().run, soak.hours, span);
-        return result.verdict != Verdict::invalid && interruption::received() == 0 && stretches.back().run.end != SoakRun::End::exhausted;
+        return !result.failed() && interruption::received() == 0 && stretches.back().run.end != SoakRun::End::exhausted;
     };
     if (add(runner.run(scale, soak.hours, longest_s / 2))) {
         const SoakRun& fast = soak.runs[0];

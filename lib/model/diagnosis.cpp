@@ -1,5 +1,8 @@
 #include "model/diagnosis.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 namespace leakline {
 
 std::string_view verdict_name(Verdict verdict) {
@@ -31,41 +34,31 @@ std::string_view source_name(StatedGrowth::Source source) {
     return "none";
 }
 
-bool grows_by_connections_alone(const Diagnosis& diagnosis) {
-    if (!diagnosis.connections || !diagnosis.connections->leaks) return false;
-    constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are the odds and ends of the same connections
-    double all = 0, of_connections = 0;
-    for (const LineGrowth& line : diagnosis.lines.lines) {
-        if (!line.leaking) continue;
-        all += static_cast<double>(line.growth_bytes);
-        if (line.bytes_per_connection) of_connections += static_cast<double>(line.growth_bytes);
-    }
-    return of_connections >= kAlone * all;
+std::vector<std::string> all_warnings(const Diagnosis& diagnosis) {
+    std::vector<std::string> all = diagnosis.warnings;
+    for (const auto* more : {&diagnosis.caveats, &diagnosis.lines.warnings, &diagnosis.replay.warnings})
+        all.insert(all.end(), more->begin(), more->end());
+    return all;
 }
 
-double explained_growth(const Diagnosis& diagnosis) {
-    const TrendVerdict& trend = diagnosis.trend;
-    if (trend.verdict != Trend::growing) return 1;
-    // The recorded run has another pace than the soak's: what does not follow requests costs each request something else in it.
-    if (diagnosis.soak && diagnosis.soak->growth != Soak::Growth::with_requests) return 1;
-    double per_request = 0, per_hour = 0;
-    bool any = false;
-    for (const LineGrowth& line : diagnosis.lines.lines) {
-        if (!line.leaking) continue;
-        if (line.bytes_per_connection || (!line.bytes_per_request && !line.bytes_per_hour_by_time)) return 1;
-        any = true;
-        if (line.bytes_per_request) per_request += line.bytes_per_request->estimate;
-        if (line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
-    }
-    if (!any) return 1;
-    const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 1; };
-    double explained = 0;
-    if (per_request > 0) explained += share(per_request, trend.bytes_per_request ? trend.bytes_per_request->estimate : 0);
-    if (per_hour > 0) explained += share(per_hour, trend.slope_bytes_per_hour.estimate);
-    const Accounting& accounting = diagnosis.lines.accounting;
-    if (accounting.live_delta_bytes > 0 && accounting.overhead_delta_bytes.value_or(0) > 0)
-        explained *= 1 + static_cast<double>(*accounting.overhead_delta_bytes) / static_cast<double>(accounting.live_delta_bytes);
-    return explained;
+const LineGrowth* line_at_fault(const Diagnosis& diagnosis) {
+    if (diagnosis.verdict == Verdict::invalid || explained_growth(diagnosis) < kExplained) return nullptr;
+    const auto& [lines, headline] = std::tie(diagnosis.lines.lines, diagnosis.lines.headline);
+    if (headline && headline->line.leaking) return &headline->line;
+    const auto top = std::find_if(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; });
+    return top == lines.end() ? nullptr : &*top;
+}
+
+bool grows_within_budget(const Diagnosis& diagnosis) {
+    return diagnosis.verdict == Verdict::no_leak && diagnosis.max_growth && diagnosis.trend.verdict == Trend::growing;
+}
+
+bool only_resources_leak(const Diagnosis& diagnosis) {
+    if (diagnosis.verdict != Verdict::leak || diagnosis.reasons.empty()) return false;
+    const auto& counts = diagnosis.resources.counts;
+    return std::any_of(counts.begin(), counts.end(), [&](const ResourceGrowth& growth) {
+        return growth.verdict == Trend::growing && !growth.reasons.empty() && growth.reasons.front() == diagnosis.reasons.front();
+    });
 }
 
 std::optional<Interval> stated_per_request(const Diagnosis& diagnosis) {

@@ -162,10 +162,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (grows(diagnosis.lines)) body += kFlameSection;
     if (!diagnosis.lines.lines.empty()) body += html_ranking(diagnosis.lines.lines, options);
     body += html_accounting(diagnosis.lines.accounting) + html_replay(diagnosis.replay);
-    std::vector<std::string> warnings = diagnosis.warnings;
-    warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
-    warnings.insert(warnings.end(), diagnosis.replay.warnings.begin(), diagnosis.replay.warnings.end());
-    body += html_list("Warnings", warnings);
+    body += html_list("Warnings", all_warnings(diagnosis));
     return html_page(fmt::format("leakline: {}", summary.verdict), body,
                      page_data(memory_json(diagnosis), live, flame_json(diagnosis.lines), diagnosis.metric));
 }

@@ -49,6 +49,11 @@ class Writer {
     void beside(std::string_view, const std::optional<T>& value) {
         if (value) fields(*this, *value);
     }
+    // One list of two, which is read back as the first.
+    void joined(std::string_view name, const std::vector<std::string>& first, const std::vector<std::string>& second) {
+        (*this)(name, first);
+        for (const std::string& text : second) out_[std::string(name)].push_back(text);
+    }
     // For documents that are only written: put(inner writer, element) gives the members of each element.
     template <class T, class F>
     void list(std::string_view name, const std::vector<T>& elements, const F& put) {

@@ -483,7 +483,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
         series.check(columns.value.size() == columns.size() && fits(columns.requests) && fits(columns.process), "columns of equal length");
     });
     a.object("recording", [&](auto& recording) { recording_fields(recording, diagnosis.lines); });
-    a("warnings", diagnosis.warnings);
+    a.joined("warnings", diagnosis.warnings, diagnosis.caveats);
 }
 
 }  // namespace leakline::report

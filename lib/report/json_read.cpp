@@ -47,6 +47,7 @@ class Reader {
     void beside(std::string_view name, std::optional<T>& value) const {
         if (find(name)) fields(*this, value.emplace());
     }
+    void joined(std::string_view name, std::vector<std::string>& all, const std::vector<std::string>&) const { (*this)(name, all); }
     void derived(std::string_view, std::optional<double>) const {}
     void check(bool holds, std::string_view expected) const {
         if (!holds)

@@ -188,6 +188,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     parts.push_back(details("Memory accounting", accounting(diagnosis.lines.accounting)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
+    warnings.insert(warnings.end(), diagnosis.caveats.begin(), diagnosis.caveats.end());
     warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
     if (!warnings.empty()) parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
     for (const LineTable& other : diagnosis.lines.tables)

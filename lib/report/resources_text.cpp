@@ -64,12 +64,4 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
 
 std::string count_line(const TrendReport::Count& count) { return fmt::format("{}: {}", count.file, resource_line(count.growth)); }
 
-bool only_resources_leak(const Diagnosis& diagnosis) {
-    if (diagnosis.verdict != Verdict::leak || diagnosis.reasons.empty()) return false;
-    const auto& counts = diagnosis.resources.counts;
-    return std::any_of(counts.begin(), counts.end(), [&](const ResourceGrowth& growth) {
-        return growth.verdict == Trend::growing && !growth.reasons.empty() && growth.reasons.front() == diagnosis.reasons.front();
-    });
-}
-
 }  // namespace leakline::report

@@ -17,7 +17,5 @@ std::string resource_line(const ResourceGrowth& growth);
 std::vector<std::string> process_lines(const Diagnosis& diagnosis);
 // The verdict on a count of `leakline trend`: "fds.csv: file descriptors grow to the end, 12 per hour".
 std::string count_line(const TrendReport::Count& count);
-// The verdict is leak, and memory is no reason for it.
-bool only_resources_leak(const Diagnosis& diagnosis);
 
 }  // namespace leakline::report

@@ -26,11 +26,6 @@ std::string plain_rate(double rate) {
     return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
 }
 
-// It passed because the budget allows this much, not because nothing grows.
-bool grows_within_budget(const Diagnosis& diagnosis) {
-    return diagnosis.verdict == Verdict::no_leak && diagnosis.max_growth && diagnosis.trend.verdict == Trend::growing;
-}
-
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
         case Verdict::leak: return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
@@ -162,21 +157,12 @@ Summary summarize(const Diagnosis& diagnosis) {
     summary.limit = limit_text(diagnosis);
     summary.detectable = diagnosis.verdict == Verdict::invalid ? "not measured" : detectable_text(diagnosis.trend);
     if (diagnosis.verdict == Verdict::invalid) return summary;
-    if (const auto& headline = diagnosis.lines.headline; headline && headline->line.leaking && explained_growth(diagnosis) >= kExplained) {
-        summary.top = &headline->line;
-        summary.top_note = headline_note(*headline);
-        summary.table = table_of(diagnosis.lines, headline->line.at);
-        if (summary.table == nullptr && !diagnosis.lines.tables.empty()) summary.table = &diagnosis.lines.tables.front();
-        return summary;
-    }
-    const auto top =
-        std::find_if(diagnosis.lines.lines.begin(), diagnosis.lines.lines.end(), [](const LineGrowth& line) { return line.leaking; });
-    if (top != diagnosis.lines.lines.end() && explained_growth(diagnosis) >= kExplained) {
-        summary.top = &*top;
-        summary.table = table_of(diagnosis.lines, top->at);
-    } else if (!diagnosis.lines.tables.empty()) {
-        summary.table = &diagnosis.lines.tables.front();
-    }
+    const LineReport& lines = diagnosis.lines;
+    summary.top = line_at_fault(diagnosis);
+    if (summary.top != nullptr) summary.table = table_of(lines, summary.top->at);
+    const bool is_headline = lines.headline && summary.top == &lines.headline->line;
+    if (is_headline) summary.top_note = headline_note(*lines.headline);
+    if (summary.table == nullptr && !lines.tables.empty() && (is_headline || summary.top == nullptr)) summary.table = &lines.tables.front();
     return summary;
 }
 

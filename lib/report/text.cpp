@@ -142,10 +142,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     add_ranking(text, diagnosis.lines.lines);
     add_accounting(text, diagnosis.lines.accounting);
     add_replay(text, diagnosis.replay);
-    std::vector<std::string> warnings = diagnosis.warnings;
-    warnings.insert(warnings.end(), diagnosis.lines.warnings.begin(), diagnosis.lines.warnings.end());
-    warnings.insert(warnings.end(), diagnosis.replay.warnings.begin(), diagnosis.replay.warnings.end());
-    text.warnings(warnings);
+    text.warnings(all_warnings(diagnosis));
     return text.take();
 }
 

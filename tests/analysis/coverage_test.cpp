@@ -26,7 +26,7 @@ Diagnosis served(const std::map<std::string, ReplayStats::PathStats>& paths, con
     diagnosis.trend.verdict = Trend::stable;
     diagnosis.trend.detectable_bytes_per_request = 50;
     diagnosis.coverage = coverage_of(replay);
-    conclude(diagnosis);
+    judge(diagnosis);
     return diagnosis;
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("no leak covers recorded identifiers alone where the service refused n
         diagnosis.trend.verdict = Trend::stable;
         diagnosis.trend.detectable_bytes_per_request = 50;
         diagnosis.coverage = coverage_of(replay);
-        conclude(diagnosis);
+        judge(diagnosis);
         return diagnosis;
     };
     const Diagnosis served = refused(8000, 1000, 1000);
@@ -120,7 +120,7 @@ TEST_CASE("a leak stays a leak, whatever was not served") {
     line.bytes_per_request = Interval{100, 99, 101};
     line.live_last_blocks = line.kept_entries = 160'000;
     leak.lines.lines = {line};
-    conclude(leak);
+    judge(leak);
     CHECK(leak.verdict == Verdict::leak);
     CHECK(leak.reasons[0].find("a.cpp:7") != std::string::npos);
     CHECK(leak.reasons.back().find("POST /b (2,000)") != std::string::npos);

@@ -145,7 +145,7 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     line.bytes_per_hour_by_time = Interval{14e6, 13e6, 15e6};
     diagnosis.lines.lines = {line};
     Diagnosis by_time = diagnosis;
-    conclude(by_time);
+    judge(by_time);
     CHECK(by_time.verdict == Verdict::inconclusive);
     CHECK(by_time.reasons[0].starts_with("live heap of clock.cpp:7 grew in every round, by 13.4 MiB/h over time"));
     CHECK(longer_recording(diagnosis).has_value());
@@ -156,7 +156,7 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     crumbs.bytes_per_request = Interval{0.4, 0.3, 0.5};
     diagnosis.trend.verdict = Trend::growing;
     diagnosis.trend.bytes_per_request = Interval{80, 70, 90};
-    conclude(diagnosis);
+    judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::inconclusive);
     CHECK(diagnosis.reasons[0].starts_with(
         "memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may hold"));

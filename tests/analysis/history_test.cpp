@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "report/history_text.hpp"
 #include "report/report.hpp"
 
 using namespace leakline;
@@ -39,6 +38,8 @@ History::Change change_of(const std::vector<double>& growths) {
     return history.lines[0].change;
 }
 
+std::string text_of(const History& history) { return format_named("text").render(history, {}); }
+
 }  // namespace
 
 TEST_CASE("small steps that add up are a slow growth, one large step is a jump") {
@@ -67,8 +68,8 @@ TEST_CASE("what got worse in the newest run fails the gate, what was and stays d
     CHECK_FALSE(of({100, 100}).worsened());
     CHECK_FALSE(of({100}).worsened());
     CHECK_FALSE(of({100, 0}).worsened());
-    CHECK(history_verdict(of({100, 150})) == "worse");
-    CHECK(history_verdict(of({100, 100})) == "no worse");
+    CHECK(text_of(of({100, 150})).starts_with("WORSE: "));
+    CHECK(text_of(of({100, 100})).starts_with("NO WORSE: "));
 }
 
 TEST_CASE("runs stand in the order of time, those without a time last and with a warning") {
@@ -92,9 +93,10 @@ TEST_CASE("code that moved is one line, and a run that does not decide says noth
 }
 
 TEST_CASE("the headline names the slow growth with what it was and what it is") {
-    CHECK(history_headline(of({100, 108, 116, 125, 134})) ==
-          "/src/cache.cpp:10 leaks 134 B per request and once leaked 100 B, with no step large enough to be noticed");
-    CHECK(history_headline(of({0, 0})) == "no line leaks in any of 2 runs");
+    CHECK(text_of(of({100, 108, 116, 125, 134}))
+              .starts_with("SLOW GROWTH: /src/cache.cpp:10 leaks 134 B per request and once leaked 100 B, with no step large enough to be "
+                           "noticed\n"));
+    CHECK(text_of(of({0, 0})).starts_with("NO WORSE: no line leaks in any of 2 runs\n"));
 }
 
 TEST_CASE("CSV has a row for each line in each run that tells, and runs no formula") {

@@ -146,7 +146,7 @@ TEST_CASE("the verdict says the bytes per connection, and per request first wher
                             }).growth();
     diagnosis.connections->connections = 80'000;  // more than a cache of sessions holds
     Diagnosis both = diagnosis;
-    conclude(diagnosis);
+    judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] ==
           "a.cpp:7 leaks 8 KiB per connection: its live heap grew with the number of connections, over 12 blocks of traffic in "
@@ -159,7 +159,7 @@ TEST_CASE("the verdict says the bytes per connection, and per request first wher
     line.live_last_blocks = line.kept_entries = 160'000;
     both.lines.mark_requests = {0, 160'000};
     both.lines.lines.insert(both.lines.lines.begin(), line);
-    conclude(both);
+    judge(both);
     CHECK(both.verdict == Verdict::leak);
     CHECK(both.reasons[0].find("a.cpp:8") != std::string::npos);
     CHECK(both.reasons[1].starts_with("a.cpp:7 leaks 8 KiB per connection"));

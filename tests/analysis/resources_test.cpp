@@ -169,7 +169,7 @@ TEST_CASE("with too few rounds for the test nothing is called a leak, and nothin
     flat.resources = counted(2, [](int) { return 10.0; });
     flat.resources.mark_requests = {0, 10, 20};
     judge_resources(flat.resources, {});
-    conclude(flat);
+    judge(flat);
     CHECK(flat.verdict == Verdict::inconclusive);
     CHECK(flat.reasons[0] == "the run is too short to see a slow leak of file descriptors: more rounds (--rounds) would decide");
 }
@@ -209,13 +209,13 @@ TEST_CASE("a leak of descriptors is a leak although memory is stable, and what i
     Diagnosis leak = stable_memory();
     leak.resources = counted(8, [](int round) { return 10 + 200.0 * round; });
     judge_resources(leak.resources, {});
-    conclude(leak);
+    judge(leak);
     CHECK(leak.verdict == Verdict::leak);
     CHECK(leak.reasons[0].starts_with("file descriptors leak"));
     Diagnosis undecided = stable_memory();
     undecided.resources = counted(8, [](int round) { return 10 + 20.0 * round; });
     judge_resources(undecided.resources, {});
-    conclude(undecided);
+    judge(undecided);
     CHECK(undecided.verdict == Verdict::inconclusive);
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("requests that fail because the service has used up its descriptors do
     diagnosis.resources = counted(1, [](int round) { return 10 + 400.0 * round; });
     diagnosis.resources.counts[0].exhausted = ResourceExhaustion{900, 1000, 1};
     judge_resources(diagnosis.resources, {});
-    conclude(diagnosis);
+    judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
 }
 
@@ -239,7 +239,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
                       {12, "worker", false, false, 0, 9, 1e6, 5e6, 1.5, Trend::growing, Interval{512, 500, 520}},
                       {10, "master", true, false, 0, 9, 1e6, 1e6, 0.02, Trend::stable, {}}};
     Diagnosis quiet = diagnosis;
-    conclude(quiet);
+    judge(quiet);
     CHECK(quiet.verdict == Verdict::inconclusive);
     CHECK(quiet.reasons[0] ==
           "99 % of the work was done by 2 processes that were not recorded: their memory was measured, but their lines were not; let the "
@@ -250,7 +250,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     diagnosis.replay.completed = diagnosis.replay.sent = diagnosis.replay.statuses[200] = 80'000;
     diagnosis.series.seconds = {0, 1};
     diagnosis.series.value = {5e6, 85e6};  // more than the allocators of two processes hold back
-    conclude(diagnosis);
+    judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] ==
           "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
@@ -264,7 +264,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     noise.trend.slope_bytes_per_hour = {3e6, 1e6, 5e6};
     noise.trend.detectable_bytes_per_hour = 2e6;
     Diagnosis collected = noise;
-    conclude(noise);
+    judge(noise);
     CHECK(noise.verdict == Verdict::inconclusive);
     CHECK(noise.reasons[0].starts_with(
         "the memory of 2 processes that were not recorded (2 x worker) grows, but its 2.86 MiB/h are less than twice"));
@@ -273,7 +273,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     collected.resources.tree.processes[0].name = "node";
     collected.series.seconds = {0, 1};
     collected.series.value = {50e6, 60e6};
-    conclude(collected);
+    judge(collected);
     CHECK(collected.verdict == Verdict::inconclusive);
     CHECK(collected.reasons[0].find("the collector of node may hold back") != std::string::npos);
 
@@ -281,7 +281,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     helper.resources.tree.seen = 2;
     helper.resources.tree.recorded_cpu_s = 3;
     helper.resources.tree.unrecorded_cpu_s = 0.1;
-    conclude(helper);
+    judge(helper);
     CHECK(helper.verdict == Verdict::no_leak);
 }
 

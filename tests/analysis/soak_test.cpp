@@ -162,7 +162,7 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     diagnosis.soak = judged({run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
     diagnosis.trend = diagnosis.soak->runs[1].trend;
     diagnosis.trend.reasons = {"seen so"};
-    analysis::conclude(diagnosis);
+    analysis::judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
     CHECK_FALSE(diagnosis.projected_bytes_per_hour);
@@ -177,7 +177,7 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     line.bytes_per_request = Interval{13, 12, 14};
     diagnosis.lines.lines = {line};
     diagnosis.reasons.clear();
-    analysis::conclude(diagnosis);
+    analysis::judge(diagnosis);
     REQUIRE(diagnosis.reasons.size() > 1);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
     CHECK(diagnosis.reasons[1].starts_with("live heap of a.cpp:7 grew in every round"));
@@ -201,17 +201,17 @@ TEST_CASE("a leak of descriptors is a leak under a soak, whatever its two speeds
         Diagnosis healthy = diagnosis, leak = diagnosis;
         healthy.soak = leak.soak = judged(runs);
         leak.resources.counts = {descriptors};
-        analysis::conclude(leak);
+        analysis::judge(leak);
         CHECK(leak.verdict == Verdict::leak);
         CHECK(leak.reasons[0] == descriptors.reasons[0]);
-        analysis::conclude(healthy);
+        analysis::judge(healthy);
         CHECK(healthy.verdict == (healthy.soak->growth == Soak::Growth::none ? Verdict::no_leak : Verdict::inconclusive));
         // Workers that the recorder did not see did the work.
         Diagnosis workers = diagnosis;
         workers.soak = healthy.soak;
         workers.resources.tree.seen = 3;
         workers.resources.tree.unrecorded_cpu_s = 3;
-        analysis::conclude(workers);
+        analysis::judge(workers);
         CHECK(workers.verdict == Verdict::inconclusive);
     }
 }

@@ -184,20 +184,20 @@ TEST_CASE("the gate passes only where the run could have seen the budget") {
     verdict.detectable_bytes_per_hour = 2 * kMiB;
     verdict.reasons = {"flat"};
     const auto gate = [&](double mib) { return check_growth(verdict, {mib * kMiB, Growth::Per::hour}); };
-    CHECK(gate(3).gate == Gate::passed);
-    CHECK(gate(3).reason == "no growth above 2 MiB/h, which is below the budget of 3 MiB/h");
-    CHECK(gate(1).gate == Gate::undecided);
-    CHECK(gate(1).reason == "the detection limit of this run, 2 MiB/h, is above the budget of 1 MiB/h; run 2x longer");
+    CHECK(gate(3).outcome == GateOutcome::passed);
+    CHECK(gate(3).message == "no growth above 2 MiB/h, which is below the budget of 3 MiB/h");
+    CHECK(gate(1).outcome == GateOutcome::inconclusive);
+    CHECK(gate(1).message == "the detection limit of this run, 2 MiB/h, is above the budget of 1 MiB/h; run 2x longer");
 
     verdict.verdict = Trend::growing;
     verdict.slope_bytes_per_hour = {5 * kMiB, 4 * kMiB, 6 * kMiB};
-    CHECK(gate(3).gate == Gate::failed);
-    CHECK(gate(5).gate == Gate::undecided);
-    CHECK(gate(7).gate == Gate::passed);
-    CHECK(check_growth(verdict, {64, Growth::Per::request}).gate == Gate::undecided);
+    CHECK(gate(3).outcome == GateOutcome::failed);
+    CHECK(gate(5).outcome == GateOutcome::inconclusive);
+    CHECK(gate(7).outcome == GateOutcome::passed);
+    CHECK(check_growth(verdict, {64, Growth::Per::request}).outcome == GateOutcome::inconclusive);
 
     verdict.verdict = Trend::inconclusive;
-    CHECK(gate(100).gate == Gate::undecided);
+    CHECK(gate(100).outcome == GateOutcome::inconclusive);
 }
 
 TEST_CASE("a flat end is only a pause where the pauses before it were as long, and where rises are few") {

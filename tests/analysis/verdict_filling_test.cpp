@@ -17,7 +17,7 @@ TEST_CASE("a leak always says what would look the same, in its first reason") {
     leak.lines.lines[0].kept_entries = 45'000;  // of two blocks
     leak.lines.mark_requests = {10'000, 60'000};
     CHECK(verdict_of(leak) == Verdict::leak);
-    analysis::conclude(leak);
+    analysis::judge(leak);
     CHECK(leak.reasons[0] ==
           "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 180,000 entries or data "
           "freed by a timer slower than 9s would look the same");
@@ -30,7 +30,7 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     filling.series.seconds = {0, 4};
     filling.replay.fresh = {"field request_id"};
     Diagnosis accepted = filling, fixed = filling;
-    analysis::conclude(filling);
+    analysis::judge(filling);
     CHECK(filling.verdict == Verdict::inconclusive);
     CHECK(filling.still_filling);
     CHECK(filling.reasons[0] ==
@@ -40,10 +40,10 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
         filling.reasons[1] ==
         "each pass over the log has new values of field request_id: with --no-fresh, growth that stops after the first round is that of a map with this "
         "key");
-    analysis::conclude(accepted, {.filling_is_leak = true});
+    analysis::judge(accepted, {.filling_is_leak = true});
     CHECK(accepted.verdict == Verdict::leak);
     CHECK_FALSE(accepted.still_filling);
-    analysis::conclude(fixed, {.extends = false});
+    analysis::judge(fixed, {.extends = false});
     CHECK(fixed.reasons[0].ends_with("a run of 160,000 requests would decide (--rounds 63, about 2m)"));
 
     // No request fills what grows by itself.
@@ -61,7 +61,7 @@ TEST_CASE("memory that grows by a few bytes per request, and no line, is no leak
     full.trend.detectable_bytes_per_request = 2.8;
     full.lines.mark_seconds = {0, 5};
     Diagnosis without_lines = full, undecided = full, more = full;
-    analysis::conclude(full);
+    analysis::judge(full);
     CHECK(full.verdict == Verdict::no_leak);
     CHECK(full.trend.detectable_bytes_per_request == 7);
     undecided.trend.verdict = Trend::inconclusive;
@@ -112,7 +112,7 @@ TEST_CASE("a line that grew under the recorder is a cache that filled up, where 
     filled.lines.headline->line = filled.lines.lines[0];
     Diagnosis short_bare = filled, no_growth = filled;
     CHECK_FALSE(analysis::longer_recording(filled).has_value());
-    analysis::conclude(filled);
+    analysis::judge(filled);
     CHECK(filled.verdict == Verdict::no_leak);
     CHECK_FALSE(filled.lines.lines[0].leaking);
     CHECK_FALSE(filled.lines.headline->line.leaking);
@@ -154,7 +154,7 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
     REQUIRE(more.has_value());
     CHECK(more->requests == doctest::Approx(78'750));
     Diagnosis undecided = sessions;
-    analysis::conclude(undecided);
+    analysis::judge(undecided);
     CHECK(undecided.verdict == Verdict::inconclusive);
     CHECK(undecided.still_filling);
     CHECK(undecided.reasons[0].starts_with("track.cpp:31 leaks 8 KiB per connection"));
@@ -168,7 +168,7 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
 
     sessions.trend.verdict = Trend::stable;
     sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 2e8, Trend::growing, Interval{20, 10, 30}, {}};
-    analysis::conclude(sessions);
+    analysis::judge(sessions);
     CHECK(sessions.verdict == Verdict::no_leak);
     CHECK_FALSE(sessions.connections->leaks);
     CHECK(sessions.warnings[0].find("in a run of 80,000 connections memory stopped growing") != std::string::npos);
@@ -187,14 +187,14 @@ TEST_CASE("a leak per connection does not prove that another line is no cache wh
     growth.leaks = true;
     growth.lines = {{session.at, *session.bytes_per_connection}};
     both.connections = growth;
-    analysis::conclude(both);
+    analysis::judge(both);
     CHECK(both.verdict == Verdict::inconclusive);
     CHECK(both.reasons[0].find("20,000 requests left about 20,000 entries there") != std::string::npos);
     CHECK(both.reasons[1].starts_with("track.cpp:90 leaks 8 KiB per connection"));
 
     both.connections->connections = 200'000;
     both.reasons.clear();
-    analysis::conclude(both);
+    analysis::judge(both);
     CHECK(both.verdict == Verdict::leak);
     CHECK_FALSE(both.still_filling);
     CHECK(both.reasons[0].starts_with("track.cpp:90 leaks 8 KiB per connection"));
@@ -234,7 +234,7 @@ TEST_CASE("memory alone in a run of few requests may be a cache, and workers hol
     CHECK(verdict_of(python) == Verdict::leak);
     python.replay.sent = python.replay.completed = python.replay.statuses[200] = 16'000;
     CHECK(analysis::longer_run(python)->requests == 75'000);
-    analysis::conclude(python);
+    analysis::judge(python);
     CHECK(python.verdict == Verdict::inconclusive);
     CHECK(python.still_filling);
     CHECK(

@@ -43,7 +43,7 @@ inline void run_of(Diagnosis& diagnosis, std::uint64_t requests, double share) {
 }
 
 inline Verdict verdict_of(Diagnosis diagnosis) {
-    analysis::conclude(diagnosis);
+    analysis::judge(diagnosis);
     CHECK_FALSE(diagnosis.reasons.empty());
     return diagnosis.verdict;
 }

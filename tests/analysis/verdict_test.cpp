@@ -25,7 +25,7 @@ TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookk
     CHECK(verdict_of(crumbs) == Verdict::no_leak);
 
     Diagnosis short_run = measured(Trend::inconclusive, true, 4096);
-    analysis::conclude(short_run);
+    analysis::judge(short_run);
     CHECK(short_run.verdict == Verdict::inconclusive);
     CHECK(short_run.reasons[0] ==
           "live heap of track.cpp:31 grew in every round, by 990 B per request, but by only 4 KiB in all, too "
@@ -35,14 +35,14 @@ TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookk
 
 TEST_CASE("the decisive reason names the line, and a leak outside of the heap says where to look") {
     Diagnosis leak = measured(Trend::growing, true);
-    analysis::conclude(leak);
+    analysis::judge(leak);
     CHECK(leak.reasons[0] ==
           "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed "
           "by a timer slower than 1s would look the same");
     CHECK(leak.reasons[1] == "memory during the run: seen so");
 
     Diagnosis mapped = outside(40);
-    analysis::conclude(mapped);
+    analysis::judge(mapped);
     CHECK(mapped.reasons[0] ==
           "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "
           "thread stacks, fragmentation, an allocator that is not malloc)");
@@ -52,7 +52,7 @@ TEST_CASE("memory that a line held and let go of again is no leak outside of the
     Diagnosis timed = measured(Trend::growing, false);
     timed.lines.lines[0].live_first_bytes = 1 << 20;
     timed.lines.lines[0].live_peak_bytes = 7 << 20;  // of 8 MiB that memory grew by
-    analysis::conclude(timed);
+    analysis::judge(timed);
     CHECK(timed.verdict == Verdict::inconclusive);
     CHECK(timed.reasons[0] ==
           "memory grew to the end of the first run, but in the recorded one the heap bytes behind it (track.cpp:31, up to 7 MiB) stopped "
@@ -88,7 +88,7 @@ TEST_CASE("memory alone is a leak only well above the detection limit, and above
     // Live heap without a source line is counted, and nothing that an allocator holds back.
     Diagnosis unknown = outside(8);
     unknown.lines.accounting.unattributed_bytes = 7 << 20;
-    analysis::conclude(unknown);
+    analysis::judge(unknown);
     CHECK(unknown.verdict == Verdict::leak);
     CHECK(
         unknown.reasons[0] ==
@@ -114,7 +114,7 @@ TEST_CASE("a service killed at its limit before it grew is inconclusive, and one
 
     Diagnosis lines = measured(Trend::inconclusive, true);
     lines.oom_kill = small.oom_kill;
-    analysis::conclude(lines);
+    analysis::judge(lines);
     CHECK(lines.verdict == Verdict::leak);
     CHECK(lines.growth.source == StatedGrowth::Source::lines);
     CHECK(lines.growth.split.bytes_per_request->estimate == 990);
@@ -127,7 +127,7 @@ TEST_CASE("growth by time is stated as it is, without a price per request") {
     Diagnosis timer = measured(Trend::growing, false);
     timer.series.value[1] = 80 * kMiB;
     timer.split = {Follows::time, {}, Interval{1.4e9, 1.3e9, 1.5e9}};
-    analysis::conclude(timer);
+    analysis::judge(timer);
     CHECK_FALSE(timer.trend.bytes_per_request);
     CHECK(timer.projected_bytes_per_hour->estimate == 1.4e9);
     CHECK(timer.trend.time_to_limit_h->estimate == doctest::Approx(500 * kMiB / 1.4e9));
@@ -135,7 +135,7 @@ TEST_CASE("growth by time is stated as it is, without a price per request") {
     Diagnosis both = measured(Trend::growing, false);
     both.series.value[1] = 80 * kMiB;
     both.split = {Follows::both, Interval{100, 90, 110}, Interval{1e6, 9e5, 1.1e6}};
-    analysis::conclude(both);
+    analysis::judge(both);
     CHECK(both.trend.bytes_per_request->estimate == 100);
     CHECK(both.projected_bytes_per_hour->estimate == doctest::Approx(100 * 36000 + 1e6));
 }
@@ -143,7 +143,7 @@ TEST_CASE("growth by time is stated as it is, without a price per request") {
 TEST_CASE("one kind of request that leaks is named beside the average over all") {
     Diagnosis leak = measured(Trend::growing, true);
     leak.endpoints = {{"POST /api/track", {1980, 1970, 1990}, true}, {"GET /healthz", {0, -1, 1}, false}};
-    analysis::conclude(leak);
+    analysis::judge(leak);
     CHECK(std::find(leak.reasons.begin(), leak.reasons.end(),
                     "POST /api/track leaks 1.93 KiB per request; the figures per request above are averages over all kinds") !=
           leak.reasons.end());
@@ -151,14 +151,14 @@ TEST_CASE("one kind of request that leaks is named beside the average over all")
 
 TEST_CASE("no leak says what was seen; the headline says above what") {
     Diagnosis clean = measured(Trend::stable, false);
-    analysis::conclude(clean);
+    analysis::judge(clean);
     CHECK(clean.reasons[0] == "no line's live heap keeps growing, and memory is stable");
 }
 
 TEST_CASE("a run of too few requests to have seen a kept request does not say no leak") {
     Diagnosis coarse = measured(Trend::stable, false);
     coarse.trend.detectable_bytes_per_request = 3277;
-    analysis::conclude(coarse);
+    analysis::judge(coarse);
     CHECK(coarse.verdict == Verdict::inconclusive);
     CHECK(coarse.reasons[0] ==
           "after 200,000 requests this run could detect only growth above 3.2 KiB per request: more requests would decide");
@@ -166,7 +166,7 @@ TEST_CASE("a run of too few requests to have seen a kept request does not say no
 
 TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
     Diagnosis leak = measured(Trend::growing, true);
-    analysis::conclude(leak);
+    analysis::judge(leak);
     // 500 MiB of head room at 1000 B per request and 10 requests a second: 524288000 / 10000 s = 14.56 h.
     REQUIRE(leak.trend.time_to_limit_h.has_value());
     CHECK(leak.trend.time_to_limit_h->estimate == doctest::Approx(14.5636).epsilon(1e-4));
@@ -175,7 +175,7 @@ TEST_CASE("time to limit is stated at the log's own rate, from the level before 
 
     Diagnosis clean = measured(Trend::stable, false);
     clean.trend.time_to_limit_h = Interval{1, 1, 1};
-    analysis::conclude(clean);
+    analysis::judge(clean);
     CHECK_FALSE(clean.trend.time_to_limit_h.has_value());
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("traffic of which most failed makes the run invalid, and a few failure
     Diagnosis lost = measured(Trend::stable, false);
     lost.replay.sent = 1000;
     lost.replay.statuses = {{200, 100}, {404, 900}};
-    analysis::conclude(lost);
+    analysis::judge(lost);
     CHECK(lost.verdict == Verdict::invalid);
     CHECK(lost.reasons[0] ==
           "too many requests failed: 10 % of 1,000 succeeded; most frequent: status 404 (900 times); --rewrite-path '^/old=>/new' "
@@ -193,21 +193,23 @@ TEST_CASE("traffic of which most failed makes the run invalid, and a few failure
     some.replay.sent = 1000;
     some.replay.statuses = {{200, 900}, {503, 60}};
     some.replay.failures[static_cast<std::size_t>(Failure::timeout)] = 40;
-    analysis::conclude(some);
+    analysis::judge(some);
     CHECK(some.verdict == Verdict::no_leak);
-    REQUIRE(some.warnings.size() == 1);
-    CHECK(some.warnings[0].starts_with("10.0 % of 1,000 requests failed; most frequent: status 503 (60 times)"));
+    REQUIRE(some.caveats.size() == 1);
+    CHECK(some.caveats[0].starts_with("10.0 % of 1,000 requests failed; most frequent: status 503 (60 times)"));
 
     Diagnosis none = measured(Trend::stable, false);
     none.replay = {};
     CHECK(verdict_of(none) == Verdict::invalid);
 }
 
-TEST_CASE("a verdict of invalid that stands already is kept") {
+TEST_CASE("a run that failed is invalid, for the reasons that it failed for") {
     Diagnosis dead = measured(Trend::growing, true);
-    dead.verdict = Verdict::invalid;
-    dead.reasons = {"the target died"};
-    CHECK(verdict_of(dead) == Verdict::invalid);
+    dead.failures = {"the target died", "its last output: out of memory"};
+    const Conclusion conclusion = analysis::conclude(analysis::restate(dead));
+    CHECK(conclusion.verdict == Verdict::invalid);
+    CHECK(conclusion.reasons == dead.failures);
+    CHECK(conclusion.growth.source == StatedGrowth::Source::none);
 }
 
 TEST_CASE("a budget passes only what the run could have seen") {
@@ -284,7 +286,7 @@ TEST_CASE("a replay that was not valid makes the diagnosis invalid, with the rep
     diagnosis.replay.statuses[200] = 100;
     diagnosis.replay.valid = false;
     diagnosis.replay.reasons = {"send lag p99 2 s is above 100 ms"};
-    analysis::conclude(diagnosis);
+    analysis::judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::invalid);
     CHECK(diagnosis.reasons.front() == "the traffic was not sent as planned: send lag p99 2 s is above 100 ms");
 }
@@ -304,7 +306,7 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     elsewhere.trend.bytes_per_request = Interval{845, 840, 850};
     elsewhere.lines.accounting.rss_delta_bytes = 8 << 20;
     elsewhere.lines.accounting.other_delta_bytes = 7 << 20;
-    analysis::conclude(elsewhere);
+    analysis::judge(elsewhere);
     CHECK(elsewhere.verdict == Verdict::leak);
     CHECK(elsewhere.reasons[0] ==
           "memory grows by 845 B per request, of which lines explain 0 %: the growth is elsewhere, outside of malloc (mmap, thread "
@@ -315,7 +317,7 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     small.lines.lines[0].bytes_per_request = Interval{450, 440, 460};
     small.lines.accounting.live_delta_bytes = 22'000;
     small.lines.accounting.overhead_delta_bytes = 10'000;
-    analysis::conclude(small);
+    analysis::judge(small);
     CHECK(small.reasons[0].starts_with("live heap of track.cpp:31 grew in every round"));
 }
 
@@ -324,21 +326,21 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     leak.lines.headline.emplace();
     leak.lines.headline->line = leak.lines.lines[0];
     leak.lines.headline->line.at = {"handle", "/src/server.cpp", 80};
-    analysis::conclude(leak);
+    analysis::judge(leak);
     CHECK(
         leak.reasons[0] ==
         "live heap of server.cpp:80 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
 
     Diagnosis python = outside(40);
     python.lines.unavailable = "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc";
-    analysis::conclude(python);
+    analysis::judge(python);
     CHECK(python.verdict == Verdict::leak);
     CHECK(python.reasons[0] == "memory keeps growing; " + python.lines.unavailable);
     // What an allocator may hold back is no leak yet; and of lines that were not recorded nothing is said.
     Diagnosis little = outside(8);
     little.lines.lines.clear();
     little.lines.unavailable = python.lines.unavailable;
-    analysis::conclude(little);
+    analysis::judge(little);
     CHECK(little.verdict == Verdict::inconclusive);
     CHECK(
         little.reasons[0] ==
@@ -349,7 +351,7 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     Diagnosis unrecorded = measured(Trend::stable, false);
     unrecorded.lines = {};
     unrecorded.lines.unavailable = "lines cannot be recorded: svc is linked statically";
-    analysis::conclude(unrecorded);
+    analysis::judge(unrecorded);
     CHECK(unrecorded.verdict == Verdict::no_leak);
     CHECK(unrecorded.reasons[0].find("heap bytes") == std::string::npos);
 }

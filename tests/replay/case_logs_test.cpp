@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "replay/dry_run.hpp"
-#include "report/renderers.hpp"
+#include "report/report.hpp"
 #include "support/loopback_server.hpp"
 #include "support/read_log.hpp"
 
@@ -25,6 +25,8 @@ DryRun dry_run_of(const std::string& name, const std::string& target = "", std::
     options.shape.hosts = std::move(hosts);
     return dry_run(options);
 }
+
+std::string text_of(const DryRun& result) { return report::format_named("text").render(result, {}); }
 
 bool has_warning(const DryRun& result, const std::string& part) {
     return std::any_of(result.warnings.begin(), result.warnings.end(),
@@ -55,8 +57,8 @@ TEST_CASE("of a HAR only the target's host is sent, or else the most frequent; t
         CHECK(result.hosts[0].left_out == 0);
         CHECK(result.hosts[1].left_out == 1);
         CHECK(has_warning(result, "would be left out: 8 requests to other hosts than shop.example"));
-        CHECK(report::dry_run_text(result).find("  shop.example\n") != std::string::npos);
-        CHECK(report::dry_run_text(result).find("1  metrics0.thirdparty.example  (left out)\n") != std::string::npos);
+        CHECK(text_of(result).find("  shop.example\n") != std::string::npos);
+        CHECK(text_of(result).find("1  metrics0.thirdparty.example  (left out)\n") != std::string::npos);
     }
     const DryRun third = dry_run_of("many_hosts.har", "http://metrics3.thirdparty.example:9000");
     CHECK(third.requests == 1);

@@ -37,6 +37,10 @@ class Filler {
     void beside(std::string_view, std::optional<T>& value) {
         fill(value);
     }
+    void joined(std::string_view, std::vector<std::string>& first, std::vector<std::string>& second) {
+        fill(first);
+        fill(second);
+    }
     void derived(std::string_view, std::optional<double>) {}
     void check(bool holds, std::string_view expected) { CHECK_MESSAGE(holds, expected); }
 

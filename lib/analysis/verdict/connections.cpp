@@ -29,18 +29,18 @@ Kept kept_by_connections(const ConnectionGrowth& growth) {
 }
 
 // The lines whose growth follows requests.
-Evidence without_connections(Evidence evidence) {
-    const auto leaking = std::move(evidence.leaking);
-    evidence.leaking.clear();
-    evidence.leaking_bytes = evidence.leaking_bytes_per_request = evidence.leaking_bytes_per_hour_by_time = 0;
+Facts without_connections(Facts facts) {
+    const auto leaking = std::move(facts.leaking);
+    facts.leaking.clear();
+    facts.leaking_bytes = facts.leaking_bytes_per_request = facts.leaking_bytes_per_hour_by_time = 0;
     for (const LineGrowth* line : leaking) {
         if (line->bytes_per_connection) continue;
-        evidence.leaking.push_back(line);
-        evidence.leaking_bytes += static_cast<double>(line->growth_bytes);
-        if (line->bytes_per_request) evidence.leaking_bytes_per_request += line->bytes_per_request->estimate;
-        if (line->bytes_per_hour_by_time) evidence.leaking_bytes_per_hour_by_time += line->bytes_per_hour_by_time->estimate;
+        facts.leaking.push_back(line);
+        facts.leaking_bytes += static_cast<double>(line->growth_bytes);
+        if (line->bytes_per_request) facts.leaking_bytes_per_request += line->bytes_per_request->estimate;
+        if (line->bytes_per_hour_by_time) facts.leaking_bytes_per_hour_by_time += line->bytes_per_hour_by_time->estimate;
     }
-    return evidence;
+    return facts;
 }
 
 std::string connection_words(const ConnectionGrowth& growth) {
@@ -55,17 +55,17 @@ std::string connection_words(const ConnectionGrowth& growth) {
     return words;
 }
 
-std::string session_cache_words(const Evidence& evidence, const ConnectionGrowth& growth, const Policy& policy) {
+std::string session_cache_words(const Facts& facts, const ConnectionGrowth& growth, const Policy& policy) {
     const Kept kept = kept_by_connections(growth);
     return fmt::format("{}; a cache of more than {} sessions would look the same: {}", connection_words(growth),
                        format_count(static_cast<std::uint64_t>(kept.entries)),
-                       what_decides(evidence.diagnosis, requests_for_enough(kept, kEnoughSessions), policy));
+                       what_decides(facts.evidence, requests_for_enough(kept, kEnoughSessions), policy));
 }
 
 }  // namespace
 
-bool sessions_have_filled(const Diagnosis& diagnosis) {
-    const auto& growth = diagnosis.connections;
+bool sessions_have_filled(const Evidence& evidence) {
+    const auto& growth = evidence.connections;
     if (!growth || !growth->leaks || !growth->long_run) return false;
     const ConnectionGrowth::LongRun& run = *growth->long_run;
     const double least = kShown * growth->bytes_per_connection.estimate;
@@ -78,7 +78,7 @@ bool sessions_have_filled(const Diagnosis& diagnosis) {
     return run.bytes_per_connection && run.bytes_per_connection->high < std::min(least, kShown * average);
 }
 
-std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy) {
+std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Policy& policy) {
     const auto& growth = so_far.connections;
     if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run)
         return std::nullopt;
@@ -90,16 +90,16 @@ std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Po
                      true};
 }
 
-std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, const Policy& policy) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    const auto& connections = diagnosis.connections;
+std::optional<Conclusion> lines_grow_per_connection(const Facts& facts, const Policy& policy) {
+    const Evidence& evidence = facts.evidence;
+    const auto& connections = evidence.connections;
     if (!connections || !connections->leaks) return std::nullopt;
     const bool proven =
-        policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || enough(kept_by_connections(*connections), kEnoughSessions);
-    const std::string words = proven ? connection_words(*connections) : session_cache_words(evidence, *connections, policy);
+        policy.filling_is_leak || evidence.oom_kill || evidence.soak || enough(kept_by_connections(*connections), kEnoughSessions);
+    const std::string words = proven ? connection_words(*connections) : session_cache_words(facts, *connections, policy);
     // What leaks per request comes first: there are more requests than connections.
-    const Evidence rest = without_connections(evidence);
-    if (rest.leaking_bytes > kDetail * (evidence.leaking_bytes - rest.leaking_bytes))
+    const Facts rest = without_connections(facts);
+    if (rest.leaking_bytes > kDetail * (facts.leaking_bytes - rest.leaking_bytes))
         for (const Rule rule : {lines_explain_too_little, cache_still_filling, lines_grow})
             if (auto by_request = rule(rest, policy)) {
                 const bool first = proven && by_request->verdict != Verdict::leak;
@@ -112,8 +112,8 @@ std::optional<Conclusion> lines_grow_per_connection(const Evidence& evidence, co
             }
     Conclusion conclusion{proven ? Verdict::leak : Verdict::inconclusive, {words}, {}};
     conclusion.still_filling = !proven;
-    if (!evidence.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(diagnosis.trend.verdict)));
+    if (!facts.memory_grows())
+        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.trend.verdict)));
     return conclusion;
 }
 

@@ -43,9 +43,9 @@ std::string kinds_text(const std::vector<std::string>& kinds) {
 
 }  // namespace
 
-std::optional<Conclusion> requests_not_served(const Evidence& evidence, const Policy&) {
-    const Coverage& coverage = evidence.diagnosis.coverage;
-    const std::uint64_t sent = evidence.diagnosis.replay.sent;
+std::optional<Conclusion> requests_not_served(const Facts& facts, const Policy&) {
+    const Coverage& coverage = facts.evidence.coverage;
+    const std::uint64_t sent = facts.evidence.replay.sent;
     std::uint64_t without_body = 0, filtered = 0;
     bool failed = false, failed_often = false;
     for (const KindCoverage& kind : coverage.kinds) {

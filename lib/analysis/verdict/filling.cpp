@@ -43,11 +43,11 @@ bool frees_nothing(const LineGrowth& line) {
 
 bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::time || line.follows == Follows::both; }
 
-std::string settled_words(const Diagnosis& diagnosis, const LineGrowth& line) {
+std::string settled_words(const Evidence& evidence, const LineGrowth& line) {
     return fmt::format(
         "{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
         "without the recorder, as with a cache that is full",
-        place(line.at), format_count(diagnosis.replay.completed));
+        place(line.at), format_count(evidence.replay.completed));
 }
 
 }  // namespace
@@ -56,22 +56,22 @@ double grown(const Series& series) {
     return series.size() == 0 ? 0 : *std::max_element(series.value.begin(), series.value.end()) - series.value.front();
 }
 
-bool follows_time_alone(const Evidence& evidence) {
-    return !evidence.leaking.empty() &&
-           std::all_of(evidence.leaking.begin(), evidence.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
+bool follows_time_alone(const Facts& facts) {
+    return !facts.leaking.empty() &&
+           std::all_of(facts.leaking.begin(), facts.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
 }
 
-double recorded_requests(const Diagnosis& diagnosis) {
-    const auto& requests = diagnosis.lines.mark_requests;
+double recorded_requests(const Evidence& evidence) {
+    const auto& requests = evidence.lines.mark_requests;
     if (requests.empty() || !requests.back()) return 0;
     return static_cast<double>(*requests.back() - requests.front().value_or(0));
 }
 
-double entries_per_request(const Evidence& evidence) {
-    const double requests = recorded_requests(evidence.diagnosis);
+double entries_per_request(const Facts& facts) {
+    const double requests = recorded_requests(facts.evidence);
     if (requests <= 0) return 0;
     double entries = 0, bytes_in_place = 0;
-    for (const LineGrowth* line : evidence.leaking) {
+    for (const LineGrowth* line : facts.leaking) {
         if (line->bytes_per_connection) continue;
         if (grows_in_place(*line))
             bytes_in_place = std::max(bytes_in_place, static_cast<double>(line->growth_bytes));
@@ -83,11 +83,11 @@ double entries_per_request(const Evidence& evidence) {
     return std::min(1.0, entries / requests);
 }
 
-Kept kept_by_lines(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
+Kept kept_by_lines(const Facts& facts) {
+    const Evidence& evidence = facts.evidence;
     // Where memory grows too, the bare run went further.
-    const double requests = evidence.memory_grows() ? static_cast<double>(diagnosis.replay.completed) : recorded_requests(diagnosis);
-    return {requests, requests * entries_per_request(evidence), evidence.memory_grows() ? grown(diagnosis.series) : evidence.leaking_bytes};
+    const double requests = facts.memory_grows() ? static_cast<double>(evidence.replay.completed) : recorded_requests(evidence);
+    return {requests, requests * entries_per_request(facts), facts.memory_grows() ? grown(evidence.series) : facts.leaking_bytes};
 }
 
 bool enough(const Kept& kept, double entries) {
@@ -104,75 +104,74 @@ double requests_for_enough(const Kept& kept, double entries) {
     return std::isfinite(times) ? kept.requests * std::max(1.0, times * kMore) : 0;
 }
 
-bool contradicted(const Evidence& evidence) {
-    const TrendVerdict& trend = evidence.diagnosis.trend;
-    if (evidence.leaking.empty()) return false;
-    const double least = kContradicts * evidence.leaking_bytes_per_request;
+bool contradicted(const Facts& facts) {
+    const TrendVerdict& trend = facts.evidence.trend;
+    if (facts.leaking.empty()) return false;
+    const double least = kContradicts * facts.leaking_bytes_per_request;
     if (does_not_grow(trend.verdict)) return trend.detectable_bytes_per_request && *trend.detectable_bytes_per_request < least;
-    if (!evidence.memory_grows()) return false;
+    if (!facts.memory_grows()) return false;
     // The heap of a cache that is full still creeps up a little. Memory that grew at the same rate from the start is no such cache, but a
     // leak of memory that is not touched.
-    const double average = grown(evidence.diagnosis.series) / std::max(1.0, static_cast<double>(evidence.diagnosis.replay.completed));
+    const double average = grown(facts.evidence.series) / std::max(1.0, static_cast<double>(facts.evidence.replay.completed));
     return trend.bytes_per_request && trend.bytes_per_request->high < std::min(least, kContradicts * average);
 }
 
-bool cache_has_filled(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    return !diagnosis.soak && !follows_time_alone(evidence) && contradicted(evidence) &&
-           static_cast<double>(diagnosis.replay.completed) >= kLonger * recorded_requests(diagnosis) &&
-           grown(diagnosis.series) >= kFilled * evidence.leaking_bytes;
+bool cache_has_filled(const Facts& facts) {
+    const Evidence& evidence = facts.evidence;
+    return !evidence.soak && !follows_time_alone(facts) && contradicted(facts) &&
+           static_cast<double>(evidence.replay.completed) >= kLonger * recorded_requests(evidence) &&
+           grown(evidence.series) >= kFilled * facts.leaking_bytes;
 }
 
-void take_filled_caches(Diagnosis& diagnosis) {
-    if (sessions_have_filled(diagnosis)) {
-        diagnosis.warnings.push_back(
+void take_filled_caches(Evidence& evidence) {
+    if (sessions_have_filled(evidence)) {
+        evidence.warnings.push_back(
             fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
                         "sessions that is full",
-                        place(diagnosis.connections->lines.front().at), format_count(diagnosis.connections->long_run->connections)));
+                        place(evidence.connections->lines.front().at), format_count(evidence.connections->long_run->connections)));
         const auto fills = [](LineGrowth& line) {
             if (!line.bytes_per_connection) return;
             line.bytes_per_connection.reset();
             line.leaking = false;
             line.growth_class = GrowthClass::filling_then_flat;
         };
-        for (LineGrowth& line : diagnosis.lines.lines) fills(line);
-        if (diagnosis.lines.headline) {
-            const CodeLine& at = diagnosis.lines.headline->line.at;
-            const auto& lines = diagnosis.connections->lines;
+        for (LineGrowth& line : evidence.lines.lines) fills(line);
+        if (evidence.lines.headline) {
+            const CodeLine& at = evidence.lines.headline->line.at;
+            const auto& lines = evidence.connections->lines;
             if (std::any_of(lines.begin(), lines.end(), [&](const ConnectionGrowth::Line& line) { return line.at == at; }))
-                diagnosis.lines.headline->line.leaking = false;
+                evidence.lines.headline->line.leaking = false;
         }
-        diagnosis.connections->leaks = false;
-        diagnosis.connections->lines.clear();
+        evidence.connections->leaks = false;
+        evidence.connections->lines.clear();
     }
-    const Evidence evidence(diagnosis);
-    if (!cache_has_filled(evidence)) return;
+    const Facts facts(evidence);
+    if (!cache_has_filled(facts)) return;
     // Memory may still grow by so much: of a line of that size it is not shown that it has stopped.
-    const TrendVerdict& trend = diagnosis.trend;
+    const TrendVerdict& trend = evidence.trend;
     const double hidden = does_not_grow(trend.verdict) ? trend.detectable_bytes_per_request.value_or(0) : trend.bytes_per_request->high;
-    diagnosis.warnings.push_back(settled_words(diagnosis, line_at_fault(evidence)));
+    evidence.warnings.push_back(settled_words(evidence, line_at_fault(facts)));
     const auto fills = [hidden](LineGrowth& line) {
         if (!line.leaking || line.bytes_per_connection) return;
         if (line.bytes_per_request && kContradicts * line.bytes_per_request->estimate <= hidden) return;
         line.leaking = false;
         line.growth_class = GrowthClass::filling_then_flat;
     };
-    for (LineGrowth& line : diagnosis.lines.lines) fills(line);
-    if (diagnosis.lines.headline) fills(diagnosis.lines.headline->line);
-    if (Evidence(diagnosis).leaking.empty())
-        for (EndpointGrowth& kind : diagnosis.endpoints) kind.leaks = false;
+    for (LineGrowth& line : evidence.lines.lines) fills(line);
+    if (evidence.lines.headline) fills(evidence.lines.headline->line);
+    if (Facts(evidence).leaking.empty())
+        for (EndpointGrowth& kind : evidence.endpoints) kind.leaks = false;
 }
 
-void take_small_growth(Diagnosis& diagnosis) {
-    TrendVerdict& trend = diagnosis.trend;
-    const Evidence evidence(diagnosis);
+void take_small_growth(Evidence& evidence) {
+    TrendVerdict& trend = evidence.trend;
+    const Facts facts(evidence);
     const auto& rate = trend.bytes_per_request;
-    const bool counted = !diagnosis.lines.mark_seconds.empty() && diagnosis.lines.unavailable.empty() && diagnosis.resources.tree.seen <= 1;
-    if (does_not_grow(trend.verdict) || !evidence.leaking.empty() || !counted || diagnosis.soak || diagnosis.oom_kill ||
-        diagnosis.max_growth)
+    const bool counted = !evidence.lines.mark_seconds.empty() && evidence.lines.unavailable.empty() && evidence.resources.tree.seen <= 1;
+    if (does_not_grow(trend.verdict) || !facts.leaking.empty() || !counted || evidence.soak || evidence.oom_kill || evidence.max_growth)
         return;
-    if (!rate || !(rate->high <= kSmallGrowth) || diagnosis.split.bytes_per_hour_by_time || lines_unknown(diagnosis) ||
-        rate->high * static_cast<double>(diagnosis.replay.completed) >= kSmallGrowthInAll)
+    if (!rate || !(rate->high <= kSmallGrowth) || evidence.split.bytes_per_hour_by_time || lines_unknown(evidence) ||
+        rate->high * static_cast<double>(evidence.replay.completed) >= kSmallGrowthInAll)
         return;
     trend.verdict = Trend::stable;
     trend.detectable_bytes_per_request = std::max(trend.detectable_bytes_per_request.value_or(0), rate->high);
@@ -181,18 +180,18 @@ void take_small_growth(Diagnosis& diagnosis) {
         fmt::format("it may grow by up to {} per request, which an allocator may hold back; no line grows", format_bytes(rate->high)));
 }
 
-bool lines_unproven(const Evidence& evidence) {
-    return lines_leak(evidence) && !follows_time_alone(evidence) && !cache_has_filled(evidence) &&
-           (contradicted(evidence) || (!evidence.memory_grows() && !enough(kept_by_lines(evidence))));
+bool lines_unproven(const Facts& facts) {
+    return lines_leak(facts) && !follows_time_alone(facts) && !cache_has_filled(facts) &&
+           (contradicted(facts) || (!facts.memory_grows() && !enough(kept_by_lines(facts))));
 }
 
-std::string hedge(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    const double recorded = to_seconds(diagnosis.lines.window_end - diagnosis.lines.window_begin);
-    const double seconds = std::max(evidence.memory_grows() ? diagnosis.series.duration() : 0, recorded);
+std::string hedge(const Facts& facts) {
+    const Evidence& evidence = facts.evidence;
+    const double recorded = to_seconds(evidence.lines.window_end - evidence.lines.window_begin);
+    const double seconds = std::max(facts.memory_grows() ? evidence.series.duration() : 0, recorded);
     std::vector<std::string> same;
-    const double entries = evidence.leaking.empty() ? static_cast<double>(diagnosis.replay.completed) : kept_by_lines(evidence).entries;
-    if (entries >= 1 && diagnosis.split.follows != Follows::time)
+    const double entries = facts.leaking.empty() ? static_cast<double>(evidence.replay.completed) : kept_by_lines(facts).entries;
+    if (entries >= 1 && evidence.split.follows != Follows::time)
         same.push_back(fmt::format("a cache bounded above {} entries", format_count(static_cast<std::uint64_t>(entries))));
     if (seconds >= 1)
         same.push_back(
@@ -206,65 +205,64 @@ std::string about(double count) {
     return format_count(static_cast<std::uint64_t>(std::llround(std::ceil(count / unit - 1e-9) * unit)));
 }
 
-std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy) {
-    const double completed = std::max(1.0, static_cast<double>(diagnosis.replay.completed));
-    const double seconds = std::max(1.0, diagnosis.series.duration()) / completed * requests;
+std::string what_decides(const Evidence& evidence, double requests, const Policy& policy) {
+    const double completed = std::max(1.0, static_cast<double>(evidence.replay.completed));
+    const double seconds = std::max(1.0, evidence.series.duration()) / completed * requests;
     // Half of a minute more, as the machine may be busier then.
     const auto time = format_duration(std::chrono::minutes(static_cast<std::int64_t>(std::ceil(1.2 * seconds / 60 + 0.5))));
     std::string command = fmt::format("--max-time {}", time);
     if (!policy.extends) {
-        const double per_round = completed / std::max<double>(1, static_cast<double>(diagnosis.rounds.size()));
+        const double per_round = completed / std::max<double>(1, static_cast<double>(evidence.rounds.size()));
         command = fmt::format("--rounds {:.0f}, about {}", std::ceil(requests / per_round), time);
     }
-    if (const double bytes = grown(diagnosis.series) * requests / completed; bytes > kMuchMemory)
+    if (const double bytes = grown(evidence.series) * requests / completed; bytes > kMuchMemory)
         command += fmt::format(", --max-memory {:.0f}GiB", std::ceil(1.25 * bytes / (1024 * kMiB)));
     return fmt::format("a run of {} requests would decide ({})", about(requests), command);
 }
 
-std::optional<Conclusion> cache_still_filling(const Evidence& evidence, const Policy& policy) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !lines_leak(evidence)) return std::nullopt;
+std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& policy) {
+    const Evidence& evidence = facts.evidence;
+    if (policy.filling_is_leak || evidence.oom_kill || evidence.soak || !lines_leak(facts)) return std::nullopt;
     // What grows by itself is filled by no request.
-    if (follows_time_alone(evidence)) return std::nullopt;
+    if (follows_time_alone(facts)) return std::nullopt;
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
-    const LineGrowth& line = line_at_fault(evidence);
-    const Kept kept = kept_by_lines(evidence);
+    const LineGrowth& line = line_at_fault(facts);
+    const Kept kept = kept_by_lines(facts);
     const auto entries = format_count(static_cast<std::uint64_t>(kept.entries));
-    if (contradicted(evidence)) {
-        const double requests = std::max(static_cast<double>(diagnosis.replay.completed), kLonger * kept.requests);
+    if (contradicted(facts)) {
+        const double requests = std::max(static_cast<double>(evidence.replay.completed), kLonger * kept.requests);
         conclusion.reasons.push_back(
             fmt::format("{}, but memory settled in the run without the recorder: a cache of more than {} entries fills up like "
                         "this; {}",
-                        line_reason(line), entries, what_decides(diagnosis, requests, policy)));
+                        line_reason(line), entries, what_decides(evidence, requests, policy)));
         return conclusion;
     }
     if (enough(kept)) return std::nullopt;
     conclusion.reasons.push_back(
         fmt::format("{}; {} requests left about {} entries there{}, and a cache with a larger bound would look the same: {}",
                     line_reason(line), format_count(static_cast<std::uint64_t>(kept.requests)), entries,
-                    frees_nothing(line) ? ", none freed yet" : "", what_decides(diagnosis, requests_for_enough(kept), policy)));
-    if (!diagnosis.replay.fresh.empty())
+                    frees_nothing(line) ? ", none freed yet" : "", what_decides(evidence, requests_for_enough(kept), policy)));
+    if (!evidence.replay.fresh.empty())
         conclusion.reasons.push_back(
             fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "
                         "that of a map with this key",
-                        fmt::join(diagnosis.replay.fresh, ", ")));
+                        fmt::join(evidence.replay.fresh, ", ")));
     return conclusion;
 }
 
-std::optional<Conclusion> memory_may_be_a_cache(const Evidence& evidence, const Policy& policy) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    if (policy.filling_is_leak || diagnosis.oom_kill || diagnosis.soak || !evidence.memory_grows() ||
-        diagnosis.split.follows == Follows::time)
+std::optional<Conclusion> memory_may_be_a_cache(const Facts& facts, const Policy& policy) {
+    const Evidence& evidence = facts.evidence;
+    if (policy.filling_is_leak || evidence.oom_kill || evidence.soak || !facts.memory_grows() || evidence.split.follows == Follows::time)
         return std::nullopt;
-    const auto requests = static_cast<double>(diagnosis.replay.completed);
-    if (requests >= kEnoughRequests || grown(diagnosis.series) >= kMuchMemory) return std::nullopt;
+    const auto requests = static_cast<double>(evidence.replay.completed);
+    if (requests >= kEnoughRequests || grown(evidence.series) >= kMuchMemory) return std::nullopt;
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
     conclusion.reasons.push_back(
         fmt::format("memory grows, and a cache that had room for the {} requests of this run would look the same: {}",
-                    format_count(diagnosis.replay.completed), what_decides(diagnosis, kEnoughRequests, policy)));
-    if (!diagnosis.lines.unavailable.empty()) conclusion.reasons.push_back(diagnosis.lines.unavailable);
+                    format_count(evidence.replay.completed), what_decides(evidence, kEnoughRequests, policy)));
+    if (!evidence.lines.unavailable.empty()) conclusion.reasons.push_back(evidence.lines.unavailable);
     return conclusion;
 }
 

@@ -23,26 +23,26 @@ std::string largest_account(const Accounting& accounting) {
 
 }  // namespace
 
-const LineGrowth& line_at_fault(const Evidence& evidence) {
-    const auto& headline = evidence.diagnosis.lines.headline;
-    const auto& lines = evidence.diagnosis.lines.lines;
+const LineGrowth& line_at_fault(const Facts& facts) {
+    const auto& headline = facts.evidence.lines.headline;
+    const auto& lines = facts.evidence.lines.lines;
     // Of a part of the lines that leak, the headline says nothing.
     if (std::count_if(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; }) !=
-        static_cast<std::ptrdiff_t>(evidence.leaking.size()))
-        return *evidence.leaking.front();
-    return headline && headline->line.leaking ? headline->line : *evidence.leaking.front();
+        static_cast<std::ptrdiff_t>(facts.leaking.size()))
+        return *facts.leaking.front();
+    return headline && headline->line.leaking ? headline->line : *facts.leaking.front();
 }
 
-std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, const Policy& policy) {
-    const double share = explained_growth(evidence.diagnosis);
-    if (evidence.leaking.empty() || !evidence.memory_grows() || share >= kExplained) return std::nullopt;
+std::optional<Conclusion> lines_explain_too_little(const Facts& facts, const Policy& policy) {
+    const double share = explained_growth(facts.evidence);
+    if (facts.leaking.empty() || !facts.memory_grows() || share >= kExplained) return std::nullopt;
     // A line that grows by next to nothing makes no leak of what a cleaned cache, an allocator or a collector holds.
-    if (evidence.leaking_bytes < kBookkeepingBytes)
+    if (facts.leaking_bytes < kBookkeepingBytes)
         for (const Rule rule : {growth_was_freed_later, memory_grows_too_little})
-            if (auto held = rule(evidence, policy)) return held;
-    if (auto cache = memory_may_be_a_cache(evidence, policy)) return cache;
-    const LineReport& lines = evidence.diagnosis.lines;
-    const TrendVerdict& trend = evidence.diagnosis.trend;
+            if (auto held = rule(facts, policy)) return held;
+    if (auto cache = memory_may_be_a_cache(facts, policy)) return cache;
+    const LineReport& lines = facts.evidence.lines;
+    const TrendVerdict& trend = facts.evidence.trend;
     const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"
                                                      : format_bytes(trend.slope_bytes_per_hour.estimate) + "/h";
     std::string words = fmt::format("memory grows by {}, of which lines explain {:.0f} %: the growth is elsewhere, {}", rate, share * 100,
@@ -51,9 +51,9 @@ std::optional<Conclusion> lines_explain_too_little(const Evidence& evidence, con
     return Conclusion{Verdict::leak, {std::move(words)}, {}};
 }
 
-std::optional<Conclusion> lines_cannot_be_had(const Evidence& evidence, const Policy&) {
-    const std::string& why = evidence.diagnosis.lines.unavailable;
-    if (why.empty() || !evidence.memory_grows() || !evidence.leaking.empty()) return std::nullopt;
+std::optional<Conclusion> lines_cannot_be_had(const Facts& facts, const Policy&) {
+    const std::string& why = facts.evidence.lines.unavailable;
+    if (why.empty() || !facts.memory_grows() || !facts.leaking.empty()) return std::nullopt;
     return Conclusion{Verdict::leak, {"memory keeps growing; " + why}, {}};
 }
 

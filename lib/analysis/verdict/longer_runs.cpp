@@ -16,14 +16,14 @@ constexpr double kWantedRequests = 200'000;
 constexpr double kRoom = 1.15;
 
 // Requests after which growth at this rate is more than the run needs.
-double requests_for_growth(const Diagnosis& diagnosis, double requests, double needed) {
-    const double late = late_growth(diagnosis);
+double requests_for_growth(const Evidence& evidence, double requests, double needed) {
+    const double late = late_growth(evidence);
     return late > 0 ? requests * std::max(1.0, kRoom * needed / late) : 0;
 }
 
 }  // namespace
 
-std::optional<LongerRun> growth_unproven(const Diagnosis& so_far) {
+std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
     if (so_far.max_growth || so_far.trend.verdict != Trend::growing) return std::nullopt;
     const double requests = so_far.series.requests.empty() ? 0 : so_far.series.requests.back();
     const bool by_memory = has_no_lines(so_far.command) || !so_far.lines.unavailable.empty();
@@ -34,8 +34,8 @@ std::optional<LongerRun> growth_unproven(const Diagnosis& so_far) {
         more.all_or_nothing = false;
     } else {
         if (requests < kEnoughRequests && grown(so_far.series) < kMuchMemory) more.requests = kEnoughRequests;
-        const Evidence evidence(so_far);
-        if (const auto held = held_back(evidence)) more.requests = std::max(more.requests, requests_for_growth(so_far, requests, *held));
+        const Facts facts(so_far);
+        if (const auto held = held_back(facts)) more.requests = std::max(more.requests, requests_for_growth(so_far, requests, *held));
         if (more.requests == 0) return std::nullopt;
         more.all_or_nothing = true;
     }
@@ -43,51 +43,49 @@ std::optional<LongerRun> growth_unproven(const Diagnosis& so_far) {
     return more;
 }
 
-std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& policy) {
+std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy) {
     if (so_far.max_growth || so_far.oom_kill || so_far.soak || so_far.replay.completed == 0) return std::nullopt;
-    const Evidence evidence(so_far);
+    const Facts facts(so_far);
     const auto requests = static_cast<double>(so_far.replay.completed);
     const bool tells = !does_not_grow(so_far.trend.verdict);
-    if (tells && lines_leak(evidence) && !follows_time_alone(evidence)) {
-        const Kept kept = kept_by_lines(evidence);
-        if (policy.filling_is_leak || enough(kept) || contradicted(evidence)) return std::nullopt;
+    if (tells && lines_leak(facts) && !follows_time_alone(facts)) {
+        const Kept kept = kept_by_lines(facts);
+        if (policy.filling_is_leak || enough(kept) || contradicted(facts)) return std::nullopt;
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
-        return LongerRun{
-            wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(evidence).at)), true};
+        return LongerRun{wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(facts).at)),
+                         true};
     }
     // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
-    Diagnosis judged = so_far;
+    Evidence judged = so_far;
     take_small_growth(judged);
-    if (!evidence.memory_grows() || does_not_grow(judged.trend.verdict) || growth_was_freed_later(evidence, policy)) return std::nullopt;
-    const auto held = held_back(evidence);
+    if (!facts.memory_grows() || does_not_grow(judged.trend.verdict) || growth_was_freed_later(facts, policy)) return std::nullopt;
+    const auto held = held_back(facts);
     double wanted = held ? requests_for_growth(so_far, requests, *held) : 0;
-    if (memory_may_be_a_cache(evidence, policy)) wanted = std::max(wanted, kEnoughRequests);
+    if (memory_may_be_a_cache(facts, policy)) wanted = std::max(wanted, kEnoughRequests);
     if (wanted <= requests) return std::nullopt;
     return LongerRun{wanted, "memory grows by no more than a cache that is still filling or an allocator may hold", true};
 }
 
-std::optional<LongerRun> longer_recording(const Diagnosis& diagnosis, const Policy& policy) {
-    if (diagnosis.max_growth) return std::nullopt;
-    const Evidence evidence(diagnosis);
-    const double recorded = recorded_requests(diagnosis);
-    const Kept kept = kept_by_lines(evidence);
-    if (!policy.filling_is_leak && lines_unproven(evidence)) {
+std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy& policy) {
+    if (evidence.max_growth) return std::nullopt;
+    const Facts facts(evidence);
+    const double recorded = recorded_requests(evidence);
+    const Kept kept = kept_by_lines(facts);
+    if (!policy.filling_is_leak && lines_unproven(facts)) {
         double wanted = requests_for_enough(kept);
         // As far as the bare run in which memory settled, and as much again to see that it stays.
-        if (contradicted(evidence))
-            wanted =
-                std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(diagnosis.replay.completed)));
+        if (contradicted(facts))
+            wanted = std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(evidence.replay.completed)));
         return LongerRun{std::max(wanted, 2 * recorded),
                          fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
-                                     line_reason(line_at_fault(evidence))),
+                                     line_reason(line_at_fault(facts))),
                          true};
     }
-    if (cache_has_filled(evidence) || !lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
+    if (cache_has_filled(facts) || !lines_matter(facts) || lines_leak(facts)) return std::nullopt;
     return LongerRun{2 * recorded,
-                     fmt::format("{}, by only {} in all", line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes)),
-                     true};
+                     fmt::format("{}, by only {} in all", line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes)), true};
 }
 
 }  // namespace leakline::analysis

@@ -15,25 +15,25 @@ namespace {
 // held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
 constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower, and not of the same length
 
-const LineGrowth* line_causing_growth(const Diagnosis& diagnosis) {
-    const Series& series = diagnosis.series;
+const LineGrowth* line_causing_growth(const Evidence& evidence) {
+    const Series& series = evidence.series;
     if (series.size() == 0) return nullptr;
     double first = series.value.front();
-    for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
+    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
         first = series.value[i];
     const double growth = *std::max_element(series.value.begin(), series.value.end()) - first;
     const auto held = [](const LineGrowth& line) { return static_cast<double>(line.live_peak_bytes - line.live_first_bytes); };
     double sum = 0;
     const LineGrowth* most = nullptr;
-    for (const LineGrowth& line : diagnosis.lines.lines) {
+    for (const LineGrowth& line : evidence.lines.lines) {
         if (line.leaking || held(line) <= 0) continue;
         sum += held(line);
         if (most == nullptr || held(line) > held(*most)) most = &line;
     }
     // The bare run may have gone on for longer.
-    const auto& counted = diagnosis.lines.mark_requests;
+    const auto& counted = evidence.lines.mark_requests;
     const double recorded = counted.empty() || !counted.back() ? 0 : static_cast<double>(*counted.back());
-    const double longer = recorded > 0 ? std::max(1.0, static_cast<double>(diagnosis.replay.completed) / recorded) : 1;
+    const double longer = recorded > 0 ? std::max(1.0, static_cast<double>(evidence.replay.completed) / recorded) : 1;
     return growth > 0 && sum * longer >= kExplains * growth ? most : nullptr;
 }
 
@@ -46,65 +46,63 @@ std::string behind_words(const LineGrowth& line) {
 
 }  // namespace
 
-bool without_lines(const Diagnosis& diagnosis) {
+bool without_lines(const Evidence& evidence) {
     // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,
     // or whose lines cannot be recorded.
-    return (diagnosis.soak && diagnosis.soak->growth == Soak::Growth::none) ||
-           unrecorded_share(diagnosis.resources.tree) >= kOnlyLaunches ||
-           (!diagnosis.lines.unavailable.empty() && diagnosis.lines.mark_seconds.empty());
+    return (evidence.soak && evidence.soak->growth == Soak::Growth::none) || unrecorded_share(evidence.resources.tree) >= kOnlyLaunches ||
+           (!evidence.lines.unavailable.empty() && evidence.lines.mark_seconds.empty());
 }
 
-std::optional<Conclusion> lines_grow(const Evidence& evidence, const Policy&) {
-    if (!lines_leak(evidence)) return std::nullopt;
-    std::string reason = line_reason(line_at_fault(evidence));
+std::optional<Conclusion> lines_grow(const Facts& facts, const Policy&) {
+    if (!lines_leak(facts)) return std::nullopt;
+    std::string reason = line_reason(line_at_fault(facts));
     // A soak's clock may have run faster than ours.
-    if (const std::string same = hedge(evidence); !same.empty() && !evidence.diagnosis.soak) reason += "; " + same;
+    if (const std::string same = hedge(facts); !same.empty() && !facts.evidence.soak) reason += "; " + same;
     Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
-    if (!evidence.memory_grows())
-        conclusion.reasons.push_back(
-            fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.diagnosis.trend.verdict)));
+    if (!facts.memory_grows())
+        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(facts.evidence.trend.verdict)));
     return conclusion;
 }
 
-std::optional<Conclusion> lines_grow_by_too_little(const Evidence& evidence, const Policy&) {
-    if (!lines_matter(evidence) || lines_leak(evidence)) return std::nullopt;
-    const bool by_requests = evidence.leaking_bytes_per_request >= kBookkeepingRate;
+std::optional<Conclusion> lines_grow_by_too_little(const Facts& facts, const Policy&) {
+    if (!lines_matter(facts) || lines_leak(facts)) return std::nullopt;
+    const bool by_requests = facts.leaking_bytes_per_request >= kBookkeepingRate;
     return Conclusion{Verdict::inconclusive,
                       {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: {} would decide",
-                                   line_reason(line_at_fault(evidence)), format_bytes(evidence.leaking_bytes),
+                                   line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes),
                                    by_requests ? "more requests" : "longer rounds (--min-round)")},
                       {}};
 }
 
-std::optional<Conclusion> growth_was_freed_later(const Evidence& evidence, const Policy&) {
-    const LineGrowth* line = evidence.memory_grows() ? line_causing_growth(evidence.diagnosis) : nullptr;
+std::optional<Conclusion> growth_was_freed_later(const Facts& facts, const Policy&) {
+    const LineGrowth* line = facts.memory_grows() ? line_causing_growth(facts.evidence) : nullptr;
     if (line == nullptr) return std::nullopt;
     return Conclusion{Verdict::inconclusive, {behind_words(*line)}, {}};
 }
 
-std::optional<Conclusion> memory_undecided_by_trend(const Evidence& evidence, const Policy&) {
-    if (evidence.diagnosis.trend.verdict != Trend::inconclusive) return std::nullopt;
-    if (without_lines(evidence.diagnosis)) return Conclusion{Verdict::inconclusive, {"memory over time does not decide"}, {}};
+std::optional<Conclusion> memory_undecided_by_trend(const Facts& facts, const Policy&) {
+    if (facts.evidence.trend.verdict != Trend::inconclusive) return std::nullopt;
+    if (without_lines(facts.evidence)) return Conclusion{Verdict::inconclusive, {"memory over time does not decide"}, {}};
     return Conclusion{Verdict::inconclusive, {"memory over time does not decide, and no line's live heap keeps growing"}, {}};
 }
 
-std::optional<Conclusion> detection_limit_too_coarse(const Evidence& evidence, const Policy&) {
-    const TrendVerdict& trend = evidence.diagnosis.trend;
+std::optional<Conclusion> detection_limit_too_coarse(const Facts& facts, const Policy&) {
+    const TrendVerdict& trend = facts.evidence.trend;
     if (trend.detectable_bytes_per_request.value_or(0) <= kTooCoarseBytesPerRequest) return std::nullopt;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("after {} requests {}: more requests would decide", format_count(evidence.diagnosis.replay.completed),
-                                   too_coarse(trend))},
-                      {}};
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format("after {} requests {}: more requests would decide", format_count(facts.evidence.replay.completed), too_coarse(trend))},
+        {}};
 }
 
-std::optional<Conclusion> nothing_grows(const Evidence& evidence, const Policy&) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    const TrendVerdict& trend = diagnosis.trend;
+std::optional<Conclusion> nothing_grows(const Facts& facts, const Policy&) {
+    const Evidence& evidence = facts.evidence;
+    const TrendVerdict& trend = evidence.trend;
     // The headline says above what.
-    std::string reason = without_lines(diagnosis)
+    std::string reason = without_lines(evidence)
                              ? fmt::format("memory is {}", trend_name(trend.verdict))
                              : fmt::format("no line's live heap keeps growing{}, and memory is {}",
-                                           evidence.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
+                                           facts.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
     return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
 }
 

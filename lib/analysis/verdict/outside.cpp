@@ -30,11 +30,11 @@ constexpr double kExplains = 0.5;
 // NO LEAK of a JVM: the growth per request that fits into all of its memory unseen must be below this.
 constexpr double kHiddenBytesPerRequest = 64;
 
-double level_after_first_round(const Diagnosis& diagnosis) {
-    const Series& series = diagnosis.series;
+double level_after_first_round(const Evidence& evidence) {
+    const Series& series = evidence.series;
     if (series.size() == 0) return 0;
     double level = series.value.front();
-    for (std::size_t i = 0; !diagnosis.rounds.empty() && i < series.size() && series.seconds[i] <= diagnosis.rounds.front().end_s; ++i)
+    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
         level = series.value[i];
     return level;
 }
@@ -57,10 +57,10 @@ std::optional<std::string_view> collected_program(std::string_view program) {
 }  // namespace
 
 // Where live heap bytes were counted that no line is known for.
-std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
-    const Accounting& accounting = diagnosis.lines.accounting;
+std::optional<std::string> lines_unknown(const Evidence& evidence) {
+    const Accounting& accounting = evidence.lines.accounting;
     const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
-    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(diagnosis);
+    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(evidence);
     if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
     return fmt::format(
         "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
@@ -68,30 +68,30 @@ std::optional<std::string> lines_unknown(const Diagnosis& diagnosis) {
         format_bytes(unattributed));
 }
 
-double late_growth(const Diagnosis& diagnosis) {
-    const Series& series = diagnosis.series;
-    return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(diagnosis);
+double late_growth(const Evidence& evidence) {
+    const Series& series = evidence.series;
+    return series.size() == 0 ? 0 : series.value.back() - level_after_first_round(evidence);
 }
 
-std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis) {
-    if (const auto runtime = collected_program(program_of(diagnosis.command))) return runtime;
-    for (const ProcessGrowth& process : diagnosis.resources.tree.processes)
+std::optional<std::string_view> collected_runtime(const Evidence& evidence) {
+    if (const auto runtime = collected_program(program_of(evidence.command))) return runtime;
+    for (const ProcessGrowth& process : evidence.resources.tree.processes)
         if (const auto runtime = collected_program(process.name); runtime && process.last_bytes > process.first_bytes) return runtime;
     return std::nullopt;
 }
 
 namespace {
 
-bool interpreted(const Diagnosis& diagnosis) {
-    const auto& processes = diagnosis.resources.tree.processes;
-    return has_no_lines(diagnosis.command) || std::any_of(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
+bool interpreted(const Evidence& evidence) {
+    const auto& processes = evidence.resources.tree.processes;
+    return has_no_lines(evidence.command) || std::any_of(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
                return process.recorded && has_no_lines(process.name);
            });
 }
 
-std::string outside_words(const Diagnosis& diagnosis) {
-    if (auto words = lines_unknown(diagnosis)) return *words;
-    const Accounting& accounting = diagnosis.lines.accounting;
+std::string outside_words(const Evidence& evidence) {
+    if (auto words = lines_unknown(evidence)) return *words;
+    const Accounting& accounting = evidence.lines.accounting;
     if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
         static_cast<double>(*accounting.retention_delta_bytes) >= kExplains * static_cast<double>(*accounting.rss_delta_bytes))
         return fmt::format("memory keeps growing, but live heap does not: {} are free and kept by malloc (fragmentation)",
@@ -116,79 +116,79 @@ std::optional<std::string> barely_seen(const TrendVerdict& trend) {
                        format_bytes(growth), format_bytes(detectable));
 }
 
-std::optional<double> held_back(const Evidence& evidence) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
+std::optional<double> held_back(const Facts& facts) {
+    const Evidence& evidence = facts.evidence;
     // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
-    if (lines_unknown(diagnosis)) return std::nullopt;
+    if (lines_unknown(evidence)) return std::nullopt;
     // What grows while nothing is requested is no allocator that warms up.
-    if (diagnosis.split.bytes_per_hour_by_time && diagnosis.idle && diagnosis.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
-    double held = collected_runtime(diagnosis) ? std::max(kHeldByCollector, level_after_first_round(diagnosis))
-                  : interpreted(diagnosis)     ? kHeldByInterpreter
-                                               : kHeldByAllocator;
+    if (evidence.split.bytes_per_hour_by_time && evidence.idle && evidence.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
+    double held = collected_runtime(evidence) ? std::max(kHeldByCollector, level_after_first_round(evidence))
+                  : interpreted(evidence)     ? kHeldByInterpreter
+                                              : kHeldByAllocator;
     // Each process has an allocator of its own.
-    const std::vector<ProcessGrowth>& processes = diagnosis.resources.tree.processes;
+    const std::vector<ProcessGrowth>& processes = evidence.resources.tree.processes;
     const auto growing = std::count_if(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
         return !process.ended && process.last_bytes - process.first_bytes >= kIdleGrowth;
     });
-    if (!collected_runtime(diagnosis)) held = std::min(kHeldInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
-    return late_growth(diagnosis) < held ? std::optional(held) : std::nullopt;
+    if (!collected_runtime(evidence)) held = std::min(kHeldInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
+    return late_growth(evidence) < held ? std::optional(held) : std::nullopt;
 }
 
-std::optional<Conclusion> killed_before_growth(const Evidence& evidence, const Policy&) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    if (!diagnosis.oom_kill || evidence.memory_grows() || lines_leak(evidence)) return std::nullopt;
+std::optional<Conclusion> killed_before_growth(const Facts& facts, const Policy&) {
+    const Evidence& evidence = facts.evidence;
+    if (!evidence.oom_kill || facts.memory_grows() || lines_leak(facts)) return std::nullopt;
     return Conclusion{
         Verdict::inconclusive,
         {fmt::format(
             "the service was {} before growth could be seen: the limit may be less than it needs; a higher --memory-limit would decide",
-            diagnosis.oom_kill->text)},
+            evidence.oom_kill->text)},
         {}};
 }
 
-std::optional<Conclusion> memory_grows_too_little(const Evidence& evidence, const Policy& policy) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    if (!evidence.memory_grows() || diagnosis.soak || diagnosis.oom_kill) return std::nullopt;
-    const bool counted = lines_unknown(diagnosis).has_value();
-    const std::string& why = diagnosis.lines.unavailable;
-    const char* no_line = !evidence.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
+std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Policy& policy) {
+    const Evidence& evidence = facts.evidence;
+    if (!facts.memory_grows() || evidence.soak || evidence.oom_kill) return std::nullopt;
+    const bool counted = lines_unknown(evidence).has_value();
+    const std::string& why = evidence.lines.unavailable;
+    const char* no_line = !facts.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
     Conclusion conclusion;
-    if (const auto words = barely_seen(diagnosis.trend); words && !counted) {
+    if (const auto words = barely_seen(evidence.trend); words && !counted) {
         conclusion.reasons.push_back(fmt::format("memory grows{}, and {}: more rounds (--rounds) would decide", no_line, *words));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }
-    const auto held = held_back(evidence);
+    const auto held = held_back(facts);
     if (!held) return std::nullopt;
-    const auto runtime = collected_runtime(diagnosis);
-    const double late = late_growth(diagnosis),
-                 requests = static_cast<double>(diagnosis.replay.completed) * 1.15 * *held / std::max(1.0, late);
+    const auto runtime = collected_runtime(evidence);
+    const double late = late_growth(evidence),
+                 requests = static_cast<double>(evidence.replay.completed) * 1.15 * *held / std::max(1.0, late);
     conclusion.reasons.push_back(
         fmt::format("memory grew by {} after the first round{}: {} may hold back {}, and growth beyond that would be a leak{}",
                     format_bytes(late), no_line, runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"),
-                    format_bytes(*held), late > 0 ? "; " + what_decides(diagnosis, requests, policy) : ""));
+                    format_bytes(*held), late > 0 ? "; " + what_decides(evidence, requests, policy) : ""));
     if (!why.empty()) conclusion.reasons.push_back(why);
     return conclusion;
 }
 
-std::optional<Conclusion> memory_grows_without_lines(const Evidence& evidence, const Policy&) {
-    if (!evidence.memory_grows()) return std::nullopt;
-    return Conclusion{Verdict::leak, {outside_words(evidence.diagnosis)}, {}};
+std::optional<Conclusion> memory_grows_without_lines(const Facts& facts, const Policy&) {
+    if (!facts.memory_grows()) return std::nullopt;
+    return Conclusion{Verdict::leak, {outside_words(facts.evidence)}, {}};
 }
 
-std::optional<Conclusion> heap_hides_growth(const Evidence& evidence, const Policy&) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
-    const auto runtime = collected_runtime(diagnosis);
+std::optional<Conclusion> heap_hides_growth(const Facts& facts, const Policy&) {
+    const Evidence& evidence = facts.evidence;
+    const auto runtime = collected_runtime(evidence);
     // A JVM commits memory long before it needs it; V8 and Go collect before they grow.
-    if (!runtime || (*runtime != "java" && *runtime != "dotnet") || diagnosis.max_growth || diagnosis.replay.completed == 0 ||
-        diagnosis.series.size() == 0)
+    if (!runtime || (*runtime != "java" && *runtime != "dotnet") || evidence.max_growth || evidence.replay.completed == 0 ||
+        evidence.series.size() == 0)
         return std::nullopt;
     const double hidden =
-        *std::max_element(diagnosis.series.value.begin(), diagnosis.series.value.end()) / static_cast<double>(diagnosis.replay.completed);
+        *std::max_element(evidence.series.value.begin(), evidence.series.value.end()) / static_cast<double>(evidence.replay.completed);
     if (hidden <= kHiddenBytesPerRequest) return std::nullopt;
     return Conclusion{
         Verdict::inconclusive,
         {fmt::format("memory is {}, but {}'s collected heap can take in up to {} per request without growing: {}",
-                     trend_name(diagnosis.trend.verdict), *runtime, format_bytes(hidden),
+                     trend_name(evidence.trend.verdict), *runtime, format_bytes(hidden),
                      *runtime == "java" ? "a smaller -Xmx, more rounds (--rounds) or `jcmd PID GC.class_histogram` would decide"
                                         : "more rounds (--rounds), or heap snapshots of the runtime's own tools, would decide")},
         {}};

@@ -53,18 +53,18 @@ double unrecorded_share(const ProcessTree& tree) {
     return all > 0 ? tree.unrecorded_cpu_s / all : 1;
 }
 
-std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, const Policy& policy) {
-    const ProcessTree& tree = evidence.diagnosis.resources.tree;
-    const TrendVerdict& trend = evidence.diagnosis.trend;
-    if (!evidence.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
-    if (const auto words = barely_seen(trend); words && !evidence.diagnosis.oom_kill)
+std::optional<Conclusion> unrecorded_processes_grow(const Facts& facts, const Policy& policy) {
+    const ProcessTree& tree = facts.evidence.resources.tree;
+    const TrendVerdict& trend = facts.evidence.trend;
+    if (!facts.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
+    if (const auto words = barely_seen(trend); words && !facts.evidence.oom_kill)
         return Conclusion{
             Verdict::inconclusive,
             {fmt::format("the memory of {} grows, but {}: more rounds (--rounds) would decide", growing_processes(tree), *words)},
             {}};
     // What is no leak in the first process is none in the others: what allocators and collectors hold back, a cache that is filling.
     for (const Rule rule : {memory_grows_too_little, memory_may_be_a_cache})
-        if (auto held = rule(evidence, policy)) return held;
+        if (auto held = rule(facts, policy)) return held;
     std::string rate;
     if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{
@@ -75,8 +75,8 @@ std::optional<Conclusion> unrecorded_processes_grow(const Evidence& evidence, co
         {}};
 }
 
-std::optional<Conclusion> work_was_not_recorded(const Evidence& evidence, const Policy&) {
-    const ProcessTree& tree = evidence.diagnosis.resources.tree;
+std::optional<Conclusion> work_was_not_recorded(const Facts& facts, const Policy&) {
+    const ProcessTree& tree = facts.evidence.resources.tree;
     const double share = unrecorded_share(tree);
     if (share < kHelpers) return std::nullopt;
     return Conclusion{

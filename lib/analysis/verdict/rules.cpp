@@ -42,15 +42,15 @@ constexpr RuleRow kRules[] = {
 
 std::span<const RuleRow> verdict_rules() { return kRules; }
 
-std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy) {
+std::optional<Conclusion> first_conclusion(Subject subject, const Facts& facts, const Policy& policy) {
     for (const RuleRow& row : kRules) {
         if (row.subject != subject) continue;
-        if (auto conclusion = row.rule(evidence, policy)) return conclusion;
+        if (auto conclusion = row.rule(facts, policy)) return conclusion;
     }
     return std::nullopt;
 }
 
-Evidence::Evidence(const Diagnosis& of) : diagnosis(of) {
+Facts::Facts(const Evidence& of) : evidence(of) {
     for (const LineGrowth& line : of.lines.lines) {
         if (!line.leaking) continue;
         leaking.push_back(&line);
@@ -60,12 +60,10 @@ Evidence::Evidence(const Diagnosis& of) : diagnosis(of) {
     }
 }
 
-bool lines_leak(const Evidence& evidence) {
-    return !evidence.leaking.empty() && (evidence.memory_grows() || evidence.leaking_bytes >= kBookkeepingBytes);
-}
+bool lines_leak(const Facts& facts) { return !facts.leaking.empty() && (facts.memory_grows() || facts.leaking_bytes >= kBookkeepingBytes); }
 
-bool lines_matter(const Evidence& evidence) {
-    return evidence.leaking_bytes_per_request >= kBookkeepingRate || evidence.leaking_bytes_per_hour_by_time >= kBookkeepingPerHour;
+bool lines_matter(const Facts& facts) {
+    return facts.leaking_bytes_per_request >= kBookkeepingRate || facts.leaking_bytes_per_hour_by_time >= kBookkeepingPerHour;
 }
 
 std::string place(const CodeLine& at) {

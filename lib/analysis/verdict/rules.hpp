@@ -12,28 +12,21 @@
 
 #include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
-#include "model/diagnosis.hpp"
+#include "model/conclusion.hpp"
+#include "model/evidence.hpp"
 
 namespace leakline::analysis {
 
-// What the rules read: the diagnosis, and what several of them need to know of it.
-struct Evidence {
-    const Diagnosis& diagnosis;              // the trend's time to limit is that of the log's own rate already
+// What the rules read: the evidence, and what several of them need to know of it.
+struct Facts {
+    const Evidence& evidence;                // restated (see verdict.hpp)
     std::vector<const LineGrowth*> leaking;  // lines that the line analysis calls leaking, largest growth first
     double leaking_bytes = 0;                // that they grew by together
     double leaking_bytes_per_request = 0;
     double leaking_bytes_per_hour_by_time = 0;  // of those that follow time
 
-    explicit Evidence(const Diagnosis& of);
-    bool memory_grows() const { return diagnosis.trend.verdict == Trend::growing; }
-};
-
-// What one rule concludes.
-struct Conclusion {
-    Verdict verdict = Verdict::inconclusive;
-    std::vector<std::string> reasons;  // never empty; the first is the decisive one
-    std::vector<std::string> warnings;
-    bool still_filling = false;  // see Diagnosis::still_filling
+    explicit Facts(const Evidence& of);
+    bool memory_grows() const { return evidence.trend.verdict == Trend::growing; }
 };
 
 // What a rule is about. Of each subject the first rule that concludes anything decides; over the subjects the strongest verdict
@@ -46,7 +39,7 @@ enum class Subject {
     coverage,   // what the run did not exercise or record, so that "no leak" would say too much
 };
 
-using Rule = std::optional<Conclusion> (*)(const Evidence&, const Policy&);
+using Rule = std::optional<Conclusion> (*)(const Facts&, const Policy&);
 
 struct RuleRow {
     Subject subject;
@@ -58,7 +51,7 @@ struct RuleRow {
 std::span<const RuleRow> verdict_rules();
 
 // The first conclusion of that subject's rules.
-std::optional<Conclusion> first_conclusion(Subject subject, const Evidence& evidence, const Policy& policy);
+std::optional<Conclusion> first_conclusion(Subject subject, const Facts& facts, const Policy& policy);
 
 // The share of requests that succeeded, and what went wrong most often.
 struct TrafficOutcome {
@@ -72,40 +65,40 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay);
 std::string place(const CodeLine& at);  // "track.cpp:31"
 std::string line_reason(const LineGrowth& line);
 // The headline line, else the largest that leaks. Only where a line leaks.
-const LineGrowth& line_at_fault(const Evidence& evidence);
+const LineGrowth& line_at_fault(const Facts& facts);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
-bool lines_leak(const Evidence& evidence);
-// No run of this diagnosis says which lines grow: none was recorded, or its lines cannot be had.
-bool without_lines(const Diagnosis& diagnosis);
+bool lines_leak(const Facts& facts);
+// No run says which lines grow: none was recorded, or its lines cannot be had.
+bool without_lines(const Evidence& evidence);
 // Lines grow, but memory settled in a run that would have shown it: the run that the lines come from is slower, and a cache that has
 // filled up in the bare run can still fill there.
-bool contradicted(const Evidence& evidence);
+bool contradicted(const Facts& facts);
 // Lines leak that memory does not confirm, in a recorded run too short to rule out a cache that is still filling.
-bool lines_unproven(const Evidence& evidence);
+bool lines_unproven(const Facts& facts);
 // The bare run was much longer than the recorded one, grew as the lines do, and then stopped: the cache was full.
-bool cache_has_filled(const Evidence& evidence);
+bool cache_has_filled(const Facts& facts);
 // The same of a cache of sessions, in the run in which each request had a connection of its own.
-bool sessions_have_filled(const Diagnosis& diagnosis);
+bool sessions_have_filled(const Evidence& evidence);
 // Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
-void take_filled_caches(Diagnosis& diagnosis);
+void take_filled_caches(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
 // detection limit is what it may grow by.
-void take_small_growth(Diagnosis& diagnosis);
-bool follows_time_alone(const Evidence& evidence);  // every line that leaks
+void take_small_growth(Evidence& evidence);
+bool follows_time_alone(const Facts& facts);  // every line that leaks
 // Growth of a series from its first value to its largest.
 double grown(const Series& series);
 // Memory's growth since the first round.
-double late_growth(const Diagnosis& diagnosis);
+double late_growth(const Evidence& evidence);
 // Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else
 // proves a leak: what a leak has to exceed.
-std::optional<double> held_back(const Evidence& evidence);
+std::optional<double> held_back(const Facts& facts);
 
 // Entries that most caches are bounded below; so many of large entries, where they take this much memory; and the memory that no
 // cache takes by default.
 inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, kMuchMemory = 1024 * kMiB, kEnoughMemory = 4096 * kMiB;
 // In words, where a large part of the growth is live heap whose source lines are not known.
-std::optional<std::string> lines_unknown(const Diagnosis& diagnosis);
+std::optional<std::string> lines_unknown(const Evidence& evidence);
 
 // Requests that rule out most caches where only memory as a whole is known: one entry per request at most.
 inline constexpr double kEnoughRequests = 75'000;
@@ -115,20 +108,20 @@ inline constexpr double kEnoughSessions = 75'000;
 struct Kept {
     double requests = 0, entries = 0, bytes = 0;
 };
-double recorded_requests(const Diagnosis& diagnosis);  // in the window that lines are judged in
-double entries_per_request(const Evidence& evidence);  // at most 1; without what connections leave behind
-Kept kept_by_lines(const Evidence& evidence);
+double recorded_requests(const Evidence& evidence);  // in the window that lines are judged in
+double entries_per_request(const Facts& facts);      // at most 1; without what connections leave behind
+Kept kept_by_lines(const Facts& facts);
 bool enough(const Kept& kept, double entries = kEnoughEntries);  // for a cache that is still filling to be ruled out
 double requests_for_enough(const Kept& kept,
                            double entries = kEnoughEntries);  // how many a run needs for that at the same rate; 0: not known
 std::string about(double count);                              // rounded up to two digits: "790,000"
 // "a run of 750,000 requests would decide (--max-time 2m)"
-std::string what_decides(const Diagnosis& diagnosis, double requests, const Policy& policy);
+std::string what_decides(const Evidence& evidence, double requests, const Policy& policy);
 // "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
-std::string hedge(const Evidence& evidence);
+std::string hedge(const Facts& facts);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
 // memory is given back. The text lives as long as the program.
-std::optional<std::string_view> collected_runtime(const Diagnosis& diagnosis);
+std::optional<std::string_view> collected_runtime(const Evidence& evidence);
 // "its 3 MiB/h are less than twice ...": growth that the run could hardly have seen. Nothing where it is clear.
 std::optional<std::string> barely_seen(const TrendVerdict& trend);
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
@@ -138,44 +131,43 @@ inline constexpr double kBookkeepingBytes = 64 * 1024;
 // healthy service.
 inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
 // Whether the leaking lines grow by more than that.
-bool lines_matter(const Evidence& evidence);
+bool lines_matter(const Facts& facts);
 
-// Lines and memory against the budget (max_growth): the verdict on memory becomes the budget's. Adds the gate to the diagnosis.
-void judge_budget(Diagnosis& diagnosis, const Evidence& evidence, Conclusion& memory);
+// Memory, restated at the log's own rate, and lines against the budget (max_growth).
+Gate check_budget(const Facts& facts);
 // Adds what a soak found to the reasons about memory.
-void explain_soak(const Diagnosis& diagnosis, Conclusion& memory);
-// Takes back the projection of growth that comes with time, or that differs between the speeds of a soak: growth at one speed says
-// nothing of another then.
-void project_soak(Diagnosis& diagnosis);
-// Sets split, growth, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
-void project(Diagnosis& diagnosis);
+void explain_soak(const Evidence& evidence, Conclusion& memory);
+// Sets split, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
+void project(Evidence& evidence);
+// Growth as reports state it: of memory, or counted, of the leaking lines.
+StatedGrowth stated_growth(const Evidence& evidence);
 // The trend as it would be at the log's own rate, which a budget per hour is about.
-TrendVerdict at_own_rate(const Diagnosis& diagnosis);
+TrendVerdict at_own_rate(const Evidence& evidence);
 
 // The rules themselves.
-std::optional<Conclusion> requests_failed(const Evidence&, const Policy&);
-std::optional<Conclusion> replay_not_valid(const Evidence&, const Policy&);
-std::optional<Conclusion> soak_cannot_tell(const Evidence&, const Policy&);
-std::optional<Conclusion> soak_grows_with_time(const Evidence&, const Policy&);
-std::optional<Conclusion> killed_before_growth(const Evidence&, const Policy&);
-std::optional<Conclusion> cache_still_filling(const Evidence&, const Policy&);
-std::optional<Conclusion> memory_may_be_a_cache(const Evidence&, const Policy&);
-std::optional<Conclusion> lines_grow(const Evidence&, const Policy&);
-std::optional<Conclusion> lines_grow_by_too_little(const Evidence&, const Policy&);
-std::optional<Conclusion> growth_was_freed_later(const Evidence&, const Policy&);
-std::optional<Conclusion> memory_grows_too_little(const Evidence&, const Policy&);
-std::optional<Conclusion> memory_grows_without_lines(const Evidence&, const Policy&);
-std::optional<Conclusion> memory_undecided_by_trend(const Evidence&, const Policy&);
-std::optional<Conclusion> detection_limit_too_coarse(const Evidence&, const Policy&);
-std::optional<Conclusion> heap_hides_growth(const Evidence&, const Policy&);
-std::optional<Conclusion> nothing_grows(const Evidence&, const Policy&);
-std::optional<Conclusion> unrecorded_processes_grow(const Evidence&, const Policy&);
-std::optional<Conclusion> work_was_not_recorded(const Evidence&, const Policy&);
-std::optional<Conclusion> resources_leak(const Evidence&, const Policy&);
-std::optional<Conclusion> resources_may_leak(const Evidence&, const Policy&);
-std::optional<Conclusion> lines_grow_per_connection(const Evidence&, const Policy&);
-std::optional<Conclusion> requests_not_served(const Evidence&, const Policy&);
-std::optional<Conclusion> lines_explain_too_little(const Evidence&, const Policy&);
-std::optional<Conclusion> lines_cannot_be_had(const Evidence&, const Policy&);
+std::optional<Conclusion> requests_failed(const Facts&, const Policy&);
+std::optional<Conclusion> replay_not_valid(const Facts&, const Policy&);
+std::optional<Conclusion> soak_cannot_tell(const Facts&, const Policy&);
+std::optional<Conclusion> soak_grows_with_time(const Facts&, const Policy&);
+std::optional<Conclusion> killed_before_growth(const Facts&, const Policy&);
+std::optional<Conclusion> cache_still_filling(const Facts&, const Policy&);
+std::optional<Conclusion> memory_may_be_a_cache(const Facts&, const Policy&);
+std::optional<Conclusion> lines_grow(const Facts&, const Policy&);
+std::optional<Conclusion> lines_grow_by_too_little(const Facts&, const Policy&);
+std::optional<Conclusion> growth_was_freed_later(const Facts&, const Policy&);
+std::optional<Conclusion> memory_grows_too_little(const Facts&, const Policy&);
+std::optional<Conclusion> memory_grows_without_lines(const Facts&, const Policy&);
+std::optional<Conclusion> memory_undecided_by_trend(const Facts&, const Policy&);
+std::optional<Conclusion> detection_limit_too_coarse(const Facts&, const Policy&);
+std::optional<Conclusion> heap_hides_growth(const Facts&, const Policy&);
+std::optional<Conclusion> nothing_grows(const Facts&, const Policy&);
+std::optional<Conclusion> unrecorded_processes_grow(const Facts&, const Policy&);
+std::optional<Conclusion> work_was_not_recorded(const Facts&, const Policy&);
+std::optional<Conclusion> resources_leak(const Facts&, const Policy&);
+std::optional<Conclusion> resources_may_leak(const Facts&, const Policy&);
+std::optional<Conclusion> lines_grow_per_connection(const Facts&, const Policy&);
+std::optional<Conclusion> requests_not_served(const Facts&, const Policy&);
+std::optional<Conclusion> lines_explain_too_little(const Facts&, const Policy&);
+std::optional<Conclusion> lines_cannot_be_had(const Facts&, const Policy&);
 
 }  // namespace leakline::analysis

@@ -51,16 +51,16 @@ std::optional<std::string> traffic_fault(const ReplayStats& replay) {
 }
 
 // A service that the kernel killed for its limit is judged by what it did until then, whatever became of its last requests.
-std::optional<Conclusion> requests_failed(const Evidence& evidence, const Policy&) {
-    if (evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
-    const auto fault = traffic_fault(evidence.diagnosis.replay);
+std::optional<Conclusion> requests_failed(const Facts& facts, const Policy&) {
+    if (facts.evidence.oom_kill || exhausted(facts.evidence)) return std::nullopt;
+    const auto fault = traffic_fault(facts.evidence.replay);
     if (!fault) return std::nullopt;
     return Conclusion{Verdict::invalid, {*fault}, {}};
 }
 
-std::optional<Conclusion> replay_not_valid(const Evidence& evidence, const Policy&) {
-    const ReplayStats& replay = evidence.diagnosis.replay;
-    if (replay.valid || evidence.diagnosis.oom_kill || exhausted(evidence.diagnosis)) return std::nullopt;
+std::optional<Conclusion> replay_not_valid(const Facts& facts, const Policy&) {
+    const ReplayStats& replay = facts.evidence.replay;
+    if (replay.valid || facts.evidence.oom_kill || exhausted(facts.evidence)) return std::nullopt;
     Conclusion conclusion{Verdict::invalid, {}, {}};
     for (const std::string& reason : replay.reasons) conclusion.reasons.push_back("the traffic was not sent as planned: " + reason);
     if (conclusion.reasons.empty()) conclusion.reasons.emplace_back("the replay was not valid");

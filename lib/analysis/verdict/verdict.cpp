@@ -25,16 +25,16 @@ std::string kill_reason(const OomKill& kill) {
     return reason;
 }
 
-void warn_of_failures(Diagnosis& diagnosis) {
-    const TrafficOutcome traffic_outcome = traffic_outcome_of(diagnosis.replay);
-    if (traffic_outcome.share() >= kLandedWell || diagnosis.oom_kill) return;
-    diagnosis.warnings.push_back(fmt::format("{:.1f} % of {} requests failed; most frequent: {}", (1 - traffic_outcome.share()) * 100,
-                                             format_count(traffic_outcome.sent), traffic_outcome.most_common_failure));
+std::vector<std::string> failure_caveats(const Evidence& evidence) {
+    const TrafficOutcome traffic_outcome = traffic_outcome_of(evidence.replay);
+    if (traffic_outcome.share() >= kLandedWell || evidence.oom_kill) return {};
+    return {fmt::format("{:.1f} % of {} requests failed; most frequent: {}", (1 - traffic_outcome.share()) * 100,
+                        format_count(traffic_outcome.sent), traffic_outcome.most_common_failure)};
 }
 
 // Where one kind of request leaks, an average over all of them says little.
-void explain_kinds(const Diagnosis& diagnosis, std::vector<std::string>& reasons) {
-    const auto& kinds = diagnosis.endpoints;
+void explain_kinds(const Evidence& evidence, std::vector<std::string>& reasons) {
+    const auto& kinds = evidence.endpoints;
     const auto leaking = std::count_if(kinds.begin(), kinds.end(), [](const EndpointGrowth& kind) { return kind.leaks; });
     if (leaking == 0 || static_cast<std::size_t>(leaking) == kinds.size()) return;
     for (const EndpointGrowth& kind : kinds)
@@ -44,17 +44,17 @@ void explain_kinds(const Diagnosis& diagnosis, std::vector<std::string>& reasons
 }
 
 // What is said beside the verdict on memory.
-void explain(const Evidence& evidence, Conclusion& memory) {
-    const Diagnosis& diagnosis = evidence.diagnosis;
+void explain(const Facts& facts, Conclusion& memory) {
+    const Evidence& evidence = facts.evidence;
     std::vector<std::string>& reasons = memory.reasons;
-    if (diagnosis.oom_kill && memory.verdict == Verdict::leak) reasons.insert(reasons.begin(), kill_reason(*diagnosis.oom_kill));
-    const TrendVerdict& trend = diagnosis.trend;
+    if (evidence.oom_kill && memory.verdict == Verdict::leak) reasons.insert(reasons.begin(), kill_reason(*evidence.oom_kill));
+    const TrendVerdict& trend = evidence.trend;
     for (const std::string& reason : trend.reasons)
         // The detection limit has a row of its own in reports.
         if (!reason.starts_with("the smallest growth that"))
             reasons.push_back((&reason == &trend.reasons.front() ? "memory during the run: " : "memory: ") + reason);
-    if (memory.verdict == Verdict::leak) explain_kinds(diagnosis, reasons);
-    for (const std::string& retry : diagnosis.retries) reasons.push_back("the run was made longer " + retry);
+    if (memory.verdict == Verdict::leak) explain_kinds(evidence, reasons);
+    for (const std::string& retry : evidence.retries) reasons.push_back("the run was made longer " + retry);
 }
 
 // leak outweighs inconclusive, which outweighs no leak.
@@ -69,61 +69,77 @@ int weight(Verdict verdict) {
 }
 
 // The strongest verdict first, with its reasons; the reasons of the others follow.
-void adopt(Diagnosis& diagnosis, std::vector<Conclusion> conclusions) {
+Conclusion strongest(std::vector<Conclusion> conclusions) {
     std::stable_sort(conclusions.begin(), conclusions.end(),
                      [](const Conclusion& a, const Conclusion& b) { return weight(a.verdict) > weight(b.verdict); });
-    diagnosis.verdict = conclusions.front().verdict;
-    diagnosis.still_filling = conclusions.front().still_filling;
-    if (diagnosis.verdict == Verdict::invalid) diagnosis.growth = {StatedGrowth::Source::none, {}};
-    for (Conclusion& conclusion : conclusions) {
-        for (std::string& reason : conclusion.reasons) diagnosis.reasons.push_back(std::move(reason));
-        for (std::string& warning : conclusion.warnings) diagnosis.warnings.push_back(std::move(warning));
+    Conclusion all = std::move(conclusions.front());
+    const auto append = [](auto& to, auto& from) {
+        to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    };
+    for (auto other = conclusions.begin() + 1; other != conclusions.end(); ++other) {
+        append(all.reasons, other->reasons);
+        append(all.caveats, other->caveats);
+        append(all.gates, other->gates);
     }
+    return all;
 }
 
-void conclude_measured(Diagnosis& diagnosis, const Policy& policy) {
-    if (diagnosis.verdict == Verdict::invalid) {
-        diagnosis.growth = {StatedGrowth::Source::none, {}};
-        return;
+Conclusion conclude_memory(Conclusion memory, const Facts& facts) {
+    explain(facts, memory);
+    if (facts.evidence.max_growth) {
+        Gate budget = check_budget(facts);
+        memory.verdict = budget.outcome == GateOutcome::passed   ? Verdict::no_leak
+                         : budget.outcome == GateOutcome::failed ? Verdict::leak
+                                                                 : Verdict::inconclusive;
+        memory.still_filling = false;
+        memory.reasons.insert(memory.reasons.begin(), budget.message);
+        memory.gates.push_back(std::move(budget));
     }
-    const Evidence evidence(diagnosis);
-    if (auto invalid = first_conclusion(Subject::validity, evidence, policy)) {
-        adopt(diagnosis, {std::move(*invalid)});
-        return;
-    }
-    warn_of_failures(diagnosis);
+    explain_soak(facts.evidence, memory);
+    return memory;
+}
+
+Conclusion conclude_measured(const Evidence& evidence, const Policy& policy) {
+    if (evidence.failed()) return {Verdict::invalid, evidence.failures};
+    const Facts facts(evidence);
+    if (auto invalid = first_conclusion(Subject::validity, facts, policy)) return *std::move(invalid);
     std::vector<Conclusion> conclusions;
-    if (auto memory = first_conclusion(Subject::memory, evidence, policy)) {
-        explain(evidence, *memory);
-        if (diagnosis.max_growth) {
-            judge_budget(diagnosis, evidence, *memory);
-            memory->still_filling = false;
-        }
-        explain_soak(diagnosis, *memory);
-        conclusions.push_back(std::move(*memory));
-    }
+    if (auto memory = first_conclusion(Subject::memory, facts, policy)) conclusions.push_back(conclude_memory(*std::move(memory), facts));
     for (const Subject subject : {Subject::resources, Subject::coverage})
-        if (auto conclusion = first_conclusion(subject, evidence, policy)) conclusions.push_back(std::move(*conclusion));
-    adopt(diagnosis, std::move(conclusions));
+        if (auto conclusion = first_conclusion(subject, facts, policy)) conclusions.push_back(*std::move(conclusion));
+    Conclusion all = strongest(std::move(conclusions));
+    const std::vector<std::string> failures = failure_caveats(evidence);
+    all.caveats.insert(all.caveats.begin(), failures.begin(), failures.end());
+    return all;
 }
 
 }  // namespace
 
-void conclude(Diagnosis& diagnosis, const Policy& policy) {
-    take_filled_caches(diagnosis);
-    take_small_growth(diagnosis);
-    project(diagnosis);
-    conclude_measured(diagnosis, policy);
-    if (diagnosis.soak) project_soak(diagnosis);
+Evidence restate(Evidence measured) {
+    take_filled_caches(measured);
+    take_small_growth(measured);
+    project(measured);
+    return measured;
 }
 
-std::optional<std::string> memory_undecided(Diagnosis diagnosis) {
-    const TrendVerdict& trend = diagnosis.trend;
-    if (diagnosis.max_growth) {
-        project(diagnosis);
-        GateResult result = check_growth(at_own_rate(diagnosis), *diagnosis.max_growth);
-        if (result.gate != Gate::undecided) return std::nullopt;
-        return std::move(result.reason);
+Conclusion conclude(const Evidence& evidence, const Policy& policy) {
+    Conclusion conclusion = conclude_measured(evidence, policy);
+    conclusion.growth = conclusion.verdict == Verdict::invalid ? StatedGrowth{StatedGrowth::Source::none, {}} : stated_growth(evidence);
+    return conclusion;
+}
+
+void judge(Diagnosis& diagnosis, const Policy& policy) {
+    static_cast<Evidence&>(diagnosis) = restate(std::move(static_cast<Evidence&>(diagnosis)));
+    static_cast<Conclusion&>(diagnosis) = conclude(diagnosis, policy);
+}
+
+std::optional<std::string> memory_undecided(Evidence evidence) {
+    const TrendVerdict& trend = evidence.trend;
+    if (evidence.max_growth) {
+        project(evidence);
+        Gate budget = check_growth(at_own_rate(evidence), *evidence.max_growth);
+        if (budget.outcome != GateOutcome::inconclusive) return std::nullopt;
+        return std::move(budget.message);
     }
     if (trend.verdict == Trend::growing) {
         // Where no line leaks, so little is no leak yet, and the lines are not known before the recorded run.

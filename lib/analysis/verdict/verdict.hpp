@@ -5,14 +5,18 @@
 
 namespace leakline::analysis {
 
-// What the user decides about verdicts, beside the budget (Diagnosis::max_growth).
+// What the user decides about verdicts, beside the budget (Evidence::max_growth).
 struct Policy {
     bool filling_is_leak = false;  // growth that may also be a cache which is still filling is a leak, not inconclusive
     bool extends = true;           // runs are made longer by themselves, for as long as --max-time allows
 };
 
-// Reads trend, lines, replay, max_growth and requests_per_second of the diagnosis; sets verdict, reasons and
-// projected_bytes_per_hour, and restates trend.time_to_limit_h at the log's own request rate. A verdict of invalid that stands already is kept.
+// The evidence as the verdict reads it: lines of caches that filled up do not leak, growth that an allocator may hold back is
+// none, and growth is split into what follows requests and what follows time, restated at the log's own rate of requests.
+Evidence restate(Evidence measured);
+
+// From restated evidence.
+//
 //
 // The rule, from two measurements (memory as the kernel sees it, and exact live bytes by line):
 //   a line leaks and memory grows          -> leak, if the run was long enough to rule out the usual caches; else inconclusive:
@@ -32,19 +36,22 @@ struct Policy {
 // Traffic that did not land, or a replay that calls itself invalid, makes it invalid.
 // A service that the kernel killed for its limit is judged by what it did until then.
 // The rules are a table: see analysis/verdict/rules.hpp, also for how to add one.
-void conclude(Diagnosis& diagnosis, const Policy& policy = {});
+Conclusion conclude(const Evidence& evidence, const Policy& policy = {});
+
+// Restates the evidence of diagnosis, and sets its conclusion.
+void judge(Diagnosis& diagnosis, const Policy& policy = {});
 
 // Why traffic did not exercise the service: nothing was sent, or less than half of it succeeded (answers below 400);
 // nothing where it did.
 std::optional<std::string> traffic_fault(const ReplayStats& replay);
 
 // The run was stopped because the service had used up its descriptors or mappings: requests that failed are its own doing.
-bool exhausted(const Diagnosis& diagnosis);
+bool exhausted(const Evidence& evidence);
 
 // Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
 // only have seen a very large leak, or its interval holds the budget. Reads trend, series, max_growth and
 // requests_per_second.
-std::optional<std::string> memory_undecided(Diagnosis diagnosis);
+std::optional<std::string> memory_undecided(Evidence evidence);
 
 // A longer run that would decide.
 struct LongerRun {
@@ -55,15 +62,15 @@ struct LongerRun {
 // Of the bare run, before lines are known: a run whose memory grows has to go on before that may be called a leak, as a cache that
 // is still filling would look the same. Nothing where it went on long enough. Reads command, lines.unavailable, rounds, trend, series
 // and max_growth.
-std::optional<LongerRun> growth_unproven(const Diagnosis& so_far);
+std::optional<LongerRun> growth_unproven(const Evidence& so_far);
 // The same once lines are known: how many entries they keep per request, or that none grows.
-std::optional<LongerRun> longer_run(const Diagnosis& so_far, const Policy& policy = {});
+std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy = {});
 // Of lines that grow per connection: a run of so many requests, each with a connection of its own.
-std::optional<LongerRun> longer_connection_run(const Diagnosis& so_far, const Policy& policy = {});
+std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Policy& policy = {});
 // Of the recorded run: a line leaks at a rate that matters, and by too little in all; or keeps too few entries to rule out a cache
 // that is still filling, without memory confirming it. With a budget it is memory that decides, and more traffic is never asked
 // for here.
-std::optional<LongerRun> longer_recording(const Diagnosis& diagnosis, const Policy& policy = {});
+std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy& policy = {});
 
 // The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
 bool has_no_lines(std::string_view command);

@@ -1,0 +1,42 @@
+#include "model/evidence.hpp"
+
+namespace leakline {
+
+bool grows_by_connections_alone(const Evidence& evidence) {
+    if (!evidence.connections || !evidence.connections->leaks) return false;
+    constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are the odds and ends of the same connections
+    double all = 0, of_connections = 0;
+    for (const LineGrowth& line : evidence.lines.lines) {
+        if (!line.leaking) continue;
+        all += static_cast<double>(line.growth_bytes);
+        if (line.bytes_per_connection) of_connections += static_cast<double>(line.growth_bytes);
+    }
+    return of_connections >= kAlone * all;
+}
+
+double explained_growth(const Evidence& evidence) {
+    const TrendVerdict& trend = evidence.trend;
+    if (trend.verdict != Trend::growing) return 1;
+    // The recorded run has another pace than the soak's: what does not follow requests costs each request something else in it.
+    if (evidence.soak && evidence.soak->growth != Soak::Growth::with_requests) return 1;
+    double per_request = 0, per_hour = 0;
+    bool any = false;
+    for (const LineGrowth& line : evidence.lines.lines) {
+        if (!line.leaking) continue;
+        if (line.bytes_per_connection || (!line.bytes_per_request && !line.bytes_per_hour_by_time)) return 1;
+        any = true;
+        if (line.bytes_per_request) per_request += line.bytes_per_request->estimate;
+        if (line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
+    }
+    if (!any) return 1;
+    const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 1; };
+    double explained = 0;
+    if (per_request > 0) explained += share(per_request, trend.bytes_per_request ? trend.bytes_per_request->estimate : 0);
+    if (per_hour > 0) explained += share(per_hour, trend.slope_bytes_per_hour.estimate);
+    const Accounting& accounting = evidence.lines.accounting;
+    if (accounting.live_delta_bytes > 0 && accounting.overhead_delta_bytes.value_or(0) > 0)
+        explained *= 1 + static_cast<double>(*accounting.overhead_delta_bytes) / static_cast<double>(accounting.live_delta_bytes);
+    return explained;
+}
+
+}  // namespace leakline
