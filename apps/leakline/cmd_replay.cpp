@@ -14,6 +14,7 @@
 #include "replay/dry_run.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
+#include "report/percentile_text.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"
 #include "system/output_file.hpp"
@@ -119,7 +120,7 @@ int run_replay(ReplayCommand& command, Output& output) {
     }
     output.write(stats);
     if (histogram_file) {
-        histogram_file->write(latency.percentile_text());
+        histogram_file->write(report::percentile_text(latency.distribution()));
         histogram_file->commit();
     }
     for (const std::string& reason : stats.reasons) output.warn("the measurement is invalid: " + reason);

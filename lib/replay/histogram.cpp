@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdio>
 
 #include "base/quantities.hpp"
 
@@ -63,9 +62,8 @@ LatencySummary Histogram::summary() const {
     return {us(0.5), us(0.9), us(0.99), us(0.999), static_cast<double>(max_) / 1000, mean_ns() / 1000, count_};
 }
 
-std::string Histogram::percentile_text() const {
-    std::string out = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n";
-    char line[128];
+LatencyDistribution Histogram::distribution() const {
+    LatencyDistribution result;
     std::uint64_t seen = 0;
     // Five reporting points for each halving of the distance to 100 %, HdrHistogram's default.
     double next = 0;
@@ -75,27 +73,21 @@ std::string Histogram::percentile_text() const {
         const double reached = static_cast<double>(seen) / static_cast<double>(count_);
         const double value_us = static_cast<double>(std::min(highest_of(i), max_)) / 1000;
         while (next <= reached && next < 1) {
-            std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu %14.2f\n", value_us, next, static_cast<unsigned long long>(seen),
-                          1 / (1 - next));
-            out += line;
+            result.rows.push_back({value_us, next, seen});
             const double half = std::exp2(std::floor(std::log2(1 / (1 - next))) + 1);
             next += 1 / (5 * half);
             if (1 - next < 0.5 / static_cast<double>(count_)) next = 1;
         }
     }
-    const double n = static_cast<double>(count_);
-    const double mean = mean_ns() / 1000;
-    const double variance = count_ == 0 ? 0 : std::max(0.0, sum_of_squares_ / n - mean_ns() * mean_ns());
-    std::snprintf(line, sizeof line, "%12.3f %2.12f %10llu\n", static_cast<double>(max_) / 1000, 1.0,
-                  static_cast<unsigned long long>(count_));
-    out += line;
-    std::snprintf(line, sizeof line, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean, std::sqrt(variance) / 1000);
-    out += line;
-    std::snprintf(line, sizeof line, "#[Max     = %12.3f, Total count    = %12llu]\n", static_cast<double>(max_) / 1000,
-                  static_cast<unsigned long long>(count_));
-    out += line;
-    std::snprintf(line, sizeof line, "#[Buckets = %12d, SubBuckets     = %12d]\n", 64 - bits_ + 1, 1 << bits_);
-    return out + line;
+    result.max_us = static_cast<double>(max_) / 1000;
+    result.total = count_;
+    result.rows.push_back({result.max_us, 1, count_});
+    result.mean_us = mean_ns() / 1000;
+    const double variance = count_ == 0 ? 0 : std::max(0.0, sum_of_squares_ / static_cast<double>(count_) - mean_ns() * mean_ns());
+    result.deviation_us = std::sqrt(variance) / 1000;
+    result.buckets = 64 - bits_ + 1;
+    result.sub_buckets = 1 << bits_;
+    return result;
 }
 
 }  // namespace leakline::replay

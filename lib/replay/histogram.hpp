@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "model/latency_distribution.hpp"
 #include "model/request.hpp"
 
 namespace leakline::replay {
@@ -28,8 +28,7 @@ class Histogram {
     Nanoseconds quantile(double fraction) const;
     LatencySummary summary() const;
 
-    // "Value Percentile TotalCount 1/(1-Percentile)" in microseconds, as HdrHistogram's plotter reads it.
-    std::string percentile_text() const;
+    LatencyDistribution distribution() const;
 
   private:
     std::size_t index_of(std::uint64_t value) const;

@@ -18,6 +18,7 @@
 #include "replay/schedule.hpp"
 #include "replay/shape.hpp"
 #include "replay/wire.hpp"
+#include "report/percentile_text.hpp"
 #include "support/replay_log.hpp"
 #include "support/wire_record.hpp"
 #include "system/temporary_directory.hpp"
@@ -121,7 +122,7 @@ TEST_CASE("the histogram's small and strange values") {
 TEST_CASE("the percentile text is HdrHistogram's") {
     Histogram histogram;
     for (int i = 1; i <= 100; ++i) histogram.record(std::chrono::microseconds(i));
-    const std::string text = histogram.percentile_text();
+    const std::string text = report::percentile_text(histogram.distribution());
     CHECK(
         text.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"
                          "       1.003 0.000000000000          1           1.00\n"));
