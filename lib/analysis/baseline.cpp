@@ -48,6 +48,67 @@ bool within(const Baseline::Suppression& suppression, const LineGrowth& line, co
 
 std::string name_of(const LineGrowth& line) { return fmt::format("{} in {}", place_text(line.at), short_function(line.at.function)); }
 
+// What is wrong with the growth of a leaking line that no suppression covers; known: what the baseline has of it.
+std::optional<std::string> fault_of(const LineGrowth& line, const Baseline::Line* known) {
+    const Interval growth = growth_of(line);
+    const std::string measured = fmt::format("{}, {} per request", name_of(line), format_bytes(growth.estimate));
+    if (known == nullptr) return "new: " + measured;
+    double least = known->bytes_per_request;
+    for (const double value : known->history) least = std::min(least, value);
+    if (growth.low > known->bytes_per_request * (1 + kTolerance))
+        return fmt::format("more: {}; accepted were {}", measured, format_bytes(known->bytes_per_request));
+    if (growth.low > least * (1 + kSlowBoil)) return fmt::format("slowly more: {}; it once was {}", measured, format_bytes(least));
+    return std::nullopt;
+}
+
+// The entries of a baseline as a run's leaking lines meet them.
+class Entries {
+  public:
+    Entries(const Baseline& baseline, std::string_view today)
+        : baseline_(baseline), today_(today), line_seen_(baseline.lines.size()), suppression_used_(baseline.suppressions.size()) {}
+
+    // What is wrong with that line.
+    std::vector<std::string> hold(const LineName& name, const LineGrowth& line, const std::optional<double>& requests_per_second) {
+        std::vector<std::string> faults;
+        bool covered = false;
+        for (std::size_t i = 0; i < baseline_.suppressions.size(); ++i) {
+            const Baseline::Suppression& item = baseline_.suppressions[i];
+            if (!covers(item, line) || expired(item)) continue;
+            suppression_used_[i] = covered = true;
+            if (!within(item, line, requests_per_second))
+                faults.push_back(fmt::format("{} grows by more than its suppression allows ({})", name_of(line), growth_text(item.max)));
+        }
+        if (covered) return faults;
+        const Baseline::Line* known = find_line(baseline_.lines, name);
+        if (known != nullptr) line_seen_[static_cast<std::size_t>(known - baseline_.lines.data())] = true;
+        if (auto fault = fault_of(line, known)) faults.push_back(*std::move(fault));
+        return faults;
+    }
+
+    // Entries that no line has met.
+    std::vector<std::string> warnings(const std::string& name) const {
+        std::vector<std::string> out;
+        for (std::size_t i = 0; i < baseline_.suppressions.size(); ++i) {
+            const Baseline::Suppression& item = baseline_.suppressions[i];
+            if (expired(item))
+                out.push_back(fmt::format("{}: the suppression of {} expired on {} ({})", name, item.function, item.expires, item.reason));
+            else if (!suppression_used_[i])
+                out.push_back(fmt::format("{}: the suppression of {} is not used: remove it ({})", name, item.function, item.reason));
+        }
+        for (std::size_t i = 0; i < baseline_.lines.size(); ++i)
+            if (!line_seen_[i])
+                out.push_back(fmt::format("{}: {} no longer leaks: run leakline baseline to remove it", name, baseline_.lines[i].function));
+        return out;
+    }
+
+  private:
+    bool expired(const Baseline::Suppression& item) const { return !item.expires.empty() && item.expires < today_; }
+
+    const Baseline& baseline_;
+    std::string_view today_;
+    std::vector<bool> line_seen_, suppression_used_;
+};
+
 }  // namespace
 
 std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const Diagnosis& diagnosis) {
@@ -64,60 +125,19 @@ std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const 
 }
 
 BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today) {
-    BaselineCheck check;
-    check.gate.name = "nothing new against " + name;
+    Entries entries(baseline, today);
+    const auto leaking = leaking_lines_by_name(diagnosis);
     std::vector<std::string> found;
-    std::vector<bool> line_seen(baseline.lines.size()), suppression_used(baseline.suppressions.size());
-    bool any_line = false;
-    for (const auto& [line_name, pointer] : leaking_lines_by_name(diagnosis)) {
-        const LineGrowth& line = *pointer;
-        any_line = true;
-        bool covered = false;
-        for (std::size_t i = 0; i < baseline.suppressions.size(); ++i) {
-            const Baseline::Suppression& item = baseline.suppressions[i];
-            if (!covers(item, line) || (!item.expires.empty() && item.expires < today)) continue;
-            suppression_used[i] = true;
-            covered = true;
-            if (!within(item, line, diagnosis.requests_per_second))
-                found.push_back(fmt::format("{} grows by more than its suppression allows ({})", name_of(line), growth_text(item.max)));
-        }
-        if (covered) continue;
-        const Baseline::Line* known = find_line(baseline.lines, line_name);
-        const Interval growth = growth_of(line);
-        if (known == nullptr) {
-            found.push_back(fmt::format("new: {}, {} per request", name_of(line), format_bytes(growth.estimate)));
-            continue;
-        }
-        line_seen[static_cast<std::size_t>(known - baseline.lines.data())] = true;
-        double least = known->bytes_per_request;
-        for (double value : known->history) least = std::min(least, value);
-        if (growth.low > known->bytes_per_request * (1 + kTolerance))
-            found.push_back(fmt::format("more: {}, {} per request; accepted were {}", name_of(line), format_bytes(growth.estimate),
-                                        format_bytes(known->bytes_per_request)));
-        else if (growth.low > least * (1 + kSlowBoil))
-            found.push_back(fmt::format("slowly more: {}, {} per request; it once was {}", name_of(line), format_bytes(growth.estimate),
-                                        format_bytes(least)));
-    }
-    for (std::size_t i = 0; i < baseline.suppressions.size(); ++i) {
-        const Baseline::Suppression& item = baseline.suppressions[i];
-        if (!item.expires.empty() && item.expires < today)
-            check.warnings.push_back(
-                fmt::format("{}: the suppression of {} expired on {} ({})", name, item.function, item.expires, item.reason));
-        else if (!suppression_used[i])
-            check.warnings.push_back(
-                fmt::format("{}: the suppression of {} is not used: remove it ({})", name, item.function, item.reason));
-    }
-    for (std::size_t i = 0; i < baseline.lines.size(); ++i)
-        if (!line_seen[i])
-            check.warnings.push_back(
-                fmt::format("{}: {} no longer leaks: run leakline baseline to remove it", name, baseline.lines[i].function));
-
+    for (const auto& [line_name, line] : leaking)
+        for (std::string& fault : entries.hold(line_name, *line, diagnosis.requests_per_second)) found.push_back(std::move(fault));
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.verdict == Trend::growing && !growth.reasons.empty()) found.push_back("new: " + growth.reasons.front());
+
+    BaselineCheck check{{"nothing new against " + name, GateOutcome::passed, ""}, entries.warnings(name)};
     if (!found.empty()) {
         check.gate.outcome = GateOutcome::failed;
         check.gate.message = fmt::format("{}", fmt::join(found, "; "));
-    } else if (diagnosis.verdict == Verdict::leak && !any_line) {
+    } else if (diagnosis.verdict == Verdict::leak && leaking.empty()) {
         check.gate.outcome = GateOutcome::failed;
         check.gate.message = "memory grows without a known line, which no baseline can accept";
     } else if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid) {
