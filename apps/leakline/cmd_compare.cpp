@@ -100,12 +100,12 @@ Run declare_compare(CLI::App& app) {
         Comparison comparison = analysis::compare_lines(old_lines, new_lines, *options);
         comparison.before = before->file;
         comparison.after = after->file;
-        const Comparison::Outcome outcome = comparison.outcome;
+        const GateOutcome outcome = comparison.outcome;
         output->write(std::move(comparison));
         switch (outcome) {
-            case Comparison::Outcome::passed: return kNoLeak;
-            case Comparison::Outcome::failed: return exits->leak();
-            case Comparison::Outcome::inconclusive: break;
+            case GateOutcome::passed: return kNoLeak;
+            case GateOutcome::failed: return exits->leak();
+            case GateOutcome::inconclusive: break;
         }
         return exits->inconclusive(*output, "too few marks to tell whether a line leaks more than before");
     };

@@ -228,11 +228,11 @@ void decide(Comparison& comparison) {
     }
     const auto lines = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " line" : " lines"); };
     if (over > 0) {
-        comparison.outcome = Comparison::Outcome::failed;
+        comparison.outcome = GateOutcome::failed;
         comparison.reasons.push_back(lines(over) + (over == 1 ? " leaks" : " leak") + " more than before" +
                                      (comparison.budget > 0 ? ", by more than " + format_bytes(comparison.budget) + unit : ""));
     } else if (doubtful > 0) {
-        comparison.outcome = Comparison::Outcome::inconclusive;
+        comparison.outcome = GateOutcome::inconclusive;
         comparison.reasons.push_back(
             lines(doubtful) + " may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
     } else {

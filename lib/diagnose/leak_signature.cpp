@@ -6,6 +6,7 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "model/words.hpp"
 
 namespace leakline::diagnose {
 
@@ -22,11 +23,6 @@ void add(Interval& sum, const Interval& more) {
 }
 
 Interval times(const Interval& rate, double factor) { return {rate.estimate * factor, rate.low * factor, rate.high * factor}; }
-
-std::string place(const CodeLine& at) {
-    if (at.line != 0) return fmt::format("{}:{}", file_name(at.file), at.line);
-    return at.function.empty() ? std::string(file_name(at.file)) : at.function;
-}
 
 // A port or a pid is another one in the next run.
 std::string without_digits(const std::string& name) {
@@ -150,9 +146,9 @@ LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, doubl
         if (size == Size::as_large && is_smaller(leaking))
             return {Verdict::no_leak, leaking,
                     fmt::format("{} grew by {}, the whole log by {}: another, smaller leak, or few requests with this one",
-                                place(first->at), text(leaking), text(rate_)),
+                                short_place(first->at), text(leaking), text(rate_)),
                     true};
-        return {Verdict::leak, leaking, fmt::format("{} grew in every round, by {}", place(first->at), text(leaking))};
+        return {Verdict::leak, leaking, fmt::format("{} grew in every round, by {}", short_place(first->at), text(leaking))};
     }
     // A line without requests to go by, or with an increment or two that chance may have made.
     if (growing.estimate > 0 && !is_smaller(growing))
@@ -161,7 +157,7 @@ LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, doubl
     if (elsewhere != nullptr)
         return {Verdict::no_leak, std::nullopt,
                 fmt::format("{} grew, which does not leak in the whole log: requests are missing that free what these allocate",
-                            place(elsewhere->at))};
+                            short_place(elsewhere->at))};
     return {Verdict::no_leak, std::nullopt, ""};
 }
 

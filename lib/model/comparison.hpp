@@ -37,14 +37,12 @@ struct LineDifference {
 };
 
 struct Comparison {
-    using Outcome = GateOutcome;
-
     std::string before, after;  // names of the two
     Growth::Per per = Growth::Per::hour;
     double budget = 0;                         // bytes per `per` that a line may grow faster than before
     std::vector<LineDifference> lines;         // those that grow in one of the two; worst first
     double total_before = 0, total_after = 0;  // growth of all live bytes, per `per`
-    Outcome outcome = Outcome::passed;
+    GateOutcome outcome = GateOutcome::passed;
     std::vector<std::string> reasons;  // never empty
     std::vector<std::string> warnings;
 };

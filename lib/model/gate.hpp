@@ -18,7 +18,6 @@ constexpr std::string_view outcome_name(GateOutcome outcome) {
 }
 
 struct Gate {
-    using Outcome = GateOutcome;
     std::string name;  // "growth at most 64 B/request"
     GateOutcome outcome = GateOutcome::passed;
     std::string message;  // what was found; empty where there is nothing to say

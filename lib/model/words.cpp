@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline {
 
@@ -40,6 +41,13 @@ std::string per_hour_words(double per_hour) { return number_words(rounded(per_ho
 std::string place_text(const CodeLine& line) {
     if (!line.file.empty()) return line.line != 0 ? fmt::format("{}:{}", line.file, line.line) : line.file;
     return line.function.empty() ? "(no debug info)" : line.function + " (no debug info)";
+}
+
+std::string short_place(const CodeLine& at) {
+    if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
+    const std::string_view base = file_name(at.file);
+    if (at.line != 0) return fmt::format("{}:{}", base, at.line);
+    return at.function.empty() ? std::string(base) : fmt::format("{} in {}", at.function, base);
 }
 
 std::string short_function(const std::string& name) {

@@ -16,6 +16,8 @@ std::string per_request_words(double per_request);
 std::string per_hour_words(double per_hour);
 // "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
 std::string place_text(const CodeLine& line);
+// The same without folders: "track.cpp:31", "push in libx.so" without line numbers.
+std::string short_place(const CodeLine& at);
 // A function's name without its parameters, which in C++ can fill a screen: "a::f(int, char) const" ->
 // "a::f".
 std::string short_function(const std::string& name);

@@ -15,11 +15,11 @@ namespace leakline::report {
 
 namespace {
 
-Color outcome_color(Comparison::Outcome outcome) {
+Color outcome_color(GateOutcome outcome) {
     switch (outcome) {
-        case Comparison::Outcome::passed: return Color::green;
-        case Comparison::Outcome::failed: return Color::red;
-        case Comparison::Outcome::inconclusive: return Color::yellow;
+        case GateOutcome::passed: return Color::green;
+        case GateOutcome::failed: return Color::red;
+        case GateOutcome::inconclusive: return Color::yellow;
     }
     return Color::bold;
 }

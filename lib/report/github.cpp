@@ -48,7 +48,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         out += command(level, title, fmt::format("{}: {}", summary.verdict, summary.reason));
         errors += level == "error";
         for (const Gate& gate : diagnosis->gates)
-            if (gate.outcome == Gate::Outcome::failed && errors < kMostErrors) {
+            if (gate.outcome == GateOutcome::failed && errors < kMostErrors) {
                 out +=
                     command("error", title, fmt::format("gate failed: {}{}{}", gate.name, gate.message.empty() ? "" : ": ", gate.message));
                 ++errors;
@@ -61,8 +61,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         for (const TrendReport::Count& count : trend->counts)
             if (count.growth.verdict == Trend::growing && errors++ < kMostErrors) out += command("error", title, count_line(count));
     }
-    if (const auto* comparison = std::get_if<Comparison>(&document);
-        comparison != nullptr && comparison->outcome == Comparison::Outcome::failed)
+    if (const auto* comparison = std::get_if<Comparison>(&document); comparison != nullptr && comparison->outcome == GateOutcome::failed)
         out += command("error", title, "compare failed: " + comparison->reasons.front());
     if (const auto* history = std::get_if<History>(&document); history != nullptr && history->worsened())
         out += command("error", title, fmt::format("{}: {}", history_verdict(*history), history_headline(*history)));

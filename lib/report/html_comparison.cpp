@@ -16,11 +16,11 @@ namespace leakline::report {
 namespace {
 
 // The words of the style sheet for a verdict's color.
-std::string_view color_of(Comparison::Outcome outcome) {
+std::string_view color_of(GateOutcome outcome) {
     switch (outcome) {
-        case Comparison::Outcome::passed: return "no_leak";
-        case Comparison::Outcome::failed: return "leak";
-        case Comparison::Outcome::inconclusive: return "inconclusive";
+        case GateOutcome::passed: return "no_leak";
+        case GateOutcome::failed: return "leak";
+        case GateOutcome::inconclusive: return "inconclusive";
     }
     return "inconclusive";
 }

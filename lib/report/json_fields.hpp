@@ -34,7 +34,7 @@ constexpr Words<Trend> words(Trend) { return {Trend::inconclusive, trend_name}; 
 constexpr Words<Follows> words(Follows) { return {Follows::both, follows_name}; }
 constexpr Words<StatedGrowth::Source> words(StatedGrowth::Source) { return {StatedGrowth::Source::none, source_name}; }
 constexpr Words<GrowthClass> words(GrowthClass) { return {GrowthClass::unclear, growth_class_name}; }
-constexpr Words<Gate::Outcome> words(Gate::Outcome) { return {Gate::Outcome::inconclusive, outcome_name}; }
+constexpr Words<GateOutcome> words(GateOutcome) { return {GateOutcome::inconclusive, outcome_name}; }
 constexpr Words<Soak::Growth> words(Soak::Growth) { return {Soak::Growth::unclear, soak_growth_name}; }
 constexpr Words<SoakRun::End> words(SoakRun::End) { return {SoakRun::End::stopped, soak_end_name}; }
 constexpr Words<Resource> words(Resource) { return {Resource::processes, resource_name}; }

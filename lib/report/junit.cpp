@@ -114,8 +114,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     }
     for (const Gate& gate : diagnosis.gates) {
         Case test{gate.name, Case::Outcome::passed, "gate", gate.message.empty() ? gate.name : gate.message, "", 0};
-        if (gate.outcome == Gate::Outcome::failed) test.outcome = Case::Outcome::failed;
-        if (gate.outcome == Gate::Outcome::inconclusive) test.outcome = inconclusive(options);
+        if (gate.outcome == GateOutcome::failed) test.outcome = Case::Outcome::failed;
+        if (gate.outcome == GateOutcome::inconclusive) test.outcome = inconclusive(options);
         cases.push_back(test);
     }
     Case traffic{"requests succeed", Case::Outcome::passed, "replay", "", "", diagnosis.replay.duration_s};

@@ -36,7 +36,7 @@ std::string error_of(const std::string& text) {
 TEST_CASE("without a baseline's entry a leaking line is new") {
     const BaselineCheck result = check(growing(1200), {});
     CHECK(result.gate.name == "nothing new against b.json");
-    CHECK(result.gate.outcome == Gate::Outcome::failed);
+    CHECK(result.gate.outcome == GateOutcome::failed);
     CHECK(result.gate.message == "new: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request");
 }
 
@@ -46,7 +46,7 @@ TEST_CASE("a known leak passes, also from another line of another file, until it
     moved.lines.lines[0].at.line = 99;
     moved.lines.lines[0].at.file = "elsewhere.cpp";
     moved.lines.lines[0].source = "cache.append(user_id, events);";  // re-indented
-    CHECK(check(moved, baseline).gate.outcome == Gate::Outcome::passed);
+    CHECK(check(moved, baseline).gate.outcome == GateOutcome::passed);
     CHECK(check(growing(1200), baseline).gate.message ==
           "more: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request; "
           "accepted were 1000 B");
@@ -57,11 +57,11 @@ TEST_CASE("a known leak passes, also from another line of another file, until it
 TEST_CASE("small steps that each pass fail together") {
     Baseline baseline = next_baseline(growing(1000), {});
     for (double bytes : {1090.0, 1180.0}) {
-        CHECK(check(growing(bytes), baseline).gate.outcome == Gate::Outcome::passed);
+        CHECK(check(growing(bytes), baseline).gate.outcome == GateOutcome::passed);
         baseline = next_baseline(growing(bytes), baseline);
     }
     const BaselineCheck result = check(growing(1280), baseline);
-    CHECK(result.gate.outcome == Gate::Outcome::failed);
+    CHECK(result.gate.outcome == GateOutcome::failed);
     CHECK(result.gate.message ==
           "slowly more: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.25 KiB per request; "
           "it once was 1000 B");
@@ -72,14 +72,14 @@ TEST_CASE("a suppression holds to its maximum and its last day, and is reported 
     baseline.suppressions = {{"track_user_behavior", "", "known, see issue 12", {2000, Growth::Per::request}, "2025-06-01"},
                              {"gone", "", "old", {1, Growth::Per::request}, ""}};
     BaselineCheck result = check(growing(1200), baseline);
-    CHECK(result.gate.outcome == Gate::Outcome::passed);
+    CHECK(result.gate.outcome == GateOutcome::passed);
     CHECK(result.warnings == std::vector<std::string>{"b.json: the suppression of gone is not used: remove it (old)"});
     CHECK(check(growing(2500), baseline).gate.message ==
           "apps/trackd/track_user_behavior.cpp:42 in track_user_behavior grows by more than its suppression "
           "allows (1.95 KiB/request)");
     baseline.suppressions[0].expires = "2025-05-31";
     result = check(growing(1200), baseline);
-    CHECK(result.gate.outcome == Gate::Outcome::failed);
+    CHECK(result.gate.outcome == GateOutcome::failed);
     CHECK(result.warnings[0] == "b.json: the suppression of track_user_behavior expired on 2025-05-31 (known, see issue 12)");
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("a suppression names a function as people do, and counts an hour at th
     const auto passes = [&](const char* function, double max, Growth::Per per) {
         Baseline baseline;
         baseline.suppressions = {{function, "", "why", {max, per}, ""}};
-        return check(diagnosis, baseline).gate.outcome == Gate::Outcome::passed;
+        return check(diagnosis, baseline).gate.outcome == GateOutcome::passed;
     };
     for (const char* name : {"load_plugins", "app::load_plugins", "app::load_plugins(app::Config const&, std::vector<int>) const"})
         CHECK(passes(name, 1100, Growth::Per::request));
@@ -102,11 +102,11 @@ TEST_CASE("a suppression names a function as people do, and counts an hour at th
 TEST_CASE("growth without a line cannot be accepted, and a run that does not decide is inconclusive") {
     Diagnosis diagnosis = growing(1);
     diagnosis.lines.lines.clear();
-    CHECK(check(diagnosis, {}).gate.outcome == Gate::Outcome::failed);
+    CHECK(check(diagnosis, {}).gate.outcome == GateOutcome::failed);
     diagnosis.verdict = Verdict::inconclusive;
-    CHECK(check(diagnosis, {}).gate.outcome == Gate::Outcome::inconclusive);
+    CHECK(check(diagnosis, {}).gate.outcome == GateOutcome::inconclusive);
     diagnosis.verdict = Verdict::no_leak;
-    CHECK(check(diagnosis, {}).gate.outcome == Gate::Outcome::passed);
+    CHECK(check(diagnosis, {}).gate.outcome == GateOutcome::passed);
     CHECK(check(diagnosis, next_baseline(growing(5), {})).warnings ==
           std::vector<std::string>{"b.json: track_user_behavior no longer leaks: run leakline baseline to remove it"});
 }
@@ -138,8 +138,8 @@ TEST_CASE("a leak does not hide behind a twin of the same function and text") {
         return diagnosis;
     };
     const Baseline baseline = next_baseline(twins(1000, 100), {});
-    CHECK(check(twins(1000, 100), baseline).gate.outcome == Gate::Outcome::passed);
-    CHECK(check(twins(100, 1000), baseline).gate.outcome == Gate::Outcome::passed);
+    CHECK(check(twins(1000, 100), baseline).gate.outcome == GateOutcome::passed);
+    CHECK(check(twins(100, 1000), baseline).gate.outcome == GateOutcome::passed);
     CHECK(check(twins(1000, 900), baseline).gate.message.starts_with("more: "));
     CHECK(check(twins(1000, 100), next_baseline(growing(1000), {})).gate.message.starts_with("new: "));
 }

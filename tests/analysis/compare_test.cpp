@@ -56,7 +56,7 @@ TEST_CASE("a line that only moved is the same line") {
     CHECK(change_of(comparison, "push_back") == "same");
     CHECK(comparison.lines[0].before->line == 31);
     CHECK(comparison.lines[0].after->line == 57);
-    CHECK(comparison.outcome == Comparison::Outcome::passed);
+    CHECK(comparison.outcome == GateOutcome::passed);
     CHECK(comparison.reasons[0] == "no line leaks more than before");
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("lines are new, gone, grown and shrunk, each with its rates") {
     CHECK(comparison.per == Growth::Per::request);
     CHECK(comparison.total_before == doctest::Approx(300));
     CHECK(comparison.total_after == doctest::Approx(210));
-    CHECK(comparison.outcome == Comparison::Outcome::failed);
+    CHECK(comparison.outcome == GateOutcome::failed);
     CHECK(comparison.reasons[0] == "2 lines leak more than before");
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("a fix passes the gate and is named") {
     const auto before = report_of({{"append(int)", "cache.push_back(e);", 31, 64, 0.5}});
     const auto after = report_of({{"append(int)", "cache.push_back(e);", 31, 0, 0.5, false}});
     const Comparison comparison = compare_lines(before, after);
-    CHECK(comparison.outcome == Comparison::Outcome::passed);
+    CHECK(comparison.outcome == GateOutcome::passed);
     CHECK(comparison.reasons.back() == "1 line that leaked before does no more");
 }
 
@@ -99,13 +99,13 @@ TEST_CASE("a budget lets small growth pass and large growth not") {
     const auto after = report_of({{"f()", "x();", 1, 120, 1}});
     CompareOptions options;
     options.max_growth = Growth{30, Growth::Per::request};
-    CHECK(compare_lines(before, after, options).outcome == Comparison::Outcome::passed);
+    CHECK(compare_lines(before, after, options).outcome == GateOutcome::passed);
     options.max_growth = Growth{10, Growth::Per::request};
-    CHECK(compare_lines(before, after, options).outcome == Comparison::Outcome::failed);
+    CHECK(compare_lines(before, after, options).outcome == GateOutcome::failed);
     options.max_growth = Growth{150'000, Growth::Per::hour};
-    CHECK(compare_lines(before, after, options).outcome == Comparison::Outcome::failed);
+    CHECK(compare_lines(before, after, options).outcome == GateOutcome::failed);
     options.max_growth = Growth{250'000, Growth::Per::hour};
-    CHECK(compare_lines(before, after, options).outcome == Comparison::Outcome::passed);
+    CHECK(compare_lines(before, after, options).outcome == GateOutcome::passed);
 }
 
 TEST_CASE("noise is no difference, and growth that is no leak does not fail the gate") {
@@ -114,7 +114,7 @@ TEST_CASE("noise is no difference, and growth that is no leak does not fail the 
     const Comparison comparison = compare_lines(before, after);
     CHECK(change_of(comparison, "x()") == "same");
     CHECK(change_of(comparison, "fill()") == "grown");
-    CHECK(comparison.outcome == Comparison::Outcome::passed);
+    CHECK(comparison.outcome == GateOutcome::passed);
 }
 
 TEST_CASE("without source text lines are matched by place, and a lone line of a function by the function") {
@@ -140,7 +140,7 @@ TEST_CASE("too few marks make the comparison inconclusive, not passed") {
     after.lines[0].bytes_per_request.reset();
     const Comparison comparison = compare_lines(before, after);
     CHECK(comparison.lines[0].change == LineChange::unclear);
-    CHECK(comparison.outcome == Comparison::Outcome::inconclusive);
+    CHECK(comparison.outcome == GateOutcome::inconclusive);
     CHECK(comparison.reasons[0] ==
           "1 line may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
 }
@@ -166,10 +166,10 @@ TEST_CASE("a line of a function that was renamed is the same line, where the tex
     const Comparison renamed = compare_lines(before, after);
     CHECK(renamed.lines.size() == 2);
     CHECK(change_of(renamed, "new X") == "same");
-    CHECK(renamed.outcome == Comparison::Outcome::passed);
+    CHECK(renamed.outcome == GateOutcome::passed);
     // Twice on one side: nobody can say which is which.
     const auto twice = report_of({{"serve(int)", "keep(new X);", 12, 40, 0.1}, {"h()", "keep(new X);", 50, 40, 0.1}});
-    CHECK(compare_lines(before, twice).outcome == Comparison::Outcome::failed);
+    CHECK(compare_lines(before, twice).outcome == GateOutcome::failed);
 }
 
 TEST_CASE("a doubling container has changed only where its bounds before and after do not meet") {
@@ -179,7 +179,7 @@ TEST_CASE("a doubling container has changed only where its bounds before and aft
     for (LineReport* report : {&before, &after}) report->lines[0].growth_class = GrowthClass::container_doubling;
     const Comparison same = compare_lines(before, after);
     CHECK(change_of(same, "push_back") == "same");
-    CHECK(same.outcome == Comparison::Outcome::passed);
+    CHECK(same.outcome == GateOutcome::passed);
     CHECK(same.lines[0].difference.low == doctest::Approx(0.1));
     CHECK(same.lines[0].difference.high == doctest::Approx(30.1));
 
@@ -187,6 +187,6 @@ TEST_CASE("a doubling container has changed only where its bounds before and aft
     after.lines[0].growth_class = GrowthClass::container_doubling;
     const Comparison grown = compare_lines(before, after);
     CHECK(change_of(grown, "push_back") == "grown");
-    CHECK(grown.outcome == Comparison::Outcome::failed);
+    CHECK(grown.outcome == GateOutcome::failed);
     CHECK(change_of(compare_lines({before}, report_of({})), "push_back") == "gone");
 }

@@ -322,7 +322,7 @@ TEST_CASE("growth that the budget allows is not called none") {
     Diagnosis diagnosis = test::sample_diagnosis();
     diagnosis.verdict = Verdict::no_leak;
     diagnosis.max_growth = Growth{2048, Growth::Per::request};
-    diagnosis.gates = {{"growth at most 2 KiB/request", Gate::Outcome::passed, "growth of 1.17 KiB/request is within the budget"}};
+    diagnosis.gates = {{"growth at most 2 KiB/request", GateOutcome::passed, "growth of 1.17 KiB/request is within the budget"}};
     const std::string text = render("text", diagnosis);
     CHECK(text.starts_with("NO LEAK ABOVE THE BUDGET: "));
     CHECK(contains(text, "512 MiB is reached in 1h15m"));

@@ -101,8 +101,8 @@ inline Diagnosis sample_diagnosis() {
     d.replay.paths["POST /api/track"] = {6000, 5999, 10, 0, 0, d.replay.latency};
     d.memory_limit = Bytes{512} << 20;
     d.max_growth = Growth{64, Growth::Per::request};
-    d.gates = {{"growth at most 64 B/request", Gate::Outcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},
-               {"nothing new against baseline.json", Gate::Outcome::passed, ""}};
+    d.gates = {{"growth at most 64 B/request", GateOutcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},
+               {"nothing new against baseline.json", GateOutcome::passed, ""}};
     d.requests_per_second = 104.5;
     d.projected_bytes_per_hour = Interval{451.44e6, 447.7e6, 455.2e6};
     d.verdict = Verdict::leak;

@@ -48,7 +48,7 @@ std::string connection_words(const ConnectionGrowth& growth) {
     std::string words = fmt::format(
         "{} leaks {} per connection: its live heap grew with the number of connections, over {} blocks of traffic in which "
         "that number and the number of requests varied independently",
-        place(line.at), format_bytes(line.bytes_per_connection.estimate), growth.blocks);
+        short_place(line.at), format_bytes(line.bytes_per_connection.estimate), growth.blocks);
     if (growth.lines.size() > 1)
         words += fmt::format("; with {} more {} it is {} per connection", growth.lines.size() - 1,
                              growth.lines.size() == 2 ? "line" : "lines", format_bytes(growth.bytes_per_connection.estimate));
@@ -86,7 +86,7 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
     if (enough(kept, kEnoughSessions)) return std::nullopt;
     return LongerRun{requests_for_enough(kept, kEnoughSessions),
                      fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too",
-                                 place(growth->lines.front().at)),
+                                 short_place(growth->lines.front().at)),
                      true};
 }
 

@@ -47,7 +47,7 @@ std::string settled_words(const Evidence& evidence, const LineGrowth& line) {
     return fmt::format(
         "{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
         "without the recorder, as with a cache that is full",
-        place(line.at), format_count(evidence.replay.completed));
+        short_place(line.at), format_count(evidence.replay.completed));
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ void take_filled_caches(Evidence& evidence) {
         evidence.warnings.push_back(
             fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
                         "sessions that is full",
-                        place(evidence.connections->lines.front().at), format_count(evidence.connections->long_run->connections)));
+                        short_place(evidence.connections->lines.front().at), format_count(evidence.connections->long_run->connections)));
         const auto fills = [](LineGrowth& line) {
             if (!line.bytes_per_connection) return;
             line.bytes_per_connection.reset();

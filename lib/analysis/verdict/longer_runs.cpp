@@ -54,8 +54,8 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
-        return LongerRun{wanted, fmt::format("{} grows, which a cache that is still filling would do too", place(line_at_fault(facts).at)),
-                         true};
+        return LongerRun{
+            wanted, fmt::format("{} grows, which a cache that is still filling would do too", short_place(line_at_fault(facts).at)), true};
     }
     // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
     Evidence judged = so_far;

@@ -41,7 +41,7 @@ std::string behind_words(const LineGrowth& line) {
     return fmt::format(
         "memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
         "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
-        place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
+        short_place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
 }
 
 }  // namespace

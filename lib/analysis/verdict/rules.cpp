@@ -66,17 +66,10 @@ bool lines_matter(const Facts& facts) {
     return facts.leaking_bytes_per_request >= kBookkeepingRate || facts.leaking_bytes_per_hour_by_time >= kBookkeepingPerHour;
 }
 
-std::string place(const CodeLine& at) {
-    if (at.file.empty()) return at.function.empty() ? "an unknown place" : at.function;
-    const std::string_view base = file_name(at.file);
-    if (at.line != 0) return fmt::format("{}:{}", base, at.line);
-    return at.function.empty() ? std::string(base) : fmt::format("{} in {}", at.function, base);
-}
-
 std::string line_reason(const LineGrowth& line) {
     if (line.bytes_per_connection)
-        return fmt::format("{} leaks {} per connection", place(line.at), format_bytes(line.bytes_per_connection->estimate));
-    std::string text = fmt::format("live heap of {} ", place(line.at));
+        return fmt::format("{} leaks {} per connection", short_place(line.at), format_bytes(line.bytes_per_connection->estimate));
+    std::string text = fmt::format("live heap of {} ", short_place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
         text += "is one container that keeps doubling";
     else

@@ -14,6 +14,7 @@
 #include "base/quantities.hpp"
 #include "model/conclusion.hpp"
 #include "model/evidence.hpp"
+#include "model/words.hpp"
 
 namespace leakline::analysis {
 
@@ -62,7 +63,6 @@ struct TrafficOutcome {
 TrafficOutcome traffic_outcome_of(const ReplayStats& replay);
 
 // Words that several rules share.
-std::string place(const CodeLine& at);  // "track.cpp:31"
 std::string line_reason(const LineGrowth& line);
 // The headline line, else the largest that leaks. Only where a line leaks.
 const LineGrowth& line_at_fault(const Facts& facts);
