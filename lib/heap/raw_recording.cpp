@@ -84,10 +84,7 @@ void RawRecording::apply_events() {
         }
         ++events_;
         // An address that is still live: a realloc in another thread has moved on, and its free comes too late.
-        if (blocks_.insert(event.address, {event.size, event.trace}, block)) {
-            ledger_.release(block.trace, block.size);
-            ++races_;
-        }
+        if (blocks_.insert(event.address, {event.size, event.trace}, block)) ledger_.release(block.trace, block.size);
         ledger_.allocate(event.trace, event.size, now_);
     }
     batched_ = 0;

@@ -75,7 +75,6 @@ class RawRecording {
     bool attached() const { return attached_; }
     bool started() const { return symbols_.format != 0; }  // the first record was seen and is one of heaptrack's
     std::uint64_t events() const { return events_; }
-    std::uint64_t races_repaired() const { return races_; }
     Nanoseconds now() const { return now_; }
     // The longest time between ticks of late (it decays): nominally 10 ms, more on a busy machine.
     Nanoseconds tick_gap() const { return tick_gap_; }
@@ -118,7 +117,7 @@ class RawRecording {
     Bytes page_size_ = 4096;
     std::optional<Bytes> resident_;
     Nanoseconds now_{}, tick_gap_ = std::chrono::milliseconds(10);
-    std::uint64_t events_ = 0, lines_ = 0, races_ = 0;
+    std::uint64_t events_ = 0, lines_ = 0;
     bool attached_ = false, started_mark_ = false, last_tick_ = false, torn_ = false;
     bool another_ = false;  // recording follows in the same file
     Diagnostics damage_;

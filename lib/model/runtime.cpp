@@ -58,7 +58,6 @@ bool is_program(std::string_view file, std::string_view program) {
 }  // namespace
 
 std::string_view runtime_name(Runtime runtime) { return row_of(runtime).name; }
-std::string_view runtime_tool(Runtime runtime) { return row_of(runtime).tool; }
 
 std::string runtime_advice(Runtime runtime) {
     if (runtime == Runtime::native) return {};

@@ -10,8 +10,6 @@ namespace leakline {
 enum class Runtime { native, go, java, node, python, dotnet, ruby, php, perl };
 
 std::string_view runtime_name(Runtime runtime);  // "Python"; "native code"
-// What gives the lines of such a program, as one can type it.
-std::string_view runtime_tool(Runtime runtime);
 // "lines of Python code cannot be recorded: use memray or tracemalloc ..."; empty for native code.
 std::string runtime_advice(Runtime runtime);
 

@@ -395,13 +395,4 @@ std::optional<double> LogSpan::rate() const {
     return static_cast<double>(requests - 1) / to_seconds(*last - *first);
 }
 
-LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& options) {
-    Log log(paths, options);
-    Record record;
-    LogSpan span;
-    while (log.next(record)) span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
-    span.bad = log.bad();
-    return span;
-}
-
 }  // namespace leakline::replay

@@ -114,6 +114,5 @@ struct LogSpan {
     // Requests per second of the log's own time; nothing where it spans no time.
     std::optional<double> rate() const;
 };
-LogSpan measure_log(const std::vector<std::string>& paths, const LogOptions& options = {});
 
 }  // namespace leakline::replay

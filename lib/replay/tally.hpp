@@ -32,15 +32,12 @@ class Tally {
     // Everything sent so far is done; what is sent next is of another round.
     void end_round();
 
-    std::uint64_t sent_count() const { return stats_.sent; }
     std::uint64_t failed_count() const { return failed_; }
-    std::uint64_t completed_count() const { return stats_.completed; }
     // Completed with an error, or a redirection, that neither the log has recorded nor the caller expects.
     std::uint64_t refused_count() const { return refused_; }
     int most_refused() const;                                 // the most frequent of their statuses; 0 where there is none
     std::string refused_statuses() const;                     // "980 x 401, 20 x 403": the most frequent first, at most three
     std::uint64_t uncompared() const { return uncompared_; }  // answers to requests without a recorded status
-    Nanoseconds lag_quantile(double fraction) const { return lag_.quantile(fraction); }
     const Histogram& latency() const { return latency_; }
 
     // Paths of which more requests are refused with fresh identifiers than were with the log's own in the first round, each

@@ -11,7 +11,12 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr RuleRow kRules[] = {
+// In the order in which they are asked.
+constexpr struct {
+    Subject subject;
+    std::string_view asks;
+    Rule rule;
+} kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
     {Subject::memory, "the two speeds of a soak do not agree", soak_cannot_tell},
@@ -40,10 +45,8 @@ constexpr RuleRow kRules[] = {
 
 }  // namespace
 
-std::span<const RuleRow> verdict_rules() { return kRules; }
-
 std::optional<Conclusion> first_conclusion(Subject subject, const Facts& facts, const Policy& policy) {
-    for (const RuleRow& row : kRules) {
+    for (const auto& row : kRules) {
         if (row.subject != subject) continue;
         if (auto conclusion = row.rule(facts, policy)) return conclusion;
     }

@@ -1,11 +1,10 @@
 // The rules of the verdict: an ordered table of small pure functions from evidence to a conclusion.
 //
-// To add a rule: write one function of type Rule in a file of its own (verdict_NAME.cpp), declare it in the last section of this
-// header, and add one row to the table in verdict/rules.cpp. Safe from any thread.
+// To add a rule: write one function of type Rule in a file of its own (NAME.cpp), declare it in the last section of this header, and
+// add one row to the table in rules.cpp. Safe from any thread.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,15 +40,6 @@ enum class Subject {
 };
 
 using Rule = std::optional<Conclusion> (*)(const Facts&, const Policy&);
-
-struct RuleRow {
-    Subject subject;
-    std::string_view name;  // what it asks, for tests and logs
-    Rule rule;
-};
-
-// In the order in which they are asked.
-std::span<const RuleRow> verdict_rules();
 
 // The first conclusion of that subject's rules.
 std::optional<Conclusion> first_conclusion(Subject subject, const Facts& facts, const Policy& policy);
