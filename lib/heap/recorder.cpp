@@ -274,7 +274,7 @@ int Recorder::pid() {
 
 const std::vector<std::string>& Recorder::warnings() const { return state_->warnings; }
 
-void Recorder::mark(HeapMark::Kind kind, std::string label, std::optional<std::uint64_t> requests) {
+void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional<std::uint64_t> requests) {
     Clock& clock = system_clock();
     const Nanoseconds now = clock.monotonic();
     const auto answer = state_->ask(control::Mark{kind, requests, now + kClockMargin, control::Text(label)});

@@ -45,7 +45,7 @@ class Recorder {
     // a quiet service), but it puts the time in every ~10 ms: the mark is set at the first such tick from now on, when
     // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
     // after it returns; it takes 50 ms, or more while ticks come slowly. A mark whose tick never arrives (the service was killed) is set at the end.
-    void mark(HeapMark::Kind kind, std::string label = {}, std::optional<std::uint64_t> requests = {});
+    void mark(HeapMark::Kind kind, const std::string& label = {}, std::optional<std::uint64_t> requests = {});
     // To be called every so often while the program runs (it looks at most once a second): notices children that do the
     // program's work, which the recording then warns of.
     void look_for_children();
