@@ -1,4 +1,4 @@
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 // it for want of news (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
 #include <nlohmann/json.hpp>
 
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::alert {

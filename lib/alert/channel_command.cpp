@@ -1,6 +1,6 @@
 // Runs a program, without a shell, with the message in its environment: LEAKLINE_ALERT_STATUS, _SUMMARY, _SOURCE,
 // _USED_BYTES, _LIMIT_BYTES and _JSON. An exit code other than 0 means that it was not delivered.
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"

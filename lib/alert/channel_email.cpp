@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"

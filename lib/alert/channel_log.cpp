@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 
 namespace leakline::alert {
 

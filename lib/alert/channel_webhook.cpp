@@ -1,5 +1,5 @@
 // POSTs Alert::json() to an address.
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 
 namespace leakline::alert {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::alert {

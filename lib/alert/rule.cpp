@@ -1,4 +1,4 @@
-#include "alert/rule.hpp"
+#include "alert/internal/rule.hpp"
 
 #include <utility>
 

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <type_traits>
 
-#include "analysis/false_discovery.hpp"
+#include "analysis/internal/false_discovery.hpp"
 #include "analysis/lines/function_name.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"

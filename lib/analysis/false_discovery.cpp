@@ -1,4 +1,4 @@
-#include "analysis/false_discovery.hpp"
+#include "analysis/internal/false_discovery.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -5,7 +5,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "analysis/lines/attribution.hpp"
+#include "analysis/lines/internal/attribution.hpp"
 #include "analysis/statistics.hpp"
 
 namespace leakline::analysis {

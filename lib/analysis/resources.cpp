@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/lines/growth.hpp"
+#include "analysis/lines/internal/growth.hpp"
 #include "analysis/resource_words.hpp"
 
 namespace leakline::analysis {

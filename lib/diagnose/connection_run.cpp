@@ -7,7 +7,7 @@
 #include "analysis/trend/trend.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
-#include "diagnose/measured_target.hpp"
+#include "diagnose/internal/measured_target.hpp"
 #include "system/clock.hpp"
 
 namespace leakline::diagnose {

@@ -1,4 +1,4 @@
-#include "diagnose/delta_debugging.hpp"
+#include "diagnose/internal/delta_debugging.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "diagnose/descriptor_guard.hpp"
+#include "diagnose/internal/descriptor_guard.hpp"
 
 #include <string>
 

@@ -7,8 +7,8 @@
 
 #include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
-#include "diagnose/rounds.hpp"
-#include "diagnose/target.hpp"
+#include "diagnose/internal/rounds.hpp"
+#include "diagnose/internal/target.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::diagnose {

@@ -1,4 +1,4 @@
-#include "diagnose/final_counts.hpp"
+#include "diagnose/internal/final_counts.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "diagnose/leak_signature.hpp"
+#include "diagnose/internal/leak_signature.hpp"
 
 #include <fmt/format.h>
 

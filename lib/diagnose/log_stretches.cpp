@@ -1,4 +1,4 @@
-#include "diagnose/log_stretches.hpp"
+#include "diagnose/internal/log_stretches.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "diagnose/measured_target.hpp"
+#include "diagnose/internal/measured_target.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "diagnose/part_search.hpp"
+#include "diagnose/internal/part_search.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "diagnose/part_trials.hpp"
+#include "diagnose/internal/part_trials.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -6,7 +6,7 @@
 #include "analysis/verdict/verdict.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "diagnose/run_context.hpp"
+#include "diagnose/internal/run_context.hpp"
 #include "replay/selected_log.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"

@@ -1,4 +1,4 @@
-#include "diagnose/path_mix.hpp"
+#include "diagnose/internal/path_mix.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "diagnose/recorded_process.hpp"
+#include "diagnose/internal/recorded_process.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "diagnose/service_process.hpp"
+#include "diagnose/internal/service_process.hpp"
 #include "heap/preflight.hpp"
 #include "system/executables.hpp"
 

@@ -1,4 +1,4 @@
-#include "diagnose/request_facets.hpp"
+#include "diagnose/internal/request_facets.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "diagnose/request_kinds.hpp"
+#include "diagnose/internal/request_kinds.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "diagnose/request_facets.hpp"
+#include "diagnose/internal/request_facets.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"

@@ -1,4 +1,4 @@
-#include "diagnose/rounds.hpp"
+#include "diagnose/internal/rounds.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "diagnose/run_context.hpp"
+#include "diagnose/internal/run_context.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

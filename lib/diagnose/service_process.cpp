@@ -1,4 +1,4 @@
-#include "diagnose/service_process.hpp"
+#include "diagnose/internal/service_process.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "diagnose/soak_marks.hpp"
+#include "diagnose/internal/soak_marks.hpp"
 
 #include <algorithm>
 #include <cmath>

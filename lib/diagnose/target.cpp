@@ -1,4 +1,4 @@
-#include "diagnose/target.hpp"
+#include "diagnose/internal/target.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "heap/allocation_counts.hpp"
+#include "heap/internal/allocation_counts.hpp"
 
 #include <array>
 

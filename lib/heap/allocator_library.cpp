@@ -1,4 +1,4 @@
-#include "heap/allocator_library.hpp"
+#include "heap/internal/allocator_library.hpp"
 
 #include <chrono>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "heap/collector.hpp"
+#include "heap/internal/collector.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,15 +17,15 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "heap/control_message.hpp"
-#include "heap/generated_code.hpp"
-#include "heap/line_buffer.hpp"
-#include "heap/mark_clock.hpp"
-#include "heap/raw_recording.hpp"
-#include "heap/raw_tee.hpp"
-#include "heap/recording_file.hpp"
-#include "heap/symbols.hpp"
-#include "heap/traced_process.hpp"
+#include "heap/internal/control_message.hpp"
+#include "heap/internal/generated_code.hpp"
+#include "heap/internal/line_buffer.hpp"
+#include "heap/internal/mark_clock.hpp"
+#include "heap/internal/raw_recording.hpp"
+#include "heap/internal/raw_tee.hpp"
+#include "heap/internal/recording_file.hpp"
+#include "heap/internal/symbols.hpp"
+#include "heap/internal/traced_process.hpp"
 #include "system/clock.hpp"
 #include "unwind/follow_block.hpp"
 

@@ -1,6 +1,6 @@
-#include "heap/command_record.hpp"
+#include "heap/internal/command_record.hpp"
 
-#include "heap/fields.hpp"
+#include "heap/internal/fields.hpp"
 
 namespace leakline::heap {
 

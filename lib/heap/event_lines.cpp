@@ -1,4 +1,4 @@
-#include "heap/event_lines.hpp"
+#include "heap/internal/event_lines.hpp"
 
 #include <bit>
 #include <cstring>

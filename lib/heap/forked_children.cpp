@@ -1,4 +1,4 @@
-#include "heap/forked_children.hpp"
+#include "heap/internal/forked_children.hpp"
 
 #include <fmt/format.h>
 

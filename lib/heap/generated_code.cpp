@@ -1,4 +1,4 @@
-#include "heap/generated_code.hpp"
+#include "heap/internal/generated_code.hpp"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "base/strings.hpp"
-#include "heap/fields.hpp"
+#include "heap/internal/fields.hpp"
 
 namespace leakline::heap {
 

@@ -1,11 +1,11 @@
-#include "heap/heaptrack_file.hpp"
+#include "heap/internal/heaptrack_file.hpp"
 
 #include <fmt/format.h>
 
-#include "heap/interpreted_recording.hpp"
-#include "heap/raw_recording.hpp"
-#include "heap/read_ahead.hpp"
-#include "heap/symbols.hpp"
+#include "heap/internal/interpreted_recording.hpp"
+#include "heap/internal/raw_recording.hpp"
+#include "heap/internal/read_ahead.hpp"
+#include "heap/internal/symbols.hpp"
 #include "heap/tracker.hpp"
 
 namespace leakline::heap {

@@ -1,4 +1,4 @@
-#include "heap/interpreted_recording.hpp"
+#include "heap/internal/interpreted_recording.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "heap/fields.hpp"
-#include "heap/interpreted_records.hpp"
-#include "heap/live_bytes.hpp"
+#include "heap/internal/fields.hpp"
+#include "heap/internal/interpreted_records.hpp"
+#include "heap/internal/live_bytes.hpp"
 
 namespace leakline::heap {
 

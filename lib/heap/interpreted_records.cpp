@@ -1,6 +1,6 @@
-#include "heap/interpreted_records.hpp"
+#include "heap/internal/interpreted_records.hpp"
 
-#include "heap/fields.hpp"
+#include "heap/internal/fields.hpp"
 
 namespace leakline::heap {
 

@@ -1,4 +1,4 @@
-#include "heap/live_blocks.hpp"
+#include "heap/internal/live_blocks.hpp"
 
 #include <bit>
 

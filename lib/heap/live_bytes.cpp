@@ -1,4 +1,4 @@
-#include "heap/live_bytes.hpp"
+#include "heap/internal/live_bytes.hpp"
 
 #include <algorithm>
 

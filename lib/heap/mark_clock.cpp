@@ -1,8 +1,8 @@
-#include "heap/mark_clock.hpp"
+#include "heap/internal/mark_clock.hpp"
 
 #include "base/quantities.hpp"
-#include "heap/byte_classes.hpp"
-#include "heap/fields.hpp"
+#include "heap/internal/byte_classes.hpp"
+#include "heap/internal/fields.hpp"
 
 namespace leakline::heap {
 

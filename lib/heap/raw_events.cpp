@@ -1,11 +1,11 @@
-#include "heap/raw_events.hpp"
+#include "heap/internal/raw_events.hpp"
 
 #include <bit>
 #include <cstring>
 
-#include "heap/byte_classes.hpp"
-#include "heap/hex.hpp"
-#include "heap/live_bytes.hpp"
+#include "heap/internal/byte_classes.hpp"
+#include "heap/internal/hex.hpp"
+#include "heap/internal/live_bytes.hpp"
 
 namespace leakline::heap {
 

@@ -1,4 +1,4 @@
-#include "heap/raw_recording.hpp"
+#include "heap/internal/raw_recording.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "heap/byte_classes.hpp"
-#include "heap/fields.hpp"
+#include "heap/internal/byte_classes.hpp"
+#include "heap/internal/fields.hpp"
 
 namespace leakline::heap {
 

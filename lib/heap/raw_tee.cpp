@@ -1,4 +1,4 @@
-#include "heap/raw_tee.hpp"
+#include "heap/internal/raw_tee.hpp"
 
 #include <unistd.h>
 #include <zstd.h>

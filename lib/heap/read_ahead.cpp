@@ -1,4 +1,4 @@
-#include "heap/read_ahead.hpp"
+#include "heap/internal/read_ahead.hpp"
 
 #include <array>
 #include <condition_variable>

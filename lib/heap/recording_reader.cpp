@@ -7,9 +7,9 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "heap/elf_file.hpp"
-#include "heap/recording_file.hpp"
+#include "heap/internal/recording_file.hpp"
+#include "heap/internal/varint.hpp"
 #include "heap/tracker.hpp"
-#include "heap/varint.hpp"
 
 namespace leakline::heap {
 

@@ -6,8 +6,8 @@
 #include "base/quantities.hpp"
 #include "base/redact.hpp"
 #include "heap/elf_file.hpp"
-#include "heap/recording_file.hpp"
-#include "heap/varint.hpp"
+#include "heap/internal/recording_file.hpp"
+#include "heap/internal/varint.hpp"
 #include "system/descriptor.hpp"
 
 namespace leakline::heap {

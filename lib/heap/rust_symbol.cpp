@@ -1,4 +1,4 @@
-#include "heap/rust_symbol.hpp"
+#include "heap/internal/rust_symbol.hpp"
 
 #include <array>
 #include <cstdint>

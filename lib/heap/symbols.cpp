@@ -1,4 +1,4 @@
-#include "heap/symbols.hpp"
+#include "heap/internal/symbols.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,9 +10,9 @@
 #include <cerrno>
 
 #include "base/error.hpp"
-#include "heap/fields.hpp"
-#include "heap/interpreted_records.hpp"
-#include "heap/line_buffer.hpp"
+#include "heap/internal/fields.hpp"
+#include "heap/internal/interpreted_records.hpp"
+#include "heap/internal/line_buffer.hpp"
 #include "system/child_process.hpp"
 #include "system/descriptor.hpp"
 

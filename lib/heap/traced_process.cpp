@@ -1,4 +1,4 @@
-#include "heap/traced_process.hpp"
+#include "heap/internal/traced_process.hpp"
 
 #include <fmt/format.h>
 #include <poll.h>

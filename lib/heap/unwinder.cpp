@@ -1,4 +1,4 @@
-#include "heap/unwinder.hpp"
+#include "heap/internal/unwinder.hpp"
 
 #include <fmt/format.h>
 #include <sys/mman.h>

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "http/client_transport.hpp"
+#include "http/internal/client_transport.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/write.hpp>

@@ -1,4 +1,4 @@
-#include "http/client_connection.hpp"
+#include "http/internal/client_connection.hpp"
 
 #include <sys/epoll.h>
 

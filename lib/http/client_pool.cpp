@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/quantities.hpp"
-#include "http/client_connection.hpp"
+#include "http/internal/client_connection.hpp"
 
 namespace leakline::http {
 

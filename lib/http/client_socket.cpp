@@ -1,4 +1,4 @@
-#include "http/client_socket.hpp"
+#include "http/internal/client_socket.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-#include "http/client_transport.hpp"
+#include "http/internal/client_transport.hpp"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "http/event_loop.hpp"
+#include "http/internal/event_loop.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

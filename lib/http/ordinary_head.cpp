@@ -1,4 +1,4 @@
-#include "http/ordinary_head.hpp"
+#include "http/internal/ordinary_head.hpp"
 
 #include <array>
 

@@ -1,4 +1,4 @@
-#include "http/proxy_target.hpp"
+#include "http/internal/proxy_target.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,9 +1,9 @@
 #include "http/recording_proxy.hpp"
 
-#include "http/body_limit.hpp"
-#include "http/connection_fields.hpp"
-#include "http/message_relay.hpp"
-#include "http/proxy_target.hpp"
+#include "http/internal/body_limit.hpp"
+#include "http/internal/connection_fields.hpp"
+#include "http/internal/message_relay.hpp"
+#include "http/internal/proxy_target.hpp"
 
 #include <algorithm>
 #include <atomic>

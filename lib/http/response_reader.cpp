@@ -1,4 +1,4 @@
-#include "http/response_reader.hpp"
+#include "http/internal/response_reader.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "http/body_limit.hpp"
-#include "http/ordinary_head.hpp"
+#include "http/internal/body_limit.hpp"
+#include "http/internal/ordinary_head.hpp"
 
 namespace leakline::http {
 

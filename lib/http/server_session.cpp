@@ -1,4 +1,4 @@
-#include "http/server_session.hpp"
+#include "http/internal/server_session.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/error.hpp>

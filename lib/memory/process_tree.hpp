@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
-#include "memory/shared_memory.hpp"
+#include "memory/internal/shared_memory.hpp"
 #include "system/descendants.hpp"
 
 namespace leakline::memory {

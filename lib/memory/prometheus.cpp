@@ -8,8 +8,8 @@
 #include "base/strings.hpp"
 #include "http/client.hpp"
 #include "http/message.hpp"
-#include "memory/prometheus_answer.hpp"
-#include "memory/prometheus_login.hpp"
+#include "memory/internal/prometheus_answer.hpp"
+#include "memory/internal/prometheus_login.hpp"
 
 namespace leakline::memory {
 

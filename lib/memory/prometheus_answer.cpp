@@ -1,4 +1,4 @@
-#include "memory/prometheus_answer.hpp"
+#include "memory/internal/prometheus_answer.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "memory/prometheus_login.hpp"
+#include "memory/internal/prometheus_login.hpp"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "memory/series_column_names.hpp"
+#include "memory/internal/series_column_names.hpp"
 
 #include <algorithm>
 #include <array>

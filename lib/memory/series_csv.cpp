@@ -19,12 +19,12 @@
 #include <vector>
 
 #include "base/strings.hpp"
-#include "memory/series_column_names.hpp"
-#include "memory/series_columns.hpp"
-#include "memory/series_csv_cells.hpp"
-#include "memory/series_formats.hpp"
-#include "memory/series_log_time.hpp"
-#include "memory/series_numbers.hpp"
+#include "memory/internal/series_column_names.hpp"
+#include "memory/internal/series_columns.hpp"
+#include "memory/internal/series_csv_cells.hpp"
+#include "memory/internal/series_formats.hpp"
+#include "memory/internal/series_log_time.hpp"
+#include "memory/internal/series_numbers.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
 

@@ -1,10 +1,10 @@
-#include "memory/series_csv_cells.hpp"
+#include "memory/internal/series_csv_cells.hpp"
 
 #include <algorithm>
 
 #include "base/strings.hpp"
-#include "memory/series_log_time.hpp"
-#include "memory/series_numbers.hpp"
+#include "memory/internal/series_log_time.hpp"
+#include "memory/internal/series_numbers.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {

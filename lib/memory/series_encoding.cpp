@@ -1,4 +1,4 @@
-#include "memory/series_encoding.hpp"
+#include "memory/internal/series_encoding.hpp"
 
 #include <algorithm>
 #include <cstdint>

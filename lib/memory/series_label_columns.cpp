@@ -1,4 +1,4 @@
-#include "memory/series_label_columns.hpp"
+#include "memory/internal/series_label_columns.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <set>
 
 #include "base/strings.hpp"
-#include "memory/series_column_names.hpp"
-#include "memory/series_log_time.hpp"
-#include "memory/series_numbers.hpp"
+#include "memory/internal/series_column_names.hpp"
+#include "memory/internal/series_log_time.hpp"
+#include "memory/internal/series_numbers.hpp"
 
 namespace leakline::memory {
 

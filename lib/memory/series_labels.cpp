@@ -1,10 +1,10 @@
-#include "memory/series_labels.hpp"
+#include "memory/internal/series_labels.hpp"
 
 #include <algorithm>
 #include <set>
 
 #include "base/strings.hpp"
-#include "memory/series_processes.hpp"
+#include "memory/internal/series_processes.hpp"
 
 namespace leakline::memory {
 

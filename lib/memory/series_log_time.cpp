@@ -1,4 +1,4 @@
-#include "memory/series_log_time.hpp"
+#include "memory/internal/series_log_time.hpp"
 
 #include <algorithm>
 #include <array>

@@ -5,7 +5,7 @@
 //   FUNC module.function 12.0 1717763400.1 12.5 1717763400.9
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "memory/series_formats.hpp"
+#include "memory/internal/series_formats.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/line_reader.hpp"

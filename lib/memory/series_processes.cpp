@@ -1,4 +1,4 @@
-#include "memory/series_processes.hpp"
+#include "memory/internal/series_processes.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/quantities.hpp"
-#include "memory/series_labels.hpp"
+#include "memory/internal/series_labels.hpp"
 #include "system/byte_source.hpp"
 
 namespace leakline::memory {

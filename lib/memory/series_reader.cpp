@@ -1,7 +1,7 @@
 #include "memory/series_reader.hpp"
 
-#include "memory/series_encoding.hpp"
-#include "memory/series_formats.hpp"
+#include "memory/internal/series_encoding.hpp"
+#include "memory/internal/series_formats.hpp"
 #include "system/peeked_source.hpp"
 
 namespace leakline::memory {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "memory/internal/series_numbers.hpp"
 #include "memory/series_builder.hpp"
-#include "memory/series_numbers.hpp"
 #include "model/series.hpp"
 #include "system/byte_source.hpp"
 

@@ -8,8 +8,8 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "memory/series_formats.hpp"
-#include "memory/series_log_time.hpp"
+#include "memory/internal/series_formats.hpp"
+#include "memory/internal/series_log_time.hpp"
 
 namespace leakline::memory {
 

@@ -1,4 +1,4 @@
-#include "memory/series_tables.hpp"
+#include "memory/internal/series_tables.hpp"
 
 #include <algorithm>
 #include <array>

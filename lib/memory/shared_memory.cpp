@@ -1,4 +1,4 @@
-#include "memory/shared_memory.hpp"
+#include "memory/internal/shared_memory.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -9,11 +9,11 @@
 #include "model/connections.hpp"
 #include "model/coverage.hpp"
 #include "model/follows.hpp"
+#include "model/internal/soak.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
 #include "model/resources.hpp"
 #include "model/series.hpp"
-#include "model/soak.hpp"
 
 namespace leakline {
 

@@ -26,7 +26,7 @@ struct Proportion {
 struct FamilyScore {
     std::string name, summary;
     bool leaks = false;
-    VerdictCounts plain, hard;  // hard: see analysis/trend/traces.hpp
+    VerdictCounts plain, hard;  // hard: see analysis/trend/internal/traces.hpp
 };
 
 // One point of the operating curve: a line in correlated noise that grows by so many of its standard deviations.

@@ -1,4 +1,4 @@
-#include "model/soak.hpp"
+#include "model/internal/soak.hpp"
 
 namespace leakline {
 

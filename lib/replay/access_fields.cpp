@@ -1,4 +1,4 @@
-#include "replay/access_fields.hpp"
+#include "replay/internal/access_fields.hpp"
 
 #include <charconv>
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 #include "base/quantities.hpp"
 #include "http/message.hpp"
-#include "replay/log_time.hpp"
-#include "replay/method.hpp"
+#include "replay/internal/log_time.hpp"
+#include "replay/internal/method.hpp"
 
 namespace leakline::replay {
 

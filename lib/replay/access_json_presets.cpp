@@ -1,4 +1,4 @@
-#include "replay/access_json_presets.hpp"
+#include "replay/internal/access_json_presets.hpp"
 
 #include <algorithm>
 

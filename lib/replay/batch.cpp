@@ -1,4 +1,4 @@
-#include "replay/batch.hpp"
+#include "replay/internal/batch.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/chunk_buffer.hpp"
+#include "replay/internal/chunk_buffer.hpp"
 
 #include <algorithm>
 #include <cstring>

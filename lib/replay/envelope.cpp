@@ -1,4 +1,4 @@
-#include "replay/envelope.hpp"
+#include "replay/internal/envelope.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // Envelopes that are JSON objects: Docker's json-file driver, journalctl -o json, what shippers of logs write.
-#include "replay/envelope.hpp"
+#include "replay/internal/envelope.hpp"
 
 namespace leakline::replay {
 

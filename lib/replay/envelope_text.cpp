@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "replay/envelope.hpp"
+#include "replay/internal/envelope.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/failure_reasons.hpp"
+#include "replay/internal/failure_reasons.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "replay/format_access_json.hpp"
+#include "replay/internal/format_access_json.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "replay/access_json_presets.hpp"
+#include "replay/internal/access_json_presets.hpp"
 
 namespace leakline::replay {
 

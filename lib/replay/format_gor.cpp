@@ -1,4 +1,4 @@
-#include "replay/format_gor.hpp"
+#include "replay/internal/format_gor.hpp"
 
 #include <charconv>
 

@@ -1,12 +1,12 @@
-#include "replay/format_haproxy.hpp"
+#include "replay/internal/format_haproxy.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/strings.hpp"
-#include "replay/log_time.hpp"
-#include "replay/method.hpp"
-#include "replay/quoted_field.hpp"
+#include "replay/internal/log_time.hpp"
+#include "replay/internal/method.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 

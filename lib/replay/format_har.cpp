@@ -1,4 +1,4 @@
-#include "replay/format_har.hpp"
+#include "replay/internal/format_har.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,8 +7,8 @@
 #include "base/strings.hpp"
 #include "http/message.hpp"
 #include "model/request_jsonl.hpp"
-#include "replay/log_time.hpp"
-#include "replay/method.hpp"
+#include "replay/internal/log_time.hpp"
+#include "replay/internal/method.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/format_jsonl.hpp"
+#include "replay/internal/format_jsonl.hpp"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-#include "replay/format_pattern.hpp"
+#include "replay/internal/format_pattern.hpp"
 
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "replay/quoted_field.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/format_vegeta.hpp"
+#include "replay/internal/format_vegeta.hpp"
 
 #include <algorithm>
 

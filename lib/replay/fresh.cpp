@@ -1,4 +1,4 @@
-#include "replay/fresh.hpp"
+#include "replay/internal/fresh.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "http/message.hpp"
-#include "replay/identifier_names.hpp"
+#include "replay/internal/identifier_names.hpp"
 #include "replay/selected_log.hpp"
 
 namespace leakline::replay {

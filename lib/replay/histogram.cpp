@@ -1,4 +1,4 @@
-#include "replay/histogram.hpp"
+#include "replay/internal/histogram.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "replay/identifier_names.hpp"
+#include "replay/internal/identifier_names.hpp"
 
 #include <algorithm>
 #include <array>

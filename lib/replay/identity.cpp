@@ -1,11 +1,11 @@
-#include "replay/identity.hpp"
+#include "replay/internal/identity.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 
 #include "base/quantities.hpp"
-#include "replay/log_time.hpp"
+#include "replay/internal/log_time.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/item_source.hpp"
+#include "replay/internal/item_source.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "replay/json_escapes.hpp"
+#include "replay/internal/json_escapes.hpp"
 
 #include <array>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "replay/json_line_stream.hpp"
+#include "replay/internal/json_line_stream.hpp"
 
 namespace leakline::replay {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/strings.hpp"
-#include "replay/json_escapes.hpp"
+#include "replay/internal/json_escapes.hpp"
 
 namespace leakline::replay {
 

@@ -14,8 +14,8 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "model/request.hpp"
-#include "replay/chunk_buffer.hpp"
-#include "replay/record.hpp"
+#include "replay/internal/chunk_buffer.hpp"
+#include "replay/internal/record.hpp"
 
 namespace leakline::replay {
 

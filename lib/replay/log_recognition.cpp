@@ -1,11 +1,11 @@
-#include "replay/log_recognition.hpp"
+#include "replay/internal/log_recognition.hpp"
 
 #include <memory>
 #include <optional>
 
 #include "base/strings.hpp"
-#include "replay/format_access_json.hpp"
-#include "replay/format_pattern.hpp"
+#include "replay/internal/format_access_json.hpp"
+#include "replay/internal/format_pattern.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/log_time.hpp"
+#include "replay/internal/log_time.hpp"
 
 #include <array>
 #include <charconv>

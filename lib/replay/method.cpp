@@ -1,4 +1,4 @@
-#include "replay/method.hpp"
+#include "replay/internal/method.hpp"
 
 #include "http/message.hpp"
 

@@ -1,9 +1,9 @@
-#include "replay/quoted_field.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-#include "replay/method.hpp"
+#include "replay/internal/method.hpp"
 
 namespace leakline::replay {
 

@@ -1,4 +1,4 @@
-#include "replay/reader.hpp"
+#include "replay/internal/reader.hpp"
 
 #include <algorithm>
 #include <utility>

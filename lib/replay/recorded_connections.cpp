@@ -1,4 +1,4 @@
-#include "replay/recorded_connections.hpp"
+#include "replay/internal/recorded_connections.hpp"
 
 namespace leakline::replay {
 

@@ -1,5 +1,5 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "replay/regex.hpp"
+#include "replay/internal/regex.hpp"
 
 #include <pcre2.h>
 

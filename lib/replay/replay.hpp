@@ -11,9 +11,9 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "model/request.hpp"
-#include "replay/fresh.hpp"
-#include "replay/histogram.hpp"
-#include "replay/shape.hpp"
+#include "replay/internal/fresh.hpp"
+#include "replay/internal/histogram.hpp"
+#include "replay/internal/shape.hpp"
 
 namespace leakline::replay {
 

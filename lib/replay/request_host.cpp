@@ -1,4 +1,4 @@
-#include "replay/request_host.hpp"
+#include "replay/internal/request_host.hpp"
 
 #include <algorithm>
 

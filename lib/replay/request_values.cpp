@@ -1,4 +1,4 @@
-#include "replay/request_values.hpp"
+#include "replay/internal/request_values.hpp"
 
 #include <algorithm>
 

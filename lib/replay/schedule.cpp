@@ -1,4 +1,4 @@
-#include "replay/schedule.hpp"
+#include "replay/internal/schedule.hpp"
 
 #include <algorithm>
 #include <cmath>

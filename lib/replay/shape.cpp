@@ -1,4 +1,4 @@
-#include "replay/shape.hpp"
+#include "replay/internal/shape.hpp"
 
 #include <fmt/format.h>
 

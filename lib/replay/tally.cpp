@@ -1,4 +1,4 @@
-#include "replay/tally.hpp"
+#include "replay/internal/tally.hpp"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "http/close_field.hpp"
-#include "replay/record.hpp"
+#include "replay/internal/record.hpp"
 
 namespace leakline::replay {
 

@@ -1,11 +1,11 @@
-#include "report/caller_tree.hpp"
+#include "report/internal/caller_tree.hpp"
 
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"
 #include "base/utf8.hpp"
-#include "report/line_table.hpp"
-#include "report/summary.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -1,4 +1,4 @@
-#include "report/comparison_text.hpp"
+#include "report/internal/comparison_text.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/line_table.hpp"
-#include "report/summary.hpp"
-#include "report/terminal_text.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/terminal_text.hpp"
 
 namespace leakline::report {
 

@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

@@ -5,7 +5,7 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

@@ -1,4 +1,4 @@
-#include "report/findings.hpp"
+#include "report/internal/findings.hpp"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/resources_text.hpp"
-#include "report/summary.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "base/strings.hpp"
-#include "report/renderers.hpp"
-#include "report/stacks.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/stacks.hpp"
 
 namespace leakline::report {
 

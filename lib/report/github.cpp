@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
-#include "report/findings.hpp"
-#include "report/history_text.hpp"
-#include "report/renderers.hpp"
-#include "report/resources_text.hpp"
-#include "report/summary.hpp"
+#include "report/internal/findings.hpp"
+#include "report/internal/history_text.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

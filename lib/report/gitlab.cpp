@@ -1,8 +1,8 @@
 // GitLab's Code Quality report: an array of findings, each at a path and a line.
 #include <nlohmann/json.hpp>
 
-#include "report/findings.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/findings.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

@@ -1,12 +1,12 @@
-#include "report/history_text.hpp"
+#include "report/internal/history_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/quantities.hpp"
-#include "report/line_table.hpp"
-#include "report/summary.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -6,10 +6,10 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/comparison_text.hpp"
-#include "report/html_page.hpp"
-#include "report/summary.hpp"
-#include "report/xml.hpp"
+#include "report/internal/comparison_text.hpp"
+#include "report/internal/html_page.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

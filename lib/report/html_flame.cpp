@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
-#include "report/html_page.hpp"
-#include "report/summary.hpp"
+#include "report/internal/html_page.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

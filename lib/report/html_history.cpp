@@ -5,11 +5,11 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/history_text.hpp"
-#include "report/html_page.hpp"
-#include "report/summary.hpp"
-#include "report/svg.hpp"
-#include "report/xml.hpp"
+#include "report/internal/history_text.hpp"
+#include "report/internal/html_page.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/svg.hpp"
+#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

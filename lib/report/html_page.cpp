@@ -1,4 +1,4 @@
-#include "report/html_page.hpp"
+#include "report/internal/html_page.hpp"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/utf8.hpp"
-#include "report/line_table.hpp"
-#include "report/path_results.hpp"
-#include "report/summary.hpp"
-#include "report/xml.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/path_results.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "base/quantities.hpp"
-#include "report/html_page.hpp"
-#include "report/resources_text.hpp"
-#include "report/summary.hpp"
-#include "report/svg.hpp"
+#include "report/internal/html_page.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/svg.hpp"
+#include "report/internal/xml.hpp"
 #include "report/trends_text.hpp"
-#include "report/xml.hpp"
 
 namespace leakline::report {
 

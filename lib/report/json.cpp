@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/quantities.hpp"
-#include "report/json_fields.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/json_fields.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "report/json_fields.hpp"
+#include "report/internal/json_fields.hpp"
 
 namespace leakline::report {
 

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 
-#include "report/renderers.hpp"
-#include "report/resources_text.hpp"
-#include "report/summary.hpp"
-#include "report/traffic_words.hpp"
-#include "report/xml.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/traffic_words.hpp"
+#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

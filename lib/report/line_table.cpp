@@ -1,4 +1,4 @@
-#include "report/line_table.hpp"
+#include "report/internal/line_table.hpp"
 
 #include <fmt/format.h>
 

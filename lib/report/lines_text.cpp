@@ -1,4 +1,4 @@
-#include "report/lines_text.hpp"
+#include "report/internal/lines_text.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "model/heap.hpp"
-#include "report/caller_tree.hpp"
-#include "report/line_table.hpp"
-#include "report/summary.hpp"
+#include "report/internal/caller_tree.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -7,14 +7,14 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/utf8.hpp"
-#include "report/history_text.hpp"
-#include "report/line_table.hpp"
-#include "report/path_results.hpp"
-#include "report/renderers.hpp"
-#include "report/resources_text.hpp"
-#include "report/soak_words.hpp"
-#include "report/summary.hpp"
-#include "report/traffic_words.hpp"
+#include "report/internal/history_text.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/path_results.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/soak_words.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/traffic_words.hpp"
 
 namespace leakline::report {
 

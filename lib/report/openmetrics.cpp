@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/utf8.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

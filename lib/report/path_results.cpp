@@ -1,9 +1,9 @@
-#include "report/path_results.hpp"
+#include "report/internal/path_results.hpp"
 
 #include <algorithm>
 
 #include "base/quantities.hpp"
-#include "report/summary.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -1,4 +1,4 @@
-#include "report/plot.hpp"
+#include "report/internal/plot.hpp"
 
 #include <fmt/format.h>
 

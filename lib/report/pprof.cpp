@@ -17,8 +17,8 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "report/renderers.hpp"
-#include "report/stacks.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/stacks.hpp"
 
 namespace leakline::report {
 

@@ -7,7 +7,7 @@
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

@@ -1,11 +1,11 @@
-#include "report/resources_text.hpp"
+#include "report/internal/resources_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/quantities.hpp"
-#include "report/summary.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.hpp"
-#include "report/findings.hpp"
-#include "report/renderers.hpp"
-#include "report/summary.hpp"
+#include "report/internal/findings.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

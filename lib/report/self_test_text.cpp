@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

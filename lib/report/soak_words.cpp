@@ -1,9 +1,9 @@
-#include "report/soak_words.hpp"
+#include "report/internal/soak_words.hpp"
 
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"
-#include "report/summary.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

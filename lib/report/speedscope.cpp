@@ -3,8 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "report/renderers.hpp"
-#include "report/stacks.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/stacks.hpp"
 
 namespace leakline::report {
 

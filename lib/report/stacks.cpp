@@ -1,11 +1,11 @@
-#include "report/stacks.hpp"
+#include "report/internal/stacks.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/strings.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/renderers.hpp"
 
 namespace leakline::report {
 

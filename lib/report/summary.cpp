@@ -1,4 +1,4 @@
-#include "report/summary.hpp"
+#include "report/internal/summary.hpp"
 
 #include <fmt/format.h>
 

@@ -1,13 +1,13 @@
-#include "report/svg.hpp"
+#include "report/internal/svg.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "report/renderers.hpp"
-#include "report/summary.hpp"
-#include "report/xml.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

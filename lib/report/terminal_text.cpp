@@ -1,11 +1,11 @@
-#include "report/terminal_text.hpp"
+#include "report/internal/terminal_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/utf8.hpp"
-#include "report/line_table.hpp"
+#include "report/internal/line_table.hpp"
 
 namespace leakline::report {
 

@@ -1,9 +1,9 @@
-#include "report/traffic_words.hpp"
+#include "report/internal/traffic_words.hpp"
 
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"
-#include "report/summary.hpp"
+#include "report/internal/summary.hpp"
 
 namespace leakline::report {
 

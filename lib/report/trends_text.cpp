@@ -8,10 +8,10 @@
 #include <tuple>
 
 #include "base/quantities.hpp"
-#include "report/plot.hpp"
-#include "report/resources_text.hpp"
-#include "report/summary.hpp"
-#include "report/terminal_text.hpp"
+#include "report/internal/plot.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/terminal_text.hpp"
 
 namespace leakline::report {
 

@@ -1,4 +1,4 @@
-#include "report/xml.hpp"
+#include "report/internal/xml.hpp"
 
 #include "model/request_jsonl.hpp"
 

@@ -1,4 +1,4 @@
-#include "service/event_store.hpp"
+#include "service/internal/event_store.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -12,8 +12,8 @@
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "service/sqlite.hpp"
-#include "service/wal_checkpointer.hpp"
+#include "service/internal/sqlite.hpp"
+#include "service/internal/wal_checkpointer.hpp"
 
 namespace leakline::service {
 

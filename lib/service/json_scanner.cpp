@@ -1,4 +1,4 @@
-#include "service/json_scanner.hpp"
+#include "service/internal/json_scanner.hpp"
 
 #include <charconv>
 #include <utility>

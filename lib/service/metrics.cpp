@@ -1,4 +1,4 @@
-#include "service/metrics.hpp"
+#include "service/internal/metrics.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

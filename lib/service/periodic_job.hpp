@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/quantities.hpp"
-#include "service/scaled_clock.hpp"
+#include "service/internal/scaled_clock.hpp"
 
 namespace leakline::service {
 

@@ -1,4 +1,4 @@
-#include "service/request_recorder.hpp"
+#include "service/internal/request_recorder.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -9,10 +9,10 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
+#include "service/internal/request_recorder.hpp"
+#include "service/internal/track_request.hpp"
+#include "service/internal/track_user_behavior.hpp"
 #include "service/periodic_job.hpp"
-#include "service/request_recorder.hpp"
-#include "service/track_request.hpp"
-#include "service/track_user_behavior.hpp"
 
 namespace leakline::service {
 

@@ -9,9 +9,9 @@
 #include "base/quantities.hpp"
 #include "http/server.hpp"
 #include "service/event_cache.hpp"
-#include "service/event_store.hpp"
-#include "service/metrics.hpp"
-#include "service/scaled_clock.hpp"
+#include "service/internal/event_store.hpp"
+#include "service/internal/metrics.hpp"
+#include "service/internal/scaled_clock.hpp"
 
 namespace leakline::service {
 

@@ -1,4 +1,4 @@
-#include "service/sqlite.hpp"
+#include "service/internal/sqlite.hpp"
 
 namespace leakline::service::sqlite {
 

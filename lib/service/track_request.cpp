@@ -1,10 +1,10 @@
-#include "service/track_request.hpp"
+#include "service/internal/track_request.hpp"
 
 #include <charconv>
 #include <cstdint>
 
 #include "model/request_jsonl.hpp"
-#include "service/json_scanner.hpp"
+#include "service/internal/json_scanner.hpp"
 
 namespace leakline::service {
 

@@ -1,7 +1,7 @@
-#include "service/track_user_behavior.hpp"
+#include "service/internal/track_user_behavior.hpp"
 
 #include "base/quantities.hpp"
-#include "service/track_request.hpp"
+#include "service/internal/track_request.hpp"
 
 namespace leakline::service {
 

@@ -1,4 +1,4 @@
-#include "service/wal_checkpointer.hpp"
+#include "service/internal/wal_checkpointer.hpp"
 
 #include <algorithm>
 #include <utility>

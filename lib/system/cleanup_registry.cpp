@@ -1,4 +1,4 @@
-#include "system/cleanup_registry.hpp"
+#include "system/internal/cleanup_registry.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -22,8 +22,8 @@
 
 #include "base/strings.hpp"
 #include "system/child_process.hpp"
-#include "system/cleanup_registry.hpp"
 #include "system/clock.hpp"
+#include "system/internal/cleanup_registry.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline {

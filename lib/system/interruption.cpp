@@ -11,7 +11,7 @@
 
 #include "base/quantities.hpp"
 #include "system/child_process.hpp"
-#include "system/cleanup_registry.hpp"
+#include "system/internal/cleanup_registry.hpp"
 
 namespace leakline::interruption {
 

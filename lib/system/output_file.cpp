@@ -9,8 +9,8 @@
 #include <filesystem>
 
 #include "base/error.hpp"
-#include "system/cleanup_registry.hpp"
 #include "system/descriptor_name.hpp"
+#include "system/internal/cleanup_registry.hpp"
 #include "system/interruption.hpp"
 #include "system/reader_gone.hpp"
 

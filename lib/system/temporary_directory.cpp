@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "base/error.hpp"
-#include "system/cleanup_registry.hpp"
 #include "system/executables.hpp"
+#include "system/internal/cleanup_registry.hpp"
 
 namespace leakline {
 

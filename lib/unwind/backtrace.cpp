@@ -1,15 +1,15 @@
-#include "unwind/backtrace.hpp"
+#include "unwind/internal/backtrace.hpp"
 
 #include <dlfcn.h>
 
 #include <cstddef>
 #include <optional>
 
-#include "unwind/call_frame_info.hpp"
-#include "unwind/frame_memo.hpp"
-#include "unwind/rule_cache.hpp"
-#include "unwind/stack_reach.hpp"
-#include "unwind/system_call.hpp"
+#include "unwind/internal/call_frame_info.hpp"
+#include "unwind/internal/frame_memo.hpp"
+#include "unwind/internal/rule_cache.hpp"
+#include "unwind/internal/stack_reach.hpp"
+#include "unwind/internal/system_call.hpp"
 
 namespace leakline::unwind {
 

@@ -1,10 +1,10 @@
-#include "unwind/call_frame_info.hpp"
+#include "unwind/internal/call_frame_info.hpp"
 
 #include <cstddef>
 #include <cstring>
 
-#include "unwind/byte_cursor.hpp"
-#include "unwind/frame_program.hpp"
+#include "unwind/internal/byte_cursor.hpp"
+#include "unwind/internal/frame_program.hpp"
 
 namespace leakline::unwind {
 

@@ -1,4 +1,4 @@
-#include "unwind/frame_program.hpp"
+#include "unwind/internal/frame_program.hpp"
 
 namespace leakline::unwind {
 

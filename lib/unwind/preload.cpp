@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "unwind/backtrace.hpp"
-#include "unwind/next_function.hpp"
+#include "unwind/internal/backtrace.hpp"
+#include "unwind/internal/next_function.hpp"
 
 namespace {
 

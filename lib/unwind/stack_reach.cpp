@@ -1,9 +1,9 @@
-#include "unwind/stack_reach.hpp"
+#include "unwind/internal/stack_reach.hpp"
 
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "unwind/system_call.hpp"
+#include "unwind/internal/system_call.hpp"
 
 // Where the first thread's stack begins, by the loader.
 extern "C" void* __libc_stack_end;

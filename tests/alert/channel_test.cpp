@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <nlohmann/json.hpp>
 
-#include "alert/alert.hpp"
+#include "alert/internal/alert.hpp"
 #include "base/error.hpp"
 #include "system/byte_source.hpp"
 #include "system/output_file.hpp"

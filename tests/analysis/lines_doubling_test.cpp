@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "analysis/lines/growth.hpp"
+#include "analysis/lines/internal/growth.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

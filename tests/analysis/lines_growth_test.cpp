@@ -1,11 +1,11 @@
-#include "analysis/lines/growth.hpp"
+#include "analysis/lines/internal/growth.hpp"
 
 #include <doctest/doctest.h>
 
 #include <random>
 #include <vector>
 
-#include "analysis/false_discovery.hpp"
+#include "analysis/internal/false_discovery.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

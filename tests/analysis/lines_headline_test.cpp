@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/internal/user_lines.hpp"
 #include "analysis/lines/lines.hpp"
-#include "analysis/lines/user_lines.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

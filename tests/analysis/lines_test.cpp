@@ -5,8 +5,8 @@
 #include <deque>
 #include <random>
 
-#include "analysis/lines/attribution.hpp"
 #include "analysis/lines/code_kind.hpp"
+#include "analysis/lines/internal/attribution.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

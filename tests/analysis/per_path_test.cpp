@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "analysis/lines/internal/suppressions.hpp"
 #include "analysis/lines/lines.hpp"
-#include "analysis/lines/suppressions.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;

@@ -8,13 +8,13 @@
 
 #include "analysis/growth_gate.hpp"
 #include "analysis/statistics.hpp"
-#include "analysis/trend/classes.hpp"
-#include "analysis/trend/fit.hpp"
-#include "analysis/trend/front_end.hpp"
-#include "analysis/trend/points.hpp"
-#include "analysis/trend/thresholds.hpp"
-#include "analysis/trend/traces.hpp"
-#include "analysis/trend/vetoes.hpp"
+#include "analysis/trend/internal/classes.hpp"
+#include "analysis/trend/internal/fit.hpp"
+#include "analysis/trend/internal/front_end.hpp"
+#include "analysis/trend/internal/points.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
+#include "analysis/trend/internal/traces.hpp"
+#include "analysis/trend/internal/vetoes.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

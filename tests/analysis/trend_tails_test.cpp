@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 #include "analysis/trend/trend.hpp"
 
 using namespace leakline;

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 
 using namespace leakline;
 using namespace leakline::analysis;

@@ -1,5 +1,5 @@
-// Holds the include lines of lib/ and apps/ to the floor plan of lib/README.md, which is read, not repeated, here:
-// its table says for each folder which others it may include.
+// Holds the include lines of lib/ and apps/ to the floor plan of lib/README.md, which is read, not repeated, here: its table
+// says for each folder which others it may include. Headers in a folder's internal/ are for the folder and its tests.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -38,13 +39,46 @@ Plan read_plan(const fs::path& readme) {
     return plan;
 }
 
-// The folder of lib/ that an include line names, or "".
-std::string included_folder(const std::string& line) {
-    const std::string start = "#include \"";
-    if (!line.starts_with(start)) return "";
-    const std::size_t slash = line.find('/', start.size());
-    return slash == std::string::npos ? "" : line.substr(start.size(), slash - start.size());
+// The folder whose row a file of the repository stands in: "heap" of lib/heap/x.cpp, "apps/leakline", "tests/heap"; "apps" of a
+// file right in it.
+std::string folder_of(const fs::path& file) {
+    auto part = file.begin();
+    const std::string top = *part++;
+    if (std::next(part) == file.end()) return top;
+    return top == "lib" ? part->string() : top + "/" + part->string();
 }
+
+struct SourceFile {
+    fs::path path;  // within the repository
+    std::string folder;
+    std::vector<std::string> lines;
+};
+
+std::vector<SourceFile> sources_under(const char* top) {
+    const fs::path root = LEAKLINE_SOURCE_DIR;
+    std::vector<SourceFile> files;
+    for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+        const std::string extension = entry.path().extension();
+        if (extension != ".cpp" && extension != ".hpp") continue;
+        SourceFile& file = files.emplace_back();
+        file.path = fs::relative(entry.path(), root);
+        file.folder = folder_of(file.path);
+        std::ifstream text(entry.path());
+        for (std::string line; std::getline(text, line);) file.lines.push_back(line);
+    }
+    REQUIRE(files.size() > 10);
+    return files;
+}
+
+// What an include line names where that is a header of lib/ ("heap/recorder.hpp"); else "".
+std::string included_header(const std::string& line) {
+    constexpr std::string_view kStart = "#include \"";
+    if (!line.starts_with(kStart)) return "";
+    std::string name = line.substr(kStart.size(), line.find('"', kStart.size()) - kStart.size());
+    return fs::exists(fs::path(LEAKLINE_SOURCE_DIR) / "lib" / name) ? name : "";
+}
+
+bool is_internal(const std::string& header) { return header.find("/internal/") != std::string::npos; }
 
 bool reaches(const Plan& plan, const std::string& from, const std::string& to, std::set<std::string>& seen) {
     if (!seen.insert(from).second) return false;
@@ -58,27 +92,40 @@ bool reaches(const Plan& plan, const std::string& from, const std::string& to, s
 }  // namespace
 
 TEST_CASE("includes go only where the floor plan lets them") {
-    const fs::path root = LEAKLINE_SOURCE_DIR;
-    const Plan plan = read_plan(root / "lib/README.md");
+    const Plan plan = read_plan(fs::path(LEAKLINE_SOURCE_DIR) / "lib/README.md");
     REQUIRE(plan.size() >= 10);
-    std::size_t files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(root / "lib")) {
-        const std::string extension = entry.path().extension();
-        if (extension != ".cpp" && extension != ".hpp") continue;
-        ++files;
-        const std::string folder = *fs::relative(entry.path(), root / "lib").begin();
-        const auto row = plan.find(folder);
-        INFO("lib/README.md has no row for " << folder);
-        REQUIRE(row != plan.end());
-        std::ifstream file(entry.path());
-        for (std::string line; std::getline(file, line);) {
-            const std::string other = included_folder(line);
-            if (other.empty() || other == folder || !fs::is_directory(root / "lib" / other)) continue;
-            INFO(entry.path().string() << ": " << line);
-            CHECK(row->second.count(other) == 1);
+    for (const char* top : {"lib", "apps"})
+        for (const SourceFile& file : sources_under(top)) {
+            const auto row = plan.find(file.folder);
+            INFO("lib/README.md has no row for " << file.folder);
+            REQUIRE(row != plan.end());
+            for (const std::string& line : file.lines) {
+                const std::string header = included_header(line), folder = header.substr(0, header.find('/'));
+                if (header.empty() || folder == file.folder) continue;
+                INFO(file.path.string() << ": " << line);
+                CHECK(row->second.count(folder) == 1);
+            }
         }
+}
+
+TEST_CASE("a header is in internal/ where only its own folder and its tests include it, and nowhere else") {
+    std::set<std::string> used_elsewhere;
+    for (const char* top : {"lib", "apps", "tests"})
+        for (const SourceFile& file : sources_under(top))
+            for (const std::string& line : file.lines) {
+                const std::string header = included_header(line), folder = header.substr(0, header.find('/'));
+                const bool own_test = file.folder == "tests/" + folder || file.folder == "tests/fuzz" || file.folder == "tests/bench";
+                if (header.empty() || file.folder == folder || own_test) continue;
+                INFO(file.path.string() << ": " << line);
+                CHECK_FALSE(is_internal(header));
+                used_elsewhere.insert(header);
+            }
+    for (const SourceFile& file : sources_under("lib")) {
+        const std::string header = fs::relative(file.path, "lib");
+        if (file.path.extension() != ".hpp" || is_internal(header)) continue;
+        INFO(header << " is included by its own folder alone: move it to internal/");
+        CHECK(used_elsewhere.count(header) == 1);
     }
-    CHECK(files > 10);
 }
 
 TEST_CASE("the floor plan has no cycle") {
@@ -102,19 +149,32 @@ TEST_CASE("every folder of lib has its row in the floor plan, and every row its 
     for (const auto& [name, others] : plan) {
         const std::string& folder = name;
         INFO(folder);
-        CHECK(fs::is_directory(lib / folder));
+        CHECK((fs::is_directory(lib / folder) || fs::is_directory(lib.parent_path() / folder)));
     }
 }
 
+// A process forked from ours ends by _exit(); an allocator that runs in another program cannot throw.
+const std::map<std::string, std::string> kMayExit = {{"lib/system/guard.cpp", " ::_exit("},
+                                                     {"lib/system/child_process.cpp", " ::_exit("},
+                                                     {"lib/heap/collector.cpp", " ::_exit("},
+                                                     {"lib/memory/limit.cpp", " ::_exit("},
+                                                     {"lib/unwind/operators.cpp", "std::abort("}};
+
 TEST_CASE("nothing below apps prints or exits") {
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(LEAKLINE_SOURCE_DIR) / "lib")) {
-        if (entry.path().extension() != ".cpp") continue;
-        std::ifstream file(entry.path());
-        for (std::string line; std::getline(file, line);) {
-            INFO(entry.path().string() << ": " << line);
-            CHECK(line.find("std::cout") == std::string::npos);
-            CHECK(line.find("std::exit(") == std::string::npos);
-            CHECK(line.find("fmt::print(") == std::string::npos);
+    std::set<std::string> exits;
+    for (const SourceFile& file : sources_under("lib"))
+        for (const std::string& line : file.lines) {
+            const std::string code = line.substr(0, line.find("//"));
+            INFO(file.path.string() << ": " << line);
+            for (const char* printing :
+                 {"std::cout", "std::cerr", "std::clog", "fmt::print", "std::printf(", "fprintf(", "puts(", "perror("})
+                CHECK(code.find(printing) == std::string::npos);
+            for (const char* exiting : {"std::exit(", " ::exit(", " ::_exit(", "std::_Exit(", "quick_exit(", "std::abort(", " ::abort("}) {
+                if (code.find(exiting) == std::string::npos) continue;
+                const auto allowed = kMayExit.find(file.path.string());
+                CHECK((allowed != kMayExit.end() && allowed->second.find(exiting) != std::string::npos));
+                exits.insert(file.path.string());
+            }
         }
-    }
+    CHECK(exits.size() == kMayExit.size());  // no row of the table is left over
 }

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "alert/monitor.hpp"
-#include "service/metrics.hpp"
+#include "service/internal/metrics.hpp"
 
 namespace {
 

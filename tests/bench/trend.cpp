@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 #include "analysis/trend/trend.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"

@@ -6,11 +6,11 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "diagnose/delta_debugging.hpp"
-#include "diagnose/leak_signature.hpp"
+#include "diagnose/internal/delta_debugging.hpp"
+#include "diagnose/internal/leak_signature.hpp"
+#include "diagnose/internal/request_facets.hpp"
+#include "diagnose/internal/request_kinds.hpp"
 #include "diagnose/minimize.hpp"
-#include "diagnose/request_facets.hpp"
-#include "diagnose/request_kinds.hpp"
 #include "system/byte_source.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"

@@ -5,8 +5,8 @@
 #include <functional>
 #include <random>
 
-#include "diagnose/part_search.hpp"
-#include "diagnose/request_facets.hpp"
+#include "diagnose/internal/part_search.hpp"
+#include "diagnose/internal/request_facets.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/log.hpp"
 #include "system/output_file.hpp"

@@ -1,4 +1,4 @@
-#include "diagnose/rounds.hpp"
+#include "diagnose/internal/rounds.hpp"
 #include "support/loopback_server.hpp"
 #include "support/replay_log.hpp"
 #include "system/clock.hpp"

@@ -1,4 +1,4 @@
-#include "diagnose/target.hpp"
+#include "diagnose/internal/target.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"

@@ -1,4 +1,4 @@
-#include "diagnose/tree_log.hpp"
+#include "diagnose/internal/tree_log.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "unwind/call_frame_info.hpp"
+#include "unwind/internal/call_frame_info.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace leakline::unwind;

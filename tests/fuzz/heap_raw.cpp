@@ -1,5 +1,5 @@
 #include "base/error.hpp"
-#include "heap/heaptrack_file.hpp"
+#include "heap/internal/heaptrack_file.hpp"
 #include "heap_profile_check.hpp"
 #include "system/byte_source.hpp"
 

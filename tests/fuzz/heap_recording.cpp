@@ -1,5 +1,5 @@
 #include "base/error.hpp"
-#include "heap/recording_file.hpp"
+#include "heap/internal/recording_file.hpp"
 #include "heap_profile_check.hpp"
 #include "system/byte_source.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "memory/internal/prometheus_answer.hpp"
 #include "memory/prometheus.hpp"
-#include "memory/prometheus_answer.hpp"
 
 namespace {
 

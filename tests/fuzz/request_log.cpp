@@ -6,10 +6,10 @@
 
 #include "base/error.hpp"
 #include "model/request_jsonl.hpp"
-#include "replay/envelope.hpp"
-#include "replay/format_jsonl.hpp"
+#include "replay/internal/envelope.hpp"
+#include "replay/internal/format_jsonl.hpp"
+#include "replay/internal/log_recognition.hpp"
 #include "replay/log.hpp"
-#include "replay/log_recognition.hpp"
 #include "replay/replay.hpp"
 #include "replay/wire.hpp"
 #include "system/byte_source.hpp"

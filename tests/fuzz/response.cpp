@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "http/ordinary_head.hpp"
-#include "http/response_reader.hpp"
+#include "http/internal/ordinary_head.hpp"
+#include "http/internal/response_reader.hpp"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "heap/rust_symbol.hpp"
+#include "heap/internal/rust_symbol.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view name(reinterpret_cast<const char*>(data), size);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "heap/event_lines.hpp"
+#include "heap/internal/event_lines.hpp"
 
 using leakline::heap::EventLines;
 using leakline::heap::Processor;

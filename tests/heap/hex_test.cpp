@@ -1,4 +1,4 @@
-#include "heap/hex.hpp"
+#include "heap/internal/hex.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "heap/byte_classes.hpp"
+#include "heap/internal/byte_classes.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "heap/mark_schedule.hpp"
+#include "heap/internal/mark_schedule.hpp"
 
 #include <doctest/doctest.h>
 

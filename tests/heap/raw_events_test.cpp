@@ -1,6 +1,6 @@
-#include "heap/raw_events.hpp"
+#include "heap/internal/raw_events.hpp"
 #include "base/strings.hpp"
-#include "heap/live_bytes.hpp"
+#include "heap/internal/live_bytes.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "heap/raw_recording.hpp"
+#include "heap/internal/raw_recording.hpp"
 #include "streams.hpp"
 
 using namespace leakline;

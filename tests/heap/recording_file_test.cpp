@@ -1,4 +1,4 @@
-#include "heap/recording_file.hpp"
+#include "heap/internal/recording_file.hpp"
 #include "heap/profile_reader.hpp"
 #include "streams.hpp"
 #include "system/temporary_directory.hpp"

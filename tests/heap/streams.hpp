@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "heap/heaptrack_file.hpp"
+#include "heap/internal/heaptrack_file.hpp"
 #include "model/heap.hpp"
 #include "system/byte_source.hpp"
 

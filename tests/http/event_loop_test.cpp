@@ -1,5 +1,5 @@
 // What epoll says reaches whom it concerns, and nobody else.
-#include "http/event_loop.hpp"
+#include "http/internal/event_loop.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // Responses as they come: whole, torn anywhere, cut, with something behind them.
-#include "http/response_reader.hpp"
+#include "http/internal/response_reader.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "http/ordinary_head.hpp"
+#include "http/internal/ordinary_head.hpp"
 
 using namespace leakline;
 using http::ResponseReader;

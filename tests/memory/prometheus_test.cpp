@@ -1,6 +1,6 @@
 #include "memory/prometheus.hpp"
 #include "canned_server.hpp"
-#include "memory/prometheus_answer.hpp"
+#include "memory/internal/prometheus_answer.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>

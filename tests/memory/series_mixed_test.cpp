@@ -8,8 +8,8 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "memory/internal/series_labels.hpp"
 #include "memory/read_text.hpp"
-#include "memory/series_labels.hpp"
 #include "memory/series_reader.hpp"
 
 using namespace leakline;

@@ -1,4 +1,4 @@
-#include "memory/series_numbers.hpp"
+#include "memory/internal/series_numbers.hpp"
 #include "base/quantities.hpp"
 
 #include <doctest/doctest.h>

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "replay/recorded_connections.hpp"
+#include "replay/internal/recorded_connections.hpp"
 #include "replay/replay.hpp"
 #include "support/loopback_server.hpp"
 #include "support/replay_log.hpp"

@@ -1,8 +1,8 @@
 // What containers, syslog and the journal put around the lines of a log, the formats of other servers, and logs of which
 // most cannot be read.
-#include "replay/envelope.hpp"
+#include "replay/internal/envelope.hpp"
 #include "base/error.hpp"
-#include "replay/log_recognition.hpp"
+#include "replay/internal/log_recognition.hpp"
 #include "support/read_log.hpp"
 #include "system/temporary_directory.hpp"
 

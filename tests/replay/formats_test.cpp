@@ -6,9 +6,9 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "replay/format_gor.hpp"
+#include "replay/internal/format_gor.hpp"
+#include "replay/internal/log_time.hpp"
 #include "replay/log.hpp"
-#include "replay/log_time.hpp"
 #include "support/read_log.hpp"
 
 using namespace leakline;

@@ -1,5 +1,5 @@
 // Which records are sent, and how they are changed on the way.
-#include "replay/shape.hpp"
+#include "replay/internal/shape.hpp"
 
 #include <doctest/doctest.h>
 

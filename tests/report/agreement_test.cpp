@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "report/findings.hpp"
+#include "report/internal/findings.hpp"
+#include "report/internal/summary.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
-#include "report/summary.hpp"
 #include "sample.hpp"
 
 using namespace leakline;

@@ -7,10 +7,10 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "report/lines_text.hpp"
+#include "report/internal/lines_text.hpp"
+#include "report/internal/summary.hpp"
 #include "report/progress.hpp"
 #include "report/report.hpp"
-#include "report/summary.hpp"
 #include "sample.hpp"
 
 using namespace leakline;

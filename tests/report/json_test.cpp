@@ -6,8 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "report/internal/renderers.hpp"
 #include "report/json_read.hpp"
-#include "report/renderers.hpp"
 #include "report/report.hpp"
 #include "sample.hpp"
 #include "system/byte_source.hpp"

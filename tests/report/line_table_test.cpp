@@ -1,4 +1,4 @@
-#include "report/line_table.hpp"
+#include "report/internal/line_table.hpp"
 #include "base/quantities.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"

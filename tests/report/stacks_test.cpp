@@ -1,4 +1,4 @@
-#include "report/stacks.hpp"
+#include "report/internal/stacks.hpp"
 
 #include <doctest/doctest.h>
 #include <zlib.h>
@@ -6,8 +6,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "report/caller_tree.hpp"
-#include "report/renderers.hpp"
+#include "report/internal/caller_tree.hpp"
+#include "report/internal/renderers.hpp"
 
 using namespace leakline;
 using namespace leakline::report;

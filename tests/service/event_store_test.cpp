@@ -1,4 +1,4 @@
-#include "service/event_store.hpp"
+#include "service/internal/event_store.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "system/output_file.hpp"

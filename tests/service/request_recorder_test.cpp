@@ -1,4 +1,4 @@
-#include "service/request_recorder.hpp"
+#include "service/internal/request_recorder.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"

@@ -1,7 +1,7 @@
 #include "service/service.hpp"
 #include "base/quantities.hpp"
+#include "service/internal/sqlite.hpp"
 #include "service/periodic_job.hpp"
-#include "service/sqlite.hpp"
 #include "support/raw_connection.hpp"
 #include "system/byte_source.hpp"
 #include "system/line_reader.hpp"

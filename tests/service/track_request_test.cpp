@@ -1,4 +1,4 @@
-#include "service/track_request.hpp"
+#include "service/internal/track_request.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 
 #include "model/request_jsonl.hpp"
-#include "service/json_scanner.hpp"
+#include "service/internal/json_scanner.hpp"
 
 namespace leakline::service {
 namespace {

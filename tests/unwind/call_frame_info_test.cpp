@@ -1,4 +1,4 @@
-#include "unwind/call_frame_info.hpp"
+#include "unwind/internal/call_frame_info.hpp"
 
 #include <doctest/doctest.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "unwind/call_frame_info.hpp"
+#include "unwind/internal/call_frame_info.hpp"
 
 namespace leakline::test {
 

@@ -1,4 +1,4 @@
-#include "unwind/rule_cache.hpp"
+#include "unwind/internal/rule_cache.hpp"
 
 #include <doctest/doctest.h>
 

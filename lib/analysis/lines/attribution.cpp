@@ -1,4 +1,4 @@
-#include "analysis/lines/attribution.hpp"
+#include "analysis/lines/internal/attribution.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "analysis/lines/callers.hpp"
+#include "analysis/lines/internal/callers.hpp"
 
 #include <algorithm>
 #include <cstdlib>

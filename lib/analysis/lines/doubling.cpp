@@ -10,7 +10,7 @@
 #include <cmath>
 #include <vector>
 
-#include "analysis/lines/growth.hpp"
+#include "analysis/lines/internal/growth.hpp"
 #include "analysis/statistics.hpp"
 
 namespace leakline::analysis {

@@ -1,4 +1,4 @@
-#include "analysis/lines/growth.hpp"
+#include "analysis/lines/internal/growth.hpp"
 
 #include <algorithm>
 #include <cmath>

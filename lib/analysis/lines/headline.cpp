@@ -1,12 +1,12 @@
-#include "analysis/lines/headline.hpp"
+#include "analysis/lines/internal/headline.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "analysis/lines/callers.hpp"
-#include "analysis/lines/shared_caller.hpp"
-#include "analysis/lines/user_lines.hpp"
+#include "analysis/lines/internal/callers.hpp"
+#include "analysis/lines/internal/shared_caller.hpp"
+#include "analysis/lines/internal/user_lines.hpp"
 
 namespace leakline::analysis {
 

@@ -1,4 +1,4 @@
-#include "analysis/lines/history.hpp"
+#include "analysis/lines/internal/history.hpp"
 
 #include <algorithm>
 #include <map>

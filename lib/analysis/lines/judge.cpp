@@ -1,4 +1,4 @@
-#include "analysis/lines/judge.hpp"
+#include "analysis/lines/internal/judge.hpp"
 
 #include <algorithm>
 

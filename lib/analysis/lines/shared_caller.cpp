@@ -1,4 +1,4 @@
-#include "analysis/lines/shared_caller.hpp"
+#include "analysis/lines/internal/shared_caller.hpp"
 
 #include <algorithm>
 #include <limits>

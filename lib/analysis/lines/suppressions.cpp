@@ -1,4 +1,4 @@
-#include "analysis/lines/suppressions.hpp"
+#include "analysis/lines/internal/suppressions.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "analysis/lines/tables.hpp"
+#include "analysis/lines/internal/tables.hpp"
 
 #include <algorithm>
 #include <map>

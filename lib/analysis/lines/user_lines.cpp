@@ -1,4 +1,4 @@
-#include "analysis/lines/user_lines.hpp"
+#include "analysis/lines/internal/user_lines.hpp"
 
 #include <algorithm>
 #include <array>

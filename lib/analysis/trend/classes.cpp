@@ -1,10 +1,10 @@
-#include "analysis/trend/classes.hpp"
+#include "analysis/trend/internal/classes.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -1,4 +1,4 @@
-#include "analysis/trend/fit.hpp"
+#include "analysis/trend/internal/fit.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -1,10 +1,10 @@
-#include "analysis/trend/front_end.hpp"
+#include "analysis/trend/internal/front_end.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {

@@ -1,10 +1,10 @@
-#include "analysis/trend/points.hpp"
+#include "analysis/trend/internal/points.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 

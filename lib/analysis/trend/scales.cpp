@@ -1,9 +1,9 @@
-#include "analysis/trend/scales.hpp"
+#include "analysis/trend/internal/scales.hpp"
 
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {

@@ -1,13 +1,13 @@
-#include "analysis/trend/segment.hpp"
+#include "analysis/trend/internal/segment.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/scales.hpp"
-#include "analysis/trend/short_runs.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/scales.hpp"
+#include "analysis/trend/internal/short_runs.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {

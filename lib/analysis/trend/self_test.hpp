@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 #include "model/self_test.hpp"
 
 namespace leakline::analysis {

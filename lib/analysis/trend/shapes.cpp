@@ -1,4 +1,4 @@
-#include "analysis/trend/shapes.hpp"
+#include "analysis/trend/internal/shapes.hpp"
 
 #include <algorithm>
 #include <cmath>

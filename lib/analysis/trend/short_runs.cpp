@@ -1,9 +1,9 @@
-#include "analysis/trend/short_runs.hpp"
+#include "analysis/trend/internal/short_runs.hpp"
 
 #include <algorithm>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {

@@ -1,4 +1,4 @@
-#include "analysis/trend/traces.hpp"
+#include "analysis/trend/internal/traces.hpp"
 
 #include <algorithm>
 #include <array>

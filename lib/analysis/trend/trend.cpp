@@ -5,10 +5,10 @@
 #include <limits>
 #include <vector>
 
-#include "analysis/trend/front_end.hpp"
-#include "analysis/trend/segment.hpp"
-#include "analysis/trend/thresholds.hpp"
-#include "analysis/trend/words.hpp"
+#include "analysis/trend/internal/front_end.hpp"
+#include "analysis/trend/internal/segment.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
+#include "analysis/trend/internal/words.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis {

@@ -1,11 +1,11 @@
-#include "analysis/trend/vetoes.hpp"
+#include "analysis/trend/internal/vetoes.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include "analysis/statistics.hpp"
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 
 namespace leakline::analysis::trend {
 

@@ -1,11 +1,11 @@
-#include "analysis/trend/words.hpp"
+#include "analysis/trend/internal/words.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/trend/thresholds.hpp"
+#include "analysis/trend/internal/thresholds.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis::trend {

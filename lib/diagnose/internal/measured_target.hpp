@@ -1,0 +1,76 @@
+// One start of the service with its memory sampled, under --memory-limit where there is one: what the bare run and the
+// runs of a soak share. Inside lib/diagnose only.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "base/quantities.hpp"
+#include "diagnose/internal/run_context.hpp"
+#include "diagnose/internal/tree_log.hpp"
+#include "memory/limit.hpp"
+#include "memory/resource_marks.hpp"
+#include "memory/sampler.hpp"
+#include "system/child_process.hpp"
+#include "system/subreaper.hpp"
+#include "system/temporary_directory.hpp"
+
+namespace leakline::diagnose {
+
+// Thread-safety: one thread, but log(), progress() and gone() may be read from any.
+class MeasuredTarget {
+  public:
+    // Starts it, waits until it is ready and samples its memory every interval. Throws as starting it does; says in the
+    // result's warnings where no cgroup can be made for the limit.
+    MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval);
+
+    int pid() const { return child_.pid(); }
+    Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
+    replay::Progress& progress() { return progress_; }
+    const TreeLog& log() const { return log_; }
+    void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
+    bool gone() const { return sampler_.process_gone(); }
+    // Descriptors or mappings are nearly used up: on with the traffic, and the service fails.
+    bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
+
+    // Counts what the service holds; from the thread that runs the rounds, when it is quiet. The first time before the traffic.
+    void mark();
+    // Watches what grows for some seconds without traffic: does it follow time?
+    void watch_idle(double seconds);
+    // Counts at the marks, and the processes. Not judged yet. Until finish().
+    Resources resources() const;
+    std::vector<std::string> resource_warnings() const { return marks_.warnings(); }
+    // RSS when the limit is reached: a cgroup takes pages of files back before it kills. Nothing without a limit.
+    std::optional<Bytes> limit_of_rss() const;
+    // Whether the kernel ends it at the limit; with RLIMIT_DATA it may live on beyond.
+    bool in_cgroup() const { return limit_ && limit_->cgroup(); }
+
+    // Ends the sampling, and the service where it still runs. Where its limit was what it died of, how; any other death
+    // makes the verdict invalid (see RunContext::died), with these words for the run.
+    std::optional<OomKill> finish(const char* run, std::size_t whole_rounds);
+
+  private:
+    static std::optional<memory::MemoryLimit> put_under_limit(RunContext& context, Command& command);
+    bool sample(Depth depth);
+    bool read_tree(Depth depth);
+
+    RunContext& context_;
+    const TemporaryDirectory scratch_;
+    const Subreaper subreaper_;  // ends what the service leaves behind, after it
+    Launch launch_;
+    std::optional<memory::MemoryLimit> limit_;
+    Child child_;
+    const Nanoseconds origin_;
+    replay::Progress progress_;
+    TreeLog log_;
+    memory::ResourceMarks marks_;
+    std::mutex tree_mutex_;
+    memory::ProcessTree tree_;  // guarded by tree_mutex_
+    Nanoseconds not_before_{};  // of the sampling thread: it takes at most a twentieth of a processor
+    bool detail_due_ = false;
+    const bool sampled_;  // once, so that the log knows the processes before anything is asked of it
+    std::atomic<bool> mappings_exhausted_{false};
+    memory::Sampler sampler_;  // last: its thread writes into the log
+};
+
+}  // namespace leakline::diagnose

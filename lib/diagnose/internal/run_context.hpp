@@ -1,0 +1,106 @@
+// What both runs of a diagnosis share: the options, the result that they write into, and how they tell what they do.
+// Inside lib/diagnose only.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "diagnose/diagnose.hpp"
+#include "diagnose/internal/target.hpp"
+#include "replay/log.hpp"
+
+namespace leakline::diagnose {
+
+// How much of --max-time is left. Thread-safety: one thread.
+class ExtensionTime {
+  public:
+    explicit ExtensionTime(Nanoseconds most) : left_s_(to_seconds(most)) {}
+    bool fits(double seconds) const { return seconds <= left_s_; }
+    void spend(double seconds) { left_s_ -= seconds; }
+
+  private:
+    double left_s_;
+};
+
+// Thread-safety: one thread, but stage and show_round, which may be called from any (one at a time).
+class RunContext {
+  public:
+    RunContext(const Options& what, const Observer& observer, Diagnosis& into)
+        : options(what), result(into), extension(what.max_time), observer_(observer) {}
+    // The same, but into another result.
+    RunContext(const RunContext& other, Diagnosis& into)
+        : options(other.options),
+          result(into),
+          follow(other.follow),
+          extensions(other.extensions),
+          no_lines(other.no_lines),
+          extension(other.extension),
+          observer_(other.observer_) {}
+
+    const Options& options;
+    Diagnosis& result;
+    // Where the command starts other programs: the executable that answers requests, which is the one to record; empty: not known.
+    // Nothing where the command itself is recorded.
+    std::optional<std::string> follow;
+    bool extensions = false;      // of an interpreter, with lines of their own, which are recorded all the same
+    std::string no_lines;         // why no lines can be recorded; empty where they can
+    ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
+    double recorded_s = 0;        // how long its rounds took
+    ExtensionTime extension;
+    // Runs that were not made longer for lack of time, and what that leaves undecided.
+    std::vector<std::string> not_longer;
+
+    void stage(const std::string& name) const;
+    void progress(double fraction, const std::string& text) const;
+    // Says that more is run than was asked for, and why; show_round repeats why.
+    void longer(const std::string& what, const std::string& why);
+    // seconds: that it would have taken.
+    void no_longer(const std::string& what, double seconds, const std::string& why);
+    // rss 0: not shown.
+    void show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const;
+    // Starts the service and waits until it is ready; result.target says where it listens.
+    Child start(const Launch& launch);
+    void warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace);
+    // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
+    void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
+
+  private:
+    const Observer& observer_;
+    mutable std::mutex mutex_;
+    std::string why_longer_;  // guarded by mutex_
+};
+
+// A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
+inline constexpr double kMemoryShare = 0.5;
+// --max-memory, else that share; nothing where the kernel does not tell what is free.
+std::optional<Bytes> memory_ceiling(const Options& options);
+
+// "lines cannot be recorded: ...", for RunContext::no_lines.
+std::string no_lines_text(const Error& reason);
+
+// After the last round of each run, nothing is requested for this long, to see what grows by time alone; it begins when the
+// service has had time to put away the connections of the rounds.
+inline constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
+
+// Below this, growth in every round does not differ significantly from chance.
+inline constexpr int kFewestRounds = 5;
+
+// The bare run: fills in target, series, rounds, replay, trend and oom_kill. requests: where it is made for that many, which end it,
+// as does memory that no longer grows, or the time for longer runs; else it is as long as asked for, and longer where it is undecided.
+void run_bare(RunContext& context, std::optional<double> requests = std::nullopt);
+
+// A bare run with a connection for each request, for that many: fills in connections->long_run.
+void run_connections(RunContext& context, double connections);
+
+// The soak, instead: fills in target, series, replay, trend and soak. Where the service grew or the soak cannot tell, a
+// recorded run has something to show. span: of the log, which must have a rate of its own.
+void run_soak(RunContext& context, const replay::LogSpan& span);
+
+// The recorded run of that many rounds (at least what the lines need): fills in lines and endpoints.
+void run_recorded(RunContext& context, int rounds);
+
+}  // namespace leakline::diagnose

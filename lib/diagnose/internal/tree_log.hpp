@@ -1,0 +1,115 @@
+// Inside lib/diagnose only.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/quantities.hpp"
+#include "diagnose/internal/descriptor_guard.hpp"
+#include "memory/process_tree.hpp"
+#include "memory/resource_probe.hpp"
+#include "model/resources.hpp"
+#include "replay/replay.hpp"
+#include "system/clock.hpp"
+
+namespace leakline::diagnose {
+
+// The memory of a run as it comes in, of all processes of the service, with the requests completed at each moment. Written by
+// the sampling thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock
+// that is set during the run would move the samples against the rounds.
+//
+// One process: its RSS. Several: their private memory and their shared memory, each page of this once, where the beginning and the
+// end of a process are no steps:
+//
+//     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t)
+//
+// first of a process that begins later is what it has after kSettle: a fork's pages are its parent's until then, an exec throws
+// them away, and a worker that starts up is not a leak. One that ends takes its growth along, so a worker that is replaced after
+// so many requests makes a sawtooth, which the trend knows.
+class TreeLog {
+  public:
+    static constexpr double kSettle_s = 1;
+
+    // origin: the monotonic time that is second 0.
+    TreeLog(std::string name, const Clock& clock, Nanoseconds origin, const replay::Progress& progress)
+        : name_(std::move(name)), clock_(clock), origin_(origin), progress_(progress) {}
+
+    // detailed: readings have been read in detail. shared: the shared memory of all of them, each page once.
+    void add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared);
+
+    // The recorder will see this process; without a word it is the first.
+    void record(int pid) { recorded_pid_ = pid; }
+
+    Series copy() const;
+    // What copy() is of: "rss", or "anonymous" (memory without a file on a disk) of several processes.
+    std::string metric() const;
+    // Of all processes together: a page counts once, files' pages as the first process has them.
+    Bytes latest() const { return latest_; }
+    Bytes highest() const { return highest_; }
+    // The part of the first process's RSS that is pages of files: a cgroup charges them to the process that read them first, and takes them back.
+    Bytes file_backed() const { return file_backed_; }
+
+    // Those that the last detailed reading saw, the first process in front.
+    std::vector<memory::ProcessId> processes() const;
+    // A process holds most of the descriptors that its limit allows, and opened them in the run.
+    bool exhausted() const { return exhausted_; }
+    struct Exhausted {
+        ResourceExhaustion what;
+        std::uint64_t first = 0, limit = 0;
+        std::string holder;
+    };
+    std::optional<Exhausted> exhaustion() const;
+    // What each process did; the trend of each of the 32 that grew most is judged here.
+    ProcessTree tree() const;
+
+  private:
+    struct Process {
+        memory::ProcessId id;
+        bool root = false, initial = false, ended = false;
+        double begin_s = 0, end_s = 0;
+        double first = 0, last = 0;                // private bytes
+        double shared_first = 0, shared_last = 0;  // those that others may have too
+        double cpu_first = 0, cpu_last = 0, waited_first = 0, waited_last = 0;
+        std::optional<DescriptorGuard> descriptors;
+        Series series;  // thinned
+        std::size_t stride = 1, skipped = 0;
+        // Of private memory alone; and with the shared pages that it touched.
+        double private_growth() const { return last - first; }
+        double growth() const { return private_growth() + shared_last - shared_first; }
+    };
+    using Key = std::pair<int, std::uint64_t>;
+
+    bool is_recorded(const Process& process) const {
+        const int pid = recorded_pid_;
+        return pid == 0 ? process.root : process.id.pid == pid;
+    }
+    double note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const;
+    void end(Process& process);
+    void check_descriptors(Process& process, const memory::ProcessReading& reading, double at);
+
+    std::string name_;
+    const Clock& clock_;
+    Nanoseconds origin_;
+    const replay::Progress& progress_;
+    std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
+    std::atomic<bool> exhausted_{false};
+    std::atomic<int> recorded_pid_{0};
+
+    mutable std::mutex mutex_;   // guards what follows
+    Series rss_;                 // of the first process
+    std::vector<double> level_;  // of all, at the same times
+    double initial_level_ = 0;
+    std::map<Key, Process> alive_;
+    std::vector<Process> ended_;        // the largest of them
+    std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMostEnded
+    double ended_cpu_s_ = 0;
+    std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
+    bool several_ = false;
+    std::optional<Exhausted> exhaustion_;
+};
+
+}  // namespace leakline::diagnose

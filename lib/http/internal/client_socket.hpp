@@ -1,0 +1,56 @@
+// Internal to lib/http's client side: a non-blocking connection to a server over TCP or a Unix socket, with TLS where a
+// context is given. Waiting for it is the caller's affair (event_loop.hpp).
+//
+// Thread-safety: one object, one thread.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "http/internal/client_transport.hpp"
+#include "system/descriptor.hpp"
+
+namespace leakline::http {
+
+// What a socket took or gave. Of what it gave, count 0 and error 0 is the end of the connection.
+struct Transfer {
+    std::size_t count = 0;
+    int error = 0;  // errno; EAGAIN: no more for now
+};
+
+class ClientSocket {
+  public:
+    ClientSocket();
+    ~ClientSocket();
+    ClientSocket(const ClientSocket&) = delete;
+    ClientSocket& operator=(const ClientSocket&) = delete;
+
+    // Begins to connect. 0: connected; EINPROGRESS: finish_connecting() tells when it can be written to; else the errno.
+    int connect(const Endpoint& endpoint);
+    int finish_connecting();  // as connect()
+
+    // Begins TLS on what is connected. Precondition of what follows where the target is https.
+    void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
+    enum class Handshake { done, waiting, failed };
+    Handshake shake_hands();         // to be called again at each event while it is waiting
+    TlsFailure handshake_failure();  // why it failed
+
+    // Less than all is followed by readiness to write, as with send(2). After EAGAIN the same bytes come first.
+    Transfer send(std::string_view bytes);
+    // Less than asked for means that there is no more for now, except over TLS, where only EAGAIN does.
+    Transfer receive(std::span<char> into);
+
+    bool is_open() const { return descriptor_.get() >= 0; }
+    bool has_tls() const { return tls_ != nullptr; }
+    int descriptor() const { return descriptor_.get(); }
+    void close();
+
+  private:
+    class Tls;
+
+    Descriptor descriptor_;
+    std::unique_ptr<Tls> tls_;
+};
+
+}  // namespace leakline::http

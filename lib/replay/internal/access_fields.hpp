@@ -1,0 +1,68 @@
+// What access logs tell about a request, whatever form they have: named values, and the record that they make.
+//
+// Thread-safety: pure functions over values.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "replay/internal/record.hpp"
+
+namespace leakline::replay {
+
+// A value that an access log may have. The names stand in format_access_json.hpp.
+struct AccessField {
+    enum class Kind {
+        ts,
+        end,
+        duration,
+        duration_ms,
+        duration_us,
+        duration_ns,
+        method,
+        url,
+        query,
+        request,
+        status,
+        conn,
+        body,
+        received,
+        header,   // one, by name
+        headers,  // an object of all
+    };
+    Kind kind = Kind::url;
+    std::string name;  // of the header
+};
+std::optional<AccessField> parse_access_field(std::string_view name);
+std::span<const std::string> access_field_names();  // for did-you-mean
+
+// Not there: "", "-" and JSON's null.
+bool is_absent(std::string_view value);
+
+// The values of one line, as views into it.
+class AccessFields {
+  public:
+    // Takes a value; status, conn and headers go straight into record.
+    void assign(const AccessField& field, std::string_view value, Record& record);
+    void add_header(std::string_view name, std::string_view value, Record& record);
+    // A body that stands there as a JSON object or array, parsed by what wrote the log.
+    void assign_json_body(std::string_view text);
+    // Makes the record of what was assigned. Returns what is wrong with it, or "". May change buffers that record then
+    // points into; they live as long as this object.
+    std::string finish(Record& record);
+    bool has_request() const { return has_request_; }      // after finish(): a method and a URL were there
+    bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
+    void clear();
+
+  private:
+    std::string read_time(Record& record) const;
+    void read_body(Record& record);
+
+    std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_, content_length_;
+    bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false;
+    std::string target_;  // url and query joined
+};
+
+}  // namespace leakline::replay

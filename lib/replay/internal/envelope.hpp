@@ -1,0 +1,94 @@
+// What other programs put around the lines of a log: containers' runtimes, syslog, the journal, shippers. The lines within
+// are of any format of log_formats(), or in a further envelope.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "replay/internal/chunk_buffer.hpp"
+#include "replay/json_scan.hpp"
+#include "system/byte_source.hpp"
+
+namespace leakline::replay {
+
+// What one line of the envelope holds.
+struct Enveloped {
+    std::string_view text;  // valid until the next call, and as long as the line
+    bool partial = false;   // the rest follows in another line of the same stream
+    unsigned stream = 0;    // below Unwrapper::kStreams
+};
+
+class Unwrapper {
+  public:
+    static constexpr unsigned kStreams = 2;
+
+    virtual ~Unwrapper() = default;
+    // Nothing where the line is none of this envelope. Lines without their ends, "\r" included.
+    virtual std::optional<Enveloped> unwrap(std::string_view line) = 0;
+};
+
+// A row of the table of envelopes.
+struct EnvelopeRow {
+    const char* name;
+    // Text envelopes are asked before the formats, which find their line behind any prefix; JSON ones behind them, since a
+    // format of JSON members says more about a line than a member that holds some message.
+    bool before_formats;
+    // prefix: the first bytes of the log, from which an unwrapper may learn how lines end.
+    std::unique_ptr<Unwrapper> (*make)(std::string_view prefix);
+};
+std::span<const EnvelopeRow> envelopes();
+
+// The lines within, as a source of bytes: one line out for each line in, so that numbers of lines stay. Parts of a line are
+// joined, at the place of the last. A line that is not of the envelope passes as it is.
+class EnvelopeSource : public ByteSource {
+  public:
+    EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper);
+    std::size_t read(std::span<char> buffer) override;
+    StreamEnd end() const override { return lines_.source().end(); }
+    std::string_view encoding() const override { return lines_.source().encoding(); }
+    std::uint64_t consumed() const override { return lines_.source().consumed(); }
+    std::optional<std::uint64_t> total() const override { return lines_.source().total(); }
+
+  private:
+    bool fill();  // one line more into ready_; false at the end
+    void append_line(std::string_view text);
+
+    ChunkBuffer lines_;
+    std::unique_ptr<Unwrapper> unwrapper_;
+    std::string ready_, parts_[Unwrapper::kStreams];
+    std::size_t taken_ = 0;  // of ready_
+};
+
+// The rows' unwrappers, by file.
+std::unique_ptr<Unwrapper> make_cri(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_docker(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_kubectl(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_compose(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_syslog_5424(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_syslog_3164(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_iso_syslog(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_iso_time(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_journal_export(std::string_view prefix);
+
+// A JSON object with the line in a member of this name, at the top: a text, an object (whose text is the line), or (journalctl -o
+// json) an array of bytes.
+class JsonUnwrapper : public Unwrapper {
+  public:
+    explicit JsonUnwrapper(std::string_view member) : member_(member) {}
+    std::optional<Enveloped> unwrap(std::string_view line) override;
+
+  protected:
+    std::optional<std::string_view> member_text(std::string_view line);  // with the ends of lines that it has
+    virtual void take_other(std::string_view, std::string_view) {}       // of the other members: name and text
+
+  private:
+    std::string member_, bytes_;
+    Scratch scratch_;
+};
+
+}  // namespace leakline::replay

@@ -1,0 +1,34 @@
+// Text access logs, told apart line by line. No bodies: requests that had one are marked body_missing.
+//
+//   common    = [vhost " "] host " " ident " " user " [" DD/Mon/YYYY:HH:MM:SS ±ZZZZ "] " quoted-request " " status " " bytes
+//   combined  = common " " quoted-referer " " quoted-user-agent          (Apache and nginx; more fields may follow)
+//   envoy     = "[" ISO-time "] " quoted-request " " status " " flags " " received " " sent " " duration ...  (its default)
+//   alb       = type " " ISO-time " " elb " " client " " target " " 3 * processing-time " " status " " target-status
+//               " " received " " sent " " quoted-request " " quoted-user-agent ...            (AWS's load balancer)
+//
+// Quoted fields have \" \\ (Apache) and \xNN (both) escapes.
+#pragma once
+
+#include "replay/internal/record.hpp"
+#include "replay/json_scan.hpp"
+
+namespace leakline::replay {
+
+bool looks_like_access_log(std::string_view line);
+
+class AccessStream : public RecordStream {
+  public:
+    using RecordStream::RecordStream;
+    Step next(Record& record) override;
+
+  private:
+    Step read_common(std::string_view line, std::size_t time, Record& record);
+    Step read_envoy(std::string_view line, Record& record);
+    Step read_alb(std::string_view line, Record& record);
+    bool read_request(std::string_view request, Record& record);
+    bool take_quoted(std::string_view& line, std::string_view& out);
+
+    Scratch scratch_;
+};
+
+}  // namespace leakline::replay

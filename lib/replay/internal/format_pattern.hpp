@@ -1,0 +1,64 @@
+// Text logs of the form that the user states, as the server's configuration has it:
+//
+//   nginx   log_format:  $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent
+//   Apache  LogFormat:   %h %l %u %t \"%r\" %>s %b \"%{User-Agent}i\"
+//
+// A whole directive (log_format main '...' '...';  LogFormat "..." combined) is taken too. What stands between variables has
+// to stand in the line; a variable's value ends where the text behind it begins, one in quotes at a quote that is not escaped,
+// as both servers write them. Variables that say nothing about the request are passed over.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replay/internal/access_fields.hpp"
+#include "replay/internal/record.hpp"
+#include "replay/json_scan.hpp"
+
+namespace leakline::replay {
+
+class LogPattern {
+  public:
+    // Whether line is of this form, its request included.
+    bool matches(std::string_view line) const;
+    // Splits line into values; on_value(field, text) for those that have a field, escapes undone (into scratch). False
+    // where the line is of another form.
+    template <class OnValue>
+    bool read(std::string_view line, Scratch& scratch, OnValue on_value) const;
+    bool has_body() const { return has_body_; }
+
+  private:
+    friend LogPattern parse_log_pattern(std::string_view text);
+    struct Variable {
+        std::optional<AccessField> field;
+        bool several = false;    // nginx's $upstream_*: "0.1, 0.2 : 0.3"
+        bool zoned = false;      // nginx's $time_local: a blank before its zone
+        bool bracketed = false;  // Apache's %t brings its brackets
+        bool quoted = false;     // the text before ends with a quote, and that behind begins with one
+        std::string behind;      // the text behind
+    };
+    static std::size_t end_of(const Variable& variable, std::string_view rest);
+
+    std::string before_;  // the first variable
+    std::vector<Variable> variables_;
+    bool has_body_ = false;
+};
+
+// Throws Error{usage} located at --log-format-string: no variables, or none of the request.
+LogPattern parse_log_pattern(std::string_view text);
+
+class PatternStream : public RecordStream {
+  public:
+    PatternStream(ChunkBuffer chunks, LogPattern pattern) : RecordStream(std::move(chunks)), pattern_(std::move(pattern)) {}
+    Step next(Record& record) override;
+    std::vector<std::string> warnings() const override;
+
+  private:
+    const LogPattern pattern_;
+    AccessFields fields_;
+    Scratch scratch_;
+    std::uint64_t empty_bodies_ = 0;
+};
+
+}  // namespace leakline::replay

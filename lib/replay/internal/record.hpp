@@ -1,0 +1,94 @@
+// A request as a log format's parser hands it on, and the interface of those parsers. Plain views: what they point to
+// lives in the parser until its next call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/quantities.hpp"
+#include "model/request.hpp"
+#include "replay/internal/chunk_buffer.hpp"
+
+namespace leakline::replay {
+
+struct Record {
+    Nanoseconds at{};  // since the Unix epoch, or any origin that the whole log shares
+    bool has_time = false;
+    Nanoseconds resolution{};         // of the stamp where it is coarse (1 s in text logs): replay spreads such records evenly
+    std::string_view method, target;  // target: path and query, or an absolute URL
+    std::vector<std::pair<std::string_view, std::string_view>> headers;
+    std::string_view body;
+    bool body_missing = false;    // the request had a body, the log does not have it
+    bool body_truncated = false;  // the log has only the beginning of the body
+    bool of_client = false;       // recorded where requests to several hosts begin: some may not be the service's
+    std::string_view connection;
+    int recorded_status = 0;  // 0: not in the log
+    std::uint64_t place = 0;  // line, or byte offset in formats without lines
+
+    void clear() {
+        at = resolution = Nanoseconds{};
+        has_time = body_missing = body_truncated = of_client = false;
+        method = target = body = connection = {};
+        headers.clear();
+        recorded_status = 0;
+        place = 0;
+    }
+};
+
+Request to_request(const Record& record);
+
+// One log in one format. One thread at a time.
+class RecordStream {
+  public:
+    enum class Step {
+        record,   // the record is filled in
+        bad,      // not a request of this format: reason() and place() say why and where; reading goes on behind it
+        skipped,  // well-formed but nothing to replay: a comment, a response
+        end,
+    };
+    explicit RecordStream(ChunkBuffer chunks) : chunks_(std::move(chunks)) {}
+    virtual ~RecordStream() = default;
+    virtual Step next(Record& record) = 0;
+
+    const std::string& reason() const { return reason_; }
+    std::uint64_t place() const { return place_; }  // of what next() returned last
+    // Of Step::bad: the line is whole, and something else than a request. Logs of containers and journals are full of those.
+    bool is_foreign() const { return foreign_; }
+    // The log is one where the program's other messages are to be expected between requests.
+    bool is_mixed() const { return mixed_; }
+    // What is to be said about the file as a whole once it was read: "3 bodies were cut". Empty mostly.
+    virtual std::vector<std::string> warnings() const { return {}; }
+
+    const ByteSource& source() const { return chunks_.source(); }
+    double part() const { return chunks_.part(); }
+
+  protected:
+    Step bad(std::string reason) {
+        reason_ = std::move(reason);
+        foreign_ = false;
+        return Step::bad;
+    }
+    Step foreign(std::string reason) {
+        const Step step = bad(std::move(reason));
+        foreign_ = true;
+        return step;
+    }
+    // For formats of a record a line: the next line that is not blank, with record cleared and both places set. Step::bad
+    // where it is too long to be read.
+    Step line_of_record(std::string_view& line, Record& record);
+    // What was wrong with that line, which may be the file's last and cut.
+    Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is cut: " + reason : reason); }
+
+    Step foreign_line(const std::string& reason) { return chunks_.torn() ? bad_line(reason) : foreign(reason); }
+
+    ChunkBuffer chunks_;
+    std::string reason_;
+    std::uint64_t place_ = 0;
+    bool foreign_ = false, mixed_ = false;
+};
+
+}  // namespace leakline::replay

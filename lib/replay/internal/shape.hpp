@@ -1,0 +1,115 @@
+// Which records are sent, and how they are changed on the way: filters, samples, shards, rewriting, sessions.
+//
+// Thread-safety: one thread at a time. The same options and log give the same choice on every machine.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replay/internal/record.hpp"
+#include "replay/internal/regex.hpp"
+#include "replay/internal/request_host.hpp"
+#include "replay/json_scan.hpp"
+
+namespace leakline::replay {
+
+// What tells one user, or session, from another.
+struct RecordKey {
+    enum class Kind {
+        connection,  // "conn": the log's own session name
+        header,      // "header:NAME"
+        field,       // "field:NAME": a member of the JSON body's top level
+        cookie,      // "cookie:NAME": one of the Cookie header
+        query,       // "query:NAME": a parameter of the URL
+        path,        // "path": without the query
+    };
+    Kind kind = Kind::connection;
+    std::string name;
+};
+// Throws Error{usage} located at option.
+RecordKey parse_record_key(const std::string& option, const std::string& text);
+
+struct Shard {
+    std::uint64_t index = 0, count = 1;  // index < count
+};
+// "2/8" is the third of eight parts: indices begin at 0, as Kubernetes' JOB_COMPLETION_INDEX does.
+Shard parse_shard(const std::string& text);
+
+struct PathRewrite {
+    Regex pattern;
+    std::string replacement;  // as Regex::replace_first has it: $1 is the first group
+};
+// "REGEX=>REPLACEMENT".
+PathRewrite parse_path_rewrite(const std::string& text);
+
+struct ShapeOptions {
+    std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
+    std::vector<Regex> paths, not_paths;            // search in path and query; a record needs one of paths, none of not_paths
+    std::vector<std::string> hosts;  // patterns as host_matches() takes them; empty: all. A record that names no host is sent
+    // Why hosts is what it is where the user did not say: of a log that a client has recorded (see choose_hosts()). Then a
+    // record is held against it by the host in its URL only.
+    std::string hosts_reason;
+    std::optional<double> sample;  // fraction of the keys
+    std::optional<Shard> shard;
+    RecordKey key;                      // for sample and shard; a record without it is chosen by its place in the log
+    std::optional<RecordKey> session;   // records with the same stay on one connection, in order
+    std::vector<PathRewrite> rewrites;  // each in turn
+    std::vector<std::pair<std::string, std::string>> set_headers;  // replace, or are added
+    std::vector<std::string> drop_headers;
+    std::string host;               // of the Host header; empty: the target's
+    bool keep_host = false;         // the recorded one, where there is one
+    bool allow_empty_body = false;  // sends requests without the body that the log does not have
+
+    // The same without what leaves records out: for a log that was written from records that were chosen before.
+    ShapeOptions changes_only() const;
+};
+
+class Shape {
+  public:
+    explicit Shape(const ShapeOptions& options) : options_(options) {}
+
+    // False: not to be sent. May change the record; what it then points to lives until the next call.
+    bool apply(Record& record) { return selects(record) && change(record); }
+    // The two halves of apply(): whether the record is to be sent, asked once for each of the log, and how it is sent; false
+    // where a pattern took too many steps.
+    bool selects(const Record& record);
+    bool change(Record& record);
+
+    // The value for the Host header of the record last applied; target_host unless the options say otherwise.
+    std::string_view host(const Record& record, std::string_view target_host) const;
+
+    // How many records apply() left out for want of their body.
+    std::uint64_t without_body() const { return without_body_; }
+
+    // The log begins anew: records that are chosen by their place in it are the same ones again.
+    void begin_round() { sequence_ = 0; }
+
+    // What is to be said: of records that were left out because the log does not have their body, of keys that records do
+    // not have. left_out: "left out", "would be left out".
+    std::vector<std::string> warnings(std::string_view left_out) const;
+    // Requests that were left out for their host.
+    const HostCounts& other_hosts() const { return other_hosts_; }
+
+  private:
+    std::string_view key_of(const Record& record, const RecordKey& key);
+    bool chosen(const Record& record);
+    bool has_allowed_host(const Record& record);
+    bool has_allowed_path(std::string_view target);
+
+    const ShapeOptions& options_;
+    Scratch scratch_;
+    std::string target_, rewritten_, session_;
+    std::map<std::string, bool, std::less<>> host_allowed_;  // by authority, of those met so far
+    HostCounts other_hosts_;
+    std::string first_host_;  // of a client's log that could not be read in advance
+    std::uint64_t without_body_ = 0, sequence_ = 0;
+    std::uint64_t undecided_ = 0;                     // records on which a pattern took too many steps
+    std::uint64_t keyed_ = 0, keyless_ = 0;           // records asked for options_.key, and found with it or without
+    std::uint64_t in_session_ = 0, sessionless_ = 0;  // the same of options_.session
+};
+
+}  // namespace leakline::replay

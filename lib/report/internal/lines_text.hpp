@@ -1,0 +1,18 @@
+// Line growth for a terminal: the ranking, memory_profiler's tables, the callers and the books. Pure.
+#pragma once
+
+#include "report/internal/terminal_text.hpp"
+
+namespace leakline::report {
+
+void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines);
+// memory_profiler's table of each function; that of first, where it is not null, before the others.
+void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first);
+// The one way from a line up to main along which most of its growth comes.
+void add_callers(TerminalText& text, const LineGrowth& line);
+void add_accounting(TerminalText& text, const Accounting& accounting);
+
+// All of a line report; only the tables with options.strict.
+std::string lines_text(const LineReport& report, const RenderOptions& options);
+
+}  // namespace leakline::report

@@ -1,0 +1,22 @@
+// Return addresses of a stack, as unw_backtrace of libunwind gives them, in a third of its time: the frame rules
+// are cached for all threads, and the frames that were there at the last walk are only checked. All of it can be called by
+// any thread at any time, also within malloc and in a signal's handler: it does not allocate, lock, wait or throw.
+#pragma once
+
+#include <cstdint>
+
+#include "unwind/internal/frame_rule.hpp"
+
+namespace leakline::unwind {
+
+// Writes the return addresses of the frames that begin with `innermost`, at most `limit`, and returns how many. -1 where a
+// frame on the way is not one for a FrameRule (a signal's, code without call frame information), while code unloads, and
+// mostly where it was so for all of the last walks: what stands in `addresses` is then worthless, and libunwind may know more.
+int backtrace(const Registers& innermost, void** addresses, int limit);
+
+// Around each unloading of code, by any threads. Other code may come to stand in its place before code_unloads()'s
+// thread goes on: between the two nothing is remembered of return addresses, and afterwards what was is forgotten.
+void code_unloads();
+void code_unloaded();
+
+}  // namespace leakline::unwind
