@@ -47,6 +47,12 @@ function(leakline_library name)
   endif()
 endfunction()
 
+# Test code runs once and is compiled often: its own optimization costs half of a build and buys nothing; of debug info,
+# backtraces need the lines.
+function(leakline_test_options target)
+  target_compile_options(${target} PRIVATE -O0 -g1)
+endfunction()
+
 # leakline_test(NAME SOURCES a.cpp ... LINK targets... [LABELS l...] [TIMEOUT s] [COST s] [MEASURES])
 #   declares tests/NAME as one doctest program and one ctest entry. COST: seconds that it takes, where that is long: ctest
 #   starts those first. MEASURES: it expects a verdict on a service under full load, and needs two processors to itself.
@@ -54,8 +60,10 @@ function(leakline_test name)
   cmake_parse_arguments(arg "MEASURES" "TIMEOUT;COST" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(test_${name} ${arg_SOURCES})
   target_link_libraries(test_${name} PRIVATE leakline_test_main leakline_warnings ${arg_LINK})
-  # Test code runs once and is compiled often: its own optimisation costs half of a build and buys nothing.
-  target_compile_options(test_${name} PRIVATE -O0)
+  leakline_test_options(test_${name})
+  if(LEAKLINE_PCH)
+    target_precompile_headers(test_${name} REUSE_FROM leakline_test_main)
+  endif()
   target_compile_definitions(test_${name} PRIVATE LEAKLINE_TESTDATA="${CMAKE_SOURCE_DIR}/testdata"
                                                   LEAKLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                   LEAKLINE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")

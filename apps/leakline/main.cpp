@@ -23,7 +23,7 @@ namespace {
 
 using namespace leakline;
 
-int report(const Error& error) {
+int print_cause(const Error& error) {
     const std::string_view text = error.what();
     // The command line itself is at fault, and its location says so already.
     const bool named = error.location() == "leakline" || error.location().starts_with("leakline ");
@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
     } catch (const ReaderGone&) {
         return cli::kNoLeak;
     } catch (const Error& error) {
-        return report(error);
+        return print_cause(error);
     } catch (const std::bad_alloc&) {
         print_error("leakline: out of memory\n");
         return cli::kInvalid;
