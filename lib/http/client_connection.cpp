@@ -178,7 +178,9 @@ void Connection::read(bool peer_has_closed) {
         if (got.count == 0) return ended(got.error);
         if (state_ == State::idle) return close();  // bytes that nobody asked for
         switch (response_.take({buffer.data(), got.count})) {
-            case ResponseReader::Step::more: break;
+            case ResponseReader::Step::more:
+                if (got.count < buffer.size()) socket_.acknowledge();
+                break;
             case ResponseReader::Step::malformed: return fail(Failure::malformed);
             case ResponseReader::Step::whole:
                 done_.status = response_.status();

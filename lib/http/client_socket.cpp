@@ -174,6 +174,11 @@ TlsFailure ClientSocket::handshake_failure() { return tls_->handshake_failure();
 Transfer ClientSocket::send(std::string_view bytes) { return tls_ ? tls_->send(bytes) : send_on(descriptor(), bytes); }
 Transfer ClientSocket::receive(std::span<char> into) { return tls_ ? tls_->receive(into) : receive_from(descriptor(), into); }
 
+void ClientSocket::acknowledge() const {
+    const int on = 1;  // for now: the kernel forgets it with the next request
+    ::setsockopt(descriptor(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 void ClientSocket::close() {
     tls_.reset();
     descriptor_.close();

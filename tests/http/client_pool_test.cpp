@@ -136,6 +136,26 @@ TEST_CASE("bytes that nobody asked for end an idle connection") {
     CHECK(server.connections() == 2);
 }
 
+TEST_CASE("a response in two parts does not wait for a delayed acknowledgment") {
+    // The server's kernel holds the second part back until the first is acknowledged (Nagle's algorithm). The client's would delay
+    // that by at least 40 ms once the connection is past its first packets: 25 requests/s, however fast the service is.
+    constexpr std::size_t kRequests = 60, kSettled = 40;
+    LoopbackServer server([](Wire& wire) {
+        for (std::size_t i = 0; i < kRequests && !wire.read_request().empty(); ++i) {
+            wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+            wire.write("ok");
+        }
+        wire.wait_for_close();
+    });
+    OneConnection client(server.url());
+    for (std::size_t i = 0; i < kRequests; ++i) client.queue(kPost);
+    const std::vector<http::ClientPool::Done>& done = client.finish(kRequests);
+    Nanoseconds fastest = 1h;
+    for (std::size_t i = kSettled; i < kRequests; ++i) fastest = std::min(fastest, done[i].end - done[i].started);
+    CHECK(fastest < 30ms);
+    CHECK(server.connections() == 1);
+}
+
 TEST_CASE("a request larger than the socket takes goes out whole while the server reads slowly") {
     std::string body(8 << 20, 'b');
     for (std::size_t i = 0; i < body.size(); i += 1000) body[i] = static_cast<char>('a' + i / 1000 % 26);

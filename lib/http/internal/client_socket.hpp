@@ -40,6 +40,9 @@ class ClientSocket {
     Transfer send(std::string_view bytes);
     // Less than asked for means that there is no more for now, except over TLS, where only EAGAIN does.
     Transfer receive(std::span<char> into);
+    // Acknowledges at once what was received, over TCP. A server that writes a response in two parts, without TCP_NODELAY, sends the
+    // second when the first is acknowledged (Nagle's algorithm), which the kernel otherwise delays by 40 ms.
+    void acknowledge() const;
 
     bool is_open() const { return descriptor_.get() >= 0; }
     bool has_tls() const { return tls_ != nullptr; }
