@@ -11,7 +11,7 @@ using namespace leakline::replay;
 
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '\n') {
@@ -46,7 +46,7 @@ TEST_CASE("an escape is undone wherever it stands") {
             for (const std::size_t behind : {0, 1, 31, 32, 33, 95, 96, 97, 200}) {
                 const std::string text = std::string(before, 'a') + escape + std::string(behind, 'b');
                 std::string found;
-                REQUIRE(string_of(quoted(text), found));
+                REQUIRE(string_of(in_quotes(text), found));
                 REQUIRE(found == text);
             }
         }
@@ -61,7 +61,7 @@ TEST_CASE("strings of any mixture of plain and escaped bytes come back") {
         for (std::size_t k = 0; k < size; ++k)
             text += random() % rarity == 0 ? "\"\\\nx"[random() % 4] : static_cast<char>('a' + random() % 26);
         std::string found;
-        REQUIRE(string_of(quoted(text), found));
+        REQUIRE(string_of(in_quotes(text), found));
         REQUIRE(found == text);
     }
 }
