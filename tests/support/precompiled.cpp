@@ -1,0 +1,1 @@
+// Precompiled headers are made for a source that uses them, and main.cpp cannot.
