@@ -18,10 +18,7 @@ constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower,
 const LineGrowth* line_causing_growth(const Evidence& evidence) {
     const Series& series = evidence.series;
     if (series.size() == 0) return nullptr;
-    double first = series.value.front();
-    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
-        first = series.value[i];
-    const double growth = *std::max_element(series.value.begin(), series.value.end()) - first;
+    const double growth = *std::max_element(series.value.begin(), series.value.end()) - level_after_first_round(evidence);
     const auto held = [](const LineGrowth& line) { return static_cast<double>(line.live_peak_bytes - line.live_first_bytes); };
     double sum = 0;
     const LineGrowth* most = nullptr;

@@ -30,15 +30,6 @@ constexpr double kExplains = 0.5;
 // NO LEAK of a JVM: the growth per request that fits into all of its memory unseen must be below this.
 constexpr double kHiddenBytesPerRequest = 64;
 
-double level_after_first_round(const Evidence& evidence) {
-    const Series& series = evidence.series;
-    if (series.size() == 0) return 0;
-    double level = series.value.front();
-    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
-        level = series.value[i];
-    return level;
-}
-
 // The program's name: the first word that is neither a variable nor what starts another program.
 std::string_view program_of(std::string_view command) {
     for (const std::string_view word : split(command, ' ')) {
@@ -66,6 +57,15 @@ std::optional<std::string> lines_unknown(const Evidence& evidence) {
         "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
         "read: see the warnings)",
         format_bytes(unattributed));
+}
+
+double level_after_first_round(const Evidence& evidence) {
+    const Series& series = evidence.series;
+    if (series.size() == 0) return 0;
+    double level = series.value.front();
+    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
+        level = series.value[i];
+    return level;
 }
 
 double late_growth(const Evidence& evidence) {

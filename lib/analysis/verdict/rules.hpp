@@ -78,7 +78,8 @@ void take_small_growth(Evidence& evidence);
 bool follows_time_alone(const Facts& facts);  // every line that leaks
 // Growth of a series from its first value to its largest.
 double grown(const Series& series);
-// Memory's growth since the first round.
+// Memory at the end of the first round, and its growth since then.
+double level_after_first_round(const Evidence& evidence);
 double late_growth(const Evidence& evidence);
 // Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else
 // proves a leak: what a leak has to exceed.
