@@ -123,7 +123,7 @@ TEST_CASE("a line that grew under the recorder is a cache that filled up, where 
         "track.cpp:31 still grew at the end of the recorded run, which is slower; memory had stopped growing within the 200,000 requests of the run "
         "without the recorder, as with a cache that is full");
 
-    // A heap that still creeps up is no leak of what the line kept.
+    // A heap that still grows a little does not mean that what the line kept leaks.
     Diagnosis creeps = measured(Trend::growing, true);
     creeps.lines.mark_requests = {0, 40'000};
     creeps.lines.mark_seconds = {0, 5};

@@ -73,7 +73,7 @@ bool sessions_have_filled(const Evidence& evidence) {
     const auto seen = static_cast<double>(growth->connections);
     if (run.connections < growth->connections || run.growth_bytes < least * seen) return false;
     if (does_not_grow(run.verdict)) return run.detectable_bytes_per_connection && *run.detectable_bytes_per_connection < least;
-    // The heap of a cache that is full still creeps up a little.
+    // The heap of a cache that is full still grows a little.
     const double average = run.growth_bytes / std::max(1.0, static_cast<double>(run.connections));
     return run.bytes_per_connection && run.bytes_per_connection->high < std::min(least, kShown * average);
 }

@@ -110,7 +110,7 @@ bool contradicted(const Facts& facts) {
     const double least = kContradicts * facts.leaking_bytes_per_request;
     if (does_not_grow(trend.verdict)) return trend.detectable_bytes_per_request && *trend.detectable_bytes_per_request < least;
     if (!facts.memory_grows()) return false;
-    // The heap of a cache that is full still creeps up a little. Memory that grew at the same rate from the start is no such cache, but a
+    // The heap of a cache that is full still grows a little. Memory that grew at the same rate from the start is no such cache, but a
     // leak of memory that is not touched.
     const double average = grown(facts.evidence.series) / std::max(1.0, static_cast<double>(facts.evidence.replay.completed));
     return trend.bytes_per_request && trend.bytes_per_request->high < std::min(least, kContradicts * average);

@@ -10,10 +10,10 @@
 
 namespace leakline::analysis::trend {
 
-// Memory that comes and goes with the rate of requests is no leak: where rate varies (coefficient of variation above
-// .1) and explains the bins beside a cubic drift and the cumulative requests (|t| > 8), its part is subtracted. Not where
-// the rate itself is such a drift but for a thousandth: what it does cannot be told from what time does.
-// Returns whether it was. Does nothing without requests or with fewer than 24 bins.
+// Memory that rises and falls with the rate of requests is not a leak: where the rate varies, and explains the bins beside a
+// cubic drift and the cumulative requests, its part is subtracted. Not where the rate itself is such a drift: effects of
+// rate and time cannot be separated then. thresholds::load has the limits. Returns whether it was subtracted. Does nothing
+// without requests or with too few bins.
 bool remove_load(Bins& bins);
 
 enum class Summary { cycle_floor, cycle_mean, block_median };

@@ -39,7 +39,7 @@ namespace load {
 inline constexpr std::size_t kLeastBins = 24;  // with fewer bins no load is looked for | first | -
 inline constexpr double kVaries = .1;          // coefficient of variation from which the rate varies | first | -
 inline constexpr double kExplains = 8;         // t statistic above which the rate explains memory | first | load 1
-// share of the rate that is no drift: below it, what the rate does cannot be told from what time does | traces | -
+// share of the rate's variation that is not drift: below it, effects of rate and time cannot be separated | traces | -
 inline constexpr double kOfItsOwn = .001;
 }  // namespace load
 
