@@ -46,7 +46,10 @@ try {
     await page.waitForFunction(() => /Sandwich/.test(document.body.innerText), undefined, { timeout: 90_000 });
     assert.deepEqual(errors, []);
     await page.keyboard.press('3');  // the sandwich view: functions with total and own weight, heaviest first
-    await page.waitForFunction(() => /Symbol Name/.test(document.body.innerText), undefined, { timeout: 60_000 });
+    // Its rows come after its header, a frame or more later.
+    await page.waitForFunction(
+      count => document.body.innerText.split('Symbol Name')[1]?.trim().split('\n').length >= 3 * count,
+      heaviest.length, { timeout: 60_000 });
     // A row is three lines: total, self, name.
     const lines = (await page.evaluate(() => document.body.innerText)).split('\n').map(line => line.trim());
     const rows = [];
