@@ -243,9 +243,10 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("VERDICT")
         ->capture_default_str()
         ->check(one_of({"inconclusive", "leak"}));
-    judgment->add_option("--retries", run.retries, "Extend an undecided run, or one close to the budget, up to this often, 0 to 100")
+    judgment
+        ->add_option("--retries", run.retries,
+                     "Extend an undecided run, or one close to the budget, at most this often, 0 to 100 (default: while --max-time allows)")
         ->type_name("N")
-        ->capture_default_str()
         ->check(between(0, 100));
     judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")->type_name("FILE");
     judgment->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")

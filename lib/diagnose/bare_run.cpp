@@ -74,31 +74,38 @@ std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log)
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }
 
-// Decides after each plan.rounds rounds whether as many follow.
+// Decides after each batch of plan.rounds rounds whether another follows.
 class RoundExtender {
   public:
     RoundExtender(RunContext& context, const MeasuredTarget& target, const RoundPlan& plan, std::optional<double> requests)
         : context_(context), target_(target), plan_(plan), requests_(requests) {}
 
     bool wants_more() {
+        ++batches_;
         const double now = elapsed();
         // All of a run that was made for more requests is extra, else what follows the planned rounds.
-        if (requests_ || extended_) context_.extension.spend(now - spent_until_);
+        if (requests_ || batches_ > 1) context_.extension.spend(now - spent_until_);
         spent_until_ = now;
+        if (batches_ < granted_) return true;
         if (context_.options.retries == 0) return false;
         const bool more = requests_ ? wants_requests() : undecided();
-        extended_ = extended_ || more;
+        if (more) granted_ = batches_ + (requests_ ? 1 : next_batches());
         return more;
     }
 
+    int rounds_planned() const { return granted_ * plan_.rounds; }
+
+    // What the last decision was made by; nothing where there was none.
+    const std::optional<Evidence>& judged() const { return judged_; }
+
   private:
     double elapsed() const { return to_seconds(system_clock().monotonic() - target_.origin()); }
-    double batch_s() const {  // that as many rounds again will take
-        return elapsed() / std::max<double>(1, static_cast<double>(context_.result.rounds.size())) * plan_.rounds;
-    }
+    // Half as long again as the run so far: to judge after every batch would find growth by chance sooner or later.
+    int next_batches() const { return std::max(1, batches_ / 2); }
+    double next_s() const { return elapsed() / batches_ * next_batches(); }
 
-    Diagnosis so_far() const {
-        Diagnosis so_far;
+    const Evidence& so_far() {
+        Evidence& so_far = judged_.emplace();
         so_far.command = context_.result.command;
         so_far.lines.unavailable = context_.no_lines;
         so_far.rounds = context_.result.rounds;
@@ -110,25 +117,25 @@ class RoundExtender {
         return so_far;
     }
 
-    bool wants_requests() const {
-        const Diagnosis now = so_far();
+    bool wants_requests() {
+        const Evidence& now = so_far();
         const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
-        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(batch_s());
+        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(elapsed() / batches_);
     }
 
     bool undecided() {
-        const Diagnosis now = so_far();
+        const Evidence& now = so_far();
         // Growth that may still be a cache filling up is followed, and not counted as a retry.
         if (!context_.options.policy.filling_is_leak)
             if (const auto more = analysis::growth_unproven(now); more && worthwhile(*more, now)) return again(more->why, true);
-        if (undecided_ >= context_.options.retries) return false;
+        if (context_.options.retries && undecided_ >= *context_.options.retries) return false;
         auto why = analysis::memory_undecided(now);
         if (!why)
             why =
                 analysis::resources_undecided(judged_counts(target_, count_options(context_, context_.result.rounds.size(), plan_.rounds)));
         if (!why) return false;
-        if (!context_.extension.fits(batch_s())) {
-            context_.no_longer(fmt::format("{} more rounds", plan_.rounds), batch_s(), *why);
+        if (!context_.extension.fits(next_s())) {
+            context_.no_longer(fmt::format("{} more rounds", next_batches() * plan_.rounds), next_s(), *why);
             return false;
         }
         ++undecided_;
@@ -136,18 +143,18 @@ class RoundExtender {
     }
 
     // Before lines are known, only what takes little time: they may ask for more or for less.
-    bool worthwhile(const analysis::LongerRun& more, const Diagnosis& now) const {
-        if (!more.all_or_nothing) return elapsed() + batch_s() <= kLittleTime_s && context_.extension.fits(batch_s());
+    bool worthwhile(const analysis::LongerRun& more, const Evidence& now) const {
+        if (!more.all_or_nothing) return elapsed() + next_s() <= kLittleTime_s && context_.extension.fits(next_s());
         const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
-        return done > 0 && context_.extension.fits(std::max(batch_s(), elapsed() * (more.requests / done - 1)));
+        return done > 0 && context_.extension.fits(std::max(next_s(), elapsed() * (more.requests / done - 1)));
     }
 
     bool again(const std::string& why, bool following) {
         std::vector<std::string>& retries = context_.result.retries;
-        if (following_ && following) retries.pop_back();  // one line for all the rounds that this took
+        if (following_ == following) retries.pop_back();  // one line for all the rounds that this took
         following_ = following;
         retries.push_back(fmt::format("after {} rounds: {}", context_.result.rounds.size(), why));
-        context_.longer(fmt::format("{} more rounds", plan_.rounds), why);
+        context_.longer(fmt::format("{} more rounds", next_batches() * plan_.rounds), why);
         return true;
     }
 
@@ -157,9 +164,12 @@ class RoundExtender {
     const MeasuredTarget& target_;
     const RoundPlan& plan_;
     const std::optional<double> requests_;
+    int batches_ = 0;  // done
+    int granted_ = 1;
+    std::optional<Evidence> judged_;
     double spent_until_ = 0;
     int undecided_ = 0;
-    bool extended_ = false, following_ = false;
+    std::optional<bool> following_;  // of the last extension: growth was followed, or the run was undecided
 };
 
 // Of a run that is longer anyway, so that less of it is quiet time.
@@ -192,7 +202,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     RoundExtender extender(context, target, plan, requests);
     hooks.enough = [&] {
         const bool more = extender.wants_more();
-        if (more) rounds_planned += plan.rounds;
+        rounds_planned = extender.rounds_planned();
         return !more;
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
@@ -201,9 +211,15 @@ void run_bare(RunContext& context, std::optional<double> requests) {
         return !target.gone() && !over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
-    // Memory is judged by the rounds alone: a flat end without traffic would say that growth stopped.
-    context.result.series = log.copy();
-    context.result.trend = judge(context, context.result.series);
+    // Memory is judged by the rounds alone: a flat end without traffic would say that growth stopped. A run that ended as decided is
+    // not judged again: a few samples more may leave it undecided.
+    if (extender.judged() && !rounds.stopped) {
+        context.result.series = extender.judged()->series;
+        context.result.trend = extender.judged()->trend;
+    } else {
+        context.result.series = log.copy();
+        context.result.trend = judge(context, context.result.series);
+    }
     warn_if_busy(context, load);
     context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();

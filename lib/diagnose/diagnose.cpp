@@ -112,7 +112,7 @@ void record_until_decided(RunContext& context) {
          ;) {
         run_recorded(context, rounds);
         if (interruption::received() != 0 || result.failed() || result.oom_kill) return;
-        if (again++ >= context.options.retries) return;
+        if (context.options.retries && again++ >= *context.options.retries) return;
         const auto more = analysis::longer_recording(result, context.options.policy);
         if (!more || context.recorded_replay.completed == 0) return;
         const double times = std::max(1.0, more->requests / static_cast<double>(context.recorded_replay.completed));
@@ -161,7 +161,7 @@ void run_longer_where_undecided(RunContext& context, const std::vector<std::stri
     Diagnosis& result = context.result;
     // Traffic that did not land has nothing to show in a longer run either.
     if (analysis::traffic_fault(result.replay)) return;
-    const auto goes_on = [&] { return context.options.retries > 0 && interruption::received() == 0 && !result.failed(); };
+    const auto goes_on = [&] { return context.options.retries != 0 && interruption::received() == 0 && !result.failed(); };
     if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on())
         run_longer(context, *more, warnings_of_bare_run);
     const auto more = analysis::longer_connection_run(result, context.options.policy);
@@ -210,7 +210,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     plan_fresh_identifiers(options.rounds);
     // Asked before the bare run, which would otherwise be for nothing.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
-    options.policy.extends = options.retries > 0;
+    options.policy.extends = options.retries != 0;
     RunContext context(options, observer, result);
     check_lines(context);
     if (context.no_lines.empty()) heap::find_tracker();

@@ -27,9 +27,9 @@ struct Options {
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
     std::optional<Growth> max_growth;  // the budget; none: any growth that does not end is a leak
-    // How often an undecided run gets as many rounds again before it is judged; 0: a run that grows is not made longer either, to
-    // rule out that a cache is still filling.
-    int retries = 2;
+    // How often an undecided run gets more rounds before it is judged; nothing: as often as max_time allows; 0: a run that grows is
+    // not made longer either, to rule out that a cache is still filling.
+    std::optional<int> retries;
     // How long runs may be made longer for, in all, by an estimate before each; the rounds that were asked for do not count.
     Nanoseconds max_time = std::chrono::minutes(2);
     std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of what is free

@@ -74,3 +74,11 @@ TEST_CASE("a service that dies of its leak under the recorder is judged by what 
     CHECK(report["trend"]["verdict"] == "growing");
     CHECK(report["warnings"].dump().find("the service died in the recorded run, in round ") != std::string::npos);
 }
+
+TEST_CASE("a run that stays undecided uses the time for longer runs") {
+    const auto [outcome, report] = diagnose("swings", "30000000", {"--pace", "2000/s", "--max-time", "6s"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(report["rounds"].size() > 5);
+    CHECK(report["warnings"].dump().find("more rounds would take about ") != std::string::npos);
+}

@@ -8,6 +8,7 @@
 //   late      leaks from request N on
 //   dies      leaks, and aborts at block N under heaptrack's tracker, as a service that its recorder brings over its limit
 //   churn     blocks of many sizes per request, freed some requests later by any thread
+//   swings    one block, reallocated on every 100th request to a random size of up to N bytes
 //   none      nothing
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -38,6 +39,7 @@ std::deque<Kept> kept, by_timer;
 std::mutex lock;
 std::string mode;
 std::size_t bound = 0, requests = 0;
+char* swinging = nullptr;
 
 char* filled(std::size_t bytes) {
     char* block = static_cast<char*>(std::malloc(bytes));
@@ -68,6 +70,12 @@ void on_request() {
     if (mode == "churn") {
         for (int i = 0; i < 20; ++i) kept.push_back({filled(16 + (requests * 2654435761u + static_cast<std::size_t>(i) * 40503u) % 6000), Clock::now()});
         while (kept.size() > 400) drop_oldest();
+        return;
+    }
+    if (mode == "swings") {
+        if (requests % 100 != 0) return;
+        std::free(swinging);
+        swinging = filled(1 + (requests * 2654435761u >> 7) % bound);
         return;
     }
     if (mode == "none" || mode == "timer" || (mode == "late" && requests <= bound)) return;
