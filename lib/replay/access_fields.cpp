@@ -144,8 +144,8 @@ std::string AccessFields::read_time(Record& record) const {
     record.has_time = true;
     // A stamp of whole seconds, as $time_iso8601 is, says nothing about the order within.
     constexpr std::size_t kUnixSeconds = 10;
-    const bool written = stamp.size() > 4 && (stamp[4] == '-' || stamp[2] == '/');
-    if (stamp.find_first_of(written ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
+    const bool written = stamp.size() > 4 && (stamp[4] == '-' || stamp[2] == '/' || stamp[3] == ' ');
+    if (stamp.find_first_of(written && stamp[3] != ' ' ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
         record.resolution = std::chrono::seconds(1);
     if (!ts_.empty() || record.resolution.count() != 0) return {};
     if (const auto spent = spent_seconds(duration_))

@@ -32,6 +32,7 @@ constexpr EnvelopeRow kEnvelopes[] = {
     {"JSON \"textPayload\"", false, make_json<4>},
     {"JSON \"line\"", false, make_json<5>},
     {"Elasticsearch hits", false, make_json<6>},
+    {"Kibana's CSV", true, make_csv},
 };
 
 }  // namespace

@@ -367,9 +367,9 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
     if (!whole) return false;
     const bool form = type.empty() || type == "null" || type.starts_with("application/x-www-form-urlencoded");
     if (record.body.empty() && (!parameters_.empty() || !parameters_known_)) {
-        record.body_missing = !form || !parameters_known_;
-        if (!record.body_missing) join_form();
-        if (!record.body_missing) record.body = form_;
+        const bool joined = parameters_known_ && (form ? (join_form(), true) : join_multipart(type));
+        record.body_missing = !joined;
+        if (joined) record.body = form_;
         return true;
     }
     if (json) {
@@ -390,11 +390,11 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
 
 // An array of {name, value}; an object of names and values occurs.
 bool HarStream::read_parameters(JsonScan& scan) {
-    std::string_view name, value;
+    std::string_view value;
     if (scan.next_is('{')) {
         return scan.object([&](std::string_view key) {
             if (!read_parameter_value(scan, value)) return false;
-            parameters_.emplace_back(key, value);
+            parameters_.push_back({key, value, {}, {}});
             return true;
         });
     }
@@ -404,15 +404,19 @@ bool HarStream::read_parameters(JsonScan& scan) {
             parameters_known_ = false;
             return scan.skip_value();
         }
-        name = value = {};
+        Parameter parameter;
+        bool has_value = false;
         const bool whole = scan.object([&](std::string_view member) {
-            if (member == "name") return read_parameter_value(scan, name);
-            if (member == "value") return read_parameter_value(scan, value);
-            // A file's content is not in the log.
-            if (member == "fileName" && scan.next_is('"')) parameters_known_ = false;
+            if (member == "name") return read_parameter_value(scan, parameter.name);
+            if (member == "value") return has_value = read_parameter_value(scan, parameter.value);
+            if (member == "fileName" && scan.next_is('"')) return scan.string(parameter.file);
+            if (member == "contentType" && scan.next_is('"')) return scan.string(parameter.type);
             return scan.skip_value();
         });
-        parameters_.emplace_back(name, value);
+        // Most exporters leave a file's content out, or have its name once more in its place.
+        if (!parameter.file.empty() && (!has_value || parameter.value.empty() || parameter.value == parameter.file))
+            parameters_known_ = false;
+        parameters_.push_back(parameter);
         return whole;
     });
 }
@@ -429,7 +433,7 @@ bool HarStream::read_parameter_value(JsonScan& scan, std::string_view& value) {
 void HarStream::join_form() {
     form_.clear();
     const bool encoded = std::any_of(parameters_.begin(), parameters_.end(),
-                                     [](const auto& pair) { return is_percent_encoded(pair.first) || is_percent_encoded(pair.second); });
+                                     [](const Parameter& one) { return is_percent_encoded(one.name) || is_percent_encoded(one.value); });
     // Where one of them is encoded, a '+' in another is a blank and not a plus sign.
     const auto append = [&](std::string_view text) {
         if (is_percent_encoded(text) || (encoded && has_form_characters(text)))
@@ -437,12 +441,46 @@ void HarStream::join_form() {
         else
             append_form_encoded(form_, text);
     };
-    for (const auto& [name, value] : parameters_) {
+    for (const Parameter& parameter : parameters_) {
         if (!form_.empty()) form_ += '&';
-        append(name);
+        append(parameter.name);
         form_ += '=';
-        append(value);
+        append(parameter.value);
     }
+}
+
+// RFC 7578. Names are quoted as browsers do: a quote or a line end in one is percent-encoded.
+bool HarStream::join_multipart(std::string_view type) {
+    constexpr std::string_view kBoundary = "boundary=";
+    const std::size_t at = type.find(kBoundary);
+    if (!type.starts_with("multipart/form-data") || at == type.npos) return false;
+    std::string_view boundary = type.substr(at + kBoundary.size());
+    boundary = trim(boundary.substr(0, boundary.find(';')));
+    if (boundary.size() > 1 && boundary.starts_with('"') && boundary.ends_with('"')) boundary = boundary.substr(1, boundary.size() - 2);
+    if (boundary.empty()) return false;
+    form_.clear();
+    const auto append_quoted = [&](std::string_view attribute, std::string_view text) {
+        form_.append(attribute).append("=\"");
+        for (const char c : text) {
+            if (c == '"')
+                form_ += "%22";
+            else if (c == '\r' || c == '\n')
+                form_ += c == '\r' ? "%0D" : "%0A";
+            else
+                form_ += c;
+        }
+        form_ += '"';
+    };
+    for (const Parameter& parameter : parameters_) {
+        form_.append("--").append(boundary).append("\r\nContent-Disposition: form-data; ");
+        append_quoted("name", parameter.name);
+        if (!parameter.file.empty()) append_quoted("; filename", parameter.file);
+        if (!parameter.type.empty() && parameter.type.find_first_of("\r\n") == parameter.type.npos)
+            form_.append("\r\nContent-Type: ").append(parameter.type);
+        form_.append("\r\n\r\n").append(parameter.value).append("\r\n");
+    }
+    form_.append("--").append(boundary).append("--\r\n");
+    return true;
 }
 
 }  // namespace leakline::replay

@@ -20,7 +20,9 @@
 #include "replay/internal/format_har.hpp"
 #include "replay/internal/format_jsonl.hpp"
 #include "replay/internal/format_pattern.hpp"
+#include "replay/internal/format_squid.hpp"
 #include "replay/internal/format_vegeta.hpp"
+#include "replay/internal/format_w3c.hpp"
 #include "replay/internal/log_recognition.hpp"
 #include "replay/internal/method.hpp"
 #include "replay/internal/request_host.hpp"
@@ -82,6 +84,9 @@ constexpr FormatRow kFormats[] = {
      [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
          return std::make_unique<PatternStream>(std::move(chunks), parse_log_pattern(options.pattern));
      }},
+    {"w3c", "the W3C's extended format: IIS, AWS CloudFront", looks_like_w3c, open_plain<W3cStream>},
+    {"squid", "Squid's native access.log", [](std::string_view prefix) { return looks_like_squid(first_line(prefix)); },
+     open_plain<SquidStream>},
 };
 
 const FormatRow& row_named(const std::string& name) {

@@ -138,6 +138,26 @@ LogTime parse_iso_time(std::string_view whole) {
     return from_civil(whole, civil);
 }
 
+LogTime parse_kibana_time(std::string_view whole) {
+    std::string_view text = whole;
+    Civil civil;
+    for (std::size_t i = 0; i < kMonths.size(); ++i)
+        if (text.starts_with(kMonths[i])) civil.month = static_cast<int>(i) + 1;
+    if (civil.month == 0) return bad(whole, "no such month");
+    text.remove_prefix(3);
+    const bool blank = take(text, ' ');
+    const std::string_view day = take_digits(text);
+    std::from_chars(day.data(), day.data() + day.size(), civil.day);
+    const bool comma = take(text, ',') && take(text, ' ');
+    const auto year = take_number(text, 4);
+    const bool at = text.starts_with(" @ ");
+    if (at) text.remove_prefix(3);
+    if (!blank || day.empty() || day.size() > 2 || !comma || !year || !at || !take_time_of_day(text, civil))
+        return bad(whole, "expected Mon D, YYYY @ HH:MM:SS.fff");
+    civil.year = *year;
+    return from_civil(whole, civil);
+}
+
 LogTime parse_unix_time(std::string_view whole) {
     std::string_view text = whole;
     const std::string_view digits = take_digits(text);
@@ -166,6 +186,7 @@ LogTime parse_unix_time(std::string_view whole) {
 LogTime parse_any_time(std::string_view text) {
     if (text.size() > 4 && text[4] == '-') return parse_iso_time(text);
     if (text.size() > 2 && text[2] == '/') return parse_common_time(text);
+    if (text.size() > 3 && text[3] == ' ') return parse_kibana_time(text);
     return parse_unix_time(text);
 }
 

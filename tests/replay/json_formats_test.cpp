@@ -110,6 +110,15 @@ TEST_CASE("a HAR form without text is put together from its parameters, other bo
     REQUIRE(form.requests.size() == 1);
     CHECK(form.requests[0].body == "a+b=1%262&c=");
 
+    // RFC 7578, with the boundary of the type; a file whose content is not there is not made up.
+    const Contents multipart =
+        read_text(post(R"("postData":{"mimeType":"multipart/form-data; boundary=x1","params":[{"name":"a \"b\"","value":"1\r\n2"},)"
+                       R"({"name":"f","fileName":"n.txt","contentType":"text/plain","value":"content"}]})"));
+    REQUIRE(multipart.requests.size() == 1);
+    CHECK(multipart.requests[0].body ==
+          "--x1\r\nContent-Disposition: form-data; name=\"a %22b%22\"\r\n\r\n1\r\n2\r\n--x1\r\nContent-Disposition: form-data; name=\"f\"; "
+          "filename=\"n.txt\"\r\nContent-Type: text/plain\r\n\r\ncontent\r\n--x1--\r\n");
+
     const auto is_missing = [&](const std::string& more) {
         const TemporaryDirectory directory;
         const std::string path = directory.path() + "/log";
@@ -119,7 +128,8 @@ TEST_CASE("a HAR form without text is put together from its parameters, other bo
         REQUIRE(log.next(record));
         return record.body_missing;
     };
-    CHECK(is_missing(R"("postData":{"mimeType":"multipart/form-data; boundary=x",)" + params + "}"));
+    CHECK(is_missing(R"("postData":{"mimeType":"multipart/form-data",)" + params + "}"));
+    CHECK(is_missing(R"("postData":{"mimeType":"multipart/form-data; boundary=x","params":[{"name":"f","fileName":"n.txt"}]})"));
     CHECK(is_missing(R"("bodySize":12)"));
     CHECK(!is_missing(R"("bodySize":0)"));
     CHECK(!is_missing(R"("bodySize":-1)"));

@@ -1,6 +1,4 @@
-// The cells of a CSV's lines, and what the first of them look like.
-//
-//   row = cell *( separator cell ) ; a cell may stand in double quotes, "" is one in it
+// What the first cells of a CSV look like.
 //
 // Thread-safety: functions without state; Blocks: one thread at a time.
 #pragma once
@@ -13,19 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/csv_cells.hpp"
 #include "system/byte_source.hpp"
 
 namespace leakline::memory {
 
-// Without blanks and quotes around it.
-std::string_view unquoted(std::string_view cell);
 std::string_view without_return(std::string_view line);
-// Where the cell that begins at `at` ends: at a separator outside of quotes, or at the end of the line.
-const char* cell_end(const char* at, const char* end, char separator);
-std::vector<std::string_view> cells_of(std::string_view line, char separator);
-// Tab, ";" or ",": the first of them that the line holds outside of quotes, for a name with a comma in it,
-// "RSS (KiB, no swap)", is likelier than one with a tab or a semicolon.
-char separator_of(std::string_view line);
 // The separator that Excel's line "sep=;" names; 0 where the line is none.
 char separator_said(std::string_view line);
 

@@ -74,6 +74,7 @@ std::unique_ptr<Unwrapper> make_syslog_3164(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_iso_syslog(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_iso_time(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_journal_export(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_csv(std::string_view prefix);
 
 // A JSON object with the line in a member of this name, at the top: a text, an object (whose text is the line), or (journalctl -o
 // json) an array of bytes.

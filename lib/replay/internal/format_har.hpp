@@ -4,7 +4,8 @@
 // Entries of other schemes (data:, blob:, wss:, an extension's) are passed over. A form that stands there as params alone
 // is put together again: the specification has them decoded, but most exporters leave them as they were sent, so a value
 // that can only be percent-encoded stays as it is. A body that stands there as a JSON value instead of its text is that
-// value's text. One that cannot be known (its size alone, params with objects for values, params of no form) is missing.
+// value's text. multipart/form-data is put together with the boundary that its type names. One that cannot be known (its size alone,
+// params with objects for values, files whose content is not there, params of no form) is missing.
 #pragma once
 
 #include "replay/internal/record.hpp"
@@ -29,14 +30,18 @@ class HarStream : public RecordStream {
     bool read_post_data(JsonScan& scan, Record& record);
     bool read_headers(JsonScan& scan, Record& record);
     void add_header(std::string_view name, std::string_view value, Record& record);
+    struct Parameter {
+        std::string_view name, value, file, type;  // file: its name, where it is one
+    };
     bool read_parameters(JsonScan& scan);
     bool read_parameter_value(JsonScan& scan, std::string_view& value);
     void join_form();
+    bool join_multipart(std::string_view type);  // false where the type names no boundary
 
     Scratch scratch_;
     std::string body_, form_;  // decoded, and joined from parameters
-    std::vector<std::pair<std::string_view, std::string_view>> parameters_;
-    bool parameters_known_ = true;  // none of them has an object or array for its value
+    std::vector<Parameter> parameters_;
+    bool parameters_known_ = true;  // none of them has an object or array for its value, or is a file without its content
     bool has_post_data_ = false;
     bool started_ = false, ended_ = false, cut_ = false;
     std::uint64_t entries_ = 0, other_schemes_ = 0, odd_headers_ = 0, json_bodies_ = 0;

@@ -25,7 +25,10 @@ LogTime parse_iso_time(std::string_view text);
 // apart by their size (years 1973 to 5138). Exact, without a detour through floating point.
 LogTime parse_unix_time(std::string_view text);
 
-// Whichever of the three it is.
+// "Nov 29, 2026 @ 12:34:56.789", as Kibana shows and exports times; no zone: UTC.
+LogTime parse_kibana_time(std::string_view text);
+
+// Whichever of these it is.
 LogTime parse_any_time(std::string_view text);
 
 // Decimal seconds, "0.012" or "12": for durations in logs.

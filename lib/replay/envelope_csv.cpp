@@ -1,0 +1,116 @@
+// Rows of a CSV export (Kibana's Discover), as JSON objects: a column "url.path" is the member path of the member url.
+#include <algorithm>
+#include <map>
+
+#include "base/csv_cells.hpp"
+#include "base/strings.hpp"
+#include "http/message.hpp"
+#include "replay/internal/envelope.hpp"
+#include "replay/internal/log_recognition.hpp"
+
+namespace leakline::replay {
+
+namespace {
+
+// Elasticsearch's time, which its documents have.
+constexpr std::string_view kTime = "@timestamp";
+// A cell may have line ends in it; a quote that is never closed must not take in the whole log.
+constexpr std::size_t kLongestRow = std::size_t{1} << 20;
+constexpr std::size_t kDeepest = 8;  // of members
+
+std::string content_of(std::string_view cell) {
+    std::string text;
+    for (std::size_t i = 0; i < cell.size(); ++i) {
+        text += cell[i];
+        if (cell[i] == '"' && i + 1 < cell.size() && cell[i + 1] == '"') ++i;
+    }
+    return text;
+}
+
+// The order in which the members of nested objects stand together.
+struct Node {
+    std::map<std::string, Node> members;
+    int column = -1;
+};
+
+class CsvUnwrapper : public Unwrapper {
+  public:
+    CsvUnwrapper(const std::vector<std::string_view>& names, char separator) : separator_(separator) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            Node* node = &root_;
+            const std::vector<std::string_view> parts = split(names[i], '.');
+            if (parts.size() > kDeepest)
+                node = &node->members[std::string(names[i])];
+            else
+                for (const std::string_view part : parts) node = &node->members[std::string(part)];
+            node->column = static_cast<int>(i);
+        }
+    }
+
+    std::optional<Enveloped> unwrap(std::string_view line) override {
+        while (line.ends_with('\r')) line.remove_suffix(1);
+        if (!row_.empty()) row_ += ' ';
+        row_ += line;
+        open_ = open_ != (std::count(line.begin(), line.end(), '"') % 2 != 0);
+        if (open_ && row_.size() < kLongestRow) return Enveloped{};
+        json_.clear();
+        cells_ = cells_of(row_, separator_);
+        const bool is_header = std::find(cells_.begin(), cells_.end(), kTime) != cells_.end();
+        if (!is_header) put(root_);
+        row_.clear();
+        open_ = false;
+        return Enveloped{json_, false, 0};
+    }
+
+  private:
+    // An object; nothing of it where it would be empty.
+    void put(const Node& node) {
+        const std::size_t start = json_.size();
+        bool any = false;
+        json_ += '{';
+        for (const auto& [name, member] : node.members) {
+            const std::size_t before = json_.size();
+            if (any) json_ += ',';
+            json_ += '"';
+            http::append_json_escaped(json_, name);
+            json_ += "\":";
+            const std::size_t value = json_.size();
+            if (!member.members.empty())
+                put(member);
+            else
+                put_cell(member.column);
+            if (json_.size() == value)
+                json_.resize(before);
+            else
+                any = true;
+        }
+        json_ += '}';
+        if (!any) json_.resize(start);
+    }
+    void put_cell(int column) {
+        if (column < 0 || static_cast<std::size_t>(column) >= cells_.size()) return;
+        const std::string text = content_of(cells_[static_cast<std::size_t>(column)]);
+        if (text.empty() || text == "-") return;
+        json_ += '"';
+        http::append_json_escaped(json_, text);
+        json_ += '"';
+    }
+
+    Node root_;
+    const char separator_;
+    std::string row_, json_;
+    bool open_ = false;  // within quotes, at the end of row_
+    std::vector<std::string_view> cells_;
+};
+
+}  // namespace
+
+std::unique_ptr<Unwrapper> make_csv(std::string_view prefix) {
+    const std::string_view header = first_line(prefix);
+    const char separator = separator_of(header);
+    const std::vector<std::string_view> names = cells_of(header, separator);
+    if (names.size() < 2 || std::find(names.begin(), names.end(), kTime) == names.end()) return nullptr;
+    return std::make_unique<CsvUnwrapper>(names, separator);
+}
+
+}  // namespace leakline::replay
