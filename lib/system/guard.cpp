@@ -72,14 +72,6 @@ std::optional<ProcessEntry> read_process(int pid) {
     return entry;
 }
 
-// Not the start of a longer value.
-bool has_mark(int pid) {
-    const auto environment = read_small_file("/proc/" + std::to_string(pid) + "/environ");
-    if (!environment) return false;  // of another user
-    const auto entries = split(*environment, '\0');
-    return std::find(entries.begin(), entries.end(), mark()) != entries.end();
-}
-
 std::vector<ProcessEntry> all_processes() {
     std::vector<ProcessEntry> entries;
     std::error_code failed;
@@ -102,7 +94,7 @@ void kill_guarded_processes() {
         std::set<int> found;
         for (const ProcessEntry& entry : entries) {
             const auto known = ours.find(entry.pid);
-            if ((known != ours.end() && known->second == entry.start) || has_mark(entry.pid)) found.insert(entry.pid);
+            if ((known != ours.end() && known->second == entry.start) || has_guard_mark(entry.pid).value_or(false)) found.insert(entry.pid);
         }
         for (bool more = true; more;) {
             more = false;
@@ -155,6 +147,20 @@ void show_as_guard(char** arguments) {
 }
 
 }  // namespace
+
+std::optional<bool> has_guard_mark(int pid) {
+    if (mark().empty()) return std::nullopt;
+    const auto environment = read_small_file("/proc/" + std::to_string(pid) + "/environ");
+    if (!environment) return std::nullopt;  // of another user
+    const auto entries = split(*environment, '\0');
+    if (std::find(entries.begin(), entries.end(), mark()) != entries.end()) return true;  // whole, not the start of a longer value
+    // Programs that show a title (nginx, sshd) write it where their environment was.
+    const auto is_variable = [](std::string_view entry) {
+        const std::size_t end = entry.find('=');
+        return end != 0 && end != entry.npos && entry.substr(0, end).find(' ') == entry.npos;
+    };
+    return std::any_of(entries.begin(), entries.end(), is_variable) ? std::optional(false) : std::nullopt;
+}
 
 Guard::Guard(char** arguments) {
     // What is shared must be there before the fork. Nothing is remembered under this pid.

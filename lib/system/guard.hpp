@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include <new>
+#include <optional>
 
 namespace leakline {
 
@@ -37,6 +38,10 @@ void leave_programs_running();
 // The guard ends this process as well, wherever it goes: for one whose environment does not show (nginx writes its titles over
 // it). It must be our child, so that its pid is its own until we have reaped it. At most 256 of them. Safe from any thread.
 void guard_process(int pid);
+
+// Whether this process was started by one that descends from us: its environment has our mark. Nothing where that cannot be told: no
+// guard was made, or its environment is unreadable, empty or written over.
+std::optional<bool> has_guard_mark(int pid);
 
 // A table that the guard sees as we fill it in: memory that a fork shares. Never freed.
 template <class Table>

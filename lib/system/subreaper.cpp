@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -39,6 +40,19 @@ std::vector<int> children() {
     return pids;
 }
 
+// Where we are the first process (of a container without an init), the kernel gives us the orphans of all: those of a shell that
+// was opened beside us (docker exec) as well. Elsewhere only those of our descendants.
+bool is_foreign(int pid) {
+    if (::getpid() != 1) return false;
+    constexpr int kLooks = 3;  // a process that is just calling exec has no environment
+    Clock& clock = system_clock();
+    for (int look = 0; look < kLooks; ++look) {
+        if (look > 0) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(1));
+        if (const auto ours = has_guard_mark(pid)) return !*ours;
+    }
+    return false;
+}
+
 }  // namespace
 
 Subreaper::Subreaper() : before_(children()) { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
@@ -52,7 +66,7 @@ std::vector<int> Subreaper::orphans() const {
     std::vector<int> pids;
     for (const int pid : children()) {
         if (is_running_child(pid) || std::find(before_.begin(), before_.end(), pid) != before_.end()) continue;
-        if (::waitpid(pid, nullptr, WNOHANG) != 0) continue;
+        if (::waitpid(pid, nullptr, WNOHANG) != 0 || is_foreign(pid)) continue;
         guard_process(pid);
         pids.push_back(pid);
     }

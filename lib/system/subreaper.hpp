@@ -16,7 +16,8 @@ class Subreaper {
     Subreaper& operator=(const Subreaper&) = delete;
 
     // Our children that nothing of ours started: those that still run. Zombies among them are reaped. The guard knows them from
-    // then on (see guard.hpp).
+    // then on (see guard.hpp). Where we are the first process of a container, those that the guard's mark shows to be others' are
+    // left out.
     std::vector<int> orphans() const;
     // SIGTERM to each and to what descends from it, SIGKILL after two seconds.
     void end_orphans() const;
