@@ -11,6 +11,7 @@
 #include "diagnose/internal/service_process.hpp"
 #include "heap/preflight.hpp"
 #include "system/executables.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 
@@ -27,8 +28,7 @@ std::optional<int> first_process_of(const std::string& executable, MeasuredTarge
     std::optional<int> first;
     std::uint64_t begun = 0;
     for (const memory::ProcessId& process : target.log().processes()) {
-        std::error_code error;
-        if (std::filesystem::read_symlink("/proc/" + std::to_string(process.pid) + "/exe", error) != executable || error) continue;
+        if (executable_of(process.pid) != executable) continue;
         if (first && std::pair(process.start_ticks, process.pid) > std::pair(begun, *first)) continue;
         first = process.pid;
         begun = process.start_ticks;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "analysis/lines/code_kind.hpp"
@@ -22,9 +21,7 @@ std::optional<ServiceProcess> find_service_process(const std::string& url, const
         if (parsed.port == 0) return std::nullopt;
         for (const int pid : processes_on_port(parsed.port)) {
             if (std::find(processes.begin(), processes.end(), pid) == processes.end()) continue;
-            std::error_code error;
-            const std::string executable = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), error).string();
-            if (!error && !executable.empty()) return ServiceProcess{pid, executable};
+            if (const std::string executable = executable_of(pid); !executable.empty()) return ServiceProcess{pid, executable};
         }
     } catch (const Error&) {
     }

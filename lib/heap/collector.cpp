@@ -112,15 +112,18 @@ class Collector {
         }
         if (finished_ || broken_) return true;  // only drained now
         const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));
-        if (!finished_ && !broken_) tee_->write(bytes);
         try {
             std::string_view lines = buffer_.filled(bytes.size());
+            if (options_.follow)
+                lines = after_announcement(lines, bytes);
+            else
+                tee_->write(bytes);
             if (overlong_ && !lines.empty()) {  // its end: no record
                 overlong_ = false;
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
             }
-            take_lines(options_.follow ? after_announcement(lines) : lines);
+            take_lines(lines);
         } catch (const std::exception& error) {
             broken_ = true;
             problem_ = error.what();
@@ -134,15 +137,22 @@ class Collector {
         recording_.take(lines);
     }
 
-    // A program behind the wrapper says that it is recorded from here on. What was recorded before was a helper's.
-    std::string_view after_announcement(std::string_view lines) {
+    // A program behind the wrapper says that it is recorded from here on. What was recorded before was a helper's, in the raw
+    // stream as well: of the bytes that were read last, it gets those after the announcement.
+    std::string_view after_announcement(std::string_view lines, std::string_view bytes) {
+        const char* const end = bytes.data() + bytes.size();
         for (std::size_t at; (at = lines.find(unwind::kFollowMark)) != lines.npos;) {
             std::string_view rest = lines.substr(at + std::strlen(unwind::kFollowMark));
             const std::string_view number = rest.substr(0, rest.find('\n'));
             std::from_chars(number.data(), number.data() + number.size(), recorded_pid_);
             lines = rest.substr(std::min(rest.size(), number.size() + 1));
-            if (std::exchange(announced_, true)) start_anew();
+            overlong_ = false;
+            if (std::exchange(announced_, true)) {
+                start_anew();
+                bytes = {lines.data(), end};
+            }
         }
+        tee_->write(bytes);
         return lines;
     }
     void start_anew() {

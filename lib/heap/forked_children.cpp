@@ -13,11 +13,6 @@ namespace leakline::heap {
 
 namespace {
 
-std::string executable_of(int pid) {
-    std::error_code ignored;
-    return std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), ignored).string();
-}
-
 std::uint64_t processor_ticks(int pid) {
     const auto stat = read_stat(pid);
     return stat ? stat->cpu_ticks : 0;

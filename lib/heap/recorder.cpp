@@ -20,6 +20,7 @@
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/forked_children.hpp"
+#include "heap/internal/passed_over.hpp"
 #include "heap/internal/unwinder.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
@@ -93,9 +94,12 @@ struct Recorder::State {
     pid_t collector = -1;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
+    int children_of = 0;  // the recorded process: behind a wrapper another one may take its place
+    PassedOver passed_over;
     Nanoseconds next_look{};
     bool own_unwinder = false;                // ours is loaded into the program
     Descriptor follow_library, follow_block;  // where programs behind a wrapper are followed
+    unwind::FollowBlock* followed = nullptr;  // follow_block, mapped
 
     ~State() {
         child.reset();
@@ -103,11 +107,12 @@ struct Recorder::State {
         reap_collector();
         output.discard();
         raw_output.discard();
+        if (followed != nullptr) ::munmap(followed, sizeof *followed);
     }
     // It ends by itself once the service has ended and the control socket is closed.
     // Of the program that is followed, what can be known before it runs.
     void follow(const std::string& executable, Preflight& preflight);
-    void fill_block(const std::string& preload, const std::string& stream) const;
+    void fill_block(const std::string& preload, const std::string& stream);
     void reap_collector() {
         if (collector <= 0) return;
         while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {
@@ -151,7 +156,7 @@ void Recorder::State::follow(const std::string& executable, Preflight& preflight
     if (follow_block.get() < 0) throw os_error(ErrorKind::system, "record", "cannot make a file in memory", errno);
 }
 
-void Recorder::State::fill_block(const std::string& preload, const std::string& stream) const {
+void Recorder::State::fill_block(const std::string& preload, const std::string& stream) {
     unwind::FollowBlock block;
     const auto copy = [](auto& to, const std::string& from) {
         if (from.size() >= sizeof to) throw Error(ErrorKind::input, "record", "a path is too long: " + from);
@@ -162,6 +167,8 @@ void Recorder::State::fill_block(const std::string& preload, const std::string& 
     copy(block.stream, stream);
     if (::write(follow_block.get(), &block, sizeof block) != static_cast<ssize_t>(sizeof block))
         throw os_error(ErrorKind::system, "record", "cannot write to a file in memory", errno);
+    void* const at = ::mmap(nullptr, sizeof block, PROT_READ | PROT_WRITE, MAP_SHARED, follow_block.get(), 0);
+    if (at != MAP_FAILED) followed = static_cast<unwind::FollowBlock*>(at);
 }
 
 Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
@@ -277,6 +284,7 @@ const std::vector<std::string>& Recorder::warnings() const { return state_->warn
 void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional<std::uint64_t> requests) {
     Clock& clock = system_clock();
     const Nanoseconds now = clock.monotonic();
+    if (state_->followed != nullptr) state_->followed->settled = true;
     const auto answer = state_->ask(control::Mark{kind, requests, now + kClockMargin, control::Text(label)});
     if (!answer) return;  // finish() says that the collector is gone
     const Nanoseconds gap = answer->tick_gap * 3 / 2;
@@ -291,12 +299,12 @@ void Recorder::look_for_children() {
     const Nanoseconds now = system_clock().monotonic();
     if (now < state_->next_look) return;
     state_->next_look = now + kGap;
-    if (!state_->children) {
-        const int recorded = pid();
-        if (recorded == 0) return;
-        state_->children.emplace(recorded);
-    }
+    const int recorded = pid();
+    if (recorded == 0) return;
+    if (!state_->children || state_->children_of != recorded) state_->children.emplace(recorded);
+    state_->children_of = recorded;
     state_->children->look();
+    if (state_->followed != nullptr) state_->passed_over.look(*state_->followed, recorded);
 }
 
 bool Recorder::settle(Nanoseconds timeout) {
@@ -360,8 +368,8 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
 
 HeapProfile Recorder::finish() {
     State& state = *state_;
-    if (const std::string text = state.children ? state.children->warning() : std::string(); !text.empty())
-        state.send(control::Warning{control::Text(text)});
+    for (const std::string& text : {state.children ? state.children->warning() : std::string(), state.passed_over.warning()})
+        if (!text.empty()) state.send(control::Warning{control::Text(text)});
     const auto status = state.child->status();
     const auto answer = state.ask(control::Finish{status && status->signal != 0});
     if (answer && answer->outcome != control::Outcome::recorded) state.explain_nothing(answer->outcome, answer->text.bytes);

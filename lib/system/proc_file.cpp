@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,11 @@ std::optional<std::string> read_small_file(const std::string& path) {
 std::optional<ProcessStat> read_stat(int pid, const SystemRoots& roots) {
     const auto text = read_small_file(roots.proc + "/" + std::to_string(pid) + "/stat");
     return text ? parse_stat(*text) : std::nullopt;
+}
+
+std::string executable_of(int pid) {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", ignored).string();
 }
 
 }  // namespace leakline

@@ -53,6 +53,11 @@ bool has_ended(int pid) {
     return name_end != nullptr && name_end[1] == ' ' && (name_end[2] == 'Z' || name_end[2] == 'X');
 }
 
+void note_passed_over(FollowBlock& block, std::int32_t pid) {
+    for (std::atomic<std::int32_t>& slot : block.passed_over)
+        if (std::int32_t none = 0; slot.compare_exchange_strong(none, pid)) return;
+}
+
 bool claim(FollowBlock& block) {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -60,7 +65,11 @@ bool claim(FollowBlock& block) {
     std::int32_t before = block.pid.load();
     const std::int32_t own = own_pid();
     if (before == own) return false;  // recorded already, and started anew
-    if (before != 0 && (now_ms - block.since_ms.load() >= leakline::unwind::kHelper_ms || !has_ended(before))) return false;
+    const bool may_be_helper = block.program[0] != '\0' || now_ms - block.since_ms.load() < leakline::unwind::kHelper_ms;
+    if (before != 0 && (block.settled.load() || !may_be_helper || !has_ended(before))) {
+        note_passed_over(block, own);
+        return false;
+    }
     if (!block.pid.compare_exchange_strong(before, own)) return false;
     block.since_ms.store(now_ms);
     return true;

@@ -147,6 +147,48 @@ TEST_CASE("behind shells, env and scripts, the program that they start is record
     CHECK(failure_of(other).message().find("heap_subject, which it started, could not be recorded") != std::string::npos);
 }
 
+TEST_CASE("behind a wrapper, the raw stream begins with the program's first bytes, also where they come with a helper's last") {
+    const TemporaryDirectory folder;
+    // The collecting process reads nothing until both have ended.
+    const std::string script = "collector=${LEAKLINE_FOLLOW#/proc/}; collector=${collector%%/*}; kill -STOP $collector; " + kSubject +
+                               " leak 3000 8; " + kSubject + " leak 5000 24; kill -CONT $collector";
+    heap::RecordOptions options = options_for({"sh", "-c", script}, folder.path() + "/run.leak");
+    options.keep_raw = folder.path() + "/run.raw.zst";
+    heap::Recorder recorder = heap::Recorder::start(options);
+    recorder.child().wait();
+    const HeapProfile recorded = recorder.finish(), raw = heap::read_profile(options.keep_raw);
+    CHECK(in_function(recorded, recorded.marks.size() - 1, "leak_block").live_bytes == 5000 * 24);
+    CHECK(raw.damage.empty());
+    CHECK(raw.events == recorded.events);
+    CHECK(test::totals_of(raw) == test::totals_of(recorded));
+}
+
+TEST_CASE("a program that starts after a helper of more than a second is recorded where it is named, else the recording warns") {
+    const TemporaryDirectory folder;
+    heap::RecordOptions named = options_for({"sh", "-c", kSubject + " sleep 1; " + kSubject + " leak 5000 24; true"});
+    named.follow = std::filesystem::canonical(kSubject).string();
+    heap::Recorder first = heap::Recorder::start(named);
+    first.child().wait();
+    const HeapProfile profile = first.finish();
+    CHECK(in_function(profile, profile.marks.size() - 1, "leak_block").live_blocks == 5000);
+
+    heap::Recorder second =
+        heap::Recorder::start(options_for({"sh", "-c", "sleep 1.1; " + kSubject + " toil " + folder.path() + "/n; true"}));
+    const auto warned = [&] {
+        const std::vector<std::string> warnings = second.finish().warnings;
+        return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& text) {
+            return text.find("sleep was recorded, but " + std::filesystem::canonical(kSubject).string() +
+                             ", which was started after it, did more work and was not recorded: give that program itself") != text.npos;
+        });
+    };
+    for (int look = 0; look < 40; ++look) {
+        second.child().wait_for(std::chrono::milliseconds(100));
+        second.look_for_children();
+    }
+    second.child().terminate(seconds(0));
+    CHECK(warned());
+}
+
 TEST_CASE("a mark has all that happened before it, though the tracker has not written it yet") {
     const TemporaryDirectory folder;
     const std::string progress = folder.path() + "/round";
