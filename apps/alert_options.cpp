@@ -6,8 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "leakline/quantities.hpp"
 #include "memory/cgroup.hpp"
+#include "quantity_options.hpp"
 
 namespace leakline::cli {
 

@@ -10,37 +10,35 @@
 #include "base/strings.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
+#include "details.hpp"
 #include "exit_code.hpp"
 #include "http/recording_proxy.hpp"
 #include "http/url.hpp"
 #include "messages.hpp"
-#include "quantities.hpp"
+#include "port_file.hpp"
+#include "quantity_options.hpp"
 #include "replay/capture.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"
-#include "system/output_file.hpp"
+#include "tls_options.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 struct CaptureCommand {
-    std::string listen = "127.0.0.1:8081", target, output, port_file, ca_file;
+    http::ProxyOptions proxy;
+    std::string listen = "127.0.0.1:8081", target, output, port_file;
     std::vector<std::string> redact;
     std::optional<Bytes> max_body;
     std::optional<Nanoseconds> duration;
     Nanoseconds grace = std::chrono::seconds(5);
-    std::size_t max_connections = 256;
-    bool no_redaction = false, sessions = false, insecure = false;
+    bool no_redaction = false, sessions = false;
 };
-
-std::string counted(std::uint64_t count, const char* what) {
-    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
-}
 
 int run_capture(const CaptureCommand& command, Messages& messages) {
     messages.open();
-    http::ProxyOptions options;
+    http::ProxyOptions options = command.proxy;
     http::ListenAddress listen = http::parse_listen(command.listen);
     options.address = listen.address;
     options.port = listen.port;
@@ -48,9 +46,6 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     if (options.target.target != "/")
         throw Error(ErrorKind::usage, "--target", "'" + printable(command.target) + "' has a path, and requests have their own",
                     "--target " + options.target.origin());
-    options.max_connections = command.max_connections;
-    options.verify_certificate = !command.insecure;
-    options.ca_file = command.ca_file;
     if (command.max_body) options.max_kept_body = *command.max_body;
     options.body_budget = std::max(options.body_budget, 4 * options.max_kept_body);
 
@@ -74,11 +69,7 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     });
     proxy.start();
     listen.port = proxy.port();
-    if (!command.port_file.empty()) {
-        OutputFile file(command.port_file);
-        file.write(std::to_string(proxy.port()) + "\n");
-        file.commit();
-    }
+    write_port_file(command.port_file, proxy.port());
     messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(), command.output));
     messages.detail(fmt::format("values not recorded of: {}", capture.redaction.headers.empty()
                                                                   ? "none"
@@ -129,23 +120,18 @@ Run declare_capture(CLI::App& app) {
         ->required()
         ->type_name("URL");
     app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
-    app.add_option("--redact", command->redact, "Do not record the value of this header either")
-        ->type_name("HEADER")
-        ->allow_extra_args(false);
+    app.add_option("--redact", command->redact, "Do not record the value of this header either")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
     add_size(app, "--max-body", command->max_body, "Forward a request with a larger body, but do not record it (default: 16MiB)");
-    app.add_option("--max-connections", command->max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")
+    app.add_option("--max-connections", command->proxy.max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")
         ->type_name("N")
         ->check(between(1, 10'000))
         ->capture_default_str();
     add_duration(app, "--duration", command->duration, "Stop after this time");
     add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
-    app.add_option("--port-file", command->port_file, "Write the listening port to this file")->type_name("FILE");
-    app.add_option("--ca-file", command->ca_file, "Trust the certificate authorities in this PEM file")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile);
-    app.add_flag("--insecure", command->insecure, "Do not verify the target's certificate");
+    add_port_file(app, command->port_file);
+    add_tls_options(app, command->proxy.ca_file, command->proxy.verify_certificate);
     return [=] { return run_capture(*command, *messages); };
 }
 

@@ -17,7 +17,7 @@
 #include "heap/profile_reader.hpp"
 #include "line_options.hpp"
 #include "output.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "report/json_read.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"

@@ -53,9 +53,7 @@ int run_convert(ConvertCommand& command, Messages& messages) {
 Run declare_convert(CLI::App& app) {
     auto messages = std::make_shared<Messages>(app);
     auto command = std::make_shared<ConvertCommand>(app);
-    app.add_option("log", command->replay.logs, "Request logs, merged by time (plain, gzip or zstd; -: standard input)")
-        ->required()
-        ->type_name("LOG");
+    command->traffic.add_logs(app);
     app.add_option("-o,--output", command->output, "Log to write, one JSON object per line (-: standard output)")
         ->required()
         ->type_name("FILE");

@@ -18,9 +18,11 @@
 #include "diagnose/diagnose.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
+#include "line_options.hpp"
+#include "measuring_options.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline_file.hpp"
 #include "report/source_text.hpp"
@@ -199,30 +201,17 @@ Run declare_diagnose(CLI::App& app) {
     auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgment);
     diagnose::Options& run = options->run;
 
-    service
-        ->add_option("--target", run.target.url, "URL of the service; {port} is replaced by a free port (default: http://127.0.0.1:{port})")
-        ->type_name("URL");
     service->add_option("--mode", options->mode, "Mode of trackd, if no command is given: leaky, bounded, lru or ttl")
         ->type_name("MODE")
         ->capture_default_str()
         ->check(one_of({"leaky", "bounded", "lru", "ttl"}));
-    service->add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")
-        ->type_name("PATH")
-        ->capture_default_str();
-    add_duration(*service, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
-    add_duration(*service, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
+    add_target_options(*service, run.target);
 
     traffic
         ->add_option("--traffic", run.rounds.replay.logs,
                      "Request log to replay, in any format that replay reads (default with trackd: generated sample traffic)")
         ->type_name("LOG");
-    traffic->add_option("--rounds", run.rounds.rounds, "Rounds of traffic, each followed by a measurement, 4 to 10000")
-        ->type_name("N")
-        ->capture_default_str()
-        ->check(between(4, 10000));
-    add_duration(*traffic, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
-    add_duration(*traffic, "--quiet-time", run.rounds.quiet,
-                 "Time without requests between the last response of a round and its measurement");
+    add_round_options(*traffic, run.rounds, 10'000);
 
     add_duration(*soak, "--soak", options->soak, "Replay the log as this much traffic, such as 72h, at two speeds");
     soak->add_option("--time-scale", options->time_scale,
@@ -233,7 +222,7 @@ Run declare_diagnose(CLI::App& app) {
 
     add_size(*judgment, "--memory-limit", run.memory_limit,
              "Run the service in a memory cgroup of this size, and report when it would be reached");
-    add_growth(*judgment, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
+    add_budget_option(*judgment, run.max_growth);
     add_size(*judgment, "--max-memory", run.max_memory,
              "End a run early when the service uses this much (default: half of the free memory)");
     add_duration(*judgment, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
@@ -254,9 +243,8 @@ Run declare_diagnose(CLI::App& app) {
         ->capture_default_str();
 
     lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");
-    lines->add_option("--source", options->sources, "Look for source files under DIR first")->type_name("DIR");
-    lines->add_option("--skip", run.skip, "Skip frames whose file or function contains TEXT")->type_name("TEXT");
-    lines->add_option("--only", run.only, "Attribute only to frames whose file or function contains TEXT")->type_name("TEXT");
+    add_source_option(*lines, options->sources);
+    add_frame_filters(*lines, run.skip, run.only);
     lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
     add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");
 

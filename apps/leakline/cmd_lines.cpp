@@ -55,10 +55,7 @@ Run declare_lines(CLI::App& app) {
     app.add_option("recording", *file, "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input)")
         ->required()
         ->type_name("FILE");
-    app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
-        ->type_name("N")
-        ->check(between(0, 9))
-        ->capture_default_str();
+    output->add_precision(app);
     using Unit = report::RenderOptions::Unit;
     app.add_option("--unit", output->options().unit, "Unit of the line table: B, KiB or MiB (default: MiB)")
         ->transform(choice_of<Unit>({{"B", Unit::bytes}, {"KiB", Unit::kib}, {"MiB", Unit::mib}}))

@@ -13,9 +13,11 @@
 #include "diagnose/minimize.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
+#include "line_options.hpp"
+#include "measuring_options.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "report/source_text.hpp"
 #include "system/executables.hpp"
 #include "system/interruption.hpp"
@@ -171,12 +173,9 @@ Run declare_minimize(CLI::App& app) {
     app.add_option("log", command->log, "Request log, in any format that replay reads; not standard input")->required()->type_name("LOG");
     app.add_option("--target-cmd", command->target_command, "Service to start for each run; {port} is replaced by a free port")
         ->type_name("CMD");
-    app.add_option("--target", run.target.url, "URL of the service, if its command does not contain {port}")->type_name("URL");
-    add_growth(app, "--max-growth", run.max_growth, "Tolerate growth below this, such as 64B/request or 1MiB/h");
-    app.add_option("--rounds", run.rounds.rounds, "Rounds of traffic per run, 4 to 1000")
-        ->type_name("N")
-        ->capture_default_str()
-        ->check(between(4, 1000));
+    add_target_options(app, run.target);
+    add_round_options(app, run.rounds, 1000);
+    add_budget_option(app, run.max_growth);
     app.add_option("--repeats", command->minimize.repeats,
                    "Repeat an undecided run up to this often, 0 to 5, each time with twice the rounds")
         ->type_name("N")
@@ -187,17 +186,9 @@ Run declare_minimize(CLI::App& app) {
         ->capture_default_str()
         ->check(between(1, 100'000));
     app.add_option("--without", command->minimize.without, "Exclude this kind of requests, such as 'GET /search', to find a second cause")
-        ->type_name("KIND")
-        ->allow_extra_args(false);
+        ->type_name("KIND");
     app.add_flag("--kinds-only", command->no_values, "Reduce by method and path only, not by parameters, headers and bodies");
-    add_duration(app, "--min-round", run.rounds.minimum_round, "At --pace max, repeat the log until a round is this long");
-    add_duration(app, "--quiet-time", run.rounds.quiet, "Time without requests between the last response of a round and its measurement");
-    app.add_option("--ready-path", run.target.ready_path, "Path to GET; any response means that the service is ready")
-        ->type_name("PATH")
-        ->capture_default_str();
-    add_duration(app, "--ready-timeout", run.target.ready_timeout, "Maximum time that the service may take to start");
-    add_duration(app, "--grace", run.target.grace, "Time from SIGTERM to SIGKILL");
-    app.add_option("--source", command->sources, "Look for source files under DIR first")->type_name("DIR")->allow_extra_args(false);
+    add_source_option(app, command->sources);
     app.add_option("words", command->words,
                    "Service to start, after --, instead of --target-cmd; with --target-cmd: more logs, merged by time")
         ->type_name("CMD ARG... | LOG...");

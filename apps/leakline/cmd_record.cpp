@@ -15,7 +15,7 @@
 #include "heap/tracker.hpp"
 #include "memory/glibc_heap.hpp"
 #include "messages.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/guard.hpp"

@@ -10,7 +10,7 @@
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "replay/dry_run.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
@@ -139,9 +139,7 @@ Run declare_replay(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kReplayForm);
     auto command = std::make_shared<ReplayCommand>(app);
     replay::ReplayOptions& options = command->replay;
-    app.add_option("log", options.logs, "Request logs, merged by time (plain, gzip or zstd; -: standard input)")
-        ->required()
-        ->type_name("LOG");
+    command->traffic.add_logs(app);
     app.add_option("--target", options.target, "Service to send to: http://host:port, https://host or unix:/path/of.sock")
         ->type_name("URL");
     app.add_option("--rounds", options.rounds, "Send the whole log this many times; 0: until --duration or Ctrl-C")

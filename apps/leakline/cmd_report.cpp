@@ -1,7 +1,6 @@
 // leakline report: any report again from a stored diagnosis.
 #include <memory>
 
-#include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_code.hpp"
@@ -15,10 +14,7 @@ Run declare_report(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
     auto file = std::make_shared<std::string>();
     app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")->required()->type_name("FILE");
-    app.add_option("--precision", output->options().precision, "Decimals in the line table, 0 to 9")
-        ->type_name("N")
-        ->check(between(0, 9))
-        ->capture_default_str();
+    output->add_precision(app);
     output->add_top(app, "Rows of the ranking");
     return [=] {
         output->open({*file});

@@ -22,7 +22,7 @@
 #include "memory/limit.hpp"
 #include "memory/tick_schedule.hpp"
 #include "output.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "sample_alerts.hpp"
 #include "sample_outputs.hpp"
 #include "sample_resources.hpp"
@@ -283,13 +283,11 @@ Run declare_sample(CLI::App& app) {
     auto options = std::make_shared<SampleCommand>();
     auto messages = std::make_shared<Messages>(app);
     SampleTargets& targets = options->targets;
-    app.add_option("--pid", targets.pids, "Process to sample")->type_name("PID")->allow_extra_args(false);
-    app.add_option("--name", targets.names, "Sample the processes of this program name")->type_name("NAME")->allow_extra_args(false);
-    app.add_option("--port", targets.ports, "Sample the process that listens on this TCP port")->type_name("PORT")->allow_extra_args(false);
-    app.add_option("--cgroup", targets.cgroups, "Memory cgroup to sample: its directory, or its path in the hierarchy")
-        ->type_name("DIR")
-        ->allow_extra_args(false);
-    app.add_option("--container", targets.containers, "Container to sample, by its ID")->type_name("ID")->allow_extra_args(false);
+    app.add_option("--pid", targets.pids, "Process to sample")->type_name("PID");
+    app.add_option("--name", targets.names, "Sample the processes of this program name")->type_name("NAME");
+    app.add_option("--port", targets.ports, "Sample the process that listens on this TCP port")->type_name("PORT");
+    app.add_option("--cgroup", targets.cgroups, "Memory cgroup to sample: its directory, or its path in the hierarchy")->type_name("DIR");
+    app.add_option("--container", targets.containers, "Container to sample, by its ID")->type_name("ID");
     app.add_option("command", targets.command, "Command to start and sample, after --")->type_name("CMD ARG...");
     app.add_option("--children", targets.children, "Include all descendants: as a sum (sum) or one by one (each)")
         ->transform(choice_of<ChildrenMode>({{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}}))
@@ -304,12 +302,10 @@ Run declare_sample(CLI::App& app) {
            "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
            "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
         ->type_name("NAMES")
-        ->delimiter(',')
-        ->allow_extra_args(false);
+        ->delimiter(',');
     add_duration(app, "--duration", options->duration, "Stop after this time");
     app.add_option("-o,--output", options->outputs, "Write samples to this file: .csv, .dat (mprof) or .om (OpenMetrics)")
-        ->type_name("FILE")
-        ->allow_extra_args(false);
+        ->type_name("FILE");
     using Keep = memory::Retention::Mode;
     app.add_option("--keep", options->retention.mode,
                    "When a file reaches --max-size: rotate it to FILE.1, FILE.2, ..., or thin it to every second sample (default: all)")

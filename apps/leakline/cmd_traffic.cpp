@@ -10,7 +10,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "messages.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "replay/traffic_generator.hpp"
 #include "system/interruption.hpp"
 #include "system/output_file.hpp"

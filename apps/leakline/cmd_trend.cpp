@@ -23,7 +23,7 @@
 #include "exit_policy.hpp"
 #include "memory/count_series.hpp"
 #include "output.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "report/trends_text.hpp"
 #include "system/interruption.hpp"
 #include "trend_inputs.hpp"
@@ -193,7 +193,6 @@ Run declare_trend(CLI::App& app) {
     add_size(app, "--limit", command->limit, "Memory limit: report when it would be reached");
     app.add_option("--count-limit", command->count_limits,
                    "Limit of fds, threads, mappings or processes, such as fds=1024: report when it would be reached")
-        ->allow_extra_args(false)
         ->type_name("NAME=N");
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
     add_growth(app, "--max-growth", command->budget, "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");

@@ -1,7 +1,9 @@
 // What several commands say with --verbose: what was read, what was made of it, and where source text was found.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "messages.hpp"
 #include "model/diagnosis.hpp"
@@ -9,6 +11,9 @@
 #include "report/source_text.hpp"
 
 namespace leakline::cli {
+
+// "1 request", "1,234 requests"
+std::string counted(std::uint64_t count, std::string_view noun);
 
 void detail_recording(Messages& messages, const std::string& file, const HeapProfile& profile);
 // The window, how many marks it holds, and how many lines are of which class.

@@ -24,6 +24,15 @@ void parse_window(const std::string& text, std::optional<Nanoseconds>& begin, st
     if (begin && end && *begin >= *end) bad("ends before it begins");
 }
 
+void add_frame_filters(CLI::App& app, std::vector<std::string>& skip, std::vector<std::string>& only) {
+    app.add_option("--skip", skip, "Skip frames whose file or function contains TEXT")->type_name("TEXT");
+    app.add_option("--only", only, "Attribute only to frames whose file or function contains TEXT")->type_name("TEXT");
+}
+
+void add_source_option(CLI::App& app, std::vector<std::string>& folders) {
+    app.add_option("--source", folders, "Look for source files under DIR first")->type_name("DIR");
+}
+
 LineArguments::LineArguments(CLI::App& app) {
     app.add_option("--function", options_.table_function, "Print the line table of this function (plain or qualified name)")
         ->type_name("NAME");
@@ -47,9 +56,8 @@ LineArguments::LineArguments(CLI::App& app) {
         ->transform(choice_of<analysis::Attribution>({{"user", analysis::Attribution::user_code}, {"self", analysis::Attribution::self}}))
         ->type_name("user|self")
         ->default_str("user");
-    app.add_option("--skip", options_.skip, "Skip frames whose file or function contains TEXT")->type_name("TEXT");
-    app.add_option("--only", options_.only, "Attribute only to frames whose file or function contains TEXT")->type_name("TEXT");
-    app.add_option("--source", sources_, "Look for source files under DIR first")->type_name("DIR");
+    add_frame_filters(app, options_.skip, options_.only);
+    add_source_option(app, sources_);
     app.parse_complete_callback([this] {
         // A table that was asked for by name comes alone.
         if (!options_.table_function.empty()) options_.tables = 0;

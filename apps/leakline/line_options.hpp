@@ -1,4 +1,4 @@
-// The options that say which lines of a recording are meant: shared by lines and compare.
+// The options that say which lines of a recording are meant: of lines and compare, and of what records by itself.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -28,6 +28,10 @@ class LineArguments {
     analysis::LineOptions options_;
     std::vector<std::string> sources_;
 };
+
+// --skip and --only, and --source. The variables must live as long as app.
+void add_frame_filters(CLI::App& app, std::vector<std::string>& skip, std::vector<std::string>& only);
+void add_source_option(CLI::App& app, std::vector<std::string>& folders);
 
 // "60s..5m", "60s..", "..300s": times since the start of a recording. Throws CLI::ValidationError.
 void parse_window(const std::string& text, std::optional<Nanoseconds>& begin, std::optional<Nanoseconds>& end);

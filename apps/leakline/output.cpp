@@ -54,9 +54,7 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
     for (const report::Format& format : report::formats())
         if ((format.forms & form) != 0) names += fmt::format("{}{}", names.empty() ? "" : " ", format.name);
     command.add_option("--format", format_name_, "Format of standard output: " + names)->type_name("NAME")->capture_default_str();
-    command.add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")
-        ->type_name("FILE")
-        ->allow_extra_args(false);
+    command.add_option("-o,--output", paths_, "Also write a report to this file, in the format of its extension")->type_name("FILE");
     command.add_option("--color,--colour", color_, "Color the output: auto, always or never")
         ->check(one_of({"auto", "always", "never"}))
         ->type_name("WHEN")
@@ -65,6 +63,13 @@ Output::Output(CLI::App& command, report::Form form, std::string default_format)
 
 void Output::add_top(CLI::App& command, const char* what) {
     command.add_option("--top", options_.top, what)->check(between(1, 1'000'000))->type_name("N")->capture_default_str();
+}
+
+void Output::add_precision(CLI::App& command) {
+    command.add_option("--precision", options_.precision, "Decimals in the line table, 0 to 9")
+        ->check(between(0, 9))
+        ->type_name("N")
+        ->capture_default_str();
 }
 
 void Output::open(const std::vector<std::string>& inputs, report::Form form) {

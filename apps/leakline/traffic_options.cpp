@@ -4,7 +4,8 @@
 #include "choice.hpp"
 #include "http/message.hpp"
 #include "pace.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
+#include "tls_options.hpp"
 
 namespace leakline::cli {
 
@@ -21,6 +22,12 @@ TrafficOptions::TrafficOptions(CLI::App& app, replay::ReplayOptions& options, Sc
     if (scope == Scope::sending) add_sending(app);
     add_reading(app);
     add_shaping(app);
+}
+
+void TrafficOptions::add_logs(CLI::App& app) {
+    app.add_option("log", options_.logs, "Request logs, merged by time (plain, gzip or zstd; -: standard input)")
+        ->required()
+        ->type_name("LOG");
 }
 
 void TrafficOptions::add_reading(CLI::App& app) {
@@ -132,11 +139,7 @@ void TrafficOptions::add_sending(CLI::App& app) {
     app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")
         ->type_name("STATUSES")
         ->group(kSending);
-    app.add_option("--ca-file", options_.ca_file, "Trust the certificate authorities in this PEM file")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile)
-        ->group(kSending);
-    app.add_flag("--insecure", insecure_, "Do not verify https certificates")->group(kSending);
+    add_tls_options(app, options_.ca_file, options_.verify_certificate, kSending);
 }
 
 void TrafficOptions::apply_headers() {
@@ -166,7 +169,6 @@ void TrafficOptions::apply_fresh() {
 void TrafficOptions::apply() {
     replay::ShapeOptions& shape = options_.shape;
     options_.pace = parse_pace(pace_, speed_);
-    options_.verify_certificate = !insecure_;
     if (max_bad_share_) options_.max_bad_share = *max_bad_share_;
     if (max_failures_) options_.max_failures = *max_failures_;
     if (!expect_.empty()) options_.expect = replay::parse_status_check(expect_);

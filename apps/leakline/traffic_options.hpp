@@ -21,6 +21,8 @@ class TrafficOptions {
     TrafficOptions(const TrafficOptions&) = delete;
     TrafficOptions& operator=(const TrafficOptions&) = delete;
 
+    // The logs as words behind the command's name.
+    void add_logs(CLI::App& app);
     // Once, after parsing: fills in what is more than a word or a number. Throws Error{usage}.
     void apply();
 
@@ -41,7 +43,7 @@ class TrafficOptions {
     std::string pace_, speed_ = "1x", key_, session_, shard_, expect_;
     std::vector<std::string> allow_paths_, deny_paths_, rewrites_, headers_, fresh_;
     std::optional<double> max_failures_, max_bad_share_;
-    bool insecure_ = false, connection_per_request_ = false, no_fresh_ = false;
+    bool connection_per_request_ = false, no_fresh_ = false;
 };
 
 }  // namespace leakline::cli

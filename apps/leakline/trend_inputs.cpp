@@ -6,10 +6,11 @@
 #include "heap/profile_reader.hpp"
 #include "memory/series_builder.hpp"
 #include "memory/series_text.hpp"
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"
+#include "tls_options.hpp"
 
 #include <fmt/format.h>
 
@@ -61,7 +62,6 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<
     memory::PrometheusQuery query = inputs.prometheus;
     if (query.query.empty())
         throw Error(ErrorKind::usage, "--prometheus", "no --query", "for example --query 'process_resident_memory_bytes{job=\"api\"}'");
-    query.verify_certificate = !inputs.skip_certificate;
     query.stop = [] { return interruption::received() != 0; };
     query.end = system_clock().wall();
     if (inputs.end) {
@@ -114,8 +114,7 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
                  ->type_name("PROMQL"));
     in_group(app.add_option("--bearer-token-file", query.bearer_token_file, "File with the bearer token")->type_name("FILE"));
     in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "File with user:password")->type_name("FILE"));
-    in_group(app.add_option("--ca-file", query.ca_file, "Trust the certificate authorities in this PEM file")->type_name("FILE"));
-    in_group(app.add_flag("--insecure", inputs.skip_certificate, "Do not verify the server's certificate"));
+    add_tls_options(app, query.ca_file, query.verify_certificate, kServer);
     in_group(add_duration(app, "--timeout", query.timeout, "Timeout per request"));
     in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; more are an error")
                  ->type_name("N")

@@ -22,7 +22,6 @@ struct TrendInputs {
     std::optional<Nanoseconds> interval;  // of logs without times
     memory::PrometheusQuery prometheus;   // url empty: not asked
     std::optional<std::string> end;       // ISO 8601
-    bool skip_certificate = false;
 };
 
 // Adds the options to app; inputs must live as long as app.

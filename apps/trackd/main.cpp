@@ -16,13 +16,13 @@
 #include "base/strings.hpp"
 #include "help_formatter.hpp"
 #include "http/url.hpp"
+#include "port_file.hpp"
 #include "print_error.hpp"
 #include "service/periodic_job.hpp"
 #include "service/service.hpp"
 #include "standard_descriptors.hpp"
 #include "system/clock.hpp"
 #include "system/interruption.hpp"
-#include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "trackd/options.hpp"
 
@@ -106,11 +106,7 @@ int serve(const TrackdOptions& options) {
         print_error("trackd: {} threads, {} connections, memory limit {}, database {}, durability {}\n", settings.server.threads,
                     settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
                     printable(settings.store.path), options.durability);
-    if (!options.port_file.empty()) {
-        OutputFile file(options.port_file);
-        file.write(std::to_string(service.port()) + "\n");
-        file.commit();
-    }
+    cli::write_port_file(options.port_file, service.port());
     wait_for_signal();
     if (!options.quiet) print_error("trackd: stopping\n");
     watching.reset();

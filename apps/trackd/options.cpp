@@ -1,7 +1,8 @@
 #include "trackd/options.hpp"
 
-#include "leakline/choice.hpp"
-#include "leakline/quantities.hpp"
+#include "choice.hpp"
+#include "port_file.hpp"
+#include "quantity_options.hpp"
 #include "service/event_cache.hpp"
 
 namespace leakline {
@@ -39,7 +40,7 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
         ->type_name("LEVEL");
     app.add_option("--record", options.record_file, "Append every API request, without credentials, to this log for leakline replay")
         ->type_name("FILE");
-    app.add_option("--port-file", options.port_file, "Write the listening port to this file")->type_name("FILE");
+    cli::add_port_file(app, options.port_file);
     app.add_option("--threads", options.threads, "Number of event loops, 0 to 256; 0: one per core, at most 4")
         ->type_name("N")
         ->check(cli::between(0, 256));

@@ -1,4 +1,4 @@
-#include "quantities.hpp"
+#include "quantity_options.hpp"
 #include "base/strings.hpp"
 
 #include <fmt/format.h>

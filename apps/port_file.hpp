@@ -1,0 +1,15 @@
+// --port-file: tells a script the port that the system has picked.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+namespace leakline::cli {
+
+CLI::Option* add_port_file(CLI::App& app, std::string& path);
+
+// The file appears whole, with one line; nothing where path is empty. Throws Error as OutputFile does.
+void write_port_file(const std::string& path, std::uint16_t port);
+
+}  // namespace leakline::cli
