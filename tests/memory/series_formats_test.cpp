@@ -1,5 +1,5 @@
 // The formats that trend reads beside CSV, and those that it refuses by name. (Files as people have them are in
-// tests/cli/trend_cases_test.cpp.)
+// tests/apps/trend_cases_test.cpp.)
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../../apps/leakline/sample_view.hpp"
+#include "leakline/sample_view.hpp"
 
 using namespace leakline;
 using namespace leakline::cli;

@@ -1,15 +1,13 @@
-// What every command has in common: help, unknown words, exit codes.
+// What every command has in common: help, refusals, exit codes.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "apps/run_here.hpp"
 #include "base/strings.hpp"
-#include "support/binary.hpp"
+#include "support/linked_log.hpp"
 #include "system/byte_source.hpp"
-#include "system/child_process.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -22,7 +20,7 @@ namespace {
 std::vector<std::string> command_names() {
     std::vector<std::string> names;
     bool listed = false;
-    const Outcome help = run_binary("leakline", {"--help"});
+    const Outcome help = run_here({"--help"});
     for (const std::string_view line : split(help.out, '\n')) {
         if (listed && line.starts_with("  ") && line.size() > 2 && line[2] != ' ')
             names.emplace_back(line.substr(2, line.find(' ', 2) - 2));
@@ -40,7 +38,7 @@ TEST_CASE("the contract's commands are there, and every command's help has an ex
         CHECK(std::count(names.begin(), names.end(), name) == 1);
     }
     for (const std::string& name : names) {
-        const Outcome help = run_binary("leakline", {name, "--help"});
+        const Outcome help = run_here({name, "--help"});
         INFO(name);
         CHECK(help.code == 0);
         CHECK(help.out.find("Example:\n  leakline " + name) != std::string::npos);
@@ -51,11 +49,11 @@ TEST_CASE("the contract's commands are there, and every command's help has an ex
 TEST_CASE("every command can say less and can say more, and not both at once") {
     for (const std::string& name : command_names()) {
         INFO(name);
-        const Outcome help = run_binary("leakline", {name, "--help"});
+        const Outcome help = run_here({name, "--help"});
         CHECK(help.out.find("-q, --quiet") != std::string::npos);
         CHECK(help.out.find("-v, --verbose") != std::string::npos);
     }
-    const Outcome both = run_binary("leakline", {"doctor", "--quiet", "--verbose"});
+    const Outcome both = run_here({"doctor", "--quiet", "--verbose"});
     CHECK(both.code == 2);
 }
 
@@ -89,7 +87,7 @@ TEST_CASE("--quiet silences notes, and --verbose says what was read and what was
         const auto said = [&](std::vector<std::string> flags) {
             flags.insert(flags.begin(), row.arguments.front());
             flags.insert(flags.end(), row.arguments.begin() + 1, row.arguments.end());
-            return run_binary("leakline", flags).err;
+            return run_here(flags).err;
         };
         const std::string quiet = said({"--quiet"}), usual = said({}), verbose = said({"--verbose"});
         for (const std::string_view line : split(quiet, '\n'))
@@ -101,17 +99,17 @@ TEST_CASE("--quiet silences notes, and --verbose says what was read and what was
 }
 
 TEST_CASE("serve hands its flags on to trackd") {
-    const Outcome outcome = run_binary("leakline", {"serve", "--verbose", "--mode", "no such mode"});
+    const Outcome outcome = run_here({"serve", "--verbose", "--mode", "no such mode"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find(" --verbose\n") != std::string::npos);  // what it runs, without a value behind the flag
     CHECK(outcome.err.find("was not expected") == std::string::npos);
     CHECK(outcome.err.find("no such mode") != std::string::npos);
-    const Outcome off = run_binary("leakline", {"serve", "--verbose=false", "--mode", "no such mode"});
+    const Outcome off = run_here({"serve", "--verbose=false", "--mode", "no such mode"});
     CHECK(off.err.find("--verbose") == std::string::npos);
 }
 
 TEST_CASE("an unknown command is a usage error that asks what was meant") {
-    const Outcome outcome = run_binary("leakline", {"diagnos"});
+    const Outcome outcome = run_here({"diagnos"});
     CHECK(outcome.code == 2);
     CHECK(outcome.out.empty());
     CHECK(outcome.err == "leakline: unknown command 'diagnos'; did you mean 'diagnose'?\n  hint: leakline --help lists the commands\n");
@@ -145,7 +143,7 @@ TEST_CASE("a mistyped option is named with its nearest neighbor, and never the w
         {{"report", "a.json", "b.json", "c.json"}, "leakline report: unexpected argument 'b.json'\n  hint: leakline report --help\n"},
     };
     for (const Case& one : cases) {
-        const Outcome outcome = run_binary("leakline", one.words);
+        const Outcome outcome = run_here(one.words);
         CHECK(outcome.code == 2);
         CHECK(outcome.out.empty());
         CHECK(outcome.err == one.said);
@@ -154,7 +152,7 @@ TEST_CASE("a mistyped option is named with its nearest neighbor, and never the w
 
 TEST_CASE("an option that does not exist is named by every command") {
     for (const std::string& name : command_names()) {
-        const Outcome outcome = run_binary("leakline", {name, "--verbos", "behind", "--it"});
+        const Outcome outcome = run_here({name, "--verbos", "behind", "--it"});
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "leakline " + name + ": unknown option --verbos; did you mean --verbose?\n  hint: leakline " + name +
                                  " --help lists the options\n");
@@ -162,7 +160,7 @@ TEST_CASE("an option that does not exist is named by every command") {
 }
 
 TEST_CASE("an option with a bad value is a usage error that quotes it") {
-    const Outcome outcome = run_binary("leakline", {"diagnose", "--memory-limit", "lots"});
+    const Outcome outcome = run_here({"diagnose", "--memory-limit", "lots"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err ==
           "leakline diagnose: --memory-limit: 'lots' is not a size; for example 512MiB, 1.5GiB or 65536\n  hint: leakline "
@@ -175,23 +173,23 @@ TEST_CASE("options can come from a TOML file") {
     OutputFile file(config);
     file.write("[diagnose]\nmemory-limit = \"lots\"\n");
     file.commit();
-    const Outcome outcome = run_binary("leakline", {"--config", config, "diagnose"});
+    const Outcome outcome = run_here({"--config", config, "diagnose"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err.find("'lots' is not a size") != std::string::npos);
 }
 
 TEST_CASE("a file of options that is none is refused, however long it is") {
-    const Outcome endless = run_binary("leakline", {"--config", "/dev/zero", "doctor"});
+    const Outcome endless = run_here({"--config", "/dev/zero", "doctor"});
     CHECK(endless.code == 2);
     CHECK(endless.err == "leakline: --config: the file is larger than 1 MiB\n");
     const TemporaryDirectory directory;
-    CHECK(run_binary("leakline", {"--config", directory.path(), "doctor"}).code == 2);
-    CHECK(run_binary("leakline", {"--config", directory.path() + "/none.toml", "doctor"}).code == 2);
+    CHECK(run_here({"--config", directory.path(), "doctor"}).code == 2);
+    CHECK(run_here({"--config", directory.path() + "/none.toml", "doctor"}).code == 2);
     const std::string config = directory.path() + "/leakline.toml";
     OutputFile file(config);
     file.write("[trend]\nmax-grwoth = \"1MiB/h\"\n");
     file.commit();
-    const Outcome unknown = run_binary("leakline", {"--config", config, "trend", "x.csv"});
+    const Outcome unknown = run_here({"--config", config, "trend", "x.csv"});
     CHECK(unknown.code == 2);
     CHECK(
         unknown.err ==
@@ -201,85 +199,29 @@ TEST_CASE("a file of options that is none is refused, however long it is") {
 TEST_CASE("a file that is read whole has a limit") {
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{"report", "/dev/zero"}, {"baseline", "/dev/zero", "-o", "/dev/null"}}) {
-        const Outcome outcome = run_binary("leakline", words);
+        const Outcome outcome = run_here(words);
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "leakline: /dev/zero: larger than 256 MiB\n  hint: is this the right file?\n");
     }
 }
 
-TEST_CASE("a reader that has closed the pipe is no error") {
-    const std::string golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json", log = LEAKLINE_TESTDATA "/logs/track_small.jsonl";
-    const std::vector<std::string> cases[] = {{"report", golden},
-                                              {"report", golden, "--format", "html"},
-                                              {"report", golden, "-o", "/dev/stdout", "--format", "json"},
-                                              {"doctor"},
-                                              {"traffic", "--requests", "1000000000"},
-                                              {"replay", log, "--dry-run"},
-                                              {"sample", "--pid", std::to_string(::getpid()), "--interval", "10ms", "-o", "-"},
-                                              {"--help"}};
-    const TemporaryDirectory directory;
-    for (const std::vector<std::string>& words : cases) {
-        int pipe[2];
-        REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
-        ::close(pipe[0]);
-        Command command;
-        command.arguments = words;
-        command.arguments.insert(command.arguments.begin(), binary("leakline"));
-        command.output_file = directory.path() + "/said";
-        command.before_exec = [end = pipe[1]] { return ::dup2(end, STDOUT_FILENO) >= 0; };
-        Child child = Child::start(command);
-        ::close(pipe[1]);
-        const auto status = child.wait_for(std::chrono::seconds(60));
-        const std::string said = read_file(command.output_file);
-        INFO(words[0] << ": " << said);
-        REQUIRE(status.has_value());
-        CHECK(status->shell_code() == 0);
-        CHECK(said.find("broken pipe") == std::string::npos);
-        ::unlink(command.output_file.c_str());
-    }
-}
-
 TEST_CASE("a name with control characters is shown, and not obeyed") {
-    const Outcome outcome = run_binary("leakline", {"report", "/nonexistent/\x1b[31m\n::error::x"});
+    const Outcome outcome = run_here({"report", "/nonexistent/\x1b[31m\n::error::x"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err == "leakline: /nonexistent/\\x1b[31m\\x0a::error::x: cannot open: no such file or directory\n");
-    const Outcome command = run_binary("leakline", {"diag\x1b[31m\n::error::"});
+    const Outcome command = run_here({"diag\x1b[31m\n::error::"});
     CHECK(command.err == "leakline: unknown command 'diag\\x1b[31m\\x0a::error::'\n  hint: leakline --help lists the commands\n");
 }
 
-TEST_CASE("what is installed works from where it is, trackd included") {
-    const TemporaryDirectory directory;
-    const std::string root = directory.path() + "/usr";
-    const Outcome install = run_binary("/usr/bin/env", {"cmake", "--install", LEAKLINE_BIN_DIR "/..", "--prefix", root});
-    INFO(install.out << install.err);
-    REQUIRE(install.code == 0);
-    const Outcome doctor = run_binary(root + "/bin/leakline", {"doctor"});
-    CHECK(doctor.out.find("ok       reference service: " + root + "/bin/trackd") != std::string::npos);
-}
-
 TEST_CASE("the doctor finds what this machine has") {
-    const Outcome outcome = run_binary("leakline", {"doctor"});
+    const Outcome outcome = run_here({"doctor"});
     CHECK(outcome.code == 0);
     CHECK(outcome.out.find("ok       heap tracker: /usr/lib/heaptrack/libheaptrack_preload.so, ") != std::string::npos);
 }
 
-TEST_CASE("where the control groups are mounted read-only, the doctor does not send root to root") {
-    const std::string script =
-        "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
-        "done && exec \"$0\" doctor";
-    const Outcome outcome = run_binary("/usr/bin/unshare", {"-m", "sh", "-c", script, binary("leakline")});
-    if (outcome.out.find("memory of processes") == std::string::npos || outcome.out.find("memory limits: cgroup") != std::string::npos) {
-        MESSAGE("not tried: mounts cannot be made read-only here: " << outcome.err);
-        return;
-    }
-    INFO(outcome.out);
-    CHECK(outcome.out.find("/sys/fs/cgroup is mounted read-only") != std::string::npos);
-    CHECK(outcome.out.find("run as root") == std::string::npos);
-}
-
 TEST_CASE("history offers the forms that it can write, and no other") {
     const std::string golden = LEAKLINE_TESTDATA "/golden/diagnosis_v1.json";
-    const Outcome refused = run_binary("leakline", {"history", golden, "--format", "xml"});
+    const Outcome refused = run_here({"history", golden, "--format", "xml"});
     CHECK(refused.code == 2);
     const std::string offer = "leakline: unknown report format 'xml'\n  hint: formats: ";
     REQUIRE(refused.err.starts_with(offer));
@@ -287,14 +229,14 @@ TEST_CASE("history offers the forms that it can write, and no other") {
     CHECK(split(forms, ' ').size() >= 5);
     for (const std::string_view form : split(forms, ' ')) {
         CAPTURE(form);
-        const Outcome written = run_binary("leakline", {"history", golden, "--format", std::string(form), "--inconclusive", "pass"});
+        const Outcome written = run_here({"history", golden, "--format", std::string(form), "--inconclusive", "pass"});
         CHECK(written.code != 2);
         CHECK_FALSE(written.out.empty());
     }
 }
 
 TEST_CASE("without a command the overview is printed, as a usage error") {
-    const Outcome outcome = run_binary("leakline", {});
+    const Outcome outcome = run_here({});
     CHECK(outcome.code == 2);
     CHECK(outcome.out.empty());
     CHECK(outcome.err.find("Commands:") != std::string::npos);
@@ -304,41 +246,19 @@ TEST_CASE("a dry run writes its forms to files, and refuses those that it has no
     const TemporaryDirectory folder;
     const std::string log = std::string(LEAKLINE_SOURCE_DIR) + "/testdata/logs/track_small.jsonl";
     const std::string text = folder.path() + "/plan.txt", json = folder.path() + "/plan.json";
-    const Outcome outcome = run_binary("leakline", {"replay", log, "--dry-run", "-o", text, "-o", json});
+    const Outcome outcome = run_here({"replay", log, "--dry-run", "-o", text, "-o", json});
     CHECK(outcome.code == 0);
     CHECK(read_file(text) == outcome.out);
-    CHECK(read_file(json) == run_binary("leakline", {"replay", log, "--dry-run", "--format", "json"}).out);
+    CHECK(read_file(json) == run_here({"replay", log, "--dry-run", "--format", "json"}).out);
 
-    const Outcome refused = run_binary("leakline", {"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
+    const Outcome refused = run_here({"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
     CHECK(refused.code == 2);
     CHECK(refused.err == "leakline: there is no md form of a dry run\n  hint: formats of a dry run: text json\n");
     const std::string histogram = folder.path() + "/latency.hgrm";
-    const Outcome empty = run_binary("leakline", {"replay", log, "--dry-run", "--histogram", histogram});
+    const Outcome empty = run_here({"replay", log, "--dry-run", "--histogram", histogram});
     CHECK(empty.code == 2);
     CHECK(empty.err == "leakline: --histogram: a dry run has no latencies to write\n  hint: leave --dry-run or --histogram out\n");
 }
-
-namespace {
-
-// A log, also under the names of a symbolic and of a hard link.
-struct LinkedLog {
-    TemporaryDirectory folder;
-    std::string log = folder.path() + "/log.json", symbolic = folder.path() + "/symbolic.json", hard = folder.path() + "/hard.json";
-    std::string text = R"({"ts_ns":1,"method":"GET","url":"/","headers":{}})"
-                       "\n";
-
-    LinkedLog() {
-        OutputFile file(log);
-        file.write(text);
-        file.commit();
-        std::filesystem::create_symlink("log.json", symbolic);
-        std::filesystem::create_hard_link(log, hard);
-    }
-};
-
-Outcome run_shell(const std::string& command) { return run_binary("/bin/sh", {"-c", command}); }
-
-}  // namespace
 
 TEST_CASE("what is read is never replaced by what is written, under whatever name") {
     const LinkedLog it;
@@ -346,7 +266,7 @@ TEST_CASE("what is read is never replaced by what is written, under whatever nam
     const std::string jsonl = it.folder.path() + "/log.jsonl";
     std::filesystem::create_hard_link(it.log, jsonl);
     const auto refused = [&](const std::vector<std::string>& arguments, const std::string& output, const std::string& input) {
-        const Outcome outcome = run_binary("leakline", arguments);
+        const Outcome outcome = run_here(arguments);
         INFO(outcome.err);
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "leakline: " + output + ": is the input" + (input == output ? "" : " " + input) +
@@ -368,96 +288,26 @@ TEST_CASE("what is read is never replaced by what is written, under whatever nam
     }
     refused({"minimize", it.symbolic, "-o", jsonl, "--", "/bin/false"}, jsonl, it.symbolic);
     const std::string baseline = it.folder.path() + "/baseline.json";
-    REQUIRE(run_binary("leakline", {"baseline", LEAKLINE_TESTDATA "/golden/diagnosis_v1.json", "-o", baseline}).code == 0);
+    REQUIRE(run_here({"baseline", LEAKLINE_TESTDATA "/golden/diagnosis_v1.json", "-o", baseline}).code == 0);
     for (const std::string option : {"-o", "--recording"}) {
         const std::string accepted = read_file(baseline);
         refused({"diagnose", "--baseline", baseline, option, baseline, "--", "/bin/false"}, baseline, baseline);
         CHECK(read_file(baseline) == accepted);
     }
-
-    const std::string leakline = binary("leakline") + " ";
-    const Outcome piped_in = run_shell(leakline + "replay - --dry-run -o " + it.hard + " < " + it.log);
-    CHECK(piped_in.code == 2);
-    CHECK(piped_in.err.find("hard.json: is standard input, and writing would replace it\n") != std::string::npos);
-    CHECK(run_shell(leakline + "replay " + it.log + " --dry-run -o - >> " + it.hard).code == 2);
-    CHECK(read_file(it.log) == it.text);
-    const std::string out = it.folder.path() + "/out.txt";
-    const Outcome twice = run_shell(leakline + "replay " + it.log + " --dry-run -o " + out + " > " + out);
-    CHECK(twice.code == 2);
-    CHECK(twice.err.find("out.txt: is where standard output goes, and would replace it\n") != std::string::npos);
 }
 
-TEST_CASE("without standard descriptors nothing is written where it does not belong, and what cannot be printed is an error") {
-    const TemporaryDirectory directory;
-    const std::string leakline = binary("leakline") + " ", recording = directory.path() + "/run.leak";
-    // Messages would go into the recording, which would be the file with number 2.
-    CHECK(run_shell(leakline + "record -o " + recording + " -- /bin/ls / <&- >&- 2>&-").code <= 2);  // ls minds
-    const Outcome read = run_shell(leakline + "lines " + recording);
-    INFO(read.err);
-    CHECK(read.code == 0);
-    CHECK(run_shell(leakline + "lines " + recording + " <&- >&- 2>&-").code == 4);
-    for (const char* arguments : {"--help", "--version", "record --help"}) {
-        CAPTURE(arguments);
-        const Outcome full = run_shell(leakline + arguments + " > /dev/full");
-        CHECK(full.code == 4);
-        CHECK(full.err.find("standard output: cannot write") != std::string::npos);
-    }
-}
-
-TEST_CASE("an option without its value does not take the -- that begins the command") {
-    const TemporaryDirectory directory;
-    const Outcome outcome = run_shell("cd " + directory.path() + " && " + binary("leakline") + " record -o -- true");
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("-o: a value is missing") != std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(directory.path() + "/--"));
-}
-
-TEST_CASE("pipes and devices are written into, not replaced") {
-    const LinkedLog it;
-    const std::string dry_run = binary("leakline") + " replay " + it.log + " --dry-run --format json ";
-    const std::string plain = run_shell(dry_run).out;
-    REQUIRE(plain.starts_with("{"));
-    // Both into one file, one behind the other; by its name or as a descriptor.
-    const std::string out = it.folder.path() + "/out";
-    for (const std::string name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
-        INFO(name);
-        CHECK(run_shell(dry_run + "-o " + name + " > " + out).code == 0);
-        CHECK(read_file(out) == plain + plain);
-    }
-    const std::string pipe = it.folder.path() + "/pipe.json";
-    const Outcome through =
-        run_shell("mkfifo " + pipe + "; cat " + pipe + " > " + out + " & " + dry_run + "-o " + pipe + " >/dev/null; wait");
-    CHECK(through.code == 0);
-    CHECK(read_file(out) == plain);
-    CHECK(std::filesystem::is_fifo(pipe));
-    const std::string null = it.folder.path() + "/null.json";
-    std::filesystem::create_symlink("/dev/null", null);
-    CHECK(run_shell(dry_run + "-o " + null).code == 0);
-    CHECK(std::filesystem::is_symlink(null));
-    CHECK(std::filesystem::is_character_file("/dev/null"));
-
-    std::filesystem::rename(pipe, it.folder.path() + "/pipe.jsonl");
-    const Outcome again = run_binary("leakline", {"minimize", it.log, "-o", it.folder.path() + "/pipe.jsonl", "--", "/bin/false"});
-    CHECK(again.code == 2);
-    CHECK(again.err.find("pipe.jsonl: is not a regular file: the log is written anew whenever a smaller part leaks\n") !=
-          std::string::npos);
-}
-
-TEST_CASE("convert writes a log whole or not at all, never over its input, and through pipes") {
+TEST_CASE("convert writes a log whole or not at all, and never over its input") {
     const TemporaryDirectory directory;
     const std::string log = LEAKLINE_TESTDATA "/cases/docker_json_file.log", out = directory.path() + "/out.jsonl";
-    const Outcome converted = run_binary("leakline", {"convert", log, "-o", out});
+    const Outcome converted = run_here({"convert", log, "-o", out});
     CHECK(converted.code == 0);
     CHECK(converted.err.find("read 20 = 20 written + 0 left out + 0 bad, from access in Docker json-file\n") != std::string::npos);
-    const Outcome piped = run_shell(binary("leakline") + " convert - -o - < " + log);
-    CHECK(piped.code == 0);
-    CHECK(piped.out == read_file(out));
 
     const std::string before = read_file(out);
-    const Outcome same = run_binary("leakline", {"convert", out, "-o", out});
+    const Outcome same = run_here({"convert", out, "-o", out});
     CHECK(same.code == 2);
     CHECK(same.err.find("is the input, and writing would replace it") != std::string::npos);
-    const Outcome nothing = run_binary("leakline", {"convert", log, "-o", out, "--allow-method", "DELETE"});
+    const Outcome nothing = run_here({"convert", log, "-o", out, "--allow-method", "DELETE"});
     CHECK(nothing.code == 2);
     CHECK(nothing.err.find("no request is left to write\n") != std::string::npos);
     CHECK(read_file(out) == before);

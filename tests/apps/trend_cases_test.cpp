@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "support/binary.hpp"
+#include "apps/run_here.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -32,7 +32,7 @@ struct Answer {
 Answer judge(const std::string& path, std::vector<std::string> options = {}) {
     std::vector<std::string> arguments = {"trend", path, "--format", "json"};
     arguments.insert(arguments.end(), options.begin(), options.end());
-    const Outcome outcome = run_binary("leakline", arguments);
+    const Outcome outcome = run_here(arguments);
     Answer answer{outcome.code, outcome.err, {}};
     if (outcome.out.empty()) return answer;
     const nlohmann::json report = nlohmann::json::parse(outcome.out);
@@ -123,8 +123,8 @@ TEST_CASE("trend: numbers alone are refused with the command that reads them") {
 
 TEST_CASE("trend: the forms agree on the series of a file") {
     const std::string path = case_file("docker_iso.csv");
-    const Outcome csv = run_binary("leakline", {"trend", path, "--format", "csv"});
-    const Outcome text = run_binary("leakline", {"trend", path});
+    const Outcome csv = run_here({"trend", path, "--format", "csv"});
+    const Outcome text = run_here({"trend", path});
     CHECK(csv.code == 1);
     CHECK(text.code == 1);
     CHECK(csv.out.find("docker_iso.csv.gz:cache,stable,") != std::string::npos);
@@ -136,10 +136,10 @@ TEST_CASE("trend: the forms agree on the series of a file") {
 TEST_CASE("history: what is no file in a folder is left out, and formats that it cannot write are not offered") {
     const TemporaryDirectory folder;
     REQUIRE(::mkfifo((folder.path() + "/pipe.json").c_str(), 0600) == 0);
-    const Outcome only = run_binary("leakline", {"history", folder.path()}, {}, std::chrono::seconds(20));
+    const Outcome only = run_here({"history", folder.path()});
     CHECK(only.code == 2);
     CHECK(only.err.find("no .json file in it") != std::string::npos);
-    const Outcome form = run_binary("leakline", {"history", folder.path() + "/none.json", "--format", "xml"});
+    const Outcome form = run_here({"history", folder.path() + "/none.json", "--format", "xml"});
     CHECK(form.code == 2);
     CHECK(form.err.find("formats: text json md html csv\n") != std::string::npos);
 }

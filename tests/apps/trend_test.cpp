@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "apps/run_here.hpp"
 #include "base/strings.hpp"
-#include "support/binary.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -47,7 +47,7 @@ double steady(double) { return 100; }
 
 Outcome trend(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "trend");
-    return run_binary("leakline", std::move(arguments));
+    return run_here(arguments);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Which file a sample goes to.
-#include "../../apps/leakline/sample_outputs.hpp"
+#include "leakline/sample_outputs.hpp"
 #include "base/quantities.hpp"
 #include "system/byte_source.hpp"
 #include "system/temporary_directory.hpp"
