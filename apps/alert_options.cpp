@@ -28,7 +28,8 @@ void add_alert_options(CLI::App& app, AlertSettings& settings) {
     app.add_option("--alert-to", settings.channels, channels_text())->type_name("CHANNEL")->default_str("log")->allow_extra_args(false);
 }
 
-std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source) {
+std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source,
+                                                     const std::stop_token& stop) {
     if (!settings.at) {
         if (!settings.channels.empty()) throw Error(ErrorKind::usage, "--alert-to", "requires --alert-at", "for example --alert-at 80%");
         return std::nullopt;
@@ -40,6 +41,7 @@ std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settin
     options.rule.minimum_gap = settings.minimum_gap;
     if (!settings.channels.empty()) options.channels = settings.channels;
     options.source = source;
+    options.stop = stop;
     return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct AlertSettings {
 void add_alert_options(CLI::App& app, AlertSettings& settings);
 
 // What to watch with; nothing without --alert-at. Throws Error{usage} where the options contradict each other.
-std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source);
+std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source, const std::stop_token& stop);
 
 // The memory that the process can use before it is killed: the smallest of its cgroup's limit and the configured one;
 // where there is neither, the machine's physical memory.

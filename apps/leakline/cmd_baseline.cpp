@@ -31,7 +31,7 @@ Run declare_baseline(CLI::App& app) {
         ->type_name("FILE")
         ->capture_default_str();
     app.add_flag("--fresh", options->fresh, "Discard the history of an existing baseline; keep its suppressions");
-    return [=] {
+    return [=](const Interruption&) {
         messages->open();
         refuse_to_overwrite({options->file}, {options->diagnosis});
         const Diagnosis diagnosis = report::read_diagnosis(read_file(options->diagnosis), options->diagnosis);

@@ -19,7 +19,7 @@
 #include "quantity_options.hpp"
 #include "replay/capture.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 #include "tls_options.hpp"
 
 namespace leakline::cli {
@@ -36,7 +36,7 @@ struct CaptureCommand {
     bool no_redaction = false, sessions = false;
 };
 
-int run_capture(const CaptureCommand& command, Messages& messages) {
+int run_capture(const CaptureCommand& command, Messages& messages, const std::stop_token& stop) {
     messages.open();
     http::ProxyOptions options = command.proxy;
     http::ListenAddress listen = http::parse_listen(command.listen);
@@ -77,11 +77,11 @@ int run_capture(const CaptureCommand& command, Messages& messages) {
     messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once",
                                 format_bytes(static_cast<double>(options.max_kept_body)), options.max_connections));
     const Nanoseconds start = system_clock().monotonic();
-    while (interruption::received() == 0 && !broken) {
+    while (!stop.stop_requested() && !broken) {
         const Nanoseconds spent = system_clock().monotonic() - start;
         if (command.duration && spent >= *command.duration) break;
         const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
-        interruption::sleep_for(std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
+        sleep_for(stop, std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
         if (command.output == "-") continue;  // which may be the same terminal
         messages.progress(
             "capture",
@@ -132,7 +132,7 @@ Run declare_capture(CLI::App& app) {
     add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
     add_port_file(app, command->port_file);
     add_tls_options(app, command->proxy.ca_file, command->proxy.verify_certificate);
-    return [=] { return run_capture(*command, *messages); };
+    return [=](const Interruption& interruption) { return run_capture(*command, *messages, interruption.stop); };
 }
 
 }  // namespace leakline::cli

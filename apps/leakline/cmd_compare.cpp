@@ -93,7 +93,7 @@ Run declare_compare(CLI::App& app) {
     add_growth(app, "--max-growth", options->max_growth,
                "Fail if a line leaks more than before by more than this, such as 64B/request or 1MiB/h (default: 0)");
     output->add_top(app, "Rows of the ranking");
-    return [=]() -> int {
+    return [=](const Interruption&) -> int {
         output->open({before->file, after->file});
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");
         const LineReport new_lines = read_side(*after, *lines, *output, "--after-source");

@@ -10,7 +10,6 @@
 #include "messages.hpp"
 #include "overwriting.hpp"
 #include "replay/convert.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
@@ -26,18 +25,19 @@ struct ConvertCommand {
     std::string output;
 };
 
-int run_convert(ConvertCommand& command, Messages& messages) {
+int run_convert(ConvertCommand& command, Messages& messages, const std::stop_token& stop) {
     messages.open();
     command.traffic.apply();
     refuse_to_overwrite({command.output}, command.replay.logs);
-    OutputFile file(command.output);
+    command.replay.stop = stop;
+    OutputFile file(command.output, stop);
     const replay::Conversion result = replay::convert(command.replay, file, [&](double part, std::uint64_t written) {
         messages.progress("convert", fmt::format("{} requests", format_count(written)), part > 0 ? std::optional(part) : std::nullopt);
     });
     messages.end_progress();
-    if (const int signal = interruption::received(); signal != 0) {
+    if (stop.stop_requested()) {
         messages.warn(fmt::format("interrupted: {} is not written", command.output));
-        return kInterrupted + signal;
+        return kInterrupted;
     }
     for (const std::string& warning : result.warnings) messages.warn(warning);
     messages.note(replay::conversion_text(result));
@@ -57,7 +57,7 @@ Run declare_convert(CLI::App& app) {
     app.add_option("-o,--output", command->output, "Log to write, one JSON object per line (-: standard output)")
         ->required()
         ->type_name("FILE");
-    return [=] { return run_convert(*command, *messages); };
+    return [=](const Interruption& interruption) { return run_convert(*command, *messages, interruption.stop); };
 }
 
 }  // namespace leakline::cli

@@ -28,7 +28,6 @@
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/executables.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "traffic_options.hpp"
@@ -105,7 +104,6 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
 }
 
 int exit_code(const Diagnosis& diagnosis, const ExitPolicy& exits, Output& output) {
-    if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (diagnosis.verdict) {
         case Verdict::leak: return diagnosis.accepted ? kNoLeak : exits.leak();
         case Verdict::no_leak: return kNoLeak;
@@ -134,19 +132,20 @@ replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
     return traffic;
 }
 
-int run_diagnose(DiagnoseOptions& options, Output& output) {
+int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token& stop) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
     run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
     run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
     options.traffic.apply();
+    run.rounds.replay.stop = stop;
     plan_soak(options);
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
     std::optional<Baseline> baseline;
-    if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline), options.baseline);
+    if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline, kReadLimit, stop), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
     std::vector<std::string> inputs = run.rounds.replay.logs;
     if (baseline) inputs.push_back(options.baseline);
@@ -250,7 +249,7 @@ Run declare_diagnose(CLI::App& app) {
 
     app.add_option("command", options->command, "Service to start, after -- (default: trackd, the reference service)")
         ->type_name("CMD ARG...");
-    return [=] { return run_diagnose(*options, *output); };
+    return [=](const Interruption& interruption) { return run_diagnose(*options, *output, interruption.stop); };
 }
 
 }  // namespace leakline::cli

@@ -108,7 +108,7 @@ void print_environment(Messages& messages) {
 
 Run declare_doctor(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kPrerequisitesForm);
-    return [output]() -> int {
+    return [output](const Interruption&) -> int {
         output->open();
         output->options().brief = output->verbosity() == Messages::Verbosity::quiet;
         print_environment(*output);

@@ -13,7 +13,6 @@
 #include "output.hpp"
 #include "report/json_read.hpp"
 #include "system/byte_source.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::cli {
 
@@ -54,7 +53,7 @@ Run declare_history(CLI::App& app) {
     app.add_option("runs", *paths, "diagnosis.json files, or folders that hold them")->required()->type_name("FILE|DIR");
     output->add_top(app, "Lines to show");
     auto exits = std::make_shared<ExitPolicy>(app);
-    return [=]() -> int {
+    return [=](const Interruption& interruption) -> int {
         std::vector<std::string> left_out;
         const std::vector<std::string> files = files_of(*paths, left_out);
         output->open(files);
@@ -62,15 +61,15 @@ Run declare_history(CLI::App& app) {
         std::vector<std::pair<std::string, Diagnosis>> diagnoses;
         std::vector<std::string> skipped;
         for (const std::string& file : files) {
-            if (const int signal = interruption::received()) return kInterrupted + signal;
+            if (interruption.requested()) return kInterrupted;
             output->progress("reading", file, static_cast<double>(diagnoses.size()) / static_cast<double>(files.size()));
             try {
-                Diagnosis diagnosis = report::read_diagnosis(read_file(file), file);
+                Diagnosis diagnosis = report::read_diagnosis(read_file(file, kReadLimit, interruption.stop), file);
                 detail_diagnosis(*output, file, diagnosis);
                 diagnosis.series = {};  // thousands of runs must fit into memory
                 diagnoses.emplace_back(file, std::move(diagnosis));
             } catch (const Error& error) {
-                if (files.size() == 1) throw;
+                if (files.size() == 1 || interruption.requested()) throw;
                 skipped.push_back(error.what());
                 output->warn(error.what());
             }

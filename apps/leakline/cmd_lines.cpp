@@ -63,7 +63,7 @@ Run declare_lines(CLI::App& app) {
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict, "Print only the line tables, exactly as memory_profiler does");
     output->add_top(app, "Rows of the ranking");
-    return [=] {
+    return [=](const Interruption&) {
         output->open({*file});
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());

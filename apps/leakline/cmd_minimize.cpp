@@ -20,7 +20,6 @@
 #include "quantity_options.hpp"
 #include "report/source_text.hpp"
 #include "system/executables.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
@@ -104,7 +103,6 @@ class MinimizeProgress {
 };
 
 int exit_code(const Minimized& result, const ExitPolicy& exits, Output& output) {
-    if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
     switch (result.verdict) {
         case Verdict::leak: return exits.leak();
         case Verdict::no_leak: return kNoLeak;
@@ -123,7 +121,7 @@ void require_regular(const std::string& path) {
                     "name a file for it");
 }
 
-int run_minimize(MinimizeCommand& command, Output& output) {
+int run_minimize(MinimizeCommand& command, Output& output, const std::stop_token& stop) {
     diagnose::MinimizeOptions& options = command.minimize;
     options.run.rounds.replay.logs = {command.log};
     if (command.target_command.empty()) {
@@ -136,6 +134,7 @@ int run_minimize(MinimizeCommand& command, Output& output) {
         throw Error(ErrorKind::usage, "leakline minimize", "no service to start",
                     "--target-cmd './service --port {port}', or -- ./service --port {port}");
     command.traffic.apply();
+    options.run.rounds.replay.stop = stop;
     options.values = !command.no_values;
     const std::vector<std::string> logs = output.take_files(".jsonl");
     if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "two files for the one smallest log", "-o FILE.jsonl once");
@@ -192,7 +191,7 @@ Run declare_minimize(CLI::App& app) {
     app.add_option("words", command->words,
                    "Service to start, after --, instead of --target-cmd; with --target-cmd: more logs, merged by time")
         ->type_name("CMD ARG... | LOG...");
-    return [=] { return run_minimize(*command, *output); };
+    return [=](const Interruption& interruption) { return run_minimize(*command, *output, interruption.stop); };
 }
 
 }  // namespace leakline::cli

@@ -1,9 +1,8 @@
 // leakline record: runs a program under heaptrack's tracker and keeps what it says.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <atomic>
+#include <csignal>
 #include <memory>
 
 #include "base/error.hpp"
@@ -19,7 +18,6 @@
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/guard.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::cli {
 
@@ -32,26 +30,12 @@ struct Options {
     std::size_t max_marks = 600;
 };
 
-// For the handler of a second signal, which ends us at once: the program must not be left behind.
-std::atomic<int> recorded_pid{0};
-
-void kill_recorded() {
-    if (const int pid = recorded_pid.load(); pid > 0) ::kill(-pid, SIGKILL);
-}
-
-bool wait_quietly(Child& child, Nanoseconds timeout) {
-    Clock& clock = system_clock();
-    const Nanoseconds deadline = clock.monotonic() + timeout;
-    while (child.running() && clock.monotonic() < deadline) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));
-    return !child.running();
-}
-
 // The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
-ExitStatus end_program(Child& child, Nanoseconds grace, Messages& messages) {
+ExitStatus end_program(Child& child, int signal, Nanoseconds grace, Messages& messages) {
     messages.note(fmt::format("ending the program (up to {}; again: at once)", format_duration(grace)));
-    if (interruption::received() == SIGINT) {
+    if (signal == SIGINT) {
         child.signal(SIGINT);
-        if (wait_quietly(child, grace)) return *child.status();
+        if (const auto ended = child.wait_for(grace)) return *ended;
     }
     return child.terminate(grace);
 }
@@ -82,7 +66,7 @@ class AllocatorReader {
     int pid_ = 0;
 };
 
-int record(const Options& chosen, Messages& messages) {
+int record(const Options& chosen, Messages& messages, const Interruption& interruption) {
     messages.open();
     heap::RecordOptions options;
     options.command.arguments = chosen.command;
@@ -90,30 +74,28 @@ int record(const Options& chosen, Messages& messages) {
     options.keep_raw = chosen.keep_raw;
     options.mark_interval = chosen.interval;
     options.max_marks = chosen.max_marks;
+    options.stop = interruption.stop;
 
     const std::string program = options.command.text();
     leave_programs_running();  // and the collecting process finishes the recording
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();
-    recorded_pid = child.pid();
     messages.detail(fmt::format("{} runs as pid {}, under {}", program, child.pid(), heap::find_tracker().library));
-    interruption::on_second_signal(kill_recorded);
     ExitStatus status;
     AllocatorReader allocator(recorder);
     for (;;) {
         const Nanoseconds wait = allocator.read();
         recorder.look_for_children();
-        if (interruption::received() != 0) {
-            status = end_program(child, chosen.grace, messages);
+        if (interruption.requested()) {
+            status = end_program(child, interruption.signal(), chosen.grace, messages);
             break;
         }
-        if (const auto ended = child.wait_for(wait)) {
+        if (const auto ended = child.wait_for(wait, interruption.stop)) {
             status = *ended;
             break;
         }
     }
-    recorded_pid = 0;
 
     const HeapProfile profile = recorder.finish();
     detail_recording(messages, chosen.output, profile);
@@ -140,7 +122,7 @@ Run declare_record(CLI::App& app) {
         ->capture_default_str();
     add_duration(app, "--grace", options->grace, "Time from SIGTERM to SIGKILL");
     app.add_option("command", options->command, "Program to run and its arguments, after --")->required()->type_name("CMD ARG...");
-    return [=] { return record(*options, *messages); };
+    return [=](const Interruption& interruption) { return record(*options, *messages, interruption); };
 }
 
 }  // namespace leakline::cli

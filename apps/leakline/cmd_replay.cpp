@@ -16,7 +16,6 @@
 #include "replay/replay.hpp"
 #include "report/percentile_text.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 #include "traffic_options.hpp"
 
@@ -86,16 +85,16 @@ class ProgressLine {
     std::thread drawing_;
 };
 
-int run_replay(ReplayCommand& command, Output& output) {
+int run_replay(ReplayCommand& command, Output& output, const std::stop_token& stop) {
     replay::ReplayOptions& options = command.replay;
     command.traffic.apply();
+    options.stop = stop;
     if (command.dry_run) {
         if (!command.histogram.empty())
             throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "leave --dry-run or --histogram out");
         output.open(options.logs, report::kDryRunForm);
         output.write(replay::dry_run(options));
-        const int signal = interruption::received();
-        return signal != 0 ? kInterrupted + signal : kNoLeak;
+        return kNoLeak;
     }
     if (options.target.empty()) throw Error(ErrorKind::usage, "leakline replay", "no target to send to", "--target http://127.0.0.1:8080");
     if (!command.histogram.empty()) refuse_to_overwrite({command.histogram}, options.logs);
@@ -124,8 +123,6 @@ int run_replay(ReplayCommand& command, Output& output) {
         histogram_file->commit();
     }
     for (const std::string& reason : stats.reasons) output.warn("the measurement is invalid: " + reason);
-    const int signal = interruption::received();
-    if (signal != 0) return kInterrupted + signal;
     if (!stats.valid) return kInvalid;
     if (stats.unexpected == 0) return kNoLeak;
     output.warn(fmt::format("{} of {} responses had another status than {}", format_count(stats.unexpected), format_count(stats.completed),
@@ -150,7 +147,7 @@ Run declare_replay(CLI::App& app) {
     add_duration(app, "--max-lag", options.max_lag, "Declare the run invalid (exit 4) if the p99 of the send lag is larger");
     app.add_option("--histogram", command->histogram, "Write the latencies as HdrHistogram percentiles")->type_name("FILE");
     app.add_flag("--dry-run", command->dry_run, "Print what would be sent (--format text or json), and send nothing");
-    return [=] { return run_replay(*command, *output); };
+    return [=](const Interruption& interruption) { return run_replay(*command, *output, interruption.stop); };
 }
 
 }  // namespace leakline::cli

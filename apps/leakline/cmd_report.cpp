@@ -16,7 +16,7 @@ Run declare_report(CLI::App& app) {
     app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")->required()->type_name("FILE");
     output->add_precision(app);
     output->add_top(app, "Rows of the ranking");
-    return [=] {
+    return [=](const Interruption&) {
         output->open({*file});
         Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);
         detail_diagnosis(*output, *file, diagnosis);

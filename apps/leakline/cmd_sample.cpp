@@ -1,6 +1,5 @@
 // leakline sample: memory over time, of processes, process trees and cgroups, or of a command that it starts.
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +19,7 @@
 #include "memory/exporter.hpp"
 #include "memory/forward_time.hpp"
 #include "memory/limit.hpp"
-#include "memory/tick_schedule.hpp"
+#include "memory/sampler.hpp"
 #include "output.hpp"
 #include "quantity_options.hpp"
 #include "sample_alerts.hpp"
@@ -31,7 +30,6 @@
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/guard.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::cli {
 
@@ -42,8 +40,7 @@ using memory::Subject;
 
 struct SampleCommand {
     SampleTargets targets;
-    Nanoseconds interval = std::chrono::milliseconds(100), detail_interval = std::chrono::seconds(1);
-    std::optional<Nanoseconds> duration;
+    memory::SamplePlan plan;
     std::vector<std::string> metrics;
     std::vector<std::string> outputs;
     memory::Retention retention;
@@ -56,11 +53,12 @@ struct SampleCommand {
 // One run of the command: what is watched, and where the samples go.
 class Sampling {
   public:
-    Sampling(const SampleCommand& options, Messages& messages)
+    Sampling(const SampleCommand& options, Messages& messages, const std::stop_token& stop)
         : options_(options),
           messages_(messages),
+          stop_(stop),
           metrics_(chosen_metrics(options)),
-          alerts_(options.alerts, options.memory_limit),
+          alerts_(options.alerts, options.memory_limit, stop),
           outputs_(output_paths(options), retention(options)),
           resources_(metrics_) {
         if (!options.listen.empty()) exporter_ = std::make_unique<memory::Exporter>(options.listen, metrics_);
@@ -74,7 +72,8 @@ class Sampling {
         watch();
         outputs_.finish();
         if (live_) live_->finish();
-        return report();
+        report();
+        return kNoLeak;
     }
 
   private:
@@ -136,7 +135,7 @@ class Sampling {
     void start_outputs() {
         memory::SampleLayout layout;
         layout.metrics = metrics_;
-        layout.microseconds = options_.interval < std::chrono::milliseconds(10);
+        layout.microseconds = options_.plan.interval < std::chrono::milliseconds(10);
         const Subject& first = targets_.front().source->subject();
         layout.command = child_ ? command_text_ : printable(first.name);
         layout.main_pid = first.pid;
@@ -146,53 +145,40 @@ class Sampling {
                                                    : SampleOutputs::Processes::one);
         if (exporter_) messages_.note("metrics at " + exporter_->url());
         log_plan();
-        // Timers may fire 50 us late by default, which at 1 kHz is 5 % of the period.
-        ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
 
     void log_plan() {
         for (const Target& target : targets_) messages_.detail("watches " + name_of(target.source->subject()));
         std::string names;
         for (const Metric metric : metrics_) names += fmt::format("{}{}", names.empty() ? "" : ", ", metric_name(metric));
-        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names, format_duration(options_.interval),
-                                     format_duration(options_.detail_interval)));
+        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names,
+                                     format_duration(options_.plan.interval), format_duration(options_.plan.detail_interval)));
     }
 
     void watch() {
-        Clock& clock = system_clock();
-        const Nanoseconds start = clock.monotonic();
-        const Nanoseconds end = options_.duration ? start + *options_.duration : Nanoseconds::max();
+        const Nanoseconds start = system_clock().monotonic();
         if (options_.live) live_ = std::make_unique<LiveDisplay>(metrics_, options_.memory_limit, start);
-        memory::TickSchedule beat(start, options_.interval), detail(start, options_.detail_interval);
         memory::ForwardTime time;
         const MemorySource::Sink sink = [this](const Subject& subject, const MemorySample& sample) { take(subject, sample); };
-        while (interruption::received() == 0) {
-            const Nanoseconds now = clock.monotonic();
-            if (now >= end) break;
-            const bool detailed = detail.is_due(now);
-            if (detailed) detail.taken(now);
-            if (!read_all(detailed ? Depth::detailed : Depth::quick, time.at(clock.wall(), now), sink)) break;
-            ++ticks_;
+        std::uint64_t done = 0;
+        ticks_ = memory::sample_steadily(options_.plan, stop_, [&](Depth depth, Nanoseconds now) {
+            if (!read_all(depth, time.at(system_clock().wall(), now), sink)) return false;
             resources_.tick(now);
             outputs_.end_tick();
             if (exporter_) exporter_->end_tick();
             if (live_) live_->tick(now);
-            show_progress(now - start);
-            beat.taken(clock.monotonic());
-            const Nanoseconds due = std::min(beat.due(), end);
-            while (clock.monotonic() < due && interruption::received() == 0) clock.sleep_until(due);
-        }
-        missed_ = beat.missed();
+            show_progress(++done, now - start);
+            return true;
+        });
     }
 
     // Where nothing else on the terminal says that it goes on.
-    void show_progress(Nanoseconds spent) {
+    void show_progress(std::uint64_t done, Nanoseconds spent) {
         if (live_ || outputs_.on_standard_output() || child_ || options_.alerts.at) return;
         messages_.progress(
             "sample",
-            fmt::format("{} ticks{}", format_count(ticks_), rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
-            options_.duration ? std::optional(static_cast<double>(spent.count()) / static_cast<double>(options_.duration->count()))
-                              : std::nullopt);
+            fmt::format("{} ticks{}", format_count(done), rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
+            options_.plan.duration ? std::optional(to_seconds(spent) / to_seconds(*options_.plan.duration)) : std::nullopt);
     }
 
     // False when nothing is left to sample.
@@ -219,7 +205,7 @@ class Sampling {
         }
     }
 
-    int report() {
+    void report() {
         const std::vector<std::string> grown = resources_.lines();
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
@@ -231,14 +217,13 @@ class Sampling {
                 messages_.warn(text);
         }
         for (const Metric metric : metrics_)
-            if (ticks_ > 0 && !ever_read_[static_cast<std::size_t>(metric)])
+            if (ticks_.taken > 0 && !ever_read_[static_cast<std::size_t>(metric)])
                 messages_.warn(fmt::format("{} could not be read: {}", metric_name(metric), why_unread(metric)));
         const auto& files = outputs_.written();
-        messages_.note(fmt::format("{} ticks{}{}", format_count(ticks_), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
-                                   missed_ > 0 ? fmt::format("; {} more came too late and were left out", format_count(missed_)) : ""));
+        messages_.note(
+            fmt::format("{} ticks{}{}", format_count(ticks_.taken), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
+                        ticks_.missed > 0 ? fmt::format("; {} more came too late and were left out", format_count(ticks_.missed)) : ""));
         for (const std::string& line : grown) messages_.note("grew: " + line);
-        const int signal = interruption::received();
-        return signal != 0 ? kInterrupted + signal : 0;
     }
 
     static std::string why_unread(Metric metric) {
@@ -262,6 +247,7 @@ class Sampling {
 
     const SampleCommand& options_;
     Messages& messages_;
+    const std::stop_token stop_;
     std::vector<Metric> metrics_;
     SampleAlerts alerts_;
     SampleOutputs outputs_;
@@ -274,7 +260,7 @@ class Sampling {
     std::vector<Target> targets_;
     std::array<bool, kMetricCount> ever_read_{};
     std::optional<Bytes> rss_, peak_;  // of the newest sample that has it, and the largest
-    std::uint64_t ticks_ = 0, missed_ = 0;
+    memory::SampledTicks ticks_;
 };
 
 }  // namespace
@@ -294,8 +280,8 @@ Run declare_sample(CLI::App& app) {
         ->type_name("sum|each")
         ->expected(0, 1)
         ->default_str("sum");
-    add_duration(app, "--interval", options->interval, "Time between samples, at least 1ms");
-    add_duration(app, "--detail-interval", options->detail_interval,
+    add_duration(app, "--interval", options->plan.interval, "Time between samples, at least 1ms");
+    add_duration(app, "--detail-interval", options->plan.detail_interval,
                  "Time between samples of the metrics for which the kernel walks the page tables (pss, uss, ...)");
     app.add_option(
            "--metrics", options->metrics,
@@ -303,7 +289,7 @@ Run declare_sample(CLI::App& app) {
            "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
         ->type_name("NAMES")
         ->delimiter(',');
-    add_duration(app, "--duration", options->duration, "Stop after this time");
+    add_duration(app, "--duration", options->plan.duration, "Stop after this time");
     app.add_option("-o,--output", options->outputs, "Write samples to this file: .csv, .dat (mprof) or .om (OpenMetrics)")
         ->type_name("FILE");
     using Keep = memory::Retention::Mode;
@@ -318,9 +304,9 @@ Run declare_sample(CLI::App& app) {
              "Run the command in a memory cgroup with this limit; with --live, show the time until it is reached");
     add_alert_options(app, options->alerts);
     app.add_flag("--live", options->live, "Show a sparkline, the slope and the time to the limit");
-    return [=] {
+    return [=](const Interruption& interruption) {
         messages->open();
-        Sampling sampling(*options, *messages);
+        Sampling sampling(*options, *messages, interruption.stop);
         return sampling.run();
     };
 }

@@ -15,7 +15,6 @@
 #include "system/child_process.hpp"
 #include "system/executables.hpp"
 #include "system/guard.hpp"
-#include "system/interruption.hpp"
 #include "system/temporary_directory.hpp"
 #include "trackd/options.hpp"
 
@@ -51,14 +50,13 @@ std::vector<std::string> given_options(const CLI::App& app) {
     return arguments;
 }
 
-ExitStatus wait_or_interrupt(Child& child) {
-    while (true) {
-        if (const auto status = child.wait_for(std::chrono::milliseconds(50))) return *status;
-        if (interruption::received() != 0) return child.terminate(kGrace);
-    }
+ExitStatus wait_or_end(Child& child, const std::stop_token& stop) {
+    while (!stop.stop_requested())
+        if (const auto status = child.wait_for(std::chrono::hours(1), stop)) return *status;
+    return child.terminate(kGrace);
 }
 
-int run_serve(const CLI::App& app, const TrackdOptions& options) {
+int run_serve(const CLI::App& app, const TrackdOptions& options, const std::stop_token& stop) {
     Command command;
     command.arguments = {trackd_path()};
     for (std::string& argument : given_options(app)) command.arguments.push_back(std::move(argument));
@@ -76,8 +74,8 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
     if (options.verbose) print_error("leakline: runs {}\n", command.text());
     leave_programs_running();  // SIGTERM, above, lets it answer what it is handling
     Child child = Child::start(command);
-    const ExitStatus status = wait_or_interrupt(child);
-    if (interruption::received() != 0 && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for
+    const ExitStatus status = wait_or_end(child, stop);
+    if (stop.stop_requested() && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for
     if (limit) {
         const memory::Death death = limit->death_of(status);
         if (death.cause == memory::Death::Cause::oom_killed || death.cause == memory::Death::Cause::allocation_failed) {
@@ -97,7 +95,7 @@ int run_serve(const CLI::App& app, const TrackdOptions& options) {
 Run declare_serve(CLI::App& app) {
     auto options = std::make_shared<TrackdOptions>();
     declare_options(app, *options);
-    return [&app, options] { return run_serve(app, *options); };
+    return [&app, options](const Interruption& interruption) { return run_serve(app, *options, interruption.stop); };
 }
 
 }  // namespace leakline::cli

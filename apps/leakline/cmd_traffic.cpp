@@ -12,7 +12,6 @@
 #include "messages.hpp"
 #include "quantity_options.hpp"
 #include "replay/traffic_generator.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 
 namespace leakline::cli {
@@ -70,19 +69,19 @@ Run declare_traffic(CLI::App& app) {
     app.add_option("--seed", options->seed, "Seed of the random numbers; the same seed gives the same log")
         ->type_name("N")
         ->capture_default_str();
-    return [=] {
+    return [=](const Interruption& interruption) {
         messages->open();
         const replay::TrafficOptions traffic = traffic_of(*options);
         messages->detail(fmt::format("{} users, seed {}, {:.3g} requests/s on average", format_count(traffic.users), traffic.seed,
                                      static_cast<double>(traffic.requests) / to_seconds(traffic.duration)));
-        OutputFile file(options->output);
+        OutputFile file(options->output, interruption.stop);
         const double total = static_cast<double>(traffic.requests);
-        replay::write_traffic(traffic, file, [&](std::uint64_t written) {
+        const auto show = [&](std::uint64_t written) {
             if (options->output != "-")  // which may be the same terminal
                 messages->progress("traffic", format_count(written) + " requests", static_cast<double>(written) / total);
-            return interruption::received() == 0;
-        });
-        if (const int signal = interruption::received(); signal != 0) return kInterrupted + signal;
+        };
+        replay::write_traffic(traffic, file, show, interruption.stop);
+        if (interruption.requested()) return static_cast<int>(kInterrupted);
         file.commit();
         messages->detail(
             fmt::format("{}: {} requests over {}", options->output, format_count(traffic.requests), format_duration(traffic.duration)));

@@ -25,7 +25,6 @@
 #include "output.hpp"
 #include "quantity_options.hpp"
 #include "report/trends_text.hpp"
-#include "system/interruption.hpp"
 #include "trend_inputs.hpp"
 
 namespace leakline::cli {
@@ -99,16 +98,14 @@ Series thinned(Series series) {
     return result;
 }
 
-int run_self_test(const TrendCommand& command, Output& output) {
+int run_self_test(const TrendCommand& command, Output& output, const std::stop_token& stop) {
     output.note(fmt::format("{} simulated traces of each of {} families, seed {}", command.traces, analysis::trace_families().size(),
                             command.seed));
     output.open({}, report::kSelfTestForm);
-    const SelfTest result = analysis::run_self_test(command.seed, command.traces, [&](std::string_view what, double done) {
-        output.progress("self-test", std::string(what), done);
-        return interruption::received() == 0;
-    });
+    const SelfTest result = analysis::run_self_test(
+        command.seed, command.traces, [&](std::string_view what, double done) { output.progress("self-test", what, done); }, stop);
     output.write(result);
-    if (const int signal = interruption::received()) return kInterrupted + signal;
+    if (stop.stop_requested()) return kInterrupted;
     if (result.outcome == GateOutcome::passed) return kNoLeak;
     if (result.outcome == GateOutcome::failed) return kLeak;
     output.note(fmt::format("so few traces cannot show that all goals are met; --traces {} says more", command.traces * 10));
@@ -137,8 +134,8 @@ std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string
     return limits;
 }
 
-int run_trend(const TrendCommand& command, Output& output) {
-    if (command.self_test) return run_self_test(command, output);
+int run_trend(const TrendCommand& command, Output& output, const std::stop_token& stop) {
+    if (command.self_test) return run_self_test(command, output, stop);
     const auto count_limits = limits_of_counts(command.count_limits);
     analysis::TrendOptions options;
     options.limit = command.limit;
@@ -155,7 +152,7 @@ int run_trend(const TrendCommand& command, Output& output) {
         report.warnings.push_back(text);
     };
     const bool all_read = for_each_series(
-        command.inputs, output, warn,
+        command.inputs, output, stop, warn,
         [&](Series series) {
             const Nanoseconds begun = system_clock().monotonic();
             TrendVerdict verdict = analysis::judge_trend(series, options);
@@ -179,8 +176,7 @@ int run_trend(const TrendCommand& command, Output& output) {
         });
     if (!all_read) outcome.add_unreadable();
     if (!command.inputs.prometheus.url.empty()) std::stable_sort(report.items.begin(), report.items.end(), leakline::report::more_urgent);
-    if (!report.items.empty() || interruption::received() == 0) output.write(report);
-    if (const int signal = interruption::received()) return kInterrupted + signal;
+    if (!report.items.empty() || !stop.stop_requested()) output.write(report);
     return outcome.exit_code(output);
 }
 
@@ -205,7 +201,7 @@ Run declare_trend(CLI::App& app) {
         ->check(between(1, 100'000))
         ->capture_default_str();
     app.add_option("--seed", command->seed, "Seed of the random numbers of --self-test")->capture_default_str()->type_name("N");
-    return [=] { return run_trend(*command, *output); };
+    return [=](const Interruption& interruption) { return run_trend(*command, *output, interruption.stop); };
 }
 
 }  // namespace leakline::cli

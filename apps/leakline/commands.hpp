@@ -2,13 +2,30 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <functional>
 #include <span>
+#include <stop_token>
 
 namespace leakline::cli {
 
+// What asks a command to end before its work is done: signals in the program, tests in theirs.
+struct Interruption {
+    std::stop_token stop;
+    std::function<int()> signal = [] { return SIGINT; };  // once stop is requested: what did it
+
+    bool requested() const { return stop.stop_requested(); }
+};
+
 // Runs a parsed command; returns the process's exit code (see exit_code.hpp). Throws Error.
-using Run = std::function<int()>;
+using Run = std::function<int(const Interruption&)>;
+
+// What the first signal does.
+enum class OnSignal {
+    ends_at_once,    // nothing is written before the end, so there is nothing to wait for
+    reports_partly,  // the command stops, writes what it has, and the exit code is that of the signal
+    ends_as_usual,   // the command stops as it usually does, with an exit code of its own
+};
 
 struct CommandRow {
     const char* name;
@@ -16,6 +33,7 @@ struct CommandRow {
     const char* example;  // shown at the foot of --help
     // Adds the command's options to app and returns what runs after parsing.
     Run (*declare)(CLI::App& app);
+    OnSignal on_signal;
 };
 
 Run declare_capture(CLI::App& app);

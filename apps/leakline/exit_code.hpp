@@ -9,7 +9,7 @@ enum ExitCode : int {
     kUsage = 2,   // usage or input error
     kInconclusive = 3,
     kInvalid = 4,        // the target died, most requests failed, memory was unreadable
-    kInterrupted = 128,  // + SIGINT or SIGTERM
+    kInterrupted = 128,  // run() adds SIGINT or SIGTERM
 };
 
 }  // namespace leakline::cli

@@ -3,16 +3,17 @@
 
 #include "run.hpp"
 #include "standard_descriptors.hpp"
+#include "system/end_signals.hpp"
 #include "system/guard.hpp"
-#include "system/interruption.hpp"
 
 int main(int argc, char** argv) {
     using namespace leakline;
     hold_standard_descriptors();
-    interruption::install(interruption::Response::at_once);
+    EndSignals signals;
     std::optional<Guard> guard;
-    return cli::run({argv + (argc > 0 ? 1 : 0), argv + argc}, [&] {
-        interruption::install();
+    const cli::Interruption interruption{signals.token(), [&] { return signals.received(); }};
+    return cli::run({argv + (argc > 0 ? 1 : 0), argv + argc}, interruption, [&](const cli::CommandRow& command) {
         guard.emplace(argv);
+        if (command.on_signal != cli::OnSignal::ends_at_once) signals.request_stop_first();
     });
 }

@@ -7,28 +7,25 @@
 #include <cerrno>
 #include <iostream>
 #include <new>
-#include <utility>
 
 #include "base/error.hpp"
 #include "command_line.hpp"
-#include "commands.hpp"
 #include "exit_code.hpp"
 #include "help_formatter.hpp"
 #include "print_error.hpp"
-#include "system/interruption.hpp"
 #include "system/reader_gone.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
-int print_cause(const Error& error) {
+int print_cause(const Error& error, const Interruption& interruption) {
     const std::string_view text = error.what();
     // The command line itself is at fault, and its location says so already.
     const bool named = error.location() == "leakline" || error.location().starts_with("leakline ");
     print_error("{}{}\n", named ? "" : "leakline: ", text);
     // What an interruption cut short fails as interrupted, whatever it says.
-    if (const int signal = interruption::received()) return kInterrupted + signal;
+    if (interruption.requested()) return kInterrupted + interruption.signal();
     return error.kind() == ErrorKind::system ? kInvalid : kUsage;
 }
 
@@ -62,7 +59,8 @@ int print_and_exit(const CLI::App& app, const CLI::ParseError& error) {
     throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
 }
 
-int parse_and_run(const std::vector<std::string>& words, const std::function<void()>& before_command) {
+int parse_and_run(const std::vector<std::string>& words, const Interruption& interruption,
+                  const std::function<void(const CommandRow&)>& before_command) {
     CLI::App app{"Find memory leaks of native HTTP services, down to the source line"};
     app.name("leakline");
     set_up_help(app, "leakline " LEAKLINE_VERSION);
@@ -73,13 +71,18 @@ int parse_and_run(const std::vector<std::string>& words, const std::function<voi
         ->type_name("FILE");
     app.require_subcommand(1);
 
-    std::vector<std::pair<CLI::App*, Run>> runs;
+    struct Declared {
+        const CommandRow& row;
+        CLI::App* app;
+        Run run;
+    };
+    std::vector<Declared> declared;
     for (const CommandRow& row : commands()) {
         CLI::App* command = app.add_subcommand(row.name, row.summary);
         command->group("Commands");
         command->footer(std::string("Example:\n  ") + row.example);
         command->configurable();
-        runs.emplace_back(command, row.declare(*command));
+        declared.push_back({row, command, row.declare(*command)});
     }
     take_one_value(app);
     if (words.empty()) {
@@ -93,21 +96,26 @@ int parse_and_run(const std::vector<std::string>& words, const std::function<voi
         if (error.get_exit_code() == 0) return print_and_exit(app, error);
         throw explain_parse_error(app, words, error);
     }
-    if (before_command) before_command();
-    for (const auto& [command, function] : runs)
-        if (command->parsed()) return function();
+    for (const Declared& command : declared) {
+        if (!command.app->parsed()) continue;
+        if (before_command) before_command(command.row);
+        const int code = command.run(interruption);
+        const bool partly = interruption.requested() && command.row.on_signal == OnSignal::reports_partly;
+        return partly ? kInterrupted + interruption.signal() : code;
+    }
     return kUsage;
 }
 
 }  // namespace
 
-int run(const std::vector<std::string>& words, const std::function<void()>& before_command) {
+int run(const std::vector<std::string>& words, const Interruption& interruption,
+        const std::function<void(const CommandRow&)>& before_command) {
     try {
-        return parse_and_run(words, before_command);
+        return parse_and_run(words, interruption, before_command);
     } catch (const ReaderGone&) {
         return kNoLeak;
     } catch (const Error& error) {
-        return print_cause(error);
+        return print_cause(error, interruption);
     } catch (const std::bad_alloc&) {
         print_error("leakline: out of memory\n");
         return kInvalid;

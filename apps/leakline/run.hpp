@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "commands.hpp"
+
 namespace leakline::cli {
 
 // words: without the program's name. before_command: called when the options are read and before the command runs; not for
 // --help and where they are refused. Returns the exit code (see exit_code.hpp). Throws nothing.
-int run(const std::vector<std::string>& words, const std::function<void()>& before_command = {});
+int run(const std::vector<std::string>& words, const Interruption& interruption = {},
+        const std::function<void(const CommandRow&)>& before_command = {});
 
 }  // namespace leakline::cli

@@ -22,9 +22,9 @@ Bytes cgroup_limit(const std::string& path) {
 
 }  // namespace
 
-SampleAlerts::SampleAlerts(const AlertSettings& settings, std::optional<Bytes> memory_limit)
-    : settings_(settings), memory_limit_(memory_limit) {
-    if (const auto options = monitor_options(settings, "leakline sample"))
+SampleAlerts::SampleAlerts(const AlertSettings& settings, std::optional<Bytes> memory_limit, const std::stop_token& stop)
+    : settings_(settings), memory_limit_(memory_limit), stop_(stop) {
+    if (const auto options = monitor_options(settings, "leakline sample", stop))
         for (const std::string& spec : options->channels) alert::make_channel(spec);
 }
 
@@ -32,7 +32,7 @@ SampleAlerts::Watched SampleAlerts::watch(const memory::Subject& subject) const 
     const std::string name = printable(subject.name);
     const std::string source = subject.pid > 0 ? fmt::format("{} (pid {})", name, subject.pid) : name;
     Watched watched;
-    watched.monitor = std::make_unique<alert::MemoryMonitor>(*monitor_options(settings_, source),
+    watched.monitor = std::make_unique<alert::MemoryMonitor>(*monitor_options(settings_, source, stop_),
                                                              [](const std::string& line) { print_error("leakline: {}\n", line); });
     watched.limit = subject.pid > 0 ? effective_memory_limit(subject.pid, memory_limit_) : cgroup_limit(subject.name);
     return watched;

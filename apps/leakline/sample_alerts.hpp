@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "alert_options.hpp"
 #include "base/quantities.hpp"
@@ -16,7 +17,7 @@ namespace leakline::cli {
 class SampleAlerts {
   public:
     // Throws Error{usage} for settings that could never work. Without --alert-at nothing is ever sent.
-    SampleAlerts(const AlertSettings& settings, std::optional<Bytes> memory_limit);
+    SampleAlerts(const AlertSettings& settings, std::optional<Bytes> memory_limit, const std::stop_token& stop);
     void observe(const memory::Subject& subject, const MemorySample& sample);
 
   private:
@@ -30,6 +31,7 @@ class SampleAlerts {
 
     const AlertSettings settings_;
     const std::optional<Bytes> memory_limit_;
+    const std::stop_token stop_;
     std::map<std::pair<int, std::string>, Watched> watched_;
 };
 

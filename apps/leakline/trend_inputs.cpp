@@ -9,7 +9,6 @@
 #include "quantity_options.hpp"
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "tls_options.hpp"
 
 #include <fmt/format.h>
@@ -36,16 +35,17 @@ Series rss_of_recording(const std::string& name, const HeapProfile& profile, con
 
 using JudgeCounts = std::function<void(const std::string&, const memory::CountSeries&)>;
 
-void judge_file(const std::string& path, const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                const std::function<void(Series)>& judge, const JudgeCounts& judge_counts) {
+void judge_file(const std::string& path, const TrendInputs& inputs, Output& output, const std::stop_token& stop,
+                const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge,
+                const JudgeCounts& judge_counts) {
     constexpr std::size_t kHead = 16;
     const std::string name = path == "-" ? "stdin" : path;
-    auto source = std::make_unique<memory::CountedSource>(open_source(path));
+    auto source = std::make_unique<memory::CountedSource>(open_source(path, stop));
     if (heap::is_recording(source->peek(kHead))) return judge(rss_of_recording(name, heap::read_profile(std::move(source), name), warn));
     std::string with_counts;
     source->keep_in(with_counts);
     memory::SeriesReadOptions reading = inputs.reading;
-    reading.stop = [] { return interruption::received() != 0; };
+    reading.stop = stop;
     if (inputs.interval) reading.interval_s = to_seconds(*inputs.interval);
     memory::SeriesFile file = memory::read_series(std::move(source), name, reading);
     for (const std::string& line : file.damage.lines()) warn(line);
@@ -57,12 +57,12 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
     for (const memory::CountSeries& counts : memory::count_series(with_counts)) judge_counts(name, counts);
 }
 
-void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                 const std::function<void(Series)>& judge) {
+void judge_fleet(const TrendInputs& inputs, Output& output, const std::stop_token& stop,
+                 const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge) {
     memory::PrometheusQuery query = inputs.prometheus;
     if (query.query.empty())
         throw Error(ErrorKind::usage, "--prometheus", "no --query", "for example --query 'process_resident_memory_bytes{job=\"api\"}'");
-    query.stop = [] { return interruption::received() != 0; };
+    query.stop = stop;
     query.end = system_clock().wall();
     if (inputs.end) {
         const auto end = memory::parse_iso_time(*inputs.end);
@@ -76,7 +76,7 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::function<
     std::size_t done = 0;
     const auto total = static_cast<double>(answer.series.size());
     for (Series& series : answer.series) {
-        if (interruption::received() != 0) return;
+        if (stop.stop_requested()) return;
         output.progress("judging", series.name, static_cast<double>(done++) / total);
         judge(std::move(series));
     }
@@ -121,12 +121,13 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
                  ->capture_default_str());
 }
 
-bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                     const std::function<void(Series)>& judge, const JudgeCounts& judge_counts) {
+bool for_each_series(const TrendInputs& inputs, Output& output, const std::stop_token& stop,
+                     const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge,
+                     const JudgeCounts& judge_counts) {
     if (!inputs.prometheus.url.empty()) {
         if (!inputs.files.empty())
             throw Error(ErrorKind::usage, "leakline trend", "both files and --prometheus", "judge one after the other");
-        judge_fleet(inputs, output, warn, judge);
+        judge_fleet(inputs, output, stop, warn, judge);
         return true;
     }
     if (inputs.files.empty())
@@ -135,12 +136,12 @@ bool for_each_series(const TrendInputs& inputs, Output& output, const std::funct
     bool all_read = true;
     std::size_t done = 0;
     for (const std::string& path : inputs.files) {
-        if (interruption::received() != 0) break;
+        if (stop.stop_requested()) break;
         output.progress("judging", path, static_cast<double>(done++) / static_cast<double>(inputs.files.size()));
         try {
-            judge_file(path, inputs, output, warn, judge, judge_counts);
+            judge_file(path, inputs, output, stop, warn, judge, judge_counts);
         } catch (const Error& error) {
-            if (interruption::received() != 0) break;  // the caller ends with its code and what is judged so far
+            if (stop.stop_requested()) break;  // the caller ends with its code and what is judged so far
             // One bad file of many must not cost the verdict on the others.
             if (inputs.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
             warn(error.what());

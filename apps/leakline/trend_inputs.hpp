@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,9 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs);
 
 // Hands every series to judge, and every count over time with its file's name to judge_counts, file by file, so that one
 // file's series are gone before the next is read. Warnings go to warn. A file that cannot be used is an Error where it is the only one; else it is warned about and the rest goes
-// on: false. Stops between files when interrupted.
-bool for_each_series(const TrendInputs& inputs, Output& output, const std::function<void(const std::string&)>& warn,
-                     const std::function<void(Series)>& judge,
+// on: false. A stop ends it with the series so far.
+bool for_each_series(const TrendInputs& inputs, Output& output, const std::stop_token& stop,
+                     const std::function<void(const std::string&)>& warn, const std::function<void(Series)>& judge,
                      const std::function<void(const std::string&, const memory::CountSeries&)>& judge_counts);
 
 }  // namespace leakline::cli

@@ -1,6 +1,5 @@
 // trackd: the reference tracking service. Options in, one service up, a clean end on SIGTERM or SIGINT.
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -22,7 +22,8 @@
 #include "service/service.hpp"
 #include "standard_descriptors.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
+#include "system/end_signals.hpp"
+#include "system/stop.hpp"
 #include "system/temporary_directory.hpp"
 #include "trackd/options.hpp"
 
@@ -55,12 +56,7 @@ void add_alert_metrics(service::MetricsText& text, const alert::MemoryMonitor& m
     text.single("trackd_alerts_given_up_total", Type::counter, "Alert messages never delivered.", counts.given_up);
 }
 
-void wait_for_signal() {
-    pollfd signal{interruption::descriptor(), POLLIN, 0};
-    while (interruption::received() == 0) ::poll(&signal, 1, -1);
-}
-
-int serve(const TrackdOptions& options) {
+int serve(const TrackdOptions& options, const std::stop_token& stop) {
     raise_descriptor_limit();
     service::ServiceOptions settings;
     settings.mode = options.mode;
@@ -93,7 +89,7 @@ int serve(const TrackdOptions& options) {
     const std::string address = listen.text();
 
     std::optional<service::PeriodicJob> watching;  // after the monitor: it ends first
-    if (auto watch = cli::monitor_options(options.alerts, "trackd " + address)) {
+    if (auto watch = cli::monitor_options(options.alerts, "trackd " + address, stop)) {
         monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), say);
         service.on_metrics([&monitor = *monitor](service::MetricsText& text) { add_alert_metrics(text, monitor); });
         watching.emplace(clock, scaled_watch_period(options.time_scale), [&monitor = *monitor, &clock, limit = settings.memory_limit] {
@@ -107,7 +103,7 @@ int serve(const TrackdOptions& options) {
                     settings.server.connection_limit, format_bytes(static_cast<double>(settings.memory_limit)),
                     printable(settings.store.path), options.durability);
     cli::write_port_file(options.port_file, service.port());
-    wait_for_signal();
+    sleep_until(stop, Nanoseconds::max());
     if (!options.quiet) print_error("trackd: stopping\n");
     watching.reset();
     if (!service.stop(kDrainGrace))
@@ -115,7 +111,7 @@ int serve(const TrackdOptions& options) {
     return 0;
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, EndSignals& signals) {
     CLI::App app{"Run the reference service, an event-tracking API:\nPOST /api/track, GET /api/users/{id}/events, /metrics, /healthz"};
     app.name("trackd");
     cli::set_up_help(app, "trackd " LEAKLINE_VERSION);
@@ -129,7 +125,8 @@ int run(int argc, char** argv) {
         print_error("trackd: {}\n  hint: trackd --help\n", error.what());
         return 2;
     }
-    return serve(options);
+    signals.request_stop_first();
+    return serve(options, signals.token());
 }
 
 }  // namespace
@@ -137,8 +134,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     hold_standard_descriptors();
     try {
-        interruption::install();
-        return run(argc, argv);
+        EndSignals signals;
+        return run(argc, argv, signals);
     } catch (const Error& error) {
         print_error("trackd: {}\n", error.what());
         return error.kind() == ErrorKind::system ? 4 : 2;

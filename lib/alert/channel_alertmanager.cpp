@@ -17,7 +17,7 @@ class Alertmanager : public Channel {
     explicit Alertmanager(const ChannelSpec& spec) : base_(address_of(spec)), authorization_(authorization_of(spec)) {
         while (base_.ends_with('/')) base_.pop_back();
     }
-    void send(const Alert& alert) override {
+    void send(const Alert& alert, const std::stop_token&) override {
         const Nanoseconds ends = alert.kind == Kind::resolved ? alert.at : alert.at + kKeptWithoutNews;
         const nlohmann::json alerts = nlohmann::json::array({{
             {"labels", {{"alertname", "MemoryNearLimit"}, {"source", alert.source}, {"severity", "warning"}}},

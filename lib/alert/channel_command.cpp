@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kPatience{10};
 class RunCommand : public Channel {
   public:
     explicit RunCommand(std::string program) : program_(std::move(program)) {}
-    void send(const Alert& alert) override {
+    void send(const Alert& alert, const std::stop_token& stop) override {
         Command command;
         command.arguments = {program_};
         command.standard_output = Command::Stream::null;
@@ -27,7 +27,8 @@ class RunCommand : public Channel {
                                {"LEAKLINE_ALERT_LIMIT_BYTES", std::to_string(alert.limit)},
                                {"LEAKLINE_ALERT_JSON", alert.json()}};
         Child child = Child::start(command);
-        const std::optional<ExitStatus> status = child.wait_for(kPatience);
+        const std::optional<ExitStatus> status = child.wait_for(kPatience, stop);
+        if (!status && stop.stop_requested()) throw Error(ErrorKind::system, program_, "was interrupted");
         if (!status) throw Error(ErrorKind::system, program_, "did not end within " + format_duration(kPatience));
         if (status->shell_code() != 0) throw Error(ErrorKind::system, program_, "ended with " + status->text());
     }

@@ -74,7 +74,7 @@ class Email : public Channel {
             refuse("tls=off would send the password of '" + printable(user_) + "' in the clear", "leave tls=off away");
     }
 
-    void send(const Alert& alert) override {
+    void send(const Alert& alert, const std::stop_token&) override {
         const std::string message = compose(alert);
         const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
         if (!curl) throw Error(ErrorKind::system, "libcurl", "cannot be initialised");

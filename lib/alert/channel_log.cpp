@@ -11,7 +11,7 @@ namespace {
 
 class Log : public Channel {
   public:
-    void send(const Alert& alert) override {
+    void send(const Alert& alert, const std::stop_token&) override {
         // Standard error is this channel's medium, as a URL is another's; fwrite, since it may be closed.
         const std::string line = fmt::format("{} alert {}: {}\n", iso8601(alert.at), kind_name(alert.kind), alert.summary());
         std::fwrite(line.data(), 1, line.size(), stderr);

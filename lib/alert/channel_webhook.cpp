@@ -8,7 +8,7 @@ namespace {
 class Webhook : public Channel {
   public:
     explicit Webhook(const ChannelSpec& spec) : url_(address_of(spec)), authorization_(authorization_of(spec)) {}
-    void send(const Alert& alert) override { post_json(url_, authorization_, alert.json()); }
+    void send(const Alert& alert, const std::stop_token&) override { post_json(url_, authorization_, alert.json()); }
     std::string describe() const override { return "webhook " + origin_of(url_); }
 
   private:

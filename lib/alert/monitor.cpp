@@ -23,9 +23,11 @@ struct Totals {
 // One channel, its queue and its thread.
 class AlertSender {
   public:
-    AlertSender(std::unique_ptr<Channel> channel, const RetryOptions& retry, Totals& totals,
+    AlertSender(std::unique_ptr<Channel> channel, const MonitorOptions& options, Totals& totals,
                 const std::function<void(const std::string&)>& report)
-        : channel_(std::move(channel)), retry_(retry), totals_(totals), report_(report), thread_([this] { run(); }) {}
+        : channel_(std::move(channel)), retry_(options.retry), stop_(options.stop), totals_(totals), report_(report), thread_([this] {
+              run();
+          }) {}
 
     void post(const Alert& alert) {
         {
@@ -67,7 +69,7 @@ class AlertSender {
         for (int attempt = 1;; ++attempt) {
             std::string reason;
             try {
-                channel_->send(alert);
+                channel_->send(alert, stop_.stop_requested() ? std::stop_token() : stop_);
                 ++totals_.sent;
                 return;
             } catch (const Error& error) {
@@ -92,6 +94,7 @@ class AlertSender {
 
     const std::unique_ptr<Channel> channel_;
     const RetryOptions retry_;
+    const std::stop_token stop_;
     Totals& totals_;
     const std::function<void(const std::string&)>& report_;
     std::mutex mutex_;  // guards queue_ and finishing_
@@ -126,8 +129,7 @@ MemoryMonitor::MemoryMonitor(MonitorOptions options, std::function<void(const st
     std::vector<std::unique_ptr<Channel>> channels;  // all of them first: a bad one must not leave threads behind
     for (const std::string& spec : state_->options.channels) channels.push_back(make_channel(spec));
     for (auto& channel : channels)
-        state_->couriers.push_back(
-            std::make_unique<AlertSender>(std::move(channel), state_->options.retry, state_->totals, state_->report));
+        state_->couriers.push_back(std::make_unique<AlertSender>(std::move(channel), state_->options, state_->totals, state_->report));
 }
 
 MemoryMonitor::~MemoryMonitor() {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct MonitorOptions {
     std::vector<std::string> channels = {"log"};  // see ChannelSpec
     std::string source;
     RetryOptions retry;
+    std::stop_token stop;  // cuts a program short that takes a message; those after it, as a farewell, have their time
 };
 
 // Thread-safety: observe() from one thread at a time; it never waits for a channel. Each channel has a thread and a

@@ -15,8 +15,8 @@
 #include "diagnose/internal/final_counts.hpp"
 #include "diagnose/internal/recorded_process.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/machine_load.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -67,10 +67,10 @@ void warn_if_busy(RunContext& context, const MachineLoad& load) {
 // What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
 std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log) {
     context.stage("idle time");
-    if (!interruption::sleep_for(kAfterConnections)) return std::nullopt;
+    if (!sleep_for(context.stop(), kAfterConnections)) return std::nullopt;
     const Nanoseconds begin = system_clock().monotonic();
     const Bytes before = log.latest();
-    if (!interruption::sleep_for(kIdleTime)) return std::nullopt;
+    if (!sleep_for(context.stop(), kIdleTime)) return std::nullopt;
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }
 

@@ -21,7 +21,6 @@
 #include "replay/selected_log.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -111,7 +110,7 @@ void record_until_decided(RunContext& context) {
                           : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
          ;) {
         run_recorded(context, rounds);
-        if (interruption::received() != 0 || result.failed() || result.oom_kill) return;
+        if (context.stopped() || result.failed() || result.oom_kill) return;
         if (context.options.retries && again++ >= *context.options.retries) return;
         const auto more = analysis::longer_recording(result, context.options.policy);
         if (!more || context.recorded_replay.completed == 0) return;
@@ -145,7 +144,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
     run_bare(longer, more.requests);
     context.extension = longer.extension;
     // A service that dies in it has shown what it did in the shorter one.
-    if (again.failed() || interruption::received() != 0) {
+    if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
         return;
     }
@@ -161,7 +160,7 @@ void run_longer_where_undecided(RunContext& context, const std::vector<std::stri
     Diagnosis& result = context.result;
     // Traffic that did not land has nothing to show in a longer run either.
     if (analysis::traffic_fault(result.replay)) return;
-    const auto goes_on = [&] { return context.options.retries != 0 && interruption::received() == 0 && !result.failed(); };
+    const auto goes_on = [&] { return context.options.retries != 0 && !context.stopped() && !result.failed(); };
     if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on())
         run_longer(context, *more, warnings_of_bare_run);
     const auto more = analysis::longer_connection_run(result, context.options.policy);
@@ -225,7 +224,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     try {
         // Traffic that did not land on the bare service has nothing to show under the recorder either.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
-        if (interruption::received() == 0 && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
+        if (!context.stopped() && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);
             else
@@ -235,13 +234,13 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         context.no_lines = no_lines_text(reason);
         context.extensions = false;
     } catch (const Error& error) {
-        if (interruption::received() == 0) result.failures.push_back(fmt::format("the recorded run failed: {}", error.what()));
+        if (!context.stopped()) result.failures.push_back(fmt::format("the recorded run failed: {}", error.what()));
     }
     if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
     result.followed = context.follow;
     if (!options.soak) run_longer_where_undecided(context, of_bare_run);
     result.coverage = analysis::coverage_of(result.replay);
-    if (interruption::received() != 0 && !result.failed())
+    if (context.stopped() && !result.failed())
         result.reasons = {"interrupted: this is a partial result"};
     else
         analysis::judge(result, options.policy);

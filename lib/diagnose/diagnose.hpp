@@ -22,7 +22,7 @@ struct SoakPlan {
 
 struct Options {
     TargetSpec target;
-    RoundPlan rounds;          // its target is filled in once the service listens
+    RoundPlan rounds;          // its target is filled in once the service listens; its replay.stop ends all that is done
     std::string traffic_name;  // what reports call the traffic; "" = the logs' names
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
@@ -42,6 +42,8 @@ struct Options {
     std::string recording;                // where the recording is kept; "" = it is not
     std::vector<std::string> skip, only;  // paths, for the lines (see analysis/lines/lines.hpp)
     std::string table_function;           // also show this function's table
+
+    const std::stop_token& stop() const { return rounds.replay.stop; }
 };
 
 // What the caller may show while it runs. Calls come from several threads, one at a time.
@@ -56,7 +58,7 @@ struct Observer {
 
 // Throws Error where the run cannot begin (usage, input) or the service cannot be measured at all (system). A service
 // that dies under way, or traffic that does not land, is a result: verdict invalid, with what was seen until then.
-// An interruption ends it early in the same way; the caller sees it in interruption::received().
+// options.stop() ends it early in the same way.
 Diagnosis diagnose(const Options& options, const Observer& observer = {});
 
 }  // namespace leakline::diagnose

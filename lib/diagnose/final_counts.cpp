@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "system/interruption.hpp"
-
 namespace leakline::diagnose {
 
 namespace {
@@ -30,7 +28,7 @@ Resources judged_counts(const MeasuredTarget& target, const analysis::ResourceOp
 Resources final_counts(RunContext& context, MeasuredTarget& target, const analysis::ResourceOptions& options) {
     if (target.exhausted() && !target.gone()) target.mark();  // the kinds, in a run that was stopped before its first mark
     Resources resources = judged_counts(target, options);
-    if (const auto idle_s = idle_time(resources); context.options.idle && idle_s && !target.gone() && interruption::received() == 0) {
+    if (const auto idle_s = idle_time(resources); context.options.idle && idle_s && !target.gone() && !context.stopped()) {
         ProcessTree tree = std::move(resources.tree);
         target.watch_idle(*idle_s);
         resources = judged_counts(target, options);

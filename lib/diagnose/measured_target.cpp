@@ -5,7 +5,7 @@
 
 #include "analysis/trend/trend.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -46,7 +46,7 @@ MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nano
       log_(context.result.command, system_clock(), origin_, progress_),
       tree_(child_.pid(), {}, [this] { return subreaper_.orphans(); }),
       sampled_(sample(Depth::detailed)),
-      sampler_(interval, std::max(interval, kDetailInterval), [this](Depth depth) { return sample(depth); }) {}
+      sampler_({interval, std::max(interval, kDetailInterval), {}}, [this](Depth depth, Nanoseconds) { return sample(depth); }) {}
 
 bool MeasuredTarget::sample(Depth depth) {
     const Clock& clock = system_clock();
@@ -76,7 +76,7 @@ void MeasuredTarget::mark() {
 
 void MeasuredTarget::watch_idle(double seconds) {
     const Nanoseconds begin = system_clock().monotonic();
-    interruption::sleep_for(Nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+    sleep_for(context_.stop(), Nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
     const double idle = to_seconds(system_clock().monotonic() - begin);
     read_tree(Depth::detailed);
     marks_.add_idle(idle, memory::probe_resources(log_.processes()));

@@ -12,7 +12,6 @@
 #include "diagnose/internal/part_search.hpp"
 #include "diagnose/internal/part_trials.hpp"
 #include "replay/selected_log.hpp"
-#include "system/interruption.hpp"
 #include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
@@ -138,7 +137,7 @@ class Minimizer {
 
     // The smallest part as a log of its own: what it takes to see the leak again, and its line.
     void diagnose_part(const LeakSignature& whole) {
-        if (interruption::received() != 0 || is_whole(part_)) return;
+        if (options_.run.stop().stop_requested() || is_whole(part_)) return;
         const TemporaryDirectory scratch;
         const std::string log = scratch.path() + "/part.jsonl";
         kinds_.write(part_, log);
@@ -150,7 +149,7 @@ class Minimizer {
                 "the smallest part of " + result_.diagnosis.traffic,
                 whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
-            if (interruption::received() == 0) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
+            if (!options_.run.stop().stop_requested()) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
         }
         if (!part) return;
         if (part->verdict != Verdict::leak)

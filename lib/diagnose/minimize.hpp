@@ -26,10 +26,10 @@
 namespace leakline::diagnose {
 
 struct MinimizeOptions {
-    Options run;                       // its traffic is the log to minimise
-    int most_trials = 200;             // runs of the service at most
-    int repeats = 1;                   // of a run that cannot tell, each with twice the rounds of the one before
-    bool values = true;                // look at parameters, headers and bodies too
+    Options run;            // its traffic is the log to minimise
+    int most_trials = 200;  // runs of the service at most
+    int repeats = 1;        // of a run that cannot tell, each with twice the rounds of the one before; 0: none is made longer either
+    bool values = true;     // look at parameters, headers and bodies too
     std::vector<std::string> without;  // kinds ("GET /search") that are left out of the log: what was found before
 };
 
@@ -40,7 +40,7 @@ struct MinimizeObserver {
     std::function<void(const Minimized::Trial&)> end;
 };
 
-// best_log: a path at which the smallest leaking part found so far always stands, whole; "" = none. An interruption ends
+// best_log: a path at which the smallest leaking part found so far always stands, whole; "" = none. options.run.stop() ends
 // the search, and the best so far is the result. Throws Error{usage} for a kind to leave out that the log has not, and as
 // diagnose does where the first run cannot begin.
 Minimized minimize(const MinimizeOptions& options, const std::string& best_log, const MinimizeObserver& observer = {});

@@ -9,7 +9,6 @@
 #include "diagnose/internal/run_context.hpp"
 #include "replay/selected_log.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
@@ -45,6 +44,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     Minimized::Trial trial = begin(part);
     Options run = options_.run;
     run.policy.filling_is_leak = true;  // that it leaks was asked of the whole log
+    if (options_.repeats == 0) run.retries = 0;
     run.rounds.replay = std::move(traffic);
     run.traffic_name = name;
     run.per_kind = endpoints == Endpoints::told;
@@ -58,7 +58,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
         };
     const Nanoseconds began = system_clock().monotonic();
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
-    if (interruption::received() != 0) return std::nullopt;
+    if (options_.run.stop().stop_requested()) return std::nullopt;
     if (!leak_) followed_ = diagnosis.followed;
     trial.requests = requests;
     trial.sent = diagnosis.replay.sent;
@@ -91,7 +91,7 @@ Answer PartTrials::ask_twice(const Part& part) {
 Answer PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {
     int rounds = options_.run.rounds.rounds;
     for (int repeat = 0; repeat <= options_.repeats; ++repeat, rounds *= 2) {
-        if (interruption::received() != 0) return Answer::stop;
+        if (options_.run.stop().stop_requested()) return Answer::stop;
         if (static_cast<int>(trials_.size()) >= options_.most_trials) {
             exhausted_ = true;
             return Answer::stop;
@@ -125,7 +125,7 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakSignatu
         trial.verdict = Verdict::invalid;
         trial.reason = error.what();
     }
-    if (interruption::received() != 0) return std::nullopt;
+    if (options_.run.stop().stop_requested()) return std::nullopt;
     trial.seconds = to_seconds(system_clock().monotonic() - began);
     end(trial, part);
     return trial.verdict;

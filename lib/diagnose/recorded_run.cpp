@@ -24,8 +24,8 @@
 #include "memory/glibc_heap.hpp"
 #include "replay/selected_log.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/proc_file.hpp"
+#include "system/stop.hpp"
 #include "system/subreaper.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -78,7 +78,7 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
         const std::uint64_t requests = std::accumulate(block.requests.begin(), block.requests.end(), std::uint64_t{0});
         options.requests_per_connection = number == 0 ? 1 : requests_per_connection(number, requests, options.connections);
         const ReplayStats stats = replay::run(options);
-        if (!interruption::sleep_for(rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running()) break;
+        if (!sleep_for(context.stop(), rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running()) break;
         recorder.mark(HeapMark::Kind::interval, block.label);
         block.connections = stats.connections;
         if (number > 0) result.blocks.push_back(std::move(block));
@@ -140,9 +140,9 @@ std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) 
 // Two marks without a request between them: what grows there follows time.
 void record_idle_time(const RunContext& context, heap::Recorder& recorder, std::uint64_t requests) {
     context.stage("idle time");
-    if (!interruption::sleep_for(kAfterConnections)) return;
+    if (!sleep_for(context.stop(), kAfterConnections)) return;
     recorder.mark(HeapMark::Kind::interval, "idle begins", requests);
-    if (!interruption::sleep_for(kIdleTime)) return;
+    if (!sleep_for(context.stop(), kIdleTime)) return;
     recorder.mark(HeapMark::Kind::interval, "idle ends", requests);
 }
 
@@ -177,8 +177,9 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     recording.command = launch.command;
     recording.output = context.options.recording;
     recording.follow = context.follow;
+    recording.stop = context.stop();
     heap::Recorder recorder = heap::Recorder::start(recording);
-    const std::string origin_url = wait_until_ready(recorder.child(), launch, context.options.target);
+    const std::string origin_url = wait_until_ready(recorder.child(), launch, context.options.target, context.stop());
 
     const int pid = recorder.pid();
     if (pid <= 0)
@@ -216,7 +217,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     context.recorded_s = to_seconds(system_clock().monotonic() - origin);
     context.recorded_replay = rounds.stats;
-    if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && interruption::received() == 0)
+    if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && !context.stopped())
         context.result.failures.push_back("in the recorded run, " + *fault);
     if (context.options.idle && !rounds.stopped && recorder.child().running()) record_idle_time(context, recorder, progress.completed);
     MixedBlocks mix;

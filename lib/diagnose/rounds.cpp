@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <condition_variable>
 #include <limits>
-#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -21,31 +20,13 @@ constexpr int kMostPasses = 10'000;
 class Ticker {
   public:
     explicit Ticker(std::function<bool()> action)
-        : thread_([this, action = std::move(action)] {
-              std::unique_lock lock(mutex_);
-              while (!wake_.wait_for(lock, std::chrono::milliseconds(50), [this] { return done_; })) {
-                  lock.unlock();
-                  const bool go_on = action();
-                  lock.lock();
-                  if (!go_on) return;
+        : thread_([action = std::move(action)](const std::stop_token& over) {
+              while (sleep_for(over, std::chrono::milliseconds(50)) && action()) {
               }
           }) {}
-    ~Ticker() {
-        {
-            const std::lock_guard lock(mutex_);
-            done_ = true;
-        }
-        wake_.notify_all();
-        thread_.join();
-    }
-    Ticker(const Ticker&) = delete;
-    Ticker& operator=(const Ticker&) = delete;
 
   private:
-    std::mutex mutex_;  // guards done_
-    std::condition_variable wake_;
-    bool done_ = false;
-    std::thread thread_;  // last: starts when the rest is there
+    std::jthread thread_;
 };
 
 }  // namespace
@@ -58,7 +39,8 @@ void plan_fresh_identifiers(RoundPlan& plan) {
 RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanoseconds origin, const RoundHooks& hooks) {
     Clock& clock = system_clock();
     RoundsResult result;
-    std::atomic<bool> stop{false};
+    const std::stop_token& stop = plan.replay.stop;
+    std::stop_source target_gone;
     std::atomic<int> passes_a_round{plan.replay.pace.kind == replay::Pace::Kind::max ? 0 : 1};  // 0: not known yet
     std::atomic<int> passes_done{0}, round_number{1};
     int passes_in_round = 0, passes_required = 1;  // required: of the round before, so that rounds are alike
@@ -72,7 +54,7 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     // A request that leaves late leaves as much behind: RunContext::warn_if_late says so, and the run stays valid.
     options.max_lag = Nanoseconds::max();
     options.progress = &progress;
-    options.stop = &stop;
+    options.target_gone = target_gone.get_token();
     options.closes_after_round = [&](int) {
         ++passes_in_round;
         passes_done = passes_in_round;
@@ -93,9 +75,9 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
         if (!round_over) return true;
         Round round;
         round.answered_s = to_seconds(clock.monotonic() - origin);
-        if (!interruption::sleep_for(plan.quiet / 2)) return false;
+        if (!sleep_for(stop, plan.quiet / 2)) return false;
         if (hooks.idle_mark) hooks.idle_mark();
-        if (!interruption::sleep_for(plan.quiet - plan.quiet / 2)) return false;
+        if (!sleep_for(stop, plan.quiet - plan.quiet / 2)) return false;
         round.begin_s = to_seconds(round_begin - origin);
         round.end_s = to_seconds(clock.monotonic() - origin);
         round.requests = progress.completed - completed_before;
@@ -103,7 +85,7 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
         result.rounds.push_back(round);
         const int number = static_cast<int>(result.rounds.size());
         if (hooks.quiet_mark) hooks.quiet_mark(round, number);
-        if (stop || interruption::received() != 0) return false;
+        if (target_gone.stop_requested() || stop.stop_requested()) return false;
         if (number % plan.rounds == 0 && (!hooks.enough || hooks.enough())) return false;
         completed_before = progress.completed;
         connections_before = progress.connections;
@@ -117,11 +99,11 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
     const Ticker ticker([&] {
         const int passes = passes_a_round;
         const double fraction = passes > 0 ? static_cast<double>(passes_done) / passes : 0;
-        if (hooks.tick && !hooks.tick(progress.completed, round_number, fraction)) stop = true;
-        return !stop;
+        if (hooks.tick && !hooks.tick(progress.completed, round_number, fraction)) target_gone.request_stop();
+        return !target_gone.stop_requested();
     });
     result.stats = replay::run(options);
-    result.stopped = stop || interruption::received() != 0;
+    result.stopped = target_gone.stop_requested() || stop.stop_requested();
     return result;
 }
 

@@ -42,7 +42,7 @@ void RunContext::no_longer(const std::string& what, double seconds, const std::s
 
 Child RunContext::start(const Launch& launch) {
     Child child = Child::start(launch.command);
-    result.target = wait_until_ready(child, launch, options.target);
+    result.target = wait_until_ready(child, launch, options.target, options.stop());
     return child;
 }
 

@@ -7,7 +7,6 @@
 #include "diagnose/internal/recorded_process.hpp"
 #include "diagnose/internal/soak_marks.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/subreaper.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -98,7 +97,7 @@ class SoakRunner {
         find_recorded_process(context_, target);
         RoundPlan plan = endless_rounds();
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
-        SoakMarks marks(target, longest_s);
+        SoakMarks marks(target, longest_s, context_.stop());
         marks.join(plan.replay);
         const std::optional<Bytes> ceiling = memory_ceiling(context_.options), limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
@@ -263,7 +262,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
 
     SoakRunner runner(context, rate, static_cast<double>(span.requests));
     if (!plan.time_scale) soak.capacity = runner.capacity();
-    if (result.failed() || interruption::received() != 0) return;
+    if (result.failed() || context.stopped()) return;
     const double scale = scale_of(plan, rate, soak.capacity), longest_s = to_seconds(plan.time);
     std::vector<Stretch> stretches;
     stretches.reserve(2);  // the second run looks at the first
@@ -276,7 +275,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
         stretches.push_back(std::move(stretch));
         soak.runs.push_back(stretches.back().run);
         warn(context, stretches.back().run, soak.hours, span);
-        return !result.failed() && interruption::received() == 0 && stretches.back().run.end != SoakRun::End::exhausted;
+        return !result.failed() && !context.stopped() && stretches.back().run.end != SoakRun::End::exhausted;
     };
     if (add(runner.run(scale, soak.hours, longest_s / 2))) {
         const SoakRun& fast = soak.runs[0];

@@ -5,7 +5,7 @@
 
 #include "base/quantities.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -25,7 +25,8 @@ int marks_for(double longest_s) {
 
 }  // namespace
 
-SoakMarks::SoakMarks(MeasuredTarget& target, double longest_s) : target_(target), wanted_(marks_for(longest_s)), next_(1.0 / wanted_) {
+SoakMarks::SoakMarks(MeasuredTarget& target, double longest_s, const std::stop_token& stop)
+    : target_(target), stop_(stop), wanted_(marks_for(longest_s)), next_(1.0 / wanted_) {
     target_.mark();
 }
 
@@ -51,7 +52,7 @@ double SoakMarks::paused_s() const {
 }
 
 void SoakMarks::mark() {
-    if (!interruption::sleep_for(kQuiet) || target_.gone()) return;
+    if (!sleep_for(stop_, kQuiet) || target_.gone()) return;
     target_.mark();
     ++taken_;
     marked_at_ = done_;

@@ -19,8 +19,8 @@
 #include "http/url.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
-#include "system/interruption.hpp"
 #include "system/proc_file.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -117,7 +117,7 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     return launch;
 }
 
-std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec) {
+std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec, const std::stop_token& stop) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + spec.ready_timeout;
     const std::string name = launch.command.arguments[0];
@@ -143,7 +143,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
                             ? "the service was told this port in PORT alone: write {port} where its command takes a port, or give "
                               "--target http://127.0.0.1:PORT"
                             : "check --target; --ready-timeout waits longer");
-        if (!interruption::sleep_for(pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
+        if (!sleep_for(stop, pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }
 }

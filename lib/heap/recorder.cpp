@@ -28,7 +28,7 @@
 #include "system/clock.hpp"
 #include "system/descriptor.hpp"
 #include "system/executables.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 #include "unwind/follow_block.hpp"
 
 namespace leakline::heap {
@@ -289,7 +289,7 @@ void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional
     if (!answer) return;  // finish() says that the collector is gone
     const Nanoseconds gap = answer->tick_gap * 3 / 2;
     const Nanoseconds until = now + kClockMargin + std::clamp(gap, kShortestGap, kLongestGap);
-    while (clock.monotonic() < until && interruption::received() == 0) clock.sleep_until(until);
+    sleep_until(state_->options.stop, until);
 }
 
 void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::Allocator{in_use, retained}); }
@@ -314,8 +314,8 @@ bool Recorder::settle(Nanoseconds timeout) {
         const auto answer = state_->ask(control::MarksLeft{});
         if (!answer) return false;
         if (answer->marks == 0) return true;
-        if (clock.monotonic() >= deadline || interruption::received() != 0) return false;
-        clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(20)));
+        const Nanoseconds now = clock.monotonic();
+        if (now >= deadline || !sleep_until(state_->options.stop, std::min(deadline, now + std::chrono::milliseconds(20)))) return false;
     }
 }
 

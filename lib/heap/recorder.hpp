@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct RecordOptions {
     // The command starts other programs, one of which is to be recorded: the first that runs this executable (as /proc/PID/exe
     // has it); empty: the first that is no wrapper. A wrapper is followed without being asked for.
     std::optional<std::string> follow;
+    std::stop_token stop;  // ends the waiting for marks (mark(), settle()); the command is the caller's to end
 };
 
 // One recording. Use from one thread. The service that runs under it never dies because of us: the stream is taken in

@@ -136,13 +136,16 @@ class Exchange {
         std::optional<error_code> result;
         io_.restart();
         start([&result](const error_code& error) { result = error; });
-        io_.run_until(deadline_);
+        {
+            const std::stop_callback wake(options_.stop, [this] { io_.stop(); });
+            io_.run_until(deadline_);
+        }
         if (result) return *result;
         error_code ignored;
         socket_.close(ignored);
         io_.restart();
         io_.run();
-        return asio::error::timed_out;
+        return options_.stop.stop_requested() ? asio::error::operation_aborted : asio::error::timed_out;
     }
 
     ClientResponse convert(beast::http::response<beast::http::string_body> message) {
@@ -163,6 +166,7 @@ class Exchange {
     }
 
     std::string reason(const error_code& error) const {
+        if (error == asio::error::operation_aborted) return "interrupted";
         if (error == asio::error::timed_out) return "nothing within " + format_duration(options_.timeout);
         return error.category() == boost::system::system_category() ? os_reason(error.value()) : error.message();
     }

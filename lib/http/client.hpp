@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,7 @@ struct ClientOptions {
     std::size_t max_body = std::size_t{64} << 20;
     bool verify_certificate = true;  // https: chain and host name, against the system's or ca_file's roots
     std::string ca_file;             // PEM
+    std::stop_token stop;            // ends the exchange with Error{system} "interrupted", name lookup apart
 };
 
 struct ClientResponse {

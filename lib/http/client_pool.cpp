@@ -159,7 +159,6 @@ void ClientPool::wake_at(Nanoseconds when) {
 }
 
 void ClientPool::wake() { implementation_->loop.wake(); }
-void ClientPool::watch(int descriptor) { implementation_->loop.wake_when_readable(descriptor); }
 
 void ClientPool::abort() {
     while (implementation_->oldest != nullptr) implementation_->oldest->fail(Failure::aborted);

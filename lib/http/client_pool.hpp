@@ -53,8 +53,7 @@ class ClientPool {
         virtual void on_done(const Done& done) = 0;
         // The connection can carry the next request: send() may be called from here. Follows every on_done().
         virtual void on_idle(int connection) = 0;
-        // The time asked for with wake_at() has come (or is near), wake() was called, or the watched descriptor is
-        // readable.
+        // The time asked for with wake_at() has come (or is near), or wake() was called.
         virtual void on_wake() = 0;
     };
 
@@ -88,8 +87,6 @@ class ClientPool {
     void wake_at(Nanoseconds when);
     // on_wake() soon. From any thread.
     void wake();
-    // on_wake() once, when the descriptor becomes readable.
-    void watch(int descriptor);
     // Ends all busy connections with Failure::aborted.
     void abort();
     // Closes the connections that carry no request; the next send() over each opens a new one.

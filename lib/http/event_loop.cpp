@@ -81,8 +81,6 @@ void EventLoop::wake() {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
-void EventLoop::wake_when_readable(int descriptor) { watch(epoll_.get(), EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT, kWake); }
-
 EventLoop::Turn EventLoop::turn(Wait wait) {
     std::array<epoll_event, kEventsATurn> events;
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait == Wait::yes ? -1 : 0);

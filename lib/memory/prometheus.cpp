@@ -73,7 +73,7 @@ class Server {
 
     // One part of the range, both ends included.
     MatrixAnswer ask(const std::string& promql, std::int64_t start_ms, std::int64_t end_ms) {
-        if (query_.stop && query_.stop()) throw Error(ErrorKind::system, base_, "interrupted");
+        if (query_.stop.stop_requested()) throw Error(ErrorKind::system, base_, "interrupted");
         const std::string form = "query=" + form_encode(promql) + "&start=" + seconds_text(start_ms) + "&end=" + seconds_text(end_ms) +
                                  "&step=" + seconds_text(milliseconds(query_.step)) +
                                  "&timeout=" + std::to_string(std::max<std::int64_t>(1, query_.timeout / std::chrono::seconds(1))) + "s";
@@ -97,6 +97,7 @@ class Server {
         request.method = method_;
         http::ClientOptions options;
         options.timeout = query_.timeout;
+        options.stop = query_.stop;
         options.max_body = kMaxBody;
         options.verify_certificate = query_.verify_certificate;
         options.ca_file = query_.ca_file;

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,8 +34,8 @@ struct PrometheusQuery {
     std::size_t max_series = 10'000;
     // Of all series together; 16 bytes each. More is an error that names a longer step.
     std::uint64_t max_points = std::uint64_t{64} << 20;
-    // Asked between requests; true ends the work with Error{system} "interrupted".
-    std::function<bool()> stop;
+    // Looked at between requests; ends the work with Error{system} "interrupted".
+    std::stop_token stop;
 };
 
 struct PrometheusAnswer {

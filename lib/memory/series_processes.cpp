@@ -77,7 +77,7 @@ void SeriesCollector::add(std::string_view series, std::string_view process, con
 
 void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line) {
     constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
-    if (++seen_ % kBetweenQuestions == 0 && options_.stop && options_.stop()) throw Error(ErrorKind::system, place(line), "interrupted");
+    if (++seen_ % kBetweenQuestions == 0 && options_.stop.stop_requested()) throw Error(ErrorKind::system, place(line), "interrupted");
     sample.seconds += process.ahead;
     const bool first = process.builder.taken() == 0;
     switch (process.builder.add(sample)) {

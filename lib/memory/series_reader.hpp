@@ -5,10 +5,10 @@
 // Thread-safety: functions without state.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +32,8 @@ struct SeriesReadOptions {
     // Logs without times: seconds from one table, or row of CSV, to the next.
     std::optional<double> interval_s;
     std::size_t max_points = SeriesBuilder::kMaxPoints;  // a process: see SeriesBuilder
-    // Asked every some ten thousand samples; true ends the reading with Error{system} "interrupted".
-    std::function<bool()> stop;
+    // Looked at every some ten thousand samples; ends the reading with Error{system} "interrupted".
+    std::stop_token stop;
 };
 
 struct SeriesFile {

@@ -9,17 +9,14 @@
 #include "replay/log_writer.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
-#include "system/interruption.hpp"
 #include "system/output_file.hpp"
 
 namespace leakline::replay {
 
 Conversion convert(const ReplayOptions& options, OutputFile& file, const std::function<void(double part, std::uint64_t written)>& on_part) {
     check(options);
-    LogOptions reading = log_options(options);
-    reading.stopped = [] { return interruption::received() != 0; };
     const ShapeOptions selection = choose_hosts(options);
-    Log log(options.logs, reading);
+    Log log(options.logs, log_options(options));
     Shape shape(selection);
     LogWriter writer(file);
     Conversion result;
@@ -27,8 +24,6 @@ Conversion convert(const ReplayOptions& options, OutputFile& file, const std::fu
     Record record;
     std::string wire;
     while (log.next(record)) {
-        constexpr std::uint64_t kAskedEvery = 1024;
-        if (result.read % kAskedEvery == 0 && interruption::received() != 0) break;
         ++result.read;
         if (!shape.apply(record)) {
             ++result.filtered;
@@ -49,7 +44,6 @@ Conversion convert(const ReplayOptions& options, OutputFile& file, const std::fu
         ++result.written;
     }
     writer.flush();
-    result.interrupted = interruption::received() != 0;
     result.bad = log.bad();
     result.read += result.bad;
     result.warnings = log.damage().lines();

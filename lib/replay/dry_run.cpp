@@ -11,7 +11,6 @@
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::replay {
 
@@ -57,10 +56,8 @@ class RateOverTime {
 
 DryRun dry_run(const ReplayOptions& options) {
     check(options);
-    LogOptions reading = log_options(options);
-    reading.stopped = [] { return interruption::received() != 0; };
     const ShapeOptions shape_options = choose_hosts(options);
-    Log log(options.logs, reading);
+    Log log(options.logs, log_options(options));
     Shape shape(shape_options);
     HostCounts hosts;
     PathTable paths;
@@ -75,8 +72,6 @@ DryRun dry_run(const ReplayOptions& options) {
     Record record;
     std::string bytes;
     while (log.next(record)) {
-        constexpr std::uint64_t kAskedEvery = 1024;
-        if (result.read % kAskedEvery == 0 && interruption::received() != 0) break;
         ++result.read;
         if (const std::string_view named = host_of(record); !named.empty()) hosts.add(named);
         if (!shape.apply(record)) {
@@ -103,7 +98,7 @@ DryRun dry_run(const ReplayOptions& options) {
     }
     result.bad = log.bad();
     result.read += result.bad;
-    if (interruption::received() != 0) result.warnings.push_back("interrupted: this is a part of the log");
+    if (options.stop.stop_requested()) result.warnings.push_back("interrupted: this is a part of the log");
     for (std::size_t i = 0; i < paths.names().size(); ++i) result.paths[paths.names()[i]] = counts[i];
     for (const auto& [name, count] : hosts.ranking()) result.hosts.push_back({name, count, 0});
     for (const auto& [name, count] : shape.other_hosts().ranking())

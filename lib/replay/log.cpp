@@ -27,6 +27,7 @@
 #include "replay/internal/method.hpp"
 #include "replay/internal/request_host.hpp"
 #include "system/byte_source.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::replay {
 
@@ -125,27 +126,31 @@ struct Log::Input {
 
 namespace {
 
-// False where stopped() said so before there was anything to read: it is asked at once, then ten times a second.
-bool wait_for(int descriptor, const std::function<bool()>& stopped) {
-    pollfd readable{descriptor, POLLIN, 0};
-    for (int patience = 0; ::poll(&readable, 1, patience) <= 0; patience = 100)
-        if (stopped()) return false;
-    return true;
+// False where the stop was requested before there was anything to read.
+bool wait_for(int descriptor, const StopDescriptor& stop, const std::function<void()>& while_silent) {
+    pollfd waits[2] = {{descriptor, POLLIN, 0}, {stop.get(), POLLIN, 0}};
+    for (int patience = 0;; patience = while_silent ? 100 : -1) {
+        ::poll(waits, 2, patience);
+        if (waits[0].revents != 0) return true;
+        if (stop.requested()) return false;
+        if (while_silent) while_silent();
+    }
 }
 
 // A log on its way in. A pipe may be silent for long, or never be opened by its writer: nothing is read from it that is not
-// there, so that stopped() is asked meanwhile.
-ChunkBuffer open_chunks(const std::string& path, const std::function<bool()>& stopped, ChunkBuffer::Peek& peek) {
+// there, so that a stop is seen meanwhile.
+ChunkBuffer open_chunks(const std::string& path, const LogOptions& options, ChunkBuffer::Peek& peek) {
     std::error_code missing;
     const bool standard_input = path == "-";
     const bool silent = standard_input || std::filesystem::is_fifo(path, missing) || std::filesystem::is_character_file(path, missing);
     peek = silent ? ChunkBuffer::Peek::a_line : ChunkBuffer::Peek::full;
-    if (!silent || !stopped) return ChunkBuffer(open_source(path));
+    if (!silent || (!options.stop.stop_possible() && !options.while_silent)) return ChunkBuffer(open_source(path));
     const int descriptor =
         standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) throw os_error(ErrorKind::input, standard_input ? "standard input" : path, "cannot open", errno);
     if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer only the opening must not wait
-    return ChunkBuffer(descriptor_source(descriptor, [descriptor, stopped] { return wait_for(descriptor, stopped); }));
+    return ChunkBuffer(descriptor_source(descriptor, [descriptor, stop = std::make_shared<StopDescriptor>(options.stop),
+                                                      also = options.while_silent] { return wait_for(descriptor, *stop, also); }));
 }
 
 }  // namespace
@@ -156,7 +161,7 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
         auto input = std::make_unique<Input>();
         input->path = path == "-" ? "standard input" : path;
         ChunkBuffer::Peek peek{};
-        ChunkBuffer chunks = open_chunks(path, options.stopped, peek);
+        ChunkBuffer chunks = open_chunks(path, options, peek);
         std::string_view prefix = chunks.peek(kSniffed, peek);
         if (prefix.starts_with(kByteOrderMark)) {
             chunks.consume(kByteOrderMark.size());
@@ -267,7 +272,11 @@ bool Log::advance(Input& input) {
     return false;
 }
 
+// Asked now and then only: a record takes less time than the question.
+bool Log::is_stopped() { return ++asked_ % 1024 == 0 && options_.stop.stop_requested(); }
+
 bool Log::next(Record& record) {
+    if (is_stopped()) return false;
     if (inputs_.size() == 1) {
         current_ = inputs_.front().get();
         if (!advance(*current_)) return check_shares(), false;

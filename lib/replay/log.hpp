@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,9 @@ struct LogOptions {
     double max_bad_share = 0.5;        // a larger part of the lines, at the end of the log: Error{input}
     std::string map;                   // of JSON access logs, see format_access_json.hpp; empty: by a preset
     std::string pattern;               // of a text log, see format_pattern.hpp; empty: none
-    // Asked while standard input is silent; true is the end of it. Empty: never.
-    std::function<bool()> stopped;
+    std::stop_token stop;              // ends the log soon after, also while a pipe is silent
+    // Called at once and then ten times a second while a pipe is silent. Empty: not.
+    std::function<void()> while_silent;
     bool attach_responses = false;  // .gor: requests get the status of their recorded responses
 };
 
@@ -55,7 +57,7 @@ class Log {
     ~Log();
     Log(Log&&) noexcept;
 
-    // False at the end. The record is valid until the next call. Throws Error{input} at one bad line too many.
+    // False at the end, or when options.stop is requested. The record is valid until the next call. Throws Error{input} at one bad line too many.
     bool next(Record& record);
     // Counts the record last returned as a bad line after all, because of what it holds. Throws as next() does.
     void reject(std::string reason);
@@ -73,6 +75,7 @@ class Log {
 
   private:
     struct Input;
+    bool is_stopped();
     bool advance(Input& input);
     void add_bad(Input& input, std::uint64_t place, std::string reason);
     void add_foreign(Input& input);
@@ -81,7 +84,7 @@ class Log {
     LogOptions options_;
     std::vector<std::unique_ptr<Input>> inputs_;
     Input* current_ = nullptr;  // of the record last returned
-    std::uint64_t last_place_ = 0;
+    std::uint64_t last_place_ = 0, asked_ = 0;
     Diagnostics damage_;
 };
 

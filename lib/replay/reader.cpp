@@ -57,10 +57,10 @@ bool Reader::read_round(int round) {
     std::unique_ptr<Batch> batch = queue_.take_empty();  // null once the queue is closed
     if (!batch) return false;
     // A pipe has nothing more for now: a sender that waits gets what there is.
-    reading.stopped = [&] {
+    reading.while_silent = [&] {
         if (batch && !batch->items.empty() && asked_.load(std::memory_order_relaxed) != 0) pass_on(batch);
-        return batch == nullptr || queue_.closed();
     };
+    reading.stop = closing_.get_token();
     Log log(options_.logs, reading);
     shape_.begin_round();
     generation_ = static_cast<std::uint64_t>(round - 1);  // the first round sends the log as it is
@@ -99,7 +99,7 @@ bool Reader::read_batches(Log& log, std::unique_ptr<Batch>& batch) {
         if (batch) count_bad();
         throw;
     }
-    if (!batch) return false;
+    if (!batch || closing_.stop_requested()) return false;
     count_bad();
     batch->part = log.part();
     return true;

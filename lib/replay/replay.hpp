@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -73,9 +74,10 @@ struct ReplayOptions {
     std::string ca_file;
     Progress* progress = nullptr;
     Histogram* latency = nullptr;  // filled with the latencies from the due time, at the end
-    // Polled at least ten times a second; true ends the replay as an interruption does. The caller sets it from another
-    // thread when it sees that the target has died.
-    const std::atomic<bool>* stop = nullptr;
+    // Ends the reading and the sending early: the result is then of a part, and says so.
+    std::stop_token stop;
+    // Seen within 100 ms: ends the sending as well, where the caller sees that there is nobody to send to.
+    std::stop_token target_gone;
     // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay. Without it
     // the next round follows a mean interval after the last request, answered or not: the pace knows no rounds.
     std::function<bool(int round)> after_round;
@@ -106,7 +108,7 @@ class ReplayEnded : public Error {
 };
 
 // Runs on the calling thread, with one more to read the log. Memory is bounded whatever the log's size.
-// Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. An interruption (system/interruption.hpp) ends it early and is no error:
+// Throws Error{usage} for a bad target, Error{input} for an unusable log, Error{system} where the host has no address. options.stop ends it early and is no error:
 // the statistics then say what was unsent.
 ReplayStats run(const ReplayOptions& options);
 

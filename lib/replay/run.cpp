@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -18,7 +19,6 @@
 #include "replay/internal/tally.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::replay {
 
@@ -26,7 +26,7 @@ namespace {
 
 using http::steady_now;
 
-// How often what nobody wakes us for is looked at: the caller's stop flag, the duration, the grace.
+// How often what nobody wakes us for is looked at: whether the target has gone, the duration, the grace.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
 // precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, and polling does the rest.
 constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
@@ -53,14 +53,13 @@ class Run : http::ClientPool::Listener {
           schedule_(options.pace, options.max_gap) {}
 
     ~Run() override {
-        queue_.close();
-        reader_.fresh_is_judged();
+        reader_.stop();
         if (reading_.joinable()) reading_.join();
     }
 
     ReplayStats replay() {  // once
         ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-        if (interruption::descriptor() >= 0) pool_.watch(interruption::descriptor());
+        const std::stop_callback wake(options_.stop, [this] { pool_.wake(); });
         reading_ = std::thread([this] { reader_.run(); });
         started_ = last_connected_ = steady_now();
         begin_round();
@@ -73,8 +72,7 @@ class Run : http::ClientPool::Listener {
             }
             look_around();
         }
-        queue_.close();
-        reader_.fresh_is_judged();
+        reader_.stop();
         reading_.join();
         const ReplayStats stats = result();
         if (!unreadable_) return stats;
@@ -230,9 +228,7 @@ class Run : http::ClientPool::Listener {
     // What no callback brings: ends of rounds and of the whole.
     void look_around() {
         if (!stopping_) {
-            if (interruption::received() != 0)
-                stop("");
-            else if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed))
+            if (options_.stop.stop_requested() || options_.target_gone.stop_requested())
                 stop("");
             else if (options_.duration && steady_now() - started_ >= *options_.duration)
                 stop("");
@@ -355,7 +351,7 @@ class Run : http::ClientPool::Listener {
             stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
                                      format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
                                      " sent at once");
-        if (interruption::received() != 0) stats.warnings.push_back("interrupted: this is a part of the replay");
+        if (options_.stop.stop_requested()) stats.warnings.push_back("interrupted: this is a part of the replay");
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
             stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with",
                                                  format_count(tally_.uncompared()), format_count(stats.completed)));

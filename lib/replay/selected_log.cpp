@@ -4,16 +4,8 @@
 
 #include "base/quantities.hpp"
 #include "replay/wire.hpp"
-#include "system/interruption.hpp"
 
 namespace leakline::replay {
-
-namespace {
-
-// Asked now and then only: a record takes less time than the question.
-bool interrupted(std::uint64_t records) { return records % 1024 == 0 && interruption::received() != 0; }
-
-}  // namespace
 
 LogOptions log_options(const ReplayOptions& options) {
     LogOptions reading;
@@ -22,6 +14,7 @@ LogOptions log_options(const ReplayOptions& options) {
     reading.max_bad_share = options.max_bad_share;
     reading.map = options.log_map;
     reading.pattern = options.log_pattern;
+    reading.stop = options.stop;
     reading.attach_responses = options.expect && options.expect->recorded;
     return reading;
 }
@@ -38,7 +31,6 @@ ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string
 
 std::optional<Request> SelectedLog::next() {
     while (log_.next(record_)) {
-        if (interrupted(++read_)) return std::nullopt;
         if (shape_.selects(record_)) {
             std::optional<Request> request = to_request(record_);
             if (shape_.change(record_)) return request;
@@ -57,13 +49,13 @@ LogSpan measure_selected(const ReplayOptions& options) {
     Record record;
     LogSpan span;
     std::uint64_t left_out = 0;
-    for (std::uint64_t read = 1; log.next(record); ++read) {
-        if (interrupted(read)) throw Error(ErrorKind::input, log.path(), "interrupted while reading");
+    while (log.next(record)) {
         if (shape.apply(record))
             span.add(record.has_time ? std::optional(record.at) : std::nullopt, record.body.size());
         else
             ++left_out;
     }
+    if (options.stop.stop_requested()) throw Error(ErrorKind::input, options.logs[0], "interrupted while reading");
     span.bad = log.bad();
     if (span.requests > 0) return span;
     if (left_out == 0) throw Error(ErrorKind::input, options.logs[0], "no request in it");

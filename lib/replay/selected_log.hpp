@@ -13,7 +13,7 @@
 
 namespace leakline::replay {
 
-// How the replay reads its logs; `stopped` is for the caller to set.
+// How the replay reads its logs.
 LogOptions log_options(const ReplayOptions& options);
 
 // The options for a log in the native format that was written from selected requests: nothing is left out a second time,
@@ -26,7 +26,7 @@ class SelectedLog {
     explicit SelectedLog(const ReplayOptions& options)
         : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, log_options(options)) {}
 
-    // As recorded, before any change. Nothing at the end, or soon after an interruption. Throws Error{input} at one bad line
+    // As recorded, before any change. Nothing at the end, or soon after a stop. Throws Error{input} at one bad line
     // too many.
     std::optional<Request> next();
     // Path and query of the request last returned as it is sent. Valid until next().
@@ -45,11 +45,11 @@ class SelectedLog {
     Shape shape_;
     Log log_;
     Record record_;
-    std::uint64_t left_out_ = 0, read_ = 0;
+    std::uint64_t left_out_ = 0;
 };
 
 // What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why, and
-// at an interruption.
+// when it is stopped.
 LogSpan measure_selected(const ReplayOptions& options);
 
 }  // namespace leakline::replay

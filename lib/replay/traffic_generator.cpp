@@ -144,13 +144,16 @@ void TrafficGenerator::write_event(std::string& body, std::uint64_t user) {
     body += '}';
 }
 
-void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<bool(std::uint64_t)>& go_on) {
+void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<void(std::uint64_t)>& on_part,
+                   const std::stop_token& stop) {
     TrafficGenerator generator(options);
     std::uint64_t made = 0;
     LogWriter writer(file);
     while (const Request* request = generator.next()) {
         ++made;
-        if (writer.add(*request) && go_on && !go_on(made)) return;
+        if (!writer.add(*request)) continue;
+        if (stop.stop_requested()) return;
+        if (on_part) on_part(made);
     }
     writer.flush();
 }

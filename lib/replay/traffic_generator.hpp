@@ -59,8 +59,9 @@ class TrafficGenerator {
     Request request_;
 };
 
-// All of the generator's requests in the native log format. go_on hears about each MiB how many are written, and ends it
-// by false. Throws Error{system}; the caller commits the file.
-void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<bool(std::uint64_t)>& go_on = {});
+// All of the generator's requests in the native log format; after a stop, no more of them. on_part hears about each MiB how many
+// are written. Throws Error{system}; the caller commits the file.
+void write_traffic(const TrafficOptions& options, OutputFile& file, const std::function<void(std::uint64_t)>& on_part = {},
+                   const std::stop_token& stop = {});
 
 }  // namespace leakline::replay

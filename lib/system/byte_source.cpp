@@ -1,7 +1,6 @@
 // The three encodings behind ByteSource. gzip through zlib, zstd through libzstd; both read on over concatenated
 // members and frames, as `cat a.gz b.gz` and long-running writers make them.
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -15,7 +14,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "system/byte_source.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 
 namespace leakline {
 
@@ -24,8 +23,9 @@ namespace {
 // Bytes as they stand in the file.
 class Input {
   public:
-    Input(int descriptor, std::string name, std::function<bool()> wait = {})
+    Input(int descriptor, std::string name, const std::stop_token& stop, std::function<bool()> wait = {})
         : descriptor_(descriptor), name_(std::move(name)), wait_(std::move(wait)) {
+        if (stop.stop_possible()) stop_.emplace(stop);
         struct stat status {};
         if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) total_ = static_cast<std::uint64_t>(status.st_size);
     }
@@ -54,8 +54,9 @@ class Input {
             if (stopped_) return 0;
             ssize_t result = 0;
             do {
-                // Ctrl-C while a pipe's writer is silent.
-                if (!total_ && !wait_ && interrupted_while_silent()) throw Error(ErrorKind::input, name_, "interrupted while reading");
+                // Of a pipe whose writer is silent, read(2) would not return.
+                if (stop_ && (stop_->requested() || (!total_ && !wait_readable(descriptor_, *stop_))))
+                    throw Error(ErrorKind::input, name_, "interrupted while reading");
                 result = ::read(descriptor_, buffer.data(), buffer.size());
             } while (result < 0 && errno == EINTR);
             if (result < 0) throw os_error(ErrorKind::input, name_, "cannot read", errno);
@@ -81,18 +82,10 @@ class Input {
     std::optional<std::uint64_t> total() const { return total_; }
 
   private:
-    // Waits for something to read. A signal that arrives between a check of received() and read(2) would not end read(2):
-    // only poll(2) sees both.
-    bool interrupted_while_silent() const {
-        pollfd waits[2] = {{descriptor_, POLLIN, 0}, {interruption::descriptor(), POLLIN, 0}};
-        while (::poll(waits, 2, -1) < 0 && errno == EINTR && interruption::received() == 0) {
-        }
-        return waits[0].revents == 0 && interruption::received() != 0;
-    }
-
     int descriptor_ = -1;
     std::string name_;
     std::function<bool()> wait_;
+    std::optional<StopDescriptor> stop_;
     bool stopped_ = false;
     std::string_view memory_;
     std::string pushed_back_;
@@ -231,11 +224,13 @@ std::unique_ptr<ByteSource> sniff(std::unique_ptr<Input> input) {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_source(const std::string& path) {
-    if (path == "-") return sniff(std::make_unique<Input>(::dup(STDIN_FILENO), "standard input"));
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+std::unique_ptr<ByteSource> open_source(const std::string& path, const std::stop_token& stop) {
+    if (path == "-") return sniff(std::make_unique<Input>(::dup(STDIN_FILENO), "standard input", stop));
+    // open(2) of a pipe waits for a writer, and a stop does not end it: then it is the first read that waits.
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (stop.stop_possible() ? O_NONBLOCK : 0));
     if (descriptor < 0) throw os_error(ErrorKind::input, path, "cannot open", errno);
-    auto input = std::make_unique<Input>(descriptor, path);
+    if (stop.stop_possible()) ::fcntl(descriptor, F_SETFL, 0);
+    auto input = std::make_unique<Input>(descriptor, path, stop);
     struct stat status {};
     if (::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode))
         throw Error(ErrorKind::input, path, "is a directory", "name a file in it");
@@ -245,16 +240,17 @@ std::unique_ptr<ByteSource> open_source(const std::string& path) {
 std::unique_ptr<ByteSource> memory_source(std::string_view bytes) { return sniff(std::make_unique<Input>(bytes)); }
 
 std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait) {
-    return sniff(std::make_unique<Input>(descriptor, "descriptor", std::move(wait)));
+    return sniff(std::make_unique<Input>(descriptor, "descriptor", std::stop_token(), std::move(wait)));
 }
 
-std::string read_file(const std::string& path, std::size_t limit) { return read_all(*open_source(path), path, limit); }
+std::string read_file(const std::string& path, std::size_t limit, const std::stop_token& stop) {
+    return read_all(*open_source(path, stop), path, limit);
+}
 
 std::string read_all(ByteSource& source, const std::string& name, std::size_t limit) {
     std::string content;
     std::string chunk(std::size_t{1} << 16, '\0');
     while (const std::size_t got = source.read(chunk)) {
-        if (interruption::received() != 0) throw Error(ErrorKind::input, name, "interrupted while reading");
         if (content.size() + got > limit)
             throw Error(ErrorKind::input, name, "larger than " + format_bytes(static_cast<double>(limit)), "is this the right file?");
         content.append(chunk, 0, got);

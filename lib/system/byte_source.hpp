@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -39,8 +40,9 @@ class ByteSource {
     virtual std::optional<std::uint64_t> total() const = 0;
 };
 
-// path "-" is standard input. Throws Error{input} with the reason when the file cannot be opened.
-std::unique_ptr<ByteSource> open_source(const std::string& path);
+// path "-" is standard input. Throws Error{input} with the reason when the file cannot be opened. Where stop can be requested,
+// that ends the opening of a pipe without a writer and any read after it with Error{input} "interrupted while reading".
+std::unique_ptr<ByteSource> open_source(const std::string& path, const std::stop_token& stop = {});
 // The same over bytes in memory (which must outlive the source) or over a file descriptor (which it closes). wait, where
 // there is one, is called before each read of the descriptor, and not while there is more in what was read already; false
 // ends the source there, as end() == open.
@@ -48,8 +50,9 @@ std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
 std::unique_ptr<ByteSource> descriptor_source(int descriptor, std::function<bool()> wait = {});
 
 // All of a file, or of a source (name is for messages), decompressed. Throws Error{input} when it is larger than limit
-// bytes, or when an interruption arrives.
-std::string read_file(const std::string& path, std::size_t limit = std::size_t{256} << 20);
-std::string read_all(ByteSource& source, const std::string& name, std::size_t limit = std::size_t{256} << 20);
+// bytes, and as open_source() and the source do.
+inline constexpr std::size_t kReadLimit = std::size_t{256} << 20;
+std::string read_file(const std::string& path, std::size_t limit = kReadLimit, const std::stop_token& stop = {});
+std::string read_all(ByteSource& source, const std::string& name, std::size_t limit = kReadLimit);
 
 }  // namespace leakline

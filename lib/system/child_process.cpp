@@ -20,7 +20,7 @@
 #include "system/clock.hpp"
 #include "system/executables.hpp"
 #include "system/guard.hpp"
-#include "system/interruption.hpp"
+#include "system/stop.hpp"
 
 extern char** environ;
 
@@ -231,20 +231,18 @@ bool Child::running() {
     return pid_ > 0 && !status_;
 }
 
-std::optional<ExitStatus> Child::wait_for(Nanoseconds timeout) {
+std::optional<ExitStatus> Child::wait_for(Nanoseconds timeout, const std::stop_token& stop) {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + timeout;
-    const bool interrupted_before = interruption::received() != 0;
+    const StopDescriptor wake(stop);
     const int descriptor = running() ? static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)) : -1;
-    while (running()) {
-        if (!interrupted_before && interruption::received() != 0) break;
+    while (running() && !stop.stop_requested()) {
         const Nanoseconds left = deadline - clock.monotonic();
         if (left <= Nanoseconds(0)) break;
         if (descriptor >= 0) {
-            // A signal may be handled on another thread: only its descriptor wakes this one for sure.
-            pollfd waits[2] = {{descriptor, POLLIN, 0}, {interruption::descriptor(), POLLIN, 0}};
+            pollfd waits[2] = {{descriptor, POLLIN, 0}, {wake.get(), POLLIN, 0}};
             const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-            ::poll(waits, interrupted_before ? 1 : 2, static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000)));
+            ::poll(waits, 2, static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000)));
         } else {
             clock.sleep_until(std::min(deadline, clock.monotonic() + std::chrono::milliseconds(5)));
         }
@@ -267,7 +265,6 @@ ExitStatus Child::terminate(Nanoseconds grace) {
         ::kill(-pid_, SIGTERM);
         Clock& clock = system_clock();
         const Nanoseconds deadline = clock.monotonic() + grace;
-        // Not wait_for: an interruption must not cut the grace short.
         while (running() && clock.monotonic() < deadline) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(2));
         if (running()) ::kill(-pid_, SIGKILL);
     }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,9 +50,8 @@ class Child {
     int pid() const { return pid_; }
     bool running();  // reaps when it has ended
     std::optional<ExitStatus> status() const { return status_; }
-    // Nothing after timeout, or as soon as an interruption arrives; one that had arrived before the call does not cut
-    // it short (ask interruption::received() first), so that a grace period can be waited out.
-    std::optional<ExitStatus> wait_for(Nanoseconds timeout);
+    // Nothing after timeout, or as soon as stop is requested.
+    std::optional<ExitStatus> wait_for(Nanoseconds timeout, const std::stop_token& stop = {});
     ExitStatus wait();
     void signal(int number);
     // SIGTERM to the group, SIGKILL after grace; returns how it ended.

@@ -1,6 +1,7 @@
 #include "system/output_file.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,8 +12,8 @@
 #include "base/error.hpp"
 #include "system/descriptor_name.hpp"
 #include "system/internal/cleanup_registry.hpp"
-#include "system/interruption.hpp"
 #include "system/reader_gone.hpp"
+#include "system/stop.hpp"
 
 namespace leakline {
 
@@ -43,14 +44,14 @@ void refuse_foreign_link(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+OutputFile::OutputFile(std::string path, std::stop_token stop) : path_(std::move(path)), stop_(std::move(stop)) {
     struct stat status {};
     if (const auto open = descriptor_to_write(path_)) {
         // Opened by its name once more, a file would be written from its start, and renamed over, it would be lost.
         descriptor_ = ::fcntl(*open, F_DUPFD_CLOEXEC, 3);
     } else if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
         if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::input, path_, "is a directory", "name a file in it");
-        descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+        open_special();
     } else {
         // The temporary stands in the same folder, so that the rename cannot cross file systems. Through a link, the
         // file that it leads to is the one to replace; not before the kernel follows the link for us, which it refuses to do
@@ -78,12 +79,25 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
     }
 }
 
+void OutputFile::open_special() {
+    constexpr Nanoseconds kPause = std::chrono::milliseconds(10);
+    if (!stop_.stop_possible()) {
+        descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+        return;
+    }
+    // A pipe without a reader yet: nothing tells when it comes.
+    while ((descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK)) < 0 && errno == ENXIO)
+        if (!sleep_for(stop_, kPause)) throw Error(ErrorKind::input, path_, "interrupted before anyone read from it");
+    if (descriptor_ >= 0) ::fcntl(descriptor_, F_SETFL, 0);
+}
+
 OutputFile::~OutputFile() { discard(); }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       target_(std::move(other.target_)),
       temporary_(std::move(other.temporary_)),
+      stop_(std::move(other.stop_)),
       descriptor_(other.descriptor_) {
     other.descriptor_ = -1;
     other.temporary_.clear();
@@ -95,6 +109,7 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
         path_ = std::move(other.path_);
         target_ = std::move(other.target_);
         temporary_ = std::move(other.temporary_);
+        stop_ = std::move(other.stop_);
         descriptor_ = other.descriptor_;
         other.descriptor_ = -1;
         other.temporary_.clear();
@@ -103,15 +118,26 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
 }
 
 void OutputFile::write(std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-        if (written < 0) {
-            if (errno == EINTR && interruption::received() == 0) continue;
-            if (errno == EPIPE && descriptor_to_write(path_) == STDOUT_FILENO) throw ReaderGone();
-            throw os_error(ErrorKind::system, path_, "cannot write", errno);
-        }
-        bytes.remove_prefix(static_cast<std::size_t>(written));
+    if (!stop_.stop_possible() || !temporary_.empty()) {
+        while (!bytes.empty()) write_some(bytes);
+        return;
     }
+    // A pipe that has room for anything has room for this much, and write(2) does not wait.
+    const StopDescriptor wake(stop_);
+    while (!bytes.empty()) {
+        if (!wait_writable(descriptor_, wake)) throw Error(ErrorKind::system, path_, "interrupted while writing");
+        std::string_view part = bytes.substr(0, PIPE_BUF);
+        bytes.remove_prefix(part.size());
+        while (!part.empty()) write_some(part);
+    }
+}
+
+void OutputFile::write_some(std::string_view& bytes) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written >= 0) return bytes.remove_prefix(static_cast<std::size_t>(written));
+    if (errno == EINTR) return;
+    if (errno == EPIPE && descriptor_to_write(path_) == STDOUT_FILENO) throw ReaderGone();
+    throw os_error(ErrorKind::system, path_, "cannot write", errno);
 }
 
 void OutputFile::commit() {

@@ -3,6 +3,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,9 @@ namespace leakline {
 // /dev/stdout, pipes and other special files are written in place.
 class OutputFile {
   public:
-    // Throws Error{input} with the reason when the place cannot be written.
-    explicit OutputFile(std::string path);
+    // Throws Error{input} with the reason when the place cannot be written. Where stop can be requested, that ends the wait for
+    // the reader of a pipe, here and in write(), with Error "interrupted".
+    explicit OutputFile(std::string path, std::stop_token stop = {});
     ~OutputFile();
     OutputFile(OutputFile&&) noexcept;
     OutputFile& operator=(OutputFile&&) noexcept;
@@ -27,7 +29,11 @@ class OutputFile {
   private:
     void discard() noexcept;
 
+    void open_special();
+    void write_some(std::string_view& bytes);
+
     std::string path_, target_, temporary_;  // target_: path_ with links followed
+    std::stop_token stop_;
     int descriptor_ = -1;
 };
 

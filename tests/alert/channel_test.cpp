@@ -89,10 +89,10 @@ TEST_CASE("a command gets the message in its environment, and its failure is our
     const auto channel = make_channel("command=" + program);
     Alert alert = example();
     alert.source = "$(touch pwned); `id`";  // never meets a shell
-    channel->send(alert);
+    channel->send(alert, {});
     CHECK(read_file(note) == "firing|445644800|" + alert.summary());
     alert.kind = Kind::resolved;
-    CHECK_THROWS_WITH(channel->send(alert), (program + ": ended with exit code 1").c_str());
+    CHECK_THROWS_WITH(channel->send(alert, {}), (program + ": ended with exit code 1").c_str());
 }
 
 TEST_CASE("an answer that repeats the address or the login is shown without them") {

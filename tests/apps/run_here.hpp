@@ -40,11 +40,11 @@ inline void flush_standard_streams() {
 }
 
 // words: behind "leakline". Not for commands that end with a signal.
-inline Outcome run_here(const std::vector<std::string>& words) {
+inline Outcome run_here(const std::vector<std::string>& words, const cli::Interruption& interruption = {}) {
     flush_standard_streams();
     Outcome outcome;
     const Captured out(STDOUT_FILENO), err(STDERR_FILENO);
-    outcome.code = cli::run(words);
+    outcome.code = cli::run(words, interruption);
     flush_standard_streams();
     outcome.out = out.text();
     outcome.err = err.text();

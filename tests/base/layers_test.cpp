@@ -160,6 +160,27 @@ const std::map<std::string, std::string> kMayExit = {{"lib/system/guard.cpp", " 
                                                      {"lib/memory/limit.cpp", " ::_exit("},
                                                      {"lib/unwind/operators.cpp", "std::abort("}};
 
+// A signal reaches lib as a std::stop_token, which apps makes of it. Those that reset, ignore or send signals for other processes,
+// and the one that installs the handlers for apps:
+const std::set<std::string> kMayHandleSignals = {"lib/system/end_signals.cpp", "lib/system/child_process.cpp", "lib/heap/collector.cpp",
+                                                 "lib/heap/recorder.cpp", "lib/unwind/follow.cpp"};
+
+TEST_CASE("signals are handled in one place, and seen by apps alone") {
+    std::set<std::string> handle;
+    for (const SourceFile& file : sources_under("lib"))
+        for (const std::string& line : file.lines) {
+            const std::string code = line.substr(0, line.find("//")), path = file.path.string();
+            INFO(path << ": " << line);
+            if (!path.starts_with("lib/system/end_signals.")) {
+                CHECK(code.find("EndSignals") == std::string::npos);
+                CHECK(code.find("end_signals.hpp") == std::string::npos);
+            }
+            for (const char* handling : {"::sigaction(", " ::signal(", "signalfd(", "sigwait"})
+                if (code.find(handling) != std::string::npos) handle.insert(path);
+        }
+    CHECK(handle == kMayHandleSignals);
+}
+
 TEST_CASE("nothing below apps prints or exits") {
     std::set<std::string> exits;
     for (const SourceFile& file : sources_under("lib"))

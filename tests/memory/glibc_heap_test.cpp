@@ -1,7 +1,6 @@
 // Held to what glibc says of itself: mallinfo2 of this process. Not under sanitizers, which bring another malloc.
 #include "memory/glibc_heap.hpp"
 #include "system/child_process.hpp"
-#include "system/interruption.hpp"
 
 #include <doctest/doctest.h>
 #include <malloc.h>
@@ -114,7 +113,7 @@ TEST_CASE("the figures of a program that allocates and frees all the time can be
         });
     int read = 0;
     for (int attempt = 0; attempt < 20; ++attempt) {
-        interruption::sleep_for(std::chrono::milliseconds(20));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
         read += heap.read().has_value();
     }
     done = true;
@@ -138,7 +137,7 @@ TEST_CASE("the malloc figures of another process follow its exec") {
     for (int attempt = 0; attempt < 1500 && !grown; ++attempt) {
         const auto figures = heap.read();
         grown = figures && figures->used > 18'000'000;
-        interruption::sleep_for(std::chrono::milliseconds(10));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     CHECK(grown);
 }

@@ -265,6 +265,8 @@ TEST_CASE("what cannot be asked is a usage error") {
 
 TEST_CASE("work stops between requests when asked to") {
     PrometheusQuery query = query_of("http://127.0.0.1:1");
-    query.stop = [] { return true; };
+    std::stop_source stop;
+    stop.request_stop();
+    query.stop = stop.get_token();
     CHECK(message_of(query) == "http://127.0.0.1:1: interrupted");
 }

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "memory/prometheus.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/executables.hpp"
-#include "system/interruption.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -55,7 +55,7 @@ std::string wait_for_address(const std::string& log, Child& server) {
         std::ifstream file(log);
         for (std::string line; std::getline(file, line);)
             if (const std::size_t at = line.find(mark); at != std::string::npos) return line.substr(at + mark.size());
-        interruption::sleep_for(100ms);
+        std::this_thread::sleep_for(100ms);
     }
     return {};
 }
@@ -96,7 +96,7 @@ TEST_CASE("a fleet of 600 series comes back from the real Prometheus as it went 
             break;
         } catch (const Error& error) {
             if (std::string(error.what()).find("503") == std::string::npos) throw;
-            interruption::sleep_for(100ms);
+            std::this_thread::sleep_for(100ms);
         }
     CHECK(answer.warnings.empty());
     REQUIRE(answer.series.size() == kFleet);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/strings.hpp"
@@ -15,7 +16,6 @@
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/executables.hpp"
-#include "system/interruption.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -65,7 +65,7 @@ template <typename Condition>
 bool comes_true(Condition condition) {
     for (int attempt = 0; attempt < 6000; ++attempt) {
         if (condition()) return true;
-        interruption::sleep_for(10ms);
+        std::this_thread::sleep_for(10ms);
     }
     return false;
 }

@@ -41,7 +41,7 @@ TEST_CASE("a sampler hands over samples of ourselves in order and none after sto
     std::atomic<int> count = 0;
     SampleOptions options;
     options.pid = ::getpid();
-    options.interval = 1ms;
+    options.plan.interval = 1ms;
     options.metrics = {Metric::rss, Metric::pss};
     Sampler sampler(options, [&](const MemorySample& sample) {
         samples.push_back(sample);
@@ -62,7 +62,7 @@ TEST_CASE("a sampler hands over samples of ourselves in order and none after sto
 TEST_CASE("a sampler with a long interval stops at once") {
     SampleOptions options;
     options.pid = ::getpid();
-    options.interval = 1h;
+    options.plan.interval = 1h;
     std::atomic<int> count = 0;
     Sampler sampler(options, [&](const MemorySample&) { ++count; });
     while (count < 1) std::this_thread::yield();
@@ -75,7 +75,7 @@ TEST_CASE("a sampler says when the process has gone") {
     system.process(7, "server", 250, 1000);
     SampleOptions options;
     options.pid = 7;
-    options.interval = 1ms;
+    options.plan.interval = 1ms;
     options.roots = system.roots();
     std::atomic<int> count = 0;
     Sampler sampler(options, [&](const MemorySample&) { ++count; });
@@ -88,6 +88,6 @@ TEST_CASE("a sampler says when the process has gone") {
 TEST_CASE("an interval of nothing is refused") {
     SampleOptions options;
     options.pid = ::getpid();
-    options.interval = 0ms;
+    options.plan.interval = 0ms;
     CHECK_THROWS_AS(Sampler(options, [](const MemorySample&) {}), Error);
 }

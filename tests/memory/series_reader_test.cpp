@@ -345,7 +345,9 @@ TEST_CASE("reading ends when it is asked to") {
     std::string text = "t_s,mib\n";
     for (int i = 0; i < 70'000; ++i) text += std::to_string(i) + ",1\n";
     SeriesReadOptions options;
-    options.stop = [] { return true; };
+    std::stop_source stop;
+    stop.request_stop();
+    options.stop = stop.get_token();
     CHECK(error_of(text, options) == "x.csv:65537: interrupted");
 }
 

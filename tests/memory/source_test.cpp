@@ -3,10 +3,11 @@
 #include "base/quantities.hpp"
 #include "fake_system.hpp"
 #include "system/child_process.hpp"
-#include "system/interruption.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
+
+#include <thread>
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -122,7 +123,7 @@ TEST_CASE("a process that executes another program later is read as what it is t
             after = now[0];
             break;
         }
-        interruption::sleep_for(std::chrono::milliseconds(10));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     REQUIRE(after);
     CHECK(*(*after)[Metric::rss] > 20'000'000);

@@ -218,13 +218,13 @@ TEST_CASE("a stop lets what is under way finish, and the rest is unsent") {
     });
     const LogFile log(posts(2000));
     replay::ReplayOptions options = options_for(log, server.url());
-    std::atomic<bool> stop{false};
-    options.stop = &stop;
+    std::stop_source stop;
+    options.stop = stop.get_token();
     replay::Progress progress;
     options.progress = &progress;
     std::thread stopper([&] {
         while (progress.completed < 20) std::this_thread::yield();
-        stop = true;
+        stop.request_stop();
     });
     const ReplayStats stats = replay::run(options);
     stopper.join();
@@ -325,16 +325,16 @@ TEST_CASE("a pipe is replayed as it comes, and one that is silent does not hold 
             const std::string text = read_file(LogFile(posts(*lines)).path());
             REQUIRE(::write(writer, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
         }
-        std::atomic<bool> stop{false};
+        std::stop_source stop;
         replay::ReplayOptions options = options_for(LogFile(posts(0)), server.url());
         options.logs = {pipe};
-        options.stop = &stop;
+        options.stop = stop.get_token();
         const std::size_t before = server.requests().size();
         std::thread stopper([&] {
             for (int i = 0; i < 1000 && server.requests().size() < before + static_cast<std::size_t>(lines.value_or(0)); ++i)
                 std::this_thread::sleep_for(10ms);
             std::this_thread::sleep_for(50ms);
-            stop = true;
+            stop.request_stop();
         });
         const ReplayStats stats = replay::run(options);  // a test that hangs fails by its time
         stopper.join();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -33,8 +34,9 @@ std::string iso8601(Nanoseconds wall);  // UTC, whole seconds
 class Channel {
   public:
     virtual ~Channel() = default;
-    // Blocks until the other side has taken it (at most about 10 s). Throws Error with a reason free of secrets.
-    virtual void send(const Alert& alert) = 0;
+    // Blocks until the other side has taken it (at most about 10 s), or a program that takes it is stopped. Throws Error with a
+    // reason free of secrets.
+    virtual void send(const Alert& alert, const std::stop_token& stop) = 0;
     // For messages: "webhook http://127.0.0.1:9000"; no path, no query, no user.
     virtual std::string describe() const = 0;
 };

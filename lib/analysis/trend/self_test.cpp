@@ -89,12 +89,15 @@ GateOutcome outcome_of(const std::vector<SelfTest::Score>& scores) {
     return whole;
 }
 
-SelfTest run_self_test(std::uint64_t seed, int per_family, const KeepOn& keep_on) {
+SelfTest run_self_test(std::uint64_t seed, int per_family, const OnTrace& on_trace, const std::stop_token& stop) {
     SelfTest result;
     const double all = static_cast<double>(trace_families().size() + kGrowths.size()) * per_family;
     std::uint64_t begun = 0;
     std::string_view what;
-    const auto go_on = [&] { return keep_on(what, static_cast<double>(begun++) / all); };
+    const auto go_on = [&] {
+        if (on_trace && !stop.stop_requested()) on_trace(what, static_cast<double>(begun++) / all);
+        return !stop.stop_requested();
+    };
     std::uint64_t covered = 0, with_interval = 0;
     std::vector<double> request_errors;
     for (const TraceFamily& family : trace_families()) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -26,12 +27,10 @@ SelfTest::Score score_of(SelfTestFigure figure, Proportion measured);
 // Of all goals: failed where one is, inconclusive where one is, else passed.
 GateOutcome outcome_of(const std::vector<SelfTest::Score>& scores);
 
-// Asked before each trace, with what is measured and the part of all traces that is done: false ends the measurement
-// early, with what there is.
-using KeepOn = std::function<bool(std::string_view what, double done)>;
+// Told before each trace what is measured, and the part of all traces that is done.
+using OnTrace = std::function<void(std::string_view what, double done)>;
 
-// per_family traces of each family and of each point of the curve.
-SelfTest run_self_test(
-    std::uint64_t seed, int per_family, const KeepOn& keep_on = [](std::string_view, double) { return true; });
+// per_family traces of each family and of each point of the curve. A stop ends it before the next trace, with what there is.
+SelfTest run_self_test(std::uint64_t seed, int per_family, const OnTrace& on_trace = {}, const std::stop_token& stop = {});
 
 }  // namespace leakline::analysis

@@ -19,7 +19,7 @@ struct RoundPlan {
     }
 
     // Which logs, where to, and how they are read, shaped and sent. The rounds have their own way with its rounds, duration,
-    // max_lag, progress, latency, stop, after_round and closes_after_round.
+    // max_lag, progress, latency, target_gone, after_round and closes_after_round.
     replay::ReplayOptions replay;
     int rounds = 8;
     Nanoseconds minimum_round = std::chrono::milliseconds(750);  // at maximum pace the log is repeated until a round is at least this long
@@ -41,7 +41,7 @@ struct RoundHooks {
 struct RoundsResult {
     std::vector<Round> rounds;  // whole ones; times are since `origin` (monotonic clock)
     ReplayStats stats;
-    bool stopped = false;  // by tick, or by an interruption
+    bool stopped = false;  // by tick, or by the plan's replay.stop
 };
 
 RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanoseconds origin, const RoundHooks& hooks);

@@ -43,6 +43,8 @@ class RunContext {
 
     const Options& options;
     Diagnosis& result;
+    const std::stop_token& stop() const { return options.stop(); }
+    bool stopped() const { return stop().stop_requested(); }
     // Where the command starts other programs: the executable that answers requests, which is the one to record; empty: not known.
     // Nothing where the command itself is recorded.
     std::optional<std::string> follow;

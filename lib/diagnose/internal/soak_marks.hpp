@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <stop_token>
 
 #include "diagnose/internal/measured_target.hpp"
 
@@ -15,7 +16,7 @@ namespace leakline::diagnose {
 class SoakMarks {
   public:
     // longest_s: what the run may take. Takes the first mark, before the traffic. target must outlive this.
-    SoakMarks(MeasuredTarget& target, double longest_s);
+    SoakMarks(MeasuredTarget& target, double longest_s, const std::stop_token& stop);
 
     // The replay is to pause when this asks for it. The options must not outlive this.
     void join(replay::ReplayOptions& options);
@@ -34,6 +35,7 @@ class SoakMarks {
     void mark();
 
     MeasuredTarget& target_;
+    const std::stop_token stop_;
     const int wanted_;
     std::atomic<bool> pause_{false};
     std::atomic<double> done_{0}, next_, paused_s_{0}, pause_began_s_{0};  // began: 0 outside of a pause

@@ -3,6 +3,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,8 @@ bool scales_time(const TargetSpec& spec);
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
 
 // Returns the origin's URL once the service has answered a request. Throws Error{system} with the end of the service's
-// output when it ends or the time is over before that, and when we are interrupted.
-std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec);
+// output when it ends or the time is over before that, and when stop is requested.
+std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec, const std::stop_token& stop);
 
 // The last lines that the service wrote, printable.
 std::vector<std::string> last_lines(const Launch& launch);

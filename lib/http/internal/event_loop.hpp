@@ -39,8 +39,6 @@ class EventLoop {
     void set_timer(Nanoseconds when);
     // The turn() under way, or the next one, says woken. From any thread.
     void wake();
-    // A turn() says woken, once, when the descriptor is readable. It stays its owner's.
-    void wake_when_readable(int descriptor);
 
     struct Turn {
         bool timer = false, woken = false;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/quantities.hpp"
@@ -26,6 +27,13 @@ class Reader {
 
     // To the end of the last round, or until the queue is closed. Never throws: errors go through the queue.
     void run() noexcept;
+
+    // Ends run() soon. From any thread.
+    void stop() {
+        queue_.close();
+        closing_.request_stop();
+        fresh_is_judged();
+    }
 
     // The sender has nothing left to send: a batch of this many items will do, and wake is to be called.
     void ask(std::uint32_t items) { asked_.store(items); }
@@ -64,6 +72,7 @@ class Reader {
     const ReplayOptions& options_;
     const std::string host_;
     BatchQueue& queue_;
+    std::stop_source closing_;
     std::function<void()> wake_;
     std::atomic<std::uint32_t> asked_{0};
     Nanoseconds origin_{};  // written before has_origin_
