@@ -42,48 +42,6 @@ std::vector<std::string> with(std::vector<std::string> first, const std::vector<
 
 }  // namespace
 
-TEST_CASE("an unwritable output is refused before anything starts") {
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", "/nonexistent/report.json"});
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err ==
-          "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: make the "
-          "folder first\n");
-}
-
-TEST_CASE("an unknown report format is refused before anything starts, with what was meant") {
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "--format", "htlm"});
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("did you mean 'html'?") != std::string::npos);
-}
-
-TEST_CASE("a log with broken lines is refused, with the place of the first") {
-    const TemporaryDirectory directory;
-    const std::string log = directory.path() + "/broken.jsonl";
-    std::string text = "{\"ts_ns\":1,\"method\":\"GET\",\"url\":\"/\",\"headers\":{}}\n";
-    for (int i = 0; i < 20; ++i) text += "{\"ts_ns\":2,\"method\":\n";
-    write(log, text);
-    const Outcome outcome = diagnose(with({"--traffic", log}, trackd("leaky")));
-    INFO(outcome.err);
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find(log + ":2: ") != std::string::npos);
-    CHECK(outcome.err.find("--max-bad-lines") != std::string::npos);
-}
-
-TEST_CASE("a log that is not there or empty is refused") {
-    CHECK(diagnose({"--traffic", "/nonexistent.jsonl"}).code == 2);
-    const TemporaryDirectory directory;
-    write(directory.path() + "/empty.jsonl", "");
-    const Outcome outcome = diagnose({"--traffic", directory.path() + "/empty.jsonl"});
-    INFO(outcome.err);
-    CHECK(outcome.code == 2);
-}
-
-TEST_CASE("a program that is not there is refused") {
-    const Outcome outcome = diagnose({"--traffic", kTraffic, "--target", "http://127.0.0.1:1", "--", "./no-such-service"});
-    CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("./no-such-service: no such program") != std::string::npos);
-}
-
 TEST_CASE("a script is run like any service: what is wrong with it shows when it starts") {
     const TemporaryDirectory directory;
     write(directory.path() + "/run.sh", "#!/bin/sh\necho cannot find the database\nexit 5\n", true);

@@ -196,17 +196,3 @@ TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth 
     CHECK(outcome.code == 1);
     CHECK(base_name(diagnosis["lines"][0]["file"]) == "track_user_behavior.cpp");
 }
-
-TEST_CASE("what belongs to a soak is refused without one, and a soak has no other pace") {
-    const auto complaint = [](std::vector<std::string> more) {
-        more.insert(more.begin(), "diagnose");
-        const Outcome outcome = run_binary("leakline", more);
-        CHECK(outcome.code == 2);
-        return outcome.err;
-    };
-    CHECK(complaint({"--soak-time", "1m"}) == "leakline: --soak-time: requires --soak\n  hint: for example --soak 72h\n");
-    CHECK(complaint({"--soak", "72h", "--pace", "100/s"}) ==
-          "leakline: --soak: cannot be combined with --pace and --speed\n  hint: --time-scale sets the speed of a soak\n");
-    CHECK(complaint({"--soak", "72h", "--time-scale", "fast"}) ==
-          "leakline: --time-scale: must be auto or between 1 and 1000000, not 'fast'\n");
-}

@@ -143,7 +143,8 @@ TEST_CASE("the rate is that of the sending: a last answer that is slow does not 
     const ReplayStats stats = replay::run(options);
     check_books(stats);
     CHECK(stats.completed == 11);
-    CHECK(stats.rate <= 101);
+    // The ten intervals of 10 ms, less what a busy machine is late with the first.
+    if (const double sending_s = 0.1 - stats.send_lag.max / 1e6; sending_s > 0) CHECK(stats.rate <= 10.1 / sending_s);
     CHECK(stats.rate * stats.duration_s > 1.5 * static_cast<double>(stats.completed));
 }
 
