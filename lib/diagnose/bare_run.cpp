@@ -111,6 +111,8 @@ class RoundExtender {
         so_far.rounds = context_.result.rounds;
         so_far.series = target_.log().copy();
         so_far.trend = judge(context_, so_far.series);
+        so_far.split =
+            analysis::split_growth(analysis::increments_of(so_far.series, so_far.rounds, std::nullopt, so_far.trend.warmup_end_s));
         so_far.max_growth = context_.result.max_growth;
         so_far.requests_per_second = context_.result.requests_per_second;
         so_far.resources.tree = target_.log().tree();

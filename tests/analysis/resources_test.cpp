@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -217,6 +218,44 @@ TEST_CASE("a leak of descriptors is a leak although memory is stable, and what i
     judge_resources(undecided.resources, {});
     judge(undecided);
     CHECK(undecided.verdict == Verdict::inconclusive);
+}
+
+TEST_CASE("where leaked threads or descriptors are the reason why memory grows, they lead; where memory grows by more, it does") {
+    Diagnosis threads = stable_memory();
+    threads.replay.read = threads.replay.sent = threads.replay.completed = threads.replay.statuses[200] = 16'000;
+    threads.resources = counted(
+        8, [](int round) { return 10 + 100.0 * round; }, Resource::threads);
+    judged(threads.resources, true);
+    threads.trend.verdict = Trend::growing;
+    threads.trend.bytes_per_request = Interval{500, 490, 510};
+    threads.series.seconds = {0, 8};
+    threads.series.value = {10e6, 10e6 + 700 * 12'288};
+    LineGrowth line;  // what starting a thread allocates
+    line.at = {"start", "/src/pool.cpp", 12};
+    line.leaking = true;
+    line.growth_bytes = 700 * 288;
+    line.live_last_blocks = line.kept_entries = 700;
+    line.allocations = 700;
+    line.bytes_per_request = Interval{14, 13, 15};
+    threads.lines.lines = {line};
+    threads.lines.mark_requests = {2000, 16'000};
+    Diagnosis requests = threads, large = threads;
+    analysis::judge(threads);
+    CHECK(threads.verdict == Verdict::leak);
+    CHECK(threads.reasons[0].starts_with("threads leak, 50 per 1,000 requests"));
+    CHECK(threads.reasons[1] == "memory grows with the threads, by 12 KiB for each");
+
+    requests.lines.lines[0].kept_entries = 14'000;  // one for each request
+    requests.lines.lines[0].growth_bytes = 14'000 * 500;
+    requests.lines.lines[0].bytes_per_request = Interval{500, 490, 510};
+    analysis::judge(requests, {.filling_is_leak = true});
+    CHECK(requests.reasons[0].starts_with("live heap of pool.cpp:12"));
+    CHECK(std::any_of(requests.reasons.begin(), requests.reasons.end(),
+                      [](const std::string& reason) { return reason.starts_with("threads leak, "); }));
+
+    large.series.value[1] = 10e6 + 700 * 1e6;  // 1 MB for each thread
+    analysis::judge(large, {.filling_is_leak = true});
+    CHECK_FALSE(large.reasons[0].starts_with("threads leak"));
 }
 
 TEST_CASE("requests that fail because the service has used up its descriptors do not make the run invalid") {

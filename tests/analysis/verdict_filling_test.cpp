@@ -228,6 +228,52 @@ TEST_CASE("growth is followed until most caches would be full, and without lines
     CHECK_FALSE(analysis::growth_unproven(grows).has_value());
 }
 
+TEST_CASE("more entries than the log has requests, which were sent again as they are, are no cache with a key from them") {
+    Diagnosis repeated = measured(Trend::growing, true);
+    run_of(repeated, 20'000, 1);
+    repeated.replay.log_requests = 200;
+    Diagnosis fresh = repeated, distinct = repeated;
+    analysis::judge(repeated);
+    CHECK(repeated.verdict == Verdict::inconclusive);
+    CHECK(repeated.reasons[0].find("and a queue or history with a larger bound would look the same: ") != std::string::npos);
+    CHECK(
+        repeated.reasons[1] ==
+        "a cache whose keys are in the requests is ruled out: the log's 200 requests were sent again and again as they are, and left more "
+        "entries than that");
+    fresh.replay.fresh = {"field request_id"};
+    distinct.replay.log_requests = 15'000;
+    for (Diagnosis* keyed : {&fresh, &distinct}) {
+        analysis::judge(*keyed);
+        CHECK(keyed->reasons[0].find("and a cache with a larger bound would look the same: ") != std::string::npos);
+    }
+}
+
+TEST_CASE("growth by time asks for no more requests: nothing fills a cache by itself") {
+    Diagnosis timer = measured(Trend::growing, true);
+    run_of(timer, 20'000, 0.01);
+    LineGrowth& line = timer.lines.lines[0];
+    line.follows = Follows::time;
+    line.bytes_per_hour_by_time = Interval{1e9, 9e8, 1.1e9};
+    line.bytes_per_request.reset();
+    CHECK_FALSE(analysis::longer_run(timer).has_value());
+    CHECK(verdict_of(timer) == Verdict::leak);
+    line.follows = Follows::requests;
+    line.bytes_per_hour_by_time.reset();
+    line.bytes_per_request = Interval{990, 980, 1000};
+    CHECK(analysis::longer_run(timer).has_value());
+
+    // The same of the bare run, whose quiet times show it before lines are known.
+    Diagnosis bare;
+    bare.trend.verdict = Trend::growing;
+    bare.series.seconds = {0, 8};
+    bare.series.value = {1e6, 2e7};
+    bare.series.requests = {0, 40'000};
+    bare.split.follows = Follows::both;
+    CHECK(analysis::growth_unproven(bare).has_value());
+    bare.split.follows = Follows::time;
+    CHECK_FALSE(analysis::growth_unproven(bare).has_value());
+}
+
 TEST_CASE("memory alone in a run of few requests may be a cache, and workers hold back as much each as one process") {
     Diagnosis python = outside(40);
     python.lines.unavailable = "lines of Python code cannot be recorded here";

@@ -41,6 +41,15 @@ bool frees_nothing(const LineGrowth& line) {
     return allocated > 0 && kept >= (1 - kFreedNone) * allocated;
 }
 
+// The passes over the log were alike to the byte, and left more entries than the log has requests: whatever in a request may be the
+// key of a cache, it would have been found there again.
+bool outnumbers_requests(const Evidence& evidence, double entries) {
+    constexpr double kClearly = 2, kFewestPasses = 3;
+    const auto log = static_cast<double>(evidence.replay.log_requests);
+    return log > 0 && evidence.replay.fresh.empty() && static_cast<double>(evidence.replay.read) >= kFewestPasses * log &&
+           entries >= kClearly * log;
+}
+
 bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::time || line.follows == Follows::both; }
 
 std::string settled_words(const Evidence& evidence, const LineGrowth& line) {
@@ -192,7 +201,8 @@ std::string hedge(const Facts& facts) {
     std::vector<std::string> same;
     const double entries = facts.leaking.empty() ? static_cast<double>(evidence.replay.completed) : kept_by_lines(facts).entries;
     if (entries >= 1 && evidence.split.follows != Follows::time)
-        same.push_back(fmt::format("a cache bounded above {} entries", format_count(static_cast<std::uint64_t>(entries))));
+        same.push_back(fmt::format("a {} bounded above {} entries", outnumbers_requests(evidence, entries) ? "queue or history" : "cache",
+                                   format_count(static_cast<std::uint64_t>(entries))));
     if (seconds >= 1)
         same.push_back(
             fmt::format("data freed by a timer slower than {}", format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
@@ -239,10 +249,16 @@ std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& 
         return conclusion;
     }
     if (enough(kept)) return std::nullopt;
-    conclusion.reasons.push_back(
-        fmt::format("{}; {} requests left about {} entries there{}, and a cache with a larger bound would look the same: {}",
-                    line_reason(line), format_count(static_cast<std::uint64_t>(kept.requests)), entries,
-                    frees_nothing(line) ? ", none freed yet" : "", what_decides(evidence, requests_for_enough(kept), policy)));
+    const bool no_keys = outnumbers_requests(evidence, kept.entries);
+    conclusion.reasons.push_back(fmt::format(
+        "{}; {} requests left about {} entries there{}, and a {} with a larger bound would look the same: {}", line_reason(line),
+        format_count(static_cast<std::uint64_t>(kept.requests)), entries, frees_nothing(line) ? ", none freed yet" : "",
+        no_keys ? "queue or history" : "cache", what_decides(evidence, requests_for_enough(kept), policy)));
+    if (no_keys)
+        conclusion.reasons.push_back(
+            fmt::format("a cache whose keys are in the requests is ruled out: the log's {} requests were sent again and again as they are, "
+                        "and left more entries than that",
+                        format_count(evidence.replay.log_requests)));
     if (!evidence.replay.fresh.empty())
         conclusion.reasons.push_back(
             fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "analysis/verdict/rules.hpp"
 
@@ -19,6 +20,44 @@ std::optional<Conclusion> conclusion_of(const Facts& facts, Trend trend, Verdict
 }
 
 }  // namespace
+
+namespace {
+
+// What one leaked thread, descriptor, mapping or process may hold, that its count is the reason of: blocks of a line, and bytes. A
+// thread has touched pages of its stack, and may have an arena of malloc's; a descriptor has a stream's buffer or a TLS session; a
+// mapping or a process holds what it is there for.
+constexpr double kBlocksOfOne = 2, kBytesOfThread = 256 * 1024, kBytesOfDescriptor = 64 * 1024;
+
+double most_bytes_of_one(Resource resource) {
+    switch (resource) {
+        case Resource::threads: return kBytesOfThread;
+        case Resource::descriptors: return kBytesOfDescriptor;
+        default: return std::numeric_limits<double>::infinity();
+    }
+}
+
+// So many of them leaked in the recorded run.
+double leaked_under_recorder(const Evidence& evidence, const ResourceGrowth& growth) {
+    if (growth.per_request) return growth.per_request->estimate * recorded_requests(evidence);
+    const double hours = to_seconds(evidence.lines.window_end - evidence.lines.window_begin) / 3600;
+    return growth.per_hour ? growth.per_hour->estimate * hours : 0;
+}
+
+bool explains(const Facts& facts, const ResourceGrowth& growth) {
+    const double most = most_bytes_of_one(growth.resource), recorded = leaked_under_recorder(facts.evidence, growth);
+    for (const LineGrowth* line : facts.leaking)
+        if (static_cast<double>(line->kept_entries) > kBlocksOfOne * recorded) return false;
+    if (facts.leaking_bytes > most * recorded) return false;
+    return !facts.memory_grows() || late_growth(facts.evidence) <= most * growth.growth;
+}
+
+}  // namespace
+
+const ResourceGrowth* count_behind_memory(const Facts& facts) {
+    for (const ResourceGrowth& growth : facts.evidence.resources.counts)
+        if (growth.verdict == Trend::growing && growth.growth > 0 && explains(facts, growth)) return &growth;
+    return nullptr;
+}
 
 bool exhausted(const Evidence& evidence) {
     const auto& counts = evidence.resources.counts;

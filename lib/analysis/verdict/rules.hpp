@@ -124,6 +124,10 @@ inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
 // Whether the leaking lines grow by more than that.
 bool lines_matter(const Facts& facts);
 
+// A count that leaks and is the reason why memory and lines grow (the stacks of leaked threads): what a person would look at first.
+// Nothing where memory or a line grows by more than belongs to it.
+const ResourceGrowth* count_behind_memory(const Facts& facts);
+
 // Memory, restated at the log's own rate, and lines against the budget (max_growth).
 Gate check_budget(const Facts& facts);
 // Adds what a soak found to the reasons about memory.

@@ -68,6 +68,13 @@ int weight(Verdict verdict) {
     return 3;
 }
 
+// What memory grows by for each that leaked, where a count leads the reasons.
+std::string growth_with_count(const Facts& facts, const ResourceGrowth& count) {
+    const double each = facts.memory_grows() ? late_growth(facts.evidence) / count.growth : 0;
+    return fmt::format("memory grows with the {}{}", resource_words(count.resource),
+                       each > 0 ? fmt::format(", by {} for each", format_bytes(each)) : "");
+}
+
 // The strongest verdict first, with its reasons; the reasons of the others follow.
 Conclusion strongest(std::vector<Conclusion> conclusions) {
     std::stable_sort(conclusions.begin(), conclusions.end(),
@@ -105,8 +112,16 @@ Conclusion conclude_measured(const Evidence& evidence, const Policy& policy) {
     if (auto invalid = first_conclusion(Subject::validity, facts, policy)) return *std::move(invalid);
     std::vector<Conclusion> conclusions;
     if (auto memory = first_conclusion(Subject::memory, facts, policy)) conclusions.push_back(conclude_memory(*std::move(memory), facts));
-    for (const Subject subject : {Subject::resources, Subject::coverage})
-        if (auto conclusion = first_conclusion(subject, facts, policy)) conclusions.push_back(*std::move(conclusion));
+    if (auto counts = first_conclusion(Subject::resources, facts, policy)) {
+        const ResourceGrowth* reason = count_behind_memory(facts);
+        if (reason != nullptr && (facts.memory_grows() || !facts.leaking.empty()) && !evidence.max_growth) {
+            counts->reasons.push_back(growth_with_count(facts, *reason));
+            conclusions.insert(conclusions.begin(), *std::move(counts));
+        } else {
+            conclusions.push_back(*std::move(counts));
+        }
+    }
+    if (auto coverage = first_conclusion(Subject::coverage, facts, policy)) conclusions.push_back(*std::move(coverage));
     Conclusion all = strongest(std::move(conclusions));
     const std::vector<std::string> failures = failure_caveats(evidence);
     all.caveats.insert(all.caveats.begin(), failures.begin(), failures.end());
