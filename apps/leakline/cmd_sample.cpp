@@ -83,7 +83,7 @@ class Sampling {
     };
 
     static std::vector<Metric> chosen_metrics(const SampleCommand& options) {
-        if (!options.metrics.empty()) return metrics_of(options.metrics);
+        if (!options.metrics.empty()) return with_limits(metrics_of(options.metrics));
         const SampleTargets& targets = options.targets;
         const bool processes = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() || !targets.command.empty();
         const bool cgroups = !targets.cgroups.empty() || !targets.containers.empty();
@@ -232,6 +232,10 @@ class Sampling {
             case Metric::uss: return "smaps_rollup needs the same user or root, and Linux 4.14";
             case Metric::fds: return "/proc/PID/fd needs the same user or root";
             case Metric::mappings: return "/proc/PID/maps needs the same user or root";
+            case Metric::fds_limit:
+            case Metric::threads_limit:
+            case Metric::mappings_limit:
+            case Metric::processes_limit:
             case Metric::cgroup_limit: return "no limit is set";
             case Metric::cgroup:
             case Metric::cgroup_anonymous:
@@ -286,7 +290,8 @@ Run declare_sample(CLI::App& app) {
     app.add_option(
            "--metrics", options->metrics,
            "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
-           "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all")
+           "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes (these four with their "
+           "limits), or all")
         ->type_name("NAMES")
         ->delimiter(',');
     add_duration(app, "--duration", options->plan.duration, "Stop after this time");

@@ -30,6 +30,13 @@ std::vector<Metric> metrics_of(const std::vector<std::string>& names) {
     return metrics;
 }
 
+std::vector<Metric> with_limits(std::vector<Metric> metrics) {
+    for (std::size_t i = 0; i < metrics.size(); ++i)
+        if (const auto limit = limit_of(metrics[i]); limit && std::find(metrics.begin(), metrics.end(), *limit) == metrics.end())
+            metrics.push_back(*limit);
+    return metrics;
+}
+
 void check_targets(const SampleTargets& targets) {
     const bool others = !targets.pids.empty() || !targets.names.empty() || !targets.ports.empty() || !targets.cgroups.empty() ||
                         !targets.containers.empty();

@@ -23,6 +23,9 @@ struct SampleTargets {
 // "rss", "pss", ...; "all" is every metric. Throws Error{usage} with a suggestion.
 std::vector<Metric> metrics_of(const std::vector<std::string>& names);
 
+// With the limit of each count (fds, threads, mappings, processes), which `trend` tells the time to.
+std::vector<Metric> with_limits(std::vector<Metric> metrics);
+
 // Throws Error{usage} unless there is a command or other targets, and not both.
 void check_targets(const SampleTargets& targets);
 

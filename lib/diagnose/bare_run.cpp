@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "analysis/verdict/verdict.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "diagnose/internal/collected_heap_marks.hpp"
 #include "diagnose/internal/final_counts.hpp"
 #include "diagnose/internal/recorded_process.hpp"
 #include "system/clock.hpp"
@@ -32,6 +34,14 @@ Series after(const Series& series, double from) {
         rest.requests.push_back(series.requests[i]);
     }
     return rest;
+}
+
+Series before(Series series, double until) {
+    const auto kept =
+        static_cast<std::size_t>(std::upper_bound(series.seconds.begin(), series.seconds.end(), until) - series.seconds.begin());
+    for (std::vector<double>* column : {&series.seconds, &series.value, &series.requests})
+        if (column->size() > kept) column->resize(kept);
+    return series;
 }
 
 TrendVerdict judge(const RunContext& context, Series series) {
@@ -174,6 +184,69 @@ class RoundExtender {
     std::optional<bool> following_;  // of the last extension: growth was followed, or the run was undecided
 };
 
+// Rounds behind those in which memory is measured, in each of which a runtime that collects its heap counts its live objects.
+class ObjectRounds {
+  public:
+    ObjectRounds(RunContext& context, MeasuredTarget& target, const RoundPlan& plan)
+        : context_(context), target_(target), plan_(plan), marks_(pids_of(target)) {}
+
+    bool available() const { return marks_.available() && !context_.options.max_growth; }
+    bool begun() const { return marks_.begun(); }
+    void mark() {
+        marks_.add(elapsed(), target_.progress().completed, [this] {
+            target_.read_now();
+            return target_.log().latest();
+        });
+    }
+
+    // Asked after every plan.rounds rounds.
+    bool wants_more() {
+        if (!begun()) {
+            mark();
+            if (!begun())
+                context_.result.warnings.emplace_back(
+                    "the service's JVM did not count its live objects (GC.class_histogram; it may run with -XX:+DisableAttachMechanism): "
+                    "its heap is judged by memory alone");
+            else
+                context_.stage("counting live objects");
+            return begun();
+        }
+        if (!available() || context_.options.retries == 0) return false;
+        Diagnosis so_far = context_.result;
+        so_far.collected = marks_.judged();
+        so_far.trend = judge(context_, measured(target_.log().copy()));
+        so_far.replay.completed = target_.progress().completed;
+        const auto why = analysis::objects_undecided(so_far, context_.options.policy);
+        if (!why) return false;
+        const double batch_s = (elapsed() - marks_.begin_s()) / static_cast<double>(batches_);
+        if (!context_.extension.fits(batch_s)) {
+            context_.no_longer(fmt::format("{} more rounds", plan_.rounds), batch_s, *why);
+            return false;
+        }
+        context_.extension.spend(batch_s);
+        ++batches_;
+        context_.longer(fmt::format("{} more rounds", plan_.rounds), *why);
+        return true;
+    }
+    // The series of memory as it was measured: full collections change what memory as a whole shows.
+    Series measured(Series series) const { return begun() ? before(std::move(series), marks_.begin_s()) : series; }
+    std::optional<CollectedHeap> judged() const { return marks_.judged(); }
+
+  private:
+    static std::vector<int> pids_of(const MeasuredTarget& target) {
+        std::vector<int> pids;
+        for (const memory::ProcessId& process : target.log().processes()) pids.push_back(process.pid);
+        return pids;
+    }
+    double elapsed() const { return to_seconds(system_clock().monotonic() - target_.origin()); }
+
+    RunContext& context_;
+    MeasuredTarget& target_;
+    const RoundPlan& plan_;
+    CollectedHeapMarks marks_;
+    int batches_ = 1;
+};
+
 // Of a run that is longer anyway, so that less of it is quiet time.
 constexpr Nanoseconds kLongerRound = std::chrono::seconds(2);
 
@@ -196,13 +269,22 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     bool over_ceiling = false;
     RoundHooks hooks;
     target.mark();
+    ObjectRounds objects(context, target, plan);
     hooks.quiet_mark = [&](const Round& round, int) {
-        context.result.rounds.push_back(round);
+        if (objects.begun())
+            objects.mark();
+        else
+            context.result.rounds.push_back(round);
         target.mark();
     };
     std::atomic<int> rounds_planned{plan.rounds};
     RoundExtender extender(context, target, plan, requests);
     hooks.enough = [&] {
+        if (objects.available() && objects.wants_more()) {
+            rounds_planned += plan.rounds;
+            return false;
+        }
+        if (objects.begun()) return true;
         const bool more = extender.wants_more();
         rounds_planned = extender.rounds_planned();
         return !more;
@@ -219,13 +301,14 @@ void run_bare(RunContext& context, std::optional<double> requests) {
         context.result.series = extender.judged()->series;
         context.result.trend = extender.judged()->trend;
     } else {
-        context.result.series = log.copy();
+        context.result.series = objects.measured(log.copy());
         context.result.trend = judge(context, context.result.series);
     }
+    context.result.collected = objects.judged();
     warn_if_busy(context, load);
     context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();
-    if (context.options.idle && !rounds.stopped && context.result.trend.verdict == Trend::growing)
+    if (context.options.idle && !rounds.stopped && !objects.begun() && context.result.trend.verdict == Trend::growing)
         context.result.idle = idle_time(context, log);
     context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
     if (context.result.oom_kill) {

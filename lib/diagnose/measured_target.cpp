@@ -68,7 +68,7 @@ bool MeasuredTarget::read_tree(Depth depth) {
 }
 
 void MeasuredTarget::mark() {
-    read_tree(Depth::detailed);  // the sampling may be pausing, and processes come and go
+    read_now();  // processes come and go
     const std::vector<memory::ProcessId> processes = log_.processes();
     marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed, memory::probe_resources(processes));
     mappings_exhausted_ = marks_.mappings_near_limit();

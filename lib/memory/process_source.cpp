@@ -7,6 +7,7 @@
 #include "memory/cgroup.hpp"
 #include "memory/glibc_heap.hpp"
 #include "memory/process_tree.hpp"
+#include "memory/resource_probe.hpp"
 #include "memory/source.hpp"
 #include "system/proc_file.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 class ProcessSource : public MemorySource {
   public:
     ProcessSource(int pid, const std::vector<Metric>& metrics, const SystemRoots& roots)
-        : folder_(roots.proc + "/" + std::to_string(pid)), statm_(folder_ + "/statm"), stat_(folder_ + "/stat") {
+        : roots_(roots), folder_(roots.proc + "/" + std::to_string(pid)), statm_(folder_ + "/statm"), stat_(folder_ + "/stat") {
         for (const Metric metric : metrics) wanted_[static_cast<std::size_t>(metric)] = true;
         if (!statm_.is_open()) throw cannot_read(pid, statm_.error());
         const auto stat = read_stat();
@@ -32,6 +33,8 @@ class ProcessSource : public MemorySource {
                         stat->state == 'Z' ? "has ended (a zombie that its parent has not waited for)"
                                            : "has no memory of its own (a kernel thread, or it has just ended)");
         subject_ = {stat->comm, pid, stat->start_ticks};
+        wants_limits_ =
+            wants(Metric::fds_limit) || wants(Metric::threads_limit) || wants(Metric::mappings_limit) || wants(Metric::processes_limit);
         wants_rollup_ = wants(Metric::pss) || wants(Metric::uss) || wants(Metric::anonymous) || wants(Metric::swap);
         if (wants(Metric::file) || wants(Metric::shmem) || wants(Metric::anonymous) || wants(Metric::swap))
             status_ = ProcFile(folder_ + "/status");
@@ -79,6 +82,13 @@ class ProcessSource : public MemorySource {
         if (wants(Metric::processes)) sample[Metric::processes] = 1;
         if (wants(Metric::mappings)) sample[Metric::mappings] = count_mappings(folder_);
         if (wants(Metric::fds)) sample[Metric::fds] = count_descriptors(folder_);
+        if (wants_limits_) {
+            const CountLimits limits = read_count_limits(subject_.pid, roots_);
+            if (wants(Metric::fds_limit)) sample[Metric::fds_limit] = limits.descriptors;
+            if (wants(Metric::threads_limit)) sample[Metric::threads_limit] = limits.threads;
+            if (wants(Metric::mappings_limit)) sample[Metric::mappings_limit] = limits.mappings;
+            if (wants(Metric::processes_limit)) sample[Metric::processes_limit] = limits.threads;
+        }
         if (wants_rollup_) {
             // Unlike statm and status, smaps_rollup belongs to the address space that the process had when the file was
             // opened: kept open, it would show the shell before its exec, or the parent that a vfork borrows from.
@@ -114,10 +124,11 @@ class ProcessSource : public MemorySource {
         if (wants(Metric::swap) && !sample[Metric::swap]) sample[Metric::swap] = status.swap;
     }
 
+    SystemRoots roots_;
     std::string folder_;
     std::array<bool, kMetricCount> wanted_{};
     ProcFile statm_, stat_, status_;
-    bool wants_rollup_ = false;
+    bool wants_rollup_ = false, wants_limits_ = false;
     std::optional<CgroupReader> cgroup_;
     std::optional<GlibcHeap> heap_;
     Subject subject_;

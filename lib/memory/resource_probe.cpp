@@ -70,6 +70,20 @@ std::set<std::uint64_t> own_sockets() {
     return inodes;
 }
 
+std::optional<std::uint64_t> number_in(const std::string& path) {
+    const auto text = read_small_file(path);
+    if (!text) return std::nullopt;
+    const std::string_view digits = trim(*text);
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
+}
+
+ProcessLimits process_limits(const std::string& folder) {
+    const auto text = read_small_file(folder + "/limits");
+    return text ? parse_limits(*text) : ProcessLimits{};
+}
+
 struct Probe {
     const SystemRoots& roots;
     SocketTable sockets;
@@ -141,45 +155,40 @@ struct Probe {
         process.zombie = stat->state == 'Z';
         count_of(process.kinds[3], (process.zombie ? "zombie " : "process ") + folded_name(stat->comm), 1);
         if (!process.zombie) {
-            if (const auto limits = read_small_file(folder + "/limits")) process.limits = parse_limits(*limits);
+            process.limits = process_limits(folder);
             read_descriptors(folder, process, std::max<std::size_t>(16, kMostLinks / processes));
             read_threads(folder, process);
             read_mappings(folder, process);
         }
         snapshot.processes.push_back(std::move(process));
     }
-
-    std::optional<std::uint64_t> number_in(const std::string& path) const {
-        const auto text = read_small_file(path);
-        if (!text) return std::nullopt;
-        const std::string_view digits = trim(*text);
-        std::uint64_t value = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
-    }
-
-    void read_limits(int root) {
-        snapshot.most_mappings = number_in(roots.proc + "/sys/vm/max_map_count");
-        const auto take = [&](std::optional<std::uint64_t> limit, const std::string& name) {
-            if (!limit || (snapshot.most_threads && *snapshot.most_threads <= *limit)) return;
-            snapshot.most_threads = limit;
-            snapshot.most_threads_name = name;
-        };
-        take(number_in(roots.proc + "/sys/kernel/threads-max"), "kernel.threads-max");
-        take(number_in(roots.proc + "/sys/kernel/pid_max"), "kernel.pid_max");
-        // Root is not bound by RLIMIT_NPROC.
-        if (!snapshot.processes.empty() && ::geteuid() != 0) take(snapshot.processes.front().limits.processes, "RLIMIT_NPROC");
-        const auto membership = read_small_file(roots.proc + "/" + std::to_string(root) + "/cgroup");
-        for (const std::string_view line : split(membership ? std::string_view(*membership) : std::string_view(), '\n')) {
-            const bool unified = line.starts_with("0::"), pids = line.find(":pids:") != std::string_view::npos;
-            if (!unified && !pids) continue;
-            const std::string path(line.substr(unified ? 3 : line.find(":pids:") + 6));
-            take(number_in(roots.cgroup + (pids ? "/pids" : "") + path + "/pids.max"), "pids.max of its cgroup");
-        }
-    }
 };
 
 }  // namespace
+
+CountLimits read_count_limits(int pid, const SystemRoots& roots) {
+    const std::string folder = roots.proc + "/" + std::to_string(pid);
+    const ProcessLimits own = process_limits(folder);
+    CountLimits limits;
+    limits.descriptors = own.open_files;
+    limits.mappings = number_in(roots.proc + "/sys/vm/max_map_count");
+    const auto take = [&](std::optional<std::uint64_t> limit, const char* name) {
+        if (!limit || (limits.threads && *limits.threads <= *limit)) return;
+        limits.threads = limit;
+        limits.threads_name = name;
+    };
+    take(number_in(roots.proc + "/sys/kernel/threads-max"), "kernel.threads-max");
+    take(number_in(roots.proc + "/sys/kernel/pid_max"), "kernel.pid_max");
+    if (::geteuid() != 0) take(own.processes, "RLIMIT_NPROC");  // root is not bound by it
+    const auto membership = read_small_file(folder + "/cgroup");
+    for (const std::string_view line : split(membership ? std::string_view(*membership) : std::string_view(), '\n')) {
+        const bool unified = line.starts_with("0::"), pids = line.find(":pids:") != std::string_view::npos;
+        if (!unified && !pids) continue;
+        const std::string path(line.substr(unified ? 3 : line.find(":pids:") + 6));
+        take(number_in(roots.cgroup + (pids ? "/pids" : "") + path + "/pids.max"), "pids.max of its cgroup");
+    }
+    return limits;
+}
 
 ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const SystemRoots& roots) {
     if (processes.empty()) return {};
@@ -187,7 +196,10 @@ ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const Sys
     probe.not_counted = probe.sockets.peers_of(own_sockets());
     const auto alive = std::count_if(processes.begin(), processes.end(), [](const ProcessId& id) { return !id.zombie; });
     for (const ProcessId& id : processes) probe.read(id, static_cast<std::size_t>(std::max<std::ptrdiff_t>(alive, 1)));
-    probe.read_limits(processes.front().pid);
+    const CountLimits limits = read_count_limits(processes.front().pid, roots);
+    probe.snapshot.most_mappings = limits.mappings;
+    probe.snapshot.most_threads = limits.threads;
+    probe.snapshot.most_threads_name = limits.threads_name;
     return std::move(probe.snapshot);
 }
 

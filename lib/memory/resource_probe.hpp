@@ -24,6 +24,14 @@ struct ProcessResources {
     ProcessLimits limits;
 };
 
+// The limits of one process; nothing where it is unlimited or unreadable.
+struct CountLimits {
+    std::optional<std::uint64_t> descriptors, mappings;
+    std::optional<std::uint64_t> threads;  // of the whole service: the smallest of threads-max, pid_max, pids.max and RLIMIT_NPROC
+    std::string threads_name;              // which of them
+};
+CountLimits read_count_limits(int pid, const SystemRoots& roots = {});
+
 struct ResourceSnapshot {
     std::vector<ProcessResources> processes;
     bool kinds_cut = false;                      // there were more than are looked at: the counts are exact, kinds come from every n-th

@@ -30,6 +30,10 @@ constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
     {"cgroup_memory_limit_hits", "", "counter", "Times that the memory limit was reached."},
     {"process_memory_mappings", "", "gauge", "Memory mappings."},
     {"process_tree_processes", "", "gauge", "Processes of the tree, zombies included."},
+    {"process_max_fds", "", "gauge", "Limit of open file descriptors."},
+    {"process_max_threads", "", "gauge", "Limit of threads, of the whole service."},
+    {"process_max_memory_mappings", "", "gauge", "Limit of memory mappings."},
+    {"process_tree_max_processes", "", "gauge", "Limit of processes, of the whole service."},
 }};
 
 template <typename Number>

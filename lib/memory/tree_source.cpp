@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "base/error.hpp"
@@ -13,6 +14,10 @@ bool is_of_cgroup(Metric metric) {
     return metric == Metric::cgroup || metric == Metric::cgroup_anonymous || metric == Metric::cgroup_limit ||
            metric == Metric::cgroup_oom_kills || metric == Metric::cgroup_limit_hits;
 }
+
+bool is_limit_of_service(Metric metric) { return metric == Metric::threads_limit || metric == Metric::processes_limit; }
+// Says nothing of the sum over several processes.
+bool is_limit_of_process(Metric metric) { return metric == Metric::fds_limit || metric == Metric::mappings_limit; }
 
 class TreeSource : public MemorySource {
   public:
@@ -38,6 +43,8 @@ class TreeSource : public MemorySource {
                 const auto metric = static_cast<Metric>(i);
                 if (is_of_cgroup(metric)) {
                     if (subject.pid == root_pid_) sum.values[i] = sample.values[i];
+                } else if (is_limit_of_service(metric)) {
+                    if (sample.values[i]) sum.values[i] = std::min(sum.values[i].value_or(*sample.values[i]), *sample.values[i]);
                 } else if (!sample.values[i]) {
                     missing[i] = true;
                 } else {
@@ -47,7 +54,7 @@ class TreeSource : public MemorySource {
         };
         if (!read_members(depth, at, add)) return false;
         for (std::size_t i = 0; i < kMetricCount; ++i)
-            if (missing[i]) sum.values[i].reset();
+            if (missing[i] || (members_.size() > 1 && is_limit_of_process(static_cast<Metric>(i)))) sum.values[i].reset();
         if (auto& processes = sum[Metric::processes]) *processes += zombies_;
         sink(subject_, sum);
         return true;

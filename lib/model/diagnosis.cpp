@@ -29,6 +29,7 @@ std::string_view source_name(StatedGrowth::Source source) {
     switch (source) {
         case StatedGrowth::Source::memory: return "memory";
         case StatedGrowth::Source::lines: return "lines";
+        case StatedGrowth::Source::objects: return "objects";
         case StatedGrowth::Source::none: return "none";
     }
     return "none";

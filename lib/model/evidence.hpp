@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "model/collected_heap.hpp"
 #include "model/connections.hpp"
 #include "model/coverage.hpp"
 #include "model/follows.hpp"
@@ -73,6 +74,7 @@ struct Evidence {
     std::vector<EndpointGrowth> endpoints;        // largest first; empty where the traffic is of one kind
     std::optional<std::string> followed;          // behind the command: the executable that was recorded; not in reports
     std::optional<ConnectionGrowth> connections;  // nothing where no blocks of traffic could tell
+    std::optional<CollectedHeap> collected;       // nothing where the service's runtime does not count its objects
     Coverage coverage;
     // Why the run was made longer before it was judged, once for each time: "after 8 rounds: ...".
     std::vector<std::string> retries;

@@ -26,13 +26,14 @@ struct GrowthSplit {
 // Growth as the verdict states it, so that all reports state the same.
 struct StatedGrowth {
     enum class Source {
-        memory,  // as the kernel counts it
-        lines,   // of the leaking lines, counted, where memory as a whole does not show it
-        none,    // the run is invalid: nothing was measured
+        memory,   // as the kernel counts it
+        lines,    // of the leaking lines, counted, where memory as a whole does not show it
+        objects,  // of the live objects of a collected heap, counted by its runtime
+        none,     // the run is invalid: nothing was measured
     };
     Source source = Source::memory;
     GrowthSplit split;
 };
-std::string_view source_name(StatedGrowth::Source source);  // "memory", "lines", "none"
+std::string_view source_name(StatedGrowth::Source source);  // "memory", "lines", "objects", "none"
 
 }  // namespace leakline

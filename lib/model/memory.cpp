@@ -20,12 +20,26 @@ constexpr std::array<std::string_view, kMetricCount> kNames = {"rss",
                                                                "cgroup_oom_kills",
                                                                "cgroup_limit_hits",
                                                                "mappings",
-                                                               "processes"};
+                                                               "processes",
+                                                               "fds_limit",
+                                                               "threads_limit",
+                                                               "mappings_limit",
+                                                               "processes_limit"};
 }
 
 std::string_view metric_name(Metric metric) { return kNames[static_cast<std::size_t>(metric)]; }
 
 bool metric_is_bytes(Metric metric) { return metric < Metric::threads; }
+
+std::optional<Metric> limit_of(Metric count) {
+    switch (count) {
+        case Metric::fds: return Metric::fds_limit;
+        case Metric::threads: return Metric::threads_limit;
+        case Metric::mappings: return Metric::mappings_limit;
+        case Metric::processes: return Metric::processes_limit;
+        default: return std::nullopt;
+    }
+}
 
 std::string metric_column(Metric metric) { return std::string(metric_name(metric)) + (metric_is_bytes(metric) ? "_bytes" : ""); }
 

@@ -31,8 +31,15 @@ enum class Metric {
     cgroup_limit_hits,  // times that the limit was reached and memory had to be reclaimed, since the cgroup was made
     mappings,           // lines of /proc/PID/maps
     processes,          // of a tree, zombies too; 1 of a single process
+    // What the counts run into; absent where there is no limit, and for the first and third of several processes together.
+    fds_limit,        // RLIMIT_NOFILE
+    threads_limit,    // the smallest of threads-max, pid_max, pids.max and RLIMIT_NPROC
+    mappings_limit,   // vm.max_map_count
+    processes_limit,  // as threads_limit
 };
-inline constexpr std::size_t kMetricCount = 18;
+inline constexpr std::size_t kMetricCount = 22;
+// fds -> fds_limit, ...; nothing for what has none.
+std::optional<Metric> limit_of(Metric count);
 
 std::string_view metric_name(Metric metric);
 bool metric_is_bytes(Metric metric);

@@ -85,7 +85,8 @@ std::string render(const Diagnosis& diagnosis) {
         metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)), verdict == diagnosis.verdict ? 1 : 0);
     // The figures that the verdict states: none where nothing was measured.
     TrendVerdict trend = diagnosis.trend;
-    if (diagnosis.growth.source == StatedGrowth::Source::lines) trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
+    if (diagnosis.growth.source != StatedGrowth::Source::memory && diagnosis.growth.split.bytes_per_request)
+        trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
     if (diagnosis.verdict != Verdict::invalid) add_trends(metrics, {{"", &trend}});
     metrics.family("resource_growing", "", "1 if descriptors, threads, mappings or processes leak, else 0.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)

@@ -104,17 +104,18 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     const StatedGrowth& growth = diagnosis.growth;
     if (growth.source == StatedGrowth::Source::none) return "not measured";
     const GrowthSplit& split = growth.split;
-    const bool by_lines = growth.source == StatedGrowth::Source::lines;
-    const std::string whole = by_lines ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request
-                                                                        ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
-                                                                        : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
-                                       : "";
-    const std::string whose = by_lines ? " through the leaking lines" : "";
+    const bool by_lines = growth.source == StatedGrowth::Source::lines, by_objects = growth.source == StatedGrowth::Source::objects;
+    const std::string whole = by_lines || by_objects
+                                  ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request
+                                                                   ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
+                                                                   : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
+                                  : "";
+    const std::string whose = by_lines ? " through the leaking lines" : by_objects ? " in live objects" : "";
     if (split.follows == Follows::time)
         return interval_text(*split.bytes_per_hour_by_time) + " per hour over time, independent of requests" + whose + whole;
     // A report that was stored before growth was stated has the trend's.
     const auto per_request = stated_per_request(diagnosis);
-    if (!per_request || (!by_lines && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour))
+    if (!per_request || (!by_lines && !by_objects && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour))
         return slope_text(diagnosis.trend);
     std::string text = interval_text(*per_request) + " per request";
     if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour by time", interval_text(*split.bytes_per_hour_by_time));

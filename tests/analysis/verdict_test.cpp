@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analysis/collected_heap.hpp"
 #include "analysis/verdict/verdict.hpp"
 #include "verdict_fixture.hpp"
 
@@ -105,6 +106,89 @@ TEST_CASE("a stable JVM is no proof: its heap takes growth in before memory grow
     Diagnosis native = measured(Trend::stable, false);
     native.command = "./java_like_name --port 1";
     CHECK(verdict_of(native) == Verdict::no_leak);
+}
+
+namespace {
+
+// Live objects that were counted in eight rounds of 4,000 requests, after eight others.
+CollectedHeap counted_objects(double per_request, double noise = 2'000) {
+    CollectedHeap heap;
+    heap.runtime = "java";
+    for (int mark = 0; mark <= 8; ++mark) {
+        heap.mark_seconds.push_back(8 + mark);
+        heap.mark_requests.push_back(32'000 + 4'000.0 * mark);
+        heap.live_bytes.push_back(12e6 + 4'000.0 * mark * per_request + noise * (mark % 3));
+        heap.memory_bytes.push_back(90e6 + 1e5 * ((mark * 5) % 4));
+    }
+    heap.classes = {{"byte[]", 32'000 * per_request * 0.9, 32'000}, {"java.util.HashMap$Node", 32'000 * per_request * 0.1, 32'000}};
+    analysis::judge_collected_heap(heap);
+    return heap;
+}
+
+}  // namespace
+
+TEST_CASE("a JVM whose live objects were counted is judged by them") {
+    Diagnosis java = measured(Trend::stable, false);
+    java.command = "java -Xmx1g Server";
+    java.replay.completed = 64'000;
+    Diagnosis flat = java, leak = java, few = java, coarse = java, filled = java;
+
+    flat.collected = counted_objects(0);
+    CHECK(flat.collected->verdict == Trend::stable);
+    analysis::judge(flat);
+    CHECK(flat.verdict == Verdict::no_leak);
+    CHECK(flat.reasons[0] ==
+          "java's live objects do not grow (11.4 MiB after a full collection in each of 8 rounds), and memory is stable");
+    CHECK(*flat.trend.detectable_bytes_per_request == 50);  // memory's, which is the coarser
+
+    // A heap that was not collected yet had grown.
+    Diagnosis warming = flat;
+    warming.collected = counted_objects(0);
+    warming.trend = java.trend;
+    warming.trend.verdict = Trend::growing;
+    warming.trend.bytes_per_request = Interval{900, 800, 1000};
+    Diagnosis outside_heap = warming;
+    analysis::judge(warming);
+    CHECK(warming.verdict == Verdict::no_leak);
+    CHECK(warming.trend.verdict == Trend::stable);
+    CHECK(std::abs(warming.trend.bytes_per_request->estimate) < 30);
+    CHECK(std::any_of(warming.reasons.begin(), warming.reasons.end(), [](const std::string& reason) {
+        return reason == "memory during the run: after full collections it does not grow (85.8 MiB at the end)";
+    }));
+    for (std::size_t mark = 0; mark < 9; ++mark) outside_heap.collected->memory_bytes[mark] += 3e6 * static_cast<double>(mark);
+    analysis::judge_collected_heap(*outside_heap.collected);
+    CHECK(verdict_of(outside_heap) != Verdict::no_leak);
+
+    leak.collected = counted_objects(1'000);
+    leak.collected->mark_requests.front() = 60'000;
+    for (std::size_t i = 0; i < 9; ++i) leak.collected->mark_requests[i] = 60'000 + 4'000.0 * static_cast<double>(i);
+    analysis::judge_collected_heap(*leak.collected);
+    CHECK(leak.collected->verdict == Trend::growing);
+    CHECK(leak.collected->bytes_per_request->estimate == doctest::Approx(1'000).epsilon(.01));
+    analysis::judge(leak);
+    CHECK(leak.verdict == Verdict::leak);
+    CHECK(leak.growth.source == StatedGrowth::Source::objects);
+    CHECK(
+        leak.reasons[0] ==
+        "java's live objects grow by 1000 B per request, counted after a full collection in each of 8 rounds: per request, byte[] (900 B in 1 object), "
+        "java.util.HashMap$Node (100 B in 1 object); a cache bounded above 92,000 entries would look the same");
+
+    few.collected = counted_objects(1'000);  // in 64,000 requests
+    CHECK(analysis::objects_undecided(few).has_value());
+    analysis::judge(few);
+    CHECK(few.verdict == Verdict::inconclusive);
+    CHECK(few.still_filling);
+
+    coarse.collected = counted_objects(0, 2e6);
+    CHECK(analysis::objects_undecided(coarse).has_value());
+    CHECK(verdict_of(coarse) == Verdict::inconclusive);
+
+    // A map that was full in the third round.
+    filled.collected = counted_objects(0);
+    for (std::size_t mark = 0; mark < 2; ++mark) filled.collected->live_bytes[mark] -= 4e6 * (2.0 - static_cast<double>(mark));
+    analysis::judge_collected_heap(*filled.collected);
+    CHECK(filled.collected->verdict == Trend::stable);
+    CHECK(verdict_of(filled) == Verdict::no_leak);
 }
 
 TEST_CASE("a service killed at its limit before it grew is inconclusive, and one whose lines grew is a leak by those lines") {

@@ -1,10 +1,11 @@
-// What the kernel prints about memory, in any bytes: records that are within bounds, or nothing.
+// What the kernel, and a JVM, print about memory, in any bytes: records that are within bounds, or nothing.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "memory/cgroup.hpp"
+#include "memory/jvm.hpp"
 #include "memory/resource_kinds.hpp"
 #include "system/find_process.hpp"
 #include "system/procfs.hpp"
@@ -46,5 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(size == 0 || !descriptor_kind(text, table).empty() || text.front() == ':');
     if (const auto kind = mapping_kind(text)) require(!kind->empty());
     parse_limits(text);
+    if (const auto live = parse_class_histogram(text)) require(live->classes.size() <= size / 8);
     return 0;
 }

@@ -46,7 +46,7 @@ std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
 }
 
 std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy) {
-    if (so_far.max_growth || so_far.oom_kill || so_far.soak || so_far.replay.completed == 0) return std::nullopt;
+    if (so_far.max_growth || so_far.oom_kill || so_far.soak || so_far.replay.completed == 0 || objects_decide(so_far)) return std::nullopt;
     const Facts facts(so_far);
     const auto requests = static_cast<double>(so_far.replay.completed);
     const bool tells = !does_not_grow(so_far.trend.verdict);

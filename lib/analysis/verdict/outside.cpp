@@ -27,8 +27,6 @@ constexpr double kHeldInAll = 512 * kMiB;
 constexpr double kIdleGrowth = 64 * 1024;
 // Share of memory's growth that explains it.
 constexpr double kExplains = 0.5;
-// NO LEAK of a JVM: the growth per request that fits into all of its memory unseen must be below this.
-constexpr double kHiddenBytesPerRequest = 64;
 
 // The program's name: the first word that is neither a variable nor what starts another program.
 std::string_view program_of(std::string_view command) {

@@ -83,7 +83,7 @@ void project_measured(Evidence& evidence) {
     } else if (evidence.split.follows == Follows::both) {
         trend.bytes_per_request = evidence.split.bytes_per_request;
     }
-    const bool grows = trend.verdict == Trend::growing || stated_growth(evidence).source == StatedGrowth::Source::lines;
+    const bool grows = trend.verdict == Trend::growing || stated_growth(evidence).source != StatedGrowth::Source::memory;
     const auto hourly = hourly_growth(evidence);
     if (!hourly) return;
     evidence.projected_bytes_per_hour = hourly;
@@ -101,6 +101,7 @@ void project_measured(Evidence& evidence) {
 
 // Counted growth where memory as a whole does not show any: that of the leaking lines.
 StatedGrowth stated_growth(const Evidence& evidence) {
+    if (objects_grow(evidence)) return {StatedGrowth::Source::objects, {Follows::requests, evidence.collected->bytes_per_request, {}}};
     const Facts facts(evidence);
     if (facts.memory_grows() || !lines_leak(facts)) {
         GrowthSplit split = evidence.split;

@@ -85,6 +85,13 @@ double late_growth(const Evidence& evidence);
 // proves a leak: what a leak has to exceed.
 std::optional<double> held_back(const Facts& facts);
 
+// The runtime has counted its live objects, and that tells whether they grow by more than this per request.
+inline constexpr double kHiddenBytesPerRequest = 64;
+bool objects_decide(const Evidence& evidence);
+bool objects_grow(const Evidence& evidence);
+// Where they do not grow, the detection limit is the coarser of theirs and memory's.
+void take_object_counts(Evidence& evidence);
+
 // Entries that most caches are bounded below; so many of large entries, where they take this much memory; and the memory that no
 // cache takes by default.
 inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, kMuchMemory = 1024 * kMiB, kEnoughMemory = 4096 * kMiB;
@@ -102,6 +109,7 @@ struct Kept {
 double recorded_requests(const Evidence& evidence);  // in the window that lines are judged in
 double entries_per_request(const Facts& facts);      // at most 1; without what connections leave behind
 Kept kept_by_lines(const Facts& facts);
+Kept kept_by_objects(const Evidence& evidence);                  // where they grow
 bool enough(const Kept& kept, double entries = kEnoughEntries);  // for a cache that is still filling to be ruled out
 double requests_for_enough(const Kept& kept,
                            double entries = kEnoughEntries);  // how many a run needs for that at the same rate; 0: not known
@@ -143,6 +151,8 @@ TrendVerdict at_own_rate(const Evidence& evidence);
 std::optional<Conclusion> requests_failed(const Facts&, const Policy&);
 std::optional<Conclusion> replay_not_valid(const Facts&, const Policy&);
 std::optional<Conclusion> soak_cannot_tell(const Facts&, const Policy&);
+std::optional<Conclusion> live_objects_grow(const Facts&, const Policy&);
+std::optional<Conclusion> live_objects_do_not_grow(const Facts&, const Policy&);
 std::optional<Conclusion> soak_grows_with_time(const Facts&, const Policy&);
 std::optional<Conclusion> killed_before_growth(const Facts&, const Policy&);
 std::optional<Conclusion> cache_still_filling(const Facts&, const Policy&);

@@ -133,6 +133,7 @@ Conclusion conclude_measured(const Evidence& evidence, const Policy& policy) {
 Evidence restate(Evidence measured) {
     take_filled_caches(measured);
     take_small_growth(measured);
+    take_object_counts(measured);
     project(measured);
     return measured;
 }

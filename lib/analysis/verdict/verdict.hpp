@@ -72,6 +72,10 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
 // for here.
 std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy& policy = {});
 
+// Why more rounds with counts of live objects might decide; nothing where they do, and where none were counted. Reads collected and
+// replay.completed.
+std::optional<std::string> objects_undecided(const Evidence& so_far, const Policy& policy = {});
+
 // The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
 bool has_no_lines(std::string_view command);
 

@@ -33,6 +33,8 @@ class MeasuredTarget {
     // Descriptors or mappings are nearly used up: on with the traffic, and the service fails.
     bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
 
+    // Reads its memory now: the sampling may be pausing.
+    void read_now() { read_tree(Depth::detailed); }
     // Counts what the service holds; from the thread that runs the rounds, when it is quiet. The first time before the traffic.
     void mark();
     // Watches what grows for some seconds without traffic: does it follow time?

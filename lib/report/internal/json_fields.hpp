@@ -103,6 +103,7 @@ void fields(A& a, In<A, LineGrowth>& line) {
     a("live_peak_bytes", line.live_peak_bytes);
     a("live_first_blocks", line.live_first_blocks);
     a("live_last_blocks", line.live_last_blocks);
+    a.where_any("kept_entries", line.kept_entries);
     a("allocations", line.allocations);
     a("allocated_bytes", line.allocated_bytes);
     a.derived("bytes_per_request", line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt);
@@ -393,6 +394,15 @@ void fields(A& a, In<A, ConnectionGrowth::Line>& line) {
 }
 
 template <class A>
+void fields(A& a, In<A, ConnectionGrowth::LongRun>& run) {
+    a("connections", run.connections);
+    a("growth_bytes", run.growth_bytes);
+    a("verdict", run.verdict);
+    a("bytes_per_connection", run.bytes_per_connection);
+    a("detectable_bytes_per_connection", run.detectable_bytes_per_connection);
+}
+
+template <class A>
 void fields(A& a, In<A, ConnectionGrowth>& growth) {
     a("leaks", growth.leaks);
     a("bytes_per_connection", growth.bytes_per_connection);
@@ -402,6 +412,36 @@ void fields(A& a, In<A, ConnectionGrowth>& growth) {
     a("connections", growth.connections);
     a("requests", growth.requests);
     a.where_any("lines", growth.lines);
+    a.where_any("long_run", growth.long_run);
+}
+
+template <class A>
+void fields(A& a, In<A, CollectedHeap::Class>& type) {
+    a("name", type.name);
+    a("growth_bytes", type.growth_bytes);
+    a("growth_objects", type.growth_objects);
+}
+
+template <class A>
+void fields(A& a, In<A, CollectedHeap>& heap) {
+    a("runtime", heap.runtime);
+    a("verdict", heap.verdict);
+    a("growth_bytes", heap.growth_bytes);
+    a("bytes_per_request", heap.bytes_per_request);
+    a("detectable_bytes_per_request", heap.detectable_bytes_per_request);
+    a("classes", heap.classes);
+    a("memory_verdict", heap.memory_verdict);
+    a("memory_bytes_per_request", heap.memory_bytes_per_request);
+    a("memory_detectable_bytes_per_request", heap.memory_detectable_bytes_per_request);
+    a.object("marks", [&](auto& marks) {
+        marks("seconds", heap.mark_seconds);
+        marks("requests", heap.mark_requests);
+        marks("live_bytes", heap.live_bytes);
+        marks("memory_bytes", heap.memory_bytes);
+        marks.check(heap.mark_seconds.size() == heap.live_bytes.size() && heap.mark_requests.size() == heap.live_bytes.size() &&
+                        heap.memory_bytes.size() == heap.live_bytes.size(),
+                    "columns of equal length");
+    });
 }
 
 template <class A>
@@ -456,6 +496,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("soak", diagnosis.soak);
     a.where_any("endpoints", diagnosis.endpoints);
     a.where_any("connections", diagnosis.connections);
+    a.where_any("live_objects", diagnosis.collected);
     a("coverage", diagnosis.coverage);
     a("follows", diagnosis.split.follows);
     a("bytes_per_request_by_requests", diagnosis.split.bytes_per_request);
