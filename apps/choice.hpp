@@ -5,11 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
 
@@ -48,15 +48,11 @@ CLI::Validator between(Number low, Number high) {
 // CheckedTransformer takes the bare numbers for words, too, and shows them in its error.
 template <class Enum>
 CLI::Validator choice_of(std::vector<std::pair<std::string, Enum>> choices) {
-    const auto equal = [](const std::string& a, const std::string& b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                          [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-    };
     return CLI::Validator(
-        [choices = std::move(choices), equal](std::string& text) {
+        [choices = std::move(choices)](std::string& text) {
             std::vector<std::string> words;
             for (const auto& [word, value] : choices) {
-                if (equal(word, text)) {
+                if (equal_ignoring_case(word, text)) {
                     text = std::to_string(static_cast<int>(value));
                     return std::string();
                 }

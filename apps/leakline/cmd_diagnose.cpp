@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <memory>
 
@@ -12,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "choice.hpp"
 #include "commands.hpp"
 #include "details.hpp"
@@ -27,6 +27,7 @@
 #include "report/baseline_file.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
+#include "system/clock.hpp"
 #include "system/executables.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
@@ -113,13 +114,6 @@ int exit_code(const Diagnosis& diagnosis, const ExitPolicy& exits, Output& outpu
     return kInvalid;
 }
 
-std::string today() {
-    const std::time_t now = std::time(nullptr);
-    std::tm date{};
-    ::gmtime_r(&now, &date);
-    return fmt::format("{:04}-{:02}-{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
-}
-
 // Some minutes of sample traffic, or for a soak a day with its curve.
 replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
     replay::TrafficOptions traffic;
@@ -182,7 +176,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
-    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, options.baseline, today());
+    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, options.baseline, format_utc_date(system_clock().wall()));
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);
 }

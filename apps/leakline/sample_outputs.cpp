@@ -1,10 +1,10 @@
 #include "sample_outputs.hpp"
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <string_view>
 
@@ -27,7 +27,7 @@ std::string label_of(const memory::Subject& subject) {
     std::string label(file_name(path));
     if (label.size() > kShortId && label.find_first_not_of(kHex) == std::string::npos) label.resize(kShortId);
     for (char& c : label)
-        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && c != '.') c = '_';
+        if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_' && c != '.') c = '_';
     return label;
 }
 

@@ -1,8 +1,8 @@
 #include "traffic_options.hpp"
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "choice.hpp"
-#include "http/message.hpp"
 #include "pace.hpp"
 #include "quantity_options.hpp"
 #include "tls_options.hpp"
@@ -149,7 +149,7 @@ void TrafficOptions::apply_headers() {
             throw Error(ErrorKind::usage, "--header", "'" + printable(text) + "' is not NAME: VALUE",
                         "--header 'Authorization: Bearer TOKEN'");
         const std::string_view name = trim(std::string_view(text).substr(0, colon)), value = trim(std::string_view(text).substr(colon + 1));
-        if (http::equal_ignoring_case(name, "host"))
+        if (equal_ignoring_case(name, "host"))
             options_.shape.host = value;
         else
             options_.shape.set_headers.emplace_back(name, value);

@@ -2,10 +2,10 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "choice.hpp"
 #include "heap/profile_reader.hpp"
 #include "memory/series_builder.hpp"
-#include "memory/series_text.hpp"
 #include "quantity_options.hpp"
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
@@ -65,7 +65,7 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::stop_toke
     query.stop = stop;
     query.end = system_clock().wall();
     if (inputs.end) {
-        const auto end = memory::parse_iso_time(*inputs.end);
+        const auto end = parse_table_time(*inputs.end);
         if (!end) throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is no time", "for example 2024-06-07T12:00:00Z");
         query.end = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(*end));
     }

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "base/exposition.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "help_formatter.hpp"
@@ -47,8 +48,8 @@ Nanoseconds scaled_watch_period(double time_scale) {
     return Nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
 }
 
-void add_alert_metrics(service::MetricsText& text, const alert::MemoryMonitor& monitor) {
-    using Type = service::MetricsText::Type;
+void add_alert_metrics(Exposition& text, const alert::MemoryMonitor& monitor) {
+    using Type = MetricType;
     const alert::MemoryMonitor::Counts counts = monitor.counts();
     text.single("trackd_alert_firing", Type::gauge, "1 while memory is over --alert-at.", monitor.firing() ? 1 : 0);
     text.single("trackd_alerts_sent_total", Type::counter, "Alert messages delivered.", counts.sent);
@@ -91,7 +92,7 @@ int serve(const TrackdOptions& options, const std::stop_token& stop) {
     std::optional<service::PeriodicJob> watching;  // after the monitor: it ends first
     if (auto watch = cli::monitor_options(options.alerts, "trackd " + address, stop)) {
         monitor = std::make_unique<alert::MemoryMonitor>(std::move(*watch), say);
-        service.on_metrics([&monitor = *monitor](service::MetricsText& text) { add_alert_metrics(text, monitor); });
+        service.on_metrics([&monitor = *monitor](Exposition& text) { add_alert_metrics(text, monitor); });
         watching.emplace(clock, scaled_watch_period(options.time_scale), [&monitor = *monitor, &clock, limit = settings.memory_limit] {
             if (const auto resident = service::own_resident_bytes()) monitor.observe(*resident, limit, clock.monotonic(), clock.wall());
         });

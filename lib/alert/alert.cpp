@@ -1,18 +1,17 @@
 #include "alert/internal/alert.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "http/client.hpp"
 #include "http/message.hpp"
 #include "http/url.hpp"
@@ -53,7 +52,8 @@ Address read_address(const ChannelSpec& spec) {
     Address address{spec.target, {}};
     if (is_from_file(spec)) {
         const std::string content = read_file(spec.target.substr(1), std::size_t{64} << 10);
-        address.url = trim(std::string_view(content).substr(0, content.find('\n')));
+        std::string_view text = content;
+        address.url = trim(take_line(text));
     }
     if (!address.url.starts_with("http://") && !address.url.starts_with("https://"))
         refuse(spec.name, "needs an http:// or https:// address", "as in " + spec.name + "=http://127.0.0.1:9093");
@@ -68,20 +68,13 @@ Address read_address(const ChannelSpec& spec) {
 
 }  // namespace
 
-std::string iso8601(Nanoseconds wall) {
-    const auto seconds = static_cast<std::time_t>(std::chrono::duration_cast<std::chrono::seconds>(wall).count());
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc);
-}
-
 std::string Alert::summary() const {
     const double percent = std::floor(100.0 * static_cast<double>(used) / static_cast<double>(limit));
     const std::string figures = fmt::format("{} of {}", format_bytes(static_cast<double>(used)), format_bytes(static_cast<double>(limit)));
     if (kind == Kind::resolved)
         return fmt::format("{}: memory back at {} % of its limit ({}), after {} over {} %", source, percent, figures,
                            format_duration(std::chrono::duration_cast<std::chrono::seconds>(at - since)), std::lround(threshold * 100));
-    return fmt::format("{}: memory at {} % of its limit ({}) since {}", source, percent, figures, iso8601(since));
+    return fmt::format("{}: memory at {} % of its limit ({}) since {}", source, percent, figures, format_utc_time(since));
 }
 
 std::string Alert::json() const {
@@ -94,8 +87,8 @@ std::string Alert::json() const {
         {"limit_bytes", limit},
         {"share", static_cast<double>(used) / static_cast<double>(limit)},
         {"threshold", threshold},
-        {"since", iso8601(since)},
-        {"at", iso8601(at)},
+        {"since", format_utc_time(since)},
+        {"at", format_utc_time(at)},
         {"summary", summary()},
     };
     return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -131,7 +124,8 @@ std::string ChannelSpec::secret(const std::string& key) const {
     const std::string path = setting(key);
     if (path.empty()) return {};
     const std::string content = read_file(path, std::size_t{64} << 10);
-    return std::string(trim(std::string_view(content).substr(0, content.find('\n'))));
+    std::string_view text = content;
+    return std::string(trim(take_line(text)));
 }
 
 std::span<const ChannelRow> channels() { return kChannels; }

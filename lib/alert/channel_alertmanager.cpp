@@ -5,6 +5,7 @@
 
 #include "alert/internal/alert.hpp"
 #include "base/quantities.hpp"
+#include "base/time_text.hpp"
 
 namespace leakline::alert {
 
@@ -22,8 +23,8 @@ class Alertmanager : public Channel {
         const nlohmann::json alerts = nlohmann::json::array({{
             {"labels", {{"alertname", "MemoryNearLimit"}, {"source", alert.source}, {"severity", "warning"}}},
             {"annotations", {{"summary", alert.summary()}}},
-            {"startsAt", iso8601(alert.since)},
-            {"endsAt", iso8601(ends)},
+            {"startsAt", format_utc_time(alert.since)},
+            {"endsAt", format_utc_time(ends)},
         }});
         post_json(base_ + "/api/v2/alerts", authorization_, alerts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }

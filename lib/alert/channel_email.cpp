@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 
 namespace leakline::alert {
 
@@ -36,19 +37,6 @@ struct Upload {
 std::string one_line(std::string text) {
     for (char& c : text)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    return text;
-}
-
-// "Mon, 06 May 2024 07:30:00 +0000" (RFC 5322), whatever the locale.
-std::string rfc5322_date(Nanoseconds wall) {
-    static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto seconds = static_cast<std::time_t>(std::chrono::duration_cast<std::chrono::seconds>(wall).count());
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    char text[64];
-    std::snprintf(text, sizeof text, "%s, %02d %s %d %02d:%02d:%02d +0000", kDays[utc.tm_wday], utc.tm_mday, kMonths[utc.tm_mon],
-                  utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
     return text;
 }
 
@@ -109,7 +97,7 @@ class Email : public Channel {
 
   private:
     std::string compose(const Alert& alert) const {
-        std::string text = "Date: " + rfc5322_date(alert.at) + "\r\n";
+        std::string text = "Date: " + format_mail_date(alert.at) + "\r\n";
         text += "From: " + one_line(from_) + "\r\nTo: " + one_line(to_) + "\r\n";
         text += "Subject: [" + std::string(kind_name(alert.kind)) + "] " + one_line(alert.summary()) + "\r\n";
         text += "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";

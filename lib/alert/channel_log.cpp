@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "alert/internal/alert.hpp"
+#include "base/time_text.hpp"
 
 namespace leakline::alert {
 
@@ -13,7 +14,7 @@ class Log : public Channel {
   public:
     void send(const Alert& alert, const std::stop_token&) override {
         // Standard error is this channel's medium, as a URL is another's; fwrite, since it may be closed.
-        const std::string line = fmt::format("{} alert {}: {}\n", iso8601(alert.at), kind_name(alert.kind), alert.summary());
+        const std::string line = fmt::format("{} alert {}: {}\n", format_utc_time(alert.at), kind_name(alert.kind), alert.summary());
         std::fwrite(line.data(), 1, line.size(), stderr);
     }
     std::string describe() const override { return "log"; }

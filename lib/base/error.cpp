@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline {
@@ -19,7 +19,7 @@ Error::Error(ErrorKind kind, std::string location, std::string message, std::str
 std::string os_reason(int error_number) {
     char buffer[256];
     std::string text = ::strerror_r(error_number, buffer, sizeof buffer);
-    if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    if (!text.empty()) text[0] = to_lower(text[0]);
     return text;
 }
 

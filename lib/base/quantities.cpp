@@ -9,6 +9,7 @@
 #include <limits>
 #include <span>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline {
@@ -77,8 +78,7 @@ std::optional<Nanoseconds> parse_duration(std::string_view text) {
     while (!text.empty()) {
         const auto number = take_number(text);
         if (!number) return std::nullopt;
-        const auto length = static_cast<std::size_t>(
-            std::find_if(text.begin(), text.end(), [](unsigned char c) { return !std::isalpha(c); }) - text.begin());
+        const auto length = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_letter) - text.begin());
         if (length == 0) {
             if (!first || !text.empty()) return std::nullopt;  // only a lone number may lack its unit
             total = *number * 1e9;

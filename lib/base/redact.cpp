@@ -2,30 +2,29 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline {
 
 namespace {
 
-bool is_word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+bool is_word_character(char c) { return is_letter(c) || is_digit(c); }
 
 // "--db-Password" -> {"db", "password"}; "apiKey" -> {"api", "key"}.
 std::vector<std::string> words_of(std::string_view name) {
     std::vector<std::string> words;
     bool inside = false, lower = false;
     for (const char c : name) {
-        const auto byte = static_cast<unsigned char>(c);
         if (!is_word_character(c)) {
             inside = false;
             continue;
         }
-        if (!inside || (lower && std::isupper(byte) != 0)) words.emplace_back();
+        if (!inside || (lower && is_upper(c))) words.emplace_back();
         inside = true;
-        lower = std::islower(byte) != 0;
-        words.back() += static_cast<char>(std::tolower(byte));
+        lower = is_lower(c);
+        words.back() += to_lower(c);
     }
     return words;
 }

@@ -9,6 +9,8 @@ namespace leakline {
 
 // Pieces between separators, empty ones kept: "a,,b" -> {"a", "", "b"}. Views live as long as text.
 std::vector<std::string_view> split(std::string_view text, char separator);
+// Takes the first line off text and returns it, without its end ("\n" or "\r\n"). A last line needs no end.
+std::string_view take_line(std::string_view& text);
 std::string_view trim(std::string_view text);
 // What follows the last '/' of a path; a path that ends in one is returned whole. A view into path.
 std::string_view file_name(std::string_view path);

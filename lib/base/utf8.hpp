@@ -1,8 +1,9 @@
-// What is UTF-8, and cutting it without cutting a character in two. Pure, safe from any thread. Text that is no UTF-8 is
-// cut somewhere near.
+// UTF-8: checking it, encoding it, and cutting it between characters (text that is not UTF-8 is cut near that place). Pure
+// functions, safe from any thread.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,36 @@ inline std::size_t utf8_length(std::string_view text) {
     const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
     const bool surrogate = lead == 0xed && second > 0x9f, beyond = lead == 0xf4 && second > 0x8f;
     return overlong || surrogate || beyond ? 0 : length;
+}
+
+// How many bytes at text's begin are well-formed UTF-8.
+std::size_t utf8_prefix(std::string_view text);
+inline bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
+
+// Writes the code point at `to`, which needs room for 4 bytes, and returns the place after it.
+inline char* put_utf8(char* to, std::uint32_t code) {
+    const auto put = [&](std::uint32_t byte) { *to++ = static_cast<char>(byte); };
+    if (code < 0x80) {
+        put(code);
+        return to;
+    }
+    if (code < 0x800) {
+        put(0xc0 | code >> 6);
+    } else {
+        if (code < 0x10000) {
+            put(0xe0 | code >> 12);
+        } else {
+            put(0xf0 | code >> 18);
+            put(0x80 | (code >> 12 & 0x3f));
+        }
+        put(0x80 | (code >> 6 & 0x3f));
+    }
+    put(0x80 | (code & 0x3f));
+    return to;
+}
+inline void append_utf8(std::string& out, std::uint32_t code) {
+    char bytes[4];
+    out.append(bytes, put_utf8(bytes, code));
 }
 
 // The characters that lie within the first (head) or the last (tail) bytes of text; all of it where it is shorter.

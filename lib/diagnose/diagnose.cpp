@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
 #include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
@@ -13,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "diagnose/internal/log_stretches.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "heap/preflight.hpp"
@@ -27,15 +27,6 @@
 namespace leakline::diagnose {
 
 namespace {
-
-std::string utc_text(Nanoseconds wall) {
-    const auto time = static_cast<std::time_t>(wall.count() / 1'000'000'000);
-    std::tm parts{};
-    ::gmtime_r(&time, &parts);
-    char buffer[32];
-    std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return buffer;
-}
 
 // The log is read once before anything starts: a broken one costs no run, and it says how fast it was recorded.
 replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
@@ -200,7 +191,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     command.arguments = options.target.arguments;
     result.command = command.text();
     result.traffic = options.traffic_name;
-    result.started = utc_text(system_clock().wall());
+    result.started = format_utc_time(system_clock().wall());
     result.memory_limit = options.memory_limit;
     result.max_growth = options.max_growth;
     replay::check(options.rounds.replay);

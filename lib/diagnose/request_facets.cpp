@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+#include "base/json_scan.hpp"
+#include "base/json_text.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::diagnose {
 
@@ -15,10 +16,10 @@ struct Field {
 };
 
 // The fields of a JSON object, names unescaped into scratch; empty where body is no whole object.
-std::vector<Field> fields_of(std::string_view body, replay::Scratch& scratch) {
+std::vector<Field> fields_of(std::string_view body, Scratch& scratch) {
     std::vector<Field> fields;
     scratch.reset(body.size());
-    replay::JsonScan scan(body, scratch);
+    JsonScan scan(body, scratch);
     const bool whole = scan.object([&](std::string_view name) {
         std::string_view raw;
         if (!scan.raw_value(raw)) return false;
@@ -51,17 +52,16 @@ std::vector<std::pair<std::string, std::string>> facets_of(const Request& reques
     std::vector<std::pair<std::string, std::string>> facets;
     add_parameters(request.target, facets);
     for (const auto& [name, value] : request.headers) {
-        std::string lower;
-        for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        const std::string lower = to_lower(name);
         if (lower != "content-length" && lower != "host") facets.emplace_back(lower + ":", value);
     }
     if (looks_like_object(request.body)) {
-        replay::Scratch names, values;
+        Scratch names, values;
         for (const Field& field : fields_of(request.body, names)) {
             if (field.raw.front() == '{' || field.raw.front() == '[') continue;
             values.reset(field.raw.size());
             std::string_view text;
-            replay::JsonScan(field.raw, values).scalar(text);
+            JsonScan(field.raw, values).scalar(text);
             facets.emplace_back("." + std::string(field.name), std::string(text));
         }
     }
@@ -73,23 +73,23 @@ std::vector<std::pair<std::string, std::string>> facets_of(const Request& reques
 std::vector<std::string> body_fields(std::string_view body) {
     std::vector<std::string> names;
     if (!looks_like_object(body)) return names;
-    replay::Scratch scratch;
+    Scratch scratch;
     for (const Field& field : fields_of(body, scratch)) names.emplace_back(field.name);
     return names;
 }
 
 std::string body_without(std::string_view body, const std::set<std::string>& fields) {
     if (!looks_like_object(body)) return std::string(body);
-    replay::Scratch scratch;
+    Scratch scratch;
     const std::vector<Field> all = fields_of(body, scratch);
     const auto is_dropped = [&](const Field& field) { return fields.contains(std::string(field.name)); };
     if (std::none_of(all.begin(), all.end(), is_dropped)) return std::string(body);
     std::string rest;
     for (const Field& field : all) {
         if (is_dropped(field)) continue;
-        rest += rest.empty() ? "{\"" : ",\"";
-        http::append_json_escaped(rest, field.name);
-        rest.append("\":").append(field.raw);
+        rest += rest.empty() ? '{' : ',';
+        append_json_string(rest, field.name);
+        rest.append(":").append(field.raw);
     }
     return rest.empty() ? "{}" : rest + "}";
 }

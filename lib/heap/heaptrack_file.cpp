@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/strings.hpp"
 #include "heap/internal/interpreted_recording.hpp"
 #include "heap/internal/raw_recording.hpp"
 #include "heap/internal/read_ahead.hpp"
@@ -45,12 +46,10 @@ HeaptrackKind heaptrack_kind(std::string_view head) {
         // The arguments may hold line ends, and what is behind those looks like anything: go on at the record after them.
         if (const std::size_t system = head.find("\nI "); head[0] == 'X' && system != std::string_view::npos)
             head.remove_prefix(system + 1);
-        const std::size_t stop = head.find('\n');
-        const std::string_view line = head.substr(0, stop);
+        const std::string_view line = take_line(head);
         const char type = line.empty() ? '#' : line[0];
         if (type == 'x' || type == 'm') return HeaptrackKind::raw;
         if (type == 's' || type == 'i' || type == 'a') return HeaptrackKind::interpreted;
-        head.remove_prefix(stop == std::string_view::npos ? head.size() : stop + 1);
     }
     return HeaptrackKind::interpreted;
 }

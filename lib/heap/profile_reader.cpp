@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -37,7 +38,7 @@ std::string hint_for(std::string_view head) {
 
 bool is_recording(std::string_view head) {
     // heaptrack's files begin with "v VERSION FORMAT".
-    const bool version = head.starts_with("v ") && head.size() > 2 && head[2] >= '0' && head[2] <= '9';
+    const bool version = head.starts_with("v ") && head.size() > 2 && is_digit(head[2]);
     return version || head.starts_with(kAnyRecording);
 }
 

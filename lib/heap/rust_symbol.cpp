@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/ascii.hpp"
+
 namespace leakline::heap {
 
 namespace {
 
 // What a name may cost; real ones stay far below. Back references make a short one as long as it likes otherwise.
 constexpr std::size_t kLongest = 4096, kDeepest = 100, kMostSteps = 20'000;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // https://doc.rust-lang.org/rustc/symbol-mangling/v0.html
 //
@@ -239,8 +239,8 @@ class Demangler {
         std::uint64_t value = 0;
         std::size_t digits = 0;
         for (char c = next(); !failed_ && c != '_'; c = next(), ++digits) {
-            if (!is_digit(c) && !(c >= 'a' && c <= 'f')) failed_ = true;
-            value = value << 4 | static_cast<std::uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10);
+            if (hex_digit(c) < 0 || is_upper(c)) failed_ = true;
+            value = value << 4 | static_cast<std::uint64_t>(hex_digit(c));
         }
         put(digits <= 16 ? std::to_string(value) : "_");
     }

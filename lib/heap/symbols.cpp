@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "heap/internal/fields.hpp"
 #include "heap/internal/interpreted_records.hpp"
 #include "heap/internal/line_buffer.hpp"
@@ -47,9 +48,7 @@ void read_answer(int descriptor, const SymbolFeed& feed, Symbols& symbols) {
         if (count <= 0) return;
         std::string_view lines = buffer.filled(static_cast<std::size_t>(count));
         while (!lines.empty()) {
-            const std::size_t stop = lines.find('\n');
-            const std::string_view line = lines.substr(0, stop);
-            lines.remove_prefix(stop + 1);
+            const std::string_view line = take_line(lines);
             if (line.starts_with("s ")) {
                 symbols.strings.emplace_back(Fields(line).sized_string().value_or(std::string_view{}));
             } else if (line.starts_with("i ")) {

@@ -1,12 +1,12 @@
 #include "http/client.hpp"
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "http/internal/client_transport.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <stdexcept>
@@ -188,7 +188,7 @@ class Exchange {
 
 bool has(const HeaderList& headers, std::string_view name) {
     for (const auto& [key, value] : headers)
-        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size()))) return true;
+        if (equal_ignoring_case(key, name)) return true;
     return false;
 }
 
@@ -212,7 +212,7 @@ std::string serialize(const ClientRequest& request, const Url& url) {
 
 std::optional<std::string_view> ClientResponse::header(std::string_view name) const {
     for (const auto& [key, value] : headers)
-        if (beast::iequals(beast::string_view(key.data(), key.size()), beast::string_view(name.data(), name.size()))) return value;
+        if (equal_ignoring_case(key, name)) return value;
     return std::nullopt;
 }
 

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
 
 namespace leakline::http {
 

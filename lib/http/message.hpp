@@ -35,13 +35,8 @@ struct Response {
 // "Not Found" for 404; "Unknown" for codes that nobody has named.
 std::string_view reason_phrase(int status);
 
-bool equal_ignoring_case(std::string_view a, std::string_view b);
-
 // Decodes %XX (and leaves '+' alone, as in a path). A '%' without two hex digits stands for itself.
 std::string percent_decoded(std::string_view text);
-
-// text as the inside of a JSON string: quotes, backslashes and control characters escaped, other bytes as they are.
-void append_json_escaped(std::string& out, std::string_view text);
 
 // {"error": message} with that status.
 Response error_response(int status, std::string_view message);

@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
 
 namespace leakline::http {
 
@@ -32,8 +32,6 @@ const char* skip(const std::array<bool, 256>& bytes, const char* at, const char*
 }
 
 bool ends_line(const char* at, const char* end) { return end - at >= 2 && at[0] == '\r' && at[1] == '\n'; }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // token is of kTokenBytes: with the bit 0x20 none of them is taken for another but a capital for its letter.
 bool is_field(std::string_view token, std::string_view lower) {

@@ -1,8 +1,8 @@
 #include "http/url.hpp"
 
-#include <cctype>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
@@ -12,13 +12,6 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view text, std::string message, std::string hint = {}) {
     throw Error(ErrorKind::usage, "'" + printable(redact_userinfo(text)) + "'", std::move(message), redact_userinfo(hint));
-}
-
-bool starts_with_ignoring_case(std::string_view text, std::string_view lower_prefix) {
-    if (text.size() < lower_prefix.size()) return false;
-    for (std::size_t i = 0; i < lower_prefix.size(); ++i)
-        if (std::tolower(static_cast<unsigned char>(text[i])) != lower_prefix[i]) return false;
-    return true;
 }
 
 // The request line ends at a space or a control character: those, and bytes that are not ASCII, are escaped.

@@ -122,9 +122,7 @@ CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots
 
 std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view name) {
     while (!text.empty()) {
-        const std::size_t newline = text.find('\n');
-        const std::string_view line = text.substr(0, newline);
-        text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+        const std::string_view line = take_line(text);
         if (line.size() > name.size() && line[name.size()] == ' ' && line.substr(0, name.size()) == name)
             return number(line.substr(name.size() + 1));
     }

@@ -41,8 +41,7 @@ std::vector<CountSeries> count_series(std::string_view text) {
     std::size_t time = kNone, requests = kNone;
     double unit_s = 1;
     std::vector<Column> columns;
-    const std::size_t head_end = text.find('\n');
-    const std::vector<std::string_view> head = split(text.substr(0, head_end), ',');
+    const std::vector<std::string_view> head = split(take_line(text), ',');
     for (std::size_t i = 0; i < head.size(); ++i) {
         const std::string_view name = trim(head[i]);
         if (name == "pid") return {};
@@ -59,8 +58,7 @@ std::vector<CountSeries> count_series(std::string_view text) {
         for (Column& column : columns)
             if (column.counts.resource == resource) column.limit_at = i;
     }
-    if (time == kNone || columns.empty() || head_end == std::string_view::npos) return {};
-    text.remove_prefix(head_end + 1);
+    if (time == kNone || columns.empty()) return {};
     std::optional<double> begin;
     for (const std::string_view line : split(text, '\n')) {
         const std::vector<std::string_view> cells = split(line, ',');
@@ -89,9 +87,8 @@ std::vector<CountSeries> count_series(std::string_view text) {
 
 void CountedSource::keep_in(std::string& kept) {
     constexpr std::size_t kHead = 4096;  // the longest first line of ours is some 300 bytes
-    const std::string_view text = source_.peek(kHead);
-    const std::string_view head = text.substr(0, text.find('\n'));
-    for (const std::string_view name : split(head, ','))
+    std::string_view head = source_.peek(kHead);
+    for (const std::string_view name : split(take_line(head), ','))
         if (resource_of(trim(name))) kept_ = &kept;
 }
 

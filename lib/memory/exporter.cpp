@@ -15,35 +15,22 @@
 
 namespace leakline::memory {
 
-namespace {
-
-void append_head(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
-    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-}
-
-}  // namespace
-
 std::string exposition(const std::vector<ExportedProcess>& processes, const std::vector<Metric>& metrics) {
-    std::string out;
+    Exposition text;
     for (const Metric metric : metrics) {
+        const auto has_value = [&](const ExportedProcess& process) { return process.latest[metric].has_value(); };
+        if (std::none_of(processes.begin(), processes.end(), has_value)) continue;
         const MetricFamily& family = metric_family(metric);
-        const std::string name = std::string(family.name) + (family.type == "counter" ? "_total" : "");
-        std::string lines;
+        text.family(std::string(family.name) + (family.type == MetricType::counter ? "_total" : ""), family.type, family.help);
         for (const ExportedProcess& process : processes)
-            if (const auto& value = process.latest[metric]) lines += fmt::format("{}{} {}\n", name, metric_labels(process.subject), *value);
-        if (lines.empty()) continue;
-        append_head(out, name, family.help, family.type);
-        out += lines;
+            if (const auto& value = process.latest[metric]) text.sample(metric_labels(process.subject), *value);
     }
-    std::string starts;
+    const auto has_start = [](const ExportedProcess& process) { return process.start_time_seconds > 0; };
+    if (std::any_of(processes.begin(), processes.end(), has_start))
+        text.family("process_start_time_seconds", MetricType::gauge, "Start time of the process since the Unix epoch in seconds.");
     for (const ExportedProcess& process : processes)
-        if (process.start_time_seconds > 0)
-            starts += fmt::format("process_start_time_seconds{} {:.2f}\n", metric_labels(process.subject), process.start_time_seconds);
-    if (!starts.empty()) {
-        append_head(out, "process_start_time_seconds", "Start time of the process since the Unix epoch in seconds.", "gauge");
-        out += starts;
-    }
-    return out;
+        if (has_start(process)) text.sample(metric_labels(process.subject), process.start_time_seconds);
+    return text.take();
 }
 
 double start_time_seconds(const Subject& subject, const SystemRoots& roots) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "http/client.hpp"
@@ -25,8 +26,7 @@ std::string form_encode(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool plain =
-            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+        const bool plain = is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '~';
         if (plain) {
             out += c;
         } else {
@@ -47,16 +47,13 @@ std::string seconds_text(std::int64_t milliseconds) {
 
 std::int64_t milliseconds(Nanoseconds time) { return time / std::chrono::milliseconds(1); }
 
-std::string first_line(std::string_view text) {
-    text = trim(text.substr(0, text.find('\n')));
-    return printable(text.substr(0, 200));
-}
+std::string first_line(std::string_view text) { return printable(trim(take_line(text)).substr(0, 200)); }
 
 // Empty: the response is no redirect. We follow none: a secret must not go where nobody sent it.
 std::string redirected_to(const http::ClientResponse& response) {
     const bool redirect = response.status >= 300 && response.status < 400;
     const auto location = std::find_if(response.headers.begin(), response.headers.end(),
-                                       [](const auto& header) { return http::equal_ignoring_case(header.first, "Location"); });
+                                       [](const auto& header) { return equal_ignoring_case(header.first, "Location"); });
     return redirect && location != response.headers.end() ? first_line(location->second) : "";
 }
 
@@ -300,7 +297,7 @@ void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
 std::optional<std::string> start_time_selector(const std::string& query) {
     const std::string_view text = trim(query);
     std::size_t name = 0;
-    while (name < text.size() && (std::isalnum(static_cast<unsigned char>(text[name])) || text[name] == '_' || text[name] == ':')) ++name;
+    while (name < text.size() && (is_letter(text[name]) || is_digit(text[name]) || text[name] == '_' || text[name] == ':')) ++name;
     std::string_view rest = trim(text.substr(name));
     if (name > 0 && rest.empty()) return "process_start_time_seconds";
     if (rest.size() < 2 || rest.front() != '{' || rest.back() != '}') return std::nullopt;

@@ -5,16 +5,14 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline::memory {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_word(char c) { return is_digit(c) || is_upper(c) || is_lower(c); }
+bool is_word(char c) { return is_digit(c) || is_letter(c); }
 
 // mkstemp's six characters hold digits or capitals in 995 of 1,000 names, Python's eight digits in 90 of 100.
 constexpr std::size_t kShortestRandom = 6;

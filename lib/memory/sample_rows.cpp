@@ -12,28 +12,28 @@ namespace {
 
 // Names of Prometheus' own conventions where they exist (process_resident_memory_bytes, process_open_fds).
 constexpr std::array<MetricFamily, kMetricCount> kFamilies = {{
-    {"process_resident_memory_bytes", "bytes", "gauge", "Resident set size."},
-    {"process_proportional_memory_bytes", "bytes", "gauge", "Proportional set size."},
-    {"process_unique_memory_bytes", "bytes", "gauge", "Unique set size: private pages."},
-    {"process_anonymous_memory_bytes", "bytes", "gauge", "Anonymous resident pages."},
-    {"process_file_memory_bytes", "bytes", "gauge", "File-backed resident pages."},
-    {"process_shared_memory_bytes", "bytes", "gauge", "Resident pages of shared memory."},
-    {"process_swap_memory_bytes", "bytes", "gauge", "Anonymous memory in swap."},
-    {"cgroup_memory_usage_bytes", "bytes", "gauge", "Memory charged to the cgroup."},
-    {"cgroup_memory_anonymous_bytes", "bytes", "gauge", "Anonymous memory charged to the cgroup."},
-    {"cgroup_memory_limit_bytes", "bytes", "gauge", "The smallest memory limit on the way to the root."},
-    {"process_malloc_used_bytes", "bytes", "gauge", "Handed out by malloc and not freed."},
-    {"process_malloc_retained_bytes", "bytes", "gauge", "Free in malloc, not given back to the kernel."},
-    {"process_threads", "", "gauge", "Threads."},
-    {"process_open_fds", "", "gauge", "Open file descriptors."},
-    {"cgroup_oom_kills", "", "counter", "Processes of the cgroup killed when out of memory."},
-    {"cgroup_memory_limit_hits", "", "counter", "Times that the memory limit was reached."},
-    {"process_memory_mappings", "", "gauge", "Memory mappings."},
-    {"process_tree_processes", "", "gauge", "Processes of the tree, zombies included."},
-    {"process_max_fds", "", "gauge", "Limit of open file descriptors."},
-    {"process_max_threads", "", "gauge", "Limit of threads, of the whole service."},
-    {"process_max_memory_mappings", "", "gauge", "Limit of memory mappings."},
-    {"process_tree_max_processes", "", "gauge", "Limit of processes, of the whole service."},
+    {"process_resident_memory_bytes", "bytes", MetricType::gauge, "Resident set size."},
+    {"process_proportional_memory_bytes", "bytes", MetricType::gauge, "Proportional set size."},
+    {"process_unique_memory_bytes", "bytes", MetricType::gauge, "Unique set size: private pages."},
+    {"process_anonymous_memory_bytes", "bytes", MetricType::gauge, "Anonymous resident pages."},
+    {"process_file_memory_bytes", "bytes", MetricType::gauge, "File-backed resident pages."},
+    {"process_shared_memory_bytes", "bytes", MetricType::gauge, "Resident pages of shared memory."},
+    {"process_swap_memory_bytes", "bytes", MetricType::gauge, "Anonymous memory in swap."},
+    {"cgroup_memory_usage_bytes", "bytes", MetricType::gauge, "Memory charged to the cgroup."},
+    {"cgroup_memory_anonymous_bytes", "bytes", MetricType::gauge, "Anonymous memory charged to the cgroup."},
+    {"cgroup_memory_limit_bytes", "bytes", MetricType::gauge, "The smallest memory limit on the way to the root."},
+    {"process_malloc_used_bytes", "bytes", MetricType::gauge, "Handed out by malloc and not freed."},
+    {"process_malloc_retained_bytes", "bytes", MetricType::gauge, "Free in malloc, not given back to the kernel."},
+    {"process_threads", "", MetricType::gauge, "Threads."},
+    {"process_open_fds", "", MetricType::gauge, "Open file descriptors."},
+    {"cgroup_oom_kills", "", MetricType::counter, "Processes of the cgroup killed when out of memory."},
+    {"cgroup_memory_limit_hits", "", MetricType::counter, "Times that the memory limit was reached."},
+    {"process_memory_mappings", "", MetricType::gauge, "Memory mappings."},
+    {"process_tree_processes", "", MetricType::gauge, "Processes of the tree, zombies included."},
+    {"process_max_fds", "", MetricType::gauge, "Limit of open file descriptors."},
+    {"process_max_threads", "", MetricType::gauge, "Limit of threads, of the whole service."},
+    {"process_max_memory_mappings", "", MetricType::gauge, "Limit of memory mappings."},
+    {"process_tree_max_processes", "", MetricType::gauge, "Limit of processes, of the whole service."},
 }};
 
 template <typename Number>
@@ -109,9 +109,10 @@ void append_openmetrics(std::string& out, const SampleLayout& layout, const Subj
         if (!value) continue;
         const MetricFamily& family = metric_family(metric);
         out += family.name;
-        if (family.type == "counter") out += "_total";
+        if (family.type == MetricType::counter) out += "_total";
+        out += '{';
         out += labels;
-        out += ' ';
+        out += "} ";
         append_number(out, *value);
         out += ' ';
         append_fixed(out, since_epoch(sample.at, 1'000'000), 3);
@@ -124,20 +125,8 @@ void append_openmetrics(std::string& out, const SampleLayout& layout, const Subj
 const MetricFamily& metric_family(Metric metric) { return kFamilies[static_cast<std::size_t>(metric)]; }
 
 std::string metric_labels(const Subject& subject) {
-    std::string labels = subject.pid != 0 ? "{process=\"" : "{cgroup=\"";
-    for (const char c : subject.name) {
-        if (c == '\\' || c == '"') labels += '\\';
-        if (c == '\n') labels += "\\n";
-        // A process names itself and may choose any bytes; label values are UTF-8.
-        else
-            labels += static_cast<unsigned char>(c) < 0x80 ? c : '?';
-    }
-    if (subject.pid != 0) {
-        labels += "\",pid=\"";
-        append_number(labels, subject.pid);
-    }
-    labels += "\"}";
-    return labels;
+    if (subject.pid == 0) return exposition_label("cgroup", subject.name);
+    return exposition_label("process", subject.name) + ",pid=\"" + std::to_string(subject.pid) + "\"";
 }
 
 SampleFormat sample_format_of(std::string_view path) {
@@ -155,15 +144,15 @@ std::string samples_head(const SampleLayout& layout) {
             head += '\n';
             break;
         case SampleFormat::mprof: head = "CMDLINE " + printable(layout.command) + "\n"; break;
-        case SampleFormat::openmetrics:
+        case SampleFormat::openmetrics: {
+            Exposition text;
             for (const Metric metric : layout.metrics) {
                 const MetricFamily& family = metric_family(metric);
-                const std::string name(family.name);
-                head += "# TYPE " + name + " " + std::string(family.type) + "\n";
-                if (!family.unit.empty()) head += "# UNIT " + name + " " + std::string(family.unit) + "\n";
-                head += "# HELP " + name + " " + std::string(family.help) + "\n";
+                text.family(family.name, family.type, family.help, family.unit);
             }
+            head = text.take();
             break;
+        }
     }
     return head;
 }

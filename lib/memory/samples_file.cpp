@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "system/byte_source.hpp"
 #include "system/descriptor.hpp"
 #include "system/output_file.hpp"
@@ -108,9 +109,7 @@ void SampleFile::thin() {
     std::string_view tick;
     std::uint64_t index = 0;
     while (!rows.empty()) {
-        const std::size_t newline = rows.find('\n');
-        const std::string_view row = rows.substr(0, newline);
-        rows.remove_prefix(newline == std::string_view::npos ? rows.size() : newline + 1);
+        const std::string_view row = take_line(rows);
         const std::string_view row_tick = tick_of(layout_.format, row);
         if (row_tick != tick) {
             ++index;

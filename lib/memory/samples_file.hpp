@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/exposition.hpp"
 #include "memory/source.hpp"
 #include "model/memory.hpp"
 
@@ -31,7 +32,7 @@ struct SampleLayout {
     int main_pid = 0;                             // mprof: samples of other pids are CHLD records
 };
 
-// What stands before the samples: CSV's header, mprof's CMDLINE, OpenMetrics' TYPE, UNIT and HELP lines.
+// What stands before the samples: CSV's header, mprof's CMDLINE, OpenMetrics' HELP, TYPE and UNIT lines.
 std::string samples_head(const SampleLayout& layout);
 // What one sample becomes, whole lines; appended to out.
 void append_sample(std::string& out, const SampleLayout& layout, const Subject& subject, const MemorySample& sample);
@@ -40,10 +41,12 @@ std::string samples_foot(const SampleLayout& layout);
 
 // How OpenMetrics and Prometheus name a metric; a counter's sample carries "_total" after it.
 struct MetricFamily {
-    std::string_view name, unit, type, help;
+    std::string_view name, unit;
+    MetricType type;
+    std::string_view help;
 };
 const MetricFamily& metric_family(Metric metric);
-// {process="trackd",pid="123"} or {cgroup="/sys/fs/cgroup/x"}, escaped.
+// process="trackd",pid="123" or cgroup="/sys/fs/cgroup/x", escaped.
 std::string metric_labels(const Subject& subject);
 
 // What happens to a file that grows for days.

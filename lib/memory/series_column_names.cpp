@@ -5,6 +5,7 @@
 #include <cctype>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 
@@ -17,15 +18,9 @@ bool is_one_of(const Table& table, std::string_view word) {
     return std::find(table.begin(), table.end(), word) != table.end();
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
 // Between text[at - 1] and text[at], as in rssBytes; but not within a unit, KiB or kB.
 bool parts_words(std::string_view text, std::size_t at) {
-    if (at == 0 || std::islower(static_cast<unsigned char>(text[at - 1])) == 0 || std::isupper(static_cast<unsigned char>(text[at])) == 0) {
+    if (at == 0 || !is_lower(text[at - 1]) || !is_upper(text[at])) {
         return false;
     }
     const bool last = at + 1 == text.size() || std::isalnum(static_cast<unsigned char>(text[at + 1])) == 0;
@@ -130,7 +125,7 @@ std::string column_name(std::string_view cell) {
     for (std::size_t i = 0; i < cell.size(); ++i) {
         const bool separates = std::string_view(" \t-/()[]{},;:").find(cell[i]) != std::string_view::npos;
         if ((separates || parts_words(cell, i)) && !name.empty() && name.back() != '_') name += '_';
-        if (!separates) name += static_cast<char>(std::tolower(static_cast<unsigned char>(cell[i])));
+        if (!separates) name += to_lower(cell[i]);
     }
     while (name.size() > 1 && name.back() == '_') name.pop_back();
     return name;
@@ -208,7 +203,7 @@ int memory_rank(std::string_view name, std::string_view metric) {
 }
 
 std::optional<double> unit_by_name(std::string_view unit) {
-    const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == lower(unit); });
+    const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return equal_ignoring_case(u.name, unit); });
     return known == kUnits.end() ? std::nullopt : std::optional(known->bytes);
 }
 

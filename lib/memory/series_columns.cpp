@@ -10,6 +10,7 @@
 
 #include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/internal/series_column_names.hpp"
 #include "memory/internal/series_label_columns.hpp"
 #include "memory/internal/series_log_time.hpp"
@@ -220,7 +221,7 @@ class MemoryChoice {
 
 bool is_row_of_values(const std::vector<std::string_view>& cells) {
     return std::all_of(cells.begin(), cells.end(), [](std::string_view cell) {
-        return parse_written_number(cell, DecimalMark::point) || parse_written_number(cell, DecimalMark::comma) || parse_iso_time(cell) ||
+        return parse_written_number(cell, DecimalMark::point) || parse_written_number(cell, DecimalMark::comma) || parse_table_time(cell) ||
                parse_clock_time(cell);
     });
 }
@@ -233,8 +234,8 @@ bool is_csv_with_time(std::string_view head, std::size_t least_cells) {
         if (++seen > kFirst) break;
         // "2024-06-07 12:30:00,123 INFO ...": a log's comma is no separator.
         constexpr std::size_t kSecond = 19, kMillisecond = 23;
-        const bool log =
-            line.size() > kMillisecond && line[kSecond] == ',' && line[kMillisecond] == ' ' && parse_iso_time(line.substr(0, kMillisecond));
+        const bool log = line.size() > kMillisecond && line[kSecond] == ',' && line[kMillisecond] == ' ' &&
+                         parse_table_time(line.substr(0, kMillisecond));
         if (log || trim(line).starts_with('{')) continue;
         const std::vector<std::string_view> cells = cells_of(without_return(line), separator_of(line));
         if (cells.size() < least_cells) continue;
@@ -328,7 +329,7 @@ bool settle_time_form(Columns& columns, std::string_view first_value, std::optio
             columns.time_form = TimeForm::elapsed;
         else if (parse_clock_time(first_value))
             columns.time_form = TimeForm::clock;
-        else if (parse_iso_time(first_value))
+        else if (parse_table_time(first_value))
             columns.time_form = TimeForm::iso;
         else if (parse_slash_date(first_value, columns.date_order))
             columns.time_form = TimeForm::slash_date;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/internal/series_column_names.hpp"
 #include "memory/internal/series_columns.hpp"
 #include "memory/internal/series_csv_cells.hpp"
@@ -214,9 +215,7 @@ class RowReader {
         for (;;) {
             if (!line.starts_with('#') && settle_by_row(line, point_unclear)) return;
             if (ahead.empty()) break;
-            const std::size_t length = std::min(ahead.find('\n'), ahead.size());
-            line = without_return(ahead.substr(0, length));
-            ahead.remove_prefix(std::min(ahead.size(), length + 1));
+            line = take_line(ahead);
         }
         // Only with a semicolon between columns is a point likely to part groups.
         if (point_unclear && separator_ != ';') {
@@ -249,7 +248,7 @@ class RowReader {
         if (!settle_time_form(columns_, cell, number_of(cell)))
             throw Error(ErrorKind::input, place(line), "no column of time: the first, without a name, counts rows", time_hint());
         switch (columns_.time_form) {
-            case TimeForm::iso: return parse_iso_time(cell);
+            case TimeForm::iso: return parse_table_time(cell);
             case TimeForm::slash_date: return parse_slash_date(cell, columns_.date_order);
             case TimeForm::compact: return parse_compact_date(cell);
             case TimeForm::date_words: return parse_date_words(cell);
@@ -369,9 +368,7 @@ CellSample sample_of(std::string_view text, char separator) {
     constexpr std::size_t kRows = 2000;
     CellSample sample;
     while (!text.empty() && sample.rows.size() < kRows) {
-        const std::size_t length = std::min(text.find('\n'), text.size());
-        const std::string_view line = without_return(text.substr(0, length));
-        text.remove_prefix(std::min(text.size(), length + 1));
+        const std::string_view line = take_line(text);
         if (!trim(line).empty() && line.front() != '#') sample.rows.push_back(cells_of(line, separator));
     }
     return sample;

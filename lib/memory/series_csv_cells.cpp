@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/internal/series_log_time.hpp"
 #include "memory/internal/series_numbers.hpp"
 #include "memory/series_text.hpp"
@@ -41,7 +42,7 @@ CellKind cell_kind(std::string_view cell) {
     if (is_missing(cell)) return CellKind::empty;
     if (cell.back() == '%')
         return parse_written_number(cell.substr(0, cell.size() - 1), DecimalMark::point) ? CellKind::share : CellKind::text;
-    const bool ends_in_time = parse_iso_time(cell) || parse_clock_time(cell) || parse_slash_date(cell, DateOrder::month_first) ||
+    const bool ends_in_time = parse_table_time(cell) || parse_clock_time(cell) || parse_slash_date(cell, DateOrder::month_first) ||
                               parse_slash_date(cell, DateOrder::day_first) || parse_date_words(cell);
     if (ends_in_time) return CellKind::time;
     if (parse_written_number(cell, DecimalMark::point))

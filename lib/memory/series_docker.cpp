@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_scan.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "memory/internal/series_columns.hpp"
@@ -14,34 +15,47 @@
 #include "memory/internal/series_log_time.hpp"
 #include "memory/internal/series_numbers.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::memory {
 
 namespace {
 
-// The value of "key":"value" in one line of JSON; docker escapes nothing in these.
-std::optional<std::string_view> json_text(std::string_view line, std::string_view key) {
-    const std::string quoted = "\"" + std::string(key) + "\":\"";
-    const std::size_t at = line.find(quoted);
-    if (at == std::string_view::npos) return std::nullopt;
-    line.remove_prefix(at + quoted.size());
-    const std::size_t end = line.find('"');
-    return end == std::string_view::npos ? std::nullopt : std::optional(line.substr(0, end));
-}
-
-// The time that whoever logged the JSON put into it: docker itself writes none.
-std::optional<std::string> json_time(std::string_view line) {
-    for (const std::string_view key : {"time", "timestamp", "@timestamp", "ts", "Time", "Timestamp"}) {
-        if (const auto text = json_text(line, key)) return std::string(*text);
-        const std::string quoted = "\"" + std::string(key) + "\":";
-        const std::size_t at = line.find(quoted);
-        if (at == std::string_view::npos) continue;
-        const std::string_view number = line.substr(at + quoted.size());
-        return std::string(number.substr(0, number.find_first_of(",} ")));
+// What a line of `docker stats --format json` says, as the line or within an object of a logging program.
+class StatsObject {
+  public:
+    // Reads the first object in the line; what stands before the place where it stops being JSON counts.
+    explicit StatsObject(std::string_view line) {
+        const std::size_t brace = line.find('{');
+        if (brace == line.npos) return;
+        line.remove_prefix(brace);
+        scratch_.reset(line.size());
+        JsonScan scan(line, scratch_);
+        read(scan);
     }
-    return std::nullopt;
-}
+
+    std::optional<std::string_view> memory, name;  // "12.5MiB / 1.944GiB"
+    // Whoever logged the JSON put it there: docker itself writes no time.
+    std::optional<std::string_view> time;
+
+  private:
+    bool read(JsonScan& scan) {
+        return scan.object([&](std::string_view key) {
+            if (scan.next_is('{')) return read(scan);
+            if (scan.next_is('[')) return scan.skip_value();
+            const bool text = scan.next_is('"');
+            std::string_view value;
+            if (!scan.scalar(value)) return false;
+            if (text && key == "MemUsage" && !memory) memory = value;
+            if (text && key == "Name" && !name) name = value;
+            for (const std::string_view known : {"time", "timestamp", "@timestamp", "ts", "Time", "Timestamp"})
+                if (key == known && !time) time = value;
+            return true;
+        });
+    }
+
+    Scratch scratch_;
+};
 
 struct Usage {
     std::string container;
@@ -79,12 +93,11 @@ std::optional<UsedOfLimit> used_of_limit(std::string_view line) {
     return std::nullopt;
 }
 
-std::optional<Usage> usage_of(std::string_view line, bool named_in_second_column) {
-    if (const auto memory = json_text(line, "MemUsage")) {
-        const auto size = parse_size(trim(memory->substr(0, memory->find('/'))));
-        const auto name = json_text(line, "Name");
+std::optional<Usage> usage_of(std::string_view line, const StatsObject& object, bool named_in_second_column) {
+    if (object.memory) {
+        const auto size = parse_size(trim(object.memory->substr(0, object.memory->find('/'))));
         if (!size) return std::nullopt;
-        return Usage{printable(name.value_or("container")), *size};
+        return Usage{printable(object.name.value_or("container")), *size};
     }
     // "NAME,12.5MiB / 1.9GiB" has no blank before the size
     std::string spaced(line);
@@ -109,11 +122,11 @@ bool detect_docker_stats(std::string_view head) {
 
 void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
                        SeriesCollector& collector) {
-    LineReader lines(std::move(source));
+    ChunkBuffer lines(std::move(source));
     LogClock clock(options.interval_s);
     bool has_header = false;
     std::set<std::string> seen;  // in this table, where no header tells one from the next
-    while (const auto next = lines.next()) {
+    while (const auto next = lines.next_line()) {
         const std::string plain = without_escapes(*next);
         std::string_view line = plain;
         if (trim(line).empty() || clock.take_time_line(line)) continue;
@@ -126,12 +139,12 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
             seen.clear();
             continue;
         }
-        if (trim(line).starts_with('{'))
-            if (const auto time = json_time(line)) clock.take_time_line(*time);
-        const auto usage = usage_of(line, has_header);
+        const StatsObject object(line);
+        if (object.time && trim(line).starts_with('{')) clock.take_time_line(*object.time);
+        const auto usage = usage_of(line, object, has_header);
         if (!usage) {
             // "-- / --" stands for a container that is gone
-            collector.skipped(lines.number(), "no memory in '" + printable(line.substr(0, 40)) + "'");
+            collector.skipped(lines.pieces(), "no memory in '" + printable(line.substr(0, 40)) + "'");
             continue;
         }
         if (!seen.insert(usage->container).second) {
@@ -140,12 +153,12 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
         }
         const auto time = clock.now();
         if (!time) {
-            throw Error(ErrorKind::input, name + ":" + std::to_string(lines.number()), "the log has no times",
+            throw Error(ErrorKind::input, name + ":" + std::to_string(lines.pieces()), "the log has no times",
                         "print `date +%s` before each table, or give --interval 10s");
         }
-        collector.add(usage->container, {}, {*time, static_cast<double>(usage->memory), {}}, lines.number());
+        collector.add(usage->container, {}, {*time, static_cast<double>(usage->memory), {}}, lines.pieces());
     }
-    collector.ended(lines.source().end(), lines.number());
+    collector.ended(lines.source().end(), lines.pieces());
 }
 
 }  // namespace leakline::memory

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "system/peeked_source.hpp"
 
 namespace leakline::memory {
@@ -62,24 +63,7 @@ class Utf16Source final : public ByteSource {
             append(unit >= 0xDC00 && unit < 0xE000 ? '?' : unit);
     }
 
-    void append(std::uint32_t point) {
-        const auto byte = [&](std::uint32_t value) { text_ += static_cast<char>(value); };
-        if (point < 0x80) {
-            byte(point);
-        } else if (point < 0x800) {
-            byte(0xC0 | point >> 6);
-            byte(0x80 | (point & 0x3F));
-        } else if (point < 0x10000) {
-            byte(0xE0 | point >> 12);
-            byte(0x80 | (point >> 6 & 0x3F));
-            byte(0x80 | (point & 0x3F));
-        } else {
-            byte(0xF0 | point >> 18);
-            byte(0x80 | (point >> 12 & 0x3F));
-            byte(0x80 | (point >> 6 & 0x3F));
-            byte(0x80 | (point & 0x3F));
-        }
-    }
+    void append(std::uint32_t point) { append_utf8(text_, point); }
 
     std::unique_ptr<ByteSource> source_;
     ByteOrder order_;

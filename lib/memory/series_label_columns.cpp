@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/internal/series_column_names.hpp"
 #include "memory/internal/series_log_time.hpp"
 #include "memory/internal/series_numbers.hpp"
@@ -21,7 +22,7 @@ constexpr double kNearlyAll = .8;
 bool is_clock(std::string_view cell) { return parse_clock_time(cell).has_value(); }
 bool is_date_alone(std::string_view cell) {
     const bool date =
-        parse_iso_time(cell) || parse_slash_date(cell, DateOrder::month_first) || parse_slash_date(cell, DateOrder::day_first);
+        parse_table_time(cell) || parse_slash_date(cell, DateOrder::month_first) || parse_slash_date(cell, DateOrder::day_first);
     return date && cell.find(':') == std::string_view::npos;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/series_text.hpp"
 
 namespace leakline::memory {
@@ -86,7 +87,7 @@ bool LogClock::take_time_line(std::string_view line) {
     line = trim(line);
     if (const auto epoch = parse_epoch(line)) {
         time_ = *epoch;
-    } else if (const auto iso = parse_iso_time(line)) {
+    } else if (const auto iso = parse_table_time(line)) {
         time_ = *iso;
     } else if (const auto clock = parse_clock_time(line)) {
         set_clock_time(*clock);
@@ -110,10 +111,10 @@ void LogClock::take_prefix(std::string_view& line) {
         line.remove_prefix(static_cast<std::size_t>(last.data() + last.size() - line.data()));
     };
     const std::string first(bare(words[0])), second(bare(words[1]));
-    if (const auto both = parse_iso_time(first + " " + second); both && first.size() == 10) {  // date and clock
+    if (const auto both = parse_table_time(first + " " + second); both && first.size() == 10) {  // date and clock
         time_ = *both;
         cut(2);
-    } else if (const auto iso = parse_iso_time(first)) {
+    } else if (const auto iso = parse_table_time(first)) {
         time_ = *iso;
         cut(1);
     } else if (const auto epoch = parse_epoch(first)) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "memory/series_text.hpp"
@@ -11,8 +12,6 @@
 namespace leakline::memory {
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Blanks that part groups so that no line breaks there: U+00A0, U+202F, U+2009.
 constexpr std::array<std::string_view, 3> kNarrowBlanks = {"\xC2\xA0", "\xE2\x80\xAF", "\xE2\x80\x89"};

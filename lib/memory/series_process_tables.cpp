@@ -5,7 +5,6 @@
 //   pidstat: "16:26:19  UID  PID  minflt/s ... RSS  %MEM  Command", then rows that begin with a time of day
 //   top:     "top - 12:30:00 up 27:00, ...", a summary, a header, rows
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,7 +18,7 @@
 #include "memory/internal/series_tables.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::memory {
 
@@ -196,13 +195,13 @@ bool detect_sar(std::string_view head) { return is_table_of(head, "sar -r"); }
 
 void read_process_tables(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,
                          SeriesCollector& collector) {
-    LineReader lines(std::move(source));
+    ChunkBuffer lines(std::move(source));
     TableReader reader(name, options, collector);
-    while (const auto next = lines.next()) {
+    while (const auto next = lines.next_line()) {
         const std::string plain = next->find('\x1b') == std::string_view::npos ? std::string(*next) : without_escapes(*next);
-        reader.read(plain, lines.number());
+        reader.read(plain, lines.pieces());
     }
-    collector.ended(lines.source().end(), lines.number());
+    collector.ended(lines.source().end(), lines.pieces());
 }
 
 }  // namespace leakline::memory

@@ -3,22 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "memory/internal/prometheus_answer.hpp"
 #include "memory/internal/series_column_names.hpp"
 #include "memory/internal/series_formats.hpp"
 #include "memory/internal/series_log_time.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 #include "system/peeked_source.hpp"
 
 namespace leakline::memory {
@@ -61,7 +62,7 @@ struct MetricLine {
     std::optional<double> seconds;
 };
 
-bool is_name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == ':'; }
+bool is_name_character(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == ':'; }
 
 // name{label="value",...} 1.5e+08 1717763400.123
 std::optional<MetricLine> metric_line(std::string_view line) {
@@ -69,7 +70,7 @@ std::optional<MetricLine> metric_line(std::string_view line) {
     MetricLine metric;
     std::size_t at = 0;
     while (at < line.size() && is_name_character(line[at])) ++at;
-    if (at == 0 || std::isdigit(static_cast<unsigned char>(line[0])) != 0) return std::nullopt;
+    if (at == 0 || is_digit(line[0])) return std::nullopt;
     metric.name = line.substr(0, at);
     if (at < line.size() && line[at] == '{') {
         bool quoted = false;
@@ -140,10 +141,10 @@ void read_openmetrics(std::unique_ptr<ByteSource> source, const std::string& nam
                                            : "no metric '" + printable(options.metric) + "' in the first lines",
                     "--metric NAME, for example process_resident_memory_bytes");
     }
-    LineReader lines(std::move(peeked));
+    ChunkBuffer lines(std::move(peeked));
     LogClock clock(options.interval_s);
     std::set<std::string> seen;  // since the last time
-    while (const auto line = lines.next()) {
+    while (const auto line = lines.next_line()) {
         if (line->starts_with('#') || trim(*line).empty()) continue;
         if (clock.take_time_line(*line)) continue;
         const auto metric = metric_line(*line);
@@ -155,11 +156,11 @@ void read_openmetrics(std::unique_ptr<ByteSource> source, const std::string& nam
         }
         const auto time = metric->seconds ? metric->seconds : clock.now();
         if (!time)
-            throw Error(ErrorKind::input, name + ":" + std::to_string(lines.number()), "the metrics have no times",
+            throw Error(ErrorKind::input, name + ":" + std::to_string(lines.pieces()), "the metrics have no times",
                         "print `date +%s` before each, or give --interval 10s");
-        collector.add(labels, {}, {*time, metric->value, {}}, lines.number());
+        collector.add(labels, {}, {*time, metric->value, {}}, lines.pieces());
     }
-    collector.ended(lines.source().end(), lines.number());
+    collector.ended(lines.source().end(), lines.pieces());
 }
 
 }  // namespace leakline::memory

@@ -12,7 +12,7 @@
 #include "memory/internal/series_log_time.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::memory {
 
@@ -47,10 +47,10 @@ bool detect_psrecord(std::string_view head) {
 }
 
 void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const SeriesReadOptions& options, SeriesCollector& collector) {
-    LineReader lines(std::move(source));
+    ChunkBuffer lines(std::move(source));
     LogClock clock(options.interval_s);
     std::size_t elapsed = 0, real = 0, width = 0;
-    while (const auto next = lines.next()) {
+    while (const auto next = lines.next_line()) {
         std::string_view line = *next;
         if (is_header(line)) {
             clock.take_prefix(line);
@@ -68,12 +68,12 @@ void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const
         const auto seconds = words.size() >= width ? parse_number(words[elapsed]) : std::nullopt;
         const auto mib = words.size() >= width ? parse_number(words[real]) : std::nullopt;
         if (!seconds || !mib) {
-            collector.skipped(lines.number(), "no row of psrecord: '" + printable(line.substr(0, 40)) + "'");
+            collector.skipped(lines.pieces(), "no row of psrecord: '" + printable(line.substr(0, 40)) + "'");
             continue;
         }
-        collector.add({clock.is_set() ? *clock.now() : *seconds, *mib * kMiB, {}}, lines.number());
+        collector.add({clock.is_set() ? *clock.now() : *seconds, *mib * kMiB, {}}, lines.pieces());
     }
-    collector.ended(lines.source().end(), lines.number());
+    collector.ended(lines.source().end(), lines.pieces());
 }
 
 }  // namespace leakline::memory

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
 
+#include "base/ascii.hpp"
 #include "memory/series_text.hpp"
 #include "system/child_process.hpp"
 
@@ -22,9 +22,7 @@ std::optional<std::size_t> at(const Words& words, std::initializer_list<std::str
     return std::nullopt;
 }
 
-bool is_integer(std::string_view word) {
-    return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-}
+bool is_integer(std::string_view word) { return !word.empty() && std::all_of(word.begin(), word.end(), is_digit); }
 bool is_decimal(std::string_view word) { return parse_number(word) && word.find('.') != std::string_view::npos; }
 
 //   PID   RSS     ELAPSED CMD     USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND     ... RSS  %MEM  Command
@@ -69,8 +67,7 @@ std::optional<TableColumns> top_header(const Words& words) {
 //    7759 nginx     20   0  297260 126703   5428 S   0.0   0.5   0:14.13 nginx
 std::optional<TableColumns> top_row(const Words& words) {
     if (words.size() < 12 || !is_integer(words[0]) || (!is_integer(words[2]) && words[2] != "rt") || !parse_number(words[3]) ||
-        words[7].size() != 1 || std::isalpha(static_cast<unsigned char>(words[7][0])) == 0 ||
-        words[10].find(':') == std::string_view::npos) {
+        words[7].size() != 1 || !is_letter(words[7][0]) || words[10].find(':') == std::string_view::npos) {
         return std::nullopt;
     }
     TableColumns columns;

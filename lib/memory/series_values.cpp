@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "memory/internal/series_column_names.hpp"
 #include "memory/internal/series_columns.hpp"
@@ -21,7 +21,7 @@
 #include "memory/internal/series_numbers.hpp"
 #include "memory/series_text.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 #include "system/peeked_source.hpp"
 
 namespace leakline::memory {
@@ -44,7 +44,7 @@ std::string label_of(const std::vector<std::string_view>& words, std::size_t beg
         if (!label.empty()) label += ' ';
         std::size_t digits = 0;
         for (const char c : word) {
-            digits = std::isdigit(static_cast<unsigned char>(c)) != 0 ? digits + 1 : 0;
+            digits = is_digit(c) ? digits + 1 : 0;
             if (digits <= 2) label += c;
         }
     }
@@ -53,7 +53,7 @@ std::string label_of(const std::vector<std::string_view>& words, std::size_t beg
 
 bool unit_of_memory(std::string_view unit) {
     // "m" and "s" in prose are meters and seconds; "B" and "K" are likely sizes.
-    return unit.size() >= 2 && std::tolower(static_cast<unsigned char>(unit.back())) != 's' && bytes_in_unit(unit).has_value();
+    return unit.size() >= 2 && to_lower(unit.back()) != 's' && bytes_in_unit(unit).has_value();
 }
 
 std::optional<double> value_of(std::string_view number, std::string_view unit, bool short_units) {
@@ -82,7 +82,7 @@ std::vector<LabeledValue> values_in(std::string_view line) {
             word.remove_prefix(equals + 1);
         }
         const WrittenSize size = split_size(word);
-        if (size.number.empty() || std::isdigit(static_cast<unsigned char>(size.number.front())) == 0) continue;
+        if (size.number.empty() || !is_digit(size.number.front())) continue;
         const bool apart = size.unit.empty() && i + 1 < words.size();
         const auto bytes = value_of(size.number, apart ? without_marks(words[i + 1]) : size.unit, words.size() <= 2);
         if (!bytes) continue;
@@ -247,10 +247,10 @@ void read_values(std::unique_ptr<ByteSource> source, const std::string& name, co
     const std::string_view head = peeked->peek(kHead);
     std::set<std::string> labels = labels_to_read(head);
     const bool is_log = lines_in(head).is_log();
-    LineReader lines(std::move(peeked));
+    ChunkBuffer lines(std::move(peeked));
     ValueReader reader(std::move(labels), is_log, name, options, collector);
-    while (const auto line = lines.next()) reader.read(*line, lines.number());
-    collector.ended(lines.source().end(), lines.number());
+    while (const auto line = lines.next_line()) reader.read(*line, lines.pieces());
+    collector.ended(lines.source().end(), lines.pieces());
 }
 
 }  // namespace leakline::memory

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 
+#include "base/json_text.hpp"
 #include "base/utf8.hpp"
 
 namespace leakline {
@@ -22,41 +22,11 @@ constexpr std::array<std::int8_t, 256> kDigits = [] {
     return digits;
 }();
 
-// Text that is known to be UTF-8.
-void append_string(std::string& out, std::string_view text) {
-    out += '"';
-    for (const char c : text) {
-        switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    constexpr char kHex[] = "0123456789abcdef";
-                    out += {'\\', 'u', '0', '0', kHex[static_cast<unsigned char>(c) >> 4], kHex[c & 15]};
-                } else {
-                    out += c;
-                }
-        }
-    }
-    out += '"';
-}
-
 void append_text(std::string& out, std::string_view text) {
-    if (is_utf8(text)) return append_string(out, text);
+    if (is_utf8(text)) return append_json_string(out, text);
     std::string widened;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80) {
-            widened += c;
-        } else {
-            widened += static_cast<char>(0xc0 | (byte >> 6));
-            widened += static_cast<char>(0x80 | (byte & 0x3f));
-        }
-    }
-    append_string(out, widened);
+    for (const char c : text) append_utf8(widened, static_cast<unsigned char>(c));
+    append_json_string(out, widened);
 }
 
 void append_headers(std::string& out, const std::vector<std::pair<std::string, std::string>>& headers) {
@@ -93,7 +63,7 @@ void append_jsonl(std::string& out, const Request& request) {
     if (!request.body.empty()) {
         if (is_utf8(request.body)) {
             out += ",\"body\":";
-            append_string(out, request.body);
+            append_json_string(out, request.body);
         } else {
             out += ",\"body_b64\":\"";
             append_base64(out, request.body);
@@ -107,21 +77,6 @@ void append_jsonl(std::string& out, const Request& request) {
     if (request.recorded_status) out += ",\"status\":" + std::to_string(*request.recorded_status);
     if (request.resolution.count() > 0) out += ",\"resolution_ns\":" + std::to_string(request.resolution.count());
     out += "}\n";
-}
-
-bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        std::uint64_t word = 0;  // most text is ASCII: eight bytes at a time
-        for (; i + 8 <= text.size(); i += 8) {
-            std::memcpy(&word, text.data() + i, 8);
-            if ((word & 0x8080808080808080U) != 0) break;
-        }
-        if (i == text.size()) return true;
-        const std::size_t length = utf8_length(text.substr(i));
-        if (length == 0) return false;
-        i += length;
-    }
-    return true;
 }
 
 void append_base64(std::string& out, std::string_view bytes) {

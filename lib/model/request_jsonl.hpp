@@ -24,8 +24,6 @@ namespace leakline {
 // ISO 8859-1 (RFC 9112, section 5.5 on old field values), so that the line is valid JSON whatever it holds.
 void append_jsonl(std::string& out, const Request& request);
 
-bool is_utf8(std::string_view text);
-
 void append_base64(std::string& out, std::string_view bytes);
 // Appends the decoded bytes to out; false (out has what came before the fault) on a foreign character or length.
 // Padding may be absent; the URL-safe alphabet is taken too.

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
-#include "http/message.hpp"
-#include "replay/internal/log_time.hpp"
+#include "base/time_text.hpp"
 #include "replay/internal/method.hpp"
 
 namespace leakline::replay {
@@ -103,7 +103,7 @@ void AccessFields::assign(const AccessField& field, std::string_view value, Reco
 }
 
 void AccessFields::add_header(std::string_view name, std::string_view value, Record& record) {
-    if (http::equal_ignoring_case(name, "content-length")) content_length_ = value;
+    if (equal_ignoring_case(name, "content-length")) content_length_ = value;
     record.headers.emplace_back(name, value);
 }
 
@@ -138,7 +138,7 @@ std::string AccessFields::finish(Record& record) {
 std::string AccessFields::read_time(Record& record) const {
     const std::string_view stamp = ts_.empty() ? end_ : ts_;
     if (stamp.empty()) return {};
-    const LogTime time = parse_any_time(stamp);
+    const ParsedTime time = parse_any_time(stamp);
     if (!time.at) return time.reason;
     record.at = *time.at;
     record.has_time = true;
@@ -168,7 +168,7 @@ void AccessFields::read_body(Record& record) {
     if (body_is_json_ && !record.body.empty()) {
         // A form that a framework has parsed stands there as an object: its bytes are not known.
         for (const auto& [name, value] : record.headers) {
-            if (!http::equal_ignoring_case(name, "content-type") || value.find("json") != value.npos) continue;
+            if (!equal_ignoring_case(name, "content-type") || value.find("json") != value.npos) continue;
             record.body = {};
             record.body_missing = true;
             return;

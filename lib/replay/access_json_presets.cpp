@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "base/json_scan.hpp"
 #include "base/strings.hpp"
-#include "replay/json_scan.hpp"
+#include "base/time_text.hpp"
 
 namespace leakline::replay {
 

@@ -1,13 +1,13 @@
 #include "replay/capture.hpp"
 
 #include <fcntl.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
@@ -71,12 +71,11 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
                                     [](const auto& header) { return says_close(header.first, header.second); });
     std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
     for (const auto& [name, value] : record.headers)
-        if (::strcasecmp(name.c_str(), "Connection") == 0)
+        if (equal_ignoring_case(name, "Connection"))
             for (const std::string_view named : split(value, ','))
-                if (::strcasecmp(std::string(trim(named)).c_str(), "Host") != 0) hops.emplace_back(trim(named));
+                if (!equal_ignoring_case(trim(named), "Host")) hops.emplace_back(trim(named));
     std::erase_if(record.headers, [&](const auto& header) {
-        return std::any_of(hops.begin(), hops.end(),
-                           [&](const std::string& name) { return ::strcasecmp(name.c_str(), header.first.c_str()) == 0; });
+        return std::any_of(hops.begin(), hops.end(), [&](const std::string& name) { return equal_ignoring_case(name, header.first); });
     });
     if (closes) record.headers.emplace_back("Connection", "close");
     options_.redaction.apply(record);

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
-#include "http/message.hpp"
 #include "replay/log_writer.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
@@ -37,7 +37,7 @@ Conversion convert(const ReplayOptions& options, OutputFile& file, const std::fu
         }
         Request request = to_request(record);
         if (!selection.host.empty()) {
-            std::erase_if(request.headers, [](const auto& header) { return http::equal_ignoring_case(header.first, "host"); });
+            std::erase_if(request.headers, [](const auto& header) { return equal_ignoring_case(header.first, "host"); });
             request.headers.emplace_back("Host", selection.host);
         }
         if (writer.add(request) && on_part) on_part(log.part(), result.written);

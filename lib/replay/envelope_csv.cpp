@@ -3,8 +3,8 @@
 #include <map>
 
 #include "base/csv_cells.hpp"
+#include "base/json_text.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/log_recognition.hpp"
 
@@ -71,9 +71,8 @@ class CsvUnwrapper : public Unwrapper {
         for (const auto& [name, member] : node.members) {
             const std::size_t before = json_.size();
             if (any) json_ += ',';
-            json_ += '"';
-            http::append_json_escaped(json_, name);
-            json_ += "\":";
+            append_json_string(json_, name);
+            json_ += ':';
             const std::size_t value = json_.size();
             if (!member.members.empty())
                 put(member);
@@ -91,9 +90,7 @@ class CsvUnwrapper : public Unwrapper {
         if (column < 0 || static_cast<std::size_t>(column) >= cells_.size()) return;
         const std::string text = content_of(cells_[static_cast<std::size_t>(column)]);
         if (text.empty() || text == "-") return;
-        json_ += '"';
-        http::append_json_escaped(json_, text);
-        json_ += '"';
+        append_json_string(json_, text);
     }
 
     Node root_;

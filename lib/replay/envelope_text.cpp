@@ -13,13 +13,12 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/ascii.hpp"
 #include "replay/internal/envelope.hpp"
 
 namespace leakline::replay {
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string_view take_word(std::string_view& text) {
     const std::size_t end = text.find(' ');
@@ -93,9 +92,7 @@ std::optional<Enveloped> strip_kubectl(std::string_view line) {
 
 std::optional<Enveloped> strip_compose(std::string_view line) {
     std::size_t at = 0;
-    const auto is_name = [](char c) {
-        return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
-    };
+    const auto is_name = [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.'; };
     while (at < line.size() && is_name(line[at])) ++at;
     const std::size_t name = at;
     while (at < line.size() && line[at] == ' ') ++at;

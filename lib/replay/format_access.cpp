@@ -4,7 +4,7 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "replay/internal/log_time.hpp"
+#include "base/time_text.hpp"
 #include "replay/internal/method.hpp"
 #include "replay/internal/quoted_field.hpp"
 
@@ -89,7 +89,7 @@ RecordStream::Step AccessStream::next(Record& record) {
 RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {
     line.remove_prefix(time);
     const std::size_t end = line.find(']');
-    const LogTime stamp = parse_common_time(line.substr(0, end));
+    const ParsedTime stamp = parse_common_time(line.substr(0, end));
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
     std::string_view request, value;
@@ -109,7 +109,7 @@ RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t 
 // [time] "request" status flags received sent duration upstream-time "xff" "agent" "id" "authority" "upstream"
 RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& record) {
     const std::size_t end = line.find(']');
-    const LogTime stamp = parse_iso_time(line.substr(1, end - 1));
+    const ParsedTime stamp = parse_iso_time(line.substr(1, end - 1));
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
     std::string_view request, ignored, agent, id, host;
@@ -135,7 +135,7 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
 
 RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record) {
     take_word(line);
-    const LogTime answered = parse_iso_time(take_word(line));
+    const ParsedTime answered = parse_iso_time(take_word(line));
     if (!answered.at) return bad(answered.reason);
     for (int field = 0; field < 3; ++field) take_word(line);  // elb, client, target
     // The stamp is that of the response; -1 stands for a time that never came.
@@ -156,7 +156,7 @@ RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record)
     for (int field = 0; field < 3; ++field) take_word(line);
     for (int field = 0; field < 3; ++field) take_quoted(line, quoted);
     take_word(line);
-    if (const LogTime created = parse_iso_time(take_word(line)); created.at) record.at = *created.at;
+    if (const ParsedTime created = parse_iso_time(take_word(line)); created.at) record.at = *created.at;
     // received counts the head too: a body shows only in the method.
     record.body_missing = received != "0" && had_body(record, {});
     return Step::record;

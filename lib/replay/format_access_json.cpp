@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "replay/internal/access_json_presets.hpp"
 
 namespace leakline::replay {
@@ -36,7 +37,7 @@ std::string_view first_object(std::string_view prefix) {
         if (object.empty()) object = trim(line);
     }
     if (!guessed.empty()) return guessed;
-    return object.empty() ? trim(prefix.substr(0, prefix.find('\n'))) : object;
+    return object.empty() ? trim(take_line(prefix)) : object;
 }
 
 // Those at the top, in their order.

@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::replay {
 
@@ -18,22 +20,6 @@ std::string_view take_word(std::string_view& text) {
     const std::string_view word = text.substr(0, end);
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
     return word;
-}
-
-// "GET / HTTP/1.1\r\n" -> the line without its end.
-std::string_view take_line(std::string_view& text) {
-    const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
-}
-
-bool same_name(std::string_view name, std::string_view lower) {
-    if (name.size() != lower.size()) return false;
-    for (std::size_t i = 0; i < name.size(); ++i)
-        if ((static_cast<unsigned char>(name[i]) | 0x20) != static_cast<unsigned char>(lower[i] | 0x20)) return false;
-    return true;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -52,12 +38,11 @@ bool looks_like_gor(std::string_view prefix) {
 
 bool join_chunks(std::string_view body, std::string& out) {
     for (;;) {
-        const std::size_t end = body.find('\n');
-        if (end == body.npos) return false;
+        if (body.find('\n') == body.npos) return false;
+        const std::string_view line = take_line(body);
         std::uint64_t size = 0;
-        const auto parsed = std::from_chars(body.data(), body.data() + end, size, 16);
+        const auto parsed = std::from_chars(line.data(), line.data() + line.size(), size, 16);
         if (parsed.ec != std::errc()) return false;
-        body.remove_prefix(end + 1);
         if (size == 0) return true;  // trailers belong to the connection
         out.append(body.substr(0, size));
         if (body.size() < size) return false;
@@ -182,10 +167,10 @@ bool GorStream::read_message(std::string_view message, Record& record) {
         if (colon == line.npos || colon == 0) continue;  // a fragment that no server would take either
         const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
         record.headers.emplace_back(name, value);
-        if (same_name(name, "content-length")) {
+        if (equal_ignoring_case(name, "content-length")) {
             std::uint64_t number = 0;
             if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc()) length = number;
-        } else if (same_name(name, "transfer-encoding")) {
+        } else if (equal_ignoring_case(name, "transfer-encoding")) {
             chunked = value.find("chunked") != value.npos;
         }
     }

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "replay/internal/log_time.hpp"
+#include "base/time_text.hpp"
 #include "replay/internal/method.hpp"
 #include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string_view take_word(std::string_view& text) {
     const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
@@ -66,7 +65,7 @@ RecordStream::Step HaproxyStream::next(Record& record) {
     if (const Step step = line_of_record(line, record); step != Step::record) return step;
     const std::size_t time = find_time(line);
     if (time == line.npos) return foreign_line("not a line of HAProxy's httplog: '" + printable(line.substr(0, 40)) + "'");
-    const LogTime stamp = parse_common_time(line.substr(time, kTime));
+    const ParsedTime stamp = parse_common_time(line.substr(time, kTime));
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(time + kTime + 1);
     take_word(line);  // frontend

@@ -3,44 +3,17 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
+#include "base/json_scan.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
+#include "base/time_text.hpp"
 #include "model/request_jsonl.hpp"
-#include "replay/internal/log_time.hpp"
 #include "replay/internal/method.hpp"
 
 namespace leakline::replay {
 
 namespace {
-
-// Finds where a JSON value ends while its text is still arriving: only quotes, escapes and brackets matter.
-class ValueEnd {
-  public:
-    // Takes the next character; true when it is the last of an array or object.
-    bool take(char c) {
-        if (in_string_) {
-            if (escaped_)
-                escaped_ = false;
-            else if (c == '\\')
-                escaped_ = true;
-            else if (c == '"')
-                in_string_ = false;
-            return false;
-        }
-        if (c == '"')
-            in_string_ = true;
-        else if (c == '{' || c == '[')
-            ++depth_;
-        else if (c == '}' || c == ']')
-            return --depth_ <= 0;
-        return false;
-    }
-
-  private:
-    int depth_ = 0;
-    bool in_string_ = false, escaped_ = false;
-};
 
 bool is_http(std::string_view url) {
     const std::size_t colon = url.find(':');
@@ -48,17 +21,14 @@ bool is_http(std::string_view url) {
     return url.starts_with("http://") || url.starts_with("https://");
 }
 
-bool is_plain(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '*';
-}
+bool is_plain(char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '.' || c == '_' || c == '*'; }
 
 // Whether an encoded value of a form may hold it: no character that would need to be encoded, '%' only before two digits.
 // What encoders differ about (RFC 3986's sub-delimiters and '~', but for '&' and '=') may stand there as well.
 bool has_form_characters(std::string_view text) {
-    const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%') {
-            if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+            if (i + 2 >= text.size() || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
             i += 2;
         } else if (!is_plain(text[i]) && std::string_view("+~!'(),;:@/?$").find(text[i]) == std::string_view::npos) {
             return false;
@@ -101,40 +71,26 @@ bool looks_like_har(std::string_view prefix) {
 
 // Skips to behind the '[' of the member "entries" at depth 2 ({"log": {"entries": [).
 bool HarStream::find_entries() {
-    int depth = 0;
-    bool in_string = false, escaped = false, is_key = false;
-    std::string text;
+    using Part = JsonNesting::Part;
+    JsonNesting nesting;
+    std::string text;  // of the last string, its beginning
+    bool is_key = false;
     for (;;) {
         const std::string_view window = chunks_.window();
         std::size_t at = 0;
         for (; at < window.size(); ++at) {
             const char c = window[at];
-            if (in_string) {
-                if (escaped)
-                    escaped = false;
-                else if (c == '\\')
-                    escaped = true;
-                else if (c == '"')
-                    in_string = false;
-                else if (text.size() < 16)
-                    text += c;
-                continue;
-            }
-            if (c == '"') {
-                in_string = true;
+            const Part part = nesting.take(c);
+            if (part == Part::quote && nesting.in_string()) {
                 text.clear();
-            } else if (c == ':') {
-                is_key = depth == 2 && text == "entries";
-            } else if (c == '{' || c == '[') {
-                ++depth;
-                if (c == '[' && is_key) {
-                    chunks_.consume(at + 1);
-                    return true;
-                }
-                is_key = false;
-            } else if (c == '}' || c == ']') {
-                --depth;
-            } else if (!is_blank(c)) {
+            } else if (part == Part::text) {
+                if (text.size() < 16) text += c;
+            } else if (c == ':' && part == Part::other) {
+                is_key = nesting.depth() == 2 && text == "entries";
+            } else if (part == Part::open_bracket && c == '[' && is_key) {
+                chunks_.consume(at + 1);
+                return true;
+            } else if (part == Part::open_bracket || (part == Part::other && !is_blank(c))) {
                 is_key = false;
             }
         }
@@ -160,7 +116,7 @@ std::optional<std::string_view> HarStream::next_entry() {
         cut_ = chunks_.window().front() != ']';
         return std::nullopt;
     }
-    ValueEnd value;
+    JsonNesting nesting;
     for (std::size_t at = 0;; ++at) {
         while (at == chunks_.window().size()) {
             if (at > ChunkBuffer::kMaxPiece || !chunks_.more()) {
@@ -168,7 +124,7 @@ std::optional<std::string_view> HarStream::next_entry() {
                 return std::nullopt;
             }
         }
-        if (!value.take(chunks_.window()[at])) continue;
+        if (nesting.take(chunks_.window()[at]) != JsonNesting::Part::close_bracket || nesting.depth() > 0) continue;
         const std::string_view entry = chunks_.window().substr(0, at + 1);
         chunks_.consume(at + 1);
         return entry;
@@ -213,7 +169,7 @@ bool HarStream::read(JsonScan& scan, Record& record) {
         if (key == "startedDateTime") {
             std::string_view text;
             if (!scan.string(text)) return false;
-            const LogTime time = parse_iso_time(text);
+            const ParsedTime time = parse_iso_time(text);
             if (!time.at) return (time_fault_ = time.reason), false;
             record.at = *time.at;
             record.has_time = true;
@@ -279,8 +235,8 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
     // Nothing of a body is there. Was there one? Sizes that exporters make up for a GET say nothing.
     std::string_view length, type;
     for (const auto& [name, value] : record.headers) {
-        if (http::equal_ignoring_case(name, "content-length")) length = value;
-        if (http::equal_ignoring_case(name, "content-type")) type = value;
+        if (equal_ignoring_case(name, "content-length")) length = value;
+        if (equal_ignoring_case(name, "content-type")) type = value;
     }
     if (!length.empty())
         record.body_missing = length != "0";
@@ -327,8 +283,7 @@ bool HarStream::read_headers(JsonScan& scan, Record& record) {
 void HarStream::add_header(std::string_view name, std::string_view value, Record& record) {
     if (name.empty() || name.front() == ':') return;  // HTTP/2's :path and the like are the request itself
     const auto is_token = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+        return is_digit(c) || is_letter(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
     };
     const bool token = std::all_of(name.begin(), name.end(), is_token);
     // "POST /a HTTP/1.1", as a name or as a name with its value: some exporters have the request line among the headers.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/time_text.hpp"
 #include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
@@ -13,7 +15,7 @@ namespace {
 
 constexpr const char* kOption = "--log-format-string";
 
-bool is_name(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
+bool is_name(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 
 // nginx's variables and Apache's directives, and what they are of a request. Both write a line when they have answered;
 // Apache's %t is the time when the request came.
@@ -91,9 +93,7 @@ std::string unwrapped_directive(std::string_view text) {
 // "header.NAME", "" for what says nothing; how long it is. 0: none.
 std::size_t take_apache(std::string_view text, std::string& name) {
     std::size_t at = 1;
-    while (at < text.size() &&
-           (text[at] == '>' || text[at] == '<' || text[at] == '!' || text[at] == ',' || (text[at] >= '0' && text[at] <= '9')))
-        ++at;
+    while (at < text.size() && (text[at] == '>' || text[at] == '<' || text[at] == '!' || text[at] == ',' || is_digit(text[at]))) ++at;
     std::string_view argument;
     if (at < text.size() && text[at] == '{') {
         const std::size_t end = text.find('}', at);

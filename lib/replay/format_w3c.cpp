@@ -39,10 +39,8 @@ constexpr std::pair<std::string_view, std::string_view> kNames[] = {
 
 bool looks_like_w3c(std::string_view prefix) {
     while (prefix.starts_with('#')) {
-        if (prefix.starts_with(kFields)) return prefix.substr(0, prefix.find('\n')).find("cs-") != prefix.npos;
-        const std::size_t end = prefix.find('\n');
-        if (end == prefix.npos) return false;
-        prefix.remove_prefix(end + 1);
+        const std::string_view line = take_line(prefix);
+        if (line.starts_with(kFields)) return line.find("cs-") != line.npos;
     }
     return false;
 }

@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
 #include "replay/internal/identifier_names.hpp"
 #include "replay/selected_log.hpp"
 
@@ -33,7 +33,7 @@ struct Candidate {
 
 bool is_name_of(const FreshName& wanted, ValueKind kind, std::string_view name) {
     if (wanted.kind != kind) return false;
-    if (kind == ValueKind::header) return http::equal_ignoring_case(wanted.name, name);
+    if (kind == ValueKind::header) return equal_ignoring_case(wanted.name, name);
     if (kind != ValueKind::field || wanted.name.find('.') != std::string::npos) return wanted.name == name;
     return wanted.name == name.substr(std::min(name.rfind('.') + 1, name.size()));
 }
@@ -42,9 +42,9 @@ bool is_name_of(const FreshName& wanted, ValueKind kind, std::string_view name) 
 bool describes_message(std::string_view header) {
     for (const std::string_view known : {"host", "content-length", "content-type", "content-md5", "user-agent", "referer", "origin", "date",
                                          "range", "via", "forwarded", "connection", "dnt", "x-real-ip"})
-        if (http::equal_ignoring_case(header, known)) return true;
+        if (equal_ignoring_case(header, known)) return true;
     for (const std::string_view prefix : {"if-", "accept", "sec-", "x-forwarded-", "cf-", "x-amz-"})
-        if (header.size() >= prefix.size() && http::equal_ignoring_case(header.substr(0, prefix.size()), prefix)) return true;
+        if (starts_with_ignoring_case(header, prefix)) return true;
     return false;
 }
 
@@ -70,7 +70,7 @@ bool identifies(const Candidate& candidate) {
 std::vector<FreshField>::const_iterator find_field(const FreshPlan& plan, const RequestValue& value) {
     return std::find_if(plan.fields.begin(), plan.fields.end(), [&](const FreshField& field) {
         if (field.kind != value.kind || field.context != value.context) return false;
-        return field.kind == ValueKind::header ? http::equal_ignoring_case(field.name, value.name) : field.name == value.name;
+        return field.kind == ValueKind::header ? equal_ignoring_case(field.name, value.name) : field.name == value.name;
     });
 }
 

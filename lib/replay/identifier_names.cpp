@@ -6,12 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.hpp"
+
 namespace leakline::replay {
 
 namespace {
-
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 
 // "userId", "user_id", "User-ID" -> "user", "id".
 std::vector<std::string> words_of(std::string_view name) {
@@ -23,12 +22,12 @@ std::vector<std::string> words_of(std::string_view name) {
     };
     for (std::size_t i = 0; i < name.size(); ++i) {
         const char c = name[i];
-        if (!is_upper(c) && !is_lower(c)) {
+        if (!is_letter(c)) {
             end_word();
             continue;
         }
         if (is_upper(c) && i > 0 && is_lower(name[i - 1])) end_word();
-        word += is_upper(c) ? static_cast<char>(c + 32) : c;
+        word += to_lower(c);
     }
     end_word();
     return words;
@@ -48,7 +47,7 @@ bool has_word(std::string_view name, const std::array<std::string_view, N>& know
 template <std::size_t N>
 bool contains(std::string_view name, const std::array<std::string_view, N>& parts) {
     std::string lower;
-    for (const char c : name) lower += is_upper(c) ? static_cast<char>(c + 32) : c;
+    for (const char c : name) lower += to_lower(c);
     return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return lower.find(part) != lower.npos; });
 }
 

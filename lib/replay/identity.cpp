@@ -4,8 +4,9 @@
 #include <charconv>
 #include <chrono>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
-#include "replay/internal/log_time.hpp"
+#include "base/time_text.hpp"
 
 namespace leakline::replay {
 
@@ -18,15 +19,11 @@ constexpr std::size_t kMostDigits = 18;  // that fit into 63 bits whatever they 
 constexpr double kSparse = 1e-3;
 constexpr double kMostHaveTheForm = 0.95;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
 bool is_uuid(std::string_view text) {
     if (text.size() != 36) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-        if (hyphen ? text[i] != '-' : !is_hex(text[i])) return false;
+        if (hyphen ? text[i] != '-' : !is_hex_digit(text[i])) return false;
     }
     return true;
 }
@@ -338,7 +335,7 @@ bool Identity::replace_time(std::string_view text, std::uint64_t generation, std
     if (!is_time(text)) return false;
     using namespace std::chrono;
     const std::string_view local = text.substr(0, 19);
-    const LogTime at = parse_iso_time(local);
+    const ParsedTime at = parse_iso_time(local);
     if (!at.at) return false;
     std::int64_t shift = 0, moved = 0;
     if (__builtin_mul_overflow(time_span_, static_cast<std::int64_t>(generation), &shift) ||

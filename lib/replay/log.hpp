@@ -15,8 +15,8 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "model/request.hpp"
-#include "replay/internal/chunk_buffer.hpp"
 #include "replay/internal/record.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::replay {
 

@@ -17,8 +17,8 @@ constexpr int kAskedLines = 200;
 constexpr int kDepth = 3;  // of envelopes: syslog in the journal in Docker
 
 std::string_view behind_line(std::string_view text) {
-    const std::size_t end = text.find('\n');
-    return end == text.npos ? std::string_view() : text.substr(end + 1);
+    take_line(text);
+    return text;
 }
 
 class Recognizer {
@@ -86,11 +86,8 @@ class Recognizer {
 
 std::string_view first_line(std::string_view prefix, char comment) {
     while (!prefix.empty()) {
-        const std::size_t end = prefix.find('\n');
-        const std::string_view line = trim(prefix.substr(0, end));
+        const std::string_view line = trim(take_line(prefix));
         if (!line.empty() && line.front() != comment) return line;
-        if (end == prefix.npos) break;
-        prefix.remove_prefix(end + 1);
     }
     return {};
 }

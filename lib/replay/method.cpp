@@ -1,6 +1,6 @@
 #include "replay/internal/method.hpp"
 
-#include "http/message.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::replay {
 
@@ -8,7 +8,7 @@ std::string_view standard_method(std::string_view method) {
     constexpr std::string_view kStandard[] = {"GET",   "HEAD",     "POST",      "PUT",  "PATCH", "DELETE", "OPTIONS", "TRACE",  "CONNECT",
                                               "MKCOL", "PROPFIND", "PROPPATCH", "COPY", "MOVE",  "LOCK",   "UNLOCK",  "REPORT", "SEARCH"};
     for (const std::string_view standard : kStandard)
-        if (http::equal_ignoring_case(method, standard)) return standard;
+        if (equal_ignoring_case(method, standard)) return standard;
     return method;
 }
 

@@ -1,5 +1,7 @@
 #include "replay/path_table.hpp"
 
+#include "base/ascii.hpp"
+
 namespace leakline::replay {
 
 namespace {
@@ -8,7 +10,7 @@ namespace {
 bool is_identifier(std::string_view segment) {
     bool digits_only = !segment.empty(), hexadecimal = segment.size() >= 8, has_digit = false;
     for (const char c : segment) {
-        const bool digit = c >= '0' && c <= '9';
+        const bool digit = is_digit(c);
         has_digit = has_digit || digit;
         digits_only = digits_only && digit;
         hexadecimal = hexadecimal && (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '-');

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "replay/internal/method.hpp"
 
 namespace leakline::replay {
@@ -52,9 +53,9 @@ bool read_request_line(std::string_view request, Record& record) {
     record.method = request.substr(0, space);
     record.target = target;
     // "-" is what stands there when no request came, "- http://host:80- -" a load balancer's way to say so.
-    const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; };
+    const auto is_of_method = [](char c) { return is_letter(c) || c == '-' || c == '_'; };
     if (record.method.empty() || record.method.front() == '-' || target.empty()) return false;
-    if (!std::all_of(record.method.begin(), record.method.end(), is_letter)) return false;
+    if (!std::all_of(record.method.begin(), record.method.end(), is_of_method)) return false;
     record.method = standard_method(record.method);
     return true;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 
@@ -22,8 +23,6 @@ std::string text_of_error(int code) {
 }
 
 PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Calls on_text(literal) and on_group(number) for the parts of a replacement; group 0 is the whole match.
 template <class OnText, class OnGroup>

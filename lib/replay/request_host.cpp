@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "http/message.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::replay {
 
@@ -25,7 +25,7 @@ std::string_view authority_of_target(std::string_view target) {
 std::string_view host_of(const Record& record) {
     if (const std::string_view authority = authority_of_target(record.target); !authority.empty()) return authority;
     for (const auto& [name, value] : record.headers)
-        if (http::equal_ignoring_case(name, "host")) return value;
+        if (equal_ignoring_case(name, "host")) return value;
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "replay/path_table.hpp"
 #include "replay/wire.hpp"
 
@@ -11,8 +12,6 @@ namespace {
 
 constexpr int kDeepest = 16;  // nested values below are passed over
 constexpr std::size_t kLongestForm = 64 * 1024;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // NAME=VALUE&NAME=VALUE, without the bytes that a form has encoded.
 bool looks_like_form(std::string_view body) {

@@ -4,20 +4,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline::replay {
 
 namespace {
-
-bool equal_ignoring_case(std::string_view text, std::string_view lower) {
-    if (text.size() != lower.size()) return false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) != lower[i]) return false;
-    }
-    return true;
-}
 
 // RFC 9110, section 7.6.1, and what this client sets itself. Expect is dropped because the body follows at once.
 bool is_of_the_connection(std::string_view name) {

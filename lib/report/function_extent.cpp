@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "report/source_text.hpp"
 
@@ -10,7 +11,7 @@ namespace leakline::report {
 
 namespace {
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 
 // The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces
 // and semicolons that remain are the program's.

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/exposition.hpp"
 #include "base/utf8.hpp"
 #include "report/internal/renderers.hpp"
 
@@ -14,45 +14,28 @@ namespace {
 
 constexpr std::size_t kMostLines = 20;  // each is a series in the database
 
-std::string label(std::string_view text) {
-    std::string out;
-    for (char c : utf8_head(text, 200)) {
-        if (c == '\\' || c == '"') out += '\\';
-        if (c == '\n')
-            out += "\\n";
-        else
-            out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-    return out;
-}
-
-std::string value(double number) {
-    if (std::isnan(number)) return "NaN";
-    if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
-    return fmt::format("{}", number);
+std::string label(std::string_view name, std::string_view value) {
+    constexpr std::size_t kLongest = 200;
+    return exposition_label(name, utf8_head(value, kLongest));
 }
 
 class Metrics {
   public:
     // Begins a family; samples of it follow. unit is the name's ending, or empty.
     void family(std::string_view name, std::string_view unit, std::string_view help) {
-        name_ = fmt::format("leakline_{}", name);
-        out_ += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name_, help, name_);
-        if (!unit.empty()) out_ += fmt::format("# UNIT {} {}\n", name_, unit);
+        text_.family(fmt::format("leakline_{}", name), MetricType::gauge, help, unit);
     }
-    void sample(const std::string& labels, double number) {
-        out_ += labels.empty() ? fmt::format("{} {}\n", name_, value(number)) : fmt::format("{}{{{}}} {}\n", name_, labels, value(number));
-    }
+    void sample(const std::string& labels, double number) { text_.sample(labels, number); }
     void bounds(const std::string& labels, const Interval& interval, double scale = 1) {
         const std::string comma = labels.empty() ? "" : ",";
         sample(labels + comma + "bound=\"estimate\"", interval.estimate * scale);
         sample(labels + comma + "bound=\"low\"", interval.low * scale);
         sample(labels + comma + "bound=\"high\"", interval.high * scale);
     }
-    std::string finish() { return std::move(out_) + "# EOF\n"; }
+    std::string finish() { return text_.take() + "# EOF\n"; }
 
   private:
-    std::string out_, name_;
+    Exposition text_;
 };
 
 struct Labeled {
@@ -101,8 +84,8 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.family("line_growth_bytes", "bytes", "Growth of live heap bytes by source line, the largest ones.");
     for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
         const LineGrowth& line = diagnosis.lines.lines[i];
-        metrics.sample(fmt::format("rank=\"{}\",file=\"{}\",line=\"{}\",function=\"{}\",leaking=\"{}\"", i + 1, label(line.at.file),
-                                   line.at.line, label(line.at.function), line.leaking),
+        metrics.sample(fmt::format("rank=\"{}\",{},line=\"{}\",{},leaking=\"{}\"", i + 1, label("file", line.at.file), line.at.line,
+                                   label("function", line.at.function), line.leaking),
                        static_cast<double>(line.growth_bytes));
     }
     if (diagnosis.connections) {
@@ -132,13 +115,13 @@ std::string render(const Diagnosis& diagnosis) {
 
 std::string render(const TrendReport& report) {
     std::vector<Labeled> trends;
-    for (const TrendReport::Item& item : report.items) trends.push_back({fmt::format("series=\"{}\"", label(item.file)), &item.verdict});
+    for (const TrendReport::Item& item : report.items) trends.push_back({label("series", item.file), &item.verdict});
     Metrics metrics;
     add_trends(metrics, trends);
     if (!report.counts.empty())
         metrics.family("count_growing", "", "1 if descriptors, threads, mappings or processes keep growing, else 0.");
     for (const TrendReport::Count& count : report.counts)
-        metrics.sample(fmt::format("series=\"{}\",resource=\"{}\"", label(count.file), resource_name(count.growth.resource)),
+        metrics.sample(fmt::format("{},resource=\"{}\"", label("series", count.file), resource_name(count.growth.resource)),
                        count.growth.verdict == Trend::growing ? 1 : 0);
     return metrics.finish();
 }

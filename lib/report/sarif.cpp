@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "report/internal/findings.hpp"
 #include "report/internal/renderers.hpp"
@@ -49,7 +50,7 @@ Json rules() {
 std::string uri_of(const std::string& path) {
     std::string out = path.starts_with('/') ? "file://" : "";
     for (char c : path) {
-        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos;
+        const bool plain = is_letter(c) || is_digit(c) || std::string_view("-._~/").find(c) != std::string_view::npos;
         if (plain)
             out += c;
         else

@@ -1,5 +1,6 @@
 #include "report/internal/xml.hpp"
 
+#include "base/utf8.hpp"
 #include "model/request_jsonl.hpp"
 
 namespace leakline::report {

@@ -1,6 +1,5 @@
 #include "service/internal/metrics.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -32,31 +31,6 @@ std::uint64_t RequestMetrics::total() const {
     for (const auto& route : counts_)
         for (const auto& count : route) sum += count.load(std::memory_order_relaxed);
     return sum;
-}
-
-void MetricsText::family(std::string_view name, Type type, std::string_view help) {
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type == Type::counter ? "counter" : "gauge");
-}
-
-void MetricsText::begin_sample(std::string_view name, std::string_view labels) {
-    text_ += name;
-    if (!labels.empty()) text_ += fmt::format("{{{}}}", labels);
-    text_ += ' ';
-}
-
-void MetricsText::sample(std::string_view name, std::string_view labels, double value) {
-    begin_sample(name, labels);
-    text_ += fmt::format("{}\n", value);
-}
-
-void MetricsText::sample(std::string_view name, std::string_view labels, std::uint64_t value) {
-    begin_sample(name, labels);
-    text_ += fmt::format("{}\n", value);
-}
-
-void MetricsText::single(std::string_view name, Type type, std::string_view help, std::uint64_t value) {
-    family(name, type, help);
-    sample(name, {}, value);
 }
 
 std::optional<Bytes> own_resident_bytes() {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "http/close_field.hpp"
 #include "model/request_jsonl.hpp"
@@ -18,7 +19,7 @@ namespace {
 // What belongs to one connection and not to the request: a replay makes its own.
 bool hop_header(std::string_view name) {
     for (const std::string_view known : {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Expect"})
-        if (http::equal_ignoring_case(name, known)) return true;
+        if (equal_ignoring_case(name, known)) return true;
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "model/request_jsonl.hpp"
@@ -42,22 +43,10 @@ std::string user_of(std::string_view path) {
     return http::percent_decoded(path);
 }
 
-// What a client sent, as part of an answer in JSON, which must be UTF-8 whatever it was.
-std::string shown(std::string_view text) {
-    const std::string safe = printable(text);
-    if (is_utf8(safe)) return safe;
-    std::string out;
-    for (const char c : safe) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
-    }
-    return out;
-}
-
 std::string events_json(std::string_view user_id, const std::vector<std::string>& events) {
-    std::string out = "{\"user_id\":\"";
-    http::append_json_escaped(out, user_id);
-    out += "\",\"events\":[";
+    std::string out = "{\"user_id\":";
+    append_json_string(out, user_id);
+    out += ",\"events\":[";
     for (std::size_t i = 0; i < events.size(); ++i) {
         if (i > 0) out += ',';
         out += events[i];
@@ -82,7 +71,7 @@ struct Service::State {
     EventCache event_cache;
     RequestMetrics metrics;
     std::atomic<std::uint64_t> sweeps{0}, swept{0};
-    std::function<void(MetricsText&)> more_metrics;
+    std::function<void(Exposition&)> more_metrics;
     std::optional<RequestRecorder> recorder;
     std::unique_ptr<http::Server> server;
     // After the server, so that it goes first: what it still has to answer holds on to connections.
@@ -115,9 +104,9 @@ void Service::State::handle(const http::ServerRequest& request, const http::Resp
 }
 
 http::Response Service::State::answer(Route route, const http::ServerRequest& request) {
-    if (route == Route::other) return http::error_response(404, "no such resource: " + shown(request.path()));
+    if (route == Route::other) return http::error_response(404, "no such resource: " + printable(request.path()));
     if (!allowed(route, request.method)) {
-        http::Response response = http::error_response(405, shown(request.method) + " is not allowed for " + shown(request.path()));
+        http::Response response = http::error_response(405, printable(request.method) + " is not allowed for " + printable(request.path()));
         response.headers.emplace_back("Allow", route == Route::track ? "POST" : "GET, HEAD");
         return response;
     }
@@ -142,7 +131,7 @@ http::Response Service::State::user_events(const std::string& user_id) {
             return http::error_response(503, error.message());
         }
     }
-    if (events.empty()) return http::error_response(404, "no events of user '" + shown(user_id) + "'");
+    if (events.empty()) return http::error_response(404, "no events of user '" + printable(user_id) + "'");
     if (events.size() > kEventsShown) events.erase(events.begin(), events.end() - kEventsShown);
     http::Response response;
     response.body = events_json(user_id, events);
@@ -150,24 +139,23 @@ http::Response Service::State::user_events(const std::string& user_id) {
 }
 
 std::string Service::State::metrics_text() const {
-    using Type = MetricsText::Type;
-    MetricsText text;
+    using Type = MetricType;
+    Exposition text;
     text.family("trackd_requests_total", Type::counter, "Requests answered by the service, by path and status code.");
     for (std::size_t r = 0; r < kRouteCount; ++r) {
         const auto route = static_cast<Route>(r);
         for (std::size_t s = 0; s < RequestMetrics::kStatuses.size(); ++s) {
             const std::uint64_t count = metrics.count_of(route, s);
             if (count == 0 && !(route == Route::track && s == 0)) continue;
-            text.sample("trackd_requests_total",
-                        "path=\"" + std::string(route_path(route)) + "\",code=\"" + std::to_string(RequestMetrics::kStatuses[s]) + "\"",
+            text.sample("path=\"" + std::string(route_path(route)) + "\",code=\"" + std::to_string(RequestMetrics::kStatuses[s]) + "\"",
                         count);
         }
     }
     const EventCache::Size cache = event_cache.size();
     text.family("trackd_cache_entries", Type::gauge, "Records in the event cache.");
-    text.sample("trackd_cache_entries", "mode=\"" + options.mode + "\"", std::uint64_t{cache.entries});
+    text.sample("mode=\"" + options.mode + "\"", std::uint64_t{cache.entries});
     text.family("trackd_cache_bytes", Type::gauge, "Bytes that the event cache has allocated.");
-    text.sample("trackd_cache_bytes", "mode=\"" + options.mode + "\"", cache.bytes);
+    text.sample("mode=\"" + options.mode + "\"", cache.bytes);
 
     text.single("trackd_cache_sweeps_total", Type::counter, "Runs of the background sweep.", sweeps);
     text.single("trackd_cache_swept_total", Type::counter, "Records that the sweeps have removed.", swept);
@@ -193,7 +181,7 @@ std::string Service::State::metrics_text() const {
         text.single("trackd_memory_limit_bytes", Type::gauge, "Memory that the service may use before it is killed.", options.memory_limit);
     if (more_metrics) more_metrics(text);
     text.family("process_start_time_seconds", Type::gauge, "Start time of the process since the Unix epoch in seconds.");
-    text.sample("process_start_time_seconds", {}, static_cast<double>(started.count()) / 1e9);
+    text.sample({}, static_cast<double>(started.count()) / 1e9);
     return text.take();
 }
 
@@ -221,6 +209,6 @@ bool Service::stop(std::chrono::milliseconds grace) {
 
 void Service::on_error(std::function<void(const std::string&)> report) { state_->server->on_error(std::move(report)); }
 
-void Service::on_metrics(std::function<void(MetricsText&)> add) { state_->more_metrics = std::move(add); }
+void Service::on_metrics(std::function<void(Exposition&)> add) { state_->more_metrics = std::move(add); }
 
 }  // namespace leakline::service

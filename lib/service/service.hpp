@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/exposition.hpp"
 #include "base/quantities.hpp"
 #include "http/server.hpp"
 #include "service/event_cache.hpp"
@@ -39,7 +40,7 @@ class Service {
     // Reports what goes wrong outside of any request, one line each; from any thread. Set before start().
     void on_error(std::function<void(const std::string&)> report);
     // Adds families to /metrics; called with every scrape, from any thread. Set before start().
-    void on_metrics(std::function<void(MetricsText&)> add);
+    void on_metrics(std::function<void(Exposition&)> add);
 
   private:
     struct State;

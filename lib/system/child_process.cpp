@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/redact.hpp"
 #include "system/clock.hpp"
@@ -29,7 +30,7 @@ namespace leakline {
 namespace {
 
 std::string quoted_for_shell(const std::string& word) {
-    const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-./:=,@%+", c) != nullptr; };
+    const auto plain = [](char c) { return is_letter(c) || is_digit(c) || std::strchr("_-./:=,@%+", c) != nullptr; };
     if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
     std::string out = "'";
     for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -90,7 +91,7 @@ std::string ExitStatus::text() const {
     if (signal == 0) return fmt::format("exit code {}", code);
     const char* name = ::sigdescr_np(signal);
     std::string description = name != nullptr ? name : "unknown";
-    description[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(description[0])));
+    description[0] = to_lower(description[0]);
     return fmt::format("signal {} ({})", signal, description);
 }
 

@@ -31,7 +31,8 @@ std::optional<MachineLoad::Times> MachineLoad::read() const {
     const auto text = read_small_file(root_ + "/proc/stat");
     if (!text || !text->starts_with("cpu ")) return std::nullopt;
     // user nice system idle iowait irq softirq steal guest guest_nice: the last two are part of the first two.
-    const auto values = numbers(std::string_view(*text).substr(4, text->find('\n') - 4));
+    std::string_view rest = std::string_view(*text).substr(4);
+    const auto values = numbers(take_line(rest));
     if (values.size() < 8) return std::nullopt;
     Times times;
     for (std::size_t i = 0; i < 8; ++i) times.total += values[i];

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <limits>
 
+#include "base/strings.hpp"
+
 namespace leakline {
 
 namespace {
@@ -31,9 +33,7 @@ template <typename Field>
 void for_each_kib_line(std::string_view text, Field field) {
     constexpr std::uint64_t kMaximum = std::numeric_limits<std::uint64_t>::max() / 1024;
     while (!text.empty()) {
-        const std::size_t newline = text.find('\n');
-        std::string_view line = text.substr(0, newline);
-        text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+        const std::string_view line = take_line(text);
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos) continue;
         std::string_view rest = line.substr(colon + 1);

@@ -1,4 +1,5 @@
 // The server's parser of requests: what it makes of the bytes must not depend on the packets that they come in.
+#include "base/ascii.hpp"
 #include "http/internal/request_parser.hpp"
 
 #include <algorithm>

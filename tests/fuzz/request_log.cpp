@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/format_jsonl.hpp"

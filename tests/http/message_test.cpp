@@ -12,12 +12,6 @@ TEST_CASE("percent escapes are decoded, and what is none stands for itself") {
     CHECK(percent_decoded("%zz+%41") == "%zz+A");
 }
 
-TEST_CASE("JSON escapes cover quotes, backslashes and control characters only") {
-    std::string out;
-    append_json_escaped(out, std::string_view("a\"b\\c\n\t\r\x01\x1f\xC3\xA4", 12));
-    CHECK(out == "a\\\"b\\\\c\\n\\t\\r\\u0001\\u001f\xC3\xA4");
-}
-
 TEST_CASE("headers are found in any case, the first one first") {
     const Header headers[] = {{"Content-Type", "a"}, {"content-type", "b"}};
     ServerRequest request;

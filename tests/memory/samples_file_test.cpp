@@ -66,13 +66,13 @@ TEST_CASE("mprof's records are MEM for the process and CHLD for the others, in M
     CHECK(out == "CMDLINE server --port 1\nMEM 1.500000 1700000000.1234\nCHLD 8 0.000001 1700000000.1234\n");
 }
 
-TEST_CASE("OpenMetrics has type, unit and help before the samples and EOF after them") {
+TEST_CASE("OpenMetrics has help, type and unit before the samples and EOF after them") {
     SampleLayout layout;
     layout.format = SampleFormat::openmetrics;
     CHECK(text_of(layout, {sample_at(1700000000123ms, 4096)}, {"a\"b\\c\n", 7, 1}) ==
+          "# HELP process_resident_memory_bytes Resident set size.\n"
           "# TYPE process_resident_memory_bytes gauge\n"
           "# UNIT process_resident_memory_bytes bytes\n"
-          "# HELP process_resident_memory_bytes Resident set size.\n"
           "process_resident_memory_bytes{process=\"a\\\"b\\\\c\\n\",pid=\"7\"} 4096 1700000000.123\n"
           "# EOF\n");
 }

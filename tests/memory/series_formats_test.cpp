@@ -9,7 +9,6 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "memory/series_reader.hpp"
-#include "memory/series_text.hpp"
 
 using namespace leakline;
 using namespace leakline::memory;
@@ -98,12 +97,6 @@ TEST_CASE("CSV: more ways to write a time") {
     // A time of day in a column of times, minutes and seconds in one of elapsed time.
     check(read("time,mib\n12:30,1\n12:35,2\n"), "csv", {0, 300}, {kMiB, 2 * kMiB});
     check(read("elapsed,mib\n12:30,1\n12:35,2\n"), "csv", {0, 5}, {kMiB, 2 * kMiB});
-    CHECK(*parse_date_words("ven. 07 juin 2024 12:30:00 CEST") == 1717763400);
-    CHECK(*parse_date_words("Fr 7. Jun 12:30:00 CEST 2024") == 1717763400);
-    CHECK(*parse_date_words("Friday, June 7, 2024 12:30:00 PM") == 1717763400);
-    CHECK_FALSE(parse_date_words("GET /index.html 12:30:00 2024 Jun 7 8"));
-    CHECK(*parse_epoch("1717763400000") == 1717763400);
-    CHECK_FALSE(parse_epoch("171776340"));
 }
 
 TEST_CASE("Grafana: numbers whose unit nothing says are bytes only where they are large") {

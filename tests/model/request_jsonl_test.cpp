@@ -1,4 +1,5 @@
 #include "model/request_jsonl.hpp"
+#include "base/utf8.hpp"
 
 #include <doctest/doctest.h>
 

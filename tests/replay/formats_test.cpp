@@ -7,7 +7,6 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "replay/internal/format_gor.hpp"
-#include "replay/internal/log_time.hpp"
 #include "replay/log.hpp"
 #include "support/read_log.hpp"
 
@@ -171,31 +170,9 @@ TEST_CASE("native lines: any order of members, unknown ones, escapes, arrays of 
     CHECK(log.requests[1].connection == "5");
     CHECK(log.requests[1].recorded_status == 204);
     CHECK(log.damage == std::vector<std::string>{"3: column 48: expected a string, found 'null}'", "4: body_b64 is not base64",
-                                                 "5: column 24: expected the end of the line, found 'x'",
+                                                 "5: column 24: expected the end, found 'x'",
                                                  "6: the last line is cut: column 21: expected the string's closing '\"', "
                                                  "found the end"});
-}
-
-TEST_CASE("times are read exactly, and what is none says why") {
-    const auto at = [](const LogTime& time) { return time.at ? time.at->count() : -1; };
-    CHECK(at(parse_common_time("10/Oct/2000:13:55:36 -0700")) == 971211336'000000000);
-    CHECK(at(parse_common_time("29/Feb/2024:00:00:00 +0000")) == 1709164800'000000000);
-    CHECK(parse_common_time("31/Feb/2024:10:00:00 +0000").reason == "bad timestamp '31/Feb/2024:10:00:00 +0000': February has 29 days");
-    CHECK(parse_common_time("10/Okt/2000:13:55:36 -0700").reason == "bad timestamp '10/Okt/2000:13:55:36 -0700': no such month");
-    CHECK(parse_common_time("").reason == "bad timestamp '': expected DD/Mon/YYYY:HH:MM:SS +ZZZZ");
-    CHECK(at(parse_iso_time("2016-04-15T20:17:00.310Z")) == 1460751420'310000000);
-    CHECK(at(parse_iso_time("2016-04-15 22:17:00,310999999999+02:00")) == 1460751420'310999999);
-    CHECK(parse_iso_time("2016-04-15T25:00:00Z").reason == "bad timestamp '2016-04-15T25:00:00Z': not a time of day");
-    CHECK_FALSE(parse_iso_time("2016-04-15T20:17").at);
-    CHECK(at(parse_unix_time("1700000000.123")) == 1700000000'123000000);
-    CHECK(at(parse_unix_time("1700000000")) == 1700000000'000000000);
-    CHECK(at(parse_unix_time("1700000000123")) == 1700000000'123000000);
-    CHECK(at(parse_unix_time("1700000000123456")) == 1700000000'123456000);
-    CHECK(at(parse_unix_time("1700000000123456789")) == 1700000000'123456789);
-    CHECK_FALSE(parse_unix_time("99999999999.5").at);  // past 64 bits of nanoseconds
-    CHECK_FALSE(parse_unix_time("17x").at);
-    CHECK(parse_decimal_seconds("0.012") == 12ms);
-    CHECK_FALSE(parse_decimal_seconds("-1"));
 }
 
 TEST_CASE("an empty log, a missing one, and one that is none are errors that say so") {

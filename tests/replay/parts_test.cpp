@@ -10,7 +10,6 @@
 
 #include "base/error.hpp"
 #include "replay/capture.hpp"
-#include "replay/internal/chunk_buffer.hpp"
 #include "replay/internal/failure_reasons.hpp"
 #include "replay/internal/histogram.hpp"
 #include "replay/internal/item_source.hpp"
@@ -21,6 +20,7 @@
 #include "report/percentile_text.hpp"
 #include "support/replay_log.hpp"
 #include "support/wire_record.hpp"
+#include "system/chunk_buffer.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -258,31 +258,6 @@ TEST_CASE("what no server takes for a path is not sent, and a fragment never is"
     CHECK(first_line("GET", "http://other/x?y#frag") == "GET /x?y HTTP/1.1");
     CHECK(first_line("GET", "/#/app") == "GET / HTTP/1.1");
     CHECK(first_line("GET", "#top") == "GET / HTTP/1.1");
-}
-
-TEST_CASE("pieces are cut at separators wherever the chunks end") {
-    std::string text;
-    std::vector<std::string> pieces;
-    std::mt19937 random(3);
-    for (int i = 0; i < 400; ++i) {
-        pieces.push_back(std::string(random() % 4000, static_cast<char>('a' + i % 26)) + "|");
-        text += pieces.back() + (i < 399 ? "|#" : "");
-    }
-    ChunkBuffer chunks(memory_source(text));
-    CHECK(chunks.peek(5) == text.substr(0, 5));
-    CHECK(chunks.part() == 0);
-    std::uint64_t offset = 0;
-    for (const std::string& piece : pieces) {
-        const auto found = chunks.next("|#", 1);
-        REQUIRE(found);
-        CHECK(*found == piece);
-        CHECK(chunks.offset() == offset);
-        offset += piece.size() + 2;
-        CHECK(chunks.part() ==
-              doctest::Approx(std::min(1.0, static_cast<double>(offset) / static_cast<double>(text.size()))).epsilon(1e-6));
-    }
-    CHECK(chunks.torn());
-    CHECK_FALSE(chunks.next("|#", 1));
 }
 
 TEST_CASE("a capture goes on behind a line that was cut, and appends to nothing but a log") {

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "replay/internal/log_time.hpp"
+#include "base/time_text.hpp"
 #include "support/read_log.hpp"
 
 using namespace leakline;

@@ -4,7 +4,7 @@
 #include "service/periodic_job.hpp"
 #include "support/raw_connection.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
+#include "system/chunk_buffer.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -66,7 +66,7 @@ TEST_CASE("errors have the right status, a reason, and Allow where it belongs") 
     Running running;
     const std::string bad = running.track("{\"user_id\":1");
     CHECK(RawConnection::status(bad) == 400);
-    CHECK(RawConnection::body(bad) == "{\"error\":\"malformed JSON: expected ',' or '}' at byte 12\"}\n");
+    CHECK(RawConnection::body(bad) == "{\"error\":\"malformed JSON: column 13: expected ',' or '}', found the end\"}\n");
     const std::string missing = running.ask(request_text("GET", "/api/nothing"));
     CHECK(RawConnection::status(missing) == 404);
     CHECK(RawConnection::body(missing) == "{\"error\":\"no such resource: /api/nothing\"}\n");
@@ -156,18 +156,18 @@ TEST_CASE("the record holds each API request with its exact body, and of the con
         running.ask(request_text("GET", "/metrics"));
         running.ask(request_text("GET", "/healthz"));
     }
-    LineReader lines(open_source(options.record_file));
-    const auto first = nlohmann::json::parse(*lines.next());
+    ChunkBuffer lines(open_source(options.record_file));
+    const auto first = nlohmann::json::parse(*lines.next_line());
     CHECK(first["method"] == "POST");
     CHECK(first["url"] == "/api/track");
     CHECK(first["body"] == R"({"user_id":"ä","events":[]})");
     CHECK(first["headers"] == nlohmann::json{{"X-Tag", "t"}, {"Content-Type", "application/json"}});
     CHECK(first["ts_ns"].get<std::int64_t>() > 1'700'000'000'000'000'000);
-    CHECK(nlohmann::json::parse(*lines.next()).contains("body_b64"));
-    const auto third = nlohmann::json::parse(*lines.next());
+    CHECK(nlohmann::json::parse(*lines.next_line()).contains("body_b64"));
+    const auto third = nlohmann::json::parse(*lines.next_line());
     CHECK(third["url"] == "/api/users/1/events?access_token=redacted&x=1");
     CHECK(third["headers"] == nlohmann::json{{"Authorization", "redacted"}, {"cookie", "redacted"}, {"Connection", "close"}});
-    CHECK_FALSE(lines.next());
+    CHECK_FALSE(lines.next_line());
     CHECK((std::filesystem::status(options.record_file).permissions() & std::filesystem::perms::all) ==
           (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
 }

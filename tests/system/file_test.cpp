@@ -1,6 +1,5 @@
 #include "base/error.hpp"
 #include "system/byte_source.hpp"
-#include "system/line_reader.hpp"
 #include "system/output_file.hpp"
 #include "system/peeked_source.hpp"
 #include "system/proc_file.hpp"
@@ -124,33 +123,6 @@ TEST_CASE("all that a silent pipe has said is read before anybody waits for more
             ::close(ends[1]);
         }
     }
-}
-
-TEST_CASE("lines come without their ends, the last one even when torn") {
-    LineReader lines(memory_source("one\r\n\ntwo\nthree"));
-    CHECK(lines.next() == "one");
-    CHECK(lines.next() == "");
-    CHECK(lines.next() == "two");
-    CHECK_FALSE(lines.last_line_torn());
-    CHECK(lines.next() == "three");
-    CHECK(lines.last_line_torn());
-    CHECK(lines.number() == 4);
-    CHECK_FALSE(lines.next().has_value());
-}
-
-TEST_CASE("lines longer than the buffer come whole, and beyond the limit they are cut") {
-    const std::string big(300'000, 'x');
-    const std::string text = big + "\nshort\n";
-    LineReader lines(memory_source(text));
-    CHECK(lines.next() == big);
-    CHECK(lines.next() == "short");
-
-    const std::string monstrous(LineReader::kMaxLine + 1'000'000, 'y');
-    const std::string with_monster = monstrous + "\nafter\n";
-    LineReader cut(memory_source(with_monster));
-    CHECK(cut.next()->size() == LineReader::kMaxLine);
-    CHECK(cut.next() == "after");
-    CHECK(cut.number() == 2);
 }
 
 TEST_CASE("an output file appears whole at commit and not at all without it") {

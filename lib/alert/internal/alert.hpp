@@ -28,7 +28,6 @@ struct Alert {
     // {"schema":1,"status":"firing",...}: what webhooks and commands get.
     std::string json() const;
 };
-std::string iso8601(Nanoseconds wall);  // UTC, whole seconds
 
 // Thread-safety: one channel, one thread at a time.
 class Channel {

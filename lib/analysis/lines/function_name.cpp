@@ -1,12 +1,12 @@
 #include "analysis/lines/function_name.hpp"
 
-#include <cctype>
+#include "base/ascii.hpp"
 
 namespace leakline::analysis {
 
 namespace {
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$'; }
+bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '$'; }
 
 // The end of the bracketed text that opens at begin, past its closing bracket; the text's end where it never
 // closes.

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "http/message.hpp"
 
 namespace leakline::http {
 

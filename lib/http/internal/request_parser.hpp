@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "http/internal/head_rules.hpp"
 #include "http/message.hpp"

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time_text.hpp"
 #include "memory/internal/series_csv_cells.hpp"
 #include "memory/series_reader.hpp"
-#include "memory/series_text.hpp"
 
 namespace leakline::memory {
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "replay/internal/chunk_buffer.hpp"
-#include "replay/json_scan.hpp"
+#include "base/json_scan.hpp"
 #include "system/byte_source.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::replay {
 

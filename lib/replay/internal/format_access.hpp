@@ -9,8 +9,8 @@
 // Quoted fields have \" \\ (Apache) and \xNN (both) escapes.
 #pragma once
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

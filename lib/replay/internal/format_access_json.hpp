@@ -17,9 +17,9 @@
 
 #include <map>
 
+#include "base/json_scan.hpp"
 #include "replay/internal/access_fields.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

@@ -7,8 +7,8 @@
 // written as #NN. A request that a syslog server's limit has cut is a bad line: where its URL ends is not known.
 #pragma once
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

@@ -8,8 +8,8 @@
 // params with objects for values, files whose content is not there, params of no form) is missing.
 #pragma once
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

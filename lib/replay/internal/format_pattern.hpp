@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json_scan.hpp"
 #include "replay/internal/access_fields.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

@@ -1,8 +1,8 @@
 // For formats of one JSON object a line.
 #pragma once
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

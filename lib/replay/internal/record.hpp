@@ -11,7 +11,7 @@
 
 #include "base/quantities.hpp"
 #include "model/request.hpp"
-#include "replay/internal/chunk_buffer.hpp"
+#include "system/chunk_buffer.hpp"
 
 namespace leakline::replay {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

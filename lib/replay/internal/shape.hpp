@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_scan.hpp"
 #include "replay/internal/record.hpp"
 #include "replay/internal/regex.hpp"
 #include "replay/internal/request_host.hpp"
-#include "replay/json_scan.hpp"
 
 namespace leakline::replay {
 

@@ -31,24 +31,6 @@ class RequestMetrics {
     std::array<std::array<std::atomic<std::uint64_t>, kStatuses.size()>, kRouteCount> counts_{};
 };
 
-// Prometheus's text format, version 0.0.4, a family at a time.
-class MetricsText {
-  public:
-    enum class Type { counter, gauge };
-    // Starts a family; its samples follow.
-    void family(std::string_view name, Type type, std::string_view help);
-    // labels: `a="b",c="d"` (values already escaped), or nothing.
-    void sample(std::string_view name, std::string_view labels, double value);
-    void sample(std::string_view name, std::string_view labels, std::uint64_t value);
-    // A family with one sample without labels.
-    void single(std::string_view name, Type type, std::string_view help, std::uint64_t value);
-    std::string take() { return std::move(text_); }
-
-  private:
-    void begin_sample(std::string_view name, std::string_view labels);
-    std::string text_;
-};
-
 // Resident memory of this process, from statm; nothing where /proc is not there.
 std::optional<Bytes> own_resident_bytes();
 

@@ -1,8 +1,7 @@
 // The body of POST /api/track: {"user_id": string | integer, "events": [object...]}. Parsing only; no state.
 //
-// The whole body is checked strictly (RFC 8259: grammar, UTF-8, \u escapes, numbers that a double can hold, nesting of
-// at most kMaxDepth), but no tree is built: events stay the text that was sent. Unknown members are allowed and
-// ignored; of a repeated member the last one counts.
+// The whole body has to be UTF-8 and JSON by JsonRules::strict, nested at most kMaxDepth deep, but no tree is built: events
+// stay the text that was sent. Unknown members are allowed and ignored; of a repeated member the last one counts.
 #pragma once
 
 #include <stdexcept>
@@ -23,7 +22,7 @@ class BadRequest : public std::runtime_error {
 
 class TrackRequest {
   public:
-    // body must outlive the object. Throws BadRequest with the reason and the byte offset.
+    // body must outlive the object. Throws BadRequest with the reason, and the column where the body is not JSON.
     explicit TrackRequest(std::string_view body);
 
     // An integer is the same user as its decimal text.

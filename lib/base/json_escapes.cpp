@@ -1,4 +1,4 @@
-#include "replay/internal/json_escapes.hpp"
+#include "base/internal/json_escapes.hpp"
 
 #include <array>
 #include <bit>
@@ -9,7 +9,7 @@
 #include <tmmintrin.h>  // SSSE3's too, for what is compiled for it
 #endif
 
-namespace leakline::replay {
+namespace leakline {
 
 namespace {
 
@@ -154,4 +154,4 @@ const char* copy_unescaping(const char* at, const char* end, char*& to) {
     }
 }
 
-}  // namespace leakline::replay
+}  // namespace leakline

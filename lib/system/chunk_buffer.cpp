@@ -1,9 +1,9 @@
-#include "replay/internal/chunk_buffer.hpp"
+#include "system/chunk_buffer.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-namespace leakline::replay {
+namespace leakline {
 
 ChunkBuffer::ChunkBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), buffer_(kChunk) {}
 
@@ -102,4 +102,4 @@ std::optional<std::string_view> ChunkBuffer::next_line() {
     return line;
 }
 
-}  // namespace leakline::replay
+}  // namespace leakline

@@ -1,4 +1,4 @@
-// Cuts a stream of bytes at separators. Memory is one chunk, or the longest piece where that is larger.
+// Cuts a stream of bytes at separators, into lines for one. Memory is one chunk, or the longest piece where that is larger.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -12,7 +12,7 @@
 
 #include "system/byte_source.hpp"
 
-namespace leakline::replay {
+namespace leakline {
 
 class ChunkBuffer {
   public:
@@ -64,4 +64,4 @@ class ChunkBuffer {
     bool at_end_ = false, torn_ = false, too_long_ = false;
 };
 
-}  // namespace leakline::replay
+}  // namespace leakline

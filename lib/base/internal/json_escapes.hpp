@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace leakline::replay {
+namespace leakline {
 
 // Copying stores up to so many bytes more than it copies.
 inline constexpr std::size_t kCopySlack = 32;
@@ -18,4 +18,4 @@ const char* find_special(const char* at, const char* end);
 // at any other escape, or at the end. Precondition: room at `to` for all of it, and the slack.
 const char* copy_unescaping(const char* at, const char* end, char*& to);
 
-}  // namespace leakline::replay
+}  // namespace leakline
