@@ -33,7 +33,7 @@ class AlertSender {
         {
             const std::lock_guard lock(mutex_);
             if (queue_.size() == kQueueLimit) {
-                queue_.pop_front();  // the newest say the most
+                queue_.pop_front();  // the newest messages matter most
                 ++totals_.given_up;
             }
             queue_.push_back(alert);
@@ -87,7 +87,7 @@ class AlertSender {
                 return;
             }
             report_("alert not delivered, again in " + format_duration(wait) + ": " + channel_->describe() + ": " + reason);
-            // A farewell wakes it early for a last attempt.
+            // The destructor wakes it early for a last attempt.
             changed_.wait_for(lock, wait, [&] { return finishing_; });
         }
     }
@@ -101,7 +101,7 @@ class AlertSender {
     std::condition_variable changed_;
     std::deque<Alert> queue_;
     bool finishing_ = false;
-    std::thread thread_;  // last: starts when the rest is there
+    std::thread thread_;  // last member: the thread starts after the others are constructed
 };
 
 }  // namespace
@@ -126,7 +126,7 @@ struct MemoryMonitor::State {
 
 MemoryMonitor::MemoryMonitor(MonitorOptions options, std::function<void(const std::string&)> report)
     : state_(std::make_unique<State>(std::move(options), std::move(report))) {
-    std::vector<std::unique_ptr<Channel>> channels;  // all of them first: a bad one must not leave threads behind
+    std::vector<std::unique_ptr<Channel>> channels;  // all channels first: a bad one must not leave threads running
     for (const std::string& spec : state_->options.channels) channels.push_back(make_channel(spec));
     for (auto& channel : channels)
         state_->couriers.push_back(std::make_unique<AlertSender>(std::move(channel), state_->options, state_->totals, state_->report));

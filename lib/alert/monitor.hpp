@@ -1,4 +1,4 @@
-// Watches one process's memory against its limit and tells the channels: what trackd and `leakline sample` use.
+// Watches the memory of one process against its limit and sends alerts to channels, for trackd and `leakline sample`.
 //
 //   MemoryMonitor monitor({rule, {"log", "webhook=http://..."}, "pid 4711"}, [](const std::string& line) {...});
 //   monitor.observe(used, limit, clock.monotonic(), clock.wall());   // with every sample
@@ -44,12 +44,12 @@ class MemoryMonitor {
     // report gets a line for each failed attempt and each message given up; from any thread.
     // Throws Error{usage, input} for a bad channel.
     MemoryMonitor(MonitorOptions options, std::function<void(const std::string&)> report);
-    // What is queued or waits for a retry gets one more attempt, each as long as its channel may take.
+    // Messages that are queued or wait for a retry get one more attempt, within the time limit of their channel.
     ~MemoryMonitor();
     MemoryMonitor(const MemoryMonitor&) = delete;
     MemoryMonitor& operator=(const MemoryMonitor&) = delete;
 
-    // monotonic drives the rule, wall dates the messages. A limit of 0 is not known: nothing happens.
+    // The rule uses monotonic, messages show wall. A limit of 0 means unknown: nothing is sent.
     void observe(Bytes used, Bytes limit, Nanoseconds monotonic, Nanoseconds wall);
     bool firing() const;
     Counts counts() const;

@@ -17,7 +17,7 @@ namespace leakline::analysis {
 namespace {
 
 constexpr double kFalseDiscoveryRate = 0.05;
-constexpr double kSmallestShare = 0.05;        // of the larger rate: less is no difference that anybody acts on
+constexpr double kSmallestShare = 0.05;        // of the larger rate: smaller differences are irrelevant
 constexpr double kNormalHalfWidth = 1.959964;  // of a 95 % interval, in standard errors
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
@@ -100,7 +100,7 @@ std::vector<Pair> pair_lines(const LineReport& before, const LineReport& after) 
         return Place{qualified_name(line.at.function), std::string(file_name(line.at.file)), line.at.line};
     });
     using Function = std::pair<std::string, std::string>;
-    // One line left of a function on each side.
+    // One remaining line of a function on each side.
     std::map<Function, std::pair<std::vector<const LineGrowth*>, std::vector<const LineGrowth*>>> functions;
     const auto accept = [&](const LineGrowth* a, const LineGrowth* b) {
         pairs.push_back({a, b});
@@ -256,7 +256,7 @@ Comparison compare_lines(const LineReport& before, const LineReport& after, cons
 
     for (const Pair& pair : pair_lines(before, after)) {
         LineDifference line = difference_of(pair, scale);
-        // What was allocated once, at the start, has grown but does not grow.
+        // Memory that was allocated once, at the start, has grown but is not growing.
         const bool grows = line.rate_before.estimate > 0 || line.rate_after.estimate > 0;
         if (!grows && !line.leaking_before && !line.leaking_after) continue;
         comparison.lines.push_back(std::move(line));

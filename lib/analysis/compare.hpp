@@ -1,4 +1,4 @@
-// Two line reports, line by line. Pure: source text has been filled in by the caller.
+// Compares two line reports line by line. Pure: the caller has filled in source text.
 #pragma once
 
 #include <optional>

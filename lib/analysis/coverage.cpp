@@ -9,7 +9,7 @@ namespace {
 
 std::uint64_t without(std::uint64_t part, std::uint64_t whole) { return whole - std::min(part, whole); }
 
-// What the service refused for its fresh identifiers alone is no part of it: the same requests were served with the log's.
+// Requests that were refused only for fresh identifiers are not counted: they were served with the log's.
 KindCoverage served(const ReplayStats::PathStats& path) {
     KindCoverage kind;
     kind.sent = without(path.refused_fresh, path.sent);

@@ -1,4 +1,4 @@
-// What a replay did not exercise. Pure functions, safe from any thread.
+// Determines which requests a replay did not exercise. Pure functions, safe from any thread.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ namespace leakline::analysis {
 // From one mark to the next.
 struct Increment {
     double seconds = 0, requests = 0;  // that passed
-    double bytes = 0;                  // that memory, or a line's live heap, grew by
+    double bytes = 0;                  // growth of memory or of a line's live heap
 };
 
 // Ordinary least squares of bytes on requests and seconds, without a constant, with the 95 % intervals of Student's t. unknown

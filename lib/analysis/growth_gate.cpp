@@ -29,7 +29,7 @@ std::pair<GateOutcome, std::string> check(const TrendVerdict& verdict, const Gro
     using enum GateOutcome;
     const char* unit = budget.per == Growth::Per::hour ? "/h" : "/request";
     const auto measured = measured_in(verdict, budget.per);
-    // Where rounding would make "1.11 KiB is above 1.11 KiB" of it, all figures are given in bytes.
+    // If rounding would give "1.11 KiB is above 1.11 KiB", all figures are in bytes.
     const std::string rounded = format_bytes(budget.bytes);
     const bool exact = measured && (format_bytes(measured->growth.low) == rounded || format_bytes(measured->growth.high) == rounded);
     const auto words = [&](double bytes) { return (exact ? fmt::format("{:.6g} B", bytes) : format_bytes(bytes)) + unit; };

@@ -15,7 +15,7 @@ namespace {
 constexpr double kChance = 0.001;
 // Of what the slope says for a block; and the share of the blocks with many connections that have to show as much.
 constexpr double kShown = 0.5, kBlocksThatShow = 0.8;
-// A leak that is worth a word: bytes per connection, and in all blocks together.
+// The smallest leak to report: bytes per connection, and in all blocks together.
 constexpr double kLeastPerConnection = 8, kLeastInAll = 4096;
 constexpr std::size_t kSpareBlocks = 3;
 constexpr double kLeastOwnShare = 0.1;
@@ -139,7 +139,7 @@ bool shown_by_blocks(const Columns& columns, const LeastSquares& fit, const std:
     std::size_t blocks = 0, showing = 0;
     for (std::size_t i = 0; i < growth.size(); ++i) {
         if (columns[0][i] < many) continue;
-        double rest = 0;  // what the other terms say
+        double rest = 0;  // the part explained by the other terms
         for (std::size_t term = 1; term < columns.size(); ++term) rest += fit.coefficients[term] * columns[term][i];
         ++blocks;
         showing += growth[i] - rest >= kShown * slope * columns[0][i] && growth[i] > 0;

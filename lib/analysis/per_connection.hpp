@@ -1,4 +1,4 @@
-// What each connection leaves behind, as opposed to each request: a regression of each line's live bytes over blocks of
+// Memory retained per connection, as opposed to per request: a regression of each line's live bytes over blocks of
 // traffic on their numbers of requests and of connections, which have to vary independently from block to block.
 // Pure function, safe from any thread.
 #pragma once

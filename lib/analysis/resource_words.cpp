@@ -13,7 +13,7 @@ std::string rate_words(const ResourceGrowth& growth) {
 }
 
 std::string growing_kinds_words(const ResourceGrowth& growth) {
-    constexpr double kShare = 0.1;  // of the growth: what is less is not worth a name
+    constexpr double kShare = 0.1;  // of the growth: smaller kinds are not named
     constexpr std::size_t kMost = 3;
     std::string out;
     std::size_t named = 0;

@@ -1,4 +1,4 @@
-// Counts and their rates in words. Pure.
+// Texts about counts and their rates. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace leakline::analysis {
 
-// The rate that fits: by time where it follows time or requests are unknown.
+// The appropriate rate: per hour if it follows time or requests are unknown.
 std::string rate_words(const ResourceGrowth& growth);
 // The decisive sentence about it, by its verdict. more: what would decide where nothing can be said: "more rounds (--rounds)".
 std::string resource_reason(const ResourceGrowth& growth, std::string_view more);

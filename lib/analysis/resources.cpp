@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kFewestMarks = 4, kFewestGroups = 4;
 constexpr std::size_t kMostKinds = 8;
-// Growth below this is that of a service that still warms up: a second log file, a helper thread. Mappings come and go with the
+// Growth below this is a service's warm-up: a second log file, a helper thread. Mappings vary with the
 // allocator's arenas.
 constexpr double kLeast = 16, kLeastMappings = 64;
 // Pools and caches of descriptors and threads are seldom larger: what has grown by less is given time to fill up.
@@ -89,7 +89,7 @@ bool increasing(std::span<const double> x) {
     return std::adjacent_find(x.begin(), x.end(), [](double a, double b) { return b <= a; }) == x.end();
 }
 
-// It climbs, if not in every round, and has not stopped.
+// It grows, though not in every round, and has not stopped.
 bool still_climbing(std::span<const double> counts, double least) {
     const double net = counts.back() - counts.front();
     const std::size_t third = std::max<std::size_t>(1, (counts.size() - 1) / 3);
@@ -125,7 +125,7 @@ void set_time_to_limit(ResourceGrowth& growth, const std::optional<double>& requ
     else if (growth.per_hour)
         hourly = growth.per_hour->estimate;
     if (!hourly || *hourly <= 0 || growth.limited_share <= 0) return;
-    // From a fresh start: production does not begin where this run ended.
+    // From the start of the service: production does not begin where this run ended.
     const double start = growth.used - (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share;
     growth.time_to_limit_h = std::max(0.0, static_cast<double>(*growth.limit) - start) / (*hourly * growth.limited_share);
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr double kPeak = 0.95;
 constexpr double kSamePart = 0.02, kSameBytes = 1024 * 1024;
 constexpr std::size_t kFewestSamples = 20;  // of a pass
-constexpr std::size_t kFewestPasses = 3;    // the first one may have filled
+constexpr std::size_t kFewestPasses = 3;    // the first one may have filled a cache
 constexpr double kRefuted = 2;              // times what passes can tell from none
 
 // Of the samples with from <= requests < to; nothing where they are few.
@@ -76,7 +76,7 @@ TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double 
 TrendVerdict settled_by_faster(TrendVerdict trend, const Series& slower, const Series& faster) {
     if (does_not_grow(trend.verdict)) return trend;
     if (slower.requests.empty() || faster.requests.empty() || slower.requests.back() > faster.requests.back()) return trend;
-    // What comes with time shows late: the second half is where the slower run had the most of it.
+    // Growth with time appears late: the slower run has most of it in the second half.
     const double to = slower.requests.back() + 1, from = to / 2;
     const auto slow = peak_between(slower, from, to), fast = peak_between(faster, from, to);
     if (!slow || !fast) return trend;

@@ -7,7 +7,7 @@
 
 namespace leakline::analysis {
 
-double mean(std::span<const double> values);  // 0 for no values
+double mean(std::span<const double> values);  // 0 without values
 // Linear interpolation between order statistics at q * (n - 1): type 7 of Hyndman and Fan (1996), the default of R
 // and numpy. 0 for no values. q in [0, 1].
 double quantile(std::vector<double> values, double q);

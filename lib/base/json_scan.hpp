@@ -1,4 +1,9 @@
-// Reads JSON in one pass and builds no tree: the replay's sender has some 4 us for a request, and building a tree takes 7.
+// Reads JSON in one pass and builds no tree: the replay's sender has about 4 us per request, and building a tree takes 7.
+//
+// simdjson 3.0 (on-demand, AVX2) instead of it, CPU time, medians of interleaved runs on x86-64: the log reader takes 2.0
+// times as long for bodies that are JSON in a JSON string (0.30 s for 518 MB; the noise is 0.91 to 1), 0.95 for requests with
+// few escapes; a whole replay 1.0, trackd 1.0 to 1.04. It also refuses what logs hold (bytes that are not UTF-8, nginx's
+// "\xNN", raw control characters) and does not check the values that it skips.
 //
 // Thread-safety: one thread at a time.
 #pragma once

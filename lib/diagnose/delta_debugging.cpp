@@ -25,7 +25,7 @@ Elements without(const Elements& all, const Elements& part) {
 
 }  // namespace
 
-Minimum minimise(Elements all, const std::function<Answer(const Elements&)>& test) {
+Minimum minimize(Elements all, const std::function<Answer(const Elements&)>& test) {
     Minimum minimum;
     std::size_t granularity = 2;
     while (all.size() >= 2 && !minimum.stopped) {

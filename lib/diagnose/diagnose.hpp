@@ -13,7 +13,7 @@
 
 namespace leakline::diagnose {
 
-// Days of traffic in minutes, at two speeds (see analysis/soak.hpp), in place of the bare run.
+// Days of traffic in minutes, at two speeds (see analysis/soak.hpp), instead of the bare run.
 struct SoakPlan {
     Nanoseconds length = std::chrono::hours(72);  // of traffic, at the log's own rate
     std::optional<double> time_scale;             // of the faster run; nothing: what the service can serve
@@ -46,13 +46,13 @@ struct Options {
     const std::stop_token& stop() const { return rounds.replay.stop; }
 };
 
-// What the caller may show while it runs. Calls come from several threads, one at a time.
+// Progress that the caller may show. Calls come from several threads, one at a time.
 struct Observer {
     // A stage began: "bare run", "soak at 600x", "recorded run", "reading the recording".
     std::function<void(const std::string& stage)> stage;
     // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
     std::function<void(double fraction, const std::string& text)> progress;
-    // Something that takes longer than was asked for, and why: "8 more rounds: memory grows, ...".
+    // Reports an extension of the run, and why: "8 more rounds: memory grows, ...".
     std::function<void(const std::string& text)> note;
 };
 

@@ -24,7 +24,7 @@ void add(Interval& sum, const Interval& more) {
 
 Interval times(const Interval& rate, double factor) { return {rate.estimate * factor, rate.low * factor, rate.high * factor}; }
 
-// A port or a pid is another one in the next run.
+// A port or a pid differs in the next run.
 std::string without_digits(const std::string& name) {
     std::string out;
     for (const char c : name)
@@ -77,7 +77,7 @@ bool LeakSignature::take_lines(const Diagnosis& whole) {
         }
     }
     by_time_alone_ = any && all_by_time;
-    // The larger leak is looked for. (A list of what is kept per connection grows as well, by little, and seldom enough to pass for
+    // The larger leak is searched. (A list of what is kept per connection grows as well, by little, and seldom enough to pass for
     // growth per request.)
     kind_ = bytes_of_connections > bytes_of_requests ? Kind::connections : Kind::lines;
     lines_ = kind_ == Kind::connections ? std::move(of_connections) : std::move(of_requests);

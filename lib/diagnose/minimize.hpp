@@ -26,7 +26,7 @@
 namespace leakline::diagnose {
 
 struct MinimizeOptions {
-    Options run;            // its traffic is the log to minimise
+    Options run;            // its traffic is the log to minimize
     int most_trials = 200;  // runs of the service at most
     int repeats = 1;        // of a run that cannot tell, each with twice the rounds of the one before; 0: none is made longer either
     bool values = true;     // look at parameters, headers and bodies too

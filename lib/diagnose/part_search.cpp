@@ -58,7 +58,7 @@ class Search {
   private:
     // Each takes what was left out into found_.part, and is false where it was stopped.
     bool reduce_kinds() {
-        return !minimise(found_.part.kinds, [this](const std::vector<std::size_t>& kinds) {
+        return !minimize(found_.part.kinds, [this](const std::vector<std::size_t>& kinds) {
                     Part part;
                     part.kinds = kinds;
                     questions_.expect(questions_for(kinds.size()));
@@ -140,7 +140,7 @@ class Search {
             const Answer none = with({});
             if (none == Answer::stop) return false;
             if (none == Answer::faulty) continue;
-            if (minimise(all, with).stopped) return false;
+            if (minimize(all, with).stopped) return false;
         }
         return true;
     }

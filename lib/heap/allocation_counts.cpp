@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kFewInfos = 1024, kUsualInfos = std::size_t{1} << 21;
 // The log's least length. It has to stay in the processor's cache beside the infos.
 constexpr std::size_t kShortLog = std::size_t{1} << 14;
-// Infos from which on the cache cannot hold them: their entries are fetched ahead.
+// Number of infos above which they do not fit into the cache: their entries are prefetched.
 constexpr std::size_t kCachedInfos = std::size_t{1} << 15;
 }  // namespace
 
@@ -29,7 +29,7 @@ void AllocationCounts::add(Bytes size, std::uint32_t site) {
     if (changed_.size() < infos_.size() + 8) changed_.resize(std::max<std::size_t>(1024, infos_.size() * 2), 0);
 }
 
-// What is rare is a branch; what is anybody's guess (allocation or free, a new peak or not) is arithmetic, since a
+// Rare cases are branches; unpredictable ones (allocation or free, a new peak or not) are arithmetic, since a
 // branch would be mispredicted half of the time.
 std::span<const AllocationCounts::Refused> AllocationCounts::apply(std::size_t count) {
     static constexpr std::array<std::uint64_t, 2> kChange = {~std::uint64_t{0}, kAllocation + 1};  // - 1: it is live
@@ -84,7 +84,7 @@ void AllocationCounts::make_room() {
     log_.resize(std::max(log_.size(), infos_.size() + kMostEvents));
 }
 
-// The state at the newest peak is worked out, unless it has been.
+// Computes the state at the newest peak, unless that was done.
 void AllocationCounts::store_peak() {
     if (peak_end_ == 0) return;
     live_at_peak_.resize(infos_.size());

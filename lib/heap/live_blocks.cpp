@@ -38,7 +38,7 @@ bool LiveBlocks::remove(std::uint64_t address, Block& block) {
     }
     block = block_of(slots_[hole]);
     if (slots_[hole].size == kHuge) huge_.erase(address);
-    // Linear probing without tombstones (Knuth 6.4, algorithm R): pull back whatever the hole would hide.
+    // Linear probing without tombstones (Knuth 6.4, algorithm R): move back entries that the gap would hide.
     for (std::size_t at = (hole + 1) & mask_; slots_[at].address != 0; at = (at + 1) & mask_) {
         const std::size_t wanted = home(slots_[at].address);
         if (((at - wanted) & mask_) < ((at - hole) & mask_)) continue;

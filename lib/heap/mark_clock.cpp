@@ -7,7 +7,7 @@
 namespace leakline::heap {
 
 std::optional<Nanoseconds> MarkClock::newest_tick(std::string_view lines) {
-    constexpr std::uint64_t kLatest = std::uint64_t{1} << 42;  // ms; more is no time but damage
+    constexpr std::uint64_t kLatest = std::uint64_t{1} << 42;  // ms; larger values are damage
     const std::size_t last = last_pair(lines, '\n', 'c');
     if (last == std::string_view::npos) return std::nullopt;
     const std::string_view line = lines.substr(last + 1, lines.find('\n', last + 1) - last - 1);

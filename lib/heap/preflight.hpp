@@ -1,4 +1,4 @@
-// What can be known before a program is started about whether it can be recorded. Reads the file, runs nothing.
+// Checks before a program is started whether it can be recorded. Reads its file, runs nothing.
 #pragma once
 
 #include <string>
@@ -8,16 +8,16 @@
 
 namespace leakline::heap {
 
-// A program that runs as well as any, but whose lines cannot be recorded: it can be judged by its memory all the same.
+// A program that runs normally, but whose lines cannot be recorded: it can still be judged by its memory.
 class NotRecordable : public Error {
   public:
     using Error::Error;
 };
 
 struct Preflight {
-    std::string path;                   // of the program, as PATH leads to it
-    std::vector<std::string> warnings;  // it can be recorded, but not as well as it might be
-    std::string no_lines;               // why a recording would say nothing of its allocations; empty where it would
+    std::string path;                   // path of the program, found by PATH
+    std::vector<std::string> warnings;  // it can be recorded, but with limitations
+    std::string no_lines;               // why a recording would not contain its allocations; empty if it would
     bool wrapper = false;               // it starts another program (env, a shell, a shell script), which is the one to record
 };
 

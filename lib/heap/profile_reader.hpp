@@ -1,4 +1,4 @@
-// Any heap recording from a file, by its content.
+// Reads heap recordings of any format, which is detected by content.
 #pragma once
 
 #include <memory>
@@ -12,18 +12,18 @@
 namespace leakline::heap {
 
 struct ReadOptions {
-    Nanoseconds mark_interval = std::chrono::seconds(1);  // for files that have no marks of their own (heaptrack's)
+    Nanoseconds mark_interval = std::chrono::seconds(1);  // for files without marks (heaptrack's)
     std::size_t max_marks = 600;
     unsigned threads = 2;  // 1: decompress and parse in turn; more: decompress ahead, in one thread of its own
 };
 
-// path "-" is standard input. Damage is tolerated and stands in the result; throws Error{input} where the file cannot
-// be opened, is of no known format, or holds no allocation at all.
+// path "-" is standard input. Damage is tolerated and noted in the result; throws Error{input} if the file cannot
+// be opened, has no known format, or contains no allocation.
 HeapProfile read_profile(const std::string& path, const ReadOptions& options = {});
-// The same of bytes; name is what errors call them.
+// The same for bytes; name is used in errors.
 HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& name, const ReadOptions& options = {});
 
-// Whether content that begins so (16 bytes are enough) is heaptrack's or our own, of whichever version.
+// Whether content that begins like this (16 bytes are enough) is heaptrack's or leakline's, of any version.
 bool is_recording(std::string_view head);
 
 }  // namespace leakline::heap

@@ -1,4 +1,4 @@
-// Runs a command under heaptrack's tracker and aggregates what it says while it runs.
+// Runs a command under heaptrack's tracker and aggregates its output while it runs.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ namespace leakline::heap {
 
 struct RecordOptions {
     Command command;
-    std::string output;                                   // our recording file; empty: none is kept
-    std::string keep_raw;                                 // also tee the raw stream, zstd-compressed; empty: not
+    std::string output;                                   // the recording file; empty: none
+    std::string keep_raw;                                 // copy of the raw stream, zstd-compressed; empty: none
     Nanoseconds mark_interval = std::chrono::seconds(1);  // doubled whenever there would be more than max_marks
     std::size_t max_marks = 600;
     // The command starts other programs, one of which is to be recorded: the first that runs this executable (as /proc/PID/exe
@@ -25,22 +25,22 @@ struct RecordOptions {
     std::stop_token stop;  // ends the waiting for marks (mark(), settle()); the command is the caller's to end
 };
 
-// One recording. Use from one thread. The service that runs under it never dies because of us: the stream is taken in
-// by a process of its own (collector.hpp), which outlives this one where it must, and the service ignores SIGPIPE (as
-// systemd has it for every service) in case that one dies as well.
+// One recording. Use from one thread. The recorded service must never end because of the recorder: the stream is received
+// by a separate process (collector.hpp), which outlives this one if necessary, and the service ignores SIGPIPE (as
+// under systemd) in case that process ends as well.
 class Recorder {
   public:
     // Checks the command (throws NotRecordable with advice for a static, setuid or script target), the tracker
-    // (Error{system} where heaptrack is missing) and the output, then starts it.
+    // (Error{system} if heaptrack is missing) and the output, then starts it.
     static Recorder start(RecordOptions options);
     ~Recorder();  // ends the command if it still runs
     Recorder(Recorder&&) noexcept;
     Recorder& operator=(Recorder&&) noexcept;
 
     Child& child();
-    // The recorded process: the child, or one behind it where programs are followed; 0: not there yet.
+    // The recorded process: the child, or a descendant if programs are followed; 0: not started yet.
     int pid();
-    // What the user should know before it runs: no debug info, a malloc of its own, ...
+    // Warnings before it runs: no debug info, its own malloc, ...
     const std::vector<std::string>& warnings() const;
 
     // Records the heap as it is now. The tracker keeps up to 4 KiB of text in the process before it writes (seconds of
@@ -48,13 +48,13 @@ class Recorder {
     // that part of the stream arrives. So it has everything that happened before the call, and nothing of what happens
     // after it returns; it takes 50 ms, or more while ticks come slowly. A mark whose tick never arrives (the service was killed) is set at the end.
     void mark(HeapMark::Kind kind, const std::string& label = {}, std::optional<std::uint64_t> requests = {});
-    // To be called every so often while the program runs (it looks at most once a second): notices children that do the
-    // program's work, which the recording then warns of.
+    // Call it regularly while the program runs (it checks at most once per second): detects children that do the
+    // program's work, about which the recording then warns.
     void look_for_children();
-    // What the program's malloc has handed out and what it keeps free, as the caller has just read it: for the marks that
-    // are asked for or due from now on.
+    // Bytes that the program's malloc has allocated and keeps free, as the caller has just read them: for the marks that
+    // are requested or due from now on.
     void allocator(Bytes in_use, Bytes retained);
-    // Waits until every mark has been set in the stream; false where that takes longer than the timeout. Worth calling
+    // Waits until every mark has been set in the stream; false if that takes longer than the timeout. Useful
     // before the service is killed; a service that exits by itself writes all it has.
     bool settle(Nanoseconds timeout);
 

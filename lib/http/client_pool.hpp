@@ -1,7 +1,7 @@
-// Keep-alive connections to one target that carry pre-serialized requests, one at a time each, on the thread that runs
-// the pool. Responses are parsed, their bodies discarded.
+// Keep-alive connections to one target. Each carries one pre-serialized request at a time. All work is done on the thread
+// that runs the pool. Responses are parsed, their bodies discarded.
 //
-// What it takes care of: connecting (again), TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
+// The pool handles connecting and reconnecting, TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
 // a deadline for each request, servers that close idle connections. Every send() is answered by exactly one on_done().
 //
 // Thread-safety: one thread; wake() alone may be called from others.
@@ -31,7 +31,7 @@ Nanoseconds steady_now();
 
 class ClientPool {
   public:
-    // What became of a request.
+    // The outcome of a request.
     struct Done {
         int connection = 0;
         std::uint64_t token = 0;
@@ -41,9 +41,9 @@ class ClientPool {
         Nanoseconds first_write{};  // 0: nothing was written
         Nanoseconds end{};
         std::uint32_t attempts = 1;
-        std::uint32_t opened = 0;  // connections that were made for it
+        std::uint32_t opened = 0;  // connections opened for it
 
-        // What timed out or was given up before a byte of it was written never had a connection either.
+        // A request that timed out or was aborted before a byte of it was written had no connection either.
         bool had_connection() const { return status != 0 || (failure != Failure::connect && first_write.count() != 0); }
     };
     class Listener {
@@ -57,15 +57,15 @@ class ClientPool {
         virtual void on_wake() = 0;
     };
 
-    // Looks the host up (Error{system}) and reads ca_file (Error{usage}); connections are made when first needed.
+    // Resolves the host (throws Error{system}) and reads ca_file (throws Error{usage}). Connections are opened when needed.
     ClientPool(const Url& target, const PoolOptions& options, Listener& listener);
     ~ClientPool();
 
     int size() const;
-    int busy() const;  // requests that are under way
+    int busy() const;  // requests in progress
     bool is_idle(int connection) const;
     bool is_open(int connection) const;  // it has a socket; the target may have closed its end
-    // An idle connection, an open one where there is one; -1: none.
+    // An idle connection, preferably an open one; -1 if there is none.
     int find_idle() const;
 
     struct Send {
@@ -73,13 +73,13 @@ class ClientPool {
         bool head = false;       // the response has no body
         bool idempotent = true;  // may be sent again when a kept-alive connection turns out to be closed
         std::uint64_t token = 0;
-        bool reconnect = false;    // over a new connection, even where one is open
-        bool close_after = false;  // the connection carries no further request
+        bool reconnect = false;    // on a new connection, even if one is open
+        bool close_after = false;  // close the connection after this request
     };
     // Precondition: is_idle(connection). on_done() may be called before it returns.
     void send(int connection, const Send& request);
 
-    // Does what there is to do, and calls the listener for it; sleeps until there is something (a signal ends that too).
+    // Handles pending events and calls the listener for them; sleeps until there is one. A signal ends the sleep too.
     void run_one();
     // The same without sleeping.
     void poll();
@@ -89,10 +89,10 @@ class ClientPool {
     void wake();
     // Ends all busy connections with Failure::aborted.
     void abort();
-    // Closes the connections that carry no request; the next send() over each opens a new one.
+    // Closes the idle connections; the next send() on each opens a new one.
     void close_idle();
 
-    // Why the last connection could not be made, and what to do: "connection refused". Empty: none failed.
+    // Why the last failed attempt to connect failed, and a hint: "connection refused". Empty if none failed.
     const std::string& connect_failure() const;
     const std::string& connect_hint() const;
 

@@ -37,8 +37,8 @@ Transfer receive_from(int descriptor, std::span<char> into) {
 
 }  // namespace
 
-// OpenSSL over the socket, through a BIO of our own: that of OpenSSL writes without MSG_NOSIGNAL, and a server that goes
-// would end the process.
+// OpenSSL on the socket, through its own BIO type: OpenSSL's writes without MSG_NOSIGNAL, so a server that closes the
+// connection would end the process.
 class ClientSocket::Tls {
   public:
     Tls(int descriptor, SSL_CTX* context, const Url& url, bool verify) : descriptor_(descriptor), ssl_(SSL_new(context)) {
@@ -97,7 +97,7 @@ class ClientSocket::Tls {
             case SSL_ERROR_WANT_WRITE: return {0, EAGAIN};
             case SSL_ERROR_ZERO_RETURN: return {0, 0};
             default:
-                // Many servers end without TLS' own goodbye.
+                // Many servers close without a close_notify alert.
                 if (ended_) return {0, 0};
                 return {0, error_ != 0 ? error_ : EPROTO};
         }

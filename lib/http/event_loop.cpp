@@ -15,7 +15,7 @@ namespace leakline::http {
 
 namespace {
 
-// Generation 0 is no descriptor's: these are the loop's own.
+// Descriptors have generations from 1 on: generation 0 marks the loop's own.
 constexpr EventLoop::Id kTimer = 1, kWake = 2;
 constexpr std::size_t kEventsATurn = 64;
 
@@ -68,7 +68,7 @@ void EventLoop::remove(Id id, int descriptor) {
 void EventLoop::rearm(Id id, int descriptor, std::uint32_t events) { watch(epoll_.get(), EPOLL_CTL_MOD, descriptor, events | EPOLLET, id); }
 
 void EventLoop::set_timer(Nanoseconds when) {
-    // A time of 0 would disarm it, one before the system's start is none.
+    // A time of 0 would disarm the timer; earlier times do not exist.
     const std::int64_t ns = std::max<std::int64_t>(when.count(), 1);
     itimerspec at{};
     at.it_value.tv_sec = static_cast<time_t>(ns / 1'000'000'000);

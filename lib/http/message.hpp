@@ -1,4 +1,4 @@
-// Messages as the server's handlers see them, and HTTP's small vocabulary. Plain data and pure functions.
+// Messages as the server's handlers see them, and reason phrases. Plain data and pure functions.
 #pragma once
 
 #include <span>
@@ -32,7 +32,7 @@ struct Response {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// "Not Found" for 404; "Unknown" for codes that nobody has named.
+// "Not Found" for 404; "Unknown" for codes without a standard phrase.
 std::string_view reason_phrase(int status);
 
 // Decodes %XX (and leaves '+' alone, as in a path). A '%' without two hex digits stands for itself.

@@ -18,7 +18,7 @@ constexpr std::array<bool, 256> kTokenBytes = [] {
     return table;
 }();
 
-// What may stand in a value or a reason: no control character but the tab.
+// Bytes of a value or a reason: no control characters except the tab.
 constexpr std::array<bool, 256> kTextBytes = [] {
     std::array<bool, 256> table{};
     for (std::size_t c = 0x20; c < table.size(); ++c) table[c] = c != 0x7f;
@@ -33,7 +33,7 @@ const char* skip(const std::array<bool, 256>& bytes, const char* at, const char*
 
 bool ends_line(const char* at, const char* end) { return end - at >= 2 && at[0] == '\r' && at[1] == '\n'; }
 
-// token is of kTokenBytes: with the bit 0x20 none of them is taken for another but a capital for its letter.
+// token consists of kTokenBytes, of which setting bit 0x20 changes only capital letters to small ones.
 bool is_field(std::string_view token, std::string_view lower) {
     unsigned difference = 0;
     for (std::size_t i = 0; i < lower.size(); ++i)

@@ -22,7 +22,7 @@ void ProxyTarget::connect() {
     if (!socket_.is_open()) connect_anew();
 }
 
-// The target closed its end while nothing was asked of it.
+// The target closed the idle connection.
 bool ProxyTarget::is_stale() {
     char byte = 0;
     const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -56,7 +56,7 @@ void ProxyTarget::connect_anew() {
     throw TargetFailed{failure.message};
 }
 
-// Apart from connecting, which a target that does not answer keeps for minutes: cut() has to know the socket by then.
+// Not in the same step as connecting, which can take minutes: cut() has to know the socket by then.
 void ProxyTarget::open(const Endpoint& endpoint, error_code& error) {
     const std::lock_guard lock(cutting_);
     if (cut_) throw TargetFailed{"the session has ended"};

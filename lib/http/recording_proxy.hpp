@@ -1,4 +1,4 @@
-// A reverse proxy that tells what went through it. Bodies are streamed in both directions; a thread serves each client
+// A reverse proxy that reports each request that passes through it. Bodies are streamed in both directions; a thread serves each client
 // connection and keeps one connection to the target for it.
 //
 // Thread-safety: the observer is called from any of the proxy's threads, by one at a time.
@@ -21,9 +21,9 @@ struct ProxyOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system picks one
     Url target;
-    std::size_t max_connections = 256;                  // one more is answered 503
-    std::size_t max_kept_body = std::size_t{16} << 20;  // of a request; a larger one passes, but is not kept
-    std::size_t body_budget = std::size_t{64} << 20;    // of all that are kept at the same time; one over it passes, and is not kept
+    std::size_t max_connections = 256;                  // further ones get a 503
+    std::size_t max_kept_body = std::size_t{16} << 20;  // of a request; a larger one is forwarded but not recorded
+    std::size_t body_budget = std::size_t{64} << 20;    // of all bodies in memory at a time; one above it is forwarded but not recorded
     std::uint32_t max_header = 64 * 1024;
     Nanoseconds idle = std::chrono::seconds(60);  // without a byte in either direction, a connection is closed
     bool verify_certificate = true;
@@ -37,7 +37,7 @@ struct ProxiedRequest {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;               // chunks joined
     bool body_too_large = false;    // then body is empty
-    bool body_over_budget = false;  // likewise, for what others under way took
+    bool body_over_budget = false;  // the same, because of other requests in progress
     int status = 0;                 // 0: the target gave no whole response
     bool body_cut = false;          // the body is not whole: its client went away, or the target did not wait for it
     std::uint64_t connection = 0;   // of the client, from 1
@@ -47,7 +47,7 @@ struct ProxyCounts {
     std::uint64_t connections = 0, refused = 0, requests = 0;
     std::uint64_t failed = 0;     // answered 502 by us, or with an answer that was cut
     std::uint64_t not_http = 0;   // answered 501 by us and not told of: WebSocket, CONNECT
-    std::uint64_t exhausted = 0;  // ended by us for want of memory or threads, most with a 503
+    std::uint64_t exhausted = 0;  // ended by the proxy without memory or threads, most with a 503
 };
 
 class RecordingProxy {
@@ -59,7 +59,7 @@ class RecordingProxy {
 
     std::uint16_t port() const;
     void start();
-    // Takes no more connections, lets requests under way finish for at most grace, then cuts the rest.
+    // Accepts no more connections, gives requests in progress at most grace to finish, then closes the rest.
     void stop(Nanoseconds grace = std::chrono::seconds(0));
     ProxyCounts counts() const;
 

@@ -114,7 +114,7 @@ class ResponseReader::Careful {
     }
 
     const std::size_t max_header_;
-    bool head_ = false, surplus_ = false;  // bytes came behind the response
+    bool head_ = false, surplus_ = false;  // bytes followed the response
     bool fresh_ = true;                    // the parser has taken nothing yet
     int interim_ = 0;
     std::string carry_;  // received, not yet taken by the parser: a head that comes in pieces

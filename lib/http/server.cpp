@@ -10,7 +10,7 @@
 
 namespace leakline::http {
 
-// The one answer to one request; the last copy of a Responder that goes without one answers 500.
+// The answer to one request; if the last copy of its Responder is destroyed without one, it is a 500.
 struct Responder::Reply {
     explicit Reply(std::shared_ptr<Session> of) : session(std::move(of)) {}
     ~Reply() {
@@ -110,7 +110,7 @@ void Server::start() {
     }
 }
 
-// What was to happen next, and could not for want of memory, is begun again.
+// Repeats a step that failed without memory.
 void Server::State::run(Loop& loop) {
     for (;;) {
         try {
@@ -133,7 +133,7 @@ void Server::State::accept() {
         if (error == net::error::operation_aborted || !acceptor->is_open()) return;
         accepting = false;
         if (error) {
-            // Out of descriptors, most likely: those that are open go on; try again when some may have closed.
+            // Most likely out of descriptors: open connections go on; try again later.
             shared.on_error("cannot accept a connection: " + error.message());
             accepting = true;
             accept_again->expires_after(std::chrono::milliseconds(50));
@@ -152,7 +152,7 @@ void Server::State::admit(Loop& loop, Socket socket) {
     static constexpr std::size_t kRefusedAtOnce = 128;
     const bool full = shared.open >= shared.options.connection_limit;
     if (full) ++shared.shed;
-    if (full && shared.refusing >= kRefusedAtOnce) return;  // even saying no has a limit: just close
+    if (full && shared.refusing >= kRefusedAtOnce) return;  // too many refusals in progress: close without one
     const auto admission = full ? Session::Admission::refuse : Session::Admission::serve;
     std::atomic<std::size_t>& admitted = full ? shared.refusing : shared.open;
     ++admitted;

@@ -1,7 +1,7 @@
-// An HTTP/1.1 server for services that must not die of their clients: keep-alive, pipelining, chunked bodies,
-// limits on everything a client can make grow.
+// An HTTP/1.1 server that clients cannot overload: keep-alive, pipelining, chunked bodies, and limits on everything that a
+// client can make grow.
 //
-// One event loop a thread; a connection stays on the loop that it was given to. The handler runs on a loop's thread
+// One event loop per thread; a connection stays on the loop that it was given to. The handler runs on a loop's thread
 // and must not block; it may answer later, from any thread, through its Responder.
 #pragma once
 
@@ -22,7 +22,7 @@ struct ServerOptions {
     int threads = 1;
     std::size_t body_limit = std::size_t{1} << 20;      // bytes; a longer body is answered 413
     std::size_t header_limit = std::size_t{16} << 10;   // bytes of request line and headers; more is answered 431
-    std::size_t connection_limit = 1024;                // one more is answered 503 and closed
+    std::size_t connection_limit = 1024;                // further ones get a 503 and are closed
     std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last, else 408
     std::chrono::milliseconds write_timeout{10'000};    // without any progress in sending a response, else closed
     std::chrono::milliseconds idle_timeout{60'000};     // of a kept-alive connection between requests
@@ -37,8 +37,8 @@ struct ServerCounts {
     std::uint64_t timeouts = 0;   // connections closed for slowness
 };
 
-// The right to answer one request, once. Copies share it: the first send() counts, later ones do nothing. When the
-// last copy goes without an answer the client gets a 500, so no connection is left hanging. send() may be called from
+// Answers one request, once. Copies share that: the first send() counts, later ones do nothing. If the last copy is
+// destroyed without an answer, the client gets a 500, so no connection hangs. send() may be called from
 // any thread. All copies must be gone before the Server is destroyed.
 class Responder {
   public:
@@ -53,7 +53,7 @@ class Responder {
     std::shared_ptr<Reply> reply_;
 };
 
-// What is thrown out of the handler becomes a 500 with a fixed text (the reason goes to on_error).
+// An exception from the handler becomes a 500 with a fixed text; the reason goes to on_error.
 using Handler = std::function<void(const ServerRequest&, Responder)>;
 
 class Server {
@@ -74,7 +74,7 @@ class Server {
     bool stop(std::chrono::milliseconds grace);
 
     ServerCounts counts() const;
-    // Called (from any loop) with a one-line reason for what a client cannot be told. Set before start().
+    // Called (from any loop) with a one-line reason that clients must not see. Set it before start().
     void on_error(std::function<void(const std::string&)> report);
 
   private:

@@ -14,7 +14,7 @@ constexpr std::size_t kReadSize = std::size_t{8} << 10;
 constexpr std::size_t kKeptCapacity = std::size_t{16} << 10;  // what a connection may keep between requests
 constexpr auto kSweepEvery = 50ms;
 constexpr auto kLinger = 1s;
-constexpr auto kIdleDrain = 200ms;  // while stopping: time for a request that is already on its way to be told 503
+constexpr auto kIdleDrain = 200ms;  // while stopping: time for a request in transit to get its 503
 
 }  // namespace
 
@@ -95,7 +95,7 @@ void Session::begin() {
 void Session::begin_message() {
     const ServerOptions& options = loop_.shared.options;
     parser_.emplace(message_, options.header_limit, options.body_limit);
-    // What an unusual request has made of the buffer, where what is unread needs no more than others.
+    // Shrinks the buffer after an unusually large request, if the unread bytes fit.
     if (in_.size() > kReadSize && end_ - begin_ <= kReadSize) {
         std::vector<char> usual(kReadSize);
         std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.begin() + static_cast<std::ptrdiff_t>(end_), usual.begin());
@@ -162,13 +162,13 @@ void Session::read() {
 void Session::on_read(boost::system::error_code error, std::size_t size) {
     read_pending_ = false;
     if (phase_ == Phase::closed) return;
-    if (phase_ == Phase::writing) return;  // an early answer (408) is on its way: nobody wants the rest
+    if (phase_ == Phase::writing) return;  // an early answer (408) is being sent: the rest is not needed
     if (phase_ == Phase::lingering && !error) {
         linger();
         return;
     }
     if (error) {
-        close();  // the client went; a request without its end has nobody to be answered to
+        close();  // the client closed the connection in the middle of a request
         return;
     }
     end_ += size;
@@ -225,7 +225,7 @@ void Session::send_continue() {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     boost::system::error_code error;
     const std::size_t size = socket_.write_some(net::buffer(kContinue.data(), kContinue.size()), error);
-    // 25 bytes into an empty send buffer: what does not fit means that the peer is not worth waiting for.
+    // 25 bytes fit into an empty send buffer; if they do not, the peer is too slow to wait for.
     if (error || size != kContinue.size()) close();
 }
 
@@ -342,8 +342,8 @@ void Session::finish_response() {
     if (loop_.shared.stopping) shorten_deadline();
 }
 
-// Closing a socket with unread bytes sends a reset, which can destroy the response on its way. So: send the end, read
-// on until the client closes (or a second is over), then close.
+// Closing a socket with unread bytes sends a reset, which can destroy a response in transit. So shut down sending, read
+// until the client closes or a second has passed, then close.
 void Session::linger() {
     if (phase_ != Phase::lingering) {
         phase_ = Phase::lingering;

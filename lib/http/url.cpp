@@ -14,7 +14,7 @@ namespace {
     throw Error(ErrorKind::usage, "'" + printable(redact_userinfo(text)) + "'", std::move(message), redact_userinfo(hint));
 }
 
-// The request line ends at a space or a control character: those, and bytes that are not ASCII, are escaped.
+// A space or control character would end the request line: they, and bytes that are not ASCII, are escaped.
 std::string encode_target(std::string_view text) {
     text = text.substr(0, text.find('#'));
     std::string target;
@@ -58,7 +58,7 @@ std::string redact_userinfo(std::string_view text) {
     const std::string_view rest = text.substr(begin), authority = rest.substr(0, rest.find_first_of("/?#"));
     std::size_t at = authority.rfind('@');
     if (at == authority.npos) {
-        // "u:pass/word@host": what stands behind the colon is no port, so the password goes on behind the slash.
+        // "u:pass/word@host": the text after the colon is not a port, so the password continues after the slash.
         const std::size_t colon = authority.find(':');
         const bool port = colon == authority.npos || authority.substr(colon + 1).find_first_not_of("0123456789") == authority.npos;
         if (!port && !authority.starts_with('[')) at = rest.rfind('@');

@@ -18,12 +18,12 @@ struct Url {
 
     // The value of the Host header: "example.org", "[::1]:8080" (a default port is left out), "localhost" for a socket.
     std::string authority() const;
-    // As a person writes it, without the target: "http://[::1]:8080", "unix:/run/app.sock".
+    // Scheme and authority, without the target: "http://[::1]:8080", "unix:/run/app.sock".
     std::string origin() const;
     std::string text() const;  // origin and target
 };
 
-// "http://host[:port][/path][?query]", "https://...", "unix:/path/of.sock[:/path]". Bytes that may not stand in a
+// "http://host[:port][/path][?query]", "https://...", "unix:/path/of.sock[:/path]". Bytes that are not allowed in a
 // request line are percent-encoded. Throws Error{usage} that quotes the text and says what is wrong with it.
 Url parse_url(std::string_view text);
 
@@ -31,7 +31,7 @@ Url parse_url(std::string_view text);
 // Text without them is unchanged. For messages, and for what is stored.
 std::string redact_userinfo(std::string_view text);
 
-// Where a server of ours listens.
+// The address that a server listens on.
 struct ListenAddress {
     std::string address = "127.0.0.1";  // numeric, without the brackets of IPv6
     std::uint16_t port = 0;             // 0: the system picks one

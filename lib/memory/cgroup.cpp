@@ -33,7 +33,7 @@ bool is_directory(const std::string& path) {
 
 bool is_memory_cgroup(const CgroupDirectory& directory) {
     std::error_code error;
-    // The root of version 2 has no memory.current: the machine is not a group.
+    // The root of version 2 has no memory.current: it is the whole machine.
     return fs::exists(directory.path + "/" + current_name(directory.version), error);
 }
 
@@ -145,7 +145,7 @@ CgroupReader::CgroupReader(CgroupDirectory directory, const SystemRoots& roots)
 }
 
 std::optional<Bytes> CgroupReader::limit() {
-    // Version 1 says "no limit" by a number near 2^63, version 2 by "max".
+    // Version 1 writes "no limit" as a number near 2^63, version 2 as "max".
     constexpr Bytes kNoLimit = Bytes{1} << 62;
     std::optional<Bytes> smallest;
     for (ProcFile& file : limits_)

@@ -1,4 +1,4 @@
-// Memory cgroups, version 1 and 2: where a process's is, and what it says.
+// Memory cgroups, version 1 and 2: finds that of a process, and reads it.
 //
 // Thread-safety: one CgroupReader, one thread at a time; the functions have no state.
 #pragma once
@@ -33,28 +33,28 @@ std::optional<CgroupMembership> parse_cgroup_membership(std::string_view text);
 // The mounted memory hierarchy: roots.cgroup/memory (v1) or roots.cgroup itself (v2).
 std::optional<CgroupDirectory> memory_hierarchy(const SystemRoots& roots);
 
-// The memory cgroup of a process. In a container the path that the kernel prints can lie outside of what is mounted:
-// then it is the root of the mount, which is the container's own.
+// The memory cgroup of a process. In a container, the path that the kernel prints can be outside of the mount:
+// then the root of the mount is used, which is the container's own cgroup.
 std::optional<CgroupDirectory> memory_cgroup_of(int pid, const SystemRoots& roots = {});
 
-// A directory as a user gives it: absolute, or below the memory hierarchy. Throws Error{input} where it is no memory
+// A directory given by a user: absolute, or below the memory hierarchy. Throws Error{input} if it is not a memory
 // cgroup.
 CgroupDirectory open_cgroup(const std::string& directory, const SystemRoots& roots = {});
 
 // The cgroup of a container (Docker, containerd, CRI-O, Podman; its id, or the first twelve or more characters): the
-// directory of the memory hierarchy whose name holds the id. Throws Error{input} where there is none, or several.
+// directory of the memory hierarchy whose name holds the id. Throws Error{input} if there is none, or several.
 CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots = {});
 
 // memory.stat and memory.events: the value of a "name value" line.
 std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view name);
 
-// Reads a cgroup's figures again and again.
+// Reads a cgroup's figures repeatedly.
 class CgroupReader {
   public:
     explicit CgroupReader(CgroupDirectory directory, const SystemRoots& roots = {});
-    // Sets what is wanted of cgroup* in sample. False: the cgroup has been removed.
+    // Sets the requested cgroup* metrics in sample. False: the cgroup has been removed.
     bool read(Depth depth, const std::array<bool, kMetricCount>& wanted, MemorySample& sample);
-    // The smallest limit on the way from here to the root; nothing where there is none.
+    // The smallest limit of this cgroup and those above it; nothing if there is none.
     std::optional<Bytes> limit();
     const CgroupDirectory& directory() const { return directory_; }
 

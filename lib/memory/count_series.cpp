@@ -86,7 +86,7 @@ std::vector<CountSeries> count_series(std::string_view text) {
 }
 
 void CountedSource::keep_in(std::string& kept) {
-    constexpr std::size_t kHead = 4096;  // the longest first line of ours is some 300 bytes
+    constexpr std::size_t kHead = 4096;  // the longest first line that leakline writes has about 300 bytes
     std::string_view head = source_.peek(kHead);
     for (const std::string_view name : split(take_line(head), ','))
         if (resource_of(trim(name))) kept_ = &kept;

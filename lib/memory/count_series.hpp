@@ -24,17 +24,17 @@ struct CountSeries {
 };
 
 // The columns threads, fds, mappings and processes of a CSV file with a header and a column unix_ms or t_s; a cumulative column
-// requests, where there is one, belongs to each, and so does a limit in a column fds_limit, threads_limit, .... Rows that cannot be read and times that do not rise are left out. Empty where
-// the text has no such column; series of several processes in one text (a column pid) are left out too.
+// requests, if there is one, applies to each, and so does a limit in a column fds_limit, threads_limit, .... Rows that cannot be read and times that do not increase are skipped. Empty if
+// the text has no such column; series of several processes in one text (a column pid) are skipped too.
 std::vector<CountSeries> count_series(std::string_view text);
 
-// A source that keeps what is read through it, where its first line names counts: a pipe can be read only once.
+// A source that keeps a copy of what is read through it if its first line names counts: a pipe can be read only once.
 class CountedSource final : public ByteSource {
   public:
     explicit CountedSource(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {}
 
-    // Looks at the first bytes before they are read; kept must outlive this, and holds what was read: nothing where the first
-    // line names no counts, or where the text is larger than 256 MiB.
+    // Looks at the first bytes before they are read. kept must outlive this; it receives what was read, or nothing if the first
+    // line names no counts or the text is larger than 256 MiB.
     void keep_in(std::string& kept);
 
     std::string_view peek(std::size_t size) { return source_.peek(size); }

@@ -1,6 +1,6 @@
-// The times that samples carry: the wall clock's, but never going back. A wall clock that is set back (by an operator, or
+// Times of samples: the wall clock's, but never going back. A wall clock that is set back (by an operator, or
 // by NTP after a bad start) would give a file whose rows are out of order; while it is behind, time goes on from the last
-// sample as the monotonic clock says. A clock that is set forward is followed.
+// sample by the monotonic clock. A clock that is set forward is followed.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -13,7 +13,7 @@ namespace leakline::memory {
 
 class ForwardTime {
   public:
-    // Since the Unix epoch, of what both clocks say now.
+    // Since the Unix epoch, from the current values of both clocks.
     Nanoseconds at(Nanoseconds wall, Nanoseconds monotonic) {
         if (last_ && wall <= *last_) wall = *last_ + (monotonic - last_monotonic_);
         last_ = wall;

@@ -1,4 +1,4 @@
-// What glibc's malloc holds in another process, read from outside: without a preload, a debugger or debug information,
+// Reads what glibc's malloc holds in another process, from outside: without a preload, a debugger or debug information,
 // and without stopping the process.
 //
 // Thread-safety: one GlibcHeap, one thread at a time.
@@ -22,17 +22,17 @@ struct MallocFigures {
     Bytes retained = 0;  // as fordblks, less what is not resident: in bins and at the tops of the arenas, not given back
 };
 
-// Found once, read often: the arenas are a ring that starts in libc's data, and a bin is a ring of free chunks. Works
+// Located once, read often: the arenas are a ring that starts in libc's data, and a bin is a ring of free chunks. Works
 // on x86-64 and other 64-bit little-endian machines with glibc 2.26 or later, linked dynamically. A program that brings
-// an allocator of its own (jemalloc, tcmalloc) uses next to nothing of glibc's, and that is what the figures then say.
+// its own allocator (jemalloc, tcmalloc) uses almost nothing of glibc's, and the figures then say so.
 class GlibcHeap {
   public:
     // Does not throw; a process without glibc, or whose memory may not be read, has no figures.
     explicit GlibcHeap(int pid, const SystemRoots& roots = {});
 
-    // Nothing where the process's memory cannot be read or malloc was never called; nothing as well where walking its
+    // Nothing if the process's memory cannot be read or malloc was never called, or if walking its
     // free chunks (up to a microsecond each) takes longer than kLongestWalk. The process goes on meanwhile: a ring that
-    // changes while it is walked counts with what was met of it, once.
+    // changes while it is walked counts with the chunks that were seen, each once.
     std::optional<MallocFigures> read();
 
     static constexpr Nanoseconds kLongestWalk = std::chrono::milliseconds(300);
@@ -41,12 +41,12 @@ class GlibcHeap {
     struct Layout {
         std::uint64_t bins = 0;           // address of main_arena.bins
         std::uint64_t arena_to_bins = 0;  // from an arena's start to its bins
-        std::uint64_t mmapped_bytes = 0;  // address of mp_.mmapped_mem; 0 where it was not found
+        std::uint64_t mmapped_bytes = 0;  // address of mp_.mmapped_mem; 0 if it was not found
         bool masked_links = false;        // of fast bins (glibc 2.32)
     };
     struct Arena;
     struct Free {
-        Bytes bytes = 0, absent = 0;  // absent: of those, in pages that the kernel has back
+        Bytes bytes = 0, absent = 0;  // not resident: the part in pages that were returned to the kernel
     };
     class Reading;
 

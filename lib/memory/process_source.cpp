@@ -15,8 +15,8 @@ namespace leakline::memory {
 
 namespace {
 
-// Accuracy of statm's resident pages. Up to Linux 6.1 every thread keeps up to 64 page faults to itself before they
-// show (so up to 256 KiB a thread); 6.2 to 6.15 count per CPU in batches of max(32, 2 x CPUs) pages; from 6.16 on the
+// Accuracy of statm's resident pages. Up to Linux 6.1 every thread accumulates up to 64 page faults before they
+// appear (so up to 256 KiB per thread); 6.2 to 6.15 count per CPU in batches of max(32, 2 x CPUs) pages; from 6.16 on the
 // figure is summed when read. smaps_rollup's Rss is exact everywhere, and costs a walk of the page tables.
 class ProcessSource : public MemorySource {
   public:

@@ -20,7 +20,7 @@ const auto kPage = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
 const auto kTicksPerSecond = static_cast<double>(::sysconf(_SC_CLK_TCK));
 
 bool machine_has_swap(const SystemRoots& roots) {
-    const auto text = read_small_file(roots.proc + "/swaps");  // a line of names, then one for each area
+    const auto text = read_small_file(roots.proc + "/swaps");  // a line of names, then one per area
     return text && std::count(text->begin(), text->end(), '\n') > 1;
 }
 
@@ -87,7 +87,7 @@ bool ProcessTree::read(Member& member, Depth depth) {
         reading.resident = statm->resident * kPage;
         reading.private_bytes = (statm->resident - std::min(statm->resident, statm->shared)) * kPage;
         if (statm->size == 0) depth = Depth::detailed;  // a zombie now
-        // All of statm's shared pages may be files'.
+        // All of statm's shared pages may belong to files.
         if (statm->size != 0 && (swap_in_use_ || (depth == Depth::detailed && statm->shared > 0)))
             if (const auto lines = ProcFile(member.folder + "/status").read())
                 if (const auto status = parse_status(*lines)) {

@@ -1,4 +1,4 @@
-// All processes of a service, read together and cheaply: for samples every few milliseconds.
+// Reads all processes of a service together, cheaply enough for samples every few milliseconds.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -16,14 +16,14 @@ namespace leakline::memory {
 
 class ProcessTree {
   public:
-    // Throws Error{system} where the process does not exist. adopted: see DescendantTracker.
+    // Throws Error{system} if the process does not exist. adopted: see DescendantTracker.
     ProcessTree(int root, SystemRoots roots, std::function<std::vector<int>()> adopted = {});
     ~ProcessTree();
 
     // Every process, the root first. Empty: the root has ended. Quick reads memory (one small file and one look for
-    // children a process); detailed reads all. The rest stays as the last detailed reading left it.
+    // children a process); detailed reads all. Other figures keep the values of the last detailed reading.
     const std::vector<ProcessReading>& read(Depth depth);
-    // The shared memory of all of them, each page counted once, as the last detailed reading shows it.
+    // The shared memory of all of them, each page counted once, at the last detailed reading.
     Bytes shared_memory() const { return shared_.bytes(); }
 
   private:
@@ -39,9 +39,9 @@ class ProcessTree {
     SharedMemory shared_;
 };
 
-// How many descriptors /proc/PID/fd lists; nothing where it may not be read.
+// The number of descriptors in /proc/PID/fd; nothing if it may not be read.
 std::optional<std::uint64_t> count_descriptors(const std::string& process_folder);
-// How many lines /proc/PID/maps has; nothing where it may not be read.
+// The number of lines in /proc/PID/maps; nothing if it may not be read.
 std::optional<std::uint64_t> count_mappings(const std::string& process_folder);
 
 }  // namespace leakline::memory

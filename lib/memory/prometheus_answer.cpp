@@ -13,7 +13,7 @@ namespace leakline::memory {
 
 namespace {
 
-// A JSON string's NaN and Inf, and numbers in any form that Go prints.
+// A number in any form that Go prints, including NaN and Inf.
 std::optional<double> sample_value(std::string_view text) {
     if (text.starts_with('+')) text.remove_prefix(1);
     double value = 0;
@@ -113,7 +113,7 @@ class MatrixReader {
             std::string_view number;
             if (scan_.next_is('"') || scan_.next_is('{') || scan_.next_is('[')) return scan_.skip_value();
             if (!scan_.scalar(number)) return false;
-            if (place == 0) time = sample_value(number);  // nothing for true, false and null
+            if (place == 0) time = sample_value(number);  // no value for true, false and null
             return true;
         });
         if (!whole) return false;

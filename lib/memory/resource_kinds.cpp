@@ -165,7 +165,7 @@ std::string SocketTable::kind(std::uint64_t inode) const {
     const std::string local = address_text(row.local).value_or("an unknown address"),
                       remote = address_text(row.remote).value_or("an unknown address");
     if (row.state == 10) return text + " on " + local;
-    // What was accepted differs by the port of each client, what was opened by our own.
+    // Accepted connections differ by the client's port, opened ones by the local port.
     if (listening_.contains(std::string(port_of(row.local))))
         return text + " on port " + std::string(port_of(local)) + " from " + remote.substr(0, remote.rfind(':'));
     return text + " to " + remote;

@@ -15,8 +15,8 @@ constexpr double kNearLimit = 0.8, kMadeInRun = 0.5;
 
 }  // namespace
 
-// A process that begins brings its count along and is no step; one that ends takes its growth along. The number of processes
-// itself is plain.
+// A process that begins adds its count without a step; one that ends removes its growth. The number of processes
+// itself is counted directly.
 std::array<ResourceMarks::Level, kResourceCount> ResourceMarks::levels_of(const ResourceSnapshot& snapshot) {
     const bool begins = resources_.mark_seconds.empty();
     constexpr auto kProcesses = static_cast<std::size_t>(Resource::processes);
@@ -102,7 +102,7 @@ void ResourceMarks::add_limits(const ResourceSnapshot& snapshot) {
             for (const ProcessResources& process : snapshot.processes) growth.used += static_cast<double>(process.count[r].value_or(0));
             continue;
         }
-        // The process that grew most meets its limit first.
+        // The process that grew most reaches its limit first.
         const ProcessResources* most = nullptr;
         double largest = 0, all = 0;
         for (const ProcessResources& process : snapshot.processes) {

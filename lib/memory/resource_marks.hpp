@@ -1,4 +1,4 @@
-// What a run used up: counts and kinds at its marks, over processes that begin and end.
+// Resources that a run used: counts and kinds at its marks, over processes that begin and end.
 #pragma once
 
 #include <map>
@@ -18,14 +18,14 @@ class ResourceMarks {
   public:
     // The first call is before the traffic.
     void add(double at_s, std::uint64_t requests, const ResourceSnapshot& snapshot);
-    // Without traffic since the last mark.
+    // There was no traffic since the last mark.
     void add_idle(double idle_s, const ResourceSnapshot& snapshot);
 
     // Not judged yet (see analysis/resources.hpp), without the tree.
     const Resources& resources() const { return resources_; }
-    // What a report has to say of how well they could be read.
+    // Warnings about what could not be read.
     std::vector<std::string> warnings() const;
-    // A process has used up most of the mappings that the kernel allows it, and made half of them in the run.
+    // A process has most of the mappings that the kernel allows, and has created half of them during the run.
     bool mappings_near_limit() const;
 
   private:

@@ -20,7 +20,7 @@ constexpr std::size_t kMostText = std::size_t{16} << 20;
 using Kinds = std::map<std::string, std::uint64_t>;
 
 std::uint64_t& count_of(Kinds& kinds, std::string kind, std::uint64_t by) {
-    // A service whose names have no pattern must not fill our memory.
+    // Bounds memory for a service whose names have no pattern.
     if (kinds.size() >= kMostKinds && !kinds.contains(kind)) kind = "other kinds";
     return kinds[kind] += by;
 }
@@ -41,7 +41,7 @@ std::string link_of(const std::string& path) {
     return length > 0 ? std::string(buffer, static_cast<std::size_t>(length)) : std::string();
 }
 
-// As much of a text as is sensible; nothing where it cannot be read.
+// Reads a text up to a limit; nothing if it cannot be read.
 std::optional<std::string> read_text(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return std::nullopt;
@@ -87,7 +87,7 @@ ProcessLimits process_limits(const std::string& folder) {
 struct Probe {
     const SystemRoots& roots;
     SocketTable sockets;
-    std::set<std::uint64_t> not_counted;  // the service's ends of our own connections
+    std::set<std::uint64_t> not_counted;  // the service's ends of leakline's connections
     std::size_t links_left = kMostLinks;
     ResourceSnapshot snapshot;
 
@@ -146,12 +146,12 @@ struct Probe {
         process.pid = id.pid;
         process.start_ticks = id.start_ticks;
         process.name = id.name;
-        // The name is the program's, which a worker may change: it says little. What has ended is what leaks most often.
+        // The name is the program's, which a worker may change, so it means little. Ended processes are what leaks most often.
         process.count[3] = 1;
         ProcFile stat_file(folder + "/stat");
         const auto text = stat_file.read();
         const auto stat = text ? parse_stat(*text) : std::nullopt;
-        if (!stat || stat->start_ticks != id.start_ticks) return;  // it has ended since
+        if (!stat || stat->start_ticks != id.start_ticks) return;  // it has ended in the meantime
         process.zombie = stat->state == 'Z';
         count_of(process.kinds[3], (process.zombie ? "zombie " : "process ") + folded_name(stat->comm), 1);
         if (!process.zombie) {

@@ -1,4 +1,4 @@
-// What processes hold at one moment: how many descriptors, threads and mappings, and of which kinds.
+// The descriptors, threads and mappings of processes at one moment, by number and kind.
 //
 // Thread-safety: functions without state.
 #pragma once
@@ -18,7 +18,7 @@ struct ProcessResources {
     std::uint64_t start_ticks = 0;
     std::string name;
     bool zombie = false;
-    // By Resource; processes is 1. Nothing: it may not be read (another user's process), or it has ended.
+    // Indexed by Resource; processes is 1. Nothing: it may not be read (another user's process), or it has ended.
     std::array<std::optional<std::uint64_t>, kResourceCount> count;
     std::array<std::map<std::string, std::uint64_t>, kResourceCount> kinds;
     ProcessLimits limits;
@@ -34,8 +34,8 @@ CountLimits read_count_limits(int pid, const SystemRoots& roots = {});
 
 struct ResourceSnapshot {
     std::vector<ProcessResources> processes;
-    bool kinds_cut = false;                      // there were more than are looked at: the counts are exact, kinds come from every n-th
-    bool unreadable = false;                     // of some process something could not be read
+    bool kinds_cut = false;                      // there were too many to examine all: the counts are exact, kinds come from every n-th
+    bool unreadable = false;                     // something of a process could not be read
     std::optional<std::uint64_t> most_mappings;  // vm.max_map_count, of each process
     std::optional<std::uint64_t> most_threads;   // of the whole service: the smallest of threads-max, pids.max and RLIMIT_NPROC
     std::string most_threads_name;

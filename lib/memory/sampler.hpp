@@ -1,4 +1,4 @@
-// Samples memory at a steady beat: sample_steadily() on the calling thread, Sampler in a thread of its own.
+// Samples memory at a fixed interval: sample_steadily() on the calling thread, Sampler in a thread of its own.
 #pragma once
 
 #include <atomic>

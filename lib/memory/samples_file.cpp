@@ -19,7 +19,7 @@ namespace leakline::memory {
 
 namespace {
 
-// The part of a row that tells its tick: CSV's first cell, the time at the end of the other formats' lines.
+// The part of a row that identifies its tick: CSV's first cell, the time at the end of the other formats' lines.
 std::string_view tick_of(SampleFormat format, std::string_view row) {
     if (format == SampleFormat::csv) return row.substr(0, row.find(','));
     const std::size_t space = row.rfind(' ');
@@ -78,7 +78,7 @@ void SampleFile::write(std::string_view bytes) {
     if (const std::size_t done = write_all(descriptor_, bytes); done != bytes.size()) {
         const int reason = errno;
         if (reason == EPIPE && path_ == "-") throw ReaderGone();
-        // Half a tick is worse than none: a reader would take a cut number for a number.
+        // Remove a partial tick: a reader would read a cut number as a number.
         if (regular_ && done > 0 && ::ftruncate(descriptor_, static_cast<off_t>(size_)) == 0)
             ::lseek(descriptor_, static_cast<off_t>(size_), SEEK_SET);
         throw os_error(ErrorKind::system, path_, "cannot write the samples", reason, "what was written before is whole and can be read");

@@ -6,10 +6,10 @@
 namespace leakline::memory {
 
 SeriesBuilder::Outcome SeriesBuilder::add(const RawSample& sample) {
-    constexpr double kFarAway = 1e12, kNoMemory = 1e18;  // 30,000 years, an exabyte: no clock and no machine says so
+    constexpr double kFarAway = 1e12, kNoMemory = 1e18;  // 30,000 years, an exabyte: beyond any clock and machine
     if (!(std::fabs(sample.seconds) < kFarAway) || !(sample.bytes < kNoMemory)) return Outcome::not_a_number;
     if (sample.bytes < 0) return Outcome::negative;
-    // Compared as they will stand in the series: far from the origin two times can become one.
+    // Compared as they will be stored: far from the origin, two times can become equal.
     const double since_origin = sample.seconds - origin_, last_since_origin = last_.seconds - origin_;
     if (taken_ > 0 && since_origin <= last_since_origin) {
         return since_origin == last_since_origin ? Outcome::duplicate_time : Outcome::backwards;
@@ -31,7 +31,7 @@ void SeriesBuilder::keep(const RawSample& sample) {
     series_.seconds.push_back(sample.seconds - origin_);
     series_.value.push_back(sample.bytes);
     if (sample.requests) {
-        // A counter that appears late counts from there; one that is missing in between holds.
+        // A counter that appears late counts from there; one that is missing in between keeps its value.
         if (series_.requests.size() + 1 < series_.size()) series_.requests.resize(series_.size() - 1, *sample.requests);
         series_.requests.push_back(*sample.requests);
     } else if (!series_.requests.empty()) {

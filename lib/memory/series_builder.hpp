@@ -20,8 +20,8 @@ struct RawSample {
 };
 
 // Memory is bounded by max_points samples. When they are full, one of each two is kept, picked at random, and of what
-// follows one of each two, four, eight, ... (stratified sampling): medians and quantiles of a bin of thousands of
-// samples stay what they were, and no cycle can beat with the thinning as with every n-th sample. The first and the
+// follows one of each two, four, eight, ... (stratified sampling): this preserves medians and quantiles of bins of thousands of
+// samples, and avoids the aliasing of cycles that keeping every n-th sample would cause. The first and the
 // last sample are always kept. Seeded: the same input gives the same series.
 class SeriesBuilder {
   public:
@@ -30,11 +30,11 @@ class SeriesBuilder {
     explicit SeriesBuilder(std::size_t max_points = kMaxPoints) : max_points_(max_points) {}
 
     enum class Outcome { taken, not_a_number, negative, duplicate_time, backwards };
-    // Anything but taken leaves the series as it was.
+    // All results but taken leave the series unchanged.
     Outcome add(const RawSample& sample);
 
     std::uint64_t taken() const { return taken_; }  // thinned out or not
-    std::uint64_t group() const { return group_; }  // one sample in so many is kept; 1: all
+    std::uint64_t group() const { return group_; }  // one of this many samples is kept; 1: all
     double first_seconds() const { return origin_; }
     double last_seconds() const { return last_.seconds; }
     // The series with seconds since its first sample; the builder is empty afterwards.

@@ -1,5 +1,5 @@
 // Logs of `docker stats`: its table, --format lines and --format json; live views captured with their escape sequences
-// too. A container's memory is the size before the slash of "12.5MiB / 1.944GiB"; one series a container.
+// too. A container's memory is the size before the slash of "12.5MiB / 1.944GiB"; one series per container.
 #include <algorithm>
 #include <cctype>
 #include <optional>
@@ -21,10 +21,10 @@ namespace leakline::memory {
 
 namespace {
 
-// What a line of `docker stats --format json` says, as the line or within an object of a logging program.
+// The values of a line of `docker stats --format json`, which may be within an object of a logging program.
 class StatsObject {
   public:
-    // Reads the first object in the line; what stands before the place where it stops being JSON counts.
+    // Reads the first object in the line, up to the place where it stops being JSON.
     explicit StatsObject(std::string_view line) {
         const std::size_t brace = line.find('{');
         if (brace == line.npos) return;
@@ -35,7 +35,7 @@ class StatsObject {
     }
 
     std::optional<std::string_view> memory, name;  // "12.5MiB / 1.944GiB"
-    // Whoever logged the JSON put it there: docker itself writes no time.
+    // Added by the program that logged the JSON: docker itself writes no time.
     std::optional<std::string_view> time;
 
   private:
@@ -78,7 +78,7 @@ struct UsedOfLimit {
     std::size_t before = 0;  // words before it
 };
 
-// The first "12.5MiB / 1.944GiB" of a line, with or without blanks.
+// The first "12.5MiB / 1.944GiB" of a line, with or without spaces.
 std::optional<UsedOfLimit> used_of_limit(std::string_view line) {
     for (std::size_t slash = line.find('/'); slash != std::string_view::npos; slash = line.find('/', slash + 1)) {
         const std::vector<std::string_view> left = words_of(line.substr(0, slash)), right = words_of(line.substr(slash + 1));
@@ -99,7 +99,7 @@ std::optional<Usage> usage_of(std::string_view line, const StatsObject& object, 
         if (!size) return std::nullopt;
         return Usage{printable(object.name.value_or("container")), *size};
     }
-    // "NAME,12.5MiB / 1.9GiB" has no blank before the size
+    // "NAME,12.5MiB / 1.9GiB" has no space before the size
     std::string spaced(line);
     for (char& c : spaced) {
         if (c == ',' || c == ';') c = ' ';
@@ -125,7 +125,7 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
     ChunkBuffer lines(std::move(source));
     LogClock clock(options.interval_s);
     bool has_header = false;
-    std::set<std::string> seen;  // in this table, where no header tells one from the next
+    std::set<std::string> seen;  // in this table, if no header separates the tables
     while (const auto next = lines.next_line()) {
         const std::string plain = without_escapes(*next);
         std::string_view line = plain;
@@ -143,7 +143,7 @@ void read_docker_stats(std::unique_ptr<ByteSource> source, const std::string& na
         if (object.time && trim(line).starts_with('{')) clock.take_time_line(*object.time);
         const auto usage = usage_of(line, object, has_header);
         if (!usage) {
-            // "-- / --" stands for a container that is gone
+            // "-- / --" means a container that has ended
             collector.skipped(lines.pieces(), "no memory in '" + printable(line.substr(0, 40)) + "'");
             continue;
         }

@@ -49,7 +49,7 @@ class Utf16Source final : public ByteSource {
 
     void put(std::uint32_t unit) {
         constexpr std::uint32_t kMark = 0xFEFF;
-        if (unit == kMark) return;  // also in between, where files were appended
+        if (unit == kMark) return;  // also in the middle, if files were appended
         if (unit >= 0xDC00 && unit < 0xE000 && high_) {
             append(0x10000 + ((*high_ - 0xD800) << 10) + (unit - 0xDC00));
             high_.reset();

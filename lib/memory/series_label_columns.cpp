@@ -38,7 +38,7 @@ bool all_cells(const CellSample& sample, std::size_t column, bool (*is)(std::str
     return any;
 }
 
-// Which of "06/07" is the month: the order in which all dates exist, else the one in which they lie closer together.
+// Which number of "06/07" is the month: the order in which all dates exist, else the one in which they are closer together.
 DateOrder date_order_of(const CellSample& sample, std::size_t column) {
     double path[2] = {0, 0};
     bool fits[2] = {true, true};
@@ -67,7 +67,7 @@ std::size_t distinct(const CellSample& sample, std::size_t column) {
     return texts.size();
 }
 
-// The share of rows whose time, with the text of a column (or without one), a row before had.
+// The share of rows whose time, with the text of a column (or without one), occurred in an earlier row.
 double repeated(const CellSample& sample, std::size_t time, std::size_t clock, std::optional<std::size_t> label) {
     std::set<std::tuple<std::string_view, std::string_view, std::string_view>> seen;
     std::size_t again = 0;
@@ -113,7 +113,7 @@ void put_time(Columns& columns, const std::vector<std::string>& names, const Cel
     std::optional<std::size_t> time;
     for (std::size_t i = 0; i < names.size() && !time; ++i) {
         const auto unit = seconds_in_time_column(names[i]);
-        // "offset" or "now" may be called so and be text; 1-00:00:05 is ps' elapsed time.
+        // "offset" or "now" may be such names with texts; 1-00:00:05 is ps' elapsed time.
         if (!unit || (sample.share(i, CellKind::text) >= kNearlyAll && !all_cells(sample, i, is_elapsed))) continue;
         time = i;
         columns.time_form = *unit == 0 ? TimeForm::by_value : TimeForm::number;

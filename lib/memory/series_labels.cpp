@@ -42,7 +42,7 @@ std::vector<std::string> shortest_labels(const std::vector<std::string>& keys) {
         all.push_back(split(key, SeriesCollector::kBetweenLabels));
         width = std::max(width, all.back().size());
     }
-    // Columns in their order, each that tells more series from each other than those before it.
+    // Columns in their order, those that distinguish more series than the ones before.
     std::vector<std::size_t> taken;
     std::size_t is_set = 0;
     for (std::size_t column = 0; column < width && is_set < keys.size(); ++column) {

@@ -20,7 +20,7 @@ std::optional<double> parse_syslog_time(const std::vector<std::string_view>& wor
     return parse_date_words(std::string(words[0]) + " " + std::string(words[1]) + " " + std::string(words[2]) + " 2000");
 }
 
-// Without what may stand around a time at the start of a line: "[12:30:00]", "12:30:00:".
+// Without the characters around a time at the start of a line: "[12:30:00]", "12:30:00:".
 std::string_view bare(std::string_view word) {
     while (!word.empty() && (word.front() == '[' || word.front() == '(' || word.front() == '"')) word.remove_prefix(1);
     while (!word.empty() && std::string_view("]):,;\"").find(word.back()) != std::string_view::npos) word.remove_suffix(1);

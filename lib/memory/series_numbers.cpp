@@ -13,7 +13,7 @@ namespace leakline::memory {
 
 namespace {
 
-// Blanks that part groups so that no line breaks there: U+00A0, U+202F, U+2009.
+// Non-breaking spaces between groups: U+00A0, U+202F, U+2009.
 constexpr std::array<std::string_view, 3> kNarrowBlanks = {"\xC2\xA0", "\xE2\x80\xAF", "\xE2\x80\x89"};
 
 std::string with_plain_blanks(std::string_view text) {
@@ -27,7 +27,7 @@ std::string with_plain_blanks(std::string_view text) {
     return plain;
 }
 
-// The digits of "1.234.567" without their group marks; nothing where they are not groups of three with one mark.
+// The digits of "1.234.567" without their group marks; nothing if they are not groups of three with one kind of mark.
 std::optional<std::string> without_groups(std::string_view whole, char decimal) {
     const auto first_mark = std::find_if_not(whole.begin(), whole.end(), is_digit);
     if (first_mark == whole.end()) return std::string(whole);
@@ -37,7 +37,7 @@ std::optional<std::string> without_groups(std::string_view whole, char decimal) 
     for (const std::string_view group : split(whole, mark)) {
         const bool first = digits.empty();
         if (!std::all_of(group.begin(), group.end(), is_digit)) return std::nullopt;
-        // Nobody groups below a thousand: "0.125" is an eighth.
+        // Numbers below a thousand have no groups: "0.125" is an eighth.
         if (first ? group.empty() || group.size() > 3 || group.front() == '0' : group.size() != 3) return std::nullopt;
         digits += group;
     }

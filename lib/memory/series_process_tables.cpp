@@ -1,4 +1,4 @@
-// Logs of ps, pidstat -r, top -b, kubectl top, smem, free and sar -r: tables with a header (series_tables.hpp), again and
+// Logs of ps, pidstat -r, top -b, kubectl top, smem, free and sar -r: tables with a header (series_tables.hpp),
 // again; a series for each process or pod.
 //
 //   ps:      date; ps -o pid,rss,etimes,comm       again and again, or ps aux, with or without its header
@@ -45,7 +45,7 @@ std::optional<FoundTable> table_of_row(std::string_view line) {
     return std::nullopt;
 }
 
-// What the first lines are a table of.
+// The kind of table in the first lines.
 std::optional<FoundTable> table_in(std::string_view head) {
     for (std::string_view line : split(head, '\n')) {
         std::string plain = without_escapes(line);
@@ -66,7 +66,7 @@ bool is_table_of(std::string_view head, std::string_view format) {
     return found && found->layout->format == format;
 }
 
-// The program's name without its folder and arguments; all of a title that a program gave itself ("nginx: worker process").
+// The program's name without its folder and arguments; the whole title that a program gave itself ("nginx: worker process").
 std::string command_name(std::string_view line, std::string_view first) {
     if (!first.ends_with(':')) return printable(file_name(first));
     const auto begin = static_cast<std::size_t>(first.data() - line.data());
@@ -109,7 +109,7 @@ class TableReader {
             clock_.begin_table();
             return;
         }
-        if (!table_ && !(table_ = table_of_row(line))) return;  // a greeting before the first table
+        if (!table_ && !(table_ = table_of_row(line))) return;  // other text before the first table
         if (!with_header_ && !table_of_row(line)) return collector_.skipped(number, no_row(line));
         read_row(line, number);
     }
@@ -159,14 +159,14 @@ class TableReader {
         return *time;
     }
 
-    // free prints KiB, or with -m MiB, and does not say so: a machine's total tells, unless it is a small one in KiB or a
+    // free prints KiB, or MiB with -m, without a unit: a machine's total shows which, unless it is a small one in KiB or a
     // large one in MiB.
     double unit(const TableColumns& columns, const std::vector<std::string_view>& words, std::uint64_t number) {
         constexpr double kMostMiB = 1e5, kLeastKiB = 4e6, kLeastBytes = 4e9;
         if (columns.bytes_per_unit != 0) return columns.bytes_per_unit;
         if (!options_.unit.empty()) return bytes_in_unit(options_.unit == "bytes" ? "B" : options_.unit).value_or(1024);
         const auto total = parse_number(words[1]);
-        if (!total) return 1024;  // "23Gi": each value says
+        if (!total) return 1024;  // "23Gi": each value has its unit
         if (*total >= kLeastBytes) return 1;
         if (*total < kMostMiB) return kMiB;
         if (*total >= kLeastKiB) return 1024;
@@ -180,7 +180,7 @@ class TableReader {
     LogClock clock_;
     std::optional<FoundTable> table_;
     bool with_header_ = false;
-    std::set<std::string> seen_;  // in this table, where no header tells one from the next
+    std::set<std::string> seen_;  // in this table, if no header separates the tables
 };
 
 }  // namespace

@@ -6,11 +6,11 @@
 
 namespace leakline::memory {
 
-// Reads a decimal number ("12", "-3.25", "1e9") at the start of [begin, end) and returns where it ends; nullptr where
+// Reads a decimal number ("12", "-3.25", "1e9") at the start of [begin, end) and returns where it ends; nullptr if
 // there is none. Short numbers, which are nearly all, are read without rounding twice: up to 15 digits are exact in a
 // double, and so is the power of ten that divides them.
 const char* parse_decimal(const char* begin, const char* end, double& value);
-// The same of a whole text; "nan" and "inf" are numbers too.
+// The same for a whole text; "nan" and "inf" are numbers too.
 std::optional<double> parse_number(std::string_view text);
 
 // A cell that holds no value: nothing, "null", "N/A", "NaN", "-", ...

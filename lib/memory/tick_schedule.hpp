@@ -1,4 +1,4 @@
-// A steady beat: tick k is due at start + k * interval, whatever the ticks before it took. Pure.
+// A schedule of ticks: tick k is due at start + k * interval, however long earlier ticks took. Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@ class TickSchedule {
 
     Nanoseconds due() const { return due_; }
     bool is_due(Nanoseconds now) const { return now >= due_; }
-    std::uint64_t missed() const { return missed_; }  // ticks that passed without being taken
+    std::uint64_t missed() const { return missed_; }  // missed ticks
 
     // Call when the due tick was taken, at `now`: the next is the first tick after now that is on the grid. A late
-    // tick is taken once and not made up for.
+    // tick is taken once; missed ones are not repeated.
     void taken(Nanoseconds now) {
         const auto passed = now < due_ ? std::int64_t{0} : (now - due_) / interval_;
         missed_ += static_cast<std::uint64_t>(passed);

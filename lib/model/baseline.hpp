@@ -1,4 +1,4 @@
-// The known leaks of a project: a committed file that a CI run is held against, so that old debts do not fail a build and
+// The known leaks of a project: a committed file that a CI run is compared with, so that old leaks do not fail a build and
 // new or larger ones do. Plain data; report/baseline_file reads and writes it, analysis/baseline judges by it.
 #pragma once
 
@@ -18,7 +18,7 @@ struct Baseline {
     struct Suppression {
         std::string function, source, reason;
         Growth max;
-        std::string expires;  // ISO date, the last day that it holds; empty: for ever
+        std::string expires;  // ISO date, the last day on which it applies; empty: no end
     };
     std::vector<Line> lines;
     std::vector<Suppression> suppressions;

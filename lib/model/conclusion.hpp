@@ -1,4 +1,4 @@
-// What is concluded from the evidence (by analysis::conclude), and held against gates. Plain data.
+// The conclusions from the evidence (by analysis::conclude), and the results of gates. Plain data.
 #pragma once
 
 #include <string>
@@ -16,12 +16,12 @@ std::string_view verdict_name(Verdict verdict);  // "leak", "no_leak", ...
 struct Conclusion {
     Verdict verdict = Verdict::inconclusive;
     std::vector<std::string> reasons = {};  // never empty once concluded; the first is the decisive one
-    std::vector<std::string> caveats = {};  // warnings that come with the verdict
-    // Inconclusive because lines grow in a way that a leak and a cache which is still filling have in common.
+    std::vector<std::string> caveats = {};  // warnings about the verdict
+    // Inconclusive because lines grow in a way that is common to a leak and a cache that is still filling.
     bool still_filling = false;
     StatedGrowth growth = {};
     std::vector<Gate> gates = {};
-    bool accepted = false;  // a leak that the committed baseline knows, and no larger than it says
+    bool accepted = false;  // a leak that the committed baseline contains, and no larger than recorded there
 };
 
 }  // namespace leakline

@@ -1,4 +1,4 @@
-// The result of a whole run: everything that any report shows. Plain data; diagnosis.json is its file form.
+// The result of a whole run: the content of all reports. Plain data; diagnosis.json is its file form.
 #pragma once
 
 #include "model/conclusion.hpp"
@@ -13,15 +13,15 @@ struct Diagnosis : Evidence, Conclusion {
 // Of the evidence, of the conclusion, of its lines and of its replay.
 std::vector<std::string> all_warnings(const Diagnosis& diagnosis);
 
-// The line that the verdict names: the headline line, else the largest that leaks. Null where none leaks, where they account for
-// too little of memory's growth to be named, and where the verdict is invalid.
+// The line that the verdict names: the headline line, else the largest that leaks. Null if none leaks, if they account for
+// too little of memory's growth to be named, or if the verdict is invalid.
 const LineGrowth* line_at_fault(const Diagnosis& diagnosis);
-// It passed because the budget allows this much, not because nothing grows.
+// It passed because the growth is within the budget, not because nothing grows.
 bool grows_within_budget(const Diagnosis& diagnosis);
 // The verdict is a leak of descriptors, threads, mappings or processes, and memory does not leak.
 bool only_resources_leak(const Diagnosis& diagnosis);
 
-// Growth per request as the verdict states it; nothing where it is not measured or has none.
+// Growth per request as the verdict states it; nothing if it was not measured or there is none.
 std::optional<Interval> stated_per_request(const Diagnosis& diagnosis);
 
 }  // namespace leakline

@@ -4,7 +4,7 @@ namespace leakline {
 
 bool grows_by_connections_alone(const Evidence& evidence) {
     if (!evidence.connections || !evidence.connections->leaks) return false;
-    constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are the odds and ends of the same connections
+    constexpr double kAlone = 0.9;  // of the bytes of the leaking lines: others are small parts of the same connections
     double all = 0, of_connections = 0;
     for (const LineGrowth& line : evidence.lines.lines) {
         if (!line.leaking) continue;
@@ -17,7 +17,7 @@ bool grows_by_connections_alone(const Evidence& evidence) {
 double explained_growth(const Evidence& evidence) {
     const TrendVerdict& trend = evidence.trend;
     if (trend.verdict != Trend::growing) return 1;
-    // The recorded run has another pace than the soak's: what does not follow requests costs each request something else in it.
+    // The recorded run has a different pace than the soak: growth that does not follow requests is another amount per request in it.
     if (evidence.soak && evidence.soak->growth != Soak::Growth::with_requests) return 1;
     double per_request = 0, per_hour = 0;
     bool any = false;

@@ -1,4 +1,4 @@
-// What growth follows: the requests that a service answers, or the time that passes. Plain data.
+// Whether growth follows the requests that a service answers, or time. Plain data.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,9 @@
 namespace leakline {
 
 enum class Follows {
-    unknown,   // the run could not tell
-    requests,  // so many bytes per request, whatever the pace
-    time,      // so many bytes per hour, whatever the traffic: a timer, a background thread
+    unknown,   // the run could not distinguish them
+    requests,  // constant bytes per request at any pace
+    time,      // constant bytes per hour with any traffic: a timer, a background thread
     both,
 };
 std::string_view follows_name(Follows follows);  // "unknown", "requests", "time", "both"
@@ -19,15 +19,15 @@ std::string_view follows_name(Follows follows);  // "unknown", "requests", "time
 // Growth in two parts. Only bytes_per_request may be restated at another rate of requests; the other part stays as it is.
 struct GrowthSplit {
     Follows follows = Follows::unknown;
-    std::optional<Interval> bytes_per_request;       // where it follows requests or both
-    std::optional<Interval> bytes_per_hour_by_time;  // where it follows time or both
+    std::optional<Interval> bytes_per_request;       // if it follows requests or both
+    std::optional<Interval> bytes_per_hour_by_time;  // if it follows time or both
 };
 
 // Growth as the verdict states it, so that all reports state the same.
 struct StatedGrowth {
     enum class Source {
         memory,   // as the kernel counts it
-        lines,    // of the leaking lines, counted, where memory as a whole does not show it
+        lines,    // of the leaking lines, counted, if memory as a whole does not show it
         objects,  // of the live objects of a collected heap, counted by its runtime
         none,     // the run is invalid: nothing was measured
     };

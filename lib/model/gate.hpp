@@ -1,4 +1,4 @@
-// What a CI system asks of a run besides the verdict: a growth budget, a baseline, no line that leaks more than before.
+// Conditions of a CI system besides the verdict: a growth budget, a baseline, no line that leaks more than before.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ constexpr std::string_view outcome_name(GateOutcome outcome) {
 struct Gate {
     std::string name;  // "growth at most 64 B/request"
     GateOutcome outcome = GateOutcome::passed;
-    std::string message;  // what was found; empty where there is nothing to say
+    std::string message;  // what was found; may be empty
 };
 
 }  // namespace leakline

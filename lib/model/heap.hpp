@@ -1,4 +1,4 @@
-// What a heap recording holds, whatever wrote it: who allocated, and how much was live at marks. Plain data.
+// The content of a heap recording of any format: allocation sites, and how much was live at marks. Plain data.
 //
 // Size is O(traces + marks x sites changed between marks), never O(events).
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace leakline {
 
-// Typed ids: 1-based, 0 = none. Whoever makes one from a file's bytes checks it against the table first.
+// Typed ids: 1-based, 0 = none. Code that reads one from a file checks it against the table first.
 template <class Tag>
 struct Id {
     std::uint32_t value = 0;
@@ -25,11 +25,11 @@ using StringId = Id<struct StringTag>;
 using IpId = Id<struct IpTag>;
 using TraceId = Id<struct TraceTag>;
 
-// One source position. An instruction pointer has several where calls were inlined.
+// One source position. An instruction pointer has several if calls were inlined.
 struct Frame {
-    StringId function, file;  // 0 where there is no debug info
+    StringId function, file;  // 0 without debug info
     std::uint32_t line = 0;   // 1-based, 0 = unknown
-    bool generated = false;   // made by the compiler, as the debug info says: an implicit or defaulted member
+    bool generated = false;   // made by the compiler according to the debug info: an implicit or defaulted member
 };
 
 struct InstructionPointer {
@@ -46,7 +46,7 @@ struct TraceNode {
 
 // Counters of one trace, cumulative from the start of the recording.
 struct TraceCost {
-    std::uint64_t allocations = 0;      // calls of malloc and its kin
+    std::uint64_t allocations = 0;      // calls of malloc and related functions
     std::uint64_t allocated_bytes = 0;  // their sizes, summed
     std::int64_t live_bytes = 0;        // allocated, not freed
     std::int64_t live_blocks = 0;
@@ -57,19 +57,19 @@ struct TraceCost {
 // is, for each trace, its newest entry in marks 0..i.
 struct HeapMark {
     enum class Kind {
-        start,      // the recorder's first sight of the process
-        interval,   // every so often
-        round_end,  // asked for by the caller: traffic of a round is over and answered
+        start,      // when the recorder first saw the process
+        interval,   // at the interval
+        round_end,  // requested by the caller: all requests of a round are answered
         finish,     // the last state received
     };
     Kind kind = Kind::interval;
     Nanoseconds at{};                       // since the start of the recording, steady clock
     std::string label;                      // "round 3"
-    std::optional<std::uint64_t> requests;  // completed since the start, where the caller knows
+    std::optional<std::uint64_t> requests;  // completed since the start, if the caller knows
     std::optional<Bytes> rss;
-    std::optional<Bytes> allocator_in_use, allocator_retained;  // malloc's own books where readable
-    // Of the live blocks, what malloc takes for each beyond what was asked for (header and rounding, by glibc's rule);
-    // nothing where sizes of single blocks are not known.
+    std::optional<Bytes> allocator_in_use, allocator_retained;  // malloc's own figures, if readable
+    // malloc's overhead of the live blocks (header and rounding, by glibc's rule);
+    // nothing if the sizes of single blocks are not known.
     std::optional<std::int64_t> overhead_bytes;
     struct Change {
         TraceId trace;
@@ -83,9 +83,9 @@ struct RssPoint {
     Bytes rss = 0;
 };
 
-// How far the data goes, best first: the report states it.
+// How complete the data is, best first; shown in reports.
 enum class Completeness {
-    complete,    // ended by itself: the recorder's trailer, or the process's exit was seen
+    complete,    // complete: the recorder's trailer or the process's exit was seen
     final_tick,  // cut after a timestamp: the last milliseconds are missing
     torn,        // cut or damaged in the middle: good up to there
 };
@@ -93,8 +93,8 @@ std::string_view completeness_name(Completeness completeness);
 
 struct HeapProfile {
     std::string source;                  // "leakline recording", "heaptrack 1.4.0 (format 3)", "heaptrack raw"
-    std::string command;                 // as the recorder saw it
-    std::optional<Nanoseconds> started;  // wall clock since the epoch, where the recording says
+    std::string command;                 // as seen by the recorder
+    std::optional<Nanoseconds> started;  // wall clock since the epoch, if recorded
     Nanoseconds duration{};
     bool attached = false;             // allocations before the recording are unknown
     std::vector<std::string> strings;  // StringId n is strings[n - 1]
@@ -108,10 +108,10 @@ struct HeapProfile {
     Nanoseconds peak_at{};
     std::vector<TraceCost> peak;  // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
     Completeness completeness = Completeness::complete;
-    Diagnostics damage;                     // what was skipped, and where
-    std::vector<std::string> suppressions;  // of leaks, as the program itself declares them (patterns of LeakSanitizer's)
-    std::vector<std::string> warnings;      // what the reader of a report should know: no names, a wrapper, ...
-    // The names of files come from this machine's own programs, and not from a recording that anyone may have written: the
+    Diagnostics damage;                     // skipped data, with places
+    std::vector<std::string> suppressions;  // suppressed leaks, declared by the program itself (LeakSanitizer's patterns)
+    std::vector<std::string> warnings;      // warnings for the report: no names, a wrapper, ...
+    // The names of files come from programs on this machine, and not from a recording of unknown origin: the
     // files may be read.
     bool named_here = false;
 

@@ -9,7 +9,7 @@ namespace leakline {
 struct LatencyDistribution {
     struct Row {
         double value_us = 0;
-        double share = 0;         // of all latencies that are at most this value: 0 to 1
+        double share = 0;         // share of all latencies that are at most this value: 0 to 1
         std::uint64_t count = 0;  // of these
     };
     std::vector<Row> rows;  // the last of all

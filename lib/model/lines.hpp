@@ -15,25 +15,25 @@ namespace leakline {
 
 enum class GrowthClass {
     flat,                // no change beyond noise
-    linear,              // live bytes grow with time or requests, without an end in sight
+    linear,              // live bytes grow with time or requests to the end
     container_doubling,  // one block (or a constant few) whose size doubles: a vector that is appended to
     filling_then_flat,   // grew, then held its level: a cache that reached its bound
     sawtooth,            // grows and falls back, without a trend
-    shrinking,           // what was live at the start has gone
-    unclear,             // too few marks to tell
+    shrinking,           // what was live at the start was freed
+    unclear,             // too few marks
 };
 std::string_view growth_class_name(GrowthClass growth_class);  // "linear", "container doubling", ...
 
 enum class GroupBy { line, function, file };
 
 struct CodeLine {
-    std::string function;    // of the physical or inlined function, as the debug info has it
-    std::string file;        // as the debug info has it; without debug info the program or library; empty where unknown
+    std::string function;    // of the physical or inlined function, from the debug info
+    std::string file;        // from the debug info; without it, the program or library; empty if unknown
     std::uint32_t line = 0;  // 0: without debug info
     auto operator<=>(const CodeLine&) const = default;
 };
 
-// A caller of a line and the part of its growth that came through it.
+// A caller of a line, and the part of the line's growth that came through it.
 struct CallerNode {
     CodeLine at;
     std::int64_t growth_bytes = 0;
@@ -48,42 +48,42 @@ struct LineGrowth {
     std::int64_t growth_bytes = 0;  // live_last - live_first
     std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
-    // Growth in blocks of the call path below the line that kept most of them: how many entries a container got there. (An entry
-    // is often several blocks of one line, each of a path of its own: a node, a key, a value.)
+    // Growth in blocks of the call path below the line that kept most of them: the entries that a container gained. (An entry
+    // is often several blocks of one line with different paths: a node, a key, a value.)
     std::int64_t kept_entries = 0;
     std::uint64_t allocations = 0;              // calls within the window
     std::uint64_t allocated_bytes = 0;          // their sizes, summed
-    std::optional<Interval> bytes_per_request;  // nothing where growth follows time alone
+    std::optional<Interval> bytes_per_request;  // nothing if growth follows only time
     std::optional<Interval> bytes_per_hour;     // at the pace of the recording
     Follows follows = Follows::unknown;
-    std::optional<Interval> bytes_per_hour_by_time;  // the part that follows time, whatever the traffic
-    // Where growth follows the number of connections and not that of requests; then the two above depend on how many
-    // connections the run happened to open.
+    std::optional<Interval> bytes_per_hour_by_time;  // the part that follows time
+    // If growth follows the number of connections and not that of requests; then the two above depend on how many
+    // connections the run opened.
     std::optional<Interval> bytes_per_connection;
     GrowthClass growth_class = GrowthClass::unclear;
-    bool leaking = false;           // grows in every round after warm-up, corrected for the number of lines looked at
+    bool leaking = false;           // grows in every round after warm-up, corrected for the number of lines
     std::optional<double> p_value;  // of that growth, adjusted for the number of lines looked at; nothing for
                                     // containers that double, which are not told by a test
-    // Where growth_class is container_doubling: bytes in use by elements at the window's end. A container that doubles
+    // If growth_class is container_doubling: bytes used by elements at the window's end. A container that doubles
     // holds between capacity/2 and capacity.
     std::optional<Interval> payload_bytes;
-    bool user_code = true;              // not of a library or the runtime
-    std::vector<double> live_at_marks;  // bytes, one a mark of the window; empty where they do not change, and beyond
+    bool user_code = true;              // not code of a library or the runtime
+    std::vector<double> live_at_marks;  // bytes, one per mark of the window; empty if they do not change, and after
                                         // the first LineReport::kDetailed lines
     std::vector<CallerNode> callers;
 };
 
-// The line that a person would change: the innermost line of user code through which most of the growth passes, with the sum
-// of all that passes through it. A conclusion beside the disjoint lines, which it takes nothing from: one statement's growth
+// The line to change: the innermost line of user code through which most of the growth passes, with the sum
+// of all that passes through it. It is shown in addition to the disjoint lines and does not reduce them: one statement's growth
 // is often split over the lines that it calls.
 struct HeadlineLine {
-    LineGrowth line;            // of all allocations whose stack passes through it; leaking where a line below it leaks
-    double share = 0;           // of the growth of all lines that leak (where none does, of all that grow), 0 to 1
+    LineGrowth line;            // of all allocations whose stack passes through it; leaking if a line below it leaks
+    double share = 0;           // share of the growth of all leaking lines (if there are none, of all that grow), 0 to 1
     std::size_t lines = 1;      // disjoint lines whose growth passes through it
     std::size_t elsewhere = 0;  // lines that leak and do not pass through it
 };
 
-// The balance that every report prints. live_delta == attributed + unattributed holds exactly.
+// The accounting in every report. live_delta == attributed + unattributed holds exactly.
 struct Accounting {
     std::int64_t live_delta_bytes = 0;
     std::int64_t attributed_bytes = 0;  // of traces that have a known source line or function
@@ -91,16 +91,16 @@ struct Accounting {
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
     std::optional<std::int64_t> other_delta_bytes;      // rss - live - overhead - retention
-    // What malloc adds to each block that is live: its header, and the rest of the last 16 bytes. By glibc's rule.
+    // malloc's overhead of the live blocks: header and rounding to 16 bytes, by glibc's rule.
     std::optional<std::int64_t> overhead_delta_bytes = std::nullopt;
 };
 
-// Of the whole recording, to its very end, whatever the window: what heaptrack_print prints as its summary.
+// Of the whole recording to its end, independent of the window: the summary of heaptrack_print.
 struct RecordingTotals {
     std::uint64_t allocations = 0;
-    std::int64_t leaked_bytes = 0;  // live in the last state received, after destructors where the process ended by itself
+    std::int64_t leaked_bytes = 0;  // live in the last state received, after destructors if the process ended by itself
     std::int64_t leaked_blocks = 0;
-    std::int64_t suppressed_bytes = 0;  // of the leaked: in blocks that heaptrack_print by default leaves out of its total
+    std::int64_t suppressed_bytes = 0;  // of the leaked: in blocks that heaptrack_print excludes from its total by default
     Bytes peak_bytes = 0;
     Nanoseconds duration{};
 };
@@ -112,7 +112,7 @@ struct LineCells {
 
 // The table of one function, in memory_profiler's columns (see report/line_table).
 struct LineTable {
-    // What the cells are. recording: live bytes by the stacks of a heap recording, allocations through the line.
+    // The meaning of the cells. recording: live bytes by the stacks of a heap recording, allocations through the line.
     // observed: the process's memory while the line ran, times it ran.
     enum class Origin { recording, observed };
 
@@ -127,19 +127,19 @@ struct LineTable {
 };
 
 struct LineReport {
-    static constexpr std::size_t kDetailed = 200;  // lines that come with callers and levels at marks
+    static constexpr std::size_t kDetailed = 200;  // lines with callers and with levels at marks
 
     Nanoseconds window_begin{}, window_end{};  // since the start of the recording
     std::vector<double> mark_seconds;          // times of the marks in the window
     std::vector<std::optional<std::uint64_t>> mark_requests;
     GroupBy by = GroupBy::line;
     std::vector<LineGrowth> lines;         // largest growth first; innermost user line of each trace, disjoint
-    std::optional<HeadlineLine> headline;  // nothing where no line of user code grows
-    // Why lines say nothing, or not all, about this program, with what does: "lines of Python code cannot be recorded
-    // here; ...". Empty where they do.
+    std::optional<HeadlineLine> headline;  // nothing if no line of user code grows
+    // Why lines are missing or incomplete for this program, with an alternative: "lines of Python code cannot be recorded
+    // here; ...". Empty if they are complete.
     std::string unavailable;
     Runtime runtime = Runtime::native;  // of the program
-    std::vector<LineTable> tables;      // of the functions of the lines at fault
+    std::vector<LineTable> tables;      // of the functions of the leaking lines
     Accounting accounting;
     RecordingTotals totals;
     std::string command, completeness;

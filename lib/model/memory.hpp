@@ -10,8 +10,8 @@
 
 namespace leakline {
 
-// What can be measured. Names (metric_name) are those of the CSV columns less "_bytes". Bytes, but for threads and what follows it,
-// which are counts (metric_is_bytes tells).
+// Metrics. Names (metric_name) are those of the CSV columns without "_bytes". Bytes, except threads and those after it,
+// which are counts (see metric_is_bytes).
 enum class Metric {
     rss,               // resident set: statm field 2
     pss,               // proportional set: smaps_rollup Pss
@@ -22,9 +22,9 @@ enum class Metric {
     swap,              // smaps_rollup Swap
     cgroup,            // memory.current (v2) or memory.usage_in_bytes (v1)
     cgroup_anonymous,  // memory.stat anon (v2) or total_rss (v1)
-    cgroup_limit,      // the smallest limit on the way to the root; absent where there is none
-    malloc_used,       // glibc malloc: handed out and not freed
-    malloc_retained,   // glibc malloc: free, but not given back to the kernel
+    cgroup_limit,      // the smallest limit of the cgroup and those above it; absent if there is none
+    malloc_used,       // glibc malloc: allocated and not freed
+    malloc_retained,   // glibc malloc: free, but not returned to the kernel
     threads,
     fds,                // open file descriptors
     cgroup_oom_kills,   // since the cgroup was made

@@ -1,4 +1,4 @@
-// The smallest part of a log that still makes a service leak, and what was tried to find it. Plain data, made by
+// The smallest part of a log that still makes a service leak, and the trials that found it. Plain data, made by
 // diagnose/minimize.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace leakline {
 
-// What a rate of growth is stated in.
+// The unit of growth rates.
 enum class LeakUnit { bytes_per_request, bytes_per_connection, count_per_request };
 std::string_view leak_unit_name(LeakUnit unit);  // "bytes_per_request", ...
 // "50 B per request", "8 KiB per connection", "50 per 1,000 requests".
@@ -35,7 +35,7 @@ struct Minimized {
         std::vector<Condition> conditions;
         std::set<std::string> without;
     };
-    // One question: does this part leak?
+    // One trial: does this part leak?
     struct Trial {
         std::string part;  // in words
         std::size_t kinds = 0;
@@ -43,25 +43,25 @@ struct Minimized {
         std::uint64_t sent = 0;
         Verdict verdict = Verdict::inconclusive;  // leak, no_leak or inconclusive; invalid: the run did not measure
         std::string reason;
-        bool smaller_leak = false;   // no_leak, since it grew by much less a request than the whole log
-        std::optional<double> rate;  // where it grew, in the unit of Minimized::unit
+        bool smaller_leak = false;   // no_leak because it grew by much less per request than the whole log
+        std::optional<double> rate;  // if it grew, in the unit of Minimized::unit
         double seconds = 0;
     };
     enum class Diagnosed { nothing, log, part };
 
-    // leak: the part leaks. no_leak, inconclusive, invalid: what the whole log's run said, and nothing was searched.
+    // leak: the part leaks. no_leak, inconclusive, invalid: the verdict of the whole log's run; nothing was searched.
     Verdict verdict = Verdict::inconclusive;
-    bool complete = false;  // the search came to its end: nothing more can be left out
-    bool by_time = false;   // it leaks, but by time alone: no request causes it, nothing was searched, and part is empty
+    bool complete = false;  // the search is complete: nothing more can be removed
+    bool by_time = false;   // it leaks, but growth follows only time: no request causes it, nothing was searched, and part is empty
     std::vector<Kind> log;
-    std::vector<PartKind> part;  // the whole log where nothing smaller leaked
+    std::vector<PartKind> part;  // the whole log if nothing smaller leaked
     std::string text;            // part, in words
     std::uint64_t requests = 0;  // in it
     std::vector<Trial> trials;
     LeakUnit unit = LeakUnit::bytes_per_request;  // of the trials' rates
     std::optional<Verdict> rest;                  // of the log without the part: leak means that there is another cause
     std::vector<std::string> notes;
-    // Of the part where it was diagnosed again at the end, else of the whole log; nothing where not even that came to its end.
+    // Of the part if it was diagnosed again at the end, else of the whole log; nothing if even that was not completed.
     Diagnosed diagnosed = Diagnosed::nothing;
     Diagnosis diagnosis;
 };

@@ -1,4 +1,4 @@
-// What this machine has of what leakline uses. Plain data, made by leakline doctor.
+// The prerequisites of leakline on this machine. Plain data, made by leakline doctor.
 #pragma once
 
 #include <algorithm>

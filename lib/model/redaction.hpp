@@ -1,4 +1,4 @@
-// What a log of recorded requests must not keep: logs get copied around. Plain data; any thread may use it.
+// Values that a log of recorded requests must not contain, since logs are copied. Plain data; any thread may use it.
 #pragma once
 
 #include <string>
@@ -9,17 +9,17 @@
 namespace leakline {
 
 struct Redaction {
-    // Of these headers the value is not kept. Names in any case, here and below.
+    // Headers whose values are not kept. Names in any case, here and below.
     std::vector<std::string> headers = {"Authorization",        "Cookie",        "Proxy-Authorization", "Referer",
                                         "X-Amz-Security-Token", "X-Api-Key",     "X-Auth-Token",        "X-Access-Token",
                                         "X-Csrf-Token",         "X-Vault-Token", "Private-Token",       "Job-Token"};
-    // Of these parameters in the query of the target.
+    // Query parameters whose values are not kept.
     std::vector<std::string> parameters = {"access_token", "api_key",       "apikey", "auth_token",           "client_secret",  "id_token",
                                            "password",     "refresh_token", "sig",    "X-Amz-Security-Token", "X-Amz-Signature"};
     bool userinfo = true;  // the user and password of a target that is a whole URL
 
     static Redaction none() { return {{}, {}, false}; }
-    // Puts "redacted" in the place of each. The rest stays as it is, byte for byte.
+    // Replaces each by "redacted". The rest is unchanged, byte for byte.
     void apply(Request& request) const;
 };
 

@@ -34,7 +34,7 @@ void append_headers(std::string& out, const std::vector<std::pair<std::string, s
     bool first = true;
     for (auto header = headers.begin(); header != headers.end(); ++header) {
         const auto same = [&](const auto& other) { return other.first == header->first; };
-        if (std::any_of(headers.begin(), header, same)) continue;  // stands in the array of its first occurrence
+        if (std::any_of(headers.begin(), header, same)) continue;  // is in the array of its first occurrence
         if (!first) out += ',';
         first = false;
         append_text(out, header->first);

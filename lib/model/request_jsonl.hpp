@@ -1,13 +1,13 @@
-// The native log format, one request a line. What `trackd --record` and `leakline capture` write and `leakline replay`
+// The native log format, one request per line. What `trackd --record` and `leakline capture` write and `leakline replay`
 // reads (replay/format_jsonl.*):
 //
 //   {"ts_ns":INT,"method":STR,"url":STR,"headers":{NAME:STR or [STR...]},"body":STR | "body_b64":STR,
 //    "conn":STR, "status":INT, "resolution_ns":INT}
 //
-// ts_ns is nanoseconds since the Unix epoch, null where the log had no times. resolution_ns stands where that is coarse, as the
+// ts_ns is nanoseconds since the Unix epoch, null if the log had no times. resolution_ns is present if that is coarse, as the
 // whole seconds of a text log are: the replay spreads such requests over it. body holds bodies that are valid UTF-8, body_b64 (RFC 4648) all others, so
-// that every body comes back byte by byte; neither: no body. A header that occurs several times has an array. conn and
-// status stand only where known.
+// that every body is preserved byte by byte; neither: no body. A header that occurs several times has an array. conn and
+// status are present only if known.
 //
 // Pure functions, safe from any thread.
 #pragma once
@@ -25,8 +25,8 @@ namespace leakline {
 void append_jsonl(std::string& out, const Request& request);
 
 void append_base64(std::string& out, std::string_view bytes);
-// Appends the decoded bytes to out; false (out has what came before the fault) on a foreign character or length.
-// Padding may be absent; the URL-safe alphabet is taken too.
+// Appends the decoded bytes to out; false (out has the bytes before the fault) on an invalid character or length.
+// Padding may be absent; the URL-safe alphabet is accepted too.
 bool append_from_base64(std::string& out, std::string_view text);
 
 }  // namespace leakline

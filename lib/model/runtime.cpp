@@ -12,8 +12,8 @@ namespace {
 struct Row {
     Runtime runtime;
     std::string_view name, tool;
-    std::array<std::string_view, 4> programs;   // with a version behind it or not: python3.11
-    std::array<std::string_view, 3> libraries;  // how their file names begin
+    std::array<std::string_view, 4> programs;   // with or without a version: python3.11
+    std::array<std::string_view, 3> libraries;  // prefixes of their file names
 };
 
 constexpr std::array kRows{
@@ -40,7 +40,7 @@ const Row& row_of(Runtime runtime) {
     return *std::find_if(kRows.begin(), kRows.end(), [&](const Row& row) { return row.runtime == runtime; });
 }
 
-// A service may be called `node` as well: names of functions that only the runtime has.
+// A service may also be called `node`: function names that only the runtime has.
 struct Marker {
     Runtime runtime;
     std::string_view function;

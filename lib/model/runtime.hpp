@@ -1,4 +1,4 @@
-// The language runtime of a program, as far as it decides whether lines of native code say anything about its memory.
+// The language runtime of a program, which decides whether lines of native code describe its memory.
 // Pure, safe from any thread.
 #pragma once
 
@@ -16,8 +16,8 @@ std::string runtime_advice(Runtime runtime);
 // Of a program's or library's path: "/usr/lib/jvm/.../libjvm.so" is Java's, "/usr/bin/node" Node's. Most libraries and
 // programs are native.
 Runtime runtime_of_module(std::string_view path);
-// Whether a function's name is one that only this runtime has: "_PyEval_EvalFrameDefault". False for all others, and for
-// runtimes that come as a library (libjvm.so), which need no such proof.
+// Whether a function's name occurs only in this runtime: "_PyEval_EvalFrameDefault". False for all others, and for
+// runtimes that are libraries (libjvm.so), which need no such check.
 bool is_runtime_function(Runtime runtime, std::string_view function);
 
 }  // namespace leakline

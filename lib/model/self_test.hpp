@@ -16,7 +16,7 @@ struct VerdictCounts {
     std::uint64_t total() const { return growing + stable + inconclusive; }
 };
 
-// A part of a number of traces, with the 95 % interval that so many traces leave (Wilson 1927).
+// A share of a number of traces, with its 95 % interval (Wilson 1927).
 struct Proportion {
     std::uint64_t hits = 0, total = 0;
     double value() const;       // NaN of none
@@ -29,18 +29,18 @@ struct FamilyScore {
     VerdictCounts plain, hard;  // hard: see analysis/trend/internal/traces.hpp
 };
 
-// One point of the operating curve: a line in correlated noise that grows by so many of its standard deviations.
+// One point of the operating curve: a line in correlated noise that grows by this multiple of its standard deviation.
 struct OperatingPoint {
     double growth_in_deviations = 0;
     double growth_of_detectable = 0;  // growth over the median smallest detectable growth
     VerdictCounts counts;
 };
 
-// What the verdict is held to.
+// A goal for the verdict.
 struct Goal {
     double bound = 0;
-    bool at_least = true;  // else at most
-    // Passed or failed where the whole interval says so, else inconclusive: with few traces even a perfect verdict is.
+    bool at_least = true;  // otherwise at most
+    // Passed or failed if the whole interval agrees, else inconclusive: with few traces even a perfect verdict is.
     GateOutcome outcome = GateOutcome::inconclusive;
 };
 
@@ -54,7 +54,7 @@ struct SelfTest {
     std::vector<OperatingPoint> curve;
     std::vector<Score> scores;
     double request_error = 0;                         // median relative error of bytes per request
-    GateOutcome outcome = GateOutcome::inconclusive;  // failed where one goal is, inconclusive where one is, else passed
+    GateOutcome outcome = GateOutcome::inconclusive;  // failed if one goal is, else inconclusive if one is, else passed
 };
 
 }  // namespace leakline

@@ -1,4 +1,4 @@
-// A quantity over time, and what is concluded from it. Plain data.
+// A quantity over time, and the conclusions about it. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace leakline {
 // Columns of equal length: seconds[i] belongs to value[i]. Column-wise because the trend front end streams over
 // millions of values. seconds is strictly increasing.
 struct Series {
-    std::string name;                   // of the file, process or metric: what a report calls it
+    std::string name;                   // of the file, process or metric: its name in reports
     std::vector<double> seconds;        // since the series' start (or any origin)
     std::vector<double> value;          // bytes
-    std::vector<double> requests;       // cumulative requests completed; empty where unknown
+    std::vector<double> requests;       // cumulative requests completed; empty if unknown
     std::vector<std::int64_t> process;  // identity of the process (pid, start time): a change is a restart; may be empty
 
     std::size_t size() const { return seconds.size(); }
@@ -36,12 +36,12 @@ struct TrendVerdict {
     double p_leak = 0;         // 0..1: probability, given the data, that the growth does not end
     Interval slope_bytes_per_hour;
     std::optional<Interval> bytes_per_request;        // where requests are known
-    std::optional<double> detectable_bytes_per_hour;  // the smallest slope that this run could have told from none
+    std::optional<double> detectable_bytes_per_hour;  // the smallest slope that this run could have detected
     std::optional<double> detectable_bytes_per_request;
     double warmup_end_s = 0;                  // from the series' start; 0 = no warm-up seen
-    std::optional<double> plateau_bytes;      // where stable: the level it settled at
+    std::optional<double> plateau_bytes;      // if stable: its final level
     std::optional<double> level_bytes;        // fitted level at the end
-    std::optional<Interval> time_to_limit_h;  // where a limit is known and the verdict is growing
+    std::optional<Interval> time_to_limit_h;  // if a limit is known and the verdict is growing
     std::vector<std::string> reasons;         // never empty; the first is the decisive one
 };
 

@@ -16,11 +16,11 @@ struct TrendReport {
         std::string file;
         Series series;
         TrendVerdict verdict;
-        std::uint64_t judged_samples = 0;  // where series is thinned for drawing; 0: it is whole
+        std::uint64_t judged_samples = 0;  // if series was thinned for drawing; 0: it was not
 
         std::uint64_t samples() const { return judged_samples != 0 ? judged_samples : series.size(); }
     };
-    // A count sampled beside memory: descriptors, threads, mappings or processes.
+    // A count sampled together with memory: descriptors, threads, mappings or processes.
     struct Count {
         std::string file;
         ResourceGrowth growth;

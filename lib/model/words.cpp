@@ -53,7 +53,7 @@ std::string short_place(const CodeLine& at) {
 std::string short_function(const std::string& name) {
     const std::size_t close = name.rfind(')');
     if (close == std::string::npos) return name;
-    // What closes within "f<...::<lambda(int)> >" or "f(int)::{lambda()#1}" is not the list of this name's parameters.
+    // A bracket that closes within "f<...::<lambda(int)> >" or "f(int)::{lambda()#1}" is not the list of this name's parameters.
     const std::string_view rest = std::string_view(name).substr(close + 1);
     if (!rest.empty() && std::string_view(" &[.").find(rest.front()) == std::string_view::npos) return name;
     int depth = 0;
@@ -61,7 +61,7 @@ std::string short_function(const std::string& name) {
         if (name[i] == ')') ++depth;
         if (name[i] != '(' || --depth != 0) continue;
         const std::string_view before = std::string_view(name).substr(0, i);
-        const bool is_name = before.ends_with("operator") && close == i + 1;  // "a::operator()", which debug info has bare
+        const bool is_name = before.ends_with("operator") && close == i + 1;  // "a::operator()", which has no parameters in debug info
         return i == 0 || is_name ? name.substr(0, close + 1) : std::string(before);
     }
     return name;

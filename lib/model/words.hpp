@@ -1,4 +1,4 @@
-// Values of the model in words, as reasons and reports share them. Pure.
+// Texts for values of the model, shared by reasons and reports. Pure.
 #pragma once
 
 #include <string>
@@ -8,17 +8,17 @@
 
 namespace leakline {
 
-// With as many digits as an estimate has: "3.2", "41,000".
+// With the digits that are significant for an estimate: "3.2", "41,000".
 std::string number_words(double value);
 // "50 per 1,000 requests", "3.2 per request", "1 per 40,000 requests".
 std::string per_request_words(double per_request);
 // "180,000 per hour".
 std::string per_hour_words(double per_hour);
-// "track_user_behavior.cpp:57", "??:0" never: a line without a file is its function, or "(no debug info)".
+// "track_user_behavior.cpp:57", never "??:0": a line without a file is shown as its function, or "(no debug info)".
 std::string place_text(const CodeLine& line);
 // The same without folders: "track.cpp:31", "push in libx.so" without line numbers.
 std::string short_place(const CodeLine& at);
-// A function's name without its parameters, which in C++ can fill a screen: "a::f(int, char) const" ->
+// A function's name without its parameters, which can be very long in C++: "a::f(int, char) const" ->
 // "a::f".
 std::string short_function(const std::string& name);
 std::string growth_text(const Growth& growth);  // "64 B/request"

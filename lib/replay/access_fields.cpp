@@ -42,7 +42,7 @@ int status_of(std::string_view text) {
 
 std::optional<Nanoseconds> spent_seconds(std::string_view text) {
     if (const auto seconds = parse_decimal_seconds(text)) return seconds;
-    return parse_duration(text);  // "12ms", "0.5s", as programs in Go write it
+    return parse_duration(text);  // "12ms", "0.5s", as Go programs write it
 }
 
 std::optional<Nanoseconds> spent_nanoseconds(std::string_view text) {
@@ -96,7 +96,7 @@ void AccessFields::assign(const AccessField& field, std::string_view value, Reco
         case Kind::conn: record.connection = value; break;
         case Kind::received: received_ = value; break;
         case Kind::header: add_header(field.name, value, record); break;
-        case Kind::headers:  // a single text is no set of headers
+        case Kind::headers:  // a single string is not a set of headers
         case Kind::body:
         case Kind::status: break;
     }
@@ -142,7 +142,7 @@ std::string AccessFields::read_time(Record& record) const {
     if (!time.at) return time.reason;
     record.at = *time.at;
     record.has_time = true;
-    // A stamp of whole seconds, as $time_iso8601 is, says nothing about the order within.
+    // Times in whole seconds, such as $time_iso8601, do not give the order within a second.
     constexpr std::size_t kUnixSeconds = 10;
     const bool written = stamp.size() > 4 && (stamp[4] == '-' || stamp[2] == '/' || stamp[3] == ' ');
     if (stamp.find_first_of(written && stamp[3] != ' ' ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
@@ -160,24 +160,24 @@ std::string AccessFields::read_time(Record& record) const {
 }
 
 void AccessFields::read_body(Record& record) {
-    // A server counts what it has read: nothing, where a handler did not want the body that was announced.
+    // A server counts the bytes that it has read: none if a handler did not read the announced body.
     const bool known = !received_.empty() || !content_length_.empty();
     const bool had_body = (!received_.empty() && received_ != "0") || (!content_length_.empty() && content_length_ != "0");
     record.body = known && !had_body ? std::string_view() : body_;
     const bool takes = takes_body(record.method);
     if (body_is_json_ && !record.body.empty()) {
-        // A form that a framework has parsed stands there as an object: its bytes are not known.
+        // A form that a framework has parsed is logged as an object: its bytes are not known.
         for (const auto& [name, value] : record.headers) {
             if (!equal_ignoring_case(name, "content-type") || value.find("json") != value.npos) continue;
             record.body = {};
             record.body_missing = true;
             return;
         }
-        if (!takes && body_ == "{}") record.body = {};  // what express has for a request without a body
+        if (!takes && body_ == "{}") record.body = {};  // what Express logs for a request without a body
         return;
     }
     if (!record.body.empty()) return;
-    // A length tells an empty body from one that the log does not have, as nginx's is that was spilled to disk.
+    // The length distinguishes an empty body from one that is not in the log, such as nginx's after it was spilled to disk.
     if (known)
         record.body_missing = had_body;
     else if (!has_body_field_)

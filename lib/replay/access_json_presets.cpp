@@ -15,7 +15,7 @@ constexpr AccessJsonPreset kPresets[] = {
      "ts=.start_time,duration_ms=.duration,method=.method,url=.path,status=.response_code,received=.bytes_received,"
      "header.User-Agent=.user_agent,header.X-Request-Id=.request_id,header.Host=.authority",
      "", false},
-    // Every time that nginx knows is that of writing, whatever name the user gives to it.
+    // All of nginx's time variables give the time of writing, whatever the member is called.
     {"nginx", "request_uri|request:text",
      "end=.msec|.time_iso8601|.time_local|.time|.timestamp|.@timestamp,duration=.request_time,method=.request_method,url=.request_uri,"
      "request=.request,body=.request_body,received=.content_length,status=.status,header.Content-Type=.content_type,header.Host=.host",
@@ -28,7 +28,7 @@ constexpr AccessJsonPreset kPresets[] = {
      "ts=.StartUTC|.StartLocal,end=.time,duration_ns=.Duration,method=.RequestMethod,url=.RequestPath,status=.DownstreamStatus|.OriginStatus,"
      "received=.RequestContentSize,header.Host=.RequestHost|.RequestAddr",
      "request_", true},
-    {"express", "req.url req.method",  // pino-http, bunyan, Kibana and what else logs Node.js's req and res
+    {"express", "req.url req.method",  // pino-http, bunyan, Kibana and other loggers of Node.js's req and res
      "end=.@timestamp|.time|.timestamp|.ts,duration_ms=.responseTime|.res.responseTime|.response_time,method=.req.method,"
      "url=.req.originalUrl|.req.url,status=.res.statusCode|.res.status|.statusCode|.status,headers=.req.headers,body=.req.body",
      "", true},
@@ -46,7 +46,7 @@ constexpr AccessJsonPreset kPresets[] = {
      "", true},
 };
 
-// What loggers call these, the surest names first.
+// Names that loggers use, the most reliable ones first.
 constexpr std::string_view kMethodNames =
     "request_method|requestMethod|http_method|httpMethod|RequestMethod|method|Method|verb|http.method|request.method";
 constexpr std::string_view kUrlNames =
@@ -70,7 +70,7 @@ bool is_url(std::string_view text) {
     return text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://") || text == "*";
 }
 
-// The first of names that is a member and holds something.
+// The first of names that is a member with a value.
 std::string first_of(std::string_view names, const MemberPaths& members) {
     for (const std::string_view name : split(names, '|'))
         if (const auto member = members.find(name); member != members.end() && !member->second.empty()) return std::string(name);

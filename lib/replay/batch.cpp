@@ -3,7 +3,7 @@
 namespace leakline::replay {
 
 void Batch::clear() {
-    if (bytes.capacity() > 4 * kFull) std::string().swap(bytes);  // one huge body does not stay in memory
+    if (bytes.capacity() > 4 * kFull) std::string().swap(bytes);  // frees the memory of one huge body
     bytes.clear();
     items.clear();
     bad = filtered = 0;

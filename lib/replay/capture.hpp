@@ -1,4 +1,4 @@
-// Recording real traffic: what passes the proxy becomes lines of the native log, at once and whole.
+// Records real traffic: each request that passes the proxy becomes a line of the native log at once.
 //
 // Thread-safety: one CaptureLog, one thread at a time (the proxy's observer is called so).
 #pragma once
@@ -14,7 +14,7 @@ namespace leakline::replay {
 
 struct CaptureOptions {
     Redaction redaction;
-    bool sessions = false;  // "conn" is written, so that a replay keeps each client connection's requests together
+    bool sessions = false;  // writes "conn", so that a replay keeps the requests of each client connection together
 };
 
 class CaptureLog {
@@ -25,8 +25,8 @@ class CaptureLog {
     CaptureLog(const CaptureLog&) = delete;
     CaptureLog& operator=(const CaptureLog&) = delete;
 
-    // Throws Error{system} when the disk is full. A request whose body was too large, or did not come whole, is counted, not
-    // written: it would be replayed as one that never was.
+    // Throws Error{system} when the disk is full. A request whose body was too large or incomplete is counted, not
+    // written: its replay would send a different request.
     void write(http::ProxiedRequest&& request);
 
     std::uint64_t written() const { return written_; }

@@ -1,4 +1,4 @@
-// Logs of any format, written as one in the native format. Constant memory: a pass over the logs.
+// Writes logs of any format as one log in the native format. One pass over the logs, in constant memory.
 #pragma once
 
 #include <functional>

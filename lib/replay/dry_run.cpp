@@ -16,14 +16,14 @@ namespace leakline::replay {
 
 namespace {
 
-// Counts over time whose end is not known: when there are too many steps, pairs of them are joined.
+// Counts over time with an unknown end: when there are too many steps, pairs of them are merged.
 class RateOverTime {
   public:
     static constexpr std::size_t kSteps = 60;
 
     void add(Nanoseconds at) {
         if (counts_.empty()) origin_ = at;
-        while (at < origin_) {  // an out-of-order beginning
+        while (at < origin_) {  // the log begins out of order
             counts_.insert(counts_.begin(), 0);
             origin_ -= step_;
             if (counts_.size() > kSteps) join();

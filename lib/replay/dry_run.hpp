@@ -1,4 +1,4 @@
-// What a replay would send, without sending it. Constant memory: a pass over the logs.
+// Determines what a replay would send, without sending it. One pass over the logs, in constant memory.
 #pragma once
 
 #include "model/dry_run.hpp"

@@ -42,7 +42,7 @@ std::span<const EnvelopeRow> envelopes() { return kEnvelopes; }
 EnvelopeSource::EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper)
     : lines_(std::move(lines)), unwrapper_(std::move(unwrapper)) {}
 
-// A line within a line would count as two, and a stack trace is no request anyway.
+// An embedded line end would make two lines of one, and a stack trace is not a request anyway.
 void EnvelopeSource::append_line(std::string_view text) {
     const std::size_t start = ready_.size();
     ready_ += text;
@@ -55,7 +55,7 @@ bool EnvelopeSource::fill() {
         bool more = false;
         for (std::string& parts : parts_) {
             if (parts.empty()) continue;
-            append_line(parts);  // its end never came: a cut last line
+            append_line(parts);  // its end is missing: a cut last line
             parts.clear();
             more = true;
         }
@@ -82,9 +82,9 @@ std::size_t EnvelopeSource::read(std::span<char> buffer) {
     constexpr std::size_t kKept = std::size_t{1} << 20;
     if (taken_ == ready_.size()) {
         taken_ = 0;
-        if (ready_.capacity() > kKept) std::string().swap(ready_);  // one huge line does not stay in memory
+        if (ready_.capacity() > kKept) std::string().swap(ready_);  // frees the memory of one huge line
         ready_.clear();
-        // From a pipe no more is asked for than it takes to have a line.
+        // Read no more from a pipe than one line needs.
         do {
             if (!fill()) break;
         } while (ready_.empty() || (ready_.size() < buffer.size() && lines_.window().find('\n') != std::string_view::npos));

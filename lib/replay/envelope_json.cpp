@@ -1,4 +1,4 @@
-// Envelopes that are JSON objects: Docker's json-file driver, journalctl -o json, what shippers of logs write.
+// Envelopes that are JSON objects: Docker's json-file driver, journalctl -o json, log shippers.
 #include "replay/internal/envelope.hpp"
 
 namespace leakline::replay {
@@ -56,8 +56,8 @@ std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line
 
 namespace {
 
-// {"log": "...\n", "stream": "stdout", "time": "..."}. Docker cuts lines at 16 KiB, and what is cut has no "\n" at its end.
-// Shippers that pass such objects on remove that "\n": without one anywhere, no line is a part of another.
+// {"log": "...\n", "stream": "stdout", "time": "..."}. Docker splits lines at 16 KiB; all parts but the last have no "\n" at the end.
+// Shippers that forward such objects remove the "\n": if there is none anywhere, no line is a part of another.
 class DockerUnwrapper : public JsonUnwrapper {
   public:
     explicit DockerUnwrapper(std::string_view prefix) : JsonUnwrapper("log"), has_ends_(prefix.find("\\n\"") != prefix.npos) {}

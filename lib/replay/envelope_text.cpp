@@ -8,8 +8,8 @@
 //   syslog ISO = ["<" PRI ">"] ISO-time " " [host " "] tag ["[" pid "]"] ": " line               (rsyslog, journalctl -o short-iso)
 //   ISO        = ISO-time " " line                                                               (docker logs -t, CloudWatch)
 //
-// The journal's export format (systemd.io/JOURNAL_EXPORT_FORMATS) has a field a line, NAME=VALUE, an entry ending with a
-// blank one; a value that is no text stands as NAME "\n" 8 bytes of length, little-endian, then its bytes and "\n".
+// The journal's export format (systemd.io/JOURNAL_EXPORT_FORMATS) has one field per line, NAME=VALUE, and ends an entry with a
+// blank line; a value that is not text is written as NAME "\n" 8 bytes of length, little-endian, then its bytes and "\n".
 #include <algorithm>
 #include <cstdint>
 
@@ -27,7 +27,7 @@ std::string_view take_word(std::string_view& text) {
     return word;
 }
 
-// "2024-06-07T12:30:00", any fraction and zone behind.
+// "2024-06-07T12:30:00", with any fraction and zone.
 bool is_iso_time(std::string_view word) {
     constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
     if (word.size() < kForm.size()) return false;
@@ -44,7 +44,7 @@ void take_priority(std::string_view& line) {
     line.remove_prefix(end + 1);
 }
 
-// "tag[pid]: " or "host tag[pid]: "; false where neither stands there.
+// "tag[pid]: " or "host tag[pid]: "; false if there is neither.
 bool take_tag(std::string_view& line) {
     const auto is_tag = [](std::string_view word) {
         return word.size() > 1 && word.ends_with(':') && word.find_first_of("\"{}") == word.npos;
@@ -168,7 +168,7 @@ class JournalExport : public Unwrapper {
     }
 
   private:
-    // The value may have ends of lines in it, and so may its length.
+    // The value and its length may contain line ends.
     std::optional<Enveloped> take_binary(std::string_view line) {
         constexpr std::size_t kLength = 8;
         if (started_) binary_ += '\n';

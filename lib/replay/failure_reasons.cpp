@@ -22,7 +22,7 @@ const char* in_words(Failure failure) {
 }  // namespace
 
 void FailureReasons::add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint) {
-    // What we gave up has its reason in that, not in a connection that failed before.
+    // An aborted request has that reason, not that of a connection that failed before.
     if (result.had_connection() || result.failure == Failure::aborted || connect_failure.empty()) {
         ++connected_[static_cast<std::size_t>(result.failure)];
         return;

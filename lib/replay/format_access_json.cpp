@@ -13,7 +13,7 @@ namespace leakline::replay {
 
 namespace {
 
-// "x_request_id" -> "X-Request-Id"; names that have hyphens already stay.
+// "x_request_id" -> "X-Request-Id"; names with hyphens stay.
 std::string header_name(std::string_view variable) {
     if (variable.find('-') != variable.npos) return std::string(variable);
     std::string name;
@@ -25,8 +25,8 @@ std::string header_name(std::string_view variable) {
     return name;
 }
 
-// The first line that a preset knows, since the file's first may be cut or of another kind; else the first whose members
-// can be guessed; else the first that is a whole JSON object; else the first.
+// The first line that matches a preset, since the file's first may be cut or of another kind; else the first whose members
+// can be guessed; else the first complete JSON object; else the first line.
 std::string_view first_object(std::string_view prefix) {
     std::string_view object, guessed;
     for (const std::string_view line : split(prefix, '\n')) {
@@ -40,7 +40,7 @@ std::string_view first_object(std::string_view prefix) {
     return object.empty() ? trim(take_line(prefix)) : object;
 }
 
-// Those at the top, in their order.
+// Top-level members, in their order.
 std::string member_names(std::string_view line) {
     Scratch scratch;
     scratch.reset(line.size());
@@ -192,7 +192,7 @@ bool AccessJsonStream::walk(JsonScan& scan, const std::string& prefix, Record& r
         }
         if (list) {
             if (field == nullptr) return scan.skip_value();
-            return scan.array([&] {  // of a header's values, say
+            return scan.array([&] {  // for example of a header's values
                 if (scan.next_is('{') || scan.next_is('[')) return scan.skip_value();
                 if (!scan.scalar(value)) return false;
                 fields_.assign(*field, value, record);

@@ -22,7 +22,7 @@ std::string_view take_word(std::string_view& text) {
     return word;
 }
 
-// Where "DD/Mon/YYYY:HH:MM:SS.mmm" begins in "1.2.3.4:5 [...", behind whatever syslog has put in front.
+// Where "DD/Mon/YYYY:HH:MM:SS.mmm" begins in "1.2.3.4:5 [...", after syslog's prefix.
 std::size_t find_time(std::string_view line) {
     constexpr std::string_view kForm = "[dd/xxx/dddd:dd:dd:dd.ddd] ";
     for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1)) {
@@ -75,7 +75,7 @@ RecordStream::Step HaproxyStream::next(Record& record) {
         return foreign_line("a connection without a request (tcplog): '" + printable(timers) + "'");
     const std::string_view status = take_word(line);
     for (int field = 0; field < 6; ++field) take_word(line);  // bytes, two cookies, state, connections, queues
-    while (line.starts_with('{')) {                           // captured headers: blanks may be in them, braces are escaped
+    while (line.starts_with('{')) {                           // captured headers: they may contain spaces; braces are escaped
         const std::size_t end = line.find("} ");
         if (end == line.npos) return bad("the line is cut");
         line.remove_prefix(end + 2);

@@ -35,7 +35,7 @@ bool JsonlStream::read(JsonScan& scan, Record& record) {
         if (key == "url") return has_url = scan.string(record.target);
         if (key == "body") {
             if (scan.next_is('"')) return scan.string(record.body);
-            // A body written as a JSON value instead of a string stands for its text.
+            // A body written as a JSON value instead of a string means the value's text.
             if (!scan.raw_value(record.body)) return false;
             if (record.body == "null") record.body = {};
             return true;

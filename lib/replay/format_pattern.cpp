@@ -17,7 +17,7 @@ constexpr const char* kOption = "--log-format-string";
 
 bool is_name(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 
-// nginx's variables and Apache's directives, and what they are of a request. Both write a line when they have answered;
+// nginx's variables and Apache's directives, and their fields of a request. Both write a line after the response;
 // Apache's %t is the time when the request came.
 constexpr std::pair<std::string_view, std::string_view> kFields[] = {
     {"request", "request"},
@@ -67,7 +67,7 @@ std::optional<AccessField> field_of(std::string_view name) {
     return std::nullopt;
 }
 
-// "log_format main escape=json '...' '...';" or "LogFormat \"...\" combined" -> what is in the quotes, joined; else text itself.
+// "log_format main escape=json '...' '...';" or "LogFormat \"...\" combined" -> the quoted parts, joined; otherwise text itself.
 std::string unwrapped_directive(std::string_view text) {
     text = trim(text);
     // "escape=json '{...}'" is the directive from its second parameter on; a shell may have taken the quotes.
@@ -90,7 +90,7 @@ std::string unwrapped_directive(std::string_view text) {
 }
 
 // One of Apache's directives at the start of text ("%>s", "%{User-Agent}i", "%!200,304{Referer}i", "%%"): its field's name,
-// "header.NAME", "" for what says nothing; how long it is. 0: none.
+// "header.NAME", or "" for other values; and its length, 0 if there is none.
 std::size_t take_apache(std::string_view text, std::string& name) {
     std::size_t at = 1;
     while (at < text.size() && (text[at] == '>' || text[at] == '<' || text[at] == '!' || text[at] == ',' || is_digit(text[at]))) ++at;
@@ -130,7 +130,7 @@ std::optional<AccessField> apache_field(const std::string& name) {
 
 LogPattern parse_log_pattern(std::string_view given) {
     const std::string text = unwrapped_directive(given);
-    // A format of one server has no variables of the other: '%' stands in nginx's for itself, '$' in Apache's.
+    // A format is of one server: in nginx's, '%' is literal, in Apache's, '$'.
     const bool nginx = text.find('$') != text.npos;
     LogPattern pattern;
     std::string literal;
@@ -208,10 +208,10 @@ std::size_t LogPattern::end_of(const Variable& variable, std::string_view rest) 
     }
     if (variable.behind.empty()) return rest.size();
     std::size_t end = rest.find(variable.behind);
-    // "10/Oct/2023:13:55:36 +0000" has a blank of its own.
+    // "10/Oct/2023:13:55:36 +0000" contains a space.
     if (variable.zoned && end != rest.npos && end + 1 < rest.size() && (rest[end + 1] == '+' || rest[end + 1] == '-'))
         end = rest.find(variable.behind, end + 1);
-    // "0.1, 0.2 : 0.3": the separators of several upstreams are blanks too.
+    // "0.1, 0.2 : 0.3": the separators of several upstreams are spaces too.
     while (
         variable.several && end != rest.npos && variable.behind.starts_with(' ') &&
         ((end > 0 && rest[end - 1] == ',') || rest.substr(end).starts_with(" : ") || (end > 1 && rest.substr(end - 2).starts_with(" : "))))
@@ -234,7 +234,7 @@ bool LogPattern::read(std::string_view line, Scratch& scratch, OnValue on_value)
         if (variable.bracketed && value.size() > 1) value = value.substr(1, value.size() - 2);
         on_value(*variable.field, unescaped_field(value, scratch));
     }
-    return true;  // formats may be extended at their ends, as by a module: what follows says nothing
+    return true;  // modules may append fields: ignore what follows
 }
 
 bool LogPattern::matches(std::string_view line) const {

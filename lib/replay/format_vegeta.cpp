@@ -93,7 +93,7 @@ RecordStream::Step VegetaHttpStream::next(Record& record) {
     record.clear();
     record.place = place_;
     if (!is_target_line(line_)) return bad("expected METHOD URL, found '" + printable(line_.substr(0, 40)) + "'");
-    // Positions first, views when the text does not move any more.
+    // Positions first; views only after the text is complete.
     text_ = line_;
     const std::size_t first_end = text_.size();
     std::vector<std::pair<std::size_t, std::size_t>> lines;

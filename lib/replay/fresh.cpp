@@ -17,10 +17,10 @@ namespace leakline::replay {
 namespace {
 
 constexpr std::size_t kMostCandidates = 96, kMostFields = 16;
-// How many requests have to have a value of their own. UUIDs and the like are made to be unique, numbers are not: they need
-// a name that says so, or many requests.
+// How many requests need distinct values. UUIDs and similar values are unique by design, numbers are not: they need
+// a name that means an identifier, or many requests.
 constexpr std::uint64_t kFewest = 20, kManyUnnamed = 100;
-// A value of this length that stands in another place of the request too is the same identifier, and no coincidence.
+// A value of this length that also occurs elsewhere in the request is the same identifier, not a coincidence.
 constexpr std::size_t kNoCoincidence = 6;
 
 struct Candidate {
@@ -38,7 +38,7 @@ bool is_name_of(const FreshName& wanted, ValueKind kind, std::string_view name) 
     return wanted.name == name.substr(std::min(name.rfind('.') + 1, name.size()));
 }
 
-// Headers that describe the message or the client; none is an identifier, whatever it looks like.
+// Headers that describe the message or the client are never identifiers.
 bool describes_message(std::string_view header) {
     for (const std::string_view known : {"host", "content-length", "content-type", "content-md5", "user-agent", "referer", "origin", "date",
                                          "range", "via", "forwarded", "connection", "dnt", "x-real-ip"})
@@ -51,7 +51,7 @@ bool describes_message(std::string_view header) {
 bool identifies(const Candidate& candidate) {
     if (candidate.repeats) return false;
     const IdentityLearner& learned = candidate.learner;
-    // Of "/users/17" the segment before says what the number is.
+    // In "/users/17" the previous segment says what the number is.
     const std::string name = candidate.kind == ValueKind::path ? candidate.context : candidate.name;
     if (names_owner(name) || names_secret(name)) return false;
     if (learned.form() == IdentityForm::number && names_owner(learned.pattern())) return false;  // "user-17"
@@ -74,7 +74,7 @@ std::vector<FreshField>::const_iterator find_field(const FreshPlan& plan, const 
     });
 }
 
-// Until each range has reached all that overlap.
+// Until each range includes all that overlap it.
 void share_ranges(FreshPlan& plan) {
     for (bool changed = true; changed;) {
         changed = false;
@@ -115,7 +115,7 @@ class Detection {
         auto found = index_.find(key_);
         if (found == index_.end()) {
             const std::size_t made = make(value);
-            // Names that are data have no end; what is followed stays.
+            // Names that are data are unlimited: stop adding fields.
             if (index_.size() > 64 * kMostCandidates) std::erase_if(index_, [](const auto& entry) { return entry.second == kNone; });
             found = index_.emplace(key_, made).first;
         }
@@ -128,7 +128,7 @@ class Detection {
         std::unordered_set<std::uint64_t>().swap(candidate.values);
     }
 
-    // kNone where it is nothing to follow. (The names of a log are few; where they are data, they are not followed.)
+    // kNone if it is not tracked. (A log has few names; names that are data are not tracked.)
     std::size_t make(const RequestValue& value) {
         const bool named = std::any_of(options_.names.begin(), options_.names.end(),
                                        [&](const FreshName& name) { return is_name_of(name, value.kind, value.name); });
@@ -192,7 +192,7 @@ FreshPlan plan_fresh(const ReplayOptions& options) {
         ++count;
     }
     FreshPlan plan = detection.plan();
-    // Of a longer log the other numbers have to be known as well: behind those of the sample alone come numbers that it has.
+    // In a longer log, the numbers after the sample must be known as well: new numbers must not be in the log.
     if (std::any_of(plan.fields.begin(), plan.fields.end(),
                     [](const FreshField& field) { return field.identity.form() == IdentityForm::number; })) {
         RequestValues values;
@@ -220,7 +220,7 @@ const std::string* FreshValues::fresh_for(const Seen& seen) const {
     return nullptr;
 }
 
-// The values within whole are replaced; it then is the buffer. False where there are none.
+// Replaces the values within whole, which then points to the buffer. False if there are none.
 bool FreshValues::rewrite(std::string_view& whole, std::string& buffer) const {
     const char* done = whole.data();
     const char* const end = whole.data() + whole.size();

@@ -8,7 +8,7 @@
 
 namespace leakline::replay {
 
-// Values below 2^bits have a bucket each. Above, each power of two [2^k, 2^(k+1)) is cut into 2^bits equal buckets:
+// Values below 2^bits have a bucket each. Above, each power of two [2^k, 2^(k+1)) is divided into 2^bits equal buckets:
 //
 //   index:  0 1 2 ... 2^b-1 | 2^b ...   | 2 * 2^b ...
 //   values: 0 1 2 ... 2^b-1 | 2^b (w=1) | 2^(b+1) (width 2) | ...

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kLongest = 256;  // a longer value is data
 constexpr std::size_t kShortestToken = 6;
-constexpr std::size_t kMostDigits = 18;  // that fit into 63 bits whatever they are
-// Numbers that fill less than this of their range are spread over all numbers of their length; others follow each other.
+constexpr std::size_t kMostDigits = 18;  // that always fit into 63 bits
+// Numbers that fill less than this share of their range are spread over all numbers of their length; others are consecutive.
 constexpr double kSparse = 1e-3;
 constexpr double kMostHaveTheForm = 0.95;
 
@@ -98,7 +98,7 @@ IdentityForm form_of(std::string_view text) {
     if (is_time(text)) return IdentityForm::time;
     std::string_view body = text;
     while (body.ends_with('=')) body.remove_suffix(1);  // of base64
-    // In each stretch of letters and digits: how often one follows the other. "req17" once, "8f3a2b" often.
+    // In each run of letters and digits: how often a letter follows a digit or vice versa. "req17" once, "8f3a2b" often.
     bool any_digit = false, mixed = false, long_run = false;
     int changes = 0, runs = 0;
     std::size_t digits = 0;
@@ -120,7 +120,7 @@ IdentityForm form_of(std::string_view text) {
     if (!any_digit || body.empty()) return IdentityForm::none;
     if (body.front() == '-') return IdentityForm::none;  // a negative number
     if (mixed || long_run) return body.size() >= kShortestToken ? IdentityForm::token : IdentityForm::none;
-    // Dates, clock times and versions have several numbers, of which each has its own bounds.
+    // Dates, clock times and versions consist of several numbers with bounds of their own.
     if (runs > 2 || body.find(':') != body.npos) return IdentityForm::none;
     return body.size() == text.size() ? IdentityForm::number : IdentityForm::token;
 }
@@ -169,7 +169,7 @@ void IdentityLearner::add_number(std::string_view text) {
     ++numbers_;
 }
 
-// Which characters all values share, and which letters and digits the others are.
+// The characters that all values share, and the letters and digits that occur at the other places.
 void IdentityLearner::add_token(std::string_view text) {
     if (example_.empty()) {
         example_ = text;
@@ -198,7 +198,7 @@ IdentityForm IdentityLearner::form() const {
     if (values_ == 0) return IdentityForm::none;
     if (most(numbers_)) return IdentityForm::number;
     if (most(times_)) return IdentityForm::time;
-    // A few tokens have digits only, or one letter in front of them.
+    // A few tokens have only digits, or digits after one letter.
     if (most(tokens_ + numbers_ + other_numbers_) && tokens_ + other_numbers_ > numbers_) return IdentityForm::token;
     return IdentityForm::none;
 }
@@ -224,7 +224,7 @@ Identity::Identity(const IdentityLearner& learned)
         }
     constexpr std::int64_t kSecond = 1'000'000'000;
     time_span_ = (learned.last_time_ - learned.first_time_ + 2 * kSecond) / kSecond * kSecond;
-    if (!same_length_) {  // only what precedes the first difference is known to be the same
+    if (!same_length_) {  // only the characters before the first difference are known to be the same
         const std::size_t differs = std::min(example_.find('\0'), example_.size());
         std::fill(example_.begin() + static_cast<std::ptrdiff_t>(differs), example_.end(), '\0');
     }
@@ -257,7 +257,7 @@ bool Identity::share_range(Identity& other) {
     return true;
 }
 
-// The run of digits that differs from value to value; of a text of the pattern.
+// The run of digits that differs between values, in a text of the pattern.
 std::string_view Identity::digits_in(std::string_view text) const {
     std::size_t index = 0;
     std::string_view digits;
@@ -277,10 +277,10 @@ bool Identity::replace(std::string_view text, std::uint64_t generation, std::uin
     return false;
 }
 
-// The range of the log's numbers again and again, each time behind the one before: with no number twice. Where all numbers have
-// one length, those of that length that lie below the range come before those that need another digit. Numbers that are few in
+// The range of the log's numbers repeatedly, each time after the previous one, so that no number occurs twice. If all numbers have
+// one length, unused ones of that length below the range come before those that need another digit. Numbers that are sparse in
 // a wide range (keys of a database, random ones) stay within those of their length instead, with steps of the golden section
-// (Weyl), which meet one another by chance only.
+// (Weyl), which coincide only by chance.
 bool Identity::replace_number(std::string_view text, std::uint64_t generation, std::string& out) const {
     if (pattern_of(text) != pattern_) return false;
     const std::string_view old = digits_in(text);
@@ -291,7 +291,7 @@ bool Identity::replace_number(std::string_view text, std::uint64_t generation, s
     std::uint64_t fresh = 0;
     if (sparse || __builtin_mul_overflow(span, generation, &fresh) || __builtin_add_overflow(fresh, value, &fresh) ||
         fresh >= power_of_ten(kMostDigits)) {
-        // One that begins with a zero becomes another one that does, and no other does: 0123 is no number in JSON.
+        // Only a number with a leading zero gets another leading zero: 0123 is not a number in JSON.
         const bool padded = length > 1 && old.front() == '0';
         const std::uint64_t base = length == 1 || padded ? 0 : end / 10, room = (padded ? end / 10 : end) - base;
         const auto step = static_cast<std::uint64_t>(static_cast<double>(room) * 0.6180339887498949) | 1;
@@ -315,8 +315,8 @@ bool Identity::replace_token(std::string_view text, std::uint64_t generation, st
     std::uint64_t state = hash(text) ^ seed * 0xd1342543de82ef95u ^ generation * 0xaf251af3b0f025b5u;
     out.assign(text);
     bool changed = false;
-    // A number longer than 64 bits take, or one among identifiers with letters: it may stand without quotes, where a letter or a zero
-    // in front would be no JSON.
+    // A number of more than 64 bits, or one among identifiers with letters, may be written without quotes, where a letter or a leading
+    // zero would not be JSON.
     const bool number = std::all_of(text.begin(), text.end(), is_digit);
     for (std::size_t i = 0; i < out.size(); ++i) {
         char& c = out[i];
@@ -330,7 +330,7 @@ bool Identity::replace_token(std::string_view text, std::uint64_t generation, st
     return changed;
 }
 
-// As written, in its own zone, with as many digits of a second.
+// As written: in its own zone, with the same number of fractional digits.
 bool Identity::replace_time(std::string_view text, std::uint64_t generation, std::string& out) const {
     if (!is_time(text)) return false;
     using namespace std::chrono;

@@ -73,8 +73,8 @@ std::optional<Pending> ItemSource::next() {
     }
     while (ahead_.size() < window_) {
         if (advance()) continue;
-        // Nothing more to look at: the round is over, or all batches are here already and the window has to do with
-        // what they hold.
+        // Nothing more to read ahead: the round is over, or all batches are in use and the window is limited to
+        // their items.
         if (!round_over_ && held_.size() < kBatches) return std::nullopt;
         spread();
         break;
@@ -97,7 +97,7 @@ void ItemSource::release(const Pending& pending) {
     held_.erase(held);
 }
 
-// By what is sent of the oldest batch: a small log is one batch, and was read long before it is replayed.
+// By the sent part of the oldest batch: a small log is one batch and is read long before it is sent.
 double ItemSource::part() const {
     if (held_.empty()) return part_;
     const Batch& oldest = *held_.front();

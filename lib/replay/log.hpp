@@ -1,4 +1,4 @@
-// Request logs: which formats there are, how they are told apart, and several files read as one log in order of time.
+// Request logs: the table of formats, their detection, and several files read as one log in order of time.
 //
 // Thread-safety: one log, one thread at a time.
 #pragma once
@@ -43,9 +43,9 @@ struct FormatRow {
 };
 std::span<const FormatRow> log_formats();
 
-// Lines in an envelope (Docker's, CRI's, syslog's, the journal's, see envelope.hpp) are taken out of it, by content.
+// Lines in an envelope (Docker's, CRI's, syslog's, the journal's, see envelope.hpp) are extracted; envelopes are detected by content.
 //
-// Lines that are whole and no request are bad lines; in envelopes, and in logs of applications, they are the program's other
+// Complete lines that are not requests are bad lines; in envelopes and application logs, they are the program's other
 // messages: counted apart, and bad only for max_bad_share.
 //
 // Reads plain, gzip and zstd files; "-" is standard input. Several files are merged by time stamp, those without stamps
@@ -59,15 +59,15 @@ class Log {
 
     // False at the end, or when options.stop is requested. The record is valid until the next call. Throws Error{input} at one bad line too many.
     bool next(Record& record);
-    // Counts the record last returned as a bad line after all, because of what it holds. Throws as next() does.
+    // Counts the last record as a bad line because of its content. Throws as next() does.
     void reject(std::string reason);
     std::uint64_t bad() const { return damage_.count(); }
     const Diagnostics& damage() const { return damage_; }
-    // What is to be said about the files once they are read to the end.
+    // Warnings about the files, after they were read to the end.
     std::vector<std::string> warnings() const;
     // The file that the record last returned came from, for messages.
     const std::string& path() const;
-    // How much of the files is read, 0 to 1; 0 where a size is not known.
+    // The part of the files that was read, 0 to 1; 0 if a size is not known.
     double part() const;
     std::string formats() const;  // "jsonl", "gor, jsonl", "access in Docker json-file"
     // Whether one of the files was recorded by a client, as a browser's: its requests may be to many hosts.
@@ -88,7 +88,7 @@ class Log {
     Diagnostics damage_;
 };
 
-// The form for callers that take requests one by one and keep them.
+// For callers that read requests one by one and keep them.
 class RequestLog {
   public:
     explicit RequestLog(Log log) : log_(std::move(log)) {}
@@ -100,7 +100,7 @@ class RequestLog {
     Record record_;
 };
 
-// False for standard input, pipes and character devices: what they give is gone then.
+// False for standard input, pipes and character devices, which can be read only once.
 bool is_repeatable(const std::string& path);
 // Throws Error{usage} where one of the logs can be read only once, as standard input and pipes can.
 void require_repeatable(const std::vector<std::string>& paths);
@@ -108,13 +108,13 @@ void require_repeatable(const std::vector<std::string>& paths);
 // Throws as Log does.
 RequestLog open_log(const std::vector<std::string>& paths, const LogOptions& options = {});
 
-// What a log holds, from one pass over it in constant memory.
+// Totals of a log, from one pass over it in constant memory.
 struct LogSpan {
     std::uint64_t requests = 0, bad = 0;
     Bytes body_bytes = 0;
-    std::optional<Nanoseconds> first, last;  // smallest and largest stamp; nothing in a log without stamps
+    std::optional<Nanoseconds> first, last;  // smallest and largest time; nothing in a log without times
     void add(std::optional<Nanoseconds> at, std::size_t body_size);
-    // Requests per second of the log's own time; nothing where it spans no time.
+    // Requests per second of the log's own time; nothing if it spans no time.
     std::optional<double> rate() const;
 };
 

@@ -1,4 +1,4 @@
-// A log in the native format, written a MiB at a time.
+// Writes a log in the native format, one MiB at a time.
 //
 // Thread-safety: one object, one thread.
 #pragma once
@@ -22,7 +22,7 @@ class LogWriter {
         flush();
         return true;
     }
-    void flush() {  // what add() has kept back
+    void flush() {  // writes the rest
         file_.write(text_);
         text_.clear();
     }

@@ -1,4 +1,4 @@
-// What a replay may be asked for, and what not.
+// Checks the options of a replay.
 #include <algorithm>
 #include <limits>
 
@@ -78,7 +78,7 @@ ShapeOptions choose_hosts(const ReplayOptions& options) {
     ShapeOptions shape = options.shape;
     if (!shape.hosts.empty()) return shape;
     LogOptions reading = log_options(options);
-    reading.max_bad_lines = std::numeric_limits<std::uint64_t>::max();  // which is for the pass that sends to say
+    reading.max_bad_lines = std::numeric_limits<std::uint64_t>::max();  // which the sending pass reports
     reading.max_bad_share = 1;
     HostCounts counts;
     for (const std::string& path : options.logs) {

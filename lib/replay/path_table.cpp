@@ -38,7 +38,7 @@ std::string PathTable::normalized(std::string_view target) {
 }
 
 std::uint16_t PathTable::intern(std::string_view method, std::string_view target) {
-    // Logs repeat themselves: most records have the path of the one before.
+    // Most records have the path of the previous one.
     const std::string_view path = target.substr(0, target.find('?'));
     if (!names_.empty() && path == last_target_ && method == last_method_) return last_;
     last_method_ = method;

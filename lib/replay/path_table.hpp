@@ -1,6 +1,6 @@
-// Names for results per path: "POST /api/track", with what looks like an identifier replaced, in bounded number.
+// Names for results per path, such as "POST /api/track", with identifiers replaced. Their number is bounded.
 //
-// Thread-safety: intern() on one thread; names() when that thread is through.
+// Thread-safety: intern() on one thread; names() after that thread has finished.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,7 @@ std::string_view unescaped_field(std::string_view text, Scratch& scratch) {
             *to++ = static_cast<char>(byte);
             i += 2;
         } else if (const int unit = kind == 'u' ? number(i + 1, 4) : -1; unit >= 0 && unit < 0x80) {
-            *to++ = static_cast<char>(unit);  // what nginx's escape=json writes so: control characters
+            *to++ = static_cast<char>(unit);  // control characters, as nginx's escape=json writes them
             i += 4;
         } else {
             *to++ = kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind;
@@ -52,7 +52,7 @@ bool read_request_line(std::string_view request, Record& record) {
     target = target.substr(0, target.rfind(" HTTP/"));
     record.method = request.substr(0, space);
     record.target = target;
-    // "-" is what stands there when no request came, "- http://host:80- -" a load balancer's way to say so.
+    // "-" means that no request arrived; a load balancer writes "- http://host:80- -".
     const auto is_of_method = [](char c) { return is_letter(c) || c == '-' || c == '_'; };
     if (record.method.empty() || record.method.front() == '-' || target.empty()) return false;
     if (!std::all_of(record.method.begin(), record.method.end(), is_of_method)) return false;

@@ -40,7 +40,7 @@ void for_each_part(std::string_view replacement, std::uint32_t groups, OnText on
                 on_group(0U);
             replacement.remove_prefix(1);
         } else if (is_digit(next)) {
-            // Two digits where there are that many groups, as ECMAScript has it: $10 is $1 and a 0 where there is one group.
+            // Two digits if there are that many groups, as in ECMAScript: $10 is $1 and a 0 if there is one group.
             std::uint32_t number = static_cast<std::uint32_t>(next - '0');
             replacement.remove_prefix(1);
             if (!replacement.empty() && is_digit(replacement.front())) {
@@ -86,7 +86,7 @@ Regex::Regex(const std::string& option, const std::string& pattern) {
                     "'" + printable(pattern) + "' is not a regular expression: " + text_of_error(error) + " at character " +
                         std::to_string(offset + 1),
                     "the syntax is Perl's (PCRE2)");
-    ::pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE);  // where the system allows it: else it is interpreted
+    ::pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE);  // if the system allows it; otherwise it is interpreted
     compiled->match = ::pcre2_match_data_create_from_pattern(compiled->code, nullptr);
     compiled->limits = ::pcre2_match_context_create(nullptr);
     if (compiled->match == nullptr || compiled->limits == nullptr) throw std::bad_alloc();
@@ -116,7 +116,7 @@ Regex::Match Regex::replace_first(std::string_view text, std::string_view replac
     }
     const PCRE2_SIZE* const place = ::pcre2_get_ovector_pointer(compiled_->match);
     out.clear();
-    if (place[0] > place[1]) return out = text, Match::none;  // \K in a look-ahead can make an end before the start
+    if (place[0] > place[1]) return out = text, Match::none;  // \K in a look-ahead can put the end before the start
     out = text.substr(0, place[0]);
     for_each_part(
         replacement, compiled_->groups, [&](std::string_view literal) { out += literal; },

@@ -25,7 +25,7 @@ struct Pace {
     double rate = 0;   // rate: requests per second, open loop
 };
 
-// What others may watch while it runs.
+// State that other threads may watch while the replay runs.
 struct Progress {
     std::atomic<std::uint64_t> sent{0}, completed{0}, failed{0}, connections{0};
     std::atomic<std::int64_t> lag_ns{0};  // of the request sent last
@@ -33,7 +33,7 @@ struct Progress {
     std::atomic<double> part{0};          // of all rounds of the log that is read; stays 0 where its size is not known
 };
 
-// Which statuses a response may have.
+// The statuses that count as success.
 struct StatusCheck {
     bool recorded = false;     // the one in the log, where it has one
     std::vector<int> allowed;  // 204, or a class: 2 for 2xx
@@ -48,14 +48,14 @@ struct ReplayOptions {
     std::string target;  // http://host:port, see http/url.hpp
     Pace pace;
     int connections = 32;
-    int requests_per_connection = 0;      // a connection is closed after so many; 0: kept as long as the log and the target allow
+    int requests_per_connection = 0;      // a connection is closed after this many; 0: kept as long as the log and the target allow
     int rounds = 1;                       // 0: until duration is over or the replay is stopped
     std::optional<Nanoseconds> duration;  // nothing is sent after this
     std::optional<Nanoseconds> max_gap;   // a longer pause in the log is cut to this
-    std::size_t reorder = 1024;           // records that recorded pace looks ahead to put them in order of time
+    std::size_t reorder = 1024;           // records that the recorded pace reads ahead to sort them by time
     Nanoseconds timeout = std::chrono::seconds(10);
-    Nanoseconds grace = std::chrono::seconds(5);           // for what is in flight when stopped
-    Nanoseconds give_up = std::chrono::seconds(10);        // stops when for so long no connection could be made at all
+    Nanoseconds grace = std::chrono::seconds(5);           // for requests in progress when stopped
+    Nanoseconds give_up = std::chrono::seconds(10);        // stops when no connection could be made for this time
     Nanoseconds max_lag = std::chrono::milliseconds(100);  // a larger p99 of the send lag makes the run invalid
     double max_failures = 0.1;                             // so does a larger share of failed requests
     std::uint64_t max_bad_lines = 10;                      // more: Error{input}
@@ -63,9 +63,9 @@ struct ReplayOptions {
     std::string log_format;                                // empty: by content
     std::string log_map;                                   // of JSON access logs, see format_access_json.hpp
     std::string log_pattern;                               // of a text log, see format_pattern.hpp
-    ShapeOptions shape;                                    // what is left out, and what is changed
-    FreshOptions fresh;                                    // identifiers that are made fresh in each round but the first
-    // The plan for that, where it is made already (plan_fresh); nothing: it is made from the logs.
+    ShapeOptions shape;                                    // filters and changes
+    FreshOptions fresh;                                    // identifiers that get new values in each round but the first
+    // The plan for that, if it already exists (plan_fresh); null: it is made from the logs.
     std::shared_ptr<const FreshPlan> fresh_plan;
     std::vector<std::string> keep_recorded;  // kinds of requests ("GET /items/*") that keep their values
     std::optional<StatusCheck> expect;       // responses that differ are counted as unexpected
@@ -79,25 +79,25 @@ struct ReplayOptions {
     // Seen within 100 ms: ends the sending as well, where the caller sees that there is nobody to send to.
     std::stop_token target_gone;
     // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay. Without it
-    // the next round follows a mean interval after the last request, answered or not: the pace knows no rounds.
+    // the next round follows one mean interval after the last request, answered or not.
     std::function<bool(int round)> after_round;
-    // Asked before after_round: true closes all connections first.
+    // Called before after_round: true closes all connections first.
     std::function<bool(int round)> closes_after_round;
     // A pause within a round: another thread sets it, and once all that was sent is answered, all connections are closed, at_pause is
-    // called and the flag is cleared. What is due later is due later by the length of the pause.
+    // called and the flag is cleared. Later due times are moved by the length of the pause.
     std::atomic<bool>* pause = nullptr;
     std::function<void()> at_pause;
 };
 
-// Throws Error{usage} for options that make no sense, alone or together. A dry run needs no target.
+// Throws Error{usage} for invalid options or combinations. A dry run needs no target.
 void check(const ReplayOptions& options);
 
-// options.shape; where it names no hosts and one of the logs was recorded by a client, as a browser's HAR, with the host whose
-// requests are to be sent: the target's where the log has it, else the most frequent. Reads such logs once; of a pipe it
-// cannot, and the first host is it. Throws as Log does.
+// options.shape; if it names no hosts and one of the logs was recorded by a client, such as a browser's HAR, with the host whose
+// requests are sent: the target's if the log has it, else the most frequent one. Reads such logs once; a pipe
+// cannot be read twice, so its first host is used. Throws as Log does.
 ShapeOptions choose_hosts(const ReplayOptions& options);
 
-// The log could not be read to its end, and a part of it was sent: what became of that.
+// The log could not be read to its end: the result of the part that was sent.
 class ReplayEnded : public Error {
   public:
     ReplayEnded(const Error& error, ReplayStats so_far) : Error(error), so_far_(std::move(so_far)) {}

@@ -10,7 +10,7 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr int kDeepest = 16;  // nested values below are passed over
+constexpr int kDeepest = 16;  // deeper values are skipped
 constexpr std::size_t kLongestForm = 64 * 1024;
 
 // NAME=VALUE&NAME=VALUE, without the bytes that a form has encoded.
@@ -85,7 +85,7 @@ void RequestValues::visit_form(std::string_view body, const std::function<void(c
     });
 }
 
-// The value at the cursor; name_ is its path. False where the text is no JSON: what was read of it was used.
+// The value at the cursor; name_ is its path. False if the text is not JSON; the values before the fault were used.
 bool RequestValues::visit_json(JsonScan& scan, int depth, const std::function<void(const RequestValue&)>& use) {
     if (depth >= kDeepest) return scan.skip_value();
     const std::size_t length = name_.size();

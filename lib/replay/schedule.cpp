@@ -9,7 +9,7 @@ namespace leakline::replay {
 
 namespace {
 
-// A century or so: a slow pace of a long log ends there instead of overflowing.
+// About a century: a slow pace of a long log is limited to it instead of overflowing.
 Nanoseconds rounded(double ns) { return Nanoseconds(std::llround(std::min(ns, 4e18))); }
 
 }  // namespace
@@ -26,7 +26,7 @@ Nanoseconds Schedule::due(Nanoseconds at) {
         case Pace::Kind::rate: due_ = rounded(static_cast<double>(index) / pace_.rate * 1e9); break;
         case Pace::Kind::recorded:
             if (!begun_) begin_at(at);
-            if (at <= newest_) break;  // a late record is due at once: with the one before it
+            if (at <= newest_) break;  // a late record is due together with the previous one
             if (max_gap_ && at - newest_ > *max_gap_) cut_ += at - newest_ - *max_gap_;
             newest_ = at;
             due_ = rounded(static_cast<double>((at - first_ - cut_).count()) / pace_.speed);

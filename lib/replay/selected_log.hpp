@@ -1,5 +1,5 @@
-// The part of a log that a replay would send, as it stands in the log: for what makes logs of its own from it (blocks of a
-// mix, parts, samples of a long log), which are then replayed with the same options.
+// The part of a log that a replay would send, unchanged, for code that writes other logs from it (blocks of a
+// mix, parts, samples of a long log) and replays them with the same options.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -16,8 +16,8 @@ namespace leakline::replay {
 // How the replay reads its logs.
 LogOptions log_options(const ReplayOptions& options);
 
-// The options for a log in the native format that was written from selected requests: nothing is left out a second time,
-// and what changes requests on the way (paths, headers) still does.
+// The options for a log in the native format that was written from selected requests: filters are not applied again,
+// changes of requests (paths, headers) are.
 ReplayOptions for_selected(const ReplayOptions& options, std::vector<std::string> logs);
 
 class SelectedLog {
@@ -33,7 +33,7 @@ class SelectedLog {
     std::string_view sent_target() const;
 
     std::uint64_t left_out() const { return left_out_; }
-    // What is to be said of requests that were left out for want of a body, or chosen without a key.
+    // Warnings about requests that were skipped without a body or selected without a key.
     std::vector<std::string> warnings() const { return shape_.warnings("left out"); }
     const Log& log() const { return log_; }
 

@@ -8,21 +8,21 @@ namespace leakline::replay {
 
 namespace {
 
-// An error that is not the recorded one. Where the log has the status, so is a redirection in place of an answer, as a port
-// that wants https or a login gives it; without it a redirection may be what the service does.
+// An error that is not the recorded one. If the log has the status, also a redirection in place of an answer, such as that of a port
+// that requires https or a login; without recorded status, a redirection may be normal.
 bool is_refusal(int status, int recorded_status) {
     if (status >= 400) return status != recorded_status;
     const bool redirects = status >= 300 && status != 304;
     return redirects && recorded_status != 0 && recorded_status / 100 != 3;
 }
 
-// What a service answers that does not know an identifier, or does not take it. An overload (429, 503) says nothing of them.
+// Statuses of a service that does not know or accept an identifier. An overload (429, 503) is not one.
 bool denies_identifier(int status) { return (status >= 400 && status < 500 && status != 408 && status != 429) || status == 500; }
 
 }  // namespace
 
 std::vector<std::uint16_t> Tally::refuse_fresh() {
-    // More than chance and a log that ends in the middle of something bring about.
+    // More than chance and a log that ends in the middle of a session would explain.
     constexpr double kWorse = 0.02, kFewest = 3;
     std::vector<std::uint16_t> out;
     for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -63,7 +63,7 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     ++path.completed;
     if (result.status >= 400) {
         ++path.errors;
-        // What the caller expects is no failure either, whatever the log says.
+        // Expected statuses are not failures either, whatever the log says.
         path.failed_as_recorded += request.recorded_status >= 400 || (expect_ && expect_->accepts(result.status, request.recorded_status));
     }
     path.first += request.first_round;

@@ -69,7 +69,7 @@ std::uint64_t TrafficGenerator::Random::below(std::uint64_t bound) {
 
 const Request* TrafficGenerator::next() {
     if (made_ == options_.requests) return nullptr;
-    // Of n points dropped evenly on what is left, the first lies at 1 - u^(1/n): n sorted points one by one.
+    // Of n points spread uniformly over the rest, the first is at 1 - u^(1/n): this gives n sorted points one by one.
     const auto left = static_cast<double>(options_.requests - made_);
     progress_ += (1 - progress_) * (1 - std::pow(1 - random_.unit(), 1 / left));
     ++made_;
@@ -102,7 +102,7 @@ void TrafficGenerator::write_body(std::string& body) {
     body += "]}";
 }
 
-// Random numbers are drawn one statement at a time: the order in which a compiler evaluates arguments is its own affair,
+// Random numbers are drawn one statement at a time: the order in which a compiler evaluates arguments is unspecified,
 // and the log must not depend on it.
 void TrafficGenerator::write_event(std::string& body, std::uint64_t user) {
     const auto out = std::back_inserter(body);

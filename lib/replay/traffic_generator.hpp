@@ -1,4 +1,4 @@
-// Sample traffic: some thousand users a day who browse, search and buy, with a daily curve. Seeded: the same
+// Sample traffic: some thousand users per day who browse, search and buy, with a daily curve. Seeded: the same
 // options give the same requests, byte for byte, with the same standard C library.
 //
 // Thread-safety: one generator, one thread.
@@ -55,7 +55,7 @@ class TrafficGenerator {
     TrafficOptions options_;
     Random random_;
     std::uint64_t made_ = 0;
-    double progress_ = 0;  // share of the log's expected traffic that lies behind, [0, 1)
+    double progress_ = 0;  // share of the log's expected traffic so far, [0, 1)
     Request request_;
 };
 

@@ -1,10 +1,10 @@
-// The file form of a baseline. Pure.
+// Reads and writes baseline files. Pure.
 //
 //   {"schema": 1, "lines": [{"function", "source", "file", "bytes_per_request", "history": [...]}],
 //    "suppressions": [{"function", "source", "reason", "max": "64B/request", "expires": "2025-12-31"}]}
 //
-// A line is known by its function and its text, not by its number or file: code that moved is the same code.
-// Suppressions are written by people; "source" and "expires" may be left out, "reason" and "max" may not.
+// A line is identified by its function and its text, not by its number or file: code that moved is the same code.
+// Suppressions are written by hand; "source" and "expires" are optional, "reason" and "max" are required.
 #pragma once
 
 #include <string>

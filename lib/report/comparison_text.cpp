@@ -36,7 +36,7 @@ std::string bounds_text(const Interval& difference) {
     return fmt::format("{} .. {}", format_signed_bytes(difference.low), format_signed_bytes(difference.high));
 }
 
-// "app.cpp:31, was :28" where a line has moved.
+// "app.cpp:31, was :28" if a line has moved.
 std::string place_of(const LineDifference& line) {
     const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
     std::string place = place_text(at);
@@ -54,7 +54,7 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
     const std::size_t shown = std::min(options.top, comparison.lines.size());
     out += fmt::format("Lines that grow in one of the two ({} of {}), per {}\n", shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "  none\n";
-    // On a narrow terminal the line stands below its numbers.
+    // On a narrow terminal the line is below its numbers.
     constexpr int kNumbers = 62;
     const bool wide = options.width >= 100;
     const std::string indent = wide ? std::string(kNumbers, ' ') : "    ";

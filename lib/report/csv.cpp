@@ -1,4 +1,4 @@
-// CSV as RFC 4180 has it, with "\n" line ends: a row a series (trend), a line (lines, diagnosis) or a run and line (history).
+// CSV (RFC 4180) with "\n" line ends: one row per series (trend), line (lines, diagnosis) or run and line (history).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +15,8 @@ namespace leakline::report {
 namespace {
 
 std::string cell(std::string_view text) {
-    // A spreadsheet runs what begins with one of these as a formula; function names and paths come from
-    // foreign files.
+    // A spreadsheet executes a cell that begins with one of these as a formula; function names and paths come from
+    // untrusted files.
     std::string value(text);
     if (!value.empty() && std::string_view("=+-@\t\r").find(value.front()) != std::string_view::npos) value.insert(0, "'");
     if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
@@ -28,11 +28,11 @@ std::string cell(std::string_view text) {
     return quoted + '"';
 }
 
-// Shortest text that reads back as the same number; empty where there is none. Infinite: "inf", "-inf".
+// Shortest text that reads back as the same number; empty if there is none. Infinite: "inf", "-inf".
 std::string cell(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
 
-// Three significant digits without an exponent, which no spreadsheet and no reader mistakes; what is nearer to 0 than a
-// millionth is 0. Empty where there is none.
+// Three significant digits without an exponent, for spreadsheets and readers; values below a
+// millionth are 0. Empty if there is none.
 std::string figure(double value) {
     constexpr double kNothing = 1e-6;
     constexpr int kDigits = 3;
@@ -67,7 +67,7 @@ std::string render(const TrendReport& report) {
                            trend.time_to_limit_h ? figure(trend.time_to_limit_h->estimate) : "",
                            cell(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
-    // A count has no bytes: its rate is in the reason.
+    // A count has no bytes; its rate is in the reason.
     for (const TrendReport::Count& count : report.counts)
         out += fmt::format("{},{},,,,,,,,{},{}\n", cell(fmt::format("{} {}", short_name(count.file), resource_name(count.growth.resource))),
                            trend_name(count.growth.verdict), count.growth.time_to_limit_h ? figure(*count.growth.time_to_limit_h) : "",
@@ -75,7 +75,7 @@ std::string render(const TrendReport& report) {
     return out;
 }
 
-// A resource that leaks is no line of code: its row has its name in place of the function, and no bytes.
+// A leaking resource is not a line of code: its row has its name in place of the function, and no bytes.
 std::string resource_rows(const Diagnosis& diagnosis) {
     std::string out;
     for (const ResourceGrowth& growth : diagnosis.resources.counts) {
@@ -105,7 +105,7 @@ std::string render(const LineReport& report) {
     return out;
 }
 
-// A row for each line in each run that tells, which is the form that spreadsheets pivot and data frames read.
+// A row per line and conclusive run, for pivot tables of spreadsheets and for data frames.
 std::string render(const History& history) {
     std::string out = "run,started,verdict,file,line,function,bytes_per_request,low,high,change,source\n";
     for (const History::Line& line : history.lines)

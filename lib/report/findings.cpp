@@ -19,7 +19,7 @@ void place(Finding& finding, const RenderOptions& options) {
     const std::string& file = finding.line->at.file;
     if (file.empty()) return;
     const auto known = options.repository_paths.find(file);
-    // A compiler's relative path may begin at its build folder: "../../lib/a.cpp" is nothing that a CI system can show.
+    // A compiler's relative path may begin at its build folder: "../../lib/a.cpp" cannot be shown by a CI system.
     finding.in_repository = known != options.repository_paths.end() || (!file.starts_with('/') && !file.starts_with("../"));
     finding.path = known != options.repository_paths.end() ? known->second : file;
 }
@@ -103,9 +103,9 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
                 break;
             case Verdict::inconclusive:
                 if (options.inconclusive != RenderOptions::Inconclusive::pass) add(Finding::Kind::inconclusive);
-                return findings;  // its message names the line; that it leaks is what is not known
+                return findings;  // its message names the line; whether it leaks is not known
             case Verdict::invalid: add(Finding::Kind::invalid); return findings;
-            case Verdict::no_leak: return findings;  // lines under the budget are no finding
+            case Verdict::no_leak: return findings;  // lines below the budget are not findings
         }
         add_lines(findings, diagnosis->lines, options);
     }

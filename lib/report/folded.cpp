@@ -1,4 +1,4 @@
-// Folded stacks, for flamegraph.pl and what reads its input: "root;caller;line bytes", a line a stack. Only
+// Folded stacks, for flamegraph.pl and compatible tools: "root;caller;line bytes", one line per stack. Only
 // growth: a flame graph has no negative widths.
 #include <algorithm>
 #include <map>
@@ -11,7 +11,7 @@ namespace leakline::report {
 
 namespace {
 
-// ';' parts frames and a line end parts stacks.
+// ';' separates frames and a line end separates stacks.
 std::string folded_frame(const CodeLine& frame) {
     std::string text = printable(frame_text(frame));
     std::replace(text.begin(), text.end(), ';', ':');

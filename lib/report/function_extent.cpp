@@ -14,7 +14,7 @@ namespace {
 bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 
 // The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces
-// and semicolons that remain are the program's.
+// and semicolons that remain are code.
 std::string code_only(const std::vector<std::string>& lines) {
     std::string code;
     for (const std::string& line : lines) code += line + '\n';
@@ -42,7 +42,7 @@ std::string code_only(const std::vector<std::string>& lines) {
             const std::size_t close = code.find(delimiter, open);
             end = close == std::string::npos ? code.size() : close + delimiter.size();
             blank(i, end);
-        } else if (c == '"' || (c == '\'' && (i == 0 || !is_word(code[i - 1])))) {  // 1'000 is no literal
+        } else if (c == '"' || (c == '\'' && (i == 0 || !is_word(code[i - 1])))) {  // the quote in 1'000 does not begin a literal
             while (end < code.size() && code[end] != c && code[end] != '\n') end += code[end] == '\\' ? 2 : 1;
             end = std::min(end + 1, code.size());
             blank(i, end);
@@ -56,7 +56,7 @@ std::string code_only(const std::vector<std::string>& lines) {
     return code;
 }
 
-// "ns::Class<int>::method(int, char)" -> "method"; "" where there is no plain name (a lambda, an operator).
+// "ns::Class<int>::method(int, char)" -> "method"; "" if there is no plain name (a lambda, an operator).
 std::string bare_name(const std::string& name) {
     std::string plain;
     int depth = 0;
@@ -167,8 +167,8 @@ std::optional<FunctionExtent> function_extent(const std::vector<std::string>& li
         const std::string header = code.substr(begin, block.open - begin);
         if (!is_function_header(header)) continue;
         const bool named = !bare.empty() && is_called(header, bare);
-        // The outermost block that carries the name; without one, the outermost that could be a function at
-        // all. Inner blocks are closed, and so seen, first.
+        // The outermost block with the name; without one, the outermost that could be a function at
+        // all. Inner blocks are closed first.
         if (found_named && !named) continue;
         found = extent;
         found_named = named;

@@ -1,4 +1,4 @@
-// What a GitHub Actions runner reads from a step's output. Pure.
+// Output for a GitHub Actions runner. Pure.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace leakline::report {
 
-// Workflow commands, one a line: the verdict first, then the leaking lines, at most ten errors in all (the
-// runner shows no more of a step).
+// Workflow commands, one per line: the verdict first, then the leaking lines, at most ten errors in all (the
+// runner shows no more per step).
 std::string workflow_commands(const Document& document, const RenderOptions& options);
 
 }  // namespace leakline::report

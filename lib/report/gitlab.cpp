@@ -20,7 +20,7 @@ std::string render_gitlab(const Document& document, const RenderOptions& options
                 break;
             case Finding::Kind::invalid: severity = "major"; break;
         }
-        // A finding must stand somewhere: one without a line stands at the file that asked for the run.
+        // A finding needs a place: one without a line is placed at the file that started the run.
         out.push_back({{"description", finding.message},
                        {"check_name", rule_name(finding.kind)},
                        {"fingerprint", finding.fingerprint},

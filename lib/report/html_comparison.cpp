@@ -15,7 +15,7 @@ namespace leakline::report {
 
 namespace {
 
-// The words of the style sheet for a verdict's color.
+// The CSS classes for a verdict's color.
 std::string_view color_of(GateOutcome outcome) {
     switch (outcome) {
         case GateOutcome::passed: return "no_leak";

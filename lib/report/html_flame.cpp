@@ -36,7 +36,7 @@ void add(Frame& root, const std::vector<std::string>& path_from_line, std::int64
     }
 }
 
-// What came through node and through no caller of it that is listed belongs to the path that ends here.
+// Growth through node but through none of its listed callers belongs to the path that ends here.
 void walk(Frame& root, std::vector<std::string>& path, const std::vector<CallerNode>& callers, std::int64_t bytes) {
     std::int64_t listed = 0;
     if (path.size() < kDeepest)

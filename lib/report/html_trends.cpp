@@ -1,4 +1,4 @@
-// The page of many runs: worst first, a sparkline each. It needs no script.
+// The page of many runs: worst first, each with a sparkline. It needs no script.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostPlots = 200;  // beyond them the page would grow by megabytes
+constexpr std::size_t kMostPlots = 200;  // with more, the page would grow by megabytes
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// The JSON form. Its names are a contract with other programs: a member may be added, none renamed or dropped
+// The JSON format. Its names are stable for other programs: a member may be added, none renamed or dropped
 // without a new schema number. Absent values are null; so is an infinite bound of an interval (low: minus,
 // high: plus infinity).
 #include <fmt/format.h>
@@ -110,7 +110,7 @@ void put(Writer& out, const LineReport& report) {
 
 void put(Writer& out, const ReplayStats& stats) { fields(out, stats); }
 
-// One series: its trend is the document. Several: they are listed, and nothing stands beside the list.
+// One series: its trend is the document. Several: they are listed, without other members.
 void put(Writer& out, const TrendReport::Item& item) {
     out("file", item.file);
     out("series", item.series.name);
@@ -309,7 +309,7 @@ void put(Writer& out, const Prerequisites& result) {
 }
 
 // Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a
-// thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced, never a reason to lose
+// thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced instead of losing
 // the report.
 void write(const Json& json, int indent, std::string& out) {
     const auto dump = [](const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); };

@@ -19,11 +19,11 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kDeepest = 520;  // objects and arrays within each other: callers of callers are two a level
+constexpr int kDeepest = 520;  // nested objects and arrays: callers of callers take two per level
 constexpr const char* kHint = "this takes a file that leakline diagnose -o NAME.json wrote";
 
-// The archive of json_fields.hpp that reads. A value keeps what it has where its member is absent or null. It knows the
-// way to it, so that a wrong type is reported with its place ("lines[3].file"); each reader is used within the life of the
+// The archive of json_fields.hpp that reads. A value is unchanged if its member is absent or null. It knows its
+// path, so that a wrong type is reported with its place ("lines[3].file"); each reader is used within the life of the
 // one that it was found in.
 class Reader {
   public:
@@ -163,7 +163,7 @@ class Reader {
     int depth_ = 0;
 };
 
-// The library says where and why only in its exception.
+// The library gives place and reason only in its exception.
 Json parse(std::string_view text, const std::string& name) {
     try {
         return Json::parse(text);
@@ -208,7 +208,7 @@ LineReport read_line_report(std::string_view text, const std::string& name) {
         root.object("recording", [&](const Reader& recording) { recording_fields(recording, report); });
     else
         recording_fields(root, report);
-    if (report.command.empty()) root("command", report.command);  // a diagnosis without a recording has its own
+    if (report.command.empty()) root("command", report.command);  // a diagnosis without a recording has its own member
     return report;
 }
 

@@ -1,5 +1,5 @@
-// JUnit XML: one case a gate. Valid under the schema of Apache Ant's report (Windy Road's JUnit.xsd) and
-// under that of Jenkins, which share no way to say a test's file: the file stands in the failure's text. Only
+// JUnit XML: one case per gate. Valid under the schema of Apache Ant's report (Windy Road's JUnit.xsd) and
+// under that of Jenkins, which have no common way to name a test's file: the file is in the failure's text. Only
 // <skipped>, for inconclusive runs that are to be a warning, is not known to the former.
 #include <fmt/format.h>
 

@@ -15,7 +15,7 @@ namespace leakline::report {
 
 namespace {
 
-// Every branch of the callers, for the lines at fault (the first line where none is).
+// All branches of the callers, for the leaking lines (or the first line if none leaks).
 void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) {
     constexpr std::size_t kMostTrees = 5;
     std::size_t shown = 0;
@@ -29,7 +29,7 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
     }
 }
 
-// The line to look at first.
+// The line to examine first.
 void add_headline(TerminalText& text, const HeadlineLine& headline) {
     const LineGrowth& line = headline.line;
     text.field("top line", line_and_function(line.at));
@@ -45,7 +45,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     if (const std::string note = headline_note(headline); !note.empty()) text.field("", note);
 }
 
-// A recording's completeness, by its name, and what that means for its figures.
+// A recording's completeness, by name, and its meaning for the figures.
 std::string completeness_words(const std::string& name) {
     if (name == completeness_name(Completeness::final_tick)) return name + ": what came after its last timestamp is missing";
     if (name == completeness_name(Completeness::torn)) return name + ": good up to where it ends";
@@ -61,7 +61,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
         text.line("  none");
         return;
     }
-    // A narrow terminal gets the columns that decide.
+    // A narrow terminal gets only the main columns.
     const bool wide = text.options().width >= 100, widest = text.options().width >= 120;
     const auto columns = [&](std::string_view growth, std::string_view rate, std::string_view live, std::string_view peak,
                              std::string_view allocations, std::string_view growth_class) {
@@ -69,7 +69,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
         return fmt::format("  {:>11} {:>11} {:>11} {}{:>12} {:<18} ", growth, rate, live, widest ? fmt::format("{:>11} ", peak) : "",
                            allocations, growth_class);
     };
-    // A recording alone knows of no requests.
+    // A recording alone has no requests.
     const bool by_request =
         std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.bytes_per_request.has_value(); });
     const std::string_view per = by_request ? "per request" : "per hour";

@@ -24,8 +24,8 @@ constexpr std::size_t kLimit = 60'000;
 constexpr std::size_t kLongestText = 300;  // of one name or source line
 constexpr std::size_t kLongestTable = 20'000;
 
-// text in at most kLongestText bytes, safe for a terminal, without HTML; the one kind of characters after a backslash, the
-// other as a numeric entity.
+// text in at most kLongestText bytes, safe for a terminal, without HTML; some characters are escaped by a backslash,
+// others as a numeric entity.
 std::string escaped(std::string_view text, std::string_view after_backslash, std::string_view as_number) {
     std::string out;
     for (char c : terminal_safe(utf8_cut(text, kLongestText))) {
@@ -39,7 +39,7 @@ std::string escaped(std::string_view text, std::string_view after_backslash, std
     return out;
 }
 
-// Plain text within Markdown: what could be markup is escaped, and so are '@', which notifies people, and
+// Plain text within Markdown: markup characters are escaped, and so are '@', which notifies people, and
 // '#', which links issues.
 std::string plain(std::string_view text) { return escaped(text, "\\`*_[]|#~", "@"); }
 
@@ -94,7 +94,7 @@ std::string accounting(const Accounting& accounting) {
 std::string table(const LineTable& value, const RenderOptions& options) {
     const std::string text = line_table(value, options);
     if (text.size() <= kLongestTable) return fenced(text);
-    // Of a huge function (or a huge line) only the lines that count are shown.
+    // Only the growing lines of a huge function (or a huge line) are shown.
     LineTable rows = value;
     std::erase_if(rows.rows, [](const LineTable::Row& row) { return !row.cells; });
     if (rows.rows.size() > 60) rows.rows.resize(60);
@@ -137,7 +137,7 @@ std::string bullets(const std::vector<std::string>& texts, std::size_t top = 20)
     return out;
 }
 
-// The parts in order of importance; from the first that no longer fits, the rest is named and left out.
+// The parts in order of importance; from the first that no longer fits, the rest is omitted and named.
 std::string fit(const std::vector<std::string>& parts) {
     std::string out;
     std::size_t left = 0;

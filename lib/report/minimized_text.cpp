@@ -1,4 +1,4 @@
-// What a minimization found and tried, in words.
+// Text about the result and the trials of a minimization.
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"

@@ -11,14 +11,14 @@ namespace leakline::report {
 
 namespace {
 
-// The limit is drawn where the memory fills at least this part of the way to it; else it would flatten the
+// The limit is drawn if memory reaches at least this share of it; otherwise it would flatten the
 // curve.
-constexpr double kLeastSpan = 0.02;  // of the level; report.js has the same
+constexpr double kLeastSpan = 0.02;  // of the level; report.js has the same constant
 constexpr double kNearLimit = 0.25;
 
-// Where a line of this slope (per second) has to pass at x to run through the curve from there on: the median, so that
-// as much of the curve lies above as below. The level that was fitted for the end would have the line touch the curve
-// there and leave it everywhere else, where the requests came faster and slower.
+// The value at x of a line with this slope (per second) through the curve from there on: the median, so that
+// as much of the curve is above as below. With the level that was fitted for the end, the line would touch the curve
+// only there and deviate elsewhere, where requests came faster or slower.
 double level_through(const std::vector<Point>& points, double x, double slope) {
     std::vector<double> levels;
     for (const Point& point : points)
@@ -58,8 +58,8 @@ std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>
     count = std::max<std::size_t>(count, 3);
     if (n <= count) return all;
 
-    // All but the first and last point go into count - 2 buckets; of each, the point stays that spans the
-    // largest triangle with the one that stayed before it and the mean of the bucket after it.
+    // All but the first and last point go into count - 2 buckets; each keeps the point that spans the
+    // largest triangle with the previously kept point and the mean of the next bucket.
     std::vector<Point> kept = {all.front()};
     const double width = static_cast<double>(n - 2) / static_cast<double>(count - 2);
     const auto begin_of = [&](std::size_t bucket) {
@@ -123,7 +123,7 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
 
     plot.begin_s = plot.points.front().x;
     plot.end_s = plot.points.back().x;
-    // The first sample comes some microseconds after the clock began: "0.000402 s" under an axis of hours tells nobody more.
+    // The first sample is some microseconds after the start: "0.000402 s" is useless on an axis of hours.
     if (plot.begin_s > 0 && plot.begin_s < plot.end_s * 1e-3) plot.begin_s = 0;
     plot.low = plot.high = plot.points.front().y;
     for (const Point& point : plot.points) {
@@ -135,7 +135,7 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
     plot.warmup_end_s = from;
     const Interval& slope = trend.slope_bytes_per_hour;
     if (plot.points.size() >= 3 && from < plot.end_s && std::isfinite(slope.estimate)) {
-        // The band turns about the middle of what was fitted, where a fitted line is surest.
+        // The band pivots about the middle of the fitted range, where a fitted line is most certain.
         const double middle = from + (plot.end_s - from) / 2;
         const double level = level_through(plot.points, middle, slope.estimate / 3600);
         const auto at = [&](double per_hour, double x) {
@@ -153,7 +153,7 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
         plot.high = std::max(plot.high, *plot.limit);
         plot.low = std::min(plot.low, *plot.limit);
     }
-    // A process that gains a few pages is no cliff: the axis spans at least kLeastSpan of the level, with the curve in its
+    // A gain of a few pages must not look steep: the axis spans at least kLeastSpan of the level, with the curve in its
     // middle.
     if (const double missing = std::abs(plot.high) * kLeastSpan - (plot.high - plot.low); missing > 0) {
         plot.low -= plot.low >= 0 ? std::min(plot.low, missing / 2) : missing / 2;

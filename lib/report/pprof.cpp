@@ -9,7 +9,7 @@
 //   Location: 1 id  2 mapping_id  4 line{1 function_id  2 line}
 //   Function: 1 id  2 name  3 system_name  4 filename
 //
-// Values may be negative: pprof shows a profile of a difference, which this is.
+// Values may be negative, as in any pprof profile of a difference.
 #include <zlib.h>
 
 #include <map>
@@ -120,7 +120,7 @@ class Profile {
         profile_.message(5, value);
         return place->second;
     }
-    // A string field must be UTF-8, and names come from foreign debug info: stray bytes become '?'.
+    // A string field must be UTF-8, and names come from foreign debug info: invalid bytes become '?'.
     static std::string utf8(std::string_view text) {
         std::string out;
         for (std::size_t i = 0; i < text.size();) {

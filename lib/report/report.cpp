@@ -13,7 +13,7 @@ namespace leakline::report {
 
 namespace {
 
-// Forms with a diagnosis, and those of which there is a page: what only a terminal and programs read has text and JSON alone.
+// Formats for a diagnosis, and for documents with a page; documents for terminals and programs have only text and JSON.
 constexpr unsigned kDiagnosed = kDiagnosisForm | kMinimizedForm, kLines = kDiagnosed | kLinesForm;
 constexpr unsigned kPages = kLines | kTrendForm | kReplayForm | kComparisonForm | kHistoryForm;
 

@@ -33,7 +33,7 @@ bool same_text(const fs::path& a, const fs::path& b) {
     return text && text == read_small_file(b.string());
 }
 
-// What is left of a path behind each of its folders, longest first: for a program that was built in another place.
+// The rest of a path after each of its folders, longest first: for a program that was built elsewhere.
 std::optional<std::string> find(const std::string& file, const fs::path& root) {
     std::error_code ignored;
     const bool here = fs::is_regular_file(file, ignored);
@@ -46,8 +46,8 @@ std::optional<std::string> find(const std::string& file, const fs::path& root) {
         for (auto part = begin; part != path.end(); ++part) suffix /= *part;
         if (suffix.is_absolute()) continue;
         auto found = within(root / suffix, root);
-        // A file that is there, outside of the repository, is the repository's only where it is a copy of it: a system's
-        // header may well have the name of one of ours.
+        // A file that exists outside of the repository belongs to it only if it is a copy: a system's
+        // header may have the name of one of the project's.
         if (found && (!here || same_text(file, root / suffix))) return found;
     }
     return parts == 1 && !here ? within(root / path, root) : std::nullopt;

@@ -27,7 +27,7 @@ std::vector<std::string> resource_lines(const Diagnosis& diagnosis) {
             continue;
         }
         stable += fmt::format("{}{}", stable.empty() ? "" : ", ", resource_words(growth.resource));
-        // "file descriptors do not grow: no leak above 1 per 900 requests": only the limit differs from one to the next.
+        // "file descriptors do not grow: no leak above 1 per 900 requests": only the limit differs between them.
         if (const std::size_t limit = growth.reasons.empty() ? std::string::npos : growth.reasons.front().rfind("above ");
             limit != std::string::npos)
             stable += fmt::format(" ({})", growth.reasons.front().substr(limit));

@@ -48,7 +48,7 @@ std::vector<std::string> read_lines(const std::string& path) {
     try {
         text = read_file(path, kLargestFile);
     } catch (const Error&) {
-        return out;  // unreadable is as good as missing: the caller notes it
+        return out;  // unreadable is treated as missing: the caller notes it
     }
     if (text.find('\0') != std::string::npos) return out;
     for (std::string_view line : split(text, '\n')) {
@@ -71,7 +71,7 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
 }
 
 void SourceText::look_above(const std::string& program) {
-    constexpr std::size_t kMost = 8;  // a build tree is no deeper
+    constexpr std::size_t kMost = 8;  // build trees are not deeper
     std::error_code error;
     const fs::path path = fs::canonical(program, error);
     if (error) return;
@@ -125,7 +125,7 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
     if (directories_only_) return place->second;
     if (is_file(file)) return place->second = file;
     if (file.starts_with('/')) return place->second;
-    // Without a folder of its own a name says too little: every project has a main.cpp.
+    // A name without a folder is ambiguous: every project has a main.cpp.
     const auto named = std::find_if(wanted.begin(), wanted.end(), [](const std::string& part) { return part != ".."; });
     if (wanted.end() - named < 2) return place->second;
     const std::string rest = fmt::format("/{}", fmt::join(named, wanted.end(), "/"));
@@ -150,7 +150,7 @@ void SourceText::fill(LineReport& report) {
     };
 
     for (LineGrowth& growth : report.lines)
-        // Nobody expects to have the C library's source.
+        // The C library's source is usually not available.
         if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);
     if (report.headline && report.headline->line.at.line != 0)
         report.headline->line.source = text_of(report.headline->line.at.file, report.headline->line.at.line, true);

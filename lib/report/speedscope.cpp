@@ -1,5 +1,5 @@
 // speedscope's file format (https://www.speedscope.app/file-format-schema.json): one sampled profile, a
-// sample a stack, weighed with the bytes that grew through it. Only growth: a weight cannot be negative.
+// sample per stack, weighted by its growth in bytes. Only growth: a weight cannot be negative.
 #include <map>
 #include <nlohmann/json.hpp>
 

@@ -11,14 +11,14 @@ namespace leakline::report {
 
 namespace {
 
-// What stands for code without a source line: its bytes belong into every total.
+// Represents code without a source line: its bytes belong to every total.
 const CodeLine kUnattributed{"[no source line]", "", 0};
 
 void walk(const std::vector<CallerNode>& callers, LineStack rest, std::vector<CodeLine>& frames, std::vector<LineStack>& out) {
     for (const CallerNode& caller : callers) {
         rest.bytes -= caller.growth_bytes;
         rest.blocks -= caller.growth_blocks;
-        // A stored report of an older program has no counts of callers: what is not known is not subtracted.
+        // A stored report of an older version has no counts of callers: unknown counts are not subtracted.
         rest.allocations -= std::min(rest.allocations, caller.allocations);
         rest.allocated_bytes -= std::min(rest.allocated_bytes, caller.allocated_bytes);
     }

@@ -11,7 +11,7 @@ namespace leakline::report {
 
 namespace {
 
-// The smallest growth that could have been told from none: per request where requests are known, else per
+// The smallest growth that could have been detected: per request if requests are known, else per
 // hour.
 std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     if (trend.detectable_bytes_per_request && std::isfinite(*trend.detectable_bytes_per_request))
@@ -21,7 +21,7 @@ std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     return std::nullopt;
 }
 
-// Three digits, or all before the point: no powers of ten.
+// Three digits, or all digits before the point; no powers of ten.
 std::string plain_rate(double rate) {
     return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
 }
@@ -113,7 +113,7 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     const std::string whose = by_lines ? " through the leaking lines" : by_objects ? " in live objects" : "";
     if (split.follows == Follows::time)
         return interval_text(*split.bytes_per_hour_by_time) + " per hour over time, independent of requests" + whose + whole;
-    // A report that was stored before growth was stated has the trend's.
+    // A report from before growth was stated has the trend's growth.
     const auto per_request = stated_per_request(diagnosis);
     if (!per_request || (!by_lines && !by_objects && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour))
         return slope_text(diagnosis.trend);
@@ -133,7 +133,7 @@ std::string traffic_text(const Diagnosis& diagnosis) {
 
 std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
-    // Less than that is found now and then; "could have seen" would contradict what stands above it.
+    // Smaller leaks are sometimes found; "could have seen" would contradict the lines above.
     if (smallest && trend.verdict == Trend::growing && trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
         return "a leak of " + *smallest + " would be found 9 times out of 10";
     return "the smallest leak that this run could have detected: " + smallest.value_or("not known (too little data)");

@@ -7,7 +7,7 @@ namespace leakline::report {
 
 namespace {
 
-// Bytes of the UTF-8 character that text begins with; 0 where there is none.
+// Bytes of the UTF-8 character that text begins with; 0 if there is none.
 std::size_t character(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text.front());
     const std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;

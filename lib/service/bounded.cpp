@@ -22,7 +22,7 @@ class Bounded : public CacheMode {
         }
         CachedEvents& oldest = ring_[oldest_];
         held_ -= heap_bytes(oldest);
-        // Not an assignment: a short string assigned over a long one would keep, unaccounted, the long one's buffer.
+        // Not an assignment: a short string assigned to a long one would keep the long one's buffer, which is not accounted.
         std::destroy_at(&oldest);
         std::construct_at(&oldest, std::move(record));
         oldest_ = (oldest_ + 1) % capacity_;
@@ -40,7 +40,7 @@ class Bounded : public CacheMode {
   private:
     std::size_t capacity_;
     std::vector<CachedEvents> ring_;
-    std::size_t oldest_ = 0;  // where the next record goes, once the ring is full
+    std::size_t oldest_ = 0;  // the place of the next record, once the ring is full
     Bytes held_ = 0;          // heap bytes of all records
 };
 

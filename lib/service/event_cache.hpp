@@ -1,7 +1,7 @@
-// The service's cache of what users did lately, in one of several modes that differ in what they ever let go.
+// The service's cache of recent user events, in one of several modes that differ in what they remove.
 // A mode is one file and one row of the table; it is chosen at the start and never changes while the service runs.
 //
-// Thread-safety: EventCache may be shared, it locks for itself. A CacheMode is used under that lock only.
+// Thread-safety: EventCache may be shared: it locks internally. A CacheMode is used under that lock only.
 #pragma once
 
 #include <functional>
@@ -25,12 +25,12 @@ struct CachedEvents {
     std::vector<std::string> events;  // JSON texts
 };
 
-// Bytes that a record holds on the heap, besides its own size: what was asked of the allocator, exactly.
+// Heap bytes of a record besides its own size, exactly as requested from the allocator.
 Bytes heap_bytes(const std::string& text);
 Bytes heap_bytes(const std::vector<std::string>& texts);
 Bytes heap_bytes(const CachedEvents& record);
 
-// A list, so that a record keeps its address and its one allocation on its way through the cache.
+// A list, so that a record keeps its address and its one allocation while it moves through the cache.
 using CachedRecords = std::list<CachedEvents>;
 inline constexpr Bytes kRecordNode = sizeof(CachedEvents) + 2 * sizeof(void*);  // the record and two links
 
@@ -47,10 +47,10 @@ class CacheMode {
     virtual void insert(CachedRecords record, Nanoseconds now) = 0;
     // Appends the user's cached events to out, oldest first; counts as a use where the mode cares.
     virtual void collect(const std::string& user_id, Nanoseconds now, std::vector<std::string>& out) = 0;
-    // Background cleaning; returns how many records went.
+    // Background cleaning; returns how many records were removed.
     virtual std::size_t sweep(Nanoseconds now) = 0;
     virtual std::size_t entries() const = 0;
-    // Every byte that the mode has asked of the allocator for its records and its own bookkeeping.
+    // All bytes that the mode has requested from the allocator for its records and its own data.
     virtual Bytes bytes() const = 0;
 };
 
@@ -72,8 +72,8 @@ class EventCache {
     // A record whose events are not saved yet. Valid until keep() or take_back().
     using Pending = CachedRecords::iterator;
 
-    // The record is pending: reads do not see it, and no other record makes room for it, until keep(). So a request that is
-    // refused in the end has changed nothing that anyone can see.
+    // The record is pending: reads do not see it, and no other record is removed for it, until keep(). So a request that is
+    // refused in the end has no visible effect.
     // By value on purpose: a caller that keeps its own makes the cache's copies at its call, so that a heap recorder finds
     // their bytes on the line that appends and not somewhere in here.
     [[nodiscard]] Pending append(std::string user_id, std::vector<std::string> events);

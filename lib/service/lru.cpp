@@ -1,7 +1,7 @@
 // A cache that keeps the most recently used users, up to a number of records and a number of bytes.
-// Both an append and a read of a user's events count as use. Who goes first is the user unused for longest, with all
-// his records; when one user alone is over a limit, his oldest records go. A record over the byte limit by itself is not
-// kept at all.
+// Both an append and a read of a user's events count as use. The user unused for longest is removed first, with all
+// records; if one user alone is over a limit, that user's oldest records are removed. A record over the byte limit by itself is not
+// kept.
 // Bound, after every append: entries <= capacity and bytes <= the byte limit, exactly.
 #include <list>
 #include <map>
@@ -53,7 +53,7 @@ class Lru : public CacheMode {
         std::string id;
         std::list<Events> records;  // oldest first
     };
-    // A tree and not a hash table: its memory is a node for each user and goes with him, so the byte limit is exact.
+    // A tree and not a hash table: its memory is one node per user, which is freed with the user, so the byte limit is exact.
     using Index = std::map<std::string_view, std::list<User>::iterator>;
 
     static constexpr Bytes kListLinks = 2 * sizeof(void*);

@@ -1,4 +1,4 @@
-// Runs something again and again in a thread of its own, on an absolute schedule of the service's clock.
+// Runs a function periodically in its own thread, on an absolute schedule of the service's clock.
 #pragma once
 
 #include <condition_variable>
@@ -37,7 +37,7 @@ class PeriodicJob {
                 if (stopped_.wait_for(lock, clock.real_time_until(due), [&] { return stopping_; })) return;
             }
             work();
-            // What was missed while the work ran long is not made up for.
+            // Runs that were missed because the work took long are not repeated.
             const Nanoseconds now = clock.monotonic();
             do due += period;
             while (due <= now);

@@ -74,7 +74,7 @@ struct Service::State {
     std::function<void(Exposition&)> more_metrics;
     std::optional<RequestRecorder> recorder;
     std::unique_ptr<http::Server> server;
-    // After the server, so that it goes first: what it still has to answer holds on to connections.
+    // After the server, so that it is destroyed first: its pending answers refer to connections.
     std::unique_ptr<EventStore> event_store;
     std::optional<PeriodicJob> sweep_job;
 };
@@ -121,7 +121,7 @@ http::Response Service::State::answer(Route route, const http::ServerRequest& re
     }
 }
 
-// What the cache has of a user; where it has nothing (any more), what was saved.
+// The user's events in the cache; if there are none, the saved ones.
 http::Response Service::State::user_events(const std::string& user_id) {
     std::vector<std::string> events = event_cache.events_of(user_id);
     if (events.empty()) {

@@ -1,4 +1,4 @@
-// trackd without its command line: the routes, and what stands behind them.
+// trackd without its command line: its routes and their handlers.
 #pragma once
 
 #include <chrono>
@@ -29,15 +29,15 @@ struct ServiceOptions {
 // Thread-safety: constructed, started and stopped by one thread.
 class Service {
   public:
-    // Opens everything that can fail to open. Throws Error. clock must outlive the service.
+    // Opens all files and the port. Throws Error. clock must outlive the service.
     Service(ServiceOptions options, ScaledClock& clock);
     ~Service();
 
     std::uint16_t port() const;
     void start();
-    // Drains the requests (at most grace), then the store. False where some connection had to be cut off.
+    // Drains the requests (at most grace), then the store. False if a connection had to be cut off.
     bool stop(std::chrono::milliseconds grace);
-    // Reports what goes wrong outside of any request, one line each; from any thread. Set before start().
+    // Reports errors outside of any request, one line each; from any thread. Set before start().
     void on_error(std::function<void(const std::string&)> report);
     // Adds families to /metrics; called with every scrape, from any thread. Set before start().
     void on_metrics(std::function<void(Exposition&)> add);

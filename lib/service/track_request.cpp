@@ -29,7 +29,7 @@ bool read_user_id(JsonScan& scan, std::string& out) {
     return true;
 }
 
-// Reads a value of the wrong type to its end first: if it is not JSON, that is the better reason.
+// Reads a value of the wrong type to its end first: if it is not JSON, that is the more useful reason.
 bool refuse_value(JsonScan& scan, const std::string& reason) {
     if (!scan.skip_value()) return false;
     throw BadRequest(reason);

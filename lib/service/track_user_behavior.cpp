@@ -18,7 +18,7 @@ void answer(const SaveResult& result, const http::Responder& responder) {
     responder.send(std::move(response));
 }
 
-// Settles the record: kept once its events are saved, taken back where they cannot be.
+// Completes the record: kept once its events are saved, removed if they cannot be.
 void process_and_save_events(const TrackRequest& data, const std::vector<std::string>& events, Nanoseconds received,
                              EventCache& event_cache, EventCache::Pending record, EventStore& event_store,
                              const http::Responder& responder) {
@@ -39,7 +39,7 @@ void process_and_save_events(const TrackRequest& data, const std::vector<std::st
 }  // namespace
 
 // The line that appends is the one to find. Its arguments are passed by value, so the texts that the cache will own are
-// copied right there: a recorder attributes their bytes to this line in every mode, and only in the leaky one they stay.
+// copied here: a recorder attributes their bytes to this line in every mode, and they remain only in the leaky one.
 // (A record built in braces instead gets its copies, with GCC 12 -O2, the line of the closing brace below.)
 void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store, Nanoseconds received,
                          const http::Responder& responder) {

@@ -1,7 +1,7 @@
 // A cache with timed cleaning. A record is discarded at its age of --ttl: reads do not see it from that moment on,
-// and the next sweep of the background job gives its memory back.
-// Bound: the records that arrive within ttl + one sweep interval, each with its heap bytes and a node. Memory follows
-// the rate of traffic, not the number of requests so far.
+// and the next sweep of the background job frees its memory.
+// Bound: the records that arrive within ttl + one sweep interval, each with its heap bytes and a node. Memory depends on
+// the rate of requests, not on their number so far.
 #include <list>
 
 #include "base/quantities.hpp"

@@ -57,7 +57,7 @@ void WalCheckpointer::run() {
 
 bool WalCheckpointer::begin_anew(int copied) {
     sync_database();
-    // As long as it helps: in the end it is what comes while the disk is waited for.
+    // As long as it helps: in the end, the rest is what arrives during a wait for the disk.
     for (int left = pages() - copied, before = 2 * left + 1; copied >= 0 && left > kLittle && left <= before / 2;) {
         copied = checkpoint(SQLITE_CHECKPOINT_PASSIVE);
         sync_database();
@@ -72,12 +72,12 @@ int WalCheckpointer::checkpoint(int mode) {
     return sqlite3_wal_checkpoint_v2(database_.get(), nullptr, mode, nullptr, &copied) == SQLITE_OK ? copied : -1;
 }
 
-// A checkpoint that did not come to the end of the log leaves what it wrote to the kernel. The one that does waits for all of
-// it; so that this is little, it is waited for before.
+// A checkpoint that does not reach the end of the log leaves its writes to the kernel. The one that does waits for all of
+// them; to keep that short, wait for them before.
 void WalCheckpointer::sync_database() {
     sqlite3_file* file = nullptr;
     if (sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file->pMethods != nullptr)
-        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);  // where it fails, the checkpoint's own will
+        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);  // if it fails, the checkpoint's own sync reports it
 }
 
 int WalCheckpointer::limit() {

@@ -192,7 +192,7 @@ class ZstdSource : public SourceBase {
                 }
                 in_ = {chunk_.data(), got, 0};
             }
-            // A call that meets damage loses all that it has decoded, so each is given no more than a block.
+            // A call that finds damage loses all that it has decoded, so each gets at most one block.
             ZSTD_inBuffer block{in_.src, std::min(in_.size, in_.pos + wanted_), in_.pos};
             const std::size_t result = ::ZSTD_decompressStream(stream_, &out, &block);
             in_.pos = block.pos;

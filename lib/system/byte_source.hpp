@@ -1,4 +1,4 @@
-// Bytes in, whatever they are compressed with.
+// Reads bytes from files, pipes and memory, decompressed.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -19,11 +19,11 @@ namespace leakline {
 enum class StreamEnd {
     open,       // not at its end yet
     clean,      // the end of the file, and of every compressed frame in it
-    truncated,  // the file ends inside a compressed frame: what came before is good
-    damaged,    // the decompressor met bytes that cannot be: what came before is good
+    truncated,  // the file ends inside a compressed frame; the bytes before it are good
+    damaged,    // the compressed data is damaged; the bytes before it are good
 };
 
-// Reads a plain, gzip or zstd file (told apart by its first bytes, concatenated members and frames included).
+// Reads a plain, gzip or zstd file (recognized by its first bytes; concatenated members and frames included).
 class ByteSource {
   public:
     virtual ~ByteSource() = default;

@@ -53,7 +53,7 @@ std::vector<char*> environment_block(const Command& command, std::vector<std::st
     return block;
 }
 
-// What the child tells through the pipe when it does not get as far as the new program.
+// The message that the child sends through the pipe if it cannot execute the new program.
 struct StartFailure {
     enum class Step : int { exec, directory, output, hook } step;
     int error_number;
@@ -180,7 +180,7 @@ Child Child::start(const Command& command) {
         ::close(pipe[0]);
         throw os_error(ErrorKind::system, path, "cannot start a process", fork_error);
     }
-    ::setpgid(pid, pid);  // in both, so that neither races ahead of it
+    ::setpgid(pid, pid);  // in both processes, so that neither depends on the other's timing
     StartFailure failure{};
     ssize_t got = 0;
     do got = ::read(pipe[0], &failure, sizeof failure);

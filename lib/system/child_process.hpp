@@ -19,7 +19,7 @@ struct Command {
     enum class Stream { inherit, null };
 
     std::vector<std::string> arguments;                            // [0] is looked up in PATH
-    std::vector<std::pair<std::string, std::string>> environment;  // set on top of ours
+    std::vector<std::pair<std::string, std::string>> environment;  // added to the environment of this process
     std::string directory;                                         // empty: ours
     Stream standard_output = Stream::inherit;
     std::string output_file;  // not empty: standard output and error are appended there
@@ -32,13 +32,13 @@ struct Command {
 struct ExitStatus {
     int code = 0;    // exit code where signal == 0
     int signal = 0;  // the signal that ended it
-    // What a shell reports: code, or 128 + signal.
+    // As a shell reports it: code, or 128 + signal.
     int shell_code() const { return signal != 0 ? 128 + signal : code; }
     std::string text() const;  // "exit code 3", "signal 9 (killed)"
 };
 
-// A running child in a process group of its own, so that a terminal's Ctrl-C reaches us and not it.
-// The destructor ends the whole group (SIGTERM, then SIGKILL after 2 s) and reaps: nothing is left running.
+// A running child in its own process group, so that Ctrl-C in a terminal reaches leakline and not the child.
+// The destructor ends the whole group (SIGTERM, then SIGKILL after 2 s) and reaps it.
 class Child {
   public:
     // Throws Error{input}: not found, not executable, or exec refused (with the reason).
@@ -56,7 +56,7 @@ class Child {
     void signal(int number);
     // SIGTERM to the group, SIGKILL after grace; returns how it ended.
     ExitStatus terminate(Nanoseconds grace);
-    // Gives the process up: it is neither ended nor reaped by us any more.
+    // Releases the process: it will be neither ended nor reaped.
     void release();
 
   private:
@@ -69,7 +69,7 @@ class Child {
 // SIGKILL to the group of every child of the process `owner` that has not been released or ended: for the handler of a second
 // signal, and for the guard. Async-signal-safe.
 void kill_running_groups(int owner);
-// Whether pid is a child that a Child has started and not yet given up. Safe from any thread.
+// Whether pid is a child that a Child has started and not yet released. Safe from any thread.
 bool is_running_child(int pid);
 
 }  // namespace leakline

@@ -38,7 +38,7 @@ std::string_view ChunkBuffer::peek(std::size_t limit, Peek how) {
 
 std::optional<std::string_view> ChunkBuffer::next(std::string_view separator, std::size_t anchor) {
     too_long_ = torn_ = false;
-    std::size_t searched = 0;  // behind begin_: no separator starts before
+    std::size_t searched = 0;  // after begin_: no separator starts before it
     for (;;) {
         const char* const data = buffer_.data() + begin_;
         const std::size_t size = end_ - begin_;
@@ -80,7 +80,7 @@ std::string_view ChunkBuffer::skip_long_piece(std::string_view separator) {
     for (;;) {
         const std::string_view rest(buffer_.data() + begin_, end_ - begin_);
         const std::size_t found = rest.find(separator);
-        // A separator may begin in the last bytes: they stay.
+        // A separator may begin in the last bytes: keep them.
         const std::size_t keep = std::min(rest.size(), separator.size() - 1);
         const std::size_t taken = found == rest.npos ? rest.size() - keep : found + separator.size();
         begin_ += taken;

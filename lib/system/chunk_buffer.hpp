@@ -1,4 +1,4 @@
-// Cuts a stream of bytes at separators, into lines for one. Memory is one chunk, or the longest piece where that is larger.
+// Cuts a stream of bytes at separators, for example into lines. Memory is one chunk, or the longest piece where that is larger.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -21,21 +21,21 @@ class ChunkBuffer {
 
     explicit ChunkBuffer(std::unique_ptr<ByteSource> source);
 
-    // The first bytes, at most limit (<= kChunk), without taking them. For telling formats apart. With a_line no more is
-    // read than it takes to have one: from a pipe the rest may be long in coming.
+    // The first bytes, at most limit (<= kChunk), without consuming them, to detect a format. With a_line it reads no more
+    // than one line: the rest may come from a pipe much later.
     enum class Peek { full, a_line };
     std::string_view peek(std::size_t limit, Peek how = Peek::full);
 
     // The next piece without its separator (the search is for its byte at anchor first, which should be rare in the
     // data), valid until the next call; nothing at the end. The last piece needs no separator; torn() then. A piece
-    // over kMaxPiece is skipped: its first bytes are returned and too_long() tells.
+    // over twice kMaxPiece is skipped, one over kMaxPiece may be: its first bytes are returned, and too_long() is true.
     std::optional<std::string_view> next(std::string_view separator, std::size_t anchor = 0);
     // A line without "\n" or "\r\n".
     std::optional<std::string_view> next_line();
 
-    // For formats that have no separators: what is buffered, behind what was taken; valid until more() or next().
+    // For formats without separators: the buffered bytes that are not yet consumed; valid until more() or next().
     std::string_view window() const { return {buffer_.data() + begin_, end_ - begin_}; }
-    // Reads on, so that window() grows at its end; false at the end of the source.
+    // Reads more, so that window() grows at its end; false at the end of the source.
     bool more() { return fill(); }
     void consume(std::size_t count) {  // <= window().size()
         begin_ += count;
@@ -47,7 +47,7 @@ class ChunkBuffer {
     bool torn() const { return torn_; }
     bool too_long() const { return too_long_; }
     const ByteSource& source() const { return *source_; }
-    // Of all that the source has, 0 to 1, what was taken from here: it reads far ahead. 0 where nobody knows how much it has.
+    // The consumed part of the source, 0 to 1 (the source reads ahead of it); 0 if the size of the source is not known.
     double part() const;
 
   private:

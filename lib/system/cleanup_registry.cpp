@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kLongestPath = 4096;
 
-// A handler must neither allocate nor wait for a lock: a fixed table, whose slots it reads only when they are whole.
+// A signal handler must neither allocate nor wait for a lock: it reads only the complete slots of a fixed table.
 struct Slot {
     std::atomic<pid_t> owner{0};  // 0: free; -1: being filled in
     Kind kind = Kind::file;
@@ -56,7 +56,7 @@ void empty(int folder, int depth) {
 }
 
 void remove_folder(const char* path) {
-    // What was killed a moment ago may still have made a file behind our back.
+    // A process that was just killed may have created another file in the meantime.
     for (int attempt = 0; attempt < 3; ++attempt) {
         const int folder = ::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0) return;

@@ -1,4 +1,4 @@
-// Time as an argument, so that tests own it.
+// Time as an argument, so that tests control it.
 #pragma once
 
 #include "base/quantities.hpp"

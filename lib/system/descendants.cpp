@@ -59,7 +59,7 @@ std::vector<int> DescendantTracker::discover(Depth depth) {
     if (depth == Depth::detailed && !lists_children_) search_all();
     if (depth == Depth::detailed && adopted_)
         for (const int pid : adopted_()) found_.push_back(pid);
-    // What was found can have children of its own by now.
+    // The processes found can have new children by now.
     while (!found_.empty()) {
         const int pid = found_.back();
         found_.pop_back();

@@ -1,4 +1,4 @@
-// Which processes belong to a process: it and all that descend from it.
+// A process and all of its descendants.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -23,8 +23,8 @@ class DescendantTracker {
     // adopted: pids that belong to it although their parents have ended (see system/subreaper.hpp); may be empty.
     DescendantTracker(int root, SystemRoots roots, std::function<std::vector<int>()> adopted = {});
 
-    // Pids that were no members before, each once, children of children included; they are members from now on. A member
-    // stays one until forget(), also when its parent ends first.
+    // Pids of new members, each once, children of children included. A member remains one until forget(), even if its
+    // parent ends first.
     std::vector<int> discover(Depth depth);
     void forget(int pid) { members_.erase(pid); }
     // It has ended but is still listed (a zombie): it stays a member, and costs nothing more.

@@ -1,4 +1,4 @@
-// File descriptors: one that closes itself, and whole writes.
+// An owning file descriptor, and writes that are complete.
 #pragma once
 
 #include <unistd.h>

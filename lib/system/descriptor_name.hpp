@@ -1,4 +1,4 @@
-// Paths that stand for what is open already: "-", "/dev/stdout", "/dev/fd/3" (a shell's >(command)), "/proc/self/fd/3".
+// Paths that name an open descriptor: "-", "/dev/stdout", "/dev/fd/3" (a shell's >(command)), "/proc/self/fd/3".
 // Pure.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace leakline {
 
-// The descriptor that a place to write to stands for; nothing for any other path.
+// The descriptor that an output path names; nothing for any other path.
 inline std::optional<int> descriptor_to_write(std::string_view path) {
     if (path == "-" || path == "/dev/stdout") return 1;
     if (path == "/dev/stderr") return 2;

@@ -1,4 +1,4 @@
-// Programs by name, and what the environment says. Safe from any thread.
+// Finds programs by name, and reads environment variables. Safe from any thread.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 
 namespace leakline {
 
-// Where PATH (or a path with a slash) leads; nothing where there is no such executable.
+// The executable that a name means by PATH (or by a path with a slash); nothing if there is none.
 std::optional<std::string> find_executable(const std::string& name);
 // The same, or an Error{input} that says whether it is missing or not executable.
 std::string require_executable(const std::string& name);

@@ -1,4 +1,4 @@
-// Which processes a user means by a name or by a port.
+// Finds processes by a name or by a port.
 //
 // Thread-safety: functions without state.
 #pragma once

@@ -128,7 +128,7 @@ void show_as_guard(char** arguments) {
     sigset_t all;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
-    // What reads our output must see its end when we end, and no file system is kept busy.
+    // A reader of our output must see its end when we exit, and no file system may be kept in use.
     if (socket > 0) ::close_range(0, static_cast<unsigned>(socket) - 1, 0);
     ::close_range(static_cast<unsigned>(socket) + 1, ~0U, 0);
     [[maybe_unused]] const int ignored = ::chdir("/");

@@ -1,9 +1,9 @@
-// A process that outlives this one and cleans up behind it where nothing else can: after SIGKILL (the OOM killer, a CI job's
+// A process that outlives this one and cleans up when nothing else can: after SIGKILL (the OOM killer, a CI job's
 // end, `timeout -s KILL`) it ends the programs that we have started, unless they are the user's own (leave_programs_running), and
 // removes our temporary files and folders.
 //
 // PR_SET_PDEATHSIG would end a child when the *thread* that started it ends, reaches none of the child's own children, and
-// removes no folder. The guard waits on a socket that the kernel closes whatever we die of.
+// removes no folder. The guard waits on a socket that the kernel closes however this process ends.
 //
 // A daemon that has left the groups of our programs (setsid) is known by a mark in the environment that it came from
 // (LEAKLINE_GUARD), by guard_process(), or by descending from such a process.

@@ -1,4 +1,4 @@
-// How busy the machine was with other things while something was measured: what makes a detection limit coarse.
+// How busy the machine was with other processes during a measurement, which raises the detection limit.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class MachineLoad {
         double others = 0;  // of all CPU time since construction: used by other processes
         double steal = 0;   // taken by the hypervisor
     };
-    // Nothing where the kernel does not tell, or hardly any time has passed. A process that has ended since counts as another's.
+    // Nothing if the kernel does not report it, or hardly any time has passed. A process that has ended counts as another's.
     std::optional<Shares> since_start() const;
 
   private:

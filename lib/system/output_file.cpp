@@ -19,7 +19,7 @@ namespace leakline {
 
 namespace {
 
-// Where the links of path lead to, also where nothing is there yet.
+// The target of path's links, even if it does not exist yet.
 std::string followed(const std::string& path) {
     namespace fs = std::filesystem;
     std::error_code error;
@@ -47,7 +47,7 @@ void refuse_foreign_link(const std::string& path) {
 OutputFile::OutputFile(std::string path, std::stop_token stop) : path_(std::move(path)), stop_(std::move(stop)) {
     struct stat status {};
     if (const auto open = descriptor_to_write(path_)) {
-        // Opened by its name once more, a file would be written from its start, and renamed over, it would be lost.
+        // Opening the file again by its name would write from its start, and renaming over it would lose it.
         descriptor_ = ::fcntl(*open, F_DUPFD_CLOEXEC, 3);
     } else if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
         if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::input, path_, "is a directory", "name a file in it");

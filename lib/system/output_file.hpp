@@ -1,4 +1,4 @@
-// Whole files out, or none.
+// Output files that are complete or absent.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once

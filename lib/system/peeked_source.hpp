@@ -1,5 +1,5 @@
-// A source whose first bytes are looked at before they are read: what a file is is told by its content, and what comes
-// from a pipe comes only once.
+// A source whose first bytes can be looked at before they are read: formats are detected by content, and a pipe can be
+// read only once.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -21,7 +21,7 @@ class PeekedSource final : public ByteSource {
     // At least `size` bytes of the start where there are so many; before the first read or skip. Valid until the next
     // peek.
     std::string_view peek(std::size_t size);
-    // Passes over bytes that were peeked at and not read.
+    // Skips bytes that were peeked at and not read.
     void skip(std::size_t size) { at_ += size; }
 
     std::size_t read(std::span<char> buffer) override;

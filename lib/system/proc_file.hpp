@@ -1,4 +1,4 @@
-// A small file of /proc or /sys that is read again and again through one descriptor: one pread a sample.
+// A small file of /proc or /sys that is read repeatedly through one descriptor: one pread per sample.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once

@@ -50,7 +50,7 @@ std::optional<Statm> parse_statm(std::string_view text) {
     const auto resident = number<std::uint64_t>(next_word(text));
     const auto shared = number<std::uint64_t>(next_word(text));
     if (!size || !resident || !shared) return std::nullopt;
-    // No address space holds more than 2^52 pages: what says so is not statm.
+    // No address space has more than 2^52 pages: larger numbers are not from statm.
     if ((*size | *resident | *shared) >> 52 != 0) return std::nullopt;
     return Statm{*size, *resident, *shared};
 }

@@ -1,4 +1,4 @@
-// What the files of /proc/PID say, as records. Pure: bytes in, record out; nothing where the text is not of the form.
+// Parsers of the files of /proc/PID. Pure: text in, record out; nothing if the text does not have the form.
 //
 // Thread-safety: functions without state.
 #pragma once

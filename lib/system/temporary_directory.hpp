@@ -1,4 +1,4 @@
-// Scratch space on disk.
+// Temporary folders.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -7,7 +7,7 @@
 
 namespace leakline {
 
-// A fresh directory that is removed, with what is in it, when the object goes.
+// A new directory that is removed with its content by the destructor.
 class TemporaryDirectory {
   public:
     TemporaryDirectory();

@@ -15,14 +15,14 @@ namespace leakline::unwind {
 
 namespace {
 
-// The program's globals, since this runs in a program that knows nothing of it. Both are all zeroes until they are used.
+// Globals of the recorded program, in which this runs. Both are all zeroes until they are used.
 constinit RuleCache rules;
 constexpr unsigned kMemoBits = 8;
 constexpr std::size_t kMemos = std::size_t{1} << kMemoBits;
 FrameMemo memos[kMemos];
 
-// Any memo would do; the same one each time is worth having. Where another thread, or what a signal interrupted, has it,
-// one of those behind it. Null where all of these are taken.
+// Any memo works; using the same one each time is faster. If another thread or an interrupted walk holds it,
+// one of the next ones is used. Null if all of these are in use.
 FrameMemo* take_memo() {
     const std::uintptr_t thread = thread_block();  // which is never moved, unlike the stack pointer
     constexpr std::size_t kTries = 4;
@@ -47,7 +47,7 @@ FrameRule find_loaded_rule(std::uintptr_t return_address) {
                      return_address - 1);
 }
 
-// A return address below the first is none (libunwind's bound), one above the second no program's.
+// A return address below the first is invalid (libunwind's bound), as is one above the second.
 constexpr std::uintptr_t kLowestCode = 0x4000, kHighestCode = RuleCache::kHighestAddress;
 
 // A walk's place: the registers of a frame. Its bp is read only when a rule asks for it: most code has no use for a base
@@ -69,7 +69,7 @@ FrameRule rule_of(std::uintptr_t return_address, std::uint32_t generation) {
 
 bool fits(std::uintptr_t distance) { return distance + FrameRule::kLargestOffset <= 2 * FrameRule::kLargestOffset; }
 
-// False where the frame cannot be followed: `frame` is none then. It is none afterwards too, though filled, where it depends on
+// False if the frame cannot be followed: `frame` is then none. It is also none, though filled, if it depends on
 // more of the stack than a KnownFrame says.
 bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame, StackReach& reach) {
     using Cfa = FrameRule::Cfa;
@@ -97,7 +97,7 @@ bool follow(const FrameRule& rule, const Place& at, KnownFrame& frame, StackReac
         }
         default: return false;
     }
-    // A caller's frame is further up, not out of all reach, and begins with whole words: else something is not as it should be.
+    // A caller's frame is further up, within reach, and aligned; otherwise something is wrong.
     const std::uintptr_t to_cfa = cfa - at.sp;
     if (to_cfa == 0 || to_cfa > std::uintptr_t{FrameRule::kLargestOffset} || cfa % sizeof(Word) != 0) return false;
     std::uintptr_t to_bp = 0;
@@ -127,7 +127,7 @@ bool is_known(const KnownFrame& frame, const Place& at) {
     return &frame;
 }
 
-// Goes on where a walk has ended at its limit, only to know whether that was on the thread's own stack.
+// Continues a walk that ended at its limit, to find out whether it was on the thread's own stack.
 [[gnu::noinline, gnu::cold]] void search(Place at, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
     constexpr int kMostFrames = 1 << 16;
     if (!reach.begin_search()) return;
@@ -163,7 +163,7 @@ int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& mem
         }
         const std::uintptr_t cfa = sp + frame->to_cfa;
         if (cfa > end) [[unlikely]] {
-            // Nothing stands there: no frame either. (libunwind would find the same out, if it does not crash over it.)
+            // Nothing there, so no frame. (libunwind would find the same, or crash.)
             if (!reach.extend(cfa)) return reach.at_unreadable() ? depth + 1 : -1;
             end = reach.end();
         }

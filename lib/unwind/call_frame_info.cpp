@@ -50,7 +50,7 @@ struct CommonInformation {
     ByteCursor program{nullptr, nullptr};
 };
 
-// False where there is something in it that is not followed.
+// False if it contains something unsupported.
 bool read_common(ByteCursor entry, CommonInformation& result) {
     if (entry.number<std::uint32_t>() != 0) return false;  // a function's entry, not the common one
     const std::uint8_t version = entry.byte();
@@ -72,9 +72,9 @@ bool read_common(ByteCursor entry, CommonInformation& result) {
         for (; *letter != 0; ++letter) {
             switch (*letter) {
                 case 'R': result.pointer_encoding = data.byte(); break;
-                case 'P': encoded(data, data.byte() & static_cast<std::uint8_t>(~(kIndirect | 0x70))); break;  // only passed over
+                case 'P': encoded(data, data.byte() & static_cast<std::uint8_t>(~(kIndirect | 0x70))); break;  // skipped
                 case 'L': data.byte(); break;
-                default: return false;  // 'S', a signal's frame, above all
+                default: return false;  // mainly 'S', a signal's frame
             }
         }
         if (data.bad()) return false;

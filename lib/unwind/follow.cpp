@@ -79,7 +79,7 @@ bool announce(const FollowBlock& block) {
     const int stream = ::open(block.stream, O_WRONLY | O_CLOEXEC);
     if (stream < 0) return false;
     char text[64];
-    // What a helper that was killed wrote last may have no end.
+    // The last line of a helper that was killed may be incomplete.
     const int size = ::snprintf(text, sizeof text, "\n%s%d\n", leakline::unwind::kFollowMark, own_pid());
     const bool written = ::write(stream, text, static_cast<size_t>(size)) == size;
     ::close(stream);
@@ -103,7 +103,7 @@ bool announce(const FollowBlock& block) {
             ::setenv("DUMP_HEAPTRACK_OUTPUT", block->stream, 1);
             const auto pipe_handler = ::signal(SIGPIPE, SIG_IGN);
             ::execv(executable, arguments);
-            // Its file is gone, or was replaced: it goes on as it would have without us.
+            // Its file was removed or replaced: it continues as without the recorder.
             ::signal(SIGPIPE, pipe_handler);
             ::unsetenv("DUMP_HEAPTRACK_OUTPUT");
             ::setenv("LD_PRELOAD", preload_before, 1);

@@ -1,4 +1,4 @@
-// What the recorder tells the library that waits in a wrapper's children for the program to record (follow.cpp). The block lies in
+// Data from the recorder for the library that waits in a wrapper's children for the program to record (follow.cpp). The block is in
 // a file that all of them map.
 #pragma once
 

@@ -39,7 +39,7 @@ class Program {
     Program(const FrameAlignment& alignment, std::uint64_t wanted) : alignment_(alignment), wanted_(wanted) {}
 
     // Runs until the row that holds at the wanted distance from the function's start is complete. False where it is
-    // damaged or uses what is not known.
+    // damaged or uses something unknown.
     bool run(ByteCursor from) {
         while (!from.at_end() && !done_) step(from);
         return !from.bad();

@@ -3,7 +3,7 @@
 // A second build of the preloaded library has them; it is chosen only where such an allocator is loaded, since over libstdc++'s
 // own every allocation would have a frame more.
 //
-// They do what the standard asks of the library's own (new.delete): the plain forms call malloc and free, and all others call
+// They behave as the standard requires (new.delete): the plain forms call malloc and free, and all others call
 // the plain form that the *program* has, which may be one of its own. They are named as the linker knows them: a compiler
 // knows more of operators than it should here. Nothing here keeps state, throws, or allocates by itself.
 #include <dlfcn.h>

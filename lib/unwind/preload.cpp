@@ -1,6 +1,6 @@
 // The library that is loaded into the recorded program before heaptrack's: it answers the tracker's unw_backtrace, in which
-// a recorded program otherwise spends about half of its time. What it cannot follow it passes on to libunwind, so that
-// recordings are the same with and without it. It needs nothing but the C library, and has no state at start.
+// a recorded program otherwise spends about half of its time. Frames that it cannot follow are passed to libunwind, so that
+// recordings are the same with and without it. It needs only the C library, and has no state at start.
 #include <atomic>
 #include <cstdint>
 
@@ -14,7 +14,7 @@ using leakline::unwind::Next;
 constinit Next<int (*)(void**, int)> next_backtrace("unw_backtrace");
 constinit Next<int (*)(void*)> next_dlclose("dlclose");
 
-// The tracker lists its modules behind its first call of ours.
+// The tracker lists its modules after its first call of this function.
 void take_name_once() {
     static std::atomic<bool> taken{false};
     if (taken.load(std::memory_order_relaxed) || taken.exchange(true)) return;

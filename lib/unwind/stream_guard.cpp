@@ -1,11 +1,11 @@
-// The library that keeps the tracker's descriptors and the recorded program apart. The tracker writes its stream to one, and reads
-// how much memory there is from another; the program knows nothing of them. A program that closes all it did not open
+// The library that separates the tracker's descriptors from the recorded program. The tracker writes its stream to one, and reads
+// memory figures from another; the program does not know them. A program that closes all descriptors that it did not open
 // (closefrom, close_range, a loop of close) gets those numbers again for files and clients' connections of its own, and the
 // tracker's records with them.
 //
-// So the tracker is given numbers that no descriptor can have, and what they stand for is at high ones, out of the way of what the
-// program opens, and of what it closes in bulk. A program that wants just that number gets it: the tracker's descriptor moves.
-// What goes around all of this (a system call of the program's own) is seen before each use: another file is not written to,
+// So the tracker gets numbers that no descriptor can have, and the real descriptors have high numbers, away from those that the
+// program opens, and from those that it closes in bulk. A program that asks for exactly that number gets it: the tracker's descriptor moves.
+// A change that bypasses this (a direct system call) is detected before each use: no other file is written to,
 // and the stream ends there, which the collecting process notices.
 //
 // Nothing here allocates or waits for more than a write under way, and all of it may be called in a signal's handler and in the
@@ -36,7 +36,7 @@ using leakline::unwind::Next;
 using leakline::unwind::system_call;
 using leakline::unwind::thread_block;
 
-// Numbers from here on are seldom used; a higher one would make the kernel's table of descriptors, and each fork, larger.
+// Numbers from here on are rarely used; a higher one would make the kernel's table of descriptors, and each fork, larger.
 constexpr rlim_t kPreferred = 1000, kBelowLimit = 8;
 
 constinit Next<int (*)(const char*, int, ...)> next_open("open");
@@ -81,7 +81,7 @@ class Guarded {
     bool is_at(int descriptor) const { return descriptor >= 0 && descriptor == at(); }
     void forget() { at_.store(-1, std::memory_order_relaxed); }
 
-    // What the tracker is to take it for.
+    // The number that the tracker uses for it.
     int take(int descriptor) {
         struct stat status;
         if (descriptor < 0 || taken_.exchange(true) || ::fstat(descriptor, &status) != 0) return descriptor;
@@ -151,7 +151,7 @@ class Guarded {
 // The kernel's own limit of descriptors (fs.nr_open) lies below these.
 constinit Guarded stream(INT_MAX), statistics(INT_MAX - 1);
 
-// A child's descriptors are its own affair: the tracker does nothing there.
+// A child has its own descriptors: the tracker does nothing there.
 void in_child() {
     stream.forget();
     statistics.forget();
@@ -162,7 +162,7 @@ bool is_tracker(void* code) {
     return _dl_find_object(code, &found) == 0 && std::string_view(found.dlfo_link_map->l_name).ends_with("/libheaptrack_preload.so");
 }
 
-// What the tracker opens: its stream, to write to, and its own process's statistics.
+// Files that the tracker opens: its stream, to write to, and its own process's statistics.
 int opened(int descriptor, const char* path, int flags, void* caller) {
     if (!is_tracker(caller)) return descriptor;
     if (std::string_view(path) == "/proc/self/statm") return statistics.take(descriptor);
@@ -247,7 +247,7 @@ LEAKLINE_EXPORT int open64(const char* path, int flags, ...) {
 
 LEAKLINE_EXPORT ssize_t write(int descriptor, const void* bytes, size_t size) {
     if (descriptor == stream.trackers_number) [[unlikely]] {
-        // Where there is no stream any more, what the tracker writes is gone: an error would make it print something of its own.
+        // If there is no stream any more, the tracker's writes are discarded: an error would make it print a message.
         long result = static_cast<long>(size);
         stream.with([&](int to) { result = system_call(SYS_write, to, reinterpret_cast<long>(bytes), static_cast<long>(size)); });
         return result >= 0 ? result : answer(result);

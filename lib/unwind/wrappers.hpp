@@ -1,4 +1,4 @@
-// Programs whose work is to start another one. Shared by what is preloaded and by what is said before a program starts.
+// Programs whose purpose is to start another one. Shared by the preloaded library and the checks before a program starts.
 #pragma once
 
 #include <string_view>

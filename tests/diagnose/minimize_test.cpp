@@ -52,7 +52,7 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
             for (std::size_t b = a; b < size; ++b) {
                 Elements causes{a};
                 if (b != a) causes.push_back(b);
-                const Minimum found = minimise(first(size), [&](const Elements& part) {
+                const Minimum found = minimize(first(size), [&](const Elements& part) {
                     CHECK_FALSE(part.empty());
                     return has_all(part, causes) ? Answer::faulty : Answer::sound;
                 });
@@ -63,13 +63,13 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
 
 TEST_CASE("of two causes that are each enough the search finds one") {
     const Minimum found =
-        minimise(first(10), [](const Elements& part) { return has_all(part, {2}) || has_all(part, {9}) ? Answer::faulty : Answer::sound; });
+        minimize(first(10), [](const Elements& part) { return has_all(part, {2}) || has_all(part, {9}) ? Answer::faulty : Answer::sound; });
     CHECK(found.elements == Elements{2});
 }
 
 TEST_CASE("an answer that is not clear leaves nothing out") {
     // Only parts with element 0 can be judged at all.
-    const Minimum found = minimise(first(4), [](const Elements& part) {
+    const Minimum found = minimize(first(4), [](const Elements& part) {
         if (!has_all(part, {0})) return Answer::unknown;
         return has_all(part, {0, 3}) ? Answer::faulty : Answer::sound;
     });
@@ -78,7 +78,7 @@ TEST_CASE("an answer that is not clear leaves nothing out") {
 
 TEST_CASE("a search that is stopped keeps the smallest faulty part so far") {
     int asked = 0;
-    const Minimum found = minimise(first(8), [&](const Elements& part) {
+    const Minimum found = minimize(first(8), [&](const Elements& part) {
         if (++asked == 3) return Answer::stop;
         return has_all(part, {5}) ? Answer::faulty : Answer::sound;
     });

@@ -1,4 +1,4 @@
-// The strategy of a minimisation, on services that are a function: what a request leaves behind.
+// The strategy of a minimization, on services that are a function: what a request leaves behind.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-// One message about memory, and the ways it can go: a channel is one file and one row of the table.
+// An alert message, and the channels that deliver it. A channel is one file and one row of the table.
 //
-// Secrets (a password, a token in an address) are read from files, never from the command line, and stand in no text
-// that this folder makes.
+// Secrets (a password, a token in an address) are read from files, never from the command line, and appear in no text
+// of this folder.
 #pragma once
 
 #include <map>
@@ -75,8 +75,8 @@ std::string origin_of(std::string_view url);
 void post_json(const std::string& url, const std::string& authorization, const std::string& body);
 // "Basic ..." from user and password-file or from the address in the file, or nothing.
 std::string authorization_of(const ChannelSpec& spec);
-// text with "***" for what only the address and the login know: servers like to repeat what they were asked for ("Cannot
-// POST /services/T0KEN").
+// text with "***" in place of the secret parts of address and login: servers often repeat the request ("Cannot POST
+// /services/T0KEN").
 std::string without_secrets(std::string text, std::string_view url, std::string_view authorization);
 
 std::unique_ptr<Channel> make_log_channel(const ChannelSpec& spec);

@@ -1,4 +1,4 @@
-// Many lines are looked at, few leak: how many of those named are named by chance.
+// Correction for testing many lines of which few leak.
 //
 // Thread-safety: a pure function.
 #pragma once

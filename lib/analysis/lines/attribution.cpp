@@ -17,13 +17,13 @@ bool contains_any(std::string_view text, const std::vector<std::string>& parts) 
     return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return text.find(part) != text.npos; });
 }
 
-// What a trace may be charged to, best first.
+// What a trace may be attributed to, best first.
 enum class Place {
     user_line,    // a line of user code
     user_symbol,  // a function of the user's program or library that has no debug info
-    passed_over,  // a line that growth is charged to only where the stack has no other of the user's (see CodeKind)
+    passed_over,  // a line that gets growth only if the stack has no other line of the user's (see CodeKind)
     user_module,  // the user's program or library itself, where it has no symbols either
-    any_line,     // a line of the system's, where the stack has nothing of the user's
+    any_line,     // a line of the system, if the stack has nothing of the user's
 };
 constexpr std::array kPlaces{Place::user_line, Place::user_symbol, Place::passed_over, Place::user_module, Place::any_line};
 // Instead of a frame's index, for code without a symbol.
@@ -75,7 +75,7 @@ class Sites {
         const auto [place, fresh] = index_.try_emplace(key, static_cast<std::uint32_t>(sites.size()));
         if (fresh) sites.push_back({{{}, file, key.line}, false});
         Site& site = sites[place->second];
-        // Of several spellings of a name the longest says most: with parameters, with its namespace.
+        // Of several spellings of a name the longest is the most specific: with parameters and namespace.
         if (options_.by != GroupBy::file && function.size() > site.at.function.size()) site.at.function = function;
         return place->second;
     }

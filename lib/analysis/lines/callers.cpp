@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kDeepest = 512;
 constexpr std::uint32_t kNamesNothing = kNoSite;
 
-// Frames by what they show, so that two instruction pointers of one call line are one caller. A number stands
+// Frames by their text, so that two instruction pointers of one call line are one caller. A number represents
 // for each: a recording has millions of stacks of a few thousand different frames.
 class CallLines {
   public:

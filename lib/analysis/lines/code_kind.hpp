@@ -17,8 +17,8 @@ namespace leakline::analysis {
 
 enum class CodeKind : std::uint8_t {
     user,
-    // User code that a person would not change for a leak: special members that the compiler made (or could have made: they
-    // only copy what the class holds), and functions that hand out memory for others.
+    // User code that is not the cause of a leak: special members that the compiler made (or could have made: they
+    // only copy the members), and functions that allocate for others.
     passed_over,
     library,  // of the system, a language's standard library or runtime, or a package that was fetched
 };

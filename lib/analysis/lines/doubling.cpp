@@ -1,7 +1,7 @@
-// Containers that grow by reallocation. Between two steps nothing is seen of the elements, but at each step
+// Containers that grow by reallocation. Between two steps the elements are not visible, but at each step
 // the number of bytes in use is known exactly: the capacity that was full. If elements come at a constant
-// rate, the steps lie on one line, x = offset + pace * capacity, and the next step can be foretold: its
-// absence says that growth has stopped.
+// rate, the steps are on one line, x = offset + pace * capacity, and the next step can be predicted: its
+// absence shows that growth has stopped.
 //
 // A step is seen between two marks, not at a point, so the line has to pass through boxes [x before, x
 // after]. All lines that do form a polygon in (offset, pace); what is foretold has its extremes at the
@@ -42,7 +42,7 @@ double most_common(std::span<const double> values) {
     return live.empty() ? 0 : median(std::move(live));
 }
 
-// Nothing where size changes are not multiplications of an otherwise constant number of blocks.
+// Nothing if size changes are not multiplications of an otherwise constant number of blocks.
 std::optional<Steps> steps_of(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
                               std::size_t window_first) {
     const double usual = std::floor(most_common(blocks));

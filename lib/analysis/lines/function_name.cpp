@@ -25,7 +25,7 @@ bool ends_with_operator(std::string_view out) {
     return out.ends_with(word) && (out.size() == word.size() || !is_word(out[out.size() - word.size() - 1]));
 }
 
-// After a parameter list: what can follow in the same function's name is "::", everything else is decoration.
+// After a parameter list: what can follow in the same function's name is "::", everything else is a suffix.
 bool is_decoration(std::string_view rest) {
     for (std::string_view word : {" const", " volatile", " &", " [", " noexcept", " requires", "[", ".", "&"})
         if (rest.starts_with(word)) return true;

@@ -35,7 +35,7 @@ double kept_share(const TraceGrowth& growth) {
     return growth.allocated_bytes == 0 ? 0 : static_cast<double>(growth.bytes) / static_cast<double>(growth.allocated_bytes);
 }
 
-// The line that is named, and the line by which its growth is summed: the same, unless parts of the record are made elsewhere.
+// The line that is named, and the line whose growth is summed: the same, unless parts of the record are allocated elsewhere.
 struct Choice {
     std::uint32_t line = 0, summed = 0;  // as UserLines
     double share = 0;                    // of the growth of all counted lines
@@ -86,7 +86,7 @@ class Chooser {
         if (most.empty()) return named(*largest, *largest);
         const std::uint32_t common = most.front();
 
-        // What makes a record is seldom what keeps it: the container is looked for in the callers as well.
+        // The line that allocates a record is rarely the one that keeps it: the container is searched in the callers as well.
         for (std::size_t i = 0; i < std::min(most.size(), kCallers); ++i) {
             const Keeping keeping = who_keeps(user_, histories_.traces, traces, most[i]);
             if (i > 0 && !keeping.each_record) continue;

@@ -189,7 +189,7 @@ Levels levels_at(const SiteHistory& site, const Spans& spans, const Axes& axes) 
         if (!spans.requests.empty()) levels.requests.push_back(axes.requests[least->mark]);
     }
     if (!rises(levels.seconds)) levels.seconds = spans.seconds;
-    if (!rises(levels.requests)) levels.requests = spans.requests;  // which stand still somewhere between
+    if (!rises(levels.requests)) levels.requests = spans.requests;  // requests that do not change in between
     return levels;
 }
 

@@ -10,7 +10,7 @@ namespace leakline::analysis {
 namespace {
 
 constexpr double kSecondsPerHour = 3600;
-// A site that traffic filled before the window began has at least doubled by it, and by more than odds and ends.
+// A site that traffic filled before the window has at least doubled by it, and by a relevant amount.
 constexpr std::int64_t kFilledBytes = 4096;
 // Of the level at the end: what grew by more within the window was not flat in it.
 constexpr double kFilledShare = 0.2;
@@ -86,7 +86,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (levels.bytes.empty()) return std::nullopt;
     const bool by_request = !levels.requests.empty();
     const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
-    // Requests and time are two questions: the better answer counts, and pays for both (Bonferroni).
+    // Requests and time are two tests: the better result counts, corrected for both (Bonferroni).
     GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks);
     if (by_request) {
         const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks);

@@ -1,5 +1,5 @@
-// Which endpoint leaks how much: a regression of memory's growth over blocks of requests on how many of each kind a block
-// held. It can only tell kinds apart whose numbers vary from block to block independently, hence the randomised mix.
+// How much each endpoint leaks: a regression of memory's growth over blocks of requests on how many of each kind a block
+// held. It can only tell kinds apart whose numbers vary from block to block independently, hence the randomized mix.
 // Pure function, safe from any thread.
 #pragma once
 

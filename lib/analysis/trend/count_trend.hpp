@@ -1,4 +1,4 @@
-// Does a sampled count grow without end? Pure, safe from any thread.
+// Judges whether a sampled count keeps growing. Pure, safe from any thread.
 #pragma once
 
 #include <cstdint>

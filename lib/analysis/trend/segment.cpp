@@ -200,8 +200,8 @@ Bins mirrored(Bins bins, double level) {
     return bins;
 }
 
-// A stable stretch is shrinking where its mirror image would be called growing: a fall that goes on to the end, and not
-// a decay, a step or a cycle; and where the fall is worth the name.
+// A stable segment is shrinking if its mirror image would be called growing: a fall that goes on to the end, and not
+// a decay, a step or a cycle; and if the fall is relevant.
 void look_for_shrinking(SegmentVerdict& verdict, const Bins& bins, const Scales& scales, double strictness) {
     using namespace thresholds::shrinking;
     if (verdict.outcome != Outcome::stable || verdict.within_noise) return;
@@ -246,7 +246,7 @@ SegmentVerdict judge_whole(const Samples& samples, const SegmentOptions& options
     return verdict;
 }
 
-// Where the warm-up of a judged stretch ends, as a part of it; 0 where it has none.
+// Where the warm-up of a judged segment ends, as a share of it; 0 if it has none.
 double warmup_of(const SegmentVerdict& verdict) {
     using namespace thresholds::warmup;
     if (verdict.within_noise || verdict.too_few || verdict.outcome == Outcome::shrinking) return 0;
@@ -318,7 +318,7 @@ bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, co
     return expected > kNothing * rest.detectable_mib_per_hour && expected < kPlain * rest.detectable_mib_per_hour;
 }
 
-// A last look at an undecided stretch that hardly grows: its last 40 % alone may be plainly stable. Where memory fell
+// A final check of an undecided segment that hardly grows: its last 40 % alone may be clearly stable. If memory fell
 // (a trim, a reload), what follows the fall.
 std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     using namespace thresholds::settled;

@@ -1,4 +1,4 @@
-// Measures the verdict on simulated traces, so that a user need not believe us. Pure functions.
+// Measures the verdict on simulated traces, so that users can check it. Pure functions.
 #pragma once
 
 #include <cstdint>

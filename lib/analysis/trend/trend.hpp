@@ -1,4 +1,4 @@
-// Does this series grow without end? Pure: no clock, no file.
+// Judges whether a series keeps growing. Pure: no clock, no file.
 #pragma once
 
 #include "base/quantities.hpp"

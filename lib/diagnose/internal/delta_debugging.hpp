@@ -23,6 +23,6 @@ struct Minimum {
 
 // all: ascending, and known to be faulty. test is asked about parts of it (ascending, never empty) and may be asked
 // about the same part twice: it should remember.
-Minimum minimise(std::vector<std::size_t> all, const std::function<Answer(const std::vector<std::size_t>&)>& test);
+Minimum minimize(std::vector<std::size_t> all, const std::function<Answer(const std::vector<std::size_t>&)>& test);
 
 }  // namespace leakline::diagnose

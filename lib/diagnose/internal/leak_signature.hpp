@@ -1,4 +1,4 @@
-// By what the leak of a whole log is recognized in a run of a part of it.
+// How the leak of a whole log is recognized in a run of a part of it.
 //
 //   lines        whose live heap bytes leak, where those account for what memory grew by: they are counted exactly, and a part that
 //                leaks elsewhere (a POST whose DELETE was left out) shows another leak
@@ -28,9 +28,9 @@ class LeakSignature {
     explicit LeakSignature(const Diagnosis& whole);
 
     Kind kind() const { return kind_; }
-    // A recorded run shows it; else a bare one.
+    // Whether a recorded run shows it; otherwise a bare one does.
     bool by_lines() const { return kind_ == Kind::lines || kind_ == Kind::connections; }
-    // One run says whether a part leaks: it is counted. Memory as a whole is noisy.
+    // One run decides whether a part leaks, because it is counted. Memory as a whole is noisy.
     bool exact() const { return kind_ != Kind::memory; }
     // Some of it may follow time: a part must be watched without requests too, to separate that growth from its own.
     bool partly_by_time() const { return partly_by_time_; }
@@ -38,7 +38,7 @@ class LeakSignature {
     bool by_time_alone() const { return by_time_alone_; }
     const Interval& rate() const { return rate_; }
     LeakUnit unit() const;
-    // What else leaks in the whole log, and is not looked for: "threads"; empty where nothing does.
+    // Other leaks of the whole log, which are not searched: "threads"; empty if there are none.
     const std::string& not_looked_for() const { return not_looked_for_; }
 
     enum class Size { as_large, any };
@@ -48,7 +48,7 @@ class LeakSignature {
         std::string reason;    // empty: nothing grew
         bool smaller = false;  // no_leak, since what leaks is another, smaller leak
     };
-    // Whether what the run of a part shows is this leak. traffic: of the run that shows it. Reads lines, resources or trend.
+    // Whether the run of a part shows this leak. traffic: of the run that shows it. Reads lines, resources or trend.
     Judgment judge(const Diagnosis& part, const ReplayStats& traffic, Size size) const;
 
   private:

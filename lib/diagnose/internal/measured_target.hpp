@@ -1,4 +1,4 @@
-// One start of the service with its memory sampled, under --memory-limit where there is one: what the bare run and the
+// One start of the service with its memory sampled, under --memory-limit if given: shared by the bare run and the
 // runs of a soak share. Inside lib/diagnose only.
 #pragma once
 
@@ -30,14 +30,14 @@ class MeasuredTarget {
     const TreeLog& log() const { return log_; }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
-    // Descriptors or mappings are nearly used up: on with the traffic, and the service fails.
+    // Descriptors or mappings are nearly used up: with more traffic the service would fail.
     bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
 
     // Reads its memory now: the sampling may be pausing.
     void read_now() { read_tree(Depth::detailed); }
     // Counts what the service holds; from the thread that runs the rounds, when it is quiet. The first time before the traffic.
     void mark();
-    // Watches what grows for some seconds without traffic: does it follow time?
+    // Observes growth for some seconds without traffic, to see whether it follows time.
     void watch_idle(double seconds);
     // Counts at the marks, and the processes. Not judged yet. Until finish().
     Resources resources() const;
@@ -58,7 +58,7 @@ class MeasuredTarget {
 
     RunContext& context_;
     const TemporaryDirectory scratch_;
-    const Subreaper subreaper_;  // ends what the service leaves behind, after it
+    const Subreaper subreaper_;  // ends processes that the service leaves behind, after it
     Launch launch_;
     std::optional<memory::MemoryLimit> limit_;
     Child child_;

@@ -25,7 +25,7 @@ class PathMix {
 
     // "POST /api/track", as it is sent, identifiers in paths as "*"; a kind needs 5 requests and 1 % of the log.
     const std::vector<std::string>& kinds() const { return kinds_; }
-    // How many blocks it takes to tell the kinds, and what connections leave behind, apart with some to spare.
+    // How many blocks are needed to separate the kinds and the growth per connection, with some reserve.
     int blocks_needed() const { return static_cast<int>(3 * (kinds_.size() + 3)); }
     // Writes block `number` of about `size` requests, for replay::for_selected(), to the file path; returns how many of
     // each kind it holds. The same number gives the same requests. What they say of connections is left out: how many the

@@ -1,4 +1,4 @@
-// What tells requests of one kind apart: query parameters, headers, and the fields at the top level of a JSON body.
+// Features that distinguish requests of one kind: query parameters, headers, and the top-level fields of a JSON body.
 //
 // Pure functions, safe from any thread.
 #pragma once
@@ -19,7 +19,7 @@ std::vector<std::pair<std::string, std::string>> facets_of(const Request& reques
 
 // Names of the fields of a JSON object, in its order; empty where body is something else.
 std::vector<std::string> body_fields(std::string_view body);
-// The object without these fields; the values of the others stand as they stood. Anything but an object stays as it is.
+// The object without these fields; the text of the other values is unchanged. Anything but an object is unchanged.
 std::string body_without(std::string_view body, const std::set<std::string>& fields);
 
 }  // namespace leakline::diagnose

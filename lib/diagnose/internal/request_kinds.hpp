@@ -1,5 +1,5 @@
 // The kinds of requests in a log (method and path, identifiers collapsed), parts of the log that hold some kinds only,
-// and what else tells the requests of one kind apart: parameters, headers and fields of the body that take few values.
+// and other features of the requests of one kind: parameters, headers and fields of the body with few values.
 //
 // Thread-safety: none needed after construction.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace leakline::diagnose {
 
-// Something that tells requests of one kind apart. In values, "" stands for requests that do not have it (or have it
+// A feature that distinguishes requests of one kind. In values, "" stands for requests that do not have it (or have it
 // empty).
 struct Facet {
     std::size_t kind = 0;
@@ -50,7 +50,7 @@ class RequestKinds {
     const std::vector<std::string>& names() const { return names_; }
     const std::vector<std::uint64_t>& counts() const { return counts_; }
 
-    // What tells requests of these kinds apart. One pass over the logs.
+    // The features that distinguish requests of these kinds. One pass over the logs.
     std::vector<Facet> facets(const std::vector<std::size_t>& kinds) const;
     // The fields of the JSON bodies of each of these kinds; one without such bodies, or with too many, is left out. One
     // pass over the logs.

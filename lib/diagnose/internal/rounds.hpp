@@ -1,5 +1,5 @@
-// Traffic in rounds, with a quiet moment after each: the shape that both runs of a diagnosis share. Each round has connections
-// of its own, which are closed before its quiet moment: what a connection leaves behind is seen, what an open one needs is not.
+// Traffic in rounds, with a time without requests after each, for both runs of a diagnosis. Each round has connections
+// of its own, which are closed before that time: memory retained per closed connection is measured, that of open ones is not.
 #pragma once
 
 #include <functional>

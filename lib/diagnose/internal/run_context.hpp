@@ -1,4 +1,4 @@
-// What both runs of a diagnosis share: the options, the result that they write into, and how they tell what they do.
+// Shared by both runs of a diagnosis: the options, the result, and the reporting of progress.
 // Inside lib/diagnose only.
 #pragma once
 
@@ -48,17 +48,17 @@ class RunContext {
     // Where the command starts other programs: the executable that answers requests, which is the one to record; empty: not known.
     // Nothing where the command itself is recorded.
     std::optional<std::string> follow;
-    bool extensions = false;      // of an interpreter, with lines of their own, which are recorded all the same
-    std::string no_lines;         // why no lines can be recorded; empty where they can
+    bool extensions = false;      // of an interpreter, with their own lines, which are recorded nevertheless
+    std::string no_lines;         // why no lines can be recorded; empty if they can
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
     double recorded_s = 0;        // how long its rounds took
     ExtensionTime extension;
-    // Runs that were not made longer for lack of time, and what that leaves undecided.
+    // Extensions that were not run for lack of time, and what is undecided without them.
     std::vector<std::string> not_longer;
 
     void stage(const std::string& name) const;
     void progress(double fraction, const std::string& text) const;
-    // Says that more is run than was asked for, and why; show_round repeats why.
+    // Reports that the run is extended, and why; show_round repeats the reason.
     void longer(const std::string& what, const std::string& why);
     // seconds: that it would have taken.
     void no_longer(const std::string& what, double seconds, const std::string& why);
@@ -76,7 +76,7 @@ class RunContext {
     std::string why_longer_;  // guarded by mutex_
 };
 
-// A leaking service must not take the machine with it: the rounds end when it holds this share of what was free.
+// A leaking service must not exhaust the machine's memory: the rounds end when it uses this share of the free memory.
 inline constexpr double kMemoryShare = 0.5;
 // --max-memory, else that share; nothing where the kernel does not tell what is free.
 std::optional<Bytes> memory_ceiling(const Options& options);

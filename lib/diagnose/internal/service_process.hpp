@@ -1,4 +1,4 @@
-// Which process of the service answers requests. Inside lib/diagnose only.
+// Finds the process of the service that answers requests. Inside lib/diagnose only.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ struct ServiceProcess {
 // Of these processes, the one that listens on the port of the URL; nothing where none does (a Unix socket, another machine's port).
 std::optional<ServiceProcess> find_service_process(const std::string& url, const std::vector<int>& processes);
 
-// What it has loaded that is not of the system and has source lines of its own: an interpreter's native extensions.
+// Loaded libraries that are not the system's and have source lines: an interpreter's native extensions.
 std::vector<std::string> native_extensions(const ServiceProcess& service);
 
 }  // namespace leakline::diagnose

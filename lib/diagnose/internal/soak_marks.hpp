@@ -8,7 +8,7 @@
 
 namespace leakline::diagnose {
 
-// When the run of a soak counts what the service holds. A soak has no quiet time of its own, and what requests in flight hold for a
+// Decides when the run of a soak counts the service's resources. A soak has no quiet time of its own, and what requests in flight hold for a
 // moment follows the traffic's daily curve. So the replay pauses at equal parts of the run, until all is answered and closed and a
 // moment longer, and counts then. The pauses take a twentieth of the time where that leaves enough marks for the test.
 //
@@ -20,7 +20,7 @@ class SoakMarks {
 
     // The replay is to pause when this asks for it. The options must not outlive this.
     void join(replay::ReplayOptions& options);
-    // How much of the run is over, 0..1; from any thread, one at a time.
+    // The completed part of the run, 0..1; from any thread, one at a time.
     void progress(double done);
     // Nothing is sent any more: the last mark, where it is not too close to the one before it. From the thread that replayed.
     void finish();

@@ -1,4 +1,4 @@
-// The service under test: how it is started, how we know where it listens and when it is ready.
+// The service under test: how it is started, where it listens and when it is ready.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace leakline::diagnose {
 
-// What the user says of the service.
+// The user's description of the service.
 //
 // In the arguments and the URL, {port} stands for a free port that is picked at each start, or in the arguments for the
 // port that the URL names; it is also in the environment as PORT. {port_file} stands for a file in which the service writes the port that it has bound itself, and
@@ -20,7 +20,7 @@ namespace leakline::diagnose {
 struct TargetSpec {
     std::vector<std::string> arguments;
     std::string url;               // "" = http://127.0.0.1:{port}
-    std::string ready_path = "/";  // any answer to a GET of it means ready
+    std::string ready_path = "/";  // any response to a GET of it means ready
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
     double time_scale = 1;

@@ -18,7 +18,7 @@
 
 namespace leakline::diagnose {
 
-// The memory of a run as it comes in, of all processes of the service, with the requests completed at each moment. Written by
+// Collects the memory of a run, of all processes of the service, with the requests completed at each time. Written by
 // the sampling thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock
 // that is set during the run would move the samples against the rounds.
 //
@@ -41,7 +41,7 @@ class TreeLog {
     // detailed: readings have been read in detail. shared: the shared memory of all of them, each page once.
     void add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared);
 
-    // The recorder will see this process; without a word it is the first.
+    // Sets the process that will be recorded; by default the first.
     void record(int pid) { recorded_pid_ = pid; }
 
     Series copy() const;

@@ -1,5 +1,5 @@
-// The books of an interpreted recording: live blocks of each allocation info, their sum, and what every info held at
-// the highest point of that sum. Made for a few instructions an event.
+// The accounting of an interpreted recording: live blocks of each allocation info, their sum, and the blocks of each info at
+// the highest point of that sum. Takes a few instructions per event.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -35,14 +35,14 @@ class AllocationCounts {
 
     // Where to put the next entries, kMostEvents at most. Every index must be below infos().
     std::uint32_t* free_space() { return log_.data() + used_; }
-    // Makes the first `count` entries in room() happen. Frees of what is not live are left out and returned, by place;
+    // Applies the first `count` entries in room(). Frees of blocks that are not live are skipped and returned, by place;
     // good until the next call.
     struct Refused {
         std::size_t place, index;
     };
     std::span<const Refused> apply(std::size_t count);
 
-    // Events that happened.
+    // Number of applied events.
     std::uint64_t events() const { return events_; }
     Bytes peak_bytes() const { return peak_; }
     // Whether the newest peak is newer than the last call.
@@ -62,7 +62,7 @@ class AllocationCounts {
     static constexpr std::uint64_t kAllocation = std::uint64_t{1} << 32;
     static constexpr std::uint32_t kNothing = 0xffffffff;  // an entry that was left out
 
-    // All that an event touches.
+    // All data that an event changes.
     struct Info {
         std::uint64_t size = 0;
         std::uint64_t counts = 0;  // live blocks, and in the upper half allocations since the last take_changes()

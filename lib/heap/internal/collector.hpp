@@ -1,12 +1,12 @@
-// The process that takes in what the tracker writes. It is a process of its own because the tracked service dies of
-// SIGPIPE when its reader goes, and hangs when its reader stalls: this one ignores the signals of a terminal, does
-// nothing but drain, and lives until the service has ended, whatever becomes of the command line.
+// The process that receives the tracker's output. It is a separate process because the tracked service is ended by
+// SIGPIPE when its reader ends, and hangs when its reader stalls: this one ignores the signals of a terminal, only
+// receives, and runs until the service has ended, even if the command line ends.
 //
 //      service --pipe--> collector --marks--> recording file
 //                            ^ control: started, mark, ..., finish (control_message.hpp)
 //      command line ---------'
 //
-// When the command line is gone it carries on alone, and finishes the recording when the service has ended.
+// If the command line has ended, it continues alone, and finishes the recording when the service has ended.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Cuts a stream of bytes into runs of whole lines, in place: each read lands behind the unfinished line that the read
-// before it left over.
+// Cuts a stream of bytes into runs of whole lines, in place: each read is appended to the unfinished line of the
+// previous read.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -24,14 +24,14 @@ class LineBuffer {
         std::memmove(bytes_.data() + kMargin, bytes_.data() + kMargin + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
-        if (end_ >= kChunk) {  // a line longer than a chunk is no line: give it up
+        if (end_ >= kChunk) {  // a line longer than a chunk is not a line: discard it
             overlong_ = true;
             end_ = 0;
         }
         return {bytes_.data() + kMargin + end_, kChunk};
     }
 
-    // After `count` bytes were put there: the whole lines so far, ends included; empty where there is none yet.
+    // After `count` bytes were put there: the whole lines so far, ends included; empty if there is none yet.
     std::string_view filled(std::size_t count) {
         const char* data = bytes_.data() + kMargin;
         const auto* last = static_cast<const char*>(::memrchr(data + end_, '\n', count));
@@ -41,9 +41,9 @@ class LineBuffer {
         return {data, begin_};
     }
 
-    // What stands behind the last line end: not empty at the end of the stream means a torn line.
+    // The bytes after the last line end: not empty at the end of the stream means a torn line.
     std::string_view rest() const { return {bytes_.data() + kMargin + begin_, end_ - begin_}; }
-    // True once where bytes were given up; the run that follows starts inside that line.
+    // True once after bytes were discarded; the next run starts inside that line.
     bool take_overlong() { return std::exchange(overlong_, false); }
 
   private:

@@ -1,5 +1,5 @@
-// Which blocks are live: address -> size and trace. The one structure of a raw recording that grows with the heap
-// itself (16 bytes a block at a load of at most 3/4), not with the number of events.
+// The live blocks: address -> size and trace. The only structure of a raw recording that grows with the heap
+// itself (16 bytes per block at a load of at most 3/4), not with the number of events.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -21,11 +21,11 @@ class LiveBlocks {
 
     LiveBlocks();
 
-    // Puts the block in. True where the address was taken already: previous then holds the block that was there.
+    // Adds the block. True if the address was already in use: previous is then the old block.
     bool insert(std::uint64_t address, Block block, Block& previous);
-    // Takes the block out; false where the address is not known.
+    // Removes the block; false if the address is not known.
     bool remove(std::uint64_t address, Block& block);
-    // Asks the cache for the place of an address that will be looked up soon.
+    // Prefetches the entry of an address that will be looked up soon.
     void prefetch(std::uint64_t address) const { __builtin_prefetch(&slots_[home(address)]); }
 
     std::size_t size() const { return used_; }

@@ -12,11 +12,11 @@
 namespace leakline::heap {
 
 // Sizes from 2^47 on cannot be malloc's (it is the whole address space): such a record is damage, and sums of less
-// cannot overflow in practice. They wrap, without undefined behavior, where a file is made to.
+// cannot overflow in practice. With a crafted file they wrap, without undefined behavior.
 inline constexpr Bytes kLargestBlock = Bytes{1} << 47;
 
-// What malloc takes for a block beyond its size: a header of 8 bytes, and the rest up to the next 16, 32 bytes at least. That is
-// glibc's rule on 64 bits (malloc/malloc.c: request2size); blocks that it maps by themselves take whole pages, which is not told.
+// malloc's overhead of a block: a header of 8 bytes and rounding up to 16 bytes, at least 32 bytes in all. That is
+// glibc's rule on 64 bits (malloc/malloc.c: request2size); blocks that it maps separately take whole pages, which is not counted.
 constexpr std::int64_t malloc_overhead(Bytes size) {
     constexpr Bytes kHeader = 8, kGrain = 16, kLeast = 32;
     const Bytes chunk = (size + kHeader + kGrain - 1) / kGrain * kGrain;

@@ -1,4 +1,4 @@
-// --keep-raw: the raw stream as it came, zstd-compressed, in the form of `heaptrack --raw`.
+// --keep-raw: writes the raw stream unchanged, zstd-compressed, as `heaptrack --raw` does.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -13,7 +13,7 @@ namespace leakline::heap {
 
 class RawTee {
   public:
-    // The descriptor stays the caller's; -1: nothing is kept, and every call is a no-op.
+    // The caller keeps ownership of the descriptor; -1: nothing is written, and every call is a no-op.
     explicit RawTee(int descriptor);
     ~RawTee();
     void write(std::string_view bytes);
@@ -22,7 +22,7 @@ class RawTee {
     void flush(Nanoseconds now);
     bool holds_something() const { return held_; }
     void finish();
-    int error() const { return error_; }  // errno of the write that failed, or 0; nothing is written after it
+    int error() const { return error_; }  // errno of a failed write, or 0; nothing is written after it
 
   private:
     struct Compressor;

@@ -1,4 +1,4 @@
-// leakline's own recording: marks on disk as they are taken, small, readable up to the last whole frame whatever kills
+// leakline's own recording: marks are written as they are taken, small, readable up to the last whole frame after any end of
 // its writer.
 //
 // Grammar, version 1:
@@ -50,11 +50,11 @@ inline constexpr std::string_view kRecordingMagic = "leakline heap 1\n";
 
 class RecordingWriter {
   public:
-    // Writes to a descriptor that stays the caller's. A write that fails (disk full) is remembered, and nothing more
-    // is written then: whoever records goes on draining the stream.
+    // Writes to a descriptor that the caller owns. A failed write (disk full) is remembered, and nothing more
+    // is written; the recorder continues to read the stream.
     explicit RecordingWriter(int descriptor) : descriptor_(descriptor) {}
 
-    // Before the first mark, once the tracker has introduced itself.
+    // Before the first mark, after the tracker's header.
     void header(Nanoseconds started, const RawRecording& recording);
     // A mark and whatever it refers to that is not in the file yet, as one frame.
     void mark(const HeapMark& mark, const RawRecording& recording);

@@ -1,4 +1,4 @@
-// Names of Rust functions, which heaptrack's interpreter leaves mangled (v0) or knows for C++ (legacy). Pure, safe from any thread.
+// Demangles names of Rust functions, which heaptrack's interpreter leaves mangled (v0) or decodes as C++ (legacy). Pure, safe from any thread.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@ namespace leakline::heap {
 
 // "_RNvCs4fqI2P2rA04_4leak8remember" -> "leak::remember" (v0: RFC 2603), "leak::remember::ha80a28199f87543c" and
 // "_$LT$u8$u20$as$u20$core..fmt..Debug$GT$::fmt::h0123456789abcdef" -> "<u8 as core::fmt::Debug>::fmt" (legacy, as a C++ demangler
-// leaves it). Hashes and crate ids are left out. All else, damaged names included, comes back as it is.
+// leaves it). Hashes and crate ids are removed. All other names, damaged ones included, are returned unchanged.
 //
 // Own code, because libiberty's demangler sets no limit to what a name of a few hundred bytes with back references may expand to,
 // and names come from files.

@@ -1,4 +1,4 @@
-// Numbers of variable length, as in protocol buffers: 7 bits a byte, least significant first, zigzag for signed ones.
+// Numbers of variable length, as in protocol buffers: 7 bits per byte, least significant first, zigzag for signed ones.
 // Pure, safe from any thread.
 #pragma once
 
@@ -48,7 +48,7 @@ class VarintReader {
         at_ += size;
         return text;
     }
-    // A count of things that take at least a byte each: more than there are bytes left cannot be.
+    // A count of elements of at least one byte each: it cannot exceed the number of bytes left.
     std::uint64_t count() {
         const std::uint64_t value = number();
         return value > bytes_.size() - at_ ? fail() : value;

@@ -22,7 +22,7 @@ struct ConnectionSettings {
     PoolOptions options;
     std::vector<Endpoint> endpoints;
     std::optional<boost::asio::ssl::context> tls;
-    // What is received is discarded at once: one buffer does for all, where one for each would be most of a pool's memory.
+    // Received data is discarded at once, so all connections share one buffer; one each would be most of a pool's memory.
     std::vector<char> received;
 };
 
@@ -45,7 +45,7 @@ class ConnectionOwner {
 //                       '----------------'---------------'--failure, deadline--> idle; after a refusal: pausing -> idle
 class Connection : EventLoop::Watcher {
   public:
-    // A refused connection answers at once: without a pause a dead server would be asked 100,000 times a second.
+    // A refused connection fails at once: without a pause, a dead server would get 100,000 attempts per second.
     static constexpr Nanoseconds kPause = std::chrono::milliseconds(10);
 
     Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, int index);
@@ -58,14 +58,14 @@ class Connection : EventLoop::Watcher {
     Nanoseconds deadline() const { return done_.started + settings_.options.timeout; }
 
     void send(const ClientPool::Send& request);
-    // Precondition: a request is under way.
+    // Precondition: a request is in progress.
     void fail(Failure failure);
     void pause_over();
     // Precondition: is_idle(). Closes the socket where it is open.
     void close();
 
-    Connection *previous = nullptr, *next = nullptr;  // of the owner's list of those under way
-    bool listed_idle = false;                         // in the owner's list of idle ones
+    Connection *previous = nullptr, *next = nullptr;  // in the owner's list of requests in progress
+    bool listed_idle = false;                         // in the owner's list of idle connections
 
   private:
     enum class State { idle, connecting, shaking_hands, waiting, pausing };
@@ -97,7 +97,7 @@ class Connection : EventLoop::Watcher {
     bool head_ = false, idempotent_ = true, close_after_ = false, reused_ = false, write_broken_ = false;
     ClientPool::Done done_;
     std::string copy_;       // its bytes, while they may have to be sent (again)
-    std::string outgoing_;   // what the socket did not take at once
+    std::string outgoing_;   // the part that the socket did not accept at once
     std::size_t taken_ = 0;  // of outgoing_
     ResponseReader response_;
 };

@@ -1,5 +1,5 @@
 // Internal to lib/http's client side: a non-blocking connection to a server over TCP or a Unix socket, with TLS where a
-// context is given. Waiting for it is the caller's affair (event_loop.hpp).
+// context is given. The caller waits for its events (event_loop.hpp).
 //
 // Thread-safety: one object, one thread.
 #pragma once
@@ -13,10 +13,10 @@
 
 namespace leakline::http {
 
-// What a socket took or gave. Of what it gave, count 0 and error 0 is the end of the connection.
+// Result of a send or receive. After a receive, count 0 and error 0 means that the connection has ended.
 struct Transfer {
     std::size_t count = 0;
-    int error = 0;  // errno; EAGAIN: no more for now
+    int error = 0;  // errno; EAGAIN: try again later
 };
 
 class ClientSocket {
@@ -33,12 +33,12 @@ class ClientSocket {
     // Begins TLS on what is connected. Precondition of what follows where the target is https.
     void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
     enum class Handshake { done, waiting, failed };
-    Handshake shake_hands();         // to be called again at each event while it is waiting
+    Handshake shake_hands();         // call it again at each event while it returns waiting
     TlsFailure handshake_failure();  // why it failed
 
-    // Less than all is followed by readiness to write, as with send(2). After EAGAIN the same bytes come first.
+    // If less than all is sent, wait until the socket is writable, as with send(2). After EAGAIN, send the same bytes first.
     Transfer send(std::string_view bytes);
-    // Less than asked for means that there is no more for now, except over TLS, where only EAGAIN does.
+    // Less than a full buffer means that no more data is there now; with TLS, only EAGAIN means that.
     Transfer receive(std::span<char> into);
     // Acknowledges at once what was received, over TCP. A server that writes a response in two parts, without TCP_NODELAY, sends the
     // second when the first is acknowledged (Nagle's algorithm), which the kernel otherwise delays by 40 ms.

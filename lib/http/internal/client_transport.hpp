@@ -30,7 +30,7 @@ boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_fi
 // Sets SNI and, where verify, the name that the certificate must carry.
 void prepare_tls(SSL* tls, const Url& url, bool verify);
 
-// Why a handshake failed, in words, and what to do about it.
+// Why a handshake failed, and a hint.
 struct TlsFailure {
     std::string message, hint;
 };

@@ -1,4 +1,4 @@
-// Internal to the recording proxy: what of a head is not passed on, and which heads are not.
+// Internal to the recording proxy: which fields of a head are not forwarded, and which heads are refused.
 #pragma once
 
 #include "http/internal/head_rules.hpp"

@@ -1,8 +1,10 @@
 // Internal to lib/http's client side: descriptors, a timer and wake-ups from other threads, waited for together with
-// epoll. Each descriptor is registered once, edge-triggered: that something can be read is told once, and whoever is
-// told takes all there is, or says rearm().
+// epoll. Each descriptor is registered once, edge-triggered: readiness is reported once, and the watcher then reads until
+// EAGAIN, or calls rearm().
 //
-// Asio is not used for this: its reads first try a recv() that fails with EAGAIN, or else cost an epoll_ctl() each.
+// Asio instead of it: 1.19 times the CPU time of a whole replay (150,000 POSTs of 1 KB over 32 connections at maximum pace,
+// median of 9 interleaved runs, noise 0.95 to 1.05), as Asio tries a recv() that fails with EAGAIN before each wait, or else
+// calls epoll_ctl() for each read; and the code that adapts it is as long as this.
 //
 // Thread-safety: one thread; wake() alone may be called from others.
 #pragma once
@@ -28,16 +30,16 @@ class EventLoop {
 
     EventLoop();  // throws Error{system}
 
-    // Tells watcher about these events until remove(), which precedes the descriptor's closing. What epoll reports
-    // of a descriptor that was removed meanwhile is dropped. Throws Error{system}.
+    // Calls watcher for these events until remove(), which must precede the descriptor's closing. Events of a
+    // descriptor that was removed in the same turn are dropped. Throws Error{system}.
     Id add(int descriptor, std::uint32_t events, Watcher& watcher);
     void remove(Id id, int descriptor);
-    // Tells the watcher again, soon, about what is ready by then.
+    // Reports the events that are ready once more in a later turn.
     void rearm(Id id, int descriptor, std::uint32_t events);
 
-    // The time of steady_clock at which turn() says timer; replaces the one set before.
+    // The time of steady_clock at which turn() reports timer; replaces the previous time.
     void set_timer(Nanoseconds when);
-    // The turn() under way, or the next one, says woken. From any thread.
+    // The current or the next turn() reports woken. From any thread.
     void wake();
 
     struct Turn {
@@ -51,7 +53,7 @@ class EventLoop {
   private:
     struct Slot {
         Watcher* watcher = nullptr;
-        std::uint32_t generation = 1;  // of Id: an index alone would be taken for its next user
+        std::uint32_t generation = 1;  // part of Id: an index alone could belong to a later descriptor
     };
 
     Descriptor epoll_, timer_, wake_;

@@ -1,4 +1,4 @@
-// What a request's head must not say, since two programs in a row could each read another request from it (request smuggling;
+// Heads of requests that are refused because two programs in a row could read different requests from them (request smuggling;
 // RFC 9112, sections 3.2, 6.1 and 6.3). Internal to the server and the recording proxy. One object per request.
 #pragma once
 
@@ -32,7 +32,7 @@ class HeadRules {
             chunked_ = equal_ignoring_case(trim(value), "chunked");
         }
     }
-    // Once all are seen. Nothing: the head is in order.
+    // After all fields. Nothing: the head is accepted.
     std::optional<Refusal> refusal(bool http_1_1) const {
         if (const auto encoding = encoding_refusal(http_1_1)) return encoding;
         if (lengths_ > 1) return Refusal{400, "more than one Content-Length"};
@@ -40,7 +40,7 @@ class HeadRules {
         return std::nullopt;
     }
 
-    // The part of it that holds for responses too.
+    // The rules that apply to responses too.
     std::optional<Refusal> encoding_refusal(bool http_1_1) const {
         if (encodings_ > 0 && !http_1_1) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
         if (encodings_ > 0 && lengths_ > 0) return Refusal{400, "both a Content-Length and a Transfer-Encoding"};

@@ -1,5 +1,5 @@
-// Internal to the recording proxy: passes a message on from one stream to another piece by piece, each as soon as it has
-// come. A stream of events has no end to wait for.
+// Internal to the recording proxy: forwards a message from one stream to another, each piece as soon as it arrives. (A
+// stream of events has no end to wait for.)
 #pragma once
 
 #include <utility>  // Boost 1.74 with GCC 12 in C++20 needs it before any asio header

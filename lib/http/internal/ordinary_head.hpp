@@ -1,6 +1,6 @@
-// Recognises the head of an ordinary response in one pass: HTTP/1.1, whole, with a Content-Length or a status that has
+// Recognizes the head of an ordinary response in one pass: HTTP/1.1, whole, with a Content-Length or a status that has
 // no body. Most responses that a replay meets are of this kind, and a general parser costs them several times as much.
-// Nothing is decided here about any other: what is odd in any way is left to that parser (see response_reader.hpp).
+// All other heads are left to that parser (see response_reader.hpp).
 //
 // Thread-safety: pure.
 #pragma once
@@ -18,7 +18,7 @@ struct OrdinaryHead {
     bool keep_alive = true;
 };
 
-// Nothing where bytes do not begin with such a head.
+// Nothing if bytes do not begin with such a head.
 std::optional<OrdinaryHead> ordinary_head(std::string_view bytes);
 
 }  // namespace leakline::http

@@ -12,12 +12,12 @@
 
 namespace leakline::http {
 
-// The target did not answer; what the client gets is 502.
+// The target did not answer; the client gets a 502.
 struct TargetFailed {
     std::string reason;
 };
 
-// Where sessions connect to. Outlives them.
+// The server that sessions connect to. Outlives them.
 struct ProxyTargetSettings {
     Url url;
     bool verify_certificate = true;

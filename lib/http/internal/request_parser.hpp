@@ -1,4 +1,4 @@
-// Bytes -> one request, with Beast's state machine underneath. Internal to server*.cpp: Beast is slow to compile.
+// Parses one request with Beast's state machine. Internal to server*.cpp: Beast is slow to compile.
 #pragma once
 
 #include <utility>  // Boost 1.74 with GCC 12 in C++20 needs it before any asio header
@@ -25,7 +25,7 @@ struct MessageStorage {
     bool large = false;  // some text of it took more than usual
 
     void clear();
-    // Gives back what an unusually large request took: 1,000 connections must not keep 1,000 large bodies.
+    // Frees the memory of an unusually large request: 1,000 connections must not keep 1,000 large bodies.
     void trim();
     ServerRequest view() const { return {method, target, std::span<const Header>(headers.data(), header_count), body}; }
 };
@@ -40,7 +40,7 @@ class RequestParser : public boost::beast::http::basic_parser<true> {
         this->body_limit(body_limit);
     }
 
-    // Why it is not taken, where an error is of our own making.
+    // Why it is refused, if the error is one of leakline's own.
     const std::optional<Refusal>& refusal() const { return refusal_; }
 
   private:
@@ -92,7 +92,7 @@ class RequestParser : public boost::beast::http::basic_parser<true> {
     }
     void on_finish_impl(error_code&) override {}
 
-    // More is only taken as it arrives: a promise of a megabyte costs the client nothing.
+    // More is allocated only as it arrives: announcing a megabyte costs a client nothing.
     static constexpr std::uint64_t kReserve = 64 << 10;
     static constexpr std::size_t kLarge = 1024;
     MessageStorage& storage_;

@@ -1,5 +1,5 @@
-// Internal to lib/http's client side: follows responses to their ends, however they arrive in pieces, and keeps of each
-// nothing but what became of it. Bodies are discarded, fields not stored, whatever their size.
+// Internal to lib/http's client side: finds the end of each response, whatever the pieces in which it arrives, and keeps
+// only its status. Bodies are discarded and fields are not stored, whatever their size.
 //
 // Ordinary responses are recognized at once (ordinary_head.hpp); Beast's parser reads all others: torn heads, interim
 // responses, HEAD, chunked and close-delimited bodies, and it is the one that says what is malformed.
@@ -21,14 +21,14 @@ class ResponseReader {
     explicit ResponseReader(std::size_t max_header);
     ~ResponseReader();
 
-    // What comes next answers a new request. head: one whose answer has no body.
+    // The next bytes are the response to a new request. head: to a HEAD request, so without a body.
     void begin(bool head);
     // The next bytes, at least one; more until the response is whole. 1xx responses are passed over.
     Step take(std::string_view bytes);
-    // The connection has ended: whole where that ends the body, else more will never come.
+    // The connection has ended. Returns whole if that ends the body; otherwise the response is incomplete.
     Step end();
 
-    bool started() const { return started_; }  // since begin() a byte has come
+    bool started() const { return started_; }  // a byte has arrived since begin()
     // Once it is whole:
     int status() const { return status_; }
     // Whether the connection can carry another request: the response allows it, and no bytes came behind it, which would

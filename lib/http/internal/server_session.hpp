@@ -28,7 +28,7 @@ using Acceptor = net::basic_socket_acceptor<net::ip::tcp, Executor>;
 using Timer = net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, Executor>;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-// What all loops share. The atomics are counters or one-way flags; nothing else is ordered by them.
+// Shared by all loops. The atomics are counters or one-way flags; nothing else is ordered by them.
 struct Shared {
     ServerOptions options;
     Handler handler;
@@ -36,7 +36,7 @@ struct Shared {
     std::atomic<bool> stopping{false};
     std::atomic<std::uint64_t> accepted{0}, shed{0}, requests{0}, malformed{0}, timeouts{0};
     std::atomic<std::size_t> open{0};      // served connections
-    std::atomic<std::size_t> refusing{0};  // connections over the limit that are being told so
+    std::atomic<std::size_t> refusing{0};  // connections over the limit that are being sent a 503
     std::mutex drained_mutex;
     std::condition_variable drained;  // notified when open + refusing falls to 0
 };
@@ -72,7 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
     // All on the loop's thread, except answer().
     void start();
     void answer(Response response);        // any thread
-    void abandon() { abandoned_ = true; }  // any thread: no answer will come, for want of memory
+    void abandon() { abandoned_ = true; }  // any thread: there is not enough memory for an answer
     void expire(TimePoint now);
     void shorten_deadline();
     void close();
@@ -81,7 +81,7 @@ class Session : public std::enable_shared_from_this<Session> {
     enum class Phase { idle, reading, handling, writing, lingering, closed };
     enum class After { keep, close };
 
-    // Out of memory, a session ends, and no other with it.
+    // Without memory a session ends; the others go on.
     template <typename Do>
     void guarded(Do act) {
         try {

@@ -1,4 +1,4 @@
-// What one reading of a process of a service says. Plain data.
+// One reading of a process of a service. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct ProcessReading {
     // Resident less file and shared memory pages, plus swap: the sum over processes counts a page once, but for pages that a
     // fork shares until they are written to; those are in the child's first reading.
     Bytes private_bytes = 0;
-    // Pages of shared memory that it has touched (MAP_SHARED without a file, shm, memfd, tmpfs): others may have the same ones.
+    // Pages of shared memory that it has touched (MAP_SHARED without a file, shm, memfd, tmpfs): other processes may map the same pages.
     Bytes shared_memory = 0;
     std::uint64_t threads = 0;
     double cpu_s = 0, waited_cpu_s = 0;  // its own; of the children that it has waited for

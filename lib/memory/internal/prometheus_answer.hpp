@@ -1,5 +1,5 @@
-// What a Prometheus server (or Thanos, Mimir, VictoriaMetrics) answers to a range query, from JSON text to columns.
-// Parsed as a stream of tokens, never as a tree: memory is that of the numbers kept. Pure; any bytes are accepted.
+// Parses the answer of a Prometheus server (or Thanos, Mimir, VictoriaMetrics) to a range query, from JSON text to columns.
+// Builds no tree: memory is that of the kept numbers. Pure; any bytes are accepted.
 //
 //   {"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"api",...},
 //    "values":[[1700000000.123,"4096"],...]},...]},"warnings":["..."]}
@@ -25,17 +25,17 @@ struct MatrixSeries {
 };
 
 struct MatrixAnswer {
-    bool success = false;           // the server says so
-    std::string error_type, error;  // where not
+    bool success = false;           // reported by the server
+    std::string error_type, error;  // if not success
     std::string result_type;        // "matrix"
     std::vector<MatrixSeries> series;
-    std::vector<std::string> warnings, infos;  // the server's own words, the first ten of each
+    std::vector<std::string> warnings, infos;  // as the server writes them, the first ten of each
     bool partial = false;                      // VictoriaMetrics' isPartial: a part of the storage did not answer
-    std::uint64_t not_finite = 0;              // values left out: NaN, +Inf, -Inf
-    std::uint64_t unreadable = 0;              // points left out: not [number, "number"]
-    std::uint64_t histograms = 0;              // series left out: native histograms
+    std::uint64_t not_finite = 0;              // skipped values: NaN, +Inf, -Inf
+    std::uint64_t unreadable = 0;              // skipped points: not [number, "number"]
+    std::uint64_t histograms = 0;              // skipped series: native histograms
     bool too_many_series = false;              // reading stopped after max_series
-    std::string damage;                        // where the text stops being JSON; empty when it is
+    std::string damage;                        // where the text stops being JSON; empty if all of it is
 };
 
 MatrixAnswer parse_matrix(std::string_view json, std::size_t max_series);

@@ -1,4 +1,4 @@
-// What a Prometheus server wants to see before it answers.
+// Credentials for a Prometheus server.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace leakline::memory {
 
-// The value of the Authorization header; nothing where the query names no secret. Throws Error{usage} for two secrets,
+// The value of the Authorization header; nothing if the query names no secret. Throws Error{usage} for two secrets,
 // Error{input} for a file that cannot be read or holds none.
 std::optional<std::string> prometheus_authorization(const PrometheusQuery& query);
 

@@ -1,4 +1,4 @@
-// The formats behind series_reader: a row each, one file each.
+// The formats of series_reader: one row and one file each.
 #pragma once
 
 #include <string>
@@ -40,8 +40,8 @@ bool detect_values(std::string_view head);
 SeriesReadFunction read_csv, read_mprof, read_psrecord, read_docker_stats, read_prometheus_json, read_openmetrics, read_process_tables,
     read_values;
 
-// Throws Error{input} where the file is of a kind that is known and holds no memory over time: what it looks like, and
-// which command reads it or makes something that can be read.
+// Throws Error{input} if the file is of a known kind without memory over time: the message says what it looks like, and
+// which command reads or converts it.
 void refuse_other_formats(std::string_view head, const std::string& name);
 
 }  // namespace leakline::memory

@@ -1,4 +1,4 @@
-// What the series of a file are called where several columns name them together. Pure functions, safe from any thread.
+// Names of series that several columns name together. Pure functions, safe from any thread.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace leakline::memory {
 
-// The values of a key, joined by blanks; without control characters.
+// The values of a key, joined by spaces, without control characters.
 std::string shown_label(std::string_view key);
 
 // For each key (values of the same columns, joined by SeriesCollector::kBetweenLabels) the fewest values that still tell it

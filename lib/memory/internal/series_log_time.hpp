@@ -1,5 +1,5 @@
-// What time it is in a log: lines with nothing but a time (as `date` prints before each table), times at the start of a
-// line (as `ts` puts them), clock times without a date, or one table each so many seconds.
+// The current time while a log is read: lines with only a time (as `date` prints before each table), times at the start of a
+// line (as `ts` adds them), clock times without a date, or one table per interval.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -13,18 +13,18 @@ namespace leakline::memory {
 
 class LogClock {
   public:
-    // interval_s: from one table to the next, where the log has no times.
+    // interval_s: from one table to the next, if the log has no times.
     explicit LogClock(std::optional<double> interval_s) : interval_s_(interval_s) {}
 
-    // A line that is nothing but a time sets the clock and is used up: true.
+    // If the line is only a time: sets the clock and returns true.
     // "1717763400", "1717763400.5", "2024-06-07T12:30:00Z", "12:30:00", "Fri Jun  7 12:30:00 UTC 2024".
     bool take_time_line(std::string_view line);
     // A time at the start of the line (seconds since the epoch or finer, ISO 8601, a clock time with or without AM or PM,
-    // syslog's, 06/07/2024 12:30:00), in brackets or not, sets the clock and is cut off.
+    // syslog's, 06/07/2024 12:30:00), in brackets or not, sets the clock and is removed.
     void take_prefix(std::string_view& line);
     void begin_table() { ++tables_; }
 
-    // Seconds, of any origin; nothing where the log has said no time yet.
+    // Seconds since any origin; nothing if the log has had no time yet.
     std::optional<double> now() const;
     void set(double seconds) { time_ = seconds; }
     bool is_set() const { return time_.has_value(); }
@@ -41,9 +41,9 @@ class LogClock {
 // Seconds of "[[days-]hours:]minutes:seconds" or of plain seconds, as ps prints ELAPSED.
 std::optional<double> parse_elapsed(std::string_view text);
 
-// The words of a line, between blanks.
+// The words of a line.
 std::vector<std::string_view> words_of(std::string_view line);
-// Without the terminal's escape sequences, which a captured live view is full of.
+// Without escape sequences, which captured live views contain.
 std::string without_escapes(std::string_view line);
 
 }  // namespace leakline::memory

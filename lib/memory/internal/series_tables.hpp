@@ -1,5 +1,5 @@
-// Tables of words between blanks, as ps, top, kubectl, free and others print them again and again: which column is memory,
-// and whose. Pure functions, safe from any thread.
+// Tables with columns separated by spaces, as ps, top, kubectl, free and others print them repeatedly: finds the column of memory
+// and that of its process. Pure functions, safe from any thread.
 #pragma once
 
 #include <cstddef>
@@ -12,21 +12,21 @@ namespace leakline::memory {
 
 struct TableColumns {
     std::size_t memory = 0;
-    double bytes_per_unit = 1024;  // of a value without a unit of its own; 0: free's, which its size tells
+    double bytes_per_unit = 1024;  // of a value without a unit; 0: that of free, which depends on the size
     std::optional<std::size_t> pid, elapsed;
-    std::optional<std::size_t> command;  // the last column: it takes the rest of the row
+    std::optional<std::size_t> command;  // the last column: takes the rest of the row
     std::vector<std::size_t> labels;     // namespace, pod, container
-    std::size_t from_end = 0;            // above 0: memory stands so many words before the row's end, for a command
-                                         // with blanks stands before it
-    std::string_view row_starts;         // only rows that begin so ("Mem:")
-    bool other_lines = false;            // lines that are no rows belong to the format (top's summary)
+    std::size_t from_end = 0;            // above 0: memory is this many words before the row's end, for a command
+                                         // with spaces before it
+    std::string_view row_starts;         // only rows with this beginning ("Mem:")
+    bool other_lines = false;            // other lines belong to the format (top's summary)
 };
 
 struct TableLayout {
     std::string_view format;  // "ps", "top", ...
-    // The columns, of a header's words; nothing where it is another table.
+    // The columns by a header's words; nothing if it is another table.
     std::optional<TableColumns> (*of_header)(const std::vector<std::string_view>& words);
-    // The same of a row, for tables whose header was cut off (ps aux | grep); may be null.
+    // The same by a row, for tables without their header (ps aux | grep); may be null.
     std::optional<TableColumns> (*of_row)(const std::vector<std::string_view>& words);
 };
 

@@ -13,10 +13,10 @@
 
 namespace leakline::memory {
 
-// Shared memory that only one process has is what its status says (RssShmem). Where several have some, who shares what is known
-// to the kernel's page tables alone: the sum of Pss_Shmem in their smaps_rollup counts each page once. That walk takes
-// milliseconds per GiB and holds the process up, so it is made once per second at most, for at most a 50th of the time. Between two
-// walks, and where it may not be made (another user's process, Linux before 5.9), the total changes as RssShmem does of the
+// Shared memory that only one process has is in its status (RssShmem). If several have some, only the kernel's page tables show
+// what they share: the sum of Pss_Shmem in their smaps_rollup counts each page once. That walk takes
+// milliseconds per GiB and delays the process, so it is done at most once per second, for at most a 50th of the time. Between two
+// walks, and where it is not possible (another user's process, Linux before 5.9), the total changes with RssShmem of the
 // process whose RssShmem changed most: pages that n processes share are not counted n times, and what only one of them takes is seen.
 class SharedMemory {
   public:

@@ -1,4 +1,4 @@
-// What access logs tell about a request, whatever form they have: named values, and the record that they make.
+// The fields of a request in access logs of any form: named values, and the record made from them.
 //
 // Thread-safety: pure functions over values.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace leakline::replay {
 
-// A value that an access log may have. The names stand in format_access_json.hpp.
+// A field of an access log. Its names are in format_access_json.hpp.
 struct AccessField {
     enum class Kind {
         ts,
@@ -29,30 +29,30 @@ struct AccessField {
         conn,
         body,
         received,
-        header,   // one, by name
-        headers,  // an object of all
+        header,   // one header, by name
+        headers,  // an object with all headers
     };
     Kind kind = Kind::url;
-    std::string name;  // of the header
+    std::string name;  // name of the header
 };
 std::optional<AccessField> parse_access_field(std::string_view name);
-std::span<const std::string> access_field_names();  // for did-you-mean
+std::span<const std::string> access_field_names();  // for suggestions
 
-// Not there: "", "-" and JSON's null.
+// Absent values: "", "-" and JSON's null.
 bool is_absent(std::string_view value);
 
 // The values of one line, as views into it.
 class AccessFields {
   public:
-    // Takes a value; status, conn and headers go straight into record.
+    // Takes a value; status, conn and headers are stored in record directly.
     void assign(const AccessField& field, std::string_view value, Record& record);
     void add_header(std::string_view name, std::string_view value, Record& record);
-    // A body that stands there as a JSON object or array, parsed by what wrote the log.
+    // A body that was logged as a JSON object or array instead of its text.
     void assign_json_body(std::string_view text);
-    // Makes the record of what was assigned. Returns what is wrong with it, or "". May change buffers that record then
+    // Completes the record from the assigned values. Returns what is wrong with it, or "". May change buffers that record then
     // points into; they live as long as this object.
     std::string finish(Record& record);
-    bool has_request() const { return has_request_; }      // after finish(): a method and a URL were there
+    bool has_request() const { return has_request_; }      // after finish(): there were a method and a URL
     bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
     void clear();
 

@@ -1,4 +1,4 @@
-// JSON access logs that are known by the names of their members: one row of a table for each kind of server or library.
+// JSON access logs that are recognized by the names of their members: a table with one row per kind of server or library.
 //
 // Thread-safety: pure functions.
 #pragma once
@@ -13,10 +13,10 @@ namespace leakline::replay {
 
 struct AccessJsonPreset {
     std::string_view name;           // as --map takes it
-    std::string_view signature;      // paths that have to be there, as "request.uri request.method"
+    std::string_view signature;      // required paths, such as "request.uri request.method"
     std::string_view map;            // as --map takes one
-    std::string_view header_prefix;  // members that begin so are headers; "": none
-    bool mixed;                      // such logs have lines that are no requests: the program's other messages
+    std::string_view header_prefix;  // members with this prefix are headers; "": none
+    bool mixed;                      // such logs also contain other messages of the program
 };
 
 // A line's members, those of objects within by "outer.inner", with their texts ("" for objects and arrays).
@@ -24,11 +24,11 @@ using MemberPaths = std::map<std::string, std::string, std::less<>>;
 MemberPaths member_paths(std::string_view line);
 
 std::span<const AccessJsonPreset> access_json_presets();
-// The first whose signature the members have, and whose method and URL look like such; null: none.
+// The first preset whose signature the members match and whose method and URL are plausible; null if there is none.
 const AccessJsonPreset* find_access_json_preset(const MemberPaths& members);
 const AccessJsonPreset* access_json_preset_named(std::string_view name);
 
-// A map for members that no preset knows, guessed by the names that loggers usually choose; "" where there is no method or
+// A map for members that match no preset, guessed from the names that loggers usually choose; "" if there is no method or
 // URL, or neither a time nor a status: it might be anything.
 std::string guess_access_json_map(const MemberPaths& members);
 

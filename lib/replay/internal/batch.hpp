@@ -1,4 +1,4 @@
-// Requests on their way from the reader's thread to the sender's: serialized, many at a time, in memory that goes round.
+// Serialized requests that go from the reader's thread to the sender's, many at a time, in memory that is reused.
 #pragma once
 
 #include <condition_variable>
@@ -22,8 +22,8 @@ struct Item {
     std::int16_t recorded_status = 0;    // 0: not in the log
     std::uint16_t path = 0;
     bool head = false, idempotent = false, has_time = false, coarse = false;
-    bool closes = false;                      // its connection ends with it
-    bool first_round = false, fresh = false;  // fresh: has values that the log does not have
+    bool closes = false;                      // its connection closes after it
+    bool first_round = false, fresh = false;  // has fresh values instead of the log's
 };
 
 struct Batch {
@@ -31,11 +31,11 @@ struct Batch {
 
     std::string bytes;
     std::vector<Item> items;
-    // What was read to make this batch, beyond its items.
+    // Counts of what was read for this batch, beyond its items.
     std::uint64_t bad = 0, filtered = 0;
     double part_before = 0, part = 0;  // of the log, up to the begin (the sender's) and the end of this batch
-    bool ends_round = false;           // nothing of the round follows
-    std::size_t outstanding = 0;       // items that the sender has not sent; the sender's
+    bool ends_round = false;           // last batch of the round
+    std::size_t outstanding = 0;       // items not yet sent; used by the sender only
 
     void clear();
     std::string_view bytes_of(const Item& item) const { return std::string_view(bytes).substr(item.offset, item.size); }
@@ -53,7 +53,7 @@ class BatchQueue {
     // Sender: the next full one, null when there is none yet. Rethrows the reader's error once all before it is taken.
     std::unique_ptr<Batch> try_pop();
     void recycle(std::unique_ptr<Batch> batch);
-    // The reader is let go; push and recycle do nothing more.
+    // Releases the reader; push and recycle do nothing afterwards.
     void close();
     bool closed();
 

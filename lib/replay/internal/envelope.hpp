@@ -1,5 +1,5 @@
-// What other programs put around the lines of a log: containers' runtimes, syslog, the journal, shippers. The lines within
-// are of any format of log_formats(), or in a further envelope.
+// Formats in which other programs wrap the lines of a log: container runtimes, syslog, the journal, shippers. The inner lines
+// have any format of log_formats(), or another envelope.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace leakline::replay {
 
-// What one line of the envelope holds.
+// The content of one line of the envelope.
 struct Enveloped {
     std::string_view text;  // valid until the next call, and as long as the line
     bool partial = false;   // the rest follows in another line of the same stream
@@ -28,15 +28,15 @@ class Unwrapper {
     static constexpr unsigned kStreams = 2;
 
     virtual ~Unwrapper() = default;
-    // Nothing where the line is none of this envelope. Lines without their ends, "\r" included.
+    // Nothing if the line is not of this envelope. Lines come without their ends, "\r" included.
     virtual std::optional<Enveloped> unwrap(std::string_view line) = 0;
 };
 
 // A row of the table of envelopes.
 struct EnvelopeRow {
     const char* name;
-    // Text envelopes are asked before the formats, which find their line behind any prefix; JSON ones behind them, since a
-    // format of JSON members says more about a line than a member that holds some message.
+    // Text envelopes are tried before the formats, which find their line after any prefix; JSON envelopes after them, since a
+    // format with known JSON members is more specific than a member with some message.
     bool before_formats;
     // prefix: the first bytes of the log, from which an unwrapper may learn how lines end.
     std::unique_ptr<Unwrapper> (*make)(std::string_view prefix);

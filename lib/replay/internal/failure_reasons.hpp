@@ -1,4 +1,4 @@
-// Why requests failed, by how often: the one reason that is worth a user's time where many failed.
+// Counts the reasons why requests failed, to show the most frequent one.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -15,23 +15,23 @@ namespace leakline::replay {
 
 class FailureReasons {
   public:
-    // A request that failed. connect_failure, connect_hint: what the pool says of the connection that could not be made
+    // A request that failed. connect_failure, connect_hint: the pool's reason for the connection that could not be made
     // last, which was this request's where it had none.
     void add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint);
 
-    // The most frequent reason, in parentheses, with what may help: " (connection refused)", " (eof: the target closed
-    // ...)", " (the TLS handshake ...); is it a TLS port?". "" where nothing failed.
+    // The most frequent reason, in parentheses, with a hint: " (connection refused)", " (eof: the target closed
+    // ...)", " (the TLS handshake ...); is it a TLS port?". "" if nothing failed.
     std::string most_frequent() const;
-    // The same without what it is called: "connection refused", "the TLS handshake ...; does this port speak https?".
+    // The same without the name of the failure: "connection refused", "the TLS handshake ...; does this port speak https?".
     std::string cause() const;
 
   private:
     struct Cause {
-        std::string name, reason, hint;  // "eof: "; all "" where nothing failed
+        std::string name, reason, hint;  // "eof: "; all "" if nothing failed
     };
     Cause most() const;
 
-    static constexpr std::size_t kMost = 16;  // reasons of failures to connect that are told apart
+    static constexpr std::size_t kMost = 16;  // reasons of failed connects that are counted separately
 
     struct Connect {
         std::uint64_t count = 0;

@@ -1,4 +1,4 @@
-// Text access logs, told apart line by line. No bodies: requests that had one are marked body_missing.
+// Text access logs, recognized line by line. They have no bodies: requests that had one are marked body_missing.
 //
 //   common    = [vhost " "] host " " ident " " user " [" DD/Mon/YYYY:HH:MM:SS ±ZZZZ "] " quoted-request " " status " " bytes
 //   combined  = common " " quoted-referer " " quoted-user-agent          (Apache and nginx; more fields may follow)

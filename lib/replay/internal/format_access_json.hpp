@@ -1,7 +1,7 @@
-// Access logs with one JSON object a line. Which member means what is a map, "ts=.msec,url=.request_uri,...", or one of
+// Access logs with one JSON object per line. The meaning of the members is given by a map, "ts=.msec,url=.request_uri,...", or one of
 // the presets (access_json_presets.cpp), which are found by their member names.
 //
-//   map  = FIELD "=" PATH *("|" PATH) *("," FIELD "=" ...)     PATH = "." NAME *("." NAME); of several the first that is there
+//   map  = FIELD "=" PATH *("|" PATH) *("," FIELD "=" ...)     PATH = "." NAME *("." NAME); of several the first that is present
 //   FIELD: ts        when the request came (nginx's $msec is the time of writing: its $request_time is subtracted)
 //          end       when it was answered; duration is subtracted
 //          duration  seconds, or a text with its unit ("12ms"); duration_ms, duration_us, duration_ns: a number
@@ -12,7 +12,7 @@
 //          headers   an object of them, values texts or arrays of texts
 //          header.NAME
 //
-// Escapes that are no JSON (nginx's "\xNN") are decoded, bytes that are no UTF-8 pass through.
+// Escapes that are not JSON (nginx's "\xNN") are decoded, bytes that are not UTF-8 pass through.
 #pragma once
 
 #include <map>

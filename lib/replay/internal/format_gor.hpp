@@ -4,8 +4,8 @@
 //   TYPE      = "1" request, "2" original response, "3" replayed response
 //   SEPARATOR = "\n" U+1F435 U+1F648 U+1F649 "\n"          (the three monkeys)
 //
-// Old files lack the latency. The last record may lack its separator. Bodies may be shorter than Content-Length (the
-// capture lost packets): sent as they are, counted. Chunked bodies stand raw and are joined. A target without its leading
+// Old files lack the latency. The last record may lack its separator. Bodies can be shorter than Content-Length (the
+// capture lost packets): sent as they are, counted. Chunked bodies are recorded raw, and are joined. A target without its leading
 // slash ("GET example HTTP/1.1", "GET  HTTP/1.1") gets one, counted: rewriting rules of GoReplay leave such.
 #pragma once
 

@@ -3,8 +3,8 @@
 //   client-ip ":" port " [" DD/Mon/YYYY:HH:MM:SS.mmm "] " frontend " " backend "/" server " " TR/Tw/Tc/Tr/Ta " " status " "
 //   bytes " " request-cookie " " response-cookie " " state " " connections " " queues *(" {" captures "}") " " quoted-request
 //
-// The stamp is that of the request's first byte, without a zone: taken as UTC. No bodies. What cannot stand in a log is
-// written as #NN. A request that a syslog server's limit has cut is a bad line: where its URL ends is not known.
+// The time is that of the request's first byte, without a zone: read as UTC. There are no bodies. Special characters are
+// written as #NN. A request that a syslog server has cut is a bad line: the end of its URL is not known.
 #pragma once
 
 #include "base/json_scan.hpp"

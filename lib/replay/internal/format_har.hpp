@@ -1,11 +1,11 @@
 // HAR 1.2, as browsers export it: log.entries[] with startedDateTime and request. Read entry by entry: memory is that of
 // the largest entry (its response's content included), not of the file.
 //
-// Entries of other schemes (data:, blob:, wss:, an extension's) are passed over. A form that stands there as params alone
-// is put together again: the specification has them decoded, but most exporters leave them as they were sent, so a value
-// that can only be percent-encoded stays as it is. A body that stands there as a JSON value instead of its text is that
-// value's text. multipart/form-data is put together with the boundary that its type names. One that cannot be known (its size alone,
-// params with objects for values, files whose content is not there, params of no form) is missing.
+// Entries of other schemes (data:, blob:, wss:, an extension's) are skipped. A form that is recorded only as params
+// is assembled again: the specification has them decoded, but most exporters leave them as they were sent, so a value
+// that can only be percent-encoded stays as it is. A body that is recorded as a JSON value instead of its text is that
+// value's text. multipart/form-data is assembled with the boundary in its type. A body that cannot be known (its size alone,
+// params with objects for values, files without content, params of no form) is missing.
 #pragma once
 
 #include "base/json_scan.hpp"

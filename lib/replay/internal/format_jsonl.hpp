@@ -1,4 +1,4 @@
-// The native log: see model/request_jsonl.hpp for the grammar. Members may stand in any order, unknown ones are skipped.
+// The native log: see model/request_jsonl.hpp for the grammar. Members may have any order; unknown ones are skipped.
 #pragma once
 
 #include "replay/internal/json_line_stream.hpp"

@@ -1,11 +1,11 @@
-// Text logs of the form that the user states, as the server's configuration has it:
+// Text logs in a format that the user gives, as in the server's configuration:
 //
 //   nginx   log_format:  $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent
 //   Apache  LogFormat:   %h %l %u %t \"%r\" %>s %b \"%{User-Agent}i\"
 //
-// A whole directive (log_format main '...' '...';  LogFormat "..." combined) is taken too. What stands between variables has
-// to stand in the line; a variable's value ends where the text behind it begins, one in quotes at a quote that is not escaped,
-// as both servers write them. Variables that say nothing about the request are passed over.
+// A whole directive (log_format main '...' '...';  LogFormat "..." combined) is accepted too. The text between variables has
+// to be in the line; a variable's value ends where the text after it begins, a quoted one at a quote that is not escaped,
+// as both servers write them. Variables that do not describe the request are ignored.
 #pragma once
 
 #include <optional>
@@ -20,10 +20,10 @@ namespace leakline::replay {
 
 class LogPattern {
   public:
-    // Whether line is of this form, its request included.
+    // Whether line has this format and contains a request.
     bool matches(std::string_view line) const;
     // Splits line into values; on_value(field, text) for those that have a field, escapes undone (into scratch). False
-    // where the line is of another form.
+    // if the line has another format.
     template <class OnValue>
     bool read(std::string_view line, Scratch& scratch, OnValue on_value) const;
     bool has_body() const { return has_body_; }
@@ -35,8 +35,8 @@ class LogPattern {
         bool several = false;    // nginx's $upstream_*: "0.1, 0.2 : 0.3"
         bool zoned = false;      // nginx's $time_local: a blank before its zone
         bool bracketed = false;  // Apache's %t brings its brackets
-        bool quoted = false;     // the text before ends with a quote, and that behind begins with one
-        std::string behind;      // the text behind
+        bool quoted = false;     // in quotes: the text before it ends with one, and the text after it begins with one
+        std::string behind;      // the text after it
     };
     static std::size_t end_of(const Variable& variable, std::string_view rest);
 

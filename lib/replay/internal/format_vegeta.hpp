@@ -1,6 +1,6 @@
-// vegeta's targets. They have no time stamps: a rate or max pace only.
+// vegeta's targets. They have no times, so the pace must be a rate or max.
 //
-//   json = one object a line: {"method": STR, "url": STR, "body": BASE64, "header": {NAME: [VALUE...]}}
+//   json = one object per line: {"method": STR, "url": STR, "body": BASE64, "header": {NAME: [VALUE...]}}
 //   http = METHOD " " URL "\n" *(NAME ": " VALUE "\n") ["@" PATH "\n"] "\n"; lines that begin with "#" are comments
 #pragma once
 
@@ -30,7 +30,7 @@ class VegetaHttpStream : public RecordStream {
     bool next_line();  // into line_, trimmed; false at the end
 
     std::string line_;
-    bool ahead_ = false;  // line_ is the first of the next target already
+    bool ahead_ = false;  // line_ is already the first line of the next target
     std::string text_;    // of the target: what the record's views point to
     std::string body_;
 };

@@ -1,8 +1,8 @@
-// Identifiers that are made fresh each time the log is replayed again: a service that keeps an entry per request id would
+// Replaces identifiers by new values each time the log is repeated: a service that keeps an entry per request id would
 // otherwise see each id once, and its leak would look like a cache that has filled.
 //
-// Which values identify a request is found in the log: every request has another one, by its look it is an identifier
-// (identity.hpp), and its name does not speak of a user, a session or a secret. Values that repeat stay as they are.
+// Values that identify a request are detected in the log: each request has a different one, it looks like an identifier
+// (identity.hpp), and its name does not mean a user, a session or a secret. Values that repeat stay as they are.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace leakline::replay {
 
-// What --fresh names: "field:request_id", "header:X-Request-Id", "query:id", "path:2".
+// A value of --fresh: "field:request_id", "header:X-Request-Id", "query:id", "path:2".
 struct FreshName {
     ValueKind kind = ValueKind::field;
     std::string name;
@@ -27,8 +27,8 @@ struct FreshName {
 FreshName parse_fresh_name(const std::string& text);
 
 struct FreshOptions {
-    bool detect = false;           // what the log shows to be identifiers
-    std::vector<FreshName> names;  // and these, whatever the log shows
+    bool detect = false;           // identifiers that are detected in the log
+    std::vector<FreshName> names;  // and these in any case
     std::uint64_t seed = 1;
     bool any() const { return detect || !names.empty(); }
 };
@@ -51,8 +51,8 @@ struct FreshPlan {
 
 struct ReplayOptions;
 
-// For what options.fresh asks. Fields are found in the beginning of the logs, at most kFreshSample of the requests that are sent,
-// as they are sent; where numbers are among them, the rest is read for their range. Throws as reading them does.
+// The plan for options.fresh. Fields are detected in the first kFreshSample requests that are sent,
+// as they are sent; if they include numbers, the rest is read for their range. Throws as reading the logs does.
 inline constexpr std::size_t kFreshSample = 20'000;
 FreshPlan plan_fresh(const ReplayOptions& options);
 
@@ -61,9 +61,9 @@ class FreshValues {
   public:
     explicit FreshValues(const FreshPlan& plan) : plan_(plan) {}
 
-    // Replaces the values of the plan's fields, and what else in the request has one of them, by those of this generation
-    // (from 1; the log itself is 0). False where the record has none of them and is unchanged. What it points to afterwards
-    // lives until the next call.
+    // Replaces the values of the plan's fields, and the same values elsewhere in the request, by those of this generation
+    // (from 1; the log itself is 0). False if the record has none of them and is unchanged. The views in it are valid
+    // until the next call.
     bool apply(Record& record, std::uint64_t generation);
     // The same for a request that is kept.
     bool apply(Request& request, std::uint64_t generation);

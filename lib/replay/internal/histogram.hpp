@@ -1,7 +1,7 @@
 // Durations counted in buckets whose width is a fixed fraction of their value, as HdrHistogram does (Gil Tene): constant
-// memory, constant time, and percentiles that are wrong by less than 1/128.
+// memory, constant time, and percentiles with an error below 1/128.
 //
-// Thread-safety: one thread at a time; each thread has its own, merge() adds them up.
+// Thread-safety: one thread at a time; use one per thread and add them with merge().
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// What values that identify requests look like, and values of the same look that were not used before.
+// Recognizes the form of values that identify requests, and generates unused values of the same form.
 //
 // Three forms: a number, alone or with text around it ("17", "req-000017"); a token ("8f3a2b...", a UUID, a ULID); a date
 // and time. The new value has the old one's length and alphabet; a number gets another digit once all numbers of its
-// length are used up (zeros in front count as digits, where the log has them). The same value gives the same new value wherever it stands.
+// length are used up (zeros in front count as digits, where the log has them). Equal values get equal new values everywhere.
 //
 // Thread-safety: const functions from any thread.
 #pragma once
@@ -51,19 +51,19 @@ class IdentityLearner {
     std::uint64_t alphabet_[2] = {0, 0};  // letters and digits seen where tokens differ
 };
 
-// How the values of one field are replaced.
+// Replaces the values of one field.
 class Identity {
   public:
     explicit Identity(const IdentityLearner& learned);
 
     IdentityForm form() const { return form_; }
-    // A value of the field that was not learned from: the range of its numbers takes it in.
+    // A further value of the field: extends the range of its numbers.
     void widen(std::string_view text);
     // Fields with the same pattern and overlapping ranges share one range, so that a value in both becomes the same. True where
     // one of them has changed.
     bool share_range(Identity& other);
-    // The value of generation `generation` (from 1) in the place of text; nothing where text does not look like the others.
-    // True where out was set.
+    // Sets out to the value of generation `generation` (from 1) for text. Does nothing if text does not look like the others.
+    // True if out was set.
     bool replace(std::string_view text, std::uint64_t generation, std::uint64_t seed, std::string& out) const;
 
   private:

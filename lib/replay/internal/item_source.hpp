@@ -1,7 +1,7 @@
-// The sender's end of the queue: items in the order in which they are to be sent.
+// The sender's end of the queue: items in the order of sending.
 //
 // In recorded pace, records of one coarse stamp (text logs know seconds) are spread evenly over it, and records that
-// were written out of order are put right within a bounded window. In other paces the log's order stands.
+// were written out of order are sorted within a bounded window. Other paces keep the log's order.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace leakline::replay {
 
-// An item on its way out. Its batch stays until release().
+// An item to send. Its batch is kept until release().
 struct Pending {
     Nanoseconds at{};
     std::uint64_t sequence = 0;
@@ -36,7 +36,7 @@ class ItemSource {
     ItemSource(BatchQueue& queue, Order order, std::size_t window);
     ~ItemSource();
 
-    // The next item of the round; nothing when the reader has none ready, or at the end of the round.
+    // The next item of the round; nothing if the reader has none ready, or at the end of the round.
     std::optional<Pending> next();
     void release(const Pending& pending);
     bool round_over() const { return round_over_ && !has_pending(); }
@@ -66,7 +66,7 @@ class ItemSource {
     std::vector<std::unique_ptr<Batch>> held_;
     Batch* batch_ = nullptr;  // being read; in held_
     std::uint32_t position_ = 0;
-    std::vector<Pending> second_;  // of one coarse stamp, not yet spread
+    std::vector<Pending> second_;  // items with the same coarse time, not yet spread
     std::priority_queue<Pending, std::vector<Pending>, Later> ahead_;
     std::uint64_t sequence_ = 0, bad_ = 0, filtered_ = 0, items_ = 0, late_ = 0;
     std::optional<Nanoseconds> passed_;

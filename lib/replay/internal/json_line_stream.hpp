@@ -1,4 +1,4 @@
-// For formats of one JSON object a line.
+// For formats with one JSON object per line.
 #pragma once
 
 #include "base/json_scan.hpp"
@@ -12,7 +12,7 @@ class JsonLineStream : public RecordStream {
     Step next(Record& record) final;
 
   protected:
-    // The line's object into record. False where it is none: the reason is fault_, else the scan's.
+    // Reads the line's object into record. False if it is not one: the reason is in fault_, or else the scan's.
     virtual bool read(JsonScan& scan, Record& record) = 0;
     const char* fault_ = nullptr;
 

@@ -1,4 +1,4 @@
-// What a log is, by its first bytes: its format, and the envelopes around its lines.
+// Detects by its first bytes what a log is: its format, and the envelopes around its lines.
 //
 // Thread-safety: pure functions.
 #pragma once
@@ -18,10 +18,10 @@ struct LogForm {
 };
 
 // prefix: the first bytes of the log. options.format, options.pattern and options.map, where given, say what the lines
-// within the envelopes are. Throws Error{usage} for a pattern or a name that is none.
+// within the envelopes are. Throws Error{usage} for an invalid pattern or name.
 LogForm recognize_log(std::string_view prefix, const LogOptions& options);
 
-// The first line that is not blank nor, where there is such a sign, a comment.
+// The first line that is neither blank nor, if comment is given, a comment.
 std::string_view first_line(std::string_view prefix, char comment = '\0');
 // Whether one of the first lines is a JSON object.
 bool has_json_object(std::string_view prefix);

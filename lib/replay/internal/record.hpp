@@ -1,5 +1,5 @@
-// A request as a log format's parser hands it on, and the interface of those parsers. Plain views: what they point to
-// lives in the parser until its next call.
+// A request as a log format's parser returns it, and the interface of those parsers. Plain views: the memory that they point to
+// belongs to the parser and is valid until its next call.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ struct Record {
     std::string_view method, target;  // target: path and query, or an absolute URL
     std::vector<std::pair<std::string_view, std::string_view>> headers;
     std::string_view body;
-    bool body_missing = false;    // the request had a body, the log does not have it
+    bool body_missing = false;    // the request had a body that is not in the log
     bool body_truncated = false;  // the log has only the beginning of the body
-    bool of_client = false;       // recorded where requests to several hosts begin: some may not be the service's
+    bool of_client = false;       // recorded by a client: some requests may be for other hosts
     std::string_view connection;
     int recorded_status = 0;  // 0: not in the log
     std::uint64_t place = 0;  // line, or byte offset in formats without lines
@@ -45,8 +45,8 @@ Request to_request(const Record& record);
 class RecordStream {
   public:
     enum class Step {
-        record,   // the record is filled in
-        bad,      // not a request of this format: reason() and place() say why and where; reading goes on behind it
+        record,   // record is filled in
+        bad,      // not a request of this format: reason() and place() say why and where; reading goes on after it
         skipped,  // well-formed but nothing to replay: a comment, a response
         end,
     };
@@ -55,12 +55,12 @@ class RecordStream {
     virtual Step next(Record& record) = 0;
 
     const std::string& reason() const { return reason_; }
-    std::uint64_t place() const { return place_; }  // of what next() returned last
-    // Of Step::bad: the line is whole, and something else than a request. Logs of containers and journals are full of those.
+    std::uint64_t place() const { return place_; }  // of the last result of next()
+    // Of Step::bad: a complete line that is not a request, as logs of containers and journals often have.
     bool is_foreign() const { return foreign_; }
-    // The log is one where the program's other messages are to be expected between requests.
+    // The log can contain other messages of the program between requests.
     bool is_mixed() const { return mixed_; }
-    // What is to be said about the file as a whole once it was read: "3 bodies were cut". Empty mostly.
+    // Notes about the whole file after it was read: "3 bodies were cut". Usually empty.
     virtual std::vector<std::string> warnings() const { return {}; }
 
     const ByteSource& source() const { return chunks_.source(); }
@@ -77,10 +77,10 @@ class RecordStream {
         foreign_ = true;
         return step;
     }
-    // For formats of a record a line: the next line that is not blank, with record cleared and both places set. Step::bad
-    // where it is too long to be read.
+    // For formats with one record per line: the next line that is not blank, with record cleared and both places set. Step::bad
+    // if it is too long to be read.
     Step line_of_record(std::string_view& line, Record& record);
-    // What was wrong with that line, which may be the file's last and cut.
+    // Reports what is wrong with that line; the file's last line may be cut.
     Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is cut: " + reason : reason); }
 
     Step foreign_line(const std::string& reason) { return chunks_.torn() ? bad_line(reason) : foreign(reason); }

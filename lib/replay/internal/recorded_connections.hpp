@@ -1,10 +1,10 @@
-// Which of the replay's connections carries which connection of the log: each of the log's is opened anew, once a round,
+// Assigns the log's connections to connections of the replay. Each is opened anew once per round,
 // so that the service sees as many of them as it saw when the log was recorded.
 //
-// A new one takes the place of the one that has been silent longest. Where the log had more open at a time than the replay
-// has, that one may come back: it then goes on over the connection that took its place.
+// A new one replaces the one that has been unused for longest. If the log had more open at a time than the replay
+// has, that one may be used again: it then continues on the connection that replaced it.
 //
-// The same log gives the same places. Constant time and, beyond kRemembered names, constant memory. Thread-safety: one
+// The same log gives the same assignment. Constant time and, beyond kRemembered names, constant memory. Thread-safety: one
 // thread at a time.
 #pragma once
 
@@ -27,7 +27,7 @@ class RecordedConnections {
     };
     // For a connection of the log, by a hash of its name.
     Place place(std::uint64_t name);
-    // The log begins anew, and all of its connections with it.
+    // The log is repeated: all of its connections are opened anew.
     void begin_round() { places_.clear(); }
 
   private:

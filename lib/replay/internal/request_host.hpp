@@ -1,4 +1,4 @@
-// Which host a recorded request was for, and which hosts' requests are to be sent.
+// The host of a recorded request, and the hosts whose requests are sent.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -13,11 +13,11 @@
 
 namespace leakline::replay {
 
-// "http://user:secret@Shop.example:8080/a" -> "Shop.example:8080"; "" where the target is no absolute URL.
+// "http://user:secret@Shop.example:8080/a" -> "Shop.example:8080"; "" if the target is not an absolute URL.
 std::string_view authority_of_target(std::string_view target);
-// The authority of an absolute target, else the Host header; "" where the log has neither.
+// The authority of an absolute target, else the Host header; "" if the log has neither.
 std::string_view host_of(const Record& record);
-// As hosts are compared: lower case, without a default port (80, 443).
+// The form in which hosts are compared: lower case, without a default port (80, 443).
 std::string comparable_host(std::string_view authority);
 // Of "host:port", "[::1]:port": without the port.
 std::string_view without_port(std::string_view host);
@@ -34,7 +34,7 @@ class HostCounts {
     HostCounts& operator=(const HostCounts&) = delete;
 
     void add(std::string_view authority, std::uint64_t count = 1);
-    // Most frequent first; hosts over the limit stand last, as "(other hosts)".
+    // Most frequent first; hosts over the limit are last, as "(other hosts)".
     std::vector<std::pair<std::string, std::uint64_t>> ranking() const;
     std::uint64_t total() const { return total_; }
     bool empty() const { return total_ == 0; }
@@ -46,8 +46,8 @@ class HostCounts {
     std::uint64_t* last_count_ = nullptr;
 };
 
-// The host whose requests are sent where the user names none, of a log that a client has recorded: target's (an authority)
-// where the log has it, with its port or else without; otherwise the most frequent. "" for no counts.
+// The host whose requests are sent if the user names none, for a log that a client has recorded: target's (an authority)
+// if the log has it, with its port or else without; otherwise the most frequent one. "" without counts.
 std::string default_host(const HostCounts& counts, std::string_view target);
 
 }  // namespace leakline::replay

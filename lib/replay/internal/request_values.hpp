@@ -18,7 +18,7 @@ std::string_view value_kind_name(ValueKind kind);  // "field", "query", "header"
 
 struct RequestValue {
     ValueKind kind = ValueKind::field;
-    // Of a field its path in the JSON body ("order.id", "items[].sku") or its name in the form; of a segment its number,
+    // For a field, its path in the JSON body ("order.id", "items[].sku") or its name in the form; for a segment, its number
     // from 1. Valid during the call.
     std::string_view name;
     std::string_view context;  // of a segment: what precedes it, identifiers as "*": "/orders/*/items/"; else empty
@@ -27,7 +27,7 @@ struct RequestValue {
 
 class RequestValues {
   public:
-    // Strings with escapes and values that are not text (true, null, objects) are passed over. A body that is neither JSON
+    // Strings with escapes and values that are not text (true, null, objects) are skipped. A body that is neither JSON
     // nor a form has no values.
     void visit(const Record& record, const std::function<void(const RequestValue&)>& use);
 

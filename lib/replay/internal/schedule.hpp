@@ -1,4 +1,4 @@
-// When each request is due. A pure function of the pace and the log's stamps: absolute times, so that nothing drifts.
+// Due times of requests: a pure function of the pace and the log's times. They are absolute, so that delays do not add up.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -12,14 +12,14 @@ namespace leakline::replay {
 
 class Schedule {
   public:
-    // max_gap: a longer pause between two records is cut to this, in the log's time (before the speed).
+    // max_gap: longer pauses between two records are cut to this, in the log's time (before the speed is applied).
     explicit Schedule(const Pace& pace, std::optional<Nanoseconds> max_gap = std::nullopt) : pace_(pace), max_gap_(max_gap) {}
 
     // Before the first due(): the stamp that is due at the start of the round, where that is not the first record's. For one
     // of several shards, whose users may come late in the log: all have to begin with its time.
     void begin_at(Nanoseconds at);
 
-    // The due time of the next record, from the start of the round; never before that of the record before it.
+    // The due time of the next record, from the start of the round; never earlier than that of the previous record.
     // Pace max: nothing is ever due, the result is 0.
     Nanoseconds due(Nanoseconds at);
 
@@ -27,7 +27,7 @@ class Schedule {
     // the log, has none.
     std::optional<Nanoseconds> next_round() const;
 
-    // Requests due per second so far; nothing where the pace has no rate of its own or it spans no time yet.
+    // Requests due per second so far; nothing if the pace has no rate of its own or no time has passed yet.
     std::optional<double> target_rate() const;
 
   private:
@@ -36,7 +36,7 @@ class Schedule {
     std::uint64_t count_ = 0;
     bool begun_ = false;              // first_ is known
     Nanoseconds first_{}, newest_{};  // stamps
-    Nanoseconds cut_{};               // taken out of pauses so far
+    Nanoseconds cut_{};               // removed from pauses so far
     Nanoseconds due_{};
 };
 

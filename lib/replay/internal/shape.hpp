@@ -1,6 +1,6 @@
-// Which records are sent, and how they are changed on the way: filters, samples, shards, rewriting, sessions.
+// Selects the records that are sent, and changes them: filters, samples, shards, rewriting, sessions.
 //
-// Thread-safety: one thread at a time. The same options and log give the same choice on every machine.
+// Thread-safety: one thread at a time. The same options and log select the same records on every machine.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace leakline::replay {
 
-// What tells one user, or session, from another.
+// The key that identifies a user or a session.
 struct RecordKey {
     enum class Kind {
         connection,  // "conn": the log's own session name
@@ -48,23 +48,23 @@ PathRewrite parse_path_rewrite(const std::string& text);
 
 struct ShapeOptions {
     std::vector<std::string> methods, not_methods;  // upper case; empty: all, none
-    std::vector<Regex> paths, not_paths;            // search in path and query; a record needs one of paths, none of not_paths
-    std::vector<std::string> hosts;  // patterns as host_matches() takes them; empty: all. A record that names no host is sent
-    // Why hosts is what it is where the user did not say: of a log that a client has recorded (see choose_hosts()). Then a
-    // record is held against it by the host in its URL only.
+    std::vector<Regex> paths, not_paths;            // searched in path and query; a record has to match one of paths and none of not_paths
+    std::vector<std::string> hosts;                 // patterns of host_matches(); empty: all. A record without a host is sent
+    // Why hosts was set, if not by the user: the log was recorded by a client (see choose_hosts()). Then only the
+    // host in a record's URL is compared with it.
     std::string hosts_reason;
     std::optional<double> sample;  // fraction of the keys
     std::optional<Shard> shard;
-    RecordKey key;                      // for sample and shard; a record without it is chosen by its place in the log
-    std::optional<RecordKey> session;   // records with the same stay on one connection, in order
+    RecordKey key;                      // for sample and shard; a record without the key is selected by its position in the log
+    std::optional<RecordKey> session;   // records with the same key are sent on one connection, in order
     std::vector<PathRewrite> rewrites;  // each in turn
     std::vector<std::pair<std::string, std::string>> set_headers;  // replace, or are added
     std::vector<std::string> drop_headers;
     std::string host;               // of the Host header; empty: the target's
     bool keep_host = false;         // the recorded one, where there is one
-    bool allow_empty_body = false;  // sends requests without the body that the log does not have
+    bool allow_empty_body = false;  // sends requests whose body is not in the log without one
 
-    // The same without what leaves records out: for a log that was written from records that were chosen before.
+    // The same without the filters: for a log that was written from records that were already selected.
     ShapeOptions changes_only() const;
 };
 
@@ -72,26 +72,26 @@ class Shape {
   public:
     explicit Shape(const ShapeOptions& options) : options_(options) {}
 
-    // False: not to be sent. May change the record; what it then points to lives until the next call.
+    // False: not to be sent. May change the record; its views are then valid until the next call.
     bool apply(Record& record) { return selects(record) && change(record); }
-    // The two halves of apply(): whether the record is to be sent, asked once for each of the log, and how it is sent; false
-    // where a pattern took too many steps.
+    // The two halves of apply(): whether a record is sent (called once per record of the log), and how it is sent; false
+    // if a pattern took too many steps.
     bool selects(const Record& record);
     bool change(Record& record);
 
     // The value for the Host header of the record last applied; target_host unless the options say otherwise.
     std::string_view host(const Record& record, std::string_view target_host) const;
 
-    // How many records apply() left out for want of their body.
+    // How many records apply() skipped because the log does not have their body.
     std::uint64_t without_body() const { return without_body_; }
 
-    // The log begins anew: records that are chosen by their place in it are the same ones again.
+    // The log is repeated: records that are selected by their position are the same ones again.
     void begin_round() { sequence_ = 0; }
 
-    // What is to be said: of records that were left out because the log does not have their body, of keys that records do
+    // Warnings: records that were skipped because the log does not have their body, keys that records do
     // not have. left_out: "left out", "would be left out".
     std::vector<std::string> warnings(std::string_view left_out) const;
-    // Requests that were left out for their host.
+    // Requests that were skipped because of their host.
     const HostCounts& other_hosts() const { return other_hosts_; }
 
   private:

@@ -1,4 +1,4 @@
-// The books of a replay: what was sent and what became of it.
+// The accounting of a replay: what was sent, and its outcome.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -17,7 +17,7 @@ namespace leakline::replay {
 
 class Tally {
   public:
-    // What the sender remembers of a request under way.
+    // A request in progress.
     struct Sent {
         Nanoseconds due{};
         std::uint16_t path = 0;
@@ -29,19 +29,19 @@ class Tally {
 
     void sent(std::uint16_t path);
     void done(const Sent& request, const http::ClientPool::Done& result);
-    // Everything sent so far is done; what is sent next is of another round.
+    // All requests so far are done; the next ones belong to another round.
     void end_round();
 
     std::uint64_t failed_count() const { return failed_; }
-    // Completed with an error, or a redirection, that neither the log has recorded nor the caller expects.
+    // Completed with an error or a redirection that is neither in the log nor expected by the caller.
     std::uint64_t refused_count() const { return refused_; }
-    int most_refused() const;                                 // the most frequent of their statuses; 0 where there is none
+    int most_refused() const;                                 // the most frequent of their statuses; 0 if there is none
     std::string refused_statuses() const;                     // "980 x 401, 20 x 403": the most frequent first, at most three
     std::uint64_t uncompared() const { return uncompared_; }  // answers to requests without a recorded status
     const Histogram& latency() const { return latency_; }
 
-    // Paths of which more requests are refused with fresh identifiers than were with the log's own in the first round, each
-    // told once: the service looks up what it was not given. An overload (429, 503) says nothing about identifiers.
+    // Paths with more requests refused with fresh identifiers than with the log's own in the first round. Each is returned
+    // once: the service looks up identifiers that it does not know. An overload (429, 503) does not count.
     std::vector<std::uint16_t> refuse_fresh();
 
     // sent, completed, statuses, failures, retried, rate, latencies and paths of the result.

@@ -12,8 +12,8 @@
 
 namespace leakline::report {
 
-// One row a caller, largest growth first, cut at width columns; a chain of single callers does not indent
-// further. At most kCallerRows rows: what is left out is counted in a last row.
+// One row per caller, largest growth first, cut at width columns; a chain of single callers does not indent
+// further. At most kCallerRows rows: a last row counts the omitted ones.
 inline constexpr std::size_t kCallerRows = 40;
 std::vector<std::string> caller_tree(const LineGrowth& line, std::size_t width);
 

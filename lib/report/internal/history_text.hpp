@@ -11,7 +11,7 @@ namespace leakline::report {
 // "slow growth", "worse" (a line is new or jumped) or "no worse".
 std::string_view history_verdict(const History& history);
 
-// One sentence: the slow growth by its place and both figures, or how many lines changed.
+// One sentence: the slow growth with its place and both figures, or how many lines changed.
 std::string history_headline(const History& history);
 
 std::string history_text(const History& history, const RenderOptions& options);

@@ -17,7 +17,7 @@ extern const std::string_view uplot_css, uplot_js, flamegraph_js, report_css, re
 std::string html_page(const std::string& title, const std::string& body, const std::string& data);
 
 // Parts that pages share; all return HTML.
-std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and how many there were
+std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and their original number
 std::string html_line_table(const LineTable& table, const RenderOptions& options);  // with growth bars
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);
 std::string html_accounting(const Accounting& accounting);
@@ -26,7 +26,7 @@ std::string html_paths(const ReplayStats& stats);                               
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing
 std::string html_history(const History& history);
 std::string html_trends(const TrendReport& report);                                       // the body of a page of many runs, worst first
-std::string html_comparison(const Comparison& comparison, const RenderOptions& options);  // likewise, before and after
+std::string html_comparison(const Comparison& comparison, const RenderOptions& options);  // the same, before and after
 
 // Growth by call path as d3-flame-graph reads it: {"name", "value", "children"}, the outermost caller at the
 // root.

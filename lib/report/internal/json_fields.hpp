@@ -1,15 +1,15 @@
-// The members of a diagnosis and of a line report as JSON, each named once and in the order of the text. What writes
-// them (json.cpp), what reads them back (json_read.cpp) and what tests fill them with are three archives that walk the
-// same rows, so that nothing can be written but not read. A new member is a row here and one in report.schema.json.
+// The members of a diagnosis and of a line report as JSON, each named once and in the order of the text. The archives that write
+// them (json.cpp), read them back (json_read.cpp) and fill them in tests walk the
+// same rows, so that everything that is written can be read. A new member is a row here and one in report.schema.json.
 //
 // An archive `a` has
-//   kWrites                           what it is given is const
-//   a(name, value)                    a member; null, and kept as it is when read, where the value is absent
-//   a.where_any(name, value)          the same, left out where there is none: zero, empty or absent
-//   a.object(name, f)                 f(inner archive) gives the members of an object that has no structure of its own
-//   a.beside(name, optional)          the members of an optional structure among our own; name is one of them
-//   a.derived(name, value)            for other programs: follows from the other members, and is not read
-//   a.check(holds, expected)          what has to hold when the members so far were read
+//   kWrites                           its arguments are const
+//   a(name, value)                    a member; null if the value is absent, and unchanged when read
+//   a.where_any(name, value)          the same, omitted if there is none: zero, empty or absent
+//   a.object(name, f)                 f(inner archive) gives the members of an object without its own structure
+//   a.beside(name, optional)          the members of an optional structure among the others; name is one of them
+//   a.derived(name, value)            for other programs: derived from other members, and not read
+//   a.check(holds, expected)          a condition on the members read so far
 #pragma once
 
 #include <optional>
@@ -172,7 +172,7 @@ void fields(A& a, In<A, RecordingTotals>& totals) {
     a.where_any("suppressed_bytes", totals.suppressed_bytes);
 }
 
-// What a line report and a diagnosis share, under the same names.
+// Members that a line report and a diagnosis share, with the same names.
 template <class A>
 void fields(A& a, In<A, LineReport>& report) {
     a.where_any("headline_line", report.headline);
@@ -194,7 +194,7 @@ void fields(A& a, In<A, LineReport>& report) {
     a("tables", report.tables);
 }
 
-// The rest of a line report: of its document, or of what a diagnosis calls its recording.
+// The rest of a line report: of its document, or of the member "recording" of a diagnosis.
 template <class A>
 void recording_fields(A& a, In<A, LineReport>& report) {
     a("command", report.command);

@@ -16,17 +16,17 @@
 namespace leakline::report {
 
 // options.unit, precision (decimals) and strict count. Strict: exactly what memory_profiler prints for these
-// numbers (with unit mib), source text untouched. Otherwise control characters of the source (but tabs)
-// become "\xNN", so that a terminal stays as it is, and a footer says what each column holds.
+// numbers (with unit mib), source text unchanged. Otherwise control characters of the source (except tabs)
+// become "\xNN", so that they do not reach the terminal, and a footer explains each column.
 std::string line_table(const LineTable& table, const RenderOptions& options);
 
-// The footer, one line a column, without line ends.
+// The footer, one line per column, without line ends.
 std::vector<std::string> line_table_footer(LineTable::Origin origin);
 
 // One cell of the memory columns: "33.5117 MiB" at precision 4, padded on the left to precision + 4 digits.
 std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision);
 
-// text with control characters but tabs as "\xNN": safe to show, columns kept.
+// text with control characters except tabs as "\xNN": safe to show, columns kept.
 std::string terminal_safe(std::string_view text);
 enum class Color { red, green, yellow, bold, dim };
 // text in that color of a terminal, or as it is without options.color.

@@ -1,4 +1,4 @@
-// Line growth for a terminal: the ranking, memory_profiler's tables, the callers and the books. Pure.
+// Line growth for a terminal: the ranking, memory_profiler's tables, the callers and the accounting. Pure.
 #pragma once
 
 #include "report/internal/terminal_text.hpp"
@@ -8,7 +8,7 @@ namespace leakline::report {
 void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines);
 // memory_profiler's table of each function; that of first, where it is not null, before the others.
 void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first);
-// The one way from a line up to main along which most of its growth comes.
+// The path from a line to main through which most of its growth comes.
 void add_callers(TerminalText& text, const LineGrowth& line);
 void add_accounting(TerminalText& text, const Accounting& accounting);
 

@@ -1,4 +1,4 @@
-// A replay's results per path, for every form: the busiest first.
+// A replay's results per path, for all formats: the busiest first.
 //
 // Pure, safe from any thread.
 #pragma once
@@ -13,7 +13,7 @@ namespace leakline::report {
 struct PathResult {
     std::string name;          // "POST /api/track"
     std::string sent, errors;  // counts as text
-    std::string p50, p99;      // "-" where nothing was answered: no 0 ms
+    std::string p50, p99;      // "-" if nothing was answered, instead of 0 ms
 };
 struct PathResults {
     std::vector<PathResult> shown;

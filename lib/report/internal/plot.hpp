@@ -1,4 +1,4 @@
-// What every drawing of memory over time shares: thinning, scales, the fitted line. Pure, safe from any
+// Shared by all charts of memory over time: thinning, scales, the fitted line. Pure, safe from any
 // thread.
 #pragma once
 
@@ -16,7 +16,7 @@ struct Point {
 };
 
 // At most count points (at least 3) that look like all of them: Largest-Triangle-Three-Buckets (Steinarsson,
-// 2013). The first and the last stay. xs and ys have equal lengths; points that are not finite are left out.
+// 2013). The first and the last are kept. xs and ys have equal lengths; points that are not finite are skipped.
 // O(n).
 std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>& ys, std::size_t count);
 
@@ -26,14 +26,14 @@ enum class Scale { bytes, seconds };
 std::vector<double> ticks(double low, double high, int count, Scale scale);
 std::string tick_text(double value, Scale scale);
 
-// Memory over time with what was concluded from it.
+// Memory over time with the conclusions about it.
 struct MemoryPlot {
     std::vector<Point> points;  // seconds, bytes; thinned
     double begin_s = 0, end_s = 0;
-    double low = 0, high = 0;  // bytes: the range to draw, the limit included where it is near
+    double low = 0, high = 0;  // bytes: the range to draw, including the limit if it is near
     double warmup_end_s = 0;
     // The fitted slope after warm-up with its 95 % band, as the y of three lines at warmup_end_s and at
-    // end_s; nothing where nothing was fitted.
+    // end_s; nothing if nothing was fitted.
     struct Fit {
         Point from, to, low_from, low_to, high_from, high_to;
     };

@@ -1,4 +1,4 @@
-// The functions behind the table in report.cpp: one a file, all of the same shape.
+// The functions of the table in report.cpp: one per file, all with the same signature.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace leakline::report {
 
-// render(value) of what document is, or of the diagnosis that it holds. Throws Error{usage} where render takes no such value.
+// Calls render(value) for the document's value, or for the diagnosis in it. Throws Error{usage} if render has no such overload.
 template <class Render>
 std::string render_form(const Document& document, std::string_view format, const Render& render) {
     if (const Diagnosis* diagnosis = diagnosis_in(document)) return render(*diagnosis);
@@ -36,7 +36,7 @@ std::string render_folded(const Document& document, const RenderOptions& options
 std::string render_speedscope(const Document& document, const RenderOptions& options);
 std::string render_pprof(const Document& document, const RenderOptions& options);
 
-// The parts of the text form that are files of their own. Of a Minimized: without its diagnosis, which comes after.
+// The parts of the text format in separate files. Of a Minimized: without its diagnosis, which comes after.
 std::string minimized_text(const Minimized& result);
 std::string dry_run_text(const DryRun& result);
 std::string self_test_text(const SelfTest& result);

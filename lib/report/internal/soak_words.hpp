@@ -1,4 +1,4 @@
-// A soak in words: made once, so that text, Markdown and HTML agree. Pure.
+// Texts about a soak, shared by text, Markdown and HTML. Pure.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace leakline::report {
 
-// The finding first, then a line a run; empty where the diagnosis has no soak.
+// The finding first, then one line per run; empty if the diagnosis has no soak.
 std::vector<std::string> soak_words(const Diagnosis& diagnosis);
 
 }  // namespace leakline::report

@@ -1,4 +1,4 @@
-// A line report as stacks with amounts: what the formats for flame graphs and profile viewers have in common.
+// A line report as stacks with amounts, for the formats of flame graphs and profile viewers.
 // Pure, safe from any thread.
 #pragma once
 
@@ -11,11 +11,11 @@
 
 namespace leakline::report {
 
-// Amounts are those of this stack alone: the sum over all stacks is the sum over all lines, and their bytes
-// with those of unattributed stacks are the live-byte delta of the books, exactly.
+// Amounts of this stack only: the sum over all stacks is the sum over all lines, and their bytes
+// with those of unattributed stacks are exactly the growth of live bytes in the accounting.
 struct LineStack {
     std::vector<CodeLine> frames;        // innermost first; never empty
-    std::int64_t bytes = 0, blocks = 0;  // growth of what is live; may be negative
+    std::int64_t bytes = 0, blocks = 0;  // growth of live bytes; may be negative
     std::uint64_t allocations = 0, allocated_bytes = 0;
 };
 
@@ -26,7 +26,7 @@ std::vector<LineStack> stacks_of(const LineReport& report);
 // The lines of a Diagnosis or LineReport; Error{usage} for other documents, naming format.
 const LineReport& lines_of(const Document& document, std::string_view format);
 
-// "function (file.cpp:12)"; parts that are not known are left out, and "[unknown]" stands for a frame without any.
+// "function (file.cpp:12)"; unknown parts are omitted, and a frame without any is "[unknown]".
 std::string frame_text(const CodeLine& frame);
 
 }  // namespace leakline::report

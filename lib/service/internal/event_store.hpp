@@ -1,4 +1,4 @@
-// The durable side: every accepted event goes into SQLite, through one writer thread that commits what has gathered
+// The persistent store: every accepted event is written to SQLite by one writer thread, which commits what has accumulated
 // while the last commit ran (group commit), so that the cost of a commit is shared by the requests that wait for it.
 //
 // Thread-safety: save() and counts() from any thread; events_of() too (it waits for a running commit).
@@ -18,7 +18,7 @@ namespace leakline::service {
 // What "saved" means when save() reports success.
 enum class Durability {
     none,     // queued: a crash of the service loses what is not written yet
-    process,  // committed: survives the end of the process, kill -9 included; a power cut may lose the last commits
+    process,  // committed: survives the end of the process, also by kill -9; a power cut may lose the last commits
     power,    // committed and synced to disk: survives a power cut
 };
 // Throws Error{usage} with a did-you-mean.
@@ -27,20 +27,20 @@ Durability durability_named(std::string_view name);
 struct StoreOptions {
     std::string path;  // a file, ":memory:", or "none" (saves nothing and always succeeds)
     Durability durability = Durability::process;
-    Nanoseconds busy_timeout = std::chrono::seconds(1);  // how long a lock of another process is waited for
+    Nanoseconds busy_timeout = std::chrono::seconds(1);  // how long to wait for a lock of another process
     Bytes size_limit = 0;                                // of the database file; 0: the disk's
-    // Of SQLite's write-ahead log, about. Begun anew, it holds requests up for a wait for the disk (20 ms are common): at
-    // tens of megabytes a second, a log of this size makes that less than a hundredth of the time.
-    // A quarter of what the disk has left, where that is less.
+    // Approximate size of SQLite's write-ahead log. Restarting it delays requests by a wait for the disk (20 ms are common): at
+    // tens of megabytes per second, a log of this size keeps that below a hundredth of the time.
+    // At most a quarter of the free disk space.
     Bytes log_limit = Bytes{256} << 20;
     std::function<Bytes()> disk_left;     // beside the database; empty: the file system says
     std::size_t queue_limit = 10'000;     // waiting requests; one more is refused
-    Bytes queue_bytes = Bytes{64} << 20;  // of the events that wait; where there are as many, one more is refused
+    Bytes queue_bytes = Bytes{64} << 20;  // of waiting events; when this is reached, further ones are refused
 };
 
 struct SaveResult {
     bool saved = true;
-    std::string reason;  // where not saved
+    std::string reason;  // if not saved
 };
 
 class EventStore {

@@ -1,4 +1,4 @@
-// What trackd tells Prometheus. Counting is a relaxed add to an atomic; the text is only made when it is asked for.
+// Metrics of trackd for Prometheus. Counting is a relaxed add to an atomic; the text is built only for a scrape.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ class RequestMetrics {
     void count(Route route, int status);
     std::uint64_t total() const;
 
-    // The status codes that a handler of ours gives.
+    // The status codes of trackd's handlers.
     static constexpr std::array<int, 6> kStatuses = {200, 400, 404, 405, 500, 503};
     std::uint64_t count_of(Route route, std::size_t status_index) const {
         return counts_[static_cast<std::size_t>(route)][status_index].load(std::memory_order_relaxed);

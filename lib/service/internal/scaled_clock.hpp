@@ -1,5 +1,5 @@
-// The one clock of trackd: the system's, or one that runs --time-scale times as fast, so that hours of ttl and sweeps
-// pass in seconds. Connection timeouts are not on it: the network is as fast as ever.
+// The clock of trackd: the system's, or one that runs --time-scale times as fast, so that hours of ttl and sweeps
+// pass in seconds. Connection timeouts do not use it: the network is not faster.
 #pragma once
 
 #include "base/quantities.hpp"
@@ -10,7 +10,7 @@ namespace leakline::service {
 // Thread-safe.
 class ScaledClock : public Clock {
   public:
-    // Starts at the real clock's present and runs scale (> 0) times as fast from there.
+    // Starts at the real clock's current time and runs scale (> 0) times as fast.
     ScaledClock(Clock& real, double scale) : real_(real), scale_(scale), monotonic_start_(real.monotonic()), wall_start_(real.wall()) {}
 
     Nanoseconds monotonic() const override { return monotonic_start_ + passed(); }

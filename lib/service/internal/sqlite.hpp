@@ -1,4 +1,4 @@
-// The little of SQLite that the store needs, with errors as Error and handles that close themselves. Internal to
+// The parts of SQLite that the store needs, with errors as exceptions and owning handles. Internal to
 // event_store.cpp. One object, one thread at a time.
 #pragma once
 

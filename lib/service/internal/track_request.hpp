@@ -15,7 +15,7 @@ inline constexpr int kMaxDepth = 64;
 inline constexpr std::size_t kMaxUserId = 256;   // bytes
 inline constexpr std::size_t kMaxEvents = 1000;  // in one request
 
-// Why a request is not acceptable; becomes a 400.
+// Why a request is refused; becomes a 400.
 class BadRequest : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };

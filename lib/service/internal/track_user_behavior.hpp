@@ -1,5 +1,5 @@
-// POST /api/track: appends what came to the cache that leaks in one of its modes, and saves it.
-// Thread-safe: what it works on locks for itself.
+// POST /api/track: appends the events to the cache, which leaks in one of its modes, and saves them.
+// Thread-safe: cache and store lock internally.
 #pragma once
 
 #include "base/quantities.hpp"
@@ -9,8 +9,8 @@
 
 namespace leakline::service {
 
-// Answers 200 once the events are saved (see Durability) and in the cache, 503 with the reason where they cannot be saved: then
-// the cache has taken them back, and they were never shown. event_cache outlives event_store. Throws BadRequest before anything
+// Answers 200 once the events are saved (see Durability) and in the cache, 503 with the reason if they cannot be saved: then
+// they are removed from the cache and were never visible. event_cache outlives event_store. Throws BadRequest before anything
 // has changed.
 void track_user_behavior(const http::ServerRequest& request, EventCache& event_cache, EventStore& event_store, Nanoseconds received,
                          const http::Responder& responder);

@@ -1,13 +1,13 @@
 // Copies SQLite's write-ahead log back into the database from a thread and a connection of its own. SQLite would do it
-// within a commit, every 1,000 pages: two waits for the disk, in which every request that wants to be stored waits too.
+// within a commit, every 1,000 pages: two waits for the disk, during which all requests that store events wait too.
 //
-// While requests keep coming, the log never ends where a checkpoint has come to, and so is never begun anew: it would grow
-// without a bound. At its limit writers are held up for what is left to copy, once that is little: each checkpoint without
-// holding them up leaves what came while it waited for the disk. Another process that reads an old state of the database can
-// stand in the way: nobody is held up for it, and the next pages bring the next try.
+// While requests keep arriving, a checkpoint never reaches the end of the log, so the log is never restarted and would grow
+// without a bound. At its limit writers are delayed for the rest of the copy, once that is small: each checkpoint without
+// a delay leaves what arrived while it waited for the disk. Another process that reads an old state of the database can
+// block a checkpoint: then writers are not delayed, and it is tried again after the next pages.
 //
-// What is in the log may still have to find room in the database. A log that had filled the disk could be copied no more, and
-// every request would be refused for good: so the less the disk has left, the sooner the log is begun anew.
+// The content of the log may still need space in the database. A log that had filled the disk could not be copied, and
+// all further requests would be refused: so the less space the disk has, the earlier the log is restarted.
 //
 // Internal to event_store.cpp.
 #pragma once
@@ -24,10 +24,10 @@ namespace leakline::service::sqlite {
 
 class WalCheckpointer {
   public:
-    // limit: of the log. disk_left: what can still be written there, asked from the thread. writing: held by whoever writes to
+    // limit: of the log. disk_left: what can still be written there, called from the thread. writing: held by writers to
     // the database, for as long as a transaction takes. Throws Failure.
     WalCheckpointer(const std::string& path, Bytes limit, std::function<Bytes()> disk_left, std::mutex& writing);
-    // Returns when a checkpoint that is under way is done.
+    // Returns when a checkpoint in progress is done.
     ~WalCheckpointer();
     WalCheckpointer(const WalCheckpointer&) = delete;
     WalCheckpointer& operator=(const WalCheckpointer&) = delete;
@@ -37,7 +37,7 @@ class WalCheckpointer {
 
   private:
     void run();
-    // How many pages of the log are in the database then; -1: the disk is full, or another process stands in the way.
+    // How many pages of the log are in the database then; -1: the disk is full, or another process blocks it.
     int checkpoint(int mode);
     bool begin_anew(int copied);  // the log, of which this much is in the database; false: as above
     void sync_database();

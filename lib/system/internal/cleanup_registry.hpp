@@ -10,7 +10,7 @@ namespace leakline::cleanup_registry {
 
 enum class Kind { file, folder };
 
-// At most 64 at a time, of less than 4096 bytes each; what is beyond that stays behind, which costs disk, not correctness.
+// At most 64 paths at a time, of less than 4096 bytes each. Others are not removed, which costs only disk space.
 void remember(const std::string& path, Kind kind);
 void forget(const std::string& path);
 

@@ -10,8 +10,8 @@
 namespace leakline::unwind {
 
 // Writes the return addresses of the frames that begin with `innermost`, at most `limit`, and returns how many. -1 where a
-// frame on the way is not one for a FrameRule (a signal's, code without call frame information), while code unloads, and
-// mostly where it was so for all of the last walks: what stands in `addresses` is then worthless, and libunwind may know more.
+// frame has no FrameRule (a signal's frame, code without call frame information), while code unloads, and
+// usually if that was so for all of the last walks: `addresses` is then invalid, and libunwind may find more.
 int backtrace(const Registers& innermost, void** addresses, int limit);
 
 // Around each unloading of code, by any threads. Other code may come to stand in its place before code_unloads()'s

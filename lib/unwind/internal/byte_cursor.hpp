@@ -8,7 +8,7 @@
 
 namespace leakline::unwind {
 
-// A place in somebody else's bytes. Reading past their end gives 0 and makes it bad for ever.
+// A position in bytes that it does not own. Reading past their end gives 0 and sets the failed state permanently.
 class ByteCursor {
   public:
     ByteCursor(const std::uint8_t* at, const std::uint8_t* end) : at_(at), end_(end) {}
@@ -57,7 +57,7 @@ class ByteCursor {
         at_ += count;
         return bytes;
     }
-    // The next `count` bytes as a place of their own.
+    // The next `count` bytes as a separate cursor.
     ByteCursor part(std::uint64_t count) {
         const std::uint8_t* bytes = take(count);
         ByteCursor result(bytes, bytes ? bytes + count : nullptr);

@@ -1,5 +1,5 @@
 // The frames of a thread's last walks over its stack, to shorten the next one: between two calls of malloc most of a stack
-// stays, and what comes back comes back to the same place.
+// stays, and frames that return are at the same place.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ class FrameMemo {
     bool try_lock() { return !busy_.load(std::memory_order_relaxed) && !busy_.exchange(true, std::memory_order_acquire); }
     void unlock() { busy_.store(false, std::memory_order_release); }
 
-    // Of another generation (of the rule cache) it knows nothing: the rules may have changed.
+    // A memo of another generation (of the rule cache) is empty: the rules may have changed.
     void begin(std::uint32_t generation) {
         if (generation_ == generation + std::uint64_t{1}) return;
         generation_ = generation + std::uint64_t{1};

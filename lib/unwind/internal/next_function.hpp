@@ -1,4 +1,4 @@
-// Internal to the preloaded libraries: what they have in common.
+// Internal to the preloaded libraries: shared code.
 #pragma once
 
 #include <dlfcn.h>

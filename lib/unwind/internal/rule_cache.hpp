@@ -1,5 +1,5 @@
 // The rules of the return addresses met so far, shared by all threads without a lock. 512 KiB of zeroes at rest: only
-// touched pages count. It forgets what it has no room for, and all at once when an object is unloaded.
+// touched pages count. It drops entries when it is full, and all of them when an object is unloaded.
 #pragma once
 
 #include <array>

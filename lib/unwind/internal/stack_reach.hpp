@@ -34,7 +34,7 @@ class StackReach {
 
     // All bytes from the innermost frame to here can be read.
     std::uintptr_t end() const { return end_; }
-    // Asks for more; false where not everything up to `wanted` can be read, or where that is too far to ask.
+    // Checks further memory; false if not everything up to `wanted` can be read, or if that is too far.
     bool extend(std::uintptr_t wanted);
     bool at_unreadable() const { return unreadable_; }  // the former of the two
 

@@ -1,9 +1,9 @@
-// System calls made here, not by the C library: without errno, cancellation or anybody's wrapper. x86-64 Linux.
+// Direct system calls, without the C library: no errno, cancellation or wrappers. x86-64 Linux.
 #pragma once
 
 namespace leakline::unwind {
 
-// What the kernel answers: a negative one is -errno.
+// The kernel's result: a negative one is -errno.
 inline long system_call(long number, long first = 0, long second = 0, long third = 0, long fourth = 0) {
     long result;
     asm volatile("mov %5, %%r10\n syscall"

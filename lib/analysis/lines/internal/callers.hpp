@@ -1,4 +1,4 @@
-// Who calls a line, and how much of its growth comes through each of them. Pure, safe from any thread.
+// The callers of a line, and how much of its growth comes through each of them. Pure, safe from any thread.
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-// How one line's live bytes move from mark to mark, and what to call it. Pure, safe from any thread.
+// Classifies how one line's live bytes change from mark to mark. Pure, safe from any thread.
 #pragma once
 
 #include <optional>

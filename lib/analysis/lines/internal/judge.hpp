@@ -1,4 +1,4 @@
-// What is said about the growth of one site: class, rates, and whether it is a candidate for a leak.
+// Judges the growth of one site: class, rates, and whether it is a candidate for a leak.
 #pragma once
 
 #include <optional>

@@ -11,7 +11,7 @@
 
 namespace leakline::analysis {
 
-// What happened to a trace within the window.
+// The change of a trace within the window.
 struct TraceGrowth {
     std::int64_t bytes = 0, blocks = 0;  // live at the end less live at the start
     std::uint64_t allocations = 0, allocated_bytes = 0;

@@ -1,4 +1,4 @@
-// What a fitted curve says about the future: bounded, leak, open or declining; and the evidence of a whole mixture.
+// The prediction of a fitted curve: bounded, leak, open or declining; and the evidence of a whole mixture.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 namespace leakline::analysis::trend {
 
 enum class CurveClass {
-    bounded,    // holds its level from here on
+    bounded,    // stays at its level from here on
     leak,       // ends in growth that nothing seen so far limits
     open,       // still saturating, bent too late to tell, or a reset not yet outgrown: both answers are possible
     declining,  // ends in a fall
@@ -20,7 +20,7 @@ CurveClass classify(const FittedCurve& curve, double least_growth);
 
 struct Evidence {
     double leak = 0;                       // P(growth that does not end)
-    double stable = 0;                     // P(no growth worth the name)
+    double stable = 0;                     // P(no relevant growth)
     double reset = 0;                      // part of the mixture in which memory fell and has not come back
     std::optional<double> plateau;         // level of the bounded curves, MiB
     std::vector<SlopeBelief> leak_slopes;  // of the leak curves, MiB over the run

@@ -11,7 +11,7 @@
 
 namespace leakline::analysis::trend {
 
-// A stretch of one process's samples, as views into a Series (which must outlive it).
+// A segment of one process's samples, as views into a Series (which must outlive it).
 struct Samples {
     std::span<const double> seconds;
     std::span<const double> bytes;

@@ -1,4 +1,4 @@
-// What counts as growth, and what counts as noise, in this series. Pure functions.
+// Thresholds of growth and noise for a series. Pure functions.
 #pragma once
 
 #include <span>
@@ -9,12 +9,12 @@ namespace leakline::analysis::trend {
 
 struct Scales {
     double level = 0;           // median, MiB
-    double least_growth = 0;    // over the whole stretch, MiB: less is not called growth (g_min)
+    double least_growth = 0;    // over the whole segment, MiB: less is not called growth (g_min)
     double smallest_noise = 0;  // standard deviation that noise has at least, MiB (s_min)
 };
 
 // minimum_mib_per_hour: the slowest growth that the user cares about. strictness scales least_growth: below 1 for the
-// rest of a stretch whose warm-up was cut, which has less time to grow in.
+// rest of a segment whose warm-up was cut, which has less time to grow.
 Scales scales_of(const Bins& bins, double minimum_mib_per_hour, double strictness);
 
 // least_growth must also stand out of the noise: a quarter of half the spread of the middle 68 % of the detrended bins.

@@ -1,4 +1,4 @@
-// The verdict on one stretch of one process's samples: front end, curves, classes, vetoes, and the cut of the warm-up.
+// The verdict on one segment of one process's samples: front end, curves, classes, vetoes, and the cut of the warm-up.
 // Pure functions; MiB, seconds and hours.
 #pragma once
 
@@ -42,15 +42,15 @@ struct SegmentVerdict {
     double correlation = 0;
     double duration_s = 0;              // of the part that was judged
     double begin_s = 0;                 // where that part begins, in the series' seconds
-    double outgrown = 0;                // level at the end over that of the first twentieth of the stretch, less 1
-    double warmup = 0;                  // what was cut before it, as a part of the whole stretch
+    double outgrown = 0;                // level at the end over that of the first twentieth of the segment, minus 1
+    double warmup = 0;                  // what was cut before it, as a share of the whole segment
     std::optional<Shape> warmup_shape;  // the curve of the whole, which showed the warm-up
     std::size_t samples = 0;
 };
 
 struct SegmentOptions {
     double minimum_mib_per_hour = 0;
-    double run_s = 0;            // of the whole run, where the stretch is one of its processes; 0: the stretch is all
+    double run_s = 0;            // of the whole run, if the segment is one of its processes; 0: the segment is the whole run
     bool however_short = false;  // see TrendOptions
 };
 

@@ -1,7 +1,7 @@
 // Every threshold of the trend's verdict: meaning | source | what moves with it in `leakline trend --self-test`.
 //
 // source
-//   first    of the procedure's first version, tuned on 1,980 labelled traces
+//   first    of the procedure's first version, tuned on 1,980 labeled traces
 //   traces   chosen later, on simulated traces
 //   runs     seen in runs of real services (short_runs.cpp says which)
 // moves (measured with the self-test's traces, seed 1, where the threshold is doubled and halved; of a probability above .5 that which

@@ -17,7 +17,7 @@ namespace leakline::analysis {
 struct Trace {
     Series series;
     bool leaks = false;
-    // Even knowing the family one could not be sure: inconclusive is a fair answer too.
+    // Undecidable even if the family is known: inconclusive is a correct answer too.
     bool hard = false;
     double slope_bytes_per_hour = 0;          // true, at the end; 0 without a leak
     std::optional<double> bytes_per_request;  // true
@@ -37,7 +37,7 @@ Trace make_trace(const TraceFamily& family, std::uint64_t seed, std::uint64_t nu
 // A plain leak in correlated noise, for the operating curve: growth in standard deviations of the noise.
 Trace noisy_line(std::uint64_t seed, std::uint64_t number, double growth_in_deviations);
 
-// Random numbers whose distributions are spelt out here: those of the standard library differ between libraries.
+// Random numbers with distributions defined here: those of the standard library differ between libraries.
 class TraceRandom {
   public:
     TraceRandom(std::uint64_t seed, std::uint64_t family, std::uint64_t number);

@@ -1,4 +1,4 @@
-// Reasons not to call growth a leak although the curves do. Pure functions, MiB and positions 0..1.
+// Reasons not to call growth a leak although the curves indicate one. Pure functions, MiB and positions 0..1.
 #pragma once
 
 #include <optional>
