@@ -6,7 +6,7 @@
 
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 
 namespace leakline::memory {
 

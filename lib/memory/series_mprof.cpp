@@ -6,7 +6,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "memory/internal/series_formats.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/chunk_buffer.hpp"
 

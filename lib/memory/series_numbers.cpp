@@ -7,7 +7,7 @@
 #include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 
 namespace leakline::memory {
 

@@ -10,7 +10,7 @@
 #include "base/strings.hpp"
 #include "memory/internal/series_formats.hpp"
 #include "memory/internal/series_log_time.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/chunk_buffer.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/ascii.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 #include "system/child_process.hpp"
 
 namespace leakline::memory {

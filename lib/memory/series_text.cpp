@@ -1,4 +1,4 @@
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 
 #include <charconv>
 #include <cstdint>

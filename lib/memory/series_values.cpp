@@ -19,7 +19,7 @@
 #include "memory/internal/series_formats.hpp"
 #include "memory/internal/series_log_time.hpp"
 #include "memory/internal/series_numbers.hpp"
-#include "memory/series_text.hpp"
+#include "memory/internal/series_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/chunk_buffer.hpp"
 #include "system/peeked_source.hpp"

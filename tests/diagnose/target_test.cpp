@@ -78,14 +78,14 @@ TEST_CASE("a service that reads PORT needs no {port}, and one that reads none is
                           "h.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), h.SimpleHTTPRequestHandler).serve_forever()"};
         const Launch launch = prepare_launch(spec, scratch.path());
         Child child = Child::start(launch.command);
-        CHECK(wait_until_ready(child, launch, spec) == launch.url);
+        CHECK(wait_until_ready(child, launch, spec, {}) == launch.url);
     }
     SUBCASE("reads none") {
         spec.arguments = {"sleep", "100"};
         spec.ready_timeout = 100ms;
         const Launch launch = prepare_launch(spec, scratch.path());
         Child child = Child::start(launch.command);
-        CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+        CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
                              ("sleep: did not answer at " + launch.url +
                               " within 100ms\n  hint: the service was told this port in PORT alone: write {port} where its command "
                               "takes a port, or give --target http://127.0.0.1:PORT")
@@ -99,7 +99,7 @@ TEST_CASE("a service is ready when it answers, and its origin is known then") {
     const TargetSpec spec = python_service("{port}");
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
-    CHECK(wait_until_ready(child, launch, spec) == launch.url);
+    CHECK(wait_until_ready(child, launch, spec, {}) == launch.url);
 
     SUBCASE("and a second start on the same address is refused, since the first would be measured") {
         TargetSpec again = spec;
@@ -125,7 +125,7 @@ TEST_CASE("a port file tells the port that the service has bound itself") {
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
     const std::string port(trim([&] {
-        const std::string url = wait_until_ready(child, launch, spec);
+        const std::string url = wait_until_ready(child, launch, spec, {});
         return url.substr(url.rfind(':') + 1);
     }()));
     CHECK(port + "\n" == read_file(launch.port_file));
@@ -137,7 +137,7 @@ TEST_CASE("a service that ends before it answers is an error that shows what it 
     spec.arguments = {"sh", "-c", "echo cannot open the database >&2; exit 3", "{port}"};
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
-    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
                          "sh: ended before it was ready: exit code 3; its output:\n  | cannot open the database\n  hint: "
                          "run the command by hand to see its output",
                          Error);
@@ -151,7 +151,7 @@ TEST_CASE("a service that never answers is given up after the time that it was g
     spec.ready_timeout = 100ms;
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
-    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec),
+    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
                          "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target; --ready-timeout waits longer",
                          Error);
 }

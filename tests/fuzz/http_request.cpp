@@ -46,9 +46,9 @@ Outcome parse(std::string_view bytes, std::size_t packet) {
     int hosts = 0, encodings = 0, lengths = 0;
     for (const Header& header : request.headers) {
         outcome.headers.push_back(header.name + ": " + header.value);
-        hosts += equal_ignoring_case(header.name, "host");
-        lengths += equal_ignoring_case(header.name, "content-length");
-        encodings += equal_ignoring_case(header.name, "transfer-encoding");
+        hosts += leakline::equal_ignoring_case(header.name, "host");
+        lengths += leakline::equal_ignoring_case(header.name, "content-length");
+        encodings += leakline::equal_ignoring_case(header.name, "transfer-encoding");
     }
     if (hosts > 1 || lengths > 1 || encodings > 1 || (encodings == 1 && lengths == 1)) std::abort();
     return outcome;

@@ -1,8 +1,8 @@
 #include "memory/series_reader.hpp"
 #include "base/quantities.hpp"
 #include "memory/internal/series_log_time.hpp"
+#include "memory/internal/series_text.hpp"
 #include "memory/read_text.hpp"
-#include "memory/series_text.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
