@@ -10,7 +10,7 @@
 //   crash                  allocates enough to be recorded, then reads what is not there
 //   daemon                 forks, the parent exits at once, the child lives 5 s
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
-//   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another second
+//   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another 3 s
 //   workers                forks two children that work for 3 s, and waits for them
 //   race N                 4 threads that realloc against each other, N times each
 //   odd                    allocates in a signal's handler and beneath code without call frame information (x86-64)
@@ -147,7 +147,7 @@ int fragment() {
     for (void*& block : blocks) std::memset(block = std::malloc(200), 1, 200);
     for (std::size_t i = 0; i < blocks.size(); ++i)
         if (i % 20 != 0) std::free(blocks[i]);
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 300; ++i) {
         warm_up();  // so that what the tracker has is written
         ::usleep(10'000);
     }
