@@ -112,7 +112,8 @@ class RoundExtender {
     double elapsed() const { return to_seconds(system_clock().monotonic() - target_.origin()); }
     // Half as long again as the run so far: to judge after every batch would find growth by chance sooner or later.
     int next_batches() const { return std::max(1, batches_ / 2); }
-    double next_s() const { return elapsed() / batches_ * next_batches(); }
+    double batch_s() const { return elapsed() / batches_; }
+    double next_s() const { return batch_s() * next_batches(); }
 
     const Evidence& so_far() {
         Evidence& so_far = judged_.emplace();
@@ -132,7 +133,7 @@ class RoundExtender {
     bool wants_requests() {
         const Evidence& now = so_far();
         const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
-        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(elapsed() / batches_);
+        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(batch_s());
     }
 
     bool undecided() {
@@ -184,7 +185,7 @@ class RoundExtender {
     std::optional<bool> following_;  // of the last extension: growth was followed, or the run was undecided
 };
 
-// Rounds behind those in which memory is measured, in each of which a runtime that collects its heap counts its live objects.
+// Rounds that follow those in which memory is measured: after each, a runtime with a garbage collector counts its live objects.
 class ObjectRounds {
   public:
     ObjectRounds(RunContext& context, MeasuredTarget& target, const RoundPlan& plan)

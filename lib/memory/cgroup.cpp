@@ -1,6 +1,5 @@
 #include "memory/cgroup.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <limits>
 
@@ -18,14 +17,6 @@ namespace {
 
 const char* current_name(Version version) { return version == Version::v1 ? "memory.usage_in_bytes" : "memory.current"; }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    text = trim(text);
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 bool is_directory(const std::string& path) {
     std::error_code error;
     return fs::is_directory(path, error);
@@ -39,7 +30,7 @@ bool is_memory_cgroup(const CgroupDirectory& directory) {
 
 std::optional<std::uint64_t> read_number(ProcFile& file) {
     const auto text = file.read();
-    return text ? number(*text) : std::nullopt;
+    return text ? parse_number(*text) : std::nullopt;
 }
 
 }  // namespace
@@ -124,7 +115,7 @@ std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view 
     while (!text.empty()) {
         const std::string_view line = take_line(text);
         if (line.size() > name.size() && line[name.size()] == ' ' && line.substr(0, name.size()) == name)
-            return number(line.substr(name.size() + 1));
+            return parse_number(line.substr(name.size() + 1));
     }
     return std::nullopt;
 }

@@ -30,12 +30,6 @@ std::vector<std::string_view> words_of(std::string_view line) {
     return words;
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 // Of the JVM's notation (JVM specification, 4.3.2): "[[B" -> "byte[][]", "[Ljava.lang.String;" -> "java.lang.String[]".
 std::string class_name(std::string_view name) {
     std::string brackets;
@@ -56,26 +50,19 @@ std::string class_name(std::string_view name) {
 std::optional<int> own_number(int pid) {
     const auto status = read_small_file("/proc/" + std::to_string(pid) + "/status");
     if (!status) return std::nullopt;
-    for (const std::string_view line : split(*status, '\n')) {
-        if (!line.starts_with("NSpid:")) continue;
-        const std::size_t last = line.find_last_of(" \t");
-        if (const auto own = number(trim(line.substr(last + 1)))) return static_cast<int>(*own);
-    }
-    return pid;
+    const auto numbers = status_value(*status, "NSpid");  // one for each namespace, the innermost last
+    const auto own = numbers ? parse_number(numbers->substr(numbers->find_last_of(" \t") + 1)) : std::nullopt;
+    return own ? static_cast<int>(*own) : pid;
 }
 
 // SIGQUIT ends a process that does not handle it.
 bool handles_quit(int pid) {
     const auto status = read_small_file("/proc/" + std::to_string(pid) + "/status");
-    if (!status) return false;
-    for (const std::string_view line : split(*status, '\n')) {
-        if (!line.starts_with("SigCgt:")) continue;
-        const std::string_view digits = trim(line.substr(7));
-        std::uint64_t mask = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mask, 16);
-        return error == std::errc{} && (mask >> (SIGQUIT - 1) & 1) != 0;
-    }
-    return false;
+    const auto digits = status ? status_value(*status, "SigCgt") : std::nullopt;
+    if (!digits) return false;
+    std::uint64_t mask = 0;
+    const auto [end, error] = std::from_chars(digits->data(), digits->data() + digits->size(), mask, 16);
+    return error == std::errc{} && (mask >> (SIGQUIT - 1) & 1) != 0;
 }
 
 // The file that tells the JVM's signal thread to open its socket, instead of printing the stacks of all threads.
@@ -150,7 +137,7 @@ std::optional<LiveObjects> parse_class_histogram(std::string_view text) {
     for (const std::string_view line : split(text, '\n')) {
         const std::vector<std::string_view> words = words_of(line);
         if (words.size() < 3) continue;
-        const auto count = number(words[1]), size = number(words[2]);
+        const auto count = parse_number(words[1]), size = parse_number(words[2]);
         if (!count || !size) continue;
         if (words[0] == "Total") {
             live.objects = *count;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 
 #include "base/strings.hpp"
@@ -72,11 +71,7 @@ std::set<std::uint64_t> own_sockets() {
 
 std::optional<std::uint64_t> number_in(const std::string& path) {
     const auto text = read_small_file(path);
-    if (!text) return std::nullopt;
-    const std::string_view digits = trim(*text);
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
+    return text ? parse_number(*text) : std::nullopt;
 }
 
 ProcessLimits process_limits(const std::string& folder) {

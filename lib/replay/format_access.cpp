@@ -12,14 +12,6 @@ namespace leakline::replay {
 
 namespace {
 
-std::string_view take_word(std::string_view& text) {
-    while (text.starts_with(' ')) text.remove_prefix(1);
-    const std::size_t end = text.find(' ');
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    return word;
-}
-
 int number_of(std::string_view text) {
     int value = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);

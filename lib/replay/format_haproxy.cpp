@@ -13,15 +13,6 @@ namespace leakline::replay {
 
 namespace {
 
-std::string_view take_word(std::string_view& text) {
-    const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
-    text.remove_prefix(begin);
-    const std::size_t end = text.find(' ');
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    return word;
-}
-
 // Where "DD/Mon/YYYY:HH:MM:SS.mmm" begins in "1.2.3.4:5 [...", after syslog's prefix.
 std::size_t find_time(std::string_view line) {
     constexpr std::string_view kForm = "[dd/xxx/dddd:dd:dd:dd.ddd] ";

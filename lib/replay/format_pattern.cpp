@@ -17,7 +17,7 @@ constexpr const char* kOption = "--log-format-string";
 
 bool is_name(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 
-// nginx's variables and Apache's directives, and their fields of a request. Both write a line after the response;
+// Variables of nginx and directives of Apache, and the field of a request that each one holds. Both write a line after the response;
 // Apache's %t is the time when the request came.
 constexpr std::pair<std::string_view, std::string_view> kFields[] = {
     {"request", "request"},

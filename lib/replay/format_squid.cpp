@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -12,18 +14,13 @@ namespace {
 
 constexpr std::size_t kColumns = 10;
 
-bool all_digits(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
+bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
 
 // The columns; false where the line does not have that many, or they are not what they should be.
 bool read_columns(std::string_view line, std::array<std::string_view, kColumns>& columns) {
     for (std::string_view& column : columns) {
-        line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-        const std::size_t end = line.find(' ');
-        column = line.substr(0, end);
+        column = take_word(line);
         if (column.empty()) return false;
-        line.remove_prefix(column.size());
     }
     const std::size_t point = columns[0].find('.'), slash = columns[3].find('/');
     return point != std::string_view::npos && all_digits(columns[0].substr(0, point)) && all_digits(columns[0].substr(point + 1)) &&

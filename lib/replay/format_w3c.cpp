@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -12,15 +13,18 @@ constexpr std::string_view kFields = "#Fields:";
 
 // Cuts the next column off; between tabs it may be empty.
 std::optional<std::string_view> take_column(std::string_view& line, bool tabs) {
-    if (!tabs) line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    if (!tabs) {
+        const std::string_view word = take_word(line);
+        return word.empty() ? std::nullopt : std::optional(word);
+    }
     if (line.empty()) return std::nullopt;
-    const std::size_t end = line.find(tabs ? '\t' : ' ');
+    const std::size_t end = line.find('\t');
     const std::string_view column = line.substr(0, end);
     line.remove_prefix(end == line.npos ? line.size() : end + 1);
     return column;
 }
 
-// What columns are called, and what they are of a request.
+// Names of columns, and the field of a request that each one holds.
 constexpr std::pair<std::string_view, std::string_view> kNames[] = {
     {"cs-method", "method"},
     {"cs-uri-stem", "url"},

@@ -8,6 +8,14 @@
 
 namespace leakline::replay {
 
+std::string_view take_word(std::string_view& text) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    const std::size_t end = text.find(' ');
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    return word;
+}
+
 std::size_t end_of_quoted(std::string_view text) {
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '"') return at;

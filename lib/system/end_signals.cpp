@@ -22,9 +22,9 @@ std::atomic<int> received_signal{0};
 std::atomic<std::int64_t> received_at{0};  // monotonic, in ms
 std::atomic<int> wake_descriptor{-1};      // -1: a signal ends the process at once
 
-// One wish comes as two signals where both a terminal and a wrapper send it, or as timeout(1) does, to us and to our group:
-// what follows so soon is no second one.
-constexpr std::int64_t kSameWishMs = 250;
+// One request to end comes as two signals if both a terminal and a wrapper send it, or one that timeout(1) sends to us and to our
+// group: a signal that follows so soon is not a second request.
+constexpr std::int64_t kSameRequestMs = 250;
 
 constexpr char kSignal = 's', kOver = 'o';  // what the thread reads
 
@@ -51,7 +51,7 @@ void handle(int number) {
     const int saved = errno;
     std::int64_t never = 0;
     const std::int64_t now = now_ms();
-    if (!received_at.compare_exchange_strong(never, now) && now - never < kSameWishMs) return;
+    if (!received_at.compare_exchange_strong(never, now) && now - never < kSameRequestMs) return;
     int expected = 0;
     if (!received_signal.compare_exchange_strong(expected, number)) return end_at_once(number);
     [[maybe_unused]] const ssize_t ignored = ::write(wake, &kSignal, 1);

@@ -131,4 +131,17 @@ std::optional<ProcessStatus> parse_status(std::string_view text) {
     return status;
 }
 
+std::optional<std::string_view> status_value(std::string_view text, std::string_view name) {
+    for (const std::string_view line : split(text, '\n'))
+        if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) return trim(line.substr(name.size() + 1));
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+    text = trim(text);
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace leakline

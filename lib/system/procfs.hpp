@@ -55,5 +55,10 @@ struct ProcessStatus {
     std::optional<Bytes> rss_anonymous, rss_file, rss_shmem, swap;
 };
 std::optional<ProcessStatus> parse_status(std::string_view text);
+// The value of one line of it, such as "SigCgt", without the blanks around it.
+std::optional<std::string_view> status_value(std::string_view text, std::string_view name);
+
+// A file with one number, in decimal; nothing for others such as "max". White space around it is passed over.
+std::optional<std::uint64_t> parse_number(std::string_view text);
 
 }  // namespace leakline

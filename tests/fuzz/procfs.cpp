@@ -29,6 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto stat = parse_stat(text)) require(stat->comm.size() < size && stat->state != '\0');
     parse_status(text);
+    status_value(text, "NSpid");
+    parse_number(text);
     if (const auto membership = parse_cgroup_membership(text)) require(membership->path.size() < size);
     flat_value(text, "oom_kill");
     require(listening_inodes(text, 8080).size() <= size / 10);

@@ -73,3 +73,22 @@ TEST_CASE("status gives the parts of RSS") {
     CHECK(status->swap == 8 * 1024);
     CHECK_FALSE(parse_status("Name:\tkthreadd\nThreads:\t1\n"));
 }
+
+TEST_CASE("a line of status is found by its whole name") {
+    constexpr std::string_view kText = "Pid:\t7\nNSpid:\t4242\t7\nSigCgt:\t0000000180014203\nEmpty:\n";
+    CHECK(status_value(kText, "NSpid") == "4242\t7");
+    CHECK(status_value(kText, "SigCgt") == "0000000180014203");
+    CHECK(status_value(kText, "Empty") == "");
+    CHECK_FALSE(status_value(kText, "Sig"));
+    CHECK_FALSE(status_value(kText, "pid"));
+    CHECK_FALSE(status_value("", "Pid"));
+}
+
+TEST_CASE("a file with one number has nothing else in it") {
+    CHECK(parse_number(" 65536\n") == 65536);
+    CHECK(parse_number("18446744073709551615") == 18446744073709551615U);
+    for (const char* text : {"", "\n", "max\n", "-1", "1 2", "0x10", "18446744073709551616"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_number(text));
+    }
+}

@@ -1,5 +1,5 @@
 // How much each endpoint leaks: a regression of memory's growth over blocks of requests on how many of each kind a block
-// held. It can only tell kinds apart whose numbers vary from block to block independently, hence the randomized mix.
+// held. It can only separate kinds whose numbers vary independently from block to block, hence the randomized mix.
 // Pure function, safe from any thread.
 #pragma once
 

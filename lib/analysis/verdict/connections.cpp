@@ -83,7 +83,7 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
     if (policy.filling_is_leak || so_far.max_growth || so_far.oom_kill || so_far.soak || !growth || !growth->leaks || growth->long_run)
         return std::nullopt;
     const Kept kept = kept_by_connections(*growth);
-    // What a leaked thread or descriptor holds is no cache of sessions.
+    // Memory of leaked threads or descriptors is not a cache of sessions.
     if (enough(kept, kEnoughSessions) || count_behind_memory(Facts(so_far)) != nullptr) return std::nullopt;
     return LongerRun{requests_for_enough(kept, kEnoughSessions),
                      fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too",

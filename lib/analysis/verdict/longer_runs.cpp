@@ -25,7 +25,7 @@ double requests_for_growth(const Evidence& evidence, double requests, double nee
 
 std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
     if (so_far.max_growth || so_far.trend.verdict != Trend::growing) return std::nullopt;
-    // No cache fills up by itself.
+    // Growth that follows time is not a cache that requests fill.
     if (so_far.split.follows == Follows::time) return std::nullopt;
     const double requests = so_far.series.requests.empty() ? 0 : so_far.series.requests.back();
     const bool by_memory = has_no_lines(so_far.command) || !so_far.lines.unavailable.empty();
@@ -50,7 +50,7 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
     const Facts facts(so_far);
     const auto requests = static_cast<double>(so_far.replay.completed);
     const bool tells = !does_not_grow(so_far.trend.verdict);
-    // No request fills what grows by itself.
+    // Lines that grow with time alone, and explain the growth of memory, are not a cache that requests fill.
     if (tells && lines_leak(facts) && follows_time_alone(facts) && explained_growth(so_far) >= kExplained) return std::nullopt;
     if (tells && lines_leak(facts) && !follows_time_alone(facts)) {
         const Kept kept = kept_by_lines(facts);

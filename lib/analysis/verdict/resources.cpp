@@ -23,9 +23,9 @@ std::optional<Conclusion> conclusion_of(const Facts& facts, Trend trend, Verdict
 
 namespace {
 
-// What one leaked thread, descriptor, mapping or process may hold, that its count is the reason of: blocks of a line, and bytes. A
-// thread has touched pages of its stack, and may have an arena of malloc's; a descriptor has a stream's buffer or a TLS session; a
-// mapping or a process holds what it is there for.
+// The most memory of one leaked thread, descriptor, mapping or process that its leak explains: blocks of a line, and bytes. A thread
+// has pages of its stack and may have an arena of malloc; a descriptor may have a stream's buffer or a TLS session; the size of a
+// mapping or a process has no limit.
 constexpr double kBlocksOfOne = 2, kBytesOfThread = 256 * 1024, kBytesOfDescriptor = 64 * 1024;
 
 double most_bytes_of_one(Resource resource) {
@@ -36,7 +36,7 @@ double most_bytes_of_one(Resource resource) {
     }
 }
 
-// So many of them leaked in the recorded run.
+// The number of them that leaked in the recorded run.
 double leaked_under_recorder(const Evidence& evidence, const ResourceGrowth& growth) {
     if (growth.per_request) return growth.per_request->estimate * recorded_requests(evidence);
     const double hours = to_seconds(evidence.lines.window_end - evidence.lines.window_begin) / 3600;

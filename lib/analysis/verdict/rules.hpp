@@ -132,8 +132,8 @@ inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
 // Whether the leaking lines grow by more than that.
 bool lines_matter(const Facts& facts);
 
-// A count that leaks and is the reason why memory and lines grow (the stacks of leaked threads): what a person would look at first.
-// Nothing where memory or a line grows by more than belongs to it.
+// A leaking count that explains the growth of memory and of lines (the stacks of leaked threads), and so leads the report. Null if
+// memory or a line grows by more than it explains.
 const ResourceGrowth* count_behind_memory(const Facts& facts);
 
 // Memory, restated at the log's own rate, and lines against the budget (max_growth).

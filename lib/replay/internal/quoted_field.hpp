@@ -1,4 +1,4 @@
-// Quoted fields of text logs.
+// Fields of text logs: between blanks, and in quotes.
 //
 // Thread-safety: one Scratch, one thread at a time.
 #pragma once
@@ -9,6 +9,9 @@
 #include "replay/internal/record.hpp"
 
 namespace leakline::replay {
+
+// Cuts off the next word and the blank after it; empty at the end of text. Blanks before it are passed over.
+std::string_view take_word(std::string_view& text);
 
 // Where the field at the start of text ends: at the first '"' without a backslash before it; npos if there is none.
 std::size_t end_of_quoted(std::string_view text);
