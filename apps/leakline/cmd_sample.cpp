@@ -111,7 +111,7 @@ class Sampling {
             throw Error(ErrorKind::usage, "--live", "both the view and the samples would go to standard output",
                         "-o samples.csv keeps the samples");
         if (outputs_.on_standard_output() && options_.targets.cgroups.size() + options_.targets.containers.size() > 1)
-            throw Error(ErrorKind::usage, "leakline sample", "rows of several cgroups could not be told apart on standard output",
+            throw Error(ErrorKind::usage, "leakline sample", "rows of several cgroups cannot be distinguished on standard output",
                         "-o samples.csv makes a file for each");
         if (options_.targets.command.empty()) {
             for (auto& source : open_targets(options_.targets, metrics_)) targets_.push_back({std::move(source)});
@@ -222,7 +222,7 @@ class Sampling {
         const auto& files = outputs_.written();
         messages_.note(
             fmt::format("{} ticks{}{}", format_count(ticks_.taken), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
-                        ticks_.missed > 0 ? fmt::format("; {} more came too late and were left out", format_count(ticks_.missed)) : ""));
+                        ticks_.missed > 0 ? fmt::format("; {} more were too late and were skipped", format_count(ticks_.missed)) : ""));
         for (const std::string& line : grown) messages_.note("grew: " + line);
     }
 

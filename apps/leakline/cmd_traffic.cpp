@@ -29,7 +29,7 @@ struct Options {
 // Any two of requests, duration and rate give the third; one alone goes with the default rate.
 replay::TrafficOptions traffic_of(const Options& options) {
     if (options.requests && options.duration && options.rate)
-        throw Error(ErrorKind::usage, "leakline traffic", "--requests, --duration and --rate say one thing too much",
+        throw Error(ErrorKind::usage, "leakline traffic", "--requests, --duration and --rate cannot be combined",
                     "any two of them give the third");
     replay::TrafficOptions traffic;
     traffic.seed = options.seed;
@@ -47,7 +47,7 @@ replay::TrafficOptions traffic_of(const Options& options) {
         traffic.duration = Nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
     }
     if (traffic.requests == 0)
-        throw Error(ErrorKind::usage, "leakline traffic", "that makes no request", "a longer --duration or a higher --rate");
+        throw Error(ErrorKind::usage, "leakline traffic", "this gives no request", "a longer --duration or a higher --rate");
     return traffic;
 }
 

@@ -72,7 +72,7 @@ class Outcome {
         if (unreadable_) return kUsage;
         if (leak_) return command_.exits.leak();
         if (!undecided_) return kNoLeak;
-        return command_.exits.inconclusive(output, "exit code 0 as asked for");
+        return command_.exits.inconclusive(output, "exit code 0 as requested");
     }
 
   private:
@@ -108,8 +108,8 @@ int run_self_test(const TrendCommand& command, Output& output, const std::stop_t
     if (stop.stop_requested()) return kInterrupted;
     if (result.outcome == GateOutcome::passed) return kNoLeak;
     if (result.outcome == GateOutcome::failed) return kLeak;
-    output.note(fmt::format("so few traces cannot show that all goals are met; --traces {} says more", command.traces * 10));
-    return command.exits.inconclusive(output, "exit code 0 as asked for");
+    output.note(fmt::format("too few traces to show that all goals are met: use --traces {}", command.traces * 10));
+    return command.exits.inconclusive(output, "exit code 0 as requested");
 }
 
 // "fds=1024" for each count that was named; the last of the same name stands.

@@ -30,9 +30,9 @@ void detail_lines(Messages& messages, const LineReport& report) {
         leaking += line.leaking ? 1 : 0;
         library += line.user_code ? 0 : 1;
     }
-    std::string text = fmt::format("{}, {} of them at fault", counted(report.lines.size(), "line"), leaking);
+    std::string text = fmt::format("{}, {} of them leaking", counted(report.lines.size(), "line"), leaking);
     for (const auto& [name, count] : classes) text += fmt::format(", {} {}", count, name);
-    if (library > 0) text += fmt::format("; {} outside of user code, for want of a line within it", library);
+    if (library > 0) text += fmt::format("; {} outside of user code, without a line in it", library);
     messages.detail(text);
 }
 

@@ -72,7 +72,7 @@ std::string Alert::summary() const {
     const double percent = std::floor(100.0 * static_cast<double>(used) / static_cast<double>(limit));
     const std::string figures = fmt::format("{} of {}", format_bytes(static_cast<double>(used)), format_bytes(static_cast<double>(limit)));
     if (kind == Kind::resolved)
-        return fmt::format("{}: memory back at {} % of its limit ({}), after {} over {} %", source, percent, figures,
+        return fmt::format("{}: memory is back at {} % of its limit ({}), after {} over {} %", source, percent, figures,
                            format_duration(std::chrono::duration_cast<std::chrono::seconds>(at - since)), std::lround(threshold * 100));
     return fmt::format("{}: memory at {} % of its limit ({}) since {}", source, percent, figures, format_utc_time(since));
 }
@@ -186,7 +186,7 @@ std::string authorization_of(const ChannelSpec& spec) {
 }
 
 std::string without_secrets(std::string text, std::string_view url, std::string_view authorization) {
-    constexpr std::size_t kShortest = 4;  // what is shorter keeps nobody out
+    constexpr std::size_t kShortest = 4;  // shorter secrets protect nothing
     const std::string_view kParts = "/?&=#";
     std::vector<std::string> secrets;
     const std::size_t path = url.find_first_of("/?#", std::min(url.size(), url.find("://") + 3));

@@ -1,6 +1,6 @@
 // Alertmanager's API v2: POST /api/v2/alerts with a list of alerts. The labels make an alert the same alert; endsAt in
 // the past resolves it, and while it fires endsAt lies beyond the next repetition, so that Alertmanager does not resolve
-// it for want of news (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
+// it for lack of updates (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
 #include <nlohmann/json.hpp>
 
 #include "alert/internal/alert.hpp"
@@ -11,7 +11,7 @@ namespace leakline::alert {
 
 namespace {
 
-constexpr Nanoseconds kKeptWithoutNews = std::chrono::hours(24);
+constexpr Nanoseconds kResolvedAfter = std::chrono::hours(24);
 
 class Alertmanager : public Channel {
   public:
@@ -19,7 +19,7 @@ class Alertmanager : public Channel {
         while (base_.ends_with('/')) base_.pop_back();
     }
     void send(const Alert& alert, const std::stop_token&) override {
-        const Nanoseconds ends = alert.kind == Kind::resolved ? alert.at : alert.at + kKeptWithoutNews;
+        const Nanoseconds ends = alert.kind == Kind::resolved ? alert.at : alert.at + kResolvedAfter;
         const nlohmann::json alerts = nlohmann::json::array({{
             {"labels", {{"alertname", "MemoryNearLimit"}, {"source", alert.source}, {"severity", "warning"}}},
             {"annotations", {{"summary", alert.summary()}}},

@@ -65,7 +65,7 @@ class Email : public Channel {
     void send(const Alert& alert, const std::stop_token&) override {
         const std::string message = compose(alert);
         const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
-        if (!curl) throw Error(ErrorKind::system, "libcurl", "cannot be initialised");
+        if (!curl) throw Error(ErrorKind::system, "libcurl", "cannot be initialized");
         const std::unique_ptr<curl_slist, CurlFree> recipients(curl_slist_append(nullptr, ("<" + to_ + ">").c_str()));
         Upload upload{message};
         char reason[CURL_ERROR_SIZE] = "";

@@ -28,19 +28,19 @@ std::optional<Kind> MemoryRule::observe(Bytes used, Bytes limit, Nanoseconds now
 
     if (!firing_ && over_ && now - *over_ >= options_.hold) {
         firing_ = true;
-        said_ = false;
+        fired_ = false;
         since_ = *over_;
     }
     if (firing_ && below_ && now - *below_ >= options_.hold) {
         firing_ = false;
-        if (said_) return Kind::resolved;
-        return std::nullopt;  // nobody was told that it began
+        if (fired_) return Kind::resolved;
+        return std::nullopt;  // its beginning was not reported
     }
     // A new episode soon after the last message waits for the gap as a repetition does: memory that swings around both
     // thresholds does not send a message with every swing.
     if (!firing_ || (last_message_ && now - *last_message_ < options_.minimum_gap)) return std::nullopt;
     last_message_ = now;
-    return std::exchange(said_, true) ? Kind::repeated : Kind::firing;
+    return std::exchange(fired_, true) ? Kind::repeated : Kind::firing;
 }
 
 }  // namespace leakline::alert

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kLongestHistory = 50;
 
-// Growth as the baseline measures it: per request where requests are known, else of the whole run.
+// Growth as the baseline measures it: per request if requests are known, else of the whole run.
 Interval growth_of(const LineGrowth& line) {
     if (line.bytes_per_request) return *line.bytes_per_request;
     const double bytes = static_cast<double>(line.growth_bytes);
@@ -29,7 +29,7 @@ const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const 
     return name.twin < equal.size() ? equal[name.twin] : nullptr;
 }
 
-// People write "load_plugins" for what debug info calls "app::load_plugins(Config const&)".
+// Users write "load_plugins" for "app::load_plugins(Config const&)" in debug info.
 bool covers(const Baseline::Suppression& suppression, const LineGrowth& line) {
     if (!suppression.source.empty() && suppression.source != trim(line.source)) return false;
     const std::string& wanted = suppression.function;
@@ -48,7 +48,7 @@ bool within(const Baseline::Suppression& suppression, const LineGrowth& line, co
 
 std::string name_of(const LineGrowth& line) { return fmt::format("{} in {}", place_text(line.at), short_function(line.at.function)); }
 
-// What is wrong with the growth of a leaking line that no suppression covers; known: what the baseline has of it.
+// The fault of a leaking line without a suppression, if any; known: its entry in the baseline.
 std::optional<std::string> fault_of(const LineGrowth& line, const Baseline::Line* known) {
     const Interval growth = growth_of(line);
     const std::string measured = fmt::format("{}, {} per request", name_of(line), format_bytes(growth.estimate));
@@ -57,7 +57,7 @@ std::optional<std::string> fault_of(const LineGrowth& line, const Baseline::Line
     for (const double value : known->history) least = std::min(least, value);
     if (growth.low > known->bytes_per_request * (1 + kTolerance))
         return fmt::format("more: {}; accepted were {}", measured, format_bytes(known->bytes_per_request));
-    if (growth.low > least * (1 + kSlowBoil)) return fmt::format("slowly more: {}; it once was {}", measured, format_bytes(least));
+    if (growth.low > least * (1 + kSlowGrowth)) return fmt::format("slowly more: {}; it once was {}", measured, format_bytes(least));
     return std::nullopt;
 }
 
@@ -67,7 +67,7 @@ class Entries {
     Entries(const Baseline& baseline, std::string_view today)
         : baseline_(baseline), today_(today), line_seen_(baseline.lines.size()), suppression_used_(baseline.suppressions.size()) {}
 
-    // What is wrong with that line.
+    // The fault of that line, if any.
     std::vector<std::string> hold(const LineName& name, const LineGrowth& line, const std::optional<double>& requests_per_second) {
         std::vector<std::string> faults;
         bool covered = false;
@@ -85,7 +85,7 @@ class Entries {
         return faults;
     }
 
-    // Entries that no line has met.
+    // Entries without a matching line.
     std::vector<std::string> warnings(const std::string& name) const {
         std::vector<std::string> out;
         for (std::size_t i = 0; i < baseline_.suppressions.size(); ++i) {

@@ -1,4 +1,4 @@
-// A run held against the known leaks of a project. Pure; today is an argument.
+// Compares a run with the known leaks of a project. Pure; today is an argument.
 #pragma once
 
 #include <compare>
@@ -29,10 +29,10 @@ struct BaselineCheck {
 // name is the baseline's, for the gate's; today an ISO date. A line fails where even the lower bound of its
 // growth is
 //  - above what was accepted by more than kTolerance, or
-//  - above the least that was ever measured by more than kSlowBoil: small steps that each pass add up to
+//  - above the least that was ever measured by more than kSlowGrowth: small steps that each pass add up to
 //  this.
 // A run that is invalid or inconclusive makes the gate inconclusive.
-constexpr double kTolerance = 0.10, kSlowBoil = 0.25;
+constexpr double kTolerance = 0.10, kSlowGrowth = 0.25;
 BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today);
 
 // Adds the gate and the warnings to diagnosis. A leak that the baseline accepts stays a leak, but fails no build.

@@ -14,40 +14,41 @@ namespace {
 
 bool decides(const Diagnosis& diagnosis) { return diagnosis.verdict == Verdict::leak || diagnosis.verdict == Verdict::no_leak; }
 
-// Stands for memory that grows where no line leaks.
+// Represents memory that grows although no line leaks.
 constexpr const char* kNoLine = "outside of the heap's lines";
 
 bool is_step(double before, const Interval& growth) { return growth.low > before * (1 + kTolerance); }
 
 void judge(History::Line& line) {
-    std::vector<Interval> told;
+    std::vector<Interval> conclusive;
     for (const auto& growth : line.growth)
-        if (growth) told.push_back(*growth);
-    if (told.empty()) return;
-    const Interval newest = told.back();
-    told.pop_back();
-    // The level that it is held against begins anew with each step: a step failed the run that it came in, and is old news
+        if (growth) conclusive.push_back(*growth);
+    if (conclusive.empty()) return;
+    const Interval newest = conclusive.back();
+    conclusive.pop_back();
+    // The reference level is reset at each step: a step failed its own run, and is not reported again
     // in those that follow.
-    for (std::size_t run = 0; run < told.size(); ++run) {
-        const double growth = told[run].estimate;
+    for (std::size_t run = 0; run < conclusive.size(); ++run) {
+        const double growth = conclusive[run].estimate;
         if (growth <= 0)
             line.least.reset();
-        else if (run > 0 && (told[run - 1].estimate <= 0 || is_step(told[run - 1].estimate, told[run])))
+        else if (run > 0 && (conclusive[run - 1].estimate <= 0 || is_step(conclusive[run - 1].estimate, conclusive[run])))
             line.least = growth;
         else
             line.least = std::min(line.least.value_or(growth), growth);
     }
     if (newest.estimate <= 0)
-        line.change = std::any_of(told.begin(), told.end(), [](const Interval& g) { return g.estimate > 0; }) ? History::Change::gone
-                                                                                                              : History::Change::steady;
-    else if (told.empty())
-        line.change = History::Change::steady;  // no run before it decides
+        line.change = std::any_of(conclusive.begin(), conclusive.end(), [](const Interval& g) { return g.estimate > 0; })
+                          ? History::Change::gone
+                          : History::Change::steady;
+    else if (conclusive.empty())
+        line.change = History::Change::steady;  // no earlier run is conclusive
     else if (!line.least)
         line.change = History::Change::appeared;
-    else if (is_step(told.back().estimate, newest))
+    else if (is_step(conclusive.back().estimate, newest))
         line.change = History::Change::jumped;
-    else if (newest.low > *line.least * (1 + kSlowBoil))
-        line.change = History::Change::slow_boil;
+    else if (newest.low > *line.least * (1 + kSlowGrowth))
+        line.change = History::Change::slow_growth;
 }
 
 double newest_growth(const History::Line& line) {
@@ -79,7 +80,7 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
         const auto& [file, diagnosis] = diagnoses[run];
         history.runs.push_back({file, diagnosis.started, diagnosis.verdict, stated_per_request(diagnosis)});
         if (diagnosis.started.empty())
-            history.warnings.push_back(fmt::format("{} does not say when it was made, so its place in time is not known", file));
+            history.warnings.push_back(fmt::format("{} has no date, so its position in time is not known", file));
         if (diagnosis.verdict == Verdict::invalid) continue;
         const auto leaking = leaking_lines_by_name(diagnosis);
         for (const auto& [name, growth] : leaking) {
@@ -99,7 +100,7 @@ History make_history(std::vector<std::pair<std::string, Diagnosis>> diagnoses) {
                 if (!leaking_in[run].contains(name)) history.lines[index].growth[run] = Interval{0, 0, 0};
     for (History::Line& line : history.lines) judge(line);
     std::stable_sort(history.lines.begin(), history.lines.end(), [](const History::Line& a, const History::Line& b) {
-        const bool first = a.change == History::Change::slow_boil, second = b.change == History::Change::slow_boil;
+        const bool first = a.change == History::Change::slow_growth, second = b.change == History::Change::slow_growth;
         return first != second ? first : newest_growth(a) > newest_growth(b);
     });
     return history;

@@ -28,7 +28,7 @@ bool flat(const SoakRun& run, const SoakRun& other) {
 }
 bool grows(const SoakRun& run) { return run.trend.verdict == Trend::growing && run.trend.bytes_per_request; }
 
-// The most that this run can have grown by a request.
+// The upper bound of this run's growth per request.
 double most_growth(const SoakRun& run) {
     double most = run.trend.detectable_bytes_per_request.value_or(std::numeric_limits<double>::infinity());
     if (run.trend.bytes_per_request) most = std::max(most, run.trend.bytes_per_request->high);
@@ -86,7 +86,7 @@ void extrapolate(Soak& soak, double requests_per_second, std::optional<Bytes> li
     soak.time_to_limit_h = Interval{hours(growth.estimate), hours(growth.high), hours(growth.low)};
 }
 
-// True where both runs may have the same growth.
+// True if both runs may have the same growth.
 bool alike(const SoakRun& a, const SoakRun& b) {
     const Interval& x = *a.trend.bytes_per_request;
     const Interval& y = *b.trend.bytes_per_request;
@@ -127,8 +127,8 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
         soak.growth = Soak::Growth::with_requests;
         extrapolate(soak, requests_per_second, limit, start_bytes);
         soak.reason = fmt::format("growth follows requests: {}, {}", per_request(fast), per_request(slow));
-    } else if (fast.kept_up < kSoakKeptUp) {
-        // What a clock cleans depends on how much comes within its time: then the two speeds are not what they are called.
+    } else if (fast.kept_up < kMinSoakPace) {
+        // Cleaning by a clock depends on the requests within its interval: then the actual speeds matter.
         soak.reason = fmt::format(
             "{}, but at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale, or a machine "
             "with less else to do, would decide",

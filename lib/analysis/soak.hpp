@@ -19,7 +19,7 @@ namespace leakline::analysis {
 inline constexpr double kSoakSpeedsApart = 3;
 
 // A run whose traffic came through more slowly than that, as a share of what the speed asked for, was not at that speed.
-inline constexpr double kSoakKeptUp = 0.95;
+inline constexpr double kMinSoakPace = 0.95;
 
 // Where memory of this run first was at the level that its trend ends at, within 2 % or 1 MiB: an index of the series; 0 where it
 // is empty, and where memory is not stable.

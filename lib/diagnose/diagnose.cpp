@@ -45,11 +45,11 @@ replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
 // What a round under the recorder lasts at most, where the log is longer than that.
 constexpr double kLongestRecordedRound_s = 10;
 
-// Whether the recorder would see none of the work; says so.
+// Whether the recorder would record none of the work; adds a warning.
 bool only_launches(const Options& options, Diagnosis& result) {
     if (!options.recording.empty() || analysis::unrecorded_share(result.resources.tree) < analysis::kOnlyLaunches) return false;
     result.warnings.emplace_back(
-        "the recorded run was left out: the first process, which is the only one that can be recorded, does none of the "
+        "the recorded run was skipped: the first process, which is the only one that can be recorded, does none of the "
         "work");
     return true;
 }
@@ -75,7 +75,7 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
             const std::uint64_t written = write_stretches(options.rounds.replay, span.requests, wanted, log);
             recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
             result.warnings.push_back(
-                fmt::format("the rounds under the recorder replay {} of the log's {} requests, in stretches spread over it",
+                fmt::format("the rounds under the recorder replay {} of the log's {} requests, in parts spread over it",
                             format_count(written), format_count(span.requests)));
         }
     }
@@ -134,7 +134,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
     RunContext longer(context, again);
     run_bare(longer, more.requests);
     context.extension = longer.extension;
-    // A service that dies in it has shown what it did in the shorter one.
+    // If the service dies in it, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
         return;
@@ -149,7 +149,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
 // What both runs leave open for want of requests or connections.
 void run_longer_where_undecided(RunContext& context, const std::vector<std::string>& warnings_of_bare_run) {
     Diagnosis& result = context.result;
-    // Traffic that did not land has nothing to show in a longer run either.
+    // If most requests failed, a longer run would not help.
     if (analysis::traffic_fault(result.replay)) return;
     const auto goes_on = [&] { return context.options.retries != 0 && !context.stopped() && !result.failed(); };
     if (const auto more = analysis::longer_run(result, context.options.policy); more && goes_on())
@@ -198,7 +198,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
     plan_fresh_identifiers(options.rounds);
-    // Asked before the bare run, which would otherwise be for nothing.
+    // Checked before the bare run, which would otherwise be wasted.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     options.policy.extends = options.retries != 0;
     RunContext context(options, observer, result);
@@ -213,7 +213,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
                                                result.warnings.end());
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
-        // Traffic that did not land on the bare service has nothing to show under the recorder either.
+        // If most requests failed in the bare run, they would fail under the recorder too.
         const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
         if (!context.stopped() && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)

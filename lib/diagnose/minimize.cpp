@@ -71,7 +71,7 @@ class Minimizer {
                                [this](std::uint64_t sum, std::size_t kind) { return sum + kinds_.counts()[kind]; });
     }
 
-    // How the leak of the whole log is known again; nothing where it does not leak, or was interrupted.
+    // How the leak of the whole log is recognized; nothing if it does not leak, or after an interruption.
     std::optional<LeakSignature> diagnose_whole() {
         std::optional<TemporaryDirectory> scratch;
         replay::ReplayOptions traffic = options_.run.rounds.replay;
@@ -81,7 +81,7 @@ class Minimizer {
             traffic = replay::for_selected(traffic, {log});
         }
         std::optional<Diagnosis> whole =
-            trials_.diagnose(part_, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::told);
+            trials_.diagnose(part_, requests_in_log(), std::move(traffic), options_.run.traffic_name, PartTrials::Endpoints::measured);
         if (!whole) return std::nullopt;
         result_.verdict = whole->verdict;
         std::optional<LeakSignature> leak;
@@ -147,7 +147,7 @@ class Minimizer {
             part = trials_.diagnose(
                 part_, result_.requests, replay::for_selected(options_.run.rounds.replay, {log}),
                 "the smallest part of " + result_.diagnosis.traffic,
-                whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::told : PartTrials::Endpoints::left_out);
+                whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::measured : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
             if (!options_.run.stop().stop_requested()) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
         }
@@ -167,7 +167,7 @@ class Minimizer {
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());
         if (of_whole.high <= 0 || of_part.low * in_part < 2 * of_whole.high * in_whole) return;
         result_.notes.push_back(fmt::format(
-            "each time that it is sent the part leaves {} behind, and the whole log {}: some left-out requests reduce the leak, as a DELETE that frees what a POST leaks",
+            "each pass over the part retains {}, and each pass over the whole log {}: some excluded requests reduce the leak, as a DELETE that frees what a POST leaks",
             format_bytes(of_part.estimate * in_part), format_bytes(of_whole.estimate * in_whole)));
     }
 

@@ -47,7 +47,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     if (options_.repeats == 0) run.retries = 0;
     run.rounds.replay = std::move(traffic);
     run.traffic_name = name;
-    run.per_kind = endpoints == Endpoints::told;
+    run.per_kind = endpoints == Endpoints::measured;
     // Two runs of the service, of which each tells how far it is by itself.
     std::atomic<bool> second_run{false};
     Observer observer;
@@ -72,9 +72,9 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
 
 Answer PartTrials::ask(const Part& part) {
     const std::string key = kinds_.text(part);
-    if (const auto found = asked_.find(key); found != asked_.end()) return found->second;
+    if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
     const Answer answer = run_until_clear(part, LeakSignature::Size::as_large);
-    if (answer != Answer::stop) asked_[key] = answer;
+    if (answer != Answer::stop) answers_[key] = answer;
     return answer;
 }
 
@@ -82,10 +82,10 @@ Answer PartTrials::ask_twice(const Part& part) {
     Answer answer = ask(part);
     if (answer != Answer::faulty || leak_->exact()) return answer;
     const std::string key = kinds_.text(part);
-    if (const auto found = asked_twice_.find(key); found != asked_twice_.end()) return found->second;
+    if (const auto found = confirmed_.find(key); found != confirmed_.end()) return found->second;
     answer = run_until_clear(part, LeakSignature::Size::as_large);
     if (answer == Answer::stop) return answer;
-    return asked_twice_[key] = answer == Answer::faulty ? Answer::faulty : Answer::unknown;
+    return confirmed_[key] = answer == Answer::faulty ? Answer::faulty : Answer::unknown;
 }
 
 Answer PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {

@@ -35,7 +35,7 @@ constexpr double kAsk_s = 5;
 constexpr double kSamples = 6000;
 
 // One start of the service, its memory and what was sent to it.
-struct Stretch {
+struct SpeedRun {
     SoakRun run;
     Series series;
     ReplayStats stats;
@@ -86,8 +86,8 @@ class SoakRunner {
 
     // To the end of `hours` of traffic, of longest_s real seconds, or of the memory that may be used; or to where
     // enough(the run so far), asked every few seconds, says so. faster: the run before this one, to compare with.
-    Stretch run(double scale, double hours, double longest_s, const Stretch* faster = nullptr,
-                const std::function<bool(const SoakRun&)>& enough = {}) {
+    SpeedRun run(double scale, double hours, double longest_s, const SpeedRun* faster = nullptr,
+                 const std::function<bool(const SoakRun&)>& enough = {}) {
         context_.stage(
             fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
         const auto interval =
@@ -128,19 +128,19 @@ class SoakRunner {
             return end == SoakRun::End::stopped;
         };
         RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
-        Stretch stretch;
-        stretch.series = log.copy();  // of the traffic alone: a flat end would say that growth stopped
+        SpeedRun speed_run;
+        speed_run.series = log.copy();  // of the traffic alone: a flat end would say that growth stopped
         marks.finish();
-        stretch.resources = final_counts(context_, target, count_options(marks, scale));
-        stretch.metric = log.metric();
-        stretch.kill = target.finish("soak", rounds.rounds.size());
-        stretch.stats = std::move(rounds.stats);
-        if (stretch.kill) stretch.series = log.copy();
-        stretch.run = describe(stretch.series, stretch.stats.completed, stretch.stats.duration_s, lag_of(target), scale, faster);
-        stretch.run.end = stretch.kill ? SoakRun::End::killed : end.load();
-        if (stretch.kill) stretch.run.limit_reached_h = stretch.run.hours;  // RSS was there before: pages of files count for it
+        speed_run.resources = final_counts(context_, target, count_options(marks, scale));
+        speed_run.metric = log.metric();
+        speed_run.kill = target.finish("soak", rounds.rounds.size());
+        speed_run.stats = std::move(rounds.stats);
+        if (speed_run.kill) speed_run.series = log.copy();
+        speed_run.run = describe(speed_run.series, speed_run.stats.completed, speed_run.stats.duration_s, lag_of(target), scale, faster);
+        speed_run.run.end = speed_run.kill ? SoakRun::End::killed : end.load();
+        if (speed_run.kill) speed_run.run.limit_reached_h = speed_run.run.hours;  // RSS was there before: pages of files count for it
         limit_of_rss_ = target.limit_of_rss();
-        return stretch;
+        return speed_run;
     }
 
     // RSS at the limit, as the last run showed it.
@@ -175,7 +175,7 @@ class SoakRunner {
     double hours_of(std::uint64_t requests) const { return hours_of(static_cast<double>(requests)); }
 
     SoakRun describe(const Series& series, std::uint64_t requests, double duration_s, double lag_s, double scale,
-                     const Stretch* faster) const {
+                     const SpeedRun* faster) const {
         SoakRun run;
         run.time_scale = scale;
         run.duration_s = duration_s;
@@ -213,7 +213,7 @@ void warn(RunContext& context, const SoakRun& run, double hours, const replay::L
     if (run.end == SoakRun::End::memory)
         warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service held {:.0f} % of the memory that was free",
                                        run.time_scale, kMemoryShare * 100));
-    if (run.kept_up < analysis::kSoakKeptUp)
+    if (run.kept_up < analysis::kMinSoakPace)
         warnings.push_back(
             fmt::format("at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale fits this machine",
                         run.time_scale, run.kept_up * 100));
@@ -240,9 +240,9 @@ bool counts_grow(const Resources& resources) {
 }
 
 // The faster run has more requests; what grows with time may show in the slower one alone.
-Resources counts_of(std::vector<Stretch>& stretches) {
-    for (Stretch& stretch : stretches)
-        if (counts_grow(stretch.resources)) return std::move(stretch.resources);
+Resources counts_of(std::vector<SpeedRun>& stretches) {
+    for (SpeedRun& speed_run : stretches)
+        if (counts_grow(speed_run.resources)) return std::move(speed_run.resources);
     return std::move(stretches.front().resources);
 }
 
@@ -264,15 +264,15 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     if (!plan.time_scale) soak.capacity = runner.capacity();
     if (result.failed() || context.stopped()) return;
     const double scale = scale_of(plan, rate, soak.capacity), longest_s = to_seconds(plan.time);
-    std::vector<Stretch> stretches;
+    std::vector<SpeedRun> stretches;
     stretches.reserve(2);  // the second run looks at the first
     const auto start_bytes = [&] {
         const Series& first = stretches.front().series;
         return first.size() > 0 ? first.value.front() : 0;
     };
     const auto judge = [&](Soak& all) { analysis::judge_soak(all, rate, runner.limit_of_rss(), start_bytes()); };
-    const auto add = [&](Stretch stretch) {
-        stretches.push_back(std::move(stretch));
+    const auto add = [&](SpeedRun speed_run) {
+        stretches.push_back(std::move(speed_run));
         soak.runs.push_back(stretches.back().run);
         warn(context, stretches.back().run, soak.hours, span);
         return !result.failed() && !context.stopped() && stretches.back().run.end != SoakRun::End::exhausted;
@@ -290,7 +290,7 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
                        }));
     }
     judge(soak);
-    Stretch& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];
+    SpeedRun& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];
     ProcessTree tree = shown.resources.tree;  // of the run whose memory is judged
     result.resources = counts_of(stretches);
     result.resources.tree = std::move(tree);

@@ -33,17 +33,17 @@ namespace leakline::heap {
 
 namespace {
 
-// A process that is gone so soon, with a child still there, was only the starter of the child.
+// A process that ends this early, while a child still runs, only started the child.
 constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 
-// At its exit a process closes the stream shortly before it ends. One that lives for longer has lost it.
+// At its exit a process closes the stream shortly before it ends. One that runs for longer has lost it.
 constexpr Nanoseconds kLastMoments = std::chrono::seconds(2);
 
-constexpr int kFirstLooks = 100;  // milliseconds
+constexpr int kFirstCheck = 100;  // milliseconds
 
 // The tracker writes 4 KiB at a time. Taking each for itself costs a switch to this process and back, as much as reading
 // what is in it; so little is left to become more for a while, where the pipe has room for it.
-constexpr std::size_t kRoomyPipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
+constexpr std::size_t kLargePipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
 constexpr int kPause = 1;  // milliseconds
 
 constexpr int kFlushTee = 1000;  // milliseconds: how long a quiet program's raw records may wait for the file
@@ -56,7 +56,7 @@ class Collector {
           recording_(new_recording()),
           writer_(options.output),
           tee_(std::in_place, options.raw_output),
-          roomy_(::fcntl(options.stream, F_GETPIPE_SZ) >= static_cast<int>(kRoomyPipe)) {}
+          large_pipe_(::fcntl(options.stream, F_GETPIPE_SZ) >= static_cast<int>(kLargePipe)) {}
 
     void run() {
         while (!stream_ended_ || control_open_) {
@@ -68,7 +68,7 @@ class Collector {
     }
 
   private:
-    // Returns when something has happened, having dealt with it.
+    // Waits for an event and handles it.
     void wait() {
         const bool pausing = std::exchange(pause_, false);
         std::array<pollfd, 3> polls{{{stream_ended_ || pausing ? -1 : options_.stream, POLLIN, 0},
@@ -76,13 +76,13 @@ class Collector {
                                      {service_.descriptor(), POLLIN, 0}}};
         // Until the tracker's first 4 KiB come, its silence can mean that the process has become another program.
         const int time = pausing                                              ? kPause
-                         : !received_ && service_.known() && !options_.follow ? kFirstLooks
+                         : !received_ && service_.known() && !options_.follow ? kFirstCheck
                          : tee_->holds_something()                            ? kFlushTee
                                                                               : -1;
         const int count = ::poll(polls.data(), polls.size(), time);
         tee_->flush(system_clock().monotonic());
-        if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: look again
-        if (count == 0 && !received_ && !options_.follow) service_.look_for_exec();
+        if (count < 0 || (count == 0 && pausing)) return;  // EINTR, or the pause is over: check again
+        if (count == 0 && !received_ && !options_.follow) service_.check_for_exec();
         // Control before data: a mark must be known before the stream passes its time.
         if (polls[1].revents != 0) control();
         if (polls[0].revents != 0 && !stream_ended_) receive();
@@ -99,18 +99,18 @@ class Collector {
         if (count <= 0) {
             stream_ended_ = true;
             end_of_stream_ = system_clock().monotonic();
-            if (!options_.follow) service_.look_for_exec();
+            if (!options_.follow) service_.check_for_exec();
             return false;
         }
-        pause_ = roomy_ && static_cast<std::size_t>(count) < kWorthTaking;
+        pause_ = large_pipe_ && static_cast<std::size_t>(count) < kWorthTaking;
         if (!received_) {
             received_ = true;
             first_data_ = system_clock().monotonic();
-            if (!options_.follow) close_write_end();                       // else another program may come to be recorded
+            if (!options_.follow) close_write_end();                       // otherwise another program may be recorded later
             for (const int file : {options_.output, options_.raw_output})  // of an older recording, until now
                 if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         }
-        if (finished_ || broken_) return true;  // only drained now
+        if (finished_ || broken_) return true;  // now only discarded
         const auto bytes = std::string_view(space.data(), static_cast<std::size_t>(count));
         try {
             std::string_view lines = buffer_.filled(bytes.size());
@@ -118,7 +118,7 @@ class Collector {
                 lines = after_announcement(lines, bytes);
             else
                 tee_->write(bytes);
-            if (overlong_ && !lines.empty()) {  // its end: no record
+            if (overlong_ && !lines.empty()) {  // the end of a discarded line, not a record
                 overlong_ = false;
                 recording_.left_out();
                 lines.remove_prefix(lines.find('\n') + 1);
@@ -133,12 +133,12 @@ class Collector {
 
     void take_lines(std::string_view lines) {
         if (lines.empty()) return;
-        marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Asked mark) { recording_.ask(std::move(mark)); });
+        marks_.see(lines, system_clock().monotonic(), [this](MarkSchedule::Requested mark) { recording_.request_mark(std::move(mark)); });
         recording_.take(lines);
     }
 
-    // A program behind the wrapper says that it is recorded from here on. What was recorded before was a helper's, in the raw
-    // stream as well: of the bytes that were read last, it gets those after the announcement.
+    // A program started by the wrapper announces that it is recorded from here on. Earlier data was a helper's, in the raw
+    // stream as well, which gets only those of the bytes read last that follow the announcement.
     std::string_view after_announcement(std::string_view lines, std::string_view bytes) {
         const char* const end = bytes.data() + bytes.size();
         for (std::size_t at; (at = lines.find(unwind::kFollowMark)) != lines.npos;) {
@@ -162,7 +162,7 @@ class Collector {
             if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         tee_.emplace(options_.raw_output);
         MarkClock marks;
-        for (MarkSchedule::Asked& mark : marks_.take_rest()) marks.ask(std::move(mark));
+        for (MarkSchedule::Requested& mark : marks_.take_rest()) marks.request_mark(std::move(mark));
         marks_ = std::move(marks);
         first_data_ = system_clock().monotonic();
     }
@@ -176,7 +176,7 @@ class Collector {
         const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
         if (count < 0 && errno == EINTR) return;
         if (count != static_cast<ssize_t>(sizeof message)) {
-            control_open_ = false;  // the command line is gone: we carry on
+            control_open_ = false;  // the command line has ended: continue alone
             if (!service_.known()) service_has_ended();
             return;
         }
@@ -202,7 +202,7 @@ class Collector {
         return {};
     }
     control::Mark::Answer take(const control::Mark& mark) {
-        marks_.ask({mark.kind, mark.label.bytes, mark.requests, mark.at, in_use_, retained_});
+        marks_.request_mark({mark.kind, mark.label.bytes, mark.requests, mark.at, in_use_, retained_});
         return {recording_.tick_gap()};
     }
     void take(const control::Allocator& state) {
@@ -241,7 +241,7 @@ class Collector {
         close_write_end();
     }
 
-    // Whether the service went on after the end of its stream. What it did then is unknown, not nothing.
+    // Whether the service continued after the end of its stream. What it did then is unknown.
     void see_loss() {
         if (end_of_stream_ && service_.known() && system_clock().monotonic() - *end_of_stream_ > kLastMoments) stream_lost_ = true;
     }
@@ -263,11 +263,11 @@ class Collector {
         if (std::exchange(finished_, true)) return;
         if (!service_.ended()) see_loss();
         if (!received_ || (broken_ && !recording_.started())) return;
-        for (MarkSchedule::Asked& mark : marks_.take_rest()) recording_.ask(std::move(mark));
+        for (MarkSchedule::Requested& mark : marks_.take_rest()) recording_.request_mark(std::move(mark));
         recording_.finish(buffer_.rest());
         tee_->finish();
         Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
-        ::unsetenv("DEBUGINFOD_URLS");  // no network here
+        ::unsetenv("DEBUGINFOD_URLS");  // no network involved
         mark_generated_code(recording_.symbols(), symbols);
         RecordingWriter::End end;
         end.duration = recording_.now();
@@ -278,7 +278,7 @@ class Collector {
         end.warnings = std::move(warnings_);
         if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
         if (!service_.became().empty()) {
-            end.warnings.push_back(fmt::format("it replaced itself by {} (exec), which was not recorded", service_.became()));
+            end.warnings.push_back(fmt::format("it replaced itself with {} (exec), which was not recorded", service_.became()));
         } else if (held_by_child_) {
             end.warnings.push_back("it ended and left a forked child running, which was not recorded");
         } else if (stream_lost_) {
@@ -318,7 +318,7 @@ class Collector {
     RawRecording recording_;
     RecordingWriter writer_;
     std::optional<RawTee> tee_;
-    const bool roomy_;
+    const bool large_pipe_;
     std::optional<Bytes> in_use_, retained_;  // as the command line read it last
     bool pause_ = false;
     bool stream_ended_ = false, control_open_ = true, received_ = false, finished_ = false;
@@ -345,14 +345,14 @@ void close_everything_but(std::vector<int> kept) {
 }  // namespace
 
 void run_collector(const CollectorOptions& options) {
-    ::setsid();  // a terminal's signals are not for us
+    ::setsid();  // ignore a terminal's signals
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) ::signal(number, SIG_IGN);
     ::signal(SIGCHLD, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::prctl(PR_SET_NAME, "heap-collector");
-    // Whoever waits for the end of our caller's output must not wait for us.
+    // Programs that wait for the end of the caller's output must not wait for this process.
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
     close_everything_but({options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1],
@@ -360,7 +360,7 @@ void run_collector(const CollectorOptions& options) {
     try {
         Collector(options).run();
     } catch (...) {
-        ::_exit(1);  // out of memory: nobody is left to tell
+        ::_exit(1);  // out of memory: it cannot be reported
     }
     ::_exit(0);
 }

@@ -92,9 +92,9 @@ HeapProfile read_raw(ByteSource& content, const std::string& name, const ReadOpt
     profile.traces = recording.traces();
     profile.rss = recording.rss();
     profile.events = recording.events();
-    profile.peak_bytes = recording.ledger().peak();
-    profile.peak_at = recording.ledger().peak_at();
-    profile.peak = recording.ledger().peak_costs();
+    profile.peak_bytes = recording.live_bytes().peak();
+    profile.peak_at = recording.live_bytes().peak_at();
+    profile.peak = recording.live_bytes().peak_costs();
     profile.damage.merge(recording.damage());
     if (!symbols.problem.empty()) profile.warnings.push_back(symbols.problem);
     // A raw stream has no trailer: its exit handler's last words are a tick.

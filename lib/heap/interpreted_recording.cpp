@@ -37,14 +37,14 @@ void InterpretedRecording::take(std::string_view lines) {
         const char type = lines[before == std::string_view::npos ? 0 : before + 1];
         if (type == '+' || type == '-') last_tick_ = false;
     }
-    if (ledger_.events_to_take() > kLongestRun) fold_infos();
+    if (counts_.events_to_take() > kLongestRun) fold_infos();
 }
 
 // A batch of events, or else at least the line that is none.
 void InterpretedRecording::take_event_lines(const char*& line, const char* end) {
     const char* const start = line;
-    const std::size_t count = event_lines_.gather(line, end, ledger_.infos());
-    if (count > 0 && event_lines_.convert(ledger_.infos(), ledger_.free_space())) {
+    const std::size_t count = event_lines_.gather(line, end, counts_.infos());
+    if (count > 0 && event_lines_.convert(counts_.infos(), counts_.free_space())) {
         lines_ += count;
         apply(count);
         return;
@@ -66,22 +66,22 @@ bool InterpretedRecording::event_record(std::string_view line) {
     if (line.empty() || (line[0] != '+' && line[0] != '-')) return false;
     Fields fields(line);
     std::uint64_t index;
-    if (!fields.hex(index) || !fields.at_end() || index >= ledger_.infos()) return false;
-    *ledger_.free_space() = static_cast<std::uint32_t>(index) << 1 | (line[0] == '+' ? 1 : 0);
+    if (!fields.hex(index) || !fields.at_end() || index >= counts_.infos()) return false;
+    *counts_.free_space() = static_cast<std::uint32_t>(index) << 1 | (line[0] == '+' ? 1 : 0);
     apply(1);
     return true;
 }
 
 // lines_ is the line of the last of them.
 void InterpretedRecording::apply(std::size_t events) {
-    for (const AllocationCounts::Refused& refused : ledger_.apply(events))
+    for (const AllocationCounts::Refused& refused : counts_.apply(events))
         profile_.damage.add(fmt::format("{}:{}", options_.name, lines_ - (events - 1 - refused.place)),
                             fmt::format("'- {:x}' frees a block that is not live; skipped", refused.index));
 }
 
 // A peak belongs to the tick before it.
 void InterpretedRecording::date_peak() {
-    if (ledger_.take_new_peak()) profile_.peak_at = now_;
+    if (counts_.take_new_peak()) profile_.peak_at = now_;
 }
 
 void InterpretedRecording::damaged(std::string_view line) {
@@ -138,7 +138,7 @@ bool InterpretedRecording::record(std::string_view line) {
             return true;
         case 'v':
             if (!fields.hex(version)) return false;
-            if (ledger_.events() > 0) {  // its tables begin anew: what follows would refer to other entries
+            if (counts_.events() > 0) {  // its tables begin anew: what follows would refer to other entries
                 another_ = true;
                 profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), kAnother);
                 return true;
@@ -183,7 +183,7 @@ bool InterpretedRecording::trace_record(std::string_view line) {
 }
 
 bool InterpretedRecording::info_record(std::string_view line) {
-    if (ledger_.infos() == AllocationCounts::kMostInfos) return false;
+    if (counts_.infos() == AllocationCounts::kMostInfos) return false;
     Fields fields(line);
     std::uint64_t size;
     std::uint32_t trace;
@@ -195,7 +195,7 @@ bool InterpretedRecording::info_record(std::string_view line) {
         sites_.push_back({{}, trace + 1, false});
         site = static_cast<std::uint32_t>(sites_.size());
     }
-    ledger_.add(size, site - 1);
+    counts_.add(size, site - 1);
     return good;
 }
 
@@ -249,7 +249,7 @@ void InterpretedRecording::mark(HeapMark::Kind kind) {
 
 // Adds what the infos have counted since the last time to their traces.
 void InterpretedRecording::fold_infos() {
-    ledger_.take_changes([this](std::uint32_t index, Bytes size, std::uint64_t allocations, std::int64_t blocks) {
+    counts_.take_changes([this](std::uint32_t index, Bytes size, std::uint64_t allocations, std::int64_t blocks) {
         Site& site = sites_[index];
         site.cost.allocations += allocations;
         site.cost.allocated_bytes += allocations * size;
@@ -262,9 +262,9 @@ void InterpretedRecording::fold_infos() {
 }
 
 void InterpretedRecording::fill_peak() {
-    profile_.peak_bytes = ledger_.peak_bytes();
+    profile_.peak_bytes = counts_.peak_bytes();
     profile_.peak.assign(profile_.traces.size(), {});
-    ledger_.at_peak([this](std::uint32_t site, Bytes size, std::uint32_t blocks) {
+    counts_.at_peak([this](std::uint32_t site, Bytes size, std::uint32_t blocks) {
         TraceCost& cost = profile_.peak[sites_[site].trace - 1];
         cost.live_blocks += blocks;
         cost.live_bytes = static_cast<std::int64_t>(static_cast<std::uint64_t>(cost.live_bytes) + std::uint64_t{blocks} * size);
@@ -289,7 +289,7 @@ void InterpretedRecording::finish(std::string_view rest) {
     fill_peak();
     date_peak();
     profile_.command = command_.text();
-    profile_.events = ledger_.events();
+    profile_.events = counts_.events();
     profile_.duration = now_;
 }
 

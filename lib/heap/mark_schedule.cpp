@@ -19,11 +19,11 @@ void MarkSchedule::count_interval(Nanoseconds now) {
     next_ = (now / interval_ + 1) * interval_;
 }
 
-std::vector<MarkSchedule::Asked> MarkSchedule::take(Nanoseconds now) {
-    std::vector<Asked> marks;
-    while (!asked_.empty() && now >= asked_.front().at) {
-        marks.push_back(std::move(asked_.front()));
-        asked_.pop_front();
+std::vector<MarkSchedule::Requested> MarkSchedule::take(Nanoseconds now) {
+    std::vector<Requested> marks;
+    while (!requested_.empty() && now >= requested_.front().at) {
+        marks.push_back(std::move(requested_.front()));
+        requested_.pop_front();
     }
     if (now >= next_) {
         if (marks.empty()) marks.push_back({HeapMark::Kind::interval, {}, {}, now, {}, {}});
@@ -32,9 +32,9 @@ std::vector<MarkSchedule::Asked> MarkSchedule::take(Nanoseconds now) {
     return marks;
 }
 
-std::vector<MarkSchedule::Asked> MarkSchedule::take_rest() {
-    std::vector<Asked> marks(std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
-    asked_.clear();
+std::vector<MarkSchedule::Requested> MarkSchedule::take_rest() {
+    std::vector<Requested> marks(std::make_move_iterator(requested_.begin()), std::make_move_iterator(requested_.end()));
+    requested_.clear();
     return marks;
 }
 

@@ -77,14 +77,14 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (result.wrapper) return result;
     refuse_privileged(found);
     std::ifstream file(found, std::ios::binary);
-    if (!file) return result;  // executable but not readable: nothing can be said
+    if (!file) return result;  // executable but not readable: unknown
     std::string first_line;
     std::getline(file, first_line);
     if (first_line.starts_with("#!")) result.wrapper = is_shell_script(found, first_line.substr(0, 200));
     if (result.wrapper) return result;
 
     const ElfFile elf = read_elf(found);
-    if (!elf.is_elf) return result;  // exec will say what it thinks of it
+    if (!elf.is_elf) return result;  // exec will report the error
     if (!elf.this_machine) throw Error(ErrorKind::input, found, "is a program for another kind of machine", "build it for this one");
     if (elf.cut_off)
         throw Error(ErrorKind::input, found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
@@ -96,7 +96,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
                      "link it dynamically (without -static or -static-pie)");
     if (elf.interpreter.find("ld-musl") != std::string::npos)
         refuse_lines(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
-    // A service may embed Python, and another may be called `node`: both the name and what is in it have to say so.
+    // A service may embed Python, or be called `node`: both the name and the content have to match.
     std::error_code ignored;
     const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
@@ -107,13 +107,13 @@ Preflight check_program(const std::vector<std::string>& arguments) {
                         found, *elf.call_frames * 100));
     if (elf.defines_malloc)
         result.no_lines = fmt::format(
-            "lines cannot be recorded: {} has a malloc of its own (an allocator that is linked statically?); link "
+            "lines cannot be recorded: {} has its own malloc (an allocator that is linked statically?); link "
             "it dynamically",
             file_name(found));
     if (elf.defines_malloc)
         result.warnings.push_back(
-            fmt::format("{} has a malloc of its own (a statically linked allocator?): its "
-                        "allocations stay unseen; link the allocator dynamically",
+            fmt::format("{} has its own malloc (a statically linked allocator?): its "
+                        "allocations are not recorded; link the allocator dynamically",
                         found));
     if (elf.debug_info == ElfFile::DebugInfo::split)
         result.warnings.push_back(

@@ -20,7 +20,7 @@ RawRecording::RawRecording(Options options, std::function<void(HeapMark)> on_mar
     : options_(std::move(options)), on_mark_(std::move(on_mark)), schedule_(options_.mark_interval, options_.max_marks) {
     ip_of(0);
     traces_.push_back({IpId{1}, TraceId{}});
-    ledger_.add_trace();
+    live_bytes_.add_trace();
 }
 
 void RawRecording::take(std::string_view lines) {
@@ -53,7 +53,7 @@ void RawRecording::finish(std::string_view rest) {
         torn_ = true;
         damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is torn; skipped");
     }
-    for (MarkSchedule::Asked& asked : schedule_.take_rest()) mark(std::move(asked));
+    for (MarkSchedule::Requested& requested : schedule_.take_rest()) mark(std::move(requested));
     mark({HeapMark::Kind::finish, {}, {}, now_, {}, {}});
 }
 
@@ -78,14 +78,14 @@ void RawRecording::apply_events() {
         if (event.trace == 0) {
             if (blocks_.remove(event.address, block)) {
                 ++events_;
-                ledger_.release(block.trace, block.size);
+                live_bytes_.release(block.trace, block.size);
             }
             continue;  // else: from before the tracker was there
         }
         ++events_;
         // An address that is still live: a realloc in another thread has moved on, and its free comes too late.
-        if (blocks_.insert(event.address, {event.size, event.trace}, block)) ledger_.release(block.trace, block.size);
-        ledger_.allocate(event.trace, event.size, now_);
+        if (blocks_.insert(event.address, {event.size, event.trace}, block)) live_bytes_.release(block.trace, block.size);
+        live_bytes_.allocate(event.trace, event.size, now_);
     }
     batched_ = 0;
 }
@@ -148,7 +148,7 @@ bool RawRecording::trace_record(std::string_view text) {
     const bool good = fields.hex(address) && fields.hex32(parent) && parent < last_trace();
     // Later records count traces: the place is taken even by one that cannot be read.
     traces_.push_back(good ? TraceNode{ip_of(address), TraceId{parent == 0 ? 0 : parent + 1}} : traces_[0]);
-    ledger_.add_trace();
+    live_bytes_.add_trace();
     return good;
 }
 
@@ -185,7 +185,7 @@ bool RawRecording::module_record(std::string_view text) {
 void RawRecording::tick(Nanoseconds at) {
     // The tick before was due and its RSS never came.
     if (schedule_.due(now_) && now_ > Nanoseconds::zero())
-        for (MarkSchedule::Asked& asked : schedule_.take(now_)) mark(std::move(asked));
+        for (MarkSchedule::Requested& requested : schedule_.take(now_)) mark(std::move(requested));
     if (at <= now_) return;
     if (now_ > Nanoseconds::zero()) tick_gap_ = std::max(at - now_, tick_gap_ - tick_gap_ / 64);
     now_ = at;
@@ -203,25 +203,25 @@ void RawRecording::resident(Bytes bytes) {
         on_mark_(std::move(mark));
     }
     if (schedule_.due(now_))
-        for (MarkSchedule::Asked& asked : schedule_.take(now_)) mark(std::move(asked));
+        for (MarkSchedule::Requested& requested : schedule_.take(now_)) mark(std::move(requested));
 }
 
-void RawRecording::mark(MarkSchedule::Asked asked) {
+void RawRecording::mark(MarkSchedule::Requested requested) {
     if (!std::exchange(started_mark_, true)) {
         HeapMark start;
         start.kind = HeapMark::Kind::start;
         on_mark_(std::move(start));
     }
     HeapMark mark;
-    mark.kind = asked.kind;
-    mark.label = std::move(asked.label);
-    mark.requests = asked.requests;
+    mark.kind = requested.kind;
+    mark.label = std::move(requested.label);
+    mark.requests = requested.requests;
     mark.at = now_;
     mark.rss = resident_;
-    mark.allocator_in_use = asked.allocator_in_use;
-    mark.allocator_retained = asked.allocator_retained;
-    mark.overhead_bytes = ledger_.overhead_bytes();
-    mark.changes = ledger_.take_changes();
+    mark.allocator_in_use = requested.allocator_in_use;
+    mark.allocator_retained = requested.allocator_retained;
+    mark.overhead_bytes = live_bytes_.overhead_bytes();
+    mark.changes = live_bytes_.take_changes();
     on_mark_(std::move(mark));
 }
 

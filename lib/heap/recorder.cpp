@@ -41,12 +41,12 @@ constexpr int kPipeSize = 1 << 20;
 constexpr Nanoseconds kClockMargin = std::chrono::milliseconds(20);
 constexpr Nanoseconds kShortestGap = std::chrono::milliseconds(30), kLongestGap = std::chrono::milliseconds(300);
 
-// What runs within the program must be ruled out as the cause of its crash.
+// Code that runs within the program must be ruled out as the cause of its crash.
 bool is_crash(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
 constexpr const char* kWithoutUnwinder =
     "to rule out that leakline's unwinder is the cause, record it again with LEAKLINE_UNWINDER=libunwind in the environment";
 
-// A file that is opened early and filled late: until the first data comes, what it held stays.
+// A file that is opened early and filled later: it keeps its content until the first data arrives.
 class DeferredFile {
   public:
     DeferredFile() = default;
@@ -56,7 +56,7 @@ class DeferredFile {
         descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
         if (descriptor_.get() < 0) throw os_error(ErrorKind::input, path, "cannot write the recording", errno);
     }
-    // What is read again once it is written. A pipe would wait for ever.
+    // Files that are read again after writing. A pipe would wait for ever.
     void require_file() const {
         struct stat status {};
         if (path_ != "-" && ::fstat(get(), &status) == 0 && !S_ISFIFO(status.st_mode) && ::isatty(get()) == 0) return;
@@ -71,7 +71,7 @@ class DeferredFile {
         return ::fstat(get(), &one) == 0 && ::fstat(other.get(), &two) == 0 && S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
                one.st_ino == two.st_ino;
     }
-    // Takes back the empty file where there was none.
+    // Removes the empty file if there was none before.
     void discard() {
         struct stat status {};
         if (!path_.empty() && !existed_ && ::fstat(descriptor_.get(), &status) == 0 && status.st_size == 0) ::unlink(path_.c_str());
@@ -109,7 +109,7 @@ struct Recorder::State {
         raw_output.discard();
         if (followed != nullptr) ::munmap(followed, sizeof *followed);
     }
-    // It ends by itself once the service has ended and the control socket is closed.
+    // It ends after the service has ended and the control socket is closed.
     // Of the program that is followed, what can be known before it runs.
     void follow(const std::string& executable, Preflight& preflight);
     void fill_block(const std::string& preload, const std::string& stream);
@@ -124,7 +124,7 @@ struct Recorder::State {
     bool send(const control::Message& message) {
         return ::send(control.get(), &message, sizeof message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
     }
-    // Nothing where the collector is gone.
+    // Nothing if the collector has ended.
     template <class Request>
     std::optional<typename Request::Answer> ask(const Request& request) {
         if (!send(request)) return std::nullopt;
@@ -134,7 +134,7 @@ struct Recorder::State {
         while (count < 0 && errno == EINTR);
         return count == static_cast<ssize_t>(sizeof answer) ? std::optional(answer) : std::nullopt;
     }
-    // What the service is to open through the collecting process.
+    // The path of the collector's descriptor that the service opens.
     struct Paths {
         std::string stream, guard, unwinder, follow, block;  // those that there are
     };
@@ -175,7 +175,7 @@ Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, 
     int pipe[2], sockets[2];
     if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
     const Descriptor read_end(pipe[0]), write_end(pipe[1]);
-    ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a burst need not wait for us
+    ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a larger pipe for bursts
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
         throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
     control = Descriptor(sockets[0]);
@@ -239,7 +239,7 @@ Recorder Recorder::start(RecordOptions options) {
     const State::Paths paths = state->start_collector(tracker, allocator.empty() ? Operators::none : Operators::malloc);
     state->own_unwinder = !paths.unwinder.empty();
     if (!allocator.empty() && !state->own_unwinder)
-        state->warnings.push_back(fmt::format("{} has operator new of its own: allocations of C++ stay unseen", allocator));
+        state->warnings.push_back(fmt::format("{} has its own operator new: allocations of C++ are not recorded", allocator));
     Command command = state->options.command;
     std::string preloaded(environment_variable("LD_PRELOAD"));
     for (const auto& [name, value] : command.environment)
@@ -268,7 +268,7 @@ Recorder Recorder::start(RecordOptions options) {
     };
     state->child = Child::start(command);
     if (!state->ask(control::Started{state->child->pid()}))
-        throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is memory short?");
+        throw Error(ErrorKind::system, "record", "the collecting process ended at once", "is there enough free memory?");
     return Recorder(std::move(state));
 }
 
@@ -327,7 +327,7 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
                 throw Error(ErrorKind::system, program, "restarted itself (exec), and the tracker stops recording there",
                             "prevent that (often by an option, or an environment variable that it sets itself)");
             throw Error(ErrorKind::system, program,
-                        fmt::format("replaced itself by {} (exec), and the tracker records only the first program", text),
+                        fmt::format("replaced itself with {} (exec), and the tracker records only the first program", text),
                         fmt::format("record that program itself: leakline ... -- {} ARG...", text));
         case daemon:
             throw Error(ErrorKind::system, program,

@@ -302,7 +302,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
             if (!builder.ended()) continue;
             if (!stream.at_end() || content.end() == StreamEnd::damaged)
                 profile.damage.add(fmt::format("{}: after record {}", name, records),
-                                   "more follows behind the recording's end; it was not read");
+                                   "more data follows after the recording's end; it was not read");
             break;
         }
         profile.damage.add(fmt::format("{}: record {}", name, records),

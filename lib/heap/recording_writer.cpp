@@ -118,9 +118,9 @@ void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) 
 void RecordingWriter::finish(const End& end, const RawRecording& recording, const Diagnostics& damage, const Symbols& symbols) {
     tables(recording);
     std::string payload;
-    put_varint(payload, recording.ledger().peak());
-    put_varint(payload, milliseconds(recording.ledger().peak_at()));
-    const std::vector<TraceCost> peak = recording.ledger().peak_costs();
+    put_varint(payload, recording.live_bytes().peak());
+    put_varint(payload, milliseconds(recording.live_bytes().peak_at()));
+    const std::vector<TraceCost> peak = recording.live_bytes().peak_costs();
     std::uint64_t count = 0;
     for (const TraceCost& cost : peak) count += cost.live_bytes != 0 || cost.live_blocks != 0;
     put_varint(payload, count);

@@ -43,7 +43,7 @@ bool TracedProcess::ends_now() const {
     return end.fd >= 0 && ::poll(&end, 1, 0) > 0;
 }
 
-void TracedProcess::look_for_exec() {
+void TracedProcess::check_for_exec() {
     if (!runs_program_ || ended_ || !became_.empty()) return;
     const std::string link = fmt::format("/proc/{}/exe", pid_);
     char path[4096];

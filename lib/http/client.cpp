@@ -81,7 +81,7 @@ class Exchange {
     using Parser = beast::http::response_parser<beast::http::string_body>;
     static constexpr int kMaxInterim = 16;
 
-    // True when the parser took something of what is received already.
+    // True if the parser consumed received bytes.
     bool parse_pending(Parser& parser) {
         if (pending_.empty()) return false;
         // First the head alone, so that a length which is too large is refused before memory is reserved for it (Boost
@@ -196,7 +196,7 @@ std::string serialize(const ClientRequest& request, const Url& url) {
     std::string out = request.method + " " + url.target + " HTTP/1.1\r\n";
     const auto add = [&](std::string_view name, std::string_view value) {
         if (name.empty() || name.find_first_of("\r\n: ") != name.npos || value.find_first_of("\r\n") != value.npos)
-            throw Error(ErrorKind::usage, "header '" + printable(name) + "'", "it cannot be sent: it holds a line break");
+            throw Error(ErrorKind::usage, "header '" + printable(name) + "'", "it cannot be sent: it contains a line break");
         out.append(name).append(": ").append(value).append("\r\n");
     };
     if (!has(request.headers, "Host")) add("Host", url.authority());

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 constexpr std::uint32_t kPeerHasClosed = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-// Full buffers that are read of one connection before the others have their turn.
+// Full buffers that are read from one connection before the others get their turn.
 constexpr int kReadsATurn = 16;
-constexpr std::size_t kKept = 64 * 1024;  // a huge request's memory is given back after it
+constexpr std::size_t kKept = 64 * 1024;  // the memory of a huge request is freed after it
 
 bool is_closed(int error) { return error == EPIPE || error == ECONNRESET; }
 
@@ -48,7 +48,7 @@ void Connection::send(const ClientPool::Send& request) {
         copy_.assign(request.bytes);
         return connect(0);
     }
-    if (idempotent_) copy_.assign(request.bytes);  // only what may be sent a second time is worth a copy
+    if (idempotent_) copy_.assign(request.bytes);  // only a request that may be sent twice needs a copy
     done_.first_write = done_.started;
     write(request.bytes);
 }
@@ -78,7 +78,7 @@ void Connection::connected(int error) {
         return shake_hands();
     }
     close();
-    // A Unix socket's queue is full: it is a matter of time, for which there is the deadline.
+    // The queue of a Unix socket is full: try again until the deadline.
     if (error == EAGAIN) return owner_.pause(*this);
     if (endpoint_ + 1 < settings_.endpoints.size()) return connect(endpoint_ + 1);
     refuse(os_reason(error), {});
@@ -122,7 +122,7 @@ void Connection::write(std::string_view bytes) {
     response_.begin(head_);
     const Transfer sent = socket_.send(bytes);
     if (sent.error != 0 && sent.error != EAGAIN) {
-        // Nothing of it reached the server: a request of any kind may be sent again.
+        // None of it reached the server: any request may be sent again.
         if (reused_ && is_closed(sent.error)) return again(bytes);
         return write_failed(sent.error);
     }
@@ -154,7 +154,7 @@ void Connection::write_failed(int error) {
 }
 
 void Connection::on_events(std::uint32_t events) {
-    const EventLoop::Id told = watched_;
+    const EventLoop::Id watched_before = watched_;
     if (state_ == State::connecting) {
         if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
         connected(socket_.finish_connecting());
@@ -163,9 +163,9 @@ void Connection::on_events(std::uint32_t events) {
     } else if (!outgoing_.empty() && ((events & EPOLLOUT) != 0 || socket_.has_tls())) {
         write_rest();
     }
-    // An answer may come before the request is sent whole. TLS may have to read in order to write, and the other way round.
+    // A response may arrive before the whole request is sent. TLS may have to read in order to write, and vice versa.
     const bool readable = (events & (EPOLLIN | kPeerHasClosed)) != 0 || socket_.has_tls();
-    if (readable && watched_ == told && told != 0) read((events & kPeerHasClosed) != 0);
+    if (readable && watched_ == watched_before && watched_before != 0) read((events & kPeerHasClosed) != 0);
 }
 
 void Connection::read(bool peer_has_closed) {
@@ -176,7 +176,7 @@ void Connection::read(bool peer_has_closed) {
         const Transfer got = socket_.receive(buffer);
         if (got.error == EAGAIN) return;
         if (got.count == 0) return ended(got.error);
-        if (state_ == State::idle) return close();  // bytes that nobody asked for
+        if (state_ == State::idle) return close();  // bytes without a request
         switch (response_.take({buffer.data(), got.count})) {
             case ResponseReader::Step::more:
                 if (got.count < buffer.size()) socket_.acknowledge();
@@ -188,7 +188,7 @@ void Connection::read(bool peer_has_closed) {
                 if (watched_ != reading) return;
                 break;
         }
-        // It was all: what comes later is an event of its own. The end of the connection is told with what precedes it.
+        // That was all: later data is a new event. The end of the connection is reported together with the data before it.
         if (got.count < buffer.size() && !peer_has_closed && !socket_.has_tls()) return;
     }
     loop_.rearm(watched_, socket_.descriptor(), kEvents);
@@ -204,7 +204,7 @@ void Connection::ended(int error) {
     fail(write_broken_ ? Failure::write : error == 0 ? Failure::eof : Failure::reset);
 }
 
-// A kept-alive connection was closed under the request: once more, over a new one.
+// The server closed a kept-alive connection during the request: send it again on a new one.
 void Connection::again(std::string_view bytes) {
     if (bytes.data() != copy_.data()) copy_.assign(bytes);
     ++done_.attempts;
@@ -214,9 +214,9 @@ void Connection::again(std::string_view bytes) {
 
 void Connection::fail(Failure failure) {
     if (failure == Failure::timeout && state_ == State::connecting)
-        owner_.connect_failed("no answer to the attempt to connect", "");
+        owner_.connect_failed("no answer to the connection attempt", "");
     else if (failure == Failure::timeout && state_ == State::shaking_hands)
-        owner_.connect_failed("the TLS handshake did not end in time", "is it a TLS port? http:// is without");
+        owner_.connect_failed("the TLS handshake timed out", "is it a TLS port? http:// is without TLS");
     done_.failure = failure;
     over(false);
 }

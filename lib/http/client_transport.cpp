@@ -65,14 +65,14 @@ void prepare_tls(SSL* tls, const Url& url, bool verify) {
 
 namespace {
 
-// What helps, by what is wrong with the certificate: an issuer to trust makes no name right and no date later.
+// The hint depends on the fault: trusting an issuer corrects neither a wrong name nor a date.
 std::string certificate_hint(long verdict) {
     const std::string without = "--insecure skips verification";
     switch (verdict) {
         case X509_V_ERR_HOSTNAME_MISMATCH:
-        case X509_V_ERR_IP_ADDRESS_MISMATCH: return "name the host as the certificate does; " + without;
+        case X509_V_ERR_IP_ADDRESS_MISMATCH: return "use the host name in the certificate; " + without;
         case X509_V_ERR_CERT_HAS_EXPIRED:
-        case X509_V_ERR_CERT_NOT_YET_VALID: return "a certificate that is valid now, and a clock that is right; " + without;
+        case X509_V_ERR_CERT_NOT_YET_VALID: return "check the dates of the certificate and this machine's clock; " + without;
         default: return "--ca-file FILE trusts its issuer; " + without;
     }
 }

@@ -32,7 +32,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-// What may be received and not yet understood: a head, the line of a chunk, trailers. More is no HTTP for us.
+// Bound of received bytes that are not yet parsed: a head, the line of a chunk, trailers. More is refused.
 constexpr std::size_t kReadAhead = 16 * 1024;
 
 Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
@@ -62,7 +62,7 @@ struct RecordingProxy::State {
     void accept_connections();
     void admit(tcp::socket socket);
     void close_idle_sessions();
-    void tell(ProxiedRequest&& request) {
+    void report(ProxiedRequest&& request) {
         const std::lock_guard lock(observing);
         observe(std::move(request));
     }
@@ -75,7 +75,7 @@ struct RecordingProxy::State {
     tcp::acceptor acceptor{io};
     std::atomic<bool> stopping{false};
     std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0}, exhausted{0};
-    std::atomic<std::size_t> kept{0};  // bytes of the bodies under way
+    std::atomic<std::size_t> kept{0};  // bytes of the bodies in progress
     std::thread accepting, watching;
     std::mutex mutex;  // guards sessions
     std::condition_variable ended;
@@ -97,7 +97,7 @@ class RecordingProxy::State::Session {
         thread_ = std::thread([this] { run(); });
     }
     void join() { thread_.join(); }
-    // Instead of start(), where no thread can be had.
+    // Instead of start(), if no thread can be created.
     void turn_away() {
         ++state_.exhausted;
         answer_fixed();
@@ -122,12 +122,12 @@ class RecordingProxy::State::Session {
             while (serve_one()) {
             }
         } catch (const boost::system::system_error& failure) {
-            // Either side went away, and nothing is left to tell; or a body that is no HTTP, of which the target has a part.
+            // Either side closed the connection, so there is nothing to report; or a malformed body that was forwarded in part.
             const bool no_http = failure.code().category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() ||
                                  failure.code() == bhttp::error::buffer_overflow;
             if (no_http && !responding_) answer(bhttp::status::bad_request, "malformed request: " + failure.code().message());
         } catch (const TargetFailed&) {
-        } catch (const std::exception&) {  // out of memory: this session's end, and no other's
+        } catch (const std::exception&) {  // out of memory: ends this session only
             ++state_.exhausted;
             answer_fixed();
         }
@@ -168,35 +168,35 @@ class RecordingProxy::State::Session {
             answer(bhttp::status::not_implemented, refusal);
             return false;
         }
-        ProxiedRequest told = describe(request.get());
+        ProxiedRequest exchange = describe(request.get());
         if (beast::iequals(request.get()[bhttp::field::expect], "100-continue")) {
             request.get().erase(bhttp::field::expect);
             asio::write(client_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")));
         }
         bool keep = request.get().keep_alive();
-        const auto tell = [&] {
-            told.body_cut = !request.is_done();
-            state_.tell(std::move(told));
+        const auto report = [&] {
+            exchange.body_cut = !request.is_done();
+            state_.report(std::move(exchange));
             give_back();
         };
         try {
-            if (!forward(request, told, keep)) keep = false;
+            if (!forward(request, exchange, keep)) keep = false;
         } catch (const TargetFailed& failure) {
             ++state_.failed;
             answer(bhttp::status::bad_gateway, failure.reason);
-            take_body(request, told);
+            take_body(request, exchange);
             keep = false;
         } catch (...) {
             if (request.is_done()) ++state_.failed;
-            tell();
+            report();
             throw;
         }
-        tell();
+        report();
         return keep && !state_.stopping;
     }
 
-    // What is no exchange of one request and one response, and could not be recorded as such. Nothing: it is one. (An
-    // "Upgrade: h2c" may be ignored; clients offer it on the side.)
+    // Why a request is not an exchange of one request and one response and so cannot be recorded; null if it is. (An
+    // "Upgrade: h2c" may be ignored: it is an offer of the client.)
     static const char* why_not_passed_on(const bhttp::request_header<>& head) {
         if (head.method() == bhttp::verb::connect) return "this is a reverse proxy: send requests to it as to the service, not through it";
         const auto upgrade = head[bhttp::field::upgrade];
@@ -206,33 +206,33 @@ class RecordingProxy::State::Session {
     }
 
     ProxiedRequest describe(const bhttp::request_header<>& head) const {
-        ProxiedRequest told;
-        told.at = wall_now();
-        told.method = std::string(head.method_string());
-        told.target = std::string(head.target());
-        for (const auto& field : head) told.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-        // A client of HTTP/1.0 that does not ask for more ends its connection, and says so by saying nothing.
-        if (head.version() < 11 && head.find(bhttp::field::connection) == head.end()) told.headers.emplace_back("Connection", "close");
-        told.connection = number_;
-        return told;
+        ProxiedRequest exchange;
+        exchange.at = wall_now();
+        exchange.method = std::string(head.method_string());
+        exchange.target = std::string(head.target());
+        for (const auto& field : head) exchange.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+        // An HTTP/1.0 client without "keep-alive" closes its connection.
+        if (head.version() < 11 && head.find(bhttp::field::connection) == head.end()) exchange.headers.emplace_back("Connection", "close");
+        exchange.connection = number_;
+        return exchange;
     }
 
-    bool forward(StreamingParser<true>& request, ProxiedRequest& told, bool keep) {
+    bool forward(StreamingParser<true>& request, ProxiedRequest& exchange, bool keep) {
         const bool head = request.get().method() == bhttp::verb::head;
         const bool takes_chunks = request.get().version() >= 11;
         request.get().set(bhttp::field::host, state_.options.target.authority());
-        // What belongs to the client's connection: no other protocol passes through here.
+        // Fields of the client's connection: other protocols are not forwarded.
         erase_connection_fields(request.get().base());
         request.get().version(11);
         target_.connect();
         bool target_keeps = false, ends_with_connection = false;
         target_.with_stream([&](auto& to) {
-            // A target may answer, and close, before it has the whole request: a body that is too large for it, say.
+            // A target may answer and close before it has received the whole request, for example if the body is too large.
             std::optional<TargetFailed> unfinished;
             try {
                 relay<true>(to, client_, client_buffer_, request, [&](std::string_view piece) {
                     touch();
-                    keep_body(told, piece);
+                    keep_body(exchange, piece);
                 });
             } catch (const NotTaken& failure) {
                 unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};
@@ -262,30 +262,30 @@ class RecordingProxy::State::Session {
             response.get().keep_alive(keep && !ends_with_connection);
             responding_ = true;
             relay<false>(client_, to, target_.buffer(), response, [this](std::string_view) { touch(); });
-            told.status = status;
+            exchange.status = status;
         });
         if (!target_keeps) target_.disconnect();
         return !ends_with_connection;
     }
 
-    void keep_body(ProxiedRequest& told, std::string_view piece) {
-        if (told.body_too_large || told.body_over_budget) return;
-        told.body_too_large = told.body.size() + piece.size() > state_.options.max_kept_body;
-        if (!told.body_too_large) {
+    void keep_body(ProxiedRequest& exchange, std::string_view piece) {
+        if (exchange.body_too_large || exchange.body_over_budget) return;
+        exchange.body_too_large = exchange.body.size() + piece.size() > state_.options.max_kept_body;
+        if (!exchange.body_too_large) {
             kept_ += piece.size();
-            told.body_over_budget = state_.kept.fetch_add(piece.size()) + piece.size() > state_.options.body_budget;
+            exchange.body_over_budget = state_.kept.fetch_add(piece.size()) + piece.size() > state_.options.body_budget;
         }
-        if (told.body_too_large || told.body_over_budget) {
-            std::string().swap(told.body);
+        if (exchange.body_too_large || exchange.body_over_budget) {
+            std::string().swap(exchange.body);
             give_back();
         } else {
-            told.body.append(piece);
+            exchange.body.append(piece);
         }
     }
     void give_back() { state_.kept -= std::exchange(kept_, 0); }
 
-    // What the client still sends of a request that nobody takes: it is recorded all the same.
-    void take_body(StreamingParser<true>& request, ProxiedRequest& told) {
+    // The rest of a request that the target does not receive is recorded all the same.
+    void take_body(StreamingParser<true>& request, ProxiedRequest& exchange) {
         char chunk[16 * 1024];
         while (!request.is_done()) {
             request.get().body().data = chunk;
@@ -294,11 +294,11 @@ class RecordingProxy::State::Session {
             bhttp::read_some(client_, client_buffer_, request, error);
             if (error && error != bhttp::error::need_buffer) return;
             touch();
-            keep_body(told, std::string_view(chunk, sizeof chunk - request.get().body().size));
+            keep_body(exchange, std::string_view(chunk, sizeof chunk - request.get().body().size));
         }
     }
 
-    // A client that still sends when we close would lose the answer to the reset: for a second, what comes is thrown away.
+    // Closing while the client still sends would reset the connection and lose the response: discard its data for a second.
     void take_rest() {
         error_code error;
         client_.shutdown(tcp::socket::shutdown_send, error);
@@ -341,7 +341,7 @@ class RecordingProxy::State::Session {
     const std::uint64_t number_;
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};
-    bool responding_ = false;  // something of a response has gone to the client
+    bool responding_ = false;  // a part of a response was sent to the client
     bool unread_ = false;      // the client may not have been read to its request's end
     std::mutex cutting_;       // guards the closing of client_ against cut()
     std::thread thread_;
@@ -355,7 +355,7 @@ void RecordingProxy::State::accept_connections() {
             acceptor.accept(socket, error);
             if (stopping) return;
             if (error) {
-                std::this_thread::sleep_for(std::chrono::milliseconds(10));  // out of descriptors, say
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));  // for example out of descriptors
                 continue;
             }
             error_code ignored;
@@ -389,7 +389,7 @@ void RecordingProxy::State::admit(tcp::socket socket) {
     }
 }
 
-// Joins the sessions that are over and cuts those without a sign of life.
+// Joins the sessions that have ended and closes those that are idle for too long.
 void RecordingProxy::State::close_idle_sessions() {
     std::unique_lock lock(mutex);
     while (!stopping) {

@@ -32,11 +32,11 @@ constexpr int kFastBins = 10;
 constexpr std::uint64_t kFastToBins = 96, kTop = 16, kNext = 2048, kSystemBytes = 2072;
 constexpr std::uint64_t kArenaToBins[] = {112, 104};
 constexpr std::uint64_t kStateEnd = kSystemBytes + 8;
-// Most bins (those of large sizes) are empty in any program: they point to themselves, as nothing else in libc does.
+// Most bins (those of large sizes) are empty in any program: they point to themselves, unlike anything else in libc.
 constexpr int kFewestEmptyBins = 24;
 constexpr int kMostArenas = 4096;
 constexpr std::uint64_t kSmallestChunk = 32, kFlagBits = 15;
-constexpr std::uint64_t kLargeHeader = 48;  // what malloc keeps of a free chunk: sizes and links
+constexpr std::uint64_t kLargeHeader = 48;  // malloc's data in a free chunk: sizes and links
 
 struct Region {
     std::uint64_t begin = 0, end = 0;
@@ -119,7 +119,7 @@ std::optional<std::uint64_t> GlibcHeap::word(std::uint64_t address) const {
     return value;
 }
 
-// The ring of arenas leads back to where it starts: that no mistaken place does.
+// The ring of arenas must lead back to its start; a wrong address would not.
 bool GlibcHeap::is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins) const {
     const std::uint64_t start = bins - arena_to_bins;
     std::uint64_t arena = start;
@@ -139,7 +139,7 @@ void GlibcHeap::locate() {
     // Since 2.34 the file has the library's name, without its version.
     layout.masked_links = maps->find("/libc-2.") == std::string::npos || maps->find("/libc-2.32") != std::string::npos ||
                           maps->find("/libc-2.33") != std::string::npos;
-    pagemap_ = ProcFile(folder_ + "/pagemap");  // anew after an exec: it shows the memory that there was when it was opened
+    pagemap_ = ProcFile(folder_ + "/pagemap");  // reopened after an exec: it shows the memory at the time of opening
     for (const Region& region : libc_data(*maps)) {
         std::vector<char> bytes(region.end - region.begin);
         if (!copy(region.begin, bytes.data(), bytes.size())) continue;
@@ -159,7 +159,7 @@ void GlibcHeap::locate() {
     if (layout.bins != 0) layout_ = layout;
 }
 
-// One reading: how long it may take, and the pages that it has copied. Chunks that were freed together lie together, and
+// One reading: its time limit, and the pages that it has copied. Chunks that were freed together are close together, and
 // a copy of a page costs no more than one of a chunk's header.
 class GlibcHeap::Reading {
   public:
@@ -169,7 +169,7 @@ class GlibcHeap::Reading {
         constexpr unsigned kLookEvery = 256;
         return ++steps_ % kLookEvery == 0 && system_clock().monotonic() > deadline_;
     }
-    // From a page that was copied before, if so: perhaps no longer what is there.
+    // From a page that was copied earlier, if there is one; it may have changed since.
     bool copy_late(std::uint64_t address, void* to, std::size_t size) {
         const std::uint64_t page = address / kPage, offset = address % kPage;
         if (offset + size > kPage) return heap_.copy(address, to, size);
@@ -210,7 +210,7 @@ bool GlibcHeap::read_arena(std::uint64_t address, Arena& arena) const {
     return copy(arena.bins - kFastToBins, arena.words, sizeof arena.words);
 }
 
-// Small chunks that were freed and wait for their like, linked one way.
+// Small freed chunks that wait for reuse, in singly linked lists.
 bool GlibcHeap::add_fast_bins(const Arena& arena, Free& total, Reading& reading) const {
     for (int index = 0; index < kFastBins; ++index) {
         const Bytes size = kSmallestChunk + 16 * static_cast<Bytes>(index);
@@ -218,7 +218,7 @@ bool GlibcHeap::add_fast_bins(const Arena& arena, Free& total, Reading& reading)
         for (std::uint64_t chunk = arena.fast_bin(index); chunk != 0 && sum < arena.system_bytes(); sum += size) {
             std::uint64_t header[3];  // size of the chunk before, size and flags, link
             if (reading.overdue()) return false;
-            // Taken while we walked: other things are in these words.
+            // It was allocated during the walk: these words have other content.
             if (chunk % 16 != 0 || !reading.copy_late(chunk, header, sizeof header) || (header[1] & ~kFlagBits) != size) break;
             chunk = layout_->masked_links ? header[2] ^ (chunk + 16) >> 12 : header[2];
         }
@@ -227,29 +227,29 @@ bool GlibcHeap::add_fast_bins(const Arena& arena, Free& total, Reading& reading)
     return true;
 }
 
-// self: the address that stands for the bin's head in its ring. A program that allocates takes chunks from the ring's end,
-// and what it frees comes in near the start: walked one way alone, thousands pass by unseen. So where the ring has changed
-// it is walked the other way as well, and what either way met counts once.
+// self: the address of the bin's head in its ring. Allocation takes chunks from the ring's end,
+// and freed ones are added near the start: a walk in one direction would miss thousands. So if the ring has changed,
+// it is walked in the other direction as well, and each chunk counts once.
 bool GlibcHeap::add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading) {
     const std::uint64_t first = arena.at(self + kTop - arena.bins), last = arena.at(self + kTop + 8 - arena.bins);
     if (first == self) return true;
-    met_.clear();
+    seen_.clear();
     bool whole = false;
     if (!walk_bin(arena, self, Way::forward, whole, reading)) return false;
     if (!whole || word(self + kTop) != first || word(self + kTop + 8) != last) {
         if (!walk_bin(arena, self, Way::back, whole, reading)) return false;
-        std::sort(met_.begin(), met_.end(), [](const Chunk& a, const Chunk& b) { return a.address < b.address; });
-        met_.erase(std::unique(met_.begin(), met_.end(), [](const Chunk& a, const Chunk& b) { return a.address == b.address; }),
-                   met_.end());
+        std::sort(seen_.begin(), seen_.end(), [](const Chunk& a, const Chunk& b) { return a.address < b.address; });
+        seen_.erase(std::unique(seen_.begin(), seen_.end(), [](const Chunk& a, const Chunk& b) { return a.address == b.address; }),
+                    seen_.end());
     }
-    for (const Chunk& chunk : met_) {
+    for (const Chunk& chunk : seen_) {
         total.bytes += chunk.size;
         if (!add_absent(chunk.address + kLargeHeader, chunk.address + chunk.size, total, reading)) return false;
     }
     return true;
 }
 
-// Adds to met_ what it meets. whole: it came round to where it began.
+// Adds the chunks that it sees to seen_. whole: it returned to its start.
 bool GlibcHeap::walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& whole, Reading& reading) {
     constexpr int kForward = 2, kBack = 3;  // of a chunk's words: size of the chunk before, size and flags, links
     const int next = way == Way::forward ? kForward : kBack, previous = way == Way::forward ? kBack : kForward;
@@ -259,14 +259,14 @@ bool GlibcHeap::walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& 
     while (chunk != self) {
         std::uint64_t header[4];
         if (reading.overdue()) return false;
-        // A chunk that was taken from its bin while we walked has other things in these words, or leads elsewhere.
+        // A chunk that was taken from its bin during the walk has other content in these words, or leads elsewhere.
         if (arena.holds(chunk)) return true;
         const bool read = way == Way::forward ? reading.copy_late(chunk, header, sizeof header) : copy(chunk, header, sizeof header);
         if (!read || header[previous] != before) return true;
         const Bytes size = header[1] & ~kFlagBits;
         seen += size;
         if (size < kSmallestChunk || seen > arena.system_bytes()) return true;
-        met_.push_back({chunk, size});
+        seen_.push_back({chunk, size});
         before = chunk;
         chunk = header[next];
     }
@@ -274,7 +274,7 @@ bool GlibcHeap::walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& 
     return true;
 }
 
-// Whole pages between two addresses that are not in memory: never touched, or given back by malloc_trim.
+// Whole pages between two addresses that are not in memory: never touched, or returned by malloc_trim.
 bool GlibcHeap::add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading) {
     constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
     std::uint64_t page = (begin + page_size_ - 1) / page_size_;
@@ -317,17 +317,17 @@ std::optional<MallocFigures> GlibcHeap::walk() {
     }
     const auto mmapped = layout_->mmapped_bytes != 0 ? word(layout_->mmapped_bytes) : std::nullopt;
     if (!mmapped) return std::nullopt;
-    // Chunks that moved to another bin while we walked may have been met twice.
+    // Chunks that moved to another bin during the walk may have been seen twice.
     free.bytes = std::min(free.bytes, system_total);
     return MallocFigures{system_total - free.bytes + *mmapped, free.bytes - std::min(free.absent, free.bytes)};
 }
 
 std::optional<MallocFigures> GlibcHeap::read() {
-    // Before the first malloc, or before an exec, there is nothing to be found yet.
+    // Before the first malloc, or before an exec, there is nothing to find yet.
     if (!layout_) locate();
     if (!layout_) return std::nullopt;
     if (const auto figures = walk()) return figures;
-    // Perhaps another program runs under this pid's memory now (exec): look again next time.
+    // The process may have executed another program: look again next time.
     if (!is_main_arena(layout_->bins, layout_->arena_to_bins)) layout_.reset();
     return std::nullopt;
 }

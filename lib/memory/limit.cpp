@@ -40,7 +40,7 @@ int write_control(const std::string& path, const std::string& value) {
 // Moves the calling process; async-signal-safe. "0" means the writer.
 bool enter(int procs) { return ::write(procs, "0", 1) == 1; }
 
-// Whether a process of ours may be moved there: that depends on rights in both groups and their common ancestor, so
+// Whether one of our processes may be moved there: that depends on rights in both groups and their common ancestor, so
 // it is tried with a child that does nothing else.
 bool can_enter(int procs) {
     const pid_t child = ::fork();
@@ -65,7 +65,7 @@ bool hands_memory_down(Version version, const std::string& path) {
     const auto enabled = read_small_file(control);
     if (!enabled) return false;
     if (has_word(*enabled, "memory")) return true;
-    // Only the machine's root group may hold processes and hand controllers down; it alone has no cgroup.type.
+    // Only the machine's root group may contain processes and delegate controllers; only it has no cgroup.type.
     std::error_code error;
     return !fs::exists(path + "/cgroup.type", error) && write_control(control, "+memory") == 0;
 }
@@ -79,7 +79,7 @@ std::optional<int> owner_of(const std::string& name) {
     return pid;
 }
 
-// Groups that a killed leakline left: theirs is the pid in the name, and rmdir refuses where processes are left.
+// Groups left by a killed leakline, whose pid is in the name; rmdir fails while they contain processes.
 void remove_orphans(const std::string& parent, const SystemRoots& roots) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(parent, error)) {
@@ -107,7 +107,7 @@ struct MemoryLimit::State {
         if (means != Means::data_segment) remove();
     }
 
-    // Why not, or empty.
+    // The reason, or empty.
     std::string make_cgroup(const SystemRoots& roots, const std::string& name);
     std::string set_up();
     void remove();
@@ -121,7 +121,7 @@ std::string MemoryLimit::State::make_cgroup(const SystemRoots& roots, const std:
     if (!membership || membership->version != hierarchy->version) return "this process is in no memory cgroup";
     directory.version = hierarchy->version;
 
-    std::string reason = "the memory controller is not handed down to where we may make groups";
+    std::string reason = "the memory controller is not delegated to a place where cgroups can be created";
     fs::path parent = hierarchy->path + (membership->path == "/" ? "" : membership->path);
     std::error_code error;
     if (!fs::is_directory(parent, error)) parent = hierarchy->path;  // inside a container
@@ -146,7 +146,7 @@ std::string MemoryLimit::State::set_up() {
     const bool v1 = directory.version == Version::v1;
     const std::string file = directory.path + (v1 ? "/memory.limit_in_bytes" : "/memory.max");
     if (const int error = write_control(file, bytes); error != 0) return "cannot set " + file + ": " + os_reason(error);
-    // Without swap, so that the limit is the end; where swap is not accounted, these files are not there.
+    // Without swap, so that the limit is final; if swap is not accounted, these files do not exist.
     write_control(directory.path + (v1 ? "/memory.memsw.limit_in_bytes" : "/memory.swap.max"), v1 ? bytes : "0");
     const std::string processes = directory.path + "/cgroup.procs";
     procs = std::make_shared<Descriptor>(::open(processes.c_str(), O_WRONLY | O_CLOEXEC));
@@ -157,7 +157,7 @@ std::string MemoryLimit::State::set_up() {
 
 void MemoryLimit::State::remove() {
     procs.reset();
-    // What is left is the command's own offspring: nothing else ever entered the group.
+    // Only descendants of the command are left: nothing else entered the group.
     for (int attempt = 0; attempt < 100; ++attempt) {
         if (::rmdir(directory.path.c_str()) == 0 || errno != EBUSY) return;
         if (write_control(directory.path + "/cgroup.kill", "1") != 0)
@@ -248,7 +248,7 @@ Death MemoryLimit::death_of(const ExitStatus& status, std::optional<Bytes> peak_
         death.text += "; " + format_count(figures.oom_kills) + " of its children OOM-killed at the limit of " + limit;
     } else if (state_->means == Means::data_segment && (status.signal == SIGABRT || status.code != 0) && peak_seen &&
                *peak_seen >= state_->limit / 10 * 8) {
-        // RSS is below what RLIMIT_DATA counts, by what was mapped and not touched.
+        // RSS is lower than what RLIMIT_DATA counts, which includes mapped pages that were not touched.
         death.cause = Death::Cause::allocation_failed;
         death.text += " near its limit of " + limit + peak + ", most likely because an allocation failed";
     }

@@ -16,8 +16,8 @@ namespace leakline::memory {
 
 namespace {
 
-constexpr std::int64_t kServerLimit = 11'000;      // points a series in one answer: web/api/v1, "exceeded maximum"
-constexpr std::int64_t kFirstPart = 200;           // small: it tells how many series there are
+constexpr std::int64_t kServerLimit = 11'000;      // points per series in one answer: web/api/v1, "exceeded maximum"
+constexpr std::int64_t kFirstPart = 200;           // small: it shows how many series there are
 constexpr std::int64_t kAnswerPoints = 1'000'000;  // about 35 MB of text
 constexpr std::size_t kMaxBody = std::size_t{1} << 30;
 
@@ -49,7 +49,7 @@ std::int64_t milliseconds(Nanoseconds time) { return time / std::chrono::millise
 
 std::string first_line(std::string_view text) { return printable(trim(take_line(text)).substr(0, 200)); }
 
-// Empty: the response is no redirect. We follow none: a secret must not go where nobody sent it.
+// Empty: the response is not a redirect. None is followed: a secret must not be sent to another server.
 std::string redirected_to(const http::ClientResponse& response) {
     const bool redirect = response.status >= 300 && response.status < 400;
     const auto location = std::find_if(response.headers.begin(), response.headers.end(),
@@ -101,7 +101,7 @@ class Server {
         ++requests_;
         try {
             http::ClientResponse response = http::send_request(request, options);
-            // A read-only proxy lets only GET through.
+            // A read-only proxy allows only GET.
             if (response.status == 405 && method_ == "POST") {
                 method_ = "GET";
                 return send(form);
@@ -177,7 +177,7 @@ class Collector {
         Collected all;
         const std::int64_t step = milliseconds(query_.step);
         const std::int64_t begin = milliseconds(query_.end - query_.range);
-        const std::int64_t steps = milliseconds(query_.range) / step;  // so many intervals, one point more
+        const std::int64_t steps = milliseconds(query_.range) / step;  // number of intervals; one point more
         std::int64_t part = kFirstPart;
         for (std::int64_t at = 0; at <= steps; at += part) {
             if (at > 0)
@@ -243,7 +243,7 @@ Labels target_of(const Labels& labels) {
 }
 
 // Start times by what a series and the process behind it have in common: all labels but the name, or, where the
-// query added labels, the job and the instance. A key that two processes share tells nothing and is left out.
+// query added labels, the job and the instance. A key that two processes share is ambiguous and not used.
 class StartTimes {
   public:
     explicit StartTimes(const Collected& starts) {
@@ -266,7 +266,7 @@ class StartTimes {
     std::map<std::string, const MatrixSeries*> exact_, by_target_;
 };
 
-// Marks the process of every point. The start time itself says when the restart was, which is earlier than the
+// Sets the process of every point. The start time itself is the time of the restart, which is earlier than the
 // first point that shows it: points between the two are of the new process.
 void mark_restarts(Series& series, const MatrixSeries& starts) {
     if (starts.values.size() < 2) return;
@@ -285,9 +285,9 @@ void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
         warnings.push_back(
             "the answer is partial: a part of the server's storage did not answer, so series or samples "
             "are missing");
-    if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were left out");
-    if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were left out");
-    if (all.histograms > 0) warnings.push_back(format_count(all.histograms) + " series of native histograms were left out");
+    if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were skipped");
+    if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were skipped");
+    if (all.histograms > 0) warnings.push_back(format_count(all.histograms) + " series of native histograms were skipped");
     for (const std::string& warning : all.warnings) warnings.push_back("the server warns: " + printable(warning));
     for (const std::string& info : all.infos) warnings.push_back("the server notes: " + printable(info));
 }
@@ -302,7 +302,7 @@ std::optional<std::string> start_time_selector(const std::string& query) {
     if (name > 0 && rest.empty()) return "process_start_time_seconds";
     if (rest.size() < 2 || rest.front() != '{' || rest.back() != '}') return std::nullopt;
     const std::string_view matchers = rest.substr(1, rest.size() - 2);
-    // A brace outside of quotes ends the selector: then more than one stands here. __name__ is not ours to repeat.
+    // A brace outside of quotes ends the selector: then there is more than one. __name__ must not be repeated.
     char quote = 0;
     for (std::size_t i = 0; i < matchers.size(); ++i) {
         if (quote != 0) {

@@ -75,7 +75,7 @@ constexpr std::array kUnits = {Unit{"bytes", 1},        Unit{"byte", 1},        
                                Unit{"kbytes", 1024},    Unit{"mib", kMiB},       Unit{"mb", kMiB},         Unit{"mbytes", kMiB},
                                Unit{"gib", kGiB},       Unit{"gb", kGiB},        Unit{"gbytes", kGiB},     Unit{"kilobytes", 1024},
                                Unit{"megabytes", kMiB}, Unit{"gigabytes", kGiB}, Unit{"tib", 1024 * kGiB}, Unit{"tb", 1024 * kGiB}};
-// Units only behind a word for memory: cpu_m is a thousandth of a processor.
+// Units only after a word for memory: cpu_m is a thousandth of a processor.
 constexpr std::array kShortUnits = {Unit{"b", 1}, Unit{"k", 1024}, Unit{"m", kMiB}, Unit{"g", kGiB}};
 
 constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests_total", "http_requests_total", "cumulative_requests",
@@ -84,16 +84,16 @@ constexpr std::array<std::string_view, 5> kRequestNames = {"requests", "requests
 constexpr std::array<std::string_view, 21> kMemoryWords = {
     "rss",         "pss",      "uss", "memory", "mem", "heap",       "swap",    "rsz",      "anonymous", "anon",     "cgroup",
     "working_set", "resident", "res", "vmrss",  "ws",  "workingset", "private", "memusage", "rssanon",   "kbmemused"};
-// What may stand behind such a word and says nothing about a unit.
+// Words after such a word that do not mean a unit.
 constexpr std::array<std::string_view, 10> kStateWords = {"used",  "usage", "in_use", "size",        "current",
                                                           "value", "now",   "real",   "usage_limit", "set"};
 constexpr std::array<std::string_view, 7> kShareWords = {"%", "percent", "pct", "percentage", "ratio", "fraction", "share"};
-// Of a metric's name, what says how memory is measured and not whose it is.
+// Words of a metric's name for the way of measuring, not for its subject.
 constexpr std::array<std::string_view, 35> kHowWords = {
     "vm",        "process",  "used",  "usage",   "in",     "use",     "size",      "current", "value", "now",      "real",  "set",
     "working",   "the",      "of",    "total",   "go",     "jvm",     "node",      "nodejs",  "java",  "memstats", "alloc", "bytes",
     "allocated", "external", "array", "buffers", "native", "nonheap", "committed", "peak",    "avg",   "mean",     "limit"};
-// No leak moves these, or a leak moves them the other way.
+// Metrics that a leak does not move, or moves the other way.
 constexpr std::array<std::string_view, 29> kNotUsed = {
     "limit",   "free",     "avail",        "available", "max",      "vsz",   "virt",    "virtual",   "vms", "vss",
     "memfree", "memtotal", "memavailable", "total",     "capacity", "quota", "net",     "network",   "rx",  "tx",
@@ -142,23 +142,23 @@ std::optional<double> seconds_in_time_column(std::string_view name) {
     return std::nullopt;
 }
 
-std::optional<std::string_view> behind_memory_word(std::string_view name) {
-    std::optional<std::string_view> behind;
+std::optional<std::string_view> after_memory_word(std::string_view name) {
+    std::optional<std::string_view> after;
     for (std::size_t begin = 0; begin < name.size(); begin = std::min(name.find('_', begin), name.size()) + 1) {
         for (const std::string_view word : kMemoryWords) {
             const std::string_view rest = name.substr(begin);
-            if (rest == word) behind = std::string_view();
-            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_') behind = rest.substr(word.size() + 1);
+            if (rest == word) after = std::string_view();
+            if (rest.starts_with(word) && rest.size() > word.size() && rest[word.size()] == '_') after = rest.substr(word.size() + 1);
         }
     }
-    if (!behind || name.find('%') != std::string_view::npos) return std::nullopt;
+    if (!after || name.find('%') != std::string_view::npos) return std::nullopt;
     const std::size_t last = name.rfind('_') + 1;  // 0 where there is none
-    return is_one_of(kShareWords, name.substr(last)) ? std::nullopt : behind;
+    return is_one_of(kShareWords, name.substr(last)) ? std::nullopt : after;
 }
 
 bool is_plain_memory_word(std::string_view name) {
-    const auto behind = behind_memory_word(name);
-    return behind && (behind->empty() || is_one_of(kStateWords, *behind));
+    const auto after = after_memory_word(name);
+    return after && (after->empty() || is_one_of(kStateWords, *after));
 }
 
 std::optional<MemoryName> memory_name(const std::string& name) {
@@ -171,13 +171,13 @@ std::optional<MemoryName> memory_name(const std::string& name) {
         for (const std::string_view word : kMemoryWords)
             if (name.starts_with(std::string(word) + inside)) return MemoryName{std::string(word), unit.bytes};
     }
-    const auto behind = behind_memory_word(name);
+    const auto after = after_memory_word(name);
     for (const Unit& unit : kShortUnits)
-        if (behind == unit.name) return MemoryName{name.substr(0, name.size() - 2), unit.bytes};
+        if (after == unit.name) return MemoryName{name.substr(0, name.size() - 2), unit.bytes};
     // sysstat's own: kbmemused
     if (name.starts_with("kb") && name.size() > 4 && name.find('_') == std::string::npos && name != "kbytes")
         return MemoryName{name.substr(2), 1024};
-    // psrecord's CSV: MiB without saying so.
+    // psrecord's CSV: MiB, without a unit.
     if (name == "mem_real" || name == "mem_virtual" || name == "mem_swap") return MemoryName{name, kMiB};
     return std::nullopt;
 }
@@ -194,7 +194,7 @@ std::string memory_subject(std::string_view metric) {
 int memory_rank(std::string_view name, std::string_view metric) {
     if (metric == "rss" || metric.ends_with("_rss") || metric.starts_with("rss_")) return 0;
     if (name.find("kbmem") != std::string_view::npos) return name == "kbmemused" ? 0 : kNotUsedMemory;
-    // sysstat's shares of the used: buffers, cached, what is dirty.
+    // sysstat's parts of used memory: buffers, cached, dirty.
     if (name.starts_with("kb") && name.find('_') == std::string_view::npos && name.size() > 2 && name != "kb" && name != "kbytes")
         return kNotUsedMemory;
     if (!names_used_memory(name)) return kNotUsedMemory;

@@ -26,7 +26,7 @@ std::string list_of(const std::vector<std::string>& names) { return fmt::format(
 struct Candidate {
     std::size_t index;
     std::string metric;   // lower case, without the unit
-    double bytes;         // per unit; 0: each value has to say
+    double bytes;         // per unit; 0: each value needs its own unit
     int rank;             // memory_rank
     std::string subject;  // columns of one subject are metrics of it
     bool has_word;        // "rss", "memory", ...: not only a unit
@@ -73,7 +73,7 @@ class MemoryChoice {
         const auto named = memory_name(name);
         if (!named && !by_cells) return std::nullopt;
         const std::string metric = named ? named->metric : name;
-        const bool word = behind_memory_word(name).has_value() || metric.starts_with("mem");
+        const bool word = after_memory_word(name).has_value() || metric.starts_with("mem");
         const std::string subject = (word ? memory_subject(metric) : std::string(raw)) + labels;
         return Candidate{i, metric, named ? named->bytes : 0, memory_rank(name, metric), subject, word};
     }
@@ -113,8 +113,8 @@ class MemoryChoice {
         return chosen;
     }
 
-    // Numbers whose unit nothing says: Value beside Series and Time, legends without a metric's name, and the columns of a
-    // table that Grafana wrote. They are taken for bytes where they are so large that no other unit fits.
+    // Numbers without any unit: Value beside Series and Time, legends without a metric's name, and the columns of a
+    // table that Grafana wrote. They are read as bytes if they are so large that no other unit fits.
     std::vector<Candidate> by_value(Columns& columns) const {
         std::vector<std::size_t> numbers, values, legends;
         for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -146,7 +146,8 @@ class MemoryChoice {
             const std::string_view said = sample_.rows[0][column];
             const auto unit = unit_by_name(said);
             if (unit) return *unit;
-            throw Error(ErrorKind::input, place_, fmt::format("the column 'unit' says '{}', which is no unit of memory", printable(said)),
+            throw Error(ErrorKind::input, place_,
+                        fmt::format("the column 'unit' says '{}', which is not a unit of memory", printable(said)),
                         "export the memory in bytes");
         }
         std::vector<double> values;
@@ -170,8 +171,8 @@ class MemoryChoice {
                     fmt::format("column '{}' is not memory in use, and no other column is", printable(names_[unused->index])),
                     fmt::format("--metric {} judges it nevertheless", printable(names_[unused->index]))};
         for (const std::string& name : names_) {
-            if (const auto unit = behind_memory_word(name))
-                return {ErrorKind::input, place_, fmt::format("column '{}': '{}' is no known unit", printable(name), printable(*unit)),
+            if (const auto unit = after_memory_word(name))
+                return {ErrorKind::input, place_, fmt::format("column '{}': '{}' is not a known unit", printable(name), printable(*unit)),
                         fmt::format("bytes, kib, mib or gib; or --metric {} and --unit", printable(name))};
         }
         return {ErrorKind::input, place_, fmt::format("no column of memory among {}", list_of(names_)),
@@ -294,7 +295,7 @@ Columns columns_of(const std::vector<std::string_view>& header, const CellSample
     columns.roles.assign(names.size(), ColumnRole::none);
     put_time(columns, names, sample);
     put_known_labels(columns, names, sample);
-    // What --metric names is memory, whatever else its name says.
+    // The column named by --metric is memory, whatever its name.
     for (const std::string_view part : split(options.metric, '+'))
         for (std::size_t i = 0; i < names.size(); ++i)
             if (names[i] == column_name(part) && columns.roles[i] != ColumnRole::time) columns.roles[i] = ColumnRole::none;

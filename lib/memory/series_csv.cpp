@@ -1,11 +1,11 @@
-// CSV of memory over time, read at the speed of the disk: no copy of a line, no allocation a row.
+// CSV of memory over time, read at the speed of the disk: no copy of a line, no allocation per row.
 //
-//   header = name *( sep name ) ; sep = tab or ";" or ",", the first that the header holds outside of quotes
-//   row    = cell *( sep cell ) ; a cell may stand in double quotes, "" is one in it; "#" starts a comment line
-// Excel's line "sep=;" may stand first. Numbers may have a decimal comma and groups of three (series_numbers.hpp); memory
-// may carry its own unit, "12.5MiB", and a limit behind it, "12.5MiB / 2GiB". A header that comes again is passed over; a
-// file without one is read where its cells tell what they are. Rows that are short or long, and those with no value or
-// text where a number belongs, are counted and left out.
+//   header = name *( sep name ) ; sep = tab or ";" or ",", the first in the header outside of quotes
+//   row    = cell *( sep cell ) ; a cell may be in double quotes, "" is a quote within it; "#" starts a comment line
+// Excel's line "sep=;" may be first. Numbers may have a decimal comma and groups of three (series_numbers.hpp); memory
+// may have its own unit, "12.5MiB", and a limit after it, "12.5MiB / 2GiB". Repeated headers are skipped; a
+// file without one is read if its cells show what they are. Rows that are short or long, and those with no value or
+// text in place of a number, are counted and skipped.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,7 +48,7 @@ class RowReader {
           collector_(collector),
           bytes_(columns_.series.size()) {}
 
-    // ahead: the lines that follow in the same block, for a number that only others make clear.
+    // ahead: the lines that follow in the same block, for an ambiguous number.
     void read(std::string_view line, std::uint64_t number, std::string_view ahead) {
         line = without_return(line);
         if (line.empty() || line.front() == '#') return;
@@ -90,7 +90,7 @@ class RowReader {
         add(number);
     }
 
-    // Throws Error{input} where the rows were all of metrics other than memory.
+    // Throws Error{input} if all rows were of metrics other than memory.
     void check_metrics() const {
         const bool memory = std::any_of(metrics_.begin(), metrics_.end(), [](const auto& metric) { return metric.second != 0; });
         if (metrics_.empty() || memory) return;
@@ -107,7 +107,7 @@ class RowReader {
         std::size_t memory = 0;  // columns of memory read
     };
 
-    // One cell that is a number or a time, into the row. Where it ends; nullptr: the row is left out.
+    // Reads one cell with a number or a time into the row. Returns where it ends; nullptr: the row is skipped.
     const char* read_value(ColumnRole role, std::size_t column, const char* at, const char* end, std::uint64_t number,
                            std::string_view line, std::string_view ahead) {
         const MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
@@ -123,7 +123,7 @@ class RowReader {
             const auto parsed = role == ColumnRole::time    ? time_of(cell, number)
                                 : role == ColumnRole::clock ? clock_time_of(cell)
                                                             : number_of(size.number);
-            // A counter that is missing for a moment holds; a sample without its time or memory is none.
+            // A counter that is missing keeps its value; a row without time or memory is not a sample.
             if (!parsed && role == ColumnRole::requests) return after;
             if (!parsed && memory != nullptr && columns_.series.size() > 1 && is_missing(cell)) {
                 missing_[memory->series] = true;
@@ -167,7 +167,7 @@ class RowReader {
         }
     }
 
-    // Bytes in one of the metric's values; 0: it is no memory, and the row is passed over.
+    // Bytes in one of the metric's values; 0: it is not memory, and the row is skipped.
     double unit_of_metric() {
         const auto known = metrics_.find(metric_);
         if (known != metrics_.end()) return known->second;
@@ -176,7 +176,7 @@ class RowReader {
         const auto memory = memory_name(name);
         double unit = 0;
         if (memory_rank(name, memory ? memory->metric : name) != kNotUsedMemory) {
-            if (memory && behind_memory_word(name))
+            if (memory && after_memory_word(name))
                 unit = memory->bytes;
             else if (is_plain_memory_word(name))
                 unit = 1;
@@ -185,7 +185,7 @@ class RowReader {
         return unit;
     }
 
-    // Rows without a time: the how manieth of its series this one is.
+    // Rows without a time: the index of this one in its series.
     double tick() {
         if (!columns_.has_labels && !columns_.has_process) return static_cast<double>(rows_);
         std::string key = label_;
@@ -194,7 +194,7 @@ class RowReader {
         return static_cast<double>(ticks_[key]++);
     }
 
-    // The number that begins at `at`, where it has no mark that the file has not yet made clear; else nullptr. At the
+    // Reads the number at `at` if its marks are not ambiguous in this file; otherwise returns nullptr. At the
     // speed of parse_decimal.
     const char* plain_number(const char* at, const char* end, double& value) const {
         if (mark_ == DecimalMark::point) return parse_decimal(at, end, value);
@@ -209,7 +209,7 @@ class RowReader {
 
     std::optional<double> number_of(std::string_view cell) const { return parse_written_number(cell, mark_); }
 
-    // The file's decimal mark, by the first number from here on that is clear. first stands in line.
+    // Sets the file's decimal mark by the first unambiguous number from here on. first is in line.
     void settle_mark(std::string_view first, std::uint64_t number, std::string_view line, std::string_view ahead) {
         bool point_unclear = false;
         for (;;) {
@@ -217,7 +217,7 @@ class RowReader {
             if (ahead.empty()) break;
             line = take_line(ahead);
         }
-        // Only with a semicolon between columns is a point likely to part groups.
+        // Only with a semicolon between columns is a point likely to separate groups.
         if (point_unclear && separator_ != ';') {
             mark_ = DecimalMark::point;
             return;
@@ -262,13 +262,13 @@ class RowReader {
         constexpr double kHalfDay = 12 * 3600, kDay = 24 * 3600;
         const auto time = parse_clock_time(cell);
         if (!time) return std::nullopt;
-        if (columns_.has_clock) return time;  // the date beside it knows of midnight
+        if (columns_.has_clock) return time;  // the date beside it changes at midnight
         if (*time < last_clock_ - kHalfDay) midnight_ += kDay;
         last_clock_ = *time;
         return midnight_ + *time;
     }
 
-    // Cells behind the last wanted one that the header does not have. Counting costs time, so that where columns follow
+    // Cells after the last used one that the header does not have. Counting costs time, so if columns follow,
     // only the first rows are counted: a file is written one way from its first row to its last.
     bool is_long(std::string_view rest) const {
         constexpr std::uint64_t kCounted = 1000;
@@ -323,17 +323,17 @@ class RowReader {
 class HeaderFinder {
   public:
     struct Header {
-        std::vector<std::string_view> cells;  // views into the line, or into the finder
+        std::vector<std::string_view> cells;  // views into the line or into the finder
         char separator;
         std::uint64_t line;
         bool is_row;  // the line given to take() is the first row: the header was a comment, or there is none
     };
 
-    // Nothing: the header is still to come.
+    // Nothing: the header has not been found yet.
     std::optional<Header> take(std::string_view line, std::uint64_t number) {
         if (trim(line).empty()) return std::nullopt;
-        if (const char said = separator_said(line); said != 0 && separator_ == 0) {
-            separator_ = said;
+        if (const char named = separator_named(line); named != 0 && separator_ == 0) {
+            separator_ = named;
             return std::nullopt;
         }
         if (line.front() == '#') {
@@ -363,7 +363,7 @@ class HeaderFinder {
     std::uint64_t comment_line_ = 0;
 };
 
-// The first rows of text (whole lines), for what names do not say.
+// The first rows of text (whole lines), for what the names do not show.
 CellSample sample_of(std::string_view text, char separator) {
     constexpr std::size_t kRows = 2000;
     CellSample sample;
@@ -381,7 +381,7 @@ bool is_header_again(const std::vector<std::string_view>& row, const std::vector
     return row.size() > 1 && cell_kind(row[1]) == CellKind::text;
 }
 
-// What the columns are called. A header may be missing, or carry a time as its rows do ("1717763400,CONTAINER,...").
+// The names of the columns. A header may be missing, or have a time like its rows ("1717763400,CONTAINER,...").
 std::vector<std::string_view> names_of(HeaderFinder::Header& header, CellSample& sample, const SeriesReadOptions& options,
                                        std::string_view line) {
     const auto is = [&](CellKind kind) {

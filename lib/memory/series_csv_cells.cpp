@@ -15,7 +15,7 @@ std::string_view without_return(std::string_view line) {
     return line;
 }
 
-char separator_said(std::string_view line) {
+char separator_named(std::string_view line) {
     line = unquoted(line);
     if (line.size() < 5 || line.size() > 6 || line.substr(0, 4) != "sep=") return 0;
     return line.size() == 6 ? '\t' : line[4];  // "sep=\t" in letters

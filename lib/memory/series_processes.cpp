@@ -19,7 +19,7 @@ namespace {
 // Fewer give no verdict (the trend needs as many).
 constexpr std::uint64_t kFewSamples = 20;
 
-// A hole in the samples that is large beside both their usual distance and the whole.
+// A gap in the samples that is large compared with both their usual distance and the whole.
 std::optional<std::string> largest_gap(const Series& series) {
     constexpr double kOfUsual = 20, kOfDuration = .02;
     if (series.size() < 3) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<std::string> largest_gap(const Series& series) {
     const double usual = series.duration() / static_cast<double>(series.size());
     if (largest < kOfUsual * usual || largest < kOfDuration * series.duration()) return std::nullopt;
     const auto words = [](double s) {
-        s = std::min(s, 9e9);  // what nanoseconds can hold
+        s = std::min(s, 9e9);  // the range of nanoseconds
         return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(s)));
     };
     return fmt::format("{}: no samples for {} from {} on", series.name, words(largest), words(at));
@@ -60,7 +60,7 @@ SeriesCollector::Process& SeriesCollector::process_named(std::string_view series
         throw Error(ErrorKind::input, name_, fmt::format("more than {} processes", format_count(kMaxProcesses)),
                     "split the file, or leave its pid column out");
     }
-    // Many processes share the memory that one may use alone.
+    // Many processes share the memory limit of one.
     constexpr std::size_t kFewProcesses = 4, kLeastPoints = 4096;
     const std::size_t points =
         processes_.size() < kFewProcesses ? options_.max_points : std::max(kLeastPoints, options_.max_points / processes_.size());
@@ -85,7 +85,7 @@ void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line
             ++file_.samples;
             if (first) process.first_seconds = sample.seconds;
             process.last_bytes = sample.bytes;
-            if (!process.behind.empty()) drop_behind(process);
+            if (!process.late.empty()) drop_late(process);
             process.not_set_back = false;
             break;
         case SeriesBuilder::Outcome::not_a_number: skipped(line, "not a number"); break;
@@ -98,23 +98,23 @@ void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line
     }
 }
 
-// One sample that is out of order is left out. Several that go on from an earlier time are what a clock that was set back
-// leaves, and the rest of the file is behind it, too.
+// One sample that is out of order is skipped. Several that continue from an earlier time mean that the clock was set back,
+// and so was the rest of the file.
 void SeriesCollector::went_back(Process& process, const RawSample& sample, std::uint64_t line) {
     constexpr std::size_t kShown = 5;
-    if (!process.behind.empty() && sample.seconds <= process.behind.back().sample.seconds) drop_behind(process);
-    process.behind.push_back({sample, line, process.builder.last_seconds() - sample.seconds});
-    if (process.behind.size() < kShown) return;
+    if (!process.late.empty() && sample.seconds <= process.late.back().sample.seconds) drop_late(process);
+    process.late.push_back({sample, line, process.builder.last_seconds() - sample.seconds});
+    if (process.late.size() < kShown) return;
     process.not_set_back = process.not_set_back || !clock_was_set_back(process);
-    if (process.not_set_back) drop_behind(process);
+    if (process.not_set_back) drop_late(process);
 }
 
 bool SeriesCollector::clock_was_set_back(Process& process) {
     constexpr int kOften = 4;
     constexpr double kNear = .05;
-    const RawSample first = process.behind.front().sample;
+    const RawSample first = process.late.front().sample;
     const double last = process.builder.last_seconds(), size = std::max(process.last_bytes, kMiB);
-    // Another process' samples begin at the start again, or at another level.
+    // Samples of another process begin at the start again, or at another level.
     if (first.seconds <= process.first_seconds || std::fabs(first.bytes - process.last_bytes) > kNear * size ||
         process.times_set_back >= kOften || process.builder.taken() < kFewSamples) {
         return false;
@@ -123,25 +123,25 @@ bool SeriesCollector::clock_was_set_back(Process& process) {
     const double shift = last + usual - first.seconds;
     ++process.times_set_back;
     file_.notes.push_back(fmt::format("{}: the clock goes back by {:.3g} s; later samples are taken to continue from there",
-                                      place(process.behind.front().line), last - first.seconds));
+                                      place(process.late.front().line), last - first.seconds));
     process.ahead += shift;
-    for (Waiting& waiting : std::exchange(process.behind, {})) {
+    for (Waiting& waiting : std::exchange(process.late, {})) {
         waiting.sample.seconds += shift - process.ahead;  // add() puts what was set back on top
         add(process, waiting.sample, waiting.line);
     }
     return true;
 }
 
-void SeriesCollector::drop_behind(Process& process) {
-    for (const Waiting& waiting : process.behind) {
+void SeriesCollector::drop_late(Process& process) {
+    for (const Waiting& waiting : process.late) {
         ++backwards_;
         skipped(waiting.line, fmt::format("time goes back by {:.3g} s", waiting.back));
     }
-    process.behind.clear();
+    process.late.clear();
 }
 
 void SeriesCollector::skipped(std::uint64_t line, std::string message) {
-    // The text is only made for those that are kept.
+    // The text is built only for those that are kept.
     if (file_.damage.first().size() < Diagnostics::kKept) {
         file_.damage.add(place(line), std::move(message));
     } else {
@@ -175,7 +175,7 @@ Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>>
     return whole;
 }
 
-// Two samples of one process at one time are a clock that is too coarse, or two processes in one.
+// Two samples of one process at the same time mean a coarse clock, or two processes in one series.
 void SeriesCollector::refuse_mixed() const {
     constexpr double kMost = .1;
     constexpr std::uint64_t kChance = 2;
@@ -198,7 +198,7 @@ void SeriesCollector::refuse_mixed() const {
                         "with fractions of a second");
 }
 
-// Three processes in one column, each a second after the other, have levels that come in turn: each value lies near the
+// Three processes in one column, a second apart, have alternating levels: each value is close to the
 // one three rows before and far from its neighbors.
 void SeriesCollector::refuse_turns(const Series& series) const {
     constexpr std::size_t kMostProcesses = 16, kMostRows = 4096, kFewTurns = 10;
@@ -232,7 +232,7 @@ std::vector<SeriesCollector::Part> SeriesCollector::parts() {
     for (auto& [key, process] : processes_) {
         if (process.builder.taken() == 0) continue;
         if (process.builder.group() > 1) {
-            file_.notes.push_back(fmt::format("{}: {} samples, of which one in {} was kept, picked at random", name_,
+            file_.notes.push_back(fmt::format("{}: {} samples, of which one in {} was kept, selected at random", name_,
                                               format_count(process.builder.taken()), process.builder.group()));
         }
         parts.push_back({process.builder.first_seconds(), process.builder.last_seconds(), &process});
@@ -241,7 +241,7 @@ std::vector<SeriesCollector::Part> SeriesCollector::parts() {
     return parts;
 }
 
-// Beside processes that were sampled for long, those of a moment (`ps aux` sees each cron job) have no trend.
+// Beside processes that were sampled for long, short ones (`ps aux` lists each cron job) have no trend.
 void SeriesCollector::leave_out_short(std::vector<Part>& parts) {
     if (std::all_of(parts.begin(), parts.end(), [](const Part& part) { return part.is_short(); })) return;
     std::map<std::string, std::uint64_t> most;  // samples of the longest process of a series
@@ -300,7 +300,7 @@ void SeriesCollector::put_series(const std::string& label, std::vector<Part> par
 SeriesFile SeriesCollector::finish(std::string format) {
     constexpr double kMostBackwards = .1;
     file_.format = std::move(format);
-    for (auto& [key, process] : processes_) drop_behind(process);
+    for (auto& [key, process] : processes_) drop_late(process);
     if (file_.samples == 0) {
         const std::string why = file_.damage.empty() ? "no samples after the header" : "no good sample";
         const std::string first =

@@ -1,4 +1,4 @@
-// What Prometheus writes: the answer of its HTTP API to a range query, and metrics as text with timestamps (OpenMetrics,
+// Formats of Prometheus: the answer of its HTTP API to a range query, and metrics as text with timestamps (OpenMetrics,
 // which `leakline sample -o x.om` writes, too) or again and again after a date.
 #include <fmt/format.h>
 
@@ -49,7 +49,7 @@ void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string&
     for (const std::string& warning : answer.warnings) collector.note(name + ": " + printable(warning));
     if (answer.unreadable + answer.not_finite > 0)
         collector.note(
-            fmt::format("{}: {} values left out that are no numbers", name, format_count(answer.unreadable + answer.not_finite)));
+            fmt::format("{}: {} values that are not numbers were skipped", name, format_count(answer.unreadable + answer.not_finite)));
     if (!answer.damage.empty()) collector.skipped(1, answer.damage);
     collector.ended(source->end(), 1);
 }
@@ -98,7 +98,7 @@ std::optional<MetricLine> metric_line(std::string_view line) {
 bool is_memory(std::string_view name) {
     const std::string word(name);
     const auto memory = memory_name(word);
-    return memory && memory_rank(word, memory->metric) != kNotUsedMemory && behind_memory_word(word);
+    return memory && memory_rank(word, memory->metric) != kNotUsedMemory && after_memory_word(word);
 }
 
 // The metric to read: --metric, else the best of those in the head.

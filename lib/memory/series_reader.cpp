@@ -42,7 +42,7 @@ SeriesFile read_series(std::unique_ptr<ByteSource> source, const std::string& na
         format.read(std::move(peeked), name, options, collector);
         return collector.finish(std::string(format.name));
     }
-    throw Error(ErrorKind::input, name, "is not text: no CSV, mprof or log of docker stats, ps or pidstat",
+    throw Error(ErrorKind::input, name, "is not text: not CSV, mprof or a log of docker stats, ps or pidstat",
                 "leakline lines reads heap recordings");
 }
 

@@ -156,11 +156,11 @@ std::set<std::string> labels_to_read(std::string_view head) {
         clock.take_prefix(line);
         for (const LabeledValue& value : values_in(line)) seen.push_back(value.label);
     }
-    for (const std::string& label : seen) words = words || behind_memory_word(column_name(label));
+    for (const std::string& label : seen) words = words || after_memory_word(column_name(label));
     for (const std::string& label : seen) {
         const std::string name = column_name(label);
         const int rank = memory_rank(name, name);
-        if (rank == kNotUsedMemory || (words && !behind_memory_word(name))) continue;
+        if (rank == kNotUsedMemory || (words && !after_memory_word(name))) continue;
         const auto [found, added] = best.emplace(words ? memory_subject(name) : label, Best{rank, label});
         if (!added && rank < found->second.rank) found->second = {rank, label};
     }

@@ -28,12 +28,12 @@ CaptureLog::CaptureLog(const std::string& path, CaptureOptions options)
     }
 }
 
-// What is there already must be a log of ours, and end with a line's end: a full disk may have cut the last one.
+// An existing file must be a native log. Its last line may be cut by a full disk; end it.
 void CaptureLog::resume_after(const std::string& path) {
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return;
     const int there = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (there < 0) return;  // it may be appended to and not read: as its owner wants it
+    if (there < 0) return;  // the file can be appended to but not read: the owner's choice
     char first = '{', last = '\n';
     const bool read = ::pread(there, &first, 1, 0) == 1 && ::pread(there, &last, 1, status.st_size - 1) == 1;
     ::close(there);
@@ -66,9 +66,9 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     record.body = std::move(request.body);
     if (request.status != 0) record.recorded_status = request.status;
     if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
-    // Of the connection to the proxy, not of the request; but that a client ends its connections is a part of its traffic.
+    // Fields of the connection to the proxy, not of the request; but closing connections is part of a client's traffic.
     const bool closes = std::any_of(record.headers.begin(), record.headers.end(),
-                                    [](const auto& header) { return says_close(header.first, header.second); });
+                                    [](const auto& header) { return is_connection_close(header.first, header.second); });
     std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
     for (const auto& [name, value] : record.headers)
         if (equal_ignoring_case(name, "Connection"))
@@ -81,7 +81,7 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     options_.redaction.apply(record);
     line_.clear();
     append_jsonl(line_, record);
-    // One write a line: a reader, and a crash, see whole lines only.
+    // One write per line, so that readers see only complete lines, also after a crash.
     if (write_all(descriptor_, line_) != line_.size()) throw os_error(ErrorKind::system, path_, "the log cannot be written", errno);
     ++written_;
 }

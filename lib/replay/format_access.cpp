@@ -18,7 +18,7 @@ int number_of(std::string_view text) {
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
 }
 
-// Where "[10/Oct/2000:13:55:36 -0700]" begins, behind its bracket.
+// Where "[10/Oct/2000:13:55:36 -0700]" begins, after its bracket.
 std::size_t find_common_time(std::string_view line) {
     for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1))
         if (line.size() > at + 7 && line[at + 3] == '/' && line[at + 7] == '/') return at + 1;
@@ -51,7 +51,7 @@ bool looks_like_access_log(std::string_view line) {
     return (time != line.npos && line.find("] \"", time) != line.npos) || looks_like_envoy(line) || looks_like_alb(line);
 }
 
-// Takes a field in quotes. The view points into the line, or into the scratch where something was escaped.
+// Takes a quoted field. The view points into the line, or into the scratch if there were escapes.
 bool AccessStream::take_quoted(std::string_view& line, std::string_view& out) {
     while (line.starts_with(' ')) line.remove_prefix(1);
     if (!line.starts_with('"')) return false;
@@ -85,7 +85,7 @@ RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t 
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
     std::string_view request, value;
-    if (!take_quoted(line, request)) return bad("no request in quotes behind the time");
+    if (!take_quoted(line, request)) return bad("no request in quotes after the time");
     if (!read_request(request, record)) return Step::bad;
     record.at = *stamp.at;
     record.has_time = true;
@@ -105,7 +105,7 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
     std::string_view request, ignored, agent, id, host;
-    if (!take_quoted(line, request)) return bad("no request in quotes behind the time");
+    if (!take_quoted(line, request)) return bad("no request in quotes after the time");
     if (!read_request(request, record)) return Step::bad;
     record.at = *stamp.at;  // %START_TIME%
     record.has_time = true;
@@ -130,7 +130,7 @@ RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record)
     const ParsedTime answered = parse_iso_time(take_word(line));
     if (!answered.at) return bad(answered.reason);
     for (int field = 0; field < 3; ++field) take_word(line);  // elb, client, target
-    // The stamp is that of the response; -1 stands for a time that never came.
+    // The time is that of the response; -1 means that it is missing.
     Nanoseconds spent{};
     for (int field = 0; field < 3; ++field) spent += parse_decimal_seconds(take_word(line)).value_or(Nanoseconds{});
     const int status = number_of(take_word(line));
@@ -149,7 +149,7 @@ RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record)
     for (int field = 0; field < 3; ++field) take_quoted(line, quoted);
     take_word(line);
     if (const ParsedTime created = parse_iso_time(take_word(line)); created.at) record.at = *created.at;
-    // received counts the head too: a body shows only in the method.
+    // received includes the head, so only the method tells whether there was a body.
     record.body_missing = received != "0" && had_body(record, {});
     return Step::record;
 }

@@ -60,7 +60,7 @@ RecordStream::Step GorStream::bad_record(const char* reason) { return bad("byte 
 
 RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string_view& message) {
     std::optional<std::string_view> piece = chunks_.next(kSeparator, kAnchor);
-    // Line ends that an editor left at the end of the file are no record.
+    // Line ends that an editor added at the end of the file are not a record.
     if (!piece || (chunks_.torn() && piece->find_first_not_of("\r\n") == piece->npos)) return Step::end;
     place_ = chunks_.pieces();
     record.clear();
@@ -94,7 +94,7 @@ RecordStream::Step GorStream::next(Record& record) {
     return read_message(message, record) ? Step::record : Step::bad;
 }
 
-// Requests wait, in order, until their responses have come or kAhead others are behind them.
+// Requests wait, in order, for their responses or until kAhead others have followed.
 RecordStream::Step GorStream::next_attached(Record& record) {
     while (!at_end_ && held_.size() < kAhead) {
         Meta meta;
@@ -147,7 +147,7 @@ void GorStream::attach(std::string_view id, std::string_view response) {
 bool GorStream::read_message(std::string_view message, Record& record) {
     std::string_view line = take_line(message);
     record.method = take_word(line);
-    // With an empty target two blanks stand there, of which take_word() took one; or one, and it took that.
+    // With an empty target there are two spaces, of which take_word() has taken one; or one, which it has taken.
     const std::size_t version = line.starts_with("HTTP/") ? 0 : line.rfind(" HTTP/");
     record.target = line.substr(0, version);
     if (record.method.empty() || version == line.npos) {
@@ -164,7 +164,7 @@ bool GorStream::read_message(std::string_view message, Record& record) {
             break;
         }
         const std::size_t colon = line.find(':');
-        if (colon == line.npos || colon == 0) continue;  // a fragment that no server would take either
+        if (colon == line.npos || colon == 0) continue;  // a fragment that servers would reject too
         const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
         record.headers.emplace_back(name, value);
         if (equal_ignoring_case(name, "content-length")) {
@@ -183,7 +183,7 @@ bool GorStream::read_message(std::string_view message, Record& record) {
         record.body_truncated = record.body.size() < *length;
         record.body = record.body.substr(0, *length);
     } else {
-        record.body = {};  // no framing, no body
+        record.body = {};  // without framing there is no body
     }
     if (!ended) record.body_truncated = true;
     if (record.body_truncated) ++truncated_;
@@ -204,7 +204,7 @@ std::vector<std::string> GorStream::warnings() const {
     std::vector<std::string> out;
     if (truncated_ > 0)
         out.push_back(format_count(truncated_) + (truncated_ == 1 ? " request was" : " requests were") +
-                      " captured in part: sent with what there is of the body");
+                      " captured in part: sent with the captured part of the body");
     if (slashless_ > 0)
         out.push_back(format_count(slashless_) + (slashless_ == 1 ? " request has" : " requests have") +
                       " a target without its leading slash: sent with one");

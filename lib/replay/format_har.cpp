@@ -23,8 +23,8 @@ bool is_http(std::string_view url) {
 
 bool is_plain(char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '.' || c == '_' || c == '*'; }
 
-// Whether an encoded value of a form may hold it: no character that would need to be encoded, '%' only before two digits.
-// What encoders differ about (RFC 3986's sub-delimiters and '~', but for '&' and '=') may stand there as well.
+// Whether text can be an encoded value of a form: no character that needs to be encoded, '%' only before two digits.
+// Characters on which encoders differ (RFC 3986's sub-delimiters and '~', except '&' and '=') are allowed as well.
 bool has_form_characters(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%') {
@@ -39,7 +39,7 @@ bool has_form_characters(std::string_view text) {
 
 bool is_percent_encoded(std::string_view text) { return text.find('%') != text.npos && has_form_characters(text); }
 
-// As application/x-www-form-urlencoded has it.
+// Encodes for application/x-www-form-urlencoded.
 void append_form_encoded(std::string& out, std::string_view text) {
     for (const char c : text) {
         const bool plain = is_plain(c);
@@ -64,12 +64,12 @@ bool looks_like_har(std::string_view prefix) {
     const std::size_t key = prefix.find_first_not_of(" \t\r\n", brace + 1);
     if (key == prefix.npos || !prefix.substr(key).starts_with("\"log\"")) return false;
     const std::size_t value = prefix.find_first_not_of(" \t\r\n:", key + 5);
-    if (value == prefix.npos || prefix[value] != '{') return false;  // a line of Docker's begins so too
+    if (value == prefix.npos || prefix[value] != '{') return false;  // Docker's lines begin like this too
     return prefix.find("\"entries\"", key) != prefix.npos || prefix.find("\"creator\"", key) != prefix.npos ||
            prefix.find("\"pages\"", key) != prefix.npos;
 }
 
-// Skips to behind the '[' of the member "entries" at depth 2 ({"log": {"entries": [).
+// Skips past the '[' of the member "entries" at depth 2 ({"log": {"entries": [).
 bool HarStream::find_entries() {
     using Part = JsonNesting::Part;
     JsonNesting nesting;
@@ -196,13 +196,13 @@ std::vector<std::string> HarStream::warnings() const {
     std::vector<std::string> out;
     if (other_schemes_ > 0)
         out.push_back(format_count(other_schemes_) + (other_schemes_ == 1 ? " entry is" : " entries are") +
-                      " no HTTP request (data:, blob:, ws: and the like): skipped");
+                      " not an HTTP request (data:, blob:, ws: and the like): skipped");
     if (odd_headers_ > 0)
-        out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is none" : " headers are none") + ", as '" + odd_header_ +
-                      "': left out");
+        out.push_back(format_count(odd_headers_) + (odd_headers_ == 1 ? " header is not valid" : " headers are not valid") + ", such as '" +
+                      odd_header_ + "': skipped");
     if (json_bodies_ > 0)
-        out.push_back(format_count(json_bodies_) + (json_bodies_ == 1 ? " body stands" : " bodies stand") +
-                      " there as a JSON value, not as text: sent as that JSON, blanks may differ from what was recorded");
+        out.push_back(format_count(json_bodies_) + (json_bodies_ == 1 ? " body is" : " bodies are") +
+                      " recorded as a JSON value instead of text: sent as that JSON; spaces may differ from the original");
     return out;
 }
 
@@ -232,7 +232,7 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
         return scan.skip_value();
     });
     if (!whole || !record.body.empty() || record.body_missing) return whole;
-    // Nothing of a body is there. Was there one? Sizes that exporters make up for a GET say nothing.
+    // The body is missing. Was there one? Sizes that exporters invent for a GET do not count.
     std::string_view length, type;
     for (const auto& [name, value] : record.headers) {
         if (equal_ignoring_case(name, "content-length")) length = value;
@@ -245,7 +245,7 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
     return true;
 }
 
-// An array of {name, value} by the specification; an array of "Name: value" and an object of names occur.
+// An array of {name, value} by the specification; arrays of "Name: value" and objects occur too.
 bool HarStream::read_headers(JsonScan& scan, Record& record) {
     std::string_view name, value;
     const auto take_value = [&] {
@@ -328,7 +328,7 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
         return true;
     }
     if (json) {
-        // The value of a form, or of anything else that is not JSON, does not say what its bytes were.
+        // The bytes of a form, or of anything else that is not JSON, cannot be derived from a value.
         record.body_missing = type.find("json") == type.npos && !(type.empty() || type == "null");
         if (record.body_missing)
             record.body = {};
@@ -343,7 +343,7 @@ bool HarStream::read_post_data(JsonScan& scan, Record& record) {
     return true;
 }
 
-// An array of {name, value}; an object of names and values occurs.
+// An array of {name, value}; objects occur too.
 bool HarStream::read_parameters(JsonScan& scan) {
     std::string_view value;
     if (scan.next_is('{')) {
@@ -389,7 +389,7 @@ void HarStream::join_form() {
     form_.clear();
     const bool encoded = std::any_of(parameters_.begin(), parameters_.end(),
                                      [](const Parameter& one) { return is_percent_encoded(one.name) || is_percent_encoded(one.value); });
-    // Where one of them is encoded, a '+' in another is a blank and not a plus sign.
+    // If one of them is encoded, a '+' in another is a space and not a plus sign.
     const auto append = [&](std::string_view text) {
         if (is_percent_encoded(text) || (encoded && has_form_characters(text)))
             form_ += text;

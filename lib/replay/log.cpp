@@ -34,10 +34,10 @@ namespace leakline::replay {
 namespace {
 
 constexpr std::size_t kSniffed = 64 * 1024;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // what Windows' editors put in front of UTF-8
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // the byte order mark that Windows editors put before UTF-8
 constexpr Nanoseconds kFarthest{std::int64_t{1} << 62};
 
-// How compressed data came to an end that is none; "" for one that is.
+// Why compressed data ended early; "" if it did not.
 std::string damage_of(const ByteSource& source) {
     switch (source.end()) {
         case StreamEnd::truncated:
@@ -56,14 +56,14 @@ std::unique_ptr<RecordStream> open_plain(ChunkBuffer chunks, const std::string&,
     return std::make_unique<Stream>(std::move(chunks));
 }
 
-// The order matters: the formats that say clearly what they are come first.
+// The order matters: formats that are clearly recognizable come first.
 constexpr FormatRow kFormats[] = {
-    {"gor", "GoReplay's, with the three monkeys between records", looks_like_gor,
+    {"gor", "GoReplay (records separated by three monkey emojis)", looks_like_gor,
      [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
          return std::make_unique<GorStream>(std::move(chunks),
                                             options.attach_responses ? GorStream::Responses::attach : GorStream::Responses::skip);
      }},
-    {"jsonl", "leakline's own: one JSON object a line with ts_ns, method, url, headers, body",
+    {"jsonl", "leakline's own: one JSON object per line with ts_ns, method, url, headers, body",
      [](std::string_view prefix) { return looks_like_jsonl(first_line(prefix)); }, open_plain<JsonlStream>},
     {"har", "HAR 1.2, as browsers export it", looks_like_har, open_plain<HarStream>},
     {"vegeta-json", "vegeta's JSON targets (no times: a rate or max pace)",
@@ -100,7 +100,7 @@ const FormatRow& row_named(const std::string& name) {
 }
 
 const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
-    // Some JSON log, which needs a map. A line longer than what was looked at is no whole object.
+    // A JSON log that needs a map. (A line longer than the prefix is not a complete object.)
     if (has_json_object(prefix) || first_line(prefix).starts_with('{')) return row_named("access-json");
     std::string names;
     for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
@@ -121,12 +121,12 @@ struct Log::Input {
     std::string target;  // of the record, where it had to be changed
     bool has_record = false, at_end = false;
     std::uint64_t records = 0, bad = 0, foreign = 0;
-    std::string first_foreign;  // where it is, and what
+    std::string first_foreign;  // location and reason
 };
 
 namespace {
 
-// False where the stop was requested before there was anything to read.
+// False if a stop was requested before there was anything to read. while_silent is called ten times per second.
 bool wait_for(int descriptor, const StopDescriptor& stop, const std::function<void()>& while_silent) {
     pollfd waits[2] = {{descriptor, POLLIN, 0}, {stop.get(), POLLIN, 0}};
     for (int patience = 0;; patience = while_silent ? 100 : -1) {
@@ -137,8 +137,8 @@ bool wait_for(int descriptor, const StopDescriptor& stop, const std::function<vo
     }
 }
 
-// A log on its way in. A pipe may be silent for long, or never be opened by its writer: nothing is read from it that is not
-// there, so that a stop is seen meanwhile.
+// Opens a log. A pipe may be silent for long, or never be opened by its writer: it is read only when it has data,
+// so that a stop is noticed meanwhile.
 ChunkBuffer open_chunks(const std::string& path, const LogOptions& options, ChunkBuffer::Peek& peek) {
     std::error_code missing;
     const bool standard_input = path == "-";
@@ -148,7 +148,7 @@ ChunkBuffer open_chunks(const std::string& path, const LogOptions& options, Chun
     const int descriptor =
         standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) throw os_error(ErrorKind::input, standard_input ? "standard input" : path, "cannot open", errno);
-    if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer only the opening must not wait
+    if (!standard_input) ::fcntl(descriptor, F_SETFL, 0);  // without a writer, only open() must not block
     return ChunkBuffer(descriptor_source(descriptor, [descriptor, stop = std::make_shared<StopDescriptor>(options.stop),
                                                       also = options.while_silent] { return wait_for(descriptor, *stop, also); }));
 }
@@ -171,12 +171,12 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
             const std::string damage = damage_of(chunks.source());
             const bool stopped = prefix.empty() && chunks.source().end() == StreamEnd::open;
             throw Error(ErrorKind::input, input->path,
-                        !damage.empty() ? "nothing can be read of it: " + damage
-                        : stopped       ? "nothing had arrived when reading ended"
+                        !damage.empty() ? "it cannot be read: " + damage
+                        : stopped       ? "no data arrived before reading ended"
                                         : "the log is empty");
         }
         LogForm form = recognize_log(prefix, options_);
-        // A container says much before its first request, and a pipe gives a line at a time.
+        // A container prints much before its first request, and a pipe delivers one line at a time.
         while (!form.certain && prefix.size() < kSniffed && chunks.more()) {
             prefix = chunks.window().substr(0, kSniffed);
             form = recognize_log(prefix, options_);
@@ -233,7 +233,7 @@ void Log::check_shares() const {
 
 namespace {
 
-// "http://user:secret@host/" -> "http://host/": a client sends the name and the password as a header, if at all.
+// "http://user:secret@host/" -> "http://host/": a client sends name and password as a header, if at all.
 void remove_userinfo(Record& record, std::string& buffer) {
     const std::string_view authority = authority_of_target(record.target);
     if (authority.empty() || authority.data()[-1] != '@') return;
@@ -249,7 +249,7 @@ bool Log::advance(Input& input) {
     while (!input.at_end) {
         switch (input.stream->next(input.record)) {
             case RecordStream::Step::record:
-                // Two stamps within these bounds (the years 1823 to 2116) differ by what 64 bits hold.
+                // The difference of two times within these bounds (the years 1823 to 2116) fits into 64 bits.
                 if (input.record.at > -kFarthest && input.record.at < kFarthest) {
                     ++input.records;
                     if (!input.record.method.empty() && input.record.method.front() >= 'a')
@@ -284,12 +284,12 @@ bool Log::next(Record& record) {
         last_place_ = record.place;
         return true;
     }
-    if (current_ != nullptr) std::swap(record, current_->record);  // its buffers are of use again
+    if (current_ != nullptr) std::swap(record, current_->record);  // so that its buffers can be reused
     Input* earliest = nullptr;
     for (const auto& input : inputs_) {
         if (!input->has_record) input->has_record = advance(*input);
         if (!input->has_record) continue;
-        // Without stamps there is no order among files but that of the command line.
+        // Without times, files keep the order of the command line.
         if (earliest == nullptr || (input->record.has_time && earliest->record.has_time && input->record.at < earliest->record.at))
             earliest = input.get();
     }
@@ -312,7 +312,7 @@ std::vector<std::string> Log::warnings() const {
         for (const std::string& warning : input->stream->warnings()) all.push_back(input->path + ": " + warning);
         if (input->foreign > 0)
             all.push_back(input->path + ": " + format_count(input->foreign) +
-                          (input->foreign == 1 ? " line is no request" : " lines are no requests") + ", skipped (the first at " +
+                          (input->foreign == 1 ? " line is not a request" : " lines are not requests") + ", skipped (the first at " +
                           input->first_foreign + ")");
         if (const std::string damage = damage_of(input->stream->source()); !damage.empty()) all.push_back(input->path + ": " + damage);
     }
@@ -382,15 +382,15 @@ std::optional<Request> RequestLog::next() {
 }
 
 bool is_repeatable(const std::string& path) {
-    std::error_code missing;  // which is for the one to say who opens it
+    std::error_code missing;  // which is reported when it is opened
     return path != "-" && !std::filesystem::is_fifo(path, missing) && !std::filesystem::is_character_file(path, missing);
 }
 
 void require_repeatable(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
         if (!is_repeatable(path))
-            throw Error(ErrorKind::usage, path == "-" ? "standard input" : path, "the log is read several times, which a pipe cannot be",
-                        "write it to a file first");
+            throw Error(ErrorKind::usage, path == "-" ? "standard input" : path,
+                        "the log is read several times, which is not possible with a pipe", "write it to a file first");
     }
 }
 

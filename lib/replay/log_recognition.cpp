@@ -11,12 +11,12 @@ namespace leakline::replay {
 
 namespace {
 
-// Of a log that was rotated or tailed the first line may be cut, of one that was damaged more; a container says much before
-// its first request. They are not what tells the format.
-constexpr int kAskedLines = 200;
-constexpr int kDepth = 3;  // of envelopes: syslog in the journal in Docker
+// The first line of a log that was rotated or tailed may be cut, of a damaged one more lines; a container prints much before
+// its first request. Such lines do not decide the format.
+constexpr int kExaminedLines = 200;
+constexpr int kDepth = 3;  // nested envelopes: syslog in the journal in Docker
 
-std::string_view behind_line(std::string_view text) {
+std::string_view after_line(std::string_view text) {
     take_line(text);
     return text;
 }
@@ -30,7 +30,7 @@ class Recognizer {
 
     LogForm run() {
         std::string_view rest = prefix_;
-        for (int line = 0; line < kAskedLines && !rest.empty(); ++line, rest = behind_line(rest))
+        for (int line = 0; line < kExaminedLines && !rest.empty(); ++line, rest = after_line(rest))
             if (asks(rest, 0)) {
                 form_.certain = true;
                 return form_;
@@ -39,7 +39,7 @@ class Recognizer {
     }
 
   private:
-    // text begins with the line that is asked; at depth 0 the rest of the log follows.
+    // text begins with the line to examine; at depth 0 the rest of the log follows.
     bool asks(std::string_view text, int depth) {
         const std::string_view line = first_line(text);
         if (line.empty()) return false;
@@ -51,7 +51,7 @@ class Recognizer {
         for (const FormatRow& row : log_formats()) {
             if (!options_.format.empty() && options_.format != row.name) continue;
             const bool mapped = !options_.map.empty() && std::string_view(row.name) == "access-json" && looks_like_json_object(line);
-            // With a map an object is what the map says, whatever else its members look like: vegeta's, say.
+            // With a map, the map decides, even if the members look like vegeta's, for example.
             if (!mapped && (row.detect == nullptr || !row.detect(text) || (!options_.map.empty() && looks_like_json_object(line))))
                 continue;
             form_.format = &row;
@@ -93,7 +93,7 @@ std::string_view first_line(std::string_view prefix, char comment) {
 }
 
 bool has_json_object(std::string_view prefix) {
-    for (int line = 0; line < kAskedLines && !prefix.empty(); ++line, prefix = behind_line(prefix))
+    for (int line = 0; line < kExaminedLines && !prefix.empty(); ++line, prefix = after_line(prefix))
         if (looks_like_json_object(first_line(prefix))) return true;
     return false;
 }

@@ -46,7 +46,7 @@ void Reader::run() noexcept {
 
 bool Reader::pass_on(std::unique_ptr<Batch>& batch) {
     queue_.push(std::move(batch));
-    if (asked_.exchange(0) != 0) wake_();
+    if (wanted_items_.exchange(0) != 0) wake_();
     batch = queue_.take_empty();
     return batch != nullptr;
 }
@@ -56,9 +56,9 @@ bool Reader::read_round(int round) {
     if (fresh_ && round > 2) fresh_is_judged_.wait(false);
     std::unique_ptr<Batch> batch = queue_.take_empty();  // null once the queue is closed
     if (!batch) return false;
-    // A pipe has nothing more for now: a sender that waits gets what there is.
+    // The pipe has no more data now: pass on what there is to a waiting sender.
     reading.while_silent = [&] {
-        if (batch && !batch->items.empty() && asked_.load(std::memory_order_relaxed) != 0) pass_on(batch);
+        if (batch && !batch->items.empty() && wanted_items_.load(std::memory_order_relaxed) != 0) pass_on(batch);
     };
     reading.stop = closing_.get_token();
     Log log(options_.logs, reading);
@@ -67,7 +67,7 @@ bool Reader::read_round(int round) {
     bool whole = false;
     try {
         whole = read_batches(log, batch);
-    } catch (...) {  // what was read until then is sent and accounted for
+    } catch (...) {  // what was read so far is sent and accounted for
         if (batch) queue_.push(std::move(batch));
         if (round == 1) remember_damage(log);
         throw;
@@ -76,22 +76,22 @@ bool Reader::read_round(int round) {
     if (!whole) return false;
     batch->ends_round = true;
     queue_.push(std::move(batch));
-    if (asked_.exchange(0) != 0) wake_();
+    if (wanted_items_.exchange(0) != 0) wake_();
     return true;
 }
 
 // To the log's end; false when the queue was closed before.
 bool Reader::read_batches(Log& log, std::unique_ptr<Batch>& batch) {
     Record record;
-    std::uint64_t bad = 0;  // counted in a batch
+    std::uint64_t bad = 0;  // already counted in a batch
     const auto count_bad = [&] { batch->bad += log.bad() - std::exchange(bad, log.bad()); };
     try {
         while (log.next(record)) {
             if (!batch) return false;
             add(*batch, record, log);
             count_bad();
-            const std::uint32_t asked = asked_.load(std::memory_order_relaxed);
-            if (batch->bytes.size() < Batch::kFull && (asked == 0 || batch->items.size() < asked)) continue;
+            const std::uint32_t wanted_items = wanted_items_.load(std::memory_order_relaxed);
+            if (batch->bytes.size() < Batch::kFull && (wanted_items == 0 || batch->items.size() < wanted_items)) continue;
             batch->part = log.part();
             if (!pass_on(batch)) return false;
         }

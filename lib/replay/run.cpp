@@ -26,15 +26,15 @@ namespace {
 
 using http::steady_now;
 
-// How often what nobody wakes us for is looked at: whether the target has gone, the duration, the grace.
+// How often state without a wake-up is checked: whether the target is gone, the duration, the grace period.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
-// precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, and polling does the rest.
+// precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, followed by polling.
 constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
-// Items of busy sessions that are put aside, so that the requests behind them are not held up.
+// Items of busy sessions that are set aside, so that they do not delay the requests after them.
 constexpr std::size_t kMaxAside = 4096;
 
 // The open loop. Everything happens on one thread, in the pool's callbacks: a connection becomes idle or the next
-// request becomes due, and as much is sent as can be.
+// request becomes due, and as much as possible is sent.
 class Run : http::ClientPool::Listener {
   public:
     explicit Run(const ReplayOptions& options)
@@ -132,10 +132,10 @@ class Run : http::ClientPool::Listener {
             pending = source_.next();
             if (!pending && !source_.round_over()) {
                 const bool ordered = options_.pace.kind == Pace::Kind::recorded;
-                reader_.ask(ordered ? static_cast<std::uint32_t>(options_.reorder / 8 + 1) : 1);
-                pending = source_.next();  // it may have come in between, and then nobody wakes us
+                reader_.request_items(ordered ? static_cast<std::uint32_t>(options_.reorder / 8 + 1) : 1);
+                pending = source_.next();  // it may have arrived in between, and then there is no wake-up
             }
-        } catch (const Error& error) {  // the reader's: what is under way is still to be accounted for
+        } catch (const Error& error) {  // the reader's error: requests in progress still have to be accounted for
             unreadable_ = error;
             stop(error.location() + ": " + error.message().substr(0, error.message().find(":\n")));  // without its list of lines
         }
@@ -153,14 +153,14 @@ class Run : http::ClientPool::Listener {
         return has_next_ = true;
     }
 
-    // Sends what is due, as far as there are connections.
+    // Sends the requests that are due, as far as connections are free.
     void dispatch() {
         while (!stopping_ && !pausing() && fetch()) {
             if (options_.pace.kind != Pace::Kind::max) {
                 const Nanoseconds now = steady_now();
                 if (next_due_ > now) {
                     const Nanoseconds when = options_.precise ? next_due_ - kPollAhead : next_due_;
-                    // While it is polled for, a timer would fire at once, and each setting of one costs microseconds.
+                    // While polling, a timer would fire at once, and setting one costs microseconds.
                     if (when > now) pool_.wake_at(when);
                     return;
                 }
@@ -179,8 +179,8 @@ class Run : http::ClientPool::Listener {
         }
     }
 
-    // The connection for an item of this session, busy or not; -1: it has to wait for one. A connection of the log is one of
-    // ours for as long as it lasts; sessions by a key (--session) share ours.
+    // The connection for an item of this session, busy or not; -1: it has to wait. A connection of the log is one of
+    // the replay's for as long as it lasts; sessions by a key (--session) share the replay's.
     RecordedConnections::Place place_for(std::uint64_t affinity) {
         if (affinity == 0) return {pool_.find_idle(), false};
         if (options_.shape.session) return {static_cast<int>(affinity % slots_.size()), false};
@@ -195,7 +195,7 @@ class Run : http::ClientPool::Listener {
         counter.store(counter.load(std::memory_order_relaxed) + result.opened, std::memory_order_relaxed);
     }
 
-    // Whether the connection is to carry nothing after this request.
+    // Whether to close the connection after this request.
     bool ends_connection(int connection, const Item& item, bool reconnect) const {
         if (item.closes || options_.requests_per_connection == 0) return item.closes;
         const int carried = !reconnect && pool_.is_open(connection) ? carried_[static_cast<std::size_t>(connection)] : 0;
@@ -215,7 +215,7 @@ class Run : http::ClientPool::Listener {
         source_.release(pending);
     }
 
-    // Only this thread writes: an atomic addition would cost more than all else that there is to count.
+    // Only this thread writes: an atomic addition would cost more than the rest of the accounting.
     static void count_one(std::atomic<std::uint64_t>& counter) {
         counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
@@ -225,7 +225,7 @@ class Run : http::ClientPool::Listener {
         options_.progress->part.store((round_ - 1 + source_.part()) / options_.rounds, std::memory_order_relaxed);
     }
 
-    // What no callback brings: ends of rounds and of the whole.
+    // Checks what has no callback: the end of a round and of the replay.
     void look_around() {
         if (!stopping_) {
             if (options_.stop.stop_requested() || options_.target_gone.stop_requested())
@@ -245,14 +245,14 @@ class Run : http::ClientPool::Listener {
         }
     }
 
-    // Asked for by another thread. From the first time that it is seen, nothing more is sent.
+    // Set by another thread. Once it is seen, nothing more is sent.
     bool pausing() {
         if (options_.pause == nullptr || !options_.pause->load(std::memory_order_relaxed)) return false;
         if (!pause_began_) pause_began_ = steady_now();
         return true;
     }
 
-    // All that was sent is answered.
+    // All requests are answered.
     void pause() {
         pool_.close_idle();
         if (options_.at_pause) options_.at_pause();
@@ -273,7 +273,7 @@ class Run : http::ClientPool::Listener {
         return !is_last_round() && !options_.after_round && (options_.pace.kind == Pace::Kind::max || schedule_.next_round());
     }
 
-    // Nothing more is sent; what is under way has the grace to be answered.
+    // Nothing more is sent; requests in progress have the grace period to be answered.
     void stop(std::string reason) {
         if (stopping_) return;
         stopping_ = true;
@@ -362,13 +362,13 @@ class Run : http::ClientPool::Listener {
         return stats;
     }
 
-    // The first `bad` of what the reader saw, which is ahead of what was sent where the replay was stopped.
+    // The first `bad` entries of the reader, which is ahead of the sender if the replay was stopped.
     Diagnostics damage(std::uint64_t bad) const {
-        Diagnostics told;
+        Diagnostics sent_damage;
         for (const Diagnostics::Entry& entry : reader_.damage().first())
-            if (told.count() < bad) told.add(entry.location, entry.message);
-        told.add_uncounted(bad - told.count());
-        return told;
+            if (sent_damage.count() < bad) sent_damage.add(entry.location, entry.message);
+        sent_damage.add_uncounted(bad - sent_damage.count());
+        return sent_damage;
     }
 
     static std::string cure(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
@@ -391,7 +391,7 @@ class Run : http::ClientPool::Listener {
             reasons.push_back("no request was answered by " + url_.origin() + why);
         else if (static_cast<double>(failed) > options_.max_failures * static_cast<double>(stats.sent))
             reasons.push_back(format_count(failed) + " of " + format_count(stats.sent) + " requests failed" + why);
-        // What refuses most requests does not do the work that the log stands for. An error that is in the log too is that work.
+        // A service that refuses most requests does not do the work that was recorded. An error that is in the log too is that work.
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
                               tally_.refused_statuses() + "); --expect-status accepts them if they are right" +
@@ -431,12 +431,12 @@ class Run : http::ClientPool::Listener {
     int round_ = 0;
     Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
     std::optional<Nanoseconds> pause_began_;
-    std::optional<Nanoseconds> round_started_;  // what the due times of the round count from
-    std::optional<Nanoseconds> active_since_;   // since when there was always something to send or to wait for
+    std::optional<Nanoseconds> round_started_;  // from which the due times of the round count
+    std::optional<Nanoseconds> active_since_;   // since when there has always been something to send or to wait for
     std::optional<double> target_rate_;
     std::vector<std::uint16_t> refused_fresh_;  // paths whose requests were refused with fresh identifiers
     std::string stop_reason_;
-    std::optional<Error> unreadable_;  // why the log could not be read on
+    std::optional<Error> unreadable_;  // why reading the log failed
     bool stopping_ = false, over_ = false;
 };
 

@@ -15,7 +15,7 @@ namespace leakline::replay {
 
 namespace {
 
-// FNV-1a, then the finaliser of splitmix64 (Steele et al., 2014): FNV's low bits alone are uneven for short keys.
+// FNV-1a, then the finalizer of splitmix64 (Steele et al., 2014): FNV's low bits alone are uneven for short keys.
 std::uint64_t hash(std::string_view text, std::uint64_t salt) {
     std::uint64_t value = 14695981039346656037u ^ salt;
     for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211u;
@@ -24,7 +24,7 @@ std::uint64_t hash(std::string_view text, std::uint64_t salt) {
     return value ^ (value >> 31);
 }
 
-// Sampling and sharding must not choose by the same bits.
+// Sampling and sharding must not use the same bits.
 constexpr std::uint64_t kSampleSalt = 0, kShardSalt = 0x9e3779b97f4a7c15u;
 
 constexpr std::pair<std::string_view, RecordKey::Kind> kNamedKeys[] = {{"header:", RecordKey::Kind::header},
@@ -49,7 +49,7 @@ std::string_view value_in(std::string_view list, char separator, std::string_vie
     return {};
 }
 
-// Nothing in it ends the line that it is to stand in.
+// Contains nothing that would end its line.
 bool is_host(std::string_view text) {
     return !text.empty() &&
            std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
@@ -133,7 +133,7 @@ std::string_view Shape::key_of(const Record& record, const RecordKey& key) {
             scan.object([&](std::string_view name) {
                 if (name != key.name) return scan.skip_value();
                 scan.scalar(found);
-                return false;  // the rest is of no interest
+                return false;  // the rest is not needed
             });
             return found;
         }
@@ -145,7 +145,7 @@ bool Shape::chosen(const Record& record) {
     if (!options_.sample && !options_.shard) return true;
     std::string_view key = key_of(record, options_.key);
     ++(key.empty() ? keyless_ : keyed_);
-    // A record that belongs to nobody is chosen by its number.
+    // A record without a key is selected by its number.
     const std::string number = key.empty() ? std::to_string(sequence_) : std::string();
     if (key.empty()) key = number;
     if (options_.sample) {
@@ -199,7 +199,7 @@ bool Shape::has_allowed_path(std::string_view target) {
     };
     const bool allowed = options_.paths.empty() || std::any_of(options_.paths.begin(), options_.paths.end(), is_match);
     const bool denied = allowed && std::any_of(options_.not_paths.begin(), options_.not_paths.end(), is_match);
-    // Whether it may be sent is not known: it is not sent, and counted.
+    // Whether it may be sent is unknown: count it and do not send it.
     if (gave_up && !denied) ++undecided_;
     return allowed && !denied && !gave_up;
 }
@@ -234,8 +234,8 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
         out.push_back(fmt::format("{} of {} records have no {}: {}", format_count(without), format_count(with + without),
                                   printable(key_text(key)), consequence));
     };
-    tell(keyed_, keyless_, options_.key, "each was chosen by its place in the log (--by)");
-    if (options_.session) tell(in_session_, sessionless_, *options_.session, "each went over any connection (--session)");
+    tell(keyed_, keyless_, options_.key, "each was selected by its position in the log (--by)");
+    if (options_.session) tell(in_session_, sessionless_, *options_.session, "each was sent on any connection (--session)");
     return out;
 }
 

@@ -11,7 +11,7 @@ namespace leakline::replay {
 
 namespace {
 
-// RFC 9110, section 7.6.1, and what this client sets itself. Expect is dropped because the body follows at once.
+// RFC 9110, section 7.6.1, and fields that this client sets itself. Expect is dropped because the body follows at once.
 bool is_of_the_connection(std::string_view name) {
     if (name.empty() || name.front() == ':') return true;
     switch (name.size()) {
@@ -27,7 +27,7 @@ bool is_of_the_connection(std::string_view name) {
     }
 }
 
-// No byte that ends a line or a word of the head.
+// Has no byte that ends a line or a word of the head.
 bool is_word(std::string_view text) {
     for (const char c : text)
         if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return false;
@@ -42,7 +42,7 @@ bool is_header_value(std::string_view text) {
     return true;
 }
 
-// Writes words into room that is there: a string's append() looks at its capacity each time, which costs a request more than
+// Writes words into reserved space: a string's append() checks its capacity each time, which costs more per request than
 // the copying.
 class RequestBuffer {
   public:
@@ -64,7 +64,7 @@ bool usually_has_body(std::string_view method) { return method == "POST" || meth
 
 bool closes_connection(const Record& record) {
     return std::any_of(record.headers.begin(), record.headers.end(),
-                       [](const auto& header) { return says_close(header.first, header.second); });
+                       [](const auto& header) { return is_connection_close(header.first, header.second); });
 }
 
 std::string why_not_sent(const Record& record) {
@@ -72,12 +72,12 @@ std::string why_not_sent(const Record& record) {
     const auto quoted = [](std::string_view text) { return "'" + printable(text.substr(0, kQuoted)) + "'"; };
     const std::string_view target = path_of_target(record.target);
     std::string reason = "the request cannot be sent: ";
-    if (!is_word(record.method)) return reason + "the method " + quoted(record.method) + " is no word";
-    if (!is_word(target)) return reason + "the URL " + quoted(target) + " has a blank or a control character in it";
+    if (!is_word(record.method)) return reason + "the method " + quoted(record.method) + " is not a single word";
+    if (!is_word(target)) return reason + "the URL " + quoted(target) + " contains a space or a control character";
     for (const auto& [name, value] : record.headers) {
         if (is_of_the_connection(name)) continue;
-        if (!is_header_name(name)) return reason + quoted(name) + " is no name of a header";
-        if (!is_header_value(value)) return reason + "the header " + quoted(name) + " has a line break in it";
+        if (!is_header_name(name)) return reason + quoted(name) + " is not a header name";
+        if (!is_header_value(value)) return reason + "the header " + quoted(name) + " contains a line break";
     }
     return reason + "the URL " + quoted(record.target) + " has no path";
 }
@@ -106,26 +106,26 @@ bool append_wire(std::string& out, const Record& record, std::string_view host) 
         record.method.size() + 2 + target.size() + kVersionAndHost.size() + host.size() + kContentLength.size() + kDigits + 3 * kEnd.size();
     for (const auto& [name, value] : record.headers) room += name.size() + value.size() + 4;
     out.resize(start + room);
-    RequestBuffer pen(out.data() + start);
-    pen << record.method << (needs_slash ? " /" : " ") << target << kVersionAndHost << host << kEnd;
+    RequestBuffer buffer(out.data() + start);
+    buffer << record.method << (needs_slash ? " /" : " ") << target << kVersionAndHost << host << kEnd;
     for (const auto& [name, value] : record.headers) {
         if (is_of_the_connection(name)) {
-            if (says_close(name, value)) pen << kClose;
+            if (is_connection_close(name, value)) buffer << kClose;
             continue;
         }
         if (!is_header_name(name) || !is_header_value(value)) {
             out.resize(start);
             return false;
         }
-        pen << name << ": " << value << kEnd;
+        buffer << name << ": " << value << kEnd;
     }
     if (!record.body.empty() || usually_has_body(record.method)) {
         char digits[kDigits];
         const auto end = std::to_chars(digits, digits + sizeof digits, record.body.size());
-        pen << kContentLength << std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)) << kEnd;
+        buffer << kContentLength << std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)) << kEnd;
     }
-    pen << kEnd;
-    out.resize(static_cast<std::size_t>(pen.at() - out.data()));
+    buffer << kEnd;
+    out.resize(static_cast<std::size_t>(buffer.at() - out.data()));
     out.append(record.body);
     return true;
 }

@@ -1,4 +1,4 @@
-// A record as the bytes that go over the connection. Pure, one object one thread at a time.
+// Serializes a record for the connection. Pure functions.
 #pragma once
 
 #include <string>
@@ -9,17 +9,17 @@
 
 namespace leakline::replay {
 
-// Appends the HTTP/1.1 request: the recorded method, target, headers and body; Host is host. Headers that speak about
+// Appends the HTTP/1.1 request: the recorded method, target, headers and body; Host is host. Headers that describe
 // the recorded connection and not about the request (Keep-Alive, Content-Length, Transfer-Encoding, Expect, ...) and
 // HTTP/2's ":pseudo" ones are left out; of Connection only "close" is kept. Content-Length is that of the body as it is
 // sent.
-// False, and out unchanged, when method, target or a header has bytes that would break the request apart, or the target
+// False, and out unchanged, if method, target or a header has bytes that would split the request, or the target
 // is no path.
 bool append_wire(std::string& out, const Record& record, std::string_view host);
-using http::says_close;
+using http::is_connection_close;
 // Whether the request says that its connection ends with it: "Connection: close".
 bool closes_connection(const Record& record);
-// What is wrong with a record for which append_wire() was false.
+// Why append_wire() returned false for a record.
 std::string why_not_sent(const Record& record);
 
 // "http://host/path?q" -> "/path?q"; a path stays itself; "" -> "/". A "#fragment" is left out.

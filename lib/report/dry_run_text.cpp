@@ -1,4 +1,4 @@
-// What a replay would send, in words.
+// Text about what a replay would send.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ std::string average(const DryRun& result, Nanoseconds span) {
     return rate ? ", " + format_per_second(*rate) + " on average" : "";
 }
 
-// How long it would take; "" where that is what the log's own time says.
+// How long it would take; "" if that is the log's own time.
 std::string pace_text(const DryRun& result) {
     if (!result.round || (result.rounds == 1 && !result.duration && result.first && *result.round == *result.last - *result.first))
         return {};
@@ -27,7 +27,7 @@ std::string pace_text(const DryRun& result) {
     return out + "\n";
 }
 
-// A chart of at most kLines, where there are enough requests to fill one.
+// A chart of at most kLines, if there are enough requests for one.
 std::string rate_text(const DryRun& result) {
     constexpr std::size_t kLines = 20, kRequestsOfALine = 4, kWidth = 50;
     const std::size_t most = std::min<std::size_t>(kLines, result.requests / kRequestsOfALine);
@@ -44,7 +44,7 @@ std::string rate_text(const DryRun& result) {
     return out;
 }
 
-// The hosts that the log names, where there are several or one is left out.
+// The hosts in the log, if there are several or one is skipped.
 std::string hosts_text(const DryRun& result) {
     constexpr std::size_t kShown = 20;
     if (result.hosts.size() < 2 && (result.hosts.empty() || result.hosts[0].left_out == 0)) return {};
@@ -61,12 +61,12 @@ std::string hosts_text(const DryRun& result) {
 }  // namespace
 
 std::string dry_run_text(const DryRun& result) {
-    std::string out =
-        fmt::format("would send {} requests ({}, the largest {}), from {}\n", format_count(result.requests),
-                    format_bytes(static_cast<double>(result.bytes)), format_bytes(static_cast<double>(result.largest)), result.formats);
+    std::string out = fmt::format("would send {} {} ({}, the largest {}), from {}\n", format_count(result.requests),
+                                  result.requests == 1 ? "request" : "requests", format_bytes(static_cast<double>(result.bytes)),
+                                  format_bytes(static_cast<double>(result.largest)), result.formats);
     out += fmt::format("  read {} = {} to send + {} filtered + {} bad\n", format_count(result.read), format_count(result.requests),
                        format_count(result.filtered), format_count(result.bad));
-    if (result.sessions > 0) out += fmt::format("  {} of them keep to their session's connection\n", format_count(result.sessions));
+    if (result.sessions > 0) out += fmt::format("  {} of them are sent on their session's connection\n", format_count(result.sessions));
     if (result.first) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}{}\n", format_duration(span), average(result, span));

@@ -32,9 +32,10 @@ std::string history_headline(const History& history) {
     };
     if (history.has_slow_growth()) {
         const History::Line& first = history.lines.front();
-        return fmt::format("{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
-                           format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
-                           count(History::Change::slow_boil) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_boil)) : "");
+        return fmt::format(
+            "{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
+            format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
+            count(History::Change::slow_growth) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_growth)) : "");
     }
     if (history.runs.size() == 1)
         return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());

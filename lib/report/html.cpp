@@ -1,4 +1,4 @@
-// The HTML form: what one asks first stands first, all of it in tables and still pictures; scripts add zoom
+// The HTML format: the most important information first, in tables and static charts; scripts add zoom
 // and search.
 #include <fmt/format.h>
 
@@ -80,10 +80,10 @@ constexpr const char* kFlameSection =
     "class=\"note\" aria-live=\"polite\"></span><button id=\"reset\" "
     "type=\"button\">Reset</button></div>\n<div id=\"flame\" class=\"chart\" role=\"tree\" "
     "aria-label=\"growth by call path\"></div>\n<p class=\"note keys\">Width is growth of live bytes; "
-    "callers stand above. A click or Enter zooms into a frame, "
+    "callers are above. A click or Enter zooms into a frame, "
     "the arrow keys move between frames, Escape shows all.</p>\n";
 
-// Else there is nothing to draw by call path.
+// Otherwise there is nothing to draw by call path.
 bool grows(const LineReport& report) {
     return std::any_of(report.lines.begin(), report.lines.end(), [](const LineGrowth& line) { return line.growth_bytes > 0; });
 }
@@ -153,7 +153,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         "time\"></div>\n<div id=\"memory-still\" class=\"scroll\">{}</div>\n{}",
         memory_svg(still, fmt::format("{} over time", diagnosis.metric)), kKeys);
     body += fmt::format(
-        "<p class=\"note\">Shaded grey: warm-up. Shaded blue: every other round. Dashed: the fitted slope "
+        "<p class=\"note\">Shaded gray: warm-up. Shaded blue: every other round. Dashed: the fitted slope "
         "with its 95 % band{}.</p>\n",
         summary.limit.empty() ? "" : "; " + xml_text(summary.limit));
     body += tables(diagnosis.lines, summary.table, options);

@@ -21,7 +21,7 @@ std::string growth_cell(const std::optional<Interval>& growth) {
     return fmt::format("<td class=\"n\">{}</td>", growth ? xml_text(format_bytes(growth->estimate)) : "?");
 }
 
-// Over the runs, not over the calendar: nights without a commit are no plateau.
+// Over the runs, not over the calendar: days without a run must not look like a plateau.
 std::string curve(const History::Line& line) {
     Series series;
     for (std::size_t run = 0; run < line.growth.size(); ++run) {
@@ -36,7 +36,7 @@ std::string curve(const History::Line& line) {
 
 std::string table_of_lines(const History& history) {
     std::string out =
-        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is known by its function and its text. Slow growth: more "
+        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is identified by its function and its text. Slow growth: more "
         "than it ever was by over a quarter, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
         "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
         "<th>Line</th></tr></thead>\n<tbody>\n";

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kLongestText = 2000;  // of one source line: a minified file must not make the page unusable
 
-// JSON within <script>: no "</script" or "<!--" can end it, and no line separator surprises an old parser.
+// JSON within <script>: no "</script" or "<!--" can end it, and line separators are escaped for old parsers.
 std::string script_safe(std::string_view json) {
     std::string out;
     out.reserve(json.size());
@@ -45,7 +45,7 @@ std::string html_cut(std::string_view text) {
 }
 
 std::string html_page(const std::string& title, const std::string& body, const std::string& data) {
-    // The policy forbids the page to load or send anything, whatever stands in it.
+    // The policy forbids the page to load or send anything, whatever its content.
     std::string out = fmt::format(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
@@ -56,7 +56,7 @@ std::string html_page(const std::string& title, const std::string& body, const s
         xml_text(title));
     if (!data.empty()) out += fmt::format("<style>{}</style>\n", assets::uplot_css);
     out += fmt::format("<style>{}</style>\n", assets::report_css);
-    // Without scripts the still picture and the tables stand alone, without frames that would stay empty.
+    // Without scripts only the static chart and the tables are shown, without empty frames.
     out += "<noscript><style>.chart, .tools, .keys, .scripted { display: none }</style></noscript>\n";
     out += fmt::format("</head>\n<body>\n{}", body);
     if (!data.empty()) {
@@ -121,7 +121,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
 }
 
 std::string html_accounting(const Accounting& accounting) {
-    std::string out = "<h2>Books</h2>\n<div class=\"scroll\"><table>\n<tbody>\n";
+    std::string out = "<h2>Memory accounting</h2>\n<div class=\"scroll\"><table>\n<tbody>\n";
     for (const AccountingRow& row : book_rows(accounting))
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:+} B</td><td class=\"n\">{}</td><td "

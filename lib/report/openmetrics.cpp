@@ -1,5 +1,5 @@
-// OpenMetrics text for node_exporter's textfile collector: gauges only, so that Prometheus' older text format
-// reads it as well; base units; no time stamps (the collector refuses them).
+// OpenMetrics text for node_exporter's textfile collector: only gauges, so that Prometheus' older text format
+// has the same text; base units; no time stamps (the collector refuses them).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ struct Labeled {
     const TrendVerdict* trend;
 };
 
-// Samples of a family stand together, so each family goes over all series.
+// Samples of a family must be adjacent, so each family goes over all series.
 void add_trends(Metrics& metrics, const std::vector<Labeled>& trends) {
     metrics.family("trend_growing", "", "1 if the trend of the memory samples is growing, else 0.");
     for (const auto& [labels, trend] : trends) metrics.sample(labels, trend->verdict == Trend::growing ? 1 : 0);
@@ -66,7 +66,7 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.family("verdict", "", "1 for the verdict of the last run, 0 for the others.");
     for (Verdict verdict : {Verdict::leak, Verdict::no_leak, Verdict::inconclusive, Verdict::invalid})
         metrics.sample(fmt::format("verdict=\"{}\"", verdict_name(verdict)), verdict == diagnosis.verdict ? 1 : 0);
-    // The figures that the verdict states: none where nothing was measured.
+    // The figures that the verdict states; none if nothing was measured.
     TrendVerdict trend = diagnosis.trend;
     if (diagnosis.growth.source != StatedGrowth::Source::memory && diagnosis.growth.split.bytes_per_request)
         trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
@@ -74,12 +74,13 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.family("resource_growing", "", "1 if descriptors, threads, mappings or processes leak, else 0.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         metrics.sample(fmt::format("resource=\"{}\"", resource_name(growth.resource)), growth.verdict == Trend::growing ? 1 : 0);
-    metrics.family("resource_growth_per_request", "", "Growth of that count per completed request, with the bounds of its 95 % interval.");
+    metrics.family("resource_growth_per_request", "",
+                   "Growth of the resource's count per completed request, with the bounds of its 95 % interval.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.per_request) metrics.bounds(fmt::format("resource=\"{}\"", resource_name(growth.resource)), *growth.per_request);
     metrics.family("live_delta_bytes", "bytes", "Growth of live heap bytes within the window.");
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.live_delta_bytes));
-    metrics.family("unattributed_bytes", "bytes", "The part of it that has no source line.");
+    metrics.family("unattributed_bytes", "bytes", "Growth of live heap bytes without a source line.");
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.unattributed_bytes));
     metrics.family("line_growth_bytes", "bytes", "Growth of live heap bytes by source line, the largest ones.");
     for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
@@ -93,7 +94,7 @@ std::string render(const Diagnosis& diagnosis) {
                        "Growth of live heap bytes per connection, with the bounds of its 95 % interval.");
         metrics.bounds("", diagnosis.connections->bytes_per_connection);
     }
-    metrics.family("left_out_requests", "requests", "Requests of the log that were not sent, in one pass, by the reason.");
+    metrics.family("left_out_requests", "requests", "Requests of the log that were not sent, in one pass, by reason.");
     std::uint64_t filtered = 0, without_body = 0;
     for (const KindCoverage& kind : diagnosis.coverage.kinds) {
         without_body += kind.without_body;

@@ -1,4 +1,4 @@
-// SARIF 2.1.0 (OASIS) as GitHub's code scanning takes it.
+// SARIF 2.1.0 (OASIS), for GitHub's code scanning.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -30,23 +30,23 @@ Json rules() {
     };
     add(Kind::leaking_line, "Live bytes grow without end",
         "The heap bytes that this line allocated and that were not freed grew in every round of the same traffic.",
-        "Look at what keeps the objects made here: a container that is only added to, a cache without a "
+        "Check what keeps the objects that are allocated here: a container that is only added to, a cache without a "
         "bound or an expiry, an owner that is never destroyed.",
         "error");
     add(Kind::growing_memory, "Memory grows without end",
         "The memory of the process grew in every round of the same traffic, and no source line is known for "
         "it.",
-        "Build with debug information (-g) so that lines can be named, and look at what does not use malloc.", "error");
+        "Build with debug information (-g) so that lines can be named, and check memory that is not allocated by malloc.", "error");
     add(Kind::inconclusive, "The run is inconclusive", "The measurement is consistent with a leak and with no leak.",
         "Run longer or with more load: the reasons say what would decide it.", "warning");
     add(Kind::invalid, "The measurement is not valid", "The target died, most requests failed, or memory could not be read.",
-        "See the reasons; nothing can be said about a leak.", "error");
+        "See the reasons; the run does not show whether there is a leak.", "error");
     add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak", "Their count grew in every round of the same traffic.",
         "Close, join, unmap or wait for what each request opens; the message names the kind that grows.", "error");
     return out;
 }
 
-// RFC 3986: what a path may hold stays, all else is percent-encoded.
+// RFC 3986: characters that are allowed in a path stay, others are percent-encoded.
 std::string uri_of(const std::string& path) {
     std::string out = path.starts_with('/') ? "file://" : "";
     for (char c : path) {

@@ -88,7 +88,7 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
             "text-anchor=\"end\">limit {4}</text>\n",
             kLeft, right, y(*plot.limit), y(*plot.limit) - 4, tick_text(*plot.limit, Scale::bytes));
     else if (plot.limit)
-        out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">limit {} lies above</text>\n", right, kTop + 12,
+        out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">limit {} is above the chart</text>\n", right, kTop + 12,
                            tick_text(*plot.limit, Scale::bytes));
     return out + "</svg>\n";
 }
@@ -106,7 +106,7 @@ std::string sparkline_svg(const Series& series, Trend trend) {
             high = std::max(high, point.y);
         }
         const double x_scale = (kSparkWidth - 2) / std::max(points.back().x - points.front().x, 1e-300);
-        // A flat series lies in the middle; noise of a thousandth is not blown up to full height.
+        // A flat series is in the middle; noise of a thousandth is not scaled to full height.
         const double range = std::max({high - low, std::abs(high) * 0.01, 1e-300}), middle = (high + low) / 2;
         const double y_scale = -(kSparkHeight - 4) / range;
         out += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>", color,
@@ -129,7 +129,7 @@ std::string render_svg(const Document& document, const RenderOptions&) {
                 memory_plot(item.series, item.verdict, 2000),
                 fmt::format("{}: {}", item.series.name.empty() ? item.file : item.series.name, trend_name(item.verdict.verdict)));
         }
-        // Several runs stand below each other.
+        // Several runs are placed below each other.
         std::string out = fmt::format(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
             "height=\"{1}\">\n",

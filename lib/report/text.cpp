@@ -1,4 +1,4 @@
-// The form for a terminal: the verdict first, then what supports it, in the order in which one asks.
+// The format for a terminal: the verdict first, then its evidence.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,7 +64,8 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " answers with an unexpected status");
     text.field("connections", format_count(stats.connections) + " opened");
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
-    if (stats.retried != 0) text.field("retried", format_count(stats.retried) + " attempts on stale connections");
+    if (stats.retried != 0)
+        text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections");
     if (stats.late != 0) text.field("late records", format_count(stats.late) + " came too late for the reorder window");
     if (!stats.valid) {
         text.field("NOT VALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());

@@ -20,13 +20,13 @@ namespace leakline::service {
 namespace {
 
 constexpr std::int64_t kSchema = 1;  // PRAGMA user_version
-// Requests in one transaction: enough to share a commit's cost, few enough that a reader does not wait long.
+// Requests in one transaction: enough to share a commit's cost, few enough that readers do not wait long.
 constexpr std::size_t kBatch = 512;
 
 std::function<Bytes()> disk_left_beside(const std::string& path) {
     return [path]() -> Bytes {
         std::error_code unknown;
-        return std::filesystem::space(path, unknown).available;  // where it cannot be told, more than any disk has
+        return std::filesystem::space(path, unknown).available;  // if unknown, more than any disk has
     };
 }
 
@@ -34,7 +34,7 @@ void report_to(const EventStore::OnSaved& on_saved, const SaveResult& result) {
     try {
         on_saved(result);
     } catch (const std::exception&) {
-        // One answer less: its connection closes.
+        // Without an answer, the connection closes.
     }
 }
 
@@ -61,7 +61,7 @@ class SqliteStore : public EventStore {
         std::string user_id;
         std::vector<std::string> events;
         std::int64_t received_ns;
-        OnSaved on_saved;  // empty where the caller has been answered already
+        OnSaved on_saved;  // empty if the caller has already been answered
     };
 
     void prepare_schema();
@@ -89,8 +89,8 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
     sqlite3_busy_timeout(database_.get(),
                          static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(options.busy_timeout).count()));
     const bool has_log = database_.text("PRAGMA journal_mode = WAL") == "wal";  // a database in memory has none
-    // In WAL mode NORMAL writes a commit without waiting for the disk: it is the kernel's by then, and the kernel
-    // outlives us. FULL waits for the disk.
+    // In WAL mode NORMAL writes a commit without waiting for the disk: it is in the kernel by then, and the kernel
+    // outlives the process. FULL waits for the disk.
     database_.run(options.durability == Durability::power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     if (options.size_limit > 0)
         database_.run(
@@ -104,16 +104,16 @@ SqliteStore::SqliteStore(const StoreOptions& options) : options_(options), datab
                     "SELECT event FROM (SELECT id, event FROM events WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2) "
                     "ORDER BY id");
     if (has_log) {
-        // Another process that reads can make the log grow without a bound; its file would stay as long as that. Not cut at the
-        // limit itself: then each beginning would give a little back, only to take it again.
+        // Another reading process can make the log grow without a bound; its file would stay that long. It is not cut at the
+        // limit itself: then each restart would free a little, only to allocate it again.
         database_.run(("PRAGMA journal_size_limit = " + std::to_string(2 * options.log_limit)).c_str());
         checkpointer_.emplace(options.path, options.log_limit, options.disk_left ? options.disk_left : disk_left_beside(options.path),
                               database_mutex_);
-        const auto told = [](void* checkpointer, sqlite3*, const char*, int pages) {
+        const auto on_commit = [](void* checkpointer, sqlite3*, const char*, int pages) {
             static_cast<sqlite::WalCheckpointer*>(checkpointer)->log_has(pages);
             return SQLITE_OK;
         };
-        sqlite3_wal_hook(database_.get(), told, &*checkpointer_);  // instead of checkpoints within commits
+        sqlite3_wal_hook(database_.get(), on_commit, &*checkpointer_);  // instead of checkpoints within commits
     }
     writer_ = std::thread([this] { write_loop(); });
 }
@@ -204,7 +204,7 @@ void SqliteStore::write_loop() {
 // All or nothing. Returns how many events were written.
 std::uint64_t SqliteStore::write(std::span<const Job> batch) {
     const std::lock_guard lock(database_mutex_);
-    // A file that was deleted, or that another one stands in place of, takes commits until the end: nobody can read them.
+    // A file that was deleted or replaced accepts commits that can never be read.
     int moved = 0;
     if (sqlite3_file_control(database_.get(), nullptr, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0)
         throw sqlite::Failure{SQLITE_READONLY_DBMOVED, "its file was deleted or moved"};

@@ -16,14 +16,14 @@ namespace leakline::service {
 
 namespace {
 
-// What belongs to one connection and not to the request: a replay makes its own.
+// Fields of the connection and not of the request: a replay sets its own.
 bool hop_header(std::string_view name) {
     for (const std::string_view known : {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Expect"})
         if (equal_ignoring_case(name, known)) return true;
     return false;
 }
 
-// Whether a file ends inside a line, as a disk that was full leaves it.
+// Whether a file ends inside a line, as after a full disk.
 bool ends_torn(const std::string& path) {
     struct stat status {};
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -52,9 +52,9 @@ void RequestRecorder::record(const http::ServerRequest& request, Nanoseconds at)
     request_.target = request.target;
     request_.body = request.body;
     request_.headers.clear();
-    bool closes = false;  // a client that ends its connections does so in a replay too
+    bool closes = false;  // a replay closes connections where the client did
     for (const http::Header& header : request.headers) {
-        closes = closes || http::says_close(header.name, header.value);
+        closes = closes || http::is_connection_close(header.name, header.value);
         if (!hop_header(header.name)) request_.headers.emplace_back(header.name, header.value);
     }
     if (closes) request_.headers.emplace_back("Connection", "close");

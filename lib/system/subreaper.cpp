@@ -76,14 +76,14 @@ std::vector<int> Subreaper::orphans() const {
 void Subreaper::end_orphans() const {
     Clock& clock = system_clock();
     const Nanoseconds deadline = clock.monotonic() + std::chrono::seconds(2);
-    std::vector<int> told;
-    // What an orphan had started becomes ours when the orphan ends: it is found in the next turn.
+    std::vector<int> signaled;
+    // An orphan's children become ours when the orphan ends: the next turn finds them.
     for (std::vector<int> left = orphans(); !left.empty(); left = orphans()) {
         const bool late = clock.monotonic() >= deadline;
         for (const int pid : left) {
-            if (!late && std::find(told.begin(), told.end(), pid) != told.end()) continue;
+            if (!late && std::find(signaled.begin(), signaled.end(), pid) != signaled.end()) continue;
             ::kill(pid, late ? SIGKILL : SIGTERM);
-            told.push_back(pid);
+            signaled.push_back(pid);
         }
         if (clock.monotonic() >= deadline + std::chrono::seconds(2)) return;  // not even SIGKILL helps: stopped in the kernel
         clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(10));

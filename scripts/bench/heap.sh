@@ -1,6 +1,6 @@
 #!/bin/bash
 # Reading and recording heaps, against heaptrack's tools and the floor that zstd sets: ratios of interleaved runs, since
-# machines are noisy and their neighbours too. From scripts/bench.sh heap, or by itself:
+# machines are noisy and their neighbors too. From scripts/bench.sh heap, or by itself:
 #
 #   scripts/bench/heap.sh [--build DIR] [--events N] [--rounds N] [--only read|record|long]
 #
@@ -40,7 +40,7 @@ cpu() { awk '{ print $2 }' "$work/$1.times" | median; }
 # ratio A B COLUMN: the median of the quotients of runs that followed each other
 ratio() { paste "$work/$1.times" "$work/$2.times" | awk -v c="$3" '{ print $c / $(c + 2) }' | median; }
 row() { printf '  %-44s %8s   goal %s\n' "$1" "$2" "$3"; }
-# compare TEXT A B GOAL: by wall time, which the goal is about, and by cpu time, which busy neighbours do not change
+# compare TEXT A B GOAL: by wall time, which the goal is about, and by cpu time, which busy neighbors do not change
 compare() {
   printf '  %-44s %8.2f   goal %s   (cpu time: %.2f)\n' "$1" "$(ratio "$2" "$3" 1)" "$4" "$(ratio "$2" "$3" 2)"
 }

@@ -87,7 +87,7 @@ echo "  .gor / wrk $(ratio "$gor" "$wrk") (goal 1.0), JSONL / wrk $(ratio "$json
 # Where the server's core is the slower one, rates tell of the server; what a request costs the client does not.
 echo "  by the client's processor time: $(ratio "$(cost wrk)" "$(cost gor)"), $(ratio "$(cost wrk)" "$(cost jsonl)"), $(ratio "$(cost hey)" "$(cost gor)")"
 
-echo "reader (read, parse, serialise; no network), against cat of the same file"
+echo "reader (read, parse, serialize; no network), against cat of the same file"
 for log in log.gor log.jsonl; do
   for copy in 1 2 3 4; do cat $log; done > large  # long enough for the start of the program not to count
   bytes=$(stat -c %s large)

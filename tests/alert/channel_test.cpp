@@ -27,7 +27,7 @@ TEST_CASE("a message says whose memory, how full, and since when") {
     CHECK(alert.summary() == "trackd 127.0.0.1:8080: memory at 83 % of its limit (425 MiB of 512 MiB) since 2024-05-06T07:30:00Z");
     alert.kind = Kind::resolved;
     alert.used = 214'748'364;
-    CHECK(alert.summary() == "trackd 127.0.0.1:8080: memory back at 39 % of its limit (205 MiB of 512 MiB), after 1m over 80 %");
+    CHECK(alert.summary() == "trackd 127.0.0.1:8080: memory is back at 39 % of its limit (205 MiB of 512 MiB), after 1m over 80 %");
 }
 
 TEST_CASE("the JSON form holds the same, as numbers") {

@@ -43,7 +43,7 @@ std::string text_of(const History& history) { return format_named("text").render
 }  // namespace
 
 TEST_CASE("small steps that add up are a slow growth, one large step is a jump") {
-    CHECK(change_of({100, 108, 116, 125, 134}) == History::Change::slow_boil);
+    CHECK(change_of({100, 108, 116, 125, 134}) == History::Change::slow_growth);
     CHECK(change_of({100, 101, 99, 100}) == History::Change::steady);
     CHECK(change_of({100, 100, 150}) == History::Change::jumped);
     CHECK(change_of({100, 124}) == History::Change::jumped);
@@ -52,7 +52,7 @@ TEST_CASE("small steps that add up are a slow growth, one large step is a jump")
     CHECK(change_of({100}) == History::Change::steady);
     CHECK(change_of({100, 0, 100}) == History::Change::appeared);
     CHECK(change_of({100, 0, 60}) == History::Change::appeared);
-    CHECK(change_of({100, 150, 160, 171, 183, 196}) == History::Change::slow_boil);
+    CHECK(change_of({100, 150, 160, 171, 183, 196}) == History::Change::slow_growth);
     CHECK(change_of({100, 150, 160, 171}) == History::Change::steady);
     CHECK(of({100, 108, 116, 125, 134}).has_slow_growth());
     CHECK_FALSE(of({100, 150}).has_slow_growth());

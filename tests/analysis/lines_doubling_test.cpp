@@ -28,7 +28,7 @@ std::optional<Doubling> vector_of(double rate, double every, double end, double 
 
 }  // namespace
 
-TEST_CASE("a vector that leaks 24 bytes an append is found with one live block, at its amortised rate") {
+TEST_CASE("a vector that leaks 24 bytes an append is found with one live block, at its amortized rate") {
     const auto doubling = vector_of(1000, 0.25, 8, 1);
     REQUIRE(doubling);
     CHECK(doubling->steady);
@@ -63,7 +63,7 @@ TEST_CASE("the bounds hold the true payload and rate whatever the window, one or
     CHECK(steady * 10 >= all * 9);
 }
 
-TEST_CASE("a vector that stopped growing is recognised by the step that did not come") {
+TEST_CASE("a vector that stopped growing is recognized by the step that did not come") {
     for (double bound : {600.0, 1000.0, 1500.0, 2000.0}) {
         const auto doubling = vector_of(500, 0.25, 9, 1, bound);
         REQUIRE(doubling);

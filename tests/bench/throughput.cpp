@@ -95,13 +95,13 @@ std::string change(const std::vector<double>& with, const std::vector<double>& w
     return fmt::format("{:+.2f} [{:+.2f}, {:+.2f}]", mean, mean - error, mean + error);
 }
 
-struct Neighbour {
+struct Neighbor {
     std::string name;
     pid_t pid = 0;  // 0: none of them runs
     std::vector<double> rates{};
 };
 
-void measure(Load& load, std::vector<Neighbour>& kinds, Nanoseconds span) {
+void measure(Load& load, std::vector<Neighbor>& kinds, Nanoseconds span) {
     std::mt19937 random(1);
     std::vector<std::size_t> order(kinds.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "usage: bench_throughput PORT SECONDS NAME=PID...\n");
         return 2;
     }
-    std::vector<Neighbour> kinds = {{"none"}};
+    std::vector<Neighbor> kinds = {{"none"}};
     for (int i = 3; i < argc; ++i) {
         const std::string_view text(argv[i]);
         const std::size_t equals = text.find('=');
@@ -141,11 +141,11 @@ int main(int argc, char** argv) {
         kinds.push_back({std::string(text.substr(0, equals)), std::atoi(argv[i] + equals + 1)});
     }
     Load load(static_cast<std::uint16_t>(std::atoi(argv[1])), 8);
-    for (const Neighbour& kind : kinds)
+    for (const Neighbor& kind : kinds)
         if (kind.pid != 0) ::kill(kind.pid, SIGSTOP);
     load.rate(500ms);
     measure(load, kinds, std::chrono::seconds(std::atoi(argv[2])));
-    for (const Neighbour& kind : kinds)
+    for (const Neighbor& kind : kinds)
         if (kind.pid != 0) ::kill(kind.pid, SIGCONT);
     for (std::size_t i = 1; i < kinds.size(); ++i) {
         fmt::print("{}_change_percent {} (of {} pairs)\n", kinds[i].name, change(kinds[i].rates, kinds[0].rates), kinds[i].rates.size());

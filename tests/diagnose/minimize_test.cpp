@@ -121,15 +121,16 @@ TEST_CASE("a facet is a parameter or header with few values; where some requests
     CHECK(kinds.text(part) == "GET /q where ?full is absent and x-tenant: is 'b'");
 }
 
-TEST_CASE("standard input and pipes cannot be minimised, since the log is read several times") {
-    CHECK_THROWS_WITH_AS(RequestKinds(traffic_of("-")),
-                         "standard input: the log is read several times, which a pipe cannot be\n  hint: write it to a file first", Error);
+TEST_CASE("standard input and pipes cannot be minimized, since the log is read several times") {
+    CHECK_THROWS_WITH_AS(
+        RequestKinds(traffic_of("-")),
+        "standard input: the log is read several times, which is not possible with a pipe\n  hint: write it to a file first", Error);
     const TemporaryDirectory directory;
     const std::string pipe = directory.path() + "/pipe";
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    CHECK_THROWS_WITH_AS(RequestKinds(traffic_of(pipe)),
-                         (pipe + ": the log is read several times, which a pipe cannot be\n  hint: write it to a file first").c_str(),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        RequestKinds(traffic_of(pipe)),
+        (pipe + ": the log is read several times, which is not possible with a pipe\n  hint: write it to a file first").c_str(), Error);
 }
 
 TEST_CASE("a field of a JSON body is a facet unless it is an array or object, and can be dropped") {

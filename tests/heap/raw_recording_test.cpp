@@ -95,14 +95,14 @@ TEST_CASE("a mark that was asked for is set at the first tick at or after its ti
         recording.take(std::string_view(margin).substr(64, text.size()));
     };
     feed(kHead + "t 1000 0\n+ 10 1 a0\nc 5\nR 1\n");
-    recording.ask({HeapMark::Kind::round_end, "round 1", 7, std::chrono::milliseconds(20), {}, {}});
+    recording.request_mark({HeapMark::Kind::round_end, "round 1", 7, std::chrono::milliseconds(20), {}, {}});
     feed("+ 10 1 b0\nc 10\nR 1\n+ 10 1 c0\nc 15\nR 1\n");  // 16 ms, 21 ms
     CHECK(recording.pending_marks() == 0);
     REQUIRE(marks.size() == 2);
     CHECK(marks[1].label == "round 1");
     CHECK(marks[1].requests == 7);
     CHECK(marks[1].changes[0].cost.live_blocks == 3);
-    recording.ask({HeapMark::Kind::round_end, "never reached", {}, std::chrono::seconds(9), {}, {}});
+    recording.request_mark({HeapMark::Kind::round_end, "never reached", {}, std::chrono::seconds(9), {}, {}});
     recording.finish({});
     REQUIRE(marks.size() == 4);
     CHECK(marks[2].label == "never reached");

@@ -61,8 +61,8 @@ Written write_recording() {
     CHECK(writer.error() == 0);
     expected.traces = recording.traces();
     expected.rss = recording.rss();
-    expected.peak = recording.ledger().peak_costs();
-    expected.peak_bytes = recording.ledger().peak();
+    expected.peak = recording.live_bytes().peak_costs();
+    expected.peak_bytes = recording.live_bytes().peak();
     written.bytes = file_bytes(path);
     return written;
 }

@@ -134,7 +134,7 @@ TEST_CASE("no complete answer is an error that says what happened") {
     http::ClientRequest request;
     request.url = gone;
     request.headers = {{"X", "a\r\nY: b"}};
-    CHECK_THROWS_WITH_AS(http::send_request(request), "header 'X': it cannot be sent: it holds a line break", Error);
+    CHECK_THROWS_WITH_AS(http::send_request(request), "header 'X': it cannot be sent: it contains a line break", Error);
 }
 
 TEST_CASE("a Unix socket is asked like any other server") {

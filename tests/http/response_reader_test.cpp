@@ -155,7 +155,7 @@ TEST_CASE("one reader follows ordinary and odd responses in turn") {
     }
 }
 
-TEST_CASE("an ordinary head is recognised with all that it says, any other is left alone") {
+TEST_CASE("an ordinary head is recognized with all that it says, any other is left alone") {
     const auto head = http::ordinary_head("HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 12345\r\nConnection: close\r\n\r\nbody");
     REQUIRE(head);
     CHECK(head->status == 200);

@@ -76,7 +76,7 @@ TEST_CASE("https: the certificate's issuer and name are verified, and a refusal 
                          (server.url() + ": the certificate is not accepted: self-signed certificate" + hint).c_str(), Error);
     CHECK_THROWS_WITH_AS(http::get(server.url("localhost"), options),
                          (server.url("localhost") + ": the certificate is not accepted: hostname mismatch" +
-                          "\n  hint: name the host as the certificate does; --insecure skips verification")
+                          "\n  hint: use the host name in the certificate; --insecure skips verification")
                              .c_str(),
                          Error);
     options.verify_certificate = false;

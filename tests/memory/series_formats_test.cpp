@@ -106,7 +106,7 @@ TEST_CASE("Grafana: numbers whose unit nothing says are bytes only where they ar
     CHECK(error_of("Series;Time;Value\na;2024-06-07T12:30:00Z;480\na;2024-06-07T12:30:05Z;481\n") ==
           "x:1: column 'Value' has no unit, and its values are too small for bytes\n  hint: --unit kib, mib or gib");
     CHECK(error_of("Label,Timestamp,Average,Unit\ncpu,2024-06-07T12:30:00Z,48,Percent\n")
-              .starts_with("x:1: the column 'unit' says 'Percent', which is no unit of memory"));
+              .starts_with("x:1: the column 'unit' says 'Percent', which is not a unit of memory"));
 }
 
 TEST_CASE("tables: top, ps without a header, kubectl, smem, free, sar") {

@@ -184,7 +184,7 @@ TEST_CASE("CSV: headers as real tools write them") {
     }
     CHECK(error_of("t_s,%MEM\n0,1\n").starts_with("x.csv:1: no column of memory among"));
     CHECK(error_of("t_s,api_rss_pages\n0,1\n") ==
-          "x.csv:1: column 'api_rss_pages': 'pages' is no known unit\n"
+          "x.csv:1: column 'api_rss_pages': 'pages' is not a known unit\n"
           "  hint: bytes, kib, mib or gib; or --metric api_rss_pages and --unit");
     CHECK(error_of(",rss_kb\n0,1\n1,2\n") ==
           "x.csv:2: no column of time: the first, without a name, counts rows\n"
@@ -279,8 +279,8 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
     CHECK(error_of("t_s,rss\n0,1\n") ==
           "x.csv:2: column 'rss' has no unit, nor has its value 1\n"
           "  hint: name it rss_bytes, rss_kib or rss_mib, or give --unit");
-    CHECK(error_of("t_s,colour\n0,1\n") ==
-          "x.csv:1: no column of memory among 't_s', 'colour'\n"
+    CHECK(error_of("t_s,color\n0,1\n") ==
+          "x.csv:1: no column of memory among 't_s', 'color'\n"
           "  hint: name it NAME_bytes, NAME_kib or NAME_mib, or choose one with --metric and --unit");
     CHECK(error_of("when,rss_bytes\n0,1\n") ==
           "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
@@ -337,7 +337,7 @@ TEST_CASE("a file of any length takes bounded memory and keeps its ends and its 
     for (const double value : series.value) sum += value / kMiB;
     CHECK(sum / static_cast<double>(series.size()) == doctest::Approx(4.5).epsilon(.05));
     REQUIRE(file.notes.size() == 1);
-    CHECK(file.notes[0] == "x.csv: 100,000 samples, of which one in 32 was kept, picked at random");
+    CHECK(file.notes[0] == "x.csv: 100,000 samples, of which one in 32 was kept, selected at random");
     for (std::size_t i = 1; i < series.size(); ++i) REQUIRE(series.seconds[i] > series.seconds[i - 1]);
 }
 

@@ -76,7 +76,7 @@ TEST_CASE("parts of a line are joined, each stream for itself, and the others ke
     CHECK(joined.requests[1].source_line == 5);
     CHECK(joined.requests[2].source_line == 7);
     REQUIRE(joined.warnings.size() == 1);
-    CHECK(joined.warnings[0].find(": 2 lines are no requests, skipped (the first at 3: not a line of an access log: 'other')") !=
+    CHECK(joined.warnings[0].find(": 2 lines are not requests, skipped (the first at 3: not a line of an access log: 'other')") !=
           std::string::npos);
 
     const Contents cri = read_text(kKubernetesTime + "stdout P " + first + "\n" + kKubernetesTime + "stderr F x\n" + kKubernetesTime +
@@ -112,7 +112,7 @@ TEST_CASE("what a container says before its first request is passed over, and co
     CHECK(contents.requests.size() == 31);
     CHECK(contents.damage.empty());
     REQUIRE(contents.warnings.size() == 1);
-    CHECK(contents.warnings[0].find(": 30 lines are no requests, skipped (the first at 1: ") != std::string::npos);
+    CHECK(contents.warnings[0].find(": 30 lines are not requests, skipped (the first at 1: ") != std::string::npos);
 }
 
 TEST_CASE("a log of which most cannot be read is an error, however few its lines are") {

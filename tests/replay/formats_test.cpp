@@ -32,7 +32,7 @@ TEST_CASE("a .gor file gives its requests: chunked, cut, without latency, withou
     REQUIRE(gor.damage.size() == 1);
     CHECK(gor.damage[0].ends_with("not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]"));
     CHECK(gor.warnings ==
-          std::vector<std::string>{sample("sample.gor") + ": 1 request was captured in part: sent with what there is of the body"});
+          std::vector<std::string>{sample("sample.gor") + ": 1 request was captured in part: sent with the captured part of the body"});
 }
 
 TEST_CASE("requests of a .gor file get the status of their type 2 record, in their order") {
@@ -214,6 +214,5 @@ TEST_CASE("compressed data that is cut off or damaged is said to be, whatever co
     };
     CHECK(warning_of(header + block) == "the gzip data ends early, after 66 bytes");
     CHECK(warning_of(header + block + "not the checksum").starts_with("the gzip data is damaged after about "));
-    CHECK_THROWS_WITH_AS(read_text(header), doctest::Contains(": nothing can be read of it: the gzip data ends early, after 10 bytes"),
-                         Error);
+    CHECK_THROWS_WITH_AS(read_text(header), doctest::Contains(": it cannot be read: the gzip data ends early, after 10 bytes"), Error);
 }

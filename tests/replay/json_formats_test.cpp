@@ -97,7 +97,7 @@ TEST_CASE("what a browser records besides HTTP requests is passed over, and said
     CHECK(har.requests[1].target == "/path?x=http://y");
     CHECK(har.damage.empty());
     REQUIRE(har.warnings.size() == 1);
-    CHECK(har.warnings[0].ends_with(": 5 entries are no HTTP request (data:, blob:, ws: and the like): skipped"));
+    CHECK(har.warnings[0].ends_with(": 5 entries are not an HTTP request (data:, blob:, ws: and the like): skipped"));
 }
 
 TEST_CASE("a HAR form without text is put together from its parameters, other bodies without text are missing") {

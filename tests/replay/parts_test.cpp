@@ -228,15 +228,15 @@ TEST_CASE("nothing in a record can smuggle a second request in") {
         return why_not_sent(record).substr(std::string_view("the request cannot be sent: ").size());
     };
     CHECK(refused(record_of("GET", "/a HTTP/1.1\r\nX: y")) ==
-          "the URL '/a HTTP/1.1\\x0d\\x0aX: y' has a blank or a control character in it");
-    CHECK(refused(record_of("GET /x", "/")) == "the method 'GET /x' is no word");
-    CHECK(refused(record_of("", "/")) == "the method '' is no word");
+          "the URL '/a HTTP/1.1\\x0d\\x0aX: y' contains a space or a control character");
+    CHECK(refused(record_of("GET /x", "/")) == "the method 'GET /x' is not a single word");
+    CHECK(refused(record_of("", "/")) == "the method '' is not a single word");
     CHECK(refused(record_of("GET", "other.example:443")) == "the URL 'other.example:443' has no path");
     Record record = record_of("GET", "/");
     record.headers = {{"Connection", "\n"}, {"X", "1\r\nY: 2"}};
-    CHECK(refused(record) == "the header 'X' has a line break in it");
+    CHECK(refused(record) == "the header 'X' contains a line break");
     record.headers = {{"X:y", "1"}};
-    CHECK(refused(record) == "'X:y' is no name of a header");
+    CHECK(refused(record) == "'X:y' is not a header name");
 
     ShapeOptions options;
     options.keep_host = true;
@@ -302,6 +302,6 @@ TEST_CASE("the reason that most failures have is told, and the help that belongs
     add(Failure::timeout, true, "the certificate is not accepted", "--ca-file FILE");
     CHECK(reasons.most_frequent() == " (timeout: no complete answer within --timeout)");
     for (int i = 0; i < 3; ++i) add(Failure::connect, false, "connection refused", "");
-    add(Failure::timeout, false, "no answer to the attempt to connect", "");
+    add(Failure::timeout, false, "no answer to the connection attempt", "");
     CHECK(reasons.most_frequent() == " (connection refused)");
 }

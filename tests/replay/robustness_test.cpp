@@ -286,7 +286,7 @@ TEST_CASE("a target that never ends its handshake is given up like one that refu
     CHECK(stats.completed == 0);
     CHECK(failures(stats, Failure::timeout) + failures(stats, Failure::aborted) == stats.sent);
     CHECK(stats.unsent > 0);
-    const std::string why = "the TLS handshake did not end in time";
+    const std::string why = "the TLS handshake timed out";
     REQUIRE(stats.reasons.size() == 2);
     CHECK(stats.reasons[0] == "stopped: no connection for 500ms: " + why);
     CHECK(stats.reasons[1].find("no request was answered by https" + server.url().substr(4) + " (" + why + ")") == 0);
@@ -354,7 +354,7 @@ TEST_CASE("impossible options are refused before anything is sent") {
     refused("--connections", [](auto& options) { options.connections = 0; });
     refused("--speed", [](auto& options) { options.pace.speed = 0; });
     refused("a rate must be above 0", [](auto& options) { options.pace = {replay::Pace::Kind::rate, 1, 0}; });
-    refused("standard input: the log is read several times, which a pipe cannot be", [](auto& options) {
+    refused("standard input: the log is read several times, which is not possible with a pipe", [](auto& options) {
         options.logs = {"-"};
         options.rounds = 2;
     });

@@ -219,7 +219,7 @@ TEST_CASE("bad lines are counted and located, one too many ends the replay") {
     REQUIRE(stats.warnings.size() == 3);
     CHECK(stats.warnings[0] == log.path() + ":4: no \"url\"");
     CHECK(stats.warnings[1] == log.path() + ":5: column 1: expected '{', found 'not json'");
-    CHECK(stats.warnings[2] == log.path() + ":6: the request cannot be sent: the URL '/a b' has a blank or a control character in it");
+    CHECK(stats.warnings[2] == log.path() + ":6: the request cannot be sent: the URL '/a b' contains a space or a control character");
     options.max_bad_lines = 2;
     CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("more than 2 lines cannot be read"), Error);
 }

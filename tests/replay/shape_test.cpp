@@ -135,8 +135,8 @@ TEST_CASE("a user is told by a cookie or a parameter as well, and a key that rec
         CHECK(shape.apply(other));
     }
     CHECK(shape.warnings("left out") ==
-          std::vector<std::string>{"2 of 3 records have no cookie:sid: each was chosen by its place in the log (--by)",
-                                   "3 of 3 records have no query:session: each went over any connection (--session)"});
+          std::vector<std::string>{"2 of 3 records have no cookie:sid: each was selected by its position in the log (--by)",
+                                   "3 of 3 records have no query:session: each was sent on any connection (--session)"});
 }
 
 TEST_CASE("a sample of nothing or of more than all, and a header that cannot be sent, are refused at once") {
@@ -155,10 +155,10 @@ TEST_CASE("a sample of nothing or of more than all, and a header that cannot be 
     CHECK(refused([](auto& shape) { shape.sample = 1; }) == "taken");
     CHECK(refused([](auto& shape) {
               shape.set_headers = {{"X Y", "1"}};
-          }) == "--header: the request cannot be sent: 'X Y' is no name of a header");
+          }) == "--header: the request cannot be sent: 'X Y' is not a header name");
     CHECK(refused([](auto& shape) {
               shape.set_headers = {{"X", "1\n2"}};
-          }) == "--header: the request cannot be sent: the header 'X' has a line break in it");
+          }) == "--header: the request cannot be sent: the header 'X' contains a line break");
     CHECK(refused([](auto& shape) { shape.set_headers = {{"Connection", "close"}}; }) == "taken");
     CHECK(refused([](auto& shape) {
               shape.set_headers = {{"Connection", "keep-alive"}};

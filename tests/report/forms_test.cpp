@@ -66,7 +66,7 @@ TEST_CASE("no report says 'no leak' without saying above what") {
     CHECK(summarize(diagnosis).verdict == "NO LEAK ABOVE an unknown size");
 }
 
-TEST_CASE("text is coloured only when told so, and keeps to the width") {
+TEST_CASE("text is colored only when told so, and keeps to the width") {
     RenderOptions options;
     options.width = 60;
     Diagnosis diagnosis = test::sample_diagnosis();

@@ -46,12 +46,12 @@ function million() {
   return diagnosis;
 }
 
-// How many pixels of a canvas (or of any element's picture) differ from its most common colour.
+// How many pixels of a canvas (or of any element's picture) differ from its most common color.
 const drawnPixels = canvas => canvas.evaluate(element => {
   const pixels = element.getContext('2d').getImageData(0, 0, element.width, element.height).data, colours = new Map();
   for (let i = 0; i < pixels.length; i += 4) {
-    const colour = pixels[i] << 24 | pixels[i + 1] << 16 | pixels[i + 2] << 8 | pixels[i + 3];
-    colours.set(colour, (colours.get(colour) || 0) + 1);
+    const color = pixels[i] << 24 | pixels[i + 1] << 16 | pixels[i + 2] << 8 | pixels[i + 3];
+    colours.set(color, (colours.get(color) || 0) + 1);
   }
   return { total: pixels.length / 4, drawn: pixels.length / 4 - Math.max(...colours.values()), colours: colours.size };
 });

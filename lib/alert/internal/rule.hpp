@@ -1,5 +1,5 @@
-// When memory is worth waking somebody for: over a share of the limit for some time, with hysteresis and a minimum gap
-// between messages. Pure state: time and bytes come in, what to say comes out.
+// Decides when to send an alert: memory over a share of the limit for some time, with hysteresis and a minimum interval
+// between messages. Pure state: time and bytes in, message out.
 //
 // One rule, one thread at a time.
 #pragma once
@@ -18,9 +18,9 @@ enum class Kind {
 std::string_view kind_name(Kind kind);
 
 struct RuleOptions {
-    double at = 0.8;                                  // share of the limit, (0, 1]
-    double hysteresis = 0.05;                         // resolved below at - hysteresis: around the threshold itself nothing happens
-    Nanoseconds hold = std::chrono::seconds(30);      // how long over (or below) before it counts
+    double at = 0.8;                              // share of the limit, (0, 1]
+    double hysteresis = 0.05;                     // resolved below at - hysteresis, so that fluctuation around the threshold sends nothing
+    Nanoseconds hold = std::chrono::seconds(30);  // how long over (or below) before it counts
     Nanoseconds minimum_gap = std::chrono::hours(1);  // between two messages that it is high
 };
 
@@ -28,7 +28,7 @@ class MemoryRule {
   public:
     explicit MemoryRule(const RuleOptions& options) : options_(options) {}
 
-    // now must not step back; limit > 0. A resolved is only said after a firing was.
+    // now must not go back; limit > 0. Resolved is returned only after firing was.
     std::optional<Kind> observe(Bytes used, Bytes limit, Nanoseconds now);
 
     bool firing() const { return firing_; }
@@ -38,7 +38,7 @@ class MemoryRule {
   private:
     RuleOptions options_;
     bool firing_ = false;
-    bool said_ = false;                        // this episode's firing has been said
+    bool fired_ = false;                       // firing was returned for this episode
     std::optional<Nanoseconds> over_, below_;  // since when, while it is
     std::optional<Nanoseconds> last_message_;
     Nanoseconds since_{};

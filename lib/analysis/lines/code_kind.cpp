@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kNone = ~std::uint32_t{0};
 // Of a function through which the program's allocations go.
 constexpr std::size_t kFewestCallers = 8;
-constexpr double kShareOfSites = 0.5, kMostKept = 0.5;
+constexpr double kShareOfSites = 0.5, kMaxKeptShare = 0.5;
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
@@ -112,7 +112,7 @@ class Kinds {
         for (std::size_t i = ip.first_frame; i < end; ++i)
             if (!visit(static_cast<std::uint32_t>(i))) return;
     }
-    // The frames of a trace, innermost first, until visit says no.
+    // The frames of a trace, innermost first, until visit returns false.
     template <class Visit>
     void each_frame_of_trace(std::size_t trace, const Visit& visit) const {
         bool more = true;
@@ -214,7 +214,7 @@ class Kinds {
                     sites.insert(line_of(frame));
                     return true;
                 }
-                if (function_of(frame) == function) return true;  // recursion, or the same function inlined
+                if (function_of(frame) == function) return true;  // recursion, or the same function, inlined
                 caller = line_of(frame);
                 return false;
             });
@@ -230,7 +230,7 @@ class Kinds {
             const double all = static_cast<double>(sites.size() + gate.callers.size());
             const double kept = static_cast<double>(gate.kept) / static_cast<double>(gate.allocations);
             if (gate.callers.size() >= kFewestCallers && static_cast<double>(gate.callers.size()) >= kShareOfSites * all &&
-                kept <= kMostKept)
+                kept <= kMaxKeptShare)
                 found.insert(function);
         }
         if (found.empty()) return false;
@@ -323,7 +323,7 @@ std::map<std::uint32_t, Runtime> runtime_modules(const HeapProfile& profile) {
 Runtime runtime_of(const HeapProfile& profile) {
     const Runtime of_program = runtime_of_module(std::string_view(profile.command).substr(0, profile.command.find(' ')));
     for (const auto& [module, runtime] : runtime_modules(profile)) {
-        // A library of a runtime makes a program that embeds it no program of that language. Its launcher does; the JVM has many.
+        // Embedding a runtime's library does not make a program one of that language. Its launcher does; the JVM has many.
         const bool library = contains(profile.string(StringId{module}), ".so");
         if (!library || runtime == Runtime::java || runtime == of_program) return runtime;
     }

@@ -10,7 +10,7 @@ namespace leakline::analysis {
 
 namespace {
 
-// Increments that are no more convincing than this are not called growth, whatever the other lines do.
+// Increments that are less significant than this are not called growth, whatever the other lines do.
 constexpr double kCandidate = 0.05;
 constexpr std::size_t kFewestIncrements = 3;
 constexpr std::size_t kFewestGroups = 4;
@@ -38,17 +38,17 @@ Rates rates_of(std::span<const double> x, std::span<const double> bytes, std::si
 }
 
 double spread(std::span<const double> values) {
-    const double centre = mean(values);
+    const double center = mean(values);
     double sum = 0;
-    for (double v : values) sum += (v - centre) * (v - centre);
+    for (double v : values) sum += (v - center) * (v - center);
     return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-// Scaled median absolute deviation: the spread that outliers do not move.
+// Scaled median absolute deviation: a spread that is robust against outliers.
 double robust_spread(std::span<const double> values) {
-    const double centre = median({values.begin(), values.end()});
+    const double center = median({values.begin(), values.end()});
     std::vector<double> distance;
-    for (double v : values) distance.push_back(std::abs(v - centre));
+    for (double v : values) distance.push_back(std::abs(v - center));
     return 1.4826 * median(distance);
 }
 
@@ -109,7 +109,7 @@ std::size_t plateau_begin(std::span<const double> bytes) {
 
 GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
     const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
-    const double centre = mean(bytes), range = high - low, net = bytes.back() - bytes.front();
+    const double center = mean(bytes), range = high - low, net = bytes.back() - bytes.front();
     double rises = 0, falls = 0;
     for (std::size_t i = 1; i < bytes.size(); ++i) {
         rises += std::max(0.0, bytes[i] - bytes[i - 1]);
@@ -121,7 +121,7 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
         return GrowthClass::filling_then_flat;
     if (net > 0 && rates.rate.size() >= kFewestGroups && slows_down(rates.rate) && falls < 0.1 * rises)
         return GrowthClass::filling_then_flat;
-    if (range <= 2 * kNoise * centre) return GrowthClass::flat;
+    if (range <= 2 * kNoise * center) return GrowthClass::flat;
     if (net < 0 && -net > 0.5 * range && rises < 0.5 * falls) return GrowthClass::shrinking;
     if (std::abs(net) < 0.5 * range && rises > 0 && falls > 0) return GrowthClass::sawtooth;
     return GrowthClass::unclear;

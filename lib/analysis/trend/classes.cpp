@@ -20,7 +20,7 @@ double probability_above(const FittedCurve& curve, double slope) {
 }
 
 // A fall that undoes growth (a restart, a reload, a trim), so recent that what grew since has not outgrown it: the
-// next tooth of a saw looks the same.
+// next tooth of a sawtooth looks the same.
 bool is_reset_not_outgrown(const FittedCurve& curve) {
     if (curve.curve.shape != Shape::step_linear && curve.curve.shape != Shape::step_two_slopes) return false;
     using namespace thresholds::reset;
@@ -53,7 +53,7 @@ CurveClass classify_leak_shape(const FittedCurve& curve) {
     }
 }
 
-// Where the bounded curve settles, less the mixture's centre.
+// Where the bounded curve settles, less the mixture's center.
 double plateau_of(const FittedCurve& curve) {
     const Terms& c = curve.coefficients;
     switch (curve.curve.shape) {
@@ -118,7 +118,7 @@ Evidence weigh(const Mixture& mixture, double least_growth) {
                 break;
         }
     }
-    if (plateau_weight > 0) evidence.plateau = mixture.centre + plateau / plateau_weight;
+    if (plateau_weight > 0) evidence.plateau = mixture.center + plateau / plateau_weight;
     return evidence;
 }
 

@@ -169,9 +169,9 @@ double prior_weight(const Curve& curve) {
 // One round of fitting all curves under one correlation.
 class CurveFitter {
   public:
-    CurveFitter(std::span<const double> x, std::span<const double> centred, double smallest_noise)
+    CurveFitter(std::span<const double> x, std::span<const double> centered, double smallest_noise)
         : x_(x),
-          centred_(centred),
+          centered_(centered),
           smallest_noise_(smallest_noise),
           grid_(curves_for(x)),
           curves_(grid_),
@@ -224,7 +224,7 @@ class CurveFitter {
         const std::size_t points = x_.size();
         const Whitening whitening(x_, correlation_);
         Values whitened{};
-        whitening.apply(centred_, whitened);
+        whitening.apply(centered_, whitened);
         Rows rows{}, whitened_rows{};
         const auto fit = [&](const Curve& curve) {
             for (std::size_t k = 0; k < points; ++k) rows[k] = terms_at(curve, x_[k]);
@@ -295,7 +295,7 @@ class CurveFitter {
         const Curve& curve = curves_[best_];
         std::vector<double> residuals(x_.size());
         for (std::size_t k = 0; k < x_.size(); ++k) {
-            residuals[k] = centred_[k] - evaluate(terms_at(curve, x_[k]), fits_[best_].coefficients);
+            residuals[k] = centered_[k] - evaluate(terms_at(curve, x_[k]), fits_[best_].coefficients);
         }
         using namespace thresholds::correlation;
         const LagOne lag = lag_one(residuals);
@@ -319,7 +319,7 @@ class CurveFitter {
         return result;
     }
 
-    std::span<const double> x_, centred_;
+    std::span<const double> x_, centered_;
     double smallest_noise_;
     std::vector<Curve> grid_;
     std::vector<Curve> curves_;  // grid_ with refined knees
@@ -332,15 +332,15 @@ class CurveFitter {
 }  // namespace
 
 Mixture fit_curves(std::span<const double> x, std::span<const double> values, double smallest_noise) {
-    const double centre = mean(values);
-    std::vector<double> centred(values.begin(), values.end());
-    for (double& value : centred) value -= centre;
+    const double center = mean(values);
+    std::vector<double> centered(values.begin(), values.end());
+    for (double& value : centered) value -= center;
 
-    CurveFitter fitter(x, centred, smallest_noise);
+    CurveFitter fitter(x, centered, smallest_noise);
     fitter.run();
     Mixture mixture = fitter.mixture();
-    mixture.centre = centre;
-    mixture.fitted.assign(x.size(), centre);
+    mixture.center = center;
+    mixture.fitted.assign(x.size(), center);
     for (const FittedCurve& curve : mixture.curves) {
         for (std::size_t k = 0; k < x.size(); ++k) {
             mixture.fitted[k] += curve.weight * evaluate(terms_at(curve.curve, x[k]), curve.coefficients);
@@ -374,16 +374,16 @@ LineFit fit_line(std::span<const double> x, std::span<const double> values) {
     constexpr double kMost = .9, kLeastVariance = 1e-18;
     constexpr int kTerms = 2;
     const std::size_t points = x.size();
-    const double centre = mean(values);
+    const double center = mean(values);
     Rows rows{};
-    Values centred{};
+    Values centered{};
     for (std::size_t k = 0; k < points; ++k) {
         rows[k] = {1, x[k]};
-        centred[k] = values[k] - centre;
+        centered[k] = values[k] - center;
     }
-    Fit fit = fit_terms(rows, centred, points, kTerms);
+    Fit fit = fit_terms(rows, centered, points, kTerms);
     std::vector<double> residuals(points);
-    for (std::size_t k = 0; k < points; ++k) residuals[k] = centred[k] - evaluate(rows[k], fit.coefficients);
+    for (std::size_t k = 0; k < points; ++k) residuals[k] = centered[k] - evaluate(rows[k], fit.coefficients);
     const double raw = lag_one(residuals).correlation;
     const double correlation = std::clamp(raw + (2 + 3 * std::max(raw, 0.)) / static_cast<double>(points), 0., kMost);
     if (correlation > 0) {
@@ -391,7 +391,7 @@ LineFit fit_line(std::span<const double> x, std::span<const double> values) {
         Rows whitened_rows{};
         Values whitened{};
         whitening.apply(points, kTerms, rows, whitened_rows);
-        whitening.apply(std::span(centred).first(points), whitened);
+        whitening.apply(std::span(centered).first(points), whitened);
         fit = fit_terms(whitened_rows, whitened, points, kTerms);
     }
     const double degrees = static_cast<double>(points) - kTerms;

@@ -32,9 +32,9 @@ std::vector<double> request_rates(const Bins& bins) {
 }
 
 double deviation(std::span<const double> values) {
-    const double centre = mean(values);
+    const double center = mean(values);
     double sum = 0;
-    for (const double value : values) sum += (value - centre) * (value - centre);
+    for (const double value : values) sum += (value - center) * (value - center);
     return std::sqrt(sum / static_cast<double>(values.size()));
 }
 

@@ -112,7 +112,7 @@ bool is_faint(const Stage& stage, double growth, double duration) {
     return density > 0 && growth / duration / std::sqrt(12 * density / std::pow(duration, 3)) < 6;
 }
 
-// Garbage collector: grows, falls back, with a period and height that vary.
+// Garbage collector: grows and falls back, with varying period and height.
 void saw(TraceRandom& random, Stage& stage, double height, double period) {
     double start = -random.uniform(0, period);
     std::size_t i = 0;
@@ -329,7 +329,7 @@ std::span<const TraceFamily> trace_families() {
     static constexpr std::array table = {
         TraceFamily{"linear", "a leak at a steady pace", true, linear_leak},
         TraceFamily{"arenas", "a leak that the allocator hands out in steps", true, arena_leak},
-        TraceFamily{"collected leak", "a leak under a garbage collector's saw", true, collected_leak},
+        TraceFamily{"collected leak", "a leak under a garbage collector's sawtooth", true, collected_leak},
         TraceFamily{"late", "a leak that starts during the run", true, late_leak},
         TraceFamily{"per request", "a leak that follows an uneven load", true, leak_per_request},
         TraceFamily{"after a fill", "a leak after a cache has filled", true, leak_after_fill},
@@ -339,9 +339,9 @@ std::span<const TraceFamily> trace_families() {
         TraceFamily{"warm-up", "a warm-up that ends", false, warming},
         TraceFamily{"cache", "a cache that reaches its bound", false, filling_cache},
         TraceFamily{"caches", "several caches that fill one after the other", false, several_caches},
-        TraceFamily{"collected", "a garbage collector's saw", false, collected},
+        TraceFamily{"collected", "a garbage collector's sawtooth", false, collected},
         TraceFamily{"expiring", "entries that expire together", false, expiring},
-        TraceFamily{"daily", "a load that comes and goes with the day", false, daily_load},
+        TraceFamily{"daily", "a load with a daily cycle", false, daily_load},
         TraceFamily{"step", "one step up or down", false, stepped},
         TraceFamily{"load", "memory that follows the rate of requests", false, memory_of_load},
         TraceFamily{"restart", "a restart with its warm-up", false, restarted},

@@ -77,10 +77,10 @@ Interval scaled(const Interval& interval, double factor) {
     return {interval.estimate * factor, interval.low * factor, interval.high * factor};
 }
 
-std::optional<Interval> time_to_limit(const SegmentVerdict& stretch, Bytes limit) {
-    const double headroom = std::max(0., static_cast<double>(limit) / kMiB - stretch.level_mib - std::max(0., stretch.overshoot_mib));
+std::optional<Interval> time_to_limit(const SegmentVerdict& segment, Bytes limit) {
+    const double headroom = std::max(0., static_cast<double>(limit) / kMiB - segment.level_mib - std::max(0., segment.overshoot_mib));
     const auto hours = [&](double slope) { return slope > 0 ? headroom / slope : std::numeric_limits<double>::infinity(); };
-    const Interval& slope = stretch.slope_mib_per_hour;
+    const Interval& slope = segment.slope_mib_per_hour;
     return Interval{hours(slope.estimate), hours(slope.high), hours(slope.low)};
 }
 
@@ -97,7 +97,7 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
     }
     const Outcome outcome = vote(segments);
     const Segment& speaking = speaker(segments, outcome);
-    const SegmentVerdict& stretch = speaking.verdict;
+    const SegmentVerdict& segment = speaking.verdict;
 
     switch (outcome) {
         case Outcome::growing: result.verdict = Trend::growing; break;
@@ -105,23 +105,23 @@ TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
         case Outcome::shrinking: result.verdict = Trend::shrinking; break;
         case Outcome::inconclusive: result.verdict = Trend::inconclusive; break;
     }
-    result.growth_class = growth_class(stretch, result.verdict);
-    result.p_leak = stretch.p_leak;
-    result.slope_bytes_per_hour = scaled(stretch.slope_mib_per_hour, kMiB);
-    if (!stretch.too_few) {
-        result.detectable_bytes_per_hour = stretch.detectable_mib_per_hour * kMiB;
-        result.level_bytes = stretch.level_mib * kMiB;
-        if (stretch.requests_made > 0) {
-            result.bytes_per_request = scaled(stretch.mib_per_request, kMiB);
-            result.detectable_bytes_per_request = *result.detectable_bytes_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
+    result.growth_class = growth_class(segment, result.verdict);
+    result.p_leak = segment.p_leak;
+    result.slope_bytes_per_hour = scaled(segment.slope_mib_per_hour, kMiB);
+    if (!segment.too_few) {
+        result.detectable_bytes_per_hour = segment.detectable_mib_per_hour * kMiB;
+        result.level_bytes = segment.level_mib * kMiB;
+        if (segment.requests_made > 0) {
+            result.bytes_per_request = scaled(segment.mib_per_request, kMiB);
+            result.detectable_bytes_per_request = *result.detectable_bytes_per_hour * segment.duration_s / 3600 / segment.requests_made;
         }
     }
-    if (stretch.warmup > 0) result.warmup_end_s = stretch.begin_s - series.seconds.front();
-    if (result.verdict == Trend::stable && stretch.plateau_mib) result.plateau_bytes = *stretch.plateau_mib * kMiB;
-    if (result.verdict == Trend::growing && options.limit) result.time_to_limit_h = time_to_limit(stretch, *options.limit);
+    if (segment.warmup > 0) result.warmup_end_s = segment.begin_s - series.seconds.front();
+    if (result.verdict == Trend::stable && segment.plateau_mib) result.plateau_bytes = *segment.plateau_mib * kMiB;
+    if (result.verdict == Trend::growing && options.limit) result.time_to_limit_h = time_to_limit(segment, *options.limit);
 
     const auto agreeing = std::count_if(segments.begin(), segments.end(), [&](const Segment& s) { return s.verdict.outcome == outcome; });
-    result.reasons = reasons_in_words(stretch, {result.verdict, segments.size(), static_cast<std::size_t>(agreeing), series.duration()});
+    result.reasons = reasons_in_words(segment, {result.verdict, segments.size(), static_cast<std::size_t>(agreeing), series.duration()});
     return result;
 }
 

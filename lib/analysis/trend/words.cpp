@@ -30,25 +30,25 @@ std::string time_words(double seconds) {
     return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(seconds)));
 }
 
-std::string growth_words(const SegmentVerdict& stretch) {
-    std::string words = fmt::format("grew {} to the end", rate_words(stretch.slope_mib_per_hour.estimate));
-    if (stretch.requests_made > 0) {
-        words += fmt::format(" ({} per request)", format_bytes(stretch.mib_per_request.estimate * kMiB));
+std::string growth_words(const SegmentVerdict& segment) {
+    std::string words = fmt::format("grew {} to the end", rate_words(segment.slope_mib_per_hour.estimate));
+    if (segment.requests_made > 0) {
+        words += fmt::format(" ({} per request)", format_bytes(segment.mib_per_request.estimate * kMiB));
     }
     const double odds_to_mention = 2 * std::log(1.5);
-    if (stretch.fill_flat_deficit > odds_to_mention) {
-        words += fmt::format("; a cache that fills up fits {} worse", odds_words(stretch.fill_flat_deficit));
+    if (segment.fill_flat_deficit > odds_to_mention) {
+        words += fmt::format("; a cache that fills up fits {} worse", odds_words(segment.fill_flat_deficit));
     }
     return words;
 }
 
-double warmup_seconds(const SegmentVerdict& stretch) { return stretch.warmup / (1 - stretch.warmup) * stretch.duration_s; }
+double warmup_seconds(const SegmentVerdict& segment) { return segment.warmup / (1 - segment.warmup) * segment.duration_s; }
 
 // How memory came to its level, as the beginning of a sentence; empty where it was there from the start.
-std::string arrival_words(const SegmentVerdict& stretch) {
-    if (!stretch.warmup_shape) return {};
-    const std::string span = time_words(warmup_seconds(stretch));
-    switch (*stretch.warmup_shape) {
+std::string arrival_words(const SegmentVerdict& segment) {
+    if (!segment.warmup_shape) return {};
+    const std::string span = time_words(warmup_seconds(segment));
+    switch (*segment.warmup_shape) {
         case Shape::fill_flat:
         case Shape::bent_fill:
         case Shape::two_slope: return fmt::format("filled for {}, then ", span);
@@ -58,14 +58,14 @@ std::string arrival_words(const SegmentVerdict& stretch) {
     }
 }
 
-std::string stable_words(const SegmentVerdict& stretch) {
-    const std::string arrival = arrival_words(stretch);
-    const std::string level = format_bytes(stretch.plateau_mib.value_or(stretch.level_mib) * kMiB);
-    if (stretch.within_noise) {
+std::string stable_words(const SegmentVerdict& segment) {
+    const std::string arrival = arrival_words(segment);
+    const std::string level = format_bytes(segment.plateau_mib.value_or(segment.level_mib) * kMiB);
+    if (segment.within_noise) {
         return fmt::format("{}stayed within {} of {}: less than what counts as growth", arrival,
-                           format_bytes(stretch.slope_mib_per_hour.high * stretch.duration_s / 3600 * kMiB), level);
+                           format_bytes(segment.slope_mib_per_hour.high * segment.duration_s / 3600 * kMiB), level);
     }
-    switch (stretch.shape) {
+    switch (segment.shape) {
         case Shape::fill_flat:
         case Shape::bent_fill: return fmt::format("{}filled and then held its level at {}", arrival, level);
         case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
@@ -93,59 +93,59 @@ std::string veto_words(Veto veto) {
     return {};
 }
 
-std::string warming_up_words(const SegmentVerdict& stretch) {
+std::string warming_up_words(const SegmentVerdict& segment) {
     return fmt::format(
         "grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
         "up looks the same; run it longer",
-        format_bytes(stretch.level_mib * kMiB * stretch.outgrown / (1 + stretch.outgrown)), 100 * stretch.outgrown);
+        format_bytes(segment.level_mib * kMiB * segment.outgrown / (1 + segment.outgrown)), 100 * segment.outgrown);
 }
 
-std::string inconclusive_words(const SegmentVerdict& stretch) {
-    if (stretch.too_few) {
-        const char* plural = stretch.samples == 1 ? "" : "s";
-        const std::string span = stretch.duration_s > 0 ? " over " + time_words(stretch.duration_s) : "";
-        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", stretch.samples, plural, span,
+std::string inconclusive_words(const SegmentVerdict& segment) {
+    if (segment.too_few) {
+        const char* plural = segment.samples == 1 ? "" : "s";
+        const std::string span = segment.duration_s > 0 ? " over " + time_words(segment.duration_s) : "";
+        return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", segment.samples, plural, span,
                            thresholds::verdict::kLeastSamples);
     }
-    if (stretch.veto == Veto::may_be_warming_up) return warming_up_words(stretch);
-    if (stretch.veto != Veto::none) return veto_words(stretch.veto);
-    if (stretch.p_reset >= .3) return "memory fell and has not outgrown the fall yet; run 2x longer";
-    const char* cure = stretch.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
-    if (stretch.p_leak >= .5) {
-        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", stretch.p_leak, cure);
+    if (segment.veto == Veto::may_be_warming_up) return warming_up_words(segment);
+    if (segment.veto != Veto::none) return veto_words(segment.veto);
+    if (segment.p_reset >= .3) return "memory fell and has not risen above its earlier level yet; run 2x longer";
+    const char* cure = segment.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
+    if (segment.p_leak >= .5) {
+        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", segment.p_leak, cure);
     }
-    return fmt::format("the data do not decide (probability of a leak {:.2f}, of stable memory {:.2f}); {}", stretch.p_leak,
-                       stretch.p_stable, cure);
+    return fmt::format("the data do not decide (probability of a leak {:.2f}, of stable memory {:.2f}); {}", segment.p_leak,
+                       segment.p_stable, cure);
 }
 
 }  // namespace
 
-std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const ReasonContext& reason_context) {
+std::vector<std::string> reasons_in_words(const SegmentVerdict& segment, const ReasonContext& reason_context) {
     std::vector<std::string> reasons;
     switch (reason_context.verdict) {
-        case Trend::growing: reasons.push_back(growth_words(stretch)); break;
-        case Trend::stable: reasons.push_back(stable_words(stretch)); break;
-        case Trend::shrinking: reasons.push_back(fmt::format("fell {} to the end", rate_words(stretch.slope_mib_per_hour.estimate))); break;
-        case Trend::inconclusive: reasons.push_back(inconclusive_words(stretch)); break;
+        case Trend::growing: reasons.push_back(growth_words(segment)); break;
+        case Trend::stable: reasons.push_back(stable_words(segment)); break;
+        case Trend::shrinking: reasons.push_back(fmt::format("fell {} to the end", rate_words(segment.slope_mib_per_hour.estimate))); break;
+        case Trend::inconclusive: reasons.push_back(inconclusive_words(segment)); break;
     }
     if (reason_context.segments > 1) {
         reasons.push_back(
             fmt::format("in {} of {} processes (restarts split the series)", reason_context.agreeing, reason_context.segments));
     }
-    if (stretch.too_few) return reasons;
-    if (stretch.warmup > 0) {
-        reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(stretch))));
+    if (segment.too_few) return reasons;
+    if (segment.warmup > 0) {
+        reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(segment))));
     }
-    if (stretch.load_removed) reasons.push_back("memory that follows the request rate is subtracted");
-    if (stretch.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
-    if (stretch.visible_cycle) {
-        reasons.push_back(fmt::format("fitted to the {}", summary_name(stretch.summary)));
+    if (segment.load_removed) reasons.push_back("memory that follows the request rate is subtracted");
+    if (segment.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
+    if (segment.visible_cycle) {
+        reasons.push_back(fmt::format("fitted to the {}", summary_name(segment.summary)));
     }
     // Detectable is what is found 9 times out of 10; less was found now, and to say so would seem to contradict it.
-    if (reason_context.verdict == Trend::growing && stretch.slope_mib_per_hour.estimate < stretch.detectable_mib_per_hour) return reasons;
-    std::string smallest = rate_words(stretch.detectable_mib_per_hour);
-    if (stretch.requests_made > 0) {
-        const double each = stretch.detectable_mib_per_hour * stretch.duration_s / 3600 / stretch.requests_made;
+    if (reason_context.verdict == Trend::growing && segment.slope_mib_per_hour.estimate < segment.detectable_mib_per_hour) return reasons;
+    std::string smallest = rate_words(segment.detectable_mib_per_hour);
+    if (segment.requests_made > 0) {
+        const double each = segment.detectable_mib_per_hour * segment.duration_s / 3600 / segment.requests_made;
         smallest += fmt::format(" ({} per request)", format_bytes(each * kMiB));
     }
     reasons.push_back(fmt::format("detection limit: {}", smallest));
@@ -172,17 +172,17 @@ Shape without_slope(Shape shape) {
 
 }  // namespace
 
-std::string growth_class(const SegmentVerdict& stretch, Trend verdict) {
-    if (stretch.too_few) return "unknown";
-    if (verdict == Trend::stable && stretch.warmup_shape) {
+std::string growth_class(const SegmentVerdict& segment, Trend verdict) {
+    if (segment.too_few) return "unknown";
+    if (verdict == Trend::stable && segment.warmup_shape) {
         // The rest is flat; what a reader asks is how it came to be.
-        const Shape shape = without_slope(*stretch.warmup_shape);
+        const Shape shape = without_slope(*segment.warmup_shape);
         const bool filled = shape == Shape::fill_flat || shape == Shape::exponential;
         return std::string(shape_name(filled ? shape : Shape::step));
     }
-    if (stretch.within_noise) return std::string(shape_name(Shape::constant));
-    std::string name(shape_name(verdict == Trend::stable ? without_slope(stretch.shape) : stretch.shape));
-    if (stretch.visible_cycle) return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
+    if (segment.within_noise) return std::string(shape_name(Shape::constant));
+    std::string name(shape_name(verdict == Trend::stable ? without_slope(segment.shape) : segment.shape));
+    if (segment.visible_cycle) return verdict == Trend::growing ? "sawtooth on " + name : "sawtooth";
     return name;
 }
 

@@ -1,4 +1,4 @@
-// Delta debugging over a test that may not know (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
+// Delta debugging with a test that may be undecided (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
 // Input", 2002, algorithm ddmin): the smallest part of a set that still shows the fault, smallest in the sense that no
 // single element can be left out. Pure but for the test.
 #pragma once
@@ -12,8 +12,8 @@ namespace leakline::diagnose {
 enum class Answer {
     faulty,   // the fault shows
     sound,    // it does not
-    unknown,  // cannot be told: treated as sound, so that nothing is left out on a guess
-    stop,     // no more tests: what was found so far stands
+    unknown,  // undecided: treated as sound, so that nothing is removed on a guess
+    stop,     // no more tests: keep the result so far
 };
 
 struct Minimum {
@@ -22,7 +22,7 @@ struct Minimum {
 };
 
 // all: ascending, and known to be faulty. test is asked about parts of it (ascending, never empty) and may be asked
-// about the same part twice: it should remember.
+// about the same part twice: it should cache results.
 Minimum minimize(std::vector<std::size_t> all, const std::function<Answer(const std::vector<std::size_t>&)>& test);
 
 }  // namespace leakline::diagnose

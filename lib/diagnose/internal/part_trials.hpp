@@ -27,11 +27,11 @@ class PartTrials {
 
     // A whole diagnosis of the part, bare and recorded, which holds so many requests and is what traffic reads; nothing
     // where it was interrupted. Growth per endpoint costs time of its own. Throws Error as diagnose() does.
-    enum class Endpoints { told, left_out };
+    enum class Endpoints { measured, left_out };
     std::optional<Diagnosis> diagnose(const Part& part, std::uint64_t requests, replay::ReplayOptions traffic, const std::string& name,
                                       Endpoints endpoints);
 
-    // What the questions below are about.
+    // The leak that the tests below look for.
     void look_for(const LeakSignature& leak) { leak_ = leak; }
     // Whether the part shows the leak. One run, or several where that cannot tell; none for a part that was asked about.
     Answer ask(const Part& part);
@@ -43,7 +43,7 @@ class PartTrials {
     const std::vector<Minimized::Trial>& trials() const { return trials_; }
     const Part& part(std::size_t trial) const { return parts_[trial]; }
     std::vector<Minimized::Trial> take_trials() { return std::move(trials_); }
-    bool exhausted() const { return exhausted_; }  // a question was not asked, for options.most_trials
+    bool exhausted() const { return exhausted_; }  // a test was skipped because of options.most_trials
 
   private:
     static constexpr int kAtEnd = 2;
@@ -61,7 +61,7 @@ class PartTrials {
     std::optional<std::string> followed_;  // the executable that the diagnosis of the whole log recorded
     std::vector<Minimized::Trial> trials_;
     std::vector<Part> parts_;                            // of each
-    std::map<std::string, Answer> asked_, asked_twice_;  // by the part in words, which tells parts apart
+    std::map<std::string, Answer> answers_, confirmed_;  // by the text that describes the part
     int more_ = 0;
     bool exhausted_ = false;
 };

@@ -81,7 +81,7 @@ class InterpretedRecording {
     RssTicks rss_ticks_;
 
     EventLines event_lines_;
-    AllocationCounts ledger_;
+    AllocationCounts counts_;
     std::vector<Site> sites_;
     std::vector<std::uint32_t> site_of_trace_;  // + 1; 0: none
     std::vector<std::uint32_t> changed_sites_;

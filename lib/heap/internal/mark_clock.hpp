@@ -1,4 +1,4 @@
-// Marks are asked for at times of our clock; the stream has the tracker's, which counts milliseconds from a start of its
+// Marks are requested for at times of our clock; the stream has the tracker's, which counts milliseconds from a start of its
 // own. What has just arrived was written before now, so that start was no later than now - the newest tick in it; the
 // earliest such bound is within a tick of the truth. Marks wait until the stream holds their time: then as much as can be
 // is known of that start. Not thread-safe.
@@ -17,11 +17,11 @@ namespace leakline::heap {
 
 class MarkClock {
   public:
-    void ask(MarkSchedule::Asked mark) { waiting_.push_back(std::move(mark)); }  // mark.at: of CLOCK_MONOTONIC
+    void request_mark(MarkSchedule::Requested mark) { waiting_.push_back(std::move(mark)); }  // mark.at: of CLOCK_MONOTONIC
     std::size_t waiting() const { return waiting_.size(); }
 
-    // Whole lines of the raw stream that have arrived by `now`. Calls take(MarkSchedule::Asked) for each mark whose time
-    // they reach, with `at` on the tracker's clock, in the order they were asked for.
+    // Whole lines of the raw stream that have arrived by `now`. Calls take(MarkSchedule::Requested) for each mark whose time
+    // they reach, with `at` on the tracker's clock, in the order they were requested for.
     template <class Take>
     void see(std::string_view lines, Nanoseconds now, Take&& take) {
         const auto newest = newest_tick(lines);
@@ -34,14 +34,14 @@ class MarkClock {
             waiting_.pop_front();
         }
     }
-    // At the end of the stream: those that it never reached, as they were asked for.
-    std::deque<MarkSchedule::Asked> take_rest() { return std::exchange(waiting_, {}); }
+    // At the end of the stream: those that it never reached, as they were requested for.
+    std::deque<MarkSchedule::Requested> take_rest() { return std::exchange(waiting_, {}); }
 
   private:
     static std::optional<Nanoseconds> newest_tick(std::string_view lines);
 
     std::optional<Nanoseconds> tracker_start_;
-    std::deque<MarkSchedule::Asked> waiting_;
+    std::deque<MarkSchedule::Requested> waiting_;
 };
 
 }  // namespace leakline::heap

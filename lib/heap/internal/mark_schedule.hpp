@@ -1,5 +1,5 @@
-// When a mark is due: every so often, thinned by doubling so that their number stays bounded, and where one was asked
-// for. Works on the recording's own time, as its timer ticks tell it, so that a mark has a definite place in the stream.
+// When a mark is due: at an interval that doubles so that their number is bounded, and whenever one is requested
+// by the caller. Uses the recording's own time from its timer ticks, so that a mark has a definite place in the stream.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -16,37 +16,37 @@ namespace leakline::heap {
 
 class MarkSchedule {
   public:
-    struct Asked {
+    struct Requested {
         HeapMark::Kind kind = HeapMark::Kind::round_end;
         std::string label;
         std::optional<std::uint64_t> requests;
         Nanoseconds at{};                                           // fulfilled by the first tick at or after this time
-        std::optional<Bytes> allocator_in_use, allocator_retained;  // then, where the caller has read them
+        std::optional<Bytes> allocator_in_use, allocator_retained;  // at that time, if the caller has read them
     };
 
     MarkSchedule(Nanoseconds interval, std::size_t max_marks);
 
-    void ask(Asked mark) { asked_.push_back(std::move(mark)); }
-    std::size_t pending() const { return asked_.size(); }
+    void request_mark(Requested mark) { requested_.push_back(std::move(mark)); }
+    std::size_t pending() const { return requested_.size(); }
 
-    bool due(Nanoseconds now) const { return now >= next_ || (!asked_.empty() && now >= asked_.front().at); }
-    // What to record at a tick that is due: the marks asked for (in order) and, if nothing was, an interval mark.
-    std::vector<Asked> take(Nanoseconds now);
-    // Twice the interval from now on: whoever keeps the marks has had to thin them.
+    bool due(Nanoseconds now) const { return now >= next_ || (!requested_.empty() && now >= requested_.front().at); }
+    // What to record at a tick that is due: the requested marks (in order) or, if there are none, an interval mark.
+    std::vector<Requested> take(Nanoseconds now);
+    // Doubles the interval, after the marks were thinned.
     void slow_down() { interval_ *= 2; }
-    // What was asked for and never reached, at the end of the stream.
-    std::vector<Asked> take_rest();
+    // The requested marks that were not reached, at the end of the stream.
+    std::vector<Requested> take_rest();
 
   private:
     void count_interval(Nanoseconds now);
 
     Nanoseconds interval_, next_;
     std::size_t max_marks_, taken_ = 0;
-    std::deque<Asked> asked_;
+    std::deque<Requested> requested_;
 };
 
-// Drops every second interval mark until at most max_marks are left, moving what they changed into the mark after
-// them. Marks that were asked for stay.
+// Drops every second interval mark until at most max_marks are left, moving their changes into the mark after
+// them. Requested marks are kept.
 void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks);
 
 // Marks in memory: thinned when their changes would take more than ~10 MB, however many sites a program has.
@@ -55,7 +55,7 @@ class BoundedMarks {
     static constexpr std::size_t kMostChanges = std::size_t{1} << 18;
 
     explicit BoundedMarks(std::vector<HeapMark>& marks) : marks_(marks) {}
-    // True where the marks were thinned (so that fewer should come).
+    // True if the marks were thinned (so that fewer should follow).
     bool add(HeapMark mark);
 
   private:
@@ -68,14 +68,14 @@ class RssTicks {
   public:
     static constexpr std::size_t kMost = 8192;
 
-    // True where the point belongs into the series.
+    // True if the point belongs to the series.
     bool take(Nanoseconds at);
 
   private:
     Nanoseconds spacing_ = std::chrono::milliseconds(10), next_{};
     std::size_t taken_ = 0;
 };
-// The same for a series that is complete.
+// The same for a complete series.
 void thin_rss(std::vector<RssPoint>& points);
 
 }  // namespace leakline::heap

@@ -1,4 +1,4 @@
-// What heaptrack's preloaded library writes ("raw"), aggregated as it arrives: bytes in, marks out.
+// Aggregates the output of heaptrack's preloaded library ("raw") as it arrives: bytes in, marks out.
 //
 //   v <heaptrack version> <format>            X <command line, any text>  I <page size> <physical pages>
 //   x <len> <path of the executable>          A (attached)                S <suppression>
@@ -27,7 +27,7 @@
 
 namespace leakline::heap {
 
-// What names the addresses in a recording: which modules lay where when an address was first seen.
+// Data to name the addresses in a recording: the modules and their places when an address was first seen.
 //
 // Ids in memory are one more than those in the stream: the first trace is the one without any call (the tracker could
 // not unwind), the first address is that of no code, so that every trace has an address and every id leads somewhere.
@@ -47,7 +47,7 @@ class RawRecording {
     struct Options {
         Nanoseconds mark_interval = std::chrono::seconds(1);
         std::size_t max_marks = 600;
-        std::string name = "raw stream";  // where damage is said to be
+        std::string name = "raw stream";  // name for places of damage
     };
 
     // on_mark is called from take() and finish(), in the order of time.
@@ -55,20 +55,20 @@ class RawRecording {
 
     // Whole lines, from a LineBuffer or a ReadAhead (their margins are read).
     void take(std::string_view lines);
-    // A line that was too long to be one was left out here.
+    // A line that was too long was skipped here.
     void left_out();
-    // The end of the stream, and what stood behind the last line end.
+    // The end of the stream, and the bytes after the last line end.
     void finish(std::string_view rest);
-    // A mark at the first tick at or after mark.at (of the recording's time), else at the end.
-    void ask(MarkSchedule::Asked mark) { schedule_.ask(std::move(mark)); }
-    // Half as many interval marks from now on.
+    // Requests a mark at the first tick at or after mark.at (in the recording's time), else at the end.
+    void request_mark(MarkSchedule::Requested mark) { schedule_.request_mark(std::move(mark)); }
+    // Halves the number of interval marks from now on.
     void slow_down() { schedule_.slow_down(); }
     std::size_t pending_marks() const { return schedule_.pending(); }
 
     const SymbolFeed& symbols() const { return symbols_; }
     const std::vector<TraceNode>& traces() const { return traces_; }
     const std::vector<RssPoint>& rss() const { return rss_; }
-    const LiveBytes& ledger() const { return ledger_; }
+    const LiveBytes& live_bytes() const { return live_bytes_; }
     const std::string& command() const { return command_.text(); }
     const std::vector<std::string>& suppressions() const { return suppressions_; }
     Diagnostics& damage() { return damage_; }
@@ -92,7 +92,7 @@ class RawRecording {
     void apply_events();
     void tick(Nanoseconds at);
     void resident(Bytes bytes);
-    void mark(MarkSchedule::Asked asked);
+    void mark(MarkSchedule::Requested requested);
     IpId ip_of(std::uint64_t address);
     std::uint32_t last_trace() const { return static_cast<std::uint32_t>(traces_.size()); }
 
@@ -107,7 +107,7 @@ class RawRecording {
     bool modules_changed_ = false;
     std::unordered_map<std::uint64_t, std::uint32_t> ip_ids_;
     std::vector<TraceNode> traces_;
-    LiveBytes ledger_;
+    LiveBytes live_bytes_;
     LiveBlocks blocks_;
     MarkSchedule schedule_;
     RssTicks rss_ticks_;

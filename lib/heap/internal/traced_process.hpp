@@ -1,4 +1,4 @@
-// The service's process as the collector sees it from outside: whether it still runs, and whether it still is the program
+// The service's process as seen by the collector: whether it still runs, and whether it still is the program
 // that the tracker was loaded into. Not thread-safe.
 #pragma once
 
@@ -15,20 +15,20 @@ class TracedProcess {
     // `executable`: what /proc/PID/exe says while the service runs its own program.
     explicit TracedProcess(std::string executable) : executable_(std::move(executable)) {}
 
-    // It is a child that has not called exec yet: its end can be waited for, but not yet what program it is.
+    // A child that has not called exec yet: its end can be waited for, but its program is not known yet.
     void forked(int pid);
     // To be called soon after its exec. A process that cannot be watched counts as ended.
     void started(int pid);
     bool known() const { return pid_ > 0; }
 
-    // Readable when the process has ended (pidfd_open(2)); -1 where there is nothing to wait for.
+    // Readable when the process has ended (pidfd_open(2)); -1 if there is nothing to wait for.
     int descriptor() const { return ended_ ? -1 : watch_.get(); }
     void has_ended() { ended_ = true; }
     bool ended() const { return ended_; }
-    bool ends_now() const;  // it has ended without our having been told
+    bool ends_now() const;  // it has ended without a message about it
 
-    // Looks whether the process has called exec: then it lives on as another program, which is not tracked.
-    void look_for_exec();
+    // Checks whether the process has called exec: then it continues as another program, which is not tracked.
+    void check_for_exec();
     const std::string& became() const { return became_; }  // that program; empty: it is still its own
 
   private:
@@ -36,7 +36,7 @@ class TracedProcess {
     int pid_ = -1;
     Descriptor watch_;
     std::uint64_t stack_start_ = 0;
-    bool runs_program_ = false;  // for all that we know
+    bool runs_program_ = false;  // as far as known
     bool ended_ = false;
 };
 

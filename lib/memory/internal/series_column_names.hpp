@@ -1,4 +1,4 @@
-// The words in the header of a table of memory: what names time, memory, its unit, a process or a container. Pure
+// Interprets the words in the header of a table of memory: names of time, memory, its unit, a process or a container. Pure
 // functions, safe from any thread.
 #pragma once
 
@@ -12,45 +12,45 @@ namespace leakline::memory {
 // cent sign stays, so that a share of memory is not taken for memory.
 std::string column_name(std::string_view cell);
 
-// What a column of that name says about time: its unit, or 0 where only its values tell. Nothing where it is not time.
+// The unit of time of a column by its name, 0 if only its values show it. Nothing if it is not a column of times.
 std::optional<double> seconds_in_time_column(std::string_view name);
 
-// What a column's name says about memory.
+// What a column's name means for memory.
 struct MemoryName {
-    std::string metric;  // lower case, without the unit; the unit itself where nothing else is there
+    std::string metric;  // lower case, without the unit; the unit itself if there is nothing else
     double bytes = 0;    // per unit
 };
-// Nothing where the name has no unit of memory.
+// Nothing if the name has no unit of memory.
 std::optional<MemoryName> memory_name(const std::string& name);
 
-// What follows the last word for memory in a name: "pages" of "api_rss_pages", nothing to see in "rss". No value where
+// What follows the last word for memory in a name: "pages" of "api_rss_pages", empty for "rss". No value if
 // the name holds no such word, or is a share of memory.
-std::optional<std::string_view> behind_memory_word(std::string_view name);
+std::optional<std::string_view> after_memory_word(std::string_view name);
 // A word for memory with at most a word such as "used" behind it: "rss", "mem_usage".
 bool is_plain_memory_word(std::string_view name);
 
-// What is measured, as opposed to how: "web" of "web_rss", "" of "heap_used" and "process_resident_memory". Columns of
+// The subject of a name, without the way of measuring: "web" of "web_rss", "" of "heap_used" and "process_resident_memory". Columns of
 // one subject are several metrics of it.
 std::string memory_subject(std::string_view metric);
 
-// How well a metric shows a leak, for the choice among those of one subject: 0 (rss) to 2; 9 for what no leak moves, or
-// moves the other way (limits, totals, free memory, virtual memory, traffic).
+// How well a metric shows a leak, to choose among those of one subject: 0 (rss) to 2; 9 for those that a leak does not move
+// or moves the other way (limits, totals, free memory, virtual memory, traffic).
 int memory_rank(std::string_view name, std::string_view metric);
 inline constexpr int kNotUsedMemory = 9;
 
-// Bytes in a unit by its name in a header, "kib", "mb"; nothing where it is unknown.
+// Bytes in a unit by its name in a header, "kib", "mb"; nothing if it is unknown.
 std::optional<double> unit_by_name(std::string_view unit);
 
 // elapsed, uptime, ...: counted from a start, not from midnight.
 bool is_elapsed_name(std::string_view name);
-// metric, _field, ...: its texts say what the number beside it is.
+// metric, _field, ...: its texts name the number beside it.
 bool is_metric_column(std::string_view name);
 bool is_request_count(std::string_view name);
-// pid, process_id, container_id: changes when what is measured starts anew.
+// pid, process_id, container_id: changes when the process is restarted.
 bool is_process_identity(std::string_view name);
-// name, container, pod, command, ...: says which of several series a row belongs to.
+// name, container, pod, command, ...: names the series that a row belongs to.
 bool is_series_label(std::string_view name);
-// value, average, ...: a number whose meaning another column or the file's name tells.
+// value, average, ...: a number whose meaning is given by another column or the file's name.
 bool is_value_word(std::string_view name);
 
 }  // namespace leakline::memory

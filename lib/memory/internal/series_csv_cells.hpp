@@ -1,4 +1,4 @@
-// What the first cells of a CSV look like.
+// The kinds of the first cells of a CSV.
 //
 // Thread-safety: functions without state; Blocks: one thread at a time.
 #pragma once
@@ -17,8 +17,8 @@
 namespace leakline::memory {
 
 std::string_view without_return(std::string_view line);
-// The separator that Excel's line "sep=;" names; 0 where the line is none.
-char separator_said(std::string_view line);
+// The separator that Excel's line "sep=;" names; 0 if it is another line.
+char separator_named(std::string_view line);
 
 enum class CellKind : unsigned char { empty, number, size, share, time, text };
 // size: a number with a unit of memory, "12.5MiB", "603.7 MiB/1.955 GiB"; share: "0.63%"; time: ISO 8601, a date, a time
@@ -27,11 +27,11 @@ CellKind cell_kind(std::string_view cell);
 // "12.5MiB" of "12.5MiB / 1.944GiB", as docker stats writes usage and limit.
 std::string_view before_limit(std::string_view cell);
 
-// The first rows of a file, cell by cell: what names do not say, values do.
+// The first rows of a file, cell by cell, for what the names do not show.
 struct CellSample {
     std::vector<std::vector<std::string_view>> rows;
 
-    // The share, 0 to 1, of the cells of a column that are of a kind, of those that are not empty; 0 where all are.
+    // The share, 0 to 1, of the non-empty cells of a column that are of a kind; 0 if all are empty.
     double share(std::size_t column, CellKind kind) const;
     std::size_t width() const;
 };
@@ -44,7 +44,7 @@ class Blocks {
     explicit Blocks(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {}
 
     // Whole lines, valid until the next call; the last may lack its end. Empty at the end. A line longer than a
-    // block is cut to pieces, which no row survives.
+    // block is split, and its parts are skipped as bad rows.
     std::string_view next() {
         std::memmove(buffer_.data(), buffer_.data() + given_, size_ - given_);
         size_ -= given_;

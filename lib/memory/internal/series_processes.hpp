@@ -1,5 +1,5 @@
-// Sorts the samples of a file by series and process, and decides what the file is: one service whose process was restarted
-// (one series, split at the restarts) or several side by side (a series each). What was mixed is refused, not judged.
+// Sorts the samples of a file by series and process, and decides whether it is one service whose process was restarted
+// (one series, split at the restarts) or several processes (a series each). A mixture is refused, not judged.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -24,18 +24,18 @@ class SeriesCollector {
 
     SeriesCollector(std::string name, const SeriesReadOptions& options) : name_(std::move(name)), options_(options) {}
 
-    // series: what the file calls it (container, pod, command), "" where nothing does; labels may be several. process: its
+    // series: its name in the file (container, pod, command), or ""; there may be several labels. process: its
     // identity in the series (pid), which changes at a restart. line: where the sample stands, for damage.
     void add(std::string_view series, std::string_view process, const RawSample& sample, std::uint64_t line);
     // For files without either.
     void add(const RawSample& sample, std::uint64_t line) { add({}, {}, sample, line); }
     void skipped(std::uint64_t line, std::string message);
     void note(std::string text) { file_.notes.push_back(std::move(text)); }
-    // How the bytes ended, after that many lines: a file cut or damaged inside its compression is reported.
+    // How the bytes ended, after that many lines: a compressed file that is cut or damaged is reported.
     void ended(StreamEnd end, std::uint64_t line);
     std::uint64_t samples() const { return file_.samples; }
 
-    // Throws Error{input} where nothing good was added, most samples go back in time, or times repeat so often that
+    // Throws Error{input} if there is no good sample, most samples go back in time, or times repeat so often that
     // several processes must have been mixed.
     SeriesFile finish(std::string format);
 
@@ -50,10 +50,10 @@ class SeriesCollector {
         SeriesBuilder builder;
         std::uint64_t duplicates = 0;
         double last_bytes = 0, first_seconds = 0;
-        double ahead = 0;  // added to each time: what the clock was set back by
+        double ahead = 0;  // added to each time: how far the clock was set back
         int times_set_back = 0;
-        bool not_set_back = false;    // what goes back at present is something else
-        std::vector<Waiting> behind;  // samples that went back in time, until it shows whether the clock was set back
+        bool not_set_back = false;  // samples that go back now have another cause
+        std::vector<Waiting> late;  // samples that went back in time, until it is known whether the clock was set back
     };
     struct Part;
 
@@ -61,7 +61,7 @@ class SeriesCollector {
     void add(Process& process, RawSample sample, std::uint64_t line);
     void went_back(Process& process, const RawSample& sample, std::uint64_t line);
     bool clock_was_set_back(Process& process);
-    void drop_behind(Process& process);
+    void drop_late(Process& process);
     void refuse_mixed() const;
     void refuse_turns(const Series& series) const;
     std::vector<Part> parts();

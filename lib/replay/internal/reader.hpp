@@ -1,6 +1,6 @@
-// The reader's thread of a replay: log -> records -> serialized batches, round after round.
+// The reader's thread of a replay: reads the log into records and serialized batches, round after round.
 //
-// Thread-safety: run() on its own thread; the results when that has ended.
+// Thread-safety: run() on its own thread; the results after it has ended.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace leakline::replay {
 
 class Reader {
   public:
-    // wake is called (on run()'s thread) when a starving sender has something to do again.
+    // wake is called (on run()'s thread) when a waiting sender has something to send again.
     Reader(const ReplayOptions& options, std::string host, BatchQueue& queue, std::function<void()> wake);
 
     // To the end of the last round, or until the queue is closed. Never throws: errors go through the queue.
@@ -35,8 +35,8 @@ class Reader {
         fresh_is_judged();
     }
 
-    // The sender has nothing left to send: a batch of this many items will do, and wake is to be called.
-    void ask(std::uint32_t items) { asked_.store(items); }
+    // The sender has nothing left to send: pass on a batch of this many items and call wake.
+    void request_items(std::uint32_t items) { wanted_items_.store(items); }
 
     // The stamp of the log's first record where only a shard of it is sent; nothing else, and not before an item of it is
     // in the queue. From any thread.
@@ -44,7 +44,7 @@ class Reader {
         return has_origin_.load(std::memory_order_acquire) ? std::optional(origin_) : std::nullopt;
     }
 
-    // The first round with fresh identifiers is answered, or the replay ends: until then no other is read, so that a service
+    // The first round with fresh identifiers is answered, or the replay ends. Until then no other round is read, so that a service
     // that refuses them sees them once. From any thread.
     void fresh_is_judged() {
         fresh_is_judged_.store(true);
@@ -74,7 +74,7 @@ class Reader {
     BatchQueue& queue_;
     std::stop_source closing_;
     std::function<void()> wake_;
-    std::atomic<std::uint32_t> asked_{0};
+    std::atomic<std::uint32_t> wanted_items_{0};
     Nanoseconds origin_{};  // written before has_origin_
     std::atomic<bool> has_origin_{false};
     const ShapeOptions shape_options_;

@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxPoints = 64;
 struct FittedCurve {
     Curve curve;
     double weight = 0;     // posterior probability; those of a Mixture sum to 1
-    Terms coefficients{};  // of the centred values: add Mixture::centre to the constant
+    Terms coefficients{};  // of the centered values: add Mixture::center to the constant
     double end_slope = 0;  // MiB over the run
     double end_slope_error = 0;
     double degrees = 1;  // of freedom
@@ -30,7 +30,7 @@ struct Mixture {
     Curve best;                       // by BIC alone
     Terms best_coefficients{};
     double best_bic = 0;
-    double centre = 0;           // mean of the values: subtracted before fitting
+    double center = 0;           // mean of the values: subtracted before fitting
     double correlation = 0;      // of neighboring points' errors
     double line_error = 0;       // standard error of the straight line's slope
     double line_margin = 0;      // line_error times Student's 95 % quantile
@@ -42,7 +42,7 @@ struct Mixture {
 };
 
 // x ascending, as long as values; 3..kMaxPoints of them. smallest_noise (MiB) is the standard deviation that noise has
-// at least, whatever the residuals say (quantised values would otherwise look exact).
+// at least, whatever the residuals say (quantized values would otherwise look exact).
 Mixture fit_curves(std::span<const double> x, std::span<const double> values, double smallest_noise);
 
 // Quantile q of a mixture of Student-t end slopes. NaN for no curves.

@@ -1,4 +1,4 @@
-// A stretch's verdict in words. Pure.
+// The text of a segment's verdict. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace leakline::analysis::trend {
 
-// What the verdict is about, for the words.
+// Context of the verdict for its text.
 struct ReasonContext {
     Trend verdict = Trend::inconclusive;
     std::size_t segments = 1;  // of different processes that were long enough to judge
@@ -18,9 +18,9 @@ struct ReasonContext {
 };
 
 // Never empty; the first is the decisive one. A reason for inconclusive says what would decide it.
-std::vector<std::string> reasons_in_words(const SegmentVerdict& stretch, const ReasonContext& reason_context);
+std::vector<std::string> reasons_in_words(const SegmentVerdict& segment, const ReasonContext& reason_context);
 
 // The curve that fits best, for TrendVerdict::growth_class: "linear", "fill-then-flat", "sawtooth", ...
-std::string growth_class(const SegmentVerdict& stretch, Trend verdict);
+std::string growth_class(const SegmentVerdict& segment, Trend verdict);
 
 }  // namespace leakline::analysis::trend
