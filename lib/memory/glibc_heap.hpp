@@ -69,7 +69,7 @@ class GlibcHeap {
         std::uint64_t address = 0;
         Bytes size = 0;
     };
-    std::vector<Chunk> met_;    // in a bin, while walking
+    std::vector<Chunk> seen_;   // in a bin, during the walk
     std::vector<char> copies_;  // of pages, while walking
     std::uint64_t page_size_ = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     std::optional<Layout> layout_;
