@@ -62,7 +62,7 @@ PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_gener
         samples_.push_back(reservoirs[kind].take());
         for (Request& request : samples_.back()) {
             request.connection.clear();
-            std::erase_if(request.headers, [](const auto& header) { return replay::says_close(header.first, header.second); });
+            std::erase_if(request.headers, [](const auto& header) { return replay::is_connection_close(header.first, header.second); });
         }
         const std::vector<std::string>& recorded = traffic.keep_recorded;
         const bool kept = std::find(recorded.begin(), recorded.end(), kinds_.back()) != recorded.end();
