@@ -78,7 +78,7 @@ TEST_CASE("runs stand in the order of time, those without a time last and with a
     CHECK(history.runs[0].file == "early");
     CHECK(history.runs[1].file == "late");
     CHECK(history.runs[2].file == "undated");
-    CHECK(history.warnings == std::vector<std::string>{"undated does not say when it was made, so its place in time is not known"});
+    CHECK(history.warnings == std::vector<std::string>{"undated has no date, so its position in time is not known"});
 }
 
 TEST_CASE("code that moved is one line, and a run that does not decide says nothing of it") {

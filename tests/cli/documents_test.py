@@ -23,7 +23,7 @@ TOP_LEVEL = {"CMakeLists.txt", "apps", "lib", "scripts", "testdata", "tests", "R
 # Options of other programs that the documents name.
 FOREIGN = {"--password", "--disable-builtin-suppressions", "--prefix", "--sanitizers", "--preset", "--build", "--install", "--build-only", "--update",
            "--no-install-recommends", "--table"}
-ODD_WORDS = ["the story", "nobody", "whoever", "slow boil", "tells apart", "behavior", "for ever"]
+ODD_WORDS = ["the story", "nobody", "whoever", "slow boil", "tells apart", "behaviour", "for ever"]
 
 failures = []
 
