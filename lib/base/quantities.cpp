@@ -22,7 +22,7 @@ struct UnitRow {
 };
 
 // A non-negative decimal number at the start of text, which is advanced past it and the blanks behind it.
-std::optional<double> take_number(std::string_view& text) {
+std::optional<double> take_decimal(std::string_view& text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (error != std::errc{} || !std::isfinite(value) || value < 0 || std::signbit(value)) return std::nullopt;
@@ -62,7 +62,7 @@ std::string three_digits(double value) {
 
 std::optional<Bytes> parse_size(std::string_view text) {
     text = trim(text);
-    const auto number = take_number(text);
+    const auto number = take_decimal(text);
     const auto factor = factor_of(text, kSizeUnits);
     if (!number || !factor) return std::nullopt;
     const double bytes = std::round(*number * *factor);
@@ -76,7 +76,7 @@ std::optional<Nanoseconds> parse_duration(std::string_view text) {
     double total = 0;
     bool first = true;
     while (!text.empty()) {
-        const auto number = take_number(text);
+        const auto number = take_decimal(text);
         if (!number) return std::nullopt;
         const auto length = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_letter) - text.begin());
         if (length == 0) {
@@ -96,7 +96,7 @@ std::optional<Nanoseconds> parse_duration(std::string_view text) {
 
 std::optional<double> parse_rate(std::string_view text) {
     text = trim(text);
-    const auto number = take_number(text);
+    const auto number = take_decimal(text);
     if (!number) return std::nullopt;
     if (text.empty() || text == "/s") return *number;
     if (text == "/m" || text == "/min") return *number / 60;
@@ -106,7 +106,7 @@ std::optional<double> parse_rate(std::string_view text) {
 
 std::optional<double> parse_fraction(std::string_view text) {
     text = trim(text);
-    const auto number = take_number(text);
+    const auto number = take_decimal(text);
     if (!number) return std::nullopt;
     if (text == "%") return *number / 100;
     if (text.empty()) return *number;

@@ -51,7 +51,7 @@ struct Server::State {
     std::vector<net::executor_work_guard<Executor>> work;
     std::optional<Acceptor> acceptor;  // on loops[0]
     std::optional<Timer> accept_again;
-    std::optional<Socket> accepted;  // the socket that the next connection gets
+    std::optional<ServerSocket> accepted;  // the socket that the next connection gets
     std::size_t next_loop = 0;
     std::uint16_t port = 0;
     bool started = false, stopped = false;
@@ -60,7 +60,7 @@ struct Server::State {
 
     void run(Loop& loop);
     void accept();
-    void admit(Loop& loop, Socket socket);
+    void admit(Loop& loop, ServerSocket socket);
 };
 
 Server::Server(ServerOptions options, Handler handler) : state_(std::make_unique<State>()) {
@@ -147,7 +147,7 @@ void Server::State::accept() {
     });
 }
 
-void Server::State::admit(Loop& loop, Socket socket) {
+void Server::State::admit(Loop& loop, ServerSocket socket) {
     // Only this loop's thread counts up, so the limits hold exactly.
     static constexpr std::size_t kRefusedAtOnce = 128;
     const bool full = shared.open >= shared.options.connection_limit;

@@ -59,7 +59,7 @@ void Loop::close_all() {
     while (!sessions.empty()) sessions.front()->close();
 }
 
-Session::Session(Loop& loop, Socket socket, Admission admission) : loop_(loop), socket_(std::move(socket)), admission_(admission) {}
+Session::Session(Loop& loop, ServerSocket socket, Admission admission) : loop_(loop), socket_(std::move(socket)), admission_(admission) {}
 
 Session::~Session() = default;
 
@@ -349,7 +349,7 @@ void Session::linger() {
         phase_ = Phase::lingering;
         deadline_ = std::chrono::steady_clock::now() + kLinger;
         boost::system::error_code ignored;
-        socket_.shutdown(Socket::shutdown_send, ignored);
+        socket_.shutdown(ServerSocket::shutdown_send, ignored);
     }
     if (read_pending_) return;
     if (in_.empty()) in_.resize(512);

@@ -13,14 +13,14 @@ namespace leakline::memory {
 
 namespace {
 
-constexpr std::size_t kMostLinks = 4096, kMostKinds = 200;
+constexpr std::size_t kMostLinks = 4096, kMostKindsOfReading = 200;
 constexpr std::size_t kMostText = std::size_t{16} << 20;
 
 using Kinds = std::map<std::string, std::uint64_t>;
 
 std::uint64_t& count_of(Kinds& kinds, std::string kind, std::uint64_t by) {
     // Bounds memory for a service whose names have no pattern.
-    if (kinds.size() >= kMostKinds && !kinds.contains(kind)) kind = "other kinds";
+    if (kinds.size() >= kMostKindsOfReading && !kinds.contains(kind)) kind = "other kinds";
     return kinds[kind] += by;
 }
 

@@ -15,17 +15,11 @@
 
 #include "base/ascii.hpp"
 #include "replay/internal/envelope.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
 namespace {
-
-std::string_view take_word(std::string_view& text) {
-    const std::size_t end = text.find(' ');
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    return word;
-}
 
 // "2024-06-07T12:30:00", with any fraction and zone.
 bool is_iso_time(std::string_view word) {
@@ -50,9 +44,9 @@ bool take_tag(std::string_view& line) {
         return word.size() > 1 && word.ends_with(':') && word.find_first_of("\"{}") == word.npos;
     };
     std::string_view rest = line;
-    const std::string_view first = take_word(rest);
+    const std::string_view first = take_until_blank(rest);
     if (is_tag(first)) return line = rest, true;
-    const std::string_view second = take_word(rest);
+    const std::string_view second = take_until_blank(rest);
     if (first.empty() || !is_tag(second)) return false;
     return line = rest, true;
 }
@@ -76,8 +70,8 @@ bool take_old_time(std::string_view& line) {
 using Strip = std::optional<Enveloped> (*)(std::string_view line);
 
 std::optional<Enveloped> strip_cri(std::string_view line) {
-    if (!is_iso_time(take_word(line))) return std::nullopt;
-    const std::string_view stream = take_word(line), tags = take_word(line);
+    if (!is_iso_time(take_until_blank(line))) return std::nullopt;
+    const std::string_view stream = take_until_blank(line), tags = take_until_blank(line);
     const std::string_view first = tags.substr(0, tags.find(':'));
     if ((stream != "stdout" && stream != "stderr") || (first != "F" && first != "P")) return std::nullopt;
     return Enveloped{line, first == "P", stream == "stderr" ? 1U : 0U};
@@ -102,9 +96,9 @@ std::optional<Enveloped> strip_compose(std::string_view line) {
 
 std::optional<Enveloped> strip_5424(std::string_view line) {
     take_priority(line);
-    if (take_word(line) != "1" || !is_iso_time(take_word(line))) return std::nullopt;
+    if (take_until_blank(line) != "1" || !is_iso_time(take_until_blank(line))) return std::nullopt;
     for (int field = 0; field < 4; ++field)
-        if (take_word(line).empty()) return std::nullopt;
+        if (take_until_blank(line).empty()) return std::nullopt;
     if (line.starts_with('-')) {
         line.remove_prefix(1);
     } else {
@@ -134,12 +128,12 @@ std::optional<Enveloped> strip_3164(std::string_view line) {
 
 std::optional<Enveloped> strip_iso_syslog(std::string_view line) {
     take_priority(line);
-    if (!is_iso_time(take_word(line)) || !take_tag(line)) return std::nullopt;
+    if (!is_iso_time(take_until_blank(line)) || !take_tag(line)) return std::nullopt;
     return Enveloped{line, false, 0};
 }
 
 std::optional<Enveloped> strip_iso_time(std::string_view line) {
-    if (!is_iso_time(take_word(line))) return std::nullopt;
+    if (!is_iso_time(take_until_blank(line))) return std::nullopt;
     return Enveloped{line, false, 0};
 }
 

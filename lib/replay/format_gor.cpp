@@ -5,6 +5,7 @@
 #include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -14,13 +15,6 @@ constexpr std::string_view kSeparator = "\n\xF0\x9F\x90\xB5\xF0\x9F\x99\x88\xF0\
 constexpr std::size_t kAnchor = 1;  // 0xF0 is rare in requests, "\n" is not
 
 bool is_number(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == text.npos; }
-
-std::string_view take_word(std::string_view& text) {
-    const std::size_t end = text.find(' ');
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    return word;
-}
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -32,7 +26,7 @@ std::string_view trimmed(std::string_view text) {
 
 bool looks_like_gor(std::string_view prefix) {
     std::string_view line = take_line(prefix);
-    const std::string_view type = take_word(line), id = take_word(line), time = take_word(line);
+    const std::string_view type = take_until_blank(line), id = take_until_blank(line), time = take_until_blank(line);
     return (type == "1" || type == "2" || type == "3") && !id.empty() && is_number(time) && (line.empty() || line.find(' ') == line.npos);
 }
 
@@ -68,9 +62,9 @@ RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string
     if (chunks_.too_long()) return bad_record("a record of more than 64 MiB");
     message = *piece;
     std::string_view line = take_line(message);
-    const std::string_view type = take_word(line);
-    meta.id = take_word(line);
-    const std::string_view time = take_word(line);
+    const std::string_view type = take_until_blank(line);
+    meta.id = take_until_blank(line);
+    const std::string_view time = take_until_blank(line);
     if (type.size() != 1 || type[0] < '1' || type[0] > '3' || time.empty())
         return bad_record("not the head of a record, which is TYPE ID TIMESTAMP [LATENCY]");
     std::int64_t ns = 0;
@@ -132,8 +126,8 @@ RecordStream::Step GorStream::next_attached(Record& record) {
 void GorStream::attach(std::string_view id, std::string_view response) {
     // "HTTP/1.1 200 OK"
     std::string_view line = take_line(response);
-    if (!take_word(line).starts_with("HTTP/")) return;
-    const std::string_view code = take_word(line);
+    if (!take_until_blank(line).starts_with("HTTP/")) return;
+    const std::string_view code = take_until_blank(line);
     int status = 0;
     const auto parsed = std::from_chars(code.data(), code.data() + code.size(), status);
     if (parsed.ec != std::errc() || status < 100 || status > 999) return;
@@ -146,8 +140,8 @@ void GorStream::attach(std::string_view id, std::string_view response) {
 
 bool GorStream::read_message(std::string_view message, Record& record) {
     std::string_view line = take_line(message);
-    record.method = take_word(line);
-    // With an empty target there are two spaces, of which take_word() has taken one; or one, which it has taken.
+    record.method = take_until_blank(line);
+    // With an empty target there are two spaces, of which take_until_blank() has taken one; or one, which it has taken.
     const std::size_t version = line.starts_with("HTTP/") ? 0 : line.rfind(" HTTP/");
     record.target = line.substr(0, version);
     if (record.method.empty() || version == line.npos) {

@@ -8,12 +8,16 @@
 
 namespace leakline::replay {
 
-std::string_view take_word(std::string_view& text) {
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+std::string_view take_until_blank(std::string_view& text) {
     const std::size_t end = text.find(' ');
     const std::string_view word = text.substr(0, end);
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
     return word;
+}
+
+std::string_view take_word(std::string_view& text) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    return take_until_blank(text);
 }
 
 std::size_t end_of_quoted(std::string_view text) {

@@ -10,8 +10,6 @@ namespace leakline::analysis {
 
 namespace {
 
-// Recorders cap stacks (heaptrack at 62 frames): a deeper chain is a damaged file, and is cut.
-constexpr std::size_t kDeepest = 512;
 constexpr std::uint32_t kNamesNothing = kNoSite;
 
 // Frames by their text, so that two instruction pointers of one call line are one caller. A number represents
@@ -48,7 +46,7 @@ class CallLines {
 void callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame, CallLines& lines, std::vector<std::uint32_t>& path) {
     path.clear();
     std::size_t begin = std::size_t{frame} + 1;
-    while (node.value != 0 && node.value <= profile.traces.size() && path.size() < kDeepest) {
+    while (node.value != 0 && node.value <= profile.traces.size() && path.size() < kDeepestStack) {
         const TraceNode& trace = profile.traces[node.value - 1];
         if (trace.ip.value != 0 && trace.ip.value <= profile.ips.size()) {
             const InstructionPointer& ip = profile.ips[trace.ip.value - 1];

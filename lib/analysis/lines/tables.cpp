@@ -12,8 +12,6 @@ namespace leakline::analysis {
 
 namespace {
 
-// Recorders cap stacks (heaptrack at 62 frames): a deeper chain is a damaged file, and is cut.
-constexpr std::size_t kDeepest = 512;
 // A function longer than this is a mistake of the debug info: its table holds only the lines with values.
 constexpr std::uint32_t kLongestFunction = 20'000;
 
@@ -161,7 +159,7 @@ std::vector<LineTable> tables_of(const HeapProfile& profile, const TableRequest&
 
         through.clear();
         std::size_t depth = 0;
-        for (TraceId node{static_cast<std::uint32_t>(t + 1)}; node.value != 0 && depth < kDeepest; ++depth) {
+        for (TraceId node{static_cast<std::uint32_t>(t + 1)}; node.value != 0 && depth < kDeepestStack; ++depth) {
             const TraceNode& trace = profile.traces[node.value - 1];
             frames_of(trace.ip,
                       [&](std::size_t i) { through.emplace_back(function_of[wanted.spelling_of_frame[i]], profile.frames[i].line); });

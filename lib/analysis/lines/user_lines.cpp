@@ -13,7 +13,6 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr std::size_t kDeepest = 512;
 constexpr std::uint8_t kUnknown = 0xff;
 
 }  // namespace
@@ -84,7 +83,7 @@ const std::vector<std::uint32_t>& UserLines::of_trace(std::size_t trace) {
     positions_.clear();
     Insertion inserts = Insertion::none;
     std::size_t depth = 0;
-    for (TraceId node{static_cast<std::uint32_t>(trace + 1)}; node.value != 0 && depth < kDeepest; ++depth) {
+    for (TraceId node{static_cast<std::uint32_t>(trace + 1)}; node.value != 0 && depth < kDeepestStack; ++depth) {
         const TraceNode& at = profile_.traces[node.value - 1];
         if (at.ip.value != 0 && at.ip.value <= profile_.ips.size()) {
             const InstructionPointer& ip = profile_.ips[at.ip.value - 1];

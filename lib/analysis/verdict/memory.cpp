@@ -13,7 +13,6 @@ namespace {
 
 // Memory that the heap alone can account for, although no line grows to the end: what lines held at their most, and had not
 // held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
-constexpr double kExplains = 0.5;  // of the growth: the recorded run is slower, and not of the same length
 
 const LineGrowth* line_causing_growth(const Evidence& evidence) {
     const Series& series = evidence.series;
@@ -31,7 +30,7 @@ const LineGrowth* line_causing_growth(const Evidence& evidence) {
     const auto& counted = evidence.lines.mark_requests;
     const double recorded = counted.empty() || !counted.back() ? 0 : static_cast<double>(*counted.back());
     const double longer = recorded > 0 ? std::max(1.0, static_cast<double>(evidence.replay.completed) / recorded) : 1;
-    return growth > 0 && sum * longer >= kExplains * growth ? most : nullptr;
+    return growth > 0 && sum * longer >= kExplainingShare * growth ? most : nullptr;
 }
 
 std::string behind_words(const LineGrowth& line) {

@@ -25,8 +25,6 @@ constexpr double kHeldByCollector = 128 * kMiB;
 constexpr double kHeldInAll = 512 * kMiB;
 // In the idle second after the rounds, of growth that follows time.
 constexpr double kIdleGrowth = 64 * 1024;
-// Share of memory's growth that explains it.
-constexpr double kExplains = 0.5;
 
 // The program's name: the first word that is neither a variable nor what starts another program.
 std::string_view program_of(std::string_view command) {
@@ -50,7 +48,7 @@ std::optional<std::string> lines_unknown(const Evidence& evidence) {
     const Accounting& accounting = evidence.lines.accounting;
     const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
     const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(evidence);
-    if (unattributed < 64 * 1024 || unattributed < kExplains * memory) return std::nullopt;
+    if (unattributed < 64 * 1024 || unattributed < kExplainingShare * memory) return std::nullopt;
     return fmt::format(
         "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
         "read: see the warnings)",
@@ -91,7 +89,7 @@ std::string outside_words(const Evidence& evidence) {
     if (auto words = lines_unknown(evidence)) return *words;
     const Accounting& accounting = evidence.lines.accounting;
     if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
-        static_cast<double>(*accounting.retention_delta_bytes) >= kExplains * static_cast<double>(*accounting.rss_delta_bytes))
+        static_cast<double>(*accounting.retention_delta_bytes) >= kExplainingShare * static_cast<double>(*accounting.rss_delta_bytes))
         return fmt::format("memory keeps growing, but live heap does not: {} are free and kept by malloc (fragmentation)",
                            format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
     return "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "

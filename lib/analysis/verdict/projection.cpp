@@ -13,7 +13,6 @@ constexpr double kSecondsPerHour = 3600;
 // Share of the leaking lines' growth that has to follow the same axis for it to be that of memory.
 constexpr double kAgree = 0.8;
 // Share of memory's growth that lines by time have to explain before all of it is said to follow time.
-constexpr double kExplains = 0.5;
 
 // Where memory itself could not tell what its growth follows, the lines can: live bytes are counted.
 void split_by_lines(Evidence& evidence) {
@@ -30,7 +29,7 @@ void split_by_lines(Evidence& evidence) {
     if (all <= 0) return;
     if (by_requests >= kAgree * all) {
         evidence.split = {Follows::requests, evidence.trend.bytes_per_request, {}};
-    } else if (by_time >= kAgree * all && per_hour >= kExplains * evidence.trend.slope_bytes_per_hour.estimate) {
+    } else if (by_time >= kAgree * all && per_hour >= kExplainingShare * evidence.trend.slope_bytes_per_hour.estimate) {
         // The run's own slope: its pace makes no difference to what follows time.
         evidence.split = {Follows::time, {}, evidence.trend.slope_bytes_per_hour};
     }

@@ -17,6 +17,9 @@
 
 namespace leakline::analysis {
 
+// Share of memory's growth that explains it: the recorded run is slower than the bare one, and not of the same length.
+inline constexpr double kExplainingShare = 0.5;
+
 // What the rules read: the evidence, and what several of them need to know of it.
 struct Facts {
     const Evidence& evidence;                // restated (see verdict.hpp)

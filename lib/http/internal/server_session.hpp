@@ -23,7 +23,7 @@ namespace leakline::http {
 
 namespace net = boost::asio;
 using Executor = net::io_context::executor_type;
-using Socket = net::basic_stream_socket<net::ip::tcp, Executor>;
+using ServerSocket = net::basic_stream_socket<net::ip::tcp, Executor>;
 using Acceptor = net::basic_socket_acceptor<net::ip::tcp, Executor>;
 using Timer = net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, Executor>;
 using TimePoint = std::chrono::steady_clock::time_point;
@@ -66,7 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   public:
     enum class Admission { serve, refuse };
 
-    Session(Loop& loop, Socket socket, Admission admission);
+    Session(Loop& loop, ServerSocket socket, Admission admission);
     ~Session();
 
     // All on the loop's thread, except answer().
@@ -109,7 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void send_continue();
 
     Loop& loop_;
-    Socket socket_;
+    ServerSocket socket_;
     std::list<Session*>::iterator place_;  // in loop_.sessions, from start() to close()
     const Admission admission_;
     Phase phase_ = Phase::idle;

@@ -10,6 +10,8 @@
 
 namespace leakline::replay {
 
+// Cuts off what stands before the next blank, and that blank; empty at a blank and at the end of text.
+std::string_view take_until_blank(std::string_view& text);
 // Cuts off the next word and the blank after it; empty at the end of text. Blanks before it are passed over.
 std::string_view take_word(std::string_view& text);
 

@@ -16,6 +16,9 @@
 
 namespace leakline::analysis {
 
+// Recorders cap stacks (heaptrack at 62 frames): a deeper chain is a damaged file, and is cut.
+inline constexpr std::size_t kDeepestStack = 512;
+
 // Without "." and "..", as far as the text alone tells; two spellings of one file become one.
 std::string normal_path(std::string_view file);
 
