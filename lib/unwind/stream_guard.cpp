@@ -78,8 +78,13 @@ class Guarded {
 
     bool taken() const { return taken_.load(std::memory_order_relaxed); }
     int at() const { return at_.load(std::memory_order_relaxed); }  // -1: nowhere, not yet or no more
-    bool is_at(int descriptor) const { return descriptor >= 0 && descriptor == at(); }
-    void forget() { at_.store(-1, std::memory_order_relaxed); }
+    bool is_at(int descriptor) const {
+        return descriptor >= 0 && (descriptor == at() || descriptor == leaving_.load(std::memory_order_relaxed));
+    }
+    void forget() {
+        at_.store(-1, std::memory_order_relaxed);
+        leaving_.store(-1, std::memory_order_relaxed);
+    }
 
     // The number that the tracker uses for it.
     int take(int descriptor) {
@@ -116,22 +121,12 @@ class Guarded {
         return descriptor >= 0 && ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
     }
 
-    // Makes room for what a program puts at its number. False where that cannot be done now: the call then fails like one that is
+    // Makes room for what a program puts at number. False where that cannot be done now: the call then fails like one that is
     // in a race with an open (EBUSY, dup(2)), rather than have the tracker write into what comes to stand there.
-    bool vacate() {
+    bool vacate(int number) {
         if (moving_.exchange(true)) return false;
-        bool moved = false;
-        if (user_.load() != thread_block()) {  // not in a signal that came within the use
-            const int from = at_.load(), to = move_up(from);
-            at_.store(to);                   // with no descriptor left it ends here
-            constexpr int kTries = 100'000;  // a full pipe is soon emptied
-            for (int i = 0; user_.load() != 0 && i < kTries; ++i) system_call(SYS_sched_yield);
-            moved = user_.load() == 0;
-            if (!moved) {
-                at_.store(from);
-                if (to >= 0) close_now(to);
-            }
-        }
+        // Not in a signal that came within the use.
+        const bool moved = user_.load() != thread_block() && leave_old_number(number) && (number != at_.load() || leave(number));
         moving_.store(false);
         return moved;
     }
@@ -140,8 +135,28 @@ class Guarded {
     bool is_overwritten(int from, int to) const { return is_at(to) && from != to && ::fcntl(from, F_GETFD) >= 0 && ::getpid() == process_; }
 
   private:
+    // Uses that begin from now on are of a new number. It is not taken back where the wait is too short, as one of them may be
+    // under way: the next call that wants a number goes on waiting.
+    bool leave(int number) {
+        leaving_.store(number);
+        at_.store(move_up(number));  // with no descriptor left it ends here
+        return leave_old_number(number);
+    }
+    // Waits until no use of the number that it has left can be under way. wanted: is overwritten next.
+    bool leave_old_number(int wanted) {
+        const int old = leaving_.load();
+        if (old < 0) return true;
+        constexpr int kTries = 100'000;  // a full pipe is soon emptied
+        for (int i = 0; user_.load() != 0 && i < kTries; ++i) system_call(SYS_sched_yield);
+        if (user_.load() != 0) return false;
+        leaving_.store(-1);
+        if (old != wanted) close_now(old);
+        return true;
+    }
+
     std::atomic<bool> taken_{false}, moving_{false};
     std::atomic<int> at_{-1};
+    std::atomic<int> leaving_{-1};        // the number that it had, while a use of it may be under way
     std::atomic<unsigned long> user_{0};  // the thread that uses it, or 0: the tracker has a lock for that
     dev_t device_ = 0;                    // these are written before at_
     ino_t inode_ = 0;
@@ -177,7 +192,7 @@ int opened(int descriptor, const char* path, int flags, void* caller) {
 
 bool vacate(int from, int to) {
     for (Guarded* guarded : {&stream, &statistics})
-        if (guarded->is_overwritten(from, to) && !guarded->vacate()) return false;
+        if (guarded->is_overwritten(from, to) && !guarded->vacate(to)) return false;
     return true;
 }
 

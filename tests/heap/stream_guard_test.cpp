@@ -1,6 +1,7 @@
 // Programs that close or take over descriptors which they did not open, recorded.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,23 @@ TEST_CASE("a program that closes all descriptors, or takes their numbers, is rec
     CHECK(profile.completeness == Completeness::complete);
     CHECK(profile.damage.empty());
     CHECK(test::totals_of(profile).calls >= ways.size() * 100'000);
+}
+
+TEST_CASE("a program that wants the stream's number while a write to it waits is told so, and nothing is lost") {
+    // The collecting process reads nothing for a while: the pipe is full, and threads wait in a write.
+    const std::string closer = std::string(LEAKLINE_BIN_DIR) + "/heap_closer";
+    const std::string script =
+        "collector=${LEAKLINE_FOLLOW#/proc/}; collector=${collector%%/*}; kill -STOP $collector; "
+        "(sleep 0.7; kill -CONT $collector) & " +
+        closer + " threads";
+    heap::RecordOptions options;
+    options.command.arguments = {"sh", "-c", script};
+    options.follow = std::filesystem::canonical(closer).string();
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    CHECK(recorder.child().wait().code == 0);
+    const HeapProfile profile = recorder.finish();
+    CHECK(profile.completeness == Completeness::complete);
+    CHECK(test::totals_of(profile).calls >= 100'000);
 }
 
 TEST_CASE("a stream that a program closes by system calls of its own ends there, and is no recording of the program") {
