@@ -17,6 +17,8 @@ constexpr double kChance = 0.001;
 constexpr double kShown = 0.5, kBlocksThatShow = 0.8;
 // The smallest leak to report: bytes per connection, and in all blocks together.
 constexpr double kLeastPerConnection = 8, kLeastInAll = 4096;
+// Of growth that was taken out because it follows time: how much of it is known that well.
+constexpr double kTimeKnown = 0.1;
 constexpr std::size_t kSpareBlocks = 3;
 constexpr double kLeastOwnShare = 0.1;
 
@@ -25,8 +27,10 @@ using Columns = std::vector<std::vector<double>>;
 // The growth of each site, and of the whole heap, in each block that has its marks.
 struct BlockGrowth {
     std::vector<std::size_t> used;  // indices of blocks
+    std::vector<double> seconds;    // between the marks of each
     std::unordered_map<std::uint32_t, std::vector<double>> sites;
     std::vector<double> total;
+    std::unordered_map<std::uint32_t, double> by_time;  // bytes of each site that were taken out, in all blocks
 };
 
 BlockGrowth growth_in(const HeapProfile& profile, const TraceAttribution& attribution, const std::string& first_mark,
@@ -42,6 +46,7 @@ BlockGrowth growth_in(const HeapProfile& profile, const TraceAttribution& attrib
         if (begin == marks.end() || end == marks.end()) continue;  // thinned away, or never set
         for (std::size_t m = begin->second + 1; m <= end->second; ++m) block_of_mark[m] = growth.used.size();
         growth.used.push_back(b);
+        growth.seconds.push_back(to_seconds(profile.marks[end->second].at - profile.marks[begin->second].at));
     }
     growth.total.assign(growth.used.size(), 0);
     std::vector<std::int64_t> live(profile.traces.size(), 0);
@@ -61,6 +66,24 @@ BlockGrowth growth_in(const HeapProfile& profile, const TraceAttribution& attrib
             of_site[block] += bytes;
         }
     return growth;
+}
+
+// Takes out what lines grow by with time: blocks with many connections take longer, so that it would be charged to these.
+void without_time(BlockGrowth& growth, const TraceAttribution& attribution, std::span<const LineGrowth> lines) {
+    constexpr double kSecondsPerHour = 3600;
+    for (auto& [site, bytes] : growth.sites) {
+        const CodeLine& at = attribution.sites[site].at;
+        const auto line = std::find_if(lines.begin(), lines.end(),
+                                       [&](const LineGrowth& other) { return other.bytes_per_hour_by_time && other.at == at; });
+        if (line == lines.end()) continue;
+        const double per_second = line->bytes_per_hour_by_time->estimate / kSecondsPerHour;
+        for (std::size_t block = 0; block < bytes.size(); ++block) {
+            const double by_time = per_second * growth.seconds[block];
+            bytes[block] -= by_time;
+            growth.total[block] -= by_time;
+            growth.by_time[site] += by_time;
+        }
+    }
 }
 
 // Connections, the requests of each kind (or all together, where the blocks are too few for that), and the constant.
@@ -150,10 +173,11 @@ bool shown_by_blocks(const Columns& columns, const LeastSquares& fit, const std:
 }  // namespace
 
 std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options, const std::string& first_mark,
-                                                      const std::vector<ConnectionBlock>& blocks) {
+                                                      const std::vector<ConnectionBlock>& blocks, std::span<const LineGrowth> lines) {
     if (blocks.empty()) return std::nullopt;
     const TraceAttribution attribution = attribute_traces(profile, options);
-    const BlockGrowth growth = growth_in(profile, attribution, first_mark, blocks);
+    BlockGrowth growth = growth_in(profile, attribution, first_mark, blocks);
+    without_time(growth, attribution, lines);
     const std::size_t count = growth.used.size();
     if (count < 3 + kSpareBlocks) return std::nullopt;
     const Columns together = design(blocks, growth.used, false);
@@ -178,7 +202,9 @@ std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile
         const LeastSquares fit = least_squares(columns, bytes);
         const Slope slope = slope_of(fit, 0, count);
         const double estimate = slope.interval.estimate;
-        if (estimate < kLeastPerConnection || estimate * static_cast<double>(result.connections) < kLeastInAll) continue;
+        const auto by_time = growth.by_time.find(site);
+        const double least = std::max(kLeastInAll, by_time == growth.by_time.end() ? 0 : kTimeKnown * by_time->second);
+        if (estimate < kLeastPerConnection || estimate * static_cast<double>(result.connections) < least) continue;
         if (slope.p_value * static_cast<double>(growth.sites.size()) > kChance || !shown_by_blocks(columns, fit, bytes)) continue;
         const Slope refined = slope_without_late_marks(columns, bytes);
         result.lines.push_back({attribution.sites[site].at, refined.interval});

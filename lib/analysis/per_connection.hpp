@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,12 @@ struct ConnectionBlock {
 };
 
 // first_mark: label of the mark where the first block begins. Nothing where the blocks that have marks are too few, or their
-// numbers of connections follow from those of requests.
+// numbers of connections follow from those of requests. lines: of the same recording; what they grow by with time is taken out.
 //
 // A line leaks per connection where the slope is above zero with p <= 0.001, corrected for the number of lines that grow at
 // all (Bonferroni), and the blocks with many connections show it each by itself: a pool of connections that reaches its
 // size grows in a few of them.
 std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile, const LineOptions& options, const std::string& first_mark,
-                                                      const std::vector<ConnectionBlock>& blocks);
+                                                      const std::vector<ConnectionBlock>& blocks, std::span<const LineGrowth> lines = {});
 
 }  // namespace leakline::analysis

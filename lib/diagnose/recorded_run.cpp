@@ -93,9 +93,14 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
     const std::vector<analysis::ConnectionBlock>& blocks = mix.blocks;
     if (blocks.empty() || mix.kinds.size() < 2) return;
     const std::vector<TraceCost> totals = analysis::totals_at_marks(profile);
-    std::map<std::string, std::int64_t> live;  // by mark
+    // What lines grow by with time is no request's: it would be charged to the kind that takes longest.
+    double per_hour = 0;
+    for (const LineGrowth& line : result.lines.lines)
+        if (line.leaking && line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
+    std::map<std::string, double> live;  // by mark
     for (std::size_t i = 0; i < profile.marks.size(); ++i)
-        if (!profile.marks[i].label.empty()) live[profile.marks[i].label] = totals[i].live_bytes;
+        if (!profile.marks[i].label.empty())
+            live[profile.marks[i].label] = static_cast<double>(totals[i].live_bytes) - per_hour * to_seconds(profile.marks[i].at) / 3600;
     const bool with_connections = result.connections.has_value();  // else their number follows from that of requests
     std::vector<std::string> kinds = mix.kinds;
     if (with_connections) kinds.emplace_back("connection");
@@ -105,7 +110,7 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
         if (before == live.end() || after == live.end()) continue;  // thinned away, or never set
         std::vector<std::uint64_t> counts = blocks[i].requests;
         if (with_connections) counts.push_back(blocks[i].connections);
-        mixed.push_back({static_cast<double>(after->second - before->second), std::move(counts)});
+        mixed.push_back({after->second - before->second, std::move(counts)});
     }
     const analysis::PathGrowthReport report = analysis::growth_per_path(kinds, mixed);
     for (const analysis::PathGrowth& path : report.paths)
@@ -117,7 +122,7 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
 void judge_connections(Diagnosis& result, const HeapProfile& profile, const analysis::LineOptions& options, const MixedBlocks& mix,
                        const std::vector<Round>& rounds) {
     constexpr double kMost = 0.8;  // of a line's growth
-    result.connections = analysis::growth_per_connection(profile, options, kFirstMark, mix.blocks);
+    result.connections = analysis::growth_per_connection(profile, options, kFirstMark, mix.blocks, result.lines.lines);
     if (!result.connections) return;
     double opened = 0;  // in the rounds after the first: what the lines are judged by
     for (std::size_t i = 1; i < rounds.size(); ++i) opened += static_cast<double>(rounds[i].connections);

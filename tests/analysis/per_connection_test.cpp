@@ -23,12 +23,17 @@ using Service =
 struct Measured {
     HeapProfile profile;
     std::vector<ConnectionBlock> blocks;
-    std::optional<ConnectionGrowth> growth() const { return growth_per_connection(profile, {}, "block 0", blocks); }
+    std::vector<LineGrowth> lines;  // that grow with time
+    std::optional<ConnectionGrowth> growth() const { return growth_per_connection(profile, {}, "block 0", blocks, lines); }
 };
 
-Measured run(std::uint64_t seed, const Service& service, int count = 12) {
+// How long a block of so many requests over so many connections takes.
+using Length = std::function<Nanoseconds(std::uint64_t requests, std::uint64_t connections)>;
+
+Measured run(std::uint64_t seed, const Service& service, int count = 12, const Length& length = {}) {
     std::mt19937_64 random(seed);
     ProfileBuilder builder;
+    Nanoseconds now{};
     const TraceId a = builder.trace({{"keep", "/app/a.cpp", 7}}), b = builder.trace({{"serve", "/app/b.cpp", 9}});
     const TraceId noise = builder.trace({{"log", "/app/log.cpp", 3}});
     Measured measured;
@@ -39,7 +44,8 @@ Measured run(std::uint64_t seed, const Service& service, int count = 12) {
         block.connections = static_cast<std::uint64_t>(8 * std::pow(40, std::uniform_real_distribution<double>(0, 1)(random)));
         service(builder, a, b, block.requests[0], block.connections, random);
         builder.allocate(noise, random() % 512);
-        builder.mark(HeapMark::Kind::interval, std::chrono::milliseconds(100 * (number + 1))).label = block.label;
+        now += length ? length(block.requests[0], block.connections) : std::chrono::milliseconds(100);
+        builder.mark(HeapMark::Kind::interval, now).label = block.label;
         if (number > 0) measured.blocks.push_back(block);
     }
     measured.profile = builder.profile();
@@ -104,6 +110,36 @@ TEST_CASE("a pool that grows to the most connections at a time is no leak per co
         false_leaks += growth->leaks;
     }
     CHECK(false_leaks == 0);
+}
+
+TEST_CASE("a leak by a timer is none per connection, although blocks with many connections take longer") {
+    const Length length = [](std::uint64_t requests, std::uint64_t connections) {
+        return std::chrono::milliseconds(50) + std::chrono::microseconds(40 * requests + 300 * connections);
+    };
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        Nanoseconds now{};
+        std::int64_t ticks = 0;
+        const bool also_per_connection = seed % 2 == 1;
+        Measured measured = run(
+            seed,
+            [&](ProfileBuilder& builder, TraceId a, TraceId b, std::uint64_t requests, std::uint64_t connections, auto&) {
+                now += length(requests, connections);
+                for (; ticks < now / std::chrono::milliseconds(20); ++ticks) builder.allocate(a, 8192);
+                if (also_per_connection) builder.allocate(b, 600, connections);
+            },
+            12, length);
+        LineGrowth timer;
+        timer.at = {"keep", "/app/a.cpp", 7};
+        timer.bytes_per_hour_by_time = Interval{0.98 * 8192 * 50 * 3600, 0, 0};  // known to 2 %
+        measured.lines = {timer};
+        const auto growth = measured.growth();
+        REQUIRE(growth);
+        CHECK(growth->leaks == also_per_connection);
+        for (const ConnectionGrowth::Line& line : growth->lines) {
+            CHECK(line.at.file == "/app/b.cpp");
+            CHECK(line.bytes_per_connection.estimate == doctest::Approx(600));
+        }
+    }
 }
 
 TEST_CASE("a service that closes each connection after its answer has no growth per connection of its own") {

@@ -53,6 +53,17 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     timer.lines.lines[0].bytes_per_hour_by_time = Interval{1e9, 9e8, 1.1e9};
     timer.lines.lines[0].bytes_per_request.reset();
     CHECK(verdict_of(timer) == Verdict::leak);
+    // Nor the vector of pointers to it, whose doublings follow nothing.
+    LineGrowth pointers = timer.lines.lines[0];
+    pointers.at.line = 33;
+    pointers.growth_class = GrowthClass::container_doubling;
+    pointers.follows = Follows::unknown;
+    pointers.bytes_per_hour_by_time.reset();
+    pointers.growth_bytes /= 1000;
+    timer.lines.lines.push_back(pointers);
+    CHECK(verdict_of(timer) == Verdict::leak);
+    timer.lines.lines[1].growth_bytes *= 500;
+    CHECK(verdict_of(timer) == Verdict::inconclusive);
 }
 
 TEST_CASE("memory that grows by a few bytes per request, and no line, is no leak above what it may grow by") {
@@ -272,6 +283,27 @@ TEST_CASE("growth by time asks for no more requests: nothing fills a cache by it
     CHECK(analysis::growth_unproven(bare).has_value());
     bare.split.follows = Follows::time;
     CHECK_FALSE(analysis::growth_unproven(bare).has_value());
+}
+
+TEST_CASE("where memory seems to follow requests and time, and lines that explain nearly all of it follow one, it follows that one") {
+    Diagnosis timer = measured(Trend::growing, true);
+    timer.trend.slope_bytes_per_hour = Interval{1e9, 9e8, 1.1e9};
+    timer.split = {Follows::both, Interval{13, 4, 22}, Interval{7e8, 3e8, 1.1e9}};
+    LineGrowth& line = timer.lines.lines[0];
+    Diagnosis requests = timer;
+    line.follows = Follows::time;
+    line.bytes_per_request.reset();
+    line.bytes_per_hour_by_time = Interval{9.5e8, 9e8, 1e9};
+    Diagnosis half = timer;
+    half.lines.lines[0].bytes_per_hour_by_time = Interval{5e8, 4e8, 6e8};
+    requests.lines.lines[0].follows = Follows::requests;
+    for (Diagnosis* diagnosis : {&timer, &half, &requests}) analysis::judge(*diagnosis);
+    CHECK(timer.growth.split.follows == Follows::time);
+    CHECK_FALSE(timer.growth.split.bytes_per_request);
+    CHECK(timer.growth.split.bytes_per_hour_by_time->estimate == 1e9);
+    CHECK(half.growth.split.follows == Follows::both);
+    CHECK(requests.growth.split.follows == Follows::requests);
+    CHECK(requests.growth.split.bytes_per_request->estimate == 1000);
 }
 
 TEST_CASE("memory alone in a run of few requests may be a cache, and workers hold back as much each as one process") {

@@ -12,9 +12,6 @@ namespace {
 
 // Of what the lines say, memory has to show in the long run: as growth, or as the smallest growth that it could have seen.
 constexpr double kShown = 0.5;
-// Of the growth of the lines that follow connections: lines with less are a part of what a connection keeps, as the vector of its
-// pointers.
-constexpr double kDetail = 0.05;
 
 bool grew_in_long_run(const ConnectionGrowth& growth) {
     const auto& run = growth.long_run;

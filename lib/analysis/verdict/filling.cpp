@@ -66,8 +66,10 @@ double grown(const Series& series) {
 }
 
 bool follows_time_alone(const Facts& facts) {
-    return !facts.leaking.empty() &&
-           std::all_of(facts.leaking.begin(), facts.leaking.end(), [](const LineGrowth* line) { return by_time_alone(*line); });
+    double bytes = 0;
+    for (const LineGrowth* line : facts.leaking)
+        if (by_time_alone(*line)) bytes += static_cast<double>(line->growth_bytes);
+    return bytes > 0 && bytes >= (1 - kDetail) * facts.leaking_bytes;
 }
 
 double recorded_requests(const Evidence& evidence) {

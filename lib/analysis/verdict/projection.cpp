@@ -12,12 +12,14 @@ namespace {
 constexpr double kSecondsPerHour = 3600;
 // Share of the leaking lines' growth that has to follow the same axis for it to be that of memory.
 constexpr double kAgree = 0.8;
-// Share of memory's growth that lines by time have to explain before all of it is said to follow time.
 
-// Where memory itself could not tell what its growth follows, the lines can: live bytes are counted.
+// Where memory itself could not tell what its growth follows, the lines can: live bytes are counted. Also where it seems to follow
+// both, by pages that came late on a busy machine, and lines that follow one explain nearly all of it.
 void split_by_lines(Evidence& evidence) {
-    if (evidence.split.follows != Follows::unknown || evidence.trend.verdict != Trend::growing) return;
-    double all = 0, by_requests = 0, by_time = 0, per_hour = 0;
+    const Follows follows = evidence.split.follows;
+    if (follows == Follows::requests || follows == Follows::time || evidence.trend.verdict != Trend::growing) return;
+    const bool both = follows == Follows::both;
+    double all = 0, by_requests = 0, by_time = 0, per_hour = 0, per_request = 0;
     for (const LineGrowth& line : evidence.lines.lines) {
         if (!line.leaking) continue;
         const auto bytes = static_cast<double>(line.growth_bytes);
@@ -25,11 +27,13 @@ void split_by_lines(Evidence& evidence) {
         if (line.follows == Follows::requests) by_requests += bytes;
         if (line.follows == Follows::time) by_time += bytes;
         if (line.bytes_per_hour_by_time) per_hour += line.bytes_per_hour_by_time->estimate;
+        if (line.bytes_per_request) per_request += line.bytes_per_request->estimate;
     }
     if (all <= 0) return;
-    if (by_requests >= kAgree * all) {
-        evidence.split = {Follows::requests, evidence.trend.bytes_per_request, {}};
-    } else if (by_time >= kAgree * all && per_hour >= kExplainingShare * evidence.trend.slope_bytes_per_hour.estimate) {
+    const auto& average = evidence.trend.bytes_per_request;
+    if (by_requests >= kAgree * all && (!both || (average && per_request >= kAgree * average->estimate))) {
+        evidence.split = {Follows::requests, average, {}};
+    } else if (by_time >= kAgree * all && per_hour >= (both ? kAgree : kExplainingShare) * evidence.trend.slope_bytes_per_hour.estimate) {
         // The run's own slope: its pace makes no difference to what follows time.
         evidence.split = {Follows::time, {}, evidence.trend.slope_bytes_per_hour};
     }

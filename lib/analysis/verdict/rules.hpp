@@ -78,7 +78,10 @@ void take_filled_caches(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
 // detection limit is what it may grow by.
 void take_small_growth(Evidence& evidence);
-bool follows_time_alone(const Facts& facts);  // every line that leaks
+// Of the growth of the lines that leak: less is a part of what the others keep, as the vector of pointers to it, which doubles in
+// steps that follow neither requests, connections nor time.
+inline constexpr double kDetail = 0.05;
+bool follows_time_alone(const Facts& facts);  // every line that leaks, but for such details
 // Growth of a series from its first value to its largest.
 double grown(const Series& series);
 // Memory at the end of the first round, and its growth since then.
