@@ -176,6 +176,18 @@ TEST_CASE("a record that is made by one line and kept by another is named where 
     }
 }
 
+TEST_CASE("a line that allocates nearly all is named, also where the next line of its function puts the block into a vector") {
+    const test::At make{"keep(unsigned long)", "/src/keep.cpp", 20}, put{"keep(unsigned long)", "/src/keep.cpp", 22};
+    const test::At push{"std::vector<char*>::push_back(char* const&)", "/usr/include/c++/12/bits/stl_vector.h", 1280};
+    for (const std::uint64_t steps : {0u, 1u}) {  // whether the vector was seen to double
+        CAPTURE(steps);
+        test::ProfileBuilder builder;
+        const TraceId block = builder.trace({make, kLoop}), pointers = builder.trace({push, put, kLoop});
+        const LineReport report = report_of(builder, {{block, 8192, 1000, 0}, {pointers, 8000, steps, 0}});
+        CHECK(headline_of(report) == "/src/keep.cpp:20");
+    }
+}
+
 TEST_CASE("insertions into containers are known by their names") {
     for (const char* name : {"std::vector<Order>::push_back(Order const&)", "std::deque<int>::emplace_back<int>(int&&)",
                              "alloc::vec::Vec<T,A>::push", "hashbrown::map::HashMap<K,V,S,A>::insert", "g_array_append"})

@@ -90,8 +90,10 @@ class Chooser {
         for (std::size_t i = 0; i < std::min(most.size(), kCallers); ++i) {
             const Keeping keeping = who_keeps(user_, histories_.traces, traces, most[i]);
             if (i > 0 && !keeping.each_record) continue;
-            // A line that makes nearly all of the record itself, and hands it to the container, is the one to change.
-            if (i == 0 && keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total)
+            // A line that makes nearly all of the record itself, and hands it to the container or stands beside the line that does,
+            // is the one to change.
+            if (keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total &&
+                (i == 0 || same_function(keeping.line, common)))
                 break;
             if (keeping.by == Keeping::By::common) return named(most[i], most[i]);
             if (keeping.by == Keeping::By::one_line) return named(keeping.line, most[i]);
@@ -109,6 +111,10 @@ class Chooser {
         if (dispatches || (static_cast<double>(largest_bytes) >= kHalf * total && !grow_together(of_site, total)))
             return named(*largest, *largest);
         return named(common, common);
+    }
+
+    bool same_function(std::uint32_t a, std::uint32_t b) const {
+        return user_[a].file == user_[b].file && user_[a].function == user_[b].function;
     }
 
     // Of each user line, what passes through it: of these traces, and of all.
