@@ -56,6 +56,12 @@ std::string limit_text(const Diagnosis& diagnosis) {
     return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
 }
 
+// Too few samples have no slope; one that was measured as zero has an interval.
+bool has_slope(const TrendVerdict& trend) {
+    const Interval& slope = trend.slope_bytes_per_hour;
+    return trend.bytes_per_request || slope.estimate != 0 || slope.low != slope.high;
+}
+
 }  // namespace
 
 std::string interval_text(const Interval& bytes) {
@@ -94,6 +100,7 @@ std::string latency_text(double microseconds) {
 }
 
 std::string slope_text(const TrendVerdict& trend) {
+    if (!has_slope(trend)) return "not measured";
     std::string text;
     if (trend.bytes_per_request) text = interval_text(*trend.bytes_per_request) + " per request, ";
     return text + interval_text(trend.slope_bytes_per_hour) + " per hour";
@@ -108,7 +115,7 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     const std::string whole = by_lines || by_objects
                                   ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request
                                                                    ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
-                                                                   : interval_text(diagnosis.trend.slope_bytes_per_hour) + " per hour")
+                                                                   : slope_text(diagnosis.trend))
                                   : "";
     const std::string whose = by_lines ? " through the leaking lines" : by_objects ? " in live objects" : "";
     if (split.follows == Follows::time)
@@ -155,6 +162,8 @@ Summary summarize(const Diagnosis& diagnosis) {
     summary.verdict = verdict_text(diagnosis);
     summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
     summary.growth = diagnosed_growth_text(diagnosis);
+    // What leaks is a count; its growth is a row of its own.
+    if (only_resources_leak(diagnosis)) summary.growth = "memory: " + summary.growth;
     summary.limit = limit_text(diagnosis);
     summary.detectable = diagnosis.verdict == Verdict::invalid ? "not measured" : detectable_text(diagnosis.trend);
     if (diagnosis.verdict == Verdict::invalid) return summary;

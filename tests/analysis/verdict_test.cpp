@@ -194,7 +194,12 @@ TEST_CASE("a JVM whose live objects were counted is judged by them") {
 TEST_CASE("a service killed at its limit before it grew is inconclusive, and one whose lines grew is a leak by those lines") {
     Diagnosis small = measured(Trend::inconclusive, false);
     small.oom_kill = OomKill{0.4, 20, {}, {}, "OOM-killed at its limit of 2 MiB (peak 2 MiB)"};
-    CHECK(verdict_of(small) == Verdict::inconclusive);
+    analysis::judge(small);
+    CHECK(small.verdict == Verdict::inconclusive);
+    CHECK(
+        small.reasons[0] ==
+        "the service was OOM-killed at its limit of 2 MiB (peak 2 MiB) before growth could be seen: the limit may be less than it needs; a "
+        "higher --memory-limit would decide");
 
     Diagnosis lines = measured(Trend::inconclusive, true);
     lines.oom_kill = small.oom_kill;
@@ -267,8 +272,19 @@ TEST_CASE("traffic of which most failed makes the run invalid, and a few failure
     Diagnosis lost = measured(Trend::stable, false);
     lost.replay.sent = 1000;
     lost.replay.statuses = {{200, 100}, {404, 900}};
+    for (const Trend trend : {Trend::stable, Trend::growing}) {
+        lost.resources.counts.emplace_back().verdict = trend;
+        lost.resources.counts.back().reasons = {"counted"};
+    }
+    lost.connections.emplace();
     analysis::judge(lost);
     CHECK(lost.verdict == Verdict::invalid);
+    // Nothing says that something does not grow.
+    CHECK(lost.trend.verdict == Trend::inconclusive);
+    CHECK_FALSE(lost.trend.detectable_bytes_per_request);
+    REQUIRE(lost.resources.counts.size() == 1);
+    CHECK(lost.resources.counts[0].verdict == Trend::growing);
+    CHECK_FALSE(lost.connections);
     CHECK(lost.reasons[0] ==
           "too many requests failed: 10 % of 1,000 succeeded; most frequent: status 404 (900 times); --rewrite-path '^/old=>/new' "
           "changes paths, if --target is the right service");

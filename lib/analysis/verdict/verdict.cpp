@@ -128,6 +128,15 @@ Conclusion conclude_measured(const Evidence& evidence, const Policy& policy) {
     return all;
 }
 
+// A run that is not valid shows no absence of growth, and measures none.
+void withdraw_figures(Evidence& evidence) {
+    TrendVerdict none;
+    none.reasons = {"not judged: the run is not valid"};
+    evidence.trend = std::move(none);
+    std::erase_if(evidence.resources.counts, [](const ResourceGrowth& count) { return count.verdict != Trend::growing; });
+    if (evidence.connections && !evidence.connections->leaks) evidence.connections.reset();
+}
+
 }  // namespace
 
 Evidence restate(Evidence measured) {
@@ -147,6 +156,7 @@ Conclusion conclude(const Evidence& evidence, const Policy& policy) {
 void judge(Diagnosis& diagnosis, const Policy& policy) {
     static_cast<Evidence&>(diagnosis) = restate(std::move(static_cast<Evidence&>(diagnosis)));
     static_cast<Conclusion&>(diagnosis) = conclude(diagnosis, policy);
+    if (diagnosis.verdict == Verdict::invalid) withdraw_figures(diagnosis);
 }
 
 std::optional<std::string> memory_undecided(Evidence evidence) {
