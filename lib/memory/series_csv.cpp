@@ -105,6 +105,7 @@ class RowReader {
         std::optional<double> requests;
         std::string_view process;
         std::size_t memory = 0;  // columns of memory read
+        bool own_unit = false;   // the cell says that it is a size: "12.5 MiB"
     };
 
     // Reads one cell with a number or a time into the row. Returns where it ends; nullptr: the row is skipped.
@@ -130,6 +131,7 @@ class RowReader {
                 return after;
             }
             if (!size.unit.empty()) bytes_per_unit = bytes_in_unit(size.unit).value_or(0);
+            row_.own_unit = row_.own_unit || (!size.unit.empty() && bytes_per_unit != 0);
             if (!parsed || (!size.unit.empty() && bytes_per_unit == 0)) {
                 if (cell != header_[column]) collector_.skipped(number, bad_cell(cell, role));
                 return nullptr;
@@ -176,7 +178,9 @@ class RowReader {
         const auto memory = memory_name(name);
         double unit = 0;
         if (memory_rank(name, memory ? memory->metric : name) != kNotUsedMemory) {
-            if (memory && after_memory_word(name))
+            if (row_.own_unit)
+                unit = 1;
+            else if (memory && after_memory_word(name))
                 unit = memory->bytes;
             else if (is_plain_memory_word(name))
                 unit = 1;

@@ -93,6 +93,9 @@ TEST_CASE("of values of many metrics, those of memory are read") {
                    "1,cpu_seconds,4\n1,open_fds,8\n")) == Expected{{"", {1, 2}}});
     CHECK(mib(read("_time,_measurement,_field,_value\n2024-06-07T12:30:00Z,mem,used,1048576\n2024-06-07T12:30:00Z,disk,used,7\n"
                    "2024-06-07T12:31:00Z,mem,used,2097152\n2024-06-07T12:31:00Z,disk,used,8\n")) == Expected{{"", {1, 2}}});
+    // A size is memory, unless the metric's name is of something else.
+    CHECK(mib(read("Metric,Time,Value\napi-1,0,10 MiB\napi-2,0,3 MiB\ndisk used,0,90 MiB\n"
+                   "api-1,60,11 MiB\napi-2,60,3 MiB\ndisk used,60,95 MiB\n")) == Expected{{"api-1", {10, 11}}, {"api-2", {3, 3}}});
     CHECK(error_of("time,metric,value\n0,cpu,1048576\n1,cpu,2097152\n") ==
           "x.csv: no metric of memory among 'cpu'\n  hint: export one such as memory_rss_bytes");
 }
