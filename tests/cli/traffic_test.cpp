@@ -99,6 +99,20 @@ TEST_CASE("an entry for each identifier is a leak per request, although the log 
     CHECK_FALSE(as_recorded.report["replay"].contains("fresh"));
 }
 
+TEST_CASE("a record that is moved into a map is told at the line of the emplace, with the sum of what passes through it") {
+    const TemporaryDirectory directory;
+    const Diagnosed run = diagnose(directory, write_log(directory), "order", kOnlyLeaks);
+    INFO(run.outcome.out);
+    CHECK(run.verdict() == "leak");
+    const json& line = run.report["headline_line"];
+    CHECK(line["source"].get<std::string>().find("// RECORD") != std::string::npos);
+    CHECK(line["leaking"] == true);
+    // The node: 8 for the link, 32 + 232 for key and record, 8 for the hash; and the key's 22 characters, which do not fit into it.
+    CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(32 + 264 + 16 + 23).epsilon(.1));
+    CHECK(line["lines"].get<int>() >= 1);
+    CHECK(run.outcome.out.find("by_id.emplace(id, std::move(order))") != std::string::npos);
+}
+
 TEST_CASE("an entry for each user, and a pool of connections, are no leak") {
     const TemporaryDirectory directory;
     const std::string log = write_log(directory);

@@ -11,6 +11,7 @@
 //   http10       HTTP/1.0: each answer ends its connection; 100 B for each request
 //   three        closes a connection after three requests, and keeps nothing
 //   tag          an entry for each X-Request-Id, which stays the same for a retry
+//   order        a record for each "request_id", moved into a map
 //   both         100 B for each request and 1 KiB for each connection
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,6 +28,8 @@
 #include <string>
 #include <strings.h>
 #include <thread>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 static std::string mode;
@@ -34,6 +37,12 @@ static std::mutex lock;  // guards what follows
 static std::vector<char*> kept;
 static std::map<std::string, std::string> entries;
 static std::vector<char*> pool;
+
+struct Order {
+    std::string id, user;
+    char note[200] = {};
+};
+static std::unordered_map<std::string, Order> by_id;
 
 static void keep(std::size_t bytes) {
     const std::lock_guard<std::mutex> guard(lock);
@@ -52,6 +61,14 @@ static void keep_of_connection(std::size_t bytes) {
 static void keep_entry(const std::string& key, const std::string& value) {
     const std::lock_guard<std::mutex> guard(lock);
     entries[key] = value;  // ENTRY
+}
+
+static void keep_order(const std::string& id, const std::string& user) {
+    Order order;
+    order.id = id;
+    order.user = user;
+    const std::lock_guard<std::mutex> guard(lock);
+    by_id.emplace(id, std::move(order));  // RECORD
 }
 
 static char* take_buffer() {
@@ -96,6 +113,7 @@ static bool answer(int socket, const std::string& head, const std::string& body,
     if (mode == "request" || mode == "http10" || mode == "both") keep(100);
     if (mode == "id" || mode == "lookup")
         if (const std::string id = field(body, "request_id"); !id.empty()) keep_entry(id, body);
+    if (mode == "order") keep_order("order-" + field(body, "request_id"), field(body, "user"));
     if (mode == "tag") keep_entry(header(head, "X-Request-Id"), std::string(200, 't'));
     if (mode == "user") keep_entry(field(body, "user"), std::string(500, 'u'));
     const std::size_t begin = head.find(' ') + 1;
