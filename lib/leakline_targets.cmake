@@ -47,6 +47,26 @@ function(leakline_library name)
   endif()
 endfunction()
 
+# leakline_preload(FOLDER NAME SOURCES...)
+#   declares libleakline_NAME.so, which embedded.cpp of lib/FOLDER embeds. The library is loaded into recorded programs: no
+#   sanitizer, no exceptions, no libstdc++ at run time, no exported symbols but those it replaces.
+function(leakline_preload folder name)
+  add_library(leakline_${name} SHARED ${ARGN})
+  target_link_libraries(leakline_${name} PRIVATE leakline_warnings)
+  target_include_directories(leakline_${name} PRIVATE ${CMAKE_SOURCE_DIR}/lib)
+  target_compile_features(leakline_${name} PRIVATE cxx_std_20)
+  set_target_properties(leakline_${name} PROPERTIES
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  target_compile_options(leakline_${name} PRIVATE -O2 -g0 -fno-exceptions -fno-rtti -fno-stack-protector -fno-builtin-malloc)
+  target_link_options(leakline_${name} PRIVATE -static-libgcc -s LINKER:--as-needed,-z,defs,-z,now,-z,nodelete)
+  add_dependencies(leakline_${folder} leakline_${name})
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/libleakline_${name}.so)
+  string(TOUPPER ${name} upper)
+  set_property(SOURCE embedded.cpp APPEND PROPERTY OBJECT_DEPENDS ${file})
+  set_property(SOURCE embedded.cpp APPEND PROPERTY COMPILE_DEFINITIONS "LEAKLINE_${upper}_FILE=\"${file}\"")
+endfunction()
+
 # Test code runs once and is compiled often: its own optimization costs half of a build and buys nothing; of debug info,
 # backtraces need the lines.
 function(leakline_test_options target)

@@ -13,6 +13,7 @@
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
 #include "choice.hpp"
+#include "clock_options.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "diagnose/diagnose.hpp"
@@ -48,7 +49,8 @@ struct DiagnoseOptions {
     std::string baseline;
     ExitPolicy exits;
     std::optional<Nanoseconds> soak, soak_time;
-    std::string time_scale = "auto", still_filling = "inconclusive";
+    ClockChoice clock;
+    std::string still_filling = "inconclusive";
 };
 
 // A run without a soak takes seconds, in which half an hour and an hourly sweep would never pass: what is held until
@@ -56,13 +58,13 @@ struct DiagnoseOptions {
 constexpr const char* kTimedCleaningScale = "20000";
 
 // trackd stands beside us, wherever the two were put.
-std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
+std::vector<std::string> trackd_command(const std::string& mode, bool scaled) {
     const std::string trackd = own_directory() + "/trackd";
     if (!find_executable(trackd))
         throw Error(ErrorKind::usage, trackd, "the reference service is not in the folder of leakline",
                     "give a service: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
     std::vector<std::string> words = {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
-    if (soak)
+    if (scaled)
         words.insert(words.end(), {"--time-scale", "{time_scale}"});
     else if (mode == "ttl")
         words.insert(words.end(), {"--time-scale", kTimedCleaningScale});
@@ -72,8 +74,7 @@ std::vector<std::string> trackd_command(const std::string& mode, bool soak) {
 // Where a soak is asked for: what it is to be.
 void plan_soak(DiagnoseOptions& options) {
     if (!options.soak) {
-        if (options.soak_time || options.time_scale != "auto")
-            throw Error(ErrorKind::usage, options.soak_time ? "--soak-time" : "--time-scale", "requires --soak", "for example --soak 72h");
+        if (options.soak_time) throw Error(ErrorKind::usage, "--soak-time", "requires --soak", "for example --soak 72h");
         return;
     }
     if (options.traffic.own_pace())
@@ -81,15 +82,20 @@ void plan_soak(DiagnoseOptions& options) {
     diagnose::SoakPlan& plan = options.run.soak.emplace();
     plan.length = *options.soak;
     if (options.soak_time) plan.time = *options.soak_time;
-    if (options.time_scale == "auto") return;
-    double scale = 0;
-    std::string_view text = options.time_scale;
-    if (text.ends_with('x')) text.remove_suffix(1);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
-    if (error != std::errc{} || end != text.data() + text.size() || !(scale >= 1 && scale <= 1e6))
-        throw Error(ErrorKind::usage, "--time-scale",
-                    fmt::format("must be auto or between 1 and 1000000, not '{}'", printable(options.time_scale)));
-    plan.time_scale = scale;
+    plan.time_scale = options.clock.scale();
+}
+
+// The clock of the service. In a soak it follows the speed of the traffic.
+void plan_clock(DiagnoseOptions& options) {
+    diagnose::Options& run = options.run;
+    run.target.clock = options.clock.options();
+    run.clock_from_log = options.clock.from_log();
+    const std::optional<double> scale = options.clock.scale();
+    if (options.soak || !scale) return;
+    run.target.time_scale = *scale;
+    if (!scales_time(run.target))
+        throw Error(ErrorKind::usage, "--time-scale", "has no effect with --clock real",
+                    "write {time_scale} where the command takes a speed for its clock, or leave out --clock real");
 }
 
 std::optional<int> warmup_rounds(const std::string& text, int rounds) {
@@ -129,11 +135,12 @@ replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
 int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token& stop) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
-    run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak.has_value()) : command;
+    run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak || options.clock.scale()) : command;
     run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
     options.traffic.apply();
     run.rounds.replay.stop = stop;
     plan_soak(options);
+    plan_clock(options);
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
@@ -189,6 +196,7 @@ Run declare_diagnose(CLI::App& app) {
     auto* service = app.add_option_group("service");
     auto* traffic = app.add_option_group("traffic");
     auto* soak = app.add_option_group("soak");
+    auto* clock = app.add_option_group("clock");
     auto* judgment = app.add_option_group("verdict");
     auto* lines = app.add_option_group("lines");
     auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgment);
@@ -207,11 +215,10 @@ Run declare_diagnose(CLI::App& app) {
     add_round_options(*traffic, run.rounds, 10'000);
 
     add_duration(*soak, "--soak", options->soak, "Replay the log as this much traffic, such as 72h, at two speeds");
-    soak->add_option("--time-scale", options->time_scale,
-                     "Factor of the faster speed, or auto; {time_scale} in the command is replaced by it")
-        ->capture_default_str()
-        ->type_name("X");
     add_duration(*soak, "--soak-time", options->soak_time, "Maximum time for both speeds together (default: 1h)");
+
+    add_time_scale(*clock, options->clock);
+    add_clock_options(*clock, options->clock);
 
     add_size(*judgment, "--memory-limit", run.memory_limit,
              "Run the service in a memory cgroup of this size, and report when it would be reached");

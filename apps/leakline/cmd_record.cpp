@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "choice.hpp"
+#include "clock_options.hpp"
 #include "commands.hpp"
 #include "details.hpp"
 #include "heap/recorder.hpp"
@@ -28,7 +29,11 @@ struct Options {
     std::string output = "run.leak", keep_raw;
     Nanoseconds interval = std::chrono::seconds(1), grace = std::chrono::seconds(10);
     std::size_t max_marks = 600;
+    ClockChoice clock;
 };
+
+// After this time a program has loaded its libraries.
+constexpr Nanoseconds kLoading = std::chrono::milliseconds(500);
 
 // The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
 ExitStatus end_program(Child& child, int signal, Nanoseconds grace, Messages& messages) {
@@ -66,6 +71,15 @@ class AllocatorReader {
     int pid_ = 0;
 };
 
+// Nothing where the program keeps the machine's clock.
+std::optional<clock::ServiceClock> set_clock(const Options& chosen, Command& command) {
+    const auto options = chosen.clock.options_without_log();
+    if (!options || !options->changes_time()) return std::nullopt;
+    std::optional<clock::ServiceClock> set(std::in_place, *options, command.arguments);
+    set->put_on(command);
+    return set;
+}
+
 int record(const Options& chosen, Messages& messages, const Interruption& interruption) {
     messages.open();
     heap::RecordOptions options;
@@ -76,6 +90,7 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     options.max_marks = chosen.max_marks;
     options.stop = interruption.stop;
 
+    const std::optional<clock::ServiceClock> clock = set_clock(chosen, options.command);
     const std::string program = options.command.text();
     leave_programs_running();  // and the collecting process finishes the recording
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
@@ -84,9 +99,15 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     messages.detail(fmt::format("{} runs as pid {}, under {}", program, child.pid(), heap::find_tracker().library));
     ExitStatus status;
     AllocatorReader allocator(recorder);
+    const Nanoseconds loaded_by = system_clock().monotonic() + kLoading;
+    bool clock_known = !clock;
     for (;;) {
         const Nanoseconds wait = allocator.read();
         recorder.look_for_children();
+        if (const int pid = recorder.pid(); !clock_known && pid > 0 && system_clock().monotonic() >= loaded_by) {
+            clock::require_scaled_clock(pid);
+            clock_known = true;
+        }
         if (interruption.requested()) {
             status = end_program(child, interruption.signal(), chosen.grace, messages);
             break;
@@ -121,6 +142,8 @@ Run declare_record(CLI::App& app) {
         ->check(between(2, 100000))
         ->capture_default_str();
     add_duration(app, "--grace", options->grace, "Time from SIGTERM to SIGKILL");
+    add_time_scale(app, options->clock);
+    add_clock_options(app, options->clock);
     app.add_option("command", options->command, "Program to run and its arguments, after --")->required()->type_name("CMD ARG...");
     return [=](const Interruption& interruption) { return record(*options, *messages, interruption); };
 }

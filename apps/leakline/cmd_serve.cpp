@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "clock_options.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
@@ -32,11 +33,11 @@ std::string trackd_path() {
                 "it is built with leakline: cmake --build DIR --target trackd");
 }
 
-// The options that were given, as they were given.
+// The options of trackd that were given, as they were given.
 std::vector<std::string> given_options(const CLI::App& app) {
     std::vector<std::string> arguments;
     for (const CLI::Option* option : app.get_options()) {
-        if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
+        if (option->get_lnames().empty() || option->get_lnames()[0] == "help" || option->get_lnames()[0].starts_with("clock")) continue;
         const bool is_flag = option->get_expected_max() == 0;
         if (is_flag) {  // a config file can say "quiet = false"
             if (option->count() > 0 && option->as<bool>()) arguments.push_back("--" + option->get_lnames()[0]);
@@ -56,7 +57,7 @@ ExitStatus wait_or_end(Child& child, const std::stop_token& stop) {
     return child.terminate(kGrace);
 }
 
-int run_serve(const CLI::App& app, const TrackdOptions& options, const std::stop_token& stop) {
+int run_serve(const CLI::App& app, const TrackdOptions& options, const ClockChoice& chosen, const std::stop_token& stop) {
     Command command;
     command.arguments = {trackd_path()};
     for (std::string& argument : given_options(app)) command.arguments.push_back(std::move(argument));
@@ -64,6 +65,10 @@ int run_serve(const CLI::App& app, const TrackdOptions& options, const std::stop
     const TemporaryDirectory scratch;
     command.environment = {{"TMPDIR", scratch.path()}};
     command.before_exec = [] { return ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0; };
+
+    // trackd scales its time itself; only the start of its wall clock is set from outside.
+    std::optional<clock::ServiceClock> clock;
+    if (const auto set = chosen.options_without_log(); set && set->changes_time()) clock.emplace(*set, command.arguments).put_on(command);
 
     std::optional<memory::MemoryLimit> limit;
     if (options.memory_limit) {
@@ -95,7 +100,9 @@ int run_serve(const CLI::App& app, const TrackdOptions& options, const std::stop
 Run declare_serve(CLI::App& app) {
     auto options = std::make_shared<TrackdOptions>();
     declare_options(app, *options);
-    return [&app, options](const Interruption& interruption) { return run_serve(app, *options, interruption.stop); };
+    auto clock = std::make_shared<ClockChoice>();
+    add_clock_options(app, *clock);
+    return [&app, options, clock](const Interruption& interruption) { return run_serve(app, *options, *clock, interruption.stop); };
 }
 
 }  // namespace leakline::cli

@@ -21,6 +21,7 @@
 #include "replay/selected_log.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
+#include "system/executables.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -40,6 +41,39 @@ replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
     result.traffic = file_name(logs[0]);
     if (logs.size() > 1) result.traffic += fmt::format(" and {} more", logs.size() - 1);
     return span;
+}
+
+// A recorded time is one of a calendar, and not a count from the beginning of a test.
+constexpr Nanoseconds kEarliestDate = std::chrono::hours(24 * 365 * 20);
+
+// The clock of the service, where it is set from outside. What cannot be done is refused before anything starts; a soak, which does
+// it without being asked, goes on without it.
+void plan_clock(Options& options, const replay::LogSpan& span) {
+    TargetSpec& target = options.target;
+    if (!target.clock) return;
+    if (options.clock_from_log) {
+        if (!span.first || *span.first < kEarliestDate)
+            throw Error(ErrorKind::input, options.rounds.replay.logs[0], "its requests have no dates at which a clock could start",
+                        "give the time: --clock 2026-11-29T08:00:00Z");
+        target.clock->wall_start = *span.first;
+    }
+    if (options.soak && !takes_time_scale(target) && !target.clock->wall_start) {
+        options.clock_refused = clock::why_not_scalable(require_executable(target.arguments[0]));
+        if (!options.clock_refused.empty()) target.clock.reset();
+        return;
+    }
+    clock::ClockOptions chosen = *target.clock;
+    if (!takes_time_scale(target)) chosen.scale = target.time_scale;
+    if (chosen.changes_time()) const clock::ServiceClock probe(chosen, target.arguments);
+}
+
+// Growth over time is measured by our clock, whatever the service's shows.
+void explain_clock(const Options& options, Diagnosis& result) {
+    if (options.soak || options.target.time_scale == 1) return;
+    result.warnings.push_back(
+        fmt::format("the service's clock ran {:.6g} times as fast as the machine's: all times and rates per hour in this report are of the "
+                    "machine's clock",
+                    options.target.time_scale));
 }
 
 // What a round under the recorder lasts at most, where the log is longer than that.
@@ -197,6 +231,8 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     replay::check(options.rounds.replay);
     replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
+    plan_clock(options, span);
+    explain_clock(options, result);
     plan_fresh_identifiers(options.rounds);
     // Checked before the bare run, which would otherwise be wasted.
     if (!options.recording.empty()) const OutputFile probe(options.recording);

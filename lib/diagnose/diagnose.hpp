@@ -22,8 +22,10 @@ struct SoakPlan {
 
 struct Options {
     TargetSpec target;
-    RoundPlan rounds;          // its target is filled in once the service listens; its replay.stop ends all that is done
-    std::string traffic_name;  // what reports call the traffic; "" = the logs' names
+    RoundPlan rounds;             // its target is filled in once the service listens; its replay.stop ends all that is done
+    std::string traffic_name;     // what reports call the traffic; "" = the logs' names
+    bool clock_from_log = false;  // the service's wall clock starts at the log's first request
+    std::string clock_refused;    // why the service's clock is not set, where a soak goes on without it; filled in by diagnose()
     std::optional<Bytes> memory_limit;
     std::optional<SoakPlan> soak;
     std::optional<Growth> max_growth;  // the budget; none: any growth that does not end is a leak

@@ -256,9 +256,10 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     soak.hours = to_seconds(plan.length) / 3600;
     soak.service_scaled = scales_time(context.options.target);
     if (!soak.service_scaled)
-        result.warnings.push_back(
-            "only the traffic was made faster: cleaning that the service does by the clock ran at its own pace, and can "
-            "look like growth; write {time_scale} where the command takes a speed for its clock");
+        result.warnings.push_back(fmt::format(
+            "only the traffic was made faster{}: cleaning that the service does by the clock ran at its own pace, and can look like "
+            "growth; write {{time_scale}} where the command takes a speed for its clock",
+            context.options.clock_refused.empty() ? "" : ", since the service " + context.options.clock_refused));
 
     SoakRunner runner(context, rate, static_cast<double>(span.requests));
     if (!plan.time_scale) soak.capacity = runner.capacity();

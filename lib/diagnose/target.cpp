@@ -19,6 +19,7 @@
 #include "http/url.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
+#include "system/find_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
 
@@ -79,9 +80,20 @@ std::optional<std::uint16_t> port_in(const std::string& file) {
     return port;
 }
 
+// What answers requests must have the clock, or the diagnosis would be of another one.
+void require_clock(int root, const std::string& url) {
+    std::vector<int> processes;
+    try {
+        if (const std::uint16_t port = http::parse_url(url).port; port != 0) processes = processes_on_port(port);
+    } catch (const Error&) {
+    }
+    if (processes.empty()) processes = {root};
+    for (const int pid : processes) clock::require_scaled_clock(pid);
+}
+
 }  // namespace
 
-bool scales_time(const TargetSpec& spec) { return contains(spec.arguments, kTimeScale); }
+bool takes_time_scale(const TargetSpec& spec) { return contains(spec.arguments, kTimeScale); }
 
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     Launch launch;
@@ -104,6 +116,11 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         if (!uses_file || uses_port) launch.url = replaced(launch.url, kPort, port);
     }
     launch.only_in_environment = picked && !uses_port && !uses_file;
+    if (spec.clock) {
+        clock::ClockOptions options = *spec.clock;
+        options.scale = takes_time_scale(spec) ? 1 : spec.time_scale;
+        if (options.changes_time()) launch.clock = std::make_shared<const clock::ServiceClock>(options, spec.arguments);
+    }
     if (spec.temporary_in_scratch) launch.command.environment.emplace_back("TMPDIR", scratch);
     if (!spec.show_output) {
         launch.log_file = scratch + "/output.log";
@@ -114,6 +131,7 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         throw Error(ErrorKind::input, http::parse_url(launch.url).origin(),
                     "something already answers there, before the service was started", "stop it, or give the service another port");
     }
+    if (launch.clock) launch.clock->put_on(launch.command);  // last: its time starts now
     return launch;
 }
 
@@ -132,7 +150,10 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {
             const std::string origin = http::parse_url(url).origin();
-            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2))) return origin;
+            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2))) {
+                if (launch.clock) require_clock(child.pid(), origin);
+                return origin;
+            }
         }
         if (clock.monotonic() >= deadline)
             throw Error(ErrorKind::system, name,

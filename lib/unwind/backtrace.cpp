@@ -9,7 +9,7 @@
 #include "unwind/internal/frame_memo.hpp"
 #include "unwind/internal/rule_cache.hpp"
 #include "unwind/internal/stack_reach.hpp"
-#include "unwind/internal/system_call.hpp"
+#include "unwind/system_call.hpp"
 
 namespace leakline::unwind {
 

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <string_view>
 
 #include "unwind/follow_block.hpp"
+#include "unwind/system_call.hpp"
 #include "unwind/wrappers.hpp"
 
 namespace {
@@ -59,8 +61,8 @@ void note_passed_over(FollowBlock& block, std::int32_t pid) {
 }
 
 bool claim(FollowBlock& block) {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    timespec now{};  // by a system call: the program's own clock may be a scaled one (lib/clock)
+    leakline::unwind::system_call(SYS_clock_gettime, CLOCK_MONOTONIC, reinterpret_cast<long>(&now));
     const std::int64_t now_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
     std::int32_t before = block.pid.load();
     const std::int32_t own = own_pid();

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "unwind/internal/backtrace.hpp"
-#include "unwind/internal/next_function.hpp"
+#include "unwind/next_function.hpp"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "unwind/internal/system_call.hpp"
+#include "unwind/system_call.hpp"
 
 // Where the first thread's stack begins, by the loader.
 extern "C" void* __libc_stack_end;

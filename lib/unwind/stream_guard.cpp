@@ -27,8 +27,8 @@
 #include <string_view>
 #include <utility>
 
-#include "unwind/internal/next_function.hpp"
-#include "unwind/internal/system_call.hpp"
+#include "unwind/next_function.hpp"
+#include "unwind/system_call.hpp"
 
 namespace {
 

@@ -82,4 +82,29 @@ TEST_CASE("what belongs to a soak is refused without one, and a soak has no othe
           "leakline: --soak: cannot be combined with --pace and --speed\n  hint: --time-scale sets the speed of a soak\n");
     CHECK(complaint({"--soak", "72h", "--time-scale", "fast"}) ==
           "leakline: --time-scale: must be auto or between 1 and 1000000, not 'fast'\n");
+    CHECK(complaint({"--time-scale", "0.5"}) == "leakline: --time-scale: must be auto or between 1 and 1000000, not '0.5'\n");
+}
+
+TEST_CASE("a clock that cannot be set is refused before anything starts") {
+    const TemporaryDirectory directory;
+    write(directory.path() + "/undated.jsonl",
+          "{\"ts_ns\":0,\"method\":\"GET\",\"url\":\"/\"}\n{\"ts_ns\":1,\"method\":\"GET\",\"url\":\"/\"}\n");
+    const auto complaint = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"diagnose", "--traffic", directory.path() + "/undated.jsonl"});
+        more.insert(more.end(), {"--", "sleep", "60"});
+        const Outcome outcome = run_here(more);
+        CHECK(outcome.code == 2);
+        return outcome.err;
+    };
+    CHECK(complaint({"--clock", "recorded"}) ==
+          "leakline: " + directory.path() +
+              "/undated.jsonl: its requests have no dates at which a clock could start\n  hint: give the "
+              "time: --clock 2026-11-29T08:00:00Z\n");
+    CHECK(
+        complaint({"--clock", "real", "--time-scale", "600"}) ==
+        "leakline: --time-scale: has no effect with --clock real\n  hint: write {time_scale} where the command takes a speed for its clock, "
+        "or leave out --clock real\n");
+    CHECK(complaint({"--clock", "soon"}).find("must be now, recorded, real or a time such as 2026-11-29T08:00:00Z, not 'soon'") !=
+          std::string::npos);
+    CHECK(complaint({"--clock-threshold", "0s"}).find("--clock-threshold") != std::string::npos);
 }

@@ -3,11 +3,14 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "clock/service_clock.hpp"
 #include "system/child_process.hpp"
 
 namespace leakline::diagnose {
@@ -16,14 +19,16 @@ namespace leakline::diagnose {
 //
 // In the arguments and the URL, {port} stands for a free port that is picked at each start, or in the arguments for the
 // port that the URL names; it is also in the environment as PORT. {port_file} stands for a file in which the service writes the port that it has bound itself, and
-// {time_scale} for how many times as fast as recorded its traffic comes (1 but in a soak).
+// {time_scale} for time_scale.
 struct TargetSpec {
     std::vector<std::string> arguments;
     std::string url;               // "" = http://127.0.0.1:{port}
     std::string ready_path = "/";  // any response to a GET of it means ready
     Nanoseconds ready_timeout = std::chrono::seconds(30);
     Nanoseconds grace = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
-    double time_scale = 1;
+    double time_scale = 1;                         // how many times as fast as the machine's the service's clock is to run
+    // Of a service that does not take {time_scale}: how its clock is set from outside; scale is time_scale's. Nothing: it is not.
+    std::optional<clock::ClockOptions> clock = clock::ClockOptions{};
     // Its TMPDIR is our scratch folder, so that what it leaves there when it is killed goes with us. Not for a service that may
     // change its user, who could not write there.
     bool temporary_in_scratch = false;
@@ -37,17 +42,21 @@ struct Launch {
     std::string port_file;             // "" = none
     std::string log_file;              // "" = output is shown
     bool only_in_environment = false;  // the service is told its port by PORT alone
+    std::shared_ptr<const clock::ServiceClock> clock;  // as long as programs of the service are started; null: the machine's
 };
 
-// Whether the service is told how fast its clock is to run.
-bool scales_time(const TargetSpec& spec);
+// Whether the service itself is told how fast its clock is to run.
+bool takes_time_scale(const TargetSpec& spec);
+// Whether its clock runs at time_scale.
+inline bool scales_time(const TargetSpec& spec) { return takes_time_scale(spec) || spec.clock.has_value(); }
 
 // Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} for a URL that is none, and
-// Error{input} where something already answers at a fixed URL: it, and not the service, would be measured.
+// Error{input} where something already answers at a fixed URL: it, and not the service, would be measured; and where the
+// clock of the service cannot be set.
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
 
 // Returns the origin's URL once the service has answered a request. Throws Error{system} with the end of the service's
-// output when it ends or the time is over before that, and when stop is requested.
+// output when it ends or the time is over before that, and when stop is requested; Error{input} where its clock was not set.
 std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpec& spec, const std::stop_token& stop);
 
 // The last lines that the service wrote, printable.
