@@ -70,7 +70,7 @@ TEST_CASE("where the control groups are mounted read-only, the doctor does not s
         "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
         "done && exec \"$0\" doctor";
     const Outcome outcome = run_binary("/usr/bin/unshare", {"-m", "sh", "-c", script, binary("leakline")});
-    if (outcome.out.find("memory of processes") == std::string::npos || outcome.out.find("memory limits: cgroup") != std::string::npos) {
+    if (outcome.out.find("process memory: ") == std::string::npos || outcome.out.find("memory limits: cgroup") != std::string::npos) {
         MESSAGE("not tried: mounts cannot be made read-only here: " << outcome.err);
         return;
     }
