@@ -29,6 +29,13 @@ std::optional<Nanoseconds> positive_duration(const std::string& text) {
     return value && *value > Nanoseconds(0) ? value : std::nullopt;
 }
 
+// 65536 -> "64KiB"
+std::string typed_size(Bytes bytes) {
+    std::string text = format_bytes(static_cast<double>(bytes));
+    std::erase(text, ' ');
+    return text;
+}
+
 }  // namespace
 
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Bytes>& variable, const std::string& help) {
@@ -36,6 +43,18 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Byt
                app, names, help, "a size", "512MiB, 1.5GiB or 65536", [](const std::string& text) { return parse_size(text); },
                [&variable](Bytes value) { variable = value; })
         ->type_name("SIZE");
+}
+
+CLI::Option* add_size(CLI::App& app, const std::string& names, Bytes& variable, const std::string& help) {
+    return add_quantity<Bytes>(
+               app, names, help, "a size above 0", "512MiB, 1.5GiB or 65536",
+               [](const std::string& text) {
+                   const auto value = parse_size(text);
+                   return value && *value > 0 ? value : std::nullopt;
+               },
+               [&variable](Bytes value) { variable = value; })
+        ->type_name("SIZE")
+        ->default_str(typed_size(variable));
 }
 
 CLI::Option* add_duration(CLI::App& app, const std::string& names, Nanoseconds& variable, const std::string& help) {

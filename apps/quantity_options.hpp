@@ -13,7 +13,8 @@ namespace leakline::cli {
 
 // A default stands in the help text as it would be typed. The variable is only written when the option is given.
 CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Bytes>& variable, const std::string& help);
-// Above zero only.
+// Above zero only, as the durations below.
+CLI::Option* add_size(CLI::App& app, const std::string& names, Bytes& variable, const std::string& help);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, Nanoseconds& variable, const std::string& help);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help);
 CLI::Option* add_rate(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help);

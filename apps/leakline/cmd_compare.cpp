@@ -8,6 +8,7 @@
 
 #include "analysis/compare.hpp"
 #include "analysis/lines/lines.hpp"
+#include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "commands.hpp"
@@ -94,6 +95,9 @@ Run declare_compare(CLI::App& app) {
                "Fail if a line leaks more than before by more than this, such as 64B/request or 1MiB/h (default: 0)");
     output->add_top(app, "Rows of the ranking");
     return [=](const Interruption&) -> int {
+        if (lines->options().by == GroupBy::process)
+            throw Error(ErrorKind::usage, "--by process", "processes cannot be compared: their numbers differ from run to run",
+                        "leakline lines RECORDING --by process shows those of one");
         output->open({before->file, after->file});
         const LineReport old_lines = read_side(*before, *lines, *output, "--before-source");
         const LineReport new_lines = read_side(*after, *lines, *output, "--after-source");

@@ -67,6 +67,7 @@ Run declare_lines(CLI::App& app) {
         output->open({*file});
         report::SourceText source(lines->sources());
         const HeapProfile profile = heap::read_profile(*file, lines->read_options());
+        lines->require_groups(profile, *file);
         detail_recording(*output, *file, profile);
         if (!profile.named_here) source.trust_directories_only();
         source.look_above(profile.command.substr(0, profile.command.find(' ')));

@@ -1,4 +1,4 @@
-// leakline record: runs a program under heaptrack's tracker and keeps what it says.
+// leakline record: runs a program under heaptrack's tracker or leakline's agent and saves the recording.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +19,7 @@
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/guard.hpp"
+#include "tracker_options.hpp"
 
 namespace leakline::cli {
 
@@ -30,6 +31,9 @@ struct Options {
     Nanoseconds interval = std::chrono::seconds(1), grace = std::chrono::seconds(10);
     std::size_t max_marks = 600;
     ClockChoice clock;
+    heap::RecordWith tracker = heap::RecordWith::heaptrack;
+    Bytes sample_interval = heap::RecordOptions{}.sample_interval;
+    heap::Children children = heap::Children::sum;
 };
 
 // After this time a program has loaded its libraries.
@@ -89,6 +93,9 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     options.mark_interval = chosen.interval;
     options.max_marks = chosen.max_marks;
     options.stop = interruption.stop;
+    options.with = chosen.tracker;
+    options.sample_interval = chosen.sample_interval;
+    options.children = chosen.children;
 
     const std::optional<clock::ServiceClock> clock = set_clock(chosen, options.command);
     const std::string program = options.command.text();
@@ -96,7 +103,9 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();
-    messages.detail(fmt::format("{} runs as pid {}, under {}", program, child.pid(), heap::find_tracker().library));
+    const bool with_agent = chosen.tracker == heap::RecordWith::agent;
+    messages.detail(
+        fmt::format("{} runs as pid {}, under {}", program, child.pid(), with_agent ? "leakline's agent" : heap::find_tracker().library));
     ExitStatus status;
     AllocatorReader allocator(recorder);
     const Nanoseconds loaded_by = system_clock().monotonic() + kLoading;
@@ -122,10 +131,10 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     detail_recording(messages, chosen.output, profile);
     for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i) messages.warn(profile.warnings[i]);
     for (const std::string& line : profile.damage.lines()) messages.warn(line);
-    messages.note(fmt::format("{}: {} events in {}, {} marks, peak {} ({}); the program ended with {}", chosen.output,
-                              format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
-                              format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness),
-                              status.text()));
+    messages.note(fmt::format("{}: {}{} events in {}, {} marks, peak {} ({}); the program ended with {}", chosen.output,
+                              profile.sampling ? "about " : "", format_count(profile.events), format_duration(profile.duration),
+                              profile.marks.size(), format_bytes(static_cast<double>(profile.peak_bytes)),
+                              completeness_name(profile.completeness), status.text()));
     return status.shell_code();
 }
 
@@ -135,6 +144,7 @@ Run declare_record(CLI::App& app) {
     auto options = std::make_shared<Options>();
     auto messages = std::make_shared<Messages>(app);
     app.add_option("-o,--output", options->output, "Recording to write")->capture_default_str()->type_name("FILE");
+    add_tracker_options(app, options->tracker, options->sample_interval, options->children);
     app.add_option("--keep-raw", options->keep_raw, "Also write the raw stream, zstd-compressed, for heaptrack's tools")->type_name("FILE");
     add_duration(app, "--interval", options->interval, "Time between measurements; doubles when --max-marks is reached");
     app.add_option("--max-marks", options->max_marks, "Maximum number of measurements, 2 to 100000")

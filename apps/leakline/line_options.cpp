@@ -1,4 +1,5 @@
 #include "line_options.hpp"
+#include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "choice.hpp"
@@ -44,11 +45,12 @@ LineArguments::LineArguments(CLI::App& app) {
     app.add_option_function<std::string>(
            "--by",
            [this](const std::string& by) {
-               options_.by = by == "function" ? GroupBy::function : by == "file" ? GroupBy::file : GroupBy::line;
+               using enum GroupBy;
+               options_.by = by == "function" ? function : by == "file" ? file : by == "process" ? process : line;
                if (by == "self") options_.attribution = analysis::Attribution::self;
            },
-           "Group growth by line, function or file; self: by the innermost line, even of a library")
-        ->check(one_of({"line", "function", "file", "self"}))
+           "Group growth by line, function, file, or process (of a recording with --children each); self: by the innermost line, even of a library")
+        ->check(one_of({"line", "function", "file", "process", "self"}))
         ->type_name("GROUP")
         ->default_str("line");
     app.add_option("--attribution", options_.attribution,
@@ -62,6 +64,12 @@ LineArguments::LineArguments(CLI::App& app) {
         // A table that was asked for by name comes alone.
         if (!options_.table_function.empty()) options_.tables = 0;
     });
+}
+
+void LineArguments::require_groups(const HeapProfile& profile, const std::string& file) const {
+    if (options_.by == GroupBy::process && profile.processes.empty())
+        throw Error(ErrorKind::input, file, "this recording does not tell processes apart",
+                    "record with leakline record --tracker agent --children each");
 }
 
 heap::ReadOptions LineArguments::read_options() const {

@@ -23,6 +23,8 @@ class LineArguments {
     // Marks dense enough for short recordings; they are thinned as a recording goes on.
     heap::ReadOptions read_options() const;
     const std::vector<std::string>& sources() const { return sources_; }
+    // Throws Error{input} if the profile of this file cannot be grouped as asked for.
+    void require_groups(const HeapProfile& profile, const std::string& file) const;
 
   private:
     analysis::LineOptions options_;

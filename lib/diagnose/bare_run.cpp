@@ -1,4 +1,4 @@
-// The bare run: the service as it is, with its memory sampled while the traffic is replayed.
+// The bare run: the service with its memory sampled while the traffic is replayed; with context.one_run its lines are recorded as well.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,7 +15,10 @@
 #include "base/strings.hpp"
 #include "diagnose/internal/collected_heap_marks.hpp"
 #include "diagnose/internal/final_counts.hpp"
+#include "diagnose/internal/line_recording.hpp"
 #include "diagnose/internal/recorded_process.hpp"
+#include "heap/preflight.hpp"
+#include "heap/recorder.hpp"
 #include "system/clock.hpp"
 #include "system/machine_load.hpp"
 #include "system/stop.hpp"
@@ -75,12 +78,15 @@ void warn_if_busy(RunContext& context, const MachineLoad& load) {
 }
 
 // What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
-std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log) {
+// lines: recorded too, or null.
+std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log, LineRecording* lines) {
     context.stage("idle time");
     if (!sleep_for(context.stop(), kAfterConnections)) return std::nullopt;
+    if (lines != nullptr) lines->idle_begins();
     const Nanoseconds begin = system_clock().monotonic();
     const Bytes before = log.latest();
     if (!sleep_for(context.stop(), kIdleTime)) return std::nullopt;
+    if (lines != nullptr) lines->idle_ends();
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }
 
@@ -133,7 +139,8 @@ class RoundExtender {
     bool wants_requests() {
         const Evidence& now = so_far();
         const double done = now.series.requests.empty() ? 0 : now.series.requests.back();
-        return done < *requests_ && !does_not_grow(now.trend.verdict) && context_.extension.fits(batch_s());
+        // Lines need all the requests that were asked for; memory that has stopped growing needs no more.
+        return done < *requests_ && (context_.one_run || !does_not_grow(now.trend.verdict)) && context_.extension.fits(batch_s());
     }
 
     bool undecided() {
@@ -251,6 +258,22 @@ class ObjectRounds {
 // Of a run that is longer anyway, so that less of it is quiet time.
 constexpr Nanoseconds kLongerRound = std::chrono::seconds(2);
 
+// After the run with the agent. What memory has shown stays a result if there are no lines.
+void judge_lines(RunContext& context, LineRecording& lines, const std::vector<Round>& rounds) {
+    try {
+        const HeapProfile profile = lines.judge(rounds);
+        const double service_s = context.result.resources.tree.recorded_cpu_s;
+        if (service_s > 0) context.recorder_share = heap::agent_cpu_s(profile) / service_s;
+        // An interpreter's own lines say nothing about the program that it runs.
+        if (!context.no_lines.empty() && !context.extensions) context.result.lines = {};
+    } catch (const heap::NotRecordable& reason) {
+        context.no_lines = no_lines_text(reason);
+        context.extensions = false;
+    } catch (const Error& error) {
+        if (!context.stopped()) context.result.failures.push_back(fmt::format("the recording failed: {}", error.what()));
+    }
+}
+
 }  // namespace
 
 std::string no_lines_text(const Error& reason) {
@@ -258,24 +281,35 @@ std::string no_lines_text(const Error& reason) {
 }
 
 void run_bare(RunContext& context, std::optional<double> requests) {
-    context.stage(requests ? "longer bare run" : "bare run");
-    MeasuredTarget target(context, context.options.target, context.options.sample_interval);
+    const std::string name = context.one_run ? "run" : "bare run";
+    context.stage(requests ? "longer " + name : name);
+    MeasuredTarget target(context, context.options.target, context.options.sample_interval,
+                          context.one_run ? Lines::recorded : Lines::none);
     const TreeLog& log = target.log();
+    std::optional<LineRecording> lines;
+    if (heap::Recorder* const recorder = target.recorder()) lines.emplace(context, *recorder, target.progress());
     find_recorded_process(context, target);
     const MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;
+    if (lines) plan.rounds = std::max(plan.rounds, kFewestRounds);
     if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);
     const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     bool over_ceiling = false;
     RoundHooks hooks;
     target.mark();
     ObjectRounds objects(context, target, plan);
-    hooks.quiet_mark = [&](const Round& round, int) {
-        if (objects.begun())
+    if (lines)
+        hooks.idle_mark = [&] {
+            if (!objects.begun()) lines->idle_mark();
+        };
+    hooks.quiet_mark = [&](const Round& round, int number) {
+        if (objects.begun()) {
             objects.mark();
-        else
+        } else {
             context.result.rounds.push_back(round);
+            if (lines) lines->quiet_mark(number);
+        }
         target.mark();
     };
     std::atomic<int> rounds_planned{plan.rounds};
@@ -309,9 +343,18 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     warn_if_busy(context, load);
     context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();
-    if (context.options.idle && !rounds.stopped && !objects.begun() && context.result.trend.verdict == Trend::growing)
-        context.result.idle = idle_time(context, log);
-    context.result.oom_kill = target.finish("bare run", rounds.rounds.size());
+    const bool grows = context.result.trend.verdict == Trend::growing;
+    if (context.options.idle && !rounds.stopped && !objects.begun() && (grows || lines)) {
+        const std::optional<IdleTime> idle = idle_time(context, log, lines ? &*lines : nullptr);
+        if (grows) context.result.idle = idle;
+    }
+    if (lines && context.options.per_kind && !rounds.stopped && !objects.begun()) lines->record_mix(plan, rounds);
+    context.result.oom_kill = target.finish(name.c_str(), rounds.rounds.size());
+    if (lines) {
+        context.recorded_s = to_seconds(system_clock().monotonic() - target.origin());
+        context.recorded_replay = rounds.stats;
+        judge_lines(context, *lines, rounds.rounds);
+    }
     if (context.result.oom_kill) {
         context.result.series = log.copy();
         context.result.trend = judge(context, context.result.series);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "analysis/coverage.hpp"
 #include "analysis/resources.hpp"
@@ -123,10 +124,34 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
 // However often --retries doubles them; as many as --rounds takes.
 constexpr int kMostRecordedRounds = 10'000;
 
+// Most of the service's CPU time that the agent may take in a run by which memory is judged.
+constexpr double kMostOfCpu = 0.05;
+
+// Measures memory, and records lines in the same run where that is asked for and possible.
+void measure(RunContext& context) {
+    Diagnosis& result = context.result;
+    if (context.one_run) {
+        try {
+            run_bare(context);
+            if (context.recorder_share <= kMostOfCpu || context.stopped() || result.failed() || result.oom_kill) return;
+            result.retries.push_back(
+                fmt::format("after {} rounds with the agent, which took about {:.0f} % of the CPU time: memory was measured without it",
+                            result.rounds.size(), 100 * context.recorder_share));
+        } catch (const heap::NotRecordable& reason) {
+            context.no_lines = no_lines_text(reason);
+        }
+        context.one_run = false;
+        result.rounds.clear();
+        result.series = {};
+    }
+    run_bare(context);
+}
+
 // As many rounds as the bare run took (it may have been stopped early for its memory), and more where the lines need them.
 void record_until_decided(RunContext& context) {
     Diagnosis& result = context.result;
-    if (only_launches(context.options, result)) return;
+    bool recorded = context.recorded_replay.completed > 0;
+    if (!recorded && only_launches(context.options, result)) return;
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
@@ -134,7 +159,7 @@ void record_until_decided(RunContext& context) {
                           ? kFewestRounds
                           : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
          ;) {
-        run_recorded(context, rounds);
+        if (!std::exchange(recorded, false)) run_recorded(context, rounds);
         if (context.stopped() || result.failed() || result.oom_kill) return;
         if (context.options.retries && again++ >= *context.options.retries) return;
         const auto more = analysis::longer_recording(result, context.options.policy);
@@ -166,7 +191,12 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
     for (const std::string& warning : of_the_shorter_run) std::erase(again.warnings, warning);
     again.retries.push_back(fmt::format("after {} requests: {}", format_count(result.replay.completed), more.why));
     RunContext longer(context, again);
-    run_bare(longer, more.requests);
+    try {
+        run_bare(longer, more.requests);
+    } catch (const heap::NotRecordable& reason) {
+        result.warnings.push_back(fmt::format("{} was not possible: {}", what, reason.what()));
+        return;
+    }
     context.extension = longer.extension;
     // If the service dies in it, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
@@ -178,6 +208,23 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         if (std::find(once.begin(), once.end(), warning) == once.end()) once.push_back(std::move(warning));
     again.warnings = std::move(once);
     result = std::move(again);
+    if (!context.one_run) return;
+    context.recorded_replay = longer.recorded_replay;
+    context.recorded_s = longer.recorded_s;
+    context.no_lines = longer.no_lines;
+    context.extensions = longer.extensions;
+}
+
+// One run is made longer until its lines are decided.
+void run_longer_for_lines(RunContext& context, const std::vector<std::string>& warnings_of_run) {
+    const Diagnosis& result = context.result;
+    for (int again = 0; !context.options.retries || again < *context.options.retries; ++again) {
+        const auto more = analysis::longer_recording(result, context.options.policy);
+        if (!more || context.stopped() || result.failed() || result.oom_kill || result.replay.completed == 0) return;
+        const std::uint64_t before = result.replay.completed;
+        run_longer(context, *more, warnings_of_run);
+        if (result.replay.completed <= before) return;  // there was no time for it, or it was cut short
+    }
 }
 
 // What both runs leave open for want of requests or connections.
@@ -239,12 +286,13 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     options.policy.extends = options.retries != 0;
     RunContext context(options, observer, result);
     check_lines(context);
-    if (context.no_lines.empty()) heap::find_tracker();
+    if (context.no_lines.empty() && options.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
     const std::size_t warnings_before = result.warnings.size();
+    context.one_run = options.runs == Runs::one && !options.soak && context.no_lines.empty();
     if (options.soak)
         run_soak(context, span);
     else
-        run_bare(context);
+        measure(context);
     const std::vector<std::string> of_bare_run(result.warnings.begin() + static_cast<std::ptrdiff_t>(warnings_before),
                                                result.warnings.end());
     // What the bare run has shown is a result, whatever becomes of the recorded one.
@@ -254,6 +302,8 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         if (!context.stopped() && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);
+            else if (context.one_run)
+                run_longer_for_lines(context, of_bare_run);
             else
                 record_until_decided(context);
         }

@@ -9,6 +9,7 @@
 #include "base/quantities.hpp"
 #include "diagnose/internal/rounds.hpp"
 #include "diagnose/internal/target.hpp"
+#include "heap/recorder.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::diagnose {
@@ -18,6 +19,11 @@ struct SoakPlan {
     Nanoseconds length = std::chrono::hours(72);  // of traffic, at the log's own rate
     std::optional<double> time_scale;             // of the faster run; nothing: what the service can serve
     Nanoseconds time = std::chrono::hours(1);     // that both runs may take together; the faster one no more than half
+};
+
+enum class Runs {
+    one,  // the agent records lines while memory is measured; memory is measured again without it if it takes more than 5 % of the CPU time
+    two,  // lines are recorded in a run of their own
 };
 
 struct Options {
@@ -39,8 +45,12 @@ struct Options {
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgment begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
-    bool per_kind = true;                 // blocks of a random mix follow the recorded rounds, for growth per kind of request
-    bool idle = true;                     // time without requests follows the rounds, to see what grows by time
+    bool per_kind = true;  // blocks of a random mix follow the recorded rounds, for growth per kind of request
+    bool idle = true;      // time without requests follows the rounds, to see what grows by time
+    Runs runs = Runs::two;
+    heap::RecordWith tracker = heap::RecordWith::heaptrack;             // what records the lines
+    Bytes allocation_interval = heap::RecordOptions{}.sample_interval;  // of the agent: mean bytes between samples
+    heap::Children children = heap::Children::sum;
     std::string recording;                // where the recording is kept; "" = it is not
     std::vector<std::string> skip, only;  // paths, for the lines (see analysis/lines/lines.hpp)
     std::string table_function;           // also show this function's table

@@ -31,22 +31,43 @@ void predict(OomKill& kill, const Series& series, Bytes limit) {
     kill.predicted_requests = reached(half.requests.back(), *trend.bytes_per_request, 1);
 }
 
+// Readings of the processes without the agent's memory, which counts as shared memory of theirs. Returns its sum.
+Bytes subtract_agent(const heap::Recorder& recorder, std::vector<memory::ProcessReading>& readings) {
+    const std::map<int, Bytes> agents = recorder.own_memory();
+    Bytes sum = 0;
+    for (memory::ProcessReading& reading : readings) {
+        const auto agent = agents.find(reading.pid);
+        if (agent == agents.end() || reading.zombie) continue;
+        sum += agent->second;
+        reading.resident -= std::min(reading.resident, agent->second);
+        reading.shared_memory -= std::min(reading.shared_memory, agent->second);
+    }
+    return sum;
+}
+
 constexpr Nanoseconds kDetailInterval = std::chrono::milliseconds(100);
 // Pause after a reading, in times of what it took: a service of hundreds of processes is read less often.
 constexpr int kSamplingRest = 19;
 
 }  // namespace
 
-MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval)
+MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval, Lines lines)
     : context_(context),
       launch_(prepare_launch(spec, scratch_.path())),
       limit_(put_under_limit(context, launch_.command)),
-      child_(context.start(launch_)),
+      child_(start(context, lines)),
       origin_(system_clock().monotonic()),
       log_(context.result.command, system_clock(), origin_, progress_),
       tree_(child_.pid(), {}, [this] { return subreaper_.orphans(); }),
       sampled_(sample(Depth::detailed)),
       sampler_({interval, std::max(interval, kDetailInterval), {}}, [this](Depth depth, Nanoseconds) { return sample(depth); }) {}
+
+Child& MeasuredTarget::start(RunContext& context, Lines lines) {
+    if (lines == Lines::none) return own_.emplace(context.start(launch_));
+    recorder_.emplace(heap::Recorder::start(recording_options(context, launch_)));
+    context.result.target = wait_until_ready(recorder_->child(), launch_, context.options.target, context.stop());
+    return recorder_->child();
+}
 
 bool MeasuredTarget::sample(Depth depth) {
     const Clock& clock = system_clock();
@@ -63,7 +84,13 @@ bool MeasuredTarget::sample(Depth depth) {
 bool MeasuredTarget::read_tree(Depth depth) {
     const std::lock_guard lock(tree_mutex_);
     const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
-    log_.add(readings, depth == Depth::detailed, tree_.shared_memory());
+    if (!recorder_) {
+        log_.add(readings, depth == Depth::detailed, tree_.shared_memory());
+        return !readings.empty();
+    }
+    std::vector<memory::ProcessReading> without_agent = readings;
+    const Bytes agent = subtract_agent(*recorder_, without_agent);
+    log_.add(without_agent, depth == Depth::detailed, tree_.shared_memory() - std::min(tree_.shared_memory(), agent));
     return !readings.empty();
 }
 

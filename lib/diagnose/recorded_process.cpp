@@ -48,6 +48,7 @@ void explain_lines(RunContext& context, const ServiceProcess& service) {
 }  // namespace
 
 void find_recorded_process(RunContext& context, MeasuredTarget& target) {
+    if (context.options.tracker == heap::RecordWith::agent) target.record_all();
     std::vector<int> processes;
     for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
     const auto service = find_service_process(context.result.target, processes);

@@ -40,6 +40,18 @@ void RunContext::no_longer(const std::string& what, double seconds, const std::s
                                      format_duration(std::chrono::seconds(std::llround(seconds))), format_duration(options.max_time), why));
 }
 
+heap::RecordOptions recording_options(const RunContext& context, const Launch& launch) {
+    heap::RecordOptions options;
+    options.command = launch.command;
+    options.with = context.options.tracker;
+    options.sample_interval = context.options.allocation_interval;
+    options.children = context.options.children;
+    options.output = context.options.recording;
+    options.follow = context.follow;
+    options.stop = context.stop();
+    return options;
+}
+
 Child RunContext::start(const Launch& launch) {
     Child child = Child::start(launch.command);
     result.target = wait_until_ready(child, launch, options.target, options.stop());

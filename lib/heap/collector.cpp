@@ -255,8 +255,8 @@ class Collector {
             mark.allocator_in_use = in_use_;
             mark.allocator_retained = retained_;
         }
-        if (!writer_.header_written()) writer_.header(Nanoseconds(options_.started_wall), recording_);
-        writer_.mark(mark, recording_);
+        if (!writer_.header_written()) writer_.header(Nanoseconds(options_.started_wall), recording_.tables());
+        writer_.mark(mark, recording_.tables());
     }
 
     void finish() {
@@ -266,9 +266,6 @@ class Collector {
         for (MarkSchedule::Requested& mark : marks_.take_rest()) recording_.request_mark(std::move(mark));
         recording_.finish(buffer_.rest());
         tee_->finish();
-        Symbols symbols = find_symbols(recording_.symbols(), options_.interpreter);
-        ::unsetenv("DEBUGINFOD_URLS");  // no network involved
-        mark_generated_code(recording_.symbols(), symbols);
         RecordingWriter::End end;
         end.duration = recording_.now();
         if (recording_.torn() || broken_)
@@ -276,7 +273,6 @@ class Collector {
         else if (killed_ || !recording_.ends_with_tick())
             end.completeness = Completeness::final_tick;
         end.warnings = std::move(warnings_);
-        if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
         if (!service_.became().empty()) {
             end.warnings.push_back(fmt::format("it replaced itself with {} (exec), which was not recorded", service_.became()));
         } else if (held_by_child_) {
@@ -284,7 +280,7 @@ class Collector {
         } else if (stream_lost_) {
             end.warnings.push_back("it closed the tracker's stream and went on: what it did from then on was not recorded");
         }
-        writer_.finish(end, recording_, recording_.damage(), symbols);
+        finish_recording(writer_, std::move(end), recording_.tables(), recording_.peak(), recording_.damage(), options_.interpreter);
         if (problem_.empty() && writer_.error() != 0)
             problem_ = os_reason(writer_.error());
         else if (problem_.empty() && tee_->error() != 0)
@@ -344,19 +340,32 @@ void close_everything_but(std::vector<int> kept) {
 
 }  // namespace
 
-void run_collector(const CollectorOptions& options) {
+void detach_collector(const char* name, std::vector<int> kept) {
     ::setsid();  // ignore a terminal's signals
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) ::signal(number, SIG_IGN);
     ::signal(SIGCHLD, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::prctl(PR_SET_NAME, "heap-collector");
+    ::prctl(PR_SET_NAME, name);
     // Programs that wait for the end of the caller's output must not wait for this process.
     const int null = ::open("/dev/null", O_RDWR);
     for (int standard = 0; standard < 3; ++standard) ::dup2(null, standard);
-    close_everything_but({options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1],
-                          options.libraries[2], options.libraries[3], options.output, options.raw_output});
+    close_everything_but(std::move(kept));
+}
+
+void finish_recording(RecordingWriter& writer, RecordingWriter::End end, const RecordedTables& tables, const RecordedPeak& peak,
+                      const Diagnostics& damage, const std::string& interpreter) {
+    Symbols symbols = find_symbols(tables.symbols, interpreter);
+    ::unsetenv("DEBUGINFOD_URLS");  // no network here
+    mark_generated_code(tables.symbols, symbols);
+    if (!symbols.problem.empty()) end.warnings.push_back(symbols.problem);
+    writer.finish(end, tables, peak, damage, symbols);
+}
+
+void run_collector(const CollectorOptions& options) {
+    detach_collector("heap-collector", {options.stream, options.write_end, options.control, options.libraries[0], options.libraries[1],
+                                        options.libraries[2], options.libraries[3], options.output, options.raw_output});
     try {
         Collector(options).run();
     } catch (...) {

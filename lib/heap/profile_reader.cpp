@@ -77,14 +77,16 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         if (text.starts_with("_R") || text.find("::h") != text.npos) text = readable_rust_name(text);
     thin_marks(profile.marks, options.max_marks);
     thin_rss(profile.rss);
-    if ((profile.marks.empty() || profile.events == 0) && !profile.damage.empty()) {
+    // A sampled recording may be empty: too little was allocated for a sample.
+    const bool empty = profile.marks.empty() || (profile.events == 0 && !profile.sampling);
+    if (empty && !profile.damage.empty()) {
         const Diagnostics::Entry& first = profile.damage.first().front();
         throw Error(ErrorKind::input, name,
                     fmt::format("holds no allocation that can be read; {} place{} skipped", format_count(profile.damage.count()),
                                 profile.damage.count() == 1 ? " was" : "s were"),
                     fmt::format("the first was {}: {}", first.location, first.message));
     }
-    if (profile.marks.empty() || profile.events == 0)
+    if (empty)
         throw Error(ErrorKind::input, name, "holds no allocation",
                     "the process may have ended before it did anything, or never loaded the tracker");
     return profile;

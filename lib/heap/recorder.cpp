@@ -15,7 +15,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "agent/segment.hpp"
 #include "base/error.hpp"
+#include "heap/internal/agent_files.hpp"
 #include "heap/internal/allocator_library.hpp"
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
@@ -92,6 +94,7 @@ struct Recorder::State {
     DeferredFile output, raw_output;
     Descriptor memory, control;
     pid_t collector = -1;
+    std::optional<AgentFiles> agent;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     int children_of = 0;  // the recorded process: behind a wrapper another one may take its place
@@ -100,6 +103,7 @@ struct Recorder::State {
     bool own_unwinder = false;                // ours is loaded into the program
     Descriptor follow_library, follow_block;  // where programs behind a wrapper are followed
     unwind::FollowBlock* followed = nullptr;  // follow_block, mapped
+    std::string interpreter;                  // heaptrack's, which names addresses
 
     ~State() {
         child.reset();
@@ -111,13 +115,21 @@ struct Recorder::State {
     }
     // It ends after the service has ended and the control socket is closed.
     // Of the program that is followed, what can be known before it runs.
-    void follow(const std::string& executable, Preflight& preflight);
+    void follow(const std::string& executable, Preflight& preflight, bool with_agent);
     void fill_block(const std::string& preload, const std::string& stream);
     void reap_collector() {
         if (collector <= 0) return;
         while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {
         }
+        remove_helper(collector);
         collector = -1;
+    }
+    Descriptor open_control() {
+        int sockets[2];
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+            throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
+        control = Descriptor(sockets[0]);
+        return Descriptor(sockets[1]);
     }
     int recording() const { return options.output.empty() ? memory.get() : output.get(); }
 
@@ -139,12 +151,16 @@ struct Recorder::State {
         std::string stream, guard, unwinder, follow, block;  // those that there are
     };
     Paths start_collector(const Tracker& tracker, Operators operators);
+    void start_with_tracker(const std::string& allocator, const std::string& preloaded, Command& command);
+    void start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command);
+    CollectorOptions collector_options(int other_end) const;
+    void fork_collector(const CollectorOptions& collect);
     [[noreturn]] void explain_nothing(control::Outcome outcome, const std::string& text) const;
 };
 
-void Recorder::State::follow(const std::string& executable, Preflight& preflight) {
-    follow_library = open_follow();
-    if (follow_library.get() < 0)
+void Recorder::State::follow(const std::string& executable, Preflight& preflight, bool with_agent) {
+    follow_library = with_agent ? Descriptor() : open_follow();
+    if (!with_agent && follow_library.get() < 0)
         throw NotRecordable(ErrorKind::input, program, "it starts another program, which cannot be followed on this machine",
                             "give the program itself: leakline ... -- PROGRAM ARG...");
     if (!executable.empty()) {
@@ -152,6 +168,7 @@ void Recorder::State::follow(const std::string& executable, Preflight& preflight
         preflight = check_program({executable});
         preflight.path = wrapper;
     }
+    if (with_agent) return;  // it is loaded into every process
     follow_block = Descriptor(::memfd_create("leakline-follow-block", MFD_CLOEXEC));
     if (follow_block.get() < 0) throw os_error(ErrorKind::system, "record", "cannot make a file in memory", errno);
 }
@@ -171,37 +188,88 @@ void Recorder::State::fill_block(const std::string& preload, const std::string& 
     if (at != MAP_FAILED) followed = static_cast<unwind::FollowBlock*>(at);
 }
 
-Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
-    int pipe[2], sockets[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
-    const Descriptor read_end(pipe[0]), write_end(pipe[1]);
-    ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a larger pipe for bursts
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
-        throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
-    control = Descriptor(sockets[0]);
-    const Descriptor other_end(sockets[1]);
-    const Descriptor guard = open_stream_guard(), unwinder = open_unwinder(operators);
-
+CollectorOptions Recorder::State::collector_options(int other_end) const {
     CollectorOptions collect;
     collect.record = options;
-    collect.stream = read_end.get();
-    collect.write_end = write_end.get();
-    collect.control = other_end.get();
-    collect.libraries = {guard.get(), unwinder.get(), follow_library.get(), follow_block.get()};
+    collect.control = other_end;
     collect.follow = options.follow.has_value();
     collect.output = recording();
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
-    collect.interpreter = tracker.interpreter;
+    collect.interpreter = interpreter;
     std::error_code ignored;
     collect.executable = std::filesystem::canonical(program, ignored).string();
+    return collect;
+}
+
+void Recorder::State::fork_collector(const CollectorOptions& collect) {
     collector = ::fork();
-    if (collector == 0) run_collector(collect);
+    if (collector == 0) {
+        if (collect.segments.empty()) run_collector(collect);
+        run_agent_collector(collect);
+    }
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
+    add_helper(collector);
+}
+
+Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
+    const Descriptor read_end(pipe[0]), write_end(pipe[1]);
+    ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a larger pipe for bursts
+    const Descriptor other_end = open_control();
+    const Descriptor guard = open_stream_guard(), unwinder = open_unwinder(operators);
+
+    CollectorOptions collect = collector_options(other_end.get());
+    collect.stream = read_end.get();
+    collect.write_end = write_end.get();
+    collect.libraries = {guard.get(), unwinder.get(), follow_library.get(), follow_block.get()};
+    interpreter = collect.interpreter = tracker.interpreter;
+    fork_collector(collect);
     const auto path = [&](const Descriptor& file) {
         return file.get() >= 0 ? fmt::format("/proc/{}/fd/{}", collector, file.get()) : std::string();
     };
     return {path(write_end), path(guard), path(unwinder), path(follow_library), path(follow_block)};
+}
+
+void Recorder::State::start_with_tracker(const std::string& allocator, const std::string& preloaded, Command& command) {
+    const Tracker tracker = find_tracker();
+    const Paths paths = start_collector(tracker, allocator.empty() ? Operators::none : Operators::malloc);
+    own_unwinder = !paths.unwinder.empty();
+    if (!allocator.empty() && !own_unwinder)
+        warnings.push_back(fmt::format("{} has its own operator new: allocations of C++ are not recorded", allocator));
+    // Ours before the tracker, so that it finds their functions first.
+    std::string preload;
+    for (const std::string_view library :
+         {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
+        if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
+    if (options.follow) {
+        fill_block(preload, paths.stream);
+        command.environment.emplace_back("LD_PRELOAD", paths.follow + (preloaded.empty() ? "" : ":" + preloaded));
+        command.environment.emplace_back(unwind::kFollowVariable, paths.block);
+    } else {
+        command.environment.emplace_back("LD_PRELOAD", preload);
+        command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
+    }
+}
+
+void Recorder::State::start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command) {
+    agent = AgentFiles::make(allocator.empty() ? Operators::none : Operators::malloc);
+    const Descriptor other_end = open_control();
+    CollectorOptions collect = collector_options(other_end.get());
+    collect.libraries[0] = agent->memory();
+    collect.segments = agent->directory();
+    fork_collector(collect);
+    agent->leave_to_collector();
+    command.environment.emplace_back("LD_PRELOAD", agent->library(collector) + (preloaded.empty() ? "" : ":" + preloaded));
+    command.environment.emplace_back(agent::kAgentVariable, fmt::format("{}:{}", options.sample_interval, agent->directory()));
+}
+
+double agent_cpu_s(const HeapProfile& profile) {
+    // Measured by scripts/bench.sh agent, rounded up: of a pair of malloc and free, of a sample, and of a recorded block where all are.
+    constexpr double kPair_s = 3e-9, kSample_s = 6e-7, kBlock_s = 2.5e-7;
+    const double pairs = static_cast<double>(profile.events) / 2;
+    return profile.sampling ? pairs * kPair_s + static_cast<double>(profile.sampling->samples) * kSample_s : pairs * kBlock_s;
 }
 
 Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -217,13 +285,19 @@ Recorder Recorder::start(RecordOptions options) {
         preflight.path = require_executable(options.command.arguments[0]);
     else
         preflight = check_program(options.command.arguments);
-    const Tracker tracker = find_tracker();
+    const bool with_agent = options.with == RecordWith::agent;
+    if (with_agent && !options.keep_raw.empty())
+        throw Error(ErrorKind::usage, options.keep_raw, "only heaptrack's tracker writes a raw stream", "record with --tracker heaptrack");
+    if (!with_agent && options.children == Children::each)
+        throw Error(ErrorKind::usage, "--children each", "heaptrack's tracker records one process only", "add --tracker agent");
+    if (with_agent && (options.sample_interval == 0 || options.sample_interval > agent::SamplingState::kLargestInterval))
+        throw Error(ErrorKind::usage, "--sample-interval", "must be between 1 byte and 512 GiB");
+    state->interpreter = with_agent ? find_interpreter() : find_tracker().interpreter;
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
-    if (options.follow) state->follow(*options.follow, preflight);
+    if (options.follow) state->follow(*options.follow, preflight, with_agent);
     state->warnings = std::move(preflight.warnings);
-    if (tracker.interpreter.empty())
-        state->warnings.push_back(tracker.library + ": its heaptrack_interpret is missing: no names and no lines");
+    if (state->interpreter.empty()) state->warnings.emplace_back("heaptrack_interpret is missing: no names and no lines");
     if (!options.output.empty()) {
         state->output = DeferredFile(options.output);
         state->output.require_file();
@@ -236,28 +310,15 @@ Recorder Recorder::start(RecordOptions options) {
 
     const std::string recorded = state->options.follow ? *state->options.follow : preflight.path;
     const std::string allocator = recorded.empty() ? std::string() : operators_of_allocator(recorded, state->options.command);
-    const State::Paths paths = state->start_collector(tracker, allocator.empty() ? Operators::none : Operators::malloc);
-    state->own_unwinder = !paths.unwinder.empty();
-    if (!allocator.empty() && !state->own_unwinder)
-        state->warnings.push_back(fmt::format("{} has its own operator new: allocations of C++ are not recorded", allocator));
     Command command = state->options.command;
     std::string preloaded(environment_variable("LD_PRELOAD"));
     for (const auto& [name, value] : command.environment)
         if (name == "LD_PRELOAD") preloaded = value;
     std::erase_if(command.environment, [](const auto& variable) { return variable.first == "LD_PRELOAD"; });
-    // Ours before the tracker, so that it finds their functions first.
-    std::string preload;
-    for (const std::string_view library :
-         {std::string_view(paths.guard), std::string_view(paths.unwinder), std::string_view(tracker.library), std::string_view(preloaded)})
-        if (!library.empty()) preload.append(preload.empty() ? "" : ":").append(library);
-    if (state->options.follow) {
-        state->fill_block(preload, paths.stream);
-        command.environment.emplace_back("LD_PRELOAD", paths.follow + (preloaded.empty() ? "" : ":" + preloaded));
-        command.environment.emplace_back(unwind::kFollowVariable, paths.block);
-    } else {
-        command.environment.emplace_back("LD_PRELOAD", preload);
-        command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
-    }
+    if (with_agent)
+        state->start_with_agent(allocator, preloaded, command);
+    else
+        state->start_with_tracker(allocator, preloaded, command);
     // The service says itself which process it is. When we are killed before we have said so, the collecting process would take the
     // service for one that never started, and end.
     command.before_exec = [also = command.before_exec, socket = state->control.get()] {
@@ -286,7 +347,7 @@ void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional
     const Nanoseconds now = clock.monotonic();
     if (state_->followed != nullptr) state_->followed->settled = true;
     const auto answer = state_->ask(control::Mark{kind, requests, now + kClockMargin, control::Text(label)});
-    if (!answer) return;  // finish() says that the collector is gone
+    if (!answer || answer->set) return;  // finish() reports a collector that has ended
     const Nanoseconds gap = answer->tick_gap * 3 / 2;
     const Nanoseconds until = now + kClockMargin + std::clamp(gap, kShortestGap, kLongestGap);
     sleep_until(state_->options.stop, until);
@@ -294,10 +355,14 @@ void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional
 
 void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::Allocator{in_use, retained}); }
 
+std::map<int, Bytes> Recorder::own_memory() const {
+    return state_->agent ? segment_memory(state_->agent->directory()) : std::map<int, Bytes>();
+}
+
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
-    if (now < state_->next_look) return;
+    if (state_->agent || now < state_->next_look) return;  // the agent records them
     state_->next_look = now + kGap;
     const int recorded = pid();
     if (recorded == 0) return;
@@ -360,7 +425,7 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
             fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB", status->text()),
             is_crash(status->signal) && own_unwinder ? kWithoutUnwinder : "let it work longer, or end it by a signal that it handles");
     throw Error(ErrorKind::system, program,
-                fmt::format("nothing was recorded: heaptrack's tracker sent nothing{}",
+                fmt::format("nothing was recorded: {}{}", agent ? "the agent was not loaded" : "heaptrack's tracker sent nothing",
                             status ? fmt::format(" ({})", status->text()) : std::string()),
                 "it may drop LD_PRELOAD, bring its own malloc, or run in another container; a program that fails at "
                 "once should be run without leakline first");

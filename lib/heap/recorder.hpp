@@ -1,6 +1,7 @@
-// Runs a command under heaptrack's tracker and aggregates its output while it runs.
+// Runs a command under heaptrack's tracker or leakline's agent, and aggregates its output while it runs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -13,7 +14,20 @@
 
 namespace leakline::heap {
 
+enum class RecordWith {
+    heaptrack,  // heaptrack's tracker: every block of one process, exactly
+    agent,      // leakline's agent: a sample of the blocks of all processes that the command starts
+};
+
+enum class Children {
+    sum,   // the lines of all processes are summed
+    each,  // and told apart: the stacks of each process begin with a frame of its name
+};
+
 struct RecordOptions {
+    RecordWith with = RecordWith::heaptrack;
+    Bytes sample_interval = Bytes{64} << 10;  // of the agent: mean bytes between samples; 1: every block
+    Children children = Children::sum;        // of the agent
     Command command;
     std::string output;                                   // the recording file; empty: none
     std::string keep_raw;                                 // copy of the raw stream, zstd-compressed; empty: none
@@ -24,6 +38,9 @@ struct RecordOptions {
     std::optional<std::string> follow;
     std::stop_token stop;  // ends the waiting for marks (mark(), settle()); the command is the caller's to end
 };
+
+// CPU time that the agent took in the recorded processes, in seconds, as estimated from the number of calls and samples.
+double agent_cpu_s(const HeapProfile& profile);
 
 // One recording. Use from one thread. The recorded service must never end because of the recorder: the stream is received
 // by a separate process (collector.hpp), which outlives this one if necessary, and the service ignores SIGPIPE (as
@@ -51,6 +68,8 @@ class Recorder {
     // Call it regularly while the program runs (it checks at most once per second): detects children that do the
     // program's work, about which the recording then warns.
     void look_for_children();
+    // The memory of the agent in each process that counts as the process's shared memory, by pid. Safe from any thread.
+    std::map<int, Bytes> own_memory() const;
     // Bytes that the program's malloc has allocated and keeps free, as the caller has just read them: for the marks that
     // are requested or due from now on.
     void allocator(Bytes in_use, Bytes retained);

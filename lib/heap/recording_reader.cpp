@@ -90,9 +90,12 @@ class Builder {
             case 'C': return generated(in);
             case 'O': overhead_ = in.signed_number(); return in.good();
             case 'K': return mark(in);
+            case 'V': return variances(in);
+            case 'N': return sampling(in);
             case 'P': return peak(in);
             case 'S': return strings(in);
             case 'F': return frames(in);
+            case 'U': return processes(in);
             case 'W': profile_.warnings.emplace_back(in.string()); return in.good();
             case 'D': return damage(in);
             case 'E': return end(in);
@@ -185,6 +188,25 @@ class Builder {
         profile_.marks.push_back(std::move(mark));
         return true;
     }
+    bool variances(VarintReader& in) {
+        if (profile_.marks.empty()) return false;
+        std::vector<HeapMark::Change>& changes = profile_.marks.back().changes;
+        if (in.count() != changes.size()) return false;
+        for (HeapMark::Change& change : changes) {
+            const auto live = static_cast<double>(in.number()), turnover = static_cast<double>(in.number());
+            TraceCost& cost = costs_[change.trace.value - 1];
+            cost.live_variance = change.cost.live_variance = live * live;
+            cost.turnover_variance = change.cost.turnover_variance = turnover * turnover;
+        }
+        return in.good();
+    }
+    bool sampling(VarintReader& in) {
+        Sampling& sampling = profile_.sampling.emplace();
+        sampling.first_interval = in.number();
+        sampling.interval = in.number();
+        sampling.samples = in.number();
+        return in.good();
+    }
     bool peak(VarintReader& in) {
         profile_.peak_bytes = in.number();
         profile_.peak_at = from_milliseconds(in.number());
@@ -233,6 +255,14 @@ class Builder {
             if (step >= profile_.frames.size() - std::min<std::uint64_t>(index, profile_.frames.size())) return false;
             index += step;
             profile_.frames[index].generated = true;
+        }
+        return in.good();
+    }
+    bool processes(VarintReader& in) {
+        for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+            const std::uint64_t ip = in.number();
+            if (ip == 0 || ip > profile_.ips.size()) return false;
+            profile_.processes.push_back(IpId{static_cast<std::uint32_t>(ip)});
         }
         return in.good();
     }

@@ -1,7 +1,9 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 #include "base/quantities.hpp"
 #include "base/redact.hpp"
@@ -18,6 +20,9 @@ std::uint64_t milliseconds(Nanoseconds time) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
+// The standard error of a variance, in whole bytes.
+std::uint64_t standard_error(double variance) { return static_cast<std::uint64_t>(std::llround(std::sqrt(std::min(variance, 1e36)))); }
+
 std::int64_t delta(std::uint64_t now, std::uint64_t before) { return static_cast<std::int64_t>(now - before); }
 
 }  // namespace
@@ -27,22 +32,32 @@ void RecordingWriter::record(char tag, const std::string& payload) {
     put_string(pending_, payload);
 }
 
-void RecordingWriter::header(Nanoseconds started, const RawRecording& recording) {
+void RecordingWriter::header(Nanoseconds started, const RecordedTables& recording) {
     header_written_ = true;
     pending_ += kRecordingMagic;
     std::string payload;
     put_varint(payload, static_cast<std::uint64_t>(started.count()));
-    put_varint(payload, recording.symbols().heaptrack_version);
+    put_varint(payload, recording.symbols.heaptrack_version);
     put_varint(payload, 0);  // page size: RSS is in bytes already
-    put_string(payload, recording.symbols().executable);
-    put_string(payload, redact_secrets(recording.command()));
+    put_string(payload, recording.symbols.executable);
+    put_string(payload, redact_secrets(recording.command));
     record('H', payload);
-    if (const std::string build_id = read_elf(recording.symbols().executable).build_id; !build_id.empty()) record('B', build_id);
-    if (recording.attached()) record('A', {});
+    if (const std::string build_id = read_elf(recording.symbols.executable).build_id; !build_id.empty()) record('B', build_id);
+    if (recording.attached) record('A', {});
+    sampling(recording);
 }
 
-void RecordingWriter::tables(const RawRecording& recording) {
-    const SymbolFeed& feed = recording.symbols();
+void RecordingWriter::sampling(const RecordedTables& recording) {
+    if (!recording.sampling) return;
+    std::string payload;
+    put_varint(payload, recording.sampling->first_interval);
+    put_varint(payload, recording.sampling->interval);
+    put_varint(payload, recording.sampling->samples);
+    record('N', payload);
+}
+
+void RecordingWriter::tables(const RecordedTables& recording) {
+    const SymbolFeed& feed = recording.symbols;
     while (ips_ < feed.addresses.size()) {
         for (; modules_ < feed.modules.size() && feed.modules[modules_].first_ip <= ips_; ++modules_) {
             std::string payload;
@@ -55,7 +70,7 @@ void RecordingWriter::tables(const RawRecording& recording) {
         for (; ips_ < stop; ++ips_) put_signed(payload, delta(feed.addresses[ips_], ips_ == 0 ? 0 : feed.addresses[ips_ - 1]));
         record('I', payload);
     }
-    const std::vector<TraceNode>& traces = recording.traces();
+    const std::vector<TraceNode>& traces = recording.traces;
     if (traces_ < traces.size()) {
         std::string payload;
         put_varint(payload, traces.size() - traces_);
@@ -65,7 +80,7 @@ void RecordingWriter::tables(const RawRecording& recording) {
         }
         record('T', payload);
     }
-    const std::vector<RssPoint>& rss = recording.rss();
+    const std::vector<RssPoint>& rss = recording.rss;
     if (rss_ < rss.size()) {
         std::string payload;
         put_varint(payload, rss.size() - rss_);
@@ -78,7 +93,7 @@ void RecordingWriter::tables(const RawRecording& recording) {
     }
 }
 
-void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) {
+void RecordingWriter::mark(const HeapMark& mark, const RecordedTables& recording) {
     tables(recording);
     std::string payload;
     if (mark.allocator_in_use && mark.allocator_retained) {
@@ -97,9 +112,9 @@ void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) 
     put_string(payload, mark.label);
     put_varint(payload, mark.requests ? *mark.requests + 1 : 0);
     put_varint(payload, mark.rss ? *mark.rss + 1 : 0);
-    put_varint(payload, recording.events());
+    put_varint(payload, recording.events);
     put_varint(payload, mark.changes.size());
-    written_.resize(recording.traces().size());
+    written_.resize(recording.traces.size());
     std::uint32_t before = 0;
     for (const HeapMark::Change& change : mark.changes) {
         TraceCost& written = written_[change.trace.value - 1];
@@ -112,15 +127,26 @@ void RecordingWriter::mark(const HeapMark& mark, const RawRecording& recording) 
         written = change.cost;
     }
     record('K', payload);
+    if (recording.sampling) {
+        payload.clear();
+        put_varint(payload, mark.changes.size());
+        for (const HeapMark::Change& change : mark.changes) {
+            put_varint(payload, standard_error(change.cost.live_variance));
+            put_varint(payload, standard_error(change.cost.turnover_variance));
+        }
+        record('V', payload);
+    }
     flush();
 }
 
-void RecordingWriter::finish(const End& end, const RawRecording& recording, const Diagnostics& damage, const Symbols& symbols) {
+void RecordingWriter::finish(const End& end, const RecordedTables& recording, const RecordedPeak& highest, const Diagnostics& damage,
+                             const Symbols& symbols) {
     tables(recording);
+    sampling(recording);
     std::string payload;
-    put_varint(payload, recording.live_bytes().peak());
-    put_varint(payload, milliseconds(recording.live_bytes().peak_at()));
-    const std::vector<TraceCost> peak = recording.live_bytes().peak_costs();
+    put_varint(payload, highest.bytes);
+    put_varint(payload, milliseconds(highest.at));
+    const std::vector<TraceCost>& peak = highest.costs;
     std::uint64_t count = 0;
     for (const TraceCost& cost : peak) count += cost.live_bytes != 0 || cost.live_blocks != 0;
     put_varint(payload, count);
@@ -164,6 +190,13 @@ void RecordingWriter::finish(const End& end, const RawRecording& recording, cons
     put_varint(payload, generated);
     if (generated > 0) record('C', payload + indexes);
 
+    if (!recording.symbols.processes.empty()) {
+        payload.clear();
+        put_varint(payload, recording.symbols.processes.size());
+        for (const SymbolFeed::Process& process : recording.symbols.processes) put_varint(payload, process.ip.value);
+        record('U', payload);
+    }
+
     for (const std::string& warning : end.warnings) {
         payload.clear();
         put_string(payload, warning);
@@ -181,7 +214,7 @@ void RecordingWriter::finish(const End& end, const RawRecording& recording, cons
     }
     payload.clear();
     put_varint(payload, milliseconds(end.duration));
-    put_varint(payload, recording.events());
+    put_varint(payload, recording.events);
     put_varint(payload, static_cast<std::uint64_t>(end.completeness));
     record('E', payload);
     flush();

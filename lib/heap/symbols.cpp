@@ -61,9 +61,21 @@ void read_answer(int descriptor, const SymbolFeed& feed, Symbols& symbols) {
     }
 }
 
-}  // namespace
+void name_processes(const SymbolFeed& feed, Symbols& symbols) {
+    for (const SymbolFeed::Process& process : feed.processes) {
+        symbols.strings.push_back(process.name);
+        InstructionPointer& ip = symbols.ips[process.ip.value - 1];
+        ip = {};
+        ip.address = feed.addresses[process.ip.value - 1];
+        ip.first_frame = static_cast<std::uint32_t>(symbols.frames.size());
+        ip.frame_count = 1;
+        Frame frame;
+        frame.function = StringId{static_cast<std::uint32_t>(symbols.strings.size())};
+        symbols.frames.push_back(frame);
+    }
+}
 
-Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter) {
+Symbols interpret(const SymbolFeed& feed, const std::string& interpreter) {
     Symbols symbols;
     symbols.ips.resize(feed.addresses.size());
     for (std::size_t i = 0; i < feed.addresses.size(); ++i) symbols.ips[i].address = feed.addresses[i];
@@ -113,6 +125,14 @@ Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter) {
             end.code = WEXITSTATUS(status);
         symbols.problem = fmt::format("heaptrack_interpret ended early ({}), so some addresses have no names", end.text());
     }
+    return symbols;
+}
+
+}  // namespace
+
+Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter) {
+    Symbols symbols = interpret(feed, interpreter);
+    name_processes(feed, symbols);
     return symbols;
 }
 

@@ -50,7 +50,19 @@ struct TraceCost {
     std::uint64_t allocated_bytes = 0;  // their sizes, summed
     std::int64_t live_bytes = 0;        // allocated, not freed
     std::int64_t live_blocks = 0;
-    auto operator<=>(const TraceCost&) const = default;
+    // Of a sampled recording, where all of the above are estimates: the variance of live_bytes (bytes squared), and the sum over the marks
+    // so far of the variances of the blocks allocated or freed since the previous mark.
+    double live_variance = 0, turnover_variance = 0;
+    bool operator==(const TraceCost&) const = default;
+};
+
+// How a recording was sampled: each byte allocated was chosen with probability 1 - exp(-1/interval), and blocks with a chosen
+// byte were recorded.
+struct Sampling {
+    Bytes interval = 1;  // mean distance between samples at the end: it may have grown
+    Bytes first_interval = 1;
+    std::uint64_t samples = 0;  // blocks
+    auto operator<=>(const Sampling&) const = default;
 };
 
 // The heap at one moment. Only traces whose cost differs from that at the mark before are listed: the state at mark i
@@ -101,12 +113,15 @@ struct HeapProfile {
     std::vector<Frame> frames;
     std::vector<InstructionPointer> ips;  // IpId n is ips[n - 1]
     std::vector<TraceNode> traces;        // TraceId n is traces[n - 1]
-    std::vector<HeapMark> marks;          // by time; empty only in an unusable recording
+    // The outermost frames of the stacks of each process, named after it; empty if processes are not told apart.
+    std::vector<IpId> processes;
+    std::vector<HeapMark> marks;  // by time; empty only in an unusable recording
     std::vector<RssPoint> rss;
     std::uint64_t events = 0;  // allocations + frees seen
     Bytes peak_bytes = 0;      // largest sum of live bytes
     Nanoseconds peak_at{};
-    std::vector<TraceCost> peak;  // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
+    std::vector<TraceCost> peak;       // live bytes and blocks per trace (index trace - 1) at the peak; empty: unknown
+    std::optional<Sampling> sampling;  // nothing if every block was recorded
     Completeness completeness = Completeness::complete;
     Diagnostics damage;                     // skipped data, with places
     std::vector<std::string> suppressions;  // suppressed leaks, declared by the program itself (LeakSanitizer's patterns)

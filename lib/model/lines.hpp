@@ -24,7 +24,7 @@ enum class GrowthClass {
 };
 std::string_view growth_class_name(GrowthClass growth_class);  // "linear", "container doubling", ...
 
-enum class GroupBy { line, function, file };
+enum class GroupBy { line, function, file, process };
 
 struct CodeLine {
     std::string function;    // of the physical or inlined function, from the debug info
@@ -46,6 +46,8 @@ struct LineGrowth {
     CodeLine at;
     std::string source;             // text of the line, empty where the file could not be read
     std::int64_t growth_bytes = 0;  // live_last - live_first
+    // Of a sampled recording: the standard errors of growth_bytes and of live_last_bytes.
+    std::optional<double> growth_error_bytes, live_error_bytes;
     std::int64_t live_first_bytes = 0, live_last_bytes = 0, live_peak_bytes = 0;
     std::int64_t live_first_blocks = 0, live_last_blocks = 0;
     // Growth in blocks of the call path below the line that kept most of them: the entries that a container gained. (An entry
@@ -93,6 +95,8 @@ struct Accounting {
     std::optional<std::int64_t> other_delta_bytes;      // rss - live - overhead - retention
     // malloc's overhead of the live blocks: header and rounding to 16 bytes, by glibc's rule.
     std::optional<std::int64_t> overhead_delta_bytes = std::nullopt;
+    // Of a sampled recording: the standard error of live_delta_bytes.
+    std::optional<double> live_delta_error_bytes = std::nullopt;
 };
 
 // Of the whole recording to its end, independent of the window: the summary of heaptrack_print.
@@ -103,6 +107,7 @@ struct RecordingTotals {
     std::int64_t suppressed_bytes = 0;  // of the leaked: in blocks that heaptrack_print excludes from its total by default
     Bytes peak_bytes = 0;
     Nanoseconds duration{};
+    std::optional<Sampling> sampling = std::nullopt;  // nothing: every block was recorded
 };
 
 struct LineCells {

@@ -161,7 +161,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     body += live_section(live);
     if (grows(diagnosis.lines)) body += kFlameSection;
     if (!diagnosis.lines.lines.empty()) body += html_ranking(diagnosis.lines.lines, options);
-    body += html_accounting(diagnosis.lines.accounting) + html_replay(diagnosis.replay);
+    body += html_accounting(diagnosis.lines) + html_replay(diagnosis.replay);
     body += html_list("Warnings", all_warnings(diagnosis));
     return html_page(fmt::format("leakline: {}", summary.verdict), body,
                      page_data(memory_json(diagnosis), live, flame_json(diagnosis.lines), diagnosis.metric));
@@ -180,7 +180,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
                             xml_text(utf8_head(trim(report.headline->line.source), 300)));
     body += tables(report, nullptr, options) + live_section(live);
     if (grows(report)) body += kFlameSection;
-    body += html_ranking(report.lines, options) + html_accounting(report.accounting) + html_list("Warnings", report.warnings);
+    body += html_ranking(report.lines, options) + html_accounting(report) + html_list("Warnings", report.warnings);
     return html_page("leakline: lines", body, page_data(nullptr, live, flame_json(report), ""));
 }
 

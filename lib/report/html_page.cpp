@@ -112,7 +112,7 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
             "<tr{}><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n wide\">{}</td><td class=\"n "
             "wide\">{}</td><td class=\"word\">{}</td><td><code>{}</code> "
             "<span class=\"note\">{}</span><br><code>{}</code></td></tr>\n",
-            line.leaking ? " class=\"leaking\"" : "", signed_bytes(line.growth_bytes),
+            line.leaking ? " class=\"leaking\"" : "", growth_text(line.growth_bytes, line.growth_error_bytes),
             line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-",
             format_bytes(static_cast<double>(line.live_last_bytes)), format_count(line.allocations), growth_class_name(line.growth_class),
             html_cut(place_text(line.at)), html_cut(short_function(line.at.function)), html_cut(trim(line.source)));
@@ -120,9 +120,13 @@ std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptio
     return out + "</tbody></table></div>\n";
 }
 
-std::string html_accounting(const Accounting& accounting) {
-    std::string out = "<h2>Memory accounting</h2>\n<div class=\"scroll\"><table>\n<tbody>\n";
-    for (const AccountingRow& row : book_rows(accounting))
+std::string html_accounting(const LineReport& report) {
+    std::string out = "<h2>Memory accounting</h2>\n";
+    if (const std::string sampling = sampling_text(report); !sampling.empty())
+        out += fmt::format("<p class=\"note\">Heap bytes are {} ({}, 95 %).</p>\n", sampling,
+                           error_text(report.accounting.live_delta_error_bytes));
+    out += "<div class=\"scroll\"><table>\n<tbody>\n";
+    for (const AccountingRow& row : book_rows(report.accounting))
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:+} B</td><td class=\"n\">{}</td><td "
             "class=\"note\">{}</td></tr>\n",

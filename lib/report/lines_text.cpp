@@ -36,7 +36,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     if (const std::string_view source = trim(line.source); !source.empty())
         text.line(fmt::format(
             "{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))), Color::bold)));
-    std::string growth = format_signed_bytes(static_cast<double>(line.growth_bytes)) + " through it";
+    std::string growth = growth_text(line.growth_bytes, line.growth_error_bytes) + " through it";
     if (line.bytes_per_request)
         growth += ", " + interval_text(*line.bytes_per_request) + " per request";
     else if (line.bytes_per_hour)
@@ -63,17 +63,19 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
     }
     // A narrow terminal gets only the main columns.
     const bool wide = text.options().width >= 100, widest = text.options().width >= 120;
-    const auto columns = [&](std::string_view growth, std::string_view rate, std::string_view live, std::string_view peak,
-                             std::string_view allocations, std::string_view growth_class) {
-        if (!wide) return fmt::format("  {:>11} {:>11} ", growth, rate);
-        return fmt::format("  {:>11} {:>11} {:>11} {}{:>12} {:<18} ", growth, rate, live, widest ? fmt::format("{:>11} ", peak) : "",
-                           allocations, growth_class);
+    const bool sampled =
+        std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.growth_error_bytes.has_value(); });
+    const auto columns = [&](std::string_view growth, std::string_view error, std::string_view rate, std::string_view live,
+                             std::string_view peak, std::string_view allocations, std::string_view growth_class) {
+        const std::string first = fmt::format("  {:>11} {}{:>11} ", growth, sampled ? fmt::format("{:>13} ", error) : "", rate);
+        if (!wide) return first;
+        return fmt::format("{}{:>11} {}{:>12} {:<18} ", first, live, widest ? fmt::format("{:>11} ", peak) : "", allocations, growth_class);
     };
     // A recording alone has no requests.
     const bool by_request =
         std::any_of(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.bytes_per_request.has_value(); });
     const std::string_view per = by_request ? "per request" : "per hour";
-    const std::string header = columns("growth", per, "live", "peak", "allocations", "class");
+    const std::string header = columns("growth", "(95 %)", per, "live", "peak", "allocations", "class");
     text.line(header + "line");
     const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
     for (std::size_t i = 0; i < shown; ++i) {
@@ -88,11 +90,11 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
                 place += " " + text.cut(function, room - place.size() - 1);
         }
         const std::optional<Interval>& rate = by_request ? line.bytes_per_request : line.bytes_per_hour;
-        const std::string row =
-            columns(format_signed_bytes(static_cast<double>(line.growth_bytes)), rate ? format_bytes(rate->estimate) : "-",
-                    format_bytes(static_cast<double>(line.live_last_bytes)), format_bytes(static_cast<double>(line.live_peak_bytes)),
-                    format_count(line.allocations), growth_class_name(line.growth_class)) +
-            place;
+        const std::string row = columns(format_signed_bytes(static_cast<double>(line.growth_bytes)), error_text(line.growth_error_bytes),
+                                        rate ? format_bytes(rate->estimate) : "-", format_bytes(static_cast<double>(line.live_last_bytes)),
+                                        format_bytes(static_cast<double>(line.live_peak_bytes)), format_count(line.allocations),
+                                        growth_class_name(line.growth_class)) +
+                                place;
         text.line(line.leaking ? text.paint(row, Color::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
             text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)), Color::dim));
@@ -128,8 +130,11 @@ void add_callers(TerminalText& text, const LineGrowth& line) {
     }
 }
 
-void add_accounting(TerminalText& text, const Accounting& accounting) {
+void add_accounting(TerminalText& text, const LineReport& report) {
+    const Accounting& accounting = report.accounting;
     text.heading("Memory accounting (heap growth within the window)");
+    if (const std::string sampling = sampling_text(report); !sampling.empty())
+        text.line(fmt::format("  heap bytes are {} ({}, 95 %)", sampling, error_text(accounting.live_delta_error_bytes)));
     for (const AccountingRow& row : book_rows(accounting))
         text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", row.bytes), row.name, row.note),
                            static_cast<std::size_t>(text.options().width)));
@@ -145,7 +150,8 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
     const auto at = [](Nanoseconds time) { return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time)); };
     text.line(
         fmt::format("{} between {} and {}{}{}",
-                    text.paint(format_signed_bytes(static_cast<double>(report.accounting.live_delta_bytes)), Color::bold) + " of live heap",
+                    text.paint(growth_text(report.accounting.live_delta_bytes, report.accounting.live_delta_error_bytes), Color::bold) +
+                        " of live heap",
                     at(report.window_begin), at(report.window_end), report.completeness.empty() ? "" : "; recording ",
                     completeness_words(report.completeness)));
     if (!report.command.empty()) text.field("command", report.command);
@@ -162,7 +168,7 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
     add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);
     add_ranking(text, report.lines);
     add_caller_trees(text, report.lines);
-    add_accounting(text, report.accounting);
+    add_accounting(text, report);
     text.warnings(report.warnings);
     return text.take();
 }

@@ -71,15 +71,19 @@ std::string ranking(const std::vector<LineGrowth>& lines, std::size_t top) {
     for (std::size_t i = 0; i < std::min(lines.size(), top); ++i) {
         const LineGrowth& line = lines[i];
         out +=
-            fmt::format("| {} | {} | {}{} | {} | {} |\n", signed_bytes(line.growth_bytes),
+            fmt::format("| {} | {} | {}{} | {} | {} |\n", growth_text(line.growth_bytes, line.growth_error_bytes),
                         line.bytes_per_request ? format_bytes(line.bytes_per_request->estimate) : "-", growth_class_name(line.growth_class),
                         line.leaking ? ", **leaks**" : "", code(place_text(line.at)), code(line.source));
     }
     return out;
 }
 
-std::string accounting(const Accounting& accounting) {
-    std::string out = "| memory accounting | bytes |\n| --- | ---: |\n";
+std::string accounting(const LineReport& report) {
+    const Accounting& accounting = report.accounting;
+    std::string out;
+    if (const std::string sampling = sampling_text(report); !sampling.empty())
+        out = fmt::format("Heap bytes are {} ({}, 95 %).\n\n", sampling, error_text(accounting.live_delta_error_bytes));
+    out += "| memory accounting | bytes |\n| --- | ---: |\n";
     const auto row = [&](std::string_view name, std::int64_t bytes) { out += fmt::format("| {} | {:+} |\n", name, bytes); };
     row("attributed to lines", accounting.attributed_bytes);
     row("unattributed", accounting.unattributed_bytes);
@@ -185,7 +189,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (summary.table != nullptr)
         parts.push_back(details("Line by line: " + code(summary.table->function), table(*summary.table, options)));
     if (!diagnosis.lines.lines.empty()) parts.push_back(details("Lines by growth", ranking(diagnosis.lines.lines, options.top)));
-    parts.push_back(details("Memory accounting", accounting(diagnosis.lines.accounting)));
+    parts.push_back(details("Memory accounting", accounting(diagnosis.lines)));
     parts.push_back(details("Replay", replay(diagnosis.replay)));
     std::vector<std::string> warnings = diagnosis.warnings;
     warnings.insert(warnings.end(), diagnosis.caveats.begin(), diagnosis.caveats.end());
@@ -205,7 +209,7 @@ std::string render(const LineReport& report, const RenderOptions& options) {
                                     code(report.headline->line.source), signed_bytes(report.headline->line.growth_bytes)));
     parts.push_back(ranking(report.lines, options.top));
     for (const LineTable& value : report.tables) parts.push_back(details("Line by line: " + code(value.function), table(value, options)));
-    parts.push_back(details("Memory accounting", accounting(report.accounting)));
+    parts.push_back(details("Memory accounting", accounting(report)));
     if (!report.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", report.warnings.size()), bullets(report.warnings)));
     return fit(parts);
 }

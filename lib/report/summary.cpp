@@ -205,6 +205,25 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
     return out;
 }
 
+std::string error_text(const std::optional<double>& standard_error) {
+    constexpr double kHalfInterval = 1.96;  // of the normal distribution, 95 %
+    return standard_error ? "+- " + format_bytes(kHalfInterval * *standard_error) : std::string();
+}
+
+std::string growth_text(std::int64_t bytes, const std::optional<double>& standard_error) {
+    return format_signed_bytes(static_cast<double>(bytes)) + (standard_error ? " " : "") + error_text(standard_error);
+}
+
+std::string sampling_text(const LineReport& report) {
+    if (!report.totals.sampling) return {};
+    const Sampling& sampling = *report.totals.sampling;
+    std::string text = fmt::format("estimated from {} samples, one in {} allocated", format_count(sampling.samples),
+                                   format_bytes(static_cast<double>(sampling.interval)));
+    if (sampling.interval != sampling.first_interval)
+        text += fmt::format(" at the end ({} at first)", format_bytes(static_cast<double>(sampling.first_interval)));
+    return text;
+}
+
 std::vector<AccountingRow> book_rows(const Accounting& accounting) {
     std::vector<AccountingRow> rows = {
         {"attributed", accounting.attributed_bytes, "to a source line or function"},

@@ -104,7 +104,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (const std::string_view source = trim(top.source); !source.empty())
             text.line(fmt::format("{:16}{}", "",
                                   text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))), Color::bold)));
-        text.field("", fmt::format("{}{}, {} allocations, {}", format_signed_bytes(static_cast<double>(top.growth_bytes)),
+        text.field("", fmt::format("{}{}, {} allocations, {}", growth_text(top.growth_bytes, top.growth_error_bytes),
                                    share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes), format_count(top.allocations),
                                    growth_class_name(top.growth_class)));
         if (top.bytes_per_connection)
@@ -141,7 +141,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
     add_ranking(text, diagnosis.lines.lines);
-    add_accounting(text, diagnosis.lines.accounting);
+    add_accounting(text, diagnosis.lines);
     add_replay(text, diagnosis.replay);
     text.warnings(all_warnings(diagnosis));
     return text.take();

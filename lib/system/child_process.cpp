@@ -111,14 +111,16 @@ Groups& running_groups() {
     return groups;
 }
 
-void remember_group(pid_t group) {
+constexpr std::int32_t kNoOwner = 0;  // of helpers, which are never killed
+
+void remember_group(pid_t group, std::int32_t owner) {
     for (auto& slot : running_groups())
-        if (Group none; slot.compare_exchange_strong(none, {group, ::getpid()})) return;
+        if (Group none; slot.compare_exchange_strong(none, {group, owner})) return;
 }
 
-void forget_group(pid_t group) {
+void forget_group(pid_t group, std::int32_t owner) {
     for (auto& slot : running_groups())
-        if (Group expected{group, ::getpid()}; slot.compare_exchange_strong(expected, {})) return;
+        if (Group expected{group, owner}; slot.compare_exchange_strong(expected, {})) return;
 }
 
 }  // namespace
@@ -127,6 +129,9 @@ void kill_running_groups(int owner) {
     for (auto& slot : running_groups())
         if (const Group entry = slot.load(); entry.group > 0 && entry.owner == owner) ::kill(-entry.group, SIGKILL);
 }
+
+void add_helper(int pid) { remember_group(pid, kNoOwner); }
+void remove_helper(int pid) { forget_group(pid, kNoOwner); }
 
 bool is_running_child(int pid) {
     const Groups& groups = running_groups();
@@ -190,12 +195,12 @@ Child Child::start(const Command& command) {
         ::waitpid(pid, nullptr, 0);
         throw_start_failure(command, path, failure);
     }
-    remember_group(pid);
+    remember_group(pid, ::getpid());
     return Child(pid);
 }
 
 void Child::release() {
-    forget_group(pid_);
+    forget_group(pid_, ::getpid());
     pid_ = -1;
 }
 
@@ -210,7 +215,7 @@ Child& Child::operator=(Child&& other) noexcept {
 Child::~Child() {
     if (pid_ <= 0) return;
     if (!status_) terminate(std::chrono::seconds(2));
-    forget_group(pid_);
+    forget_group(pid_, ::getpid());
     ::kill(-pid_, SIGKILL);  // what the program itself had started and left behind
 }
 

@@ -69,7 +69,10 @@ class Child {
 // SIGKILL to the group of every child of the process `owner` that has not been released or ended: for the handler of a second
 // signal, and for the guard. Async-signal-safe.
 void kill_running_groups(int owner);
-// Whether pid is a child that a Child has started and not yet released. Safe from any thread.
+// Whether pid is a child that a Child has started and not yet released, or a helper. Safe from any thread.
 bool is_running_child(int pid);
+// A forked process of ours that ends by itself, such as the recorder's collector: it is not an orphan of a program (subreaper.hpp).
+void add_helper(int pid);
+void remove_helper(int pid);
 
 }  // namespace leakline

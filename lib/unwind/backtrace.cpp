@@ -1,4 +1,4 @@
-#include "unwind/internal/backtrace.hpp"
+#include "unwind/backtrace.hpp"
 
 #include <dlfcn.h>
 
@@ -8,7 +8,7 @@
 #include "unwind/internal/call_frame_info.hpp"
 #include "unwind/internal/frame_memo.hpp"
 #include "unwind/internal/rule_cache.hpp"
-#include "unwind/internal/stack_reach.hpp"
+#include "unwind/stack_reach.hpp"
 #include "unwind/system_call.hpp"
 
 namespace leakline::unwind {
@@ -142,7 +142,14 @@ bool is_known(const KnownFrame& frame, const Place& at) {
     }
 }
 
-int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
+// Where a walk that returned -1 stopped, and the number of addresses written before.
+struct Stop {
+    Place at;
+    int depth = 0;
+};
+
+int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& memo, std::uint32_t generation, StackReach& reach,
+         Stop& stop) {
     // Each in a register of its own, and the next frame's place from the frame before it: a walk takes as long as it takes
     // to get from place to place, while the rest is done beside that.
     std::uintptr_t ip = innermost.ip, sp = innermost.sp, bp_saved_at = 0, end = reach.end();
@@ -153,7 +160,10 @@ int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& mem
         if (ip < kLowestCode) return depth;  // before the memo is asked: a place where it knows nothing has an ip of 0
         if (!is_known(*frame, place())) {
             frame = find_frame(place(), memo, generation, reach);
-            if (frame == nullptr) return -1;
+            if (frame == nullptr) {
+                stop = {place(), depth};
+                return -1;
+            }
             if (before != nullptr) before->caller = frame;
         }
         addresses[depth] = reinterpret_cast<void*>(ip);
@@ -164,7 +174,10 @@ int walk(const Registers& innermost, void** addresses, int limit, FrameMemo& mem
         const std::uintptr_t cfa = sp + frame->to_cfa;
         if (cfa > end) [[unlikely]] {
             // Nothing there, so no frame. (libunwind would find the same, or crash.)
-            if (!reach.extend(cfa)) return reach.at_unreadable() ? depth + 1 : -1;
+            if (!reach.extend(cfa)) {
+                stop = {place(), depth};
+                return reach.at_unreadable() ? depth + 1 : -1;
+            }
             end = reach.end();
         }
         if (frame->to_bp != KnownFrame::kBpKept) bp_saved_at = sp + frame->to_bp;
@@ -188,12 +201,31 @@ int backtrace(const Registers& innermost, void** addresses, int limit) {
     if (memo->is_worth_a_walk()) {
         memo->begin(generation);
         StackReach reach(innermost.sp);
-        depth = walk(innermost, addresses, limit, *memo, generation, reach);
+        Stop stop{};
+        depth = walk(innermost, addresses, limit, *memo, generation, reach, stop);
         reach.done();
         memo->walked(depth < 0);
     }
     memo->unlock();
     return depth;
+}
+
+PartialBacktrace walk_while_known(const Registers& innermost, void** addresses, int limit) {
+    PartialBacktrace result;
+    const std::uint32_t generation = rules.generation();
+    if (generation >= RuleCache::kLastGeneration) return result;
+    FrameMemo* const memo = take_memo();
+    if (memo == nullptr) return result;
+    memo->begin(generation);
+    StackReach reach(innermost.sp);
+    Stop stop{};
+    const int depth = walk(innermost, addresses, limit, *memo, generation, reach, stop);
+    reach.done();
+    result.complete = depth >= 0;
+    result.depth = depth >= 0 ? depth : stop.depth;
+    if (depth < 0) result.stopped_at = {stop.at.ip, stop.at.sp, stop.at.base()};
+    memo->unlock();
+    return result;
 }
 
 void code_unloads() { rules.suspend(); }

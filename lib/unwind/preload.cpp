@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "unwind/internal/backtrace.hpp"
+#include "unwind/backtrace.hpp"
 #include "unwind/next_function.hpp"
 
 namespace {

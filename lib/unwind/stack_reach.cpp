@@ -1,4 +1,4 @@
-#include "unwind/internal/stack_reach.hpp"
+#include "unwind/stack_reach.hpp"
 
 #include <errno.h>
 #include <sys/syscall.h>

@@ -154,11 +154,9 @@ TEST_CASE("every folder of lib has its row in the floor plan, and every row its 
 }
 
 // A process forked from ours ends by _exit(); an allocator that runs in another program cannot throw.
-const std::map<std::string, std::string> kMayExit = {{"lib/system/guard.cpp", " ::_exit("},
-                                                     {"lib/system/child_process.cpp", " ::_exit("},
-                                                     {"lib/heap/collector.cpp", " ::_exit("},
-                                                     {"lib/memory/limit.cpp", " ::_exit("},
-                                                     {"lib/unwind/operators.cpp", "std::abort("}};
+const std::map<std::string, std::string> kMayExit = {
+    {"lib/system/guard.cpp", " ::_exit("},   {"lib/system/child_process.cpp", " ::_exit("}, {"lib/heap/agent_collector.cpp", " ::_exit("},
+    {"lib/heap/collector.cpp", " ::_exit("}, {"lib/memory/limit.cpp", " ::_exit("},         {"lib/unwind/operators.cpp", "std::abort("}};
 
 // A signal reaches lib as a std::stop_token, which apps makes of it. Those that reset, ignore or send signals for other processes,
 // and the one that installs the handlers for apps:

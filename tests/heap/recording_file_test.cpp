@@ -34,12 +34,12 @@ Written write_recording() {
     Written written;
     HeapProfile& expected = written.expected;
     heap::RawRecording recording({std::chrono::milliseconds(100), 600, "test"}, [&](HeapMark mark) {
-        if (!writer.header_written()) writer.header(std::chrono::seconds(1'700'000'000), recording);
+        if (!writer.header_written()) writer.header(std::chrono::seconds(1'700'000'000), recording.tables());
         if (mark.at == std::chrono::milliseconds(200)) {
             mark.allocator_in_use = 5000;
             mark.allocator_retained = 0;
         }
-        writer.mark(mark, recording);
+        writer.mark(mark, recording.tables());
         expected.marks.push_back(std::move(mark));
     });
     std::string text = "v 10400 3\nx 4 /svc\nX svc -x\nI 1000 1\nm 1 -\nm 1 x 1000 0 9000\nt 1010 0\nt 2020 1\n";
@@ -56,7 +56,7 @@ Written write_recording() {
     symbols.ips[1] = {0x1010, StringId{3}, 0, 1};
     Diagnostics damage;
     for (int i = 0; i < 12; ++i) damage.add("here", "that");
-    writer.finish({recording.now(), Completeness::final_tick, {"mind this"}}, recording, damage, symbols);
+    writer.finish({recording.now(), Completeness::final_tick, {"mind this"}}, recording.tables(), recording.peak(), damage, symbols);
     std::fclose(file);
     CHECK(writer.error() == 0);
     expected.traces = recording.traces();

@@ -12,6 +12,7 @@
 //   pairs N                N distinct (size, stack) pairs, each freed again; writes "done" when it got through
 //   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another 3 s
 //   workers                forks two children that work for 3 s, and waits for them
+//   tree CHILDREN N SIZE FILE   N blocks of SIZE bytes, and as many in each of its children, all kept until SIGTERM; makes FILE then
 //   race N                 4 threads that realloc against each other, N times each
 //   odd                    allocates in a signal's handler and beneath code without call frame information (x86-64)
 //   plugins A B C          loads the objects by turns to the same place, to call back from there, 21 times
@@ -142,6 +143,41 @@ int plugins(const char* const* paths) {
 
 }  // namespace
 
+void before_forks(int count, std::size_t size) {
+    for (int i = 0; i < count; ++i) leak_block(size);
+}
+void in_child(int count, std::size_t size) {
+    for (int i = 0; i < count; ++i) leak_block(size);
+}
+
+int tree(int children, int count, std::size_t size, const char* path) {
+    ::signal(SIGTERM, [](int) { stop = 1; });
+    leaked->reserve(static_cast<std::size_t>(2 * count));
+    before_forks(count, size);
+    int ready[2];
+    if (::pipe(ready) != 0) return 1;
+    std::vector<pid_t> pids;
+    for (int i = 0; i < children; ++i) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            in_child(count, size);
+            if (::write(ready[1], "x", 1) != 1) ::_exit(1);
+            while (stop == 0) ::usleep(1000);
+            ::_exit(0);
+        }
+        pids.push_back(child);
+    }
+    char byte;
+    for (int i = 0; i < children; ++i)
+        if (::read(ready[0], &byte, 1) != 1) return 1;
+    ::close(::open(path, O_WRONLY | O_CREAT, 0666));
+    while (stop == 0) ::usleep(1000);
+    for (const pid_t child : pids) ::kill(child, SIGTERM);
+    while (::wait(nullptr) > 0) {
+    }
+    return 0;
+}
+
 int fragment() {
     std::vector<void*> blocks(100'000);
     for (void*& block : blocks) std::memset(block = std::malloc(200), 1, 200);
@@ -214,6 +250,7 @@ int main(int argc, char** argv) {
         }
         return 0;
     }
+    if (mode == "tree") return tree(std::atoi(argv[2]), std::atoi(argv[3]), static_cast<std::size_t>(std::atoi(argv[4])), argv[5]);
     if (mode == "fragment") return fragment();
     if (mode == "race") return race(std::atoi(argv[2]));
     return 2;

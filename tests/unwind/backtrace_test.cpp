@@ -1,5 +1,5 @@
 // Real stacks, walked by us and by two others: libunwind, whose place we take, and the C library.
-#include "unwind/internal/backtrace.hpp"
+#include "unwind/backtrace.hpp"
 
 #include <alloca.h>
 #include <dlfcn.h>

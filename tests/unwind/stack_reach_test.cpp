@@ -1,5 +1,5 @@
 // Stacks that programs make by hand. What stands above them may be unreadable, now or later: a walk must never read it.
-#include "unwind/internal/stack_reach.hpp"
+#include "unwind/stack_reach.hpp"
 
 #include <doctest/doctest.h>
 #include <linux/audit.h>
@@ -18,7 +18,7 @@
 #include <initializer_list>
 #include <iterator>
 
-#include "unwind/internal/backtrace.hpp"
+#include "unwind/backtrace.hpp"
 
 namespace unwind = leakline::unwind;
 

@@ -120,7 +120,42 @@ class Sites {
 
 std::string normal_path(std::string_view file) { return std::filesystem::path(file).lexically_normal().string(); }
 
+namespace {
+
+// Each trace belongs to the process whose frame is its outermost one.
+TraceAttribution attribute_to_processes(const HeapProfile& profile) {
+    const std::size_t trace_count = profile.traces.size();
+    TraceAttribution result;
+    result.site_of_trace.assign(trace_count, kNoSite);
+    result.line_of_trace.assign(trace_count, 0);
+    result.frame_of_trace.assign(trace_count, kNoSite);
+    result.node_of_trace.assign(trace_count, {});
+    std::unordered_map<std::uint32_t, std::uint32_t> sites;  // by ip
+    for (const IpId ip : profile.processes) {
+        if (ip.value == 0 || ip.value > profile.ips.size() || !sites.try_emplace(ip.value, result.sites.size()).second) continue;
+        const std::uint32_t frame = profile.ips[ip.value - 1].first_frame;
+        // A name, not a function: a function without a file would be said to have no debug info.
+        result.sites.push_back({{{}, frame < profile.frames.size() ? profile.string(profile.frames[frame].function) : "", 0}, true});
+    }
+    // Parents come first.
+    for (std::size_t t = 0; t < trace_count; ++t) {
+        const TraceNode& node = profile.traces[t];
+        const std::uint32_t parent = node.parent.value;
+        if (parent != 0 && parent <= t) {
+            result.site_of_trace[t] = result.site_of_trace[parent - 1];
+            result.node_of_trace[t] = result.node_of_trace[parent - 1];
+        } else if (const auto site = sites.find(node.ip.value); site != sites.end()) {
+            result.site_of_trace[t] = site->second;
+            result.node_of_trace[t] = TraceId{static_cast<std::uint32_t>(t + 1)};
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
 TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options) {
+    if (options.by == GroupBy::process) return attribute_to_processes(profile);
     Sites sites(profile, options);
     const std::size_t ip_count = profile.ips.size(), trace_count = profile.traces.size();
     const bool self = options.attribution == Attribution::self;

@@ -211,7 +211,7 @@ std::optional<HeadlineLine> find_headline(const HeapProfile& profile, const Wind
     const SiteHistory& site = of_line.sites[0];
     LineGrowth& line = headline.line;
     line.at = user[choice->line];
-    take_history(site, line);
+    take_history(site, profile.sampling.has_value(), line);
     judge.judge(site, line);
     line.leaking = false;
     line.live_at_marks = levels_at_marks(site, window);

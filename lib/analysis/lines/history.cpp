@@ -1,6 +1,7 @@
 #include "analysis/lines/internal/history.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/quantities.hpp"
@@ -14,6 +15,7 @@ constexpr std::size_t kMostJudged = 12;
 void charge(SiteHistory& site, const TraceCost& before, const TraceCost& now, std::size_t mark) {
     site.bytes += now.live_bytes - before.live_bytes;
     site.blocks += now.live_blocks - before.live_blocks;
+    site.variance.add(before, now);
     const SiteHistory::Point point{static_cast<std::uint32_t>(mark), site.bytes, site.blocks};
     if (!site.points.empty() && site.points.back().mark == point.mark)
         site.points.back() = point;
@@ -42,7 +44,11 @@ void follow_idle(const HeapProfile& profile, const Window& window, const TraceAt
 
 }  // namespace
 
-void take_history(const SiteHistory& site, LineGrowth& line) {
+void take_history(const SiteHistory& site, bool sampled, LineGrowth& line) {
+    if (sampled) {
+        line.growth_error_bytes = std::sqrt(site.variance.growth());
+        line.live_error_bytes = std::sqrt(std::max(site.variance.last, 0.0));
+    }
     line.live_first_bytes = site.first_bytes;
     line.live_last_bytes = site.bytes;
     line.live_peak_bytes = std::max(site.peak_bytes, site.first_bytes);
@@ -87,6 +93,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
             if (change.trace.value == 0 || change.trace.value > now.size()) continue;
             const std::size_t t = change.trace.value - 1;
             const std::uint32_t site = attribution.site_of_trace[t];
+            all.variance.add(now[t], change.cost);
             if (site != kNoSite) {
                 charge(all.sites[site], now[t], change.cost, m);
                 touched.push_back(site);
@@ -109,8 +116,14 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
         }
         if (in_window)
             for (std::uint32_t site : touched) all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
-        if (m == window.first && !window.from_empty)
-            for (SiteHistory& site : all.sites) site.first_bytes = site.peak_bytes = site.bytes, site.first_blocks = site.blocks;
+        if (m == window.first && !window.from_empty) {
+            all.variance.window_begins();
+            for (SiteHistory& site : all.sites) {
+                site.first_bytes = site.peak_bytes = site.bytes;
+                site.first_blocks = site.blocks;
+                site.variance.window_begins();
+            }
+        }
     }
     follow_idle(profile, window, attribution, now, all.sites);
     return all;

@@ -53,6 +53,7 @@ bool malloc_figures_are_usable(const HeapProfile& profile, const std::vector<Tra
 Accounting balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals) {
     Accounting accounting;
     accounting.live_delta_bytes = histories.live_delta;
+    if (profile.sampling) accounting.live_delta_error_bytes = std::sqrt(histories.variance.growth());
     accounting.unattributed_bytes = histories.unattributed;
     accounting.attributed_bytes = histories.live_delta - histories.unattributed;
     const auto first = rss_at(profile, window, window.first, window.from_empty);
@@ -73,11 +74,19 @@ Accounting balance(const HeapProfile& profile, const Window& window, const Histo
     return accounting;
 }
 
+// P(an estimate of this growth | the line does not grow), by the normal approximation; 0 where every block was recorded.
+double chance_of_sampling(const LineGrowth& line) {
+    if (!line.growth_error_bytes) return 0;
+    if (*line.growth_error_bytes <= 0) return line.growth_bytes > 0 ? 0 : 1;
+    return 0.5 * std::erfc(static_cast<double>(line.growth_bytes) / *line.growth_error_bytes / std::sqrt(2.0));
+}
+
 RecordingTotals totals_of(const HeapProfile& profile, const std::vector<TraceCost>& at_marks) {
     RecordingTotals totals;
     totals.peak_bytes = profile.peak_bytes;
     totals.duration = profile.duration;
     totals.allocations = at_marks.back().allocations;
+    totals.sampling = profile.sampling;
     totals.leaked_bytes = at_marks.back().live_bytes;
     totals.leaked_blocks = at_marks.back().live_blocks;
     std::vector<std::int64_t> live(profile.traces.size(), 0);
@@ -184,11 +193,11 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         LineGrowth line;
         line.at = attribution.sites[s].at;
         line.user_code = attribution.sites[s].user_code;
-        take_history(site, line);
+        take_history(site, profile.sampling.has_value(), line);
         line.kept_entries = entries[s];
         if (const auto chance = judge.judge(site, line); chance && site.active) {
             tested.push_back(report.lines.size());
-            p.push_back(*chance);
+            p.push_back(std::max(*chance, chance_of_sampling(line)));
         }
         report.lines.push_back(std::move(line));
         site_of_line.push_back(s);

@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "diagnose/internal/tree_log.hpp"
+#include "heap/recorder.hpp"
 #include "memory/limit.hpp"
 #include "memory/resource_marks.hpp"
 #include "memory/sampler.hpp"
@@ -17,17 +18,26 @@
 
 namespace leakline::diagnose {
 
+enum class Lines {
+    none,
+    recorded,  // the agent records them in the same run
+};
+
 // Thread-safety: one thread, but log(), progress() and gone() may be read from any.
 class MeasuredTarget {
   public:
     // Starts it, waits until it is ready and samples its memory every interval. Throws as starting it does; says in the
     // result's warnings where no cgroup can be made for the limit.
-    MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval);
+    MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval, Lines lines = Lines::none);
+
+    // Null if lines are not recorded.
+    heap::Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
 
     int pid() const { return child_.pid(); }
     Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
     replay::Progress& progress() { return progress_; }
     const TreeLog& log() const { return log_; }
+    void record_all() { log_.record_all(); }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
     // Descriptors or mappings are nearly used up: with more traffic the service would fail.
@@ -53,6 +63,7 @@ class MeasuredTarget {
 
   private:
     static std::optional<memory::MemoryLimit> put_under_limit(RunContext& context, Command& command);
+    Child& start(RunContext& context, Lines lines);
     bool sample(Depth depth);
     bool read_tree(Depth depth);
 
@@ -61,7 +72,9 @@ class MeasuredTarget {
     const Subreaper subreaper_;  // ends processes that the service leaves behind, after it
     Launch launch_;
     std::optional<memory::MemoryLimit> limit_;
-    Child child_;
+    std::optional<heap::Recorder> recorder_;  // this or own_ is the service
+    std::optional<Child> own_;
+    Child& child_;
     const Nanoseconds origin_;
     replay::Progress progress_;
     TreeLog log_;

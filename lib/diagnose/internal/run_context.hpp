@@ -38,6 +38,7 @@ class RunContext {
           follow(other.follow),
           extensions(other.extensions),
           no_lines(other.no_lines),
+          one_run(other.one_run),
           extension(other.extension),
           observer_(other.observer_) {}
 
@@ -50,6 +51,8 @@ class RunContext {
     std::optional<std::string> follow;
     bool extensions = false;      // of an interpreter, with their own lines, which are recorded nevertheless
     std::string no_lines;         // why no lines can be recorded; empty if they can
+    bool one_run = false;         // memory is measured and lines are recorded in the same run
+    double recorder_share = 0;    // of the service's CPU time that the agent took in that run, as estimated
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
     double recorded_s = 0;        // how long its rounds took
     ExtensionTime extension;
@@ -88,10 +91,14 @@ std::string no_lines_text(const Error& reason);
 // service has had time to put away the connections of the rounds.
 inline constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
 
+// How the service is recorded.
+heap::RecordOptions recording_options(const RunContext& context, const Launch& launch);
+
 // Below this, growth in every round does not differ significantly from chance.
 inline constexpr int kFewestRounds = 5;
 
-// The bare run: fills in target, series, rounds, replay, trend and oom_kill. requests: where it is made for that many, which end it,
+// The bare run: fills in target, series, rounds, replay, trend and oom_kill. With context.one_run the service is recorded in it, which
+// fills in lines and endpoints as well; throws NotRecordable if that is not possible. requests: where it is made for that many, which end it,
 // as does memory that no longer grows, or the time for longer runs; else it is as long as asked for, and longer where it is undecided.
 void run_bare(RunContext& context, std::optional<double> requests = std::nullopt);
 

@@ -43,6 +43,8 @@ class TreeLog {
 
     // Sets the process that will be recorded; by default the first.
     void record(int pid) { recorded_pid_ = pid; }
+    // All processes will be recorded.
+    void record_all() { all_recorded_ = true; }
 
     Series copy() const;
     // What copy() is of: "rss", or "anonymous" (memory without a file on a disk) of several processes.
@@ -84,6 +86,7 @@ class TreeLog {
     using Key = std::pair<int, std::uint64_t>;
 
     bool is_recorded(const Process& process) const {
+        if (all_recorded_) return true;
         const int pid = recorded_pid_;
         return pid == 0 ? process.root : process.id.pid == pid;
     }
@@ -98,6 +101,7 @@ class TreeLog {
     std::atomic<Bytes> latest_{0}, highest_{0}, file_backed_{0};
     std::atomic<bool> exhausted_{false};
     std::atomic<int> recorded_pid_{0};
+    std::atomic<bool> all_recorded_{false};
 
     mutable std::mutex mutex_;   // guards what follows
     Series rss_;                 // of the first process

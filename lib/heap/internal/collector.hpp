@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 
+#include "heap/internal/recording_file.hpp"
 #include "heap/recorder.hpp"
 
 namespace leakline::heap {
@@ -24,6 +25,7 @@ struct CollectorOptions {
     int control = -1;                              // our end of the socket pair
     std::array<int, 4> libraries{-1, -1, -1, -1};  // for the service to open at our /proc/PID/fd, or -1
     bool follow = false;            // the recorded process is one that announces itself in the stream (unwind/follow_block.hpp)
+    std::string segments;           // the folder that agents write to; empty with heaptrack's tracker
     int output = -1;                // the recording file; truncated when the first data arrives
     int raw_output = -1;            // --keep-raw, or -1
     std::int64_t started_wall = 0;  // ns
@@ -33,5 +35,16 @@ struct CollectorOptions {
 
 // Does all of the above, then ends the process. To be called in a fresh child.
 [[noreturn]] void run_collector(const CollectorOptions& options);
+
+// The same for leakline's agent: reads the segments that the agents in the service's processes write into a folder, and removes the
+// folder at its end. The agents never wait for it.
+[[noreturn]] void run_agent_collector(const CollectorOptions& options);
+
+// Looks up the names of the addresses of a recording and writes its end, with further warnings.
+void finish_recording(RecordingWriter& writer, RecordingWriter::End end, const RecordedTables& tables, const RecordedPeak& peak,
+                      const Diagnostics& damage, const std::string& interpreter);
+
+// Call first in a collecting process: detaches it from the terminal, and closes all descriptors but these.
+void detach_collector(const char* name, std::vector<int> kept);
 
 }  // namespace leakline::heap

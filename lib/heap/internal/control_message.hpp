@@ -49,6 +49,7 @@ struct Started {
 struct Mark {
     struct Answer {
         Nanoseconds tick_gap{};  // how far apart ticks are now
+        bool set = false;        // the mark is already recorded
     };
     HeapMark::Kind kind = HeapMark::Kind::round_end;
     std::optional<std::uint64_t> requests;

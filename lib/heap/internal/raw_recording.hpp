@@ -39,7 +39,29 @@ struct SymbolFeed {
     std::uint64_t heaptrack_version = 0, format = 0;
     std::string executable;
     std::vector<std::uint64_t> addresses;  // IpId n is addresses[n - 1]
+    struct Process {
+        IpId ip;           // outermost frame of its stacks, at the address of no code
+        std::string name;  // "nginx, child of 1230, pid 1234"
+    };
+    std::vector<Process> processes;  // if they are told apart
     std::vector<ModuleTable> modules;
+};
+
+// The current tables of a recording, by reference.
+struct RecordedTables {
+    const SymbolFeed& symbols;
+    const std::vector<TraceNode>& traces;
+    const std::vector<RssPoint>& rss;
+    const std::string& command;
+    bool attached = false;
+    std::uint64_t events = 0;  // allocations and frees
+    std::optional<Sampling> sampling = std::nullopt;
+};
+
+struct RecordedPeak {
+    Bytes bytes = 0;
+    Nanoseconds at{};
+    std::vector<TraceCost> costs;  // live bytes and blocks of each trace (index id - 1); may be shorter
 };
 
 class RawRecording {
@@ -65,6 +87,8 @@ class RawRecording {
     void slow_down() { schedule_.slow_down(); }
     std::size_t pending_marks() const { return schedule_.pending(); }
 
+    RecordedTables tables() const { return {symbols_, traces_, rss_, command_.text(), attached_, events_}; }
+    RecordedPeak peak() const { return {live_bytes_.peak(), live_bytes_.peak_at(), live_bytes_.peak_costs()}; }
     const SymbolFeed& symbols() const { return symbols_; }
     const std::vector<TraceNode>& traces() const { return traces_; }
     const std::vector<RssPoint>& rss() const { return rss_; }

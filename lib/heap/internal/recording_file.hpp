@@ -22,12 +22,16 @@
 //   'K' mark     kind:varint at:varint(ms) label:string requests+1:varint rss+1:varint events:varint
 //                n:varint n*(trace:varint allocations:varint allocated-bytes:varint live-bytes:signed live-blocks:signed)
 //                traces ascending, relative to the one before; costs relative to that trace's in the mark before
+//   'V' errors   of the mark before, if blocks were sampled: n:varint n*(live:varint turnover:varint), for each of its traces the
+//                standard errors in bytes (square roots of TraceCost::live_variance and turnover_variance)
+//   'N' sampling first-interval:varint interval:varint samples:varint
 //   'P' peak     bytes:varint at:varint(ms) n:varint n*(trace:varint live-bytes:signed live-blocks:signed)
 //   'S' strings  n:varint n*string
 //   'F' frames   n:varint n*(module:varint count:varint count*(function:varint file:varint line:varint))
 //                names of the ips 1..n; a recording without it is named by its reader, if the modules still exist
 //   'C' generated  n:varint n*(index:varint)       of the frames of 'F' before it, as they are listed there, from 0, each relative
 //                to the one before: those that the compiler made
+//   'U' processes  n:varint n*(ip:varint)         HeapProfile::processes
 //   'W' warning  text:string
 //   'D' damage   count:varint n:varint n*(location:string message:string)
 //   'E' end      duration:varint(ms) events:varint completeness:varint
@@ -55,22 +59,24 @@ class RecordingWriter {
     explicit RecordingWriter(int descriptor) : descriptor_(descriptor) {}
 
     // Before the first mark, after the tracker's header.
-    void header(Nanoseconds started, const RawRecording& recording);
+    void header(Nanoseconds started, const RecordedTables& recording);
     // A mark and whatever it refers to that is not in the file yet, as one frame.
-    void mark(const HeapMark& mark, const RawRecording& recording);
+    void mark(const HeapMark& mark, const RecordedTables& recording);
     struct End {
         Nanoseconds duration{};
         Completeness completeness = Completeness::complete;
         std::vector<std::string> warnings;
     };
-    void finish(const End& end, const RawRecording& recording, const Diagnostics& damage, const Symbols& symbols);
+    void finish(const End& end, const RecordedTables& recording, const RecordedPeak& highest, const Diagnostics& damage,
+                const Symbols& symbols);
 
     int error() const { return error_; }  // errno of the write that failed, or 0
     bool header_written() const { return header_written_; }
 
   private:
     void record(char tag, const std::string& payload);
-    void tables(const RawRecording& recording);
+    void tables(const RecordedTables& recording);
+    void sampling(const RecordedTables& recording);
     void flush();
 
     int descriptor_;

@@ -18,7 +18,8 @@ struct Symbols {
     std::string problem;                  // why names are missing; empty if the interpreter succeeded
 };
 
-// Runs the interpreter (a child process) and waits for it. Does not throw if the interpreter fails.
+// Runs the interpreter (a child process) and waits for it. Does not throw if the interpreter fails. Processes have frames with their
+// names.
 Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter);
 
 }  // namespace leakline::heap

@@ -20,7 +20,7 @@ std::string html_page(const std::string& title, const std::string& body, const s
 std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and their original number
 std::string html_line_table(const LineTable& table, const RenderOptions& options);  // with growth bars
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);
-std::string html_accounting(const Accounting& accounting);
+std::string html_accounting(const LineReport& report);
 std::string html_replay(const ReplayStats& stats);
 std::string html_paths(const ReplayStats& stats);                                          // the results per path
 std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing

@@ -40,8 +40,9 @@ constexpr Words<SoakRun::End> words(SoakRun::End) { return {SoakRun::End::stoppe
 constexpr Words<Resource> words(Resource) { return {Resource::processes, resource_name}; }
 constexpr Words<LeftOutWhy> words(LeftOutWhy) { return {LeftOutWhy::no_body, left_out_why_name}; }
 constexpr Words<GroupBy> words(GroupBy) {
-    return {GroupBy::file, [](GroupBy by) -> std::string_view {
-                return by == GroupBy::line ? "line" : by == GroupBy::function ? "function" : "file";
+    return {GroupBy::process, [](GroupBy by) -> std::string_view {
+                using enum GroupBy;
+                return by == line ? "line" : by == function ? "function" : by == file ? "file" : "process";
             }};
 }
 constexpr Words<LineTable::Origin> words(LineTable::Origin) {
@@ -98,8 +99,10 @@ void fields(A& a, In<A, LineGrowth>& line) {
     fields(a, line.at);
     a("source", line.source);
     a("growth_bytes", line.growth_bytes);
+    a.where_any("growth_error_bytes", line.growth_error_bytes);
     a("live_first_bytes", line.live_first_bytes);
     a("live_last_bytes", line.live_last_bytes);
+    a.where_any("live_error_bytes", line.live_error_bytes);
     a("live_peak_bytes", line.live_peak_bytes);
     a("live_first_blocks", line.live_first_blocks);
     a("live_last_blocks", line.live_last_blocks);
@@ -154,12 +157,20 @@ void fields(A& a, In<A, LineTable>& table) {
 template <class A>
 void fields(A& a, In<A, Accounting>& accounting) {
     a("live_delta_bytes", accounting.live_delta_bytes);
+    a.where_any("live_delta_error_bytes", accounting.live_delta_error_bytes);
     a("attributed_bytes", accounting.attributed_bytes);
     a("unattributed_bytes", accounting.unattributed_bytes);
     a("rss_delta_bytes", accounting.rss_delta_bytes);
     a.where_any("overhead_delta_bytes", accounting.overhead_delta_bytes);
     a("retention_delta_bytes", accounting.retention_delta_bytes);
     a("other_delta_bytes", accounting.other_delta_bytes);
+}
+
+template <class A>
+void fields(A& a, In<A, Sampling>& sampling) {
+    a("interval_bytes", sampling.interval);
+    a("first_interval_bytes", sampling.first_interval);
+    a("samples", sampling.samples);
 }
 
 template <class A>
@@ -170,6 +181,7 @@ void fields(A& a, In<A, RecordingTotals>& totals) {
     a("peak_bytes", totals.peak_bytes);
     a("duration_s", totals.duration);
     a.where_any("suppressed_bytes", totals.suppressed_bytes);
+    a.where_any("sampling", totals.sampling);
 }
 
 // Members that a line report and a diagnosis share, with the same names.

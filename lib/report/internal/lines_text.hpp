@@ -10,7 +10,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines);
 void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first);
 // The path from a line to main through which most of its growth comes.
 void add_callers(TerminalText& text, const LineGrowth& line);
-void add_accounting(TerminalText& text, const Accounting& accounting);
+void add_accounting(TerminalText& text, const LineReport& report);
 
 // All of a line report; only the tables with options.strict.
 std::string lines_text(const LineReport& report, const RenderOptions& options);

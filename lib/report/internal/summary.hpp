@@ -31,6 +31,10 @@ Summary summarize(const Diagnosis& diagnosis);
 // The table of the function that line is in; else nothing.
 const LineTable* table_of(const LineReport& lines, const CodeLine& line);
 
+// "+8.06 MiB"; with the half width of the 95 % interval if blocks were sampled: "+8.06 MiB +- 210 KiB".
+std::string growth_text(std::int64_t bytes, const std::optional<double>& standard_error);
+// "+- 210 KiB"; empty if every block was recorded.
+std::string error_text(const std::optional<double>& standard_error);
 // "1.21 KiB (1.19 KiB to 1.23 KiB)"; the bounds only where they differ from the estimate as printed.
 std::string interval_text(const Interval& bytes);
 // 11.2 -> "11h12m"; beyond 72 h in days, beyond ten years "more than 10 years", infinite "never".
@@ -65,5 +69,7 @@ struct AccountingRow {
     std::string_view note;
 };
 std::vector<AccountingRow> book_rows(const Accounting& accounting);
+// "estimated from 1,234 samples, one in 64 KiB allocated"; empty if every block was recorded.
+std::string sampling_text(const LineReport& report);
 
 }  // namespace leakline::report

@@ -1,6 +1,7 @@
 // Live bytes of each site (a line, function or file) from mark to mark. Pure, safe from any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,6 +15,24 @@
 
 namespace leakline::analysis {
 
+// Variances of a sampled recording's estimates, in bytes squared.
+struct SampledVariance {
+    double first = 0, last = 0;                    // of the live bytes at the window's ends
+    double turnover_first = 0, turnover_last = 0;  // sums over marks of the variance of blocks allocated or freed since the previous mark
+
+    void add(const TraceCost& before, const TraceCost& now) {
+        last += now.live_variance - before.live_variance;
+        turnover_last += now.turnover_variance - before.turnover_variance;
+    }
+    void window_begins() {
+        first = last;
+        turnover_first = turnover_last;
+    }
+    // Of the growth from first to last: the smaller of two upper bounds. The first counts blocks that are live at both ends, which cancel
+    // out; the second counts blocks that were allocated and freed in between.
+    double growth() const { return std::max(0.0, std::min(first + last, turnover_last - turnover_first)); }
+};
+
 // One site over the recording, listed where it changes.
 struct SiteHistory {
     struct Point {
@@ -26,16 +45,18 @@ struct SiteHistory {
     std::uint64_t allocations = 0, allocated_bytes = 0;
     std::int64_t idle_growth = 0;  // bytes, through the window's idle time after its end
     bool active = false;           // changed within the window
+    SampledVariance variance;      // nonzero only in a sampled recording
 };
 
 struct Histories {
     std::vector<SiteHistory> sites;   // as TraceAttribution::sites
     std::vector<TraceGrowth> traces;  // within the window; index trace - 1
     std::int64_t live_delta = 0, unattributed = 0;
+    SampledVariance variance;  // of the sum of all traces
 };
 
-// What a line report says of the site: levels, peak, calls and growth.
-void take_history(const SiteHistory& site, LineGrowth& line);
+// Fills in live bytes, peak, calls and growth of the line, and their errors if the recording was sampled.
+void take_history(const SiteHistory& site, bool sampled, LineGrowth& line);
 
 // LineGrowth::kept_entries of each site of the attribution.
 std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution,

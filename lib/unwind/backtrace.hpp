@@ -14,6 +14,14 @@ namespace leakline::unwind {
 // usually if that was so for all of the last walks: `addresses` is then invalid, and libunwind may find more.
 int backtrace(const Registers& innermost, void** addresses, int limit);
 
+// The result of a walk for callers without another unwinder: the addresses up to a frame that cannot be followed are valid.
+struct PartialBacktrace {
+    int depth = 0;           // addresses written, without stopped_at
+    bool complete = false;   // ends with the outermost frame, or at the limit
+    Registers stopped_at{};  // otherwise the frame that cannot be followed; ip 0 if no walk was possible
+};
+PartialBacktrace walk_while_known(const Registers& innermost, void** addresses, int limit);
+
 // Around each unloading of code, by any threads. Other code may come to stand in its place before code_unloads()'s
 // thread goes on: between the two nothing is remembered of return addresses, and afterwards what was is forgotten.
 void code_unloads();

@@ -1,0 +1,23 @@
+#include "tracker_options.hpp"
+
+#include "choice.hpp"
+#include "quantity_options.hpp"
+
+namespace leakline::cli {
+
+void add_tracker_options(CLI::App& app, heap::RecordWith& tracker, Bytes& sample_interval, heap::Children& children) {
+    app.add_option(
+           "--tracker", tracker,
+           "What records the heap: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost)")
+        ->transform(choice_of<heap::RecordWith>({{"heaptrack", heap::RecordWith::heaptrack}, {"agent", heap::RecordWith::agent}}))
+        ->type_name("NAME")
+        ->default_str("heaptrack");
+    add_size(app, "--sample-interval", sample_interval, "Mean bytes allocated between samples of the agent; 1 records every block");
+    app.add_option("--children", children,
+                   "Sum the lines of all recorded processes (sum), or also tell the processes apart (each; see lines --by process)")
+        ->transform(choice_of<heap::Children>({{"sum", heap::Children::sum}, {"each", heap::Children::each}}))
+        ->type_name("sum|each")
+        ->default_str("sum");
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,25 @@
+// The allocator of the program: the definitions that follow ours in the search order.
+#pragma once
+
+#include <cstddef>
+
+namespace leakline::agent {
+
+struct RealFunctions {
+    void* (*malloc)(std::size_t);
+    void (*free)(void*);
+    void* (*calloc)(std::size_t, std::size_t);
+    void* (*realloc)(void*, std::size_t);
+    void* (*memalign)(std::size_t, std::size_t);
+    void* (*aligned_alloc)(std::size_t, std::size_t);
+    int (*posix_memalign)(void**, std::size_t, std::size_t);
+    void* (*valloc)(std::size_t);
+    void* (*pvalloc)(std::size_t);
+    void* (*reallocarray)(void*, std::size_t, std::size_t);
+};
+
+// Each initially looks up all of them: the program allocates before any initializer runs.
+extern RealFunctions real __attribute__((visibility("hidden")));
+void find_real_functions();
+
+}  // namespace leakline::agent

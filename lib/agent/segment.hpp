@@ -1,0 +1,109 @@
+// The layout of the file that the agent writes in a recorded process: the live samples of its heap, with their stacks.
+//
+// One file per process image, mapped MAP_SHARED: it survives the process, even after SIGKILL. Other processes may read it at any time;
+// the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header is
+// all that the agent and the readers share.
+//
+//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names        each on a page of its own
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace leakline::agent {
+
+inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
+inline constexpr std::uint32_t kSegmentVersion = 1;
+// The environment variable of the agent: "INTERVAL:DIRECTORY", the mean distance between samples in bytes (1: every block)
+// and the folder for the files PID.N (N: how often the process has called exec).
+inline constexpr char kAgentVariable[] = "LEAKLINE_AGENT";
+inline constexpr unsigned kMostFrames = 64;  // per stack
+inline constexpr std::size_t kPage = 4096;
+
+// Capacities. The numbers of heads are powers of two.
+struct SegmentSizes {
+    std::uint32_t samples, sample_heads, stacks, stack_heads, frames, modules, names;
+};
+
+// The mean distance between samples, in bytes, and the progress of its doubling, in one word because they change together. Samples
+// before `thinned` belong to `interval`, later ones to half of it. kAllThinned if no doubling is in progress.
+struct SamplingState {
+    std::uint64_t interval;
+    std::uint32_t thinned;
+
+    static constexpr std::uint32_t kAllThinned = (1u << 24) - 1;
+    static constexpr std::uint64_t kLargestInterval = std::uint64_t{1} << 39;
+
+    constexpr std::uint64_t packed() const { return interval << 24 | thinned; }
+    static constexpr SamplingState unpacked(std::uint64_t word) { return {word >> 24, static_cast<std::uint32_t>(word & kAllThinned)}; }
+    constexpr std::uint64_t interval_of(std::uint32_t sample) const { return sample < thinned ? interval : interval / 2; }
+};
+
+struct SegmentHeader {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::int32_t pid, parent;  // as /proc shows them; parent: the process that forked this one, 0 after exec
+    std::uint64_t started_ns;  // CLOCK_MONOTONIC
+    std::uint64_t exact;       // 1: started with every block
+    SegmentSizes sizes;
+    std::atomic<std::uint32_t> ready;     // 1: the fields above are complete
+    std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
+    std::atomic<std::uint64_t> sampling;  // SamplingState
+    std::atomic<std::uint32_t> samples_used, stacks_used, frames_used, modules_used, names_used;
+    std::atomic<std::uint32_t> epoch;                              // how often code was unloaded
+    std::atomic<std::uint32_t> executable, command, command_size;  // places in the names; each argument ends with a 0
+    std::atomic<std::uint64_t> sampled, freed;                     // blocks, ever
+    std::atomic<std::uint64_t> allocations_q8;                     // calls, as estimated, in 1/256
+    std::atomic<std::uint64_t> live_bytes, peak_bytes, peak_ns;    // as estimated
+    // Losses. unseen_frees: the address of a live sample was returned again, so its free did not go through the hooks. lost_samples: no
+    // room. lost_stacks: samples with stack 0. nested: allocations of a signal handler inside the agent. lost_locks: a thread
+    // ended inside the agent, which has then stopped.
+    std::atomic<std::uint64_t> unseen_frees, lost_samples, lost_stacks, nested, lost_locks;
+};
+
+// A sampled live block. `number` is written last and cleared first: a reader that reads the same number, not 0, before and after
+// the other fields has read one sample (SegmentReader in heap/internal/segment_file.hpp).
+struct Sample {
+    std::atomic<std::uint64_t> number;  // counts the samples of the process from 1; 0: unused
+    std::atomic<std::uint64_t> address, size, at_ns;
+    std::atomic<std::uint32_t> stack, next;  // next: in the same chain or free list; index + 1, 0: the last
+};
+
+// Return addresses, innermost first. Stack 0 has none: it is used when there is no room for a stack.
+struct Stack {
+    std::uint64_t hash;
+    std::uint32_t first, depth;  // in the frames
+    std::atomic<std::uint32_t> epoch;
+    std::uint32_t next;                                          // in the same chain, index + 1
+    std::atomic<std::uint64_t> allocations_q8, allocated_bytes;  // estimated totals: calls in 1/256, and bytes
+};
+
+// Code that was loaded at [begin, end) from epoch `first_epoch` to `last_epoch`.
+struct Module {
+    std::uint64_t begin, end, base;  // base: what the loader added to the file's addresses
+    std::uint32_t first_epoch;
+    std::atomic<std::uint32_t> last_epoch;
+    std::uint32_t name;  // path in the names; empty: the program itself
+    std::uint32_t unused;
+};
+
+// Offsets of the tables. `bytes`: the size of the file.
+struct SegmentLayout {
+    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, bytes;
+};
+constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
+    const auto pages = [](std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; };
+    SegmentLayout layout{};
+    layout.sample_heads = pages(sizeof(SegmentHeader));
+    layout.stack_heads = layout.sample_heads + pages(std::uint64_t{sizes.sample_heads} * sizeof(std::uint32_t));
+    layout.samples = layout.stack_heads + pages(std::uint64_t{sizes.stack_heads} * sizeof(std::uint32_t));
+    layout.stacks = layout.samples + pages(std::uint64_t{sizes.samples} * sizeof(Sample));
+    layout.frames = layout.stacks + pages(std::uint64_t{sizes.stacks} * sizeof(Stack));
+    layout.modules = layout.frames + pages(std::uint64_t{sizes.frames} * sizeof(std::uint64_t));
+    layout.names = layout.modules + pages(std::uint64_t{sizes.modules} * sizeof(Module));
+    layout.bytes = layout.names + pages(sizes.names);
+    return layout;
+}
+
+}  // namespace leakline::agent

@@ -1,0 +1,329 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "heap/internal/agent_files.hpp"
+#include "heap/internal/agent_recording.hpp"
+#include "heap/internal/collector.hpp"
+#include "heap/internal/control_message.hpp"
+#include "heap/internal/traced_process.hpp"
+#include "system/clock.hpp"
+#include "system/proc_file.hpp"
+#include "unwind/follow_block.hpp"
+#include "unwind/wrappers.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
+constexpr Nanoseconds kHelper = std::chrono::milliseconds(unwind::kHelper_ms);
+// Interval of checks for new processes and of memory readings.
+constexpr Nanoseconds kTick = std::chrono::milliseconds(20);
+
+class AgentCollector {
+  public:
+    explicit AgentCollector(const CollectorOptions& options)
+        : options_(options),
+          service_(options.executable),
+          schedule_(options.record.mark_interval, options.record.max_marks),
+          writer_(options.output) {}
+
+    void run() {
+        while (control_open_ || !service_.ended()) {
+            wait();
+            check();
+            interval_marks();
+        }
+        if (!finished_) finish();
+    }
+
+  private:
+    struct Watched {
+        AgentRecording::Process* process;
+        SegmentName name;
+        std::uint64_t stack_start = 0;
+        Nanoseconds ended{};
+    };
+
+    Nanoseconds now() const { return system_clock().monotonic(); }
+
+    void wait() {
+        std::array<pollfd, 2> polls{{{control_open_ ? options_.control : -1, POLLIN, 0}, {service_.descriptor(), POLLIN, 0}}};
+        const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(kTick).count();
+        if (::poll(polls.data(), polls.size(), static_cast<int>(time)) < 0) return;
+        if (polls[0].revents != 0) control();
+        if (polls[1].revents != 0) service_.has_ended();
+    }
+
+    // Finds new segments and processes that have ended or called exec, and reads the memory in use.
+    void check() {
+        if (finished_) return;
+        for (SegmentName& name : list_segments(options_.segments))
+            if (!known_.contains(name)) open(std::move(name));
+        Bytes resident = 0;
+        for (Watched& watched : watched_) {
+            if (watched.process->has_ended()) continue;
+            const auto stat = read_stat(watched.name.pid);
+            const bool replaced = stat && watched.stack_start != 0 && stat->stack_start != 0 && stat->stack_start != watched.stack_start;
+            const bool newer = std::any_of(watched_.begin(), watched_.end(), [&](const Watched& other) {
+                return other.name.pid == watched.name.pid && other.name.image > watched.name.image && !other.process->has_ended();
+            });
+            if (!stat || stat->state == 'Z' || stat->state == 'X' || replaced || newer) {
+                end(watched);
+                continue;
+            }
+            resident += stat->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
+        }
+        remove_ended();
+        if (resident > 0 && recording_) {
+            resident_ = resident;
+            recording_->resident(now() - origin_, resident);
+        }
+    }
+
+    void open(SegmentName name) {
+        const std::string path = options_.segments + "/" + name.file;
+        Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (file.get() < 0) return;
+        try {
+            SegmentReader segment(std::move(file), path);
+            known_.insert(name);
+            const auto stat = read_stat(name.pid);
+            if (unwind::is_wrapper(file_name(segment.executable()))) return;
+            choose_main(name, segment);
+            segment.read();
+            watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}});
+            if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
+        } catch (const Error& error) {
+            // The process is still starting, or was killed meanwhile. Retried for as long as it exists.
+            if (!read_stat(name.pid)) known_.insert(std::move(name));
+        }
+    }
+
+    // Chooses the recorded program: the requested one, or the first that is not a wrapper. A helper that ended within a second is not it.
+    void choose_main(const SegmentName& name, const SegmentReader& segment) {
+        const bool asked_for = !options_.follow || options_.record.follow->empty() || segment.executable() == *options_.record.follow;
+        if (!asked_for && recording_) return;
+        if (recording_) {
+            const bool exec = main_ && name.pid == main_name_.pid && name.image > main_name_.image;
+            const bool wanted = exec || (options_.follow && segment.parent() == 0 && main_ && main_was_helper());
+            if (!wanted) return;
+            start_anew();
+        }
+        recording_ = std::make_unique<AgentRecording>(segment.executable(), segment.command(), options_.record.children);
+        for (Watched& watched : watched_) {  // processes that still run stay in the recording
+            const std::string path = options_.segments + "/" + watched.name.file;
+            Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+            watched.process = nullptr;
+            if (file.get() < 0 || watched.ended != Nanoseconds::zero() || watched.name.pid == name.pid) continue;
+            try {
+                watched.process = &recording_->add(SegmentReader(std::move(file), path));
+            } catch (const Error&) {
+            }
+        }
+        std::erase_if(watched_, [](const Watched& watched) { return watched.process == nullptr; });
+        main_.reset();
+        main_name_ = name;
+        origin_ = segment.started();
+        HeapMark start;
+        start.kind = HeapMark::Kind::start;
+        if (const auto stat = read_stat(name.pid)) start.rss = stat->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
+        resident_ = start.rss;
+        write(start);
+        for (MarkSchedule::Requested& asked : std::exchange(early_, {})) set_mark(std::move(asked));
+    }
+    // If a program was requested, any other is a helper, as is one that ended before the first mark.
+    bool main_was_helper() const {
+        const Watched& main = watched_[*main_];
+        const std::string& named = *options_.record.follow;
+        if (!named.empty() && main.process->segment().executable() != named) return true;
+        return main.process->has_ended() && !settled_ && (!named.empty() || lived(main) < kHelper);
+    }
+    Nanoseconds lived(const Watched& watched) const {
+        return (watched.ended != Nanoseconds::zero() ? watched.ended : now()) - watched.process->segment().started();
+    }
+    void start_anew() {
+        writer_ = RecordingWriter(options_.output);
+        if (::ftruncate(options_.output, 0) == 0) ::lseek(options_.output, 0, SEEK_SET);
+        schedule_ = MarkSchedule(options_.record.mark_interval, options_.record.max_marks);
+    }
+
+    void end(Watched& watched) {
+        watched.ended = now();
+        watched.process->read_last();
+    }
+    // Removes the segments of processes that have ended, so that a later process with the same pid is a new one. Those of a process that
+    // has called exec stay until it ends: the agent numbers its next segment by the files that exist.
+    void remove_ended() {
+        std::erase_if(known_, [&](const SegmentName& name) {
+            const auto stat = read_stat(name.pid);
+            if (stat && stat->state != 'Z' && stat->state != 'X') return false;
+            ::unlink((options_.segments + "/" + name.file).c_str());
+            return true;
+        });
+    }
+    // The program that replaced the recorded one by exec without an agent; empty if none did.
+    std::string became() const {
+        if (!main_) return service_.became();
+        const Watched& main = watched_[*main_];
+        const auto stat = read_stat(main.name.pid);
+        if (!stat || stat->stack_start == 0 || main.stack_start == 0 || stat->stack_start == main.stack_start) return {};
+        std::error_code ignored;
+        return std::filesystem::read_symlink(fmt::format("/proc/{}/exe", main.name.pid), ignored).string();
+    }
+
+    void interval_marks() {
+        if (!recording_ || finished_ || !main_ || watched_[*main_].process->has_ended()) return;
+        const Nanoseconds at = now() - origin_;
+        if (schedule_.due(at))
+            for (MarkSchedule::Requested& asked : schedule_.take(at)) set_mark(std::move(asked));
+    }
+    void set_mark(MarkSchedule::Requested asked) {
+        if (!asked.allocator_in_use) {
+            asked.allocator_in_use = in_use_;
+            asked.allocator_retained = retained_;
+        }
+        write(next_mark(std::move(asked)));
+    }
+    // If the recorded process has ended, its last state is used.
+    HeapMark next_mark(MarkSchedule::Requested asked) {
+        return recording_->mark(std::move(asked), std::max(now() - origin_, last_mark_), resident_,
+                                main_ ? watched_[*main_].process : nullptr);
+    }
+    void write(const HeapMark& mark) {
+        if (!writer_.header_written()) {
+            if (::ftruncate(options_.output, 0) == 0) ::lseek(options_.output, 0, SEEK_SET);  // the content of an older recording
+            writer_.header(Nanoseconds(options_.started_wall), recording_->tables());
+        }
+        last_mark_ = mark.at;
+        writer_.mark(mark, recording_->tables());
+    }
+
+    void control() {
+        control::Message message;
+        const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
+        if (count < 0 && errno == EINTR) return;
+        if (count != static_cast<ssize_t>(sizeof message)) {
+            control_open_ = false;  // the command line has ended: continue alone
+            if (!service_.known()) service_.has_ended();
+            return;
+        }
+        std::visit(
+            [this](const auto& request) {
+                if constexpr (std::is_void_v<decltype(take(request))>) {
+                    take(request);
+                } else {
+                    const auto answer = take(request);
+                    ::send(options_.control, &answer, sizeof answer, MSG_NOSIGNAL);
+                }
+            },
+            message);
+    }
+    void take(const control::Forked& service) { service_.forked(service.process); }
+    control::Started::Answer take(const control::Started& service) {
+        service_.started(service.process);
+        return {};
+    }
+    control::Mark::Answer take(const control::Mark& mark) {
+        check();
+        settled_ = true;
+        MarkSchedule::Requested asked{mark.kind, mark.label.bytes, mark.requests, {}, {}, {}};
+        if (recording_)
+            set_mark(std::move(asked));
+        else
+            early_.push_back(std::move(asked));
+        return {{}, true};
+    }
+    void take(const control::Allocator& state) {
+        in_use_ = state.in_use;
+        retained_ = state.retained;
+    }
+    control::WhichProcess::Answer take(const control::WhichProcess&) {
+        check();
+        return {main_ ? watched_[*main_].name.pid : 0};
+    }
+    control::MarksLeft::Answer take(const control::MarksLeft&) const { return {early_.size()}; }
+    void take(const control::Warning& warning) { warnings_.emplace_back(warning.text.bytes); }
+    control::Finish::Answer take(const control::Finish&) {
+        if (service_.ends_now()) service_.has_ended();
+        finish();
+        return {outcome(), control::Text(became_.empty() ? problem_ : became_)};
+    }
+
+    void finish() {
+        if (finished_) return;
+        check();
+        finished_ = true;
+        if (!recording_) {
+            service_.check_for_exec();
+            became_ = became();
+            return;
+        }
+        became_ = became();
+        ended_behind_ = service_.ended() && main_ && !watched_[*main_].process->has_ended();
+        const HeapMark last = next_mark({HeapMark::Kind::finish, {}, {}, {}, in_use_, retained_});
+        write(last);
+        RecordingWriter::End end;
+        end.duration = last.at;
+        end.completeness = Completeness::complete;
+        end.warnings = recording_->warnings();
+        end.warnings.insert(end.warnings.begin(), warnings_.begin(), warnings_.end());
+        if (!became_.empty()) end.warnings.push_back(fmt::format("it replaced itself with {} (exec), which was not recorded", became_));
+        finish_recording(writer_, std::move(end), recording_->tables(), recording_->peak(origin_), {}, options_.interpreter);
+        if (writer_.error() != 0) problem_ = os_reason(writer_.error());
+    }
+
+    control::Outcome outcome() const {
+        using enum control::Outcome;
+        if (!recording_) return became_.empty() ? nothing : replaced;
+        if (ended_behind_ && last_mark_ < kDaemonParent) return daemon;
+        return writer_.error() != 0 ? write_failed : recorded;
+    }
+
+    CollectorOptions options_;
+    TracedProcess service_;
+    MarkSchedule schedule_;
+    RecordingWriter writer_;
+    std::unique_ptr<AgentRecording> recording_;  // null until a process is recorded
+    std::set<SegmentName> known_;
+    std::vector<Watched> watched_;
+    std::optional<std::size_t> main_;  // of watched_
+    SegmentName main_name_;
+    Nanoseconds origin_{}, last_mark_{};
+    std::deque<MarkSchedule::Requested> early_;  // marks requested before the recording exists
+    std::optional<Bytes> in_use_, retained_, resident_;
+    bool control_open_ = true, finished_ = false, ended_behind_ = false, settled_ = false;
+    std::string problem_, became_;
+    std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+void run_agent_collector(const CollectorOptions& options) {
+    detach_collector("heap-collector", {options.control, options.libraries[0], options.output});
+    int status = 0;
+    try {
+        AgentCollector(options).run();
+    } catch (...) {
+        status = 1;  // out of memory: it cannot be reported
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(options.segments, ignored);
+    ::_exit(status);
+}
+
+}  // namespace leakline::heap

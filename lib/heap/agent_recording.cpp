@@ -1,0 +1,243 @@
+#include "heap/internal/agent_recording.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+constexpr double kLargest = 9e15;  // bounds sums of a damaged segment
+
+std::int64_t whole(double value) { return std::llround(std::clamp(value, -kLargest, kLargest)); }
+
+}  // namespace
+
+AgentRecording::AgentRecording(std::string executable, std::string command, Children children)
+    : modules_(symbols_), command_(std::move(command)), children_(children) {
+    symbols_.format = 3;
+    symbols_.executable = std::move(executable);
+    // As in a raw recording, the first trace has no calls and address 0.
+    symbols_.addresses.push_back(0);
+    ip_ids_.emplace(std::pair(0u, std::uint64_t{0}), 1);
+    traces_.push_back({IpId{1}, TraceId{}});
+    trace_ids_.emplace(std::uint64_t{1} << 32, 1);
+}
+
+AgentRecording::Process& AgentRecording::add(SegmentReader segment) {
+    if (processes_.empty()) sampling_.first_interval = segment.interval();
+    sampling_.interval = std::max(sampling_.interval, segment.interval());
+    Process& process = processes_.emplace_back(std::move(segment));
+    if (children_ == Children::each) process.root_ = root_of(process.segment_);
+    return process;
+}
+
+// A frame of the process, at an address that no code has.
+std::uint32_t AgentRecording::root_of(const SegmentReader& segment) {
+    constexpr std::uint64_t kAddresses = std::uint64_t{1} << 45;
+    // The number last, because tables cut long names at the front.
+    std::string name = printable(file_name(segment.executable()));
+    if (segment.parent() != 0) name += fmt::format(", child of {}", segment.parent());
+    name += fmt::format(", pid {}", segment.pid());
+    symbols_.addresses.push_back(kAddresses + symbols_.processes.size());
+    const IpId ip{static_cast<std::uint32_t>(symbols_.addresses.size())};
+    symbols_.processes.push_back({ip, std::move(name)});
+    ip_ids_.try_emplace({0u, symbols_.addresses.back()}, ip.value);
+    traces_.push_back({ip, TraceId{}});
+    return static_cast<std::uint32_t>(traces_.size());
+}
+
+// The same place in a file has one id in all processes, wherever they have loaded it.
+IpId AgentRecording::ip_of(const Process& process, std::uint64_t return_address, std::uint32_t epoch) {
+    const std::uint64_t address = return_address - 1;  // of the call
+    const auto& modules = process.segment_.modules();
+    const auto module = std::find_if(modules.begin(), modules.end(), [&](const SegmentReader::Module& m) {
+        return m.begin <= address && address < m.end && m.first_epoch <= epoch && epoch <= m.last_epoch;
+    });
+    const bool known = module != modules.end();
+    const std::string path = !known ? std::string() : module->name.empty() ? process.segment_.executable() : module->name;
+    const std::uint32_t number =
+        known ? path_numbers_.try_emplace(path, static_cast<std::uint32_t>(path_numbers_.size() + 1)).first->second : 0;
+    const auto [place, inserted] =
+        ip_ids_.try_emplace({number, known ? address - module->begin : address}, static_cast<std::uint32_t>(ip_ids_.size() + 1));
+    if (inserted) {
+        const std::uint64_t in_feed = known ? modules_.translate({path, module->begin, module->end, module->base}, address) : address;
+        modules_.put_table();
+        symbols_.addresses.push_back(in_feed);
+    }
+    return IpId{place->second};
+}
+
+std::uint32_t AgentRecording::trace_of(Process& process, std::uint32_t index) {
+    if (index >= process.trace_of_stack_.size()) process.trace_of_stack_.resize(process.segment_.stacks().size());
+    std::uint32_t& known = process.trace_of_stack_[index];
+    if (known != 0) return known;
+    const SegmentReader::Stack& stack = process.segment_.stacks()[index];
+    std::uint32_t trace = process.root_;
+    for (std::uint32_t i = stack.depth; i > 0; --i) {
+        const IpId ip = ip_of(process, process.segment_.frames()[stack.first + i - 1], stack.epoch);
+        const auto [place, inserted] =
+            trace_ids_.try_emplace(std::uint64_t{ip.value} << 32 | trace, static_cast<std::uint32_t>(traces_.size() + 1));
+        if (inserted) traces_.push_back({ip, TraceId{trace}});
+        trace = place->second;
+    }
+    known = trace != 0 ? trace : 1;
+    return known;
+}
+
+void AgentRecording::take(Process& process, bool live) {
+    const SegmentReader& segment = process.segment_;
+    process.counted_.resize(segment.stacks().size());
+    process.trace_of_stack_.resize(segment.stacks().size());
+    for (std::uint32_t i = 0; i < segment.stacks().size(); ++i) {
+        const SegmentReader::Stack& stack = segment.stacks()[i];
+        Process::Counted& counted = process.counted_[i];
+        if (stack.allocations <= counted.allocations) continue;
+        const std::uint32_t trace = trace_of(process, i);
+        if (trace > allocations_.size()) {
+            allocations_.resize(traces_.size());
+            allocated_.resize(traces_.size());
+        }
+        allocations_[trace - 1] += stack.allocations - counted.allocations;
+        events_ += stack.allocations - counted.allocations;
+        allocated_[trace - 1] += stack.allocated_bytes - std::min(stack.allocated_bytes, counted.bytes);
+        counted = {stack.allocations, stack.allocated_bytes};
+    }
+    const std::size_t places = std::max(segment.samples().size(), process.known_.size());
+    process.known_.resize(places);
+    for (std::size_t i = 0; i < places; ++i) {
+        Process::Known now;
+        BlockEstimate estimate;
+        if (live && i < segment.samples().size() && segment.samples()[i].number != 0) {
+            const SampledBlock& block = segment.samples()[i];
+            estimate = estimate_of(block);
+            now = {block.number, block.interval, trace_of(process, block.stack), estimate.variance};
+        }
+        live_.resize(traces_.size());
+        turnover_.resize(traces_.size());
+        if (now.number != 0) {
+            Live& sum = live_[now.trace - 1];
+            sum.bytes += estimate.bytes;
+            sum.blocks += estimate.blocks;
+            sum.variance += estimate.variance;
+            overhead_ += estimate.overhead;
+            sampling_.interval = std::max(sampling_.interval, now.interval);
+        }
+        Process::Known& before = process.known_[i];
+        if (before.number != now.number || before.interval != now.interval) {
+            if (before.number != 0) turnover_[before.trace - 1] += before.variance;
+            if (now.number != 0) turnover_[now.trace - 1] += now.variance;
+        }
+        before = now;
+    }
+}
+
+HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss, const Process* also) {
+    live_.assign(traces_.size(), {});
+    overhead_ = 0;
+    sampling_.samples = 0;
+    for (Process& process : processes_) {
+        const bool live = !process.ended_ || &process == also;
+        if (!process.ended_) process.segment_.read();
+        if (live || !process.let_go_) take(process, live);
+        process.let_go_ = !live;
+        sampling_.samples += process.segment_.sampled();
+        sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
+    }
+    HeapMark mark;
+    mark.kind = asked.kind;
+    mark.label = std::move(asked.label);
+    mark.requests = asked.requests;
+    mark.at = at;
+    mark.rss = rss;
+    mark.allocator_in_use = asked.allocator_in_use;
+    mark.allocator_retained = asked.allocator_retained;
+    mark.overhead_bytes = whole(overhead_);
+    for (auto* table : {&allocations_, &turnover_}) table->resize(traces_.size());
+    allocated_.resize(traces_.size());
+    live_.resize(traces_.size());
+    written_.resize(traces_.size());
+    double total = 0;
+    for (std::size_t i = 0; i < traces_.size(); ++i) {
+        TraceCost& written = written_[i];
+        TraceCost cost;
+        cost.allocations = static_cast<std::uint64_t>(whole(allocations_[i]));
+        cost.allocated_bytes = allocated_[i];
+        cost.live_bytes = whole(live_[i].bytes);
+        cost.live_blocks = whole(live_[i].blocks);
+        cost.live_variance = live_[i].variance;
+        cost.turnover_variance = turnover_[i];
+        total += live_[i].bytes;
+        if (cost == written) continue;
+        written = cost;
+        mark.changes.push_back({TraceId{static_cast<std::uint32_t>(i + 1)}, cost});
+    }
+    if (total > static_cast<double>(peak_.bytes)) {
+        peak_ = {static_cast<Bytes>(whole(total)), at, written_};
+        for (TraceCost& cost : peak_.costs) cost = {0, 0, cost.live_bytes, cost.live_blocks, 0, 0};
+    }
+    return mark;
+}
+
+RecordedPeak AgentRecording::peak(Nanoseconds origin) const {
+    RecordedPeak peak = peak_;
+    // A process knows its own peak, also between marks. The peaks of several may be at different times.
+    if (processes_.size() == 1 && processes_.front().segment_.peak_bytes() > peak.bytes) {
+        peak.bytes = processes_.front().segment_.peak_bytes();
+        peak.at = std::max(processes_.front().segment_.peak_at() - origin, Nanoseconds::zero());
+    }
+    return peak;
+}
+
+void AgentRecording::resident(Nanoseconds at, Bytes bytes) {
+    if (rss_ticks_.take(at)) rss_.push_back({at, bytes});
+}
+
+RecordedTables AgentRecording::tables() const {
+    RecordedTables tables{symbols_, traces_, rss_, command_};
+    double live = 0;
+    for (const Live& trace : live_) live += trace.blocks;
+    tables.events = static_cast<std::uint64_t>(std::max<std::int64_t>(whole(2 * events_ - live), 0));
+    if (sampling_.interval > 1) tables.sampling = sampling_;
+    return tables;
+}
+
+std::vector<std::string> AgentRecording::warnings() const {
+    SegmentReader::Losses sum;
+    std::size_t stopped = 0;
+    for (const Process& process : processes_) {
+        const SegmentReader::Losses& losses = process.segment_.losses();
+        sum.unseen_frees += losses.unseen_frees;
+        sum.samples += losses.samples;
+        sum.stacks += losses.stacks;
+        stopped += process.segment_.stopped() ? 1 : 0;
+    }
+    std::vector<std::string> warnings;
+    if (sum.samples > 0)
+        warnings.push_back(fmt::format(
+            "{} of {} samples were lost because the file system of the segments (/dev/shm) is full: live bytes are underestimated",
+            format_count(sum.samples), format_count(sampling_.samples)));
+    if (sum.stacks > 0)
+        warnings.push_back(
+            fmt::format("{} samples have no stack because there were too many different stacks: their bytes are unattributed",
+                        format_count(sum.stacks)));
+    // A few are normal: frees by a signal handler inside the agent.
+    constexpr std::uint64_t kWorthSaying = 100;
+    if (sum.unseen_frees > std::max(kWorthSaying, sampling_.samples / 100))
+        warnings.push_back(
+            fmt::format("{} frees were missed: the program frees memory in a way that the agent does not see, so lines may "
+                        "seem to keep memory that was freed",
+                        format_count(sum.unseen_frees)));
+    if (stopped > 0) warnings.push_back("the agent stopped in one process because a thread ended inside the agent");
+    if (sampling_.first_interval <= 1 && sampling_.interval > 1)
+        warnings.push_back(
+            fmt::format("too many live blocks to record each: at the end, one in {} bytes was sampled", format_count(sampling_.interval)));
+    return warnings;
+}
+
+}  // namespace leakline::heap

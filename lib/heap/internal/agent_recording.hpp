@@ -1,0 +1,110 @@
+// Aggregates the segments of a program's processes at marks: segments in, marks out. The counterpart of RawRecording.
+//
+// Thread-safety: one object, one thread at a time.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "heap/internal/mark_schedule.hpp"
+#include "heap/internal/module_tables.hpp"
+#include "heap/internal/raw_recording.hpp"
+#include "heap/internal/segment_file.hpp"
+#include "heap/recorder.hpp"
+#include "model/heap.hpp"
+
+namespace leakline::heap {
+
+class AgentRecording {
+  public:
+    // One image of a process. Its address stays valid.
+    class Process {
+      public:
+        explicit Process(SegmentReader segment) : segment_(std::move(segment)) {}
+
+        const SegmentReader& segment() const { return segment_; }
+        // Reads the segment for the last time, after the process has ended. Its live blocks no longer count; its allocations do.
+        void read_last() {
+            segment_.read();
+            ended_ = true;
+        }
+        bool has_ended() const { return ended_; }
+
+      private:
+        friend class AgentRecording;
+        struct Known {  // a live sample at the previous mark
+            std::uint64_t number = 0, interval = 0;
+            std::uint32_t trace = 0;
+            double variance = 0;
+        };
+        struct Counted {
+            double allocations = 0;
+            std::uint64_t bytes = 0;
+        };
+        SegmentReader segment_;
+        std::uint32_t root_ = 0;                     // trace of its own frame; 0: not told apart
+        bool ended_ = false, let_go_ = false;        // let_go_: it had no live blocks in the previous mark
+        std::vector<std::uint32_t> trace_of_stack_;  // 0: not known yet
+        std::vector<Known> known_;                   // by place in the segment
+        std::vector<Counted> counted_;               // per stack, at the previous mark
+    };
+
+    // executable, command: of the recorded program.
+    AgentRecording(std::string executable, std::string command, Children children);
+    AgentRecording(const AgentRecording&) = delete;  // the module tables refer to symbols_
+    AgentRecording& operator=(const AgentRecording&) = delete;
+
+    Process& add(SegmentReader segment);
+    std::list<Process>& processes() { return processes_; }
+
+    // Reads all segments and returns the changes since the previous mark. at: since the start of the recording. also: an ended process
+    // whose live blocks count all the same, or null.
+    HeapMark mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss, const Process* also = nullptr);
+    void resident(Nanoseconds at, Bytes bytes);
+
+    const SymbolFeed& symbols() const { return symbols_; }
+    RecordedTables tables() const;
+    // origin: start of the recording, CLOCK_MONOTONIC. The costs by trace are those of the highest mark.
+    RecordedPeak peak(Nanoseconds origin) const;
+    // Warnings about the quality of the estimates: lost samples, missed frees, ...
+    std::vector<std::string> warnings() const;
+
+  private:
+    struct Live {
+        double bytes = 0, blocks = 0, variance = 0;
+    };
+
+    void take(Process& process, bool live);
+    std::uint32_t trace_of(Process& process, std::uint32_t stack);
+    std::uint32_t root_of(const SegmentReader& segment);
+    IpId ip_of(const Process& process, std::uint64_t return_address, std::uint32_t epoch);
+
+    SymbolFeed symbols_;
+    ModuleTables modules_;
+    std::string command_;
+    const Children children_;
+    std::list<Process> processes_;
+    std::unordered_map<std::string, std::uint32_t> path_numbers_;              // of the files of code; 0: no file
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;  // by file number and offset
+    std::unordered_map<std::uint64_t, std::uint32_t> trace_ids_;               // by ip and parent
+    std::vector<TraceNode> traces_;
+    std::vector<Live> live_;  // per trace, at the current mark
+    std::vector<double> allocations_, turnover_;
+    std::vector<std::uint64_t> allocated_;
+    double overhead_ = 0;
+    std::vector<TraceCost> written_;  // at the previous mark
+    std::vector<RssPoint> rss_;
+    RssTicks rss_ticks_;
+    RecordedPeak peak_;
+    double events_ = 0;
+    Sampling sampling_;
+};
+
+}  // namespace leakline::heap
