@@ -9,4 +9,5 @@ scripts/setup.sh
 [ -z "${CI:-}" ] || scripts/format.sh  # first: it takes seconds
 [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
 cmake --build --preset "$preset"
-ctest --preset "$preset" --parallel "${CTEST_PARALLEL_LEVEL:-$(nproc)}" "$@"
+# Twice as many as processors: the long tests wait for half of their time.
+ctest --preset "$preset" --parallel "${CTEST_PARALLEL_LEVEL:-$((2 * $(nproc)))}" "$@"
