@@ -29,7 +29,6 @@ namespace leakline::heap {
 
 namespace {
 
-constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 constexpr Nanoseconds kHelper = std::chrono::milliseconds(unwind::kHelper_ms);
 // Interval of checks for new processes and of memory readings.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(20);
@@ -290,7 +289,7 @@ class AgentCollector {
     control::Outcome outcome() const {
         using enum control::Outcome;
         if (!recording_) return became_.empty() ? nothing : replaced;
-        if (ended_behind_ && last_mark_ < kDaemonParent) return daemon;
+        if (ended_behind_ && last_mark_ < control::kDaemonParent) return daemon;
         return writer_.error() != 0 ? write_failed : recorded;
     }
 

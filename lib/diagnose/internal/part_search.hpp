@@ -31,13 +31,13 @@ struct FoundPart {
     std::vector<std::string> notes;  // conditions that may be unnecessary
 };
 
-enum class Depth {
+enum class SearchDepth {
     kinds,   // method and path alone
     values,  // parameters, headers and bodies too
 };
 
 // whole: is known to leak.
-FoundPart search_part(const RequestKinds& kinds, Part whole, Depth depth, const PartQuestions& questions);
+FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartQuestions& questions);
 
 // The approximate number of tests that delta debugging takes for this many elements, if one is the cause.
 int questions_for(std::size_t elements);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -24,6 +25,9 @@ struct Text {
     Text() = default;
     explicit Text(const std::string& text) { std::snprintf(bytes, sizeof bytes, "%s", text.c_str()); }
 };
+
+// A process that ends this early, while a child still runs, only started the child.
+inline constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 
 // How a recording went; what the command line tells its user is decided there.
 enum class Outcome {
