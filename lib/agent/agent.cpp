@@ -69,9 +69,18 @@ class OwnFloatingPoint {
     const unsigned programs_;
 };
 
+// The C library's own, which makes no system call (a strict sandbox allows none): another preloaded library may scale the usual one.
+int (*read_clock)(clockid_t, timespec*) = ::clock_gettime;
+
+void find_clock() {
+    void* const libc = ::dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (libc == nullptr) return;
+    if (void* const found = ::dlsym(libc, "clock_gettime")) read_clock = reinterpret_cast<int (*)(clockid_t, timespec*)>(found);
+}
+
 std::uint64_t now_ns(clockid_t clock) {
     timespec now{};
-    unwind::system_call(SYS_clock_gettime, clock, reinterpret_cast<long>(&now));  // the C library's may be scaled (lib/clock)
+    read_clock(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
@@ -79,7 +88,7 @@ void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, kRelaxed)
 
 void seed(ThreadState& thread) {
     timespec now{};
-    unwind::system_call(SYS_clock_gettime, CLOCK_MONOTONIC, reinterpret_cast<long>(&now));
+    read_clock(CLOCK_MONOTONIC, &now);
     std::uint64_t x = reinterpret_cast<std::uint64_t>(&thread) * 0x9e3779b97f4a7c15u ^ static_cast<std::uint64_t>(now.tv_nsec) << 32 ^
                       static_cast<std::uint64_t>(now.tv_sec);
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;  // splitmix64's finalizer (Steele et al., 2014)
@@ -439,6 +448,7 @@ void start(int argument_count, char** arguments) {
     if (!read_variable()) return;
     const int error = errno;
     thread_state.busy = true;
+    find_clock();
     static char name[] = "leakline-agent";
     unwind::take_name(name);
     dl_find_object self;

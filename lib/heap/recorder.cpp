@@ -170,7 +170,7 @@ void Recorder::State::follow(const std::string& executable, Preflight& preflight
     }
     if (with_agent) return;  // it is loaded into every process
     follow_block = Descriptor(::memfd_create("leakline-follow-block", MFD_CLOEXEC));
-    if (follow_block.get() < 0) throw os_error(ErrorKind::system, "record", "cannot make a file in memory", errno);
+    if (follow_block.get() < 0) throw os_error(ErrorKind::system, "record", "cannot create a file in memory", errno);
 }
 
 void Recorder::State::fill_block(const std::string& preload, const std::string& stream) {
@@ -266,7 +266,7 @@ void Recorder::State::start_with_agent(const std::string& allocator, const std::
 }
 
 double agent_cpu_s(const HeapProfile& profile) {
-    // Measured by scripts/bench.sh agent, rounded up: of a pair of malloc and free, of a sample, and of a recorded block where all are.
+    // Of the prototype, rounded up (scripts/bench.sh agent measures them): of a pair of malloc and free, of a sample, and of a recorded block where all are.
     constexpr double kPair_s = 3e-9, kSample_s = 6e-7, kBlock_s = 2.5e-7;
     const double pairs = static_cast<double>(profile.events) / 2;
     return profile.sampling ? pairs * kPair_s + static_cast<double>(profile.sampling->samples) * kSample_s : pairs * kBlock_s;
@@ -305,7 +305,8 @@ Recorder Recorder::start(RecordOptions options) {
         state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
     if (!options.keep_raw.empty()) state->raw_output = DeferredFile(options.keep_raw);
     if (state->raw_output.is_same_as(state->output))
-        throw Error(ErrorKind::usage, options.keep_raw, "cannot hold the recording and the raw stream", "give each a file of its own");
+        throw Error(ErrorKind::usage, options.keep_raw, "is given for both the recording and the raw stream",
+                    "give each a file of its own");
     state->options = std::move(options);
 
     const std::string recorded = state->options.follow ? *state->options.follow : preflight.path;
@@ -410,7 +411,7 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
                         "the recording could not be written: " + text, "free some space, or write elsewhere with -o");
         case raw_write_failed:
             throw Error(ErrorKind::system, options.keep_raw, "the raw stream could not be written: " + text,
-                        "free some space, or write elsewhere with --keep-raw; the recording itself is whole");
+                        "free some space, or write elsewhere with --keep-raw; the recording itself is complete");
         default: break;
     }
     const auto status = child ? child->status() : std::nullopt;
@@ -423,12 +424,12 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
         throw Error(
             ErrorKind::system, program,
             fmt::format("nothing was recorded: it was ended by {} before the tracker had written its first 4 KiB", status->text()),
-            is_crash(status->signal) && own_unwinder ? kWithoutUnwinder : "let it work longer, or end it by a signal that it handles");
+            is_crash(status->signal) && own_unwinder ? kWithoutUnwinder : "let it run longer, or stop it with a signal that it handles");
     throw Error(ErrorKind::system, program,
                 fmt::format("nothing was recorded: {}{}", agent ? "the agent was not loaded" : "heaptrack's tracker sent nothing",
                             status ? fmt::format(" ({})", status->text()) : std::string()),
-                "it may drop LD_PRELOAD, bring its own malloc, or run in another container; a program that fails at "
-                "once should be run without leakline first");
+                "it may unset LD_PRELOAD, have its own malloc, or run in another container; if the program fails "
+                "immediately, run it without leakline first");
 }
 
 HeapProfile Recorder::finish() {

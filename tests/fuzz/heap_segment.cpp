@@ -89,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Descriptor file(::memfd_create("segment", MFD_CLOEXEC)), out(::memfd_create("recording", MFD_CLOEXEC));
     rewrite(file.get(), bytes);
     try {
-        heap::AgentRecording recording("/usr/bin/svc", "svc");
+        heap::AgentRecording recording("/usr/bin/svc", "svc", heap::Children::sum);
         heap::RecordingWriter writer(out.get());
         heap::AgentRecording::Process& process = recording.add(heap::SegmentReader(Descriptor(::dup(file.get())), "input"));
         writer.header({}, recording.tables());
