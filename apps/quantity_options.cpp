@@ -82,7 +82,7 @@ CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional
 }
 
 CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable, const std::string& help) {
-    return add_quantity<Growth>(app, names, help, "a growth", "64B/request or 1MiB/h", parse_growth,
+    return add_quantity<Growth>(app, names, help, "a growth rate", "64B/request or 1MiB/h", parse_growth,
                                 [&variable](Growth value) { variable = value; })
         ->type_name("GROWTH");
 }

@@ -39,7 +39,7 @@ Run declare_baseline(CLI::App& app) {
         if (diagnosis.verdict == Verdict::invalid || diagnosis.verdict == Verdict::inconclusive)
             throw Error(ErrorKind::input, options->diagnosis,
                         fmt::format("the run's verdict is {}: there is nothing to accept", verdict_name(diagnosis.verdict)),
-                        "run until the verdict is clear first");
+                        "repeat the run until the verdict is clear");
         Baseline old;
         if (std::filesystem::exists(options->file)) old = report::read_baseline(read_file(options->file), options->file);
         if (options->fresh) old.lines.clear();

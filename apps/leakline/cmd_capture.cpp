@@ -70,10 +70,11 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
     proxy.start();
     listen.port = proxy.port();
     write_port_file(command.port_file, proxy.port());
-    messages.note(fmt::format("capturing http://{} -> {} into {}; Ctrl-C ends", listen.text(), options.target.origin(), command.output));
-    messages.detail(fmt::format("values not recorded of: {}", capture.redaction.headers.empty()
-                                                                  ? "none"
-                                                                  : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
+    messages.note(
+        fmt::format("capturing http://{} -> {} into {}; press Ctrl-C to stop", listen.text(), options.target.origin(), command.output));
+    messages.detail(fmt::format("redacted headers: {}", capture.redaction.headers.empty()
+                                                            ? "none"
+                                                            : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
     messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once",
                                 format_bytes(static_cast<double>(options.max_kept_body)), options.max_connections));
     const Nanoseconds start = system_clock().monotonic();
@@ -97,11 +98,11 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
     const auto add = [&](std::uint64_t count, const char* what) {
         if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
     };
-    add(log.too_large(), "left out for their size (--max-body)");
-    add(log.over_budget(), "left out because the bodies in transit exceeded the memory budget");
-    add(log.cut(), "left out because the body was incomplete");
-    add(counts.failed, "without a complete answer from the target (502)");
-    add(counts.not_http, "refused that were WebSocket or CONNECT (501)");
+    add(log.too_large(), "not recorded because of their size (--max-body)");
+    add(log.over_budget(), "not recorded because the bodies in transit exceeded the memory budget");
+    add(log.cut(), "not recorded because the body was incomplete");
+    add(counts.failed, "without a complete response from the target (502)");
+    add(counts.not_http, "refused as WebSocket or CONNECT (501)");
     add(counts.exhausted, "ended because memory or threads ran out (503)");
     add(counts.refused, "rejected over --max-connections (503)");
     messages.note(summary);
@@ -113,18 +114,19 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
 Run declare_capture(CLI::App& app) {
     auto command = std::make_shared<CaptureCommand>();
     auto messages = std::make_shared<Messages>(app);
-    app.add_option("--listen", command->listen, "Address for clients; port 0: the system chooses one")
+    app.add_option("--listen", command->listen, "Address to listen on; port 0: any free port")
         ->type_name("ADDRESS:PORT")
         ->capture_default_str();
     app.add_option("--target", command->target, "Service to forward to: http://host:port, https://host or unix:/path")
         ->required()
         ->type_name("URL");
     app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
-    app.add_option("--redact", command->redact, "Do not record the value of this header either")->type_name("HEADER");
+    app.add_option("--redact", command->redact, "Also redact the value of this header")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
-    add_size(app, "--max-body", command->max_body, "Forward a request with a larger body, but do not record it (default: 16MiB)");
-    app.add_option("--max-connections", command->proxy.max_connections, "Concurrent client connections, 1 to 10000; further ones get a 503")
+    add_size(app, "--max-body", command->max_body, "Maximum size of a body to record; larger requests are only forwarded (default: 16MiB)");
+    app.add_option("--max-connections", command->proxy.max_connections,
+                   "Maximum number of concurrent client connections, 1 to 10000; more get a 503")
         ->type_name("N")
         ->check(between(1, 10'000))
         ->capture_default_str();

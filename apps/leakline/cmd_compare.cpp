@@ -50,7 +50,7 @@ void drop_newer_text(LineReport& report, report::SourceText& source, Nanoseconds
     if (newer.empty()) return;
     output.warn(
         fmt::format("{} has changed since {} was recorded, so its lines are matched by number; {} DIR says "
-                    "where the text of that time is",
+                    "where the old source code is",
                     newer.size() == 1 ? *newer.begin() : fmt::format("{} source files", newer.size()), side.file, option));
 }
 
@@ -85,15 +85,17 @@ Run declare_compare(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kComparisonForm);
     auto before = std::make_shared<Side>(), after = std::make_shared<Side>();
     auto options = std::make_shared<analysis::CompareOptions>();
-    app.add_option("before", before->file, "Recording, diagnosis.json or JSON of leakline lines")->required()->type_name("BEFORE");
-    app.add_option("after", after->file, "The same for the changed program")->required()->type_name("AFTER");
+    app.add_option("before", before->file, "Recording, diagnosis.json or JSON file written by leakline lines")
+        ->required()
+        ->type_name("BEFORE");
+    app.add_option("after", after->file, "The same for the program after the change")->required()->type_name("AFTER");
     auto lines = std::make_shared<LineArguments>(app);
     app.add_option("--before-source", before->sources, "Look for the source of BEFORE under DIR")->type_name("DIR");
     app.add_option("--after-source", after->sources, "Look for the source of AFTER under DIR")->type_name("DIR");
     auto exits = std::make_shared<ExitPolicy>(app);
     add_growth(app, "--max-growth", options->max_growth,
-               "Fail if a line leaks more than before by more than this, such as 64B/request or 1MiB/h (default: 0)");
-    output->add_top(app, "Rows of the ranking");
+               "Fail if the leak of a line increased by more than this, such as 64B/request or 1MiB/h (default: 0)");
+    output->add_top(app, "Number of lines to list");
     return [=](const Interruption&) -> int {
         if (lines->options().by == GroupBy::process)
             throw Error(ErrorKind::usage, "--by process", "processes cannot be compared: their numbers differ from run to run",
@@ -111,7 +113,7 @@ Run declare_compare(CLI::App& app) {
             case GateOutcome::failed: return exits->leak();
             case GateOutcome::inconclusive: break;
         }
-        return exits->inconclusive(*output, "too few marks to tell whether a line leaks more than before");
+        return exits->inconclusive(*output, "too few measurements to decide whether a line leaks more than before");
     };
 }
 

@@ -36,14 +36,14 @@ int run_convert(ConvertCommand& command, Messages& messages, const std::stop_tok
     });
     messages.end_progress();
     if (stop.stop_requested()) {
-        messages.warn(fmt::format("interrupted: {} is not written", command.output));
+        messages.warn(fmt::format("interrupted: {} was not written", command.output));
         return kInterrupted;
     }
     for (const std::string& warning : result.warnings) messages.warn(warning);
     messages.note(replay::conversion_text(result));
     if (result.written == 0)
-        throw Error(ErrorKind::input, command.replay.logs[0], "no request is left to write",
-                    "leakline replay --dry-run shows what is left out and why");
+        throw Error(ErrorKind::input, command.replay.logs[0], "all requests were filtered out",
+                    "leakline replay --dry-run shows what is filtered out and why");
     file.commit();
     return kNoLeak;
 }

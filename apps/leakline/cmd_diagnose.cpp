@@ -115,7 +115,7 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
     if (error != std::errc{} || end != text.data() + text.size() || value < 0)
         throw Error(ErrorKind::usage, "--warmup", fmt::format("must be auto or a number of rounds, not '{}'", printable(text)));
     if (value + 3 > rounds)
-        throw Error(ErrorKind::usage, "--warmup", fmt::format("{} of {} rounds leave fewer than 3 to judge", value, rounds),
+        throw Error(ErrorKind::usage, "--warmup", fmt::format("ignoring {} of {} rounds leaves fewer than 3 to evaluate", value, rounds),
                     "for example --rounds " + std::to_string(value + 8));
     return value;
 }
@@ -189,7 +189,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     output.end_progress();
     for (const Round& round : diagnosis.rounds)
-        output.detail(fmt::format("round {}: {} requests from {:.1f} s to {:.1f} s", &round - diagnosis.rounds.data() + 1,
+        output.detail(fmt::format("round {}: {} requests, {:.1f} s to {:.1f} s", &round - diagnosis.rounds.data() + 1,
                                   format_count(round.requests), round.begin_s, round.end_s));
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
@@ -225,7 +225,7 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("LOG");
     add_round_options(*traffic, run.rounds, 10'000);
 
-    add_duration(*soak, "--soak", options->soak, "Replay the log as this much traffic, such as 72h, at two speeds");
+    add_duration(*soak, "--soak", options->soak, "Replay the log as traffic of this duration, such as 72h, at two speeds");
     add_duration(*soak, "--soak-time", options->soak_time, "Maximum time for both speeds together (default: 1h)");
 
     add_time_scale(*clock, options->clock);
@@ -235,8 +235,8 @@ Run declare_diagnose(CLI::App& app) {
              "Run the service in a memory cgroup of this size, and report when it would be reached");
     add_budget_option(*judgment, run.max_growth);
     add_size(*judgment, "--max-memory", run.max_memory,
-             "End a run early when the service uses this much (default: half of the free memory)");
-    add_duration(*judgment, "--max-time", run.max_time, "Maximum time for extensions of undecided runs, in all");
+             "Stop a run early when the service uses this much memory (default: half of the free memory)");
+    add_duration(*judgment, "--max-time", run.max_time, "Maximum total time for extending undecided runs");
     judgment
         ->add_option("--still-filling", options->still_filling,
                      "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
@@ -244,14 +244,13 @@ Run declare_diagnose(CLI::App& app) {
         ->capture_default_str()
         ->check(one_of({"inconclusive", "leak"}));
     judgment
-        ->add_option("--retries", run.retries,
-                     "Extend an undecided run, or one close to the budget, at most this often, 0 to 100 (default: while --max-time allows)")
+        ->add_option(
+            "--retries", run.retries,
+            "Maximum number of extensions of a run that is undecided or close to the budget, 0 to 100 (default: as --max-time allows)")
         ->type_name("N")
         ->check(between(0, 100));
     judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")->type_name("FILE");
-    judgment->add_option("--warmup", options->warmup, "Rounds at the start that do not count: auto or a number")
-        ->type_name("N")
-        ->capture_default_str();
+    judgment->add_option("--warmup", options->warmup, "Number of initial rounds to ignore, or auto")->type_name("N")->capture_default_str();
 
     lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");
     add_source_option(*lines, options->sources);

@@ -32,7 +32,7 @@ Prerequisite heap_tracker() {
         const heap::Tracker tracker = heap::find_tracker();
         if (!tracker.interpreter.empty())
             return {State::good, fmt::format("heap tracker: {}, {}", tracker.library, tracker.interpreter), ""};
-        return {State::limited, "heap tracker: heaptrack_interpret not found, so recordings have no functions and lines",
+        return {State::limited, "heap tracker: heaptrack_interpret not found, so recordings have no function names or line numbers",
                 "apt-get install --no-install-recommends heaptrack"};
     } catch (const Error& error) {
         return {State::missing, "heap tracker: " + error.message(), error.hint()};
@@ -76,7 +76,7 @@ Prerequisite memory_cgroup() {
 Prerequisite reference_service() {
     const std::string path = own_directory() + "/trackd";
     if (find_executable(path)) return {State::good, "reference service: " + path, ""};
-    return {State::limited, "reference service: trackd is not in the folder of leakline, so diagnose needs a command",
+    return {State::limited, "reference service: trackd is not in the directory of leakline, so diagnose needs a command",
             "cmake --build build/release"};
 }
 

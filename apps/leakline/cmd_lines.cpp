@@ -62,7 +62,7 @@ Run declare_lines(CLI::App& app) {
         ->type_name("UNIT")
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict, "Print only the line tables, exactly as memory_profiler does");
-    output->add_top(app, "Rows of the ranking");
+    output->add_top(app, "Number of lines to list");
     return [=](const Interruption&) {
         output->open({*file});
         report::SourceText source(lines->sources());

@@ -63,7 +63,7 @@ std::vector<std::string> split_command(const std::string& text) {
             in_word = true;
         }
     }
-    if (quote != 0) throw Error(ErrorKind::usage, "--target-cmd", fmt::format("a {} is not closed", quote));
+    if (quote != 0) throw Error(ErrorKind::usage, "--target-cmd", fmt::format("unclosed quote {}", quote));
     if (in_word) words.push_back(word);
     return words;
 }
@@ -88,7 +88,7 @@ class MinimizeProgress {
         result.end = [this](const Minimized::Trial& trial) {
             const char* said = trial.verdict == Verdict::leak      ? "leaks"
                                : trial.verdict == Verdict::no_leak ? "does not leak"
-                                                                   : "no clear answer";
+                                                                   : "inconclusive";
             output_.note(fmt::format("run {}: {}: {}", number_, said, part_));
             output_.detail(fmt::format("run {}: {} requests of {} in the part, in {:.1f} s: {}", number_, format_count(trial.sent),
                                        format_count(trial.requests), trial.seconds, trial.reason));
@@ -137,7 +137,7 @@ int run_minimize(MinimizeCommand& command, Output& output, const std::stop_token
     options.run.rounds.replay.stop = stop;
     options.values = !command.no_values;
     const std::vector<std::string> logs = output.take_files(".jsonl");
-    if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "two files for the one smallest log", "-o FILE.jsonl once");
+    if (logs.size() > 1) throw Error(ErrorKind::usage, "-o", "more than one .jsonl file given", "give -o FILE.jsonl only once");
     const std::string log = logs.empty() ? "" : logs.front();
     if (!log.empty()) {
         refuse_to_overwrite({log}, options.run.rounds.replay.logs);
@@ -176,7 +176,7 @@ Run declare_minimize(CLI::App& app) {
     add_round_options(app, run.rounds, 1000);
     add_budget_option(app, run.max_growth);
     app.add_option("--repeats", command->minimize.repeats,
-                   "Repeat an undecided run up to this often, 0 to 5, each time with twice the rounds")
+                   "Maximum number of repetitions of an undecided run, 0 to 5, each with twice the rounds")
         ->type_name("N")
         ->capture_default_str()
         ->check(between(0, 5));

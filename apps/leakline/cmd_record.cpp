@@ -41,7 +41,7 @@ constexpr Nanoseconds kLoading = std::chrono::milliseconds(500);
 
 // The signal that we got reaches the program; SIGTERM follows where it does not end, then SIGKILL.
 ExitStatus end_program(Child& child, int signal, Nanoseconds grace, Messages& messages) {
-    messages.note(fmt::format("ending the program (up to {}; again: at once)", format_duration(grace)));
+    messages.note(fmt::format("stopping the program (waiting up to {}; press Ctrl-C again to stop at once)", format_duration(grace)));
     if (signal == SIGINT) {
         child.signal(SIGINT);
         if (const auto ended = child.wait_for(grace)) return *ended;

@@ -91,7 +91,7 @@ int run_replay(ReplayCommand& command, Output& output, const std::stop_token& st
     options.stop = stop;
     if (command.dry_run) {
         if (!command.histogram.empty())
-            throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "leave --dry-run or --histogram out");
+            throw Error(ErrorKind::usage, "--histogram", "a dry run has no latencies to write", "remove --dry-run or --histogram");
         output.open(options.logs, report::kDryRunForm);
         output.write(replay::dry_run(options));
         return kNoLeak;
@@ -137,14 +137,14 @@ Run declare_replay(CLI::App& app) {
     auto command = std::make_shared<ReplayCommand>(app);
     replay::ReplayOptions& options = command->replay;
     command->traffic.add_logs(app);
-    app.add_option("--target", options.target, "Service to send to: http://host:port, https://host or unix:/path/of.sock")
+    app.add_option("--target", options.target, "URL of the service: http://host:port, https://host or unix:/path/of.sock")
         ->type_name("URL");
-    app.add_option("--rounds", options.rounds, "Send the whole log this many times; 0: until --duration or Ctrl-C")
+    app.add_option("--rounds", options.rounds, "Number of times to send the whole log; 0: until --duration or Ctrl-C")
         ->type_name("N")
         ->capture_default_str();
     add_duration(app, "--duration", options.duration, "Stop sending after this time");
     add_duration(app, "--grace", options.grace, "Time for requests in progress to finish when the replay is stopped");
-    add_duration(app, "--max-lag", options.max_lag, "Declare the run invalid (exit 4) if the p99 of the send lag is larger");
+    add_duration(app, "--max-lag", options.max_lag, "Declare the run invalid (exit code 4) if the p99 of the send lag is larger");
     app.add_option("--histogram", command->histogram, "Write the latencies as HdrHistogram percentiles")->type_name("FILE");
     app.add_flag("--dry-run", command->dry_run, "Print what would be sent (--format text or json), and send nothing");
     return [=](const Interruption& interruption) { return run_replay(*command, *output, interruption.stop); };

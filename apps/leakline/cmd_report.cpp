@@ -15,7 +15,7 @@ Run declare_report(CLI::App& app) {
     auto file = std::make_shared<std::string>();
     app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")->required()->type_name("FILE");
     output->add_precision(app);
-    output->add_top(app, "Rows of the ranking");
+    output->add_top(app, "Number of lines to list");
     return [=](const Interruption&) {
         output->open({*file});
         Diagnosis diagnosis = report::read_diagnosis(read_file(*file), *file);

@@ -101,14 +101,14 @@ class Sampling {
         memory::Retention retention = options.retention;
         if (options.max_size) retention.max_bytes = *options.max_size;
         if (options.max_size && retention.mode == memory::Retention::Mode::all)
-            throw Error(ErrorKind::usage, "--max-size", "says nothing without --keep rotate or --keep thin");
+            throw Error(ErrorKind::usage, "--max-size", "has no effect without --keep rotate or --keep thin");
         return retention;
     }
 
     void start_targets() {
         check_targets(options_.targets);
         if (options_.live && outputs_.on_standard_output())
-            throw Error(ErrorKind::usage, "--live", "both the view and the samples would go to standard output",
+            throw Error(ErrorKind::usage, "--live", "both the live view and the samples would go to standard output",
                         "-o samples.csv keeps the samples");
         if (outputs_.on_standard_output() && options_.targets.cgroups.size() + options_.targets.containers.size() > 1)
             throw Error(ErrorKind::usage, "leakline sample", "rows of several cgroups cannot be distinguished on standard output",
@@ -148,10 +148,10 @@ class Sampling {
     }
 
     void log_plan() {
-        for (const Target& target : targets_) messages_.detail("watches " + name_of(target.source->subject()));
+        for (const Target& target : targets_) messages_.detail("sampling " + name_of(target.source->subject()));
         std::string names;
         for (const Metric metric : metrics_) names += fmt::format("{}{}", names.empty() ? "" : ", ", metric_name(metric));
-        messages_.detail(fmt::format("reads {} every {}, what the kernel has to add up every {}", names,
+        messages_.detail(fmt::format("reads {} every {}, metrics that need a page-table walk every {}", names,
                                      format_duration(options_.plan.interval), format_duration(options_.plan.detail_interval)));
     }
 
@@ -177,7 +177,7 @@ class Sampling {
         if (live_ || outputs_.on_standard_output() || child_ || options_.alerts.at) return;
         messages_.progress(
             "sample",
-            fmt::format("{} ticks{}", format_count(done), rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
+            fmt::format("{} samples{}", format_count(done), rss_ ? fmt::format(", {}", format_bytes(static_cast<double>(*rss_))) : ""),
             options_.plan.duration ? std::optional(to_seconds(spent) / to_seconds(*options_.plan.duration)) : std::nullopt);
     }
 
@@ -188,7 +188,7 @@ class Sampling {
             if (target.gone) continue;
             target.gone = !target.source->read(depth, at, sink);
             any = any || !target.gone;
-            if (target.gone && !child_) messages_.note(name_of(target.source->subject()) + " has ended");
+            if (target.gone && !child_) messages_.note(name_of(target.source->subject()) + " has exited");
         }
         return any;
     }
@@ -210,7 +210,7 @@ class Sampling {
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
             const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
-            const std::string text = fmt::format("{} {}; sampling ends", name_of(targets_.front().source->subject()), how);
+            const std::string text = fmt::format("{} {}; sampling stopped", name_of(targets_.front().source->subject()), how);
             if (status.shell_code() == 0)
                 messages_.note(text);
             else
@@ -221,8 +221,8 @@ class Sampling {
                 messages_.warn(fmt::format("{} could not be read: {}", metric_name(metric), why_unread(metric)));
         const auto& files = outputs_.written();
         messages_.note(
-            fmt::format("{} ticks{}{}", format_count(ticks_.taken), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
-                        ticks_.missed > 0 ? fmt::format("; {} more were too late and were skipped", format_count(ticks_.missed)) : ""));
+            fmt::format("{} samples{}{}", format_count(ticks_.taken), files.empty() ? "" : fmt::format(" in {}", fmt::join(files, ", ")),
+                        ticks_.missed > 0 ? fmt::format("; {} were skipped because they were late", format_count(ticks_.missed)) : ""));
         for (const std::string& line : grown) messages_.note("grew: " + line);
     }
 
@@ -240,12 +240,12 @@ class Sampling {
             case Metric::cgroup:
             case Metric::cgroup_anonymous:
             case Metric::cgroup_oom_kills:
-            case Metric::cgroup_limit_hits: return "the target is in no memory cgroup that can be seen here";
+            case Metric::cgroup_limit_hits: return "the target is not in a memory cgroup that is visible here";
             case Metric::malloc_used:
             case Metric::malloc_retained:
                 return "needs glibc's malloc, and the right to read the process's memory (the same user and "
                        "kernel.yama.ptrace_scope 0, or root)";
-            default: return "this target does not have it";
+            default: return "not available for this target";
         }
     }
 
@@ -279,7 +279,7 @@ Run declare_sample(CLI::App& app) {
     app.add_option("--cgroup", targets.cgroups, "Memory cgroup to sample: its directory, or its path in the hierarchy")->type_name("DIR");
     app.add_option("--container", targets.containers, "Container to sample, by its ID")->type_name("ID");
     app.add_option("command", targets.command, "Command to start and sample, after --")->type_name("CMD ARG...");
-    app.add_option("--children", targets.children, "Include all descendants: as a sum (sum) or one by one (each)")
+    app.add_option("--children", targets.children, "Include all descendants: as a sum (sum) or separately (each)")
         ->transform(choice_of<ChildrenMode>({{"sum", ChildrenMode::sum}, {"each", ChildrenMode::each}}))
         ->type_name("sum|each")
         ->expected(0, 1)

@@ -76,7 +76,7 @@ int run_serve(const CLI::App& app, const TrackdOptions& options, const ClockChoi
         if (!limit->warning().empty()) print_error("leakline: warning: {}\n", limit->warning());
         limit->put_on(command);
     }
-    if (options.verbose) print_error("leakline: runs {}\n", command.text());
+    if (options.verbose) print_error("leakline: running {}\n", command.text());
     leave_programs_running();  // SIGTERM, above, lets it answer what it is handling
     Child child = Child::start(command);
     const ExitStatus status = wait_or_end(child, stop);

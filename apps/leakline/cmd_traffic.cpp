@@ -30,7 +30,7 @@ struct Options {
 replay::TrafficOptions traffic_of(const Options& options) {
     if (options.requests && options.duration && options.rate)
         throw Error(ErrorKind::usage, "leakline traffic", "--requests, --duration and --rate cannot be combined",
-                    "any two of them give the third");
+                    "give at most two of them; they determine the third");
     replay::TrafficOptions traffic;
     traffic.seed = options.seed;
     traffic.users = options.users;
@@ -43,11 +43,11 @@ replay::TrafficOptions traffic_of(const Options& options) {
     } else {
         const double seconds = static_cast<double>(traffic.requests) / rate;
         if (seconds > 100 * 365 * 86400.0)
-            throw Error(ErrorKind::usage, "leakline traffic", "at that rate the requests take over a hundred years");
+            throw Error(ErrorKind::usage, "leakline traffic", "at this rate, the requests would take more than 100 years");
         traffic.duration = Nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
     }
     if (traffic.requests == 0)
-        throw Error(ErrorKind::usage, "leakline traffic", "this gives no request", "a longer --duration or a higher --rate");
+        throw Error(ErrorKind::usage, "leakline traffic", "this results in no requests", "a longer --duration or a higher --rate");
     return traffic;
 }
 
@@ -60,7 +60,7 @@ Run declare_traffic(CLI::App& app) {
     app.add_option("--requests", options->requests, "Number of requests (default: rate x duration, else 10000)")
         ->type_name("N")
         ->check(between(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
-    add_duration(app, "--duration", options->duration, "Time that the log spans, with a daily curve");
+    add_duration(app, "--duration", options->duration, "Duration of the log, with a daily load curve");
     add_rate(app, "--rate", options->rate, "Mean rate (default: 11/s, at which trackd --mode leaky fills 512 MiB in 12 h)");
     app.add_option("--users", options->users, "Number of distinct users")
         ->type_name("N")

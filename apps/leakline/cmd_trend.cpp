@@ -127,7 +127,7 @@ std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string
         const auto [stop, error] = std::from_chars(text.data() + std::min(equals + 1, text.size()), end, value);
         if (name == kNames.end() || error != std::errc{} || stop != end || value == 0)
             throw Error(ErrorKind::usage, "--count-limit",
-                        fmt::format("'{}' is not a limit of fds, threads, mappings or processes", printable(text)),
+                        fmt::format("'{}' is not NAME=N with NAME fds, threads, mappings or processes", printable(text)),
                         "for example --count-limit fds=1024");
         limits[name->second] = value;
     }
@@ -193,10 +193,10 @@ Run declare_trend(CLI::App& app) {
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
     add_growth(app, "--max-growth", command->budget, "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");
     app.add_flag("--self-test", command->self_test,
-                 "Judge simulated traces and print precision, recall and the operating curve; exit status 0: the goals are met, "
-                 "1: one is missed, 3: too few traces to decide");
+                 "Judge simulated traces and print precision, recall and the operating curve; exit code 0: all goals met, "
+                 "1: a goal missed, 3: too few traces to decide");
     app.add_option("--traces", command->traces,
-                   "Traces per family for --self-test, 1 to 100000; 1000 take some minutes and decide every goal")
+                   "Traces per family for --self-test, 1 to 100000; 1000 take a few minutes and suffice for all goals")
         ->type_name("N")
         ->check(between(1, 100'000))
         ->capture_default_str();

@@ -135,7 +135,7 @@ class BoundedConfig : public CLI::ConfigBase {
         input.read(text.data(), static_cast<std::streamsize>(text.size()));
         text.resize(static_cast<std::size_t>(input.gcount()));
         if (text.size() > kLargest) throw Error(ErrorKind::input, "--config", "the file is larger than 1 MiB");
-        if (text.find('\0') != std::string::npos) throw Error(ErrorKind::input, "--config", "the file is no text");
+        if (text.find('\0') != std::string::npos) throw Error(ErrorKind::input, "--config", "the file is not a text file");
         std::istringstream whole(text);
         return ConfigBase::from_config(whole);
     }

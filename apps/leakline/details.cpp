@@ -21,7 +21,7 @@ void detail_recording(Messages& messages, const std::string& file, const HeapPro
 }
 
 void detail_lines(Messages& messages, const LineReport& report) {
-    messages.detail(fmt::format("judged from {} to {}: {}", format_duration(report.window_begin), format_duration(report.window_end),
+    messages.detail(fmt::format("analyzed from {} to {}: {}", format_duration(report.window_begin), format_duration(report.window_end),
                                 counted(report.mark_seconds.size(), "mark")));
     std::map<std::string_view, std::size_t> classes;
     std::size_t leaking = 0, library = 0;
@@ -32,19 +32,18 @@ void detail_lines(Messages& messages, const LineReport& report) {
     }
     std::string text = fmt::format("{}, {} of them leaking", counted(report.lines.size(), "line"), leaking);
     for (const auto& [name, count] : classes) text += fmt::format(", {} {}", count, name);
-    if (library > 0) text += fmt::format("; {} outside of user code, without a line in it", library);
+    if (library > 0) text += fmt::format("; {} outside of user code", library);
     messages.detail(text);
 }
 
 void detail_sources(Messages& messages, const report::SourceText& sources) {
     for (const auto& [file, path] : sources.located())
-        messages.detail(path ? fmt::format("text of {}: {}", printable(file), printable(*path))
-                             : fmt::format("text of {}: not found", printable(file)));
+        messages.detail(path ? fmt::format("source of {}: {}", printable(file), printable(*path))
+                             : fmt::format("source of {}: not found", printable(file)));
 }
 
 void detail_diagnosis(Messages& messages, const std::string& file, const Diagnosis& diagnosis) {
-    messages.detail(fmt::format("{}: {}, {}; {}, {}, {}", file,
-                                diagnosis.started.empty() ? "of unknown time" : printable(diagnosis.started),
+    messages.detail(fmt::format("{}: {}, {}; {}, {}, {}", file, diagnosis.started.empty() ? "unknown time" : printable(diagnosis.started),
                                 verdict_name(diagnosis.verdict), counted(diagnosis.series.size(), "sample"),
                                 counted(diagnosis.lines.lines.size(), "line"), counted(diagnosis.rounds.size(), "round")));
 }

@@ -17,11 +17,11 @@ void parse_window(const std::string& text, std::optional<Nanoseconds>& begin, st
     const auto read = [&](std::string_view part, std::optional<Nanoseconds>& time) {
         if (part.empty()) return;
         time = parse_duration(part);
-        if (!time) bad(fmt::format("holds '{}', which is no duration", printable(part)));
+        if (!time) bad(fmt::format("contains '{}', which is not a duration", printable(part)));
     };
     read(std::string_view(text).substr(0, dots), begin);
     read(std::string_view(text).substr(dots + 2), end);
-    if (!begin && !end) bad("says neither begin nor end");
+    if (!begin && !end) bad("has neither a start nor an end");
     if (begin && end && *begin >= *end) bad("ends before it begins");
 }
 
@@ -39,8 +39,8 @@ LineArguments::LineArguments(CLI::App& app) {
         ->type_name("NAME");
     app.add_option_function<std::string>(
            "--window", [this](const std::string& text) { parse_window(text, options_.window_begin, options_.window_end); },
-           "Judge growth from A to B, times since the start of the recording, such as 60s..5m (default: from the end of "
-           "the first round, or the start, to the last mark under load)")
+           "Measure growth between these times since the start of the recording, such as 60s..5m (default: from the end of "
+           "the first round, or the start, to the last measurement under load)")
         ->type_name("A..B");
     app.add_option_function<std::string>(
            "--by",

@@ -22,7 +22,7 @@ void add_round_options(CLI::App& app, diagnose::RoundPlan& plan, int most) {
         ->type_name("N")
         ->capture_default_str()
         ->check(between(4, most));
-    add_duration(app, "--min-round", plan.minimum_round, "At --pace max, repeat the log until a round is this long");
+    add_duration(app, "--min-round", plan.minimum_round, "Minimum duration of a round: at --pace max, the log is repeated until then");
     add_duration(app, "--quiet-time", plan.quiet, "Time without requests between the last response of a round and its measurement");
 }
 

@@ -50,7 +50,7 @@ Terminal detect_terminal(int descriptor) {
 
 Messages::Messages(CLI::App& command) {
     CLI::Option* quiet = command.add_flag("-q,--quiet", quiet_flag_, "Print only results, warnings and errors");
-    command.add_flag("-v,--verbose", verbose_flag_, "Print more about what is done")->excludes(quiet);
+    command.add_flag("-v,--verbose", verbose_flag_, "Print more details")->excludes(quiet);
 }
 
 Messages::~Messages() {

@@ -41,12 +41,12 @@ void refuse_to_overwrite(const std::vector<std::string>& outputs, const std::vec
         for (const std::string& input : inputs) {
             if (written != (input == "-" ? identity_of(STDIN_FILENO) : identity_of(input))) continue;
             const std::string what = input == "-" ? "standard input" : input == output ? "the input" : "the input " + printable(input);
-            throw Error(ErrorKind::usage, output, fmt::format("is {}, and writing would replace it", what),
+            throw Error(ErrorKind::usage, output, fmt::format("is {}, which would be overwritten", what),
                         "name another file for the output");
         }
         // Written as a descriptor both share one position; as a name the one would replace the other.
         if (written == standard_output && !descriptor_to_write(output))
-            throw Error(ErrorKind::usage, output, "is where standard output goes, and would replace it", "name another file");
+            throw Error(ErrorKind::usage, output, "is also the file that standard output is redirected to", "name another file");
     }
 }
 

@@ -61,7 +61,7 @@ int print_and_exit(const CLI::App& app, const CLI::ParseError& error) {
 
 int parse_and_run(const std::vector<std::string>& words, const Interruption& interruption,
                   const std::function<void(const CommandRow&)>& before_command) {
-    CLI::App app{"Find memory leaks of native HTTP services, down to the source line"};
+    CLI::App app{"Find memory leaks in native HTTP services, down to the source line"};
     app.name("leakline");
     set_up_help(app, "leakline " LEAKLINE_VERSION);
     app.footer("'leakline COMMAND --help' shows the options of a command and an example.");

@@ -47,7 +47,7 @@ void check_targets(const SampleTargets& targets) {
     if (others && !targets.command.empty())
         throw Error(ErrorKind::usage, "leakline sample", "both a running target and a command to start", hint);
     for (const int port : targets.ports)
-        if (port < 1 || port > 65535) throw Error(ErrorKind::usage, "--port", std::to_string(port) + " is no TCP port");
+        if (port < 1 || port > 65535) throw Error(ErrorKind::usage, "--port", std::to_string(port) + " is not a TCP port");
 }
 
 std::unique_ptr<memory::MemorySource> open_process(int pid, const std::vector<Metric>& metrics, ChildrenMode children) {
@@ -70,7 +70,7 @@ std::vector<std::unique_ptr<memory::MemorySource>> open_targets(const SampleTarg
         const bool any = std::any_of(metrics.begin(), metrics.end(),
                                      [](Metric metric) { return std::string_view(metric_name(metric)).starts_with("cgroup"); });
         if (!any)
-            throw Error(ErrorKind::usage, directory.path, "a cgroup has none of the metrics asked for",
+            throw Error(ErrorKind::usage, directory.path, "a cgroup provides none of the requested metrics",
                         "--metrics cgroup,cgroup_anonymous,cgroup_limit,cgroup_oom_kills,cgroup_limit_hits");
         sources.push_back(memory::cgroup_source(directory, metrics));
     };

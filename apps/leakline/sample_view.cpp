@@ -96,7 +96,7 @@ std::string SampleView::limit_text() const {
 }
 
 std::string SampleView::slope_text() const {
-    if (!judged_) return "slope not known yet";
+    if (!judged_) return "slope unknown yet";
     const Interval& slope = verdict_.slope_bytes_per_hour;
     std::string text(trend_name(verdict_.verdict));
     if (std::isfinite(slope.low) && std::isfinite(slope.high) && series_.size() >= 20)

@@ -12,7 +12,7 @@ namespace leakline::cli {
 namespace {
 
 constexpr const char* kReading = "Reading logs";
-constexpr const char* kShaping = "Shaping";
+constexpr const char* kShaping = "Filters and changes";
 constexpr const char* kSending = "Sending";
 
 }  // namespace
@@ -31,7 +31,7 @@ void TrafficOptions::add_logs(CLI::App& app) {
 }
 
 void TrafficOptions::add_reading(CLI::App& app) {
-    app.add_option("--max-bad-lines", options_.max_bad_lines, "Unreadable lines to tolerate; more end the command")
+    app.add_option("--max-bad-lines", options_.max_bad_lines, "Maximum number of unreadable lines; more stop the command")
         ->type_name("N")
         ->capture_default_str()
         ->group(kReading);
@@ -76,7 +76,7 @@ void TrafficOptions::add_shaping(CLI::App& app) {
         ->group(kShaping);
     app.add_option("--by", key_,
                    "What identifies a user for --sample and --shard: header:NAME, cookie:NAME, query:NAME, field:NAME of the JSON body, "
-                   "path or conn")
+                   "path or conn (the connection)")
         ->type_name("KEY")
         ->group(kShaping);
     app.add_option("--session", session_,
@@ -125,17 +125,17 @@ void TrafficOptions::add_sending(CLI::App& app) {
             ->group(kSending);
     app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
     add_duration(app, "--timeout", options_.timeout, "Timeout per request, from its first attempt to its last byte")->group(kSending);
-    add_duration(app, "--max-gap", options_.max_gap, "Shorten longer pauses of the log to this")->group(kSending);
-    add_duration(app, "--give-up", options_.give_up, "Stop if no connection can be made for this time")->group(kSending);
+    add_duration(app, "--max-gap", options_.max_gap, "Shorten pauses in the log to at most this")->group(kSending);
+    add_duration(app, "--give-up", options_.give_up, "Stop if no connection succeeds for this long")->group(kSending);
     add_fraction(app, "--max-failures", max_failures_,
-                 "Declare the run invalid (exit 4) if a larger share of requests fails (default: 10%)")
+                 "Declare the run invalid (exit code 4) if a larger share of requests fails (default: 10%)")
         ->group(kSending);
-    app.add_option("--reorder", options_.reorder, "Number of records to look ahead, to sort those out of order, 1 to 1000000")
+    app.add_option("--reorder", options_.reorder, "Number of records to read ahead, to sort records that are out of order, 1 to 1000000")
         ->type_name("N")
         ->check(between(1, 1'000'000))
         ->capture_default_str()
         ->group(kSending);
-    app.add_flag("--precise", options_.precise, "Send within microseconds of the due time; keeps a core busy")->group(kSending);
+    app.add_flag("--precise", options_.precise, "Send within microseconds of the scheduled time; uses a full core")->group(kSending);
     app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")
         ->type_name("STATUSES")
         ->group(kSending);

@@ -28,8 +28,9 @@ Series rss_of_recording(const std::string& name, const HeapProfile& profile, con
         const auto outcome = builder.add({seconds, static_cast<double>(point.rss), {}});
         if (outcome != memory::SeriesBuilder::Outcome::taken) ++left_out;
     }
-    if (builder.taken() == 0) throw Error(ErrorKind::input, name, "the recording holds no RSS", "leakline lines reads its allocations");
-    if (left_out > 0) warn(fmt::format("{}: {} RSS ticks out of order left out", name, left_out));
+    if (builder.taken() == 0)
+        throw Error(ErrorKind::input, name, "the recording contains no RSS samples", "leakline lines reads its allocations");
+    if (left_out > 0) warn(fmt::format("{}: {} RSS samples out of order were skipped", name, left_out));
     return builder.take(name);
 }
 
@@ -66,7 +67,8 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::stop_toke
     query.end = system_clock().wall();
     if (inputs.end) {
         const auto end = parse_table_time(*inputs.end);
-        if (!end) throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is no time", "for example 2024-06-07T12:00:00Z");
+        if (!end)
+            throw Error(ErrorKind::usage, "--end", "'" + printable(*inputs.end) + "' is not a time", "for example 2024-06-07T12:00:00Z");
         query.end = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(*end));
     }
     output.progress("asking", query.url);
@@ -86,7 +88,7 @@ void judge_fleet(const TrendInputs& inputs, Output& output, const std::stop_toke
 
 void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     app.add_option("files", inputs.files,
-                   "Memory over time: CSV (also of Grafana, docker stats, sadf), logs of docker stats, ps, top, pidstat, kubectl "
+                   "Memory over time: CSV (also from Grafana, docker stats, sadf), output of docker stats, ps, top, pidstat, kubectl "
                    "top, psrecord, mprof, lines with a value and its unit, Prometheus JSON, heap recordings; plain, gzip, "
                    "zstd or UTF-16; -: standard input")
         ->type_name("FILE");
@@ -116,7 +118,7 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "File with user:password")->type_name("FILE"));
     add_tls_options(app, query.ca_file, query.verify_certificate, kServer);
     in_group(add_duration(app, "--timeout", query.timeout, "Timeout per request"));
-    in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; more are an error")
+    in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; fail if there are more")
                  ->type_name("N")
                  ->capture_default_str());
 }
@@ -126,12 +128,12 @@ bool for_each_series(const TrendInputs& inputs, Output& output, const std::stop_
                      const JudgeCounts& judge_counts) {
     if (!inputs.prometheus.url.empty()) {
         if (!inputs.files.empty())
-            throw Error(ErrorKind::usage, "leakline trend", "both files and --prometheus", "judge one after the other");
+            throw Error(ErrorKind::usage, "leakline trend", "both files and --prometheus were given", "run trend once for each");
         judge_fleet(inputs, output, stop, warn, judge);
         return true;
     }
     if (inputs.files.empty())
-        throw Error(ErrorKind::usage, "leakline trend", "no file of samples and no --prometheus",
+        throw Error(ErrorKind::usage, "leakline trend", "neither a file nor --prometheus was given",
                     "leakline trend samples.csv; leakline sample writes such files");
     bool all_read = true;
     std::size_t done = 0;

@@ -20,7 +20,7 @@ std::string modes_text() {
 void declare_options(CLI::App& app, TrackdOptions& options) {
     app.option_defaults()->always_capture_default();
     app.add_option("--mode", options.mode, modes_text())->type_name("MODE");
-    app.add_option("--listen", options.listen, "Address to listen on; port 0: the system chooses one")->type_name("ADDRESS:PORT");
+    app.add_option("--listen", options.listen, "Address to listen on; port 0: any free port")->type_name("ADDRESS:PORT");
     app.add_option("--capacity", options.capacity, "bounded, lru: maximum number of records in the cache, 1 to 100000000")
         ->type_name("N")
         ->check(cli::between(std::size_t{1}, std::size_t{100'000'000}));
@@ -30,7 +30,7 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
     cli::add_duration(app, "--sweep-every", options.sweep_every, "ttl: time between two sweeps");
     app.option_defaults()->always_capture_default();
     app.add_option("--time-scale", options.time_scale,
-                   "Run the clock of --ttl, --sweep-every and --alert-for this many times as fast, 0.001 to 1000000")
+                   "Factor by which the clock of --ttl, --sweep-every and --alert-for runs faster, 0.001 to 1000000")
         ->type_name("X")
         ->check(cli::between(0.001, 1e6));
     app.add_option("--db", options.database, "Database of events: a file, :memory: or none (default: a temporary file)")->type_name("FILE");
@@ -44,7 +44,7 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
     app.add_option("--threads", options.threads, "Number of event loops, 0 to 256; 0: one per core, at most 4")
         ->type_name("N")
         ->check(cli::between(0, 256));
-    app.add_option("--connections", options.connections, "Concurrent connections, 1 to 1000000; further ones get a 503")
+    app.add_option("--connections", options.connections, "Maximum number of concurrent connections, 1 to 1000000; more get a 503")
         ->type_name("N")
         ->check(cli::between(std::size_t{1}, std::size_t{1'000'000}));
     cli::add_size(app, "--body-limit", options.body_limit, "Maximum size of a request body; a larger one gets a 413 (default: 1MiB)");

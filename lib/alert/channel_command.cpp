@@ -43,7 +43,7 @@ class RunCommand : public Channel {
 std::unique_ptr<Channel> make_command_channel(const ChannelSpec& spec) {
     const std::optional<std::string> program = find_executable(spec.target);
     if (!program)
-        throw Error(ErrorKind::usage, "--alert-to command", "'" + printable(spec.target) + "' is no executable program",
+        throw Error(ErrorKind::usage, "--alert-to command", "'" + printable(spec.target) + "' is not an executable program",
                     "as in command=/usr/local/bin/page-me; it is run without a shell and without arguments");
     return std::make_unique<RunCommand>(*program);
 }

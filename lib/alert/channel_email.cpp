@@ -59,7 +59,7 @@ class Email : public Channel {
             refuse("a user and password in the address are visible to all users in ps", "user=NAME,password-file=FILE");
         if (tls_ != "starttls" && tls_ != "off") refuse("tls is starttls or off, not '" + printable(tls_) + "'", "");
         if (tls_ == "off" && !user_.empty())
-            refuse("tls=off would send the password of '" + printable(user_) + "' in the clear", "leave tls=off away");
+            refuse("tls=off would send the password of '" + printable(user_) + "' unencrypted", "remove tls=off");
     }
 
     void send(const Alert& alert, const std::stop_token&) override {

@@ -86,7 +86,7 @@ class AlertSender {
                         channel_->describe() + ": " + reason);
                 return;
             }
-            report_("alert not delivered, again in " + format_duration(wait) + ": " + channel_->describe() + ": " + reason);
+            report_("alert not delivered, retrying in " + format_duration(wait) + ": " + channel_->describe() + ": " + reason);
             // The destructor wakes it early for a last attempt.
             changed_.wait_for(lock, wait, [&] { return finishing_; });
         }

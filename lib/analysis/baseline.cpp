@@ -56,8 +56,8 @@ std::optional<std::string> fault_of(const LineGrowth& line, const Baseline::Line
     double least = known->bytes_per_request;
     for (const double value : known->history) least = std::min(least, value);
     if (growth.low > known->bytes_per_request * (1 + kTolerance))
-        return fmt::format("more: {}; accepted were {}", measured, format_bytes(known->bytes_per_request));
-    if (growth.low > least * (1 + kSlowGrowth)) return fmt::format("slowly more: {}; it once was {}", measured, format_bytes(least));
+        return fmt::format("grew: {} (accepted: {})", measured, format_bytes(known->bytes_per_request));
+    if (growth.low > least * (1 + kSlowGrowth)) return fmt::format("grew slowly: {} (smallest so far: {})", measured, format_bytes(least));
     return std::nullopt;
 }
 
@@ -133,13 +133,13 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.verdict == Trend::growing && !growth.reasons.empty()) found.push_back("new: " + growth.reasons.front());
 
-    BaselineCheck check{{"nothing new against " + name, GateOutcome::passed, ""}, entries.warnings(name)};
+    BaselineCheck check{{"no new leaks compared with " + name, GateOutcome::passed, ""}, entries.warnings(name)};
     if (!found.empty()) {
         check.gate.outcome = GateOutcome::failed;
         check.gate.message = fmt::format("{}", fmt::join(found, "; "));
     } else if (diagnosis.verdict == Verdict::leak && leaking.empty()) {
         check.gate.outcome = GateOutcome::failed;
-        check.gate.message = "memory grows without a known line, which no baseline can accept";
+        check.gate.message = "memory grows, but no source line is known; a baseline can accept only growth of source lines";
     } else if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid) {
         check.gate.outcome = GateOutcome::inconclusive;
         check.gate.message = diagnosis.reasons.empty() ? "the run is inconclusive" : diagnosis.reasons.front();

@@ -234,12 +234,13 @@ void decide(Comparison& comparison) {
     } else if (doubtful > 0) {
         comparison.outcome = GateOutcome::inconclusive;
         comparison.reasons.push_back(
-            lines(doubtful) + " may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
+            lines(doubtful) +
+            " may leak more than before, but a recording has too few measurements to decide: record more rounds, or record for longer");
     } else {
         comparison.reasons.push_back("no line leaks more than before" +
                                      (comparison.budget > 0 ? " by more than " + format_bytes(comparison.budget) + unit : std::string()));
     }
-    if (fixed > 0) comparison.reasons.push_back(lines(fixed) + " that leaked before " + (fixed == 1 ? "does" : "do") + " no more");
+    if (fixed > 0) comparison.reasons.push_back(std::to_string(fixed) + (fixed == 1 ? " leak fixed" : " leaks fixed"));
 }
 
 }  // namespace

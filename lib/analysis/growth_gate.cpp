@@ -34,14 +34,14 @@ std::pair<GateOutcome, std::string> check(const TrendVerdict& verdict, const Gro
     const bool exact = measured && (format_bytes(measured->growth.low) == rounded || format_bytes(measured->growth.high) == rounded);
     const auto words = [&](double bytes) { return (exact ? fmt::format("{:.6g} B", bytes) : format_bytes(bytes)) + unit; };
     const std::string allowed = words(budget.bytes);
-    if (!measured) return {inconclusive, "the budget is per request, and the series has no requests"};
+    if (!measured) return {inconclusive, "the budget is per request, but the series has no request counts"};
 
     if (verdict.verdict == Trend::growing) {
         const std::string low = words(measured->growth.low), high = words(measured->growth.high);
         const std::string seen = low == high ? low : fmt::format("{} to {}", low, high);
         if (measured->growth.low > budget.bytes) return {failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
         if (measured->growth.high <= budget.bytes) return {passed, fmt::format("growth of {} is within the budget of {}", seen, allowed)};
-        return {inconclusive, fmt::format("growth of {} holds the budget of {}; run longer", seen, allowed)};
+        return {inconclusive, fmt::format("the confidence interval of growth ({}) contains the budget of {}; run longer", seen, allowed)};
     }
     if (verdict.verdict == Trend::inconclusive) return {inconclusive, verdict.reasons.front()};
     if (!measured->detectable) return {inconclusive, "the detection limit is unknown"};

@@ -28,10 +28,10 @@ std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view 
     const std::string_view what = resource_words(growth.resource);
     const std::string kinds = growing_kinds_words(growth);
     if (growth.growth > 0)
-        return fmt::format("{} grew by {}{}, and the run is too short to tell a leak from chance: {} would decide", what,
+        return fmt::format("{} grew by {}{}, but the run is too short to distinguish a leak from chance: rerun with {}", what,
                            number_words(growth.growth), kinds.empty() ? "" : ": " + kinds, more);
     return fmt::format(
-        "{} did not grow, but the run is too short to see a slow leak{}: {} would decide", what,
+        "{} did not grow, but the run is too short to detect a slow leak{}: rerun with {}", what,
         growth.detectable_per_request ? fmt::format(" (only one above {})", per_request_words(*growth.detectable_per_request)) : "", more);
 }
 
@@ -48,7 +48,7 @@ std::string resource_reason(const ResourceGrowth& growth, std::string_view more)
             return fmt::format("{} leak, {}{} (+{} after warm-up){}", what, rate_words(growth),
                                growth.follows_time ? ", with or without requests" : "", number_words(growth.growth), of);
         case Trend::inconclusive:
-            return fmt::format("{} grew by {}, which may be a leak or a pool that is still filling{}: {} would decide", what,
+            return fmt::format("{} grew by {}, which may be a leak or a pool that is still filling{}: rerun with {}", what,
                                number_words(growth.growth), of, more);
         default: break;
     }

@@ -37,7 +37,7 @@ double most_growth(const SoakRun& run) {
 
 std::string per_request(const SoakRun& run) {
     const Interval& growth = *run.trend.bytes_per_request;
-    return fmt::format("{} [{}, {}] per request at {:.4g}x", format_bytes(growth.estimate), format_bytes(growth.low),
+    return fmt::format("{} ({} to {}) per request at {:.4g}x", format_bytes(growth.estimate), format_bytes(growth.low),
                        format_bytes(growth.high), run.time_scale);
 }
 
@@ -46,7 +46,7 @@ std::string clock_words(const Soak& soak) {
     std::optional<double> least;
     for (const SoakRun& run : soak.runs)
         if (const auto& seen = run.trend.detectable_bytes_per_hour) least = std::min(least.value_or(*seen), *seen);
-    return least ? fmt::format(", or of growth with time alone by less than {} an hour", format_bytes(*least)) : "";
+    return least ? fmt::format(", or growth over time (not per request) below {} per hour", format_bytes(*least)) : "";
 }
 
 // After `hours`: the level, and what may have stayed unseen in the part that was not replayed.
@@ -67,8 +67,8 @@ void judge_flat(Soak& soak, double requests_per_second) {
     if (std::isfinite(level.high)) soak.level_bytes = level;
     const SoakRun& slow = soak.runs[1];
     soak.reason = fmt::format(
-        "memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. Nothing is "
-        "known of what takes over {:.2g} h of traffic to fill or to be cleaned{}",
+        "memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. The run "
+        "cannot detect what takes more than {:.2g} h of traffic to fill or to be freed{}",
         fast.time_scale, fast.hours, fast.trend.reasons.empty() ? "is stable" : fast.trend.reasons.front(), slow.time_scale, slow.hours,
         slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kSeenOfRun, clock_words(soak));
 }
@@ -130,24 +130,24 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
     } else if (fast.kept_up < kMinSoakPace) {
         // Cleaning by a clock depends on the requests within its interval: then the actual speeds matter.
         soak.reason = fmt::format(
-            "{}, but at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale, or a machine "
-            "with less else to do, would decide",
+            "{}, but at {:.4g}x only {:.0f} % of the traffic was served on time: use a lower --time-scale or a less busy "
+            "machine",
             words, fast.time_scale, fast.kept_up * 100);
     } else if (grows(slow) && past_filling(fast, slow) && slow.trend.bytes_per_request->low > most_growth(fast)) {
         soak.growth = Soak::Growth::with_time;
         soak.reason = fmt::format(
-            "growth follows time rather than requests: {}, {}; what it comes to in {:.4g} h cannot be extrapolated "
+            "growth depends on time, not on requests: {}, {}; memory after {:.4g} h cannot be extrapolated "
             "from a faster replay",
             per_request(slow), fast.trend.bytes_per_request ? per_request(fast) : fmt::format("none seen at {:.4g}x", fast.time_scale),
             soak.hours);
     } else if (still(fast) && still(slow)) {
         soak.reason = fmt::format(
-            "memory settled after {:.2g} h of traffic, and {:.2g} h were replayed at {:.4g}x, {:.2g} h at {:.4g}x: too little "
-            "to say that it stays there; a longer --soak-time would decide",
+            "memory leveled off after {:.2g} h of traffic, but only {:.2g} h were replayed at {:.4g}x and {:.2g} h at {:.4g}x: too little "
+            "to show that it stays level; rerun with a longer --soak-time",
             std::max(fast.settled_h, slow.settled_h), fast.hours, fast.time_scale, slow.hours, slow.time_scale);
     } else {
         soak.reason =
-            words + ": whether growth follows requests or time is undecided, so nothing is extrapolated; a longer --soak-time would decide";
+            words + ": whether growth follows requests or time is undecided, so nothing is extrapolated; rerun with a longer --soak-time";
     }
 }
 

@@ -69,7 +69,7 @@ TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double 
     for (std::size_t i = passes - std::min(passes, kListed); i < passes; ++i) seen += (seen.empty() ? "" : ", ") + format_bytes(peaks[i]);
     const double real_h = series.duration() / 3600 * between / series.requests.back();
     settle(trend, highest, detectable, real_h > 0 ? alike / real_h : 0,
-           fmt::format("came back to the same level in each of {} passes over the log: peaks of {}", passes, seen));
+           fmt::format("returned to the same level in each of {} repetitions of the log: peaks of {}", passes, seen));
     return trend;
 }
 
@@ -86,7 +86,7 @@ TrendVerdict settled_by_faster(TrendVerdict trend, const Series& slower, const S
     for (std::size_t i = 0; i < faster.size() && faster.requests[i] < to; ++i) fast_s = faster.seconds[i] - faster.seconds.front();
     const double more_h = std::max(1.0, slower.duration() - fast_s) / 3600 / 2;  // of the second half's middle
     settle(trend, *slow, alike / from, alike / more_h,
-           fmt::format("held no more than the faster run over the same requests: peaks of {} and {}", format_bytes(*slow),
+           fmt::format("used no more than the faster run for the same requests: peaks of {} and {}", format_bytes(*slow),
                        format_bytes(*fast)));
     return trend;
 }

@@ -73,14 +73,14 @@ void warn_if_busy(RunContext& context, const MachineLoad& load) {
     const std::string limit =
         trend.detectable_bytes_per_request ? " of " + format_bytes(*trend.detectable_bytes_per_request) + " per request" : "";
     context.result.warnings.push_back(fmt::format(
-        "the machine was busy: other processes used {:.0f} % of its CPU time, the hypervisor {:.0f} %; the detection limit{} is coarse for that reason",
+        "the machine was busy (other processes used {:.0f} % of the CPU time, steal time was {:.0f} %), which raises the detection limit{}",
         shares->others * 100, shares->steal * 100, limit));
 }
 
 // What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
 // lines: recorded too, or null.
 std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log, LineRecording* lines) {
-    context.stage("idle time");
+    context.stage("measuring growth without requests");
     if (!sleep_for(context.stop(), kAfterConnections)) return std::nullopt;
     if (lines != nullptr) lines->idle_begins();
     const Nanoseconds begin = system_clock().monotonic();
@@ -213,7 +213,7 @@ class ObjectRounds {
             mark();
             if (!begun())
                 context_.result.warnings.emplace_back(
-                    "the service's JVM did not count its live objects (GC.class_histogram; it may run with -XX:+DisableAttachMechanism): "
+                    "the JVM of the service did not report its live objects (GC.class_histogram; it may run with -XX:+DisableAttachMechanism): "
                     "its heap is judged by memory alone");
             else
                 context_.stage("counting live objects");
@@ -281,7 +281,7 @@ std::string no_lines_text(const Error& reason) {
 }
 
 void run_bare(RunContext& context, std::optional<double> requests) {
-    const std::string name = context.one_run ? "run" : "bare run";
+    const std::string name = context.one_run ? "run" : "run without the recorder";
     context.stage(requests ? "longer " + name : name);
     MeasuredTarget target(context, context.options.target, context.options.sample_interval,
                           context.one_run ? Lines::recorded : Lines::none);
@@ -362,9 +362,9 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     context.result.replay = std::move(rounds.stats);
     context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
     if (over_ceiling && !context.result.oom_kill)
-        context.result.warnings.push_back(fmt::format("stopped early: the service used {}, its limit ({}; --max-memory)",
+        context.result.warnings.push_back(fmt::format("stopped early: the service used {}, more than --max-memory ({})",
                                                       format_bytes(static_cast<double>(log.latest())),
-                                                      context.options.max_memory ? "as asked for" : "half of the memory that was free"));
+                                                      context.options.max_memory ? "as given" : "default: half of the free memory"));
     context.result.split = analysis::split_growth(
         analysis::increments_of(context.result.series, context.result.rounds, context.result.idle, context.result.trend.warmup_end_s));
 }

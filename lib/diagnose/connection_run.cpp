@@ -52,7 +52,7 @@ void run_connections(RunContext& context, double connections) {
     run.detectable_bytes_per_connection = trend.detectable_bytes_per_request;
     target.finish("run of many connections", 0);
     if (analysis::traffic_fault(rounds.stats))
-        context.result.warnings.emplace_back("the run of many connections decides nothing: too many of its requests failed");
+        context.result.warnings.emplace_back("the run with many connections was discarded: too many of its requests failed");
     else if (!scratch.failed() && run.connections > 0)
         context.result.connections->long_run = run;
 }

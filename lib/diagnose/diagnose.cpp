@@ -36,8 +36,8 @@ replay::LogSpan read_traffic(const Options& options, Diagnosis& result) {
     const replay::LogSpan span = replay::measure_selected(options.rounds.replay);
     result.requests_per_second = span.rate();
     if (options.soak && !span.rate())
-        throw Error(ErrorKind::input, logs[0], "its requests have no time stamps, so there is no rate to soak at",
-                    "a log with times, or one that `leakline traffic` writes");
+        throw Error(ErrorKind::input, logs[0], "its requests have no timestamps, so the rate for the soak is unknown",
+                    "use a log with times, or generate one with `leakline traffic`");
     if (!result.traffic.empty()) return span;
     result.traffic = file_name(logs[0]);
     if (logs.size() > 1) result.traffic += fmt::format(" and {} more", logs.size() - 1);
@@ -109,9 +109,8 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
             const std::string log = scratch.path() + "/stretches.jsonl";
             const std::uint64_t written = write_stretches(options.rounds.replay, span.requests, wanted, log);
             recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
-            result.warnings.push_back(
-                fmt::format("the rounds under the recorder replay {} of the log's {} requests, in parts spread over it",
-                            format_count(written), format_count(span.requests)));
+            result.warnings.push_back(fmt::format("the recorded run replays {} of the {} requests of the log, in segments spread over it",
+                                                  format_count(written), format_count(span.requests)));
         }
     }
     RunContext context(recorded, observer, result);

@@ -60,7 +60,7 @@ struct Options {
 
 // Progress that the caller may show. Calls come from several threads, one at a time.
 struct Observer {
-    // A stage began: "bare run", "soak at 600x", "recorded run", "reading the recording".
+    // A stage began: "run without the recorder", "soak at 600x", "recorded run", "reading the recording".
     std::function<void(const std::string& stage)> stage;
     // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
     std::function<void(double fraction, const std::string& text)> progress;

@@ -144,20 +144,22 @@ LeakSignature::Judgment LeakSignature::judge_lines(const LineReport& part, doubl
     const auto text = [this](const Interval& rate) { return leak_rate_text(rate.estimate, unit()); };
     if (first != nullptr) {
         if (size == Size::as_large && is_smaller(leaking))
-            return {Verdict::no_leak, leaking,
-                    fmt::format("{} grew by {}, the whole log by {}: another, smaller leak, or few requests with this one",
-                                short_place(first->at), text(leaking), text(rate_)),
-                    true};
+            return {
+                Verdict::no_leak, leaking,
+                fmt::format("{} grew by {}, but by {} with the whole log: a different, smaller leak, or few requests that cause this one",
+                            short_place(first->at), text(leaking), text(rate_)),
+                true};
         return {Verdict::leak, leaking, fmt::format("{} grew in every round, by {}", short_place(first->at), text(leaking))};
     }
     // A line without requests to go by, or with an increment or two that chance may have made.
     if (growing.estimate > 0 && !is_smaller(growing))
         return {Verdict::inconclusive, std::nullopt,
-                fmt::format("the lines that leak grew by {}, but not clearly to the end", text(growing))};
+                fmt::format("the lines that leak grew by {}, but not clearly until the end", text(growing))};
     if (elsewhere != nullptr)
-        return {Verdict::no_leak, std::nullopt,
-                fmt::format("{} grew, which does not leak in the whole log: requests are missing that free what these allocate",
-                            short_place(elsewhere->at))};
+        return {
+            Verdict::no_leak, std::nullopt,
+            fmt::format("{} grew, but does not leak with the whole log: the requests that free this memory may be missing from this part",
+                        short_place(elsewhere->at))};
     return {Verdict::no_leak, std::nullopt, ""};
 }
 
@@ -179,12 +181,12 @@ LeakSignature::Judgment LeakSignature::judge_counts(const Resources& part, Size 
             elsewhere = &kind;
     }
     if (!same && elsewhere != nullptr)
-        return {Verdict::no_leak, std::nullopt, fmt::format("{} grew, which does not leak in the whole log", elsewhere->name)};
+        return {Verdict::no_leak, std::nullopt, fmt::format("{} grew, but does not leak with the whole log", elsewhere->name)};
     const Interval& rate = *growth->per_request;
     if (size == Size::as_large && is_smaller(rate))
         return {Verdict::no_leak, rate,
-                fmt::format("{} grew by {}, in the whole log by {}: another, smaller leak, or few requests with this one", words,
-                            leak_rate_text(rate.estimate, unit()), leak_rate_text(rate_.estimate, unit())),
+                fmt::format("{} grew by {}, but by {} with the whole log: a different, smaller leak, or few requests that cause this one",
+                            words, leak_rate_text(rate.estimate, unit()), leak_rate_text(rate_.estimate, unit())),
                 true};
     return {Verdict::leak, rate, fmt::format("{} grew in every round, by {}", words, leak_rate_text(rate.estimate, unit()))};
 }
@@ -195,7 +197,7 @@ LeakSignature::Judgment LeakSignature::judge_memory(const TrendVerdict& trend, S
         return {trend.verdict == Trend::inconclusive ? Verdict::inconclusive : Verdict::no_leak, std::nullopt, seen};
     if (size == Size::as_large && trend.bytes_per_request && is_smaller(*trend.bytes_per_request))
         return {Verdict::no_leak, trend.bytes_per_request,
-                fmt::format("grew by {}, the whole log by {}: another, smaller leak, or few requests with this one",
+                fmt::format("grew by {}, but by {} with the whole log: a different, smaller leak, or few requests that cause this one",
                             leak_rate_text(trend.bytes_per_request->estimate, unit()), leak_rate_text(rate_.estimate, unit())),
                 true};
     return {Verdict::leak, trend.bytes_per_request, seen};

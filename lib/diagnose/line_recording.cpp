@@ -45,7 +45,7 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
     traffic.keep_recorded = done.stats.not_fresh;
     PathMix mix(traffic, passes + 2);
     if (mix.kinds().empty()) return {};
-    context.stage("blocks of a random mix");
+    context.stage("measuring growth per kind of request");
     const double seconds = mix.kinds().size() > 1 ? kBlockSeconds : kBlockSecondsOfOneKind;
     const auto size = static_cast<std::size_t>(std::clamp(done.stats.rate * seconds, 50.0, 10'000.0));
     MixedBlocks result{mix.kinds(), {}};
@@ -98,7 +98,7 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
     const analysis::PathGrowthReport report = analysis::growth_per_path(kinds, mixed);
     for (const analysis::PathGrowth& path : report.paths)
         if (!with_connections || path.path != kinds.back()) result.endpoints.push_back({path.path, path.bytes_per_request, path.leaks});
-    for (const std::string& reason : report.reasons) result.warnings.push_back("growth per endpoint: " + reason);
+    for (const std::string& reason : report.reasons) result.warnings.push_back("growth per kind of request: " + reason);
 }
 
 // Lines whose growth in the rounds is that of the connections which these opened get their price per connection.

@@ -25,17 +25,18 @@ class Minimizer {
         const auto& names = kinds_.names();
         for (const std::string& name : options.without)
             if (std::find(names.begin(), names.end(), name) == names.end())
-                throw Error(ErrorKind::usage, "--without", "no '" + printable(name) + "' in the log" + did_you_mean_text(name, names),
+                throw Error(ErrorKind::usage, "--without",
+                            "no requests of the kind '" + printable(name) + "' in the log" + did_you_mean_text(name, names),
                             "method and path, with * for identifiers, as in " + printable(names.front()));
         for (std::size_t kind = 0; kind < names.size(); ++kind)
             if (std::find(options.without.begin(), options.without.end(), names[kind]) == options.without.end())
                 start_.kinds.push_back(kind);
-        if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "no request of the log is left");
+        if (start_.kinds.empty()) throw Error(ErrorKind::usage, "--without", "no requests are left");
     }
 
     Minimized run() {
         part_ = start_;
-        if (!options_.without.empty()) result_.notes.push_back("left out at the start: " + join(options_.without));
+        if (!options_.without.empty()) result_.notes.push_back("excluded by --without: " + join(options_.without));
         trials_.expect(questions_for(part_.kinds.size()) + for_values());
         if (const auto leak = diagnose_whole()) {
             result_.unit = leak->unit();
@@ -45,7 +46,7 @@ class Minimizer {
             } else {
                 if (!leak->not_looked_for().empty())
                     result_.notes.push_back(
-                        fmt::format("{} leak as well; the search looked for the leak of memory alone", leak->not_looked_for()));
+                        fmt::format("{} leak as well, but the search looked only for the memory leak", leak->not_looked_for()));
                 trials_.look_for(*leak);
                 keep(part_);
                 search();
@@ -95,12 +96,12 @@ class Minimizer {
         const PartQuestions questions{[this](const Part& part) { return trials_.ask(part); },
                                       [this](const Part& part) { return trials_.ask_twice(part); },
                                       [this](const Part& part) { keep(part); }, [this](int more) { trials_.expect(more + for_values()); }};
-        FoundPart found = search_part(kinds_, part_, options_.values ? Depth::values : Depth::kinds, questions);
+        FoundPart found = search_part(kinds_, part_, options_.values ? SearchDepth::values : SearchDepth::kinds, questions);
         result_.complete = found.complete && ask_rest();
         for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
         report_smaller_leaks();
         if (trials_.exhausted())
-            result_.notes.push_back(fmt::format("ended after {} runs (--max-runs): a smaller part may leak", options_.most_trials));
+            result_.notes.push_back(fmt::format("stopped after {} runs (--max-runs): a smaller part may also leak", options_.most_trials));
     }
 
     // Whether kinds outside of the part leak as well. False where that could not be asked.
@@ -149,12 +150,12 @@ class Minimizer {
                 "the smallest part of " + result_.diagnosis.traffic,
                 whole.kind() == LeakSignature::Kind::connections ? PartTrials::Endpoints::measured : PartTrials::Endpoints::left_out);
         } catch (const Error& error) {
-            if (!options_.run.stop().stop_requested()) result_.notes.push_back(fmt::format("diagnosed again at the end: {}", error.what()));
+            if (!options_.run.stop().stop_requested()) result_.notes.push_back(fmt::format("the final diagnosis failed: {}", error.what()));
         }
         if (!part) return;
         if (part->verdict != Verdict::leak)
             result_.notes.push_back(
-                fmt::format("diagnosed again at the end, the part gave another answer: {}", trials_.trials().back().reason));
+                fmt::format("the final diagnosis of the part has a different verdict: {}", trials_.trials().back().reason));
         else
             report_reduced_leak(LeakSignature(*part), whole);
         result_.diagnosis = *std::move(part);
@@ -167,7 +168,7 @@ class Minimizer {
         const auto in_part = static_cast<double>(result_.requests), in_whole = static_cast<double>(requests_in_log());
         if (of_whole.high <= 0 || of_part.low * in_part < 2 * of_whole.high * in_whole) return;
         result_.notes.push_back(fmt::format(
-            "each pass over the part retains {}, and each pass over the whole log {}: some excluded requests reduce the leak, as a DELETE that frees what a POST leaks",
+            "each pass over the part retains {}, and each pass over the whole log {}: some excluded requests reduce the leak, for example a DELETE that frees what a POST allocates",
             format_bytes(of_part.estimate * in_part), format_bytes(of_whole.estimate * in_whole)));
     }
 

@@ -49,8 +49,8 @@ class Search {
         found_.part = std::move(whole);
     }
 
-    FoundPart run(Depth depth) {
-        found_.complete = reduce_kinds() && (depth == Depth::kinds || reduce_requests()) && leave_out_again();
+    FoundPart run(SearchDepth depth) {
+        found_.complete = reduce_kinds() && (depth == SearchDepth::kinds || reduce_requests()) && leave_out_again();
         if (found_.complete) report_inseparable_parts();
         return std::move(found_);
     }
@@ -155,8 +155,8 @@ class Search {
             if (step == Step::left_out) continue;
             for (const std::string& doubt : doubts_)
                 found_.notes.push_back(
-                    fmt::format("{} may not be needed: whether the rest leaks without it gave no clear answer; "
-                                "more --rounds may decide",
+                    fmt::format("{} may not be needed: it is inconclusive whether the rest leaks without it; "
+                                "try more --rounds",
                                 doubt));
             return step != Step::stopped;
         }
@@ -229,7 +229,7 @@ class Search {
             if (others > kNamed) names += fmt::format(" and {} more", others - kNamed);
             if (others > 0)
                 found_.notes.push_back(fmt::format(
-                    "{}: in the same requests, and in no others, {}: this log cannot show which of them the leak needs; add requests that have one without the other",
+                    "{} occurs only together with {}: this log cannot show which of them causes the leak; add requests that have one without the other",
                     in_words(condition), names));
         }
     }
@@ -274,7 +274,7 @@ class Search {
 
 }  // namespace
 
-FoundPart search_part(const RequestKinds& kinds, Part whole, Depth depth, const PartQuestions& questions) {
+FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartQuestions& questions) {
     return Search(kinds, std::move(whole), questions).run(depth);
 }
 

@@ -21,7 +21,7 @@ namespace leakline::diagnose {
 namespace {
 
 void record_idle_time(const RunContext& context, LineRecording& lines) {
-    context.stage("idle time");
+    context.stage("measuring growth without requests");
     if (!sleep_for(context.stop(), kAfterConnections)) return;
     lines.idle_begins();
     if (sleep_for(context.stop(), kIdleTime)) lines.idle_ends();
@@ -31,19 +31,20 @@ void record_idle_time(const RunContext& context, LineRecording& lines) {
 void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
     Diagnosis& result = context.result;
     if (result.trend.verdict != Trend::growing) return context.died(recorder.child(), launch, "recorded run", whole_rounds);
-    result.warnings.push_back(fmt::format("the service died in the recorded run, in round {} ({}): its lines are those until then",
-                                          whole_rounds + 1, recorder.child().status()->text()));
+    result.warnings.push_back(
+        fmt::format("the service exited during the recorded run, in round {} ({}): the source lines cover the time until then",
+                    whole_rounds + 1, recorder.child().status()->text()));
 }
 
 // The same where a shell or launcher had started it, and goes on.
 void died_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
     if (result.trend.verdict == Trend::growing) {
-        result.warnings.push_back(
-            fmt::format("the service ended in the recorded run, in round {}: its lines are those until then", whole_rounds + 1));
+        result.warnings.push_back(fmt::format(
+            "the service exited during the recorded run, in round {}: the source lines cover the time until then", whole_rounds + 1));
         return;
     }
-    result.failures.push_back(
-        fmt::format("the service ended in the recorded run, in round {}, while the command that started it went on", whole_rounds + 1));
+    result.failures.push_back(fmt::format(
+        "the service exited during the recorded run, in round {}, while the command that started it continued to run", whole_rounds + 1));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ void RunContext::progress(double fraction, const std::string& text) const {
 void RunContext::show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const {
     std::string text = fmt::format("round {} of {}, {} requests", round, rounds, format_count(completed));
     if (rss > 0) text += fmt::format(", RSS {}", format_bytes(static_cast<double>(rss)));
-    if (const std::lock_guard lock(mutex_); !why_longer_.empty()) text += "; longer because " + why_longer_;
+    if (const std::lock_guard lock(mutex_); !why_longer_.empty()) text += "; extended because " + why_longer_;
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
 }
 
@@ -36,7 +36,7 @@ void RunContext::longer(const std::string& what, const std::string& why) {
 }
 
 void RunContext::no_longer(const std::string& what, double seconds, const std::string& why) {
-    not_longer.push_back(fmt::format("{} would take about {}, more than --max-time leaves ({}); undecided without: {}", what,
+    not_longer.push_back(fmt::format("not extended: {} would take about {}, more than is left of --max-time {}; undecided because {}", what,
                                      format_duration(std::chrono::seconds(std::llround(seconds))), format_duration(options.max_time), why));
 }
 
@@ -62,12 +62,13 @@ void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay:
     const Nanoseconds lag(static_cast<std::int64_t>(stats.send_lag.p99 * 1e3));
     if (pace.kind == replay::Pace::Kind::max || lag <= replay::ReplayOptions{}.max_lag) return;
     result.warnings.push_back(fmt::format(
-        "requests were sent late (p99 {}): growth per request is right, growth per hour is of a lower request rate than asked for",
+        "requests were sent late (p99 {}): growth per request is correct, but growth per hour refers to a lower request rate than requested",
         format_duration(lag)));
 }
 
 void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
-    result.failures.push_back(fmt::format("the target died in the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
+    result.failures.push_back(
+        fmt::format("the service exited during the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
     // A line of its own in every form of report, none of which has room for several in one reason.
     if (const std::vector<std::string> lines = last_lines(launch); !lines.empty())
         result.failures.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));

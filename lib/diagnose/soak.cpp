@@ -52,7 +52,7 @@ class SoakRunner {
 
     // Requests a second that the service answers when they come as fast as it takes them; 0 where it died.
     double capacity() {
-        context_.stage("measuring how many requests the service can serve");
+        context_.stage("measuring the capacity of the service");
         const TemporaryDirectory scratch;
         Launch launch = prepare_launch(at_speed(1), scratch.path());
         const Subreaper subreaper;  // ends what the service leaves behind, after it
@@ -77,7 +77,7 @@ class SoakRunner {
         const RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
         context_.result.replay = rounds.stats;
         if (!child.running()) {
-            context_.died(child, launch, "measuring its capacity", rounds.rounds.size());
+            context_.died(child, launch, "capacity measurement", rounds.rounds.size());
             return 0;
         }
         child.terminate(context_.options.target.grace);
@@ -211,23 +211,23 @@ double scale_of(const SoakPlan& plan, double log_rate, double capacity) {
 void warn(RunContext& context, const SoakRun& run, double hours, const replay::LogSpan& span) {
     std::vector<std::string>& warnings = context.result.warnings;
     if (run.end == SoakRun::End::memory)
-        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service held {:.0f} % of the memory that was free",
-                                       run.time_scale, kMemoryShare * 100));
+        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service used {:.0f} % of the free memory", run.time_scale,
+                                       kMemoryShare * 100));
     if (run.kept_up < analysis::kMinSoakPace)
         warnings.push_back(
-            fmt::format("at {:.4g}x only {:.0f} % of the traffic came through in its time: a lower --time-scale fits this machine",
+            fmt::format("at {:.4g}x only {:.0f} % of the traffic was served on time: use a lower --time-scale on this machine",
                         run.time_scale, run.kept_up * 100));
     if (run.end == SoakRun::End::time)
         warnings.push_back(
-            fmt::format("the soak at {:.4g}x was cut off by --soak-time after {:.3g} of {:.4g} h of traffic: what fills or is "
-                        "cleaned more slowly can look like growth, or like none",
+            fmt::format("the soak at {:.4g}x was stopped by --soak-time after {:.3g} of {:.4g} h of traffic: caches that fill or are "
+                        "cleaned more slowly may look like growth, or remain undetected",
                         run.time_scale, run.hours, hours));
     const double log_hours = span.first && span.last ? to_seconds(*span.last - *span.first) / 3600 : 0;
     if (run.hours < log_hours && run.trend.verdict == Trend::growing && !run.limit_reached_h && run.end != SoakRun::End::memory)
-        warnings.push_back(
-            fmt::format("at {:.4g}x {:.3g} h of a log of {:.3g} h were replayed: what follows its curve looks like growth until it "
-                        "is through once",
-                        run.time_scale, run.hours, log_hours));
+        warnings.push_back(fmt::format(
+            "at {:.4g}x, only {:.3g} h of the {:.3g} h log were replayed: memory that varies with the load may look like growth until the "
+            "whole log has been replayed",
+            run.time_scale, run.hours, log_hours));
 }
 
 }  // namespace

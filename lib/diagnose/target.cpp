@@ -128,8 +128,8 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         launch.command.output_file = launch.log_file;
     }
     if (!picked && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
-        throw Error(ErrorKind::input, http::parse_url(launch.url).origin(),
-                    "something already answers there, before the service was started", "stop it, or give the service another port");
+        throw Error(ErrorKind::input, http::parse_url(launch.url).origin(), "another program already listens there",
+                    "stop it, or give the service another port");
     }
     if (launch.clock) launch.clock->put_on(launch.command);  // last: its time starts now
     return launch;
@@ -144,7 +144,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
     for (;;) {
         if (!child.running())
             throw Error(ErrorKind::system, name,
-                        fmt::format("ended before it was ready: {}{}", child.status()->text(), last_output(launch)),
+                        fmt::format("exited before it was ready: {}{}", child.status()->text(), last_output(launch)),
                         "run the command by hand to see its output");
         if (!launch.port_file.empty())
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
@@ -156,14 +156,14 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
             }
         }
         if (clock.monotonic() >= deadline)
-            throw Error(ErrorKind::system, name,
-                        fmt::format("did not answer at {} within {}{}",
-                                    url.find(kPort) == std::string::npos ? url : "the port that it should have written",
-                                    format_duration(spec.ready_timeout), last_output(launch)),
-                        launch.only_in_environment
-                            ? "the service was told this port in PORT alone: write {port} where its command takes a port, or give "
-                              "--target http://127.0.0.1:PORT"
-                            : "check --target; --ready-timeout waits longer");
+            throw Error(
+                ErrorKind::system, name,
+                fmt::format("did not answer at {} within {}{}", url.find(kPort) == std::string::npos ? url : "the port in its port file",
+                            format_duration(spec.ready_timeout), last_output(launch)),
+                launch.only_in_environment
+                    ? "the service got this port only in the environment variable PORT: put {port} where its command takes a port, or give "
+                      "--target http://127.0.0.1:PORT"
+                    : "check --target, or wait longer with --ready-timeout");
         if (!sleep_for(stop, pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }

@@ -33,9 +33,6 @@ namespace leakline::heap {
 
 namespace {
 
-// A process that ends this early, while a child still runs, only started the child.
-constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
-
 // At its exit a process closes the stream shortly before it ends. One that runs for longer has lost it.
 constexpr Nanoseconds kLastMoments = std::chrono::seconds(2);
 
@@ -293,7 +290,7 @@ class Collector {
         if (!received_) return nothing;
         if (stream_lost_) return stream_closed;
         if (broken_) return failed;
-        if (held_by_child_ && recording_.now() < kDaemonParent) return daemon;
+        if (held_by_child_ && recording_.now() < control::kDaemonParent) return daemon;
         if (writer_.error() != 0) return write_failed;
         return tee_->error() != 0 ? raw_write_failed : recorded;
     }

@@ -283,7 +283,7 @@ void InterpretedRecording::finish(std::string_view rest) {
     } else if (!rest.empty() && !another_) {
         torn_ = true;
         ++lines_;
-        profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), "the last line is torn; skipped");
+        profile_.damage.add(fmt::format("{}:{}", options_.name, lines_), "the last line is truncated; skipped");
     }
     mark(HeapMark::Kind::finish);
     fill_peak();

@@ -36,7 +36,7 @@ void PassedOver::look(unwind::FollowBlock& block, int recorded) {
 std::string PassedOver::warning() const {
     if (program_.empty()) return {};
     return fmt::format(
-        "{} was recorded, but {}, which was started after it, did more work and was not recorded: give that program itself (leakline "
+        "{} was recorded, but {}, which was started after it, did more work and was not recorded: record that program directly (leakline "
         "... -- {} ARG...)",
         printable(recorded_), printable(program_), printable(program_));
 }

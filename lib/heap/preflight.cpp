@@ -61,9 +61,9 @@ void refuse_privileged(const std::string& path) {
     const bool capabilities = ::getuid() != 0 && ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
     if (!user && !group && !capabilities) return;
     refuse_lines(path,
-                 fmt::format("{}, so the loader keeps the tracker out", user    ? "is setuid"
-                                                                        : group ? "is setgid"
-                                                                                : "has file capabilities"),
+                 fmt::format("{}, so the loader ignores LD_PRELOAD", user    ? "is setuid"
+                                                                     : group ? "is setgid"
+                                                                             : "has file capabilities"),
                  user || group ? "record a copy without the bit (cp it), or run leakline as the program's owner"
                                : "record a copy: cp drops file capabilities");
 }
@@ -87,7 +87,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (!elf.is_elf) return result;  // exec will report the error
     if (!elf.this_machine) throw Error(ErrorKind::input, found, "is a program for another kind of machine", "build it for this one");
     if (elf.cut_off)
-        throw Error(ErrorKind::input, found, "is cut off: it ends before what its headers say it holds", "build or copy it again");
+        throw Error(ErrorKind::input, found, "is truncated: its headers refer to data beyond its end", "build or copy it again");
     if (elf.runtime == Runtime::go && elf.interpreter.empty())
         refuse_lines(found, "is a Go program that is linked statically, so the tracker cannot be loaded into it",
                      runtime_advice(Runtime::go));

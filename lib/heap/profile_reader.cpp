@@ -62,16 +62,15 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         throw Error(ErrorKind::input, name,
                     fmt::format("its {} data is {} before anything can be read", source.encoding(),
                                 source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
-                    "a heaptrack that is still running keeps its newest 128 KiB to itself: wait for more, or for its end");
+                    "a running heaptrack buffers its newest 128 KiB: wait for more data, or until it exits");
     } else if (head.empty()) {
-        throw Error(
-            ErrorKind::input, name, "is empty",
-            "its recorder has not written anything yet (heaptrack keeps its newest 128 KiB to itself), or was killed before it did");
+        throw Error(ErrorKind::input, name, "is empty",
+                    "its recorder has not written anything yet (heaptrack buffers its newest 128 KiB), or was killed before it did");
     } else if (head.starts_with(kAnyRecording)) {
         throw Error(ErrorKind::input, name, "is a recording of a newer leakline; this build reads format 1",
                     "read it with the leakline version that wrote it");
     } else {
-        throw Error(ErrorKind::input, name, "is no heap recording", hint_for(head));
+        throw Error(ErrorKind::input, name, "is not a heap recording", hint_for(head));
     }
     for (std::string& text : profile.strings)
         if (text.starts_with("_R") || text.find("::h") != text.npos) text = readable_rust_name(text);
@@ -82,12 +81,12 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
     if (empty && !profile.damage.empty()) {
         const Diagnostics::Entry& first = profile.damage.first().front();
         throw Error(ErrorKind::input, name,
-                    fmt::format("holds no allocation that can be read; {} place{} skipped", format_count(profile.damage.count()),
+                    fmt::format("contains no allocations that can be read; {} place{} skipped", format_count(profile.damage.count()),
                                 profile.damage.count() == 1 ? " was" : "s were"),
                     fmt::format("the first was {}: {}", first.location, first.message));
     }
     if (empty)
-        throw Error(ErrorKind::input, name, "holds no allocation",
+        throw Error(ErrorKind::input, name, "contains no allocations",
                     "the process may have ended before it did anything, or never loaded the tracker");
     return profile;
 }

@@ -336,7 +336,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
             break;
         }
         profile.damage.add(fmt::format("{}: record {}", name, records),
-                           fmt::format("an impossible '{}' record; nothing after it was read", printable(std::string(1, tag))));
+                           fmt::format("an invalid '{}' record; nothing after it was read", printable(std::string(1, tag))));
         profile.completeness = Completeness::torn;
         break;
     }
@@ -345,7 +345,7 @@ HeapProfile read_recording(ByteSource& content, const std::string& name) {
     if (!builder.ended() || cut) {
         // Marks are whole frames: what is there is good, and something is missing after it.
         profile.completeness = Completeness::torn;
-        if (cut) profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is cut off here");
+        if (cut) profile.damage.add(fmt::format("{}: after record {}", name, records), "the recording is truncated here");
     }
     if (!builder.ended() && profile.peak.empty() && !profile.marks.empty()) take_peak_from_marks(profile);
     if (!builder.named() && !profile.ips.empty()) {

@@ -77,7 +77,7 @@ CgroupDirectory open_cgroup(const std::string& directory, const SystemRoots& roo
         for (const Version version : {Version::v2, Version::v1})
             if (is_memory_cgroup({version, path})) return {version, path};
     throw Error(ErrorKind::input, directory,
-                is_directory(directory) ? "is no memory cgroup (it has neither memory.current nor "
+                is_directory(directory) ? "is not a memory cgroup (it has neither memory.current nor "
                                           "memory.usage_in_bytes)"
                                         : "there is no such cgroup",
                 "cat /proc/PID/cgroup shows the one of a process");

@@ -118,7 +118,7 @@ std::string MemoryLimit::State::make_cgroup(const SystemRoots& roots, const std:
     if (!hierarchy) return "no cgroup file system is mounted at " + roots.cgroup;
     const auto text = read_small_file(roots.proc + "/self/cgroup");
     const auto membership = text ? parse_cgroup_membership(*text) : std::nullopt;
-    if (!membership || membership->version != hierarchy->version) return "this process is in no memory cgroup";
+    if (!membership || membership->version != hierarchy->version) return "this process is not in a memory cgroup";
     directory.version = hierarchy->version;
 
     std::string reason = "the memory controller is not delegated to a place where cgroups can be created";
@@ -134,7 +134,7 @@ std::string MemoryLimit::State::make_cgroup(const SystemRoots& roots, const std:
                 if (reason.empty()) return {};
                 ::rmdir(directory.path.c_str());
             } else {
-                reason = "cannot make " + directory.path + ": " + os_reason(errno);
+                reason = "cannot create " + directory.path + ": " + os_reason(errno);
             }
         }
         if (parent == hierarchy->path || parent == parent.root_path()) return reason;
@@ -151,7 +151,7 @@ std::string MemoryLimit::State::set_up() {
     const std::string processes = directory.path + "/cgroup.procs";
     procs = std::make_shared<Descriptor>(::open(processes.c_str(), O_WRONLY | O_CLOEXEC));
     if (procs->get() < 0) return "cannot open " + processes + ": " + os_reason(errno);
-    if (!can_enter(procs->get())) return "no process may be moved into " + directory.path;
+    if (!can_enter(procs->get())) return "processes cannot be moved into " + directory.path;
     return {};
 }
 

@@ -212,7 +212,7 @@ class Collector {
         }
         if (!changes_only && all.points > query_.max_points)
             throw Error(ErrorKind::input, query_.url, "answers more than " + format_count(query_.max_points) + " points",
-                        "a longer --step, a shorter --range or a narrower query makes it fewer");
+                        "use a longer --step, a shorter --range or a narrower query");
     }
 
     static void append(MatrixSeries& series, const MatrixSeries& part, bool changes_only) {
@@ -283,7 +283,7 @@ void mark_restarts(Series& series, const MatrixSeries& starts) {
 void warn_of_losses(const Collected& all, std::vector<std::string>& warnings) {
     if (all.partial)
         warnings.push_back(
-            "the answer is partial: a part of the server's storage did not answer, so series or samples "
+            "the response is partial: a part of the server's storage did not respond, so series or samples "
             "are missing");
     if (all.not_finite > 0) warnings.push_back(format_count(all.not_finite) + " values that are NaN or infinite were skipped");
     if (all.unreadable > 0) warnings.push_back(format_count(all.unreadable) + " points that cannot be read were skipped");
@@ -335,14 +335,14 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
         throw Error(ErrorKind::input, query.url,
                     "has no series for " + printable(query.query) + " in the last " + format_duration(query.range),
                     all.partial ? "its answer is partial: a part of its storage did not answer"
-                                : "try the query in the server's own page; was it scraped in that time?");
+                                : "try the query in the web UI of the server; was the target scraped in that time?");
 
     std::optional<Collected> starts;
     const std::optional<std::string> start_query =
         query.start_time_query.empty() ? start_time_selector(query.query) : query.start_time_query;
     if (start_query) starts = collector.collect(*start_query, true);
     if (starts && starts->partial && !all.partial)
-        answer.warnings.push_back("the answer with the start times is partial: restarts may go unseen");
+        answer.warnings.push_back("the response with the start times is partial: restarts may be missed");
     const bool no_starts = !starts || starts->series.empty();
     if (no_starts)
         answer.warnings.push_back(

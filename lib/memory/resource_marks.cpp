@@ -137,11 +137,11 @@ std::vector<std::string> ResourceMarks::warnings() const {
     std::vector<std::string> out;
     if (cut_)
         out.emplace_back(
-            "the service holds more than 4,096 descriptors or threads: their counts are exact, their kinds are estimated from every n-th");
+            "the service has more than 4,096 descriptors or threads: the counts are exact, but the kinds are estimated from a sample");
     if (unreadable_)
         out.emplace_back(
-            "descriptors or mappings of a process of the service could not be read (another user's process, or it ended meanwhile): "
-            "they are not judged; run as root to see them");
+            "descriptors or mappings of a process of the service could not be read (it belongs to another user, or it exited): "
+            "they are not analyzed; run as root to include them");
     return out;
 }
 

@@ -37,7 +37,7 @@ std::optional<std::string> largest_gap(const Series& series) {
         s = std::min(s, 9e9);  // the range of nanoseconds
         return format_duration(std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double>(s)));
     };
-    return fmt::format("{}: no samples for {} from {} on", series.name, words(largest), words(at));
+    return fmt::format("{}: no samples for {}, starting at {}", series.name, words(largest), words(at));
 }
 
 }  // namespace
@@ -150,7 +150,7 @@ void SeriesCollector::skipped(std::uint64_t line, std::string message) {
 }
 
 void SeriesCollector::ended(StreamEnd end, std::uint64_t line) {
-    if (end == StreamEnd::truncated) file_.damage.add(place(line), "the compressed file is cut off here");
+    if (end == StreamEnd::truncated) file_.damage.add(place(line), "the compressed file is truncated here");
     if (end == StreamEnd::damaged) file_.damage.add(place(line), "the compressed file is damaged from here on");
 }
 
@@ -221,7 +221,7 @@ void SeriesCollector::refuse_turns(const Series& series) const {
         if (step(turn) > kNear * to_next) continue;
         throw Error(
             ErrorKind::input, name_,
-            fmt::format("memory jumps between {0} levels in turn, as {0} processes in one column do, and no column identifies the process",
+            fmt::format("memory alternates between {0} levels, as if one column held {0} processes, and no column identifies the process",
                         turn),
             "add a column called name or pid; if it is one process, name its column with --metric");
     }
@@ -302,7 +302,7 @@ SeriesFile SeriesCollector::finish(std::string format) {
     file_.format = std::move(format);
     for (auto& [key, process] : processes_) drop_late(process);
     if (file_.samples == 0) {
-        const std::string why = file_.damage.empty() ? "no samples after the header" : "no good sample";
+        const std::string why = file_.damage.empty() ? "no samples after the header" : "no usable sample";
         const std::string first =
             file_.damage.empty() ? "" : fmt::format("{}: {}", file_.damage.first()[0].location, file_.damage.first()[0].message);
         throw Error(ErrorKind::input, name_, why, first);
@@ -312,7 +312,7 @@ SeriesFile SeriesCollector::finish(std::string format) {
         throw Error(
             ErrorKind::input, name_,
             fmt::format("time goes backwards in {} of {} samples", format_count(backwards_), format_count(backwards_ + file_.samples)),
-            "sort the file by its time column, or give a file a process");
+            "sort the file by its time column, or write one file per process");
     }
     std::vector<Part> all = parts();
     leave_out_short(all);

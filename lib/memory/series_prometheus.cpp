@@ -38,7 +38,7 @@ void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string&
         throw Error(ErrorKind::input, name, "Prometheus answered with an error: " + printable(answer.error));
     if (answer.result_type != "matrix")
         throw Error(ErrorKind::input, name,
-                    fmt::format("an answer of Prometheus of type '{}' has one sample for each series", printable(answer.result_type)),
+                    fmt::format("a Prometheus response of type '{}' has only one sample per series", printable(answer.result_type)),
                     "ask /api/v1/query_range, or: leakline trend --prometheus URL --query 'process_resident_memory_bytes'");
     if (answer.too_many_series)
         throw Error(ErrorKind::input, name, fmt::format("more than {} series", format_count(kMostSeries)), "narrow the query");

@@ -62,7 +62,7 @@ std::string_view runtime_name(Runtime runtime) { return row_of(runtime).name; }
 std::string runtime_advice(Runtime runtime) {
     if (runtime == Runtime::native) return {};
     const Row& row = row_of(runtime);
-    return std::string("lines of ").append(row.name).append(" code cannot be recorded here; they can be had with ").append(row.tool);
+    return std::string("lines of ").append(row.name).append(" code cannot be recorded here; to get them, use ").append(row.tool);
 }
 
 Runtime runtime_of_module(std::string_view path) {

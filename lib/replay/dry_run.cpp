@@ -98,7 +98,7 @@ DryRun dry_run(const ReplayOptions& options) {
     }
     result.bad = log.bad();
     result.read += result.bad;
-    if (options.stop.stop_requested()) result.warnings.push_back("interrupted: this is a part of the log");
+    if (options.stop.stop_requested()) result.warnings.push_back("interrupted: this report covers only part of the log");
     for (std::size_t i = 0; i < paths.names().size(); ++i) result.paths[paths.names()[i]] = counts[i];
     for (const auto& [name, count] : hosts.ranking()) result.hosts.push_back({name, count, 0});
     for (const auto& [name, count] : shape.other_hosts().ranking())

@@ -9,12 +9,12 @@ namespace {
 const char* in_words(Failure failure) {
     switch (failure) {
         case Failure::connect: return "no connection";
-        case Failure::write: return "the connection ended while the request was sent";
+        case Failure::write: return "the connection was closed while the request was being sent";
         case Failure::reset: return "the target reset the connection";
-        case Failure::eof: return "the target closed the connection before its answer was complete";
-        case Failure::timeout: return "no complete answer within --timeout";
-        case Failure::malformed: return "the answer is not HTTP/1, or its head is over 256 KiB";
-        case Failure::aborted: return "ended by us";
+        case Failure::eof: return "the target closed the connection before the response was complete";
+        case Failure::timeout: return "no complete response within --timeout";
+        case Failure::malformed: return "the response is not HTTP/1, or its headers are larger than 256 KiB";
+        case Failure::aborted: return "aborted by leakline";
     }
     return "";
 }

@@ -75,7 +75,8 @@ RecordStream::Step AccessStream::next(Record& record) {
     if (const std::size_t time = find_common_time(line); time != line.npos) return read_common(line, time, record);
     if (looks_like_envoy(line)) return read_envoy(line, record);
     if (looks_like_alb(line)) return read_alb(line, record);
-    return chunks_.torn() ? bad("the last line is cut") : foreign("not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
+    return chunks_.torn() ? bad("the last line is truncated")
+                          : foreign("not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
 }
 
 RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {

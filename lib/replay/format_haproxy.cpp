@@ -68,11 +68,11 @@ RecordStream::Step HaproxyStream::next(Record& record) {
     for (int field = 0; field < 6; ++field) take_word(line);  // bytes, two cookies, state, connections, queues
     while (line.starts_with('{')) {                           // captured headers: they may contain spaces; braces are escaped
         const std::size_t end = line.find("} ");
-        if (end == line.npos) return bad("the line is cut");
+        if (end == line.npos) return bad("the line is truncated");
         line.remove_prefix(end + 2);
     }
     const std::size_t end = line.starts_with('"') ? line.find('"', 1) : line.npos;
-    if (end == line.npos) return bad("the line is cut: its request has no closing '\"'");
+    if (end == line.npos) return bad("the line is truncated: its request has no closing '\"'");
     const std::string_view request = line.substr(1, end - 1);
     if (request.rfind(" HTTP/") == request.npos) return bad("no HTTP request in it: '" + printable(request.substr(0, 40)) + "'");
     decode(request, request_);

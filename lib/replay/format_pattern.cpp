@@ -141,7 +141,7 @@ LogPattern parse_log_pattern(std::string_view given) {
         else
             pattern.variables_.back().behind = literal;
         if (!pattern.variables_.empty() && literal.empty())
-            throw Error(ErrorKind::usage, kOption, "two variables without a character between them: where the one ends is not known");
+            throw Error(ErrorKind::usage, kOption, "two variables without a separator between them");
         LogPattern::Variable variable;
         variable.quoted = literal.ends_with('"');
         variable.several = several;
@@ -261,7 +261,7 @@ RecordStream::Step PatternStream::next(Record& record) {
 std::vector<std::string> PatternStream::warnings() const {
     if (empty_bodies_ == 0) return {};
     return {format_count(empty_bodies_) + (empty_bodies_ == 1 ? " request has" : " requests have") +
-            " a method that takes a body, and an empty one: nginx leaves $request_body empty when it spilled the body to disk"};
+            " a method that takes a body, but an empty body: nginx leaves $request_body empty when it has written the body to disk"};
 }
 
 }  // namespace leakline::replay

@@ -227,7 +227,7 @@ void Log::check_shares() const {
         if (input->foreign > 0) shown += "\n  " + input->path + ":" + input->first_foreign;
         throw Error(ErrorKind::input, input->path,
                     format_count(unread) + " of " + format_count(lines) + " lines cannot be read as requests:" + shown,
-                    "--max-bad-share 100% takes what can be read; --log-format-string says how the lines are written");
+                    "use --max-bad-share 100% to accept what can be read, or describe the lines with --log-format-string");
     }
 }
 

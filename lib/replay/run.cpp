@@ -350,8 +350,8 @@ class Run : http::ClientPool::Listener {
         if (stats.late > 0)
             stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
                                      format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
-                                     " sent at once");
-        if (options_.stop.stop_requested()) stats.warnings.push_back("interrupted: this is a part of the replay");
+                                     " sent immediately");
+        if (options_.stop.stop_requested()) stats.warnings.push_back("interrupted: this report covers only part of the replay");
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
             stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with",
                                                  format_count(tally_.uncompared()), format_count(stats.completed)));
@@ -375,9 +375,9 @@ class Run : http::ClientPool::Listener {
 
     static std::string why_nothing(const ReplayStats& stats) {
         if (stats.read == 0) return "the log has no requests";
-        if (stats.unsent > 0) return "the replay ended before";
+        if (stats.unsent > 0) return "the replay ended before the first request";
         if (stats.filtered == 0) return "no line of the log could be read";
-        return format_count(stats.filtered) + (stats.filtered == 1 ? " request was left out" : " requests were left out");
+        return format_count(stats.filtered) + (stats.filtered == 1 ? " request was filtered out" : " requests were filtered out");
     }
 
     void judge(ReplayStats& stats) const {
@@ -394,7 +394,7 @@ class Run : http::ClientPool::Listener {
         // A service that refuses most requests does not do the work that was recorded. An error that is in the log too is that work.
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
-                              tally_.refused_statuses() + "); --expect-status accepts them if they are right" +
+                              tally_.refused_statuses() + "); if they are expected, accept them with --expect-status" +
                               cure(status_hint(tally_.most_refused())));
         const auto lag = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)

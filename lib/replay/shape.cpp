@@ -223,7 +223,7 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
         out.push_back(fmt::format("{}: {} to other hosts than {} ({}): {}{}", left_out,
                                   other_hosts_.total() == 1 ? "1 request" : format_count(other_hosts_.total()) + " requests",
                                   printable(wanted), reason, hosts,
-                                  reason == "--allow-host" ? "" : "; --allow-host adds hosts, --allow-host '*' all"));
+                                  reason == "--allow-host" ? "" : "; use --allow-host to add hosts, or --allow-host '*' for all"));
     }
     if (undecided_ > 0)
         out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps",

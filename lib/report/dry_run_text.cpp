@@ -37,7 +37,7 @@ std::string rate_text(const DryRun& result) {
     std::vector<std::uint64_t> counts((result.rate.size() + joined - 1) / joined);
     for (std::size_t i = 0; i < result.rate.size(); ++i) counts[i / joined] += result.rate[i];
     const std::uint64_t peak = *std::max_element(counts.begin(), counts.end());
-    std::string out = fmt::format("\nRate over the log's time, {} a line\n", format_duration(step));
+    std::string out = fmt::format("\nRequest rate over time, {} per row\n", format_duration(step));
     for (const std::uint64_t count : counts)
         out += fmt::format("  {:>14}  {}\n", format_per_second(static_cast<double>(count) / to_seconds(step)),
                            std::string(static_cast<std::size_t>(kWidth * count / peak), '#'));
@@ -51,7 +51,7 @@ std::string hosts_text(const DryRun& result) {
     std::string out = "\nBy host\n";
     for (std::size_t i = 0; i < result.hosts.size() && i < kShown; ++i) {
         const DryRun::Host& host = result.hosts[i];
-        const char* const sent = host.left_out == 0 ? "" : host.left_out == host.requests ? "  (left out)" : "  (left out in part)";
+        const char* const sent = host.left_out == 0 ? "" : host.left_out == host.requests ? "  (skipped)" : "  (partly skipped)";
         out += fmt::format("  {:>12}  {}{}\n", format_count(host.requests), printable(host.name), sent);
     }
     if (result.hosts.size() > kShown) out += fmt::format("  {:>12}  more hosts\n", format_count(result.hosts.size() - kShown));

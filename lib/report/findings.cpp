@@ -37,11 +37,11 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
         if (findings.size() >= kMost) continue;
         Finding finding;
         finding.line = &line;
-        finding.message = fmt::format("live bytes allocated here grow without end: {} in the run",
+        finding.message = fmt::format("live heap allocated here grows without limit: {} in this run",
                                       format_signed_bytes(static_cast<double>(line.growth_bytes)));
         if (line.bytes_per_request) finding.message += fmt::format(", {} per request", interval_text(*line.bytes_per_request));
         if (line.bytes_per_hour_by_time)
-            finding.message += fmt::format(", {} per hour by time", interval_text(*line.bytes_per_hour_by_time));
+            finding.message += fmt::format(", {} per hour over time", interval_text(*line.bytes_per_hour_by_time));
         finding.message += fmt::format(" ({})", growth_class_name(line.growth_class));
         place(finding, options);
         const std::string key = line_key(finding.path.value_or(""), line.at.function, line.source);

@@ -23,7 +23,7 @@ double newest_growth(const History::Line& line) {
 }  // namespace
 
 std::string_view history_verdict(const History& history) {
-    return history.has_slow_growth() ? "slow growth" : history.worsened() ? "worse" : "no worse";
+    return history.has_slow_growth() ? "slow growth" : history.worsened() ? "worse" : "ok";
 }
 
 std::string history_headline(const History& history) {
@@ -33,16 +33,15 @@ std::string history_headline(const History& history) {
     if (history.has_slow_growth()) {
         const History::Line& first = history.lines.front();
         return fmt::format(
-            "{} leaks {} per request and once leaked {}, with no step large enough to be noticed{}", place_text(first.at),
+            "{} leaks {} per request, up from {}, in steps too small to fail a single run{}", place_text(first.at),
             format_bytes(newest_growth(first)), format_bytes(first.least.value_or(0)),
-            count(History::Change::slow_growth) > 1 ? fmt::format("; {} lines do", count(History::Change::slow_growth)) : "");
+            count(History::Change::slow_growth) > 1 ? fmt::format("; {} lines in total", count(History::Change::slow_growth)) : "");
     }
     if (history.runs.size() == 1)
-        return fmt::format("one run, so there is nothing to compare it with; lines that leak: {}", history.lines.size());
+        return fmt::format("only one run, so there is nothing to compare; leaking lines: {}", history.lines.size());
     if (history.lines.empty()) return fmt::format("no line leaks in any of {} runs", history.runs.size());
-    return fmt::format("lines that leak in any of {} runs: {}, of which {} new, {} jumped, {} gone", history.runs.size(),
-                       history.lines.size(), count(History::Change::appeared), count(History::Change::jumped),
-                       count(History::Change::gone));
+    return fmt::format("leaking lines in {} runs: {} ({} new, {} jumped, {} gone)", history.runs.size(), history.lines.size(),
+                       count(History::Change::appeared), count(History::Change::jumped), count(History::Change::gone));
 }
 
 std::string history_text(const History& history, const RenderOptions& options) {
@@ -63,7 +62,7 @@ std::string history_text(const History& history, const RenderOptions& options) {
     out += fmt::format("\n{}\n  {:<21}{:<14}{:>19}  {}\n", paint("Runs, oldest first", Color::bold, options), "started", "verdict",
                        "memory per request", "file");
     for (const History::Run& run : history.runs)
-        out += fmt::format("  {:<21}{:<14}{:>19}  {}\n", run.started.empty() ? "not known" : terminal_safe(run.started),
+        out += fmt::format("  {:<21}{:<14}{:>19}  {}\n", run.started.empty() ? "unknown" : terminal_safe(run.started),
                            verdict_name(run.verdict), growth_text(run.bytes_per_request), terminal_safe(run.file));
     for (const std::string& warning : history.warnings) out += "  - " + terminal_safe(warning) + "\n";
     return out;

@@ -71,8 +71,8 @@ Json live_json(const LineReport& report) {
 }
 
 constexpr const char* kKeys =
-    "<p class=\"note keys\">Keys, once a chart is in focus: left and right move the cursor, + and - zoom, 0 "
-    "shows all. A drag zooms, a double click shows "
+    "<p class=\"note keys\">With a chart in focus: left and right move the cursor, + and - zoom, 0 "
+    "resets the zoom. Drag to zoom, double-click to show "
     "all.</p>\n";
 constexpr const char* kFlameSection =
     "<h2 class=\"scripted\">Growth by call path</h2>\n<div class=\"tools\"><label>Search <input id=\"search\" type=\"search\" "
@@ -80,7 +80,7 @@ constexpr const char* kFlameSection =
     "class=\"note\" aria-live=\"polite\"></span><button id=\"reset\" "
     "type=\"button\">Reset</button></div>\n<div id=\"flame\" class=\"chart\" role=\"tree\" "
     "aria-label=\"growth by call path\"></div>\n<p class=\"note keys\">Width is growth of live bytes; "
-    "callers are above. A click or Enter zooms into a frame, "
+    "callers are above. Click a frame or press Enter to zoom, "
     "the arrow keys move between frames, Escape shows all.</p>\n";
 
 // Otherwise there is nothing to draw by call path.
@@ -133,7 +133,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (!summary.limit.empty()) fact("Limit", xml_text(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) fact(&words == &soak.front() ? "Soak" : "", xml_text(words));
-    fact("Resolution", xml_text(summary.detectable));
+    fact("Detection limit", xml_text(summary.detectable));
     const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
     for (const std::string& words : resources) fact(&words == &resources.front() ? "Resources" : "", html_cut(words));
     for (const std::string& words : processes) fact(&words == &processes.front() ? "Processes" : "", html_cut(words));

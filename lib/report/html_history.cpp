@@ -36,9 +36,9 @@ std::string curve(const History::Line& line) {
 
 std::string table_of_lines(const History& history) {
     std::string out =
-        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is identified by its function and its text. Slow growth: more "
-        "than it ever was by over a quarter, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
-        "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Least before</th><th class=\"n\">Newest</th>"
+        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is identified by its function and its text. Slow growth: over "
+        "a quarter above its smallest earlier value, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
+        "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Smallest before</th><th class=\"n\">Newest</th>"
         "<th>Line</th></tr></thead>\n<tbody>\n";
     for (const History::Line& line : history.lines) {
         const auto newest = std::find_if(line.growth.rbegin(), line.growth.rend(), [](const auto& growth) { return growth.has_value(); });

@@ -140,8 +140,7 @@ std::string html_replay(const ReplayStats& stats) {
         format_count(stats.read), format_count(stats.sent), format_count(stats.unsent), format_count(stats.bad),
         format_count(stats.filtered), format_count(stats.completed), format_per_second(stats.rate),
         stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",
-        stats.valid ? ""
-                    : " <strong>Not valid:</strong> " + xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));
+        stats.valid ? "" : " <strong>Invalid:</strong> " + xml_text(stats.reasons.empty() ? "no reason was given" : stats.reasons.front()));
     out +=
         "<div class=\"scroll\"><table class=\"quantiles\">\n<thead><tr><th>Latency from the due time</th><th "
         "class=\"n\">ms</th><th></th></tr></thead>\n<tbody>\n";
@@ -153,7 +152,7 @@ std::string html_replay(const ReplayStats& stats) {
             "style=\"width:{:.1f}%\"></span></td></tr>\n",
             name, us / 1000, stats.latency.max > 0 ? std::clamp(100 * us / stats.latency.max, 0.0, 100.0) : 0.0);
     out +=
-        "</tbody></table></div>\n<div class=\"scroll\"><table>\n<thead><tr><th>Answer</th><th "
+        "</tbody></table></div>\n<div class=\"scroll\"><table>\n<thead><tr><th>Response</th><th "
         "class=\"n\">Requests</th></tr></thead>\n<tbody>\n";
     for (const auto& [status, count] : stats.statuses)
         out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", status, format_count(count));

@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kDeepest = 520;  // nested objects and arrays: callers of callers take two per level
-constexpr const char* kHint = "this takes a file that leakline diagnose -o NAME.json wrote";
+constexpr const char* kHint = "expected a file written by leakline diagnose -o NAME.json";
 
 // The archive of json_fields.hpp that reads. A value is unchanged if its member is absent or null. It knows its
 // path, so that a wrong type is reported with its place ("lines[3].file"); each reader is used within the life of the

@@ -121,7 +121,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     Case traffic{"requests succeed", Case::Outcome::passed, "replay", "", "", diagnosis.replay.duration_s};
     if (!diagnosis.replay.valid) {
         traffic.outcome = Case::Outcome::error;
-        traffic.message = diagnosis.replay.reasons.empty() ? "the replay is not valid" : diagnosis.replay.reasons.front();
+        traffic.message = diagnosis.replay.reasons.empty() ? "the replay is invalid" : diagnosis.replay.reasons.front();
         traffic.details = fmt::format("{}", fmt::join(diagnosis.replay.reasons, "\n"));
     }
     cases.push_back(traffic);

@@ -45,7 +45,7 @@ std::string memory_cell(double bytes, RenderOptions::Unit unit, int precision) {
 std::vector<std::string> line_table_footer(LineTable::Origin origin) {
     if (origin == LineTable::Origin::observed)
         return {"Mem usage: the largest memory of the process seen when the line ended",
-                "Increment: bytes allocated minus freed while the line was current, calls made by it included",
+                "Increment: bytes allocated minus bytes freed while the line ran, including the functions that it called",
                 "Occurrences: times the line ran"};
     return {
         "Mem usage: memory of the process at the start of the window + growth through this line and the "

@@ -35,7 +35,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     text.field("top line", line_and_function(line.at));
     if (const std::string_view source = trim(line.source); !source.empty())
         text.line(fmt::format(
-            "{:16}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 16, 24))), Color::bold)));
+            "{:18}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 18, 24))), Color::bold)));
     std::string growth = growth_text(line.growth_bytes, line.growth_error_bytes) + " through it";
     if (line.bytes_per_request)
         growth += ", " + interval_text(*line.bytes_per_request) + " per request";
@@ -48,7 +48,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
 // A recording's completeness, by name, and its meaning for the figures.
 std::string completeness_words(const std::string& name) {
     if (name == completeness_name(Completeness::final_tick)) return name + ": what came after its last timestamp is missing";
-    if (name == completeness_name(Completeness::torn)) return name + ": good up to where it ends";
+    if (name == completeness_name(Completeness::torn)) return name + ": usable up to its last complete record";
     return terminal_safe(name);
 }
 

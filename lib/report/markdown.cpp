@@ -175,7 +175,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));
-    row("resolution", plain(summary.detectable));
+    row("detection limit", plain(summary.detectable));
     const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
     for (const std::string& words : resources) row(&words == &resources.front() ? "resources" : "", plain(words));
     for (const std::string& words : processes) row(&words == &processes.front() ? "processes" : "", plain(words));
@@ -267,7 +267,7 @@ std::string render(const ReplayStats& stats, const RenderOptions&) {
 
 std::string render(const History& history, const RenderOptions& options) {
     std::string out = fmt::format("### History, {}: {}\n\n", history_verdict(history), plain(history_headline(history)));
-    out += "| change | least before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
+    out += "| change | smallest before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
     for (std::size_t i = 0; i < std::min(options.top, history.lines.size()) && out.size() < kLimit; ++i) {
         const History::Line& line = history.lines[i];
         std::string growth;  // of the newest runs: a cell has to stay readable

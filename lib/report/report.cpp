@@ -25,11 +25,11 @@ std::span<const Format> formats() {
         {"json", {".json"}, "everything, for programs; leakline report reads it back", render_json},
         {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown, kPages},
         {"html", {".html", ".htm"}, "one self-contained page with charts", render_html, kPages},
-        {"csv", {".csv"}, "one row a series or a line", render_csv, kLines | kTrendForm | kHistoryForm},
-        {"junit", {".xml"}, "JUnit: a test case a gate", render_junit, kDiagnosed | kTrendForm},
+        {"csv", {".csv"}, "one row per series or line", render_csv, kLines | kTrendForm | kHistoryForm},
+        {"junit", {".xml"}, "JUnit: one test case per gate", render_junit, kDiagnosed | kTrendForm},
         {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kLines},
         {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kLines},
-        {"github", {}, "GitHub workflow commands (by themselves where GITHUB_ACTIONS=true)", render_github, kLines | kTrendForm},
+        {"github", {}, "GitHub workflow commands (automatic if GITHUB_ACTIONS=true)", render_github, kLines | kTrendForm},
         {"openmetrics", {".prom"}, "for node_exporter's textfile collector", render_openmetrics, kDiagnosed | kTrendForm},
         {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosed | kTrendForm},
         {"folded", {".folded"}, "stacks of the growth, for flamegraph.pl", render_folded, kLines},
@@ -97,7 +97,8 @@ const Format& format_of_file(std::string_view path) {
     const std::string_view file = file_name(path);
     const std::size_t dot = file.rfind('.');
     const std::string hint = fmt::format("the format follows the extension: {}", extensions_text());
-    if (dot == std::string_view::npos) throw Error(ErrorKind::usage, std::string(path), "no extension that names a report format", hint);
+    if (dot == std::string_view::npos)
+        throw Error(ErrorKind::usage, std::string(path), "the file name has no extension of a report format", hint);
     const std::string extension(file.substr(dot));
     throw Error(ErrorKind::usage, std::string(path),
                 fmt::format("no report format has the extension '{}'{}", printable(extension), did_you_mean_text(extension, known)), hint);
@@ -108,7 +109,7 @@ void require_form(const Format& format, unsigned form) {
     std::vector<std::string_view> usable;
     for (const Format& other : formats())
         if ((other.forms & form) != 0) usable.push_back(other.name);
-    throw Error(ErrorKind::usage, "", fmt::format("there is no {} form of {}", format.name, document_name(form)),
+    throw Error(ErrorKind::usage, "", fmt::format("format {} is not available for {}", format.name, document_name(form)),
                 fmt::format("formats of {}: {}", document_name(form), fmt::join(usable, " ")));
 }
 

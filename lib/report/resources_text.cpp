@@ -12,7 +12,7 @@ namespace leakline::report {
 std::string resource_line(const ResourceGrowth& growth) {
     std::string text = growth.reasons.empty() ? std::string(resource_words(growth.resource)) : growth.reasons.front();
     if (growth.time_to_limit_h && growth.limit && !growth.exhausted)
-        text += fmt::format("; {}{} are {}", format_count(*growth.limit),
+        text += fmt::format("; the limit of {}{} is {}", format_count(*growth.limit),
                             growth.limit_name.empty() ? "" : fmt::format(" ({})", growth.limit_name),
                             *growth.time_to_limit_h <= 0 ? "reached already" : "reached in " + hours_text(*growth.time_to_limit_h));
     return text;
@@ -42,11 +42,11 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
     const ProcessTree& tree = diagnosis.resources.tree;
     if (tree.seen < 2) return {};
     const double cpu = tree.recorded_cpu_s + tree.unrecorded_cpu_s;
-    std::vector<std::string> lines = {fmt::format("{} seen, at most {} at once, {} ended in the run", format_count(tree.seen),
+    std::vector<std::string> lines = {fmt::format("{} in total, at most {} at once, {} exited during the run", format_count(tree.seen),
                                                   format_count(tree.most), format_count(tree.ended))};
-    if (cpu > 0) lines.front() += fmt::format("; the recorded one did {:.0f} % of the work", 100 * tree.recorded_cpu_s / cpu);
+    if (cpu > 0) lines.front() += fmt::format("; the recorded one used {:.0f} % of the CPU time", 100 * tree.recorded_cpu_s / cpu);
     if (tree.ended > 0 && tree.ended_growth_bytes >= kSmall)
-        lines.push_back(fmt::format("those that ended had grown by {} (median): a leak that is bounded by their end",
+        lines.push_back(fmt::format("the processes that exited had grown by {} (median): a leak that ends when they exit",
                                     format_bytes(tree.ended_growth_bytes)));
     std::size_t shown = 0;
     for (const ProcessGrowth& process : tree.processes) {

@@ -28,12 +28,12 @@ Json rules() {
                        {"help", text(help)},
                        {"defaultConfiguration", {{"level", level}}}});
     };
-    add(Kind::leaking_line, "Live bytes grow without end",
+    add(Kind::leaking_line, "Live heap grows without limit",
         "The heap bytes that this line allocated and that were not freed grew in every round of the same traffic.",
         "Check what keeps the objects that are allocated here: a container that is only added to, a cache without a "
         "bound or an expiry, an owner that is never destroyed.",
         "error");
-    add(Kind::growing_memory, "Memory grows without end",
+    add(Kind::growing_memory, "Memory grows without limit",
         "The memory of the process grew in every round of the same traffic, and no source line is known for "
         "it.",
         "Build with debug information (-g) so that lines can be named, and check memory that is not allocated by malloc.", "error");

@@ -15,7 +15,7 @@ std::string goal_text(const std::optional<Goal>& goal) {
     if (!goal) return {};
     const char* word = goal->outcome == GateOutcome::passed   ? "met"
                        : goal->outcome == GateOutcome::failed ? "MISSED"
-                                                              : "not decided by so few";
+                                                              : "undecided (too few traces)";
     return fmt::format("  goal {} {}: {}", goal->at_least ? ">=" : "<=", percent(goal->bound), word);
 }
 
@@ -28,7 +28,7 @@ std::string self_test_text(const SelfTest& result) {
         out += fmt::format("{:<17} {:<7} {:>7} {:>7} {:>13}   {:>12}   {}\n", family.name, family.leaks ? "yes" : "no",
                            a.growing + b.growing, a.stable + b.stable, a.inconclusive + b.inconclusive, b.total(), family.summary);
     }
-    out += "hard: even knowing the family one could not be sure; these count for precision only\n\n";
+    out += "hard: traces that cannot be classified with certainty even if the family is known; they count for precision only\n\n";
     for (const SelfTest::Score& score : result.scores) {
         const Interval range = score.measured.interval();
         out += fmt::format("{:<15} {:>8} [{}, {}] of {} {}{}\n", score.name, percent(score.measured.value()), percent(range.low),

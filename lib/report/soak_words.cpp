@@ -24,11 +24,11 @@ std::string forecast(const Soak& soak, const std::optional<Bytes>& limit) {
 
 std::string_view end_words(SoakRun::End end) {
     switch (end) {
-        case SoakRun::End::whole: return "all of it";
-        case SoakRun::End::decided: return "until it was decided";
+        case SoakRun::End::whole: return "complete";
+        case SoakRun::End::decided: return "until the verdict was clear";
         case SoakRun::End::limit: return "until memory was at its limit";
         case SoakRun::End::killed: return "until the kernel killed the service at its limit";
-        case SoakRun::End::memory: return "until the machine's memory ran short";
+        case SoakRun::End::memory: return "until the machine ran low on memory";
         case SoakRun::End::time: return "stopped by --soak-time";
         case SoakRun::End::exhausted: return "until descriptors or mappings were nearly used up";
         case SoakRun::End::stopped: return "cut off";
@@ -41,7 +41,7 @@ std::string run_words(const SoakRun& run, const std::optional<Bytes>& limit) {
                                    end_words(run.end), run.duration_s, format_count(run.requests), trend_name(run.trend.verdict));
     if (run.trend.bytes_per_request) text += fmt::format(", {} per request", interval_text(*run.trend.bytes_per_request));
     if (limit && run.limit_reached_h)
-        text += fmt::format("; was at {} after {}", format_bytes(static_cast<double>(*limit)), hours_text(*run.limit_reached_h));
+        text += fmt::format("; reached {} after {}", format_bytes(static_cast<double>(*limit)), hours_text(*run.limit_reached_h));
     return text;
 }
 

@@ -65,7 +65,7 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
     for (const std::string& directory : directories_) {
         std::error_code ignored;
         if (!fs::is_directory(directory, ignored))
-            throw Error(ErrorKind::input, directory, "no such folder of source text",
+            throw Error(ErrorKind::input, directory, "no such source directory",
                         "--source takes the folder that the program was built from");
     }
 }
@@ -183,17 +183,17 @@ void SourceText::fill(LineReport& report) {
 
     if (directories_only_ && directories_.empty() && !missing.empty()) {
         report.warnings.push_back(
-            "no source text: the recording names files, and does not show that it was made with the programs of this "
-            "machine; --source DIR says where the files are");
+            "source code is not shown: the recording does not prove that it was made with the programs of this "
+            "machine; give the source directory with --source DIR");
         return;
     }
     std::size_t noted = 0;
     for (const std::string& file : missing) {
         if (++noted > 5) {
-            report.warnings.push_back(fmt::format("no source text for {} more files", missing.size() - 5));
+            report.warnings.push_back(fmt::format("no source code for {} more files", missing.size() - 5));
             break;
         }
-        report.warnings.push_back(fmt::format("no source text: {} is not here; --source DIR says where it is", file));
+        report.warnings.push_back(fmt::format("no source code: {} was not found; give its directory with --source DIR", file));
     }
 }
 

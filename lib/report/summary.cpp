@@ -28,10 +28,10 @@ std::string plain_rate(double rate) {
 
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
-        case Verdict::leak: return diagnosis.accepted ? "LEAK, ACCEPTED" : "LEAK";  // by the baseline
+        case Verdict::leak: return diagnosis.accepted ? "LEAK (ACCEPTED BY THE BASELINE)" : "LEAK";  // by the baseline
         case Verdict::no_leak: {
             const Coverage& coverage = diagnosis.coverage;
-            const std::string covered = !coverage.kinds.empty()                  ? " IN WHAT WAS SERVED"
+            const std::string covered = !coverage.kinds.empty()                  ? " IN THE REQUESTS THAT WERE SERVED"
                                         : !coverage.recorded_identifiers.empty() ? " WITH RECORDED IDENTIFIERS"
                                                                                  : "";
             if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET" + covered;
@@ -47,10 +47,10 @@ std::string verdict_text(const Diagnosis& diagnosis) {
 std::string limit_text(const Diagnosis& diagnosis) {
     if (!diagnosis.memory_limit || diagnosis.verdict == Verdict::invalid) return {};
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
-    if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not approached";
+    if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not reached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": time to the limit is unknown";
     const std::string at = diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
-                               ? fmt::format(" at the log's own rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
+                               ? fmt::format(" at the log's rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
                                : "";
     const Interval& hours = *diagnosis.trend.time_to_limit_h;
     return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
@@ -112,11 +112,11 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     if (growth.source == StatedGrowth::Source::none) return "not measured";
     const GrowthSplit& split = growth.split;
     const bool by_lines = growth.source == StatedGrowth::Source::lines, by_objects = growth.source == StatedGrowth::Source::objects;
-    const std::string whole = by_lines || by_objects
-                                  ? "; memory as a whole: " + (diagnosis.trend.bytes_per_request
-                                                                   ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
-                                                                   : slope_text(diagnosis.trend))
-                                  : "";
+    const std::string whole =
+        by_lines || by_objects
+            ? "; total memory: " + (diagnosis.trend.bytes_per_request ? interval_text(*diagnosis.trend.bytes_per_request) + " per request"
+                                                                      : slope_text(diagnosis.trend))
+            : "";
     const std::string whose = by_lines ? " through the leaking lines" : by_objects ? " in live objects" : "";
     if (split.follows == Follows::time)
         return interval_text(*split.bytes_per_hour_by_time) + " per hour over time, independent of requests" + whose + whole;
@@ -125,10 +125,10 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     if (!per_request || (!by_lines && !by_objects && !split.bytes_per_hour_by_time && !diagnosis.projected_bytes_per_hour))
         return slope_text(diagnosis.trend);
     std::string text = interval_text(*per_request) + " per request";
-    if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour by time", interval_text(*split.bytes_per_hour_by_time));
+    if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour over time", interval_text(*split.bytes_per_hour_by_time));
     text += whose;
     if (diagnosis.projected_bytes_per_hour && diagnosis.requests_per_second)
-        text += fmt::format(": {} per hour at the log's own {} requests/s", interval_text(*diagnosis.projected_bytes_per_hour),
+        text += fmt::format(": {} per hour at the log's rate of {} requests/s", interval_text(*diagnosis.projected_bytes_per_hour),
                             plain_rate(*diagnosis.requests_per_second));
     return text + whole;
 }
@@ -142,8 +142,8 @@ std::string detectable_text(const TrendVerdict& trend) {
     const auto smallest = smallest_growth(trend);
     // Smaller leaks are sometimes found; "could have seen" would contradict the lines above.
     if (smallest && trend.verdict == Trend::growing && trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
-        return "a leak of " + *smallest + " would be found 9 times out of 10";
-    return "the smallest leak that this run could have detected: " + smallest.value_or("not known (too little data)");
+        return *smallest + " (smaller leaks are sometimes found)";
+    return smallest.value_or("unknown (too little data)");
 }
 
 const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
@@ -184,9 +184,9 @@ std::string line_and_function(const CodeLine& line) {
 std::string headline_note(const HeadlineLine& headline) {
     std::string note;
     const auto lines = [](std::size_t count) { return fmt::format("{} line{}", count, count == 1 ? "" : "s"); };
-    if (headline.lines > 1) note = fmt::format("the sum of {} that it calls", lines(headline.lines));
+    if (headline.lines > 1) note = fmt::format("the sum over {} reached through it", lines(headline.lines));
     if (headline.elsewhere > 0)
-        note += fmt::format("{}{:.0f} % of the growth of all lines that leak: {} elsewhere", note.empty() ? "" : "; ", headline.share * 100,
+        note += fmt::format("{}{:.0f} % of the growth of all leaking lines; {} elsewhere", note.empty() ? "" : "; ", headline.share * 100,
                             lines(headline.elsewhere));
     return note;
 }
@@ -231,7 +231,7 @@ std::vector<AccountingRow> book_rows(const Accounting& accounting) {
         {"live heap bytes", accounting.live_delta_bytes, "the sum of both"}};
     if (accounting.rss_delta_bytes) rows.push_back({"resident memory", *accounting.rss_delta_bytes, "RSS"});
     if (accounting.overhead_delta_bytes)
-        rows.push_back({"added by malloc", *accounting.overhead_delta_bytes, "header and rounding of each live block (glibc's rule)"});
+        rows.push_back({"added by malloc", *accounting.overhead_delta_bytes, "header and alignment of each live block, as in glibc"});
     if (accounting.retention_delta_bytes)
         rows.push_back({"kept by the allocator", *accounting.retention_delta_bytes, "freed, not returned"});
     if (accounting.other_delta_bytes)

@@ -33,7 +33,7 @@ Color verdict_color(Verdict verdict) {
 
 std::string share_text(std::int64_t part, std::int64_t whole) {
     if (whole <= 0 || part < 0) return {};
-    return fmt::format(" = {:.1f} % of the growth", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+    return fmt::format(" ({:.1f} % of the growth)", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 std::string latencies_text(const LatencySummary& latency) {
@@ -54,21 +54,21 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
         if (stats.failures[i] != 0)
             answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]),
                                    failure_name(static_cast<Failure>(i)));
-    text.field("answers", answers.empty() ? "none" : answers);
+    text.field("responses", answers.empty() ? "none" : answers);
     const double answered = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
-    text.field("rate", fmt::format("{} sent{}, {} answered over {:.3g} s", format_per_second(stats.rate),
-                                   stats.target_rate ? fmt::format(" of {} due", format_per_second(*stats.target_rate)) : "",
+    text.field("rate", fmt::format("{} sent{}, {} completed over {:.3g} s", format_per_second(stats.rate),
+                                   stats.target_rate ? fmt::format(" of {} planned", format_per_second(*stats.target_rate)) : "",
                                    format_per_second(answered), stats.duration_s));
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
-    if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " answers with an unexpected status");
+    if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " responses with an unexpected status");
     text.field("connections", format_count(stats.connections) + " opened");
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections");
-    if (stats.late != 0) text.field("late records", format_count(stats.late) + " came too late for the reorder window");
+    if (stats.late != 0) text.field("late records", format_count(stats.late) + " were too far out of order for --reorder");
     if (!stats.valid) {
-        text.field("NOT VALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());
+        text.field("INVALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());
         for (std::size_t i = 1; i < stats.reasons.size(); ++i) text.field("", stats.reasons[i]);
     }
 }
@@ -102,8 +102,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         const LineGrowth& top = *summary.top;
         text.field("top line", line_and_function(top.at));
         if (const std::string_view source = trim(top.source); !source.empty())
-            text.line(fmt::format("{:16}{}", "",
-                                  text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 16, 24))), Color::bold)));
+            text.line(fmt::format("{:18}{}", "",
+                                  text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 18, 24))), Color::bold)));
         text.field("", fmt::format("{}{}, {} allocations, {}", growth_text(top.growth_bytes, top.growth_error_bytes),
                                    share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes), format_count(top.allocations),
                                    growth_class_name(top.growth_class)));
@@ -112,17 +112,17 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         else if (top.bytes_per_request)
             text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
         if (top.bytes_per_hour_by_time)
-            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour by time through this line, independent of requests");
+            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour over time through this line, independent of requests");
         if (!summary.top_note.empty()) text.field("", summary.top_note);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
-    for (const std::string& words : endpoints) text.field(&words == &endpoints.front() ? "by endpoint" : "", words);
+    for (const std::string& words : endpoints) text.field(&words == &endpoints.front() ? "by request" : "", words);
     for (const TrafficRow& row : traffic_rows(diagnosis)) text.field(row.name, row.text);
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) text.field(&words == &soak.front() ? "soak" : "", words);
-    text.field("resolution", summary.detectable);
+    text.field("detection limit", summary.detectable);
     const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
     for (const std::string& words : resources) text.field(&words == &resources.front() ? "resources" : "", words);
     for (const std::string& words : processes) text.field(&words == &processes.front() ? "processes" : "", words);
@@ -130,7 +130,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         text.field("gate",
                    fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
     if (diagnosis.gates.empty() && diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
-    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "also" : "", diagnosis.reasons[i]);
+    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);
     text.field("memory",
                fmt::format("{} ({}, {}); warm-up ends at {}", diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
                            trend_name(diagnosis.trend.verdict), diagnosis.metric, tick_text(diagnosis.trend.warmup_end_s, Scale::seconds)));
@@ -151,7 +151,7 @@ std::string render(const TrendReport& report, const RenderOptions& options) { re
 
 std::string render(const ReplayStats& stats, const RenderOptions& options) {
     TerminalText text(options);
-    text.append(stats.valid ? text.paint("valid", Color::green) : text.paint("NOT VALID", Color::red));
+    text.append(stats.valid ? text.paint("valid", Color::green) : text.paint("INVALID", Color::red));
     if (!stats.valid && !stats.reasons.empty()) text.append(": " + terminal_safe(stats.reasons.front()));
     text.line();
     add_replay(text, stats);

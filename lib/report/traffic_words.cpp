@@ -21,7 +21,7 @@ std::string connections_text(const ConnectionGrowth& growth) {
     const std::string basis = fmt::format("{} connections, {} requests", format_count(growth.connections), format_count(growth.requests));
     if (!growth.leaks)
         return fmt::format("no leak above {} per connection ({})", format_bytes(growth.detectable_bytes_per_connection), basis);
-    return fmt::format("{} of heap per connection, beside {} per request ({})", interval_text(growth.bytes_per_connection),
+    return fmt::format("{} of heap per connection, in addition to {} per request ({})", interval_text(growth.bytes_per_connection),
                        interval_text(growth.bytes_per_request), basis);
 }
 
@@ -42,8 +42,8 @@ std::vector<std::string> not_served(const Coverage& coverage) {
 
 std::string fresh_text(const ReplayStats& stats) {
     if (stats.fresh.empty()) return {};
-    std::string text = "fresh per round: " + list_text(stats.fresh);
-    if (!stats.not_fresh.empty()) text += "; as recorded, because new ones were refused: " + list_text(stats.not_fresh);
+    std::string text = "new values in each round: " + list_text(stats.fresh);
+    if (!stats.not_fresh.empty()) text += "; sent as recorded, because the service rejected new values: " + list_text(stats.not_fresh);
     return text;
 }
 
@@ -51,7 +51,7 @@ std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
     std::vector<TrafficRow> rows;
     if (diagnosis.connections) rows.push_back({"per connection", connections_text(*diagnosis.connections)});
     if (std::string fresh = fresh_text(diagnosis.replay); !fresh.empty()) rows.push_back({"identifiers", std::move(fresh)});
-    if (const auto kinds = not_served(diagnosis.coverage); !kinds.empty()) rows.push_back({"not served", list_text(kinds)});
+    if (const auto kinds = not_served(diagnosis.coverage); !kinds.empty()) rows.push_back({"not tested", list_text(kinds)});
     return rows;
 }
 

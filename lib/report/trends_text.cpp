@@ -47,7 +47,7 @@ void add_details(TerminalText& text, const TrendReport::Item& item) {
     if (trend.time_to_limit_h) text.field("limit", reached_text(*trend.time_to_limit_h));
     if (trend.warmup_end_s > 0) text.field("warm-up", "ends at " + tick_text(trend.warmup_end_s, Scale::seconds));
     if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
-    text.field("resolution", detectable_text(trend));
+    text.field("detection limit", detectable_text(trend));
     text.field("data", fmt::format("{} samples over {}", format_count(item.samples()), hours_text(item.series.duration() / 3600)));
 }
 
@@ -123,7 +123,7 @@ std::string trends_text(const TrendReport& report, const RenderOptions& options)
         if (asking > options.top) {
             text.line();
             text.line(
-                fmt::format("The reasons of {} more that grow or are inconclusive are in the other forms: -o FILE.html, "
+                fmt::format("For the reasons of {} more series that grow or are inconclusive, use -o FILE.html, "
                             ".json or .csv",
                             asking - options.top));
         }

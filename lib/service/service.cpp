@@ -169,7 +169,7 @@ std::string Service::State::metrics_text() const {
     const http::ServerCounts server_counts = server->counts();
     text.single("trackd_connections_open", Type::gauge, "Open connections.", server_counts.connections_open);
     text.single("trackd_connections_total", Type::counter, "Connections served.", server_counts.connections_accepted);
-    text.single("trackd_connections_shed_total", Type::counter, "Connections turned away at the limit.", server_counts.connections_shed);
+    text.single("trackd_connections_shed_total", Type::counter, "Connections rejected at the limit.", server_counts.connections_shed);
     text.single("trackd_requests_malformed_total", Type::counter, "Requests refused before they reached the service.",
                 server_counts.malformed);
     text.single("trackd_timeouts_total", Type::counter, "Connections closed because they were too slow.", server_counts.timeouts);

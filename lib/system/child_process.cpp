@@ -68,7 +68,8 @@ struct StartFailure {
 [[noreturn]] void throw_start_failure(const Command& command, const std::string& path, const StartFailure& failure) {
     const int reason = failure.error_number;
     switch (failure.step) {
-        case StartFailure::Step::directory: throw os_error(ErrorKind::input, command.directory, "cannot enter the folder", reason);
+        case StartFailure::Step::directory:
+            throw os_error(ErrorKind::input, command.directory, "cannot change to the working directory", reason);
         case StartFailure::Step::output: throw os_error(ErrorKind::input, command.output_file, "cannot write the program's output", reason);
         case StartFailure::Step::hook: throw os_error(ErrorKind::system, path, "cannot prepare the process", reason);
         case StartFailure::Step::exec: break;

@@ -68,7 +68,7 @@ std::vector<int> processes_named(const std::string& name, const SystemRoots& roo
         if (pid != ::getpid() && is_named(pid, name, roots)) found.push_back(pid);
     if (found.empty())
         throw Error(ErrorKind::input, "--name", "no process is named '" + printable(name) + "'",
-                    "the name is that of the program without its folder; ps -e shows them");
+                    "give the program name without its directory; ps -e lists the names");
     return found;
 }
 

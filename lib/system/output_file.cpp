@@ -75,7 +75,7 @@ OutputFile::OutputFile(std::string path, std::stop_token stop) : path_(std::move
     }
     if (descriptor_ < 0) {
         const int reason = errno;
-        throw os_error(ErrorKind::input, path_, "cannot write", reason, reason == ENOENT ? "make the folder first" : std::string());
+        throw os_error(ErrorKind::input, path_, "cannot write", reason, reason == ENOENT ? "create the directory first" : std::string());
     }
 }
 

@@ -54,9 +54,9 @@ TEST_CASE("a channel that cannot work is refused before anything runs, with what
         {"email=smtp://x:25", "--alert-to email: needs to=..."},
         {"email=http://x,to=a@b", "--alert-to email: needs the server's address"},
         {"email=smtp://me:pass@x,to=a@b", "--alert-to email: a user and password in the address are visible to all users in ps"},
-        {"email=smtp://x,to=a@b,user=me,tls=off", "--alert-to email: tls=off would send the password of 'me' in the clear"},
+        {"email=smtp://x,to=a@b,user=me,tls=off", "--alert-to email: tls=off would send the password of 'me' unencrypted"},
         {"email=smtp://x,to=a@b,tls=maybe", "--alert-to email: tls is starttls or off, not 'maybe'"},
-        {"command=/no/such/program", "--alert-to command: '/no/such/program' is no executable program"},
+        {"command=/no/such/program", "--alert-to command: '/no/such/program' is not an executable program"},
     };
     for (const auto& each : cases) {
         CAPTURE(each.spec);

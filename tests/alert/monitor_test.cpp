@@ -147,9 +147,9 @@ TEST_CASE("a delivery that fails is tried again until it is taken, and each fail
     REQUIRE(eventually([&] { return monitor.counts().sent == 1; }));
     CHECK(hook.count() == 3);
     CHECK(monitor.counts().failed_attempts == 2);
-    CHECK(report.lines() ==
-          std::vector<std::string>{"alert not delivered, again in 5ms: webhook " + hook.url() + ": " + hook.url() + ": answered 500: ",
-                                   "alert not delivered, again in 10ms: webhook " + hook.url() + ": " + hook.url() + ": answered 503: "});
+    CHECK(report.lines() == std::vector<std::string>{
+                                "alert not delivered, retrying in 5ms: webhook " + hook.url() + ": " + hook.url() + ": answered 500: ",
+                                "alert not delivered, retrying in 10ms: webhook " + hook.url() + ": " + hook.url() + ": answered 503: "});
 }
 
 TEST_CASE("a dead channel is given up, delays no other, and never the caller") {

@@ -35,7 +35,7 @@ std::string error_of(const std::string& text) {
 
 TEST_CASE("without a baseline's entry a leaking line is new") {
     const BaselineCheck result = check(growing(1200), {});
-    CHECK(result.gate.name == "nothing new against b.json");
+    CHECK(result.gate.name == "no new leaks compared with b.json");
     CHECK(result.gate.outcome == GateOutcome::failed);
     CHECK(result.gate.message == "new: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request");
 }
@@ -48,8 +48,7 @@ TEST_CASE("a known leak passes, also from another line of another file, until it
     moved.lines.lines[0].source = "cache.append(user_id, events);";  // re-indented
     CHECK(check(moved, baseline).gate.outcome == GateOutcome::passed);
     CHECK(check(growing(1200), baseline).gate.message ==
-          "more: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request; "
-          "accepted were 1000 B");
+          "grew: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.17 KiB per request (accepted: 1000 B)");
     moved.lines.lines[0].source = "other(text);";
     CHECK(check(moved, baseline).gate.message.starts_with("new: "));
 }
@@ -63,8 +62,7 @@ TEST_CASE("small steps that each pass fail together") {
     const BaselineCheck result = check(growing(1280), baseline);
     CHECK(result.gate.outcome == GateOutcome::failed);
     CHECK(result.gate.message ==
-          "slowly more: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.25 KiB per request; "
-          "it once was 1000 B");
+          "grew slowly: apps/trackd/track_user_behavior.cpp:42 in track_user_behavior, 1.25 KiB per request (smallest so far: 1000 B)");
 }
 
 TEST_CASE("a suppression holds to its maximum and its last day, and is reported when unused") {
@@ -140,6 +138,6 @@ TEST_CASE("a leak does not hide behind a twin of the same function and text") {
     const Baseline baseline = next_baseline(twins(1000, 100), {});
     CHECK(check(twins(1000, 100), baseline).gate.outcome == GateOutcome::passed);
     CHECK(check(twins(100, 1000), baseline).gate.outcome == GateOutcome::passed);
-    CHECK(check(twins(1000, 900), baseline).gate.message.starts_with("more: "));
+    CHECK(check(twins(1000, 900), baseline).gate.message.starts_with("grew: "));
     CHECK(check(twins(1000, 100), next_baseline(growing(1000), {})).gate.message.starts_with("new: "));
 }

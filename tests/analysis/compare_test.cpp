@@ -91,7 +91,7 @@ TEST_CASE("a fix passes the gate and is named") {
     const auto after = report_of({{"append(int)", "cache.push_back(e);", 31, 0, 0.5, false}});
     const Comparison comparison = compare_lines(before, after);
     CHECK(comparison.outcome == GateOutcome::passed);
-    CHECK(comparison.reasons.back() == "1 line that leaked before does no more");
+    CHECK(comparison.reasons.back() == "1 leak fixed");
 }
 
 TEST_CASE("a budget lets small growth pass and large growth not") {
@@ -142,7 +142,7 @@ TEST_CASE("too few marks make the comparison inconclusive, not passed") {
     CHECK(comparison.lines[0].change == LineChange::unclear);
     CHECK(comparison.outcome == GateOutcome::inconclusive);
     CHECK(comparison.reasons[0] ==
-          "1 line may leak more than before, but a recording has too few marks to decide: record more rounds, or longer");
+          "1 line may leak more than before, but a recording has too few measurements to decide: record more rounds, or record for longer");
 }
 
 TEST_CASE("a budget per request needs requests") {

@@ -90,8 +90,8 @@ TEST_CASE("no leak covers recorded identifiers alone where the service refused n
     CHECK(served.verdict == Verdict::no_leak);
     CHECK(served.coverage.kinds.empty());
     CHECK(served.reasons.back() ==
-          "growth per new identifier is not covered by the verdict for GET /items/*: the service refused new identifiers, so "
-          "these requests were sent with those of the log");
+          "the verdict does not cover growth per new identifier for GET /items/*: the service rejected new identifiers, so "
+          "these requests were sent with the recorded ones");
     // With the log's identifiers it fails as well, for another reason.
     const Diagnosis failed = refused(8000, 6000, 1000);
     CHECK(failed.verdict == Verdict::inconclusive);
@@ -103,7 +103,7 @@ TEST_CASE("no leak covers recorded identifiers alone where the service refused n
 TEST_CASE("what filters left out is named, and the verdict is that on the rest") {
     const Diagnosis filtered = served({{"GET /a", path(8000)}}, {{"GET /b", LeftOutWhy::filter, 500}});
     CHECK(filtered.verdict == Verdict::no_leak);
-    CHECK(filtered.reasons[1] == "left out by filters, and not covered by the verdict: GET /b (500)");
+    CHECK(filtered.reasons[1] == "excluded by filters, and not covered by the verdict: GET /b (500)");
 }
 
 TEST_CASE("a leak stays a leak, whatever was not served") {

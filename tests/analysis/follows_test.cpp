@@ -147,7 +147,7 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     Diagnosis by_time = diagnosis;
     judge(by_time);
     CHECK(by_time.verdict == Verdict::inconclusive);
-    CHECK(by_time.reasons[0].starts_with("live heap of clock.cpp:7 grew in every round, by 13.4 MiB/h over time"));
+    CHECK(by_time.reasons[0].starts_with("live heap allocated at clock.cpp:7 grew in every round, by 13.4 MiB/h over time"));
     CHECK(longer_recording(diagnosis).has_value());
 
     LineGrowth& crumbs = diagnosis.lines.lines[0];
@@ -159,5 +159,5 @@ TEST_CASE("a few kilobytes by a timer are no odds and ends, and odds and ends ma
     judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::inconclusive);
     CHECK(diagnosis.reasons[0].starts_with(
-        "memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may hold"));
+        "memory grew by 7.63 MiB after the first round, but lines explain little of it: an allocator may retain"));
 }

@@ -280,7 +280,7 @@ TEST_CASE("an interpreter's own lines are no user code, and the report says what
         const LineReport report = report_of(builder, {{list, 845, 1000, 0}});
         CHECK(headline_of(report) == "none");
         CHECK(report.runtime == Runtime::python);
-        CHECK(report.unavailable == "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc");
+        CHECK(report.unavailable == "lines of Python code cannot be recorded here; to get them, use `memray run` or tracemalloc");
         CHECK_FALSE(report.lines[0].user_code);
     }
     SUBCASE("or call an extension of the user's that does") {

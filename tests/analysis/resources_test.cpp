@@ -158,7 +158,7 @@ TEST_CASE("with too few rounds for the test nothing is called a leak, and nothin
         const ResourceGrowth& growth = judged(leak, true);
         CHECK(growth.verdict == Trend::inconclusive);
         CHECK(resources_undecided(leak).has_value());
-        CHECK(growth.reasons[0].ends_with("more rounds (--rounds) would decide"));
+        CHECK(growth.reasons[0].ends_with("rerun with more rounds (--rounds)"));
         // Rounds of ten requests: one descriptor in 20 requests would not have shown.
         Resources slow = counted(rounds, [](int) { return 10.0; });
         for (std::size_t i = 0; i < slow.mark_requests.size(); ++i) slow.mark_requests[i] = 10.0 * static_cast<double>(i);
@@ -172,7 +172,7 @@ TEST_CASE("with too few rounds for the test nothing is called a leak, and nothin
     judge_resources(flat.resources, {});
     judge(flat);
     CHECK(flat.verdict == Verdict::inconclusive);
-    CHECK(flat.reasons[0] == "the run is too short to see a slow leak of file descriptors: more rounds (--rounds) would decide");
+    CHECK(flat.reasons[0] == "the run is too short to detect a slow leak of file descriptors: rerun with more rounds (--rounds)");
 }
 
 TEST_CASE("a pool has time to fill in twice the rounds that were planned, or twice those of a usual run") {
@@ -249,7 +249,7 @@ TEST_CASE("where leaked threads or descriptors are the reason why memory grows, 
     requests.lines.lines[0].growth_bytes = 14'000 * 500;
     requests.lines.lines[0].bytes_per_request = Interval{500, 490, 510};
     analysis::judge(requests, {.filling_is_leak = true});
-    CHECK(requests.reasons[0].starts_with("live heap of pool.cpp:12"));
+    CHECK(requests.reasons[0].starts_with("live heap allocated at pool.cpp:12"));
     CHECK(std::any_of(requests.reasons.begin(), requests.reasons.end(),
                       [](const std::string& reason) { return reason.starts_with("threads leak, "); }));
 
@@ -280,9 +280,10 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     Diagnosis quiet = diagnosis;
     judge(quiet);
     CHECK(quiet.verdict == Verdict::inconclusive);
-    CHECK(quiet.reasons[0] ==
-          "99 % of the work was done by 2 processes that were not recorded: their memory was measured, but their lines were not; let the "
-          "recorded process do the work (one worker, no fork) to decide");
+    CHECK(
+        quiet.reasons[0] ==
+        "99 % of the CPU time was used outside of the recorded process (2 processes): memory was measured there, but not source lines; run the "
+        "service as one process (one worker, no fork)");
     tree.unrecorded_growth_bytes = 8e6;
     diagnosis.trend.verdict = Trend::growing;
     diagnosis.trend.bytes_per_request = Interval{1024, 1000, 1050};
@@ -292,7 +293,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] ==
-          "the memory of 2 processes that were not recorded (2 x worker) grows to the end, by 1 KiB per request in all");
+          "the memory of 2 processes that were not recorded (2 x worker) grows until the end, by 1 KiB per request in total");
 
     // Growth that the run could hardly have seen is no more of a leak there than in one process.
     Diagnosis noise = quiet;
@@ -306,7 +307,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     judge(noise);
     CHECK(noise.verdict == Verdict::inconclusive);
     CHECK(noise.reasons[0].starts_with(
-        "the memory of 2 processes that were not recorded (2 x worker) grows, but its 2.86 MiB/h are less than twice"));
+        "the memory of 2 processes that were not recorded (2 x worker) grows, but the growth of 2.86 MiB/h is less than twice"));
     // `sh -c "node server.js"`: the collector is that of a child.
     collected.trend.detectable_bytes_per_hour = 1000;
     collected.resources.tree.processes[0].name = "node";
@@ -314,7 +315,7 @@ TEST_CASE("where processes that were not recorded did the work, 'no leak' is not
     collected.series.value = {50e6, 60e6};
     judge(collected);
     CHECK(collected.verdict == Verdict::inconclusive);
-    CHECK(collected.reasons[0].find("the collector of node may hold back") != std::string::npos);
+    CHECK(collected.reasons[0].find("the garbage collector of node may retain") != std::string::npos);
 
     Diagnosis helper = stable_memory();  // a logger beside the service
     helper.resources.tree.seen = 2;

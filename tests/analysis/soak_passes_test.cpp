@@ -42,7 +42,7 @@ TEST_CASE("memory that comes back to its level with each pass over the log is st
         const TrendVerdict trend = settled_by_passes(seen(curve, 300), days(3, 200, 0, 0), kPass);
         CHECK(trend.verdict == Trend::stable);
         CHECK(trend.reasons ==
-              std::vector<std::string>{"came back to the same level in each of 3 passes over the log: peaks of 120 MiB, 120 MiB, "
+              std::vector<std::string>{"returned to the same level in each of 3 repetitions of the log: peaks of 120 MiB, 120 MiB, "
                                        "120 MiB"});
         REQUIRE(trend.detectable_bytes_per_request);  // 2 % of 120 MiB in the one pass between the second and the last
         CHECK(*trend.detectable_bytes_per_request == doctest::Approx(0.02 * 119.6 * kMiB / kPass).epsilon(0.01));
@@ -74,7 +74,7 @@ TEST_CASE("a slower run that holds no more than the faster one over the same req
     const Series faster = days(3, 200, 0, 0);
     const TrendVerdict trend = settled_by_faster(seen(Trend::growing, 400), days(0.95, 600, 0, 0), faster);
     CHECK(trend.verdict == Trend::stable);
-    CHECK(trend.reasons[0].starts_with("held no more than the faster run over the same requests: peaks of "));
+    CHECK(trend.reasons[0].starts_with("used no more than the faster run for the same requests: peaks of "));
     // What comes with time has three times as much of it.
     CHECK(settled_by_faster(seen(Trend::growing, 400), days(0.95, 600, 0, 20'000), days(3, 200, 0, 20'000)).verdict == Trend::growing);
     // Of requests that the faster run never had it says nothing.

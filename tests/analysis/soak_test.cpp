@@ -53,7 +53,7 @@ TEST_CASE("more bytes a request at the lower speed follow time, and nothing is e
     for (const SoakRun& fast : {run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(600, 12, Trend::stable, {0, -3, 3}, 5e6)}) {
         const Soak soak = judged({fast, run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
         CHECK(soak.growth == Soak::Growth::with_time);
-        CHECK(soak.reason.starts_with("growth follows time rather than requests: 201 B [200 B, 202 B] per request at 200x, "));
+        CHECK(soak.reason.starts_with("growth depends on time, not on requests: 201 B (200 B to 202 B) per request at 200x, "));
         CHECK_FALSE(soak.level_bytes);
         CHECK_FALSE(soak.time_to_limit_h);
     }
@@ -76,8 +76,8 @@ TEST_CASE("flat says what was covered, and what of the hours was not replayed ma
     CHECK(soak.growth == Soak::Growth::none);
     CHECK(
         soak.reason ==
-        "memory does not grow: at 600x, over 12 h of traffic, it held its level; at 200x, over 4 h, it held its level. Nothing is known of what "
-        "takes over 4 h of traffic to fill or to be cleaned, or of growth with time alone by less than 4 MiB an hour");
+        "memory does not grow: at 600x, over 12 h of traffic, it held its level; at 200x, over 4 h, it held its level. The run cannot detect what "
+        "takes more than 4 h of traffic to fill or to be freed, or growth over time (not per request) below 4 MiB per hour");
     REQUIRE(soak.level_bytes);
     CHECK(soak.level_bytes->estimate == 40e6);
     CHECK(soak.level_bytes->high == doctest::Approx(40e6 + 60 * 36e3 * 5));  // 5 B per request could have hidden for 60 h
@@ -93,8 +93,8 @@ TEST_CASE("a run that held its level for no longer than it took to reach it is n
     const Soak soak = settling(12, 4, 2.9);  // the slower one may only have begun to hold it
     CHECK(soak.growth == Soak::Growth::unclear);
     CHECK(soak.reason ==
-          "memory settled after 2.9 h of traffic, and 12 h were replayed at 600x, 4 h at 200x: too little to say that it stays "
-          "there; a longer --soak-time would decide");
+          "memory leveled off after 2.9 h of traffic, but only 12 h were replayed at 600x and 4 h at 200x: too little to show that it "
+          "stays level; rerun with a longer --soak-time");
     CHECK(settling(5, 6, 2.9).growth == Soak::Growth::unclear);
 }
 
@@ -120,8 +120,8 @@ TEST_CASE("a run that did not keep up says nothing of time") {
     const Soak soak = judged({fast, slow});
     CHECK(soak.growth == Soak::Growth::unclear);
     CHECK(soak.reason ==
-          "memory is stable at 600x and growing at 200x, but at 600x only 86 % of the traffic came through in its time: a lower "
-          "--time-scale, or a machine with less else to do, would decide");
+          "memory is stable at 600x and growing at 200x, but at 600x only 86 % of the traffic was served on time: use a lower "
+          "--time-scale or a less busy machine");
 }
 
 TEST_CASE("filling at the lower speed is not put down to time") {
@@ -180,7 +180,7 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     analysis::judge(diagnosis);
     REQUIRE(diagnosis.reasons.size() > 1);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);
-    CHECK(diagnosis.reasons[1].starts_with("live heap of a.cpp:7 grew in every round"));
+    CHECK(diagnosis.reasons[1].starts_with("live heap allocated at a.cpp:7 grew in every round"));
 }
 
 TEST_CASE("a leak of descriptors is a leak under a soak, whatever its two speeds say of memory") {

@@ -161,7 +161,7 @@ TEST_CASE("growth that has stopped is unlikely to go on") {
     CHECK_FALSE(probability_goes_on(places(8), places(8), 1));
 }
 
-TEST_CASE("memory that follows the request rate is subtracted") {
+TEST_CASE("memory that varies with the request rate was subtracted") {
     Bins bins;
     bins.duration_s = 2400;
     double made = 0;

@@ -54,7 +54,7 @@ TEST_CASE("a line is growing, with its slope inside the interval") {
     CHECK(verdict.slope_bytes_per_hour.high >= truth);
     CHECK(verdict.slope_bytes_per_hour.estimate == doctest::Approx(truth).epsilon(.01));
     REQUIRE(!verdict.reasons.empty());
-    CHECK(verdict.reasons.front() == "grew 60 MiB/h to the end; a cache that fills up fits more than 1000x worse");
+    CHECK(verdict.reasons.front() == "grew by 60 MiB/h until the end; odds against a cache that fills up: more than 1000:1");
 }
 
 TEST_CASE("little growth in less than a minute is inconclusive, more growth, more time or a named minimum are not") {
@@ -76,8 +76,8 @@ TEST_CASE("in less than two minutes only a plain line that has not outgrown its 
     const TrendVerdict java = judge_trend(series_of(60, heap_fills, .3));
     CHECK(java.verdict == Trend::inconclusive);
     CHECK(java.reasons.at(0) ==
-          "grew 234 MiB (466 % of the level at which it began), but in less than two minutes a runtime that warms up looks "
-          "the same; run it longer");
+          "grew by 234 MiB (466 % of the initial level), but in a run of less than two minutes the warm-up of a runtime looks "
+          "the same; run longer");
     CHECK(java.reasons.back().starts_with("detection limit: "));
     CHECK(judge_trend(series_of(100, warm_up, .05)).verdict == Trend::inconclusive);
     // Longer than that, with a named minimum, or as a line that grows by less, it is growth.
@@ -94,7 +94,7 @@ TEST_CASE("in less than two minutes only a plain line that has not outgrown its 
     const auto fades = [](double end) { return [end](double x) { return 54 - 12 * std::exp(-x / .03) + end * x; }; };
     const TrendVerdict tail = judge_trend(series_of(150, fades(.6), .01));
     CHECK(tail.verdict == Trend::inconclusive);
-    CHECK(tail.reasons.at(0) == "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more");
+    CHECK(tail.reasons.at(0) == "grew less than 1 MiB after the warm-up, which may not have ended yet; run for 5 minutes or more");
     CHECK(judge_trend(series_of(150, fades(3), .01)).verdict == Trend::growing);
     CHECK(judge_trend(series_of(400, fades(.6), .01)).verdict == Trend::growing);
     // A process that dies of its growth every minute, for longer than that, leaks.
@@ -127,7 +127,7 @@ TEST_CASE("memory that does not change is stable within what counts as growth") 
         100, [](double) { return 100; }, 0));
     CHECK(verdict.verdict == Trend::stable);
     CHECK(verdict.growth_class == "flat");
-    CHECK(verdict.reasons.front() == "stayed within 512 KiB of 100 MiB: less than what counts as growth");
+    CHECK(verdict.reasons.front() == "stayed within 512 KiB of 100 MiB, which is below the threshold for growth");
     REQUIRE(verdict.detectable_bytes_per_hour);
     CHECK(*verdict.detectable_bytes_per_hour > 0);
 }

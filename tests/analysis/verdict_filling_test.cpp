@@ -18,9 +18,10 @@ TEST_CASE("a leak always says what would look the same, in its first reason") {
     leak.lines.mark_requests = {10'000, 60'000};
     CHECK(verdict_of(leak) == Verdict::leak);
     analysis::judge(leak);
-    CHECK(leak.reasons[0] ==
-          "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 180,000 entries or data "
-          "freed by a timer slower than 9s would look the same");
+    CHECK(
+        leak.reasons[0] ==
+        "live heap allocated at track.cpp:31 grew in every round, by 990 B per request; a cache with a limit of more than 180,000 entries "
+        "or data that a timer frees after more than 9s would look the same");
 }
 
 TEST_CASE("a short run of a line that grows says leak or a cache that is still filling, with the option that decides") {
@@ -33,18 +34,19 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     analysis::judge(filling);
     CHECK(filling.verdict == Verdict::inconclusive);
     CHECK(filling.still_filling);
-    CHECK(filling.reasons[0] ==
-          "live heap of track.cpp:31 grew in every round, by 990 B per request; 20,000 requests left about 20,000 entries there, none "
-          "freed yet, and a cache with a larger bound would look the same: a run of 160,000 requests would decide (--max-time 2m)");
+    CHECK(
+        filling.reasons[0] ==
+        "live heap allocated at track.cpp:31 grew in every round, by 990 B per request; 20,000 requests left about 20,000 entries there, none "
+        "freed yet; a cache with a higher limit would look the same; to decide, run at least 160,000 requests (--max-time 2m)");
     CHECK(
         filling.reasons[1] ==
-        "each pass over the log has new values of field request_id: with --no-fresh, growth that stops after the first round is that of a map with this "
-        "key");
+        "field request_id gets new values each time the log is repeated; if growth stops after the first round with --no-fresh, the cause is a map "
+        "with this key");
     analysis::judge(accepted, {.filling_is_leak = true});
     CHECK(accepted.verdict == Verdict::leak);
     CHECK_FALSE(accepted.still_filling);
     analysis::judge(fixed, {.extends = false});
-    CHECK(fixed.reasons[0].ends_with("a run of 160,000 requests would decide (--rounds 63, about 2m)"));
+    CHECK(fixed.reasons[0].ends_with("to decide, run at least 160,000 requests (--rounds 63, about 2m)"));
 
     // No request fills what grows by itself.
     Diagnosis timer = measured(Trend::growing, true);
@@ -131,8 +133,8 @@ TEST_CASE("a line that grew under the recorder is a cache that filled up, where 
     REQUIRE(filled.warnings.size() == 1);
     CHECK(
         filled.warnings[0] ==
-        "track.cpp:31 still grew at the end of the recorded run, which is slower; memory had stopped growing within the 200,000 requests of the run "
-        "without the recorder, as with a cache that is full");
+        "track.cpp:31 still grew at the end of the recorded run, which is slower; memory stopped growing within the 200,000 requests of the run "
+        "without the recorder, as it does when a cache is full");
 
     // A heap that still grows a little does not mean that what the line kept leaks.
     Diagnosis creeps = measured(Trend::growing, true);
@@ -169,7 +171,8 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
     CHECK(undecided.verdict == Verdict::inconclusive);
     CHECK(undecided.still_filling);
     CHECK(undecided.reasons[0].starts_with("track.cpp:31 leaks 8 KiB per connection"));
-    CHECK(undecided.reasons[0].find("; a cache of more than 2,000 sessions would look the same: a run of ") != std::string::npos);
+    CHECK(undecided.reasons[0].find("; a cache of more than 2,000 sessions would look the same: to decide, run at least ") !=
+          std::string::npos);
 
     sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 6.4e8, Trend::growing, Interval{8000, 7900, 8100}, {}};
     CHECK_FALSE(analysis::longer_connection_run(sessions).has_value());
@@ -246,16 +249,15 @@ TEST_CASE("more entries than the log has requests, which were sent again as they
     Diagnosis fresh = repeated, distinct = repeated;
     analysis::judge(repeated);
     CHECK(repeated.verdict == Verdict::inconclusive);
-    CHECK(repeated.reasons[0].find("and a queue or history with a larger bound would look the same: ") != std::string::npos);
-    CHECK(
-        repeated.reasons[1] ==
-        "a cache whose keys are in the requests is ruled out: the log's 200 requests were sent again and again as they are, and left more "
-        "entries than that");
+    CHECK(repeated.reasons[0].find("; a queue or history with a higher limit would look the same; ") != std::string::npos);
+    CHECK(repeated.reasons[1] ==
+          "a cache whose keys are in the requests is ruled out: the 200 requests of the log were repeated unchanged, and left more "
+          "entries than the log has requests");
     fresh.replay.fresh = {"field request_id"};
     distinct.replay.log_requests = 15'000;
     for (Diagnosis* keyed : {&fresh, &distinct}) {
         analysis::judge(*keyed);
-        CHECK(keyed->reasons[0].find("and a cache with a larger bound would look the same: ") != std::string::npos);
+        CHECK(keyed->reasons[0].find("; a cache with a higher limit would look the same; ") != std::string::npos);
     }
 }
 
@@ -317,7 +319,7 @@ TEST_CASE("memory alone in a run of few requests may be a cache, and workers hol
     CHECK(python.still_filling);
     CHECK(
         python.reasons[0] ==
-        "memory grows, and a cache that had room for the 16,000 requests of this run would look the same: a run of 75,000 requests would decide "
+        "memory grows, but a cache that is not full after the 16,000 requests of this run would look the same; to decide, run at least 75,000 requests "
         "(--max-time 1m)");
 
     Diagnosis workers = outside(64);

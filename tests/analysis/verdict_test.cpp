@@ -29,24 +29,25 @@ TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookk
     analysis::judge(short_run);
     CHECK(short_run.verdict == Verdict::inconclusive);
     CHECK(short_run.reasons[0] ==
-          "live heap of track.cpp:31 grew in every round, by 990 B per request, but by only 4 KiB in all, too "
-          "little to tell from a service that still warms up: more requests would decide");
+          "live heap allocated at track.cpp:31 grew in every round, by 990 B per request, but by only 4 KiB in total, "
+          "which may still be warm-up: rerun with more requests");
     CHECK(verdict_of(measured(Trend::growing, true, 4096)) == Verdict::leak);
 }
 
 TEST_CASE("the decisive reason names the line, and a leak outside of the heap says where to look") {
     Diagnosis leak = measured(Trend::growing, true);
     analysis::judge(leak);
-    CHECK(leak.reasons[0] ==
-          "live heap of track.cpp:31 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed "
-          "by a timer slower than 1s would look the same");
+    CHECK(
+        leak.reasons[0] ==
+        "live heap allocated at track.cpp:31 grew in every round, by 990 B per request; a cache with a limit of more than 200,000 entries or data "
+        "that a timer frees after more than 1s would look the same");
     CHECK(leak.reasons[1] == "memory during the run: seen so");
 
     Diagnosis mapped = outside(40);
     analysis::judge(mapped);
     CHECK(mapped.reasons[0] ==
-          "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "
-          "thread stacks, fragmentation, an allocator that is not malloc)");
+          "memory keeps growing, but no source line does: it grows outside of what the recorder sees (mmap, "
+          "thread stacks, fragmentation, a custom allocator)");
 }
 
 TEST_CASE("memory that a line held and let go of again is no leak outside of the heap") {
@@ -55,9 +56,10 @@ TEST_CASE("memory that a line held and let go of again is no leak outside of the
     timed.lines.lines[0].live_peak_bytes = 7 << 20;  // of 8 MiB that memory grew by
     analysis::judge(timed);
     CHECK(timed.verdict == Verdict::inconclusive);
-    CHECK(timed.reasons[0] ==
-          "memory grew to the end of the first run, but in the recorded one the heap bytes behind it (track.cpp:31, up to 7 MiB) stopped "
-          "growing or were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide");
+    CHECK(
+        timed.reasons[0] ==
+        "memory grew until the end of the first run, but in the recorded run the heap bytes that explain it (track.cpp:31, up to 7 MiB) stopped "
+        "growing or were freed, as in a cache that a timer cleans: rerun with longer rounds (--min-round)");
 
     // It had filled before, and cannot be what memory grew by.
     Diagnosis mapped = outside(40);
@@ -171,7 +173,7 @@ TEST_CASE("a JVM whose live objects were counted is judged by them") {
     CHECK(
         leak.reasons[0] ==
         "java's live objects grow by 1000 B per request, counted after a full collection in each of 8 rounds: per request, byte[] (900 B in 1 object), "
-        "java.util.HashMap$Node (100 B in 1 object); a cache bounded above 92,000 entries would look the same");
+        "java.util.HashMap$Node (100 B in 1 object); a cache with a limit of more than 92,000 entries would look the same");
 
     few.collected = counted_objects(1'000);  // in 64,000 requests
     CHECK(analysis::objects_undecided(few).has_value());
@@ -196,10 +198,9 @@ TEST_CASE("a service killed at its limit before it grew is inconclusive, and one
     small.oom_kill = OomKill{0.4, 20, {}, {}, "OOM-killed at its limit of 2 MiB (peak 2 MiB)"};
     analysis::judge(small);
     CHECK(small.verdict == Verdict::inconclusive);
-    CHECK(
-        small.reasons[0] ==
-        "the service was OOM-killed at its limit of 2 MiB (peak 2 MiB) before growth could be seen: the limit may be less than it needs; a "
-        "higher --memory-limit would decide");
+    CHECK(small.reasons[0] ==
+          "the service was OOM-killed at its limit of 2 MiB (peak 2 MiB) before growth could be measured: the limit may be too low; "
+          "rerun with a higher --memory-limit");
 
     Diagnosis lines = measured(Trend::inconclusive, true);
     lines.oom_kill = small.oom_kill;
@@ -241,7 +242,7 @@ TEST_CASE("one kind of request that leaks is named beside the average over all")
 TEST_CASE("no leak says what was seen; the headline says above what") {
     Diagnosis clean = measured(Trend::stable, false);
     analysis::judge(clean);
-    CHECK(clean.reasons[0] == "no line's live heap keeps growing, and memory is stable");
+    CHECK(clean.reasons[0] == "no source line keeps growing, and memory is stable");
 }
 
 TEST_CASE("a run of too few requests to have seen a kept request does not say no leak") {
@@ -250,7 +251,7 @@ TEST_CASE("a run of too few requests to have seen a kept request does not say no
     analysis::judge(coarse);
     CHECK(coarse.verdict == Verdict::inconclusive);
     CHECK(coarse.reasons[0] ==
-          "after 200,000 requests this run could detect only growth above 3.2 KiB per request: more requests would decide");
+          "after 200,000 requests, this run could detect only growth above 3.2 KiB per request: rerun with more requests");
 }
 
 TEST_CASE("time to limit is stated at the log's own rate, from the level before the traffic") {
@@ -334,7 +335,8 @@ TEST_CASE("growth whose interval holds the budget asks for more traffic, growth 
     diagnosis.trend.bytes_per_request = Interval{64, 60, 70};
     diagnosis.max_growth = Growth{64, Growth::Per::request};
     REQUIRE(analysis::memory_undecided(diagnosis).has_value());
-    CHECK(*analysis::memory_undecided(diagnosis) == "growth of 60 B/request to 70 B/request holds the budget of 64 B/request; run longer");
+    CHECK(*analysis::memory_undecided(diagnosis) ==
+          "the confidence interval of growth (60 B/request to 70 B/request) contains the budget of 64 B/request; run longer");
     diagnosis.max_growth->bytes = 59;
     CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
     diagnosis.max_growth->bytes = 71;
@@ -397,7 +399,8 @@ TEST_CASE("figures that round to the same text are told apart in bytes") {
     diagnosis.trend.bytes_per_request = Interval{1138, 1137.5, 1139};
     diagnosis.max_growth = Growth{1138, Growth::Per::request};
     CHECK(analysis::memory_undecided(diagnosis) ==
-          std::optional<std::string>("growth of 1137.5 B/request to 1139 B/request holds the budget of 1138 B/request; run longer"));
+          std::optional<std::string>(
+              "the confidence interval of growth (1137.5 B/request to 1139 B/request) contains the budget of 1138 B/request; run longer"));
 }
 
 TEST_CASE("lines that explain less than half of memory's growth are not named as the ones at fault") {
@@ -408,9 +411,10 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     elsewhere.lines.accounting.other_delta_bytes = 7 << 20;
     analysis::judge(elsewhere);
     CHECK(elsewhere.verdict == Verdict::leak);
-    CHECK(elsewhere.reasons[0] ==
-          "memory grows by 845 B per request, of which lines explain 0 %: the growth is elsewhere, outside of malloc (mmap, thread "
-          "stacks, an allocator of its own)");
+    CHECK(
+        elsewhere.reasons[0] ==
+        "memory grows by 845 B per request, of which the leaking lines explain 0 %: most of the growth is outside of malloc (mmap, thread "
+        "stacks, a custom allocator)");
 
     // malloc's own part of small blocks counts as explained: 22 bytes take 32.
     Diagnosis small = measured(Trend::growing, true);
@@ -418,7 +422,7 @@ TEST_CASE("lines that explain less than half of memory's growth are not named as
     small.lines.accounting.live_delta_bytes = 22'000;
     small.lines.accounting.overhead_delta_bytes = 10'000;
     analysis::judge(small);
-    CHECK(small.reasons[0].starts_with("live heap of track.cpp:31 grew in every round"));
+    CHECK(small.reasons[0].starts_with("live heap allocated at track.cpp:31 grew in every round"));
 }
 
 TEST_CASE("the headline line stands in the decisive reason, and a program without native lines gets its own tool") {
@@ -429,10 +433,10 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     analysis::judge(leak);
     CHECK(
         leak.reasons[0] ==
-        "live heap of server.cpp:80 grew in every round, by 990 B per request; a cache bounded above 200,000 entries or data freed by a timer slower than 1s would look the same");
+        "live heap allocated at server.cpp:80 grew in every round, by 990 B per request; a cache with a limit of more than 200,000 entries or data that a timer frees after more than 1s would look the same");
 
     Diagnosis python = outside(40);
-    python.lines.unavailable = "lines of Python code cannot be recorded here; they can be had with `memray run` or tracemalloc";
+    python.lines.unavailable = "lines of Python code cannot be recorded here; to get them, use `memray run` or tracemalloc";
     analysis::judge(python);
     CHECK(python.verdict == Verdict::leak);
     CHECK(python.reasons[0] == "memory keeps growing; " + python.lines.unavailable);
@@ -444,8 +448,8 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     CHECK(little.verdict == Verdict::inconclusive);
     CHECK(
         little.reasons[0] ==
-        "memory grew by 8 MiB after the first round: an allocator may hold back 32 MiB, and growth beyond that would be a leak; a run of 920,000 "
-        "requests would decide (--max-time 1m)");
+        "memory grew by 8 MiB after the first round: an allocator may retain 32 MiB; only growth beyond that would be a leak; to decide, run at least 920,000 "
+        "requests (--max-time 1m)");
     CHECK(little.reasons[1] == little.lines.unavailable);
 
     Diagnosis unrecorded = measured(Trend::stable, false);

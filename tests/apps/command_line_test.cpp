@@ -74,11 +74,11 @@ TEST_CASE("--quiet silences notes, and --verbose says what was read and what was
         {{"traffic", "--requests", "5", "-o", log}, "log.jsonl: 5 requests over "},
         {{"report", golden}, "2024-06-07T08:09:10Z, leak; 121 samples, 3 lines, 6 rounds"},
         {{"history", golden}, "2024-06-07T08:09:10Z, leak; "},
-        {{"compare", golden, golden}, "judged from 9.5s to 59.5s: 6 marks"},
+        {{"compare", golden, golden}, "analyzed from 9.5s to 59.5s: 6 marks"},
         {{"baseline", golden, "-o", directory.path() + "/baseline.json"}, "track_user_behavior: "},
         {{"trend", samples}, "flat.csv: 100 samples over 99 s, judged in "},
         {{"replay", log, "--target", "http://127.0.0.1:1", "--give-up", "1ms"}, "log.jsonl at pace recorded, once, up to "},
-        {{"sample", "--duration", "1ms", "-o", directory.path() + "/s.csv", "--", "/bin/sleep", "10"}, "watches sleep (pid "},
+        {{"sample", "--duration", "1ms", "-o", directory.path() + "/s.csv", "--", "/bin/sleep", "10"}, "sampling sleep (pid "},
         {{"record", "-o", recording, "--", "/bin/true"}, "run.leak: leakline recording"},
         {{"lines", recording}, " events over "},
     };
@@ -253,11 +253,11 @@ TEST_CASE("a dry run writes its forms to files, and refuses those that it has no
 
     const Outcome refused = run_here({"replay", "/no/such.log", "--dry-run", "-o", folder.path() + "/plan.md"});
     CHECK(refused.code == 2);
-    CHECK(refused.err == "leakline: there is no md form of a dry run\n  hint: formats of a dry run: text json\n");
+    CHECK(refused.err == "leakline: format md is not available for a dry run\n  hint: formats of a dry run: text json\n");
     const std::string histogram = folder.path() + "/latency.hgrm";
     const Outcome empty = run_here({"replay", log, "--dry-run", "--histogram", histogram});
     CHECK(empty.code == 2);
-    CHECK(empty.err == "leakline: --histogram: a dry run has no latencies to write\n  hint: leave --dry-run or --histogram out\n");
+    CHECK(empty.err == "leakline: --histogram: a dry run has no latencies to write\n  hint: remove --dry-run or --histogram\n");
 }
 
 TEST_CASE("what is read is never replaced by what is written, under whatever name") {
@@ -270,7 +270,7 @@ TEST_CASE("what is read is never replaced by what is written, under whatever nam
         INFO(outcome.err);
         CHECK(outcome.code == 2);
         CHECK(outcome.err == "leakline: " + output + ": is the input" + (input == output ? "" : " " + input) +
-                                 ", and writing would replace it\n  hint: name another file for the output\n");
+                                 ", which would be overwritten\n  hint: name another file for the output\n");
         CHECK(read_file(it.log) == it.text);
     };
     for (const std::string& output : {it.log, it.symbolic, it.hard}) {
@@ -301,14 +301,14 @@ TEST_CASE("convert writes a log whole or not at all, and never over its input") 
     const std::string log = LEAKLINE_TESTDATA "/cases/docker_json_file.log", out = directory.path() + "/out.jsonl";
     const Outcome converted = run_here({"convert", log, "-o", out});
     CHECK(converted.code == 0);
-    CHECK(converted.err.find("read 20 = 20 written + 0 left out + 0 bad, from access in Docker json-file\n") != std::string::npos);
+    CHECK(converted.err.find("read 20 = 20 written + 0 filtered + 0 bad, from access in Docker json-file\n") != std::string::npos);
 
     const std::string before = read_file(out);
     const Outcome same = run_here({"convert", out, "-o", out});
     CHECK(same.code == 2);
-    CHECK(same.err.find("is the input, and writing would replace it") != std::string::npos);
+    CHECK(same.err.find("is the input, which would be overwritten") != std::string::npos);
     const Outcome nothing = run_here({"convert", log, "-o", out, "--allow-method", "DELETE"});
     CHECK(nothing.code == 2);
-    CHECK(nothing.err.find("no request is left to write\n") != std::string::npos);
+    CHECK(nothing.err.find("all requests were filtered out\n") != std::string::npos);
     CHECK(read_file(out) == before);
 }

@@ -32,8 +32,8 @@ TEST_CASE("an unwritable output is refused before anything starts") {
     const Outcome outcome = diagnose({"--traffic", kTraffic, "-o", "/nonexistent/report.json"});
     CHECK(outcome.code == 2);
     CHECK(outcome.err ==
-          "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: make the "
-          "folder first\n");
+          "leakline: /nonexistent/report.json: cannot write: no such file or directory\n  hint: create the "
+          "directory first\n");
 }
 
 TEST_CASE("an unknown report format is refused before anything starts, with what was meant") {

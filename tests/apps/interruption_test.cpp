@@ -66,7 +66,7 @@ TEST_CASE("a replay that is stopped reports the part that it has sent, with the 
         CHECK(outcome.code == 128 + signal);
         const json stats = json::parse(read_file(report));
         CHECK(stats["sent"] == 1);
-        CHECK(stats["warnings"].dump().find("interrupted: this is a part of the replay") != std::string::npos);
+        CHECK(stats["warnings"].dump().find("interrupted: this report covers only part of the replay") != std::string::npos);
         REQUIRE(::write(log.writer, kLine.data(), kLine.size()) == static_cast<ssize_t>(kLine.size()));
     }
 }
@@ -76,14 +76,14 @@ TEST_CASE("what reads a silent log ends: a dry run with what it has read, conver
     const Outcome dry = interrupt({"replay", log.path, "--dry-run", "--format", "json"}, at_once);
     CHECK(dry.code == 130);
     CHECK(json::parse(dry.out)["read"].get<int>() <= 1);
-    CHECK(dry.out.find("interrupted: this is a part of the log") != std::string::npos);
+    CHECK(dry.out.find("interrupted: this report covers only part of the log") != std::string::npos);
 
     REQUIRE(::write(log.writer, kLine.data(), kLine.size()) == static_cast<ssize_t>(kLine.size()));
     const std::string out = log.folder.path() + "/out.jsonl";
     const Outcome converted = interrupt({"convert", log.path, "-o", out}, at_once, SIGTERM);
     INFO(converted.err);
     CHECK(converted.code == 143);
-    CHECK(converted.err.find("is not written\n") != std::string::npos);
+    CHECK(converted.err.find("was not written\n") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(out));
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("traffic and the self-test of the trend stop in the middle, and sampli
     const Outcome sampled = interrupt({"sample", "--pid", std::to_string(::getpid()), "--interval", "1h", "-o", samples},
                                       [&] { return std::filesystem::exists(samples) && std::filesystem::file_size(samples) > 30; });
     CHECK(sampled.code == 130);
-    CHECK(sampled.err == "leakline: 1 ticks in " + samples + "\n");
+    CHECK(sampled.err == "leakline: 1 samples in " + samples + "\n");
 }
 
 TEST_CASE("a capture ends by a stop as it always does: with 0, and a whole log") {

@@ -30,7 +30,7 @@ TEST_CASE("a sparkline spans its least and greatest value, and averages what doe
 
 TEST_CASE("a view of growth shows the slope and the time to the limit") {
     SampleView view("api (pid 7)", Metric::rss);
-    CHECK(view.line() == "api (pid 7) rss 0 B, slope not known yet");
+    CHECK(view.line() == "api (pid 7) rss 0 B, slope unknown yet");
     // 1 MiB a minute from 100 MiB on, for an hour, with a little noise.
     for (int i = 0; i <= 720; ++i) view.add(sample_at(i * 5, (100 + i / 12.0 + 0.2 * std::sin(i * 1.7)) * kMiB), Bytes{512} << 20);
     view.judge();

@@ -37,9 +37,9 @@ const std::set<std::string> kOwnMeaning = {
     "output",        // a report; a log, recording, baseline or samples
     "rounds",        // 0 for ever; 4 to 10000; 4 to 1000
     "seed",          // of traffic; of a self-test
+    "children",      // processes in a series; in a recording
     "target",        // a running service; one that is started
     "timeout",       // of a request of the log; of a query
-    "top",           // rows of different rankings
     "unit",          // of a table; of a file's numbers
 };
 

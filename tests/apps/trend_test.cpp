@@ -57,7 +57,7 @@ TEST_CASE("trend: a leak ends with 1, a steady series with 0, too few samples wi
     const Outcome growing = trend({files.write("a.csv", leak), "--limit", "200MiB"});
     CHECK(growing.code == 1);
     CHECK(growing.out.starts_with("growing"));
-    CHECK(growing.out.find("grew 120 MiB/h to the end") != std::string::npos);
+    CHECK(growing.out.find("grew by 120 MiB/h until the end") != std::string::npos);
     CHECK(trend({files.path("a.csv"), "--leak-exit-code", "42"}).code == 42);
     CHECK(trend({files.write("b.csv", steady)}).code == 0);
     const std::string few = files.write_text("few.csv", "t_s,mib\n0,1\n1,2\n");
@@ -117,7 +117,7 @@ TEST_CASE("trend: counts beside memory are judged from a file and from a pipe") 
         nlohmann::json::parse(trend({file, "--count-limit", "fds=1024", "--format", "json"}).out).at("counts")[0];
     CHECK(limited.at("limit") == 1024);
     CHECK(limited.at("time_to_limit_h").get<double>() == doctest::Approx(657.0 / 1080).epsilon(0.05));
-    CHECK(trend({file, "--count-limit", "fds=1024"}).out.find("; 1,024 (--count-limit) are reached in 3") != std::string::npos);
+    CHECK(trend({file, "--count-limit", "fds=1024"}).out.find("; the limit of 1,024 (--count-limit) is reached in 3") != std::string::npos);
     std::string with_column;
     for (const std::string_view line : split(samples, '\n'))
         if (!line.empty()) with_column += fmt::format("{},{}\n", line, line.starts_with("t_s") ? "fds_limit" : "1024");
@@ -209,6 +209,6 @@ TEST_CASE("trend: the self-test prints scores, goals and the operating curve; fe
     const Outcome outcome = trend({"--self-test", "--traces", "4", "--seed", "3"});
     CHECK(outcome.code == 3);
     CHECK(outcome.out.find("precision        100.0 % [") != std::string::npos);
-    CHECK(outcome.out.find("of what does not leak  goal <= 0.3 %: not decided by so few\n") != std::string::npos);
+    CHECK(outcome.out.find("of what does not leak  goal <= 0.3 %: undecided (too few traces)\n") != std::string::npos);
     CHECK(outcome.out.find("operating curve") != std::string::npos);
 }

@@ -238,8 +238,8 @@ TEST_CASE("what is no exchange of HTTP messages is refused, and not recorded") {
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/switch");
     CHECK_FALSE(lines[0].contains("status"));
-    CHECK(capture.said().find("3 requests over 3 connections, 1 written, 1 without a complete answer from the target (502), "
-                              "2 refused that were WebSocket or CONNECT (501)") != std::string::npos);
+    CHECK(capture.said().find("3 requests over 3 connections, 1 written, 1 without a complete response from the target (502), "
+                              "2 refused as WebSocket or CONNECT (501)") != std::string::npos);
 }
 
 TEST_CASE("a request whose body was incomplete is not recorded as a shorter one") {
@@ -261,8 +261,8 @@ TEST_CASE("a request whose body was incomplete is not recorded as a shorter one"
     const std::vector<json> lines = capture.end();
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/half");
-    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out because the body was incomplete, "
-                              "1 without a complete answer from the target (502)") != std::string::npos);
+    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 not recorded because the body was incomplete, "
+                              "1 without a complete response from the target (502)") != std::string::npos);
 }
 
 TEST_CASE("an answer that comes before the whole request reaches the client") {
@@ -371,7 +371,7 @@ TEST_CASE("bodies under way share one budget: those over it pass and are left ou
     const std::size_t written = capture.end().size();
     CHECK(written >= 30);
     CHECK(written < 60);
-    CHECK(capture.said().find(fmt::format("{} left out because the bodies in transit exceeded the memory budget", 60 - written)) !=
+    CHECK(capture.said().find(fmt::format("{} not recorded because the bodies in transit exceeded the memory budget", 60 - written)) !=
           std::string::npos);
 }
 
@@ -417,7 +417,7 @@ TEST_CASE("what is over a limit is refused, or passes without a line, and the su
     const std::vector<json> lines = capture.end();
     REQUIRE(lines.size() == 1);
     CHECK(lines[0]["url"] == "/small");
-    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 left out for their size (--max-body), "
+    CHECK(capture.said().find("2 requests over 2 connections, 1 written, 1 not recorded because of their size (--max-body), "
                               "1 rejected over --max-connections (503)") != std::string::npos);
 }
 

@@ -47,7 +47,7 @@ TEST_CASE("a script is run like any service: what is wrong with it shows when it
     write(directory.path() + "/run.sh", "#!/bin/sh\necho cannot find the database\nexit 5\n", true);
     const Outcome outcome = diagnose({"--traffic", kTraffic, "--", directory.path() + "/run.sh", "{port}"});
     CHECK(outcome.code == 4);
-    CHECK(outcome.err.find("run.sh: ended before it was ready: exit code 5") != std::string::npos);
+    CHECK(outcome.err.find("run.sh: exited before it was ready: exit code 5") != std::string::npos);
     CHECK(outcome.err.find("cannot find the database") != std::string::npos);
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("a target that dies before it is ready shows what it said") {
         diagnose({"--traffic", kTraffic, "--", binary("trackd"), "--mode", "no-such-mode", "--port-file", "{port_file}"});
     INFO(outcome.err);
     CHECK(outcome.code == 4);
-    CHECK(outcome.err.find("ended before it was ready: exit code 2") != std::string::npos);
+    CHECK(outcome.err.find("exited before it was ready: exit code 2") != std::string::npos);
     CHECK(outcome.err.find("no-such-mode") != std::string::npos);
 }
 
@@ -102,7 +102,8 @@ TEST_CASE("a target that dies under traffic makes the run invalid, and the repor
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));
     CHECK(diagnosis["verdict"] == "invalid");
-    CHECK(diagnosis["reasons"][0].get<std::string>().find("the target died in the bare run, in round 1: exit code 7") != std::string::npos);
+    CHECK(diagnosis["reasons"][0].get<std::string>().find(
+              "the service exited during the run without the recorder, in round 1: exit code 7") != std::string::npos);
     // Its lines, without what would be shown as a line's end or obeyed by a terminal.
     CHECK(diagnosis["reasons"][1] == "its last output: out of handles | giving \\x1b up");
     for (const std::string& shown : {outcome.out, read_file(markdown)}) {

@@ -86,7 +86,7 @@ TEST_CASE("a short run of growth per request is a leak or a cache that is still 
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 3);
     CHECK(report["still_filling"] == true);
-    CHECK(outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap of growth_modes.cpp:"));
+    CHECK(outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap allocated at growth_modes.cpp:"));
 }
 
 TEST_CASE("a service that dies of its leak under the recorder is judged by what it did until then") {
@@ -94,7 +94,7 @@ TEST_CASE("a service that dies of its leak under the recorder is judged by what 
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code != 4);
     CHECK(report["trend"]["verdict"] == "growing");
-    CHECK(report["warnings"].dump().find("the service died in the recorded run, in round ") != std::string::npos);
+    CHECK(report["warnings"].dump().find("the service exited during the recorded run, in round ") != std::string::npos);
 }
 
 TEST_CASE("a Rust service's leak is the line of its own source, demangled") {
@@ -169,7 +169,7 @@ TEST_CASE("without heaptrack's interpreter, counted growth without lines is said
     ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
     INFO(outcome.out << outcome.err);
     CHECK(report["verdict"] == "leak");
-    CHECK(outcome.out.find("outside what the recorder sees") == std::string::npos);
+    CHECK(outcome.out.find("outside of what the recorder sees") == std::string::npos);
     CHECK((outcome.out + outcome.err).find("heaptrack_interpret is missing") != std::string::npos);
 }
 

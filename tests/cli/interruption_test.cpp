@@ -104,7 +104,7 @@ TEST_CASE("a dry run that is interrupted says what it has seen") {
     CHECK(child.status()->code == 130);
     const std::string said = read_file(report);
     CHECK(said.find("\"read\": 1,") != said.npos);
-    CHECK(said.find("\"interrupted: this is a part of the log\"") != said.npos);
+    CHECK(said.find("\"interrupted: this report covers only part of the log\"") != said.npos);
 }
 
 TEST_CASE("two signals for one wish, as timeout(1) sends them, end a replay as one does: with its report") {

@@ -83,14 +83,14 @@ TEST_CASE("a recording that is cut off says how far it is good, and one that is 
     std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 10);
     Outcome outcome = run_binary("leakline", {"lines", cut});
     CHECK(outcome.code == 0);
-    CHECK(outcome.out.find("; recording torn: good up to where it ends\n") != std::string::npos);
-    CHECK(outcome.err.find("the recording is cut off here") != std::string::npos);
+    CHECK(outcome.out.find("; recording torn: usable up to its last complete record\n") != std::string::npos);
+    CHECK(outcome.err.find("the recording is truncated here") != std::string::npos);
     std::ofstream(none).close();
     outcome = run_binary("leakline", {"lines", none});
     CHECK(outcome.code == 2);
     CHECK(outcome.err == "leakline: " + none +
-                             ": is empty\n  hint: its recorder has not written anything yet (heaptrack keeps its "
-                             "newest 128 KiB to itself), or was killed before it did\n");
+                             ": is empty\n  hint: its recorder has not written anything yet (heaptrack buffers its "
+                             "newest 128 KiB), or was killed before it did\n");
 }
 
 TEST_CASE("record says what is wrong with where it is to write, and where a program's own options go") {
@@ -112,7 +112,7 @@ TEST_CASE("record says what is wrong with where it is to write, and where a prog
         CHECK(outcome.code == 4);
         CHECK(outcome.err ==
               "leakline: /dev/full: the raw stream could not be written: no space left on device\n"
-              "  hint: free some space, or write elsewhere with --keep-raw; the recording itself is whole\n");
+              "  hint: free some space, or write elsewhere with --keep-raw; the recording itself is complete\n");
         CHECK(run_binary("leakline", {"lines", file, "-q"}).code == 0);
     }
     const Outcome outcome = run_binary("leakline", {"record", "-o", file, "ls", "-l"});
@@ -201,8 +201,9 @@ TEST_CASE("a recording from elsewhere makes lines read no file that it alone nam
     std::filesystem::remove(program);
     std::filesystem::copy_file(LEAKLINE_BIN_DIR "/leakline", program);
     CHECK_FALSE(shows_text({}));
-    CHECK(run_binary("leakline", {"lines", recording})
-              .err.find("no source text: the recording names files, and does not show that it was made") != std::string::npos);
+    CHECK(
+        run_binary("leakline", {"lines", recording}).err.find("source code is not shown: the recording does not prove that it was made") !=
+        std::string::npos);
     CHECK(shows_text({"--source", LEAKLINE_SOURCE_DIR "/tests/programs"}));
 }
 

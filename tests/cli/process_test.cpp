@@ -140,13 +140,13 @@ TEST_CASE("what a shell sends to standard output or takes from standard input is
     const std::string leakline = binary("leakline") + " ";
     const Outcome piped_in = run_shell(leakline + "replay - --dry-run -o " + it.hard + " < " + it.log);
     CHECK(piped_in.code == 2);
-    CHECK(piped_in.err.find("hard.json: is standard input, and writing would replace it\n") != std::string::npos);
+    CHECK(piped_in.err.find("hard.json: is standard input, which would be overwritten\n") != std::string::npos);
     CHECK(run_shell(leakline + "replay " + it.log + " --dry-run -o - >> " + it.hard).code == 2);
     CHECK(read_file(it.log) == it.text);
     const std::string out = it.folder.path() + "/out.txt";
     const Outcome twice = run_shell(leakline + "replay " + it.log + " --dry-run -o " + out + " > " + out);
     CHECK(twice.code == 2);
-    CHECK(twice.err.find("out.txt: is where standard output goes, and would replace it\n") != std::string::npos);
+    CHECK(twice.err.find("out.txt: is also the file that standard output is redirected to\n") != std::string::npos);
 }
 
 TEST_CASE("convert reads and writes pipes") {

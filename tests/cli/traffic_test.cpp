@@ -93,7 +93,7 @@ TEST_CASE("an entry for each identifier is a leak per request, although the log 
     CHECK(run.verdict() == "leak");
     CHECK(run.report["replay"]["fresh"] == json{"header X-Request-Id", "field request_id"});
     CHECK(run.report["connections"]["leaks"] == false);
-    CHECK(run.outcome.out.find("fresh per round: header X-Request-Id, field request_id") != std::string::npos);
+    CHECK(run.outcome.out.find("new values in each round: header X-Request-Id, field request_id") != std::string::npos);
     const Diagnosed as_recorded = diagnose(directory, log, "id", {"--no-fresh"});
     CHECK(as_recorded.verdict() != "leak");
     CHECK_FALSE(as_recorded.report["replay"].contains("fresh"));
@@ -133,5 +133,5 @@ TEST_CASE("a service that looks identifiers up gets those of the log, and its le
     CHECK(run.report["replay"]["not_fresh"] == json{"GET /items/*"});
     CHECK(run.report["coverage"]["recorded_identifiers"] == json{"GET /items/*"});
     CHECK(run.report["coverage"]["not_served"].empty());
-    CHECK(run.outcome.out.find("as recorded, because new ones were refused: GET /items/*") != std::string::npos);
+    CHECK(run.outcome.out.find("as recorded, because the service rejected new values: GET /items/*") != std::string::npos);
 }

@@ -204,7 +204,7 @@ TEST_CASE("a part shows the same leak where a line of the whole log's leak leaks
     const auto elsewhere = signature.judge(with_lines({line_at(3, 900, true)}, 900), {}, LeakSignature::Size::as_large);
     CHECK(elsewhere.verdict == Verdict::no_leak);
     CHECK(elsewhere.reason ==
-          "service.cpp:3 grew, which does not leak in the whole log: requests are missing that free what these allocate");
+          "service.cpp:3 grew, but does not leak with the whole log: the requests that free this memory may be missing from this part");
 }
 
 TEST_CASE("where the lines are a small part of what memory grew by, memory tells the leak") {
@@ -242,7 +242,7 @@ TEST_CASE("a leak of counts is recognized by the kind that is counted and by its
     };
     CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.25).verdict == Verdict::leak);
     CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.25).reason == "file descriptors grew in every round, by 250 per 1,000 requests");
-    CHECK(judge("pipe", 0.25).reason == "pipe grew, which does not leak in the whole log");
+    CHECK(judge("pipe", 0.25).reason == "pipe grew, but does not leak with the whole log");
     CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.01).smaller);
     CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0.01, LeakSignature::Size::any).verdict == Verdict::leak);
     CHECK(judge("TCP CLOSE_WAIT to 127.0.0.1:51234", 0).verdict == Verdict::no_leak);

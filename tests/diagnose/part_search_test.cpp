@@ -59,7 +59,7 @@ class Subject {
         return rate_of(part) >= rate_ / 2 ? Answer::faulty : Answer::sound;
     }
 
-    FoundPart search(Depth depth = Depth::values) {
+    FoundPart search(SearchDepth depth = SearchDepth::values) {
         Part kept;
         const PartQuestions questions{[this](const Part& part) { return once && once(part) ? Answer::faulty : ask(part); },
                                       [this](const Part& part) { return once && once(part) ? Answer::unknown : ask(part); },
@@ -69,7 +69,7 @@ class Subject {
         return found;
     }
 
-    std::string found(Depth depth = Depth::values) { return kinds_->text(search(depth).part); }
+    std::string found(SearchDepth depth = SearchDepth::values) { return kinds_->text(search(depth).part); }
     const RequestKinds& kinds() const { return *kinds_; }
     int questions() const { return questions_; }
 
@@ -122,7 +122,7 @@ TEST_CASE("where parameters always come together one is named, and that the othe
     REQUIRE(found.notes.size() == 1);
     CHECK(
         found.notes[0] ==
-        "GET /q where ?early is '1': in the same requests, and in no others, ?late is '1' and x-beta: is 'on': this log cannot show which of them the leak needs; add requests that have one without the other");
+        "GET /q where ?early is '1' occurs only together with ?late is '1' and x-beta: is 'on': this log cannot show which of them causes the leak; add requests that have one without the other");
 }
 
 TEST_CASE("a field without which the same requests leak is not said to be a cause") {
@@ -169,12 +169,12 @@ TEST_CASE("a kind that was kept for want of an answer goes once the part has bec
     Subject subject(log, [](const Request& one) { return has(one, "?full", "1") ? 100.0 : 0.0; });
     subject.unclear = [](const Part& part) { return part.kinds.size() == 1 && part.conditions.empty(); };
     CHECK(subject.found() == "GET /a where ?full is '1'");
-    CHECK(subject.found(Depth::kinds) == "GET /a, GET /b");
-    const FoundPart kinds = subject.search(Depth::kinds);
+    CHECK(subject.found(SearchDepth::kinds) == "GET /a, GET /b");
+    const FoundPart kinds = subject.search(SearchDepth::kinds);
     CHECK(kinds.complete);
-    CHECK(kinds.notes == std::vector<std::string>{
-                             "GET /a may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide",
-                             "GET /b may not be needed: whether the rest leaks without it gave no clear answer; more --rounds may decide"});
+    CHECK(kinds.notes ==
+          std::vector<std::string>{"GET /a may not be needed: it is inconclusive whether the rest leaks without it; try more --rounds",
+                                   "GET /b may not be needed: it is inconclusive whether the rest leaks without it; try more --rounds"});
 }
 
 TEST_CASE("a part that seems to leak once and not again takes nothing out") {
@@ -186,8 +186,8 @@ TEST_CASE("a part that seems to leak once and not again takes nothing out") {
     };
     const FoundPart found = subject.search();
     CHECK(subject.kinds().text(found.part) == "GET /q where ?full is '2'");
-    CHECK(found.notes == std::vector<std::string>{"GET /q where ?full is '2' may not be needed: whether the rest leaks without it gave no "
-                                                  "clear answer; more --rounds may decide"});
+    CHECK(found.notes == std::vector<std::string>{"GET /q where ?full is '2' may not be needed: it is inconclusive whether "
+                                                  "the rest leaks without it; try more --rounds"});
 }
 
 TEST_CASE("kinds of which each is needed are asked about no more often than the search itself does") {

@@ -85,12 +85,13 @@ TEST_CASE("a service that reads PORT needs no {port}, and one that reads none is
         spec.ready_timeout = 100ms;
         const Launch launch = prepare_launch(spec, scratch.path());
         Child child = Child::start(launch.command);
-        CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
-                             ("sleep: did not answer at " + launch.url +
-                              " within 100ms\n  hint: the service was told this port in PORT alone: write {port} where its command "
-                              "takes a port, or give --target http://127.0.0.1:PORT")
-                                 .c_str(),
-                             Error);
+        CHECK_THROWS_WITH_AS(
+            wait_until_ready(child, launch, spec, {}),
+            ("sleep: did not answer at " + launch.url +
+             " within 100ms\n  hint: the service got this port only in the environment variable PORT: put {port} where its command "
+             "takes a port, or give --target http://127.0.0.1:PORT")
+                .c_str(),
+            Error);
     }
 }
 
@@ -106,7 +107,7 @@ TEST_CASE("a service is ready when it answers, and its origin is known then") {
         again.arguments = {"svc"};
         again.url = launch.url;
         CHECK_THROWS_WITH_AS(prepare_launch(again, scratch.path()),
-                             (launch.url + ": something already answers there, before the service was started\n  hint: "
+                             (launch.url + ": another program already listens there\n  hint: "
                                            "stop it, or give the service another port")
                                  .c_str(),
                              Error);
@@ -138,7 +139,7 @@ TEST_CASE("a service that ends before it answers is an error that shows what it 
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
     CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
-                         "sh: ended before it was ready: exit code 3; its output:\n  | cannot open the database\n  hint: "
+                         "sh: exited before it was ready: exit code 3; its output:\n  | cannot open the database\n  hint: "
                          "run the command by hand to see its output",
                          Error);
 }
@@ -151,7 +152,7 @@ TEST_CASE("a service that never answers is given up after the time that it was g
     spec.ready_timeout = 100ms;
     const Launch launch = prepare_launch(spec, scratch.path());
     Child child = Child::start(launch.command);
-    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
-                         "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target; --ready-timeout waits longer",
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        wait_until_ready(child, launch, spec, {}),
+        "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target, or wait longer with --ready-timeout", Error);
 }

@@ -117,7 +117,7 @@ TEST_CASE("the end of a file tells how complete it is") {
     CHECK(read_interpreted_text(events + "+ 1\n").completeness == Completeness::torn);
     const HeapProfile torn = read_interpreted_text(events + "+ 1");
     CHECK(torn.completeness == Completeness::torn);
-    CHECK(torn.damage.lines() == std::vector<std::string>{"file:19: the last line is torn; skipped"});
+    CHECK(torn.damage.lines() == std::vector<std::string>{"file:19: the last line is truncated; skipped"});
 }
 
 // Against the plain way of doing it: totals at every event, and a copy of everything at each new peak.

@@ -76,7 +76,7 @@ TEST_CASE("an interpreter's script is refused by its first line") {
     const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
     CHECK(python.message() ==
           "is a script (#!/usr/bin/env python3), whose interpreter would be recorded: lines of Python code cannot be "
-          "recorded here; they can be had with `memray run` or tracemalloc");
+          "recorded here; to get them, use `memray run` or tracemalloc");
     CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
     CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 python3 -u\n")}).hint() ==
           "to record the interpreter, name it: leakline ... -- python3 -u " + folder.path() + "/run.sh");
@@ -89,7 +89,7 @@ TEST_CASE("a program file that is cut off is refused as that, wherever it was cu
         CAPTURE(size);
         std::filesystem::copy_file("/bin/ls", path, std::filesystem::copy_options::overwrite_existing);
         std::filesystem::resize_file(path, size);
-        CHECK(refusal({path}).message() == "is cut off: it ends before what its headers say it holds");
+        CHECK(refusal({path}).message() == "is truncated: its headers refer to data beyond its end");
     }
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("a setuid program of somebody else's is refused, one's own is not") {
     if (::getuid() != 0) return;  // nobody else can be made the owner
     REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
     REQUIRE(::chmod(path.c_str(), 04755) == 0);
-    CHECK(refusal({path}).message() == "is setuid, so the loader keeps the tracker out");
+    CHECK(refusal({path}).message() == "is setuid, so the loader ignores LD_PRELOAD");
 }
 
 TEST_CASE("a program that does not exist, and one for another machine, are refused") {
@@ -156,8 +156,7 @@ TEST_CASE("a program of a language runtime has no lines to record, and says what
     CHECK(no_lines(kPrograms + "heap_subject").empty());
     for (const auto& [program, language] : {std::pair{"python3", "Python"}, {"node", "Node.js"}, {"java", "Java"}}) {
         if (const auto path = find_binary(program))
-            CHECK(
-                no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; they can be had with "));
+            CHECK(no_lines(*path).starts_with(std::string("lines of ") + language + " code cannot be recorded here; to get them, use "));
         else
             MESSAGE("skipped: no ", program);
     }

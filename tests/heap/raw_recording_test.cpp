@@ -55,7 +55,7 @@ TEST_CASE("damaged raw records are skipped, counted and located, and the rest is
     CHECK(profile.damage.first()[0].location == "raw:6");
     CHECK(profile.damage.first()[0].message == "not a record of heaptrack's: '+ 64 7 a0'; skipped");
     CHECK(profile.damage.first()[7].location == "raw:14");
-    CHECK(profile.damage.first()[7].message == "the last line is torn; skipped");
+    CHECK(profile.damage.first()[7].message == "the last line is truncated; skipped");
     CHECK(profile.completeness == Completeness::torn);
 }
 

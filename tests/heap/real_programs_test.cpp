@@ -160,11 +160,11 @@ TEST_CASE("what is no recording, and what holds nothing, is an error that says s
         CAPTURE(form);
         CHECK_THROWS_WITH_AS(heap::read_profile(path + form), doctest::Contains("is empty"), Error);
     }
-    CHECK(message_for("hello\n") == "is no heap recording");
-    CHECK(message_for("v 10400 3\nX svc\nI 1000 1\n") == "holds no allocation");
-    CHECK(message_for("v 10400 3\nx 4 /svc\nX svc\nc 1\nR 1\n") == "holds no allocation");
-    CHECK(message_for("leakline heap 1\n") == "holds no allocation");
-    CHECK(message_for("v 10400 3\nX svc\nI 1000 1\n+ 0\n+ 1\n") == "holds no allocation that can be read; 2 places were skipped");
+    CHECK(message_for("hello\n") == "is not a heap recording");
+    CHECK(message_for("v 10400 3\nX svc\nI 1000 1\n") == "contains no allocations");
+    CHECK(message_for("v 10400 3\nx 4 /svc\nX svc\nc 1\nR 1\n") == "contains no allocations");
+    CHECK(message_for("leakline heap 1\n") == "contains no allocations");
+    CHECK(message_for("v 10400 3\nX svc\nI 1000 1\n+ 0\n+ 1\n") == "contains no allocations that can be read; 2 places were skipped");
     CHECK(message_for("v 10400 3\r\nX svc\r\n") == "its version cannot be read: 'v 10400 3\\x0d'");
     CHECK(message_for("leakline heap 2\n") == "is a recording of a newer leakline; this build reads format 1");
     CHECK(message_for("v 10700 4\nX svc\n") == "heaptrack format 4; this build reads 1 to 3");

@@ -178,7 +178,7 @@ TEST_CASE("a program that starts after a helper of more than a second is recorde
         const std::vector<std::string> warnings = second.finish().warnings;
         return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& text) {
             return text.find("sleep was recorded, but " + std::filesystem::canonical(kSubject).string() +
-                             ", which was started after it, did more work and was not recorded: give that program itself") != text.npos;
+                             ", which was started after it, did more work and was not recorded: record that program directly") != text.npos;
         });
     };
     for (int look = 0; look < 40; ++look) {

@@ -99,7 +99,7 @@ TEST_CASE("what the server says about its answer is passed on, once") {
     PrometheusQuery query = query_of(server.url());
     query.range = 3h;
     const std::vector<std::string> expected = {
-        "the answer is partial: a part of the server's storage did not answer, so series or samples are missing",
+        "the response is partial: a part of the server's storage did not respond, so series or samples are missing",
         "the server warns: store a is down", "the server notes: m is no counter"};
     CHECK(query_prometheus(query).warnings == expected);
     CHECK(message_for("200 OK", R"({"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}})") ==
@@ -227,7 +227,7 @@ TEST_CASE("an answer that is none of Prometheus is refused") {
 TEST_CASE("no series, and more series than wanted, are errors that say what to do") {
     CHECK(message_for("200 OK", R"({"status":"success","data":{"resultType":"matrix","result":[]}})") ==
           "URL: has no series for m{job=\"api\"} in the last 1h\n"
-          "  hint: try the query in the server's own page; was it scraped in that time?");
+          "  hint: try the query in the web UI of the server; was the target scraped in that time?");
     const CannedServer server([](const std::string&) { return CannedServer::response("200 OK", kTwoSeries); });
     PrometheusQuery query = query_of(server.url());
     query.max_series = 1;
@@ -238,7 +238,7 @@ TEST_CASE("no series, and more series than wanted, are errors that say what to d
     query.max_points = 2;
     CHECK(message_of(query) == server.url() +
                                    ": answers more than 2 points\n"
-                                   "  hint: a longer --step, a shorter --range or a narrower query makes it fewer");
+                                   "  hint: use a longer --step, a shorter --range or a narrower query");
 }
 
 TEST_CASE("a server that is down or silent is named") {

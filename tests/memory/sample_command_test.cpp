@@ -81,7 +81,7 @@ TEST_CASE("a command is sampled until it ends, and how it ended is told") {
     REQUIRE(rows.size() > 5);
     CHECK(rows[0] == "unix_ms,rss_bytes,pss_bytes");
     for (std::size_t i = 1; i < rows.size(); ++i) CHECK(split(rows[i], ',').size() == 3);
-    CHECK(folder.text("log").find(" ended with exit code 3; sampling ends\n") != std::string::npos);
+    CHECK(folder.text("log").find(" ended with exit code 3; sampling stopped\n") != std::string::npos);
 }
 
 TEST_CASE("the real mprof reads the .dat: peak and plot") {
@@ -187,7 +187,7 @@ TEST_CASE("Ctrl-C ends sampling with the samples written and exit code 130") {
     sampler.signal(SIGINT);
     CHECK(sampler.wait().shell_code() == 130);
     CHECK(folder.text("s.om").ends_with("# EOF\n"));
-    CHECK(folder.text("log") == "leakline: 1 ticks in s.om\n");
+    CHECK(folder.text("log") == "leakline: 1 samples in s.om\n");
 }
 
 TEST_CASE("an unwritable output or a missing target is an error before any work, and leaves no file") {
@@ -209,7 +209,7 @@ TEST_CASE("a command over its --memory-limit is reported as OOM-killed where cgr
               {"--interval", "10ms", "--memory-limit", "32MiB", "-o", "s.csv", "--", "sh", "-c", "x=x; while :; do x=$x$x; done"}) == 0);
     const std::string log = folder.text("log");
     if (log.find("no memory cgroup (") == std::string::npos)
-        CHECK(log.find(" OOM-killed at its limit of 32 MiB (peak 32 MiB); sampling ends\n") != std::string::npos);
+        CHECK(log.find(" OOM-killed at its limit of 32 MiB (peak 32 MiB); sampling stopped\n") != std::string::npos);
     else
         CHECK(log.find(" OOM-killed ") == std::string::npos);
 }

@@ -185,7 +185,7 @@ TEST_CASE("Prometheus: JSON of a range, metrics as text with timestamps and with
     check(read(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[0,"10"],[5,"20"]]}]}})"),
           "prometheus", {0, 5}, {10, 20});
     CHECK(error_of(R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[0,"10"]}]}})") ==
-          "x: an answer of Prometheus of type 'vector' has one sample for each series\n"
+          "x: a Prometheus response of type 'vector' has only one sample per series\n"
           "  hint: ask /api/v1/query_range, or: leakline trend --prometheus URL --query 'process_resident_memory_bytes'");
     check(read("# TYPE process_resident_memory_bytes gauge\n# UNIT process_resident_memory_bytes bytes\n"
                "process_resident_memory_bytes{pid=\"7\"} 10 1717763400.000\nprocess_swap_memory_bytes{pid=\"7\"} 99 1717763400.000\n"

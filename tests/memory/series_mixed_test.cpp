@@ -133,7 +133,7 @@ TEST_CASE("levels that come in turn are several processes, unless the user names
     }
     CHECK(
         error_of(turns) ==
-        "x.csv: memory jumps between 3 levels in turn, as 3 processes in one column do, and no column identifies the process\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
+        "x.csv: memory alternates between 3 levels, as if one column held 3 processes, and no column identifies the process\n  hint: add a column called name or pid; if it is one process, name its column with --metric");
     SeriesReadOptions options;
     options.metric = "rss";
     CHECK(read(turns, options).series.size() == 1);

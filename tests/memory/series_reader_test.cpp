@@ -146,9 +146,9 @@ TEST_CASE("CSV: digits may stand in groups of three, parted by one mark") {
 
 TEST_CASE("CSV: a number grouped by commas without quotes is a row too long, not a small number") {
     CHECK(error_of("t_s,rss_bytes\n0,1,234,567\n1,1,234,568\n") ==
-          "x.csv: no good sample\n"
+          "x.csv: no usable sample\n"
           "  hint: x.csv:2: more cells than the header has (a number with commas needs quotes)");
-    CHECK(error_of("t_s,rss_bytes,note\n0,1,234,567\n").starts_with("x.csv: no good sample"));
+    CHECK(error_of("t_s,rss_bytes,note\n0,1,234,567\n").starts_with("x.csv: no usable sample"));
     CHECK(read("t_s,rss_bytes\n0,1,\n1,2,,\n").series.at(0).value == Values{1, 2});  // nothing in them
     CHECK(read("t_s,rss_bytes,note\n0,1\n1,2,x\n").series.at(0).value == Values{1, 2});
 }
@@ -286,10 +286,10 @@ TEST_CASE("CSV: files that hold no series say what is missing and what to do") {
           "x.csv:1: no column of time among 'when', 'rss_bytes'\n"
           "  hint: name it unix_ms, unix_s, t_s, seconds, or time with ISO 8601 values; or give --interval 10s");
     CHECK(error_of("t_s,rss\n0,1\n", metric("", "parsecs")) == "--unit: unknown unit 'parsecs'\n  hint: bytes, kib, mib or gib");
-    CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no good sample\n  hint: x.csv:2: not a number");
+    CHECK(error_of("t_s,mib\n0,nan\n") == "x.csv: no usable sample\n  hint: x.csv:2: not a number");
     CHECK(error_of("t_s,mib\n9,1\n8,1\n7,1\n6,1\n") ==
           "x.csv: time goes backwards in 3 of 4 samples\n"
-          "  hint: sort the file by its time column, or give a file a process");
+          "  hint: sort the file by its time column, or write one file per process");
     CHECK(error_of(std::string_view("ab\0cd", 5)).starts_with("x.csv: is not text"));
 }
 
@@ -305,7 +305,7 @@ TEST_CASE("CSV: one sample is a series, and a large hole is noted") {
     for (int i = 0; i < 100; ++i) text += std::to_string(i < 50 ? i : i + 3600) + ",1\n";
     const SeriesFile file = read(text);
     REQUIRE(file.notes.size() == 1);
-    CHECK(file.notes[0] == "x.csv: no samples for 1h from 49s on");
+    CHECK(file.notes[0] == "x.csv: no samples for 1h, starting at 49s");
 }
 
 TEST_CASE("CSV: rows across the blocks of the reader arrive whole") {
@@ -461,5 +461,5 @@ TEST_CASE("a compressed file that is cut off gives what it holds and says so") {
     CHECK(cut.samples > 100);
     CHECK(cut.samples < 5000);
     REQUIRE(!cut.damage.empty());
-    CHECK(cut.damage.lines().back().find("the compressed file is cut off here") != std::string::npos);
+    CHECK(cut.damage.lines().back().find("the compressed file is truncated here") != std::string::npos);
 }

@@ -117,7 +117,7 @@ TEST_CASE("a name is that of comm, of the executable or of argv[0]") {
     CHECK(processes_named("a-long-name-cut-short", system.roots()) == std::vector<int>{8});
     CHECK(message_of([&] { processes_named("apo", system.roots()); }) ==
           "--name: no process is named 'apo'\n"
-          "  hint: the name is that of the program without its folder; ps -e shows them");
+          "  hint: give the program name without its directory; ps -e lists the names");
 }
 
 TEST_CASE("the owner of a port is found by the inode of its listening socket") {

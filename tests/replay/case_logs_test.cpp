@@ -58,7 +58,7 @@ TEST_CASE("of a HAR only the target's host is sent, or else the most frequent; t
         CHECK(result.hosts[1].left_out == 1);
         CHECK(has_warning(result, "would be left out: 8 requests to other hosts than shop.example"));
         CHECK(text_of(result).find("  shop.example\n") != std::string::npos);
-        CHECK(text_of(result).find("1  metrics0.thirdparty.example  (left out)\n") != std::string::npos);
+        CHECK(text_of(result).find("1  metrics0.thirdparty.example  (skipped)\n") != std::string::npos);
     }
     const DryRun third = dry_run_of("many_hosts.har", "http://metrics3.thirdparty.example:9000");
     CHECK(third.requests == 1);

@@ -267,7 +267,7 @@ TEST_CASE("a log is read by its server's own format string") {
     CHECK(zoned.requests[0].target == "/a");
     CHECK(read_as("$remote_addr \"$request\"", docker("::1 \"GET /a HTTP/1.1\"")).formats == "pattern in Docker json-file");
     CHECK_THROWS_WITH_AS(read_as("$remote_addr", ""), doctest::Contains(""), Error);
-    CHECK_THROWS_WITH_AS(read_as("$request$status", kCombined), doctest::Contains("two variables without a character between them"), Error);
+    CHECK_THROWS_WITH_AS(read_as("$request$status", kCombined), doctest::Contains("two variables without a separator between them"), Error);
     CHECK_THROWS_WITH_AS(read_as("$remote_addr $status", kCombined), doctest::Contains("has no request in it"), Error);
 }
 

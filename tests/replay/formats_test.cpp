@@ -171,7 +171,7 @@ TEST_CASE("native lines: any order of members, unknown ones, escapes, arrays of 
     CHECK(log.requests[1].recorded_status == 204);
     CHECK(log.damage == std::vector<std::string>{"3: column 48: expected a string, found 'null}'", "4: body_b64 is not base64",
                                                  "5: column 24: expected the end, found 'x'",
-                                                 "6: the last line is cut: column 21: expected the string's closing '\"', "
+                                                 "6: the last line is truncated: column 21: expected the string's closing '\"', "
                                                  "found the end"});
 }
 

@@ -300,7 +300,7 @@ TEST_CASE("the reason that most failures have is told, and the help that belongs
     CHECK(reasons.most_frequent() == " (the certificate is not accepted); --ca-file FILE");
     // The pool still has the reason of the connection that failed last.
     add(Failure::timeout, true, "the certificate is not accepted", "--ca-file FILE");
-    CHECK(reasons.most_frequent() == " (timeout: no complete answer within --timeout)");
+    CHECK(reasons.most_frequent() == " (timeout: no complete response within --timeout)");
     for (int i = 0; i < 3; ++i) add(Failure::connect, false, "connection refused", "");
     add(Failure::timeout, false, "no answer to the connection attempt", "");
     CHECK(reasons.most_frequent() == " (connection refused)");

@@ -302,11 +302,12 @@ TEST_CASE("the reason for a replay that fails says what happened to most request
         const std::string& reason = stats.reasons[0];
         return reason.substr(std::min(reason.find(" ("), reason.size()));
     };
-    CHECK(reason_of([](Wire& wire) { wire.read_request(); }) == " (eof: the target closed the connection before its answer was complete)");
+    CHECK(reason_of([](Wire& wire) { wire.read_request(); }) ==
+          " (eof: the target closed the connection before the response was complete)");
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.write("SSH-2.0-OpenSSH\r\n");
-          }) == " (malformed: the answer is not HTTP/1, or its head is over 256 KiB)");
+          }) == " (malformed: the response is not HTTP/1, or its headers are larger than 256 KiB)");
     CHECK(reason_of([](Wire& wire) {
               wire.read_request();
               wire.reset();

@@ -310,7 +310,7 @@ TEST_CASE("a replay that sends nothing says why") {
         return stats.reasons.empty() ? "" : stats.reasons[0];
     };
     CHECK(reason(LogFile(posts(3)), [](auto& options) { options.shape.methods = {"GET"}; }) ==
-          "nothing was sent: 3 requests were left out");
+          "nothing was sent: 3 requests were filtered out");
     CHECK(reason(LogFile("{\"ts_ns\":1}\n"), [](auto& options) {
               options.log_format = "jsonl";
               options.max_bad_share = 1;
@@ -369,7 +369,8 @@ TEST_CASE("a replay whose requests are mostly refused is not valid, unless the l
         return stats.reasons.empty() ? std::string() : stats.reasons[0];
     };
     CHECK(reasons(401, std::nullopt)
-              .starts_with("10 of 10 responses were errors or redirections (10 x 401); --expect-status accepts them if they are right"));
+              .starts_with(
+                  "10 of 10 responses were errors or redirections (10 x 401); if they are expected, accept them with --expect-status"));
     CHECK(reasons(503, 200).starts_with("10 of 10 responses were errors"));
     CHECK(reasons(301, 200).starts_with("10 of 10 responses were errors"));
     CHECK(reasons(401, 401).empty());

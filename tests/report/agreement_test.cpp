@@ -76,7 +76,7 @@ std::vector<Case> every_verdict() {
     Diagnosis undecided = none;
     undecided.verdict = Verdict::inconclusive;
     undecided.trend.verdict = Trend::inconclusive;
-    undecided.reasons = {"memory over time does not decide"};
+    undecided.reasons = {"memory over time is inconclusive"};
     cases.push_back({"inconclusive", undecided});
 
     Diagnosis filling = leak;
@@ -88,7 +88,7 @@ std::vector<Case> every_verdict() {
     Diagnosis invalid = leak;
     invalid.verdict = Verdict::invalid;
     invalid.growth = {StatedGrowth::Source::none, {}};
-    invalid.reasons = {"the target died in the bare run, in round 3: exit status 1"};
+    invalid.reasons = {"the service exited during the run without the recorder, in round 3: exit code 1"};
     cases.push_back({"invalid", invalid});
     return cases;
 }
@@ -146,7 +146,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
             const std::string findings = rendered(d, format);
             INFO(format);
             CHECK(json::accept(findings));
-            const bool names_line = findings.find("grow without end: ") != std::string::npos;
+            const bool names_line = findings.find("grows without limit: ") != std::string::npos;
             CHECK(names_line == (d.verdict == Verdict::leak && d.growth.source != StatedGrowth::Source::objects));
         }
 
@@ -184,8 +184,8 @@ TEST_CASE("no figure contradicts the verdict") {
         const bool by_objects = d.growth.source == StatedGrowth::Source::objects;
         if (d.growth.source == StatedGrowth::Source::lines || by_objects) {
             CHECK(summary.growth ==
-                  fmt::format("1.17 KiB per request {}: 431 MiB (427 MiB to 434 MiB) per hour at the log's own 104 requests/s; memory as a "
-                              "whole: {}",
+                  fmt::format("1.17 KiB per request {}: 431 MiB (427 MiB to 434 MiB) per hour at the log's rate of 104 requests/s; total "
+                              "memory: {}",
                               by_objects ? "in live objects" : "through the leaking lines",
                               d.trend.bytes_per_request ? "0 B (-410 B to 410 B) per request" : "not measured"));
         }

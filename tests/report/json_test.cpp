@@ -29,7 +29,7 @@ std::string error_of(const std::string& text) {
     return "no error";
 }
 
-const std::string kHint = "\n  hint: this takes a file that leakline diagnose -o NAME.json wrote";
+const std::string kHint = "\n  hint: expected a file written by leakline diagnose -o NAME.json";
 
 }  // namespace
 

@@ -82,7 +82,7 @@ inline Diagnosis sample_diagnosis() {
                   {43, "}", std::nullopt}};
     d.lines.tables = {table};
     d.lines.accounting = {6'020'000, 6'016'384, 3'616, 6'500'000, 300'000, 180'000};
-    d.lines.warnings = {"no source text: /build/x.cpp is not here; --source DIR says where it is"};
+    d.lines.warnings = {"no source code: /build/x.cpp was not found; give its directory with --source DIR"};
 
     d.replay.read = 6005;
     d.replay.bad = 2;
@@ -102,7 +102,7 @@ inline Diagnosis sample_diagnosis() {
     d.memory_limit = Bytes{512} << 20;
     d.max_growth = Growth{64, Growth::Per::request};
     d.gates = {{"growth at most 64 B/request", GateOutcome::failed, "1.17 KiB/request (at least 1.16 KiB)"},
-               {"nothing new against baseline.json", GateOutcome::passed, ""}};
+               {"no new leaks compared with baseline.json", GateOutcome::passed, ""}};
     d.requests_per_second = 104.5;
     d.projected_bytes_per_hour = Interval{451.44e6, 447.7e6, 455.2e6};
     d.verdict = Verdict::leak;

@@ -80,7 +80,7 @@ TEST_CASE("binary files have no lines, and a folder that is not there is an erro
         FAIL("no error");
     } catch (const Error& error) {
         CHECK(std::string(error.what()) == root.path() +
-                                               "/gone: no such folder of source text\n"
+                                               "/gone: no such source directory\n"
                                                "  hint: --source takes the folder that the program was built from");
     }
 }
@@ -105,7 +105,7 @@ TEST_CASE("filling puts text into lines and widens a table to the whole function
     CHECK(report.tables[0].rows.back().text == "}");
     CHECK(report.tables[0].rows[1].cells->occurrences == 3);
     CHECK_FALSE(report.tables[0].rows[2].cells);
-    CHECK(report.warnings == std::vector<std::string>{"no source text: /b/gone.cpp is not here; --source DIR says where it is"});
+    CHECK(report.warnings == std::vector<std::string>{"no source code: /b/gone.cpp was not found; give its directory with --source DIR"});
 }
 
 TEST_CASE("a table whose line lies beyond the text keeps its rows") {

@@ -60,7 +60,7 @@ def inputs():
         other["verdict"] = verdict
         yield verdict, other
     longer = copy.deepcopy(leak)
-    longer["retries"] = ["after 8 rounds: memory over time does not decide"]
+    longer["retries"] = ["after 8 rounds: memory over time is inconclusive"]
     yield "a run that was made longer", longer
     no_line = copy.deepcopy(leak)
     no_line["lines"], no_line["tables"] = [], []

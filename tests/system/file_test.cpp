@@ -148,7 +148,7 @@ TEST_CASE("an output file appears whole at commit and not at all without it") {
 
 TEST_CASE("an unwritable place is an error at once, with its reason") {
     CHECK_THROWS_WITH_AS(OutputFile("/nonexistent/x.json"),
-                         "/nonexistent/x.json: cannot write: no such file or directory\n  hint: make the folder first", Error);
+                         "/nonexistent/x.json: cannot write: no such file or directory\n  hint: create the directory first", Error);
     CHECK_THROWS_WITH_AS(OutputFile("/tmp"), "/tmp: is a directory\n  hint: name a file in it", Error);
     CHECK_THROWS_WITH_AS(open_source("/nonexistent"), "/nonexistent: cannot open: no such file or directory", Error);
     CHECK_THROWS_WITH_AS(open_source("/tmp"), "/tmp: is a directory\n  hint: name a file in it", Error);

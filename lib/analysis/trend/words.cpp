@@ -20,8 +20,8 @@ std::string rate_words(double mib_per_hour) {
 // Evidence for the best curve over another, as odds.
 std::string odds_words(double bic_deficit) {
     const double odds = std::exp(.5 * bic_deficit);
-    if (!(odds < 1000)) return "more than 1000x";
-    return fmt::format("{:.{}f}x", odds, odds < 10 ? 1 : 0);
+    if (!(odds < 1000)) return "more than 1000:1";
+    return fmt::format("{:.{}f}:1", odds, odds < 10 ? 1 : 0);
 }
 
 std::string time_words(double seconds) {
@@ -31,13 +31,13 @@ std::string time_words(double seconds) {
 }
 
 std::string growth_words(const SegmentVerdict& segment) {
-    std::string words = fmt::format("grew {} to the end", rate_words(segment.slope_mib_per_hour.estimate));
+    std::string words = fmt::format("grew by {} until the end", rate_words(segment.slope_mib_per_hour.estimate));
     if (segment.requests_made > 0) {
         words += fmt::format(" ({} per request)", format_bytes(segment.mib_per_request.estimate * kMiB));
     }
     const double odds_to_mention = 2 * std::log(1.5);
     if (segment.fill_flat_deficit > odds_to_mention) {
-        words += fmt::format("; a cache that fills up fits {} worse", odds_words(segment.fill_flat_deficit));
+        words += fmt::format("; odds against a cache that fills up: {}", odds_words(segment.fill_flat_deficit));
     }
     return words;
 }
@@ -54,7 +54,7 @@ std::string arrival_words(const SegmentVerdict& segment) {
         case Shape::two_slope: return fmt::format("filled for {}, then ", span);
         case Shape::exponential:
         case Shape::exponential_linear: return fmt::format("warmed up for {}, then ", span);
-        default: return fmt::format("changed its level in the first {}, then ", span);
+        default: return fmt::format("changed in the first {}, then ", span);
     }
 }
 
@@ -62,31 +62,31 @@ std::string stable_words(const SegmentVerdict& segment) {
     const std::string arrival = arrival_words(segment);
     const std::string level = format_bytes(segment.plateau_mib.value_or(segment.level_mib) * kMiB);
     if (segment.within_noise) {
-        return fmt::format("{}stayed within {} of {}: less than what counts as growth", arrival,
+        return fmt::format("{}stayed within {} of {}, which is below the threshold for growth", arrival,
                            format_bytes(segment.slope_mib_per_hour.high * segment.duration_s / 3600 * kMiB), level);
     }
     switch (segment.shape) {
         case Shape::fill_flat:
-        case Shape::bent_fill: return fmt::format("{}filled and then held its level at {}", arrival, level);
+        case Shape::bent_fill: return fmt::format("{}filled up and then stayed at {}", arrival, level);
         case Shape::exponential: return fmt::format("{}settled at {}", arrival, level);
         case Shape::step:
-        case Shape::two_steps: return fmt::format("{}stepped and then held its level at {}", arrival, level);
+        case Shape::two_steps: return fmt::format("{}changed in steps and then stayed at {}", arrival, level);
         case Shape::sine: return fmt::format("{}cycled around {}", arrival, level);
-        default: return fmt::format("{}held its level: {} at the end", arrival, level);
+        default: return fmt::format("{}stayed level: {} at the end", arrival, level);
     }
 }
 
 std::string veto_words(Veto veto) {
     switch (veto) {
         case Veto::floor_and_mean_disagree:
-            return "too few cycles: their minimum and their mean do not both grow; run for at least 14 cycles";
-        case Veto::few_jumps: return "one to three jumps carry nearly all of the growth; run longer to see whether they go on";
+            return "too few cycles: the minimum and the mean of the cycles do not both grow; run for at least 14 cycles";
+        case Veto::few_jumps: return "one to three jumps account for nearly all of the growth; run longer to see whether more follow";
         case Veto::slowed_at_the_end: return "growth stopped or slowed in the last third; run 2x longer to see whether it has ended";
-        case Veto::traffic_stopped: return "memory grew until the requests stopped, and has been flat only since; run with load to the end";
+        case Veto::traffic_stopped: return "memory grew until the requests stopped and was flat after that; run with load until the end";
         case Veto::hardly_begun:
             return "grew less than 1 MiB in less than a minute, as healthy processes do when they start; run for a minute "
                    "or more";
-        case Veto::tail_of_warmup: return "grew less than 1 MiB after its warm-up, which may still fade out; run for 5 minutes or more";
+        case Veto::tail_of_warmup: return "grew less than 1 MiB after the warm-up, which may not have ended yet; run for 5 minutes or more";
         case Veto::may_be_warming_up:
         case Veto::none: break;
     }
@@ -95,8 +95,8 @@ std::string veto_words(Veto veto) {
 
 std::string warming_up_words(const SegmentVerdict& segment) {
     return fmt::format(
-        "grew {} ({:.0f} % of the level at which it began), but in less than two minutes a runtime that warms "
-        "up looks the same; run it longer",
+        "grew by {} ({:.0f} % of the initial level), but in a run of less than two minutes the warm-up of a runtime "
+        "looks the same; run longer",
         format_bytes(segment.level_mib * kMiB * segment.outgrown / (1 + segment.outgrown)), 100 * segment.outgrown);
 }
 
@@ -114,8 +114,7 @@ std::string inconclusive_words(const SegmentVerdict& segment) {
     if (segment.p_leak >= .5) {
         return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", segment.p_leak, cure);
     }
-    return fmt::format("the data do not decide (probability of a leak {:.2f}, of stable memory {:.2f}); {}", segment.p_leak,
-                       segment.p_stable, cure);
+    return fmt::format("undecided (probability of a leak {:.2f}, of stable memory {:.2f}); {}", segment.p_leak, segment.p_stable, cure);
 }
 
 }  // namespace
@@ -125,7 +124,9 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& segment, const R
     switch (reason_context.verdict) {
         case Trend::growing: reasons.push_back(growth_words(segment)); break;
         case Trend::stable: reasons.push_back(stable_words(segment)); break;
-        case Trend::shrinking: reasons.push_back(fmt::format("fell {} to the end", rate_words(segment.slope_mib_per_hour.estimate))); break;
+        case Trend::shrinking:
+            reasons.push_back(fmt::format("fell by {} until the end", rate_words(segment.slope_mib_per_hour.estimate)));
+            break;
         case Trend::inconclusive: reasons.push_back(inconclusive_words(segment)); break;
     }
     if (reason_context.segments > 1) {
@@ -134,10 +135,10 @@ std::vector<std::string> reasons_in_words(const SegmentVerdict& segment, const R
     }
     if (segment.too_few) return reasons;
     if (segment.warmup > 0) {
-        reasons.push_back(fmt::format("the first {} are left out as warm-up", time_words(warmup_seconds(segment))));
+        reasons.push_back(fmt::format("the first {} are excluded as warm-up", time_words(warmup_seconds(segment))));
     }
-    if (segment.load_removed) reasons.push_back("memory that follows the request rate is subtracted");
-    if (segment.axis == Axis::requests) reasons.push_back("growth follows requests, not time");
+    if (segment.load_removed) reasons.push_back("memory that varies with the request rate was subtracted");
+    if (segment.axis == Axis::requests) reasons.push_back("growth depends on the number of requests, not on time");
     if (segment.visible_cycle) {
         reasons.push_back(fmt::format("fitted to the {}", summary_name(segment.summary)));
     }

@@ -78,12 +78,12 @@ Kept kept_by_objects(const Evidence& evidence) {
 
 std::optional<std::string> objects_undecided(const Evidence& so_far, const Policy& policy) {
     if (!so_far.collected) return std::nullopt;
-    if (!objects_decide(so_far)) return "the counts of live objects do not decide yet";
+    if (!objects_decide(so_far)) return "the counts of live objects are inconclusive so far";
     if (objects_grow(so_far) && !policy.filling_is_leak && !enough(kept_by_objects(so_far), kEnoughRequests))
-        return "live objects grow, which a cache that is still filling would do too";
+        return "live objects grow, as they would in a cache that is still filling";
     if (!objects_grow(so_far) && !does_not_grow(so_far.trend.verdict) &&
         so_far.collected->memory_detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest)
-        return "memory after full collections does not decide yet";
+        return "memory after full collections is inconclusive so far";
     return std::nullopt;
 }
 
@@ -100,12 +100,12 @@ std::optional<Conclusion> live_objects_grow(const Facts& facts, const Policy& po
             fmt::format("; a cache of more than {} entries would look the same: {}", format_count(static_cast<std::uint64_t>(kept.entries)),
                         what_decides(evidence, requests_for_enough(kept, kEnoughRequests), policy));
     } else {
-        words +=
-            fmt::format("; a cache bounded above {} entries would look the same", format_count(static_cast<std::uint64_t>(kept.entries)));
+        words += fmt::format("; a cache with a limit of more than {} entries would look the same",
+                             format_count(static_cast<std::uint64_t>(kept.entries)));
     }
     conclusion.reasons.push_back(std::move(words));
     if (!facts.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.trend.verdict)));
+        conclusion.reasons.push_back(fmt::format("total memory does not show it yet ({})", trend_name(evidence.trend.verdict)));
     return conclusion;
 }
 

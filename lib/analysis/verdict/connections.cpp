@@ -82,10 +82,10 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
     const Kept kept = kept_by_connections(*growth);
     // Memory of leaked threads or descriptors is not a cache of sessions.
     if (enough(kept, kEnoughSessions) || count_behind_memory(Facts(so_far)) != nullptr) return std::nullopt;
-    return LongerRun{requests_for_enough(kept, kEnoughSessions),
-                     fmt::format("{} grows per connection, which a cache of sessions that is still filling would do too",
-                                 short_place(growth->lines.front().at)),
-                     true};
+    return LongerRun{
+        requests_for_enough(kept, kEnoughSessions),
+        fmt::format("{} grows per connection, as a session cache that is still filling would", short_place(growth->lines.front().at)),
+        true};
 }
 
 std::optional<Conclusion> lines_grow_per_connection(const Facts& facts, const Policy& policy) {
@@ -111,7 +111,7 @@ std::optional<Conclusion> lines_grow_per_connection(const Facts& facts, const Po
     Conclusion conclusion{proven ? Verdict::leak : Verdict::inconclusive, {words}, {}};
     conclusion.still_filling = !proven;
     if (!facts.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(evidence.trend.verdict)));
+        conclusion.reasons.push_back(fmt::format("total memory does not show it yet ({})", trend_name(evidence.trend.verdict)));
     return conclusion;
 }
 

@@ -75,13 +75,13 @@ std::optional<Conclusion> requests_not_served(const Facts& facts, const Policy&)
     }
     if (filtered > 0)
         conclusion.reasons.push_back(
-            fmt::format("left out by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
+            fmt::format("excluded by filters, and not covered by the verdict: {}", kinds_text(coverage.kinds, [](const KindCoverage& kind) {
                             return kind.left_out > kind.without_body ? format_count(kind.left_out - kind.without_body) : "";
                         })));
     if (!coverage.recorded_identifiers.empty())
         conclusion.reasons.push_back(
-            fmt::format("growth per new identifier is not covered by the verdict for {}: the service refused new identifiers, so "
-                        "these requests were sent with those of the log",
+            fmt::format("the verdict does not cover growth per new identifier for {}: the service rejected new identifiers, so "
+                        "these requests were sent with the recorded ones",
                         kinds_text(coverage.recorded_identifiers)));
     return conclusion;
 }

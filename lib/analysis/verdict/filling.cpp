@@ -54,8 +54,8 @@ bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::tim
 
 std::string settled_words(const Evidence& evidence, const LineGrowth& line) {
     return fmt::format(
-        "{} still grew at the end of the recorded run, which is slower; memory had stopped growing within the {} requests of the run "
-        "without the recorder, as with a cache that is full",
+        "{} still grew at the end of the recorded run, which is slower; memory stopped growing within the {} requests of the run "
+        "without the recorder, as it does when a cache is full",
         short_place(line.at), format_count(evidence.replay.completed));
 }
 
@@ -136,10 +136,10 @@ bool cache_has_filled(const Facts& facts) {
 
 void take_filled_caches(Evidence& evidence) {
     if (sessions_have_filled(evidence)) {
-        evidence.warnings.push_back(
-            fmt::format("{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a cache of "
-                        "sessions that is full",
-                        short_place(evidence.connections->lines.front().at), format_count(evidence.connections->long_run->connections)));
+        evidence.warnings.push_back(fmt::format(
+            "{} grew with the number of connections; in a run of {} connections memory stopped growing, as with a session cache "
+            "that is full",
+            short_place(evidence.connections->lines.front().at), format_count(evidence.connections->long_run->connections)));
         const auto fills = [](LineGrowth& line) {
             if (!line.bytes_per_connection) return;
             line.bytes_per_connection.reset();
@@ -188,7 +188,7 @@ void take_small_growth(Evidence& evidence) {
     trend.detectable_bytes_per_request = std::max(trend.detectable_bytes_per_request.value_or(0), rate->high);
     trend.reasons.insert(
         trend.reasons.begin(),
-        fmt::format("it may grow by up to {} per request, which an allocator may hold back; no line grows", format_bytes(rate->high)));
+        fmt::format("it may grow by up to {} per request, which an allocator may retain; no line grows", format_bytes(rate->high)));
 }
 
 bool lines_unproven(const Facts& facts) {
@@ -203,11 +203,12 @@ std::string hedge(const Facts& facts) {
     std::vector<std::string> same;
     const double entries = facts.leaking.empty() ? static_cast<double>(evidence.replay.completed) : kept_by_lines(facts).entries;
     if (entries >= 1 && evidence.split.follows != Follows::time)
-        same.push_back(fmt::format("a {} bounded above {} entries", outnumbers_requests(evidence, entries) ? "queue or history" : "cache",
+        same.push_back(fmt::format("a {} with a limit of more than {} entries",
+                                   outnumbers_requests(evidence, entries) ? "queue or history" : "cache",
                                    format_count(static_cast<std::uint64_t>(entries))));
     if (seconds >= 1)
-        same.push_back(
-            fmt::format("data freed by a timer slower than {}", format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
+        same.push_back(fmt::format("data that a timer frees after more than {}",
+                                   format_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds)))));
     if (same.empty()) return {};
     return fmt::format("{} would look the same", fmt::join(same, " or "));
 }
@@ -229,7 +230,7 @@ std::string what_decides(const Evidence& evidence, double requests, const Policy
     }
     if (const double bytes = grown(evidence.series) * requests / completed; bytes > kMuchMemory)
         command += fmt::format(", --max-memory {:.0f}GiB", std::ceil(1.25 * bytes / (1024 * kMiB)));
-    return fmt::format("a run of {} requests would decide ({})", about(requests), command);
+    return fmt::format("to decide, run at least {} requests ({})", about(requests), command);
 }
 
 std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& policy) {
@@ -245,27 +246,27 @@ std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& 
     if (contradicted(facts)) {
         const double requests = std::max(static_cast<double>(evidence.replay.completed), kLonger * kept.requests);
         conclusion.reasons.push_back(
-            fmt::format("{}, but memory settled in the run without the recorder: a cache of more than {} entries fills up like "
+            fmt::format("{}, but memory leveled off in the run without the recorder: a cache of more than {} entries would look like "
                         "this; {}",
                         line_reason(line), entries, what_decides(evidence, requests, policy)));
         return conclusion;
     }
     if (enough(kept)) return std::nullopt;
     const bool no_keys = outnumbers_requests(evidence, kept.entries);
-    conclusion.reasons.push_back(fmt::format(
-        "{}; {} requests left about {} entries there{}, and a {} with a larger bound would look the same: {}", line_reason(line),
-        format_count(static_cast<std::uint64_t>(kept.requests)), entries, frees_nothing(line) ? ", none freed yet" : "",
-        no_keys ? "queue or history" : "cache", what_decides(evidence, requests_for_enough(kept), policy)));
+    conclusion.reasons.push_back(
+        fmt::format("{}; {} requests left about {} entries there{}; a {} with a higher limit would look the same; {}", line_reason(line),
+                    format_count(static_cast<std::uint64_t>(kept.requests)), entries, frees_nothing(line) ? ", none freed yet" : "",
+                    no_keys ? "queue or history" : "cache", what_decides(evidence, requests_for_enough(kept), policy)));
     if (no_keys)
         conclusion.reasons.push_back(
-            fmt::format("a cache whose keys are in the requests is ruled out: the log's {} requests were sent again and again as they are, "
-                        "and left more entries than that",
+            fmt::format("a cache whose keys are in the requests is ruled out: the {} requests of the log were repeated unchanged, "
+                        "and left more entries than the log has requests",
                         format_count(evidence.replay.log_requests)));
     if (!evidence.replay.fresh.empty())
-        conclusion.reasons.push_back(
-            fmt::format("each pass over the log has new values of {}: with --no-fresh, growth that stops after the first round is "
-                        "that of a map with this key",
-                        fmt::join(evidence.replay.fresh, ", ")));
+        conclusion.reasons.push_back(fmt::format(
+            "{} gets new values each time the log is repeated; if growth stops after the first round with --no-fresh, the cause is "
+            "a map with this key",
+            fmt::join(evidence.replay.fresh, ", ")));
     return conclusion;
 }
 
@@ -278,7 +279,7 @@ std::optional<Conclusion> memory_may_be_a_cache(const Facts& facts, const Policy
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
     conclusion.reasons.push_back(
-        fmt::format("memory grows, and a cache that had room for the {} requests of this run would look the same: {}",
+        fmt::format("memory grows, but a cache that is not full after the {} requests of this run would look the same; {}",
                     format_count(evidence.replay.completed), what_decides(evidence, kEnoughRequests, policy)));
     if (!evidence.lines.unavailable.empty()) conclusion.reasons.push_back(evidence.lines.unavailable);
     return conclusion;

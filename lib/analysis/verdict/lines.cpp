@@ -15,10 +15,10 @@ std::string largest_account(const Accounting& accounting) {
     if (!accounting.rss_delta_bytes || *accounting.rss_delta_bytes <= 0) return "outside of malloc, or retained by it";
     const double half = 0.5 * static_cast<double>(*accounting.rss_delta_bytes);
     const auto large = [&](const std::optional<std::int64_t>& bytes) { return bytes && static_cast<double>(*bytes) > half; };
-    if (large(accounting.retention_delta_bytes)) return "in memory that was freed and that malloc keeps";
+    if (large(accounting.retention_delta_bytes)) return "in freed memory that malloc retains";
     if (large(accounting.unattributed_bytes)) return "in heap memory that has no source line";
-    if (large(accounting.other_delta_bytes)) return "outside of malloc (mmap, thread stacks, an allocator of its own)";
-    return "spread over several accounts";
+    if (large(accounting.other_delta_bytes)) return "outside of malloc (mmap, thread stacks, a custom allocator)";
+    return "spread over several rows of the memory accounting";
 }
 
 }  // namespace
@@ -45,8 +45,8 @@ std::optional<Conclusion> lines_explain_too_little(const Facts& facts, const Pol
     const TrendVerdict& trend = facts.evidence.trend;
     const std::string rate = trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) + " per request"
                                                      : format_bytes(trend.slope_bytes_per_hour.estimate) + "/h";
-    std::string words = fmt::format("memory grows by {}, of which lines explain {:.0f} %: the growth is elsewhere, {}", rate, share * 100,
-                                    largest_account(lines.accounting));
+    std::string words = fmt::format("memory grows by {}, of which the leaking lines explain {:.0f} %: most of the growth is {}", rate,
+                                    share * 100, largest_account(lines.accounting));
     if (!lines.unavailable.empty()) words += "; " + lines.unavailable;
     return Conclusion{Verdict::leak, {std::move(words)}, {}};
 }

@@ -41,7 +41,7 @@ std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
         if (more.requests == 0) return std::nullopt;
         more.all_or_nothing = true;
     }
-    more.why = "memory grows, which a cache that is still filling or an allocator that warms up would do too";
+    more.why = "memory grows, as it would with a cache that is still filling or an allocator that is warming up";
     return more;
 }
 
@@ -58,8 +58,8 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
-        return LongerRun{
-            wanted, fmt::format("{} grows, which a cache that is still filling would do too", short_place(line_at_fault(facts).at)), true};
+        return LongerRun{wanted, fmt::format("{} grows, as a cache that is still filling would", short_place(line_at_fault(facts).at)),
+                         true};
     }
     // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
     Evidence judged = so_far;
@@ -69,7 +69,7 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
     double wanted = held ? requests_for_growth(so_far, requests, *held) : 0;
     if (memory_may_be_a_cache(facts, policy)) wanted = std::max(wanted, kEnoughRequests);
     if (wanted <= requests) return std::nullopt;
-    return LongerRun{wanted, "memory grows by no more than a cache that is still filling or an allocator may hold", true};
+    return LongerRun{wanted, "memory grows, but by no more than a cache that is still filling or an allocator may retain", true};
 }
 
 std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy& policy) {
@@ -83,13 +83,14 @@ std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy
         if (contradicted(facts))
             wanted = std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(evidence.replay.completed)));
         return LongerRun{std::max(wanted, 2 * recorded),
-                         fmt::format("{}, which memory does not confirm: a cache that is still filling would look the same",
+                         fmt::format("{}, but process memory does not confirm it: a cache that is still filling would look the same",
                                      line_reason(line_at_fault(facts))),
                          true};
     }
     if (cache_has_filled(facts) || !lines_matter(facts) || lines_leak(facts)) return std::nullopt;
     return LongerRun{2 * recorded,
-                     fmt::format("{}, by only {} in all", line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes)), true};
+                     fmt::format("{}, but by only {} in total", line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes)),
+                     true};
 }
 
 }  // namespace leakline::analysis

@@ -35,8 +35,8 @@ const LineGrowth* line_causing_growth(const Evidence& evidence) {
 
 std::string behind_words(const LineGrowth& line) {
     return fmt::format(
-        "memory grew to the end of the first run, but in the recorded one the heap bytes behind it ({}, up to {}) stopped growing or "
-        "were freed again, as those of a cache that is cleaned by the clock: longer rounds (--min-round) would decide",
+        "memory grew until the end of the first run, but in the recorded run the heap bytes that explain it ({}, up to {}) stopped growing or "
+        "were freed, as in a cache that a timer cleans: rerun with longer rounds (--min-round)",
         short_place(line.at), format_bytes(static_cast<double>(line.live_peak_bytes)));
 }
 
@@ -56,18 +56,18 @@ std::optional<Conclusion> lines_grow(const Facts& facts, const Policy&) {
     if (const std::string same = hedge(facts); !same.empty() && !facts.evidence.soak) reason += "; " + same;
     Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
     if (!facts.memory_grows())
-        conclusion.reasons.push_back(fmt::format("memory as a whole does not show it yet ({})", trend_name(facts.evidence.trend.verdict)));
+        conclusion.reasons.push_back(fmt::format("total memory does not show it yet ({})", trend_name(facts.evidence.trend.verdict)));
     return conclusion;
 }
 
 std::optional<Conclusion> lines_grow_by_too_little(const Facts& facts, const Policy&) {
     if (!lines_matter(facts) || lines_leak(facts)) return std::nullopt;
     const bool by_requests = facts.leaking_bytes_per_request >= kBookkeepingRate;
-    return Conclusion{Verdict::inconclusive,
-                      {fmt::format("{}, but by only {} in all, too little to tell from a service that still warms up: {} would decide",
-                                   line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes),
-                                   by_requests ? "more requests" : "longer rounds (--min-round)")},
-                      {}};
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format("{}, but by only {} in total, which may still be warm-up: rerun with {}", line_reason(line_at_fault(facts)),
+                     format_bytes(facts.leaking_bytes), by_requests ? "more requests" : "longer rounds (--min-round)")},
+        {}};
 }
 
 std::optional<Conclusion> growth_was_freed_later(const Facts& facts, const Policy&) {
@@ -78,8 +78,8 @@ std::optional<Conclusion> growth_was_freed_later(const Facts& facts, const Polic
 
 std::optional<Conclusion> memory_undecided_by_trend(const Facts& facts, const Policy&) {
     if (facts.evidence.trend.verdict != Trend::inconclusive) return std::nullopt;
-    if (without_lines(facts.evidence)) return Conclusion{Verdict::inconclusive, {"memory over time does not decide"}, {}};
-    return Conclusion{Verdict::inconclusive, {"memory over time does not decide, and no line's live heap keeps growing"}, {}};
+    if (without_lines(facts.evidence)) return Conclusion{Verdict::inconclusive, {"memory over time is inconclusive"}, {}};
+    return Conclusion{Verdict::inconclusive, {"memory over time is inconclusive, and no source line keeps growing"}, {}};
 }
 
 std::optional<Conclusion> detection_limit_too_coarse(const Facts& facts, const Policy&) {
@@ -87,7 +87,7 @@ std::optional<Conclusion> detection_limit_too_coarse(const Facts& facts, const P
     if (trend.detectable_bytes_per_request.value_or(0) <= kTooCoarseBytesPerRequest) return std::nullopt;
     return Conclusion{
         Verdict::inconclusive,
-        {fmt::format("after {} requests {}: more requests would decide", format_count(facts.evidence.replay.completed), too_coarse(trend))},
+        {fmt::format("after {} requests, {}: rerun with more requests", format_count(facts.evidence.replay.completed), too_coarse(trend))},
         {}};
 }
 
@@ -97,7 +97,7 @@ std::optional<Conclusion> nothing_grows(const Facts& facts, const Policy&) {
     // The headline says above what.
     std::string reason = without_lines(evidence)
                              ? fmt::format("memory is {}", trend_name(trend.verdict))
-                             : fmt::format("no line's live heap keeps growing{}, and memory is {}",
+                             : fmt::format("no source line keeps growing{}, and memory is {}",
                                            facts.leaking.empty() ? "" : " by a byte per request", trend_name(trend.verdict));
     return Conclusion{Verdict::no_leak, {std::move(reason)}, {}};
 }

@@ -90,10 +90,10 @@ std::string outside_words(const Evidence& evidence) {
     const Accounting& accounting = evidence.lines.accounting;
     if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
         static_cast<double>(*accounting.retention_delta_bytes) >= kExplainingShare * static_cast<double>(*accounting.rss_delta_bytes))
-        return fmt::format("memory keeps growing, but live heap does not: {} are free and kept by malloc (fragmentation)",
+        return fmt::format("memory keeps growing, but live heap does not: malloc retains {} of freed memory (fragmentation)",
                            format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
-    return "memory keeps growing, but no line's live heap does: it grows outside what the recorder sees (mmap, "
-           "thread stacks, fragmentation, an allocator that is not malloc)";
+    return "memory keeps growing, but no source line does: it grows outside of what the recorder sees (mmap, "
+           "thread stacks, fragmentation, a custom allocator)";
 }
 
 }  // namespace
@@ -108,8 +108,7 @@ bool has_no_lines(std::string_view command) {
 std::optional<std::string> barely_seen(const TrendVerdict& trend) {
     const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
     if (growth >= kAboveDetection * detectable) return std::nullopt;
-    return fmt::format("its {}/h are less than twice the smallest growth that this run finds 9 times out of 10 ({}/h)",
-                       format_bytes(growth), format_bytes(detectable));
+    return fmt::format("the growth of {}/h is less than twice the detection limit ({}/h)", format_bytes(growth), format_bytes(detectable));
 }
 
 std::optional<double> held_back(const Facts& facts) {
@@ -135,9 +134,8 @@ std::optional<Conclusion> killed_before_growth(const Facts& facts, const Policy&
     if (!evidence.oom_kill || facts.memory_grows() || lines_leak(facts)) return std::nullopt;
     return Conclusion{
         Verdict::inconclusive,
-        {fmt::format(
-            "the service was {} before growth could be seen: the limit may be less than it needs; a higher --memory-limit would decide",
-            evidence.oom_kill->text)},
+        {fmt::format("the service was {} before growth could be measured: the limit may be too low; rerun with a higher --memory-limit",
+                     evidence.oom_kill->text)},
         {}};
 }
 
@@ -146,10 +144,12 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     if (!facts.memory_grows() || evidence.soak || evidence.oom_kill) return std::nullopt;
     const bool counted = lines_unknown(evidence).has_value();
     const std::string& why = evidence.lines.unavailable;
-    const char* no_line = !facts.leaking.empty() ? ", but lines explain little of it" : why.empty() ? ", but no line does" : "";
+    const char* no_line = !facts.leaking.empty() ? ", but lines explain little of it"
+                          : why.empty()          ? " without a source line that grows"
+                                                 : "";
     Conclusion conclusion;
     if (const auto words = barely_seen(evidence.trend); words && !counted) {
-        conclusion.reasons.push_back(fmt::format("memory grows{}, and {}: more rounds (--rounds) would decide", no_line, *words));
+        conclusion.reasons.push_back(fmt::format("memory grows{}, but {}: rerun with more rounds (--rounds)", no_line, *words));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }
@@ -158,10 +158,10 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     const auto runtime = collected_runtime(evidence);
     const double late = late_growth(evidence),
                  requests = static_cast<double>(evidence.replay.completed) * 1.15 * *held / std::max(1.0, late);
-    conclusion.reasons.push_back(
-        fmt::format("memory grew by {} after the first round{}: {} may hold back {}, and growth beyond that would be a leak{}",
-                    format_bytes(late), no_line, runtime ? fmt::format("the collector of {}", *runtime) : std::string("an allocator"),
-                    format_bytes(*held), late > 0 ? "; " + what_decides(evidence, requests, policy) : ""));
+    conclusion.reasons.push_back(fmt::format(
+        "memory grew by {} after the first round{}: {} may retain {}; only growth beyond that would be a leak{}", format_bytes(late),
+        no_line, runtime ? fmt::format("the garbage collector of {}", *runtime) : std::string("an allocator"), format_bytes(*held),
+        late > 0 ? "; " + what_decides(evidence, requests, policy) : ""));
     if (!why.empty()) conclusion.reasons.push_back(why);
     return conclusion;
 }
@@ -183,10 +183,10 @@ std::optional<Conclusion> heap_hides_growth(const Facts& facts, const Policy&) {
     if (hidden <= kHiddenBytesPerRequest) return std::nullopt;
     return Conclusion{
         Verdict::inconclusive,
-        {fmt::format("memory is {}, but {}'s collected heap can take in up to {} per request without growing: {}",
+        {fmt::format("memory is {}, but the garbage-collected heap of {} can absorb up to {} per request without growing: {}",
                      trend_name(evidence.trend.verdict), *runtime, format_bytes(hidden),
-                     *runtime == "java" ? "a smaller -Xmx, more rounds (--rounds) or `jcmd PID GC.class_histogram` would decide"
-                                        : "more rounds (--rounds), or heap snapshots of the runtime's own tools, would decide")},
+                     *runtime == "java" ? "rerun with a smaller -Xmx or more rounds (--rounds), or use `jcmd PID GC.class_histogram`"
+                                        : "rerun with more rounds (--rounds), or compare heap snapshots of the runtime's tools")},
         {}};
 }
 

@@ -60,17 +60,17 @@ std::optional<Conclusion> unrecorded_processes_grow(const Facts& facts, const Po
     if (const auto words = barely_seen(trend); words && !facts.evidence.oom_kill)
         return Conclusion{
             Verdict::inconclusive,
-            {fmt::format("the memory of {} grows, but {}: more rounds (--rounds) would decide", growing_processes(tree), *words)},
+            {fmt::format("the memory of {} grows, but {}: rerun with more rounds (--rounds)", growing_processes(tree), *words)},
             {}};
     // What is no leak in the first process is none in the others: what allocators and collectors hold back, a cache that is filling.
     for (const Rule rule : {memory_grows_too_little, memory_may_be_a_cache})
         if (auto held = rule(facts, policy)) return held;
     std::string rate;
-    if (trend.bytes_per_request) rate = fmt::format(", by {} per request in all", format_bytes(trend.bytes_per_request->estimate));
+    if (trend.bytes_per_request) rate = fmt::format(", by {} per request in total", format_bytes(trend.bytes_per_request->estimate));
     return Conclusion{
         Verdict::leak,
-        {fmt::format("the memory of {} grows to the end{}", growing_processes(tree), rate),
-         "the recorder sees one process of a service, so no line is named: let that process do the work (one worker, no fork) to get "
+        {fmt::format("the memory of {} grows until the end{}", growing_processes(tree), rate),
+         "the recorder follows only one process, so no source line is known: run the service as one process (one worker, no fork) to get "
          "lines"},
         {}};
 }
@@ -82,7 +82,7 @@ std::optional<Conclusion> work_was_not_recorded(const Facts& facts, const Policy
     return Conclusion{
         Verdict::inconclusive,
         {fmt::format(
-            "{:.0f} % of the work was done by {} that were not recorded: their memory was measured, but their lines were not; let the recorded process do the work (one worker, no fork) to decide",
+            "{:.0f} % of the CPU time was used outside of the recorded process ({}): memory was measured there, but not source lines; run the service as one process (one worker, no fork)",
             share * 100, other_processes(tree))},
         {}};
 }

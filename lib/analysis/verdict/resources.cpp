@@ -77,7 +77,7 @@ std::optional<Conclusion> resources_may_leak(const Facts& facts, const Policy&) 
         std::erase(conclusion->reasons, growth.reasons.front());
     }
     if (!flat.empty())
-        conclusion->reasons.push_back(fmt::format("the run is too short to see a slow leak of {}: {} would decide", fmt::join(flat, ", "),
+        conclusion->reasons.push_back(fmt::format("the run is too short to detect a slow leak of {}: rerun with {}", fmt::join(flat, ", "),
                                                   facts.evidence.soak ? "a longer soak (--soak-time)" : "more rounds (--rounds)"));
     return conclusion;
 }

@@ -74,7 +74,7 @@ bool lines_matter(const Facts& facts) {
 std::string line_reason(const LineGrowth& line) {
     if (line.bytes_per_connection)
         return fmt::format("{} leaks {} per connection", short_place(line.at), format_bytes(line.bytes_per_connection->estimate));
-    std::string text = fmt::format("live heap of {} ", short_place(line.at));
+    std::string text = fmt::format("live heap allocated at {} ", short_place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
         text += "is one container that keeps doubling";
     else

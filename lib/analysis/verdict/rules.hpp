@@ -120,9 +120,10 @@ bool enough(const Kept& kept, double entries = kEnoughEntries);  // for a cache 
 double requests_for_enough(const Kept& kept,
                            double entries = kEnoughEntries);  // how many a run needs for that at the same rate; 0: not known
 std::string about(double count);                              // rounded up to two digits: "790,000"
-// "a run of 750,000 requests would decide (--max-time 2m)"
+// "to decide, run at least 750,000 requests (--max-time 2m)"
 std::string what_decides(const Evidence& evidence, double requests, const Policy& policy);
-// "a cache bounded above 117,000 entries or data freed by a timer slower than 11s would look the same"; empty where nothing would.
+// "a cache with a limit of more than 117,000 entries or data that a timer frees after more than 11s would look the same"; empty where
+// nothing would.
 std::string hedge(const Facts& facts);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
 // memory is given back. The text lives as long as the program.

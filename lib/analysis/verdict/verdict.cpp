@@ -19,7 +19,7 @@ std::string kill_reason(const OomKill& kill) {
     std::string reason =
         fmt::format("the service was {} after {:.1f} s and {} requests", kill.text, kill.at_s, format_count(kill.requests));
     if (kill.predicted_at_s && kill.predicted_requests)
-        reason += fmt::format("; the first half of its requests predicted {:.1f} s and {:.0f} [{:.0f}, {:.0f}] requests",
+        reason += fmt::format("; predicted from the first half of the requests: {:.1f} s and {:.0f} ({:.0f} to {:.0f}) requests",
                               kill.predicted_at_s->estimate, kill.predicted_requests->estimate, kill.predicted_requests->low,
                               kill.predicted_requests->high);
     return reason;
@@ -51,10 +51,10 @@ void explain(const Facts& facts, Conclusion& memory) {
     const TrendVerdict& trend = evidence.trend;
     for (const std::string& reason : trend.reasons)
         // The detection limit has a row of its own in reports.
-        if (!reason.starts_with("the smallest growth that"))
+        if (!reason.starts_with("detection limit:"))
             reasons.push_back((&reason == &trend.reasons.front() ? "memory during the run: " : "memory: ") + reason);
     if (memory.verdict == Verdict::leak) explain_kinds(evidence, reasons);
-    for (const std::string& retry : evidence.retries) reasons.push_back("the run was made longer " + retry);
+    for (const std::string& retry : evidence.retries) reasons.push_back("the run was extended " + retry);
 }
 
 // leak outweighs inconclusive, which outweighs no leak.
@@ -172,7 +172,7 @@ std::optional<std::string> memory_undecided(Evidence evidence) {
         const auto barely = barely_seen(trend);
         return barely ? std::optional("memory grows, but " + *barely) : std::nullopt;
     }
-    if (trend.verdict == Trend::inconclusive) return trend.reasons.empty() ? "memory over time does not decide" : trend.reasons.front();
+    if (trend.verdict == Trend::inconclusive) return trend.reasons.empty() ? "memory over time is inconclusive" : trend.reasons.front();
     if (trend.detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest) return too_coarse(trend);
     return std::nullopt;
 }

@@ -81,7 +81,7 @@ class RecordStream {
     // if it is too long to be read.
     Step line_of_record(std::string_view& line, Record& record);
     // Reports what is wrong with that line; the file's last line may be cut.
-    Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is cut: " + reason : reason); }
+    Step bad_line(const std::string& reason) { return bad(chunks_.torn() ? "the last line is truncated: " + reason : reason); }
 
     Step foreign_line(const std::string& reason) { return chunks_.torn() ? bad_line(reason) : foreign(reason); }
 

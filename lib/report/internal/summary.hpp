@@ -19,7 +19,7 @@ struct Summary {
     std::string reason;                // the decisive one
     std::string growth;                // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
     std::string limit;                 // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty if there is no limit
-    std::string detectable;            // "the smallest leak that this run could have detected: ..."; never empty
+    std::string detectable;            // "12 B per request"; never empty
     const LineGrowth* top = nullptr;   // the line at fault: the headline line, else the first that leaks; nothing where none does
     std::string top_note;              // "80 % of the growth of 3 lines; 1 other line leaks"; empty where the line is all of it
     const LineTable* table = nullptr;  // of its function, where there is one
