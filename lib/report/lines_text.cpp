@@ -35,7 +35,7 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
     text.field("top line", line_and_function(line.at));
     if (const std::string_view source = trim(line.source); !source.empty())
         text.line(fmt::format(
-            "{:18}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 18, 24))), Color::bold)));
+            "{:19}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 19, 24))), Color::bold)));
     std::string growth = growth_text(line.growth_bytes, line.growth_error_bytes) + " through it";
     if (line.bytes_per_request)
         growth += ", " + interval_text(*line.bytes_per_request) + " per request";

@@ -11,7 +11,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr int kIndent = 18, kNarrowest = 40;
+constexpr int kIndent = 19, kNarrowest = 40;
 
 }  // namespace
 

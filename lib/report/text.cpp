@@ -102,8 +102,8 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         const LineGrowth& top = *summary.top;
         text.field("top line", line_and_function(top.at));
         if (const std::string_view source = trim(top.source); !source.empty())
-            text.line(fmt::format("{:18}{}", "",
-                                  text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 18, 24))), Color::bold)));
+            text.line(fmt::format("{:19}{}", "",
+                                  text.paint(text.cut(source, static_cast<std::size_t>(std::max(options.width - 19, 24))), Color::bold)));
         text.field("", fmt::format("{}{}, {} allocations, {}", growth_text(top.growth_bytes, top.growth_error_bytes),
                                    share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes), format_count(top.allocations),
                                    growth_class_name(top.growth_class)));

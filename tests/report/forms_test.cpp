@@ -83,7 +83,7 @@ TEST_CASE("text is colored only when told so, and keeps to the width") {
         CAPTURE(line);
         CHECK(columns <= 60);
     }
-    CHECK(contains(text, "  details         " + std::string(40, 'x') + "\n                  " + std::string(40, 'y') + "\n"));
+    CHECK(contains(text, "  details          " + std::string(40, 'x') + "\n                   " + std::string(40, 'y') + "\n"));
 }
 
 TEST_CASE("escape sequences in names and source text do not reach the terminal") {
@@ -299,8 +299,8 @@ TEST_CASE("a limit that is reached already, rates and latencies are said as peop
     trends.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
     trends.items[0].verdict.warmup_end_s = 30'500;
     const std::string text = render("text", trends);
-    CHECK(text.find("  limit           reached already\n") != std::string::npos);
-    CHECK(text.find("  warm-up         ends at 8.47 h\n") != std::string::npos);
+    CHECK(text.find("  limit            reached already\n") != std::string::npos);
+    CHECK(text.find("  warm-up          ends at 8.47 h\n") != std::string::npos);
 }
 
 TEST_CASE("a function is named without its parameters where room is scarce") {
@@ -325,7 +325,7 @@ TEST_CASE("growth that the budget allows is not called none") {
     const std::string text = render("text", diagnosis);
     CHECK(text.starts_with("NO LEAK ABOVE THE BUDGET: "));
     CHECK(contains(text, "512 MiB is reached in 1h15m"));
-    CHECK(contains(text, "  gate            passed: growth at most 2 KiB/request: growth of 1.17 KiB/request is within"));
+    CHECK(contains(text, "  gate             passed: growth at most 2 KiB/request: growth of 1.17 KiB/request is within"));
     diagnosis.trend.verdict = Trend::stable;
     CHECK(render("text", diagnosis).starts_with("NO LEAK ABOVE 12 B per request: "));
     diagnosis.verdict = Verdict::leak;
