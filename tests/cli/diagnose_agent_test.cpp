@@ -64,7 +64,7 @@ TEST_CASE("with the agent, one run of the service has the memory and the line th
     const json& line = worst_line(diagnosis);
     CHECK(line["file"].get<std::string>().ends_with("track_user_behavior.cpp"));
     // Both figures are of the same requests, and the estimate says how far it may be off.
-    const double by_line = line["bytes_per_request"]["estimate"], by_memory = diagnosis["trend"]["bytes_per_request"]["estimate"];
+    const double by_line = line["bytes_per_request"], by_memory = diagnosis["trend"]["bytes_per_request"]["estimate"];
     CHECK(by_line > 0.7 * by_memory);
     CHECK(by_line < 1.2 * by_memory);
     CHECK(line["growth_error_bytes"] > 0);
