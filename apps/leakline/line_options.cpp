@@ -68,7 +68,7 @@ LineArguments::LineArguments(CLI::App& app) {
 
 void LineArguments::require_groups(const HeapProfile& profile, const std::string& file) const {
     if (options_.by == GroupBy::process && profile.processes.empty())
-        throw Error(ErrorKind::input, file, "this recording does not tell processes apart",
+        throw Error(ErrorKind::input, file, "this recording has only the sum of all processes",
                     "record with leakline record --tracker agent --children each");
 }
 

@@ -14,7 +14,7 @@ void add_tracker_options(CLI::App& app, heap::RecordWith& tracker, Bytes& sample
         ->default_str("heaptrack");
     add_size(app, "--sample-interval", sample_interval, "Mean bytes allocated between samples of the agent; 1 records every block");
     app.add_option("--children", children,
-                   "Sum the lines of all recorded processes (sum), or also tell the processes apart (each; see lines --by process)")
+                   "Sum the lines of all recorded processes (sum), or also report each process separately (each; see lines --by process)")
         ->transform(choice_of<heap::Children>({{"sum", heap::Children::sum}, {"each", heap::Children::each}}))
         ->type_name("sum|each")
         ->default_str("sum");

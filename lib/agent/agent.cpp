@@ -87,10 +87,7 @@ std::uint64_t now_ns(clockid_t clock) {
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, kRelaxed); }
 
 void seed(ThreadState& thread) {
-    timespec now{};
-    read_clock(CLOCK_MONOTONIC, &now);
-    std::uint64_t x = reinterpret_cast<std::uint64_t>(&thread) * 0x9e3779b97f4a7c15u ^ static_cast<std::uint64_t>(now.tv_nsec) << 32 ^
-                      static_cast<std::uint64_t>(now.tv_sec);
+    std::uint64_t x = reinterpret_cast<std::uint64_t>(&thread) * 0x9e3779b97f4a7c15u ^ now_ns(CLOCK_MONOTONIC);
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;  // splitmix64's finalizer (Steele et al., 2014)
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     thread.random = (x ^ x >> 31) | 1;

@@ -85,7 +85,7 @@ void learn() {
     const std::int64_t wall = settings->wall_ns - settings->origin_ns, moved = wall - state.from_monotonic[CLOCK_REALTIME];
     for (const clockid_t clock : {CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_TAI})
         state.from_monotonic[static_cast<std::size_t>(clock)] += moved;
-    // A coarse clock is behind by up to a tick, which is no property of the moment when it was compared.
+    // A coarse clock is up to one tick late; the comparison must not depend on when in the tick it was made.
     state.from_monotonic[CLOCK_REALTIME_COARSE] = state.from_monotonic[CLOCK_REALTIME];
     state.from_monotonic[CLOCK_MONOTONIC_COARSE] = 0;
     for (std::size_t i = 0; i < state.at_origin.size(); ++i)

@@ -48,7 +48,7 @@ clockid_t clock_of(long operation) {
 
 extern "C" {
 
-// As in lib/unwind's stream_guard.cpp: functions of one kind, so that a call that is no business of ours ends with a jump.
+// As in lib/unwind's stream_guard.cpp: all functions have the same signature, so that a call that is not scaled ends with a jump.
 LEAKLINE_EXPORT long leakline_syscall(long call, long a, long b, long c, long d, long e, long f) __asm__("syscall");
 long leakline_syscall(long call, long a, long b, long c, long d, long e, long f) {
     const auto next = next_syscall.get();

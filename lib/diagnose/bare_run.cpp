@@ -21,7 +21,6 @@
 #include "heap/recorder.hpp"
 #include "system/clock.hpp"
 #include "system/machine_load.hpp"
-#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -80,12 +79,14 @@ void warn_if_busy(RunContext& context, const MachineLoad& load) {
 // What memory does while nothing is requested. The series does not have this time: its trend is that of the rounds.
 // lines: recorded too, or null.
 std::optional<IdleTime> idle_time(const RunContext& context, const TreeLog& log, LineRecording* lines) {
-    context.stage("measuring growth without requests");
-    if (!sleep_for(context.stop(), kAfterConnections)) return std::nullopt;
-    if (lines != nullptr) lines->idle_begins();
-    const Nanoseconds begin = system_clock().monotonic();
-    const Bytes before = log.latest();
-    if (!sleep_for(context.stop(), kIdleTime)) return std::nullopt;
+    Nanoseconds begin{};
+    Bytes before = 0;
+    const bool whole = pass_idle_time(context, [&] {
+        if (lines != nullptr) lines->idle_begins();
+        begin = system_clock().monotonic();
+        before = log.latest();
+    });
+    if (!whole) return std::nullopt;
     if (lines != nullptr) lines->idle_ends();
     return IdleTime{to_seconds(system_clock().monotonic() - begin), static_cast<double>(log.latest()) - static_cast<double>(before)};
 }

@@ -12,20 +12,12 @@
 #include "heap/recorder.hpp"
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
-#include "system/stop.hpp"
 #include "system/subreaper.hpp"
 #include "system/temporary_directory.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
-
-void record_idle_time(const RunContext& context, LineRecording& lines) {
-    context.stage("measuring growth without requests");
-    if (!sleep_for(context.stop(), kAfterConnections)) return;
-    lines.idle_begins();
-    if (sleep_for(context.stop(), kIdleTime)) lines.idle_ends();
-}
 
 // A service that grows until it dies has shown its growth in the bare run, and its lines until it died here.
 void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
@@ -88,7 +80,9 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     context.recorded_replay = rounds.stats;
     if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && !context.stopped())
         context.result.failures.push_back("in the recorded run, " + *fault);
-    if (context.options.idle && !rounds.stopped && recorder.child().running()) record_idle_time(context, lines);
+    if (context.options.idle && !rounds.stopped && recorder.child().running()) {
+        if (pass_idle_time(context, [&] { lines.idle_begins(); })) lines.idle_ends();
+    }
     if (context.options.per_kind && !rounds.stopped && !context.result.failed()) lines.record_mix(plan, rounds);
     if (!recorder.child().running()) {
         died_under_the_recorder(context, recorder, launch, rounds.rounds.size());

@@ -11,6 +11,7 @@
 #include "base/strings.hpp"
 #include "system/child_process.hpp"
 #include "system/proc_file.hpp"
+#include "system/stop.hpp"
 
 namespace leakline::diagnose {
 
@@ -86,6 +87,14 @@ std::optional<Bytes> memory_ceiling(const Options& options) {
         return static_cast<Bytes>(kMemoryShare * 1024 * static_cast<double>(kib));
     }
     return std::nullopt;
+}
+
+bool pass_idle_time(const RunContext& context, const std::function<void()>& begins) {
+    constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
+    context.stage("measuring growth without requests");
+    if (!sleep_for(context.stop(), kAfterConnections)) return false;
+    begins();
+    return sleep_for(context.stop(), kIdleTime);
 }
 
 }  // namespace leakline::diagnose

@@ -1,12 +1,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -213,24 +211,9 @@ class AgentCollector {
     }
 
     void control() {
-        control::Message message;
-        const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
-        if (count < 0 && errno == EINTR) return;
-        if (count != static_cast<ssize_t>(sizeof message)) {
-            control_open_ = false;  // the command line has ended: continue alone
-            if (!service_.known()) service_.has_ended();
-            return;
-        }
-        std::visit(
-            [this](const auto& request) {
-                if constexpr (std::is_void_v<decltype(take(request))>) {
-                    take(request);
-                } else {
-                    const auto answer = take(request);
-                    ::send(options_.control, &answer, sizeof answer, MSG_NOSIGNAL);
-                }
-            },
-            message);
+        if (control::receive(options_.control, [this](const auto& request) { return take(request); })) return;
+        control_open_ = false;  // continue alone
+        if (!service_.known()) service_.has_ended();
     }
     void take(const control::Forked& service) { service_.forked(service.process); }
     control::Started::Answer take(const control::Started& service) {

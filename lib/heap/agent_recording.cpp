@@ -149,14 +149,7 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
     }
-    HeapMark mark;
-    mark.kind = asked.kind;
-    mark.label = std::move(asked.label);
-    mark.requests = asked.requests;
-    mark.at = at;
-    mark.rss = rss;
-    mark.allocator_in_use = asked.allocator_in_use;
-    mark.allocator_retained = asked.allocator_retained;
+    HeapMark mark = new_mark(std::move(asked), at, rss);
     mark.overhead_bytes = whole(overhead_);
     for (auto* table : {&allocations_, &turnover_}) table->resize(traces_.size());
     allocated_.resize(traces_.size());

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -169,24 +168,9 @@ class Collector {
     }
 
     void control() {
-        control::Message message;
-        const ssize_t count = ::recv(options_.control, &message, sizeof message, 0);
-        if (count < 0 && errno == EINTR) return;
-        if (count != static_cast<ssize_t>(sizeof message)) {
-            control_open_ = false;  // the command line has ended: continue alone
-            if (!service_.known()) service_has_ended();
-            return;
-        }
-        std::visit(
-            [this](const auto& request) {
-                if constexpr (std::is_void_v<decltype(take(request))>) {
-                    take(request);
-                } else {
-                    const auto answer = take(request);
-                    ::send(options_.control, &answer, sizeof answer, MSG_NOSIGNAL);
-                }
-            },
-            message);
+        if (control::receive(options_.control, [this](const auto& request) { return take(request); })) return;
+        control_open_ = false;  // continue alone
+        if (!service_.known()) service_has_ended();
     }
     void take(const control::Forked& service) {
         service_.forked(service.process);

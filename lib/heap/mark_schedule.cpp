@@ -38,6 +38,18 @@ std::vector<MarkSchedule::Requested> MarkSchedule::take_rest() {
     return marks;
 }
 
+HeapMark new_mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss) {
+    HeapMark mark;
+    mark.kind = asked.kind;
+    mark.label = std::move(asked.label);
+    mark.requests = asked.requests;
+    mark.at = at;
+    mark.rss = rss;
+    mark.allocator_in_use = asked.allocator_in_use;
+    mark.allocator_retained = asked.allocator_retained;
+    return mark;
+}
+
 namespace {
 
 // Both lists are sorted by trace; where both have one, the newer cost stands.

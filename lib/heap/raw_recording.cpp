@@ -212,14 +212,7 @@ void RawRecording::mark(MarkSchedule::Requested requested) {
         start.kind = HeapMark::Kind::start;
         on_mark_(std::move(start));
     }
-    HeapMark mark;
-    mark.kind = requested.kind;
-    mark.label = std::move(requested.label);
-    mark.requests = requested.requests;
-    mark.at = now_;
-    mark.rss = resident_;
-    mark.allocator_in_use = requested.allocator_in_use;
-    mark.allocator_retained = requested.allocator_retained;
+    HeapMark mark = new_mark(std::move(requested), now_, resident_);
     mark.overhead_bytes = live_bytes_.overhead_bytes();
     mark.changes = live_bytes_.take_changes();
     on_mark_(std::move(mark));

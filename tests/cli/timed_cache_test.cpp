@@ -1,7 +1,6 @@
 // Services that keep what they have for half an hour: in a run of seconds they are healthy only by a clock that runs faster, which
 // they know nothing of. LEAKLINE_TIMED_CACHES="wait_for condition timerfd wheel python node" tries other kinds than the first.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -9,8 +8,8 @@
 
 #include "base/strings.hpp"
 #include "support/binary.hpp"
+#include "support/get_log.hpp"
 #include "system/executables.hpp"
-#include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -25,15 +24,6 @@ struct Diagnosed {
     bool swept = false;  // in each of its runs
 };
 
-std::string log_of_requests(const std::string& folder) {
-    const std::string log = folder + "/log.jsonl";
-    OutputFile file(log);
-    for (int i = 0; i < 200; ++i)
-        file.write(fmt::format("{{\"ts_ns\":{},\"method\":\"GET\",\"url\":\"/item\"}}\n", 1'700'000'000'000'000'000 + i * 125'000'000L));
-    file.commit();
-    return log;
-}
-
 std::vector<std::string> command_of(const std::string& kind) {
     const std::string folder = std::string(LEAKLINE_SOURCE_DIR) + "/tests/programs/";
     if (kind == "python") return {"python3", folder + "timed_cache.py", "{port}"};
@@ -45,7 +35,7 @@ std::vector<std::string> command_of(const std::string& kind) {
 Diagnosed diagnose(const std::string& kind, bool leak) {
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/report.json", sweeps = directory.path() + "/sweeps";
-    std::vector<std::string> words = {"diagnose", "--traffic", log_of_requests(directory.path()), "-o", report};
+    std::vector<std::string> words = {"diagnose", "--traffic", write_get_log(directory.path()), "-o", report};
     words.insert(words.end(),
                  {"--time-scale", "18000", "--rounds", "6", "--min-round", "400ms", "--pace", "5000/s", "--still-filling", "leak", "--"});
     for (const std::string& word : command_of(kind)) words.push_back(word);
@@ -116,7 +106,7 @@ TEST_CASE("a soak sets the clock of a service that takes no speed, and leaves it
         const std::string report = directory.path() + (scaled ? "/scaled.json" : "/real.json");
         std::vector<std::string> words = {"diagnose",
                                           "--traffic",
-                                          log_of_requests(directory.path()),
+                                          write_get_log(directory.path()),
                                           "--soak",
                                           "6h",
                                           "--soak-time",
@@ -142,7 +132,7 @@ TEST_CASE("a soak sets the clock of a service that takes no speed, and leaves it
 
 TEST_CASE("a static service is refused with a scale, and a soak says that its clock is the machine's") {
     const TemporaryDirectory directory;
-    const std::string log = log_of_requests(directory.path());
+    const std::string log = write_get_log(directory.path());
     const Outcome refused =
         run_binary("leakline", {"diagnose", "--traffic", log, "--time-scale", "600", "--", binary("heap_subject_static"), "{port}"});
     CHECK(refused.code == 2);

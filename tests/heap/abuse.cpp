@@ -88,6 +88,15 @@ void wait_for(pid_t child) {
     require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child failed");
 }
 
+void work_in_child() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        work(1000);
+        std::_Exit(0);
+    }
+    wait_for(child);
+}
+
 void edges() {
     std::free(nullptr);
     std::free(std::malloc(0));
@@ -363,24 +372,14 @@ void few_descriptors() {
     rlimit none{0, 0};
     require(::setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
     work(1000);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        work(1000);
-        std::_Exit(0);
-    }
-    wait_for(child);
+    work_in_child();
 }
 
 void small_files() {
     rlimit small{4096, 4096};
     require(::setrlimit(RLIMIT_FSIZE, &small) == 0, "setrlimit");
     work(1000);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        work(1000);
-        std::_Exit(0);
-    }
-    wait_for(child);
+    work_in_child();
 }
 
 void little_memory() {
@@ -396,12 +395,7 @@ void little_memory() {
     for (void* block; (block = std::malloc(1 << 20)) != nullptr;) blocks.push_back(block);
     require(errno == ENOMEM && blocks.size() > 10, "no memory");
     for (void* block : blocks) std::free(block);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        work(1000);
-        std::_Exit(0);
-    }
-    wait_for(child);
+    work_in_child();
     work(1000);
 }
 

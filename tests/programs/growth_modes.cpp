@@ -10,9 +10,6 @@
 //   churn     blocks of many sizes per request, freed some requests later by any thread
 //   swings    one block, reallocated on every 100th request to a random size of up to N bytes
 //   none      nothing
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +22,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "get_server.hpp"
 
 namespace {
 
@@ -89,47 +88,13 @@ void on_request() {
     if (mode == "dies" && kept.size() == bound && is_recorded()) std::abort();
 }
 
-void serve(int fd) {
-    const int one = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    std::string in;
-    char buffer[65536];
-    for (;;) {
-        std::size_t end;
-        while ((end = in.find("\r\n\r\n")) == std::string::npos) {
-            const ssize_t n = ::read(fd, buffer, sizeof buffer);
-            if (n <= 0) {
-                ::close(fd);
-                return;
-            }
-            in.append(buffer, static_cast<std::size_t>(n));
-        }
-        in.erase(0, end + 4);  // only requests without a body
-        on_request();
-        static const char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        if (::write(fd, kOk, sizeof kOk - 1) < 0) {
-            ::close(fd);
-            return;
-        }
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 3) return 2;
     mode = argv[2];
     if (argc > 3) bound = std::strtoul(argv[3], nullptr, 10);
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 512) != 0) {
-        std::perror("bind");
-        return 1;
-    }
+    const int listener = listen_on(argv[1]);
     if (mode == "timer" || mode == "both")
         std::thread([] {
             for (;;) {
@@ -139,6 +104,6 @@ int main(int argc, char** argv) {
         }).detach();
     for (;;) {
         const int connection = ::accept(listener, nullptr, nullptr);
-        if (connection >= 0) std::thread(serve, connection).detach();
+        if (connection >= 0) std::thread(answer_gets, connection, on_request).detach();
     }
 }

@@ -5,9 +5,6 @@
 //   timerfd    a timerfd in an epoll loop, every 10 minutes
 //   wheel      a timer wheel that an epoll_wait of 1 s drives: it counts its ticks, and reads no clock
 // With `leak`, one block per request stays for ever as well. At the end it appends the number of sweeps that freed blocks to FILE.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -29,6 +26,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "get_server.hpp"
 
 namespace {
 
@@ -132,31 +131,6 @@ void on_request() {
         kept.push_back({filled(1024), Clock::now()});
 }
 
-void serve(int connection) {
-    const int one = 1;
-    ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    std::string in;
-    char buffer[65536];
-    for (;;) {
-        std::size_t end;
-        while ((end = in.find("\r\n\r\n")) == std::string::npos) {
-            const ssize_t n = ::read(connection, buffer, sizeof buffer);
-            if (n <= 0) {
-                ::close(connection);
-                return;
-            }
-            in.append(buffer, static_cast<std::size_t>(n));
-        }
-        in.erase(0, end + 4);  // only requests without a body
-        on_request();
-        static const char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        if (::write(connection, kOk, sizeof kOk - 1) < 0) {
-            ::close(connection);
-            return;
-        }
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -171,16 +145,7 @@ int main(int argc, char** argv) {
     sigemptyset(&end);
     sigaddset(&end, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &end, nullptr);
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 512) != 0) {
-        std::perror("bind");
-        return 1;
-    }
+    const int listener = listen_on(argv[1]);
     uses_wheel = timer == "wheel";
     if (timer == "wait_for") std::thread(sweep_by_wait_for).detach();
     if (timer == "condition") std::thread(sweep_by_condition).detach();
@@ -189,7 +154,7 @@ int main(int argc, char** argv) {
     std::thread([listener] {
         for (;;) {
             const int connection = ::accept(listener, nullptr, nullptr);
-            if (connection >= 0) std::thread(serve, connection).detach();
+            if (connection >= 0) std::thread(answer_gets, connection, on_request).detach();
         }
     }).detach();
     int signal = 0;

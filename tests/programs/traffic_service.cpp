@@ -13,8 +13,6 @@
 //   tag          an entry for each X-Request-Id, which stays the same for a retry
 //   order        a record for each "request_id", moved into a map
 //   both         100 B for each request and 1 KiB for each connection
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,6 +29,8 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "get_server.hpp"
 
 static std::string mode;
 static std::mutex lock;  // guards what follows
@@ -155,16 +155,7 @@ static void serve(int socket) {
 int main(int argc, char** argv) {
     if (argc != 3) return 2;
     mode = argv[2];
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 512) != 0) {
-        std::perror("traffic_service");
-        return 1;
-    }
+    const int listener = listen_on(argv[1]);
     for (;;)
         if (const int socket = ::accept(listener, nullptr, nullptr); socket >= 0) std::thread(serve, socket).detach();
 }

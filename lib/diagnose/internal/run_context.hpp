@@ -2,6 +2,7 @@
 // Inside lib/diagnose only.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -87,9 +88,9 @@ std::optional<Bytes> memory_ceiling(const Options& options);
 // "lines cannot be recorded: ...", for RunContext::no_lines.
 std::string no_lines_text(const Error& reason);
 
-// After the last round of each run, nothing is requested for this long, to see what grows by time alone; it begins when the
-// service has had time to put away the connections of the rounds.
-inline constexpr Nanoseconds kIdleTime = std::chrono::seconds(1), kAfterConnections = std::chrono::milliseconds(100);
+// After the last round of a run, nothing is requested for a second, to see what grows by time alone. It begins, with a call of
+// begins(), when the service has had time to put away the connections of the rounds. False: a stop was requested meanwhile.
+bool pass_idle_time(const RunContext& context, const std::function<void()>& begins);
 
 // How the service is recorded.
 heap::RecordOptions recording_options(const RunContext& context, const Launch& launch);

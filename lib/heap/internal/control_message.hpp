@@ -3,8 +3,10 @@
 // program: values go over as they are in memory. Inside lib/heap only.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -89,5 +91,26 @@ struct Finish {
 
 using Message = std::variant<Forked, Started, Mark, Allocator, WhichProcess, MarksLeft, Warning, Finish>;
 static_assert(std::is_trivially_copyable_v<Message>);
+
+// Receives a message from the command line, and sends it what take(message) returns, if that is something. False: the command line
+// has ended.
+template <typename Take>
+bool receive(int socket, Take take) {
+    Message message;
+    const ssize_t count = ::recv(socket, &message, sizeof message, 0);
+    if (count < 0 && errno == EINTR) return true;
+    if (count != static_cast<ssize_t>(sizeof message)) return false;
+    std::visit(
+        [&](const auto& request) {
+            if constexpr (std::is_void_v<decltype(take(request))>) {
+                take(request);
+            } else {
+                const auto answer = take(request);
+                ::send(socket, &answer, sizeof answer, MSG_NOSIGNAL);
+            }
+        },
+        message);
+    return true;
+}
 
 }  // namespace leakline::heap::control

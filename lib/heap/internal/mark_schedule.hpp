@@ -45,6 +45,9 @@ class MarkSchedule {
     std::deque<Requested> requested_;
 };
 
+// The mark that was asked for, without its changes.
+HeapMark new_mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss);
+
 // Drops every second interval mark until at most max_marks are left, moving their changes into the mark after
 // them. Requested marks are kept.
 void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks);
