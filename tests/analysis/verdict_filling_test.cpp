@@ -166,6 +166,14 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
     const auto more = analysis::longer_connection_run(sessions);
     REQUIRE(more.has_value());
     CHECK(more->requests == doctest::Approx(78'750));
+    // More requests would decide nothing, unless another line leaks by them.
+    run_of(sessions, 50'000, 0.1);
+    line.live_last_blocks = line.kept_entries = 64;
+    CHECK_FALSE(analysis::longer_run(sessions).has_value());
+    Diagnosis by_both = sessions;
+    by_both.lines.lines.push_back(line);
+    by_both.lines.lines[1].bytes_per_connection.reset();
+    CHECK(analysis::longer_run(by_both).has_value());
     Diagnosis undecided = sessions;
     analysis::judge(undecided);
     CHECK(undecided.verdict == Verdict::inconclusive);

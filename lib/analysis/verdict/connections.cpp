@@ -59,7 +59,15 @@ std::string session_cache_words(const Facts& facts, const ConnectionGrowth& grow
                        what_decides(facts.evidence, requests_for_enough(kept, kEnoughSessions), policy));
 }
 
+// What leaks per request comes first: there are more requests than connections.
+bool mostly_per_request(const Facts& all, const Facts& rest) { return rest.leaking_bytes > kDetail * (all.leaking_bytes - rest.leaking_bytes); }
+
 }  // namespace
+
+bool connections_decide(const Facts& facts) {
+    const auto& growth = facts.evidence.connections;
+    return growth && growth->leaks && !mostly_per_request(facts, without_connections(facts));
+}
 
 bool sessions_have_filled(const Evidence& evidence) {
     const auto& growth = evidence.connections;
@@ -95,9 +103,8 @@ std::optional<Conclusion> lines_grow_per_connection(const Facts& facts, const Po
     const bool proven =
         policy.filling_is_leak || evidence.oom_kill || evidence.soak || enough(kept_by_connections(*connections), kEnoughSessions);
     const std::string words = proven ? connection_words(*connections) : session_cache_words(facts, *connections, policy);
-    // What leaks per request comes first: there are more requests than connections.
     const Facts rest = without_connections(facts);
-    if (rest.leaking_bytes > kDetail * (facts.leaking_bytes - rest.leaking_bytes))
+    if (mostly_per_request(facts, rest))
         for (const Rule rule : {lines_explain_too_little, cache_still_filling, lines_grow})
             if (auto by_request = rule(rest, policy)) {
                 const bool first = proven && by_request->verdict != Verdict::leak;

@@ -52,6 +52,8 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
     const bool tells = !does_not_grow(so_far.trend.verdict);
     // Lines that grow with time alone, and explain the growth of memory, are not a cache that requests fill.
     if (tells && lines_leak(facts) && follows_time_alone(facts) && explained_growth(so_far) >= kExplained) return std::nullopt;
+    // More connections decide it, which are another run.
+    if (connections_decide(facts)) return std::nullopt;
     if (tells && lines_leak(facts) && !follows_time_alone(facts)) {
         const Kept kept = kept_by_lines(facts);
         if (policy.filling_is_leak || enough(kept) || contradicted(facts)) return std::nullopt;

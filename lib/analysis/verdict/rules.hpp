@@ -73,6 +73,8 @@ bool lines_unproven(const Facts& facts);
 bool cache_has_filled(const Facts& facts);
 // The same of a cache of sessions, in the run in which each request had a connection of its own.
 bool sessions_have_filled(const Evidence& evidence);
+// What leaks follows connections, but for such details as kDetail allows: more requests decide nothing.
+bool connections_decide(const Facts& facts);
 // Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
 void take_filled_caches(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
