@@ -15,6 +15,7 @@
 
 #include "agent/internal/agent_lock.hpp"
 #include "agent/internal/probability.hpp"
+#include "agent/internal/python.hpp"
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
 #include "agent/internal/thread_state.hpp"
@@ -32,9 +33,12 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // With every block sampled, there is room for 8 million live blocks; memory is used only as they are recorded.
-constexpr SegmentSizes kSampledSizes{1u << 16, 1u << 13, 1u << 15, 1u << 13, 1u << 20, 1u << 11, 1u << 18};
+constexpr SegmentSizes kSampledSizes{1u << 16, 1u << 13, 1u << 15, 1u << 13, 1u << 20, 1u << 11, 1u << 19};
 constexpr SegmentSizes kExactSizes{1u << 23, 1u << 18, 1u << 18, 1u << 14, 1u << 22, 1u << 12, 1u << 20};
-static_assert(kExactSizes.samples < SamplingState::kAllThinned);
+static_assert(kExactSizes.samples < SamplingState::kAllThinned && kExactSizes.names <= 1u << PythonFrame::kNameBits);
+
+// Of native code called by the innermost Python function, and of the interpreter below it.
+constexpr unsigned kMostNativeFrames = 24;
 
 // Bytes that a thread allocates before it checks again whether the agent is on.
 constexpr std::uint64_t kCheckAgain = 1 << 16;
@@ -273,25 +277,26 @@ bool begin_in_child() {
     Mapping mapping;
     const SamplingState state = SamplingState::unpacked(parents.header->sampling.load(kRelaxed));
     agent_lock.forget();
-    const bool mapped = map_new_segment(parents.header->pid, parents.header->exact != 0 ? 1 : state.interval, mapping);
-    if (mapped) {
+    bool works = map_new_segment(parents.header->pid, parents.header->exact != 0 ? 1 : state.interval, mapping);
+    if (works) {
         mapping.view.header->sampling.store(SamplingState{state.interval, SamplingState::kAllThinned}.packed(), kRelaxed);
         begin_tables(mapping);
-        const auto copy_name = [&](const std::atomic<std::uint32_t>& from, std::size_t size) {
-            const char* const text = parents.names + from.load(kRelaxed);
-            return stacks.put_name({text, size != 0 ? size : strlen(text)});
-        };
-        segment.header->executable.store(copy_name(parents.header->executable, 0), kRelaxed);
-        const std::uint32_t size = parents.header->command_size.load(kRelaxed);
-        if (size != 0) segment.header->command.store(copy_name(parents.header->command, size), kRelaxed);
-        segment.header->command_size.store(size, kRelaxed);
+        // The places of names stay, to which Python frames refer.
+        works = stacks.copy_names(parents);
+    }
+    if (works) {
+        SegmentHeader& header = *segment.header;
+        header.executable.store(parents.header->executable.load(kRelaxed), kRelaxed);
+        header.command.store(parents.header->command.load(kRelaxed), kRelaxed);
+        header.command_size.store(parents.header->command_size.load(kRelaxed), kRelaxed);
+        header.python.store(parents.header->python.load(kRelaxed), kRelaxed);
         take_over(parents, last_number);
         segment.header->ready.store(1, std::memory_order_release);
     }
     ::munmap(parents.header, parents_bytes);
-    if (!mapped) address_filter.reset(false);
-    fork_marker->work.store(mapped ? Work::on : Work::off, std::memory_order_release);
-    return mapped;
+    if (!works) address_filter.reset(false);
+    fork_marker->work.store(works ? Work::on : Work::off, std::memory_order_release);
+    return works;
 }
 
 bool is_on() {
@@ -377,9 +382,11 @@ void record(void* block, std::size_t size, const void* frame) {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
         const std::uint64_t* frames = thread.frames;
-        unsigned depth = capture_stack(frame, thread.frames, kMostFrames);
+        const bool python_runs = python::is_running();
+        unsigned depth = capture_stack(frame, thread.frames, python_runs ? kMostNativeFrames : kMostFrames);
+        unsigned skipped = 0;
         // Skip the frames of our own operator new.
-        while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth;
+        while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth, ++skipped;
         const std::uint64_t address = reinterpret_cast<std::uint64_t>(block), at = now_ns(CLOCK_MONOTONIC_COARSE);
         if (!agent_lock.lock()) {
             stop();
@@ -388,6 +395,7 @@ void record(void* block, std::size_t size, const void* frame) {
             if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(segment.header->unseen_frees);
             samples.thin_when_nearly_full(thread.random);
             const std::uint64_t interval = SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval;
+            if (python_runs) depth = python::put_functions(thread.frames + skipped, depth, kMostFrames - skipped, stacks);
             const std::uint32_t stack = stacks.find(frames, depth);
             if (stack == 0) count(segment.header->lost_stacks);
             count(segment.header->sampled);
@@ -458,6 +466,7 @@ void start(int argument_count, char** arguments) {
     if (page != MAP_FAILED && ::madvise(page, kPage, MADV_WIPEONFORK) == 0 && map_new_segment(0, first_interval, mapping)) {
         begin_tables(mapping);
         describe_program(argument_count, arguments);
+        segment.header->python.store(python::begin(), kRelaxed);
         auto* const marker = static_cast<ForkMarker*>(page);
         marker->work.store(Work::on, std::memory_order_release);
         fork_marker = marker;
@@ -481,6 +490,8 @@ void sandbox_begins() {
             stacks.last_request(kReserve);
             sandboxed = true;
             agent_lock.unlock();
+            // The first walk of a thread asks the kernel where its stack ends, which a strict sandbox forbids.
+            capture_stack(__builtin_frame_address(0), thread.frames, kMostFrames);
         }
     }
     errno = error;

@@ -5,14 +5,11 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-#include "agent/internal/agent.hpp"
 #include "agent/internal/real_functions.hpp"
-#include "agent/internal/thread_state.hpp"
+#include "agent/internal/sampled_calls.hpp"
 #include "unwind/next_function.hpp"
 
 #define LEAKLINE_EXPORT extern "C" [[gnu::visibility("default")]]
-#define LEAKLINE_SLOW [[gnu::noinline, gnu::cold]]
-#define LEAKLINE_FRAME __builtin_frame_address(0)
 
 namespace leakline::agent {
 
@@ -24,15 +21,6 @@ constinit unwind::Next<int (*)(int, long, long, long, long)> next_prctl("prctl")
 // another stack.
 using SystemCall = long (*)(long, long, long, long, long, long, long);
 constinit unwind::Next<SystemCall> next_syscall("syscall");
-
-// Whether this allocation may be sampled; if not, subtracts its size.
-bool is_due(size_t size) {
-    ThreadState& thread = thread_state;
-    if (__builtin_expect(size >= thread.left, 0)) return true;
-    thread.left -= size;
-    return false;
-}
-bool may_be_sample(const void* block) { return __builtin_expect(address_filter.may_be_sample(block), 0); }
 
 LEAKLINE_SLOW void* slow_malloc(size_t size) {
     const bool chosen = choose(size);
@@ -76,25 +64,11 @@ LEAKLINE_SLOW void* slow_pvalloc(size_t size) {
     if (chosen) record(block, size, LEAKLINE_FRAME);
     return block;
 }
-// The old block's sample is removed before the call: afterwards another thread may have the address.
-template <typename Call>
-[[gnu::always_inline]] inline void* reallocated(void* old, size_t size, const void* frame, Call call) {
-    SampledBlock was;
-    const bool sampled = old != nullptr && may_be_sample(old) && forget(old, was);
-    const bool chosen = is_due(size) && choose(size);
-    void* const block = call();
-    if (block == nullptr && size != 0) {
-        if (sampled) remember(was);
-        return block;
-    }
-    if (chosen) record(block, size, frame);
-    return block;
-}
 LEAKLINE_SLOW void* slow_realloc(void* old, size_t size) {
-    return reallocated(old, size, LEAKLINE_FRAME, [&] { return real.realloc(old, size); });
+    return reallocated(old, size, true, LEAKLINE_FRAME, [&] { return real.realloc(old, size); });
 }
 LEAKLINE_SLOW void* slow_reallocarray(void* old, size_t number, size_t size) {
-    return reallocated(old, number * size, LEAKLINE_FRAME, [&] { return real.reallocarray(old, number, size); });
+    return reallocated(old, number * size, true, LEAKLINE_FRAME, [&] { return real.reallocarray(old, number, size); });
 }
 LEAKLINE_SLOW void slow_free(void* block) {
     SampledBlock was;

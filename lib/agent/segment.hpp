@@ -14,7 +14,7 @@
 namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
-inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::uint32_t kSegmentVersion = 2;
 // The environment variable of the agent: "INTERVAL:DIRECTORY", the mean distance between samples in bytes (1: every block)
 // and the folder for the files PID.N (N: how often the process has called exec).
 inline constexpr char kAgentVariable[] = "LEAKLINE_AGENT";
@@ -40,6 +40,27 @@ struct SamplingState {
     constexpr std::uint64_t interval_of(std::uint32_t sample) const { return sample < thinned ? interval : interval / 2; }
 };
 
+// In place of a return address: a Python function, by the places of its file and name in the names, and the line that it executes. The
+// top bit is set, which no address has.
+struct PythonFrame {
+    std::uint32_t file, function, line;
+
+    static constexpr unsigned kNameBits = 21, kLineBits = 21;
+    static constexpr bool is_one(std::uint64_t frame) { return frame >> 63 != 0; }
+    constexpr std::uint64_t packed() const {
+        constexpr std::uint32_t kNames = (1u << kNameBits) - 1, kLines = (1u << kLineBits) - 1;
+        return std::uint64_t{1} << 63 | std::uint64_t{file & kNames} << (kNameBits + kLineBits) |
+               std::uint64_t{function & kNames} << kLineBits | (line < kLines ? line : kLines);
+    }
+    static constexpr PythonFrame unpacked(std::uint64_t frame) {
+        const auto bits = [&](unsigned from, unsigned count) { return static_cast<std::uint32_t>(frame >> from & ((1u << count) - 1)); };
+        return {bits(kNameBits + kLineBits, kNameBits), bits(kLineBits, kNameBits), bits(0, kLineBits)};
+    }
+};
+
+// Whether the process runs CPython, and whether its functions are recorded.
+enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
+
 struct SegmentHeader {
     std::uint64_t magic;
     std::uint32_t version;
@@ -47,6 +68,7 @@ struct SegmentHeader {
     std::uint64_t started_ns;  // CLOCK_MONOTONIC
     std::uint64_t exact;       // 1: started with every block
     SegmentSizes sizes;
+    std::atomic<PythonState> python;
     std::atomic<std::uint32_t> ready;     // 1: the fields above are complete
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
@@ -70,7 +92,7 @@ struct Sample {
     std::atomic<std::uint32_t> stack, next;  // next: in the same chain or free list; index + 1, 0: the last
 };
 
-// Return addresses, innermost first. Stack 0 has none: it is used when there is no room for a stack.
+// Return addresses or Python frames, innermost first. Stack 0 has none: it is used when there is no room for a stack.
 struct Stack {
     std::uint64_t hash;
     std::uint32_t first, depth;  // in the frames

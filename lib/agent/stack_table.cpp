@@ -44,6 +44,23 @@ std::uint32_t StackTable::put_name(std::string_view text) {
     return at;
 }
 
+std::uint32_t StackTable::find_name(std::string_view text) {
+    std::uint64_t hash = text.size();
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;  // FNV-1a
+    std::uint32_t& place = found_names_[(hash ^ hash >> 32) % kFoundNames];
+    const char* const known = segment_.names + place;
+    if (place == 0 || std::strncmp(known, text.data(), text.size()) != 0 || known[text.size()] != '\0') place = put_name(text);
+    return place;
+}
+
+bool StackTable::copy_names(const SegmentView& parents) {
+    const std::uint32_t used = parents.header->names_used.load(std::memory_order_acquire);
+    if (used > segment_.header->sizes.names || !names_.reach(used)) return false;
+    std::memcpy(segment_.names, parents.names, used);
+    segment_.header->names_used.store(used, std::memory_order_release);
+    return true;
+}
+
 Module* StackTable::know_module(std::uint64_t address) {
     SegmentHeader& header = *segment_.header;
     const std::uint32_t now = epoch(), used = header.modules_used.load(kRelaxed);
@@ -81,6 +98,7 @@ Module* StackTable::know_module(std::uint64_t address) {
 bool StackTable::know_code(const std::uint64_t* frames, std::uint32_t depth, std::uint32_t since) {
     bool same = true;
     for (std::uint32_t i = 0; i < depth; ++i) {
+        if (PythonFrame::is_one(frames[i])) continue;
         const Module* const module = know_module(frames[i] - 1);
         same = same && (module == nullptr || module->first_epoch <= since);
     }

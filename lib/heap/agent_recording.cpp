@@ -37,19 +37,37 @@ AgentRecording::Process& AgentRecording::add(SegmentReader segment) {
     return process;
 }
 
-// A frame of the process, at an address that no code has.
-std::uint32_t AgentRecording::root_of(const SegmentReader& segment) {
+// At an address that no code has.
+IpId AgentRecording::add_named(std::string function, std::string file, std::uint32_t line) {
     constexpr std::uint64_t kAddresses = std::uint64_t{1} << 45;
+    symbols_.addresses.push_back(kAddresses + symbols_.named.size());
+    const IpId ip{static_cast<std::uint32_t>(symbols_.addresses.size())};
+    symbols_.named.push_back({ip, std::move(function), std::move(file), line});
+    ip_ids_.try_emplace({0u, symbols_.addresses.back()}, ip.value);
+    return ip;
+}
+
+// A frame of the process.
+std::uint32_t AgentRecording::root_of(const SegmentReader& segment) {
     // The number last, because tables cut long names at the front.
     std::string name = printable(file_name(segment.executable()));
     if (segment.parent() != 0) name += fmt::format(", child of {}", segment.parent());
     name += fmt::format(", pid {}", segment.pid());
-    symbols_.addresses.push_back(kAddresses + symbols_.processes.size());
-    const IpId ip{static_cast<std::uint32_t>(symbols_.addresses.size())};
-    symbols_.processes.push_back({ip, std::move(name)});
-    ip_ids_.try_emplace({0u, symbols_.addresses.back()}, ip.value);
+    const IpId ip = add_named(std::move(name), {}, 0);
+    symbols_.processes.push_back(ip);
     traces_.push_back({ip, TraceId{}});
     return static_cast<std::uint32_t>(traces_.size());
+}
+
+// Processes have their names at different places.
+IpId AgentRecording::python_ip_of(Process& process, std::uint64_t frame) {
+    IpId& known = process.python_ips_[frame];
+    if (known) return known;
+    const auto [file, function, line] = agent::PythonFrame::unpacked(frame);
+    const auto [place, inserted] =
+        python_ips_.try_emplace({process.segment_.name_at(file), printable(process.segment_.name_at(function)), line});
+    if (inserted) place->second = add_named(std::get<1>(place->first), std::get<0>(place->first), line);
+    return known = place->second;
 }
 
 // The same place in a file has one id in all processes, wherever they have loaded it.
@@ -80,7 +98,8 @@ std::uint32_t AgentRecording::trace_of(Process& process, std::uint32_t index) {
     const SegmentReader::Stack& stack = process.segment_.stacks()[index];
     std::uint32_t trace = process.root_;
     for (std::uint32_t i = stack.depth; i > 0; --i) {
-        const IpId ip = ip_of(process, process.segment_.frames()[stack.first + i - 1], stack.epoch);
+        const std::uint64_t frame = process.segment_.frames()[stack.first + i - 1];
+        const IpId ip = agent::PythonFrame::is_one(frame) ? python_ip_of(process, frame) : ip_of(process, frame, stack.epoch);
         const auto [place, inserted] =
             trace_ids_.try_emplace(std::uint64_t{ip.value} << 32 | trace, static_cast<std::uint32_t>(traces_.size() + 1));
         if (inserted) traces_.push_back({ip, TraceId{trace}});
@@ -202,8 +221,9 @@ RecordedTables AgentRecording::tables() const {
 
 std::vector<std::string> AgentRecording::warnings() const {
     SegmentReader::Losses sum;
-    std::size_t stopped = 0;
+    std::size_t stopped = 0, unknown_python = 0;
     for (const Process& process : processes_) {
+        unknown_python += process.segment_.python() == agent::PythonState::unknown_version ? 1 : 0;
         const SegmentReader::Losses& losses = process.segment_.losses();
         sum.unseen_frees += losses.unseen_frees;
         sum.samples += losses.samples;
@@ -226,6 +246,10 @@ std::vector<std::string> AgentRecording::warnings() const {
             fmt::format("{} frees were missed: the program frees memory in a way that the agent does not see, so lines may "
                         "seem to keep memory that was freed",
                         format_count(sum.unseen_frees)));
+    if (unknown_python > 0)
+        warnings.push_back(
+            "this version of Python is not one whose functions can be recorded (CPython 3.8 to 3.13): lines are those of the interpreter, and its small "
+            "blocks are missing");
     if (stopped > 0) warnings.push_back("the agent stopped in one process because a thread ended inside the agent");
     if (sampling_.first_interval <= 1 && sampling_.interval > 1)
         warnings.push_back(

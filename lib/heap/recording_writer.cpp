@@ -193,7 +193,7 @@ void RecordingWriter::finish(const End& end, const RecordedTables& recording, co
     if (!recording.symbols.processes.empty()) {
         payload.clear();
         put_varint(payload, recording.symbols.processes.size());
-        for (const SymbolFeed::Process& process : recording.symbols.processes) put_varint(payload, process.ip.value);
+        for (const IpId process : recording.symbols.processes) put_varint(payload, process.value);
         record('U', payload);
     }
 

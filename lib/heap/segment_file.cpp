@@ -76,6 +76,7 @@ SegmentReader::SegmentReader(Descriptor file, std::string name) : file_(std::mov
     parent_ = header.parent;
     started_ = nanoseconds(header.started_ns);
     exact_ = header.exact != 0;
+    python_ = header.python.load();
     interval_ = std::clamp<std::uint64_t>(SamplingState::unpacked(header.sampling.load()).interval, 1, kLargestInterval);
     executable_ = text_at(header.executable.load());
     command_ = text_at(header.command.load(), header.command_size.load());

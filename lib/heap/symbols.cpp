@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -61,17 +63,24 @@ void read_answer(int descriptor, const SymbolFeed& feed, Symbols& symbols) {
     }
 }
 
-void name_processes(const SymbolFeed& feed, Symbols& symbols) {
-    for (const SymbolFeed::Process& process : feed.processes) {
-        symbols.strings.push_back(process.name);
-        InstructionPointer& ip = symbols.ips[process.ip.value - 1];
+void take_names(const SymbolFeed& feed, Symbols& symbols) {
+    std::unordered_map<std::string_view, StringId> known;
+    const auto string = [&](const std::string& text) -> StringId {
+        if (text.empty()) return {};
+        const auto [place, inserted] = known.try_emplace(text);
+        if (inserted) {
+            symbols.strings.push_back(text);
+            place->second = StringId{static_cast<std::uint32_t>(symbols.strings.size())};
+        }
+        return place->second;
+    };
+    for (const SymbolFeed::Named& named : feed.named) {
+        InstructionPointer& ip = symbols.ips[named.ip.value - 1];
         ip = {};
-        ip.address = feed.addresses[process.ip.value - 1];
+        ip.address = feed.addresses[named.ip.value - 1];
         ip.first_frame = static_cast<std::uint32_t>(symbols.frames.size());
         ip.frame_count = 1;
-        Frame frame;
-        frame.function = StringId{static_cast<std::uint32_t>(symbols.strings.size())};
-        symbols.frames.push_back(frame);
+        symbols.frames.push_back({string(named.function), string(named.file), named.line});
     }
 }
 
@@ -132,7 +141,7 @@ Symbols interpret(const SymbolFeed& feed, const std::string& interpreter) {
 
 Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter) {
     Symbols symbols = interpret(feed, interpreter);
-    name_processes(feed, symbols);
+    take_names(feed, symbols);
     return symbols;
 }
 

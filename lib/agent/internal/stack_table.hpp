@@ -37,6 +37,10 @@ class StackTable {
     }
     // Adds text to the names, terminated by 0. Without room: 0, which is the empty text.
     std::uint32_t put_name(std::string_view text);
+    // The same, or the place of the text where an earlier call has put it.
+    std::uint32_t find_name(std::string_view text);
+    // Takes over the names of the segment of the process that forked this one, at the same places. False if there is no room.
+    bool copy_names(const SegmentView& parents);
 
   private:
     std::uint32_t epoch() const { return segment_.header->epoch.load(std::memory_order_relaxed); }
@@ -48,6 +52,9 @@ class StackTable {
     FindCode find_code_ = nullptr;
     Populated stacks_, frames_, modules_, names_;
     Module* last_module_ = nullptr;
+    // Places of names that find_name has put, by hash; 0: none. One that is lost to another is put again.
+    static constexpr std::uint32_t kFoundNames = 8192;
+    std::uint32_t found_names_[kFoundNames] = {};
 };
 
 }  // namespace leakline::agent

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -49,11 +50,12 @@ class AgentRecording {
             std::uint64_t bytes = 0;
         };
         SegmentReader segment_;
-        std::uint32_t root_ = 0;                     // trace of its own frame; 0: not told apart
-        bool ended_ = false, let_go_ = false;        // let_go_: it had no live blocks in the previous mark
-        std::vector<std::uint32_t> trace_of_stack_;  // 0: not known yet
-        std::vector<Known> known_;                   // by place in the segment
-        std::vector<Counted> counted_;               // per stack, at the previous mark
+        std::uint32_t root_ = 0;                              // trace of its own frame; 0: not told apart
+        bool ended_ = false, let_go_ = false;                 // let_go_: it had no live blocks in the previous mark
+        std::vector<std::uint32_t> trace_of_stack_;           // 0: not known yet
+        std::unordered_map<std::uint64_t, IpId> python_ips_;  // by the frame as the segment has it
+        std::vector<Known> known_;                            // by place in the segment
+        std::vector<Counted> counted_;                        // per stack, at the previous mark
     };
 
     // executable, command: of the recorded program.
@@ -85,15 +87,18 @@ class AgentRecording {
     std::uint32_t trace_of(Process& process, std::uint32_t stack);
     std::uint32_t root_of(const SegmentReader& segment);
     IpId ip_of(const Process& process, std::uint64_t return_address, std::uint32_t epoch);
+    IpId python_ip_of(Process& process, std::uint64_t frame);
+    IpId add_named(std::string function, std::string file, std::uint32_t line);
 
     SymbolFeed symbols_;
     ModuleTables modules_;
     std::string command_;
     const Children children_;
     std::list<Process> processes_;
-    std::unordered_map<std::string, std::uint32_t> path_numbers_;              // of the files of code; 0: no file
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;  // by file number and offset
-    std::unordered_map<std::uint64_t, std::uint32_t> trace_ids_;               // by ip and parent
+    std::unordered_map<std::string, std::uint32_t> path_numbers_;                     // of the files of code; 0: no file
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;         // by file number and offset
+    std::map<std::tuple<std::string, std::string, std::uint32_t>, IpId> python_ips_;  // by file, function and line
+    std::unordered_map<std::uint64_t, std::uint32_t> trace_ids_;                      // by ip and parent
     std::vector<TraceNode> traces_;
     std::vector<Live> live_;  // per trace, at the current mark
     std::vector<double> allocations_, turnover_;

@@ -39,11 +39,13 @@ struct SymbolFeed {
     std::uint64_t heaptrack_version = 0, format = 0;
     std::string executable;
     std::vector<std::uint64_t> addresses;  // IpId n is addresses[n - 1]
-    struct Process {
-        IpId ip;           // outermost frame of its stacks, at the address of no code
-        std::string name;  // "nginx, child of 1230, pid 1234"
+    struct Named {
+        IpId ip;  // at an address that no code has
+        std::string function, file;
+        std::uint32_t line = 0;
     };
-    std::vector<Process> processes;  // if they are told apart
+    std::vector<Named> named;     // what has a name, instead of code: functions of Python, and processes ("nginx, child of 1230, pid 1234")
+    std::vector<IpId> processes;  // the outermost frames of their stacks, if they are told apart
     std::vector<ModuleTable> modules;
 };
 

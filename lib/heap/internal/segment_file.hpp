@@ -65,6 +65,9 @@ class SegmentReader {
     const std::string& executable() const { return executable_; }
     const std::string& command() const { return command_; }
     bool exact() const { return exact_; }  // started with every block
+    agent::PythonState python() const { return python_; }
+    // Text that a frame refers to; empty if it is damaged.
+    std::string name_at(std::uint32_t place) const { return place == 0 ? std::string() : text_at(place); }
     std::uint64_t interval() const { return interval_; }
 
     // At the last read().
@@ -94,6 +97,7 @@ class SegmentReader {
     Nanoseconds started_{}, peak_at_{};
     std::string executable_, command_;
     bool exact_ = false, stopped_ = false;
+    agent::PythonState python_ = agent::PythonState::none;
     std::uint64_t interval_ = 1, sampled_ = 0;
     double allocations_ = 0;
     Bytes peak_bytes_ = 0;

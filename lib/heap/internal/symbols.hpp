@@ -18,8 +18,7 @@ struct Symbols {
     std::string problem;                  // why names are missing; empty if the interpreter succeeded
 };
 
-// Runs the interpreter (a child process) and waits for it. Does not throw if the interpreter fails. Processes have frames with their
-// names.
+// Runs the interpreter (a child process) and waits for it. Does not throw if the interpreter fails. What the feed names has one frame.
 Symbols find_symbols(const SymbolFeed& feed, const std::string& interpreter);
 
 }  // namespace leakline::heap

@@ -1,0 +1,24 @@
+// Python functions in the stacks of CPython 3.8 to 3.13, and the small blocks of its own allocator (pymalloc), which malloc never sees.
+// Does nothing in other programs, and in versions whose frames are not known. Does not allocate or wait.
+//
+// A thread reads only its own frames, in its own call of an allocator: no other thread changes them, so that the interpreter's lock
+// is not needed, and none of its functions is called that allocates or changes anything.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/internal/stack_table.hpp"
+
+namespace leakline::agent::python {
+
+// Looks for CPython in the program, and puts the hooks before its allocators. Call before the interpreter starts. Returns what was found.
+PythonState begin();
+
+// Whether the calling thread executes Python functions.
+bool is_running();
+// Replaces the interpreter's part of a stack (return addresses, innermost first) by the Python functions that the calling thread executes:
+// what native code of a library the innermost one calls comes first. Returns the new depth, at most `limit`. With the agent's lock held.
+unsigned put_functions(std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks);
+
+}  // namespace leakline::agent::python

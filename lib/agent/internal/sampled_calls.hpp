@@ -1,0 +1,40 @@
+// What the hooks of every allocator have in common.
+#pragma once
+
+#include <cstddef>
+
+#include "agent/internal/agent.hpp"
+#include "agent/internal/thread_state.hpp"
+
+#define LEAKLINE_SLOW [[gnu::noinline, gnu::cold]]
+#define LEAKLINE_FRAME __builtin_frame_address(0)
+
+namespace leakline::agent {
+
+// Whether this allocation may be sampled; if not, subtracts its size.
+inline bool is_due(std::size_t size) {
+    ThreadState& thread = thread_state;
+    if (__builtin_expect(size >= thread.left, 0)) return true;
+    thread.left -= size;
+    return false;
+}
+
+inline bool may_be_sample(const void* block) { return __builtin_expect(address_filter.may_be_sample(block), 0); }
+
+// The old block's sample is removed before the call: afterwards another thread may have the address. counts: this allocator, and not one
+// that it calls, counts blocks of this size.
+template <typename Call>
+[[gnu::always_inline]] inline void* reallocated(void* old, std::size_t size, bool counts, const void* frame, Call call) {
+    SampledBlock was;
+    const bool sampled = old != nullptr && may_be_sample(old) && forget(old, was);
+    const bool chosen = counts && is_due(size) && choose(size);
+    void* const block = call();
+    if (block == nullptr && size != 0) {
+        if (sampled) remember(was);
+        return block;
+    }
+    if (chosen) record(block, size, frame);
+    return block;
+}
+
+}  // namespace leakline::agent
