@@ -145,7 +145,8 @@ void SourceText::fill(LineReport& report) {
     std::set<std::string> missing;
     const auto text_of = [&](const std::string& file, std::uint32_t line, bool wanted) -> std::string {
         const std::vector<std::string>& text = lines(file);
-        if (text.empty() && !file.empty() && wanted) missing.insert(file);
+        // "<frozen abc>", "<string>": code of Python that has no file.
+        if (text.empty() && !file.empty() && wanted && !file.starts_with('<')) missing.insert(file);
         return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
     };
 
@@ -163,10 +164,12 @@ void SourceText::fill(LineReport& report) {
         }
         const std::vector<std::string>& text = lines(table.file);
         if (text.empty()) {
-            if (!table.file.empty()) missing.insert(table.file);
+            if (!table.file.empty() && !table.file.starts_with('<')) missing.insert(table.file);
             continue;
         }
-        if (const auto extent = function_extent(text, table.function, first)) {
+        const bool python = table.file.ends_with(".py") || (text[0].starts_with("#!") && text[0].find("python") != std::string::npos);
+        const auto find_extent = python ? python_function_extent : function_extent;
+        if (const auto extent = find_extent(text, table.function, first)) {
             first = std::min(first, extent->first);
             last = std::max(last, extent->last);
         }

@@ -58,5 +58,7 @@ struct FunctionExtent {
     std::uint32_t first = 0, last = 0;
 };
 std::optional<FunctionExtent> function_extent(const std::vector<std::string>& lines, const std::string& name, std::uint32_t line);
+// The same of Python's text, decorators included. name: with or without its class and the functions around it.
+std::optional<FunctionExtent> python_function_extent(const std::vector<std::string>& lines, const std::string& name, std::uint32_t line);
 
 }  // namespace leakline::report

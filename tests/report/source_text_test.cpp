@@ -155,3 +155,39 @@ TEST_CASE("a function's extent is told from its text") {
     CHECK(extent_text("}}} void f() {", "f", 1) == "none");  // no closing brace: nothing is claimed
     CHECK(extent_text("", "f", 1) == "none");
 }
+
+TEST_CASE("a Python function goes from its decorators to the last line of its block") {
+    const std::vector<std::string> text = lines_of(
+        "import os\n"                             // 1
+        "@app.route('/track')\n"                  // 2
+        "@profile\n"                              // 3
+        "def track(\n"                            // 4
+        "    a,\n"                                // 5
+        "):\n"                                    // 6
+        "    text = \"\"\"\n"                     // 7
+        "no end of the function: def track():\n"  // 8
+        "\"\"\"\n"                                // 9
+        "    # a comment ( with a bracket\n"      // 10
+        "    def inner():\n"                      // 11
+        "        return a\n"                      // 12
+        "    cache.append(a)\n"                   // 13
+        "\n"                                      // 14
+        "# of what follows\n"                     // 15
+        "class Other:\n"                          // 16
+        "    async def track(self):\n"            // 17
+        "        return 'it\\'s (one'\n"          // 18
+        "    def tracker(self): return 1\n");     // 19
+    const auto extent = [&](const std::string& name, std::uint32_t line) {
+        const auto found = python_function_extent(text, name, line);
+        return found ? std::to_string(found->first) + "-" + std::to_string(found->last) : "none";
+    };
+    CHECK(extent("track", 13) == "2-13");
+    CHECK(extent("track", 5) == "2-13");
+    CHECK(extent("track.<locals>.inner", 12) == "11-12");
+    CHECK(extent("Other.track", 18) == "17-18");
+    CHECK(extent("Other.tracker", 19) == "19-19");
+    CHECK(extent("track", 16) == "none");
+    CHECK(extent("<module>", 1) == "none");
+    CHECK(extent("track", 0) == "none");
+    CHECK(extent("track", 99) == "none");
+}

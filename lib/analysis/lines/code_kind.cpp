@@ -31,6 +31,15 @@ bool is_fetched_rust(std::string_view file) {
     return false;
 }
 
+// Python's own library and installed packages; "<frozen abc>" and "<string>" are no files.
+bool is_python_library(std::string_view file) {
+    if (file.starts_with('<')) return true;
+    if (!file.ends_with(".py")) return false;
+    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib/python2.", "/lib/python3"})
+        if (contains(file, part)) return true;
+    return false;
+}
+
 // Code of a standard library that was compiled into the program without lines: a template's or a generic's.
 bool is_library_function(std::string_view function) {
     for (std::string_view scope : {"std::", "__gnu_cxx::", "__cxxabiv1::", "<std::", "alloc::", "<alloc::", "core::", "<core::", "__rust_",
@@ -260,7 +269,7 @@ bool is_user_code(std::string_view file, std::string_view module, std::string_vi
         if (file.starts_with(root)) return false;
     for (std::string_view part : kRuntimeParts)
         if (contains(file, part)) return false;
-    if (is_fetched_rust(file)) return false;
+    if (is_fetched_rust(file) || is_python_library(file)) return false;
     for (std::string_view root : {"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"})
         if (module.starts_with(root) && contains(module, ".so")) return false;
     // What leakline itself preloads (lib/unwind/preload.cpp) names itself so.
@@ -328,6 +337,12 @@ Runtime runtime_of(const HeapProfile& profile) {
         if (!library || runtime == Runtime::java || runtime == of_program) return runtime;
     }
     return Runtime::native;
+}
+
+bool has_python_lines(const HeapProfile& profile) {
+    return std::any_of(profile.ips.begin(), profile.ips.end(), [&](const InstructionPointer& ip) {
+        return !ip.module && ip.frame_count == 1 && ip.first_frame < profile.frames.size() && profile.frames[ip.first_frame].file;
+    });
 }
 
 std::vector<CodeKind> kinds_of_code(const HeapProfile& profile) { return Kinds(profile).take(); }

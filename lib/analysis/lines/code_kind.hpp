@@ -47,5 +47,7 @@ std::vector<CodeKind> kinds_of_code(const HeapProfile& profile);
 std::map<std::uint32_t, Runtime> runtime_modules(const HeapProfile& profile);
 // The runtime of the recorded program by its executable and its libraries; native where its functions do not bear it out.
 Runtime runtime_of(const HeapProfile& profile);
+// Whether its stacks have functions of Python, as those that leakline's agent records do.
+bool has_python_lines(const HeapProfile& profile);
 
 }  // namespace leakline::analysis

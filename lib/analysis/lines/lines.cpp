@@ -156,6 +156,35 @@ void add_tables(const HeapProfile& profile, const LineOptions& options, const Hi
 
 }  // namespace
 
+namespace {
+
+// A line whose growth was tested, and the chance that it is no growth.
+struct Tested {
+    std::size_t line;
+    double p;
+};
+
+// Lines of libraries, of which a service in Python has hundreds, are a family of tests of their own: they must not hide what the user's few
+// lines show (Efron, "Simultaneous inference: When should hypothesis testing problems be combined?", 2008).
+void decide_growth(const std::vector<Tested>& tested, std::vector<LineGrowth>& lines) {
+    for (const bool user_code : {true, false}) {
+        std::vector<double> p;
+        std::vector<LineGrowth*> family;
+        for (const Tested& test : tested) {
+            if (lines[test.line].user_code != user_code) continue;
+            family.push_back(&lines[test.line]);
+            p.push_back(test.p);
+        }
+        const std::vector<double> adjusted = adjust_for_discovery(p);
+        for (std::size_t i = 0; i < family.size(); ++i) {
+            family[i]->p_value = adjusted[i];
+            family[i]->leaking = family[i]->growth_class == GrowthClass::linear && adjusted[i] <= kFalseDiscoveryRate;
+        }
+    }
+}
+
+}  // namespace
+
 LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     const Window window = choose_window(profile, options.window_begin, options.window_end);
     const TraceAttribution attribution = attribute_traces(profile, options);
@@ -185,8 +214,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     const Judge judge(window, axes);
     const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces);
     std::vector<std::uint32_t> site_of_line;
-    std::vector<double> p;
-    std::vector<std::size_t> tested;
+    std::vector<Tested> tested;
     for (std::uint32_t s = 0; s < histories.sites.size(); ++s) {
         const SiteHistory& site = histories.sites[s];
         if (!site.active && site.bytes == 0 && site.first_bytes == 0) continue;
@@ -196,18 +224,12 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         take_history(site, profile.sampling.has_value(), line);
         line.kept_entries = entries[s];
         if (const auto chance = judge.judge(site, line); chance && site.active) {
-            tested.push_back(report.lines.size());
-            p.push_back(std::max(*chance, chance_of_sampling(line)));
+            tested.push_back({report.lines.size(), std::max(*chance, chance_of_sampling(line))});
         }
         report.lines.push_back(std::move(line));
         site_of_line.push_back(s);
     }
-    const std::vector<double> adjusted = adjust_for_discovery(p);
-    for (std::size_t i = 0; i < tested.size(); ++i) {
-        LineGrowth& line = report.lines[tested[i]];
-        line.p_value = adjusted[i];
-        line.leaking = line.growth_class == GrowthClass::linear && adjusted[i] <= kFalseDiscoveryRate;
-    }
+    decide_growth(tested, report.lines);
 
     std::vector<std::size_t> order(report.lines.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -234,7 +256,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     for (std::size_t i = 0; i < order.size(); ++i) judged.push_back({&report.lines[i], site_of_line[order[i]]});
     report.headline = find_headline(profile, window, attribution, histories, judge, judged);
     report.runtime = runtime_of(profile);
-    report.unavailable = runtime_advice(report.runtime);
+    if (!has_python_lines(profile)) report.unavailable = runtime_advice(report.runtime);
 
     const auto base = rss_at(profile, window, window.first, window.from_empty);
     std::int64_t live_first = 0;
