@@ -24,6 +24,7 @@ tests=(
   python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # validate reports
   protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition
   chromium nodejs     # opens the HTML report
+  python3-flask python3-apscheduler   # the service of the post-mortem
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
   wrk hey             # load generators that scripts/bench/replay.sh compares with

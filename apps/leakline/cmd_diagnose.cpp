@@ -52,7 +52,6 @@ struct DiagnoseOptions {
     std::optional<Nanoseconds> soak, soak_time;
     ClockChoice clock;
     std::string still_filling = "inconclusive";
-    std::optional<diagnose::Runs> runs;
 };
 
 // A run without a soak takes seconds, in which half an hour and an hourly sweep would never pass: what is held until
@@ -100,12 +99,12 @@ void plan_clock(DiagnoseOptions& options) {
                     "write {time_scale} where the command takes a speed for its clock, or leave out --clock real");
 }
 
-diagnose::Runs plan_runs(const DiagnoseOptions& options) {
-    const bool agent = options.run.tracker == heap::RecordWith::agent;
-    if (options.runs == diagnose::Runs::one && !agent)
+void plan_runs(diagnose::Options& run) {
+    if (run.runs != diagnose::Runs::one) return;
+    if (run.tracker == heap::RecordWith::heaptrack)
         throw Error(ErrorKind::usage, "--runs", "1 requires --tracker agent: heaptrack's tracker takes too much memory and time",
                     "--runs 2, or --tracker agent");
-    return options.runs.value_or(agent ? diagnose::Runs::one : diagnose::Runs::two);
+    run.tracker = heap::RecordWith::agent;
 }
 
 std::optional<int> warmup_rounds(const std::string& text, int rounds) {
@@ -151,7 +150,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.rounds.replay.stop = stop;
     plan_soak(options);
     plan_clock(options);
-    run.runs = plan_runs(options);
+    plan_runs(run);
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
@@ -256,7 +255,7 @@ Run declare_diagnose(CLI::App& app) {
     add_source_option(*lines, options->sources);
     add_frame_filters(*lines, run.skip, run.only);
     add_tracker_options(*lines, run.tracker, run.allocation_interval, run.children);
-    lines->add_option("--runs", options->runs, "Measure memory and record lines in 1 run (with --tracker agent) or in 2, each in its own")
+    lines->add_option("--runs", run.runs, "Measure memory and record lines in 1 run (with --tracker agent) or in 2, each in its own")
         ->transform(choice_of<diagnose::Runs>({{"1", diagnose::Runs::one}, {"2", diagnose::Runs::two}}))
         ->type_name("1|2")
         ->default_str("1 with the agent, 2 with heaptrack");

@@ -31,7 +31,7 @@ struct Options {
     Nanoseconds interval = std::chrono::seconds(1), grace = std::chrono::seconds(10);
     std::size_t max_marks = 600;
     ClockChoice clock;
-    heap::RecordWith tracker = heap::RecordWith::heaptrack;
+    std::optional<heap::RecordWith> tracker;
     Bytes sample_interval = heap::RecordOptions{}.sample_interval;
     heap::Children children = heap::Children::sum;
 };
@@ -103,7 +103,7 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
     Child& child = recorder.child();
-    const bool with_agent = chosen.tracker == heap::RecordWith::agent;
+    const bool with_agent = recorder.tracker() == heap::RecordWith::agent;
     messages.detail(
         fmt::format("{} runs as pid {}, under {}", program, child.pid(), with_agent ? "leakline's agent" : heap::find_tracker().library));
     ExitStatus status;

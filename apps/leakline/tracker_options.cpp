@@ -5,13 +5,14 @@
 
 namespace leakline::cli {
 
-void add_tracker_options(CLI::App& app, heap::RecordWith& tracker, Bytes& sample_interval, heap::Children& children) {
+void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, Bytes& sample_interval, heap::Children& children) {
     app.add_option(
            "--tracker", tracker,
-           "What records the heap: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost)")
+           "What records the heap: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost; "
+           "Python functions)")
         ->transform(choice_of<heap::RecordWith>({{"heaptrack", heap::RecordWith::heaptrack}, {"agent", heap::RecordWith::agent}}))
         ->type_name("NAME")
-        ->default_str("heaptrack");
+        ->default_str("agent for Python, else heaptrack");
     add_size(app, "--sample-interval", sample_interval, "Mean bytes allocated between samples of the agent; 1 records every block");
     app.add_option("--children", children,
                    "Sum the lines of all recorded processes (sum), or also report each process separately (each; see lines --by process)")

@@ -3,11 +3,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
+
 #include "heap/recorder.hpp"
 
 namespace leakline::cli {
 
-// The variables hold the defaults, and must live as long as app.
-void add_tracker_options(CLI::App& app, heap::RecordWith& tracker, Bytes& sample_interval, heap::Children& children);
+// The variables hold the defaults, and must live as long as app. tracker: nothing unless it is given.
+void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, Bytes& sample_interval, heap::Children& children);
 
 }  // namespace leakline::cli

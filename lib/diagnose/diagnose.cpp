@@ -15,6 +15,7 @@
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
 #include "diagnose/internal/log_stretches.hpp"
+#include "diagnose/internal/recorded_process.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
@@ -116,6 +117,7 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
     RunContext context(recorded, observer, result);
     context.follow = soaked.follow;
     context.no_lines = soaked.no_lines;
+    context.tracker = soaked.tracker;
     context.extensions = soaked.extensions;
     run_recorded(context, recorded.rounds.rounds);
 }
@@ -154,7 +156,7 @@ void record_until_decided(RunContext& context) {
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
-    for (int rounds = context.extensions || analysis::has_no_lines(result.command)
+    for (int rounds = context.extensions || !context.no_lines.empty()
                           ? kFewestRounds
                           : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
          ;) {
@@ -254,9 +256,8 @@ namespace {
 void check_lines(RunContext& context) {
     try {
         heap::Preflight preflight = heap::check_program(context.options.target.arguments);
-        for (std::string& warning : preflight.warnings) context.result.warnings.push_back(std::move(warning));
-        context.no_lines = std::move(preflight.no_lines);
         if (preflight.wrapper) context.follow.emplace();
+        take_preflight(context, std::move(preflight));
     } catch (const heap::NotRecordable& reason) {
         context.no_lines = no_lines_text(reason);
     }
@@ -285,9 +286,10 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     options.policy.extends = options.retries != 0;
     RunContext context(options, observer, result);
     check_lines(context);
-    if (context.no_lines.empty() && options.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
+    if (context.no_lines.empty() && context.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
     const std::size_t warnings_before = result.warnings.size();
-    context.one_run = options.runs == Runs::one && !options.soak && context.no_lines.empty();
+    const bool with_agent = context.tracker == heap::RecordWith::agent;
+    context.one_run = options.runs.value_or(with_agent ? Runs::one : Runs::two) == Runs::one && !options.soak && context.no_lines.empty();
     if (options.soak)
         run_soak(context, span);
     else

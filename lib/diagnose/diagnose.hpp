@@ -45,10 +45,10 @@ struct Options {
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Rounds that are over before judgment begins; nothing: what the trend and the lines find themselves.
     std::optional<int> warmup_rounds;
-    bool per_kind = true;  // blocks of a random mix follow the recorded rounds, for growth per kind of request
-    bool idle = true;      // time without requests follows the rounds, to see what grows by time
-    Runs runs = Runs::two;
-    heap::RecordWith tracker = heap::RecordWith::heaptrack;             // what records the lines
+    bool per_kind = true;                     // blocks of a random mix follow the recorded rounds, for growth per kind of request
+    bool idle = true;                         // time without requests follows the rounds, to see what grows by time
+    std::optional<Runs> runs;                 // nothing: one with the agent, two with heaptrack
+    std::optional<heap::RecordWith> tracker;  // what records the lines; nothing: heap::default_tracker()
     Bytes allocation_interval = heap::RecordOptions{}.sample_interval;  // of the agent: mean bytes between samples
     heap::Children children = heap::Children::sum;
     std::string recording;                // where the recording is kept; "" = it is not

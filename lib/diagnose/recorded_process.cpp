@@ -47,8 +47,19 @@ void explain_lines(RunContext& context, const ServiceProcess& service) {
 
 }  // namespace
 
+void take_preflight(RunContext& context, heap::Preflight preflight) {
+    context.tracker = context.options.tracker.value_or(heap::default_tracker(preflight));
+    const bool python = preflight.python && context.tracker == heap::RecordWith::agent;
+    context.no_lines = python ? std::string() : std::move(preflight.no_lines);
+    if (python) return;                                            // nobody wants lines of the interpreter's own code
+    std::vector<std::string>& warnings = context.result.warnings;  // a soak comes here twice
+    for (std::string& warning : preflight.warnings)
+        if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
+}
+
 void find_recorded_process(RunContext& context, MeasuredTarget& target) {
-    if (context.options.tracker == heap::RecordWith::agent) target.record_all();
+    const bool with_agent = context.tracker == heap::RecordWith::agent;
+    if (with_agent) target.record_all();
     std::vector<int> processes;
     for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
     const auto service = find_service_process(context.result.target, processes);
@@ -56,16 +67,13 @@ void find_recorded_process(RunContext& context, MeasuredTarget& target) {
     const bool is_command = service->executable == executable_path(context.options.target.arguments[0]);
     if (!context.follow && is_command) return explain_lines(context, *service);
     // A script's interpreter is the program that runs it, in the first process.
-    if (!context.follow && !context.no_lines.empty() && service->pid == target.pid()) return explain_lines(context, *service);
+    if (!context.follow && (with_agent || !context.no_lines.empty()) && service->pid == target.pid())
+        return explain_lines(context, *service);
     context.follow = service->executable;
-    target.record(first_process_of(service->executable, target).value_or(service->pid));
+    if (!with_agent) target.record(first_process_of(service->executable, target).value_or(service->pid));
     context.no_lines.clear();
     try {
-        heap::Preflight preflight = heap::check_program({service->executable});
-        std::vector<std::string>& warnings = context.result.warnings;  // a soak comes here twice
-        for (std::string& warning : preflight.warnings)
-            if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
-        context.no_lines = std::move(preflight.no_lines);
+        take_preflight(context, heap::check_program({service->executable}));
     } catch (const Error& reason) {
         context.no_lines = no_lines_text(reason);
     }

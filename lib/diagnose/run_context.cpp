@@ -44,7 +44,7 @@ void RunContext::no_longer(const std::string& what, double seconds, const std::s
 heap::RecordOptions recording_options(const RunContext& context, const Launch& launch) {
     heap::RecordOptions options;
     options.command = launch.command;
-    options.with = context.options.tracker;
+    options.with = context.tracker;
     options.sample_interval = context.options.allocation_interval;
     options.children = context.options.children;
     options.output = context.options.recording;

@@ -38,18 +38,24 @@ std::string_view behind_env(std::string_view line) {
     }
 }
 
-// True for a shell's script, which starts other programs; throws for those of other interpreters.
-bool is_shell_script(const std::string& path, const std::string& first_line) {
-    std::string_view interpreter = trim(std::string_view(first_line).substr(2));
-    if (file_name(interpreter.substr(0, interpreter.find(' '))) == "env") interpreter = behind_env(interpreter);
-    const std::string_view program = file_name(interpreter.substr(0, interpreter.find(' ')));
-    const std::string_view options = interpreter.substr(std::min(interpreter.find(' '), interpreter.size()));
-    if (unwind::is_wrapper(program)) return true;
+// The interpreter of a script and its options, by its first line.
+struct ScriptInterpreter {
+    std::string_view program, options;
+};
+ScriptInterpreter interpreter_of(std::string_view first_line) {
+    std::string_view line = trim(first_line.substr(2));
+    if (file_name(line.substr(0, line.find(' '))) == "env") line = behind_env(line);
+    const std::size_t end = std::min(line.find(' '), line.size());
+    return {line.substr(0, end), line.substr(end)};
+}
+
+[[noreturn]] void refuse_script(const std::string& path, const std::string& first_line, const ScriptInterpreter& interpreter) {
+    const std::string_view program = file_name(interpreter.program);
     const std::string advice = runtime_advice(runtime_of_module(program));
     refuse_lines(
         path,
         fmt::format("is a script ({}), whose interpreter would be recorded{}{}", printable(first_line), advice.empty() ? "" : ": ", advice),
-        fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(options), path));
+        fmt::format("to record the interpreter, name it: leakline ... -- {}{} {}", program, printable(interpreter.options), path));
 }
 
 // With these the loader ignores LD_PRELOAD ("secure execution", ld.so(8)).
@@ -80,8 +86,18 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (!file) return result;  // executable but not readable: unknown
     std::string first_line;
     std::getline(file, first_line);
-    if (first_line.starts_with("#!")) result.wrapper = is_shell_script(found, first_line.substr(0, 200));
-    if (result.wrapper) return result;
+    if (first_line.starts_with("#!")) {
+        first_line.resize(std::min<std::size_t>(first_line.size(), 200));
+        const ScriptInterpreter interpreter = interpreter_of(first_line);
+        result.wrapper = unwind::is_wrapper(file_name(interpreter.program));
+        if (result.wrapper) return result;
+        // The kernel starts Python then: that is the program.
+        if (runtime_of_module(interpreter.program) != Runtime::python || !find_executable(std::string(interpreter.program)))
+            refuse_script(found, first_line, interpreter);
+        result = check_program({std::string(interpreter.program)});
+        result.path = found;
+        return result;
+    }
 
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will report the error
@@ -100,6 +116,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     std::error_code ignored;
     const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
+    result.python = named == elf.runtime && named == Runtime::python;
     if (elf.call_frames && *elf.call_frames < kFewestCallFrames)
         result.warnings.push_back(
             fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "

@@ -19,10 +19,11 @@ struct Preflight {
     std::vector<std::string> warnings;  // it can be recorded, but with limitations
     std::string no_lines;               // why a recording would not contain its allocations; empty if it would
     bool wrapper = false;               // it starts another program (env, a shell, a shell script), which is the one to record
+    bool python = false;                // CPython, or a script of it: no_lines is for trackers other than leakline's agent
 };
 
 // arguments: the command line. Throws Error{input}: no such program, or one of another machine; NotRecordable: one that the
-// tracker cannot get into (an interpreter's script, static, musl, setuid). Both say what to do instead.
+// tracker cannot get into (a script of another interpreter than Python, static, musl, setuid). Both say what to do instead.
 Preflight check_program(const std::vector<std::string>& arguments);
 
 }  // namespace leakline::heap

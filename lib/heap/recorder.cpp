@@ -277,6 +277,10 @@ Recorder::~Recorder() = default;
 Recorder::Recorder(Recorder&&) noexcept = default;
 Recorder& Recorder::operator=(Recorder&&) noexcept = default;
 
+RecordWith default_tracker(const Preflight& preflight) {
+    return preflight.python && agent_available() ? RecordWith::agent : RecordWith::heaptrack;
+}
+
 Recorder Recorder::start(RecordOptions options) {
     auto state = std::make_unique<State>();
     if (options.command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
@@ -285,6 +289,7 @@ Recorder Recorder::start(RecordOptions options) {
         preflight.path = require_executable(options.command.arguments[0]);
     else
         preflight = check_program(options.command.arguments);
+    if (!options.with) options.with = default_tracker(preflight);
     const bool with_agent = options.with == RecordWith::agent;
     if (with_agent && !options.keep_raw.empty())
         throw Error(ErrorKind::usage, options.keep_raw, "only heaptrack's tracker writes a raw stream", "record with --tracker heaptrack");
@@ -296,7 +301,8 @@ Recorder Recorder::start(RecordOptions options) {
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
-    state->warnings = std::move(preflight.warnings);
+    // Of an interpreter's own code, nobody wants lines.
+    if (!(with_agent && preflight.python)) state->warnings = std::move(preflight.warnings);
     if (state->interpreter.empty()) state->warnings.emplace_back("heaptrack_interpret is missing: no names and no lines");
     if (!options.output.empty()) {
         state->output = DeferredFile(options.output);
@@ -335,6 +341,8 @@ Recorder Recorder::start(RecordOptions options) {
 }
 
 Child& Recorder::child() { return *state_->child; }
+
+RecordWith Recorder::tracker() const { return *state_->options.with; }
 
 int Recorder::pid() {
     const auto answer = state_->ask(control::WhichProcess{});

@@ -24,8 +24,12 @@ enum class Children {
     each,  // and told apart: the stacks of each process begin with a frame of its name
 };
 
+struct Preflight;
+// What records a program where nobody says it: the agent for Python, whose functions only it sees, if this machine can run it.
+RecordWith default_tracker(const Preflight& preflight);
+
 struct RecordOptions {
-    RecordWith with = RecordWith::heaptrack;
+    std::optional<RecordWith> with;           // nothing: default_tracker()
     Bytes sample_interval = Bytes{64} << 10;  // of the agent: mean bytes between samples; 1: every block
     Children children = Children::sum;        // of the agent
     Command command;
@@ -57,6 +61,7 @@ class Recorder {
     Child& child();
     // The recorded process: the child, or a descendant if programs are followed; 0: not started yet.
     int pid();
+    RecordWith tracker() const;  // what records it
     // Warnings before it runs: no debug info, its own malloc, ...
     const std::vector<std::string>& warnings() const;
 

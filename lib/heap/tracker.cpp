@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "agent/embedded.hpp"
 #include "base/error.hpp"
 #include "system/executables.hpp"
 
@@ -50,5 +51,7 @@ std::string find_interpreter() {
         if (std::string path = interpreter_in(folder); !path.empty()) return path;
     return {};
 }
+
+bool agent_available() { return !agent::embedded_agent().empty(); }
 
 }  // namespace leakline::heap

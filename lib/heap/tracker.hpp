@@ -15,5 +15,7 @@ struct Tracker {
 Tracker find_tracker();
 // Only the interpreter: empty if there is none.
 std::string find_interpreter();
+// Whether leakline's agent runs on this kind of machine.
+bool agent_available();
 
 }  // namespace leakline::heap

@@ -237,6 +237,7 @@ TEST_CASE("growth is followed until most caches would be full, and without lines
 
     // 4 MiB of the 8 that an interpreter may hold back, in more requests than most caches have entries.
     grows.command = "python3 service.py";
+    grows.lines.unavailable = "lines of Python code cannot be recorded here";
     grows.series.value = {10 * kMiB, 14 * kMiB};
     const auto python = analysis::growth_unproven(grows);
     REQUIRE(python.has_value());

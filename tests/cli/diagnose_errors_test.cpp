@@ -102,8 +102,8 @@ TEST_CASE("a target that dies under traffic makes the run invalid, and the repor
     CHECK(outcome.code == 4);
     const json diagnosis = json::parse(read_file(report));
     CHECK(diagnosis["verdict"] == "invalid");
-    CHECK(diagnosis["reasons"][0].get<std::string>().find(
-              "the service exited during the run without the recorder, in round 1: exit code 7") != std::string::npos);
+    CHECK(diagnosis["reasons"][0].get<std::string>().find("the service exited during the run, in round 1: exit code 7") !=
+          std::string::npos);
     // Its lines, without what would be shown as a line's end or obeyed by a terminal.
     CHECK(diagnosis["reasons"][1] == "its last output: out of handles | giving \\x1b up");
     for (const std::string& shown : {outcome.out, read_file(markdown)}) {

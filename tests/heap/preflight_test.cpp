@@ -73,13 +73,30 @@ TEST_CASE("what only starts another program is no refusal: the other one is to b
 
 TEST_CASE("an interpreter's script is refused by its first line") {
     const TemporaryDirectory folder;
-    const Error python = refusal({script(folder, "#!/usr/bin/env python3\n")});
-    CHECK(python.message() ==
-          "is a script (#!/usr/bin/env python3), whose interpreter would be recorded: lines of Python code cannot be "
-          "recorded here; to get them, use `memray run` or tracemalloc");
-    CHECK(python.hint() == "to record the interpreter, name it: leakline ... -- python3 " + folder.path() + "/run.sh");
-    CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 python3 -u\n")}).hint() ==
-          "to record the interpreter, name it: leakline ... -- python3 -u " + folder.path() + "/run.sh");
+    const Error ruby = refusal({script(folder, "#!/usr/bin/env ruby\n")});
+    CHECK(ruby.message() ==
+          "is a script (#!/usr/bin/env ruby), whose interpreter would be recorded: lines of Ruby code cannot be "
+          "recorded here; to get them, use ObjectSpace.trace_object_allocations_start, or rbspy");
+    CHECK(ruby.hint() == "to record the interpreter, name it: leakline ... -- ruby " + folder.path() + "/run.sh");
+    CHECK(refusal({script(folder, "#!/usr/bin/env -S A=1 ruby -w\n")}).hint() ==
+          "to record the interpreter, name it: leakline ... -- ruby -w " + folder.path() + "/run.sh");
+}
+
+TEST_CASE("a script of Python is a program like Python itself, which leakline's agent records") {
+    const TemporaryDirectory folder;
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"/usr/bin/python3"},
+                                               {script(folder, "#!/usr/bin/python3 -u\n")},
+                                               {script(folder, "#!/usr/bin/env -S A=1 /usr/bin/python3\n", "env")}}) {
+        CAPTURE(command[0]);
+        const heap::Preflight python = heap::check_program(command);
+        CHECK(python.python);
+        CHECK(python.path == command[0]);
+        CHECK(python.no_lines.starts_with("lines of Python code cannot be recorded"));
+        CHECK_FALSE(python.wrapper);
+    }
+    CHECK_FALSE(heap::check_program({"/bin/ls"}).python);
+    CHECK(refusal({script(folder, "#!/no/such/python3\n", "missing")}).message().starts_with("is a script (#!/no/such/python3)"));
 }
 
 TEST_CASE("a program file that is cut off is refused as that, wherever it was cut") {

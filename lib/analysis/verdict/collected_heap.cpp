@@ -73,13 +73,13 @@ Kept kept_by_objects(const Evidence& evidence) {
     for (const CollectedHeap::Class& type : heap.classes) objects = std::max(objects, type.growth_objects);
     // The rounds before were the same traffic.
     const double counted = heap.mark_requests.back() - heap.mark_requests.front(), requests = heap.mark_requests.back();
-    return {requests, std::min(requests, objects * requests / counted), heap.growth_bytes * requests / counted};
+    return {requests, std::min(requests, objects * requests / counted), heap.growth_bytes * requests / counted, kEnoughRequests};
 }
 
 std::optional<std::string> objects_undecided(const Evidence& so_far, const Policy& policy) {
     if (!so_far.collected) return std::nullopt;
     if (!objects_decide(so_far)) return "the counts of live objects are inconclusive so far";
-    if (objects_grow(so_far) && !policy.filling_is_leak && !enough(kept_by_objects(so_far), kEnoughRequests))
+    if (objects_grow(so_far) && !policy.filling_is_leak && !enough(kept_by_objects(so_far)))
         return "live objects grow, as they would in a cache that is still filling";
     if (!objects_grow(so_far) && !does_not_grow(so_far.trend.verdict) &&
         so_far.collected->memory_detectable_bytes_per_request.value_or(0) > kTooCoarseBytesPerRequest)
@@ -93,12 +93,12 @@ std::optional<Conclusion> live_objects_grow(const Facts& facts, const Policy& po
     std::string words = growth_words(*evidence.collected);
     const Kept kept = kept_by_objects(evidence);
     Conclusion conclusion{Verdict::leak, {}, {}};
-    if (!policy.filling_is_leak && !evidence.oom_kill && !enough(kept, kEnoughRequests)) {
+    if (!policy.filling_is_leak && !evidence.oom_kill && !enough(kept)) {
         conclusion.verdict = Verdict::inconclusive;
         conclusion.still_filling = true;
         words +=
             fmt::format("; a cache of more than {} entries would look the same: {}", format_count(static_cast<std::uint64_t>(kept.entries)),
-                        what_decides(evidence, requests_for_enough(kept, kEnoughRequests), policy));
+                        what_decides(evidence, requests_for_enough(kept), policy));
     } else {
         words += fmt::format("; a cache with a limit of more than {} entries would look the same",
                              format_count(static_cast<std::uint64_t>(kept.entries)));

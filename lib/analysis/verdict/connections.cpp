@@ -22,7 +22,7 @@ bool grew_in_long_run(const ConnectionGrowth& growth) {
 
 Kept kept_by_connections(const ConnectionGrowth& growth) {
     const auto connections = static_cast<double>(grew_in_long_run(growth) ? growth.long_run->connections : growth.connections);
-    return {connections, connections, connections * growth.bytes_per_connection.estimate};
+    return {connections, connections, connections * growth.bytes_per_connection.estimate, kEnoughSessions};
 }
 
 // The lines whose growth follows requests.
@@ -56,11 +56,13 @@ std::string session_cache_words(const Facts& facts, const ConnectionGrowth& grow
     const Kept kept = kept_by_connections(growth);
     return fmt::format("{}; a cache of more than {} sessions would look the same: {}", connection_words(growth),
                        format_count(static_cast<std::uint64_t>(kept.entries)),
-                       what_decides(facts.evidence, requests_for_enough(kept, kEnoughSessions), policy));
+                       what_decides(facts.evidence, requests_for_enough(kept), policy));
 }
 
 // What leaks per request comes first: there are more requests than connections.
-bool mostly_per_request(const Facts& all, const Facts& rest) { return rest.leaking_bytes > kDetail * (all.leaking_bytes - rest.leaking_bytes); }
+bool mostly_per_request(const Facts& all, const Facts& rest) {
+    return rest.leaking_bytes > kDetail * (all.leaking_bytes - rest.leaking_bytes);
+}
 
 }  // namespace
 
@@ -89,9 +91,9 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
         return std::nullopt;
     const Kept kept = kept_by_connections(*growth);
     // Memory of leaked threads or descriptors is not a cache of sessions.
-    if (enough(kept, kEnoughSessions) || count_behind_memory(Facts(so_far)) != nullptr) return std::nullopt;
+    if (enough(kept) || count_behind_memory(Facts(so_far)) != nullptr) return std::nullopt;
     return LongerRun{
-        requests_for_enough(kept, kEnoughSessions),
+        requests_for_enough(kept),
         fmt::format("{} grows per connection, as a session cache that is still filling would", short_place(growth->lines.front().at)),
         true};
 }
@@ -100,8 +102,7 @@ std::optional<Conclusion> lines_grow_per_connection(const Facts& facts, const Po
     const Evidence& evidence = facts.evidence;
     const auto& connections = evidence.connections;
     if (!connections || !connections->leaks) return std::nullopt;
-    const bool proven =
-        policy.filling_is_leak || evidence.oom_kill || evidence.soak || enough(kept_by_connections(*connections), kEnoughSessions);
+    const bool proven = policy.filling_is_leak || evidence.oom_kill || evidence.soak || enough(kept_by_connections(*connections));
     const std::string words = proven ? connection_words(*connections) : session_cache_words(facts, *connections, policy);
     const Facts rest = without_connections(facts);
     if (mostly_per_request(facts, rest))

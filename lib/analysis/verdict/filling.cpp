@@ -98,18 +98,20 @@ Kept kept_by_lines(const Facts& facts) {
     const Evidence& evidence = facts.evidence;
     // Where memory grows too, the bare run went further.
     const double requests = facts.memory_grows() ? static_cast<double>(evidence.replay.completed) : recorded_requests(evidence);
-    return {requests, requests * entries_per_request(facts), facts.memory_grows() ? grown(evidence.series) : facts.leaking_bytes};
+    return {requests, requests * entries_per_request(facts), facts.memory_grows() ? grown(evidence.series) : facts.leaking_bytes,
+            evidence.lines.runtime == Runtime::python ? kEnoughRequests : kEnoughEntries};
 }
 
-bool enough(const Kept& kept, double entries) {
-    return kept.entries >= entries || (kept.bytes >= kMuchMemory && kept.entries >= kEnoughLargeEntries) || kept.bytes >= kEnoughMemory;
+bool enough(const Kept& kept) {
+    return kept.entries >= kept.enough_entries || (kept.bytes >= kMuchMemory && kept.entries >= kEnoughLargeEntries) ||
+           kept.bytes >= kEnoughMemory;
 }
 
-double requests_for_enough(const Kept& kept, double entries) {
+double requests_for_enough(const Kept& kept) {
     constexpr double kMore = 1.05;
     if (kept.requests <= 0) return 0;
     double times = std::numeric_limits<double>::infinity();
-    if (kept.entries > 0) times = std::min(times, entries / kept.entries);
+    if (kept.entries > 0) times = std::min(times, kept.enough_entries / kept.entries);
     if (kept.bytes > 0 && kept.entries > 0) times = std::min(times, std::max(kMuchMemory / kept.bytes, kEnoughLargeEntries / kept.entries));
     if (kept.bytes > 0) times = std::min(times, kEnoughMemory / kept.bytes);
     return std::isfinite(times) ? kept.requests * std::max(1.0, times * kMore) : 0;

@@ -28,7 +28,7 @@ std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
     // Growth that follows time is not a cache that requests fill.
     if (so_far.split.follows == Follows::time) return std::nullopt;
     const double requests = so_far.series.requests.empty() ? 0 : so_far.series.requests.back();
-    const bool by_memory = has_no_lines(so_far.command) || !so_far.lines.unavailable.empty();
+    const bool by_memory = !so_far.lines.unavailable.empty();
     LongerRun more;
     if (!by_memory) {
         if (requests >= kWantedRequests || grown(so_far.series) >= kEnoughMemory) return std::nullopt;

@@ -106,22 +106,23 @@ inline constexpr double kEnoughEntries = 150'000, kEnoughLargeEntries = 10'000, 
 // In words, where a large part of the growth is live heap whose source lines are not known.
 std::optional<std::string> lines_unknown(const Evidence& evidence);
 
-// Requests that rule out most caches where only memory as a whole is known: one entry per request at most.
+// Requests that rule out most caches where only memory as a whole is known: one entry per request at most. Entries, in Python: its
+// services are slower than those in C++ by more than this, and so are their caches smaller.
 inline constexpr double kEnoughRequests = 75'000;
 // The same of connections: caches of sessions hold fewer.
 inline constexpr double kEnoughSessions = 75'000;
 // What the lines that leak kept by requests in the run that shows it best.
 struct Kept {
     double requests = 0, entries = 0, bytes = 0;
+    double enough_entries = kEnoughEntries;  // for a cache that is still filling to be ruled out
 };
 double recorded_requests(const Evidence& evidence);  // in the window that lines are judged in
 double entries_per_request(const Facts& facts);      // at most 1; without what connections leave behind
 Kept kept_by_lines(const Facts& facts);
-Kept kept_by_objects(const Evidence& evidence);                  // where they grow
-bool enough(const Kept& kept, double entries = kEnoughEntries);  // for a cache that is still filling to be ruled out
-double requests_for_enough(const Kept& kept,
-                           double entries = kEnoughEntries);  // how many a run needs for that at the same rate; 0: not known
-std::string about(double count);                              // rounded up to two digits: "790,000"
+Kept kept_by_objects(const Evidence& evidence);  // where they grow
+bool enough(const Kept& kept);
+double requests_for_enough(const Kept& kept);  // how many a run needs for that at the same rate; 0: not known
+std::string about(double count);               // rounded up to two digits: "790,000"
 // "to decide, run at least 750,000 requests (--max-time 2m)"
 std::string what_decides(const Evidence& evidence, double requests, const Policy& policy);
 // "a cache with a limit of more than 117,000 entries or data that a timer frees after more than 11s would look the same"; empty where

@@ -31,7 +31,11 @@ class ExtensionTime {
 class RunContext {
   public:
     RunContext(const Options& what, const Observer& observer, Diagnosis& into)
-        : options(what), result(into), extension(what.max_time), observer_(observer) {}
+        : options(what),
+          result(into),
+          tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
+          extension(what.max_time),
+          observer_(observer) {}
     // The same, but into another result.
     RunContext(const RunContext& other, Diagnosis& into)
         : options(other.options),
@@ -39,6 +43,7 @@ class RunContext {
           follow(other.follow),
           extensions(other.extensions),
           no_lines(other.no_lines),
+          tracker(other.tracker),
           one_run(other.one_run),
           extension(other.extension),
           observer_(other.observer_) {}
@@ -52,6 +57,7 @@ class RunContext {
     std::optional<std::string> follow;
     bool extensions = false;      // of an interpreter, with their own lines, which are recorded nevertheless
     std::string no_lines;         // why no lines can be recorded; empty if they can
+    heap::RecordWith tracker;     // what records the lines
     bool one_run = false;         // memory is measured and lines are recorded in the same run
     double recorder_share = 0;    // of the service's CPU time that the agent took in that run, as estimated
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one

@@ -1,0 +1,104 @@
+// Python services, unchanged: the built leakline names the Python line.
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/binary.hpp"
+#include "support/get_log.hpp"
+#include "system/temporary_directory.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string kSource = LEAKLINE_SOURCE_DIR;
+const std::string kService = kSource + "/tests/programs/python_service.py", kFlask = kSource + "/testdata/python/tracking_service.py";
+
+struct Diagnosed {
+    Outcome outcome;
+    json report;
+};
+
+Diagnosed diagnose(const std::string& log, const Words& options, const Words& service) {
+    const TemporaryDirectory directory;
+    const std::string report = directory.path() + "/report.json";
+    Words words = {"diagnose", "--traffic", log, "--min-round", "700ms", "-o", report};
+    words.insert(words.end(), options.begin(), options.end());
+    words.emplace_back("--");
+    words.insert(words.end(), service.begin(), service.end());
+    Diagnosed result;
+    result.outcome = run_binary("leakline", words);
+    INFO(result.outcome.out << result.outcome.err);
+    REQUIRE(std::filesystem::exists(report));
+    result.report = json::parse(read_file(report));
+    return result;
+}
+
+int line_with(const std::string& file, const std::string& text) {
+    const std::string source = read_file(file);
+    const std::size_t at = source.find(text);
+    REQUIRE(at != source.npos);
+    return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+}
+
+bool has_module(const char* name) { return run_binary("/usr/bin/python3", {"-c", std::string("import ") + name}).code == 0; }
+
+}  // namespace
+
+TEST_CASE("a leak of a Python service is a line and a function of its own, however it is started") {
+    const TemporaryDirectory folder;
+    const std::string script = folder.path() + "/service";
+    std::ofstream(script) << "#!/usr/bin/python3 -u\n" << read_file(kService);
+    REQUIRE(::chmod(script.c_str(), 0755) == 0);
+    const std::string log = write_get_log(folder.path());
+    const std::string command = "ls / >/dev/null; /usr/bin/python3 " + kService + " \"$@\"; true";
+    for (const Words& service : std::vector<Words>{{"/usr/bin/python3", kService, "{port}", "leak"},
+                                                   {script, "{port}", "leak"},
+                                                   {"sh", "-c", command, "start", "{port}", "leak"}}) {
+        const auto [outcome, report] = diagnose(log, {"--still-filling", "leak"}, service);
+        INFO(outcome.out << outcome.err);
+        CHECK(outcome.code == 1);
+        CHECK(report["verdict"] == "leak");
+        const json& line = report["headline_line"];
+        CHECK(line["file"] == (service[0] == script ? script : kService));
+        CHECK(line["function"] == "Handler.do_GET");
+        CHECK(line["line"].get<int>() - (service[0] == script ? 1 : 0) == line_with(kService, "kept.append(bytearray(1000))"));
+        // 1,000 bytes, and the object's header and the deque's pointer: an estimate from samples.
+        CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(1065).epsilon(.25));
+        CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
+        CHECK(outcome.out.find("def do_GET(self):") != std::string::npos);
+    }
+}
+
+TEST_CASE("the Flask service of the post-mortem leaks in its first version, and in the other three does not") {
+    if (!has_module("flask") || !has_module("apscheduler")) {
+        MESSAGE("skipped: python3-flask and python3-apscheduler are not installed");
+        return;
+    }
+    const std::string log = kSource + "/testdata/logs/track_small.jsonl";
+    const auto with = [&](const char* version, const Words& options) {
+        return diagnose(log, options, {"/usr/bin/python3", kFlask, "{port}", version});
+    };
+    const auto [leak, report] = with("list", {"--still-filling", "leak"});
+    INFO(leak.out << leak.err);
+    CHECK(leak.code == 1);
+    const json& line = report["headline_line"];
+    CHECK(line["file"] == kFlask);
+    CHECK(line["function"] == "track");
+    CHECK(line["line"] == line_with(kFlask, "event = request.get_json()"));
+    for (const char* version : {"deque", "lru", "sweep"}) {
+        const Words clock = version == std::string("sweep") ? Words{"--time-scale", "3600"} : Words{};
+        const auto [outcome, healthy] = with(version, clock);
+        INFO(version << outcome.out << outcome.err);
+        CHECK(healthy["verdict"] == "no_leak");
+    }
+}
