@@ -177,6 +177,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     }
     run.target.show_output = output.verbosity() == Messages::Verbosity::verbose;
 
+    run.target.warn = [&](const std::string& text) { output.warn(text); };
     diagnose::Observer observer;
     std::string stage;
     observer.stage = [&](const std::string& name) {

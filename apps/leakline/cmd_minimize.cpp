@@ -148,6 +148,7 @@ int run_minimize(MinimizeCommand& command, Output& output, const std::stop_token
     output.open(options.run.rounds.replay.logs);
     options.run.target.show_output = output.verbosity() == Output::Verbosity::verbose;
 
+    options.run.target.warn = [&](const std::string& text) { output.warn(text); };
     MinimizeProgress narrator(output);
     Minimized result = diagnose::minimize(options, log, narrator.observer());
     report::SourceText sources(command.sources);

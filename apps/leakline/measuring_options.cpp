@@ -15,6 +15,9 @@ void add_target_options(CLI::App& app, diagnose::TargetSpec& spec) {
         ->capture_default_str();
     add_duration(app, "--ready-timeout", spec.ready_timeout, "Maximum time that the service may take to start");
     add_duration(app, "--grace", spec.grace, "Time from SIGTERM to SIGKILL");
+    app.add_option("--setup", spec.setup, "Shell command to run before each start of the service, such as one that empties its database")
+        ->type_name("CMD");
+    app.add_option("--cleanup", spec.cleanup, "Shell command to run after each end of the service")->type_name("CMD");
 }
 
 void add_round_options(CLI::App& app, diagnose::RoundPlan& plan, int most) {

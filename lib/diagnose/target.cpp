@@ -91,12 +91,52 @@ void require_clock(int root, const std::string& url) {
     for (const int pid : processes) clock::require_scaled_clock(pid);
 }
 
+std::string indented(const std::vector<std::string>& lines) {
+    std::string out;
+    for (const std::string& line : lines) out += "\n  | " + line;
+    return out.empty() ? out : "; its output:" + out;
+}
+
+// The last lines of a file that may have any size, printable.
+std::vector<std::string> last_lines_of(const std::string& file) {
+    constexpr std::size_t kLines = 8, kLineLength = 300;
+    constexpr std::streamoff kTail = 64 * 1024;
+    std::ifstream log(file, std::ios::binary | std::ios::ate);
+    if (!log) return {};
+    const std::streamoff size = log.tellg();
+    log.seekg(std::max<std::streamoff>(0, size - kTail));
+    const std::string text{std::istreambuf_iterator<char>(log), {}};
+    std::vector<std::string_view> lines;
+    for (const std::string_view line : split(trim(text), '\n'))
+        if (!trim(line).empty()) lines.push_back(line);
+    std::vector<std::string> out;
+    for (std::size_t i = lines.size() - std::min(lines.size(), kLines); i < lines.size(); ++i)
+        out.push_back(printable(lines[i].substr(0, kLineLength)));
+    return out;
+}
+
+// Runs a shell command of the user to its end. What went wrong: "exited with exit code 1; its output: ..."; else "".
+std::string run_shell_command(const std::string& text, const Command& service, const std::string& scratch) {
+    Command command;
+    command.arguments = {"/bin/sh", "-c", text};
+    command.environment = service.environment;
+    command.output_file = scratch + "/command.log";
+    ::unlink(command.output_file.c_str());
+    const ExitStatus status = Child::start(command).wait();
+    return status.shell_code() == 0 ? "" : "ended with " + status.text() + indented(last_lines_of(command.output_file));
+}
+
 }  // namespace
 
 bool takes_time_scale(const TargetSpec& spec) { return contains(spec.arguments, kTimeScale); }
 
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     Launch launch;
+    std::string setup = spec.setup, cleanup = spec.cleanup;
+    const auto fill = [&](std::string_view placeholder, const std::string& value) {
+        for (std::string& word : launch.command.arguments) word = replaced(word, placeholder, value);
+        for (std::string* text : {&setup, &cleanup}) *text = replaced(*text, placeholder, value);
+    };
     const bool uses_port = contains(spec.arguments, kPort), uses_file = contains(spec.arguments, kPortFile);
     launch.url = spec.url.empty() ? std::string(kLoopback) : spec.url;
     const bool picked = launch.url.find(kPort) != std::string::npos;
@@ -105,13 +145,12 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
     if (uses_file) {
         launch.port_file = scratch + "/port";
         ::unlink(launch.port_file.c_str());
-        for (std::string& word : launch.command.arguments) word = replaced(word, kPortFile, launch.port_file);
+        fill(kPortFile, launch.port_file);
     }
-    const std::string scale = fmt::format("{:.6g}", spec.time_scale);
-    for (std::string& word : launch.command.arguments) word = replaced(word, kTimeScale, scale);
+    fill(kTimeScale, fmt::format("{:.6g}", spec.time_scale));
     if (named.port != 0 || uses_port) {
         const std::string port = std::to_string(picked || named.port == 0 ? free_port() : named.port);
-        for (std::string& word : launch.command.arguments) word = replaced(word, kPort, port);
+        fill(kPort, port);
         launch.command.environment.emplace_back("PORT", port);
         if (!uses_file || uses_port) launch.url = replaced(launch.url, kPort, port);
     }
@@ -131,6 +170,14 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         throw Error(ErrorKind::input, http::parse_url(launch.url).origin(), "another program already listens there",
                     "stop it, or give the service another port");
     }
+    if (!cleanup.empty())
+        launch.cleanup = std::shared_ptr<const void>(nullptr, [=, command = launch.command, warn = spec.warn](const void*) {
+            const std::string failure = run_shell_command(cleanup, command, scratch);
+            if (!failure.empty() && warn) warn("--cleanup: " + failure);
+        });
+    if (!setup.empty())
+        if (const std::string failure = run_shell_command(setup, launch.command, scratch); !failure.empty())
+            throw Error(ErrorKind::input, "--setup", failure, "run the command by hand: " + setup);
     if (launch.clock) launch.clock->put_on(launch.command);  // last: its time starts now
     return launch;
 }
@@ -170,27 +217,9 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
 }
 
 std::vector<std::string> last_lines(const Launch& launch) {
-    constexpr std::size_t kLines = 8, kLineLength = 300;
-    constexpr std::streamoff kTail = 64 * 1024;  // of a log that may have any size
-    if (launch.log_file.empty()) return {};
-    std::ifstream log(launch.log_file, std::ios::binary | std::ios::ate);
-    if (!log) return {};
-    const std::streamoff size = log.tellg();
-    log.seekg(std::max<std::streamoff>(0, size - kTail));
-    const std::string text{std::istreambuf_iterator<char>(log), {}};
-    std::vector<std::string_view> lines;
-    for (const std::string_view line : split(trim(text), '\n'))
-        if (!trim(line).empty()) lines.push_back(line);
-    std::vector<std::string> out;
-    for (std::size_t i = lines.size() - std::min(lines.size(), kLines); i < lines.size(); ++i)
-        out.push_back(printable(lines[i].substr(0, kLineLength)));
-    return out;
+    return launch.log_file.empty() ? std::vector<std::string>{} : last_lines_of(launch.log_file);
 }
 
-std::string last_output(const Launch& launch) {
-    std::string out;
-    for (const std::string& line : last_lines(launch)) out += "\n  | " + line;
-    return out.empty() ? out : "; its output:" + out;
-}
+std::string last_output(const Launch& launch) { return indented(last_lines(launch)); }
 
 }  // namespace leakline::diagnose

@@ -22,7 +22,7 @@ UPDATE = "--update" in sys.argv[3:]
 TOP_LEVEL = {"CMakeLists.txt", "apps", "lib", "scripts", "testdata", "tests", "README.md", "LICENSE", "CMakePresets.json"}
 # Options of other programs that the documents name.
 FOREIGN = {"--password", "--disable-builtin-suppressions", "--prefix", "--sanitizers", "--preset", "--build", "--install", "--build-only", "--update",
-           "--no-install-recommends", "--table"}
+           "--no-install-recommends", "--table", "--component", "--if-exists"}
 ODD_WORDS = ["the story", "nobody", "whoever", "slow boil", "tells apart", "behaviour", "for ever"]
 
 failures = []

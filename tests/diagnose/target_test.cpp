@@ -156,3 +156,39 @@ TEST_CASE("a service that never answers is given up after the time that it was g
         wait_until_ready(child, launch, spec, {}),
         "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target, or wait longer with --ready-timeout", Error);
 }
+
+TEST_CASE("setup runs before each start and cleanup after each end, with the port of the service") {
+    const TemporaryDirectory scratch;
+    const std::string log = scratch.path() + "/log";
+    TargetSpec spec;
+    spec.arguments = {"svc", "{port}"};
+    spec.setup = "echo setup $PORT {port} >> '" + log + "'";
+    spec.cleanup = "echo cleanup $PORT {port} >> '" + log + "'";
+    std::string expected;
+    for (int start = 0; start < 2; ++start) {
+        const Launch launch = prepare_launch(spec, scratch.path());
+        const std::string port = launch.command.arguments[1];
+        expected += "setup " + port + " " + port + "\n";
+        CHECK(read_file(log) == expected);
+        expected += "cleanup " + port + " " + port + "\n";
+    }
+    CHECK(read_file(log) == expected);
+}
+
+TEST_CASE("a setup that fails ends the run after its cleanup, and a cleanup that fails is a warning") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"svc"};
+    spec.setup = "echo no database; exit 3";
+    spec.cleanup = "kill -9 $$";
+    std::string warned;
+    spec.warn = [&](const std::string& text) { warned = text; };
+    try {
+        (void)prepare_launch(spec, scratch.path());
+        FAIL("no error");
+    } catch (const Error& error) {
+        CHECK(error.location() == "--setup");
+        CHECK(error.message() == "ended with exit code 3; its output:\n  | no database");
+    }
+    CHECK(warned == "--cleanup: ended with signal 9 (killed)");
+}

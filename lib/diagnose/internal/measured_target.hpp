@@ -69,8 +69,8 @@ class MeasuredTarget {
 
     RunContext& context_;
     const TemporaryDirectory scratch_;
-    const Subreaper subreaper_;  // ends processes that the service leaves behind, after it
     Launch launch_;
+    const Subreaper subreaper_;  // ends processes that the service leaves behind, after it
     std::optional<memory::MemoryLimit> limit_;
     std::optional<heap::Recorder> recorder_;  // this or own_ is the service
     std::optional<Child> own_;

@@ -3,6 +3,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -32,16 +33,21 @@ struct TargetSpec {
     // Its TMPDIR is our scratch folder, so that what it leaves there when it is killed goes with us. Not for a service that may
     // change its user, who could not write there.
     bool temporary_in_scratch = false;
-    bool show_output = false;  // the service's output on our stderr, else in a file whose end is shown on failure
+    // Shell commands: setup runs before each start, cleanup after each end, also of a start that failed. Both may hold the
+    // placeholders, and have PORT in their environment. "" = none.
+    std::string setup, cleanup;
+    std::function<void(const std::string&)> warn;  // called where cleanup fails; may be empty
+    bool show_output = false;                      // the service's output on our stderr, else in a file whose end is shown on failure
 };
 
 // One start of it.
 struct Launch {
     Command command;
-    std::string url;                   // of the origin; its port is only known after wait_until_ready where a port file is used
-    std::string port_file;             // "" = none
-    std::string log_file;              // "" = output is shown
-    bool only_in_environment = false;  // the service is told its port by PORT alone
+    std::string url;                      // of the origin; its port is only known after wait_until_ready where a port file is used
+    std::string port_file;                // "" = none
+    std::string log_file;                 // "" = output is shown
+    bool only_in_environment = false;     // the service is told its port by PORT alone
+    std::shared_ptr<const void> cleanup;  // runs TargetSpec::cleanup when the last copy of this goes: outlives the service
     std::shared_ptr<const clock::ServiceClock> clock;  // as long as programs of the service are started; null: the machine's
 };
 
@@ -50,9 +56,9 @@ bool takes_time_scale(const TargetSpec& spec);
 // Whether its clock runs at time_scale.
 inline bool scales_time(const TargetSpec& spec) { return takes_time_scale(spec) || spec.clock.has_value(); }
 
-// Fills in the placeholders; files go into scratch (a folder). Throws Error{usage} for a URL that is none, and
-// Error{input} where something already answers at a fixed URL: it, and not the service, would be measured; and where the
-// clock of the service cannot be set.
+// Fills in the placeholders and runs the setup command; files go into scratch (a folder). Throws Error{usage} for a URL that is none, and
+// Error{input} where something already answers at a fixed URL: it, and not the service, would be measured; where the
+// clock of the service cannot be set, and where the setup command fails.
 Launch prepare_launch(const TargetSpec& spec, const std::string& scratch);
 
 // Returns the origin's URL once the service has answered a request. Throws Error{system} with the end of the service's
