@@ -1,8 +1,6 @@
 // leakline history: the diagnoses of one service over its commits.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "analysis/history.hpp"
@@ -10,6 +8,7 @@
 #include "commands.hpp"
 #include "details.hpp"
 #include "exit_policy.hpp"
+#include "input_files.hpp"
 #include "output.hpp"
 #include "report/json_read.hpp"
 #include "system/byte_source.hpp"
@@ -18,32 +17,7 @@ namespace leakline::cli {
 
 namespace {
 
-// A folder stands for the .json files right in it; what is called so and is no file (a pipe would never end) is warned of.
-std::vector<std::string> files_of(const std::vector<std::string>& paths, std::vector<std::string>& warnings) {
-    std::vector<std::string> files;
-    for (const std::string& path : paths) {
-        std::error_code error;
-        if (!std::filesystem::is_directory(path, error)) {
-            files.push_back(path);
-            continue;
-        }
-        std::vector<std::string> found;
-        for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-            const std::string name = entry.path().string();
-            if (entry.path().extension() != ".json" && !name.ends_with(".json.gz")) continue;
-            std::error_code unknown;
-            if (entry.is_regular_file(unknown))
-                found.push_back(name);
-            else
-                warnings.push_back(name + ": not a regular file, left out");
-        }
-        if (error) throw Error(ErrorKind::input, path, "cannot list it: " + error.message());
-        if (found.empty()) throw Error(ErrorKind::input, path, "no .json file in it", "leakline diagnose -o DIR/NAME.json writes one");
-        std::sort(found.begin(), found.end());
-        files.insert(files.end(), found.begin(), found.end());
-    }
-    return files;
-}
+bool is_json(const std::string& name) { return name.ends_with(".json") || name.ends_with(".json.gz"); }
 
 }  // namespace
 
@@ -55,7 +29,7 @@ Run declare_history(CLI::App& app) {
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=](const Interruption& interruption) -> int {
         std::vector<std::string> left_out;
-        const std::vector<std::string> files = files_of(*paths, left_out);
+        const std::vector<std::string> files = files_of(*paths, is_json, "leakline diagnose -o DIR/NAME.json writes a diagnosis", left_out);
         output->open(files);
         for (const std::string& warning : left_out) output->warn(warning);
         std::vector<std::pair<std::string, Diagnosis>> diagnoses;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "exit_policy.hpp"
+#include "input_files.hpp"
 #include "memory/count_series.hpp"
 #include "output.hpp"
 #include "quantity_options.hpp"
@@ -134,7 +136,7 @@ std::map<Resource, std::uint64_t> limits_of_counts(const std::vector<std::string
     return limits;
 }
 
-int run_trend(const TrendCommand& command, Output& output, const std::stop_token& stop) {
+int run_trend(TrendCommand& command, Output& output, const std::stop_token& stop) {
     if (command.self_test) return run_self_test(command, output, stop);
     const auto count_limits = limits_of_counts(command.count_limits);
     analysis::TrendOptions options;
@@ -144,6 +146,10 @@ int run_trend(const TrendCommand& command, Output& output, const std::stop_token
             throw Error(ErrorKind::usage, "--min-growth", "a rate per hour is needed here", "for example 1MiB/h");
         options.minimum_bytes_per_hour = command.minimum->bytes;
     }
+    std::vector<std::string> left_out;
+    command.inputs.files = files_of(
+        command.inputs.files, [](const std::string& name) { return !std::filesystem::is_directory(name); },
+        "leakline sample -o DIR/NAME.csv writes samples", left_out);
     output.open(command.inputs.files);
     TrendReport report;
     Outcome outcome(command);
@@ -151,6 +157,7 @@ int run_trend(const TrendCommand& command, Output& output, const std::stop_token
         output.warn(text);
         report.warnings.push_back(text);
     };
+    for (const std::string& warning : left_out) warn(warning);
     const bool all_read = for_each_series(
         command.inputs, output, stop, warn,
         [&](Series series) {
@@ -186,7 +193,7 @@ Run declare_trend(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kTrendForm);
     auto command = std::make_shared<TrendCommand>(app);
     add_trend_inputs(app, command->inputs);
-    add_size(app, "--limit", command->limit, "Memory limit: report when it would be reached");
+    add_size(app, "--memory-limit,--limit", command->limit, "Memory limit: report when it would be reached");
     app.add_option("--count-limit", command->count_limits,
                    "Limit of fds, threads, mappings or processes, such as fds=1024: report when it would be reached")
         ->type_name("NAME=N");

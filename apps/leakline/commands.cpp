@@ -28,7 +28,7 @@ std::span<const CommandRow> commands() {
         {"sample", "Sample the memory of processes, cgroups or a command over time",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample, OnSignal::reports_partly},
         {"trend", "Classify memory over time as growing, stable, shrinking or inconclusive",
-         "leakline trend samples.csv --limit 512MiB --max-growth 1MiB/h", declare_trend, OnSignal::reports_partly},
+         "leakline trend samples.csv --memory-limit 512MiB --max-growth 1MiB/h", declare_trend, OnSignal::reports_partly},
         {"baseline", "Accept the leaks of a run, so that later runs fail on new ones only",
          "leakline baseline diagnosis.json -o baseline.json", declare_baseline, OnSignal::ends_at_once},
         {"history", "Show the growth of each line over many diagnoses of one service", "leakline history diagnoses/ -o history.html",

@@ -90,8 +90,8 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
     app.add_option("files", inputs.files,
                    "Memory over time: CSV (also from Grafana, docker stats, sadf), output of docker stats, ps, top, pidstat, kubectl "
                    "top, psrecord, mprof, lines with a value and its unit, Prometheus JSON, heap recordings; plain, gzip, "
-                   "zstd or UTF-16; -: standard input")
-        ->type_name("FILE");
+                   "zstd or UTF-16; a folder: the files in it; -: standard input")
+        ->type_name("FILE|DIR");
     app.add_option(
            "--metric", inputs.reading.metric,
            "Memory column, such as rss or anonymous; rss+swap adds two (default: rss, else the first, for each process or container)")

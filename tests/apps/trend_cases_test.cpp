@@ -138,7 +138,7 @@ TEST_CASE("history: what is no file in a folder is left out, and formats that it
     REQUIRE(::mkfifo((folder.path() + "/pipe.json").c_str(), 0600) == 0);
     const Outcome only = run_here({"history", folder.path()});
     CHECK(only.code == 2);
-    CHECK(only.err.find("no .json file in it") != std::string::npos);
+    CHECK(only.err.find("no file to read in this folder") != std::string::npos);
     const Outcome form = run_here({"history", folder.path() + "/none.json", "--format", "xml"});
     CHECK(form.code == 2);
     CHECK(form.err.find("formats: text json md html csv\n") != std::string::npos);

@@ -54,7 +54,7 @@ Outcome trend(std::vector<std::string> arguments) {
 
 TEST_CASE("trend: a leak ends with 1, a steady series with 0, too few samples with 3") {
     const TrendFiles files;
-    const Outcome growing = trend({files.write("a.csv", leak), "--limit", "200MiB"});
+    const Outcome growing = trend({files.write("a.csv", leak), "--memory-limit", "200MiB"});
     CHECK(growing.code == 1);
     CHECK(growing.out.starts_with("growing"));
     CHECK(growing.out.find("grew by 120 MiB/h until the end") != std::string::npos);
@@ -211,4 +211,25 @@ TEST_CASE("trend: the self-test prints scores, goals and the operating curve; fe
     CHECK(outcome.out.find("precision        100.0 % [") != std::string::npos);
     CHECK(outcome.out.find("of what does not leak  goal <= 0.3 %: undecided (too few traces)\n") != std::string::npos);
     CHECK(outcome.out.find("operating curve") != std::string::npos);
+}
+
+TEST_CASE("a folder stands for the files in it") {
+    const TrendFiles files;
+    const auto flat = [](double) { return 100.0; };
+    files.write("b.csv", flat);
+    files.write("a.csv", flat);
+    files.write(".hidden.csv", flat);
+    const std::string folder = files.path("");
+    const Outcome outcome = trend({folder, "--format", "csv"});
+    CHECK(outcome.code == 0);
+    const std::vector<std::string_view> rows = split(outcome.out, '\n');
+    REQUIRE(rows.size() >= 3);
+    CHECK(rows[1].starts_with("a.csv,stable,"));
+    CHECK(rows[2].starts_with("b.csv,stable,"));
+    CHECK(outcome.out.find("hidden") == std::string::npos);
+    const TemporaryDirectory empty;
+    const Outcome none = trend({empty.path()});
+    CHECK(none.code == 2);
+    CHECK(none.err ==
+          "leakline: " + empty.path() + ": no file to read in this folder\n  hint: leakline sample -o DIR/NAME.csv writes samples\n");
 }
