@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "analysis/baseline.hpp"
+#include "analysis/growth_gate.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -48,6 +49,7 @@ struct DiagnoseOptions {
     std::string mode = "leaky", warmup = "auto";
     std::vector<std::string> sources, command;
     std::string baseline;
+    std::vector<std::string> budgets;
     ExitPolicy exits;
     std::optional<Nanoseconds> soak, soak_time;
     ClockChoice clock;
@@ -119,6 +121,25 @@ std::optional<int> warmup_rounds(const std::string& text, int rounds) {
     return value;
 }
 
+// "POST /api/track=16B/request"
+analysis::EndpointBudget endpoint_budget(const std::string& text) {
+    const std::size_t equals = text.rfind('=');
+    const auto growth = equals == std::string::npos ? std::nullopt : parse_growth(trim(std::string_view(text).substr(equals + 1)));
+    if (!growth || growth->per != Growth::Per::request)
+        throw Error(ErrorKind::usage, "--budget", fmt::format("'{}' is not a kind of request and its growth per request", printable(text)),
+                    "for example --budget 'POST /api/track=16B/request'");
+    return {std::string(trim(std::string_view(text).substr(0, equals))), growth->bytes};
+}
+
+// The gates that the verdict has to pass; a leak is accepted if it passes all.
+void hold_against_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudget>& budgets, const std::optional<Baseline>& baseline,
+                        const std::string& name) {
+    if (!budgets.empty()) analysis::hold_against_budgets(diagnosis, budgets);
+    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, name, format_utc_date(system_clock().wall()));
+    const auto passed = [](const Gate& gate) { return gate.outcome == GateOutcome::passed; };
+    diagnosis.accepted = diagnosis.accepted && std::all_of(diagnosis.gates.begin(), diagnosis.gates.end(), passed);
+}
+
 int exit_code(const Diagnosis& diagnosis, const ExitPolicy& exits, Output& output) {
     switch (diagnosis.verdict) {
         case Verdict::leak: return diagnosis.accepted ? kNoLeak : exits.leak();
@@ -155,6 +176,8 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
+    std::vector<analysis::EndpointBudget> budgets;
+    for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));
     std::optional<Baseline> baseline;
     if (!options.baseline.empty()) baseline = report::read_baseline(read_file(options.baseline, kReadLimit, stop), options.baseline);
     output.options().inconclusive = options.exits.when_inconclusive();
@@ -194,7 +217,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
-    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, options.baseline, format_utc_date(system_clock().wall()));
+    hold_against_gates(diagnosis, budgets, baseline, options.baseline);
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);
 }
@@ -250,6 +273,11 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("N")
         ->check(between(0, 100));
     judgment->add_option("--baseline", options->baseline, "Accept the leaks in this file, written by leakline baseline")->type_name("FILE");
+    judgment
+        ->add_option("--budget", options->budgets,
+                     "Tolerate growth of this kind of request below this, such as 'POST /api/track=16B/request'; in a --config file: "
+                     "a line of [budget]")
+        ->type_name("ENDPOINT=GROWTH");
     judgment->add_option("--warmup", options->warmup, "Number of initial rounds to ignore, or auto")->type_name("N")->capture_default_str();
 
     lines->add_option("--function", run.table_function, "Also print the line table of this function")->type_name("NAME");

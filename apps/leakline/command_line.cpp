@@ -137,7 +137,26 @@ class BoundedConfig : public CLI::ConfigBase {
         if (text.size() > kLargest) throw Error(ErrorKind::input, "--config", "the file is larger than 1 MiB");
         if (text.find('\0') != std::string::npos) throw Error(ErrorKind::input, "--config", "the file is not a text file");
         std::istringstream whole(text);
-        return ConfigBase::from_config(whole);
+        std::vector<CLI::ConfigItem> read = ConfigBase::from_config(whole);
+        std::erase_if(read, [](const CLI::ConfigItem& item) { return is_budget(item) && item.inputs.empty(); });  // the section's ends
+        for (CLI::ConfigItem& item : read)
+            if (is_budget(item)) as_option(item);
+        return read;
+    }
+
+  private:
+    static bool is_budget(const CLI::ConfigItem& item) { return !item.parents.empty() && item.parents[0] == "budget"; }
+
+    // Each line of [budget], "POST /api/track" = "16B/request", is an option --budget of diagnose. CLI11 takes a dot in it for one
+    // between sections.
+    static void as_option(CLI::ConfigItem& item) {
+        std::string endpoint;
+        for (std::size_t i = 1; i < item.parents.size(); ++i) endpoint += item.parents[i] + ".";
+        endpoint += item.name;
+        std::erase(endpoint, '"');
+        for (std::string& growth : item.inputs) growth = endpoint + "=" + growth;
+        item.parents = {"diagnose"};
+        item.name = "budget";
     }
 };
 

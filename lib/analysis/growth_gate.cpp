@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "base/did_you_mean.hpp"
 #include "base/quantities.hpp"
 #include "model/words.hpp"
 
@@ -53,11 +56,73 @@ std::pair<GateOutcome, std::string> check(const TrendVerdict& verdict, const Gro
                         allowed, std::max(2., std::ceil(*measured->detectable / std::max(budget.bytes, 1e-9))))};
 }
 
+// Growth of one kind of request; nothing if the run does not give it.
+std::optional<Interval> growth_of_kind(const Diagnosis& diagnosis, const std::string& endpoint) {
+    for (const EndpointGrowth& kind : diagnosis.endpoints)
+        if (kind.endpoint == endpoint) return kind.bytes_per_request;
+    const auto& sent = diagnosis.replay.paths;
+    if (!diagnosis.endpoints.empty() || sent.size() != 1 || sent.begin()->first != endpoint) return std::nullopt;
+    if (const auto all = stated_per_request(diagnosis)) return all;
+    if (diagnosis.verdict == Verdict::no_leak && diagnosis.trend.detectable_bytes_per_request)
+        return Interval{0, 0, *diagnosis.trend.detectable_bytes_per_request};
+    return std::nullopt;
+}
+
+std::pair<GateOutcome, std::string> check_kind(const Diagnosis& diagnosis, const EndpointBudget& budget) {
+    using enum GateOutcome;
+    const std::string allowed = format_bytes(budget.bytes_per_request) + "/request";
+    if (diagnosis.verdict == Verdict::invalid) return {inconclusive, diagnosis.reasons.front()};
+    if (diagnosis.replay.paths.count(budget.endpoint) == 0) {
+        std::vector<std::string> sent;
+        for (const auto& [path, stats] : diagnosis.replay.paths) sent.push_back(path);
+        return {inconclusive, "the traffic has no such requests" + did_you_mean_text(budget.endpoint, sent)};
+    }
+    const auto growth = growth_of_kind(diagnosis, budget.endpoint);
+    if (!growth || !std::isfinite(growth->low) || !std::isfinite(growth->high))
+        return {inconclusive, "the run does not give the growth of this kind of request; use more --rounds"};
+    const std::string seen = fmt::format("{} to {}/request", format_bytes(growth->low), format_bytes(growth->high));
+    if (growth->low > budget.bytes_per_request) return {failed, fmt::format("growth of {} is above the budget of {}", seen, allowed)};
+    if (growth->high <= budget.bytes_per_request) return {passed, fmt::format("growth of {} is within the budget of {}", seen, allowed)};
+    return {inconclusive, fmt::format("the confidence interval of growth ({}) contains the budget of {}; run longer", seen, allowed)};
+}
+
+// Whether all that leaks is requests of kinds that have a budget.
+bool only_budgeted_kinds_leak(const Diagnosis& diagnosis, std::span<const EndpointBudget> budgets) {
+    const auto budgeted = [&](const EndpointGrowth& kind) {
+        return !kind.leaks || std::any_of(budgets.begin(), budgets.end(), [&](const auto& one) { return one.endpoint == kind.endpoint; });
+    };
+    const Follows follows = diagnosis.growth.split.follows;
+    return follows != Follows::time && follows != Follows::both && !(diagnosis.connections && diagnosis.connections->leaks) &&
+           std::all_of(diagnosis.endpoints.begin(), diagnosis.endpoints.end(), budgeted) &&
+           std::none_of(diagnosis.resources.counts.begin(), diagnosis.resources.counts.end(),
+                        [](const ResourceGrowth& growth) { return growth.verdict == Trend::growing; });
+}
+
 }  // namespace
 
 Gate check_growth(const TrendVerdict& verdict, const Growth& budget) {
     auto [outcome, message] = check(verdict, budget);
     return {"growth at most " + growth_text(budget), outcome, std::move(message)};
+}
+
+void hold_against_budgets(Diagnosis& diagnosis, std::span<const EndpointBudget> budgets) {
+    GateOutcome worst = GateOutcome::passed;
+    std::string reason;
+    for (const EndpointBudget& budget : budgets) {
+        auto [outcome, message] = check_kind(diagnosis, budget);
+        if (outcome != GateOutcome::passed && worst != GateOutcome::failed) {
+            if (worst != outcome) reason = budget.endpoint + ": " + message;
+            worst = outcome;
+        }
+        diagnosis.gates.push_back({fmt::format("growth of {} at most {}/request", budget.endpoint, format_bytes(budget.bytes_per_request)),
+                                   outcome, std::move(message)});
+    }
+    Verdict verdict = diagnosis.verdict;
+    if (worst == GateOutcome::failed) verdict = Verdict::leak;
+    if (worst == GateOutcome::inconclusive && verdict == Verdict::no_leak) verdict = Verdict::inconclusive;
+    if (verdict != diagnosis.verdict) diagnosis.reasons.insert(diagnosis.reasons.begin(), reason);
+    diagnosis.verdict = verdict;
+    if (worst == GateOutcome::passed && verdict == Verdict::leak) diagnosis.accepted = only_budgeted_kinds_leak(diagnosis, budgets);
 }
 
 }  // namespace leakline::analysis

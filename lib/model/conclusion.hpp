@@ -21,7 +21,7 @@ struct Conclusion {
     bool still_filling = false;
     StatedGrowth growth = {};
     std::vector<Gate> gates = {};
-    bool accepted = false;  // a leak that the committed baseline contains, and no larger than recorded there
+    bool accepted = false;  // a leak that the committed baseline contains, no larger than there, or that budgets allow
 };
 
 }  // namespace leakline

@@ -28,7 +28,7 @@ std::string plain_rate(double rate) {
 
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
-        case Verdict::leak: return diagnosis.accepted ? "LEAK (ACCEPTED BY THE BASELINE)" : "LEAK";  // by the baseline
+        case Verdict::leak: return diagnosis.accepted ? "LEAK (ACCEPTED)" : "LEAK";  // by the baseline, or by budgets
         case Verdict::no_leak: {
             const Coverage& coverage = diagnosis.coverage;
             const std::string covered = !coverage.kinds.empty()                  ? " IN THE REQUESTS THAT WERE SERVED"
