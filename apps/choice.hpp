@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -22,13 +23,14 @@ inline std::string not_one_of(const std::string& text, const std::vector<std::st
     return fmt::format("must be {}, not '{}'{}", list, printable(text), did_you_mean_text(text, words));
 }
 
-// For option->check(): one of these words.
+// For option->check(): one of these words. They are the validator's name, "a|b|c", which the completion of shells reads.
 inline CLI::Validator one_of(std::vector<std::string> words) {
+    std::string name = fmt::format("{}", fmt::join(words, "|"));
     return CLI::Validator(
         [words = std::move(words)](std::string& text) {
             return std::find(words.begin(), words.end(), text) != words.end() ? std::string() : not_one_of(text, words);
         },
-        "");
+        "", std::move(name));
 }
 
 // For option->check(): a number in [low, high]. CLI11's Range also writes the range into --help, in brackets.
@@ -45,9 +47,11 @@ CLI::Validator between(Number low, Number high) {
 }
 
 // For option->transform(): the word, in any case, becomes the number that CLI11 reads an enum from. Its own
-// CheckedTransformer takes the bare numbers for words, too, and shows them in its error.
+// CheckedTransformer takes the bare numbers for words, too, and shows them in its error. Its name is as that of one_of.
 template <class Enum>
 CLI::Validator choice_of(std::vector<std::pair<std::string, Enum>> choices) {
+    std::string name;
+    for (const auto& choice : choices) name += (name.empty() ? "" : "|") + choice.first;
     return CLI::Validator(
         [choices = std::move(choices)](std::string& text) {
             std::vector<std::string> words;
@@ -60,7 +64,7 @@ CLI::Validator choice_of(std::vector<std::pair<std::string, Enum>> choices) {
             }
             return not_one_of(text, words);
         },
-        "");
+        "", std::move(name));
 }
 
 }  // namespace leakline::cli

@@ -53,15 +53,46 @@ std::string row(const std::string& left, const std::string& text) {
 
 bool takes_list(const CLI::Option& option) { return option.get_expected_max() == CLI::detail::expected_max_vector_size; }
 
+std::string capitalized(std::string text) {
+    if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+    return text;
+}
+
+// The options right in a command or group; those in no group of their own stand under the name of the option group.
+std::vector<OptionGroup> own_groups(const CLI::App& app) {
+    std::vector<OptionGroup> groups;
+    for (const std::string& name : app.get_groups()) {
+        const auto options = app.get_options([&](const CLI::Option* one) {
+            return one->get_group() == name && one->nonpositional() && (one != app.get_help_ptr() || !app.get_name().empty());
+        });
+        const bool unnamed = name == "Options" && app.get_name().empty();
+        if (!name.empty() && !options.empty()) groups.push_back({capitalized(unnamed ? app.get_group() : name), options});
+    }
+    return groups;
+}
+
+}  // namespace
+
 // CLI11 appends what a check says of itself; only ExistingFile says something, and the name of the type is
 // FILE there.
-std::string type_of(const CLI::Option& option) {
+std::string option_type(const CLI::Option& option) {
     const std::string type = option.get_type_name();
     return type.ends_with(":FILE") ? type.substr(0, type.size() - 5) : type;
 }
 
+std::vector<std::string> option_choices(const CLI::Option& option) {
+    auto& open = const_cast<CLI::Option&>(option);  // CLI11 has no const access to validators, nor their number
+    try {
+        for (int i = 0;; ++i)
+            if (const std::string words = open.get_validator(i)->get_name(); words.find('|') != std::string::npos)
+                return CLI::detail::split(words, '|');
+    } catch (const CLI::OptionNotFound&) {
+        return {};
+    }
+}
+
 std::string positional_name(const CLI::Option& option) {
-    std::string name = type_of(option);
+    std::string name = option_type(option);
     if (takes_list(option) && !name.ends_with("...")) name += "...";
     return name;
 }
@@ -71,15 +102,15 @@ std::string option_names(const CLI::Option& option) {
     for (const std::string& name : option.get_snames()) names.push_back("-" + name);
     for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
     std::string text = fmt::format("{}", fmt::join(names, ", "));
-    if (type_of(option).empty()) return text;  // a flag
-    return text + (option.get_expected_min() == 0 ? "[=" + type_of(option) + "]" : " " + type_of(option));
+    if (option_type(option).empty()) return text;  // a flag
+    return text + (option.get_expected_min() == 0 ? "[=" + option_type(option) + "]" : " " + option_type(option));
 }
 
 std::string option_text(const CLI::Option& option) {
     std::vector<std::string> remarks;
     if (option.get_required() && !option.get_positional()) remarks.push_back("required");
     if (takes_list(option) && !option.get_positional()) remarks.push_back("repeatable");
-    if (const std::string value = option.get_default_str(); !type_of(option).empty() && !value.empty() && value != "[]")
+    if (const std::string value = option.get_default_str(); !option_type(option).empty() && !value.empty() && value != "[]")
         remarks.push_back("default: " + value);
     const std::string text = option.get_description();
     if (remarks.empty()) return text;
@@ -91,12 +122,26 @@ std::string option_text(const CLI::Option& option) {
     return fmt::format("{}{}{}){}", first, open ? "; " : " (", fmt::join(remarks, "; "), text.substr(end));
 }
 
-std::string capitalized(std::string text) {
-    if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-    return text;
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+    return app.get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); });
 }
 
-}  // namespace
+std::string usage_words(const CLI::App& app) {
+    std::string text = "[OPTIONS]";
+    for (const CLI::Option* option : app.get_options([](const CLI::Option* one) { return one->get_positional(); })) {
+        std::string word = positional_name(*option);
+        if (option->get_name() == "command") word = "-- " + word;
+        text += option->get_required() ? " " + word : " [" + word + "]";
+    }
+    return text + (commands_of(app).empty() ? "" : " COMMAND");
+}
+
+std::vector<OptionGroup> option_groups(const CLI::App& app) {
+    std::vector<OptionGroup> groups = own_groups(app);
+    for (const CLI::App* inner : app.get_subcommands([](const CLI::App* one) { return one->get_name().empty(); }))
+        for (OptionGroup& group : option_groups(*inner)) groups.push_back(std::move(group));
+    return groups;
+}
 
 HelpFormatter::HelpFormatter() {
     label("Positionals", "Arguments");
@@ -104,18 +149,11 @@ HelpFormatter::HelpFormatter() {
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
-    std::string text = "\nUsage: " + (name.empty() ? app->get_name() : name) + " [OPTIONS]";
-    for (const CLI::Option* option : app->get_options([](const CLI::Option* one) { return one->get_positional(); })) {
-        std::string word = positional_name(*option);
-        if (option->get_name() == "command") word = "-- " + word;
-        text += option->get_required() ? " " + word : " [" + word + "]";
-    }
-    const bool commands = !app->get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); }).empty();
-    return text + (commands ? " COMMAND\n" : "\n");
+    return "\nUsage: " + (name.empty() ? app->get_name() : name) + " " + usage_words(*app) + "\n";
 }
 
 std::string HelpFormatter::make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const {
-    std::string out = "\n" + capitalized(std::move(group)) + ":\n";
+    std::string out = "\n" + group + ":\n";
     for (const CLI::Option* option : options)
         out += row(is_positional ? positional_name(*option) : option_names(*option), option_text(*option));
     return out;
@@ -128,17 +166,9 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI:
     return out;
 }
 
-// The options of a command, or of one of its groups; those in no group of their own stand under the group's
-// name.
 std::string HelpFormatter::make_expanded(const CLI::App* app) const {
     std::string out;
-    for (const std::string& group : app->get_groups()) {
-        const auto options = app->get_options([&](const CLI::Option* one) {
-            return one->get_group() == group && one->nonpositional() && (one != app->get_help_ptr() || !app->get_name().empty());
-        });
-        const bool unnamed = group == "Options" && app->get_name().empty();
-        if (!group.empty() && !options.empty()) out += make_group(unnamed ? app->get_group() : group, false, options);
-    }
+    for (const OptionGroup& group : own_groups(*app)) out += make_group(group.title, false, group.options);
     return out;
 }
 

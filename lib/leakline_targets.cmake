@@ -45,6 +45,11 @@ function(leakline_fast_build target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-g1>)
 endfunction()
 
+# Debug info that names sources from the top of the repository, wherever that is: those of trackd are installed with it.
+function(leakline_portable_debug_info target)
+  target_compile_options(${target} PRIVATE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}=.)
+endfunction()
+
 # leakline_library(NAME SOURCES a.cpp ... [LINK targets...] [PRIVATE targets...])
 #   declares lib/NAME as the target leakline_NAME with the alias leakline::NAME
 function(leakline_library name)

@@ -20,6 +20,7 @@ tests=(
   clang               # the second compiler of the line-exactness tests
   clang-format clang-tidy   # scripts/check.sh
   curl zstd sqlite3 procps
+  man-db fish zsh     # man pages and completions
   libjemalloc-dev rustc default-jdk-headless   # services with another allocator, in Rust and in Java that are diagnosed
   python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # validate reports
   protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition

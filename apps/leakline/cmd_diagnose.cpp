@@ -25,6 +25,7 @@
 #include "output.hpp"
 #include "overwriting.hpp"
 #include "quantity_options.hpp"
+#include "reference_service.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline_file.hpp"
 #include "report/source_text.hpp"
@@ -60,12 +61,8 @@ struct DiagnoseOptions {
 // then looks like a leak. At this scale both are over within 0.3 s, less than a round.
 constexpr const char* kTimedCleaningScale = "20000";
 
-// trackd stands beside us, wherever the two were put.
 std::vector<std::string> trackd_command(const std::string& mode, bool scaled) {
-    const std::string trackd = own_directory() + "/trackd";
-    if (!find_executable(trackd))
-        throw Error(ErrorKind::usage, trackd, "the reference service is not in the folder of leakline",
-                    "give a service: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
+    const std::string trackd = require_reference_service("give a service: leakline diagnose --traffic LOG --target URL -- CMD ARG...");
     std::vector<std::string> words = {trackd, "--mode", mode, "--listen", "127.0.0.1:0", "--port-file", "{port_file}"};
     if (scaled)
         words.insert(words.end(), {"--time-scale", "{time_scale}"});
@@ -176,6 +173,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
     sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
+    if (command.empty()) sources.look_above(installed_file("lib"));  // trackd's sources
     std::vector<analysis::EndpointBudget> budgets;
     for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));
     std::optional<Baseline> baseline;

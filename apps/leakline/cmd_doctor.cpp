@@ -16,16 +16,25 @@
 #include "heap/tracker.hpp"
 #include "memory/limit.hpp"
 #include "output.hpp"
+#include "reference_service.hpp"
 #include "system/executables.hpp"
 #include "system/output_file.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
+#include "version.hpp"
 
 namespace leakline::cli {
 
 namespace {
 
 using State = Prerequisite::State;
+
+Prerequisite this_program() {
+    const std::string version = version_text();
+    return {State::good,
+            fmt::format("{}: {} {}", version.substr(0, version.find('\n')), is_installed() ? "installed in" : "built in", own_directory()),
+            ""};
+}
 
 Prerequisite heap_tracker() {
     try {
@@ -74,10 +83,9 @@ Prerequisite memory_cgroup() {
 }
 
 Prerequisite reference_service() {
-    const std::string path = own_directory() + "/trackd";
-    if (find_executable(path)) return {State::good, "reference service: " + path, ""};
-    return {State::limited, "reference service: trackd is not in the directory of leakline, so diagnose needs a command",
-            "cmake --build build/release"};
+    if (const auto path = find_reference_service()) return {State::good, "reference service: " + *path, ""};
+    return {State::limited, "reference service: trackd is not where leakline was built or installed, so diagnose needs a command",
+            "cmake --build build/release, or install leakline again"};
 }
 
 Prerequisite temporary_space() {
@@ -96,7 +104,6 @@ Prerequisite temporary_space() {
 void print_environment(Messages& messages) {
     utsname system{};
     if (::uname(&system) == 0) messages.detail(fmt::format("{} {} on {}", system.sysname, system.release, system.machine));
-    messages.detail(fmt::format("leakline {} in {}", LEAKLINE_VERSION, own_directory()));
     for (const char* name : {"LEAKLINE_HEAPTRACK_DIR", "LEAKLINE_UNWINDER", "PATH", "TMPDIR"}) {
         const std::string_view value = environment_variable(name);
         messages.detail(value.empty() ? fmt::format("{} is not set", name) : fmt::format("{}={}", name, printable(value)));
@@ -113,7 +120,7 @@ Run declare_doctor(CLI::App& app) {
         output->options().brief = output->verbosity() == Messages::Verbosity::quiet;
         print_environment(*output);
         const Prerequisites found = {
-            {heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space()}};
+            {this_program(), heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space()}};
         output->write(found);
         return found.met() ? kNoLeak : kInvalid;
     };

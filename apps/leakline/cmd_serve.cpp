@@ -7,14 +7,13 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/error.hpp"
 #include "clock_options.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "memory/limit.hpp"
 #include "print_error.hpp"
+#include "reference_service.hpp"
 #include "system/child_process.hpp"
-#include "system/executables.hpp"
 #include "system/guard.hpp"
 #include "system/temporary_directory.hpp"
 #include "trackd/options.hpp"
@@ -24,14 +23,6 @@ namespace leakline::cli {
 namespace {
 
 constexpr std::chrono::seconds kGrace{10};  // trackd itself drains for 5 s
-
-std::string trackd_path() {
-    const std::string beside = own_directory() + "/trackd";
-    if (const auto found = find_executable(beside)) return *found;
-    if (const auto found = find_executable("trackd")) return *found;
-    throw Error(ErrorKind::input, "leakline serve", "trackd is neither in the folder of leakline (" + beside + ") nor in PATH",
-                "it is built with leakline: cmake --build DIR --target trackd");
-}
 
 // The options of trackd that were given, as they were given.
 std::vector<std::string> given_options(const CLI::App& app) {
@@ -59,7 +50,7 @@ ExitStatus wait_or_end(Child& child, const std::stop_token& stop) {
 
 int run_serve(const CLI::App& app, const TrackdOptions& options, const ClockChoice& chosen, const std::stop_token& stop) {
     Command command;
-    command.arguments = {trackd_path()};
+    command.arguments = {require_reference_service("it is built with leakline: cmake --build DIR --target trackd")};
     for (std::string& argument : given_options(app)) command.arguments.push_back(std::move(argument));
     // Its database, where no other is named, goes with us even where the kernel kills it.
     const TemporaryDirectory scratch;

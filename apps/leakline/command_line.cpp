@@ -1,7 +1,8 @@
 #include "command_line.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
-#include "commands.hpp"
+#include "help_formatter.hpp"
+#include "version.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -55,7 +56,7 @@ class Walk {
             return std::nullopt;
         }
         const CLI::App* command = nullptr;
-        std::vector<std::string> names;
+        std::vector<std::string> names = {"help"};
         for (const CLI::App* one : app_.get_subcommands([](const CLI::App*) { return true; })) {
             names.push_back(one->get_name());
             if (one->get_name() == word) command = one;
@@ -110,6 +111,26 @@ class Walk {
     bool words_of_its_own_ = false;  // the command has words that are no options
 };
 
+// What CLI11 says, in our words. Its errors hold no more than that sentence.
+std::string reworded(const CLI::App& level, const CLI::ParseError& error) {
+    const std::string said = error.what();
+    const auto has = [&](std::string_view part) { return said.find(part) != std::string::npos; };
+    const std::string first = said.substr(0, said.find_first_of(": "));
+    if (has(" required ") && said.ends_with(" missing")) {  // "--rounds: 1 required N missing"
+        const CLI::Option* option = level.get_option_no_throw(first);
+        return first + ": a value is missing" + (option == nullptr ? "" : " (" + option_type(*option) + ")");
+    }
+    constexpr std::string_view kConvert = "Could not convert: ";
+    if (const std::size_t equals = said.find(" = "); said.starts_with(kConvert) && equals != std::string::npos)
+        return said.substr(kConvert.size(), equals - kConvert.size()) + ": '" + printable(said.substr(equals + 3)) + "' is not a number";
+    if (said.ends_with(" is required"))
+        if (const CLI::Option* option = level.get_option_no_throw(first); option != nullptr && option->get_positional())
+            return "no " + option_type(*option) + " given";
+    if (const std::size_t at = said.find(" excludes "); at != std::string::npos)
+        return said.substr(0, at) + " cannot be combined with " + said.substr(at + 10);
+    return printable(said);
+}
+
 // A key of a --config file that is no option: "trend.max-grwoth", the last word of what CLI11 says.
 Error unknown_key(const CLI::App& app, std::string_view said) {
     const std::string_view key = said.substr(said.rfind(' ') + 1), section = key.substr(0, std::min(key.find('.'), key.size()));
@@ -160,7 +181,39 @@ class BoundedConfig : public CLI::ConfigBase {
     }
 };
 
+// An option takes one value each time it is given. With CLI11's default a list option would swallow the words behind it,
+// and the "--" that ends our options and begins the command to run.
+void take_one_value(CLI::App& app) {
+    for (CLI::Option* option : app.get_options())
+        if (!option->get_positional()) option->allow_extra_args(false);
+    for (CLI::App* group : app.get_subcommands([](CLI::App*) { return true; })) take_one_value(*group);
+}
+
 }  // namespace
+
+CommandLine::CommandLine() : app_("Find memory leaks in native HTTP services, down to the source line", "leakline") {
+    set_up_help(app_, version_text());
+    app_.footer("'leakline help COMMAND' or 'leakline COMMAND --help' shows the options of a command and an example.");
+    app_.config_formatter(std::make_shared<BoundedConfig>());
+    app_.allow_config_extras(CLI::config_extras_mode::error);
+    app_.set_config("--config", "", "Read options from a TOML file: one [command] section for each command, long option names as keys")
+        ->type_name("FILE");
+    app_.require_subcommand(1);
+    for (const CommandRow& row : cli::commands()) {
+        CLI::App* command = app_.add_subcommand(row.name, row.summary);
+        command->group("Commands");
+        command->footer(std::string("Example:\n  ") + row.example);
+        commands_.push_back({row, command, row.declare(*command)});
+    }
+    take_one_value(app_);
+}
+
+std::vector<std::string> without_help_command(std::vector<std::string> words) {
+    if (words.empty() || words[0] != "help") return words;
+    words.erase(words.begin());
+    words.push_back("--help");
+    return words;
+}
 
 Error explain_parse_error(const CLI::App& app, std::span<const std::string> words, const CLI::ParseError& error) {
     if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr) return unknown_key(app, error.what());
@@ -169,7 +222,7 @@ Error explain_parse_error(const CLI::App& app, std::span<const std::string> word
     const std::string& where = walk.where();
     const std::string help = where + " --help";
     if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError))
-        return Error(ErrorKind::usage, where, printable(error.what()), help);
+        return Error(ErrorKind::usage, where, reworded(walk.level(), error), help);
     // All options are known: there are more words than it takes. The first of them in the order in which they were typed.
     const std::vector<std::string> left_over = app.remaining(true);
     const auto first = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
@@ -178,7 +231,5 @@ Error explain_parse_error(const CLI::App& app, std::span<const std::string> word
     return Error(ErrorKind::usage, where, "unexpected argument '" + printable(first == words.end() ? "" : *first) + "'",
                  runs_program(walk.level()) ? "options of the program to run go after --: " + where + " ... -- PROGRAM ARG..." : help);
 }
-
-std::shared_ptr<CLI::Config> bounded_config_reader() { return std::make_shared<BoundedConfig>(); }
 
 }  // namespace leakline::cli

@@ -11,7 +11,6 @@
 #include "base/error.hpp"
 #include "command_line.hpp"
 #include "exit_code.hpp"
-#include "help_formatter.hpp"
 #include "print_error.hpp"
 #include "system/reader_gone.hpp"
 
@@ -27,14 +26,6 @@ int print_cause(const Error& error, const Interruption& interruption) {
     // What an interruption cut short fails as interrupted, whatever it says.
     if (interruption.requested()) return kInterrupted + interruption.signal();
     return error.kind() == ErrorKind::system ? kInvalid : kUsage;
-}
-
-// An option takes one value each time it is given. With CLI11's default a list option would swallow the words behind it,
-// and the "--" that ends our options and begins the command to run.
-void take_one_value(CLI::App& app) {
-    for (CLI::Option* option : app.get_options())
-        if (!option->get_positional()) option->allow_extra_args(false);
-    for (CLI::App* group : app.get_subcommands([](CLI::App*) { return true; })) take_one_value(*group);
 }
 
 // "record -o -- true" would write a file of the name "--".
@@ -59,32 +50,11 @@ int print_and_exit(const CLI::App& app, const CLI::ParseError& error) {
     throw os_error(ErrorKind::system, "standard output", "cannot write", errno);
 }
 
-int parse_and_run(const std::vector<std::string>& words, const Interruption& interruption,
+int parse_and_run(const std::vector<std::string>& typed, const Interruption& interruption,
                   const std::function<void(const CommandRow&)>& before_command) {
-    CLI::App app{"Find memory leaks in native HTTP services, down to the source line"};
-    app.name("leakline");
-    set_up_help(app, "leakline " LEAKLINE_VERSION);
-    app.footer("'leakline COMMAND --help' shows the options of a command and an example.");
-    app.config_formatter(bounded_config_reader());
-    app.allow_config_extras(CLI::config_extras_mode::error);
-    app.set_config("--config", "", "Read options from a TOML file: one [command] section for each command, long option names as keys")
-        ->type_name("FILE");
-    app.require_subcommand(1);
-
-    struct Declared {
-        const CommandRow& row;
-        CLI::App* app;
-        Run run;
-    };
-    std::vector<Declared> declared;
-    for (const CommandRow& row : commands()) {
-        CLI::App* command = app.add_subcommand(row.name, row.summary);
-        command->group("Commands");
-        command->footer(std::string("Example:\n  ") + row.example);
-        command->configurable();
-        declared.push_back({row, command, row.declare(*command)});
-    }
-    take_one_value(app);
+    const std::vector<std::string> words = without_help_command(typed);
+    CommandLine line;
+    CLI::App& app = line.app();
     if (words.empty()) {
         print_error("{}", app.help());
         return kUsage;
@@ -93,10 +63,11 @@ int parse_and_run(const std::vector<std::string>& words, const Interruption& int
     try {
         app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the end
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return print_and_exit(app, error);
+        const bool unknown_command = app.get_subcommands().empty() && !app.remaining().empty();
+        if (error.get_exit_code() == 0 && !unknown_command) return print_and_exit(app, error);
         throw explain_parse_error(app, words, error);
     }
-    for (const Declared& command : declared) {
+    for (const CommandLine::Declared& command : line.commands()) {
         if (!command.app->parsed()) continue;
         if (before_command) before_command(command.row);
         const int code = command.run(interruption);

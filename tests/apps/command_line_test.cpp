@@ -167,6 +167,69 @@ TEST_CASE("an option with a bad value is a usage error that quotes it") {
           "diagnose --help\n");
 }
 
+TEST_CASE("a missing value, a word that is no number, and a missing argument are named in words") {
+    struct Case {
+        std::vector<std::string> words;
+        const char* said;
+    };
+    const Case cases[] = {
+        {{"diagnose", "--traffic"}, "leakline diagnose: --traffic: a value is missing (LOG)\n  hint: leakline diagnose --help\n"},
+        {{"sample", "--pid", "abc"}, "leakline sample: --pid: 'abc' is not a number\n  hint: leakline sample --help\n"},
+        {{"lines"}, "leakline lines: no FILE given\n  hint: leakline lines --help\n"},
+        {{"compare", "a.leak"}, "leakline compare: no AFTER given\n  hint: leakline compare --help\n"},
+        {{"doctor", "--quiet", "--verbose"},
+         "leakline doctor: --quiet cannot be combined with --verbose\n  hint: leakline doctor --help\n"},
+        {{"diagnose", "--budget", "POST /api/track"},
+         "leakline: --budget: 'POST /api/track' is not a kind of request and its growth per request\n  hint: for example --budget "
+         "'POST /api/track=16B/request'\n"},
+    };
+    for (const Case& one : cases) {
+        const Outcome outcome = run_here(one.words);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err == one.said);
+    }
+}
+
+TEST_CASE("help COMMAND prints what COMMAND --help does, and help of no command the overview") {
+    CHECK(run_here({"help", "trend"}).out == run_here({"trend", "--help"}).out);
+    CHECK(run_here({"help"}).out == run_here({"--help"}).out);
+    const Outcome unknown = run_here({"help", "trnd"});
+    CHECK(unknown.code == 2);
+    CHECK(unknown.err == "leakline: unknown command 'trnd'; did you mean 'trend'?\n  hint: leakline --help lists the commands\n");
+}
+
+TEST_CASE("the version names the commit and the features of the build") {
+    const std::string out = run_here({"--version"}).out;
+    CHECK(out.starts_with("leakline " LEAKLINE_VERSION));
+    CHECK(out.find("\nfeatures: ") != std::string::npos);
+    if (std::filesystem::exists(LEAKLINE_SOURCE_DIR "/.git")) CHECK(out.find(" (commit ") != std::string::npos);
+}
+
+TEST_CASE("options of other commands in a TOML file do not run these") {
+    const TemporaryDirectory directory;
+    const std::string config = directory.path() + "/leakline.toml";
+    OutputFile file(config);
+    file.write("[diagnose]\nrounds = 12\n[trend]\nmetric = \"pss\"\n");
+    file.commit();
+    const Outcome outcome = run_here({"--config", config, "trend", LEAKLINE_TESTDATA "/no.csv"});
+    CHECK(outcome.code == 2);
+    CHECK(outcome.err == "leakline: " LEAKLINE_TESTDATA "/no.csv: cannot open: no such file or directory\n");
+}
+
+TEST_CASE("a line of [budget] is an option --budget of diagnose, whatever is in its name") {
+    const TemporaryDirectory directory;
+    const std::string config = directory.path() + "/leakline.toml";
+    const auto said = [&](const std::string& text) {
+        OutputFile file(config);
+        file.write(text);
+        file.commit();
+        return run_here({"--config", config, "diagnose", "--", "/no/such/service"}).err;
+    };
+    CHECK(said("[budget]\n\"POST /api/v1.2/track\" = \"16B/hour\"\n[diagnose]\nrounds = 8\n")
+              .starts_with("leakline: --budget: 'POST /api/v1.2/track=16B/hour' is not a kind of request"));
+    CHECK(said("[budget]\n\"POST /api/track\" = \"16B/request\"\n").find("--budget") == std::string::npos);
+}
+
 TEST_CASE("options can come from a TOML file") {
     const TemporaryDirectory directory;
     const std::string config = directory.path() + "/leakline.toml";

@@ -55,16 +55,6 @@ TEST_CASE("a reader that has closed the pipe is no error") {
     }
 }
 
-TEST_CASE("what is installed works from where it is, trackd included") {
-    const TemporaryDirectory directory;
-    const std::string root = directory.path() + "/usr";
-    const Outcome install = run_binary("/usr/bin/env", {"cmake", "--install", LEAKLINE_BIN_DIR "/..", "--prefix", root});
-    INFO(install.out << install.err);
-    REQUIRE(install.code == 0);
-    const Outcome doctor = run_binary(root + "/bin/leakline", {"doctor"});
-    CHECK(doctor.out.find("ok       reference service: " + root + "/bin/trackd") != std::string::npos);
-}
-
 TEST_CASE("where the control groups are mounted read-only, the doctor does not send root to root") {
     const std::string script =
         "awk '$2 ~ \"^/sys/fs/cgroup\" { print $2 }' /proc/mounts | while read -r at; do mount -o remount,bind,ro \"$at\" || exit 77; "
