@@ -27,6 +27,8 @@ std::span<const CommandRow> commands() {
          "leakline compare before.leak after.leak --max-growth 16B/request", declare_compare, OnSignal::ends_at_once},
         {"sample", "Sample the memory of processes, cgroups or a command over time",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample, OnSignal::reports_partly},
+        {"holders", "Show which variables hold the heap of a running process: container, elements, bytes",
+         "leakline holders --pid 1234 --since 60s", declare_holders, OnSignal::reports_partly},
         {"trend", "Classify memory over time as growing, stable, shrinking or inconclusive",
          "leakline trend samples.csv --memory-limit 512MiB --max-growth 1MiB/h", declare_trend, OnSignal::reports_partly},
         {"baseline", "Accept the leaks of a run, so that later runs fail on new ones only",

@@ -40,6 +40,7 @@ Run declare_capture(CLI::App& app);
 Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);
 Run declare_history(CLI::App& app);
+Run declare_holders(CLI::App& app);
 Run declare_lines(CLI::App& app);
 Run declare_diagnose(CLI::App& app);
 Run declare_doctor(CLI::App& app);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "memory/glibc_arenas.hpp"
 #include "system/proc_file.hpp"
 #include "system/procfs.hpp"
 
@@ -38,13 +39,6 @@ class GlibcHeap {
     static constexpr Nanoseconds kLongestWalk = std::chrono::milliseconds(300);
 
   private:
-    struct Layout {
-        std::uint64_t bins = 0;           // address of main_arena.bins
-        std::uint64_t arena_to_bins = 0;  // from an arena's start to its bins
-        std::uint64_t mmapped_bytes = 0;  // address of mp_.mmapped_mem; 0 if it was not found
-        bool masked_links = false;        // of fast bins (glibc 2.32)
-    };
-    struct Arena;
     struct Free {
         Bytes bytes = 0, absent = 0;  // not resident: the part in pages that were returned to the kernel
     };
@@ -53,12 +47,13 @@ class GlibcHeap {
     bool copy(std::uint64_t address, void* to, std::size_t size) const;
     std::optional<std::uint64_t> word(std::uint64_t address) const;
     void locate();
-    bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins) const;
-    bool read_arena(std::uint64_t address, Arena& arena) const;
-    bool add_fast_bins(const Arena& arena, Free& total, Reading& reading) const;
-    bool add_bin(const Arena& arena, std::uint64_t self, Free& total, Reading& reading);
+    glibc::ReadMemory reader() const {
+        return [this](std::uint64_t address, void* to, std::size_t size) { return copy(address, to, size); };
+    }
+    bool add_fast_bins(const glibc::Arena& arena, Free& total, Reading& reading) const;
+    bool add_bin(const glibc::Arena& arena, std::uint64_t self, Free& total, Reading& reading);
     enum class Way { forward, back };
-    bool walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& whole, Reading& reading);
+    bool walk_bin(const glibc::Arena& arena, std::uint64_t self, Way way, bool& whole, Reading& reading);
     bool add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading);
     std::optional<MallocFigures> walk();
 
@@ -72,7 +67,7 @@ class GlibcHeap {
     std::vector<Chunk> seen_;   // in a bin, during the walk
     std::vector<char> copies_;  // of pages, while walking
     std::uint64_t page_size_ = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    std::optional<Layout> layout_;
+    std::optional<glibc::Layout> layout_;
 };
 
 }  // namespace leakline::memory

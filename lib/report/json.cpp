@@ -308,6 +308,71 @@ void put(Writer& out, const Prerequisites& result) {
     });
 }
 
+void put(Writer& out, const BlockKind& kind) {
+    out.where_any("class", kind.name);
+    out("block_bytes", kind.block_size);
+    out("blocks", kind.blocks);
+    out("bytes", kind.bytes);
+}
+
+void put(Writer& out, const LostKind& kind) {
+    out("cycle", kind.cycle);
+    out.where_any("type", kind.type);
+    out.where_any("field", kind.field);
+    if (kind.block_size > 0) out("block_bytes", kind.block_size);
+    out("count", kind.count);
+    out("blocks", kind.blocks);
+    out("bytes", kind.bytes);
+}
+
+void put(Writer& out, const Holder& holder) {
+    out("root", root_name(holder.root));
+    out("path", holder.path);
+    out("type", holder.type);
+    out("elements", holder.elements);
+    out.where_any("function", holder.function);
+    out.where_any("thread", holder.thread);
+    out.where_any("module", holder.module);
+    out("file", holder.file);
+    out("line", holder.line);
+    out("bytes", holder.bytes);
+    out("blocks", holder.blocks);
+    if (holder.shared_bytes > 0) {
+        out("shared_bytes", holder.shared_bytes);
+        out("shared_with", holder.shared_with);
+    }
+    out.where_any("growth_bytes", holder.growth_bytes);
+    out.where_any("growth_elements", holder.growth_elements);
+    out.list("parts", holder.parts, [](Writer& item, const HolderPart& part) {
+        item("path", part.path);
+        item("type", part.type);
+        item("elements", part.elements);
+        item("objects", part.objects);
+        item("bytes", part.bytes);
+    });
+    if (!holder.kinds.empty()) out.list("kinds", holder.kinds, [](Writer& item, const BlockKind& kind) { put(item, kind); });
+}
+
+void put(Writer& out, const HolderReport& report) {
+    out("pid", report.process);
+    out("command", report.command);
+    out("allocator", report.allocator);
+    out("copied_bytes", report.copied);
+    out("paused_s", report.paused);
+    out("took_s", report.took);
+    out("blocks", report.blocks);
+    out("bytes", report.bytes);
+    out.object("lost", [&](Writer& lost) {
+        lost("blocks", report.lost_blocks);
+        lost("bytes", report.lost_bytes);
+        lost.list("kinds", report.lost, [](Writer& item, const LostKind& kind) { put(item, kind); });
+    });
+    out.where_any("since_s", report.since);
+    out.where_any("growth_bytes", report.growth_bytes);
+    out.list("holders", report.holders, [](Writer& item, const Holder& holder) { put(item, holder); });
+    out("warnings", report.warnings);
+}
+
 // Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a
 // thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced instead of losing
 // the report.

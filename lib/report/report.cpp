@@ -58,6 +58,7 @@ std::string_view document_name(unsigned form) {
         case kDryRunForm: return "a dry run";
         case kSelfTestForm: return "a self-test";
         case kPrerequisitesForm: return "a check of prerequisites";
+        case kHoldersForm: return "a list of holders";
         default: return "this document";
     }
 }

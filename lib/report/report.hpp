@@ -13,6 +13,7 @@
 #include "model/diagnosis.hpp"
 #include "model/dry_run.hpp"
 #include "model/history.hpp"
+#include "model/holders.hpp"
 #include "model/minimized.hpp"
 #include "model/prerequisites.hpp"
 #include "model/self_test.hpp"
@@ -20,8 +21,8 @@
 
 namespace leakline::report {
 
-using Document =
-    std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History, Minimized, DryRun, SelfTest, Prerequisites>;
+using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History, Minimized, DryRun, SelfTest,
+                              Prerequisites, HolderReport>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -35,6 +36,7 @@ enum Form : unsigned {
     kDryRunForm = 1u << 7,
     kSelfTestForm = 1u << 8,
     kPrerequisitesForm = 1u << 9,
+    kHoldersForm = 1u << 10,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) { return 1u << document.index(); }
@@ -50,6 +52,7 @@ struct RenderOptions {
     bool brief = false;    // --quiet: only what needs attention
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
+    bool lost = false;     // of holders: also what nothing leads to
     // What an inconclusive run is to a CI system (--inconclusive): an error, a skipped test, or none of its
     // business.
     enum class Inconclusive { fail, warn, pass };

@@ -182,6 +182,8 @@ std::string render(const DryRun& result, const RenderOptions&) { return dry_run_
 
 std::string render(const SelfTest& result, const RenderOptions&) { return self_test_text(result); }
 
+std::string render(const HolderReport& report, const RenderOptions& options) { return holders_text(report, options); }
+
 std::string render(const Prerequisites& result, const RenderOptions& options) {
     std::string out;
     for (const Prerequisite& check : result.checks) {

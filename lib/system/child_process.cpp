@@ -101,7 +101,7 @@ namespace {
 // The groups of all children that run, so that a second Ctrl-C, or SIGKILL, which end us at once, leave none behind.
 // Lock-free, since a signal's handler reads it, and shared with the guard.
 // Each with the process that started it: a forked helper of ours (the recorder's collector) has children of its own.
-struct Group {
+struct alignas(8) Group {  // or clang calls libatomic
     std::int32_t group = 0, owner = 0;
 };
 using Groups = std::array<std::atomic<Group>, 64>;

@@ -42,7 +42,7 @@ std::string& mark() {
     return mark;
 }
 
-struct Watched {
+struct alignas(8) Watched {  // or clang calls libatomic
     std::int32_t pid = 0;
     std::uint32_t start = 0;  // the low half of its start time, in ticks: no later process of this pid has it
 };

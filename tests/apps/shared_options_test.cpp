@@ -35,8 +35,10 @@ const std::set<std::string> kOwnMeaning = {
     "max-growth",    // of a run; of lines against those before; of a series
     "memory-limit",  // of a service; of a command that is sampled
     "output",        // a report; a log, recording, baseline or samples
+    "pid",           // of what is sampled; of what is copied
     "rounds",        // 0 for ever; 4 to 10000; 4 to 1000
     "seed",          // of traffic; of a self-test
+    "top",           // lines; holders
     "children",      // processes in a series; in a recording
     "target",        // a running service; one that is started
     "timeout",       // of a request of the log; of a query

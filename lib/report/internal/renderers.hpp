@@ -40,5 +40,6 @@ std::string render_pprof(const Document& document, const RenderOptions& options)
 std::string minimized_text(const Minimized& result);
 std::string dry_run_text(const DryRun& result);
 std::string self_test_text(const SelfTest& result);
+std::string holders_text(const HolderReport& report, const RenderOptions& options);
 
 }  // namespace leakline::report

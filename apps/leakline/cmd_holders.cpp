@@ -1,0 +1,74 @@
+// leakline holders: which variables hold the heap of a running process.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/quantities.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "holders/holders.hpp"
+#include "output.hpp"
+#include "quantity_options.hpp"
+#include "report/source_text.hpp"
+#include "system/clock.hpp"
+#include "system/stop.hpp"
+
+namespace leakline::cli {
+
+namespace {
+
+// Between two snapshots, with progress.
+bool wait_for(Nanoseconds duration, const Interruption& interruption, Output& output) {
+    const Nanoseconds begin = system_clock().monotonic();
+    constexpr Nanoseconds kStep = std::chrono::milliseconds(200);
+    for (Nanoseconds gone{}; gone < duration; gone = system_clock().monotonic() - begin) {
+        output.progress("waiting", "until the second snapshot", to_seconds(gone) / to_seconds(duration));
+        if (!sleep_for(interruption.stop, std::min(kStep, duration - gone))) return false;
+    }
+    return true;
+}
+
+void detail_report(Output& output, const HolderReport& report) {
+    output.detail(fmt::format("process {} ({}): copied {}, stopped for {}, {} blocks", report.process, report.command,
+                              format_bytes(static_cast<double>(report.copied)), format_duration(report.paused),
+                              format_count(report.blocks)));
+}
+
+}  // namespace
+
+Run declare_holders(CLI::App& app) {
+    auto output = std::make_shared<Output>(app, report::kHoldersForm);
+    struct Arguments {
+        int pid = 0;
+        Nanoseconds since{};
+        bool lost = false;
+    };
+    auto arguments = std::make_shared<Arguments>();
+    app.add_option("--pid", arguments->pid, "Process to examine")->required()->type_name("PID")->check(CLI::PositiveNumber);
+    add_duration(app, "--since", arguments->since, "Take two snapshots this far apart and rank by growth");
+    app.add_flag("--lost", arguments->lost, "Also list unreachable blocks, by type or size");
+    output->add_top(app, "Holders in the list");
+    return [=](const Interruption& interruption) -> int {
+        output->open();
+        output->options().lost = arguments->lost;
+        holders::HolderOptions options;
+        // What is compared has to be in both snapshots, at any rank.
+        constexpr std::size_t kMostCompared = 1000;
+        options.most = arguments->since > Nanoseconds::zero() ? kMostCompared : output->options().top;
+        options.stop = interruption.stop;
+        options.progress = [&](std::string_view stage) { output->progress("holders", stage); };
+        HolderReport report = holders::find_holders(arguments->pid, options);
+        detail_report(*output, report);
+        if (arguments->since > Nanoseconds::zero() && wait_for(arguments->since, interruption, *output)) {
+            HolderReport later = holders::find_holders(arguments->pid, options);
+            detail_report(*output, later);
+            report = holders::growth_between(report, std::move(later), arguments->since);
+        }
+        output->end_progress();
+        for (const std::string& warning : report.warnings) output->warn(warning);
+        output->write(std::move(report));
+        return kNoLeak;
+    };
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,49 @@
+#include <algorithm>
+
+#include "holders/internal/blocks.hpp"
+
+namespace leakline::holders {
+
+namespace {
+
+constexpr std::uint64_t kLargestGap = 1 << 20;  // within a span: 256 entries of its table
+
+}  // namespace
+
+BlockIndex::BlockIndex(std::vector<Block> blocks) : blocks_(std::move(blocks)) {
+    if (blocks_.empty()) return;
+    lowest_ = blocks_.front().address;
+    highest_ = blocks_.back().end();
+    for (std::size_t first = 0; first < blocks_.size();) {
+        std::size_t behind = first + 1;
+        while (behind < blocks_.size() && blocks_[behind].address - blocks_[behind - 1].end() < kLargestGap) ++behind;
+        Span span{blocks_[first].address / kPage * kPage, blocks_[behind - 1].end() / kPage * kPage + kPage, pages_.size()};
+        auto block = static_cast<BlockId>(first);
+        for (std::uint64_t page = span.begin; page < span.end; page += kPage) {
+            while (block < behind && blocks_[block].end() < page) ++block;
+            pages_.push_back(block);
+        }
+        pages_.push_back(static_cast<BlockId>(behind));
+        spans_.push_back(span);
+        first = behind;
+    }
+}
+
+BlockId BlockIndex::find_in_spans(std::uint64_t address) const {
+    const auto after =
+        std::upper_bound(spans_.begin(), spans_.end(), address, [](std::uint64_t at, const Span& span) { return at < span.begin; });
+    if (after == spans_.begin()) return kNoBlock;
+    const Span& span = *(after - 1);
+    if (address >= span.end) return kNoBlock;
+    const std::size_t page = span.first_page + (address - span.begin) / kPage;
+    // The last block that starts at or before the address. It is not before the first of this page, nor behind the first that ends in a
+    // later one.
+    const BlockId low = pages_[page], high = std::min<BlockId>(pages_[page + 1] + 1, static_cast<BlockId>(blocks_.size()));
+    const auto found = std::upper_bound(blocks_.begin() + low, blocks_.begin() + std::max(low, high), address,
+                                        [](std::uint64_t at, const Block& block) { return at < block.address; });
+    if (found == blocks_.begin() + low) return kNoBlock;
+    const auto id = static_cast<BlockId>(found - blocks_.begin() - 1);
+    return address < blocks_[id].end() ? id : kNoBlock;
+}
+
+}  // namespace leakline::holders

@@ -1,0 +1,218 @@
+#include "holders/internal/describe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "debuginfo/type_name.hpp"
+#include "holders/internal/object_members.hpp"
+
+namespace leakline::holders {
+
+using debuginfo::Type;
+using debuginfo::TypeId;
+
+namespace {
+
+constexpr int kMostSteps = 24;         // steps from a root
+constexpr double kWorthAStep = 0.05;   // of what a group holds: less is not followed
+constexpr double kEnoughToGoOn = 0.5;  // if the members together hold less, the group itself is named
+constexpr double kWorthAPart = 0.1;    // of what a container holds
+constexpr int kPartsDeep = 3;
+constexpr std::size_t kMostParts = 8, kMostKinds = 4;
+
+class Description {
+  public:
+    Description(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named, const DescribeOptions& options,
+                const std::stop_token& stop)
+        : image_(heap.image),
+          index_(heap.index),
+          graph_(heap.graph),
+          roots_(roots),
+          named_(named),
+          names_(heap.names),
+          options_(options),
+          stop_(stop),
+          members_(heap) {}
+
+    std::vector<Holder> run() {
+        Bytes all = 0;
+        for (const Block& block : index_.blocks()) all += block.size;
+        least_ = static_cast<Bytes>(static_cast<double>(all) * options_.least_share);
+        std::vector<std::size_t> order;
+        for (std::size_t root = 0; root < roots_.roots.size(); ++root)
+            if (graph_.owned_bytes(root) > 0 && graph_.owned_bytes(root) >= least_) order.push_back(root);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return graph_.owned_bytes(a) > graph_.owned_bytes(b); });
+        if (order.size() > options_.most) order.resize(options_.most);
+        std::vector<std::uint32_t> domains(roots_.roots.size(), 0);
+        for (const std::size_t root : order) domains[root] = members_.new_domain();
+        for (BlockId block = 0; block < index_.size(); ++block)
+            if (graph_.owner(block) != kNoRoot) members_.put(block, domains[graph_.owner(block)]);
+        for (const std::size_t root : order)
+            if (!stop_.stop_requested()) describe_root(root, domains[root]);
+        std::stable_sort(holders_.begin(), holders_.end(), [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
+        return std::move(holders_);
+    }
+
+  private:
+    void describe_root(std::size_t number, Domain domain) {
+        const Root& root = roots_.roots[number];
+        locals_ = named_[number].locals;
+        Group group = named_[number].group;
+        Holder holder = named_[number].holder;
+        const Graph::Shared& shared = graph_.shared(number);
+        if (shared.bytes > 0) {
+            holder.shared_with = named_[shared.with].name();
+            holder.shared_bytes = shared.bytes;
+        }
+        holder.bytes = graph_.owned_bytes(number);
+        holder.blocks = graph_.owned_blocks(number);
+        if (root.kind == Root::Kind::registers) {
+            keep(std::move(holder), domain);
+            return;
+        }
+        if (group.type == 0) group.type = type_of_words(root, names_);
+        descend(holder, group, domain, kMostSteps);
+    }
+
+    static void set_declaration(Holder& holder, const debuginfo::Variable& variable) {
+        holder.file = variable.file;
+        holder.line = variable.line;
+    }
+
+    // Goes on to the members that hold most, until one is a container with several elements, or no member holds enough.
+    void descend(const Holder& so_far, const Group& group, Domain domain, int steps) {
+        const std::vector<Share> shares =
+            steps == 0 || stop_.stop_requested() ? std::vector<Share>{} : members_.split(group, domain, ObjectMembers::Strangers::taken);
+        Bytes followed = 0;
+        const auto is_worth_it = [&](const Share& share) {
+            return share.bytes >= least_ && static_cast<double>(share.bytes) >= kWorthAStep * static_cast<double>(so_far.bytes);
+        };
+        for (const Share& share : shares)
+            if (is_worth_it(share)) followed += share.bytes;
+        if (static_cast<double>(followed) < kEnoughToGoOn * static_cast<double>(so_far.bytes)) {
+            for (const Share& share : shares) put_back(share.domain, domain);
+            keep(so_far, domain);
+            return;
+        }
+        for (const Share& share : shares) {
+            if (!is_worth_it(share)) continue;
+            Holder next = so_far;
+            next.path = joined(so_far.path, share.path, "");
+            next.type = share.type_name;
+            next.elements.reset();
+            // A block whose form is not known is a part of what it leads to: the buffer of a container, for one.
+            const bool whole = group.type == 0 && share.path.empty();
+            next.bytes = whole ? so_far.bytes : share.bytes;
+            next.blocks = whole ? so_far.blocks : share.blocks;
+            next.shared_bytes = std::min(so_far.shared_bytes, share.bytes);
+            for (const debuginfo::Variable& local : locals_)
+                if (next.path == local.name || next.path.starts_with(local.name + ".")) set_declaration(next, local);
+            const bool several = share.elements > 1 && (share.kind != FormMember::Kind::pointer || share.linked);
+            if (share.kind == FormMember::Kind::container || share.kind == FormMember::Kind::text || several)
+                next.elements = share.elements;
+            if (several || share.kind == FormMember::Kind::text || share.groups.empty()) {
+                if (share.kind == FormMember::Kind::words && share.type == 0) next.type.clear();
+                add_parts(next, share, "", kPartsDeep);
+                keep(std::move(next), share.domain);
+                continue;
+            }
+            // One object behind a pointer, or the only element of a container.
+            next.path += share.kind == FormMember::Kind::container ? "[]" : next.path.empty() || next.path.ends_with("->") ? "" : "->";
+            if (const std::string name = names_.type(share.groups.front().type).name; !name.empty()) next.type = name;
+            descend(next, share.groups.front(), share.domain, steps - 1);
+        }
+    }
+
+    void put_back(Domain from, Domain to) {
+        for (BlockId block = 0; block < index_.size(); ++block)
+            if (members_.domain_of(block) == from) members_.put(block, to);
+    }
+
+    static std::string joined(const std::string& path, const std::string& member, const std::string& prefix) {
+        const std::string before = prefix + path;
+        if (member.empty()) return before;
+        const bool glued = before.empty() || before.ends_with("->") || member.starts_with('[') || member.starts_with('+');
+        return before + (glued ? "" : ".") + member;
+    }
+
+    // What the elements of a container hold most of it with.
+    void add_parts(Holder& holder, const Share& share, const std::string& path, int levels) {
+        if (levels == 0 || share.groups.empty() || holder.parts.size() >= kMostParts) return;
+        const Group& group = share.groups.front();
+        if (group.type == 0) return;
+        const std::string inner = path + (share.kind == FormMember::Kind::pointer && !share.linked ? "->" : "[]");
+        for (const Share& part : members_.split(group, share.domain, ObjectMembers::Strangers::left)) {
+            // The links between the objects themselves; what they lead to has been counted.
+            if (share.linked && part.type_name == share.type_name) continue;
+            if (static_cast<double>(part.bytes) < kWorthAPart * static_cast<double>(holder.bytes) || holder.parts.size() >= kMostParts)
+                continue;
+            HolderPart named;
+            named.path = joined(inner, part.path, "");
+            named.type = part.type_name;
+            if (part.kind == FormMember::Kind::container || part.kind == FormMember::Kind::text || part.linked)
+                named.elements = part.elements;
+            named.objects = part.members;
+            named.bytes = part.bytes;
+            if (part.kind != FormMember::Kind::words) holder.parts.push_back(named);
+            add_parts(holder, part, named.path, levels - 1);
+        }
+    }
+
+    void keep(Holder holder, Domain domain) {
+        if (holder.path.ends_with("->")) holder.path.resize(holder.path.size() - 2);
+        if (holder.type.empty() && !holder.elements) {
+            std::vector<BlockId> blocks;
+            for (BlockId block = 0; block < index_.size(); ++block)
+                if (members_.domain_of(block) == domain) blocks.push_back(block);
+            holder.kinds = kinds_of(blocks, image_, index_, names_, kMostKinds);
+        }
+        holders_.push_back(std::move(holder));
+    }
+
+    const MemoryImage& image_;
+    const BlockIndex& index_;
+    const Graph& graph_;
+    const Roots& roots_;
+    const std::vector<NamedRoot>& named_;
+    debuginfo::DebugInfo& names_;
+    const DescribeOptions& options_;
+    const std::stop_token& stop_;
+    ObjectMembers members_;
+    Bytes least_ = 0;
+    std::vector<debuginfo::Variable> locals_;  // of the frame that is being described
+    std::vector<Holder> holders_;
+};
+
+}  // namespace
+
+std::vector<Holder> describe_roots(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named,
+                                   const DescribeOptions& options, const std::stop_token& stop) {
+    return Description(heap, roots, named, options, stop).run();
+}
+
+std::vector<BlockKind> kinds_of(const std::vector<BlockId>& blocks, const MemoryImage& image, const BlockIndex& index,
+                                debuginfo::DebugInfo& names, std::size_t most) {
+    std::map<std::pair<std::uint64_t, Bytes>, BlockKind> kinds;  // by table or size
+    std::map<std::uint64_t, std::string> classes;                // by the word that an object begins with
+    for (const BlockId block : blocks) {
+        const std::uint64_t table = image.word(index[block].address).value_or(0);
+        const auto [known, fresh] = classes.try_emplace(table);
+        if (fresh) known->second = debuginfo::short_type_name(names.class_of_vtable(table).value_or(""));
+        const bool named = !known->second.empty();
+        BlockKind& kind = kinds[{named ? table : 0, named ? 0 : index[block].size}];
+        kind.name = known->second;
+        kind.block_size = index[block].size;
+        ++kind.blocks;
+        kind.bytes += index[block].size;
+    }
+    std::vector<BlockKind> sorted;
+    for (auto& [key, kind] : kinds) sorted.push_back(std::move(kind));
+    std::stable_sort(sorted.begin(), sorted.end(), [](const BlockKind& a, const BlockKind& b) { return a.bytes > b.bytes; });
+    if (sorted.size() > most) sorted.resize(most);
+    return sorted;
+}
+
+}  // namespace leakline::holders

@@ -1,0 +1,314 @@
+// Walks the chunks of glibc's malloc (malloc/malloc.c, arena.c). Before each block stand 16 bytes: the size of the chunk before if that one
+// is free, and the chunk's own size with three flags:
+//
+//   chunk -> +---------------------+
+//            | size of the one before, or the last 8 bytes of its block
+//            | size | A | M | P    |   P: the chunk before is in use; M: mapped by itself; A: not of the main arena
+//   block -> | ...                 |
+//            +---------------------+ <- the next chunk, at chunk + size
+//
+// A chunk is in use if the next one says so (P). Those in fast bins and thread caches are free although it says so.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "holders/internal/blocks.hpp"
+#include "memory/glibc_arenas.hpp"
+
+namespace leakline::holders {
+
+namespace {
+
+using namespace memory::glibc;
+
+constexpr std::uint64_t kPreviousInUse = 1, kMapped = 2, kSizeMask = ~std::uint64_t{7};
+constexpr std::uint64_t kHeader = 16;
+constexpr std::uint64_t kHeapAlignment = std::uint64_t{64} << 20;  // of the heaps of arenas other than the main one
+constexpr std::uint64_t kMaximalSearch = 1 << 20;                  // for the next chunk behind a damaged one
+constexpr int kConvincing = 8;                                     // chunks in a row that fit together
+
+// malloc's tcache_perthread_struct: an array of counters, then heads of lists of freed blocks of 24, 40, ... bytes.
+struct ThreadCacheForm {
+    std::uint64_t chunk_size, lists_at, lists;
+};
+constexpr ThreadCacheForm kThreadCacheForms[] = {
+    {0x250, 64, 64},   // glibc 2.26
+    {0x290, 128, 64},  // 2.30
+    {0x300, 152, 76},  // 2.42
+};
+constexpr std::uint64_t kSmallLists = 64;  // with sizes in steps of 16
+
+class Walk {
+  public:
+    explicit Walk(const MemoryImage& image) : image_(image) {}
+
+    HeapBlocks run() {
+        const auto read = [&](std::uint64_t address, void* to, std::size_t size) { return image_.read(address, to, size); };
+        const auto layout = find_layout(image_.maps, read);
+        if (!layout) return std::move(found_);
+        layout_ = *layout;
+        found_.allocator = HeapBlocks::Allocator::glibc;
+        std::vector<Arena> arenas;
+        for (std::uint64_t address = layout_.main_arena(); static_cast<int>(arenas.size()) < kMostArenas;) {
+            Arena arena;
+            if (!read_arena(layout_, address, read, arena)) break;
+            arenas.push_back(arena);
+            address = arena.next();
+            if (address == layout_.main_arena()) break;
+        }
+        for (const Arena& arena : arenas)
+            if (arena.bins == layout_.bins)
+                walk_main_arena(arena);
+            else
+                walk_arena(arena);
+        found_.own.push_back({layout_.main_arena(), layout_.main_arena() + layout_.state_size()});
+        find_mapped_chunks();
+        std::sort(found_.blocks.begin(), found_.blocks.end(), [](const Block& a, const Block& b) { return a.address < b.address; });
+        remove_overlaps();
+        for (const Arena& arena : arenas) add_fast_bins(arena);
+        add_thread_caches();
+        remove_free();
+        return std::move(found_);
+    }
+
+  private:
+    std::uint64_t word(std::uint64_t address) const {
+        if (last_ == nullptr || address < last_->mapping.begin || address + 8 > last_->mapping.end) {
+            last_ = image_.region_at(address);
+            if (last_ == nullptr || address + 8 > last_->mapping.end) return 0;
+        }
+        std::uint64_t value = 0;
+        std::memcpy(&value, last_->bytes.data() + (address - last_->mapping.begin), sizeof value);
+        return value;
+    }
+    std::uint64_t size_at(std::uint64_t chunk) const { return word(chunk + 8) & kSizeMask; }
+
+    // Whether a chunk can stand there: its size, and what the next one says of it.
+    bool is_chunk(std::uint64_t chunk, std::uint64_t end) const {
+        const std::uint64_t size = size_at(chunk);
+        if (size < kSmallestChunk || size % 16 != 0 || size > end - chunk || (word(chunk + 8) & kMapped) != 0) return false;
+        const std::uint64_t next = chunk + size;
+        if (next + kHeader > end) return next == end;
+        // A free chunk's size stands at its end as well.
+        return (word(next + 8) & kPreviousInUse) != 0 || word(next) == size;
+    }
+
+    // Where the next chunks that fit together begin.
+    std::uint64_t search_chunk(std::uint64_t from, std::uint64_t end) const {
+        for (std::uint64_t start = from; start + kSmallestChunk <= end && start - from < kMaximalSearch; start += 16) {
+            std::uint64_t chunk = start;
+            int fitting = 0;
+            while (fitting < kConvincing && chunk + kSmallestChunk <= end && is_chunk(chunk, end)) {
+                chunk += size_at(chunk);
+                ++fitting;
+            }
+            if (fitting == kConvincing || (fitting > 0 && chunk + kHeader >= end)) return start;
+        }
+        return end;
+    }
+
+    // From one chunk to the next up to end, where the arena's top chunk or the heap itself ends.
+    void walk_chunks(std::uint64_t chunk, std::uint64_t end) {
+        while (chunk + kSmallestChunk <= end) {
+            if (!is_chunk(chunk, end)) {
+                const std::uint64_t size = size_at(chunk);
+                // The two smallest of all mark the end of a part that does not go on at the next address.
+                const bool fence = size == 16 || size == 0;
+                const std::uint64_t next = search_chunk(chunk + 16, end);
+                if (!(fence && next >= end)) found_.unreadable.push_back({chunk, next});
+                chunk = next;
+                continue;
+            }
+            const std::uint64_t size = size_at(chunk), next = chunk + size;
+            if ((word(next + 8) & kPreviousInUse) != 0) found_.blocks.push_back({chunk + kHeader, size - 8});
+            chunk = next;
+        }
+    }
+
+    void walk_main_arena(const Arena& arena) {
+        const auto* region = image_.region_at(arena.top());
+        std::uint64_t begin = 0;
+        for (const auto& each : image_.regions)
+            if (each.mapping.path == "[heap]") {
+                found_.heaps.push_back({each.mapping.begin, each.mapping.end});
+                if (begin == 0) begin = each.mapping.begin;
+            }
+        if (region == nullptr || arena.system_bytes() == 0) return;
+        // Behind mmapped_mem and max_mmapped_mem stands where the first sbrk led.
+        const std::uint64_t base = layout_.mmapped_bytes == 0 ? 0 : word(layout_.mmapped_bytes + 16);
+        if (image_.region_at(base) != nullptr && base >= begin) begin = base;
+        begin = (begin + 15) / 16 * 16;
+        if (region->mapping.path == "[heap]" && begin != 0 && begin <= arena.top())
+            walk_chunks(begin, arena.top());
+        else  // malloc was refused more by sbrk and has mapped the rest
+            walk_chunks(region->mapping.begin, arena.top());
+        if (region->mapping.path != "[heap]") {
+            found_.heaps.push_back({region->mapping.begin, region->mapping.end});
+            for (const auto& each : image_.regions)
+                if (each.mapping.path == "[heap]") walk_chunks(begin, each.mapping.end);
+        }
+    }
+
+    // An arena of threads: a list of heaps, each with a heap_info at its start {arena, the heap before, size, ...}; the first has the arena
+    // itself behind that.
+    void walk_arena(const Arena& arena) {
+        const std::uint64_t state = arena.bins - layout_.arena_to_bins;
+        const std::uint64_t first = state / kHeapAlignment * kHeapAlignment;
+        const std::uint64_t info_size = state - first;
+        if (info_size < 32 || info_size > 256) {
+            found_.warnings.push_back("an arena of malloc has an unknown form; its blocks are not seen");
+            return;
+        }
+        std::uint64_t heap = arena.top() / kHeapAlignment * kHeapAlignment;
+        for (int i = 0; i < kMostArenas && heap != 0; ++i) {
+            if (word(heap) != state) {
+                found_.warnings.push_back("the list of an arena's heaps is damaged; some of its blocks are not seen");
+                return;
+            }
+            const auto* region = image_.region_at(heap);
+            const std::uint64_t size = word(heap + 16);
+            if (region == nullptr || size > kHeapAlignment) return;
+            const std::uint64_t end = std::min(heap + size, region->mapping.end);
+            found_.heaps.push_back({heap, region->mapping.end < heap + kHeapAlignment ? region->mapping.end : heap + kHeapAlignment});
+            const std::uint64_t begin = heap == first ? (state + layout_.state_size() + 15) / 16 * 16 : heap + (info_size + 15) / 16 * 16;
+            const bool has_top = arena.top() >= heap && arena.top() < end;
+            walk_chunks(begin, has_top ? arena.top() : end);
+            if (heap == first) return;
+            heap = word(heap + 8);
+        }
+    }
+
+    // Large blocks have mappings of their own, which the kernel joins with others; the chunk is at the start. 0: none begins in the page.
+    std::uint64_t mapped_chunk_at(std::uint64_t page, std::uint64_t end) const {
+        const std::uint64_t size = size_at(page);
+        const bool is_mapped =
+            (word(page + 8) & kFlagBits) == kMapped && word(page) == 0 && size != 0 && size % kPage == 0 && size <= end - page;
+        return is_mapped ? aligned_chunk_in(page, size) : 0;
+    }
+
+    // aligned_alloc leaves the chunk that it got and writes another one behind, with the room before that as the size of the chunk before.
+    std::uint64_t aligned_chunk_in(std::uint64_t page, std::uint64_t size) const {
+        for (std::uint64_t alignment = 32; alignment < size; alignment *= 2)
+            for (const std::uint64_t more : {std::uint64_t{0}, alignment}) {
+                const std::uint64_t chunk = (page + kHeader + alignment - 1) / alignment * alignment - kHeader + more, lead = chunk - page;
+                const bool fits =
+                    lead >= kSmallestChunk && lead < size && word(chunk) == lead && word(chunk + 8) == ((size - lead) | kMapped);
+                if (fits) return chunk;
+            }
+        return page;
+    }
+
+    void find_mapped_chunks() {
+        std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+        const std::vector<Range> heaps = found_.heaps;
+        Bytes sum = 0;
+        for (const auto& region : image_.regions) {
+            if (!region.mapping.is_anonymous()) continue;
+            std::uint64_t next = 0;  // behind the last chunk found
+            for (const auto& run : region.runs)
+                for (std::uint64_t page = run.begin; page < run.end; page += kPage) {
+                    if (page < next || is_within(heaps, page)) continue;
+                    const std::uint64_t chunk = mapped_chunk_at(page, region.mapping.end);
+                    if (chunk == 0) continue;
+                    const std::uint64_t size = size_at(chunk);
+                    found_.blocks.push_back({chunk + kHeader, size - kHeader});
+                    found_.heaps.push_back({page, chunk + size});
+                    next = chunk + size;
+                    sum += next - page;
+                }
+        }
+        const Bytes known = layout_.mmapped_bytes == 0 ? sum : word(layout_.mmapped_bytes);
+        if (sum < known)
+            found_.warnings.push_back(fmt::format("{} in large blocks were not found", format_bytes(static_cast<double>(known - sum))));
+        std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    }
+
+    static bool is_within(const std::vector<Range>& ranges, std::uint64_t address) {
+        const auto after =
+            std::upper_bound(ranges.begin(), ranges.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });
+        return after != ranges.begin() && address < (after - 1)->end;
+    }
+
+    // Damaged headers can make a chunk reach over others.
+    void remove_overlaps() {
+        std::size_t kept = 0;
+        for (const Block& block : found_.blocks)
+            if (kept == 0 || block.address >= found_.blocks[kept - 1].end()) found_.blocks[kept++] = block;
+        found_.blocks.resize(kept);
+        constexpr std::size_t kMost = kNoBlock - (1u << 24);  // identifiers of roots come behind
+        if (found_.blocks.size() > kMost) found_.blocks.resize(kMost);
+    }
+
+    const Block* block_at(std::uint64_t address) const {
+        const auto found = std::lower_bound(found_.blocks.begin(), found_.blocks.end(), address,
+                                            [](const Block& block, std::uint64_t at) { return block.address < at; });
+        return found != found_.blocks.end() && found->address == address ? &*found : nullptr;
+    }
+
+    // address: of a block or, for chunks, of its header plus 16. Ends where the list leaves the blocks of that size.
+    void add_list(std::uint64_t address, std::uint64_t size) {
+        for (std::size_t steps = 0; address != 0 && steps < found_.blocks.size(); ++steps) {
+            const Block* block = block_at(address);
+            if (block == nullptr || block->size != size) return;
+            free_.push_back(address);
+            address = layout_.follow(address, word(address));
+        }
+    }
+
+    void add_fast_bins(const Arena& arena) {
+        for (int i = 0; i < kFastBins; ++i) {
+            const std::uint64_t size = kSmallestChunk + 16 * static_cast<std::uint64_t>(i) - 8;
+            // Fast bins link chunks, not blocks.
+            std::uint64_t chunk = arena.fast_bin(i);
+            for (std::size_t steps = 0; chunk != 0 && steps < found_.blocks.size(); ++steps) {
+                const Block* block = block_at(chunk + kHeader);
+                if (block == nullptr || block->size != size) break;
+                free_.push_back(block->address);
+                chunk = layout_.follow(block->address, word(block->address));
+            }
+        }
+    }
+
+    // A thread's cache is a block of its arena. Every head in it is empty or leads to a block of the list's own size, and one does: no other
+    // data looks like that. So those of threads that have ended are found as well.
+    void add_thread_caches() {
+        for (const Block& block : found_.blocks)
+            for (const ThreadCacheForm& form : kThreadCacheForms) {
+                if (block.size + 8 != form.chunk_size) continue;
+                std::size_t filled = 0;
+                bool fits = true;
+                for (std::uint64_t i = 0; i < form.lists && fits; ++i) {
+                    const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
+                    if (head == 0) continue;
+                    const Block* first = block_at(head);
+                    fits = first != nullptr && (i >= kSmallLists || first->size == 24 + 16 * i);
+                    ++filled;
+                }
+                if (!fits || filled == 0) continue;
+                free_.push_back(block.address);  // malloc's own
+                for (std::uint64_t i = 0; i < form.lists; ++i) {
+                    const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
+                    const Block* first = head == 0 ? nullptr : block_at(head);
+                    if (first != nullptr) add_list(head, first->size);
+                }
+            }
+    }
+
+    void remove_free() {
+        std::sort(free_.begin(), free_.end());
+        std::erase_if(found_.blocks, [&](const Block& block) { return std::binary_search(free_.begin(), free_.end(), block.address); });
+    }
+
+    const MemoryImage& image_;
+    mutable const MemoryImage::Region* last_ = nullptr;  // the one that was read last: chunks follow each other
+    Layout layout_;
+    HeapBlocks found_;
+    std::vector<std::uint64_t> free_;  // blocks in fast bins and thread caches
+};
+
+}  // namespace
+
+HeapBlocks find_blocks(const MemoryImage& image) { return Walk(image).run(); }
+
+}  // namespace leakline::holders

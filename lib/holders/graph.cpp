@@ -1,0 +1,180 @@
+#include "holders/internal/graph.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace leakline::holders {
+
+namespace {
+
+constexpr std::size_t kMostThreads = 4;
+constexpr std::size_t kFewForThreads = 50'000;  // blocks; fewer are scanned at once by one
+
+// The pointers of some consecutive blocks.
+struct Part {
+    std::vector<std::uint32_t> counts;  // by block
+    std::vector<BlockId> edges;
+};
+
+void scan_blocks(const MemoryImage& image, const BlockIndex& index, std::span<const Ownership::Used> used, BlockId begin, BlockId end,
+                 const std::stop_token& stop, Part& part) {
+    part.counts.assign(end - begin, 0);
+    auto next =
+        std::lower_bound(used.begin(), used.end(), begin, [](const Ownership::Used& each, BlockId block) { return each.block < block; });
+    const MemoryImage::Region* region = nullptr;
+    for (BlockId block = begin; block < end && !stop.stop_requested(); ++block) {
+        const Block& each = index[block];
+        if (region == nullptr || each.address < region->mapping.begin || each.end() > region->mapping.end)
+            region = image.region_at(each.address);
+        if (region == nullptr) continue;
+        Range range{each.address, std::min(each.end(), region->mapping.end)};
+        for (; next != used.end() && next->block <= block; ++next)
+            if (next->block == block) range = {std::max(range.begin, next->part.begin), std::min(range.end, next->part.end)};
+        const char* const bytes = region->bytes.data() - region->mapping.begin;
+        const std::size_t before = part.edges.size();
+        BlockId previous = block;
+        for (std::uint64_t at = (range.begin + 7) / 8 * 8; at + 8 <= range.end; at += 8) {
+            std::uint64_t value = 0;
+            std::memcpy(&value, bytes + at, sizeof value);
+            const BlockId target = index.find(value);
+            if (target == kNoBlock || target == previous || target == block) continue;
+            part.edges.push_back(target);
+            previous = target;
+        }
+        part.counts[block - begin] = static_cast<std::uint32_t>(part.edges.size() - before);
+    }
+}
+
+}  // namespace
+
+Graph::Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership,
+             const std::stop_token& stop) {
+    scan(image, index, ownership, stop);
+    reach(roots, ownership);
+    find_shared(index, roots);
+}
+
+void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop) {
+    const std::size_t threads =
+        index.size() < kFewForThreads ? 1 : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
+    // Parts of equal bytes, not of equal numbers of blocks.
+    std::vector<BlockId> limits{0};
+    Bytes total = 0, sum = 0;
+    for (const Block& block : index.blocks()) total += block.size;
+    for (BlockId block = 0; block < index.size() && limits.size() < threads; ++block) {
+        sum += index[block].size;
+        if (sum >= total / threads * limits.size()) limits.push_back(block + 1);
+    }
+    limits.push_back(static_cast<BlockId>(index.size()));
+    std::vector<Part> parts(limits.size() - 1);
+    std::vector<std::thread> others;
+    for (std::size_t i = 1; i < parts.size(); ++i)
+        others.emplace_back([&, i] { scan_blocks(image, index, ownership.used(), limits[i], limits[i + 1], stop, parts[i]); });
+    scan_blocks(image, index, ownership.used(), limits[0], limits[1], stop, parts[0]);
+    for (std::thread& other : others) other.join();
+
+    first_edge_.reserve(index.size() + 1);
+    first_edge_.push_back(0);
+    std::size_t edges = 0;
+    for (const Part& part : parts) edges += part.edges.size();
+    edges_.reserve(edges);
+    for (Part& part : parts) {
+        for (const std::uint32_t count : part.counts) first_edge_.push_back(first_edge_.back() + count);
+        edges_.insert(edges_.end(), part.edges.begin(), part.edges.end());
+        part = {};
+    }
+}
+
+void Graph::reach(const Roots& roots, const Ownership& ownership) {
+    owner_.assign(first_edge_.size() - 1, kNoRoot);
+    std::vector<BlockId> reached;  // by root, whose first one is where `begins` says; only those that ownership leads to
+    std::vector<BlockId> pending;
+    // With all that it owns.
+    const auto take = [&](BlockId block, std::uint32_t root) {
+        if (owner_[block] != kNoRoot) return;
+        owner_[block] = root;
+        pending.push_back(block);
+        for (std::size_t i = pending.size() - 1; i < pending.size(); ++i)
+            for (const BlockId owned : ownership.owned_by(pending[i])) {
+                if (owner_[owned] != kNoRoot) continue;
+                owner_[owned] = root;
+                pending.push_back(owned);
+            }
+    };
+    std::vector<std::size_t> begins;
+    for (std::uint32_t root = 0; root < roots.roots.size(); ++root) {
+        begins.push_back(reached.size());
+        for (const BlockId block : ownership.owned_by_root(root)) take(block, root);
+        reached.insert(reached.end(), pending.begin(), pending.end());
+        pending.clear();
+    }
+    begins.push_back(reached.size());
+    std::vector<std::pair<std::uint32_t, BlockId>> left;  // what belongs to an owner that has not been reached yet
+    for (std::uint32_t root = 0; root < roots.roots.size(); ++root) {
+        const auto follow = [&](BlockId block) {
+            if (owner_[block] != kNoRoot) return;
+            if (ownership.has_owner(block))
+                left.emplace_back(root, block);
+            else
+                take(block, root);
+        };
+        for (const RootWord& word : roots.roots[root].words) follow(word.block);
+        for (std::size_t i = begins[root]; i < begins[root + 1]; ++i)
+            for (const BlockId target : targets(reached[i])) follow(target);
+        while (!pending.empty()) {
+            const BlockId block = pending.back();
+            pending.pop_back();
+            for (const BlockId target : targets(block)) follow(target);
+        }
+    }
+    for (const auto& [root, first] : left) {
+        take(first, root);
+        while (!pending.empty()) {
+            const BlockId block = pending.back();
+            pending.pop_back();
+            for (const BlockId target : targets(block)) take(target, root);
+        }
+    }
+}
+
+void Graph::find_shared(const BlockIndex& index, const Roots& roots) {
+    const std::size_t count = roots.roots.size();
+    owned_bytes_.assign(count, 0);
+    owned_blocks_.assign(count, 0);
+    shared_.assign(count, {});
+    // Where another root of the phase leads into what a first one owns; all that follows is shared with it.
+    std::vector<std::uint32_t> with(owner_.size(), kNoRoot);
+    std::vector<BlockId> pending;
+    const auto enter = [&](BlockId block, std::uint32_t from) {
+        const std::uint32_t owner = owner_[block];
+        if (owner == from || with[block] != kNoRoot || roots.phases[owner] != roots.phases[from]) return;
+        with[block] = from;
+        pending.push_back(block);
+    };
+    for (std::uint32_t root = 0; root < count; ++root)
+        for (const RootWord& word : roots.roots[root].words) enter(word.block, root);
+    for (BlockId block = 0; block < owner_.size(); ++block)
+        if (owner_[block] != kNoRoot)
+            for (const BlockId target : targets(block)) enter(target, owner_[block]);
+    while (!pending.empty()) {
+        const BlockId block = pending.back();
+        pending.pop_back();
+        for (const BlockId target : targets(block)) enter(target, with[block]);
+    }
+    for (BlockId block = 0; block < owner_.size(); ++block) {
+        const Bytes size = index[block].size;
+        if (owner_[block] == kNoRoot) {
+            lost_bytes_ += size;
+            ++lost_count_;
+            continue;
+        }
+        owned_bytes_[owner_[block]] += size;
+        ++owned_blocks_[owner_[block]];
+        if (with[block] == kNoRoot) continue;
+        shared_[owner_[block]].bytes += size;
+        shared_[owner_[block]].with = with[block];
+    }
+}
+
+}  // namespace leakline::holders

@@ -1,0 +1,127 @@
+#include "holders/holders.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "base/strings.hpp"
+#include "debuginfo/debug_info.hpp"
+#include "holders/internal/blocks.hpp"
+#include "holders/internal/describe.hpp"
+#include "holders/internal/graph.hpp"
+#include "holders/internal/lost.hpp"
+#include "holders/internal/memory_image.hpp"
+#include "holders/internal/roots.hpp"
+#include "system/clock.hpp"
+
+namespace leakline::holders {
+
+namespace {
+
+constexpr std::size_t kMostLostKinds = 10;
+
+// The program's file first: DebugInfo takes thread-local variables from that.
+std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const SystemRoots& roots) {
+    const std::string folder = fmt::format("{}/{}", roots.proc, image.process);
+    std::vector<debuginfo::MappedFile> files;
+    const Mapping* before = nullptr;
+    for (const Mapping& mapping : image.mappings) {
+        const bool bss = before != nullptr && mapping.is_anonymous() && mapping.begin == before->end && before->writable;
+        if (mapping.is_file() && !files.empty() && files.back().name == mapping.path)
+            files.back().end = mapping.end;
+        else if (mapping.is_file())
+            files.push_back({mapping.path, folder + "/root" + mapping.path, mapping.begin, mapping.end, mapping.offset});
+        else if (bss && !files.empty() && files.back().end == mapping.begin)
+            files.back().end = mapping.end;
+        before = mapping.is_file() ? &mapping : nullptr;
+    }
+    const auto is_program = [&](const debuginfo::MappedFile& file) { return file.name == image.executable; };
+    std::stable_partition(files.begin(), files.end(), is_program);
+    // Also if it has been replaced or deleted since.
+    if (!files.empty() && is_program(files.front())) files.front().path = folder + "/exe";
+    return files;
+}
+
+void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderReport& report) {
+    report.warnings.insert(report.warnings.end(), heap.warnings.begin(), heap.warnings.end());
+    if (heap.allocator == HeapBlocks::Allocator::unknown)
+        report.warnings.push_back("the program does not use glibc's malloc, or has not called it yet: no blocks are seen");
+    Bytes unreadable = 0;
+    for (const Range& range : heap.unreadable) unreadable += range.end - range.begin;
+    if (unreadable > 0)
+        report.warnings.push_back(
+            fmt::format("{} of the heap are damaged: no blocks are seen there", format_bytes(static_cast<double>(unreadable))));
+    if (image.running_threads > 0)
+        report.warnings.push_back(fmt::format("{} of {} threads did not stop in time; what only their stacks hold counts as lost",
+                                              image.running_threads, image.running_threads + image.threads.size()));
+    if (image.left_out > 0)
+        report.warnings.push_back(
+            fmt::format("mappings of {} in all are too large to copy", format_bytes(static_cast<double>(image.left_out))));
+}
+
+}  // namespace
+
+HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoots& roots) {
+    const Nanoseconds started = system_clock().monotonic();
+    HolderReport report;
+    report.process = pid;
+    options.progress("copying memory");
+    const MemoryImage image = copy_process(pid, options.stop, roots);
+    report.command = image.executable;
+    report.copied = image.copied;
+    report.paused = image.paused;
+    debuginfo::DebugInfo names(files_of(image, roots));
+    options.progress("finding blocks");
+    HeapBlocks heap = find_blocks(image);
+    if (heap.allocator == HeapBlocks::Allocator::glibc) report.allocator = "glibc";
+    const BlockIndex index(std::exchange(heap.blocks, {}));
+    for (const Block& block : index.blocks()) report.bytes += block.size;
+    report.blocks = index.size();
+    const Roots found = find_roots(image, heap, index, names);
+    options.progress("following pointers");
+    const std::vector<NamedRoot> named = name_roots(image, found, names);
+    std::vector<const Group*> variables;
+    for (const NamedRoot& root : named) variables.push_back(&root.group);
+    ObjectForms forms(image, index, names);
+    const Ownership ownership(image, index, variables, forms, options.stop);
+    const Graph graph(image, index, found, ownership, options.stop);
+    const Heap all{image, index, names, forms, ownership, graph};
+    options.progress("naming holders");
+    DescribeOptions describe;
+    describe.most = options.most;
+    report.holders = describe_roots(all, found, named, describe, options.stop);
+    report.lost_blocks = graph.lost_blocks();
+    report.lost_bytes = graph.lost_bytes();
+    report.lost = lost_kinds(all, kMostLostKinds);
+    warn_of_limits(image, heap, report);
+    if (options.stop.stop_requested()) report.warnings.push_back("interrupted: the report is not complete");
+    report.took = system_clock().monotonic() - started;
+    return report;
+}
+
+HolderReport growth_between(const HolderReport& before, HolderReport after, Nanoseconds since) {
+    using Key = std::tuple<Holder::Root, std::string, std::string, std::string, std::string>;
+    const auto key = [](const Holder& holder) { return Key{holder.root, holder.path, holder.type, holder.function, holder.thread}; };
+    std::map<Key, const Holder*> known;
+    for (const Holder& holder : before.holders) known.try_emplace(key(holder), &holder);
+    const auto difference = [](std::uint64_t now, std::uint64_t then) {
+        return static_cast<std::int64_t>(now) - static_cast<std::int64_t>(then);
+    };
+    for (Holder& holder : after.holders) {
+        const auto found = known.find(key(holder));
+        const Holder* const then = found == known.end() ? nullptr : found->second;
+        holder.growth_bytes = difference(holder.bytes, then == nullptr ? 0 : then->bytes);
+        if (holder.elements) holder.growth_elements = difference(*holder.elements, then == nullptr ? 0 : then->elements.value_or(0));
+    }
+    std::stable_sort(after.holders.begin(), after.holders.end(),
+                     [](const Holder& a, const Holder& b) { return *a.growth_bytes > *b.growth_bytes; });
+    after.since = since;
+    after.growth_bytes = difference(after.bytes, before.bytes);
+    after.paused = std::max(before.paused, after.paused);
+    return after;
+}
+
+}  // namespace leakline::holders

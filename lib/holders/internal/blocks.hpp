@@ -1,0 +1,75 @@
+// The blocks that a process has from its allocator, found in a copy of its memory.
+//
+// Thread-safety: immutable once made; any thread may read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/quantities.hpp"
+#include "holders/internal/memory_image.hpp"
+
+namespace leakline::holders {
+
+using BlockId = std::uint32_t;
+inline constexpr BlockId kNoBlock = ~BlockId{0};
+
+struct Block {
+    std::uint64_t address = 0;  // as malloc returned it
+    std::uint64_t size = 0;     // usable bytes, at least those asked for
+
+    std::uint64_t end() const { return address + size; }
+};
+
+// Half-open.
+struct Range {
+    std::uint64_t begin = 0, end = 0;
+};
+
+// Finds the block that an address lies in: one table entry per page, then a search among the blocks of that page.
+class BlockIndex {
+  public:
+    BlockIndex() = default;
+    // blocks: by address, without overlap; at most kNoBlock - 1.
+    explicit BlockIndex(std::vector<Block> blocks);
+
+    const std::vector<Block>& blocks() const { return blocks_; }
+    const Block& operator[](BlockId id) const { return blocks_[id]; }
+    std::size_t size() const { return blocks_.size(); }
+    // Also of an address in the middle of a block: iterators, several base classes, short strings. Not of one past its end: that is where
+    // the next mapping or block begins. kNoBlock for others.
+    BlockId find(std::uint64_t address) const {
+        if (address - lowest_ > highest_ - lowest_) return kNoBlock;
+        return find_in_spans(address);
+    }
+
+  private:
+    // Blocks that lie close to each other.
+    struct Span {
+        std::uint64_t begin = 0, end = 0;  // whole pages
+        std::size_t first_page = 0;        // in pages_
+    };
+    BlockId find_in_spans(std::uint64_t address) const;
+
+    std::vector<Block> blocks_;
+    std::vector<Span> spans_;
+    std::vector<BlockId> pages_;  // for each page of a span the first block that ends in or behind it; one more behind the last page
+    std::uint64_t lowest_ = 1, highest_ = 0;
+};
+
+struct HeapBlocks {
+    enum class Allocator { glibc, unknown };
+    Allocator allocator = Allocator::unknown;
+    std::vector<Block> blocks;      // in use, by address
+    std::vector<Range> heaps;       // what the allocator has from the kernel: no roots in there
+    std::vector<Range> own;         // the allocator's own data elsewhere: no roots either
+    std::vector<Range> unreadable;  // parts of heaps whose blocks could not be found; their words count as roots
+    std::vector<std::string> warnings;
+};
+
+// By walking the chunks of all arenas of glibc's malloc. What is free is left out: chunks in bins, fast bins and thread caches. With another
+// allocator, or before the first malloc: no blocks.
+HeapBlocks find_blocks(const MemoryImage& image);
+
+}  // namespace leakline::holders

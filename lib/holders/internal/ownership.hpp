@@ -1,0 +1,58 @@
+// Which block owns which, by the types of the program: containers and smart pointers own what they have allocated. Plain pointers own nothing, but
+// they tell what the object is that they lead to, and so what that owns in turn.
+//
+//   The walk starts at the roots whose type is known. Each block has at most one owner, the first that is found; the order is that of the
+//   roots, and in each of them containers and smart pointers come before plain pointers.
+//
+// Thread-safety: immutable once made.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "holders/internal/blocks.hpp"
+#include "holders/internal/memory_image.hpp"
+#include "holders/internal/object_form.hpp"
+
+namespace leakline::holders {
+
+class Ownership {
+  public:
+    Ownership() = default;
+    // variables: what each root is, by its number.
+    Ownership(const MemoryImage& image, const BlockIndex& index, const std::vector<const Group*>& variables, ObjectForms& forms,
+              const std::stop_token& stop);
+
+    // Whether a block or a root owns it.
+    bool has_owner(BlockId block) const { return !owners_.empty() && owners_[block] != kNone; }
+    // The blocks that a block, or a root, owns itself.
+    std::span<const BlockId> owned_by(BlockId block) const { return part(block); }
+    std::span<const BlockId> owned_by_root(std::size_t root) const { return part(blocks_ + root); }
+    // The part of a block that holds anything: all of it, but for containers with room to grow. Sorted by block.
+    struct Used {
+        BlockId block = kNoBlock;
+        Range part;
+    };
+    std::span<const Used> used() const { return used_; }
+
+  private:
+    class Walk;
+    static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
+    std::span<const BlockId> part(std::uint64_t owner) const {
+        if (owner + 1 >= first_.size()) return {};
+        return {owned_.data() + first_[owner], owned_.data() + first_[owner + 1]};
+    }
+    void gather(std::size_t owners);
+
+    std::uint64_t blocks_ = 0;
+    std::vector<std::uint64_t> owners_;  // of each block: a block, or blocks_ and a root's number
+    std::vector<std::uint64_t> first_;   // by owner, in owned_; and one more
+    std::vector<BlockId> owned_;
+    std::vector<Used> used_;
+};
+
+}  // namespace leakline::holders

@@ -1,0 +1,180 @@
+#include "holders/internal/object_members.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace leakline::holders {
+
+using debuginfo::Type;
+using debuginfo::TypeId;
+
+// One call of split().
+struct ObjectMembers::Division {
+    Domain domain = 0;
+    std::vector<Share> shares;
+    std::vector<std::pair<BlockId, std::size_t>> taken;  // blocks with their share, whose targets are to be given out
+};
+
+ObjectMembers::ObjectMembers(const Heap& heap) : heap_(heap), domains_(heap.index.size(), 0) {}
+
+bool ObjectMembers::take(Division& division, Share& share, BlockId block) {
+    if (block == kNoBlock || domains_[block] != division.domain) return false;
+    domains_[block] = share.domain;
+    share.bytes += heap_.index[block].size;
+    ++share.blocks;
+    division.taken.emplace_back(block, static_cast<std::size_t>(&share - division.shares.data()));
+    return true;
+}
+
+void ObjectMembers::add_object(Share& share, TypeId type, std::uint64_t object, std::uint64_t size) {
+    const auto is_same = [&](const Group& each) { return each.type == type && (type != 0 || each.size == size); };
+    auto group = std::find_if(share.groups.begin(), share.groups.end(), is_same);
+    if (group == share.groups.end()) {
+        constexpr std::size_t kMostGroups = 64;
+        if (share.groups.size() == kMostGroups) return;
+        share.groups.push_back({type, size, {}});
+        group = share.groups.end() - 1;
+    }
+    group->objects.push_back(object);
+}
+
+// Objects that their own kind of pointer leads to. They count as elements of what points to the first.
+void ObjectMembers::follow_links(Division& division, Share& share, TypeId type, std::uint64_t first) {
+    const std::vector<std::uint64_t>& links = heap_.forms.links_of(type);
+    if (links.empty()) return;
+    std::vector<std::uint64_t> pending{first};
+    while (!pending.empty()) {
+        const std::uint64_t object = pending.back();
+        pending.pop_back();
+        for (const std::uint64_t link : links) {
+            const std::uint64_t next = heap_.image.word(object + link).value_or(0);
+            if (!take(division, share, heap_.index.find(next))) continue;
+            add_object(share, type, next, 0);
+            ++share.elements;
+            share.linked = true;
+            pending.push_back(next);
+        }
+    }
+}
+
+// The same where the type is not known: blocks of one size that lead to each other.
+void ObjectMembers::follow_equal_blocks(Division& division, Share& share, BlockId first) {
+    const std::uint64_t size = heap_.index[first].size;
+    std::vector<BlockId> pending{first};
+    while (!pending.empty()) {
+        const BlockId block = pending.back();
+        pending.pop_back();
+        for (const BlockId target : heap_.graph.targets(block)) {
+            if (heap_.index[target].size != size || !take(division, share, target)) continue;
+            add_object(share, 0, heap_.index[target].address, size);
+            ++share.elements;
+            share.linked = true;
+            pending.push_back(target);
+        }
+    }
+}
+
+void ObjectMembers::follow_pointer(Division& division, const Place& place, std::uint64_t address) {
+    Share& share = division.shares[place.member];
+    const std::uint64_t object = heap_.image.word(address).value_or(0);
+    const BlockId block = heap_.index.find(object);
+    if (!take(division, share, block)) return;
+    ++share.members;
+    const Block& memory = heap_.index[block];
+    const Pointed pointed = heap_.forms.pointed(place.type, object, memory);
+    switch (pointed.kind) {
+        case Pointed::Kind::unknown:
+            ++share.elements;
+            add_object(share, 0, memory.address, memory.size);
+            follow_equal_blocks(division, share, block);
+            return;
+        case Pointed::Kind::numbers: share.elements += pointed.count; return;
+        case Pointed::Kind::pointers:
+            for (std::uint64_t at = pointed.first; at + pointed.stride <= memory.end(); at += pointed.stride)
+                if (heap_.image.word(at).value_or(0) != 0) {
+                    add_object(share, pointed.type, at, 0);
+                    ++share.elements;
+                }
+            share.linked = share.linked || share.elements > 1;
+            return;
+        case Pointed::Kind::derived:
+        case Pointed::Kind::object:
+        case Pointed::Kind::array: break;
+    }
+    for (std::uint64_t i = 0; i < pointed.count; ++i) add_object(share, pointed.type, pointed.first + i * pointed.stride, 0);
+    share.elements += pointed.count;
+    if (pointed.kind == Pointed::Kind::array) share.linked = true;
+    if (pointed.kind == Pointed::Kind::object) follow_links(division, share, pointed.type, object);
+}
+
+void ObjectMembers::follow_owner(Division& division, const Place& place, std::uint64_t address) {
+    Share& share = division.shares[place.member];
+    const std::uint64_t before = share.blocks;
+    const auto take_for_it = [&](std::uint64_t at) { return take(division, share, heap_.index.find(at)); };
+    const Contents contents = heap_.forms.containers().read(place.type, address, take_for_it);
+    if (share.blocks == before) return;
+    ++share.members;
+    share.elements += contents.count;
+    ObjectForms::Element element;
+    for (const std::uint64_t object : contents.elements) {
+        element = heap_.forms.element_of(place.type, object);
+        add_object(share, element.type, element.address, 0);
+    }
+    // A list of nodes that own their next ones.
+    const bool is_smart_pointer = share.kind == FormMember::Kind::pointer;
+    if (is_smart_pointer && contents.count == 1 && heap_.names.type(element.type).kind == Type::Kind::structure)
+        follow_links(division, share, element.type, element.address);
+}
+
+// All that the blocks taken since `first` own.
+void ObjectMembers::take_owned(Division& division, std::size_t first) {
+    for (std::size_t i = first; i < division.taken.size(); ++i) {
+        const auto [block, number] = division.taken[i];
+        for (const BlockId owned : heap_.ownership.owned_by(block)) take(division, division.shares[number], owned);
+    }
+}
+
+// All that can be reached from what has been taken; what belongs to an owner that was not taken comes last.
+void ObjectMembers::take_reached(Division& division, Strangers strangers) {
+    for (const bool into_owned : {false, true}) {
+        if (into_owned && strangers == Strangers::left) return;
+        for (std::size_t i = 0; i < division.taken.size(); ++i) {
+            const auto [block, number] = division.taken[i];
+            for (const BlockId target : heap_.graph.targets(block)) {
+                if (heap_.ownership.has_owner(target) && !into_owned) continue;
+                const std::size_t before = division.taken.size();
+                if (take(division, division.shares[number], target)) take_owned(division, before);
+            }
+        }
+    }
+}
+
+std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Strangers strangers) {
+    const ObjectForm& form = heap_.forms.form_of(group.type, group.size);
+    Division division;
+    division.domain = domain;
+    for (const FormMember& member : form.members) {
+        Share& share = division.shares.emplace_back();
+        static_cast<FormMember&>(share) = member;
+        share.domain = new_domain();
+    }
+    const auto follow_all = [&](const std::vector<Place>& places, auto follow) {
+        const std::size_t before = division.taken.size();
+        for (const std::uint64_t object : group.objects)
+            for (const Place& place : places) (this->*follow)(division, place, object + place.offset);
+        take_owned(division, before);
+    };
+    follow_all(form.owners, &ObjectMembers::follow_owner);
+    follow_all(form.pointers, &ObjectMembers::follow_pointer);
+    follow_all(form.words, &ObjectMembers::follow_pointer);
+    take_reached(division, strangers);
+    std::vector<Share> shares = std::move(division.shares);
+    std::erase_if(shares, [](const Share& share) { return share.bytes == 0; });
+    for (Share& share : shares)
+        std::stable_sort(share.groups.begin(), share.groups.end(),
+                         [](const Group& a, const Group& b) { return a.objects.size() > b.objects.size(); });
+    std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.bytes > b.bytes; });
+    return shares;
+}
+
+}  // namespace leakline::holders

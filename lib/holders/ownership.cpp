@@ -1,0 +1,104 @@
+#include "holders/internal/ownership.hpp"
+
+#include <algorithm>
+
+namespace leakline::holders {
+
+using debuginfo::TypeId;
+
+class Ownership::Walk {
+  public:
+    Walk(Ownership& result, const MemoryImage& image, const BlockIndex& index, ObjectForms& forms, const std::stop_token& stop)
+        : result_(result), image_(image), index_(index), forms_(forms), stop_(stop), typed_(index.size(), false) {}
+
+    void start_at(const Group& variable, std::uint64_t root) {
+        for (const std::uint64_t object : variable.objects) owners_.push_back({variable.type, object, result_.blocks_ + root});
+        while (!owners_.empty() || !pointers_.empty()) {
+            if (stop_.stop_requested()) return;
+            if (!owners_.empty()) {
+                const Object object = owners_.back();
+                owners_.pop_back();
+                follow_owners(object);
+            } else {
+                const Object pointer = pointers_.back();
+                pointers_.pop_back();
+                follow_pointer(pointer);
+            }
+        }
+    }
+
+  private:
+    struct Object {
+        TypeId type = 0;  // of pointers_: the pointer's
+        std::uint64_t address = 0;
+        std::uint64_t owner = kNone;  // what it is in: a block, or a root
+    };
+
+    void follow_owners(const Object& object) {
+        const ObjectForm& form = forms_.form_of(object.type, 0);
+        for (const Place& place : form.owners) {
+            const auto take = [&](std::uint64_t address) {
+                const BlockId block = index_.find(address);
+                if (block == kNoBlock || block == object.owner || result_.owners_[block] != kNone) return false;
+                result_.owners_[block] = object.owner;
+                typed_[block] = true;
+                return true;
+            };
+            const Contents contents = forms_.containers().read(place.type, object.address + place.offset, take);
+            for (const Contents::Used& used : contents.used)
+                if (const BlockId block = index_.find(used.block); block != kNoBlock) result_.used_.push_back({block, used.part});
+            for (const std::uint64_t each : contents.elements) {
+                const ObjectForms::Element element = forms_.element_of(place.type, each);
+                add(element.type, element.address);
+            }
+        }
+        for (const Place& place : form.pointers) pointers_.push_back({place.type, object.address + place.offset, object.owner});
+    }
+
+    void add(TypeId type, std::uint64_t address) {
+        if (type == 0 || forms_.form_of(type, 0).empty()) return;
+        if (const BlockId block = index_.find(address); block != kNoBlock) owners_.push_back({type, address, block});
+    }
+
+    void follow_pointer(const Object& pointer) {
+        const std::uint64_t value = image_.word(pointer.address).value_or(0);
+        const BlockId block = index_.find(value);
+        if (block == kNoBlock || typed_[block]) return;
+        const Pointed pointed = forms_.pointed(pointer.type, value, index_[block]);
+        if (pointed.kind == Pointed::Kind::unknown) return;
+        typed_[block] = true;
+        if (pointed.kind == Pointed::Kind::numbers) return;
+        for (std::uint64_t i = 0; i < pointed.count; ++i) add(pointed.type, pointed.first + i * pointed.stride);
+    }
+
+    Ownership& result_;
+    const MemoryImage& image_;
+    const BlockIndex& index_;
+    ObjectForms& forms_;
+    const std::stop_token& stop_;
+    std::vector<bool> typed_;  // by block: whether its objects are known
+    std::vector<Object> owners_, pointers_;
+};
+
+Ownership::Ownership(const MemoryImage& image, const BlockIndex& index, const std::vector<const Group*>& variables, ObjectForms& forms,
+                     const std::stop_token& stop)
+    : blocks_(index.size()), owners_(index.size(), kNone) {
+    Walk walk(*this, image, index, forms, stop);
+    for (std::size_t root = 0; root < variables.size(); ++root)
+        if (variables[root]->type != 0) walk.start_at(*variables[root], root);
+    std::stable_sort(used_.begin(), used_.end(), [](const Used& a, const Used& b) { return a.block < b.block; });
+    gather(blocks_ + variables.size());
+}
+
+void Ownership::gather(std::size_t owners) {
+    first_.assign(owners + 1, 0);
+    for (const std::uint64_t owner : owners_)
+        if (owner != kNone) ++first_[owner + 1];
+    for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
+    owned_.resize(first_.back());
+    std::vector<std::uint64_t> next = first_;
+    for (BlockId block = 0; block < blocks_; ++block)
+        if (owners_[block] != kNone) owned_[next[owners_[block]]++] = block;
+}
+
+}  // namespace leakline::holders

@@ -1,0 +1,309 @@
+#include "holders/internal/roots.hpp"
+
+#include <algorithm>
+
+#include "base/strings.hpp"
+
+namespace leakline::holders {
+
+namespace {
+
+constexpr std::uint64_t kRedZone = 128;         // below the stack pointer, where leaf functions keep variables (System V ABI)
+constexpr std::uint64_t kThreadRecord = 2304;   // glibc's struct pthread, which begins at the thread pointer
+constexpr std::uint64_t kLibraryLocals = 8192;  // static thread-local storage of libraries, below it
+constexpr std::uint64_t kNearby = 64;           // unnamed words this close to each other are one root
+
+std::uint64_t aligned(std::uint64_t value, std::uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+
+// Their blocks are those of the tracker, and pointers to everything.
+bool is_tracker(std::string_view path) {
+    const std::string_view file = file_name(path);
+    return file.starts_with("libheaptrack") || file.starts_with("libleakline");
+}
+
+class Search {
+  public:
+    Search(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names)
+        : image_(image), heap_(heap), index_(index), names_(names), taken_(heap.heaps) {
+        taken_.insert(taken_.end(), heap.own.begin(), heap.own.end());
+    }
+
+    Roots run() {
+        for (std::size_t thread = 0; thread < image_.threads.size(); ++thread) add_thread(thread);
+        sort_taken();
+        add_modules();
+        add_mappings();
+        for (const Range& range : heap_.unreadable) {
+            Root root = root_of(Root::Kind::unreadable, range);
+            add_words(root, range);
+            keep(std::move(root), kLast);
+        }
+        order();
+        return std::move(found_);
+    }
+
+  private:
+    // A global that is only a pointer owns less than one that is a container or a structure: it may lead into what that holds.
+    static constexpr std::size_t kGlobals = 0, kGlobalPointers = 1, kThreadLocals = 2, kFrames = 3;
+    // What a thread has pointers to (its own record, the pointers of libraries to the object that it works for) is mostly owned elsewhere.
+    // The same goes for libraries without debug information: what they know of the program's objects is less than the program does.
+    static constexpr std::size_t kThreadPointers = ~std::size_t{0} - 8, kLibraryGlobals = kThreadPointers + 1,
+                                 kThreadData = kThreadPointers + 2, kStacks = kThreadPointers + 3, kMappings = kThreadPointers + 4,
+                                 kRegisters = kThreadPointers + 5, kLast = kThreadPointers + 6;
+
+    static Root root_of(Root::Kind kind, const Range& range) {
+        Root root;
+        root.kind = kind;
+        root.begin = range.begin;
+        root.end = range.end;
+        return root;
+    }
+
+    void keep(Root root, std::size_t phase) {
+        if (root.words.empty()) return;
+        found_.roots.push_back(std::move(root));
+        found_.phases.push_back(phase);
+    }
+
+    template <class Visit>
+    void for_each_pointer(const Range& range, const Visit& visit) const {
+        image_.for_each_word(range.begin, range.end, [&](std::uint64_t address, std::uint64_t value) {
+            const BlockId block = index_.find(value);
+            if (block != kNoBlock) visit(RootWord{address, block});
+        });
+    }
+
+    void add_words(Root& root, const Range& range) const {
+        for_each_pointer(range, [&](const RootWord& word) { root.words.push_back(word); });
+    }
+
+    // By address, those that touch joined.
+    void sort_taken() {
+        std::sort(taken_.begin(), taken_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+        std::size_t kept = 0;
+        for (const Range& range : taken_)
+            if (kept > 0 && range.begin <= taken_[kept - 1].end)
+                taken_[kept - 1].end = std::max(taken_[kept - 1].end, range.end);
+            else
+                taken_[kept++] = range;
+        taken_.resize(kept);
+    }
+
+    // The stack of a thread from its stack pointer up: its frames, and what is above them. Above the stack of a thread that is not the main
+    // one stand its thread-local storage and the C library's record of it, in the same mapping.
+    void add_thread(std::size_t number) {
+        const StoppedThread& thread = image_.threads[number];
+        Root registers = root_of(Root::Kind::registers, {});
+        registers.thread = number;
+        for (std::size_t i = 0; i < thread.registers.size(); ++i)
+            if (const BlockId block = index_.find(thread.registers[i]); block != kNoBlock) registers.words.push_back({i, block});
+        keep(std::move(registers), kRegisters);
+
+        found_.frames.emplace_back();
+        const auto read = [&](std::uint64_t address, void* to, std::size_t size) { return image_.read(address, to, size); };
+        const auto* region = image_.region_at(thread.stack_pointer);
+        std::uint64_t above = 0;  // the frames
+        if (region != nullptr) {
+            found_.frames.back() = names_.unwind(thread.registers, read);
+            std::uint64_t begin = std::max(thread.stack_pointer - kRedZone, region->mapping.begin);
+            above = begin;
+            const std::uint64_t end = stack_end(*region, thread);
+            for (std::size_t i = 0; i < found_.frames.back().size(); ++i) {
+                const Range range{above, found_.frames.back()[i].end};
+                if (range.end <= range.begin || range.end > end) break;
+                add_part(Root::Kind::frame, range, number, i);
+                above = range.end;
+            }
+            taken_.push_back({region->mapping.begin, end});
+            const Range locals = thread_data(thread);
+            const std::uint64_t stop = locals.begin >= above && locals.begin < end ? locals.begin : end;
+            add_part(Root::Kind::stack, {above, stop}, number, 0);
+        }
+        if (thread.thread_pointer == 0) return;
+        Range data = thread_data(thread);
+        // The last frames of a thread that is not the main one are close to it.
+        if (above > data.begin && above < data.end) data.begin = above;
+        for (const Range& range : heap_.heaps)
+            if (range.end <= thread.thread_pointer) data.begin = std::max(data.begin, range.end);
+        const auto block = names_.thread_local_block();
+        const std::uint64_t start = thread_local_start(thread.thread_pointer, block);
+        const Range variables{std::clamp(start, data.begin, data.end), std::clamp(start + block.size, data.begin, data.end)};
+        add_variables(variables, start, number);
+        add_part(Root::Kind::thread_data, {data.begin, variables.begin}, number, 0);
+        add_part(Root::Kind::thread_data, {variables.end, data.end}, number, 0);
+        taken_.push_back(data);
+    }
+
+    // The kernel joins mappings: what is behind the thread's record, or malloc's, is not the stack.
+    std::uint64_t stack_end(const MemoryImage::Region& region, const StoppedThread& thread) const {
+        std::uint64_t end = region.mapping.end;
+        if (thread.thread_pointer > thread.stack_pointer) end = std::min(end, aligned(thread.thread_pointer + kThreadRecord, kPage));
+        for (const Range& range : heap_.heaps)
+            if (range.begin > thread.stack_pointer) end = std::min(end, range.begin);
+        return end;
+    }
+
+    Range thread_data(const StoppedThread& thread) const {
+        const auto* region = image_.region_at(thread.thread_pointer);
+        if (thread.thread_pointer == 0 || region == nullptr) return {};
+        const auto block = names_.thread_local_block();
+        const std::uint64_t start = std::min(thread_local_start(thread.thread_pointer, block), thread.thread_pointer);
+        return {std::max(region->mapping.begin, start < kLibraryLocals ? 0 : start - kLibraryLocals),
+                std::min(region->mapping.end, thread.thread_pointer + kThreadRecord + block.size)};
+    }
+
+    void add_part(Root::Kind kind, const Range& range, std::size_t thread, std::size_t frame) {
+        if (range.end <= range.begin) return;
+        Root root = root_of(kind, range);
+        root.thread = thread;
+        root.frame = frame;
+        add_words(root, range);
+        const std::size_t outer = kind == Root::Kind::frame ? found_.frames.back().size() - frame : 0;
+        // Frames of the main thread before those of others, and outer ones before those that they have called.
+        constexpr std::size_t kMostFrames = 4096;
+        keep(std::move(root), kind == Root::Kind::frame         ? kFrames + thread * kMostFrames + std::min(outer, kMostFrames - 1)
+                              : kind == Root::Kind::thread_data ? kThreadData
+                                                                : kStacks);
+    }
+
+    // start: of the block that range is a part of.
+    void add_variables(const Range& range, std::uint64_t start, std::size_t thread) {
+        Root* last = nullptr;
+        for_each_pointer(range, [&](const RootWord& word) {
+            const auto variable = names_.thread_local_at(word.address - start);
+            const std::uint64_t begin = variable ? start + variable->address : word.address;
+            const bool same = last != nullptr && (last->begin == begin || (!variable && word.address - last->end <= kNearby));
+            if (!same) {
+                found_.roots.push_back(root_of(Root::Kind::thread_local_, {begin, word.address}));
+                const bool pointer = variable && names_.type(variable->type).kind == debuginfo::Type::Kind::pointer;
+                found_.phases.push_back(pointer ? kThreadPointers : kThreadLocals);
+                last = &found_.roots.back();
+                last->thread = thread;
+            }
+            last->end = word.address + 8;
+            last->words.push_back(word);
+        });
+    }
+
+    // The writable data of each module; what follows it without a file is its .bss.
+    void add_modules() {
+        const MemoryImage::Region* before = nullptr;
+        std::string module;
+        std::vector<Range> looked_through;
+        for (const auto& region : image_.regions) {
+            const bool bss =
+                before != nullptr && region.mapping.is_anonymous() && before->mapping.end == region.mapping.begin && !module.empty();
+            if (region.mapping.is_file())
+                module = region.mapping.path;
+            else if (!bss)
+                module.clear();
+            before = &region;
+            if (module.empty()) continue;
+            add_module_data(region, module);
+            if (bss) {
+                looked_through.push_back({region.mapping.begin, region.mapping.end});
+                module.clear();
+            }
+        }
+        taken_.insert(taken_.end(), looked_through.begin(), looked_through.end());
+        sort_taken();
+    }
+
+    void add_module_data(const MemoryImage::Region& region, const std::string& module) {
+        if (is_tracker(module)) return;
+        const bool own = module == image_.executable || names_.has_debug_info(region.mapping.begin);
+        Root* last = nullptr;
+        for_each_pointer({region.mapping.begin, region.mapping.end}, [&](const RootWord& word) {
+            if (is_taken(word.address)) return;
+            const auto symbol = names_.data_symbol(word.address);
+            const std::uint64_t begin = symbol ? symbol->address : word.address;
+            const bool same =
+                last != nullptr && (symbol ? last->begin == begin : last->module.empty() && word.address - last->end <= kNearby);
+            if (!same) {
+                found_.roots.push_back(root_of(Root::Kind::global, {begin, symbol ? symbol->address + symbol->size : word.address}));
+                found_.phases.push_back(!own ? kLibraryGlobals : symbol && is_pointer(*symbol) ? kGlobalPointers : kGlobals);
+                last = &found_.roots.back();
+                if (symbol) last->module = module;  // for the time being: whether it has a symbol
+            }
+            if (!symbol) last->end = word.address + 8;
+            last->words.push_back(word);
+        });
+        for (Root& root : found_.roots)
+            if (root.kind == Root::Kind::global && root.begin >= region.mapping.begin && root.begin < region.mapping.end)
+                root.module = module;
+    }
+
+    bool is_pointer(const debuginfo::DataSymbol& symbol) {
+        if (symbol.size > sizeof(std::uint64_t)) return false;
+        const auto variable = names_.variable_at(symbol.address);
+        return !variable || names_.type(variable->type).kind == debuginfo::Type::Kind::pointer;
+    }
+
+    bool is_taken(std::uint64_t address) const {
+        const auto after =
+            std::upper_bound(taken_.begin(), taken_.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });
+        return after != taken_.begin() && address < (after - 1)->end;
+    }
+
+    void add_mappings() {
+        for (const auto& region : image_.regions) {
+            if (!region.mapping.is_anonymous()) continue;
+            Root root = root_of(Root::Kind::mapping, {end_of_old_stack(region), region.mapping.end});
+            for_each_pointer({root.begin, root.end}, [&](const RootWord& word) {
+                if (!is_taken(word.address)) root.words.push_back(word);
+            });
+            keep(std::move(root), kMappings);
+        }
+    }
+
+    // glibc keeps the stacks of threads that have ended for new ones, with all that was on them. At the end of such a stack stands the
+    // thread's record, which points to itself twice (tcbhead_t: tcb, dtv, self). Where there is none: the region's begin.
+    std::uint64_t end_of_old_stack(const MemoryImage::Region& region) const {
+        std::uint64_t end = region.mapping.begin;
+        if (image_.running_threads > 0) return end;
+        image_.for_each_word(region.mapping.begin, region.mapping.end, [&](std::uint64_t address, std::uint64_t value) {
+            if (value != address || image_.word(address + 16) != address) return;
+            const bool lives = std::any_of(image_.threads.begin(), image_.threads.end(),
+                                           [&](const StoppedThread& thread) { return thread.thread_pointer == address; });
+            if (!lives && !is_taken(address)) end = std::min(aligned(address + kThreadRecord, kPage), region.mapping.end);
+        });
+        return end;
+    }
+
+    void order() {
+        std::vector<std::size_t> places(found_.roots.size());
+        for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
+        std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) { return found_.phases[a] < found_.phases[b]; });
+        std::vector<Root> roots;
+        std::vector<std::size_t> phases;
+        for (const std::size_t place : places) {
+            roots.push_back(std::move(found_.roots[place]));
+            phases.push_back(found_.phases[place]);
+        }
+        found_.roots = std::move(roots);
+        found_.phases = std::move(phases);
+    }
+
+    const MemoryImage& image_;
+    const HeapBlocks& heap_;
+    const BlockIndex& index_;
+    debuginfo::DebugInfo& names_;
+    std::vector<Range> taken_;  // looked through already, or the allocator's
+    Roots found_;
+};
+
+}  // namespace
+
+std::uint64_t thread_local_start(std::uint64_t thread_pointer, const debuginfo::DebugInfo::ThreadLocalBlock& block) {
+#if defined(__aarch64__)
+    return aligned(thread_pointer + 16, block.alignment);  // variant I of "ELF Handling For Thread-Local Storage" (Drepper, 2005)
+#else
+    return thread_pointer - aligned(block.size, block.alignment);  // variant II
+#endif
+}
+
+Roots find_roots(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names) {
+    return Search(image, heap, index, names).run();
+}
+
+}  // namespace leakline::holders

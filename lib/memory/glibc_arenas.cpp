@@ -1,0 +1,126 @@
+#include "memory/glibc_arenas.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/strings.hpp"
+
+namespace leakline::memory::glibc {
+
+namespace {
+
+constexpr std::uint64_t kArenaToBins[] = {112, 104};
+// Most bins (those of large sizes) are empty in any program: they point to themselves, unlike anything else in libc.
+constexpr int kFewestEmptyBins = 24;
+
+struct Region {
+    std::uint64_t begin = 0, end = 0;
+};
+
+// The writable part of libc in /proc/PID/maps, with the anonymous .bss that follows it.
+std::vector<Region> libc_data(std::string_view maps) {
+    std::vector<Region> regions;
+    bool after_libc = false;
+    for (const std::string_view line : split(maps, '\n')) {
+        // 7f01c4000000-7f01c4021000 rw-p 001d0000 fe:00 1234   /usr/lib/x86_64-linux-gnu/libc.so.6
+        Region region;
+        const char* end = line.data() + line.size();
+        const auto first = std::from_chars(line.data(), end, region.begin, 16);
+        if (first.ec != std::errc{} || first.ptr == end) continue;
+        const auto second = std::from_chars(first.ptr + 1, end, region.end, 16);
+        if (second.ec != std::errc{} || region.end <= region.begin) continue;
+        const bool libc = line.ends_with("/libc.so.6") || (line.find("/libc-2.") != std::string_view::npos && line.ends_with(".so"));
+        const bool anonymous = line.find('/') == std::string_view::npos && line.find('[') == std::string_view::npos;
+        const bool writable = line.find(" rw-p ") != std::string_view::npos;
+        if (writable && (libc || (after_libc && anonymous)) && region.end - region.begin < (1u << 20)) regions.push_back(region);
+        after_libc = libc;
+    }
+    return regions;
+}
+
+// A copy of a region, by address.
+class Image {
+  public:
+    Image(Region region, std::vector<char> bytes) : region_(region), bytes_(std::move(bytes)) {}
+    std::uint64_t begin() const { return region_.begin; }
+    std::uint64_t end() const { return region_.begin + bytes_.size(); }
+    std::uint64_t word(std::uint64_t address) const { return read<std::uint64_t>(address); }
+    std::uint32_t half(std::uint64_t address) const { return read<std::uint32_t>(address); }
+
+  private:
+    template <typename Number>
+    Number read(std::uint64_t address) const {
+        Number value = 0;
+        if (address >= begin() && address + sizeof value <= end()) std::memcpy(&value, bytes_.data() + (address - begin()), sizeof value);
+        return value;
+    }
+    Region region_;
+    std::vector<char> bytes_;
+};
+
+int empty_bins(const Image& image, std::uint64_t bins) {
+    int count = 0;
+    for (std::uint64_t bin = 0; bin < kBins; ++bin) {
+        const std::uint64_t at = bins + 16 * bin, self = at - 16;
+        count += image.word(at) == self && image.word(at + 8) == self;
+    }
+    return count;
+}
+
+// mp_, malloc's parameters, by three values that only tunables change: top_pad (128 KiB), arena_test (8) and
+// n_mmaps_max (65536). 2.35 put three fields of huge pages in between.
+std::uint64_t find_mmapped_bytes(const Image& image) {
+    for (std::uint64_t at = image.begin(); at + 96 <= image.end(); at += 8) {
+        if (image.word(at + 8) != 0x20000 || image.word(at + 24) != 8) continue;
+        if (image.half(at + 64) == 65536) return at + 80;
+        if (image.half(at + 44) == 65536) return at + 56;
+    }
+    return 0;
+}
+
+}  // namespace
+
+bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins, const ReadMemory& read) {
+    const std::uint64_t start = bins - arena_to_bins;
+    std::uint64_t arena = start;
+    for (int i = 0; i < kMostArenas; ++i) {
+        std::uint64_t next = 0;
+        if (!read(arena + arena_to_bins + kNext, &next, sizeof next) || next == 0) return false;
+        if (next == start) return true;
+        arena = next;
+    }
+    return false;
+}
+
+std::optional<Layout> find_layout(std::string_view maps, const ReadMemory& read) {
+    Layout layout;
+    // Since 2.34 the file has the library's name, without its version.
+    layout.masked_links =
+        maps.find("/libc-2.") == maps.npos || maps.find("/libc-2.32") != maps.npos || maps.find("/libc-2.33") != maps.npos;
+    for (const Region& region : libc_data(maps)) {
+        std::vector<char> bytes(region.end - region.begin);
+        if (!read(region.begin, bytes.data(), bytes.size())) continue;
+        const Image image(region, std::move(bytes));
+        if (layout.mmapped_bytes == 0) layout.mmapped_bytes = find_mmapped_bytes(image);
+        for (std::uint64_t bins = image.begin() + 112; layout.bins == 0 && bins + kStateEnd <= image.end(); bins += 8) {
+            // The last bin, of sizes near 2^63, is empty in every program.
+            const std::uint64_t last = bins + 16 * (kBins - 1);
+            if (image.word(last) != last - 16 || empty_bins(image, bins) < kFewestEmptyBins) continue;
+            for (const std::uint64_t distance : kArenaToBins)
+                if (layout.bins == 0 && is_main_arena(bins, distance, read)) {
+                    layout.bins = bins;
+                    layout.arena_to_bins = distance;
+                }
+        }
+    }
+    return layout.bins == 0 ? std::nullopt : std::optional(layout);
+}
+
+bool read_arena(const Layout& layout, std::uint64_t address, const ReadMemory& read, Arena& arena) {
+    arena.bins = address + layout.arena_to_bins;
+    return read(arena.bins - kFastToBins, arena.words, sizeof arena.words);
+}
+
+}  // namespace leakline::memory::glibc

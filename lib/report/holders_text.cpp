@@ -1,0 +1,127 @@
+// What holds memory, for a terminal: each holder with its size, its variable, the path of members, and the container's elements.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/quantities.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/terminal_text.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kIndent = 13;  // the column of sizes
+
+std::string size_text(Bytes bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+std::string counted(std::uint64_t count, std::string_view what) {
+    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
+}
+
+std::string kind_text(const BlockKind& kind) {
+    const std::string size = size_text(kind.bytes);
+    if (!kind.name.empty()) return fmt::format("{} {} ({})", format_count(kind.blocks), kind.name, size);
+    return kind.blocks == 1 ? "1 block of " + size
+                            : fmt::format("{} blocks of {} ({})", format_count(kind.blocks), size_text(kind.block_size), size);
+}
+
+// "3,000 x app::Session", "20 cycles through app::Peer::other (60 blocks)".
+std::string lost_text(const LostKind& kind) {
+    std::string what;
+    if (!kind.cycle)
+        what = kind.type.empty() ? counted(kind.count, "block") + " of " + size_text(kind.block_size)
+                                 : format_count(kind.count) + " x " + kind.type;
+    else
+        what = counted(kind.count, "cycle") + " through " + (kind.type.empty() ? "blocks of unknown type" : kind.type);
+    if (!kind.field.empty()) what += "::" + kind.field;
+    if (kind.blocks > kind.count) what += fmt::format(" ({} blocks)", format_count(kind.blocks));
+    return fmt::format("  {:>10}  {}", size_text(kind.bytes), what);
+}
+
+// "global app::cache", "local service.state_->records_ in main".
+std::string variable_text(const Holder& holder) {
+    const std::string name = holder.path.empty() ? "" : " " + holder.path;
+    switch (holder.root) {
+        case Holder::Root::local:
+            return fmt::format("local{}{}{}", holder.path.empty() ? " without a name" : name, holder.function.empty() ? "" : " in ",
+                               holder.function);
+        case Holder::Root::stack: return fmt::format("stack of thread {}{}", holder.thread, name);
+        case Holder::Root::thread_data: return fmt::format("data of libraries for thread {}{}", holder.thread, name);
+        case Holder::Root::mapping: return fmt::format("memory that the program has mapped itself, at{}", name);
+        case Holder::Root::registers: return fmt::format("registers of thread {}", holder.thread);
+        case Holder::Root::damaged_heap: return "damaged part of the heap" + name;
+        case Holder::Root::global:
+        case Holder::Root::thread_local_variable: break;
+    }
+    return std::string(root_name(holder.root)) + name;
+}
+
+std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements) {
+    const std::string count = elements ? format_count(*elements) + (type.starts_with("std::string") ? " characters"
+                                                                    : *elements == 1                ? " element"
+                                                                                                    : " elements")
+                                       : "";
+    if (type.empty() || count.empty()) return type + count;
+    return type + ", " + count;
+}
+
+// Rows that do not fit are cut, not wrapped: names of templates are long, and their beginning says most.
+void add_row(TerminalText& text, const std::string& row) {
+    text.line(std::string(kIndent, ' ') +
+              TerminalText::cut(row, static_cast<std::size_t>(text.options().width) - std::min<std::size_t>(kIndent, 39)));
+}
+
+void add_holder(TerminalText& text, const HolderReport& report, const Holder& holder) {
+    const std::string place = holder.file.empty() ? "" : fmt::format(" <- {}:{}", holder.file, holder.line);
+    const std::string size =
+        report.since ? format_signed_bytes(static_cast<double>(holder.growth_bytes.value_or(0))) : size_text(holder.bytes);
+    text.line();
+    text.line(fmt::format("{:>{}}  {}", size, kIndent - 2, text.paint(terminal_safe(variable_text(holder)), Color::bold)));
+    std::string contents = contents_text(holder.type, holder.elements);
+    if (report.since) {
+        if (holder.growth_elements && *holder.growth_elements != 0)
+            contents += fmt::format(" ({}{})", *holder.growth_elements > 0 ? "+" : "-",
+                                    format_count(static_cast<std::uint64_t>(std::abs(*holder.growth_elements))));
+        contents += (contents.empty() ? "" : ", ") + size_text(holder.bytes) + " now";
+    } else if (report.bytes > 0) {
+        contents += fmt::format("{}{:.1f} % of the heap", contents.empty() ? "" : ", ",
+                                100 * static_cast<double>(holder.bytes) / static_cast<double>(report.bytes));
+    }
+    add_row(text, contents);
+    if (!place.empty()) add_row(text, TerminalText::cut_front(place.substr(1), static_cast<std::size_t>(text.options().width) - kIndent));
+    if (holder.root == Holder::Root::thread_local_variable || holder.root == Holder::Root::local) add_row(text, "thread " + holder.thread);
+    for (const HolderPart& part : holder.parts) {
+        const std::string what = contents_text(part.type, part.elements);
+        add_row(text, fmt::format("  {:>10}  {}{}{}", size_text(part.bytes), part.path, what.empty() ? "" : "  ", what));
+    }
+    for (const BlockKind& kind : holder.kinds) add_row(text, "  " + kind_text(kind));
+    if (holder.shared_bytes > 0)
+        add_row(text, fmt::format("{} of it can also be reached from {}", size_text(holder.shared_bytes), holder.shared_with));
+}
+
+}  // namespace
+
+std::string holders_text(const HolderReport& report, const RenderOptions& options) {
+    TerminalText text(options);
+    const std::string command = report.command.substr(report.command.rfind('/') + 1);
+    std::string head =
+        fmt::format("{} (pid {}): {} in {} heap blocks", command, report.process, size_text(report.bytes), format_count(report.blocks));
+    if (report.growth_bytes)
+        head += fmt::format(", {} in {}", format_signed_bytes(static_cast<double>(*report.growth_bytes)), format_duration(*report.since));
+    text.line(terminal_safe(head));
+    text.line(fmt::format("stopped for {} while {} were copied", format_duration(report.paused), size_text(report.copied)));
+    const std::size_t shown = std::min(options.top, report.holders.size());
+    if (shown == 0) text.line("\nno holder found");
+    for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);
+    if (shown < report.holders.size()) text.line(fmt::format("\nand {} more (--top)", report.holders.size() - shown));
+    text.line();
+    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2, counted(report.lost_blocks, "unreachable block"),
+                          report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
+    if (options.lost)
+        for (const LostKind& kind : report.lost) add_row(text, lost_text(kind));
+    text.warnings(report.warnings);
+    return text.take();
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,104 @@
+// The heap of a program, in any bytes: chunks, lists of freed ones, pointers. Blocks are in order and within memory, every block has an owner or is
+// lost, and all of it ends.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "debuginfo/type_name.hpp"
+#include "holders/internal/blocks.hpp"
+#include "holders/internal/describe.hpp"
+#include "holders/internal/graph.hpp"
+#include "holders/internal/memory_image.hpp"
+#include "holders/internal/roots.hpp"
+#include "system/mappings.hpp"
+
+namespace {
+
+using namespace leakline;
+using namespace leakline::holders;
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+constexpr std::uint64_t kLibrary = 0x7f0000000000, kHeap = 0x550000000000, kMapped = 0x7e0000000000;
+constexpr std::uint64_t kLibrarySize = 0x2000;
+
+void add_region(MemoryImage& image, std::uint64_t begin, std::uint64_t size, const char* path) {
+    Mapping mapping;
+    mapping.begin = begin;
+    mapping.end = begin + size;
+    mapping.readable = mapping.writable = true;
+    mapping.path = path;
+    image.mappings.push_back(mapping);
+    image.regions.push_back({mapping, Pages(size), {{begin, begin + size}}});
+}
+
+void put(MemoryImage& image, std::uint64_t address, std::uint64_t value) {
+    auto& region = image.regions[static_cast<std::size_t>(image.region_at(address) - image.regions.data())];
+    std::memcpy(region.bytes.data() + (address - region.mapping.begin), &value, sizeof value);
+}
+
+// libc's data with a main arena whose bins are empty, but for what the first bytes of the input say.
+void put_arena(MemoryImage& image, std::string_view input, std::uint64_t heap_size) {
+    const std::uint64_t arena = kLibrary + 0x100, bins = arena + 112;
+    for (std::uint64_t bin = 0; bin < 127; ++bin)
+        for (const std::uint64_t word : {0u, 8u}) put(image, bins + 16 * bin + word, bins + 16 * bin - 16);
+    put(image, bins + 2048, arena);
+    put(image, bins + 2072, heap_size);
+    std::uint64_t words[12] = {};
+    std::memcpy(words, input.data(), std::min(input.size(), sizeof words));
+    put(image, bins - 16, kHeap + words[0] % heap_size / 16 * 16);
+    for (std::uint64_t i = 0; i < 10; ++i)
+        if (words[i + 1] % 2 == 1) put(image, bins - 96 + 8 * i, kHeap + words[i + 1] % heap_size / 16 * 16);
+    put(image, kLibrary + 0x1f00, kHeap + 0x10 + words[11] % heap_size);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    for (const Mapping& mapping : parse_mappings(input)) require(mapping.begin < mapping.end && mapping.path.size() < size);
+    require(debuginfo::short_type_name(input).size() <= 2 * size + 64);  // "," becomes ", "
+    std::size_t length = 0;
+    for (const std::string_view scope : debuginfo::scopes_of(input)) length += scope.size();
+    require(length <= size);
+
+    const std::uint64_t heap_size = (std::min<std::size_t>(size, 16 * kPage) / kPage + 1) * kPage;
+    MemoryImage image;
+    add_region(image, kHeap, heap_size, "[heap]");
+    add_region(image, kMapped, heap_size, "");
+    add_region(image, kLibrary, kLibrarySize, "/lib/libc.so.6");
+    image.maps = "7f0000000000-7f0000002000 rw-p 00000000 fe:00 1 /lib/libc.so.6\n";
+    std::memcpy(image.regions[0].bytes.data(), data, std::min<std::size_t>(size, heap_size));
+    std::memcpy(image.regions[1].bytes.data(), data, std::min<std::size_t>(size, heap_size));
+    put_arena(image, input, heap_size);
+
+    HeapBlocks heap = find_blocks(image);
+    require(heap.allocator == HeapBlocks::Allocator::glibc);
+    std::uint64_t before = 0;
+    for (const Block& block : heap.blocks) {
+        require(block.address >= before && block.size > 0);
+        before = block.end();
+        require(image.region_at(block.address) != nullptr);
+    }
+    const BlockIndex index(std::move(heap.blocks));
+    debuginfo::DebugInfo names({});
+    const Roots roots = find_roots(image, heap, index, names);
+    const std::vector<NamedRoot> named = name_roots(image, roots, names);
+    std::vector<const Group*> variables;
+    for (const NamedRoot& root : named) variables.push_back(&root.group);
+    ObjectForms forms(image, index, names);
+    const Ownership ownership(image, index, variables, forms, {});
+    const Graph graph(image, index, roots, ownership, {});
+    std::uint64_t blocks = graph.lost_blocks();
+    for (std::size_t root = 0; root < roots.roots.size(); ++root) blocks += graph.owned_blocks(root);
+    require(blocks == index.size());
+    Bytes all = 0, held = 0;
+    for (const Block& block : index.blocks()) all += block.size;
+    for (const Holder& holder : describe_roots({image, index, names, forms, ownership, graph}, roots, named, {}, {})) held += holder.bytes;
+    require(held <= all);
+    return 0;
+}

@@ -1,0 +1,211 @@
+// Blocks of malloc, and what leads to them, in copies of this test's own children and in memory that was made up.
+#include "holders/internal/blocks.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "holders/internal/graph.hpp"
+#include "holders/internal/memory_image.hpp"
+
+using namespace leakline;
+using namespace leakline::holders;
+
+namespace {
+
+// Addresses that a child fills in: memory that the fork shares.
+struct Shared {
+    std::uint64_t used[4096], freed[4096];
+    std::size_t used_count, freed_count;
+    std::atomic<bool> ready;
+};
+
+// A child that has run `work` and waits.
+class Fork {
+  public:
+    explicit Fork(const std::function<void(Shared&)>& work)
+        : shared_(static_cast<Shared*>(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            work(*shared_);
+            shared_->ready = true;
+            for (;;) ::pause();
+        }
+        while (!shared_->ready) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ~Fork() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        ::munmap(shared_, sizeof(Shared));
+    }
+    Fork(const Fork&) = delete;
+    Fork& operator=(const Fork&) = delete;
+    int pid() const { return pid_; }
+    const Shared& shared() const { return *shared_; }
+
+  private:
+    Shared* shared_;
+    pid_t pid_ = -1;
+};
+
+void check_blocks(const Fork& fork) {
+    const MemoryImage image = copy_process(fork.pid(), {});
+    HeapBlocks heap = find_blocks(image);
+    REQUIRE(heap.allocator == HeapBlocks::Allocator::glibc);
+    CHECK(heap.warnings.empty());
+    CHECK(heap.unreadable.empty());
+    std::set<std::uint64_t> addresses;
+    for (const Block& block : heap.blocks) addresses.insert(block.address);
+    for (std::size_t i = 0; i < fork.shared().used_count; ++i) CHECK(addresses.count(fork.shared().used[i]) == 1);
+    for (std::size_t i = 0; i < fork.shared().freed_count; ++i) CHECK(addresses.count(fork.shared().freed[i]) == 0);
+    const BlockIndex index(std::move(heap.blocks));
+    for (std::size_t i = 0; i < fork.shared().used_count; ++i) {
+        const BlockId id = index.find(fork.shared().used[i] + 5);
+        REQUIRE(id != kNoBlock);
+        CHECK(index[id].address == fork.shared().used[i]);
+        CHECK(index.find(index[id].end() - 1) == id);
+    }
+}
+
+void allocate(Shared& shared, std::size_t count, std::size_t size) {
+    std::vector<void*> blocks(count);
+    for (void*& block : blocks) block = std::malloc(size);
+    for (std::size_t i = 0; i < count; ++i)
+        if (i % 2 == 0) {
+            shared.used[shared.used_count++] = reinterpret_cast<std::uint64_t>(blocks[i]);
+        } else {
+            shared.freed[shared.freed_count++] = reinterpret_cast<std::uint64_t>(blocks[i]);
+            std::free(blocks[i]);
+        }
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kOtherMalloc = true;
+#else
+constexpr bool kOtherMalloc = false;
+#endif
+
+}  // namespace
+
+TEST_CASE("blocks in use are found and freed ones are not: thread cache, fast bins, other bins, own mappings" *
+          doctest::skip(kOtherMalloc)) {
+    for (const std::size_t size : {24u, 100u, 500u, 2000u, 40'000u, 300'000u}) {
+        INFO(size);
+        check_blocks(Fork([size](Shared& shared) { allocate(shared, size > 100'000 ? 20 : 200, size); }));
+    }
+}
+
+TEST_CASE("blocks of the arena of a thread are found, across several of its heaps" * doctest::skip(kOtherMalloc)) {
+    check_blocks(Fork([](Shared& shared) {
+        std::thread([&] {
+            allocate(shared, 300, 100);
+            allocate(shared, 1500, 100'000);  // more than the 64 MiB of one heap
+        }).join();
+    }));
+}
+
+TEST_CASE("aligned blocks are found, small ones and those with a mapping" * doctest::skip(kOtherMalloc)) {
+    check_blocks(Fork([](Shared& shared) {
+        for (const std::size_t alignment : {64u, 256u, 4096u})
+            for (const std::size_t size : {100u, 10'000u, 1'000'000u}) {
+                void* block = nullptr;
+                if (::posix_memalign(&block, alignment, size) == 0)
+                    shared.used[shared.used_count++] = reinterpret_cast<std::uint64_t>(block);
+            }
+    }));
+}
+
+TEST_CASE("behind a damaged chunk blocks are found again" * doctest::skip(kOtherMalloc)) {
+    const Fork fork([](Shared& shared) {
+        std::vector<char*> blocks;
+        for (int i = 0; i < 400; ++i) blocks.push_back(static_cast<char*>(std::malloc(200)));
+        std::memset(blocks[100] + 200, 0xff, 40);  // over its end
+        for (int i = 120; i < 400; ++i)
+            shared.used[shared.used_count++] = reinterpret_cast<std::uint64_t>(blocks[static_cast<std::size_t>(i)]);
+    });
+    const MemoryImage image = copy_process(fork.pid(), {});
+    const HeapBlocks heap = find_blocks(image);
+    CHECK_FALSE(heap.unreadable.empty());
+    std::set<std::uint64_t> addresses;
+    for (const Block& block : heap.blocks) addresses.insert(block.address);
+    for (std::size_t i = 0; i < fork.shared().used_count; ++i) CHECK(addresses.count(fork.shared().used[i]) == 1);
+}
+
+TEST_CASE("an index finds the block around any address, and none between blocks") {
+    std::vector<Block> blocks;
+    for (std::uint64_t i = 0; i < 1000; ++i) blocks.push_back({0x10000 + i * 64, 40});
+    blocks.push_back({0x900000000, 1 << 20});
+    const BlockIndex index(blocks);
+    for (BlockId id = 0; id < blocks.size(); ++id) {
+        CHECK(index.find(blocks[id].address) == id);
+        CHECK(index.find(blocks[id].end() - 1) == id);
+        CHECK(index.find(blocks[id].end()) == kNoBlock);
+    }
+    for (const std::uint64_t address : {std::uint64_t{0}, std::uint64_t{0xffff}, std::uint64_t{0x800000000}, ~std::uint64_t{0}})
+        CHECK(index.find(address) == kNoBlock);
+    CHECK(BlockIndex().find(0x10000) == kNoBlock);
+}
+
+namespace {
+
+// Memory of ten blocks of 64 bytes at 0x1000 and so on.
+struct Made {
+    static constexpr std::uint64_t kStart = 0x1000;
+    MemoryImage image;
+    std::vector<Block> blocks;
+    Made() {
+        Mapping mapping;
+        mapping.begin = kStart;
+        mapping.end = kStart + 4096;
+        image.regions.push_back({mapping, Pages(4096), {{mapping.begin, mapping.end}}});
+        for (std::uint64_t i = 0; i < 10; ++i) blocks.push_back({kStart + i * 64, 56});
+    }
+    void point(std::size_t from, std::size_t word, std::size_t to) {
+        const std::uint64_t target = blocks[to].address;
+        std::memcpy(image.regions[0].bytes.data() + from * 64 + word * 8, &target, sizeof target);
+    }
+};
+
+Root root_to(std::vector<BlockId> blocks) {
+    Root root;
+    for (const BlockId block : blocks) root.words.push_back({0, block});
+    return root;
+}
+
+}  // namespace
+
+TEST_CASE("a block belongs to the first root that reaches it, and what two of one phase reach is shared") {
+    Made made;
+    made.point(0, 0, 1);
+    made.point(1, 0, 2);
+    made.point(2, 0, 1);  // a ring
+    made.point(3, 0, 2);
+    made.point(4, 0, 5);
+    made.point(6, 0, 5);
+    Roots roots;
+    roots.roots = {root_to({0}), root_to({3}), root_to({4}), root_to({6})};
+    roots.phases = {0, 0, 0, 1};
+    const BlockIndex index(made.blocks);
+    const Graph graph(made.image, index, roots, {}, {});
+    CHECK(graph.owner(0) == 0);
+    CHECK(graph.owner(2) == 0);
+    CHECK(graph.owner(3) == 1);
+    CHECK(graph.owner(5) == 2);
+    CHECK(graph.owner(6) == 3);
+    CHECK(graph.owner(7) == kNoRoot);
+    CHECK(graph.owned_bytes(0) == 3 * 56);
+    CHECK(graph.shared(0).bytes == 2 * 56);
+    CHECK(graph.shared(0).with == 1);
+    CHECK(graph.shared(2).bytes == 0);  // the other root is of a later phase
+    CHECK(graph.lost_blocks() == 3);
+}

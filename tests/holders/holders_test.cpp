@@ -1,0 +1,259 @@
+// Programs that hold memory in known ways: variable, path, type, number of elements and bytes.
+#include "holders/holders.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "system/byte_source.hpp"
+#include "system/child_process.hpp"
+#include "system/clock.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
+
+using namespace leakline;
+
+namespace {
+
+constexpr int kElements = 4000;
+
+// A variant of known_holders that has filled its memory and waits.
+class Program {
+  public:
+    Program(const std::string& variant, const std::string& how, int elements = kElements) {
+        Command command;
+        command.arguments = {std::string(KNOWN_HOLDERS_DIR) + "/" + variant, how, std::to_string(elements)};
+        command.output_file = folder_.path() + "/out";
+        child_ = std::make_unique<Child>(Child::start(command));
+        const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(60);
+        for (std::string out; out.find("ready ") == out.npos || !out.ends_with('\n');) {
+            REQUIRE(child_->running());
+            REQUIRE(system_clock().monotonic() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            out = read_file(command.output_file);
+            held_ = out.find("ready ") == out.npos ? 0 : std::strtod(out.c_str() + out.find("ready ") + 6, nullptr);
+        }
+    }
+    int pid() const { return child_->pid(); }
+    double held() const { return held_; }
+    HolderReport look() const { return holders::find_holders(child_->pid(), {}); }
+
+  private:
+    TemporaryDirectory folder_;
+    std::unique_ptr<Child> child_;
+    double held_ = 0;
+};
+
+// The bytes that malloc counts for blocks of that usable size: with headers of 8 bytes (16 of blocks with a mapping of their own).
+double counted(Bytes bytes, std::uint64_t blocks) { return static_cast<double>(bytes) + 8 * static_cast<double>(blocks); }
+
+std::vector<std::string> variants() {
+    std::vector<std::string> names;
+    for (const std::string_view name : split(KNOWN_HOLDERS_VARIANTS, ':')) names.emplace_back(name);
+    return names;
+}
+
+struct Known {
+    const char* how;
+    Holder::Root root;
+    const char* path;
+    const char* type;  // what it begins with
+    std::uint64_t elements;
+};
+
+const Known kKnown[] = {
+    {"list", Holder::Root::global, "app::event_list", "std::list<app::Event>", kElements},
+    {"vector", Holder::Root::global, "app::owned", "std::vector<std::unique_ptr<app::Event>>", kElements},
+    {"map", Holder::Root::global, "app::(anonymous namespace)::by_name", "std::map<std::string, app::Event>", kElements},
+    {"unordered_map", Holder::Root::global, "app::by_id", "std::unordered_map<int, std::string>", kElements},
+    {"unordered_set", Holder::Root::global, "app::seen", "std::unordered_set<std::string>", kElements},
+    {"deque", Holder::Root::global, "app::queue", "std::deque<app::Event>", kElements},
+    {"forward_list", Holder::Root::global, "app::forward", "std::forward_list<std::string>", kElements},
+    {"optional", Holder::Root::global, "app::maybe", "std::list<std::string>", kElements},
+    {"matrix", Holder::Root::global, "app::matrix", "std::vector<std::vector<int>>", kElements},
+    {"string", Holder::Root::global, "app::text", "std::string", kElements * 100},
+    {"singleton", Holder::Root::global, "app::Registry::instance()::registry.names", "std::set<std::string>", kElements},
+    {"static_member", Holder::Root::global, "app::Shape::all", "std::multimap<int, std::string>", kElements},
+    {"thread_local", Holder::Root::thread_local_variable, "app::per_thread", "std::vector<std::string>", kElements},
+    {"shards", Holder::Root::global, "app::shards[]", "std::unordered_map<int, std::string>", kElements},
+    {"derived", Holder::Root::global, "app::session->store->items", "std::list<std::string>", kElements},
+    {"shared", Holder::Root::global, "app::session->registry->names", "std::set<std::string>", kElements},
+    {"chain", Holder::Root::global, "app::chain", "app::Link*", kElements},
+    {"ring", Holder::Root::global, "app::ring", "app::Link*", kElements},
+    {"tree", Holder::Root::global, "app::tree", "app::TreeNode*", kElements},
+    {"owning", Holder::Root::global, "app::owning", "std::unique_ptr<app::Owning>", kElements},
+    {"indexed", Holder::Root::global, "app::owned[]->texts", "std::vector<std::string>", kElements},
+};
+
+}  // namespace
+
+TEST_CASE("a known holder is found: its variable, the path to the container, its elements and bytes") {
+    for (const std::string& variant : variants()) {
+        for (const Known& known : kKnown) {
+            INFO(variant << " " << std::string(known.how));
+            const Program program(variant, known.how);
+            const HolderReport report = program.look();
+            REQUIRE_FALSE(report.holders.empty());
+            const Holder& first = report.holders.front();
+            CHECK(root_name(first.root) == root_name(known.root));
+            CHECK(first.path == std::string(known.path));
+            CHECK_MESSAGE(first.type.starts_with(known.type), first.type);
+            CHECK(first.elements == known.elements);
+            CHECK(first.file.ends_with("known_holders.cpp"));
+            CHECK(first.line > 0);
+            // Around the container are the objects on the path to it, and what malloc has cached.
+            CHECK(counted(first.bytes, first.blocks) >= program.held() * 0.99 - 8192);
+            CHECK(counted(first.bytes, first.blocks) <= program.held() * 1.01 + 1024);
+            CHECK(report.lost_bytes < 4096);
+        }
+    }
+}
+
+TEST_CASE("a local variable of a waiting function holds its elements, in the main thread and in others") {
+    for (const char* variant : {"gcc-O0", "gcc-O2"}) {
+        INFO(variant);
+        const Program main_thread(variant, "local");
+        const HolderReport report = main_thread.look();
+        REQUIRE_FALSE(report.holders.empty());
+        CHECK(report.holders[0].root == Holder::Root::local);
+        CHECK(report.holders[0].path == "kept");
+        CHECK(report.holders[0].function == "main");
+        CHECK(report.holders[0].elements == kElements);
+        const Program other(variant, "thread");
+        const HolderReport in_thread = other.look();
+        REQUIRE_FALSE(in_thread.holders.empty());
+        CHECK(in_thread.holders[0].root == Holder::Root::local);
+        CHECK(in_thread.holders[0].path == "in_thread");
+        CHECK(in_thread.holders[0].elements == kElements);
+    }
+}
+
+TEST_CASE("a hash table of C, a captured value and a large block have their variable, and all bytes") {
+    const struct {
+        const char* how;
+        const char* path;
+    } cases[] = {{"table", "app::table"}, {"lambda", "app::callback"}, {"large", "app::large"}};
+    for (const auto& each : cases) {
+        INFO(std::string(each.how));
+        const Program program("gcc-O2", each.how);
+        const HolderReport report = program.look();
+        REQUIRE_FALSE(report.holders.empty());
+        CHECK_MESSAGE(report.holders[0].path.starts_with(each.path), report.holders[0].path);
+        CHECK(counted(report.holders[0].bytes, report.holders[0].blocks) >= program.held() * 0.99 - 8192);
+        CHECK(counted(report.holders[0].bytes, report.holders[0].blocks) <= program.held() * 1.01 + 8192);
+    }
+}
+
+TEST_CASE("blocks that nothing leads to are lost, and no others are") {
+    const Program program("gcc-O2", "lost");
+    const HolderReport report = program.look();
+    // The last one's address can be left in a register.
+    CHECK(report.lost_blocks >= kElements - 2);
+    CHECK(report.lost_blocks <= kElements);
+    REQUIRE_FALSE(report.lost.empty());
+    CHECK(report.lost[0].block_size == 104);
+    CHECK(report.lost[0].count == report.lost_blocks);
+    CHECK_FALSE(report.lost[0].cycle);
+}
+
+TEST_CASE("objects that keep each other by shared pointers are lost as cycles, with their class, the member and all that they hold") {
+    for (const std::string& variant : variants()) {
+        INFO(variant);
+        const HolderReport together = Program(variant, "cycle").look();
+        REQUIRE_FALSE(together.lost.empty());
+        CHECK(together.lost[0].cycle);
+        CHECK(together.lost[0].type == "app::Peer");
+        CHECK(together.lost[0].field == "other");
+        CHECK(together.lost[0].count >= kElements - 2);
+        CHECK(together.lost[0].count <= kElements);
+        CHECK(together.lost[0].blocks == 3 * together.lost[0].count);
+        const HolderReport apart = Program(variant, "counted_cycle").look();
+        REQUIRE_FALSE(apart.lost.empty());
+        CHECK(apart.lost[0].cycle);
+        CHECK(apart.lost[0].type == "app::Peer");
+        CHECK(apart.lost[0].field == "other");
+        CHECK(apart.lost[0].blocks == 2 * apart.lost[0].count);
+    }
+}
+
+TEST_CASE("a process goes on when the one that looks at its memory is killed, at any moment") {
+    const Program program("gcc-O2", "list");
+    for (int round = 0; round < 20; ++round) {
+        const pid_t killed = ::fork();
+        if (killed == 0)
+            for (;;) program.look();
+        std::this_thread::sleep_for(std::chrono::microseconds(3000 + 1931 * round));
+        ::kill(killed, SIGKILL);
+        ::waitpid(killed, nullptr, 0);
+        char state = 't';
+        for (int i = 0; i < 5000 && state != 'S'; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            state = read_stat(program.pid()).value_or(ProcessStat{}).state;
+        }
+        CHECK(state == 'S');
+    }
+}
+
+TEST_CASE("what only the stack of an ended thread leads to is lost") {
+    const Program program("gcc-O0", "stale");
+    CHECK(program.look().lost_blocks > kElements);
+}
+
+TEST_CASE("without debug information a holder has its symbol, without symbols its address; bytes and blocks are the same") {
+    const Program named("no-debug", "list"), bare("stripped", "list");
+    const HolderReport symbols = named.look(), addresses = bare.look();
+    REQUIRE_FALSE(symbols.holders.empty());
+    REQUIRE_FALSE(addresses.holders.empty());
+    CHECK(symbols.holders[0].path == "app::event_list");
+    CHECK_MESSAGE(addresses.holders[0].path.starts_with("stripped+0x"), addresses.holders[0].path);
+    for (const HolderReport& report : {symbols, addresses}) {
+        CHECK(report.holders[0].root == Holder::Root::global);
+        CHECK(report.holders[0].blocks == 6 * kElements);
+        CHECK(report.holders[0].elements.has_value());
+    }
+}
+
+TEST_CASE("two looks show what has grown") {
+    HolderReport before, after;
+    Holder cache, table;
+    cache.path = "cache";
+    cache.bytes = 1000;
+    cache.elements = 10;
+    table.path = "table";
+    table.bytes = 5000;
+    before.holders = {table, cache};
+    before.bytes = 6000;
+    cache.bytes = 3000;
+    cache.elements = 30;
+    Holder fresh;
+    fresh.path = "fresh";
+    fresh.bytes = 100;
+    after.holders = {table, cache, fresh};
+    after.bytes = 8100;
+    const HolderReport growth = holders::growth_between(before, after, std::chrono::seconds(60));
+    REQUIRE(growth.holders.size() == 3);
+    CHECK(growth.holders[0].path == "cache");
+    CHECK(growth.holders[0].growth_bytes == 2000);
+    CHECK(growth.holders[0].growth_elements == 20);
+    CHECK(growth.holders[1].path == "fresh");
+    CHECK(growth.holders[1].growth_bytes == 100);
+    CHECK(growth.holders[2].growth_bytes == 0);
+    CHECK(growth.growth_bytes == 2100);
+}
+
+TEST_CASE("a process that is not there is an error that says so") {
+    try {
+        holders::find_holders(2147483647, {});
+        FAIL("it was found");
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::system);
+        CHECK(std::string(error.what()) == "process 2147483647: is not running");
+    }
+}
