@@ -15,17 +15,17 @@ namespace {
 // Places of fields, in bytes, for 64-bit builds (Include/internal/pycore_frame.h, Include/cpython/code.h and others of each version). -1: the
 // version has no such field.
 struct Layout {
-    unsigned minor;                    // of version 3
-    int c_frame, current;              // from the thread's state to its frame, by way of c_frame if there is one
-    int code, previous, instruction;   // of a frame
-    int instruction_size;              // of what `instruction` counts; 0: it is a pointer into the code's instructions
+    unsigned minor;                                   // of version 3
+    int c_frame, current;                             // from the thread's state to its frame, by way of c_frame if there is one
+    int code, previous, instruction;                  // of a frame
+    int instruction_size;                             // of what `instruction` counts; 0: it is a pointer into the code's instructions
     int file, name, first_line, lines, instructions;  // of a code object
-    int ascii, compact;                // sizes of the headers of the two kinds of compact strings
+    int ascii, compact;                               // sizes of the headers of the two kinds of compact strings
 };
 constexpr Layout kLayouts[] = {
-    {8, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72},  {9, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72},
-    {10, -1, 24, 32, 24, 96, 2, 104, 112, 40, 120, -1, 48, 72},  {11, 56, 8, 32, 48, 56, 0, 112, 128, 72, 136, 184, 48, 72},
-    {12, 56, 0, 0, 8, 56, 0, 112, 128, 68, 136, 192, 40, 56},    {13, -1, 72, 0, 8, 56, 0, 112, 128, 68, 136, 200, 40, 56},
+    {8, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72}, {9, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72},
+    {10, -1, 24, 32, 24, 96, 2, 104, 112, 40, 120, -1, 48, 72}, {11, 56, 8, 32, 48, 56, 0, 112, 128, 72, 136, 184, 48, 72},
+    {12, 56, 0, 0, 8, 56, 0, 112, 128, 68, 136, 192, 40, 56},   {13, -1, 72, 0, 8, 56, 0, 112, 128, 68, 136, 200, 40, 56},
 };
 constexpr int kType = 8, kLength = 16, kKind = 32;  // of every object; of a string
 
@@ -88,7 +88,9 @@ std::string_view text_of(const void* string) {
     char* to = text;
     for (std::uint64_t i = length > kMost ? length - kMost : 0; i < length; ++i) {
         const char* const from = data + i * width;
-        to = put_utf8(to, width == 1 ? static_cast<unsigned char>(*from) : width == 2 ? at<std::uint16_t>(from, 0) : at<std::uint32_t>(from, 0));
+        to = put_utf8(to, width == 1   ? static_cast<unsigned char>(*from)
+                          : width == 2 ? at<std::uint16_t>(from, 0)
+                                       : at<std::uint32_t>(from, 0));
     }
     return {text, static_cast<std::size_t>(to - text)};
 }
@@ -118,9 +120,9 @@ const KnownCode& know(const void* code, StackTable& stacks) {
 
 std::uint64_t describe(const void* frame, const void* code, StackTable& stacks) {
     const KnownCode& known = know(code, stacks);
-    const auto instruction = layout->instruction_size != 0
-                                 ? at<int>(frame, layout->instruction) * std::intptr_t{layout->instruction_size}
-                                 : at<std::intptr_t>(frame, layout->instruction) - reinterpret_cast<std::intptr_t>(code) - layout->instructions;
+    const auto instruction = layout->instruction_size != 0 ? at<int>(frame, layout->instruction) * std::intptr_t{layout->instruction_size}
+                                                           : at<std::intptr_t>(frame, layout->instruction) -
+                                                                 reinterpret_cast<std::intptr_t>(code) - layout->instructions;
     const int line = line_of_instruction(const_cast<void*>(code), static_cast<int>(instruction));
     return PythonFrame{known.file_name, known.function_name, static_cast<std::uint32_t>(line > 0 ? line : known.first_line)}.packed();
 }
@@ -170,7 +172,8 @@ struct Hooks {
     }
     static void* calloc(void* context, std::size_t number, std::size_t size) {
         std::size_t bytes;
-        if (!__builtin_mul_overflow(number, size, &bytes) && bytes <= kLargestSmall && is_due(bytes)) return slow_calloc(context, number, size);
+        if (!__builtin_mul_overflow(number, size, &bytes) && bytes <= kLargestSmall && is_due(bytes))
+            return slow_calloc(context, number, size);
         return real().calloc(context, number, size);
     }
     static void* realloc(void* context, void* old, std::size_t size) {
