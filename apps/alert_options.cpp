@@ -23,7 +23,7 @@ std::string channels_text() {
 
 void add_alert_options(CLI::App& app, AlertSettings& settings) {
     add_fraction(app, "--alert-at", settings.at, "Alert when memory is over this share of its limit, such as 80%");
-    add_duration(app, "--alert-for", settings.hold, "Time that memory must be over (or back under) it");
+    add_duration(app, "--alert-for", settings.hold, "Time that memory must stay above (or below) that share");
     add_duration(app, "--alert-every", settings.minimum_gap, "Minimum time between two alerts while memory stays high");
     app.add_option("--alert-to", settings.channels, channels_text())->type_name("CHANNEL")->default_str("log")->allow_extra_args(false);
 }

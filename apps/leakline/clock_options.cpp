@@ -55,13 +55,13 @@ void add_clock_options(CLI::App& app, ClockChoice& choice) {
                 return fmt::format("must be now, recorded, real or a time such as 2026-11-29T08:00:00Z, not '{}'", printable(text));
             },
             ""));
-    add_duration(app, "--clock-threshold", choice.threshold, "Keep the length of waits shorter than this when the clock is scaled");
+    add_duration(app, "--clock-threshold", choice.threshold, "Do not scale waits shorter than this");
 }
 
 void add_time_scale(CLI::App& app, ClockChoice& choice) {
     app.add_option("--time-scale", choice.time_scale,
-                   "Run the service's clock this many times as fast; auto: 1. With diagnose, {time_scale} in the command is replaced by "
-                   "it; with --soak, the traffic is as fast, and auto is what the service can serve")
+                   "Run the service's clock this many times as fast; auto: 1. diagnose replaces {time_scale} in the command by it, and "
+                   "with --soak also sends the traffic this many times as fast; auto is then the most that the service can handle")
         ->type_name("X")
         ->capture_default_str();
 }

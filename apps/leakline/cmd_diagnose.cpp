@@ -256,11 +256,11 @@ Run declare_diagnose(CLI::App& app) {
              "Run the service in a memory cgroup of this size, and report when it would be reached");
     add_budget_option(*judgment, run.max_growth);
     add_size(*judgment, "--max-memory", run.max_memory,
-             "Stop a run early when the service uses this much memory (default: half of the free memory)");
+             "Stop a run early when the service uses this much memory (default: half of the available memory)");
     add_duration(*judgment, "--max-time", run.max_time, "Maximum total time for extending undecided runs");
     judgment
         ->add_option("--still-filling", options->still_filling,
-                     "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak (shorter runs)")
+                     "Verdict for growth that may also be a cache that is still filling: inconclusive, or leak, which takes shorter runs")
         ->type_name("VERDICT")
         ->capture_default_str()
         ->check(one_of({"inconclusive", "leak"}));

@@ -96,7 +96,7 @@ Prerequisite temporary_space() {
         file.commit();
         return {State::good, "temporary files: " + directory.path().substr(0, directory.path().rfind('/')), ""};
     } catch (const Error& error) {
-        return {State::missing, fmt::format("temporary files: {}", error.message()), "set TMPDIR to a writable folder"};
+        return {State::missing, fmt::format("temporary files: {}", error.message()), "set TMPDIR to a writable directory"};
     }
 }
 

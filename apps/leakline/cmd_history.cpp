@@ -24,7 +24,7 @@ bool is_json(const std::string& name) { return name.ends_with(".json") || name.e
 Run declare_history(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kHistoryForm);
     auto paths = std::make_shared<std::vector<std::string>>();
-    app.add_option("runs", *paths, "diagnosis.json files, or folders that hold them")->required()->type_name("FILE|DIR");
+    app.add_option("runs", *paths, "diagnosis.json files, or directories that contain them")->required()->type_name("FILE|DIR");
     output->add_top(app, "Number of lines to list");
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=](const Interruption& interruption) -> int {

@@ -90,7 +90,7 @@ class MinimizeProgress {
                                : trial.verdict == Verdict::no_leak ? "does not leak"
                                                                    : "inconclusive";
             output_.note(fmt::format("run {}: {}: {}", number_, said, part_));
-            output_.detail(fmt::format("run {}: {} requests of {} in the part, in {:.1f} s: {}", number_, format_count(trial.sent),
+            output_.detail(fmt::format("run {}: {} requests sent from a part of {}, in {:.1f} s: {}", number_, format_count(trial.sent),
                                        format_count(trial.requests), trial.seconds, trial.reason));
         };
         return result;

@@ -290,8 +290,8 @@ Run declare_sample(CLI::App& app) {
     app.add_option(
            "--metrics", options->metrics,
            "Metrics, separated by commas: rss (default), pss, uss, anonymous, file, shmem, swap, cgroup, cgroup_anonymous, cgroup_limit, "
-           "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes (these four with their "
-           "limits), or all")
+           "cgroup_oom_kills, cgroup_limit_hits, malloc_used, malloc_retained, threads, fds, mappings, processes, or all; the last four "
+           "include their limits")
         ->type_name("NAMES")
         ->delimiter(',');
     add_duration(app, "--duration", options->plan.duration, "Stop after this time");

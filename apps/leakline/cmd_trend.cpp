@@ -200,7 +200,7 @@ Run declare_trend(CLI::App& app) {
     add_growth(app, "--min-growth", command->minimum, "Ignore growth slower than this, such as 1MiB/h");
     add_growth(app, "--max-growth", command->budget, "Pass only if growth is shown to be below this, such as 64B/request or 1MiB/h");
     app.add_flag("--self-test", command->self_test,
-                 "Judge simulated traces and print precision, recall and the operating curve; exit code 0: all goals met, "
+                 "Judge simulated traces and print precision, recall and the power curve; exit code 0: all goals met, "
                  "1: a goal missed, 3: too few traces to decide");
     app.add_option("--traces", command->traces,
                    "Traces per family for --self-test, 1 to 100000; 1000 take a few minutes and suffice for all goals")

@@ -25,7 +25,7 @@ void add_round_options(CLI::App& app, diagnose::RoundPlan& plan, int most) {
         ->type_name("N")
         ->capture_default_str()
         ->check(between(4, most));
-    add_duration(app, "--min-round", plan.minimum_round, "Minimum duration of a round: at --pace max, the log is repeated until then");
+    add_duration(app, "--min-round", plan.minimum_round, "Minimum duration of a round; at --pace max, the log is repeated to fill it");
     add_duration(app, "--quiet-time", plan.quiet, "Time without requests between the last response of a round and its measurement");
 }
 

@@ -125,7 +125,7 @@ void TrafficOptions::add_sending(CLI::App& app) {
             ->group(kSending);
     app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
     add_duration(app, "--timeout", options_.timeout, "Timeout per request, from its first attempt to its last byte")->group(kSending);
-    add_duration(app, "--max-gap", options_.max_gap, "Shorten pauses in the log to at most this")->group(kSending);
+    add_duration(app, "--max-gap", options_.max_gap, "Shorten longer pauses in the log to this")->group(kSending);
     add_duration(app, "--give-up", options_.give_up, "Stop if no connection succeeds for this long")->group(kSending);
     add_fraction(app, "--max-failures", max_failures_,
                  "Declare the run invalid (exit code 4) if a larger share of requests fails (default: 10%)")

@@ -108,7 +108,7 @@ int serve(const TrackdOptions& options, const std::stop_token& stop) {
     if (!options.quiet) print_error("trackd: stopping\n");
     watching.reset();
     if (!service.stop(kDrainGrace))
-        print_error("trackd: some connections were still open after {} s and were cut off\n", kDrainGrace.count());
+        print_error("trackd: some connections were still open after {} s and were closed\n", kDrainGrace.count());
     return 0;
 }
 

@@ -53,7 +53,7 @@ void declare_options(CLI::App& app, TrackdOptions& options) {
                   "enforces it");
     cli::add_alert_options(app, options.alerts);
     CLI::Option* quiet = app.add_flag("-q,--quiet", options.quiet, "Print only errors and alerts");
-    app.add_flag("-v,--verbose", options.verbose, "Print the limits at the start")->excludes(quiet);
+    app.add_flag("-v,--verbose", options.verbose, "Print the limits at startup")->excludes(quiet);
 }
 
 }  // namespace leakline

@@ -58,7 +58,7 @@ ServiceClock::ServiceClock(const ClockOptions& options, const std::vector<std::s
     if (library_.get() < 0)
         throw Error(ErrorKind::system, program,
                     embedded_clock().empty()
-                        ? "its clock cannot be set: there is no library for this kind of machine"
+                        ? "its clock cannot be set: there is no library for this CPU architecture"
                         : "its clock cannot be set: files in memory cannot be executed here (vm.memfd_noexec, SELinux)",
                     kHint);
 }

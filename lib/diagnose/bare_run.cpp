@@ -365,7 +365,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service used {}, more than --max-memory ({})",
                                                       format_bytes(static_cast<double>(log.latest())),
-                                                      context.options.max_memory ? "as given" : "default: half of the free memory"));
+                                                      context.options.max_memory ? "as given" : "default: half of the available memory"));
     context.result.split = analysis::split_growth(
         analysis::increments_of(context.result.series, context.result.rounds, context.result.idle, context.result.trend.warmup_end_s));
 }

@@ -211,7 +211,7 @@ double scale_of(const SoakPlan& plan, double log_rate, double capacity) {
 void warn(RunContext& context, const SoakRun& run, double hours, const replay::LogSpan& span) {
     std::vector<std::string>& warnings = context.result.warnings;
     if (run.end == SoakRun::End::memory)
-        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service used {:.0f} % of the free memory", run.time_scale,
+        warnings.push_back(fmt::format("the soak at {:.4g}x was stopped: the service used {:.0f} % of the available memory", run.time_scale,
                                        kMemoryShare * 100));
     if (run.kept_up < analysis::kMinSoakPace)
         warnings.push_back(

@@ -39,7 +39,7 @@ std::string choose_folder() {
     for (const std::string& folder : {std::string("/dev/shm"), std::string(temporary), std::string("/tmp")})
         if (!folder.empty() && has_room(folder)) return folder;
     throw Error(ErrorKind::system, "/dev/shm", "less than 32 MiB free for the agent's samples, also in TMPDIR and /tmp",
-                "free some space, or set TMPDIR to a folder with enough");
+                "free some space, or set TMPDIR to a directory with enough");
 }
 
 // False if the loader could not load it: a file system mounted noexec, or a path that LD_PRELOAD cannot hold.
@@ -86,10 +86,10 @@ std::map<int, Bytes> segment_memory(const std::string& directory) {
 AgentFiles AgentFiles::make(Operators operators) {
     const std::string_view bytes = operators == Operators::malloc ? agent::embedded_agent_operators() : agent::embedded_agent();
     if (bytes.empty())
-        throw Error(ErrorKind::system, "record", "the agent does not support this kind of machine", "record with --tracker heaptrack");
+        throw Error(ErrorKind::system, "record", "the agent does not support this CPU architecture", "record with --tracker heaptrack");
     AgentFiles files;
     std::string pattern = choose_folder() + "/leakline-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw os_error(ErrorKind::system, pattern, "cannot make a folder", errno);
+    if (::mkdtemp(pattern.data()) == nullptr) throw os_error(ErrorKind::system, pattern, "cannot create a directory", errno);
     files.directory_ = pattern;
     // Processes that have switched to another user create files there too, but cannot list it.
     ::chmod(pattern.c_str(), 01733);
@@ -100,7 +100,7 @@ AgentFiles AgentFiles::make(Operators operators) {
     }
     files.memory_ = open_memory_library(bytes, "leakline-agent");
     if (files.memory_.get() < 0)
-        throw Error(ErrorKind::system, library, "libraries cannot be loaded from this folder, nor from memory",
+        throw Error(ErrorKind::system, library, "libraries cannot be loaded from this directory or from memory",
                     "record with --tracker heaptrack");
     return files;
 }

@@ -29,7 +29,7 @@ void pump(ByteSource& content, ReadAhead::Threads threads, const std::string& na
     }
     recording.finish(lines.rest());
     if (content.end() == StreamEnd::truncated)
-        profile.damage.add(name, fmt::format("the {} data ends too early: it is cut off, or still being written", content.encoding()));
+        profile.damage.add(name, fmt::format("the {} data ends too early: it is truncated, or still being written", content.encoding()));
     if (content.end() == StreamEnd::damaged)
         profile.damage.add(name, fmt::format("the {} data is damaged; nothing after that place was read", content.encoding()));
 }

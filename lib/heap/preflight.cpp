@@ -101,7 +101,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
 
     const ElfFile elf = read_elf(found);
     if (!elf.is_elf) return result;  // exec will report the error
-    if (!elf.this_machine) throw Error(ErrorKind::input, found, "is a program for another kind of machine", "build it for this one");
+    if (!elf.this_machine) throw Error(ErrorKind::input, found, "is a program for another CPU architecture", "build it for this one");
     if (elf.cut_off)
         throw Error(ErrorKind::input, found, "is truncated: its headers refer to data beyond its end", "build or copy it again");
     if (elf.runtime == Runtime::go && elf.interpreter.empty())

@@ -61,7 +61,7 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
     } else if (head.empty() && source.encoding() != "plain" && source.end() != StreamEnd::clean) {
         throw Error(ErrorKind::input, name,
                     fmt::format("its {} data is {} before anything can be read", source.encoding(),
-                                source.end() == StreamEnd::damaged ? "damaged" : "cut off"),
+                                source.end() == StreamEnd::damaged ? "damaged" : "truncated"),
                     "a running heaptrack buffers its newest 128 KiB: wait for more data, or until it exits");
     } else if (head.empty()) {
         throw Error(ErrorKind::input, name, "is empty",

@@ -127,7 +127,7 @@ struct Recorder::State {
     Descriptor open_control() {
         int sockets[2];
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
-            throw os_error(ErrorKind::system, "record", "cannot make a socket pair", errno);
+            throw os_error(ErrorKind::system, "record", "cannot create a socket pair", errno);
         control = Descriptor(sockets[0]);
         return Descriptor(sockets[1]);
     }
@@ -214,7 +214,7 @@ void Recorder::State::fork_collector(const CollectorOptions& collect) {
 
 Recorder::State::Paths Recorder::State::start_collector(const Tracker& tracker, Operators operators) {
     int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot make a pipe", errno);
+    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "record", "cannot create a pipe", errno);
     const Descriptor read_end(pipe[0]), write_end(pipe[1]);
     ::fcntl(read_end.get(), F_SETPIPE_SZ, kPipeSize);  // best effort: a larger pipe for bursts
     const Descriptor other_end = open_control();

@@ -43,7 +43,7 @@ Tracker find_tracker() {
         if (readable(library)) return {library, interpreter_in(folder)};
     }
     throw Error(ErrorKind::system, folders.front(), "heaptrack's libheaptrack_preload.so is missing",
-                "install it: apt-get install heaptrack; or set LEAKLINE_HEAPTRACK_DIR to the folder it is in");
+                "install it: apt-get install heaptrack; or set LEAKLINE_HEAPTRACK_DIR to its directory");
 }
 
 std::string find_interpreter() {

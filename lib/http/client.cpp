@@ -167,7 +167,7 @@ class Exchange {
 
     std::string reason(const error_code& error) const {
         if (error == asio::error::operation_aborted) return "interrupted";
-        if (error == asio::error::timed_out) return "nothing within " + format_duration(options_.timeout);
+        if (error == asio::error::timed_out) return "no data within " + format_duration(options_.timeout);
         return error.category() == boost::system::system_category() ? os_reason(error.value()) : error.message();
     }
 

@@ -28,7 +28,7 @@ void watch(int epoll, int operation, int descriptor, std::uint32_t events, Event
 }
 
 int opened(int descriptor) {
-    if (descriptor < 0) throw os_error(ErrorKind::system, "epoll", "no descriptor for it", errno);
+    if (descriptor < 0) throw os_error(ErrorKind::system, "epoll", "cannot create a descriptor", errno);
     return descriptor;
 }
 

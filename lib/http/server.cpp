@@ -77,7 +77,7 @@ Server::Server(ServerOptions options, Handler handler) : state_(std::make_unique
     const auto address = net::ip::make_address(settings.address, error);
     if (error)
         throw Error(ErrorKind::input, place, "not an IP address: '" + printable(settings.address) + "'",
-                    "127.0.0.1 serves this machine only, 0.0.0.0 everyone");
+                    "127.0.0.1 accepts connections from this machine only, 0.0.0.0 from all");
     const net::ip::tcp::endpoint endpoint(address, settings.port);
     Acceptor& acceptor = state.acceptor.emplace(state.loops.front()->context.get_executor());
     acceptor.open(endpoint.protocol(), error);
@@ -86,7 +86,7 @@ Server::Server(ServerOptions options, Handler handler) : state_(std::make_unique
     if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
     if (error)
         throw os_error(ErrorKind::input, place, "cannot listen", error.value(),
-                       "another program may have the port: ss -ltnp shows which; port 0 takes a free one");
+                       "another program may use the port: ss -ltnp shows which; port 0 chooses a free one");
     state.port = acceptor.local_endpoint().port();
 }
 

@@ -198,9 +198,9 @@ bool Session::parse() {
             if (parser_->refusal()) {
                 refuse(parser_->refusal()->status, parser_->refusal()->reason);
             } else if (error == beast::http::error::body_limit) {
-                refuse(413, "the body is over the limit of " + std::to_string(loop_.shared.options.body_limit) + " bytes");
+                refuse(413, "the body exceeds the limit of " + std::to_string(loop_.shared.options.body_limit) + " bytes");
             } else if (error == beast::http::error::header_limit) {
-                refuse(431, "the headers are over the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
+                refuse(431, "the headers exceed the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
             } else {
                 refuse(400, "malformed HTTP: " + error.message());
             }
@@ -211,8 +211,7 @@ bool Session::parse() {
     // Chunks' lines and trailers, which the parser takes whole: no limit of its own holds for them.
     if (end_ - begin_ > loop_.shared.options.header_limit && parser_->is_header_done()) {
         ++loop_.shared.malformed;
-        refuse(431, "the line of a chunk, or the trailers, are over the limit of " + std::to_string(loop_.shared.options.header_limit) +
-                        " bytes");
+        refuse(431, "a chunk header or the trailers exceed the limit of " + std::to_string(loop_.shared.options.header_limit) + " bytes");
         return false;
     }
     if (message_.expects_continue && !continued_ && parser_->is_header_done()) send_continue();

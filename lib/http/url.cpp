@@ -139,7 +139,7 @@ ListenAddress parse_listen(std::string_view text) {
     if (!host.empty() && host != "localhost") listen.address = host;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), listen.port);
     if (error != std::errc{} || end != port.data() + port.size())
-        refuse_listen("has no port between 0 and 65535", "as in --listen 127.0.0.1:8080; port 0 takes a free one");
+        refuse_listen("has no port between 0 and 65535", "as in --listen 127.0.0.1:8080; port 0 chooses a free one");
     return listen;
 }
 

@@ -123,28 +123,30 @@ class Server {
                         headers_.size() > 1 ? "the secret in the file is not accepted" : "give --bearer-token-file or --basic-auth-file");
         if (!answer.error.empty() || !answer.error_type.empty())
             throw Error(ErrorKind::input, base_,
-                        "answers " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " + status + ")",
+                        "returned " + printable(answer.error_type) + ": " + printable(answer.error) + " (HTTP " + status + ")",
                         answer.error_type == "bad_data" ? "the query is: " + printable(query_.query)
                         : answer.error_type == "timeout" || answer.error.find("too many samples") != std::string::npos
                             ? "a longer --step or a shorter --range costs the server less"
                             : "");
         if (const std::string to = redirected_to(response); !to.empty())
-            throw Error(ErrorKind::input, base_, "answers HTTP " + status + ": go to " + to, "use that address, unless it is a login page");
+            throw Error(ErrorKind::input, base_, "returned HTTP " + status + ": go to " + to,
+                        "use that address, unless it is a login page");
         if (response.status != 200)
-            throw Error(ErrorKind::input, base_, "answers HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
+            throw Error(ErrorKind::input, base_,
+                        "returned HTTP " + status + (response.body.empty() ? "" : ": " + first_line(response.body)),
                         response.status == 404 ? "behind a proxy the address needs its prefix, as in "
                                                  "http://host/prometheus"
                                                : "");
         if (answer.too_many_series)
-            throw Error(ErrorKind::input, base_, "answers more than " + format_count(query_.max_series) + " series (--max-series)",
+            throw Error(ErrorKind::input, base_, "returned more than " + format_count(query_.max_series) + " series (--max-series)",
                         "narrow the query with labels, or raise --max-series");
         if (!answer.damage.empty() || !answer.success)
             throw Error(ErrorKind::input, base_,
-                        "answers HTTP 200, but not in Prometheus' format (" + (answer.damage.empty() ? "no status" : answer.damage) +
+                        "returned HTTP 200, but not in Prometheus' format (" + (answer.damage.empty() ? "no status" : answer.damage) +
                             "): " + first_line(response.body),
                         "is this the address of a Prometheus server?");
         if (answer.result_type != "matrix")
-            throw Error(ErrorKind::input, base_, "answers a " + printable(answer.result_type) + ", not a matrix");
+            throw Error(ErrorKind::input, base_, "returned a " + printable(answer.result_type) + ", not a matrix");
     }
 
     const PrometheusQuery& query_;
@@ -203,7 +205,7 @@ class Collector {
                 // Processes come and go: later parts can bring series that the first had not.
                 if (all.series.size() >= query_.max_series)
                     throw Error(ErrorKind::input, query_.url,
-                                "answers more than " + format_count(query_.max_series) + " series (--max-series)",
+                                "returned more than " + format_count(query_.max_series) + " series (--max-series)",
                                 "narrow the query with labels, or raise --max-series");
                 all.series.push_back({std::move(part.labels), {}, {}});
             }
@@ -211,7 +213,7 @@ class Collector {
             all.points += part.values.size();
         }
         if (!changes_only && all.points > query_.max_points)
-            throw Error(ErrorKind::input, query_.url, "answers more than " + format_count(query_.max_points) + " points",
+            throw Error(ErrorKind::input, query_.url, "returned more than " + format_count(query_.max_points) + " points",
                         "use a longer --step, a shorter --range or a narrower query");
     }
 
@@ -334,7 +336,7 @@ PrometheusAnswer query_prometheus(const PrometheusQuery& query) {
     if (all.series.empty())
         throw Error(ErrorKind::input, query.url,
                     "has no series for " + printable(query.query) + " in the last " + format_duration(query.range),
-                    all.partial ? "its answer is partial: a part of its storage did not answer"
+                    all.partial ? "its response is partial: a part of its storage did not respond"
                                 : "try the query in the web UI of the server; was the target scraped in that time?");
 
     std::optional<Collected> starts;

@@ -44,7 +44,7 @@ class MatrixReader {
             return key == "data" && scan_.next_is('{') ? read_data() : scan_.skip_value();
         });
         if ((!whole || !scan_.at_end()) && !answer_.too_many_series)
-            answer_.damage = "no JSON from byte " + std::to_string(scan_.position() + 1) + " on";
+            answer_.damage = "invalid JSON at byte " + std::to_string(scan_.position() + 1);
     }
 
   private:

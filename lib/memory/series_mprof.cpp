@@ -29,7 +29,7 @@ void read_mprof(std::unique_ptr<ByteSource> source, const std::string&, const Se
         } else if (words[0] == "CHLD" && words.size() == 4) {
             add("child " + std::string(words[1]), words[2], words[3]);
         } else if (words[0] != "CMDLINE" && words[0] != "FUNC" && !words[0].empty()) {
-            collector.skipped(lines.pieces(), "no mprof record: '" + printable(line->substr(0, 40)) + "'");
+            collector.skipped(lines.pieces(), "not an mprof record: '" + printable(line->substr(0, 40)) + "'");
         }
     }
     collector.ended(lines.source().end(), lines.pieces());

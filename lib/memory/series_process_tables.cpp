@@ -115,7 +115,7 @@ class TableReader {
     }
 
   private:
-    static std::string no_row(std::string_view line) { return "no row of the table: '" + printable(line.substr(0, 40)) + "'"; }
+    static std::string no_row(std::string_view line) { return "not a row of the table: '" + printable(line.substr(0, 40)) + "'"; }
 
     void read_row(std::string_view line, std::uint64_t number) {
         const TableColumns& columns = table_->columns;

@@ -35,7 +35,7 @@ void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string&
     const std::string json = read_all(*source, name);
     const MatrixAnswer answer = parse_matrix(json, kMostSeries);
     if (!answer.success && !answer.error.empty())
-        throw Error(ErrorKind::input, name, "Prometheus answered with an error: " + printable(answer.error));
+        throw Error(ErrorKind::input, name, "Prometheus returned an error: " + printable(answer.error));
     if (answer.result_type != "matrix")
         throw Error(ErrorKind::input, name,
                     fmt::format("a Prometheus response of type '{}' has only one sample per series", printable(answer.result_type)),

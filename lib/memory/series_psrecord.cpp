@@ -68,7 +68,7 @@ void read_psrecord(std::unique_ptr<ByteSource> source, const std::string&, const
         const auto seconds = words.size() >= width ? parse_number(words[elapsed]) : std::nullopt;
         const auto mib = words.size() >= width ? parse_number(words[real]) : std::nullopt;
         if (!seconds || !mib) {
-            collector.skipped(lines.pieces(), "no row of psrecord: '" + printable(line.substr(0, 40)) + "'");
+            collector.skipped(lines.pieces(), "not a row of psrecord: '" + printable(line.substr(0, 40)) + "'");
             continue;
         }
         collector.add({clock.is_set() ? *clock.now() : *seconds, *mib * kMiB, {}}, lines.pieces());

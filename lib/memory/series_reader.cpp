@@ -8,7 +8,7 @@ namespace leakline::memory {
 
 const std::vector<SeriesFormat>& series_formats() {
     static const std::vector<SeriesFormat> table = {
-        {"prometheus", "answer of Prometheus' query_range, JSON", detect_prometheus_json, read_prometheus_json},
+        {"prometheus", "response of Prometheus' query_range, JSON", detect_prometheus_json, read_prometheus_json},
         {"openmetrics", "metrics with timestamps, as leakline sample writes .om", detect_openmetrics, read_openmetrics},
         {"mprof", "memory_profiler's .dat", detect_mprof, read_mprof},
         {"psrecord", "psrecord's log", detect_psrecord, read_psrecord},

@@ -61,7 +61,7 @@ constexpr std::array kOthers = {
     OtherFormat{[](std::string_view head) {
                     return has_titles(head, {"Address", "Kbytes", "RSS", "Mapping"});
                 },
-                "looks like the output of pmap, which is one moment", kSample},
+                "looks like the output of pmap, which shows one moment only", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "%iowait") || has(head, "r_await"); },
                 "looks like the output of iostat or mpstat, which has no memory", kSample},
     OtherFormat{[](std::string_view head) { return has(head, "CONTAINER ID") && has(head, "IMAGE") && has(head, "STATUS"); },

@@ -29,7 +29,7 @@ struct FamilyScore {
     VerdictCounts plain, hard;  // hard: see analysis/trend/internal/traces.hpp
 };
 
-// One point of the operating curve: a line in correlated noise that grows by this multiple of its standard deviation.
+// One point of the power curve: a line in correlated noise that grows by this multiple of its standard deviation.
 struct OperatingPoint {
     double growth_in_deviations = 0;
     double growth_of_detectable = 0;  // growth over the median smallest detectable growth
@@ -46,7 +46,7 @@ struct Goal {
 
 struct SelfTest {
     struct Score {
-        std::string name, of;  // "recall", "of the leaks"
+        std::string name, of;  // "recall", "leaks"
         Proportion measured;
         std::optional<Goal> goal;
     };

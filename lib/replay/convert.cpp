@@ -53,8 +53,8 @@ Conversion convert(const ReplayOptions& options, OutputFile& file, const std::fu
 }
 
 std::string conversion_text(const Conversion& result) {
-    return fmt::format("read {} = {} written + {} filtered + {} bad, from {}", format_count(result.read), format_count(result.written),
-                       format_count(result.filtered), format_count(result.bad), result.formats);
+    return fmt::format("read {} = {} written + {} filtered + {} bad; log format: {}", format_count(result.read),
+                       format_count(result.written), format_count(result.filtered), format_count(result.bad), result.formats);
 }
 
 }  // namespace leakline::replay

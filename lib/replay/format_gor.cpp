@@ -70,7 +70,7 @@ RecordStream::Step GorStream::next_piece(Record& record, Meta& meta, std::string
     std::int64_t ns = 0;
     const auto parsed = std::from_chars(time.data(), time.data() + time.size(), ns);
     if (parsed.ec != std::errc() || parsed.ptr != time.data() + time.size())
-        return bad_record("the time stamp is not a number of nanoseconds");
+        return bad_record("the timestamp is not a number of nanoseconds");
     meta.type = type[0];
     meta.at = Nanoseconds(ns);
     return Step::record;

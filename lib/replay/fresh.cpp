@@ -161,7 +161,7 @@ FreshName parse_fresh_name(const std::string& text) {
         if (known == ValueKind::path && name.find_first_not_of("0123456789") != name.npos) continue;
         return {known, name};
     }
-    throw Error(ErrorKind::usage, "--fresh", "'" + printable(text) + "' is none of field:NAME, header:NAME, query:NAME, path:NUMBER",
+    throw Error(ErrorKind::usage, "--fresh", "'" + printable(text) + "' is not field:NAME, header:NAME, query:NAME or path:NUMBER",
                 "--fresh field:request_id");
 }
 

@@ -257,7 +257,7 @@ bool Log::advance(Input& input) {
                     if (!input.record.target.starts_with('/')) remove_userinfo(input.record, input.target);
                     return true;
                 }
-                add_bad(input, input.record.place, "the time stamp is out of range");
+                add_bad(input, input.record.place, "the timestamp is out of range");
                 break;
             case RecordStream::Step::skipped: break;
             case RecordStream::Step::end: input.at_end = true; break;

@@ -48,7 +48,7 @@ std::span<const FormatRow> log_formats();
 // Complete lines that are not requests are bad lines; in envelopes and application logs, they are the program's other
 // messages: counted apart, and bad only for max_bad_share.
 //
-// Reads plain, gzip and zstd files; "-" is standard input. Several files are merged by time stamp, those without stamps
+// Reads plain, gzip and zstd files; "-" is standard input. Several files are merged by timestamp, those without timestamps
 // one after the other.
 class Log {
   public:

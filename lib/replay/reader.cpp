@@ -139,7 +139,7 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     }
     if (!record.has_time && options_.pace.kind == Pace::Kind::recorded)
         throw Error(ErrorKind::input, log.path() + ":" + std::to_string(record.place),
-                    "the log has no time stamps, so there is no recorded pace", "--pace 100/s or --pace max");
+                    "the log has no timestamps, so there is no recorded pace", "--pace 100/s or --pace max");
     const std::size_t known = paths_.names().size();
     const std::uint16_t path = paths_.intern(record.method, path_of_target(record.target));
     if (fresh_ && paths_.names().size() > known) note_kept(path);

@@ -83,10 +83,10 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
         if (suppression.function.empty()) bad(name, place + ": no function");
         if (trim(suppression.reason).empty()) bad(name, place + ": no reason");
         const auto growth = parse_growth(max);
-        if (!growth) bad(name, fmt::format("{}.max: '{}' is no growth such as 64B/request or 1MiB/h", place, printable(max)));
+        if (!growth) bad(name, fmt::format("{}.max: '{}' is not a growth rate such as 64B/request or 1MiB/h", place, printable(max)));
         suppression.max = *growth;
         if (!suppression.expires.empty() && !is_date(suppression.expires))
-            bad(name, fmt::format("{}.expires: '{}' is no date such as 2025-12-31", place, printable(suppression.expires)));
+            bad(name, fmt::format("{}.expires: '{}' is not a date such as 2025-12-31", place, printable(suppression.expires)));
     }
     return baseline;
 }

@@ -52,7 +52,7 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
                        format_signed_bytes(comparison.total_before), unit, terminal_safe(comparison.after),
                        format_signed_bytes(comparison.total_after), unit);
     const std::size_t shown = std::min(options.top, comparison.lines.size());
-    out += fmt::format("Lines that grow before or after ({} of {}), per {}\n", shown, comparison.lines.size(), unit);
+    out += fmt::format("Lines that grow in either run ({} of {}), per {}\n", shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "  none\n";
     // On a narrow terminal the line is below its numbers.
     constexpr int kNumbers = 62;

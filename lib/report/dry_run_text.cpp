@@ -61,7 +61,7 @@ std::string hosts_text(const DryRun& result) {
 }  // namespace
 
 std::string dry_run_text(const DryRun& result) {
-    std::string out = fmt::format("would send {} {} ({}, the largest {}), from {}\n", format_count(result.requests),
+    std::string out = fmt::format("would send {} {} ({}, the largest {}); log format: {}\n", format_count(result.requests),
                                   result.requests == 1 ? "request" : "requests", format_bytes(static_cast<double>(result.bytes)),
                                   format_bytes(static_cast<double>(result.largest)), result.formats);
     out += fmt::format("  read {} = {} to send + {} filtered + {} bad\n", format_count(result.read), format_count(result.requests),
@@ -71,7 +71,7 @@ std::string dry_run_text(const DryRun& result) {
         const Nanoseconds span = *result.last - *result.first;
         out += fmt::format("  span {}{}\n", format_duration(span), average(result, span));
     } else if (result.requests > 0) {
-        out += "  no time stamps: --pace must be a rate or max\n";
+        out += "  no timestamps: --pace must be a rate or max\n";
     }
     out += pace_text(result);
     std::vector<std::pair<std::uint64_t, std::string>> ranking;

@@ -58,7 +58,7 @@ std::string html_comparison(const Comparison& comparison, const RenderOptions& o
 
     const std::size_t shown = std::min(options.top, comparison.lines.size());
     out += fmt::format(
-        "<h2>Lines that grow before or after</h2>\n<p class=\"note\">{} of {}, in bytes per {}; a line marked "
+        "<h2>Lines that grow in either run</h2>\n<p class=\"note\">{} of {}, in bytes per {}; a line marked "
         "red leaks more than before by more than the budget.</p>\n",
         shown, comparison.lines.size(), unit);
     if (shown == 0) return out + "<p>None.</p>\n" + html_list("Warnings", comparison.warnings);

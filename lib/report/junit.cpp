@@ -125,8 +125,10 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         traffic.details = fmt::format("{}", fmt::join(diagnosis.replay.reasons, "\n"));
     }
     cases.push_back(traffic);
-    std::vector<std::pair<std::string, std::string>> properties = {
-        {"command", diagnosis.command}, {"traffic", diagnosis.traffic}, {"verdict", summary.verdict}, {"resolution", summary.detectable}};
+    std::vector<std::pair<std::string, std::string>> properties = {{"command", diagnosis.command},
+                                                                   {"traffic", diagnosis.traffic},
+                                                                   {"verdict", summary.verdict},
+                                                                   {"detection limit", summary.detectable}};
     for (const TrafficRow& row : traffic_rows(diagnosis)) properties.emplace_back(row.name, row.text);
     return suite("memory", diagnosis.started, cases, properties, summary.verdict + ": " + summary.reason);
 }

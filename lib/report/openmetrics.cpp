@@ -1,5 +1,5 @@
 // OpenMetrics text for node_exporter's textfile collector: only gauges, so that Prometheus' older text format
-// has the same text; base units; no time stamps (the collector refuses them).
+// has the same text; base units; no timestamps (the collector refuses them).
 #include <fmt/format.h>
 
 #include <algorithm>

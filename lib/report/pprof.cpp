@@ -153,7 +153,7 @@ class Profile {
     std::map<std::pair<std::string, std::string>, std::uint64_t> functions_;
 };
 
-// Without a time stamp, so that equal profiles are equal files.
+// Without a timestamp, so that equal profiles are equal files.
 std::string gzip(const std::string& bytes) {
     z_stream stream{};
     constexpr int kGzipWrapper = 16;

@@ -39,7 +39,7 @@ Json rules() {
         "Build with debug information (-g) so that lines can be named, and check memory that is not allocated by malloc.", "error");
     add(Kind::inconclusive, "The run is inconclusive", "The measurement is consistent with a leak and with no leak.",
         "Run longer or with more load: the reasons say what would decide it.", "warning");
-    add(Kind::invalid, "The measurement is not valid", "The target died, most requests failed, or memory could not be read.",
+    add(Kind::invalid, "The measurement is not valid", "The service exited, most requests failed, or memory could not be read.",
         "See the reasons; the run does not show whether there is a leak.", "error");
     add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak", "Their count grew in every round of the same traffic.",
         "Close, join, unmap or wait for what each request opens; the message names the kind that grows.", "error");

@@ -1,4 +1,4 @@
-// How good the trend's verdict is: a table of the families, the goals, and the operating curve.
+// How good the trend's verdict is: a table of the families, the goals, and the power curve.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -35,7 +35,7 @@ std::string self_test_text(const SelfTest& result) {
                            percent(range.high), score.measured.total, score.of, goal_text(score.goal));
     }
     out += fmt::format("bytes/request   {:>8}   median error\n\n", percent(result.request_error));
-    out += "operating curve: a line in correlated noise (300 MiB, deviation 3 MiB, 2000 samples)\n";
+    out += "power curve: a line in correlated noise (300 MiB, deviation 3 MiB, 2000 samples)\n";
     out += "growth/deviation  growth/detectable  growing  stable  inconclusive\n";
     for (const OperatingPoint& point : result.curve) {
         const auto share = [&](std::uint64_t count) { return Proportion{count, point.counts.total()}.value(); };

@@ -31,9 +31,9 @@ std::string_view end_words(SoakRun::End end) {
         case SoakRun::End::memory: return "until the machine ran low on memory";
         case SoakRun::End::time: return "stopped by --soak-time";
         case SoakRun::End::exhausted: return "until descriptors or mappings were nearly used up";
-        case SoakRun::End::stopped: return "cut off";
+        case SoakRun::End::stopped: return "stopped early";
     }
-    return "cut off";
+    return "stopped early";
 }
 
 std::string run_words(const SoakRun& run, const std::optional<Bytes>& limit) {

@@ -66,7 +66,7 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
         std::error_code ignored;
         if (!fs::is_directory(directory, ignored))
             throw Error(ErrorKind::input, directory, "no such source directory",
-                        "--source takes the folder that the program was built from");
+                        "--source takes the directory that the program was built from");
     }
 }
 

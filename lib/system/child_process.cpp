@@ -150,7 +150,7 @@ Child Child::start(const Command& command) {
     std::vector<char*> environment = environment_block(command, environment_storage);
 
     int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, path, "cannot make a pipe", errno);
+    if (::pipe2(pipe, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, path, "cannot create a pipe", errno);
     const bool detach_input = ::isatty(STDIN_FILENO) != 0;  // a background group that reads the terminal is stopped
     // Signals wait until the child has its default handlers back: ours must never run in it.
     sigset_t all, before;

@@ -83,7 +83,7 @@ EndSignals::~EndSignals() {
 }
 
 void EndSignals::request_stop_first() {
-    if (::pipe2(pipe_, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "leakline", "cannot make a pipe", errno);
+    if (::pipe2(pipe_, O_CLOEXEC) != 0) throw os_error(ErrorKind::system, "leakline", "cannot create a pipe", errno);
     // Signals are handled on the other threads, where they interrupt what waits.
     sigset_t all, before;
     ::sigfillset(&all);

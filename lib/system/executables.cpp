@@ -30,7 +30,7 @@ std::string require_executable(const std::string& name) {
     const bool is_path = name.find('/') != std::string::npos;
     if (is_path && ::access(name.c_str(), F_OK) == 0)
         throw Error(ErrorKind::input, name, "is not an executable file", "chmod +x it, or name another");
-    throw Error(ErrorKind::input, name, "no such program", is_path ? "" : "give its path, or add its folder to PATH");
+    throw Error(ErrorKind::input, name, "no such program", is_path ? "" : "give its path, or add its directory to PATH");
 }
 
 std::string_view environment_variable(const char* name) {

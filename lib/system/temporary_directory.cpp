@@ -14,7 +14,7 @@ TemporaryDirectory::TemporaryDirectory() {
     const std::string_view root = environment_variable("TMPDIR");
     std::string path = std::string(root.empty() ? "/tmp" : root) + "/leakline.XXXXXX";
     if (::mkdtemp(path.data()) == nullptr)
-        throw os_error(ErrorKind::system, path, "cannot make a temporary folder", errno, "set TMPDIR to a writable one");
+        throw os_error(ErrorKind::system, path, "cannot create a temporary directory", errno, "set TMPDIR to a writable one");
     path_ = path;
     cleanup_registry::remember(path_, cleanup_registry::Kind::folder);
 }

@@ -3,7 +3,7 @@
 #   - CPU of a verdict on 10 M samples (goal: <= 0.3 s), and on 2,000
 #   - speed of reading them from CSV (goal: >= 400 MB/s), beside reading the bytes alone and beside wc -l
 #   - resident memory of reading a file four times as long (it is bounded)
-#   - precision, recall, coverage and the operating curve on simulated traces
+#   - precision, recall, coverage and the power curve on simulated traces
 # usage: scripts/bench/trend.sh [BUILD_DIR]   (default build/release)
 set -euo pipefail
 cd "$(dirname "$0")/../.."

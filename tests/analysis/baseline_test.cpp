@@ -119,11 +119,11 @@ TEST_CASE("a baseline is read as it was written, and a bad one is refused with t
     CHECK(error_of(R"({"schema":1,"lines":[{}]})") == "lines[0].bytes_per_request: expected a number");
     CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","max":"1B/request"}]})") == "suppressions[0]: no reason");
     CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1"}]})") ==
-          "suppressions[0].max: '1' is no growth such as 64B/request or 1MiB/h");
+          "suppressions[0].max: '1' is not a growth rate such as 64B/request or 1MiB/h");
     CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"soon"}]})") ==
-          "suppressions[0].expires: 'soon' is no date such as 2025-12-31");
+          "suppressions[0].expires: 'soon' is not a date such as 2025-12-31");
     CHECK(error_of(R"({"schema":1,"suppressions":[{"function":"f","reason":"r","max":"1B/h","expires":"2025-02-30"}]})") ==
-          "suppressions[0].expires: '2025-02-30' is no date such as 2025-12-31");
+          "suppressions[0].expires: '2025-02-30' is not a date such as 2025-12-31");
 }
 
 TEST_CASE("a leak does not hide behind a twin of the same function and text") {

@@ -81,7 +81,7 @@ TEST_CASE("memory that grows by a few bytes per request, and no line, is no leak
     CHECK(verdict_of(undecided) == Verdict::no_leak);
     more.trend.bytes_per_request->high = 9;
     CHECK(verdict_of(more) == Verdict::inconclusive);
-    without_lines.lines.unavailable = "lines cannot be had";
+    without_lines.lines.unavailable = "lines cannot be recorded";
     CHECK(verdict_of(without_lines) == Verdict::inconclusive);
 }
 

@@ -20,7 +20,7 @@ TEST_CASE("the two measurements are weighed as the header says") {
     CHECK(verdict_of(measured(Trend::inconclusive, false)) == Verdict::inconclusive);
 }
 
-TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookkeeping, or too little to tell") {
+TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookkeeping, or too little to decide") {
     Diagnosis crumbs = measured(Trend::stable, true, 4096);
     crumbs.lines.lines[0].bytes_per_request = Interval{0.04, 0.03, 0.05};
     CHECK(verdict_of(crumbs) == Verdict::no_leak);

@@ -364,7 +364,7 @@ TEST_CASE("convert writes a log whole or not at all, and never over its input") 
     const std::string log = LEAKLINE_TESTDATA "/cases/docker_json_file.log", out = directory.path() + "/out.jsonl";
     const Outcome converted = run_here({"convert", log, "-o", out});
     CHECK(converted.code == 0);
-    CHECK(converted.err.find("read 20 = 20 written + 0 filtered + 0 bad, from access in Docker json-file\n") != std::string::npos);
+    CHECK(converted.err.find("read 20 = 20 written + 0 filtered + 0 bad; log format: access in Docker json-file\n") != std::string::npos);
 
     const std::string before = read_file(out);
     const Outcome same = run_here({"convert", out, "-o", out});

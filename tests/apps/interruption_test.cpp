@@ -105,7 +105,7 @@ TEST_CASE("traffic and the self-test of the trend stop in the middle, and sampli
     CHECK_FALSE(std::filesystem::exists(log));
     const Outcome scores = interrupt({"trend", "--self-test", "--traces", "100000"}, at_once);
     CHECK(scores.code == 130);
-    CHECK(scores.out.find("operating curve") != std::string::npos);
+    CHECK(scores.out.find("power curve") != std::string::npos);
     const Outcome sampled = interrupt({"sample", "--pid", std::to_string(::getpid()), "--interval", "1h", "-o", samples},
                                       [&] { return std::filesystem::exists(samples) && std::filesystem::file_size(samples) > 30; });
     CHECK(sampled.code == 130);

@@ -205,12 +205,12 @@ TEST_CASE("trend: a bad file alone is an error; among others it is warned about 
     CHECK(trend({}).code == 2);
 }
 
-TEST_CASE("trend: the self-test prints scores, goals and the operating curve; few traces decide nothing") {
+TEST_CASE("trend: the self-test prints scores, goals and the power curve; few traces decide nothing") {
     const Outcome outcome = trend({"--self-test", "--traces", "4", "--seed", "3"});
     CHECK(outcome.code == 3);
     CHECK(outcome.out.find("precision        100.0 % [") != std::string::npos);
-    CHECK(outcome.out.find("of what does not leak  goal <= 0.3 %: undecided (too few traces)\n") != std::string::npos);
-    CHECK(outcome.out.find("operating curve") != std::string::npos);
+    CHECK(outcome.out.find("traces without a leak  goal <= 0.3 %: undecided (too few traces)\n") != std::string::npos);
+    CHECK(outcome.out.find("power curve") != std::string::npos);
 }
 
 TEST_CASE("a folder stands for the files in it") {

@@ -7,7 +7,7 @@
 using namespace leakline;
 using namespace std::chrono_literals;
 
-TEST_CASE("time stamps are read exactly, and other text is refused with the reason") {
+TEST_CASE("timestamps are read exactly, and other text is refused with the reason") {
     const auto at = [](const ParsedTime& time) { return time.at ? time.at->count() : -1; };
     CHECK(at(parse_common_time("10/Oct/2000:13:55:36 -0700")) == 971211336'000000000);
     CHECK(at(parse_common_time("29/Feb/2024:00:00:00 +0000")) == 1709164800'000000000);

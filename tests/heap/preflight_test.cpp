@@ -137,7 +137,7 @@ TEST_CASE("a program that does not exist, and one for another machine, are refus
     file.seekp(18);
     file.put(8);  // e_machine: MIPS
     file.close();
-    CHECK(refusal({path}).message() == "is a program for another kind of machine");
+    CHECK(refusal({path}).message() == "is a program for another CPU architecture");
 }
 
 TEST_CASE("missing and split debug info is told apart from what gives lines") {

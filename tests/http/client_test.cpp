@@ -118,7 +118,7 @@ TEST_CASE("no complete answer is an error that says what happened") {
     fails(LoopbackServer(once("SSH-2.0-OpenSSH\r\n\r\n")), "malformed response: bad version");
     http::ClientOptions options;
     options.timeout = 50ms;
-    fails(LoopbackServer([](Wire& wire) { wire.wait_for_close(); }), "no response: nothing within 50ms", options);
+    fails(LoopbackServer([](Wire& wire) { wire.wait_for_close(); }), "no response: no data within 50ms", options);
     options = {};
     options.max_body = 10;
     fails(LoopbackServer(once("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world")), "the response's body is larger than 10 B",

@@ -129,10 +129,10 @@ TEST_CASE("what is too large or no HTTP is refused with a reason, and the server
         int status;
         std::string reason;
     } cases[] = {
-        {"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n", 413, "the body is over the limit of 1000 bytes"},
+        {"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n", 413, "the body exceeds the limit of 1000 bytes"},
         {"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x'), 413,
-         "the body is over the limit of 1000 bytes"},
-        {"GET / HTTP/1.1\r\nHost: t\r\nX: " + std::string(2500, 'x') + "\r\n\r\n", 431, "the headers are over the limit of 2000 bytes"},
+         "the body exceeds the limit of 1000 bytes"},
+        {"GET / HTTP/1.1\r\nHost: t\r\nX: " + std::string(2500, 'x') + "\r\n\r\n", 431, "the headers exceed the limit of 2000 bytes"},
         {"GET /\r\n\r\n", 400, "malformed HTTP: "},
         {"\x16\x03\x01 not http at all\r\n\r\n", 400, "malformed HTTP: "},
         {"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "malformed HTTP: "},
@@ -306,8 +306,8 @@ TEST_CASE("a taken port and a bad address are said so") {
     ServerOptions options;
     options.port = running.server.port();
     const std::string place = "127.0.0.1:" + std::to_string(options.port);
-    CHECK_THROWS_WITH(Server(options, echo), (place + ": cannot listen: address already in use\n  hint: another program may have the port: "
-                                                      "ss -ltnp shows which; port 0 takes a free one")
+    CHECK_THROWS_WITH(Server(options, echo), (place + ": cannot listen: address already in use\n  hint: another program may use the port: "
+                                                      "ss -ltnp shows which; port 0 chooses a free one")
                                                  .c_str());
     options.address = "example";
     CHECK_THROWS_AS(Server(options, echo), Error);

@@ -81,7 +81,7 @@ TEST_CASE("reading stops at more series than wanted") {
 TEST_CASE("an answer cut short says where") {
     const std::string text(kTwoSeries);
     const MatrixAnswer answer = parse_matrix(text.substr(0, 200), 10);
-    CHECK(answer.damage == "no JSON from byte 201 on");
+    CHECK(answer.damage == "invalid JSON at byte 201");
     CHECK_FALSE(parse_matrix("", 10).success);
     CHECK_FALSE(parse_matrix("[]", 10).success);
     CHECK_FALSE(parse_matrix("null", 10).success);
@@ -104,7 +104,7 @@ TEST_CASE("what the server says about its answer is passed on, once") {
     CHECK(query_prometheus(query).warnings == expected);
     CHECK(message_for("200 OK", R"({"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}})") ==
           "URL: has no series for m{job=\"api\"} in the last 1h\n"
-          "  hint: its answer is partial: a part of its storage did not answer");
+          "  hint: its response is partial: a part of its storage did not respond");
 }
 
 TEST_CASE("native histograms are counted and left out") {
@@ -197,31 +197,31 @@ TEST_CASE("credentials come from files and go into the header") {
 
 TEST_CASE("an error answer is shown in the server's words") {
     CHECK(message_for("400 Bad Request", R"({"status":"error","errorType":"bad_data","error":"parse error: x"})") ==
-          "URL: answers bad_data: parse error: x (HTTP 400)\n  hint: the query is: m{job=\"api\"}");
+          "URL: returned bad_data: parse error: x (HTTP 400)\n  hint: the query is: m{job=\"api\"}");
     CHECK(message_for("503 Service Unavailable", R"({"status":"error","errorType":"timeout","error":"query timed out"})") ==
-          "URL: answers timeout: query timed out (HTTP 503)\n"
+          "URL: returned timeout: query timed out (HTTP 503)\n"
           "  hint: a longer --step or a shorter --range costs the server less");
     CHECK(message_for("422 Unprocessable Entity",
                       R"({"status":"error","errorType":"execution","error":"query processing would load too many samples"})") ==
-          "URL: answers execution: query processing would load too many samples (HTTP 422)\n"
+          "URL: returned execution: query processing would load too many samples (HTTP 422)\n"
           "  hint: a longer --step or a shorter --range costs the server less");
     CHECK(message_for("302 Found\r\nlocation: http://sso.example/login", "") ==
-          "URL: answers HTTP 302: go to http://sso.example/login\n"
+          "URL: returned HTTP 302: go to http://sso.example/login\n"
           "  hint: use that address, unless it is a login page");
-    CHECK(message_for("502 Bad Gateway", "<html>\nbad gateway") == "URL: answers HTTP 502: <html>");
+    CHECK(message_for("502 Bad Gateway", "<html>\nbad gateway") == "URL: returned HTTP 502: <html>");
     CHECK(message_for("404 Not Found", "") ==
-          "URL: answers HTTP 404\n  hint: behind a proxy the address needs its prefix, as in http://host/prometheus");
+          "URL: returned HTTP 404\n  hint: behind a proxy the address needs its prefix, as in http://host/prometheus");
 }
 
 TEST_CASE("an answer that is none of Prometheus is refused") {
     CHECK(message_for("200 OK", "<html>hello</html>") ==
-          "URL: answers HTTP 200, but not in Prometheus' format (no JSON from byte 1 on): <html>hello</html>\n"
+          "URL: returned HTTP 200, but not in Prometheus' format (invalid JSON at byte 1): <html>hello</html>\n"
           "  hint: is this the address of a Prometheus server?");
     CHECK(message_for("200 OK", "{}") ==
-          "URL: answers HTTP 200, but not in Prometheus' format (no status): {}\n"
+          "URL: returned HTTP 200, but not in Prometheus' format (no status): {}\n"
           "  hint: is this the address of a Prometheus server?");
     CHECK(message_for("200 OK", R"({"status":"success","data":{"resultType":"vector","result":[]}})") ==
-          "URL: answers a vector, not a matrix");
+          "URL: returned a vector, not a matrix");
 }
 
 TEST_CASE("no series, and more series than wanted, are errors that say what to do") {
@@ -232,12 +232,12 @@ TEST_CASE("no series, and more series than wanted, are errors that say what to d
     PrometheusQuery query = query_of(server.url());
     query.max_series = 1;
     CHECK(message_of(query) == server.url() +
-                                   ": answers more than 1 series (--max-series)\n"
+                                   ": returned more than 1 series (--max-series)\n"
                                    "  hint: narrow the query with labels, or raise --max-series");
     query.max_series = 10;
     query.max_points = 2;
     CHECK(message_of(query) == server.url() +
-                                   ": answers more than 2 points\n"
+                                   ": returned more than 2 points\n"
                                    "  hint: use a longer --step, a shorter --range or a narrower query");
 }
 

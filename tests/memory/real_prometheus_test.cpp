@@ -175,6 +175,6 @@ TEST_CASE("a fleet of 600 series comes back from the real Prometheus as it went 
     } catch (const Error& error) {
         message = error.what();
     }
-    CHECK(message.find("answers bad_data: ") != std::string::npos);
+    CHECK(message.find("returned bad_data: ") != std::string::npos);
     CHECK(server.terminate(10s).shell_code() == 0);
 }

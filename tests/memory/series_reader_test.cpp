@@ -359,7 +359,7 @@ TEST_CASE("mprof's .dat: main process and children") {
     REQUIRE(file.series.size() == 2);
     CHECK(file.series[1].value == Values{10.5 * kMiB, 11.5 * kMiB});
     CHECK(file.series[0].name == "x.csv:child 99");
-    CHECK(file.damage.lines() == std::vector<std::string>{"x.csv:7: no mprof record: 'MEM oops'"});
+    CHECK(file.damage.lines() == std::vector<std::string>{"x.csv:7: not an mprof record: 'MEM oops'"});
 }
 
 TEST_CASE("docker stats: tables with times before them, lines, JSON and live views") {

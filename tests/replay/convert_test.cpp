@@ -83,7 +83,7 @@ TEST_CASE("a conversion filters and changes as a replay does, and keeps bodies, 
     options.shape.not_methods = {"GET"};
     options.shape.rewrites = {parse_path_rewrite("^/v1=>/v2")};
     const Conversion result = convert_to(output, options);
-    CHECK(conversion_text(result) == "read 3 = 1 written + 2 filtered + 0 bad, from jsonl");
+    CHECK(conversion_text(result) == "read 3 = 1 written + 2 filtered + 0 bad; log format: jsonl");
     CHECK(read_file(output) ==
           R"({"ts_ns":1,"method":"POST","url":"/v2/a","headers":{},"body_b64":"/wA=","conn":"c1","status":201,"resolution_ns":1000000000})"
           "\n");

@@ -148,7 +148,7 @@ TEST_CASE("the rate is that of the sending: a last answer that is slow does not 
     CHECK(stats.rate * stats.duration_s > 1.5 * static_cast<double>(stats.completed));
 }
 
-TEST_CASE("a fixed rate needs no time stamps and drops nothing") {
+TEST_CASE("a fixed rate needs no timestamps and drops nothing") {
     RecordingServer server;
     const LogFile log(R"({"method":"GET","url":"/a"})"
                       "\n"
@@ -162,7 +162,7 @@ TEST_CASE("a fixed rate needs no time stamps and drops nothing") {
     check_books(stats);
     CHECK(stats.completed == 40);
     options.pace.kind = replay::Pace::Kind::recorded;
-    CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("the log has no time stamps"), Error);
+    CHECK_THROWS_WITH_AS(replay::run(options), doctest::Contains("the log has no timestamps"), Error);
 }
 
 TEST_CASE("requests of one session keep to one connection and their order") {

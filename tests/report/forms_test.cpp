@@ -384,7 +384,7 @@ TEST_CASE("results for a terminal and for programs have no other forms") {
     brief.brief = true;
     CHECK(render("text", found, brief) == "MISSING  tracker: none\n          fix: install it\n");
     SelfTest measured;
-    measured.scores = {{"recall", "of the leaks", {99, 100}, Goal{.99, true, GateOutcome::passed}}};
+    measured.scores = {{"recall", "leaks", {99, 100}, Goal{.99, true, GateOutcome::passed}}};
     CHECK(contains(render("json", measured), R"("at_least": 0.99)"));
     for (const char* format : {"md", "html", "csv", "junit"}) {
         CAPTURE(format);

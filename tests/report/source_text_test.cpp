@@ -81,7 +81,7 @@ TEST_CASE("binary files have no lines, and a folder that is not there is an erro
     } catch (const Error& error) {
         CHECK(std::string(error.what()) == root.path() +
                                                "/gone: no such source directory\n"
-                                               "  hint: --source takes the folder that the program was built from");
+                                               "  hint: --source takes the directory that the program was built from");
     }
 }
 

@@ -46,7 +46,7 @@ TEST_CASE("a program that cannot be run is an error that says why") {
     Command command;
     command.arguments = {"leakline-no-such-program"};
     CHECK_THROWS_WITH_AS(Child::start(command),
-                         "leakline-no-such-program: no such program\n  hint: give its path, or add its folder to PATH", Error);
+                         "leakline-no-such-program: no such program\n  hint: give its path, or add its directory to PATH", Error);
     const std::string script = directory.path() + "/script";
     std::ofstream(script) << "#!/no/such/interpreter\n";
     command.arguments = {script};

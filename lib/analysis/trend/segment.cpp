@@ -93,7 +93,7 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
 
 // The smallest growth (MiB over the run) that would have been called growing some 9 times out of 10. In noise that is far
 // more than a test of the straight line alone would need, because the bounded curves must be ruled out too: the factor
-// was measured on lines in correlated noise (the operating curve of `leakline trend --self-test` checks it).
+// was measured on lines in correlated noise (the power curve of `leakline trend --self-test` checks it).
 double detectable_growth(double line_margin, double least_growth) {
     using namespace thresholds::interval;
     return std::max(kAboveLeast * least_growth, least_growth / 3 + kMargins * line_margin);

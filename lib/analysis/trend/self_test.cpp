@@ -64,12 +64,12 @@ SelfTest::Score score_of(SelfTestFigure figure, Proportion measured) {
         const char *name, *of;
         double bound;  // 0: no goal
         bool at_least;
-    } kFigures[] = {{"precision", "of all that was called growing", .99, true},
-                    {"recall", "of the leaks", .99, true},
-                    {"false alarms", "of what does not leak", .003, false},
-                    {"95 % intervals", "hold the true slope", .93, true},
+    } kFigures[] = {{"precision", "traces called growing", .99, true},
+                    {"recall", "leaks", .99, true},
+                    {"false alarms", "traces without a leak", .003, false},
+                    {"95 % intervals", "contain the true slope", .93, true},
                     {"missed", "leaks called stable", 0, false},
-                    {"inconclusive", "of all", 0, false}};
+                    {"inconclusive", "traces", 0, false}};
     const auto& [name, of, bound, at_least] = kFigures[static_cast<std::size_t>(figure)];
     SelfTest::Score score{name, of, measured, {}};
     if (bound == 0) return score;
@@ -119,7 +119,7 @@ SelfTest run_self_test(std::uint64_t seed, int per_family, const OnTrace& on_tra
     result.request_error = median(std::move(request_errors));
     result.scores = scores_of(result.families, {covered, with_interval});
     result.outcome = outcome_of(result.scores);
-    what = "operating curve";
+    what = "power curve";
     for (const double growth : kGrowths) {
         OperatingPoint point = operating_point(seed, per_family, growth, go_on);
         if (point.counts.total() == 0) break;

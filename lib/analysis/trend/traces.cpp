@@ -327,8 +327,8 @@ Trace decaying(TraceRandom& random) {
 
 std::span<const TraceFamily> trace_families() {
     static constexpr std::array table = {
-        TraceFamily{"linear", "a leak at a steady pace", true, linear_leak},
-        TraceFamily{"arenas", "a leak that the allocator hands out in steps", true, arena_leak},
+        TraceFamily{"linear", "a leak at a constant rate", true, linear_leak},
+        TraceFamily{"arenas", "a leak that appears in steps, as from allocator arenas", true, arena_leak},
         TraceFamily{"collected leak", "a leak under a garbage collector's sawtooth", true, collected_leak},
         TraceFamily{"late", "a leak that starts during the run", true, late_leak},
         TraceFamily{"per request", "a leak that follows an uneven load", true, leak_per_request},

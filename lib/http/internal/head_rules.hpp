@@ -44,8 +44,7 @@ class HeadRules {
     std::optional<Refusal> encoding_refusal(bool http_1_1) const {
         if (encodings_ > 0 && !http_1_1) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
         if (encodings_ > 0 && lengths_ > 0) return Refusal{400, "both a Content-Length and a Transfer-Encoding"};
-        if (encodings_ > 1 || (encodings_ == 1 && !chunked_))
-            return Refusal{501, "the only Transfer-Encoding that is understood is chunked"};
+        if (encodings_ > 1 || (encodings_ == 1 && !chunked_)) return Refusal{501, "chunked is the only supported Transfer-Encoding"};
         return std::nullopt;
     }
 

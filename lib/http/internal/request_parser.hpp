@@ -83,7 +83,7 @@ class RequestParser : public boost::beast::http::basic_parser<true> {
             extensions_left_ -= extensions.size();
             return;
         }
-        refusal_ = Refusal{431, "the extensions of the chunks are over the limit of the headers"};
+        refusal_ = Refusal{431, "the chunk extensions exceed the header limit"};
         error = boost::beast::http::error::header_limit;
     }
     std::size_t on_chunk_body_impl(std::uint64_t, text body, error_code&) override {

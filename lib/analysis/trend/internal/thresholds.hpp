@@ -6,7 +6,7 @@
 //   runs     seen in runs of real services (short_runs.cpp says which)
 // moves (measured with the self-test's traces, seed 1, where the threshold is doubled and halved; of a probability above .5 that which
 // it leaves to 1; of a whole number, at least by one)
-//   families and the number of their traces, of 30 each, whose verdict is another one; "operating curve" is its noisy lines
+//   families and the number of their traces, of 30 each, whose verdict is another one; "power curve" is its noisy lines
 //   (...)    no verdict, but a figure of so many of the 600 traces, by more than 1 %
 //   -        nothing: no simulated trace comes near it
 #pragma once
@@ -17,7 +17,7 @@ namespace leakline::analysis::trend::thresholds {
 
 // Samples to bins (front_end.cpp).
 namespace front_end {
-// bins of equal time that a stretch is reduced to | first | operating curve 4, collected 2, flat 1, expiring 1, 1 more
+// bins of equal time that a stretch is reduced to | first | power curve 4, collected 2, flat 1, expiring 1, 1 more
 inline constexpr std::size_t kBins = 240;
 // a lone sample that sticks out of its neighbors by more standard deviations of their change is replaced | first | (interval 145, slope
 //   117)
@@ -28,7 +28,7 @@ inline constexpr double kHardlyAny = .02;  // share of all requests that may com
 // What counts as growth and as noise (scales.cpp).
 namespace scales {
 inline constexpr double kLeastGrowthMib = .25;  // least growth over a stretch | first | (detection limit 117, interval 31)
-// the same as a share of the level | first | operating curve 2, flat 1, warm-up 1, cache 1, 1 more
+// the same as a share of the level | first | power curve 2, flat 1, warm-up 1, cache 1, 1 more
 inline constexpr double kLeastGrowthOfLevel = .005;
 inline constexpr double kLeastNoiseOfLevel = 1e-5;  // least noise, as a share of the level | first | (slope 7, interval 5)
 inline constexpr double kOfDeviation = .25;  // least growth in deviations of the detrended bins | first | (detection limit 129, P(leak) 57)
@@ -45,23 +45,23 @@ inline constexpr double kOfItsOwn = .001;
 
 // Points of whole cycles (points.cpp).
 namespace cycles {
-// most points that curves are fitted to: medians of blocks, or cycles | first | operating curve 4, collected 3, daily 2, flat 1, 4 more
+// most points that curves are fitted to: medians of blocks, or cycles | first | power curve 4, collected 3, daily 2, flat 1, 4 more
 inline constexpr std::size_t kBlocks = 48;
-// of the range, on each side of the middle, for a crossing | first | operating curve 3, per request 1, flat 1
+// of the range, on each side of the middle, for a crossing | first | power curve 3, per request 1, flat 1
 inline constexpr double kHysteresis = .25;
 inline constexpr std::size_t kLeastCrossings = 5;  // upward crossings that make cycles | first | (interval 34, detection limit 33)
 inline constexpr std::size_t kLeastGroups = 4;     // whole cycles that make points | first | (interval 31, detection limit 30)
-inline constexpr std::size_t kLeastOfNoise = 14;   // the same where noise makes the crossings | traces | operating curve 3, flat 1
-// a cycle is visible where the range is so many times the usual change between bins | traces | per request 1, operating curve 1
+inline constexpr std::size_t kLeastOfNoise = 14;   // the same where noise makes the crossings | traces | power curve 3, flat 1
+// a cycle is visible where the range is so many times the usual change between bins | traces | per request 1, power curve 1
 inline constexpr double kOfUsualChange = 6;
-// a cycle that starts one bin late moves its floor by range / bins per cycle | first | operating curve 2, flat 1
+// a cycle that starts one bin late moves its floor by range / bins per cycle | first | power curve 2, flat 1
 inline constexpr double kNoiseOfRange = .3;
 }  // namespace cycles
 
 // Prior odds against curves (fit.cpp).
 namespace prior {
-inline constexpr double kBent = .4;           // of curves other than flat and linear | first | operating curve 3, collected 1
-inline constexpr double kBendsAtTheEnd = .3;  // of curves whose bend at the very end nothing confirms | first | operating curve 1
+inline constexpr double kBent = .4;           // of curves other than flat and linear | first | power curve 3, collected 1
+inline constexpr double kBendsAtTheEnd = .3;  // of curves whose bend at the very end nothing confirms | first | power curve 1
 }  // namespace prior
 
 // AR(1) correlation of the residuals (fit.cpp).
@@ -69,12 +69,12 @@ namespace correlation {
 inline constexpr double kMost = .97;  // highest correlation that is believed | first | (slope 27, detection limit 27)
 // the same of residuals as small as rounding, which say nothing of the process | first | (interval 41, detection limit 27)
 inline constexpr double kMostOfRounding = .3;
-inline constexpr double kRounding = 1.5;  // residuals below so many times the smallest noise are rounding | first | operating curve 1
+inline constexpr double kRounding = 1.5;  // residuals below so many times the smallest noise are rounding | first | power curve 1
 }  // namespace correlation
 
 // A fall that undoes growth, not yet outgrown: the next tooth of a saw looks the same (classes.cpp).
 namespace reset {
-inline constexpr double kFallOfGrowth = .4;  // the fall, as a share of the growth before it | first | operating curve 1
+inline constexpr double kFallOfGrowth = .4;  // the fall, as a share of the growth before it | first | power curve 1
 inline constexpr double kRecent = .67;       // part of the run that has passed since, at most | first | (P(leak) 3, slope 3)
 // growth since, less the fall, as a share of the larger growth, from which the fall is outgrown | first | (P(leak) 2)
 inline constexpr double kOutgrown = .25;
@@ -84,15 +84,15 @@ inline constexpr double kOutgrown = .25;
 namespace leak_shapes {
 // knee from which a logarithm is a line that bends a little | first | (P(leak) 3, interval 3)
 inline constexpr double kLineLikeLogarithm = .3;
-inline constexpr double kLateKnee = .82;  // a leak that starts later is open | first | operating curve 1
-// a parabola that ends in less than this share of its mean slope is open | first | operating curve 2
+inline constexpr double kLateKnee = .82;  // a leak that starts later is open | first | power curve 1
+// a parabola that ends in less than this share of its mean slope is open | first | power curve 2
 inline constexpr double kDecelerates = .4;
 inline constexpr double kLongWarmup = .12;  // time constant from which a warm-up that outweighs the line is open | first | (P(leak) 1)
 }  // namespace leak_shapes
 
 // When a curve that is bounded is open, since its bend comes too late to tell (classes.cpp, fit.cpp).
 namespace bounded_shapes {
-inline constexpr double kLateFill = .8;        // knee of a fill-then-flat | first | cache 2, operating curve 1
+inline constexpr double kLateFill = .8;        // knee of a fill-then-flat | first | cache 2, power curve 1
 inline constexpr double kLateStep = .85;       // place of a step, or of the second | first | step 1
 inline constexpr double kLateSecondStep = .6;  // of the second step, where both go up by more than the least growth | first | -
 inline constexpr double kLongPeriod = .85;     // period of a wave | first | -
@@ -102,7 +102,7 @@ inline constexpr double kToCome = .08;         // share of its height that an ex
 // The verdict on a stretch (segment.cpp, classes.cpp).
 namespace verdict {
 // P(leak) from which memory grows; first .95: .94 finds one leak in 300 more and nothing else, at .93 false alarms begin to rise | traces |
-//   operating curve 4, warm-up 1
+//   power curve 4, warm-up 1
 inline constexpr double kGrowingFrom = .94;
 inline constexpr double kStableFrom = .80;  // P(stable) from which memory is stable | first | daily 3, collected 2, load 1, flat 1, 2 more
 // P(leak) asks for this part of the least growth; the median slope for all of it | first | (P(leak) 135)
@@ -120,14 +120,14 @@ inline constexpr double kClearlyBetter = 2;
 
 // Floors and means of few cycles have to agree (segment.cpp).
 namespace cycle_veto {
-inline constexpr std::size_t kFewCycles = 14;  // fewer are few | first | operating curve 1, per request 1
+inline constexpr std::size_t kFewCycles = 14;  // fewer are few | first | power curve 1, per request 1
 inline constexpr double kBothReach = .75;      // P(leak) that both reach | first | per request 1
 }  // namespace cycle_veto
 
 // Growth in one or two jumps (vetoes.cpp).
 namespace jumps_veto {
 inline constexpr std::size_t kBlocksLookedAt = 24;  // blocks that the growth is cut into | first | -
-inline constexpr double kTwoCarry = .75;            // two of them that carry more of it are jumps | first | operating curve 3
+inline constexpr double kTwoCarry = .75;            // two of them that carry more of it are jumps | first | power curve 3
 inline constexpr double kThreeCarry = .92;          // three of them | first | -
 inline constexpr double kWarmup = .35;  // the same without this part at the beginning, which must not hide what came later | first | -
 inline constexpr std::size_t kLeastLater = 14;  // blocks that must be left for that | first | -
@@ -176,14 +176,14 @@ inline constexpr double kStillStable = .5;      // P(stable) of the rest at whic
 
 // A last look at the end of an undecided stretch (segment.cpp).
 namespace settled {
-inline constexpr double kFrom = .6;          // the end: from this part of the run on | first | caches 1, cache 1
-inline constexpr double kStrictness = .5;    // of its least growth | first | (P(leak) 2, detection limit 2)
-inline constexpr double kMostCut = .5;       // a longer warm-up leaves no end to look at | first | -
-inline constexpr double kReset = .3;         // P(reset) from which memory fell: then what follows the fall | first | -
-inline constexpr double kHardlyGrows = .3;   // P(leak) of the whole, below which it hardly grows | first | operating curve 1, caches 1
-inline constexpr double kSurely = .9;        // P(stable) of the end | first | -
-inline constexpr double kPastTheFall = .03;  // what follows a fall begins this part of the run behind it | traces | -
-inline constexpr double kLeastRest = .15;    // part of the run that has to follow a fall | traces | -
+inline constexpr double kFrom = .6;                   // the end: from this part of the run on | first | caches 1, cache 1
+inline constexpr double kStrictness = .5;             // of its least growth | first | (P(leak) 2, detection limit 2)
+inline constexpr double kMostCut = .5;                // a longer warm-up leaves no end to look at | first | -
+inline constexpr double kReset = .3;                  // P(reset) from which memory fell: then what follows the fall | first | -
+inline constexpr double kHardlyGrows = .3;            // P(leak) of the whole, below which it hardly grows | first | power curve 1, caches 1
+inline constexpr double kSurely = .9;                 // P(stable) of the end | first | -
+inline constexpr double kPastTheFall = .03;           // what follows a fall begins this part of the run behind it | traces | -
+inline constexpr double kLeastRest = .15;             // part of the run that has to follow a fall | traces | -
 inline constexpr std::size_t kLeastSamplesLeft = 40;  // samples of the end | first | -
 // growth before the fall that is less of what the end could tell from none could hide nowhere | traces | -
 inline constexpr double kNothing = .4;

@@ -34,7 +34,7 @@ struct TraceFamily {
 std::span<const TraceFamily> trace_families();
 Trace make_trace(const TraceFamily& family, std::uint64_t seed, std::uint64_t number);
 
-// A plain leak in correlated noise, for the operating curve: growth in standard deviations of the noise.
+// A plain leak in correlated noise, for the power curve: growth in standard deviations of the noise.
 Trace noisy_line(std::uint64_t seed, std::uint64_t number, double growth_in_deviations);
 
 // Random numbers with distributions defined here: those of the standard library differ between libraries.
