@@ -71,7 +71,7 @@ LineReport read_side(const Side& side, const LineArguments& lines, Output& outpu
     sources.insert(sources.end(), lines.sources().begin(), lines.sources().end());
     report::SourceText source(sources);
     if (!profile.named_here) source.trust_directories_only();
-    source.look_above(profile.command.substr(0, profile.command.find(' ')));
+    source.search_parents(profile.command.substr(0, profile.command.find(' ')));
     source.fill(report);
     detail_sources(output, source);
     if (side.sources.empty() && profile.started) drop_newer_text(report, source, *profile.started, output, side, option);

@@ -129,10 +129,10 @@ analysis::EndpointBudget endpoint_budget(const std::string& text) {
 }
 
 // The gates that the verdict has to pass; a leak is accepted if it passes all.
-void hold_against_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudget>& budgets, const std::optional<Baseline>& baseline,
+void apply_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudget>& budgets, const std::optional<Baseline>& baseline,
                         const std::string& name) {
     if (!budgets.empty()) analysis::hold_against_budgets(diagnosis, budgets);
-    if (baseline) analysis::hold_against_baseline(diagnosis, *baseline, name, format_utc_date(system_clock().wall()));
+    if (baseline) analysis::apply_baseline(diagnosis, *baseline, name, format_utc_date(system_clock().wall()));
     const auto passed = [](const Gate& gate) { return gate.outcome == GateOutcome::passed; };
     diagnosis.accepted = diagnosis.accepted && std::all_of(diagnosis.gates.begin(), diagnosis.gates.end(), passed);
 }
@@ -172,8 +172,8 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
-    sources.look_above(find_executable(run.target.arguments[0]).value_or(""));
-    if (command.empty()) sources.look_above(installed_file("lib"));  // trackd's sources
+    sources.search_parents(find_executable(run.target.arguments[0]).value_or(""));
+    if (command.empty()) sources.search_parents(installed_file("lib"));  // trackd's sources
     std::vector<analysis::EndpointBudget> budgets;
     for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));
     std::optional<Baseline> baseline;
@@ -215,7 +215,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
-    hold_against_gates(diagnosis, budgets, baseline, options.baseline);
+    apply_gates(diagnosis, budgets, baseline, options.baseline);
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);
 }

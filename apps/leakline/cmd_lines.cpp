@@ -70,7 +70,7 @@ Run declare_lines(CLI::App& app) {
         lines->require_groups(profile, *file);
         detail_recording(*output, *file, profile);
         if (!profile.named_here) source.trust_directories_only();
-        source.look_above(profile.command.substr(0, profile.command.find(' ')));
+        source.search_parents(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
         if (!lines->options().table_function.empty()) require_table(report, profile, *file, lines->options().table_function);
         detail_lines(*output, report);

@@ -152,7 +152,7 @@ int run_minimize(MinimizeCommand& command, Output& output, const std::stop_token
     MinimizeProgress narrator(output);
     Minimized result = diagnose::minimize(options, log, narrator.observer());
     report::SourceText sources(command.sources);
-    sources.look_above(find_executable(options.run.target.arguments[0]).value_or(""));
+    sources.search_parents(find_executable(options.run.target.arguments[0]).value_or(""));
     sources.fill(result.diagnosis.lines);
     const int code = exit_code(result, command.exits, output);
     output.write(std::move(result));

@@ -209,7 +209,7 @@ class Sampling {
         const std::vector<std::string> grown = resources_.lines();
         if (child_ && targets_.front().gone) {
             const ExitStatus status = child_->wait();
-            const std::string how = limit_ ? limit_->death_of(status, peak_).text : "ended with " + status.text();
+            const std::string how = limit_ ? limit_->termination_of(status, peak_).text : "ended with " + status.text();
             const std::string text = fmt::format("{} {}; sampling stopped", name_of(targets_.front().source->subject()), how);
             if (status.shell_code() == 0)
                 messages_.note(text);

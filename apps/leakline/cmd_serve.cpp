@@ -73,9 +73,10 @@ int run_serve(const CLI::App& app, const TrackdOptions& options, const ClockChoi
     const ExitStatus status = wait_or_end(child, stop);
     if (stop.stop_requested() && status.shell_code() == 0) return kNoLeak;  // a drained end is what was asked for
     if (limit) {
-        const memory::Death death = limit->death_of(status);
-        if (death.cause == memory::Death::Cause::oom_killed || death.cause == memory::Death::Cause::allocation_failed) {
-            print_error("leakline: trackd was {}\n", death.text);
+        const memory::Termination termination = limit->termination_of(status);
+        if (termination.cause == memory::Termination::Cause::oom_killed ||
+            termination.cause == memory::Termination::Cause::allocation_failed) {
+            print_error("leakline: trackd was {}\n", termination.text);
             return kInvalid;
         }
     }

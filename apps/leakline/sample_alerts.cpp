@@ -45,7 +45,7 @@ void SampleAlerts::observe(const memory::Subject& subject, const MemorySample& s
     const std::pair key{subject.pid, subject.name};
     auto place = watched_.find(key);
     if (place == watched_.end()) {
-        if (watched_.size() == kMost) return;
+        if (watched_.size() == kMax) return;
         place = watched_.emplace(key, watch(subject)).first;
     }
     const Bytes limit = sample[Metric::cgroup_limit] ? *sample[Metric::cgroup_limit] : place->second.limit;

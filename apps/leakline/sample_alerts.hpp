@@ -25,7 +25,7 @@ class SampleAlerts {
         std::unique_ptr<alert::MemoryMonitor> monitor;
         Bytes limit = 0;
     };
-    static constexpr std::size_t kMost = 100;  // of a tree of thousands, the first
+    static constexpr std::size_t kMax = 100;  // of a tree of thousands, the first
 
     Watched watch(const memory::Subject& subject) const;
 

@@ -12,7 +12,7 @@ namespace leakline::cli {
 
 namespace {
 
-constexpr std::size_t kMostPoints = 8192;
+constexpr std::size_t kMaxPoints = 8192;
 
 std::string hours_text(double hours) {
     constexpr double kManyYears = 24 * 365 * 100.0;
@@ -71,13 +71,13 @@ void SampleView::add(const MemorySample& sample, std::optional<Bytes> limit) {
     if (seen_++ % every_ != 0) return;
     series_.seconds.push_back(at - first_second_);
     series_.value.push_back(last_value_);
-    if (series_.size() < kMostPoints) return;
-    for (std::size_t i = 0; i < kMostPoints / 2; ++i) {
+    if (series_.size() < kMaxPoints) return;
+    for (std::size_t i = 0; i < kMaxPoints / 2; ++i) {
         series_.seconds[i] = series_.seconds[2 * i];
         series_.value[i] = series_.value[2 * i];
     }
-    series_.seconds.resize(kMostPoints / 2);
-    series_.value.resize(kMostPoints / 2);
+    series_.seconds.resize(kMaxPoints / 2);
+    series_.value.resize(kMaxPoints / 2);
     every_ *= 2;
 }
 
@@ -112,8 +112,8 @@ std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
                                 elapsed.count() == 0 ? "0s" : format_duration(elapsed), format_count(seen_), seen_ == 1 ? "" : "s"));
     const auto [least, greatest] = std::minmax_element(series_.value.begin(), series_.value.end());
     const std::string range = series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
-    constexpr std::size_t kLeastSparkline = 10;
-    if (width > range.size() + kLeastSparkline)
+    constexpr std::size_t kMinSparkline = 10;
+    if (width > range.size() + kMinSparkline)
         lines.push_back(sparkline(series_.value, width - range.size(), utf8) + range);
     else
         lines.push_back(sparkline(series_.value, width, utf8));

@@ -6,10 +6,9 @@
 namespace leakline::cli {
 
 void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, Bytes& sample_interval, heap::Children& children) {
-    app.add_option(
-           "--tracker", tracker,
-           "Heap recorder: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost; "
-           "Python functions)")
+    app.add_option("--tracker", tracker,
+                   "Heap recorder: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost; "
+                   "Python functions)")
         ->transform(choice_of<heap::RecordWith>({{"heaptrack", heap::RecordWith::heaptrack}, {"agent", heap::RecordWith::agent}}))
         ->type_name("NAME")
         ->default_str("agent for Python, else heaptrack");

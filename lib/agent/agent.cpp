@@ -38,7 +38,7 @@ constexpr SegmentSizes kExactSizes{1u << 23, 1u << 18, 1u << 18, 1u << 14, 1u <<
 static_assert(kExactSizes.samples < SamplingState::kAllThinned && kExactSizes.names <= 1u << PythonFrame::kNameBits);
 
 // Of native code called by the innermost Python function, and of the interpreter below it.
-constexpr unsigned kMostNativeFrames = 24;
+constexpr unsigned kMaxNativeFrames = 24;
 
 // Bytes that a thread allocates before it checks again whether the agent is on.
 constexpr std::uint64_t kCheckAgain = 1 << 16;
@@ -129,8 +129,8 @@ char* put_number(char* at, unsigned number) {
 
 int create_file(std::int32_t pid, char* path) {
     char* const base = stpcpy(path, directory);
-    constexpr unsigned kMostExecs = 10'000;
-    for (unsigned execs = 0; execs < kMostExecs; ++execs) {
+    constexpr unsigned kMaxExecs = 10'000;
+    for (unsigned execs = 0; execs < kMaxExecs; ++execs) {
         char* at = base;
         *at++ = '/';
         at = put_number(at, static_cast<unsigned>(pid));
@@ -164,8 +164,8 @@ void* map_file(int file, std::uint64_t bytes) {
 bool make_usable(int file, void* base, const SegmentSizes& sizes, bool& all_there) {
     const SegmentLayout layout = layout_of(sizes);
     if (populate(base, layout.samples)) return true;
-    constexpr std::uint64_t kMostAtOnce = std::uint64_t{32} << 20;
-    all_there = layout.bytes <= kMostAtOnce && unwind::system_call(SYS_fallocate, file, 0, 0, static_cast<long>(layout.bytes)) == 0;
+    constexpr std::uint64_t kMaxAtOnce = std::uint64_t{32} << 20;
+    all_there = layout.bytes <= kMaxAtOnce && unwind::system_call(SYS_fallocate, file, 0, 0, static_cast<long>(layout.bytes)) == 0;
     return all_there;
 }
 
@@ -383,7 +383,7 @@ void record(void* block, std::size_t size, const void* frame) {
         const OwnFloatingPoint floating_point;
         const std::uint64_t* frames = thread.frames;
         const bool python_runs = python::is_running();
-        unsigned depth = capture_stack(frame, thread.frames, python_runs ? kMostNativeFrames : kMostFrames);
+        unsigned depth = capture_stack(frame, thread.frames, python_runs ? kMaxNativeFrames : kMaxFrames);
         unsigned skipped = 0;
         // Skip the frames of our own operator new.
         while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth, ++skipped;
@@ -395,7 +395,7 @@ void record(void* block, std::size_t size, const void* frame) {
             if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(segment.header->unseen_frees);
             samples.thin_when_nearly_full(thread.random);
             const std::uint64_t interval = SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval;
-            if (python_runs) depth = python::put_functions(thread.frames + skipped, depth, kMostFrames - skipped, stacks);
+            if (python_runs) depth = python::put_functions(thread.frames + skipped, depth, kMaxFrames - skipped, stacks);
             const std::uint32_t stack = stacks.find(frames, depth);
             if (stack == 0) count(segment.header->lost_stacks);
             count(segment.header->sampled);
@@ -491,7 +491,7 @@ void sandbox_begins() {
             sandboxed = true;
             agent_lock.unlock();
             // The first walk of a thread asks the kernel where its stack ends, which a strict sandbox forbids.
-            capture_stack(__builtin_frame_address(0), thread.frames, kMostFrames);
+            capture_stack(__builtin_frame_address(0), thread.frames, kMaxFrames);
         }
     }
     errno = error;

@@ -44,7 +44,7 @@ Field at(const void* object, int place) {
 }
 
 // Bounds the walk over frames that are damaged.
-constexpr unsigned kMostVisited = 4096;
+constexpr unsigned kMaxVisited = 4096;
 
 const void* innermost_frame() {
     if (layout == nullptr) return nullptr;
@@ -84,9 +84,9 @@ std::string_view text_of(const void* string) {
     if (!compact || (width != 1 && width != 2 && width != 4)) return {};
     const auto length = at<std::uint64_t>(string, kLength);
     const char* const data = static_cast<const char*>(string) + (ascii ? layout->ascii : layout->compact);
-    constexpr std::size_t kMost = kLongestName / 4;
+    constexpr std::size_t kMax = kLongestName / 4;
     char* to = text;
-    for (std::uint64_t i = length > kMost ? length - kMost : 0; i < length; ++i) {
+    for (std::uint64_t i = length > kMax ? length - kMax : 0; i < length; ++i) {
         const char* const from = data + i * width;
         to = put_utf8(to, width == 1   ? static_cast<unsigned char>(*from)
                           : width == 2 ? at<std::uint16_t>(from, 0)
@@ -256,7 +256,7 @@ unsigned put_functions(std::uint64_t* frames, unsigned depth, unsigned limit, St
     for (unsigned i = 0; i < depth && !is_within(frames[i], evaluation_begin, evaluation_end); ++i)
         if (!is_within(frames[i], interpreter_begin, interpreter_end)) frames[kept++] = frames[i];
     unsigned visited = 0;
-    for (; frame != nullptr && kept < limit && visited < kMostVisited; frame = at<const void*>(frame, layout->previous), ++visited) {
+    for (; frame != nullptr && kept < limit && visited < kMaxVisited; frame = at<const void*>(frame, layout->previous), ++visited) {
         const void* const code = at<const void*>(frame, layout->code);
         // Calls from C have frames without a code object.
         if (code != nullptr && at<const void*>(code, kType) == code_type) frames[kept++] = describe(frame, code, stacks);

@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kSegmentVersion = 2;
 // The environment variable of the agent: "INTERVAL:DIRECTORY", the mean distance between samples in bytes (1: every block)
 // and the folder for the files PID.N (N: how often the process has called exec).
 inline constexpr char kAgentVariable[] = "LEAKLINE_AGENT";
-inline constexpr unsigned kMostFrames = 64;  // per stack
+inline constexpr unsigned kMaxFrames = 64;  // per stack
 inline constexpr std::size_t kPage = 4096;
 
 // Capacities. The numbers of heads are powers of two.

@@ -66,8 +66,8 @@ unsigned capture_stack(const void* frame, std::uint64_t* addresses, unsigned lim
     Registers at{words[1], reinterpret_cast<std::uintptr_t>(words + 2), words[0]};
     unsigned depth = 0;
     // The walk ends at frames without a rule, of which a stack has few.
-    constexpr int kMostSteps = 8;
-    for (int step = 0; step < kMostSteps && depth < limit; ++step) {
+    constexpr int kMaxSteps = 8;
+    for (int step = 0; step < kMaxSteps && depth < limit; ++step) {
         const unwind::PartialBacktrace part =
             unwind::walk_while_known(at, reinterpret_cast<void**>(addresses + depth), static_cast<int>(limit - depth));
         depth += static_cast<unsigned>(part.depth);

@@ -11,7 +11,7 @@ namespace leakline::alert {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kTimeout{10};
 
 class RunCommand : public Channel {
   public:
@@ -27,9 +27,9 @@ class RunCommand : public Channel {
                                {"LEAKLINE_ALERT_LIMIT_BYTES", std::to_string(alert.limit)},
                                {"LEAKLINE_ALERT_JSON", alert.json()}};
         Child child = Child::start(command);
-        const std::optional<ExitStatus> status = child.wait_for(kPatience, stop);
+        const std::optional<ExitStatus> status = child.wait_for(kTimeout, stop);
         if (!status && stop.stop_requested()) throw Error(ErrorKind::system, program_, "was interrupted");
-        if (!status) throw Error(ErrorKind::system, program_, "did not end within " + format_duration(kPatience));
+        if (!status) throw Error(ErrorKind::system, program_, "did not end within " + format_duration(kTimeout));
         if (status->shell_code() != 0) throw Error(ErrorKind::system, program_, "ended with " + status->text());
     }
     std::string describe() const override { return "command " + program_; }

@@ -20,13 +20,13 @@ Interval growth_of(const LineGrowth& line) {
     return {bytes, bytes, bytes};
 }
 
-// What stands for that line: of equal ones the twin-th largest. Nothing where there is none.
+// What stands for that line: of equal ones the rank-th largest. Nothing where there is none.
 const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const LineName& name) {
     std::vector<const Baseline::Line*> equal;
     for (const Baseline::Line& line : lines)
         if (line.function == name.function && line.source == name.source) equal.push_back(&line);
     std::stable_sort(equal.begin(), equal.end(), [](const auto* a, const auto* b) { return a->bytes_per_request > b->bytes_per_request; });
-    return name.twin < equal.size() ? equal[name.twin] : nullptr;
+    return name.rank < equal.size() ? equal[name.rank] : nullptr;
 }
 
 // Users write "load_plugins" for "app::load_plugins(Config const&)" in debug info.
@@ -116,7 +116,7 @@ std::vector<std::pair<LineName, const LineGrowth*>> leaking_lines_by_name(const 
     for (const LineGrowth& line : diagnosis.lines.lines)
         if (line.leaking) out.push_back({{line.at.function, std::string(trim(line.source)), 0}, &line});
     for (auto& [name, line] : out)
-        name.twin = static_cast<std::size_t>(std::count_if(out.begin(), out.end(), [&, own = line, &of = name](const auto& other) {
+        name.rank = static_cast<std::size_t>(std::count_if(out.begin(), out.end(), [&, own = line, &of = name](const auto& other) {
             if (other.first.function != of.function || other.first.source != of.source || other.second == own) return false;
             const double growth = growth_of(*own).estimate, others = growth_of(*other.second).estimate;
             return others > growth || (others == growth && other.second < own);
@@ -147,7 +147,7 @@ BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baselin
     return check;
 }
 
-void hold_against_baseline(Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today) {
+void apply_baseline(Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today) {
     BaselineCheck check = check_baseline(diagnosis, baseline, name, today);
     diagnosis.accepted = diagnosis.verdict == Verdict::leak && check.gate.outcome == GateOutcome::passed;
     diagnosis.gates.push_back(std::move(check.gate));

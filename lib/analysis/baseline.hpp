@@ -16,7 +16,7 @@ namespace leakline::analysis {
 // apart by their growth, the largest first: they may move and change places, and none hides behind another.
 struct LineName {
     std::string function, source;
-    std::size_t twin = 0;
+    std::size_t rank = 0;
     auto operator<=>(const LineName&) const = default;
 };
 // The leaking lines of diagnosis, which they point into, in its order.
@@ -36,7 +36,7 @@ constexpr double kTolerance = 0.10, kSlowGrowth = 0.25;
 BaselineCheck check_baseline(const Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today);
 
 // Adds the gate and the warnings to diagnosis. A leak that the baseline accepts stays a leak, but fails no build.
-void hold_against_baseline(Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today);
+void apply_baseline(Diagnosis& diagnosis, const Baseline& baseline, const std::string& name, std::string_view today);
 
 // The baseline that accepts what diagnosis shows: its leaking lines, with old's history (at most 50 values a
 // line) and suppressions. Lines that leak no more are dropped.

@@ -11,7 +11,7 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr std::size_t kFewestMarks = 5;
+constexpr std::size_t kMinMarks = 5;
 constexpr double kLevel = 0.01;
 // What a service that still warms up may gain: lazily loaded classes, log buffers.
 constexpr double kLeastGrowth = 64 * 1024;
@@ -44,7 +44,7 @@ struct Judgment {
 
 Judgment judge(std::span<const double> x, std::span<const double> bytes) {
     Judgment judgment;
-    if (bytes.size() < kFewestMarks || x.size() != bytes.size()) return judgment;
+    if (bytes.size() < kMinMarks || x.size() != bytes.size()) return judgment;
     if (std::adjacent_find(x.begin(), x.end(), [](double a, double b) { return b <= a; }) != x.end()) return judgment;
     judgment.per_request = growth_rate(x, bytes);
     if (judge_count(x, bytes, kLevel).grows) {

@@ -9,12 +9,12 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr std::size_t kFewestIncrements = 6;
+constexpr std::size_t kMinIncrements = 6;
 // Of the sum of squares of the seconds: what must be left when the requests have explained theirs.
-constexpr double kLeastOwnPart = 0.005;
+constexpr double kMinOwnPart = 0.005;
 // Shares of the whole growth, at the lower end of their intervals: a part that is worth a figure of its own, and one beside which
 // the other may be noise.
-constexpr double kMinor = 0.1, kMost = 0.6;
+constexpr double kMinor = 0.1, kMainShare = 0.6;
 
 Interval scaled(const Interval& interval, double factor) {
     return {interval.estimate * factor, interval.low * factor, interval.high * factor};
@@ -32,7 +32,7 @@ double level_at(const Series& series, double seconds) {
 
 GrowthSplit split_growth(std::span<const Increment> increments) {
     GrowthSplit split;
-    if (increments.size() < kFewestIncrements) return split;
+    if (increments.size() < kMinIncrements) return split;
     std::vector<double> requests, seconds, bytes;
     double all_requests = 0, all_seconds = 0, growth = 0;
     for (const Increment& increment : increments) {
@@ -47,7 +47,7 @@ GrowthSplit split_growth(std::span<const Increment> increments) {
     // Where time and requests advance together, the fit cannot separate them, however good it is.
     double squares = 0;
     for (const double value : seconds) squares += value * value;
-    if (least_squares({requests}, seconds).residual_sum < kLeastOwnPart * squares) return split;
+    if (least_squares({requests}, seconds).residual_sum < kMinOwnPart * squares) return split;
     const LeastSquares fit = least_squares({requests, seconds}, bytes);
     const double degrees = static_cast<double>(increments.size() - 2);
     const double variance = fit.residual_sum / degrees, t = student_t_quantile(.975, degrees);
@@ -59,9 +59,9 @@ GrowthSplit split_growth(std::span<const Increment> increments) {
     const Interval by_time = scaled(per_second, all_seconds / growth), by_requests = scaled(per_request, all_requests / growth);
     if (by_time.low > kMinor && by_requests.low > kMinor)
         split.follows = Follows::both;
-    else if (by_requests.low > kMost)
+    else if (by_requests.low > kMainShare)
         split.follows = Follows::requests;
-    else if (by_time.low > kMost)
+    else if (by_time.low > kMainShare)
         split.follows = Follows::time;
     // What follows one axis alone is all of the growth: the small rest that the fit gives to the other is its noise.
     const auto alone = [&](const std::vector<double>& axis, double whole, double other) {

@@ -16,11 +16,11 @@ constexpr double kChance = 0.001;
 // Of what the slope says for a block; and the share of the blocks with many connections that have to show as much.
 constexpr double kShown = 0.5, kBlocksThatShow = 0.8;
 // The smallest leak to report: bytes per connection, and in all blocks together.
-constexpr double kLeastPerConnection = 8, kLeastInAll = 4096;
+constexpr double kMinPerConnection = 8, kMinInAll = 4096;
 // Of growth that was taken out because it follows time: how much of it is known that well.
 constexpr double kTimeKnown = 0.1;
 constexpr std::size_t kSpareBlocks = 3;
-constexpr double kLeastOwnShare = 0.1;
+constexpr double kMinOwnShare = 0.1;
 
 using Columns = std::vector<std::vector<double>>;
 
@@ -184,7 +184,7 @@ std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile
     const bool by_kind = count >= blocks[growth.used.front()].requests.size() + 2 + kSpareBlocks;
     const Columns columns = by_kind ? design(blocks, growth.used, true) : together;
 
-    if (own_share(columns) < kLeastOwnShare) return std::nullopt;
+    if (own_share(columns) < kMinOwnShare) return std::nullopt;
     ConnectionGrowth result;
     result.blocks = count;
     for (const std::size_t b : growth.used) {
@@ -195,7 +195,7 @@ std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile
     result.bytes_per_connection = whole.interval;
     result.bytes_per_request = slope_of(least_squares(together, growth.total), 1, count).interval;
     result.detectable_bytes_per_connection =
-        std::max(kLeastPerConnection, (student_t_quantile(.95, whole.degrees) + student_t_quantile(.9, whole.degrees)) * whole.error);
+        std::max(kMinPerConnection, (student_t_quantile(.95, whole.degrees) + student_t_quantile(.9, whole.degrees)) * whole.error);
 
     double variance = 0, sum = 0;
     for (const auto& [site, bytes] : growth.sites) {
@@ -203,8 +203,8 @@ std::optional<ConnectionGrowth> growth_per_connection(const HeapProfile& profile
         const Slope slope = slope_of(fit, 0, count);
         const double estimate = slope.interval.estimate;
         const auto by_time = growth.by_time.find(site);
-        const double least = std::max(kLeastInAll, by_time == growth.by_time.end() ? 0 : kTimeKnown * by_time->second);
-        if (estimate < kLeastPerConnection || estimate * static_cast<double>(result.connections) < least) continue;
+        const double least = std::max(kMinInAll, by_time == growth.by_time.end() ? 0 : kTimeKnown * by_time->second);
+        if (estimate < kMinPerConnection || estimate * static_cast<double>(result.connections) < least) continue;
         if (slope.p_value * static_cast<double>(growth.sites.size()) > kChance || !shown_by_blocks(columns, fit, bytes)) continue;
         const Slope refined = slope_without_late_marks(columns, bytes);
         result.lines.push_back({attribution.sites[site].at, refined.interval});

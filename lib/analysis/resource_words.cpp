@@ -14,11 +14,11 @@ std::string rate_words(const ResourceGrowth& growth) {
 
 std::string growing_kinds_words(const ResourceGrowth& growth) {
     constexpr double kShare = 0.1;  // of the growth: smaller kinds are not named
-    constexpr std::size_t kMost = 3;
+    constexpr std::size_t kMax = 3;
     std::string out;
     std::size_t named = 0;
     for (const ResourceKind& kind : growth.kinds) {
-        if (kind.growth <= 0 || kind.growth < kShare * growth.growth || named == kMost) break;
+        if (kind.growth <= 0 || kind.growth < kShare * growth.growth || named == kMax) break;
         out += fmt::format("{}{} (+{})", named++ == 0 ? "" : ", ", printable(kind.name), number_words(kind.growth));
     }
     return out;

@@ -12,11 +12,11 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr std::size_t kFewestMarks = 4, kFewestGroups = 4;
-constexpr std::size_t kMostKinds = 8;
+constexpr std::size_t kMinMarks = 4, kMinGroups = 4;
+constexpr std::size_t kMaxKinds = 8;
 // Growth below this is a service's warm-up: a second log file, a helper thread. Mappings vary with the
 // allocator's arenas.
-constexpr double kLeast = 16, kLeastMappings = 64;
+constexpr double kMinCountGrowth = 16, kMinMappings = 64;
 // Pools and caches of descriptors and threads are seldom larger: what has grown by less is given time to fill up.
 constexpr double kLargestPool = 1000;
 // Of the level: growth that is no steady climb matters from here on.
@@ -27,7 +27,7 @@ constexpr std::size_t kUsualRounds = 8;
 // Where the marks are too few for the test: a leak of less than one per 20 requests must be seen, or nothing is said.
 constexpr double kTooCoarse = 0.05;
 
-double least_of(Resource resource) { return resource == Resource::mappings ? kLeastMappings : kLeast; }
+double least_of(Resource resource) { return resource == Resource::mappings ? kMinMappings : kMinCountGrowth; }
 
 struct Grouping {
     std::size_t together = 1, groups = 0;
@@ -36,8 +36,8 @@ struct Grouping {
 // Groups of marks, aligned to the last.
 std::vector<Grouping> groupings(std::size_t marks) {
     std::vector<Grouping> out;
-    if (marks < kFewestMarks) return out;
-    for (std::size_t together = 1; together == 1 || (marks - 1) / together >= kFewestGroups; ++together)
+    if (marks < kMinMarks) return out;
+    for (std::size_t together = 1; together == 1 || (marks - 1) / together >= kMinGroups; ++together)
         out.push_back({together, (marks - 1) / together});
     return out;
 }
@@ -148,7 +148,7 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
     }
     std::stable_sort(growth.kinds.begin(), growth.kinds.end(),
                      [](const ResourceKind& a, const ResourceKind& b) { return a.growth > b.growth; });
-    if (growth.kinds.size() > kMostKinds) growth.kinds.resize(kMostKinds);
+    if (growth.kinds.size() > kMaxKinds) growth.kinds.resize(kMaxKinds);
 
     growth.reasons.clear();
     bool few = false;
@@ -178,13 +178,13 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
 
 }  // namespace
 
-bool pools_had_time(std::size_t rounds, int planned) {
+bool is_extended_run(std::size_t rounds, int planned) {
     return rounds >= 2 * std::min(kUsualRounds, static_cast<std::size_t>(std::max(planned, 0)));
 }
 
 CountJudgment judge_count(std::span<const double> x, std::span<const double> counts, double level) {
     CountJudgment judgment;
-    if (counts.size() < kFewestMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgment;
+    if (counts.size() < kMinMarks || judge_growth(x, counts, counts).growth_class != GrowthClass::linear) return judgment;
     double tried = 0;
     for (const Grouping& grouping : groupings(counts.size())) {
         ++tried;

@@ -38,7 +38,7 @@ struct ResourceOptions {
 
 // Whether a run of so many rounds (planned: asked for at first) gave a pool the time to fill: twice the rounds that a run has at
 // least, or that it was planned to have.
-bool pools_had_time(std::size_t rounds, int planned);
+bool is_extended_run(std::size_t rounds, int planned);
 
 // Fills in all but at_marks, limits, exhausted and idle_growth of each count, and keeps the eight kinds that grew most.
 void judge_resources(Resources& resources, const ResourceOptions& options);

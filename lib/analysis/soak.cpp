@@ -14,22 +14,22 @@ namespace {
 
 // Two runs of one program differ by more than the noise within a run (address layout, which arena a thread got): so much
 // of bytes a request is no difference. With speeds three times apart, growth of which a fortieth follows time shows.
-constexpr double kAlike = 0.05;
+constexpr double kSameRate = 0.05;
 
 // Memory has to have held its level for at least as long as it took to reach it, or it may only have begun to.
-constexpr double kHeldOverSettled = 2;
+constexpr double kLevelTimeFactor = 2;
 // Of a run, what takes longer than this share of it to fill or to be cleaned can look flat, or like growth.
-constexpr double kSeenOfRun = 1.0 / 3;
+constexpr double kDetectableShare = 1.0 / 3;
 
 bool still(const SoakRun& run) { return does_not_grow(run.trend.verdict); }
 // Flat for long enough, by what either run shows of how long the service takes to settle.
 bool flat(const SoakRun& run, const SoakRun& other) {
-    return still(run) && run.hours >= kHeldOverSettled * std::max(run.settled_h, other.settled_h);
+    return still(run) && run.hours >= kLevelTimeFactor * std::max(run.settled_h, other.settled_h);
 }
 bool grows(const SoakRun& run) { return run.trend.verdict == Trend::growing && run.trend.bytes_per_request; }
 
 // The upper bound of this run's growth per request.
-double most_growth(const SoakRun& run) {
+double upper_growth(const SoakRun& run) {
     double most = run.trend.detectable_bytes_per_request.value_or(std::numeric_limits<double>::infinity());
     if (run.trend.bytes_per_request) most = std::max(most, run.trend.bytes_per_request->high);
     return most;
@@ -58,7 +58,7 @@ void judge_flat(Soak& soak, double requests_per_second) {
         const double at = run.trend.plateau_bytes.value_or(run.trend.level_bytes.value_or(0));
         level.low = &run == &soak.runs.front() ? at : std::min(level.low, at);
         level.high = std::max(level.high, at);
-        hidden = std::min(hidden, most_growth(run));
+        hidden = std::min(hidden, upper_growth(run));
     }
     const SoakRun& fast = soak.runs.front();
     level.estimate = fast.trend.plateau_bytes.value_or(fast.trend.level_bytes.value_or(0));
@@ -70,7 +70,7 @@ void judge_flat(Soak& soak, double requests_per_second) {
         "memory does not grow: at {:.4g}x, over {:.3g} h of traffic, it {}; at {:.4g}x, over {:.3g} h, it {}. The run "
         "cannot detect what takes more than {:.2g} h of traffic to fill or to be freed{}",
         fast.time_scale, fast.hours, fast.trend.reasons.empty() ? "is stable" : fast.trend.reasons.front(), slow.time_scale, slow.hours,
-        slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kSeenOfRun, clock_words(soak));
+        slow.trend.reasons.empty() ? "is stable" : slow.trend.reasons.front(), fast.hours * kDetectableShare, clock_words(soak));
 }
 
 void extrapolate(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
@@ -91,11 +91,11 @@ bool alike(const SoakRun& a, const SoakRun& b) {
     const Interval& x = *a.trend.bytes_per_request;
     const Interval& y = *b.trend.bytes_per_request;
     if (x.low <= y.high && y.low <= x.high) return true;
-    return std::abs(x.estimate - y.estimate) <= kAlike * std::max(std::abs(x.estimate), std::abs(y.estimate));
+    return std::abs(x.estimate - y.estimate) <= kSameRate * std::max(std::abs(x.estimate), std::abs(y.estimate));
 }
 
 // Whether the slower run covers so much more than the faster one took to settle that growth in it is no filling.
-bool past_filling(const SoakRun& fast, const SoakRun& slow) { return slow.hours >= kHeldOverSettled * fast.settled_h; }
+bool past_filling(const SoakRun& fast, const SoakRun& slow) { return slow.hours >= kLevelTimeFactor * fast.settled_h; }
 
 }  // namespace
 
@@ -109,7 +109,7 @@ std::size_t settled_at(const Series& series, const TrendVerdict& trend) {
 }
 
 double least_hours_of_slower(const SoakRun& faster, double hours) {
-    return std::min(hours, std::max(faster.hours / kSoakSpeedsApart, kHeldOverSettled * faster.settled_h));
+    return std::min(hours, std::max(faster.hours / kSoakSpeedsApart, kLevelTimeFactor * faster.settled_h));
 }
 
 void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> limit, double start_bytes) {
@@ -133,7 +133,7 @@ void judge_soak(Soak& soak, double requests_per_second, std::optional<Bytes> lim
             "{}, but at {:.4g}x only {:.0f} % of the traffic was served on time: use a lower --time-scale or a less busy "
             "machine",
             words, fast.time_scale, fast.kept_up * 100);
-    } else if (grows(slow) && past_filling(fast, slow) && slow.trend.bytes_per_request->low > most_growth(fast)) {
+    } else if (grows(slow) && past_filling(fast, slow) && slow.trend.bytes_per_request->low > upper_growth(fast)) {
         soak.growth = Soak::Growth::with_time;
         soak.reason = fmt::format(
             "growth depends on time, not on requests: {}, {}; memory after {:.4g} h cannot be extrapolated "

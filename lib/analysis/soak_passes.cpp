@@ -14,16 +14,16 @@ namespace {
 
 constexpr double kPeak = 0.95;
 constexpr double kSamePart = 0.02, kSameBytes = 1024 * 1024;
-constexpr std::size_t kFewestSamples = 20;  // of a pass
-constexpr std::size_t kFewestPasses = 3;    // the first one may have filled a cache
-constexpr double kRefuted = 2;              // times what passes can tell from none
+constexpr std::size_t kMinSamples = 20;  // of a pass
+constexpr std::size_t kMinPasses = 3;    // the first one may have filled a cache
+constexpr double kRefuted = 2;           // times what passes can tell from none
 
 // Of the samples with from <= requests < to; nothing where they are few.
 std::optional<double> peak_between(const Series& series, double from, double to) {
     std::vector<double> values;
     for (std::size_t i = 0; i < series.size(); ++i)
         if (series.requests[i] >= from && series.requests[i] < to) values.push_back(series.value[i]);
-    if (values.size() < kFewestSamples) return std::nullopt;
+    if (values.size() < kMinSamples) return std::nullopt;
     return quantile(std::move(values), kPeak);
 }
 
@@ -50,7 +50,7 @@ TrendVerdict settled_by_passes(TrendVerdict trend, const Series& series, double 
     if (does_not_grow(trend.verdict)) return trend;
     if (series.requests.empty() || requests_a_pass <= 0) return trend;
     const auto passes = static_cast<std::size_t>(series.requests.back() / requests_a_pass + kNearlyWhole);
-    if (passes < kFewestPasses) return trend;
+    if (passes < kMinPasses) return trend;
     std::vector<double> peaks;
     for (std::size_t i = 0; i < passes; ++i) {
         const auto peak = peak_between(series, static_cast<double>(i) * requests_a_pass, static_cast<double>(i + 1) * requests_a_pass);

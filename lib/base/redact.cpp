@@ -36,15 +36,15 @@ bool is_secret_name(std::string_view name) {
                                           "credentials", "accesskey", "privatekey", "secretkey", "jwt",           "signature", "authtoken"};
     static constexpr std::array kBeforeKey = {"api",     "access",     "private", "secret", "auth",
                                               "account", "encryption", "signing", "shared", "license"};
-    static constexpr std::array kHarmlessEnd = {"file",   "path",   "dir",    "directory", "url",    "uri",  "ttl",    "timeout",
-                                                "expiry", "length", "size",   "count",     "limit",  "name", "header", "type",
-                                                "id",     "stdin",  "bucket", "buckets",   "refill", "rate"};
+    static constexpr std::array kNotSecretSuffix = {"file",   "path",   "dir",    "directory", "url",    "uri",  "ttl",    "timeout",
+                                                    "expiry", "length", "size",   "count",     "limit",  "name", "header", "type",
+                                                    "id",     "stdin",  "bucket", "buckets",   "refill", "rate"};
     const std::vector<std::string> words = words_of(name);
     if (words.empty()) return false;
     const auto is_one_of = [](const auto& list, const std::string& word) {
         return std::find(list.begin(), list.end(), word) != list.end();
     };
-    if (words.size() > 1 && is_one_of(kHarmlessEnd, words.back())) return false;
+    if (words.size() > 1 && is_one_of(kNotSecretSuffix, words.back())) return false;
     for (std::size_t i = 0; i < words.size(); ++i) {
         if (is_one_of(kAlone, words[i])) return true;
         if (i > 0 && words[i] == "key" && is_one_of(kBeforeKey, words[i - 1])) return true;

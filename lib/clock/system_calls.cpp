@@ -77,13 +77,13 @@ long leakline_syscall(long call, long a, long b, long c, long d, long e, long f)
         case SYS_ppoll: {
             Timeout timeout(pointer<const timespec>(c));
             const long result = next(call, a, b, number(timeout.writable()), d, e, f);
-            timeout.give_rest(pointer<timespec>(c));
+            timeout.write_remaining(pointer<timespec>(c));
             return result;
         }
         case SYS_pselect6: {
             Timeout timeout(pointer<const timespec>(e));
             const long result = next(call, a, b, c, d, number(timeout.writable()), f);
-            timeout.give_rest(pointer<timespec>(e));
+            timeout.write_remaining(pointer<timespec>(e));
             return result;
         }
         case SYS_select:

@@ -10,7 +10,7 @@ namespace leakline::debuginfo {
 
 namespace {
 
-constexpr std::size_t kMostFrames = 1024;
+constexpr std::size_t kMaxFrames = 1024;
 
 #if defined(__aarch64__)
 constexpr unsigned kStackPointer = 31, kProgramCounter = 32, kGeneral = 32;
@@ -65,7 +65,7 @@ int add_frame(Dwfl_Frame* state, void* argument) {
         unwinding.frames.back().end = end;
     }
     unwinding.frames.push_back(std::move(frame));
-    return unwinding.frames.size() < kMostFrames ? DWARF_CB_OK : DWARF_CB_ABORT;
+    return unwinding.frames.size() < kMaxFrames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
 bool in_function_tag(int tag) { return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block; }

@@ -10,8 +10,8 @@ namespace leakline::debuginfo {
 
 namespace {
 
-constexpr int kMostTypedefs = 64;           // of one another; more is a ring
-constexpr std::size_t kMostMembers = 4096;  // of one class
+constexpr int kMaxTypedefs = 64;           // of one another; more is a ring
+constexpr std::size_t kMaxMembers = 4096;  // of one class
 
 bool is_alias(int tag) {
     return tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type || tag == DW_TAG_restrict_type ||
@@ -50,7 +50,7 @@ TypeId DebugInfo::State::type_of(std::size_t module, Dwarf_Die& die) {
     Dwarf_Die real = die;
     for (int i = 0; is_alias(::dwarf_tag(&real)); ++i) {
         Dwarf_Die next;
-        if (i == kMostTypedefs || !referred(real, next)) return 0;
+        if (i == kMaxTypedefs || !referred(real, next)) return 0;
         real = next;
     }
     const auto [place, fresh] = ids[module].try_emplace(::dwarf_dieoffset(&real), 0);
@@ -126,7 +126,7 @@ void DebugInfo::State::read_structure(Type& type, std::size_t module, Dwarf_Die&
             if (::dwarf_child(&child, &argument) == 0) do
                     if (::dwarf_tag(&argument) == DW_TAG_template_type_parameter)
                         type.arguments.push_back(type_attribute(module, argument));
-                while (type.arguments.size() < kMostMembers && ::dwarf_siblingof(&argument, &argument) == 0);
+                while (type.arguments.size() < kMaxMembers && ::dwarf_siblingof(&argument, &argument) == 0);
             continue;
         }
         if (tag != DW_TAG_member && tag != DW_TAG_inheritance) continue;
@@ -141,7 +141,7 @@ void DebugInfo::State::read_structure(Type& type, std::size_t module, Dwarf_Die&
         }
         Member member{name == nullptr ? "" : name, offset.value_or(0), type_attribute(module, child), tag == DW_TAG_inheritance};
         (member.base ? bases : type.members).push_back(std::move(member));
-    } while (type.members.size() < kMostMembers && ::dwarf_siblingof(&child, &child) == 0);
+    } while (type.members.size() < kMaxMembers && ::dwarf_siblingof(&child, &child) == 0);
     type.members.insert(type.members.begin(), bases.begin(), bases.end());
 }
 
@@ -150,7 +150,7 @@ void DebugInfo::State::read_array(Type& type, std::size_t module, Dwarf_Die& die
     Dwarf_Die element;
     if (!referred(die, element)) return;
     Dwarf_Die real = element;
-    for (int i = 0; i < kMostTypedefs && is_alias(::dwarf_tag(&real)) && referred(real, element); ++i) real = element;
+    for (int i = 0; i < kMaxTypedefs && is_alias(::dwarf_tag(&real)) && referred(real, element); ++i) real = element;
     const std::uint64_t each = size_of(real);
     type.count = each == 0 ? 0 : type.size / each;
 }

@@ -59,7 +59,7 @@ analysis::ResourceOptions count_options(const RunContext& context, std::size_t r
     analysis::ResourceOptions options;
     options.first_mark = static_cast<std::size_t>(std::max(1, context.options.warmup_rounds.value_or(1)));
     options.requests_per_second = context.result.requests_per_second;
-    options.extended = analysis::pools_had_time(rounds, planned);
+    options.extended = analysis::is_extended_run(rounds, planned);
     return options;
 }
 
@@ -293,7 +293,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     const MachineLoad load({static_cast<int>(::getpid()), target.pid()});
     RoundPlan plan = context.options.rounds;
     plan.replay.target = context.result.target;
-    if (lines) plan.rounds = std::max(plan.rounds, kFewestRounds);
+    if (lines) plan.rounds = std::max(plan.rounds, kMinRounds);
     if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);
     const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     bool over_ceiling = false;

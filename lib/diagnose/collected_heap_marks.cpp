@@ -9,7 +9,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::size_t kMostClasses = 8;
+constexpr std::size_t kMaxClasses = 8;
 
 std::vector<CollectedHeap::Class> growth_by_class(const memory::LiveObjects& first, const memory::LiveObjects& last) {
     std::map<std::string, CollectedHeap::Class> classes;  // loaders may have classes of the same name
@@ -27,7 +27,7 @@ std::vector<CollectedHeap::Class> growth_by_class(const memory::LiveObjects& fir
     for (auto& [name, type] : classes)
         if (type.growth_bytes > 0) grown.push_back(std::move(type));
     std::stable_sort(grown.begin(), grown.end(), [](const auto& a, const auto& b) { return a.growth_bytes > b.growth_bytes; });
-    if (grown.size() > kMostClasses) grown.resize(kMostClasses);
+    if (grown.size() > kMaxClasses) grown.resize(kMaxClasses);
     return grown;
 }
 

@@ -25,7 +25,7 @@ Elements without(const Elements& all, const Elements& part) {
 
 }  // namespace
 
-Minimum minimize(Elements all, const std::function<Answer(const Elements&)>& test) {
+Minimum minimize(Elements all, const std::function<TestResult(const Elements&)>& test) {
     Minimum minimum;
     std::size_t granularity = 2;
     while (all.size() >= 2 && !minimum.stopped) {
@@ -33,9 +33,9 @@ Minimum minimize(Elements all, const std::function<Answer(const Elements&)>& tes
         const std::vector<Elements> parts = in_parts(all, granularity);
         bool reduced = false;
         const auto adopt = [&](const Elements& part, std::size_t next) {
-            const Answer answer = test(part);
-            if (answer == Answer::stop) minimum.stopped = true;
-            if (answer != Answer::faulty) return minimum.stopped;
+            const TestResult answer = test(part);
+            if (answer == TestResult::stop) minimum.stopped = true;
+            if (answer != TestResult::fail) return minimum.stopped;
             all = part;
             granularity = next;
             reduced = true;

@@ -14,7 +14,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
-#include "diagnose/internal/log_stretches.hpp"
+#include "diagnose/internal/log_slices.hpp"
 #include "diagnose/internal/recorded_process.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "heap/preflight.hpp"
@@ -108,7 +108,7 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
         const auto wanted = static_cast<std::uint64_t>(served * kLongestRecordedRound_s);
         if (span.requests > wanted) {
             const std::string log = scratch.path() + "/stretches.jsonl";
-            const std::uint64_t written = write_stretches(options.rounds.replay, span.requests, wanted, log);
+            const std::uint64_t written = write_log_slices(options.rounds.replay, span.requests, wanted, log);
             recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
             result.warnings.push_back(fmt::format("the recorded run replays {} of the {} requests of the log, in segments spread over it",
                                                   format_count(written), format_count(span.requests)));
@@ -123,10 +123,10 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
 }
 
 // However often --retries doubles them; as many as --rounds takes.
-constexpr int kMostRecordedRounds = 10'000;
+constexpr int kMaxRecordedRounds = 10'000;
 
 // Most of the service's CPU time that the agent may take in a run by which memory is judged.
-constexpr double kMostOfCpu = 0.05;
+constexpr double kMaxCpuShare = 0.05;
 
 // Measures memory, and records lines in the same run where that is asked for and possible.
 void measure(RunContext& context) {
@@ -134,7 +134,7 @@ void measure(RunContext& context) {
     if (context.one_run) {
         try {
             run_bare(context);
-            if (context.recorder_share <= kMostOfCpu || context.stopped() || result.failed() || result.oom_kill) return;
+            if (context.recorder_share <= kMaxCpuShare || context.stopped() || result.failed() || result.oom_kill) return;
             result.retries.push_back(
                 fmt::format("after {} rounds with the agent, which took about {:.0f} % of the CPU time: memory was measured without it",
                             result.rounds.size(), 100 * context.recorder_share));
@@ -157,7 +157,7 @@ void record_until_decided(RunContext& context) {
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
     for (int rounds = context.extensions || !context.no_lines.empty()
-                          ? kFewestRounds
+                          ? kMinRounds
                           : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
          ;) {
         if (!std::exchange(recorded, false)) run_recorded(context, rounds);
@@ -166,7 +166,7 @@ void record_until_decided(RunContext& context) {
         const auto more = analysis::longer_recording(result, context.options.policy);
         if (!more || context.recorded_replay.completed == 0) return;
         const double times = std::max(1.0, more->requests / static_cast<double>(context.recorded_replay.completed));
-        const double wanted = std::min<double>(kMostRecordedRounds, std::ceil(times * rounds));
+        const double wanted = std::min<double>(kMaxRecordedRounds, std::ceil(times * rounds));
         if (!context.extension.fits(times * context.recorded_s)) {
             context.no_longer(fmt::format("a recorded run of {:.0f} rounds", wanted), times * context.recorded_s, more->why);
             return;
@@ -299,8 +299,8 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     // What the bare run has shown is a result, whatever becomes of the recorded one.
     try {
         // If most requests failed in the bare run, they would fail under the recorder too.
-        const bool landed = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
-        if (!context.stopped() && !result.failed() && landed && (context.no_lines.empty() || context.extensions)) {
+        const bool was_served = result.oom_kill || analysis::exhausted(result) || !analysis::traffic_fault(result.replay);
+        if (!context.stopped() && !result.failed() && was_served && (context.no_lines.empty() || context.extensions)) {
             if (options.soak)
                 record_after_soak(context, observer, span);
             else if (context.one_run)

@@ -47,7 +47,7 @@ LeakSignature::LeakSignature(const Diagnosis& whole) {
     if (take_lines(whole)) {
         for (const ResourceGrowth& growth : whole.resources.counts)
             if (growth.verdict == Trend::growing)
-                not_looked_for_ += (not_looked_for_.empty() ? "" : ", ") + std::string(resource_words(growth.resource));
+                other_leaks_ += (other_leaks_.empty() ? "" : ", ") + std::string(resource_words(growth.resource));
         return;
     }
     if (take_counts(whole.resources)) return;

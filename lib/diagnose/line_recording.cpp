@@ -24,7 +24,7 @@ namespace {
 // How long a block is meant to be: of a random mix of kinds, and where there is one kind only.
 constexpr double kBlockSeconds = 0.25, kBlockSecondsOfOneKind = 0.1;
 // A block opens at least one of the connections that are open at a time, and at most so many for each of them.
-constexpr double kMostOpened = 40;
+constexpr double kMaxOpened = 40;
 
 constexpr const char* kFirstMark = "block 0";
 
@@ -32,7 +32,7 @@ constexpr const char* kFirstMark = "block 0";
 // the number of requests. The same number gives the same share on every machine.
 int requests_per_connection(int number, std::uint64_t requests, int connections) {
     std::mt19937_64 random(static_cast<std::uint64_t>(number) * 0x2545f4914f6cdd1du + 7);
-    const double times = std::pow(kMostOpened, std::uniform_real_distribution<double>(0, 1)(random));
+    const double times = std::pow(kMaxOpened, std::uniform_real_distribution<double>(0, 1)(random));
     return std::max(1, static_cast<int>(static_cast<double>(requests) / (times * connections)));
 }
 
@@ -104,14 +104,14 @@ void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedB
 // Lines whose growth in the rounds is that of the connections which these opened get their price per connection.
 void judge_connections(Diagnosis& result, const HeapProfile& profile, const analysis::LineOptions& options, const MixedBlocks& mix,
                        const std::vector<Round>& rounds) {
-    constexpr double kMost = 0.8;  // of a line's growth
+    constexpr double kMainShare = 0.8;  // of a line's growth
     result.connections = analysis::growth_per_connection(profile, options, kFirstMark, mix.blocks, result.lines.lines);
     if (!result.connections) return;
     double opened = 0;  // in the rounds after the first: what the lines are judged by
     for (std::size_t i = 1; i < rounds.size(); ++i) opened += static_cast<double>(rounds[i].connections);
     for (const ConnectionGrowth::Line& leak : result.connections->lines)
         for (LineGrowth& line : result.lines.lines) {
-            if (line.at != leak.at || leak.bytes_per_connection.estimate * opened < kMost * static_cast<double>(line.growth_bytes))
+            if (line.at != leak.at || leak.bytes_per_connection.estimate * opened < kMainShare * static_cast<double>(line.growth_bytes))
                 continue;
             line.bytes_per_connection = leak.bytes_per_connection;
             line.leaking = true;

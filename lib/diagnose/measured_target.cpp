@@ -149,11 +149,11 @@ std::optional<OomKill> MeasuredTarget::finish(const char* run, std::size_t whole
         return std::nullopt;
     }
     if (limit_) {
-        using Cause = memory::Death::Cause;
-        const memory::Death death = limit_->death_of(*child_.status(), log_.highest());
-        if (death.cause == Cause::oom_killed || death.cause == Cause::allocation_failed) {
+        using Cause = memory::Termination::Cause;
+        const memory::Termination termination = limit_->termination_of(*child_.status(), log_.highest());
+        if (termination.cause == Cause::oom_killed || termination.cause == Cause::allocation_failed) {
             OomKill kill;
-            kill.text = death.text;
+            kill.text = termination.text;
             kill.requests = progress_.completed;
             const Series series = log_.copy();
             if (series.size() > 0) {
@@ -163,7 +163,7 @@ std::optional<OomKill> MeasuredTarget::finish(const char* run, std::size_t whole
             return kill;
         }
     }
-    context_.died(child_, launch_, run, whole_rounds);
+    context_.service_exited(child_, launch_, run, whole_rounds);
     return std::nullopt;
 }
 

@@ -37,16 +37,16 @@ class Minimizer {
     Minimized run() {
         part_ = start_;
         if (!options_.without.empty()) result_.notes.push_back("excluded by --without: " + join(options_.without));
-        trials_.expect(questions_for(part_.kinds.size()) + for_values());
+        trials_.expect(expected_tests(part_.kinds.size()) + for_values());
         if (const auto leak = diagnose_whole()) {
             result_.unit = leak->unit();
             if (leak->by_time_alone()) {
                 result_.by_time = result_.complete = true;
                 part_ = {};
             } else {
-                if (!leak->not_looked_for().empty())
+                if (!leak->other_leaks().empty())
                     result_.notes.push_back(
-                        fmt::format("{} leak as well, but the search looked only for the memory leak", leak->not_looked_for()));
+                        fmt::format("{} leak as well, but the search looked only for the memory leak", leak->other_leaks()));
                 trials_.look_for(*leak);
                 keep(part_);
                 search();
@@ -93,10 +93,10 @@ class Minimizer {
     }
 
     void search() {
-        const PartQuestions questions{[this](const Part& part) { return trials_.ask(part); },
-                                      [this](const Part& part) { return trials_.ask_twice(part); },
-                                      [this](const Part& part) { keep(part); }, [this](int more) { trials_.expect(more + for_values()); }};
-        FoundPart found = search_part(kinds_, part_, options_.values ? SearchDepth::values : SearchDepth::kinds, questions);
+        const PartTests tests{[this](const Part& part) { return trials_.ask(part); },
+                              [this](const Part& part) { return trials_.confirm(part); }, [this](const Part& part) { keep(part); },
+                              [this](int more) { trials_.expect(more + for_values()); }};
+        FoundPart found = search_part(kinds_, part_, options_.values ? SearchDepth::values : SearchDepth::kinds, tests);
         result_.complete = found.complete && ask_rest();
         for (std::string& note : found.notes) result_.notes.push_back(std::move(note));
         report_smaller_leaks();
@@ -111,9 +111,9 @@ class Minimizer {
             if (!std::binary_search(part_.kinds.begin(), part_.kinds.end(), kind)) rest.kinds.push_back(kind);
         if (rest.kinds.empty()) return true;
         trials_.expect(0);
-        const Answer answer = trials_.ask_for_any(rest);
-        if (answer == Answer::stop) return false;
-        result_.rest = answer == Answer::faulty ? Verdict::leak : answer == Answer::sound ? Verdict::no_leak : Verdict::inconclusive;
+        const TestResult answer = trials_.test_for_any_leak(rest);
+        if (answer == TestResult::stop) return false;
+        result_.rest = answer == TestResult::fail ? Verdict::leak : answer == TestResult::pass ? Verdict::no_leak : Verdict::inconclusive;
         return true;
     }
 

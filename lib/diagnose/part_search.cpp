@@ -13,7 +13,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-// How a step ended. Stopped: no more questions, and what was found so far stands.
+// How a step ended. Stopped: no more tests, and what was found so far stands.
 enum class Step { nothing_left_out, left_out, stopped };
 
 Part::Condition* condition_of(Part& part, std::size_t kind, const std::string& facet) {
@@ -45,9 +45,7 @@ Part without_kind(Part part, std::size_t kind) {
 
 class Search {
   public:
-    Search(const RequestKinds& kinds, Part whole, const PartQuestions& questions) : kinds_(kinds), questions_(questions) {
-        found_.part = std::move(whole);
-    }
+    Search(const RequestKinds& kinds, Part whole, const PartTests& tests) : kinds_(kinds), tests_(tests) { found_.part = std::move(whole); }
 
     FoundPart run(SearchDepth depth) {
         found_.complete = reduce_kinds() && (depth == SearchDepth::kinds || reduce_requests()) && leave_out_again();
@@ -61,7 +59,7 @@ class Search {
         return !minimize(found_.part.kinds, [this](const std::vector<std::size_t>& kinds) {
                     Part part;
                     part.kinds = kinds;
-                    questions_.expect(questions_for(kinds.size()));
+                    tests_.expect(expected_tests(kinds.size()));
                     return adopt(part);
                 }).stopped;
     }
@@ -84,7 +82,7 @@ class Search {
     // A value is only taken for a cause where the requests without it do not leak: one of two halves that both leak
     // would be no less than the whole.
     bool reduce_values() {
-        questions_.expect(2 * static_cast<int>(facets_.size()));
+        tests_.expect(2 * static_cast<int>(facets_.size()));
         for (const Facet& facet : facets_) {
             std::vector<std::string> values;
             for (const auto& [value, count] : facet.values) values.push_back(value);
@@ -97,16 +95,16 @@ class Search {
                     values = in_low ? low : high;
                     continue;
                 }
-                const Answer first = ask(narrowed(facet, low));
-                if (first == Answer::stop) return false;
-                if (first == Answer::unknown) break;
-                const Answer second = ask(narrowed(facet, high));
-                if (second == Answer::stop) return false;
-                if (second == Answer::unknown || first == second) break;
-                values = first == Answer::faulty ? low : high;
-                const Answer kept = adopt(narrowed(facet, values));
-                if (kept == Answer::stop) return false;
-                if (kept != Answer::faulty) break;
+                const TestResult first = ask(narrowed(facet, low));
+                if (first == TestResult::stop) return false;
+                if (first == TestResult::unresolved) break;
+                const TestResult second = ask(narrowed(facet, high));
+                if (second == TestResult::stop) return false;
+                if (second == TestResult::unresolved || first == second) break;
+                values = first == TestResult::fail ? low : high;
+                const TestResult kept = adopt(narrowed(facet, values));
+                if (kept == TestResult::stop) return false;
+                if (kept != TestResult::fail) break;
             }
         }
         return true;
@@ -120,8 +118,8 @@ class Search {
     bool reduce_fields() {
         const auto fields = kinds_.fields(found_.part.kinds);
         int more = 0;
-        for (const auto& [kind, names] : fields) more += 1 + questions_for(names.size());
-        questions_.expect(more);
+        for (const auto& [kind, names] : fields) more += 1 + expected_tests(names.size());
+        tests_.expect(more);
         for (const auto& [kind, names] : fields) {
             std::vector<std::size_t> all;
             for (std::size_t field = 0; field < names.size(); ++field)
@@ -137,9 +135,9 @@ class Search {
                 if (dropped.empty()) part.dropped.erase(kind);
                 return adopt(part);
             };
-            const Answer none = with({});
-            if (none == Answer::stop) return false;
-            if (none == Answer::faulty) continue;
+            const TestResult none = with({});
+            if (none == TestResult::stop) return false;
+            if (none == TestResult::fail) continue;
             if (minimize(all, with).stopped) return false;
         }
         return true;
@@ -148,7 +146,7 @@ class Search {
     bool leave_out_again() {
         for (;;) {
             doubts_.clear();
-            questions_.expect(static_cast<int>(found_.part.conditions.size()));
+            tests_.expect(static_cast<int>(found_.part.conditions.size()));
             Step step = leave_out_a_condition();
             if (step == Step::nothing_left_out) step = leave_out_a_value();
             if (step == Step::nothing_left_out) step = leave_out_a_kind();
@@ -182,15 +180,15 @@ class Search {
         for (const Part::Condition& condition : found_.part.conditions) {
             if (condition.values.size() < 2) continue;
             for (const std::string& value : condition.values) {
-                const Answer alone = ask(with_values(found_.part, condition.kind, condition.facet, {value}));
-                if (alone == Answer::stop) return Step::stopped;
-                if (alone == Answer::unknown) doubts_.push_back(in_words({condition.kind, condition.facet, {value}}));
-                if (alone != Answer::sound) continue;
+                const TestResult alone = ask(with_values(found_.part, condition.kind, condition.facet, {value}));
+                if (alone == TestResult::stop) return Step::stopped;
+                if (alone == TestResult::unresolved) doubts_.push_back(in_words({condition.kind, condition.facet, {value}}));
+                if (alone != TestResult::pass) continue;
                 std::set<std::string> others = condition.values;
                 others.erase(value);
-                const Answer adopted = adopt(with_values(found_.part, condition.kind, condition.facet, std::move(others)));
-                if (adopted == Answer::stop) return Step::stopped;
-                if (adopted == Answer::faulty) return Step::left_out;
+                const TestResult adopted = adopt(with_values(found_.part, condition.kind, condition.facet, std::move(others)));
+                if (adopted == TestResult::stop) return Step::stopped;
+                if (adopted == TestResult::fail) return Step::left_out;
             }
         }
         return Step::nothing_left_out;
@@ -208,13 +206,13 @@ class Search {
 
     // Where `asked` leaks, the smallest part is `rest`: the part without what is called `name`.
     Step leave_out(const Part& asked, const Part& rest, const std::string& name) {
-        const Answer answer = questions_.confirm(asked);
-        if (answer == Answer::stop) return Step::stopped;
-        if (answer == Answer::unknown) doubts_.push_back(name);
-        if (answer != Answer::faulty) return Step::nothing_left_out;
-        const Answer adopted = adopt(rest);
-        if (adopted == Answer::stop) return Step::stopped;
-        return adopted == Answer::faulty ? Step::left_out : Step::nothing_left_out;
+        const TestResult answer = tests_.confirm(asked);
+        if (answer == TestResult::stop) return Step::stopped;
+        if (answer == TestResult::unresolved) doubts_.push_back(name);
+        if (answer != TestResult::fail) return Step::nothing_left_out;
+        const TestResult adopted = adopt(rest);
+        if (adopted == TestResult::stop) return Step::stopped;
+        return adopted == TestResult::fail ? Step::left_out : Step::nothing_left_out;
     }
 
     // A facet whose field the leak does not need is none that it may come from.
@@ -252,21 +250,21 @@ class Search {
     // "GET /q where ?lang is 'en'"
     std::string in_words(const Part::Condition& condition) const { return kinds_.text({{condition.kind}, {condition}, {}}); }
 
-    Answer ask(const Part& part) const { return questions_.ask(part); }
+    TestResult ask(const Part& part) const { return tests_.ask(part); }
 
-    Answer adopt(const Part& part) {
-        const Answer answer = questions_.confirm(part);
-        if (answer == Answer::faulty) keep(part);
+    TestResult adopt(const Part& part) {
+        const TestResult answer = tests_.confirm(part);
+        if (answer == TestResult::fail) keep(part);
         return answer;
     }
 
     void keep(Part part) {
         found_.part = std::move(part);
-        questions_.keep(found_.part);
+        tests_.keep(found_.part);
     }
 
     const RequestKinds& kinds_;
-    const PartQuestions& questions_;
+    const PartTests& tests_;
     FoundPart found_;
     std::vector<Facet> facets_;        // of the kinds that are left
     std::vector<std::string> doubts_;  // what could not be left out for want of a clear answer
@@ -274,10 +272,10 @@ class Search {
 
 }  // namespace
 
-FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartQuestions& questions) {
-    return Search(kinds, std::move(whole), questions).run(depth);
+FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartTests& tests) {
+    return Search(kinds, std::move(whole), tests).run(depth);
 }
 
-int questions_for(std::size_t elements) { return 2 * static_cast<int>(std::bit_width(std::max<std::size_t>(elements, 1) - 1)); }
+int expected_tests(std::size_t elements) { return 2 * static_cast<int>(std::bit_width(std::max<std::size_t>(elements, 1) - 1)); }
 
 }  // namespace leakline::diagnose

@@ -18,8 +18,8 @@ namespace {
 // Of a part that is looked at for a leak per connection: few, so that it shows beside what requests leave behind.
 constexpr int kRequestsPerConnection = 4;
 
-Answer answer_of(Verdict verdict) {
-    return verdict == Verdict::leak ? Answer::faulty : verdict == Verdict::no_leak ? Answer::sound : Answer::unknown;
+TestResult answer_of(Verdict verdict) {
+    return verdict == Verdict::leak ? TestResult::fail : verdict == Verdict::no_leak ? TestResult::pass : TestResult::unresolved;
 }
 
 }  // namespace
@@ -70,38 +70,38 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     return diagnosis;
 }
 
-Answer PartTrials::ask(const Part& part) {
+TestResult PartTrials::ask(const Part& part) {
     const std::string key = kinds_.text(part);
     if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
-    const Answer answer = run_until_clear(part, LeakSignature::Size::as_large);
-    if (answer != Answer::stop) answers_[key] = answer;
+    const TestResult answer = run_until_clear(part, LeakSignature::Size::as_large);
+    if (answer != TestResult::stop) answers_[key] = answer;
     return answer;
 }
 
-Answer PartTrials::ask_twice(const Part& part) {
-    Answer answer = ask(part);
-    if (answer != Answer::faulty || leak_->exact()) return answer;
+TestResult PartTrials::confirm(const Part& part) {
+    TestResult answer = ask(part);
+    if (answer != TestResult::fail || leak_->exact()) return answer;
     const std::string key = kinds_.text(part);
     if (const auto found = confirmed_.find(key); found != confirmed_.end()) return found->second;
     answer = run_until_clear(part, LeakSignature::Size::as_large);
-    if (answer == Answer::stop) return answer;
-    return confirmed_[key] = answer == Answer::faulty ? Answer::faulty : Answer::unknown;
+    if (answer == TestResult::stop) return answer;
+    return confirmed_[key] = answer == TestResult::fail ? TestResult::fail : TestResult::unresolved;
 }
 
-Answer PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {
+TestResult PartTrials::run_until_clear(const Part& part, LeakSignature::Size size) {
     int rounds = options_.run.rounds.rounds;
     for (int repeat = 0; repeat <= options_.repeats; ++repeat, rounds *= 2) {
-        if (options_.run.stop().stop_requested()) return Answer::stop;
+        if (options_.run.stop().stop_requested()) return TestResult::stop;
         if (static_cast<int>(trials_.size()) >= options_.most_trials) {
             exhausted_ = true;
-            return Answer::stop;
+            return TestResult::stop;
         }
         const std::optional<Verdict> verdict = run(part, rounds, size);
-        if (!verdict) return Answer::stop;
+        if (!verdict) return TestResult::stop;
         // Only time makes a run clearer; a service that does not answer will not do so in a longer one.
         if (*verdict != Verdict::inconclusive) return answer_of(*verdict);
     }
-    return Answer::unknown;
+    return TestResult::unresolved;
 }
 
 // One run; nothing where it was interrupted.
@@ -153,11 +153,11 @@ void PartTrials::measure(const Options& run, const replay::LogSpan& span, LeakSi
     // A part of a log may well be answered with errors only (a session without its login). It can leak all the same;
     // but that it does not says nothing.
     const auto fault = diagnosis.oom_kill ? std::nullopt : analysis::traffic_fault(stats);
-    const bool died = diagnosis.failed() && (!fault || stats.completed == 0);
-    if (!died && (!fault || seen.verdict == Verdict::leak)) return;
+    const bool exited = diagnosis.failed() && (!fault || stats.completed == 0);
+    if (!exited && (!fault || seen.verdict == Verdict::leak)) return;
     trial.verdict = Verdict::invalid;
     trial.smaller_leak = false;
-    trial.reason = died ? diagnosis.failures.front() : *fault;
+    trial.reason = exited ? diagnosis.failures.front() : *fault;
 }
 
 }  // namespace leakline::diagnose

@@ -15,7 +15,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::uint64_t kFewest = 5;
+constexpr std::uint64_t kMin = 5;
 constexpr double kSmallestShare = 0.01;
 
 // Keeps k of a stream of unknown length, each with the same chance (Vitter, 1985, algorithm R).
@@ -57,7 +57,7 @@ PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_gener
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return reservoirs[a].seen() > reservoirs[b].seen(); });
     for (const std::size_t kind : order) {
         const std::uint64_t seen = reservoirs[kind].seen();
-        if (kinds_.size() == kMostKinds || seen < kFewest || static_cast<double>(seen) < kSmallestShare * static_cast<double>(total)) break;
+        if (kinds_.size() == kMaxKinds || seen < kMin || static_cast<double>(seen) < kSmallestShare * static_cast<double>(total)) break;
         kinds_.push_back(table.names()[kind]);
         samples_.push_back(reservoirs[kind].take());
         for (Request& request : samples_.back()) {

@@ -20,16 +20,16 @@ namespace leakline::diagnose {
 namespace {
 
 // A service that grows until it dies has shown its growth in the bare run, and its lines until it died here.
-void died_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
+void exited_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
     Diagnosis& result = context.result;
-    if (result.trend.verdict != Trend::growing) return context.died(recorder.child(), launch, "recorded run", whole_rounds);
+    if (result.trend.verdict != Trend::growing) return context.service_exited(recorder.child(), launch, "recorded run", whole_rounds);
     result.warnings.push_back(
         fmt::format("the service exited during the recorded run, in round {} ({}): the source lines cover the time until then",
                     whole_rounds + 1, recorder.child().status()->text()));
 }
 
 // The same where a shell or launcher had started it, and goes on.
-void died_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
+void exited_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
     if (result.trend.verdict == Trend::growing) {
         result.warnings.push_back(fmt::format(
             "the service exited during the recorded run, in round {}: the source lines cover the time until then", whole_rounds + 1));
@@ -52,7 +52,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     replay::Progress progress;
     RoundPlan plan = context.options.rounds;
     plan.replay.target = origin_url;
-    plan.rounds = std::max(kFewestRounds, rounds_wanted);
+    plan.rounds = std::max(kMinRounds, rounds_wanted);
     plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
     const std::optional<Bytes> ceiling = memory_ceiling(context.options);
     LineRecording lines(context, recorder, progress);
@@ -85,9 +85,9 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     }
     if (context.options.per_kind && !rounds.stopped && !context.result.failed()) lines.record_mix(plan, rounds);
     if (!recorder.child().running()) {
-        died_under_the_recorder(context, recorder, launch, rounds.rounds.size());
+        exited_under_the_recorder(context, recorder, launch, rounds.rounds.size());
     } else {
-        if (gone) died_behind_its_wrapper(context.result, rounds.rounds.size());
+        if (gone) exited_behind_its_wrapper(context.result, rounds.rounds.size());
         recorder.child().terminate(context.options.target.grace);
     }
 

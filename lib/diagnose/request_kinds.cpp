@@ -38,7 +38,7 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
         std::size_t kind = kind_of(*request);
         if (kind == names_.size()) {
             std::string name = "other";
-            if (kind < kMost) {
+            if (kind < kMax) {
                 name = request->method + " " + replay::PathTable::normalized(replay::path_of_target(request->target));
                 numbers_.emplace(name, kind);
             }
@@ -53,7 +53,7 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
 std::size_t RequestKinds::kind_of(const Request& request) const {
     const auto found = numbers_.find(request.method + " " + replay::PathTable::normalized(replay::path_of_target(request.target)));
     if (found != numbers_.end()) return found->second;
-    return std::min(names_.size(), kMost);
+    return std::min(names_.size(), kMax);
 }
 
 std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) const {
@@ -68,16 +68,16 @@ std::vector<Facet> RequestKinds::facets(const std::vector<std::size_t>& kinds) c
         for (auto& [name, value] : facets_of(*request)) {
             auto at = seen.find({kind, name});
             if (at == seen.end()) {
-                if (++facets_of_kind[kind] > kMostFacets) continue;
+                if (++facets_of_kind[kind] > kMaxFacets) continue;
                 at = seen.try_emplace({kind, name}).first;
             }
             // One value too many marks the facet; what further ones there are does not matter.
-            if (at->second.size() <= kMostValues + 1) ++at->second[std::move(value)];
+            if (at->second.size() <= kMaxValues + 1) ++at->second[std::move(value)];
         }
     }
     std::vector<Facet> result;
     for (auto& [key, values] : seen) {
-        if (values.size() > kMostValues) continue;
+        if (values.size() > kMaxValues) continue;
         std::uint64_t having = 0;
         for (const auto& [value, count] : values) having += count;
         if (having < requests_of_kind[key.first]) values[""] += requests_of_kind[key.first] - having;
@@ -93,12 +93,12 @@ std::map<std::size_t, std::vector<std::string>> RequestKinds::fields(const std::
         const std::size_t kind = kind_of(*request);
         if (!std::binary_search(kinds.begin(), kinds.end(), kind)) continue;
         std::set<std::string>& names = seen[kind];
-        if (names.size() > kMostFields) continue;
+        if (names.size() > kMaxFields) continue;
         for (std::string& name : body_fields(request->body)) names.insert(std::move(name));
     }
     std::map<std::size_t, std::vector<std::string>> result;
     for (const auto& [kind, names] : seen)
-        if (!names.empty() && names.size() <= kMostFields) result[kind].assign(names.begin(), names.end());
+        if (!names.empty() && names.size() <= kMaxFields) result[kind].assign(names.begin(), names.end());
     return result;
 }
 

@@ -14,7 +14,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr int kMostPasses = 10'000;
+constexpr int kMaxPasses = 10'000;
 
 // Calls a function every 50 ms in a thread of its own until it returns false or the object goes.
 class Ticker {
@@ -63,10 +63,10 @@ RoundsResult run_rounds(const RoundPlan& plan, replay::Progress& progress, Nanos
         const bool at_max = plan.replay.pace.kind == replay::Pace::Kind::max;
         if (at_max) {
             const double pass = std::max(1e-4, to_seconds(elapsed)) / passes_in_round;
-            const int expected = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMostPasses);
+            const int expected = std::clamp(static_cast<int>(std::ceil(to_seconds(plan.minimum_round) / pass)), 1, kMaxPasses);
             passes_a_round = std::max(passes_required, expected);
         }
-        const bool too_short = at_max && elapsed < plan.minimum_round && passes_in_round < kMostPasses;
+        const bool too_short = at_max && elapsed < plan.minimum_round && passes_in_round < kMaxPasses;
         round_over = !too_short && passes_in_round >= passes_required;
         if (round_over) passes_a_round = passes_required = passes_in_round;
         return round_over;

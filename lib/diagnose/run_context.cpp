@@ -67,7 +67,7 @@ void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay:
         format_duration(lag)));
 }
 
-void RunContext::died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
+void RunContext::service_exited(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
     result.failures.push_back(
         fmt::format("the service exited during the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
     // A line of its own in every form of report, none of which has room for several in one reason.

@@ -15,12 +15,12 @@ namespace {
 constexpr Nanoseconds kQuiet = std::chrono::milliseconds(100);
 constexpr double kShareOfTime = 0.05;
 // Ten intervals have two to spare for the test (see analysis/resources.hpp), more find rarer leaks.
-constexpr int kFewest = 10, kMost = 24;
+constexpr int kMin = 10, kMax = 24;
 
 double now_s() { return to_seconds(system_clock().monotonic()); }
 
 int marks_for(double longest_s) {
-    return std::clamp(static_cast<int>(std::min(longest_s * kShareOfTime / to_seconds(kQuiet), 1e6)), kFewest, kMost);
+    return std::clamp(static_cast<int>(std::min(longest_s * kShareOfTime / to_seconds(kQuiet), 1e6)), kMin, kMax);
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::size_t kMostPoints = 512;    // of one process's series
-constexpr std::size_t kMostProcesses = 32;  // in the report
-constexpr std::size_t kMostEnded = 4096;    // growths kept for their median
+constexpr std::size_t kMaxPoints = 512;    // of one process's series
+constexpr std::size_t kMaxProcesses = 32;  // in the report
+constexpr std::size_t kMaxEnded = 4096;    // growths kept for their median
 
 void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, double at, double value, double requests) {
     if (++skipped < stride || (!series.seconds.empty() && at <= series.seconds.back())) return;
@@ -23,7 +23,7 @@ void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, d
     series.seconds.push_back(at);
     series.value.push_back(value);
     series.requests.push_back(requests);
-    if (series.size() < kMostPoints) return;
+    if (series.size() < kMaxPoints) return;
     for (std::vector<double>* column : {&series.seconds, &series.value, &series.requests}) {
         for (std::size_t i = 0; i * 2 < column->size(); ++i) (*column)[i] = (*column)[i * 2];
         column->resize((column->size() + 1) / 2);
@@ -76,9 +76,9 @@ void TreeLog::end(Process& process) {
     ++ended_count_;
     ended_cpu_s_ += process.cpu_last - process.cpu_first;
     if (process.end_s - process.begin_s < kSettle_s || process.id.zombie) return;
-    if (ended_growth_.size() < kMostEnded) ended_growth_.push_back(process.growth());
+    if (ended_growth_.size() < kMaxEnded) ended_growth_.push_back(process.growth());
     ended_.push_back(std::move(process));
-    if (ended_.size() <= kMostProcesses) return;
+    if (ended_.size() <= kMaxProcesses) return;
     const auto least =
         std::min_element(ended_.begin(), ended_.end(), [](const Process& a, const Process& b) { return a.growth() < b.growth(); });
     ended_.erase(least);
@@ -189,7 +189,7 @@ ProcessTree TreeLog::tree() const {
     tree.unrecorded_cpu_s += std::max(waited_s, ended_cpu_s_);
     for (const Process& process : ended_) processes.push_back(&process);
     std::stable_sort(processes.begin(), processes.end(), [](const Process* a, const Process* b) { return a->growth() > b->growth(); });
-    if (processes.size() > kMostProcesses) processes.resize(kMostProcesses);
+    if (processes.size() > kMaxProcesses) processes.resize(kMaxProcesses);
     for (const Process* process : processes) {
         ProcessGrowth growth;
         growth.pid = process->id.pid;

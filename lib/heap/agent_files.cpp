@@ -25,12 +25,12 @@ namespace leakline::heap {
 namespace {
 
 // With less, samples are soon lost.
-constexpr std::uint64_t kLeastRoom = std::uint64_t{32} << 20;
+constexpr std::uint64_t kMinRoom = std::uint64_t{32} << 20;
 
 bool has_room(const std::string& folder) {
     struct statvfs status {};
     return ::access(folder.c_str(), W_OK | X_OK) == 0 && ::statvfs(folder.c_str(), &status) == 0 &&
-           status.f_bavail * status.f_frsize >= kLeastRoom;
+           status.f_bavail * status.f_frsize >= kMinRoom;
 }
 
 // Prefers memory to a disk.

@@ -163,8 +163,8 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
     for (Process& process : processes_) {
         const bool live = !process.ended_ || &process == also;
         if (!process.ended_) process.segment_.read();
-        if (live || !process.let_go_) take(process, live);
-        process.let_go_ = !live;
+        if (live || !process.was_empty_) take(process, live);
+        process.was_empty_ = !live;
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
     }
@@ -240,8 +240,8 @@ std::vector<std::string> AgentRecording::warnings() const {
             fmt::format("{} samples have no stack because there were too many different stacks: their bytes are unattributed",
                         format_count(sum.stacks)));
     // A few are normal: frees by a signal handler inside the agent.
-    constexpr std::uint64_t kWorthSaying = 100;
-    if (sum.unseen_frees > std::max(kWorthSaying, sampling_.samples / 100))
+    constexpr std::uint64_t kMinReported = 100;
+    if (sum.unseen_frees > std::max(kMinReported, sampling_.samples / 100))
         warnings.push_back(
             fmt::format("{} frees were missed: the program frees memory in a way that the agent does not see, so lines may "
                         "seem to keep memory that was freed",

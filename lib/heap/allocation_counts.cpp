@@ -14,7 +14,7 @@ constexpr std::size_t kShortLog = std::size_t{1} << 14;
 constexpr std::size_t kCachedInfos = std::size_t{1} << 15;
 }  // namespace
 
-AllocationCounts::AllocationCounts() : log_(kShortLog + kMostEvents) {
+AllocationCounts::AllocationCounts() : log_(kShortLog + kMaxEvents) {
     infos_.reserve(kFewInfos);
     rest_.reserve(kFewInfos);
 }
@@ -66,7 +66,7 @@ std::span<const AllocationCounts::Refused> AllocationCounts::apply(std::size_t c
         new_peak_ = true;
     }
     used_ += count;
-    if (used_ + kMostEvents > log_.size()) make_room();
+    if (used_ + kMaxEvents > log_.size()) make_room();
     return refused_;
 }
 
@@ -81,7 +81,7 @@ void AllocationCounts::make_room() {
         used_ = 0;
     }
     // Settling takes time in the number of infos, so the events between two settlings have to be as many.
-    log_.resize(std::max(log_.size(), infos_.size() + kMostEvents));
+    log_.resize(std::max(log_.size(), infos_.size() + kMaxEvents));
 }
 
 // Computes the state at the newest peak, unless that was done.

@@ -33,13 +33,13 @@ namespace leakline::heap {
 namespace {
 
 // At its exit a process closes the stream shortly before it ends. One that runs for longer has lost it.
-constexpr Nanoseconds kLastMoments = std::chrono::seconds(2);
+constexpr Nanoseconds kExitGrace = std::chrono::seconds(2);
 
 constexpr int kFirstCheck = 100;  // milliseconds
 
 // The tracker writes 4 KiB at a time. Taking each for itself costs a switch to this process and back, as much as reading
 // what is in it; so little is left to become more for a while, where the pipe has room for it.
-constexpr std::size_t kLargePipe = std::size_t{512} << 10, kWorthTaking = std::size_t{64} << 10;
+constexpr std::size_t kLargePipe = std::size_t{512} << 10, kMinRead = std::size_t{64} << 10;
 constexpr int kPause = 1;  // milliseconds
 
 constexpr int kFlushTee = 1000;  // milliseconds: how long a quiet program's raw records may wait for the file
@@ -98,7 +98,7 @@ class Collector {
             if (!options_.follow) service_.check_for_exec();
             return false;
         }
-        pause_ = large_pipe_ && static_cast<std::size_t>(count) < kWorthTaking;
+        pause_ = large_pipe_ && static_cast<std::size_t>(count) < kMinRead;
         if (!received_) {
             received_ = true;
             first_data_ = system_clock().monotonic();
@@ -158,7 +158,7 @@ class Collector {
             if (file >= 0 && ::ftruncate(file, 0) == 0) ::lseek(file, 0, SEEK_SET);
         tee_.emplace(options_.raw_output);
         MarkClock marks;
-        for (MarkSchedule::Requested& mark : marks_.take_rest()) marks.request_mark(std::move(mark));
+        for (MarkSchedule::Requested& mark : marks_.take_remaining()) marks.request_mark(std::move(mark));
         marks_ = std::move(marks);
         first_data_ = system_clock().monotonic();
     }
@@ -224,7 +224,7 @@ class Collector {
 
     // Whether the service continued after the end of its stream. What it did then is unknown.
     void see_loss() {
-        if (end_of_stream_ && service_.known() && system_clock().monotonic() - *end_of_stream_ > kLastMoments) stream_lost_ = true;
+        if (end_of_stream_ && service_.known() && system_clock().monotonic() - *end_of_stream_ > kExitGrace) stream_lost_ = true;
     }
 
     void close_write_end() {
@@ -244,7 +244,7 @@ class Collector {
         if (std::exchange(finished_, true)) return;
         if (!service_.ended()) see_loss();
         if (!received_ || (broken_ && !recording_.started())) return;
-        for (MarkSchedule::Requested& mark : marks_.take_rest()) recording_.request_mark(std::move(mark));
+        for (MarkSchedule::Requested& mark : marks_.take_remaining()) recording_.request_mark(std::move(mark));
         recording_.finish(buffer_.rest());
         tee_->finish();
         RecordingWriter::End end;

@@ -63,7 +63,7 @@ template <class Processor, class Word>
     const char* line = at;
     std::size_t taken = 0;
     unsigned first = 0;  // length of the first line
-    while (taken + 16 <= EventLines::kMost && line < end) {
+    while (taken + 16 <= EventLines::kMax && line < end) {
         const Marks marks = Processor::marks_of(line);
         std::uint64_t newlines = marks.newlines;
         if (end - line < 64) newlines &= (std::uint64_t{1} << (end - line)) - 1;

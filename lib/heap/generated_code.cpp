@@ -147,7 +147,7 @@ void mark_generated_code(const SymbolFeed& feed, Symbols& symbols) {
                 frame.function.value > symbols.strings.size())
                 continue;
             const auto [place, fresh] = known.try_emplace({frame.function, frame.file, frame.line}, false);
-            if (fresh && lookups < kMostLookups && !is_of_the_system(symbols.strings[frame.file.value - 1])) {
+            if (fresh && lookups < kMaxLookups && !is_of_the_system(symbols.strings[frame.file.value - 1])) {
                 for (std::size_t s = 0; segment == nullptr && s < segments.size(); ++s)
                     if (feed.addresses[i] >= segments[s].begin && feed.addresses[i] < segments[s].end) segment = &segments[s];
                 if (segment == nullptr || is_of_the_system(segment->module)) break;

@@ -183,7 +183,7 @@ bool InterpretedRecording::trace_record(std::string_view line) {
 }
 
 bool InterpretedRecording::info_record(std::string_view line) {
-    if (counts_.infos() == AllocationCounts::kMostInfos) return false;
+    if (counts_.infos() == AllocationCounts::kMaxInfos) return false;
     Fields fields(line);
     std::uint64_t size;
     std::uint32_t trace;

@@ -32,7 +32,7 @@ std::vector<MarkSchedule::Requested> MarkSchedule::take(Nanoseconds now) {
     return marks;
 }
 
-std::vector<MarkSchedule::Requested> MarkSchedule::take_rest() {
+std::vector<MarkSchedule::Requested> MarkSchedule::take_remaining() {
     std::vector<Requested> marks(std::make_move_iterator(requested_.begin()), std::make_move_iterator(requested_.end()));
     requested_.clear();
     return marks;
@@ -96,7 +96,7 @@ void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks) {
 bool BoundedMarks::add(HeapMark mark) {
     changes_ += mark.changes.size();
     marks_.push_back(std::move(mark));
-    if (changes_ <= kMostChanges || marks_.size() < 64) return false;
+    if (changes_ <= kMaxChanges || marks_.size() < 64) return false;
     thin_marks(marks_, marks_.size() / 2);
     changes_ = 0;
     for (const HeapMark& kept : marks_) changes_ += kept.changes.size();
@@ -105,7 +105,7 @@ bool BoundedMarks::add(HeapMark mark) {
 
 bool RssTicks::take(Nanoseconds at) {
     if (at < next_) return false;
-    if (++taken_ >= kMost) {
+    if (++taken_ >= kMax) {
         taken_ /= 2;
         spacing_ *= 2;
     }
@@ -114,7 +114,7 @@ bool RssTicks::take(Nanoseconds at) {
 }
 
 void thin_rss(std::vector<RssPoint>& points) {
-    while (points.size() > RssTicks::kMost) {
+    while (points.size() > RssTicks::kMax) {
         std::size_t kept = 0;
         for (std::size_t i = 0; i < points.size(); i += 2) points[kept++] = points[i];
         points.resize(kept);

@@ -21,7 +21,7 @@ namespace leakline::heap {
 namespace {
 
 // Less than this share of a program's code comes without call frame information by chance (assembly).
-constexpr double kFewestCallFrames = 0.5;
+constexpr double kMinCallFrames = 0.5;
 
 [[noreturn]] void refuse_lines(const std::string& path, std::string why, std::string hint) {
     throw NotRecordable(ErrorKind::input, path, std::move(why), std::move(hint));
@@ -117,7 +117,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
     result.python = named == elf.runtime && named == Runtime::python;
-    if (elf.call_frames && *elf.call_frames < kFewestCallFrames)
+    if (elf.call_frames && *elf.call_frames < kMinCallFrames)
         result.warnings.push_back(
             fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "
                         "lines may be missing; build without -fno-asynchronous-unwind-tables",

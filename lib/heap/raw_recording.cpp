@@ -53,7 +53,7 @@ void RawRecording::finish(std::string_view rest) {
         torn_ = true;
         damage_.add(fmt::format("{}:{}", options_.name, lines_ + 1), "the last line is truncated; skipped");
     }
-    for (MarkSchedule::Requested& requested : schedule_.take_rest()) mark(std::move(requested));
+    for (MarkSchedule::Requested& requested : schedule_.take_remaining()) mark(std::move(requested));
     mark({HeapMark::Kind::finish, {}, {}, now_, {}, {}});
 }
 

@@ -16,8 +16,8 @@ namespace leakline::heap {
 namespace {
 
 Nanoseconds from_milliseconds(std::uint64_t value) {
-    constexpr std::uint64_t kMost = std::uint64_t{1} << 42;  // 139 years: more is damage, and must not overflow
-    return std::chrono::milliseconds(std::min(value, kMost));
+    constexpr std::uint64_t kMax = std::uint64_t{1} << 42;  // 139 years: more is damage, and must not overflow
+    return std::chrono::milliseconds(std::min(value, kMax));
 }
 
 std::uint64_t plus(std::uint64_t base, std::int64_t delta) { return base + static_cast<std::uint64_t>(delta); }

@@ -11,7 +11,7 @@ namespace leakline::heap {
 namespace {
 
 // What a name may cost; real ones stay far below. Back references make a short one as long as it likes otherwise.
-constexpr std::size_t kLongest = 4096, kDeepest = 100, kMostSteps = 20'000;
+constexpr std::size_t kLongest = 4096, kDeepest = 100, kMaxSteps = 20'000;
 
 // https://doc.rust-lang.org/rustc/symbol-mangling/v0.html
 //
@@ -95,7 +95,7 @@ class Demangler {
     // Counts what is nested, and fails where that is too much.
     struct Nested {
         explicit Nested(Demangler& of) : parent(of) {
-            if (++of.depth_ > kDeepest || ++of.steps_ > kMostSteps) of.failed_ = true;
+            if (++of.depth_ > kDeepest || ++of.steps_ > kMaxSteps) of.failed_ = true;
         }
         ~Nested() { --parent.depth_; }
         Demangler& parent;

@@ -20,8 +20,8 @@ namespace {
 using namespace agent;
 
 // Larger than those of any agent; bounds the allocations for a damaged file.
-constexpr std::uint32_t kMostSamples = 1u << 24, kMostFrameWords = 1u << 26, kMostStacks = 1u << 22, kMostModules = 1u << 16,
-                        kMostNames = 1u << 24;
+constexpr std::uint32_t kMaxSamples = 1u << 24, kMaxFrameWords = 1u << 26, kMaxStacks = 1u << 22, kMaxModules = 1u << 16,
+                        kMaxNames = 1u << 24;
 constexpr std::uint64_t kLargestInterval = SamplingState::kLargestInterval;
 constexpr double kLargestCount = 1e15;
 
@@ -30,9 +30,8 @@ Nanoseconds nanoseconds(std::uint64_t count) { return Nanoseconds(static_cast<st
 bool is_power_of_two(std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 bool plausible(const SegmentSizes& sizes) {
-    return sizes.samples <= kMostSamples && sizes.frames <= kMostFrameWords && sizes.stacks <= kMostStacks &&
-           sizes.modules <= kMostModules && sizes.names <= kMostNames && is_power_of_two(sizes.sample_heads) &&
-           is_power_of_two(sizes.stack_heads);
+    return sizes.samples <= kMaxSamples && sizes.frames <= kMaxFrameWords && sizes.stacks <= kMaxStacks && sizes.modules <= kMaxModules &&
+           sizes.names <= kMaxNames && is_power_of_two(sizes.sample_heads) && is_power_of_two(sizes.stack_heads);
 }
 
 // A buffer of objects with atomic members.
@@ -124,7 +123,7 @@ bool SegmentReader::read_stacks(const SegmentHeader& header) {
     for (std::uint32_t i = 0; i < used; ++i) {
         const agent::Stack& stack = room[i];
         Stack& into = stacks_[i];
-        if (stack.depth <= kMostFrames && stack.first <= frames_.size() && stack.depth <= frames_.size() - stack.first) {
+        if (stack.depth <= kMaxFrames && stack.first <= frames_.size() && stack.depth <= frames_.size() - stack.first) {
             into.first = stack.first;
             into.depth = stack.depth;
         }

@@ -15,12 +15,12 @@ using debuginfo::TypeId;
 
 namespace {
 
-constexpr int kMostSteps = 24;         // steps from a root
+constexpr int kMaxSteps = 24;          // steps from a root
 constexpr double kWorthAStep = 0.05;   // of what a group holds: less is not followed
 constexpr double kEnoughToGoOn = 0.5;  // if the members together hold less, the group itself is named
 constexpr double kWorthAPart = 0.1;    // of what a container holds
 constexpr int kPartsDeep = 3;
-constexpr std::size_t kMostParts = 8, kMostKinds = 4;
+constexpr std::size_t kMaxParts = 8, kMaxKinds = 4;
 
 class Description {
   public:
@@ -74,7 +74,7 @@ class Description {
             return;
         }
         if (group.type == 0) group.type = type_of_words(root, names_);
-        descend(holder, group, domain, kMostSteps);
+        descend(holder, group, domain, kMaxSteps);
     }
 
     static void set_declaration(Holder& holder, const debuginfo::Variable& variable) {
@@ -140,14 +140,14 @@ class Description {
 
     // What the elements of a container hold most of it with.
     void add_parts(Holder& holder, const Share& share, const std::string& path, int levels) {
-        if (levels == 0 || share.groups.empty() || holder.parts.size() >= kMostParts) return;
+        if (levels == 0 || share.groups.empty() || holder.parts.size() >= kMaxParts) return;
         const Group& group = share.groups.front();
         if (group.type == 0) return;
         const std::string inner = path + (share.kind == FormMember::Kind::pointer && !share.linked ? "->" : "[]");
         for (const Share& part : members_.split(group, share.domain, ObjectMembers::Strangers::left)) {
             // The links between the objects themselves; what they lead to has been counted.
             if (share.linked && part.type_name == share.type_name) continue;
-            if (static_cast<double>(part.bytes) < kWorthAPart * static_cast<double>(holder.bytes) || holder.parts.size() >= kMostParts)
+            if (static_cast<double>(part.bytes) < kWorthAPart * static_cast<double>(holder.bytes) || holder.parts.size() >= kMaxParts)
                 continue;
             HolderPart named;
             named.path = joined(inner, part.path, "");
@@ -167,7 +167,7 @@ class Description {
             std::vector<BlockId> blocks;
             for (BlockId block = 0; block < index_.size(); ++block)
                 if (members_.domain_of(block) == domain) blocks.push_back(block);
-            holder.kinds = kinds_of(blocks, image_, index_, names_, kMostKinds);
+            holder.kinds = kinds_of(blocks, image_, index_, names_, kMaxKinds);
         }
         holders_.push_back(std::move(holder));
     }

@@ -50,7 +50,7 @@ class Walk {
         layout_ = *layout;
         found_.allocator = HeapBlocks::Allocator::glibc;
         std::vector<Arena> arenas;
-        for (std::uint64_t address = layout_.main_arena(); static_cast<int>(arenas.size()) < kMostArenas;) {
+        for (std::uint64_t address = layout_.main_arena(); static_cast<int>(arenas.size()) < kMaxArenas;) {
             Arena arena;
             if (!read_arena(layout_, address, read, arena)) break;
             arenas.push_back(arena);
@@ -161,7 +161,7 @@ class Walk {
             return;
         }
         std::uint64_t heap = arena.top() / kHeapAlignment * kHeapAlignment;
-        for (int i = 0; i < kMostArenas && heap != 0; ++i) {
+        for (int i = 0; i < kMaxArenas && heap != 0; ++i) {
             if (word(heap) != state) {
                 found_.warnings.push_back("the list of an arena's heaps is damaged; some of its blocks are not seen");
                 return;
@@ -236,8 +236,8 @@ class Walk {
         for (const Block& block : found_.blocks)
             if (kept == 0 || block.address >= found_.blocks[kept - 1].end()) found_.blocks[kept++] = block;
         found_.blocks.resize(kept);
-        constexpr std::size_t kMost = kNoBlock - (1u << 24);  // identifiers of roots come behind
-        if (found_.blocks.size() > kMost) found_.blocks.resize(kMost);
+        constexpr std::size_t kMax = kNoBlock - (1u << 24);  // identifiers of roots come behind
+        if (found_.blocks.size() > kMax) found_.blocks.resize(kMax);
     }
 
     const Block* block_at(std::uint64_t address) const {

@@ -8,7 +8,7 @@ namespace leakline::holders {
 
 namespace {
 
-constexpr std::size_t kMostThreads = 4;
+constexpr std::size_t kMaxThreads = 4;
 constexpr std::size_t kFewForThreads = 50'000;  // blocks; fewer are scanned at once by one
 
 // The pointers of some consecutive blocks.
@@ -57,7 +57,7 @@ Graph::Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roo
 
 void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop) {
     const std::size_t threads =
-        index.size() < kFewForThreads ? 1 : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
+        index.size() < kFewForThreads ? 1 : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads);
     // Parts of equal bytes, not of equal numbers of blocks.
     std::vector<BlockId> limits{0};
     Bytes total = 0, sum = 0;

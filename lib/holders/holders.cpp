@@ -21,7 +21,7 @@ namespace leakline::holders {
 
 namespace {
 
-constexpr std::size_t kMostLostKinds = 10;
+constexpr std::size_t kMaxLostKinds = 10;
 
 // The program's file first: DebugInfo takes thread-local variables from that.
 std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const SystemRoots& roots) {
@@ -95,7 +95,7 @@ HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoo
     report.holders = describe_roots(all, found, named, describe, options.stop);
     report.lost_blocks = graph.lost_blocks();
     report.lost_bytes = graph.lost_bytes();
-    report.lost = lost_kinds(all, kMostLostKinds);
+    report.lost = lost_kinds(all, kMaxLostKinds);
     warn_of_limits(image, heap, report);
     if (options.stop.stop_requested()) report.warnings.push_back("interrupted: the report is not complete");
     report.took = system_clock().monotonic() - started;

@@ -13,10 +13,10 @@ using debuginfo::TypeId;
 
 namespace {
 
-constexpr int kDeepestStructure = 24;         // of structures within structures
-constexpr std::size_t kMostPlaces = 1 << 16;  // in one type
-constexpr std::uint64_t kNamedWords = 512;    // an unknown object up to that size has its words named
-constexpr std::uint64_t kSlack = 24;          // malloc rounds up by less
+constexpr int kDeepestStructure = 24;        // of structures within structures
+constexpr std::size_t kMaxPlaces = 1 << 16;  // in one type
+constexpr std::uint64_t kNamedWords = 512;   // an unknown object up to that size has its words named
+constexpr std::uint64_t kSlack = 24;         // malloc rounds up by less
 
 std::size_t places_of(const ObjectForm& form) { return form.owners.size() + form.pointers.size() + form.words.size(); }
 
@@ -33,7 +33,7 @@ std::string ObjectForms::name_of(TypeId type) {
 }
 
 void ObjectForms::add_place(ObjectForm& form, std::uint64_t offset, TypeId type, FormMember::Kind kind, const std::string& path) {
-    if (places_of(form) >= kMostPlaces) return;
+    if (places_of(form) >= kMaxPlaces) return;
     const auto found = std::find_if(form.members.begin(), form.members.end(),
                                     [&](const FormMember& member) { return member.path == path && member.kind == kind; });
     const Place place{offset, type, static_cast<std::size_t>(found - form.members.begin())};
@@ -47,7 +47,7 @@ void ObjectForms::add_words(ObjectForm& form, std::uint64_t begin, std::uint64_t
 }
 
 void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, const std::string& path, int depth) {
-    if (depth > kDeepestStructure || places_of(form) >= kMostPlaces) return;
+    if (depth > kDeepestStructure || places_of(form) >= kMaxPlaces) return;
     const Type type = names_.type(id);
     if (type.kind == Type::Kind::scalar) return;
     const Containers::Kind container = containers_.kind(id);
@@ -60,7 +60,7 @@ void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, 
         add_place(form, offset, id, FormMember::Kind::pointer, path);
     } else if (type.kind == Type::Kind::array) {
         const std::uint64_t each = names_.type(type.target).size;
-        for (std::uint64_t i = 0; i < type.count && each != 0 && places_of(form) < kMostPlaces; ++i)
+        for (std::uint64_t i = 0; i < type.count && each != 0 && places_of(form) < kMaxPlaces; ++i)
             add_places(form, type.target, offset + i * each, path + "[]", depth + 1);
     } else if (type.kind == Type::Kind::structure) {
         for (const auto& member : type.members) {

@@ -30,8 +30,8 @@ void ObjectMembers::add_object(Share& share, TypeId type, std::uint64_t object, 
     const auto is_same = [&](const Group& each) { return each.type == type && (type != 0 || each.size == size); };
     auto group = std::find_if(share.groups.begin(), share.groups.end(), is_same);
     if (group == share.groups.end()) {
-        constexpr std::size_t kMostGroups = 64;
-        if (share.groups.size() == kMostGroups) return;
+        constexpr std::size_t kMaxGroups = 64;
+        if (share.groups.size() == kMaxGroups) return;
         share.groups.push_back({type, size, {}});
         group = share.groups.end() - 1;
     }

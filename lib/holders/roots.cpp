@@ -160,8 +160,8 @@ class Search {
         add_words(root, range);
         const std::size_t outer = kind == Root::Kind::frame ? found_.frames.back().size() - frame : 0;
         // Frames of the main thread before those of others, and outer ones before those that they have called.
-        constexpr std::size_t kMostFrames = 4096;
-        keep(std::move(root), kind == Root::Kind::frame         ? kFrames + thread * kMostFrames + std::min(outer, kMostFrames - 1)
+        constexpr std::size_t kMaxFrames = 4096;
+        keep(std::move(root), kind == Root::Kind::frame         ? kFrames + thread * kMaxFrames + std::min(outer, kMaxFrames - 1)
                               : kind == Root::Kind::thread_data ? kThreadData
                                                                 : kStacks);
     }

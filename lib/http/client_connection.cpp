@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 constexpr std::uint32_t kPeerHasClosed = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 // Full buffers that are read from one connection before the others get their turn.
-constexpr int kReadsATurn = 16;
+constexpr int kReadsPerTurn = 16;
 constexpr std::size_t kKept = 64 * 1024;  // the memory of a huge request is freed after it
 
 bool is_closed(int error) { return error == EPIPE || error == ECONNRESET; }
@@ -73,9 +73,9 @@ void Connection::connect(std::size_t endpoint) {
 void Connection::connected(int error) {
     if (error == 0) {
         if (!settings_.tls) return ready();
-        state_ = State::shaking_hands;
+        state_ = State::handshaking;
         socket_.begin_tls(*settings_.tls, settings_.target, settings_.options.verify_certificate);
-        return shake_hands();
+        return do_handshake();
     }
     close();
     // The queue of a Unix socket is full: try again until the deadline.
@@ -84,8 +84,8 @@ void Connection::connected(int error) {
     refuse(os_reason(error), {});
 }
 
-void Connection::shake_hands() {
-    switch (socket_.shake_hands()) {
+void Connection::do_handshake() {
+    switch (socket_.do_handshake()) {
         case ClientSocket::Handshake::waiting: return;
         case ClientSocket::Handshake::done: return ready();
         case ClientSocket::Handshake::failed: break;
@@ -158,8 +158,8 @@ void Connection::on_events(std::uint32_t events) {
     if (state_ == State::connecting) {
         if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
         connected(socket_.finish_connecting());
-    } else if (state_ == State::shaking_hands) {
-        shake_hands();
+    } else if (state_ == State::handshaking) {
+        do_handshake();
     } else if (!outgoing_.empty() && ((events & EPOLLOUT) != 0 || socket_.has_tls())) {
         write_rest();
     }
@@ -171,7 +171,7 @@ void Connection::on_events(std::uint32_t events) {
 void Connection::read(bool peer_has_closed) {
     const EventLoop::Id reading = watched_;
     const std::span<char> buffer(settings_.received);
-    for (int reads = 0; reads < kReadsATurn; ++reads) {
+    for (int reads = 0; reads < kReadsPerTurn; ++reads) {
         if (state_ != State::waiting && state_ != State::idle) return;
         const Transfer got = socket_.receive(buffer);
         if (got.error == EAGAIN) return;
@@ -215,7 +215,7 @@ void Connection::again(std::string_view bytes) {
 void Connection::fail(Failure failure) {
     if (failure == Failure::timeout && state_ == State::connecting)
         owner_.connect_failed("no answer to the connection attempt", "");
-    else if (failure == Failure::timeout && state_ == State::shaking_hands)
+    else if (failure == Failure::timeout && state_ == State::handshaking)
         owner_.connect_failed("the TLS handshake timed out", "is it a TLS port? http:// is without TLS");
     done_.failure = failure;
     over(false);

@@ -54,7 +54,7 @@ class ClientSocket::Tls {
     Tls(const Tls&) = delete;
     Tls& operator=(const Tls&) = delete;
 
-    Handshake shake_hands() {
+    Handshake do_handshake() {
         begin();
         const int result = SSL_do_handshake(ssl_);
         if (result == 1) return Handshake::done;
@@ -168,7 +168,7 @@ void ClientSocket::begin_tls(boost::asio::ssl::context& context, const Url& url,
     tls_ = std::make_unique<Tls>(descriptor(), context.native_handle(), url, verify);
 }
 
-ClientSocket::Handshake ClientSocket::shake_hands() { return tls_->shake_hands(); }
+ClientSocket::Handshake ClientSocket::do_handshake() { return tls_->do_handshake(); }
 TlsFailure ClientSocket::handshake_failure() { return tls_->handshake_failure(); }
 
 Transfer ClientSocket::send(std::string_view bytes) { return tls_ ? tls_->send(bytes) : send_on(descriptor(), bytes); }

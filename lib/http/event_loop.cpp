@@ -17,7 +17,7 @@ namespace {
 
 // Descriptors have generations from 1 on: generation 0 marks the loop's own.
 constexpr EventLoop::Id kTimer = 1, kWake = 2;
-constexpr std::size_t kEventsATurn = 64;
+constexpr std::size_t kEventsPerTurn = 64;
 
 void watch(int epoll, int operation, int descriptor, std::uint32_t events, EventLoop::Id id) {
     epoll_event event{};
@@ -82,7 +82,7 @@ void EventLoop::wake() {
 }
 
 EventLoop::Turn EventLoop::turn(Wait wait) {
-    std::array<epoll_event, kEventsATurn> events;
+    std::array<epoll_event, kEventsPerTurn> events;
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait == Wait::yes ? -1 : 0);
     Turn turn;
     for (int i = 0; i < count; ++i) {

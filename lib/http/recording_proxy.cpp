@@ -132,7 +132,7 @@ class RecordingProxy::State::Session {
             answer_fixed();
         }
         give_back();
-        if (unread_) take_rest();
+        if (unread_) drain_request();
         {
             const std::lock_guard lock(cutting_);
             error_code ignored;
@@ -234,7 +234,7 @@ class RecordingProxy::State::Session {
                     touch();
                     keep_body(exchange, piece);
                 });
-            } catch (const NotTaken& failure) {
+            } catch (const WriteFailed& failure) {
                 unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};
                 unread_ = true;
             }
@@ -299,7 +299,7 @@ class RecordingProxy::State::Session {
     }
 
     // Closing while the client still sends would reset the connection and lose the response: discard its data for a second.
-    void take_rest() {
+    void drain_request() {
         error_code error;
         client_.shutdown(tcp::socket::shutdown_send, error);
         const timeval soon{0, 200'000};

@@ -40,9 +40,9 @@ class Parser : public boost::beast::http::basic_parser<false> {
 }  // namespace
 
 // Any response, 1xx ones before it.
-class ResponseReader::Careful {
+class ResponseReader::FullParser {
   public:
-    explicit Careful(std::size_t max_header) : max_header_(max_header) {}
+    explicit FullParser(std::size_t max_header) : max_header_(max_header) {}
 
     void begin(bool head) {
         head_ = head;
@@ -142,13 +142,13 @@ ResponseReader::Step ResponseReader::take(std::string_view bytes) {
             bytes.remove_prefix(head->size);
         } else {
             part_ = Part::careful;
-            if (!careful_) careful_ = std::make_unique<Careful>(max_header_);
-            careful_->begin(answers_head_);
+            if (!full_parser_) full_parser_ = std::make_unique<FullParser>(max_header_);
+            full_parser_->begin(answers_head_);
         }
     }
     if (part_ == Part::careful) {
-        const Step step = careful_->take(bytes);
-        return step == Step::whole ? whole(careful_->status(), careful_->reusable()) : step;
+        const Step step = full_parser_->take(bytes);
+        return step == Step::whole ? whole(full_parser_->status(), full_parser_->reusable()) : step;
     }
     if (bytes.size() < left_) {
         left_ -= bytes.size();
@@ -158,8 +158,8 @@ ResponseReader::Step ResponseReader::take(std::string_view bytes) {
 }
 
 ResponseReader::Step ResponseReader::end() {
-    if (part_ != Part::careful || careful_->end() != Step::whole) return Step::more;
-    return whole(careful_->status(), false);
+    if (part_ != Part::careful || full_parser_->end() != Step::whole) return Step::more;
+    return whole(full_parser_->status(), false);
 }
 
 ResponseReader::Step ResponseReader::whole(int status, bool reusable) {

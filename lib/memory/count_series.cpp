@@ -93,10 +93,10 @@ void CountedSource::keep_in(std::string& kept) {
 }
 
 std::size_t CountedSource::read(std::span<char> buffer) {
-    constexpr std::size_t kMost = std::size_t{256} << 20;
+    constexpr std::size_t kMax = std::size_t{256} << 20;
     const std::size_t got = source_.read(buffer);
     if (kept_ == nullptr) return got;
-    if (kept_->size() + got > kMost) {
+    if (kept_->size() + got > kMax) {
         kept_->clear();
         kept_ = nullptr;
     } else {

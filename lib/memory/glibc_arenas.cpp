@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kArenaToBins[] = {112, 104};
 // Most bins (those of large sizes) are empty in any program: they point to themselves, unlike anything else in libc.
-constexpr int kFewestEmptyBins = 24;
+constexpr int kMinEmptyBins = 24;
 
 struct Region {
     std::uint64_t begin = 0, end = 0;
@@ -85,7 +85,7 @@ std::uint64_t find_mmapped_bytes(const Image& image) {
 bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins, const ReadMemory& read) {
     const std::uint64_t start = bins - arena_to_bins;
     std::uint64_t arena = start;
-    for (int i = 0; i < kMostArenas; ++i) {
+    for (int i = 0; i < kMaxArenas; ++i) {
         std::uint64_t next = 0;
         if (!read(arena + arena_to_bins + kNext, &next, sizeof next) || next == 0) return false;
         if (next == start) return true;
@@ -107,7 +107,7 @@ std::optional<Layout> find_layout(std::string_view maps, const ReadMemory& read)
         for (std::uint64_t bins = image.begin() + 112; layout.bins == 0 && bins + kStateEnd <= image.end(); bins += 8) {
             // The last bin, of sizes near 2^63, is empty in every program.
             const std::uint64_t last = bins + 16 * (kBins - 1);
-            if (image.word(last) != last - 16 || empty_bins(image, bins) < kFewestEmptyBins) continue;
+            if (image.word(last) != last - 16 || empty_bins(image, bins) < kMinEmptyBins) continue;
             for (const std::uint64_t distance : kArenaToBins)
                 if (layout.bins == 0 && is_main_arena(bins, distance, read)) {
                     layout.bins = bins;

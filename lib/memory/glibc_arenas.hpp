@@ -28,7 +28,7 @@ inline constexpr std::uint64_t kBins = 127;
 inline constexpr int kFastBins = 10;
 inline constexpr std::uint64_t kFastToBins = 96, kTop = 16, kNext = 2048, kSystemBytes = 2072;
 inline constexpr std::uint64_t kStateEnd = kSystemBytes + 16;  // behind max_system_mem, its last member
-inline constexpr int kMostArenas = 4096;
+inline constexpr int kMaxArenas = 4096;
 inline constexpr std::uint64_t kSmallestChunk = 32, kFlagBits = 15;
 
 // Copies size bytes at an address of the process; false where it cannot.

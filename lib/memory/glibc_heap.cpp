@@ -50,8 +50,8 @@ class GlibcHeap::Reading {
     explicit Reading(GlibcHeap& heap) : heap_(heap) {}
 
     bool overdue() {
-        constexpr unsigned kLookEvery = 256;
-        return ++steps_ % kLookEvery == 0 && system_clock().monotonic() > deadline_;
+        constexpr unsigned kCheckInterval = 256;
+        return ++steps_ % kCheckInterval == 0 && system_clock().monotonic() > deadline_;
     }
     // From a page that was copied earlier, if there is one; it may have changed since.
     bool copy_late(std::uint64_t address, void* to, std::size_t size) {
@@ -165,7 +165,7 @@ std::optional<MallocFigures> GlibcHeap::walk() {
     const std::uint64_t start = layout_->main_arena();
     std::uint64_t address = start;
     Arena arena;
-    for (int i = 0; i < kMostArenas; ++i) {
+    for (int i = 0; i < kMaxArenas; ++i) {
         if (!read_arena(*layout_, address, reader(), arena)) return std::nullopt;
         if (arena.system_bytes() > 0) {
             const auto top_size = word(arena.top() + 8);

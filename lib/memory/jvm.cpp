@@ -112,10 +112,10 @@ Descriptor attach(int pid, Nanoseconds deadline) {
 
 // All that comes until the other end closes; nothing after the deadline.
 std::optional<std::string> read_answer(int socket, Nanoseconds deadline) {
-    constexpr std::size_t kMost = std::size_t{64} << 20;
+    constexpr std::size_t kMax = std::size_t{64} << 20;
     std::string text;
     char buffer[65536];
-    while (text.size() < kMost) {
+    while (text.size() < kMax) {
         const Nanoseconds left = deadline - system_clock().monotonic();
         if (left <= Nanoseconds(0)) return std::nullopt;
         const auto micros = std::max<std::int64_t>(1000, left.count() / 1000);

@@ -232,27 +232,27 @@ MemoryLimit::Figures MemoryLimit::figures() const {
     return figures;
 }
 
-Death MemoryLimit::death_of(const ExitStatus& status, std::optional<Bytes> peak_seen) const {
+Termination MemoryLimit::termination_of(const ExitStatus& status, std::optional<Bytes> peak_seen) const {
     const Figures figures = this->figures();
     const std::string limit = format_bytes(static_cast<double>(state_->limit));
-    Death death;
-    death.oom_kills = figures.oom_kills;
-    death.peak_bytes = figures.peak_bytes ? figures.peak_bytes : peak_seen;
-    death.cause = status.signal != 0 ? Death::Cause::signalled : Death::Cause::exited;
-    death.text = "ended with " + status.text();
-    const std::string peak = death.peak_bytes ? " (peak " + format_bytes(static_cast<double>(*death.peak_bytes)) + ")" : "";
+    Termination termination;
+    termination.oom_kills = figures.oom_kills;
+    termination.peak_bytes = figures.peak_bytes ? figures.peak_bytes : peak_seen;
+    termination.cause = status.signal != 0 ? Termination::Cause::signalled : Termination::Cause::exited;
+    termination.text = "ended with " + status.text();
+    const std::string peak = termination.peak_bytes ? " (peak " + format_bytes(static_cast<double>(*termination.peak_bytes)) + ")" : "";
     if (status.signal == SIGKILL && figures.oom_kills > 0) {
-        death.cause = Death::Cause::oom_killed;
-        death.text = "OOM-killed at its limit of " + limit + peak;
+        termination.cause = Termination::Cause::oom_killed;
+        termination.text = "OOM-killed at its limit of " + limit + peak;
     } else if (figures.oom_kills > 0) {
-        death.text += "; " + format_count(figures.oom_kills) + " of its children OOM-killed at the limit of " + limit;
+        termination.text += "; " + format_count(figures.oom_kills) + " of its children OOM-killed at the limit of " + limit;
     } else if (state_->means == Means::data_segment && (status.signal == SIGABRT || status.code != 0) && peak_seen &&
                *peak_seen >= state_->limit / 10 * 8) {
         // RSS is lower than what RLIMIT_DATA counts, which includes mapped pages that were not touched.
-        death.cause = Death::Cause::allocation_failed;
-        death.text += " near its limit of " + limit + peak + ", most likely because an allocation failed";
+        termination.cause = Termination::Cause::allocation_failed;
+        termination.text += " near its limit of " + limit + peak + ", most likely because an allocation failed";
     }
-    return death;
+    return termination;
 }
 
 }  // namespace leakline::memory

@@ -19,7 +19,7 @@
 namespace leakline::memory {
 
 // How a limited command ended.
-struct Death {
+struct Termination {
     enum class Cause {
         exited,             // by itself, with an exit code
         signalled,          // by a signal other than an OOM kill
@@ -65,7 +65,7 @@ class MemoryLimit {
     Figures figures() const;
     // Why a command under the limit ended. peak_seen: the most memory (RSS) that the caller has observed, for
     // RLIMIT_DATA, where there is no other evidence.
-    Death death_of(const ExitStatus& status, std::optional<Bytes> peak_seen = std::nullopt) const;
+    Termination termination_of(const ExitStatus& status, std::optional<Bytes> peak_seen = std::nullopt) const;
 
   private:
     struct State;

@@ -55,7 +55,7 @@ ProcessTree::~ProcessTree() = default;
 const std::vector<ProcessReading>& ProcessTree::read(Depth depth) {
     readings_.clear();
     for (const int pid : tracker_.discover(depth)) {
-        auto member = std::make_unique<Member>(roots_.proc + "/" + std::to_string(pid), members_.size() < kMostKeptOpen);
+        auto member = std::make_unique<Member>(roots_.proc + "/" + std::to_string(pid), members_.size() < kMaxKeptOpen);
         member->reading.pid = pid;
         if (read(*member, Depth::detailed))
             members_.emplace(pid, std::move(member));

@@ -59,11 +59,11 @@ class MatrixReader {
     }
 
     bool read_notes(std::vector<std::string>& notes) {
-        constexpr std::size_t kMost = 10;
+        constexpr std::size_t kMax = 10;
         if (!scan_.next_is('[')) return scan_.skip_value();
         return scan_.array([&] {
             return text([&](std::string_view note) {
-                if (notes.size() < kMost) notes.emplace_back(note);
+                if (notes.size() < kMax) notes.emplace_back(note);
             });
         });
     }

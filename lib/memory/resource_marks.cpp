@@ -10,7 +10,7 @@ namespace leakline::memory {
 
 namespace {
 
-constexpr std::size_t kMostKindsOfRun = 400;  // over a whole run
+constexpr std::size_t kMaxKindsOfRun = 400;  // over a whole run
 constexpr double kNearLimit = 0.8, kMadeInRun = 0.5;
 
 }  // namespace
@@ -79,7 +79,7 @@ void ResourceMarks::add(double at_s, std::uint64_t requests, const ResourceSnaps
             known.insert(kind.name);
         }
         for (const auto& [name, level] : levels[r].kinds) {
-            if (known.contains(name) || growth.kinds.size() >= kMostKindsOfRun) continue;
+            if (known.contains(name) || growth.kinds.size() >= kMaxKindsOfRun) continue;
             ResourceKind kind{name, std::vector<double>(growth.at_marks.size() - 1, 0), 0, false};
             kind.at_marks.push_back(level);
             growth.kinds.push_back(std::move(kind));

@@ -13,14 +13,14 @@ namespace leakline::memory {
 
 namespace {
 
-constexpr std::size_t kMostLinks = 4096, kMostKindsOfReading = 200;
-constexpr std::size_t kMostText = std::size_t{16} << 20;
+constexpr std::size_t kMaxLinks = 4096, kMaxKindsOfReading = 200;
+constexpr std::size_t kMaxText = std::size_t{16} << 20;
 
 using Kinds = std::map<std::string, std::uint64_t>;
 
 std::uint64_t& count_of(Kinds& kinds, std::string kind, std::uint64_t by) {
     // Bounds memory for a service whose names have no pattern.
-    if (kinds.size() >= kMostKindsOfReading && !kinds.contains(kind)) kind = "other kinds";
+    if (kinds.size() >= kMaxKindsOfReading && !kinds.contains(kind)) kind = "other kinds";
     return kinds[kind] += by;
 }
 
@@ -46,7 +46,7 @@ std::optional<std::string> read_text(const std::string& path) {
     if (!file) return std::nullopt;
     std::string text;
     char buffer[65536];
-    while (text.size() < kMostText && (file.read(buffer, sizeof buffer), file.gcount() > 0))
+    while (text.size() < kMaxText && (file.read(buffer, sizeof buffer), file.gcount() > 0))
         text.append(buffer, static_cast<std::size_t>(file.gcount()));
     return text;
 }
@@ -83,7 +83,7 @@ struct Probe {
     const SystemRoots& roots;
     SocketTable sockets;
     std::set<std::uint64_t> not_counted;  // the service's ends of leakline's connections
-    std::size_t links_left = kMostLinks;
+    std::size_t links_left = kMaxLinks;
     ResourceSnapshot snapshot;
 
     void read_descriptors(const std::string& folder, ProcessResources& process, std::size_t share) {
@@ -112,7 +112,7 @@ struct Probe {
         const auto names = names_in(folder + "/task");
         if (!names) return;
         process.count[1] = names->size();
-        const std::size_t stride = names->size() / kMostLinks + 1;
+        const std::size_t stride = names->size() / kMaxLinks + 1;
         if (stride > 1) snapshot.kinds_cut = true;
         for (std::size_t i = 0; i < names->size(); i += stride)
             if (const auto name = read_small_file(folder + "/task/" + (*names)[i] + "/comm"))
@@ -151,7 +151,7 @@ struct Probe {
         count_of(process.kinds[3], (process.zombie ? "zombie " : "process ") + folded_name(stat->comm), 1);
         if (!process.zombie) {
             process.limits = process_limits(folder);
-            read_descriptors(folder, process, std::max<std::size_t>(16, kMostLinks / processes));
+            read_descriptors(folder, process, std::max<std::size_t>(16, kMaxLinks / processes));
             read_threads(folder, process);
             read_mappings(folder, process);
         }
@@ -187,7 +187,7 @@ CountLimits read_count_limits(int pid, const SystemRoots& roots) {
 
 ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const SystemRoots& roots) {
     if (processes.empty()) return {};
-    Probe probe{roots, sockets_of(roots.proc + "/" + std::to_string(processes.front().pid)), {}, kMostLinks, {}};
+    Probe probe{roots, sockets_of(roots.proc + "/" + std::to_string(processes.front().pid)), {}, kMaxLinks, {}};
     probe.not_counted = probe.sockets.peers_of(own_sockets());
     const auto alive = std::count_if(processes.begin(), processes.end(), [](const ProcessId& id) { return !id.zombie; });
     for (const ProcessId& id : processes) probe.read(id, static_cast<std::size_t>(std::max<std::ptrdiff_t>(alive, 1)));

@@ -137,7 +137,7 @@ class MemoryChoice {
     }
 
     double unit_of_value(std::size_t i, Columns& columns) const {
-        constexpr double kSurelyBytes = 1e6;
+        constexpr double kMinBytesValue = 1e6;
         if (unit_if_none_ != 0) return unit_if_none_;
         // Values of many metrics: the name beside each has the unit, or it is in bytes.
         if (std::find(roles_.begin(), roles_.end(), ColumnRole::metric) != roles_.end()) return 1;
@@ -155,7 +155,7 @@ class MemoryChoice {
             if (i < row.size())
                 if (const auto value = parse_written_number(row[i], DecimalMark::point)) values.push_back(*value);
         std::sort(values.begin(), values.end());
-        if (values.empty() || values[values.size() / 2] < kSurelyBytes)
+        if (values.empty() || values[values.size() / 2] < kMinBytesValue)
             throw Error(ErrorKind::input, place_,
                         fmt::format("column '{}' has no unit, and its values are too small for bytes", printable(header_[i])),
                         "--unit kib, mib or gib");

@@ -173,7 +173,7 @@ class RowReader {
     double unit_of_metric() {
         const auto known = metrics_.find(metric_);
         if (known != metrics_.end()) return known->second;
-        constexpr std::size_t kMost = 10'000;
+        constexpr std::size_t kMax = 10'000;
         const std::string name = column_name(metric_);
         const auto memory = memory_name(name);
         double unit = 0;
@@ -185,7 +185,7 @@ class RowReader {
             else if (is_plain_memory_word(name))
                 unit = 1;
         }
-        if (metrics_.size() < kMost) metrics_.emplace(metric_, unit);
+        if (metrics_.size() < kMax) metrics_.emplace(metric_, unit);
         return unit;
     }
 

@@ -162,14 +162,14 @@ class TableReader {
     // free prints KiB, or MiB with -m, without a unit: a machine's total shows which, unless it is a small one in KiB or a
     // large one in MiB.
     double unit(const TableColumns& columns, const std::vector<std::string_view>& words, std::uint64_t number) {
-        constexpr double kMostMiB = 1e5, kLeastKiB = 4e6, kLeastBytes = 4e9;
+        constexpr double kMaxMiB = 1e5, kMinKiB = 4e6, kMinBytes = 4e9;
         if (columns.bytes_per_unit != 0) return columns.bytes_per_unit;
         if (!options_.unit.empty()) return bytes_in_unit(options_.unit == "bytes" ? "B" : options_.unit).value_or(1024);
         const auto total = parse_number(words[1]);
         if (!total) return 1024;  // "23Gi": each value has its unit
-        if (*total >= kLeastBytes) return 1;
-        if (*total < kMostMiB) return kMiB;
-        if (*total >= kLeastKiB) return 1024;
+        if (*total >= kMinBytes) return 1;
+        if (*total < kMaxMiB) return kMiB;
+        if (*total >= kMinKiB) return 1024;
         throw Error(ErrorKind::input, name_ + ":" + std::to_string(number), "free does not say whether these are KiB or MiB",
                     "--unit kib or --unit mib");
     }

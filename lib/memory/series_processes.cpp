@@ -61,9 +61,9 @@ SeriesCollector::Process& SeriesCollector::process_named(std::string_view series
                     "split the file, or leave its pid column out");
     }
     // Many processes share the memory limit of one.
-    constexpr std::size_t kFewProcesses = 4, kLeastPoints = 4096;
+    constexpr std::size_t kFewProcesses = 4, kMinPoints = 4096;
     const std::size_t points =
-        processes_.size() < kFewProcesses ? options_.max_points : std::max(kLeastPoints, options_.max_points / processes_.size());
+        processes_.size() < kFewProcesses ? options_.max_points : std::max(kMinPoints, options_.max_points / processes_.size());
     Process made;
     made.series = series;
     made.name = process;
@@ -76,8 +76,8 @@ void SeriesCollector::add(std::string_view series, std::string_view process, con
 }
 
 void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line) {
-    constexpr std::uint64_t kBetweenQuestions = std::uint64_t{1} << 16;
-    if (++seen_ % kBetweenQuestions == 0 && options_.stop.stop_requested()) throw Error(ErrorKind::system, place(line), "interrupted");
+    constexpr std::uint64_t kStopCheckInterval = std::uint64_t{1} << 16;
+    if (++seen_ % kStopCheckInterval == 0 && options_.stop.stop_requested()) throw Error(ErrorKind::system, place(line), "interrupted");
     sample.seconds += process.ahead;
     const bool first = process.builder.taken() == 0;
     switch (process.builder.add(sample)) {
@@ -94,13 +94,13 @@ void SeriesCollector::add(Process& process, RawSample sample, std::uint64_t line
             ++process.duplicates;
             skipped(line, "same time as the previous sample");
             break;
-        case SeriesBuilder::Outcome::backwards: went_back(process, sample, line); break;
+        case SeriesBuilder::Outcome::backwards: defer_late_sample(process, sample, line); break;
     }
 }
 
 // One sample that is out of order is skipped. Several that continue from an earlier time mean that the clock was set back,
 // and so was the rest of the file.
-void SeriesCollector::went_back(Process& process, const RawSample& sample, std::uint64_t line) {
+void SeriesCollector::defer_late_sample(Process& process, const RawSample& sample, std::uint64_t line) {
     constexpr std::size_t kShown = 5;
     if (!process.late.empty() && sample.seconds <= process.late.back().sample.seconds) drop_late(process);
     process.late.push_back({sample, line, process.builder.last_seconds() - sample.seconds});
@@ -177,14 +177,14 @@ Series SeriesCollector::restarted_service(std::vector<std::pair<double, Series>>
 
 // Two samples of one process at the same time mean a coarse clock, or two processes in one series.
 void SeriesCollector::refuse_mixed() const {
-    constexpr double kMost = .1;
+    constexpr double kMax = .1;
     constexpr std::uint64_t kChance = 2;
     std::uint64_t duplicates = 0, all = 0;
     bool named = false, mixed = false;
     for (const auto& [key, process] : processes_) {
         const std::uint64_t of_process = process.builder.taken() + process.duplicates;
         mixed =
-            mixed || (process.duplicates >= kChance && static_cast<double>(process.duplicates) > kMost * static_cast<double>(of_process));
+            mixed || (process.duplicates >= kChance && static_cast<double>(process.duplicates) > kMax * static_cast<double>(of_process));
         named = named || !process.series.empty() || !process.name.empty();
         duplicates += process.duplicates;
         all += of_process;
@@ -200,11 +200,11 @@ void SeriesCollector::refuse_mixed() const {
 
 // Three processes in one column, a second apart, have alternating levels: each value is close to the
 // one three rows before and far from its neighbors.
-void SeriesCollector::refuse_turns(const Series& series) const {
-    constexpr std::size_t kMostProcesses = 16, kMostRows = 4096, kFewTurns = 10;
+void SeriesCollector::refuse_alternating(const Series& series) const {
+    constexpr std::size_t kMaxInterleaved = 16, kMaxRows = 4096, kMinTurns = 10;
     constexpr double kNear = .1, kFarOfLevel = .05;
     if (!options_.metric.empty() || !series.requests.empty()) return;
-    const std::size_t size = std::min(series.size(), kMostRows);
+    const std::size_t size = std::min(series.size(), kMaxRows);
     const auto middle = [](std::vector<double> values) {
         std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
         return values[values.size() / 2];
@@ -214,10 +214,10 @@ void SeriesCollector::refuse_turns(const Series& series) const {
         for (std::size_t i = lag; i < size; ++i) steps.push_back(std::fabs(series.value[i] - series.value[i - lag]));
         return middle(std::move(steps));
     };
-    if (size < 2 * kFewTurns) return;
+    if (size < 2 * kMinTurns) return;
     const double to_next = step(1);
     if (to_next < kFarOfLevel * middle({series.value.begin(), series.value.begin() + static_cast<std::ptrdiff_t>(size)})) return;
-    for (std::size_t turn = 2; turn <= kMostProcesses && turn * kFewTurns <= size; ++turn) {
+    for (std::size_t turn = 2; turn <= kMaxInterleaved && turn * kMinTurns <= size; ++turn) {
         if (step(turn) > kNear * to_next) continue;
         throw Error(
             ErrorKind::input, name_,
@@ -298,7 +298,7 @@ void SeriesCollector::put_series(const std::string& label, std::vector<Part> par
 }
 
 SeriesFile SeriesCollector::finish(std::string format) {
-    constexpr double kMostBackwards = .1;
+    constexpr double kMaxBackwards = .1;
     file_.format = std::move(format);
     for (auto& [key, process] : processes_) drop_late(process);
     if (file_.samples == 0) {
@@ -308,7 +308,7 @@ SeriesFile SeriesCollector::finish(std::string format) {
         throw Error(ErrorKind::input, name_, why, first);
     }
     refuse_mixed();
-    if (static_cast<double>(backwards_) > kMostBackwards * static_cast<double>(backwards_ + file_.samples)) {
+    if (static_cast<double>(backwards_) > kMaxBackwards * static_cast<double>(backwards_ + file_.samples)) {
         throw Error(
             ErrorKind::input, name_,
             fmt::format("time goes backwards in {} of {} samples", format_count(backwards_), format_count(backwards_ + file_.samples)),
@@ -324,7 +324,7 @@ SeriesFile SeriesCollector::finish(std::string format) {
     for (std::size_t i = 0; i < keys.size(); ++i) put_series(labels[i], std::move(series[keys[i]]), keys.size() == 1);
     const bool unnamed = keys.size() == 1 && keys[0].empty();
     for (const Series& one : file_.series) {
-        if (unnamed && one.process.empty()) refuse_turns(one);
+        if (unnamed && one.process.empty()) refuse_alternating(one);
         if (const auto gap = largest_gap(one)) file_.notes.push_back(*gap);
     }
     return std::move(file_);

@@ -31,9 +31,9 @@ bool detect_prometheus_json(std::string_view head) {
 
 void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions&,
                           SeriesCollector& collector) {
-    constexpr std::size_t kMostSeries = 10'000;
+    constexpr std::size_t kMaxSeries = 10'000;
     const std::string json = read_all(*source, name);
-    const MatrixAnswer answer = parse_matrix(json, kMostSeries);
+    const MatrixAnswer answer = parse_matrix(json, kMaxSeries);
     if (!answer.success && !answer.error.empty())
         throw Error(ErrorKind::input, name, "Prometheus returned an error: " + printable(answer.error));
     if (answer.result_type != "matrix")
@@ -41,7 +41,7 @@ void read_prometheus_json(std::unique_ptr<ByteSource> source, const std::string&
                     fmt::format("a Prometheus response of type '{}' has only one sample per series", printable(answer.result_type)),
                     "ask /api/v1/query_range, or: leakline trend --prometheus URL --query 'process_resident_memory_bytes'");
     if (answer.too_many_series)
-        throw Error(ErrorKind::input, name, fmt::format("more than {} series", format_count(kMostSeries)), "narrow the query");
+        throw Error(ErrorKind::input, name, fmt::format("more than {} series", format_count(kMaxSeries)), "narrow the query");
     for (const MatrixSeries& series : answer.series) {
         const std::string label = labels_text(series.labels);
         for (std::size_t i = 0; i < series.seconds.size(); ++i) collector.add(label, {}, {series.seconds[i], series.values[i], {}}, 1);

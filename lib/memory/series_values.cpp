@@ -111,7 +111,7 @@ bool begins_with_time(std::string_view line) {
 }
 
 struct HeadLines {
-    static constexpr double kMost = .6;
+    static constexpr double kMainShare = .6;
 
     std::size_t values = 0, numbers = 0, others = 0, times = 0;
     std::size_t timed = 0;  // of the values, those that begin with a time
@@ -120,7 +120,7 @@ struct HeadLines {
         return static_cast<double>(values + numbers) / static_cast<double>(std::max<std::size_t>(1, values + numbers + others));
     }
     // An application's log: lines that say something of memory stand among others, each after a time.
-    bool is_log() const { return known() < kMost && values > 2 && timed == values; }
+    bool is_log() const { return known() < kMainShare && values > 2 && timed == values; }
 };
 HeadLines lines_in(std::string_view head) {
     HeadLines found;
@@ -237,7 +237,7 @@ bool detect_values(std::string_view head) {
     constexpr std::size_t kLabels = 50;  // more are no labels
     if (labels_to_read(head).size() > kLabels) return false;
     // A header before a column of numbers is a CSV's.
-    return lines.known() >= HeadLines::kMost && (lines.values > 0 || lines.others == 0);
+    return lines.known() >= HeadLines::kMainShare && (lines.values > 0 || lines.others == 0);
 }
 
 void read_values(std::unique_ptr<ByteSource> source, const std::string& name, const SeriesReadOptions& options,

@@ -42,7 +42,7 @@ std::vector<std::string> all_warnings(const Diagnosis& diagnosis) {
     return all;
 }
 
-const LineGrowth* line_at_fault(const Diagnosis& diagnosis) {
+const LineGrowth* reported_line(const Diagnosis& diagnosis) {
     if (diagnosis.verdict == Verdict::invalid || explained_growth(diagnosis) < kExplained) return nullptr;
     const auto& [lines, headline] = std::tie(diagnosis.lines.lines, diagnosis.lines.headline);
     if (headline && headline->line.leaking) return &headline->line;

@@ -15,7 +15,7 @@ std::vector<std::string> all_warnings(const Diagnosis& diagnosis);
 
 // The line that the verdict names: the headline line, else the largest that leaks. Null if none leaks, if they account for
 // too little of memory's growth to be named, or if the verdict is invalid.
-const LineGrowth* line_at_fault(const Diagnosis& diagnosis);
+const LineGrowth* reported_line(const Diagnosis& diagnosis);
 // It passed because the growth is within the budget, not because nothing grows.
 bool grows_within_budget(const Diagnosis& diagnosis);
 // The verdict is a leak of descriptors, threads, mappings or processes, and memory does not leak.

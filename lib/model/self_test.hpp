@@ -30,7 +30,7 @@ struct FamilyScore {
 };
 
 // One point of the power curve: a line in correlated noise that grows by this multiple of its standard deviation.
-struct OperatingPoint {
+struct PowerCurvePoint {
     double growth_in_deviations = 0;
     double growth_of_detectable = 0;  // growth over the median smallest detectable growth
     VerdictCounts counts;
@@ -51,7 +51,7 @@ struct SelfTest {
         std::optional<Goal> goal;
     };
     std::vector<FamilyScore> families;
-    std::vector<OperatingPoint> curve;
+    std::vector<PowerCurvePoint> curve;
     std::vector<Score> scores;
     double request_error = 0;                         // median relative error of bytes per request
     GateOutcome outcome = GateOutcome::inconclusive;  // failed if one goal is, else inconclusive if one is, else passed

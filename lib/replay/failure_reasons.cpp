@@ -29,7 +29,7 @@ void FailureReasons::add(const http::ClientPool::Done& result, const std::string
     }
     auto at = connects_.find(connect_failure);
     if (at == connects_.end()) {
-        if (connects_.size() == kMost) return;
+        if (connects_.size() == kMax) return;
         at = connects_.emplace(connect_failure, Connect{0, connect_hint}).first;
     }
     ++at->second.count;

@@ -16,12 +16,12 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr std::size_t kMostCandidates = 96, kMostFields = 16;
+constexpr std::size_t kMaxCandidates = 96, kMaxFields = 16;
 // How many requests need distinct values. UUIDs and similar values are unique by design, numbers are not: they need
 // a name that means an identifier, or many requests.
-constexpr std::uint64_t kFewest = 20, kManyUnnamed = 100;
+constexpr std::uint64_t kMin = 20, kManyUnnamed = 100;
 // A value of this length that also occurs elsewhere in the request is the same identifier, not a coincidence.
-constexpr std::size_t kNoCoincidence = 6;
+constexpr std::size_t kMinSharedLength = 6;
 
 struct Candidate {
     ValueKind kind{};
@@ -58,11 +58,11 @@ bool identifies(const Candidate& candidate) {
     switch (learned.form()) {
         case IdentityForm::none: return false;
         case IdentityForm::token:
-        case IdentityForm::time: return learned.values() >= kFewest;
+        case IdentityForm::time: return learned.values() >= kMin;
         case IdentityForm::number: break;
     }
     if (candidate.kind != ValueKind::path && (names_identifier(candidate.name) || names_identifier(learned.pattern())))
-        return learned.values() >= kFewest;
+        return learned.values() >= kMin;
     if (candidate.kind == ValueKind::path || !learned.bare_number()) return learned.values() >= kManyUnnamed;
     return learned.increasing() && learned.values() >= kManyUnnamed;  // a counter; else it may be an amount, or a size
 }
@@ -96,7 +96,7 @@ class Detection {
         FreshPlan plan;
         plan.seed = options_.seed;
         for (Candidate& candidate : candidates_) {
-            if (plan.fields.size() == kMostFields) break;
+            if (plan.fields.size() == kMaxFields) break;
             if (!candidate.named && !(options_.detect && identifies(candidate))) continue;
             if (candidate.learner.form() == IdentityForm::none) continue;
             plan.fields.push_back({candidate.kind, std::move(candidate.name), std::move(candidate.context), Identity(candidate.learner)});
@@ -116,7 +116,7 @@ class Detection {
         if (found == index_.end()) {
             const std::size_t made = make(value);
             // Names that are data are unlimited: stop adding fields.
-            if (index_.size() > 64 * kMostCandidates) std::erase_if(index_, [](const auto& entry) { return entry.second == kNone; });
+            if (index_.size() > 64 * kMaxCandidates) std::erase_if(index_, [](const auto& entry) { return entry.second == kNone; });
             found = index_.emplace(key_, made).first;
         }
         if (found->second == kNone) return;
@@ -132,7 +132,7 @@ class Detection {
     std::size_t make(const RequestValue& value) {
         const bool named = std::any_of(options_.names.begin(), options_.names.end(),
                                        [&](const FreshName& name) { return is_name_of(name, value.kind, value.name); });
-        if (!named && (!options_.detect || candidates_.size() >= kMostCandidates)) return kNone;
+        if (!named && (!options_.detect || candidates_.size() >= kMaxCandidates)) return kNone;
         if (!named && value.kind == ValueKind::header && describes_message(value.name)) return kNone;
         Candidate candidate;
         candidate.kind = value.kind;
@@ -214,7 +214,7 @@ const FreshField* FreshValues::field_of(const RequestValue& value) const {
 }
 
 const std::string* FreshValues::fresh_for(const Seen& seen) const {
-    if (!seen.identifies && seen.text.size() < kNoCoincidence) return nullptr;
+    if (!seen.identifies && seen.text.size() < kMinSharedLength) return nullptr;
     for (std::size_t i = 0; i < fresh_count_; ++i)
         if (fresh_[i].old == seen.text) return &fresh_[i].value;
     return nullptr;

@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t kLongest = 256;  // a longer value is data
 constexpr std::size_t kShortestToken = 6;
-constexpr std::size_t kMostDigits = 18;  // that always fit into 63 bits
+constexpr std::size_t kMaxDigits = 18;  // that always fit into 63 bits
 // Numbers that fill less than this share of their range are spread over all numbers of their length; others are consecutive.
 constexpr double kSparse = 1e-3;
-constexpr double kMostHaveTheForm = 0.95;
+constexpr double kMinFormShare = 0.95;
 
 bool is_uuid(std::string_view text) {
     if (text.size() != 36) return false;
@@ -109,7 +109,7 @@ IdentityForm form_of(std::string_view text) {
         any_digit = any_digit || digit;
         digits = digit ? digits + 1 : 0;
         runs += digits == 1 ? 1 : 0;
-        long_run = long_run || digits > kMostDigits;
+        long_run = long_run || digits > kMaxDigits;
         if (!digit && !is_letter(c))
             changes = 0;
         else if ((digit && is_letter(before)) || (!digit && is_digit(before)))
@@ -194,7 +194,7 @@ void IdentityLearner::add_token(std::string_view text) {
 }
 
 IdentityForm IdentityLearner::form() const {
-    const auto most = [&](std::uint64_t count) { return static_cast<double>(count) >= kMostHaveTheForm * static_cast<double>(values_); };
+    const auto most = [&](std::uint64_t count) { return static_cast<double>(count) >= kMinFormShare * static_cast<double>(values_); };
     if (values_ == 0) return IdentityForm::none;
     if (most(numbers_)) return IdentityForm::number;
     if (most(times_)) return IdentityForm::time;
@@ -285,12 +285,12 @@ bool Identity::replace_number(std::string_view text, std::uint64_t generation, s
     if (pattern_of(text) != pattern_) return false;
     const std::string_view old = digits_in(text);
     const std::size_t length = old.size();
-    if (old.empty() || length > kMostDigits) return false;
+    if (old.empty() || length > kMaxDigits) return false;
     const std::uint64_t value = number_in(old), span = range_.high - range_.low + 1, end = power_of_ten(length);
     const bool sparse = static_cast<double>(range_.values) < kSparse * static_cast<double>(span) && !is_epoch(range_.low, range_.high);
     std::uint64_t fresh = 0;
     if (sparse || __builtin_mul_overflow(span, generation, &fresh) || __builtin_add_overflow(fresh, value, &fresh) ||
-        fresh >= power_of_ten(kMostDigits)) {
+        fresh >= power_of_ten(kMaxDigits)) {
         // Only a number with a leading zero gets another leading zero: 0123 is not a number in JSON.
         const bool padded = length > 1 && old.front() == '0';
         const std::uint64_t base = length == 1 || padded ? 0 : end / 10, room = (padded ? end / 10 : end) - base;

@@ -31,7 +31,7 @@ constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
 // precise: a timer wakes 50 to 100 us late, so it is set this much before the due time, followed by polling.
 constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
 // Items of busy sessions that are set aside, so that they do not delay the requests after them.
-constexpr std::size_t kMaxAside = 4096;
+constexpr std::size_t kMaxDeferred = 4096;
 
 // The open loop. Everything happens on one thread, in the pool's callbacks: a connection becomes idle or the next
 // request becomes due, and as much as possible is sent.
@@ -112,7 +112,7 @@ class Run : http::ClientPool::Listener {
         if (!waiting.empty() && !stopping_) {
             const Deferred first = waiting.front();
             waiting.pop_front();
-            --aside_count_;
+            --deferred_count_;
             send(connection, first.pending, first.due, first.reconnect);
         }
         dispatch();
@@ -165,12 +165,12 @@ class Run : http::ClientPool::Listener {
                     return;
                 }
             }
-            if (aside_count_ == kMaxAside) return;
+            if (deferred_count_ == kMaxDeferred) return;
             const RecordedConnections::Place place = place_for(next_.item().affinity);
             if (place.connection < 0) return;
             if (!pool_.is_idle(place.connection)) {
                 deferred_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
-                ++aside_count_;
+                ++deferred_count_;
                 has_next_ = false;
                 continue;
             }
@@ -266,7 +266,7 @@ class Run : http::ClientPool::Listener {
         pool_.wake_at(steady_now() + kTick);
     }
 
-    bool is_drained() const { return pool_.busy() == 0 && aside_count_ == 0; }
+    bool is_drained() const { return pool_.busy() == 0 && deferred_count_ == 0; }
     bool is_last_round() const { return (options_.rounds != 0 && round_ >= options_.rounds) || source_.items() == 0; }
     // Whether the next round may begin before this one is answered.
     bool goes_on() const {
@@ -371,7 +371,7 @@ class Run : http::ClientPool::Listener {
         return sent_damage;
     }
 
-    static std::string cure(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
+    static std::string advice(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
 
     static std::string why_nothing(const ReplayStats& stats) {
         if (stats.read == 0) return "the log has no requests";
@@ -395,7 +395,7 @@ class Run : http::ClientPool::Listener {
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
                               tally_.refused_statuses() + "); if they are expected, accept them with --expect-status" +
-                              cure(status_hint(tally_.most_refused())));
+                              advice(status_hint(tally_.most_refused())));
         const auto lag = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
             reasons.push_back("send lag p99 " + format_duration(lag) + " is above " + format_duration(options_.max_lag) +
@@ -422,7 +422,7 @@ class Run : http::ClientPool::Listener {
     std::vector<Tally::Sent> slots_;              // one a connection
     std::vector<int> carried_;                    // requests, by each connection since it was opened
     std::vector<std::deque<Deferred>> deferred_;  // one a connection: items of its sessions, in order
-    std::size_t aside_count_ = 0;
+    std::size_t deferred_count_ = 0;
     RecordedConnections recorded_;
     Schedule schedule_;
     Pending next_;

@@ -23,14 +23,14 @@ bool denies_identifier(int status) { return (status >= 400 && status < 500 && st
 
 std::vector<std::uint16_t> Tally::refuse_fresh() {
     // More than chance and a log that ends in the middle of a session would explain.
-    constexpr double kWorse = 0.02, kFewest = 3;
+    constexpr double kWorse = 0.02, kMin = 3;
     std::vector<std::uint16_t> out;
     for (std::size_t i = 0; i < paths_.size(); ++i) {
         Path& path = paths_[i];
         if (path.refuses_fresh || path.fresh == 0 || path.first == 0) continue;
         const double expected = static_cast<double>(path.first_refused) / static_cast<double>(path.first) * static_cast<double>(path.fresh);
         const double more = static_cast<double>(path.fresh_refused) - expected;
-        if (more < kFewest || more < kWorse * static_cast<double>(path.fresh) || more * more < 9 * (expected + 1)) continue;
+        if (more < kMin || more < kWorse * static_cast<double>(path.fresh) || more * more < 9 * (expected + 1)) continue;
         path.refuses_fresh = true;
         out.push_back(static_cast<std::uint16_t>(i));
     }

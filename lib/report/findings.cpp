@@ -13,7 +13,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMost = 5000;
+constexpr std::size_t kMax = 5000;
 
 void place(Finding& finding, const RenderOptions& options) {
     const std::string& file = finding.line->at.file;
@@ -34,7 +34,7 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
         if (line.leaking && (headline == nullptr || headline->at != line.at)) order.push_back(&line);
     for (const LineGrowth* finding_line : order) {
         const LineGrowth& line = *finding_line;
-        if (findings.size() >= kMost) continue;
+        if (findings.size() >= kMax) continue;
         Finding finding;
         finding.line = &line;
         finding.message = fmt::format("live heap allocated here grows without limit: {} in this run",

@@ -13,7 +13,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostErrors = 10, kLongest = 4000;  // bytes
+constexpr std::size_t kMaxErrors = 10, kLongest = 4000;  // bytes
 
 std::string escaped(std::string_view text, bool property) {
     std::string out;
@@ -48,7 +48,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         out += command(level, title, fmt::format("{}: {}", summary.verdict, summary.reason));
         errors += level == "error";
         for (const Gate& gate : diagnosis->gates)
-            if (gate.outcome == GateOutcome::failed && errors < kMostErrors) {
+            if (gate.outcome == GateOutcome::failed && errors < kMaxErrors) {
                 out +=
                     command("error", title, fmt::format("gate failed: {}{}{}", gate.name, gate.message.empty() ? "" : ": ", gate.message));
                 ++errors;
@@ -56,10 +56,10 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
     }
     if (const auto* trend = std::get_if<TrendReport>(&document)) {
         for (const TrendReport::Item& item : trend->items)
-            if (item.verdict.verdict == Trend::growing && errors++ < kMostErrors)
+            if (item.verdict.verdict == Trend::growing && errors++ < kMaxErrors)
                 out += command("error", title, fmt::format("{} grows: {}", item.file, slope_text(item.verdict)));
         for (const TrendReport::Count& count : trend->counts)
-            if (count.growth.verdict == Trend::growing && errors++ < kMostErrors) out += command("error", title, count_line(count));
+            if (count.growth.verdict == Trend::growing && errors++ < kMaxErrors) out += command("error", title, count_line(count));
     }
     if (const auto* comparison = std::get_if<Comparison>(&document); comparison != nullptr && comparison->outcome == GateOutcome::failed)
         out += command("error", title, "compare failed: " + comparison->reasons.front());
@@ -67,7 +67,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         out += command("error", title, fmt::format("{}: {}", history_verdict(*history), history_headline(*history)));
     for (const Finding& finding : findings_of(document, options)) {
         if (finding.kind != Finding::Kind::leaking_line || !finding.path || !finding.in_repository) continue;
-        if (errors++ >= kMostErrors) break;
+        if (errors++ >= kMaxErrors) break;
         const std::uint32_t line = std::max(finding.line->at.line, 1u);
         out += command("error", fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true), line, line),
                        finding.message);

@@ -126,7 +126,7 @@ std::string html_accounting(const LineReport& report) {
         out += fmt::format("<p class=\"note\">Heap bytes are {} ({}, 95 %).</p>\n", sampling,
                            error_text(report.accounting.live_delta_error_bytes));
     out += "<div class=\"scroll\"><table>\n<tbody>\n";
-    for (const AccountingRow& row : book_rows(report.accounting))
+    for (const AccountingRow& row : accounting_rows(report.accounting))
         out += fmt::format(
             "<tr><td>{}</td><td class=\"n\">{:+} B</td><td class=\"n\">{}</td><td "
             "class=\"note\">{}</td></tr>\n",

@@ -15,7 +15,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostPlots = 200;  // with more, the page would grow by megabytes
+constexpr std::size_t kMaxPlots = 200;  // with more, the page would grow by megabytes
 
 }  // namespace
 
@@ -36,11 +36,11 @@ std::string html_trends(const TrendReport& report) {
             "class=\"n\">{4}</td><td>{5}<br><span class=\"note\">{6}</span></td></tr>\n",
             trend_name(trend.verdict), sparkline_svg(item.series, trend.verdict), format_signed_bytes(trend.slope_bytes_per_hour.estimate),
             trend.bytes_per_request ? format_bytes(trend.bytes_per_request->estimate) : "-", limit_in_text(trend),
-            i < kMostPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file)) : xml_text(item.file),
+            i < kMaxPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file)) : xml_text(item.file),
             xml_text(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
     out += "</tbody></table></div>\n";
-    for (std::size_t i = 0; i < std::min(items.size(), kMostPlots); ++i) {
+    for (std::size_t i = 0; i < std::min(items.size(), kMaxPlots); ++i) {
         const TrendReport::Item& item = *items[i];
         out += fmt::format("<h2 id=\"run{}\">{}</h2>\n<p>{}<br>{}</p>\n<div class=\"scroll\">{}</div>\n", i, xml_text(item.file),
                            xml_text(slope_text(item.verdict)), xml_text(detectable_text(item.verdict)),

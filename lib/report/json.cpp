@@ -292,7 +292,7 @@ void put(Writer& out, const SelfTest& result) {
         put(item, "plain", family.plain);
         put(item, "hard", family.hard);
     });
-    out.list("curve", result.curve, [](Writer& item, const OperatingPoint& point) {
+    out.list("curve", result.curve, [](Writer& item, const PowerCurvePoint& point) {
         item("growth_in_deviations", point.growth_in_deviations);
         item("growth_of_detectable", point.growth_of_detectable);
         put(item, "counts", point.counts);

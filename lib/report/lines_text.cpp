@@ -17,13 +17,13 @@ namespace {
 
 // All branches of the callers, for the leaking lines (or the first line if none leaks).
 void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) {
-    constexpr std::size_t kMostTrees = 5;
+    constexpr std::size_t kMaxTrees = 5;
     std::size_t shown = 0;
     for (const LineGrowth& line : lines) {
         const bool first =
             &line == &lines.front() && std::none_of(lines.begin(), lines.end(), [](const LineGrowth& l) { return l.leaking; });
         if ((!line.leaking && !first) || line.callers.empty()) continue;
-        if (++shown > kMostTrees) break;
+        if (++shown > kMaxTrees) break;
         text.heading("Callers of " + place_text(line.at));
         for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width))) text.line(row);
     }
@@ -135,7 +135,7 @@ void add_accounting(TerminalText& text, const LineReport& report) {
     text.heading("Memory accounting (heap growth within the window)");
     if (const std::string sampling = sampling_text(report); !sampling.empty())
         text.line(fmt::format("  heap bytes are {} ({}, 95 %)", sampling, error_text(accounting.live_delta_error_bytes)));
-    for (const AccountingRow& row : book_rows(accounting))
+    for (const AccountingRow& row : accounting_rows(accounting))
         text.line(text.cut(fmt::format("  {:>16}  {:<24}{}", fmt::format("{:+} B", row.bytes), row.name, row.note),
                            static_cast<std::size_t>(text.options().width)));
 }

@@ -12,7 +12,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostLines = 20;  // each is a series in the database
+constexpr std::size_t kMaxLines = 20;  // each is a series in the database
 
 std::string label(std::string_view name, std::string_view value) {
     constexpr std::size_t kLongest = 200;
@@ -83,7 +83,7 @@ std::string render(const Diagnosis& diagnosis) {
     metrics.family("unattributed_bytes", "bytes", "Growth of live heap bytes without a source line.");
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.unattributed_bytes));
     metrics.family("line_growth_bytes", "bytes", "Growth of live heap bytes by source line, the largest ones.");
-    for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMostLines); ++i) {
+    for (std::size_t i = 0; i < std::min(diagnosis.lines.lines.size(), kMaxLines); ++i) {
         const LineGrowth& line = diagnosis.lines.lines[i];
         metrics.sample(fmt::format("rank=\"{}\",{},line=\"{}\",{},leaking=\"{}\"", i + 1, label("file", line.at.file), line.at.line,
                                    label("function", line.at.function), line.leaking),

@@ -13,7 +13,7 @@ namespace {
 
 // The limit is drawn if memory reaches at least this share of it; otherwise it would flatten the
 // curve.
-constexpr double kLeastSpan = 0.02;  // of the level; report.js has the same constant
+constexpr double kMinSpan = 0.02;  // of the level; report.js has the same constant
 constexpr double kNearLimit = 0.25;
 
 // The value at x of a line with this slope (per second) through the curve from there on: the median, so that
@@ -153,9 +153,9 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
         plot.high = std::max(plot.high, *plot.limit);
         plot.low = std::min(plot.low, *plot.limit);
     }
-    // A gain of a few pages must not look steep: the axis spans at least kLeastSpan of the level, with the curve in its
+    // A gain of a few pages must not look steep: the axis spans at least kMinSpan of the level, with the curve in its
     // middle.
-    if (const double missing = std::abs(plot.high) * kLeastSpan - (plot.high - plot.low); missing > 0) {
+    if (const double missing = std::abs(plot.high) * kMinSpan - (plot.high - plot.low); missing > 0) {
         plot.low -= plot.low >= 0 ? std::min(plot.low, missing / 2) : missing / 2;
         plot.high += missing / 2;
     }

@@ -37,7 +37,7 @@ std::vector<std::string> resource_lines(const Diagnosis& diagnosis) {
 }
 
 std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
-    constexpr std::size_t kMost = 8;
+    constexpr std::size_t kMax = 8;
     constexpr double kSmall = 64 * 1024;
     const ProcessTree& tree = diagnosis.resources.tree;
     if (tree.seen < 2) return {};
@@ -51,7 +51,7 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
     std::size_t shown = 0;
     for (const ProcessGrowth& process : tree.processes) {
         const double grown = process.last_bytes - process.first_bytes;
-        if (grown < kSmall || shown == kMost) break;
+        if (grown < kSmall || shown == kMax) break;
         ++shown;
         std::string line = fmt::format("{} (pid {}{}): {} to {}, {}", process.name, process.pid, process.ended ? ", ended" : "",
                                        format_bytes(process.first_bytes), format_bytes(process.last_bytes), trend_name(process.verdict));

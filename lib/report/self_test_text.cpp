@@ -37,7 +37,7 @@ std::string self_test_text(const SelfTest& result) {
     out += fmt::format("bytes/request   {:>8}   median error\n\n", percent(result.request_error));
     out += "power curve: a line in correlated noise (300 MiB, deviation 3 MiB, 2000 samples)\n";
     out += "growth/deviation  growth/detectable  growing  stable  inconclusive\n";
-    for (const OperatingPoint& point : result.curve) {
+    for (const PowerCurvePoint& point : result.curve) {
         const auto share = [&](std::uint64_t count) { return Proportion{count, point.counts.total()}.value(); };
         out += fmt::format("{:>16.2f} {:>18.2f} {:>8} {:>7} {:>13}\n", point.growth_in_deviations, point.growth_of_detectable,
                            percent(share(point.counts.growing)), percent(share(point.counts.stable)),

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{64} << 20;
-constexpr std::size_t kMostFiles = 200'000;  // of an index: a --source of / must not run for minutes
+constexpr std::size_t kMaxFiles = 200'000;  // of an index: a --source of / must not run for minutes
 
 std::vector<std::string> components(const std::string& path) {
     std::vector<std::string> out;
@@ -70,12 +70,12 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
     }
 }
 
-void SourceText::look_above(const std::string& program) {
-    constexpr std::size_t kMost = 8;  // build trees are not deeper
+void SourceText::search_parents(const std::string& program) {
+    constexpr std::size_t kMax = 8;  // build trees are not deeper
     std::error_code error;
     const fs::path path = fs::canonical(program, error);
     if (error) return;
-    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMost; folder = folder.parent_path())
+    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMax; folder = folder.parent_path())
         above_program_.push_back(folder.string());
 }
 
@@ -84,7 +84,7 @@ void SourceText::index_directories() {
     for (const std::string& directory : directories_) {
         std::error_code error;
         fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end;
-        while (!error && entry != end && by_name_->size() < kMostFiles) {
+        while (!error && entry != end && by_name_->size() < kMaxFiles) {
             const std::string name = entry->path().filename().string();
             std::error_code ignored;
             if (entry->is_directory(ignored) && (name.starts_with('.') || name == "node_modules"))

@@ -23,7 +23,7 @@ class SourceText {
     explicit SourceText(std::vector<std::string> directories = {});
 
     // program: a path; where there is no such file nothing is added. Before the first locate.
-    void look_above(const std::string& program);
+    void search_parents(const std::string& program);
 
     // Only the directories are looked into: the files are named by a recording that may come from elsewhere, and a path that
     // it makes up could be that of any file here. Before the first locate.

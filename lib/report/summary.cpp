@@ -168,7 +168,7 @@ Summary summarize(const Diagnosis& diagnosis) {
     summary.detectable = diagnosis.verdict == Verdict::invalid ? "not measured" : detectable_text(diagnosis.trend);
     if (diagnosis.verdict == Verdict::invalid) return summary;
     const LineReport& lines = diagnosis.lines;
-    summary.top = line_at_fault(diagnosis);
+    summary.top = reported_line(diagnosis);
     if (summary.top != nullptr) summary.table = table_of(lines, summary.top->at);
     const bool is_headline = lines.headline && summary.top == &lines.headline->line;
     if (is_headline) summary.top_note = headline_note(*lines.headline);
@@ -192,11 +192,11 @@ std::string headline_note(const HeadlineLine& headline) {
 }
 
 std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
-    constexpr std::size_t kMost = 12;
+    constexpr std::size_t kMax = 12;
     std::vector<std::string> out;
     for (const EndpointGrowth& endpoint : diagnosis.endpoints) {
-        if (out.size() == kMost) {
-            out.push_back(fmt::format("and {} more", diagnosis.endpoints.size() - kMost));
+        if (out.size() == kMax) {
+            out.push_back(fmt::format("and {} more", diagnosis.endpoints.size() - kMax));
             break;
         }
         out.push_back(fmt::format("{}: {} of heap per request{}", endpoint.endpoint, interval_text(endpoint.bytes_per_request),
@@ -224,7 +224,7 @@ std::string sampling_text(const LineReport& report) {
     return text;
 }
 
-std::vector<AccountingRow> book_rows(const Accounting& accounting) {
+std::vector<AccountingRow> accounting_rows(const Accounting& accounting) {
     std::vector<AccountingRow> rows = {
         {"attributed", accounting.attributed_bytes, "to a source line or function"},
         {"unattributed", accounting.unattributed_bytes, "no source line (missing symbols, or excluded by --only)"},

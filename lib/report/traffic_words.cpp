@@ -9,12 +9,12 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMost = 8;
+constexpr std::size_t kMax = 8;
 
 std::string list_text(const std::vector<std::string>& items) {
     std::string text;
-    for (std::size_t i = 0; i < items.size() && i < kMost; ++i) text += (i == 0 ? "" : ", ") + items[i];
-    return items.size() > kMost ? fmt::format("{} and {} more", text, items.size() - kMost) : text;
+    for (std::size_t i = 0; i < items.size() && i < kMax; ++i) text += (i == 0 ? "" : ", ") + items[i];
+    return items.size() > kMax ? fmt::format("{} and {} more", text, items.size() - kMax) : text;
 }
 
 std::string connections_text(const ConnectionGrowth& growth) {

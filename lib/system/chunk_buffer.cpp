@@ -73,7 +73,7 @@ std::optional<std::string_view> ChunkBuffer::next(std::string_view separator, st
 }
 
 std::string_view ChunkBuffer::skip_long_piece(std::string_view separator) {
-    head_of_long_.assign(buffer_.data() + begin_, kKeptOfLong);
+    head_of_long_.assign(buffer_.data() + begin_, kLongLineHead);
     offset_ = consumed_;
     too_long_ = true;
     ++pieces_;

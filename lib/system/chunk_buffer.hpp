@@ -54,7 +54,7 @@ class ChunkBuffer {
     bool fill();  // false at the end
     std::string_view skip_long_piece(std::string_view separator);
 
-    static constexpr std::size_t kKeptOfLong = 4096;
+    static constexpr std::size_t kLongLineHead = 4096;
 
     std::unique_ptr<ByteSource> source_;
     std::vector<char> buffer_;

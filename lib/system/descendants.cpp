@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Of one process, whose children are looked for: a service that leaks threads must not stop the sampling.
-constexpr std::size_t kMostThreads = 256;
+constexpr std::size_t kMaxThreads = 256;
 
 // Calls found(pid) for every number in a directory's names or in a text between blanks.
 template <typename Found>
@@ -45,7 +45,7 @@ DescendantTracker::DescendantTracker(int root, SystemRoots roots, std::function<
 }
 
 DescendantTracker::Member DescendantTracker::make_member(int pid) const {
-    return {members_.size() < kMostKeptOpen ? ProcFile(children_path(pid)) : ProcFile(), false};
+    return {members_.size() < kMaxKeptOpen ? ProcFile(children_path(pid)) : ProcFile(), false};
 }
 
 void DescendantTracker::retire(int pid) {
@@ -78,7 +78,7 @@ void DescendantTracker::note_children(int pid, Member& member, Depth depth) {
     if (depth == Depth::quick || !lists_children_) return;
     std::size_t looked_at = 0;
     for_each_numbered(task_path(pid), [&](int thread) {
-        if (thread == pid || ++looked_at > kMostThreads) return;
+        if (thread == pid || ++looked_at > kMaxThreads) return;
         ProcFile file(task_path(pid) + "/" + std::to_string(thread) + "/children");
         if (const auto text = file.read()) for_each_pid(*text, note);
     });

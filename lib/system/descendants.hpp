@@ -16,7 +16,7 @@ namespace leakline {
 // The kernel lists a thread's children in task/TID/children (CONFIG_PROC_CHILDREN, which distributions set). Every look
 // reads the main threads' lists, which have nearly all of them; a detailed look those of all threads. Without that file
 // a detailed look goes through all of /proc for parents that are members.
-inline constexpr std::size_t kMostKeptOpen = 64;  // processes whose files stay open: descriptors are scarce (often 1,024)
+inline constexpr std::size_t kMaxKeptOpen = 64;  // processes whose files stay open: descriptors are scarce (often 1,024)
 
 class DescendantTracker {
   public:
@@ -34,7 +34,7 @@ class DescendantTracker {
     std::string task_path(int pid) const { return roots_.proc + "/" + std::to_string(pid) + "/task"; }
     std::string children_path(int pid) const { return task_path(pid) + "/" + std::to_string(pid) + "/children"; }
     struct Member {
-        ProcFile children;  // the list of its main thread; kept open for the first kMostKeptOpen members
+        ProcFile children;  // the list of its main thread; kept open for the first kMaxKeptOpen members
         bool retired = false;
     };
     Member make_member(int pid) const;

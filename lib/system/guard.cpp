@@ -85,11 +85,11 @@ std::vector<ProcessEntry> all_processes() {
 
 // Those that have left our groups; again until there is none, since one may fork while it is looked for.
 void kill_guarded_processes() {
-    constexpr int kMostTurns = 100;
+    constexpr int kMaxTurns = 100;
     std::map<int, std::uint32_t> ours;  // by pid, with the start time; those that were killed stay, for their children
     for (const auto& slot : watched_processes())
         if (const Watched watched = slot.load(); watched.pid > 0) ours[watched.pid] = watched.start;
-    for (int turn = 0; turn < kMostTurns; ++turn) {
+    for (int turn = 0; turn < kMaxTurns; ++turn) {
         const std::vector<ProcessEntry> entries = all_processes();
         std::set<int> found;
         for (const ProcessEntry& entry : entries) {

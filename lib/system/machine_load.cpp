@@ -46,9 +46,9 @@ std::optional<MachineLoad::Times> MachineLoad::read() const {
 }
 
 std::optional<MachineLoad::Shares> MachineLoad::since_start() const {
-    constexpr std::uint64_t kLeastTicks = 50;
+    constexpr std::uint64_t kMinTicks = 50;
     const auto now = read();
-    if (!start_ || !now || now->total < start_->total + kLeastTicks) return std::nullopt;
+    if (!start_ || !now || now->total < start_->total + kMinTicks) return std::nullopt;
     const auto share = [&](std::uint64_t Times::*member) {
         const std::uint64_t before = (*start_).*member, after = (*now).*member;
         return static_cast<double>(after - std::min(before, after)) / static_cast<double>(now->total - start_->total);

@@ -13,8 +13,8 @@ namespace leakline {
 namespace {
 constexpr std::size_t kFirst = 4096;
 // The kernel hands a file of many records out by pages: a read that ends below half a page was the last one.
-constexpr std::size_t kSurelyWhole = 2048;
-constexpr std::size_t kMost = std::size_t{1} << 20;
+constexpr std::size_t kCompleteBelow = 2048;
+constexpr std::size_t kMax = std::size_t{1} << 20;
 }  // namespace
 
 ProcFile::ProcFile(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
@@ -45,7 +45,7 @@ std::optional<std::string_view> ProcFile::read() {
             return std::nullopt;
         }
         length += static_cast<std::size_t>(got);
-        if (got == 0 || length < kSurelyWhole || length >= kMost) return std::string_view(buffer.data(), length);
+        if (got == 0 || length < kCompleteBelow || length >= kMax) return std::string_view(buffer.data(), length);
         if (length == buffer.size()) buffer.resize(buffer.size() * 2);
     }
 }

@@ -42,11 +42,11 @@ std::vector<int> children() {
 
 // Where we are the first process (of a container without an init), the kernel gives us the orphans of all: those of a shell that
 // was opened beside us (docker exec) as well. Elsewhere only those of our descendants.
-bool is_foreign(int pid) {
+bool is_unrelated(int pid) {
     if (::getpid() != 1) return false;
-    constexpr int kLooks = 3;  // a process that is just calling exec has no environment
+    constexpr int kTries = 3;  // a process that is just calling exec has no environment
     Clock& clock = system_clock();
-    for (int look = 0; look < kLooks; ++look) {
+    for (int look = 0; look < kTries; ++look) {
         if (look > 0) clock.sleep_until(clock.monotonic() + std::chrono::milliseconds(1));
         if (const auto ours = has_guard_mark(pid)) return !*ours;
     }
@@ -66,7 +66,7 @@ std::vector<int> Subreaper::orphans() const {
     std::vector<int> pids;
     for (const int pid : children()) {
         if (is_running_child(pid) || std::find(before_.begin(), before_.end(), pid) != before_.end()) continue;
-        if (::waitpid(pid, nullptr, WNOHANG) != 0 || is_foreign(pid)) continue;
+        if (::waitpid(pid, nullptr, WNOHANG) != 0 || is_unrelated(pid)) continue;
         guard_process(pid);
         pids.push_back(pid);
     }

@@ -129,9 +129,9 @@ bool is_known(const KnownFrame& frame, const Place& at) {
 
 // Continues a walk that ended at its limit, to find out whether it was on the thread's own stack.
 [[gnu::noinline, gnu::cold]] void search(Place at, FrameMemo& memo, std::uint32_t generation, StackReach& reach) {
-    constexpr int kMostFrames = 1 << 16;
+    constexpr int kMaxFrames = 1 << 16;
     if (!reach.begin_search()) return;
-    for (int i = 0; i < kMostFrames && !reach.on_own_stack() && at.ip >= kLowestCode; ++i) {
+    for (int i = 0; i < kMaxFrames && !reach.on_own_stack() && at.ip >= kLowestCode; ++i) {
         const KnownFrame* const frame = find_frame(at, memo, generation, reach);
         if (frame == nullptr) return;
         if (frame->outermost) return reach.outermost(at.sp);
@@ -198,7 +198,7 @@ int backtrace(const Registers& innermost, void** addresses, int limit) {
     FrameMemo* const memo = take_memo();
     if (memo == nullptr) return -1;
     int depth = -1;
-    if (memo->is_worth_a_walk()) {
+    if (memo->should_walk()) {
         memo->begin(generation);
         StackReach reach(innermost.sp);
         Stop stop{};

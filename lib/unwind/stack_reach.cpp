@@ -43,7 +43,7 @@ bool StackReach::extend(std::uintptr_t wanted) {
 
 bool StackReach::begin_search() {
     if (own_) return false;
-    pages_left_ = kMostPagesSearched;
+    pages_left_ = kMaxPagesSearched;
     const unsigned searches = own_stack.searches++;
     return (searches & (searches + 1)) == 0;
 }
@@ -52,10 +52,10 @@ bool StackReach::begin_search() {
 // thread where the kernel put it, others below the thread's block of static storage, which the C library puts upon the stack.
 void StackReach::outermost(std::uintptr_t sp) {
     if (own_ || own_stack.high != 0) return;
-    constexpr std::uintptr_t kMostAtStart = 256, kMostStatic = 1 << 20;
+    constexpr std::uintptr_t kMaxAtStart = 256, kMaxStatic = 1 << 20;
     const bool first_thread = system_call(SYS_gettid) == system_call(SYS_getpid);
     const std::uintptr_t top = first_thread ? reinterpret_cast<std::uintptr_t>(__libc_stack_end) : thread_block();
-    if (top - sp > (first_thread ? kMostAtStart : kMostStatic)) return;
+    if (top - sp > (first_thread ? kMaxAtStart : kMaxStatic)) return;
     for (std::uintptr_t page = page_of(sp) + kPage; page < top; page += kPage)
         if (!is_readable(page)) return;
     own_stack.low = page_of(sp - kWord);

@@ -55,10 +55,10 @@ class StackReach {
 
     void learn() const;
 
-    static constexpr unsigned kMostPages = 64, kMostPagesSearched = 4096;  // that one walk asks about
+    static constexpr unsigned kMaxPages = 64, kMaxPagesSearched = 4096;  // that one walk asks about
 
     std::uintptr_t begin_, end_;
-    unsigned pages_left_ = kMostPages;
+    unsigned pages_left_ = kMaxPages;
     bool own_, known_, unreadable_ = false;  // known_: all of this stack was, from the beginning
 };
 

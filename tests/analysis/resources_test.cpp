@@ -176,12 +176,12 @@ TEST_CASE("with too few rounds for the test nothing is called a leak, and nothin
 }
 
 TEST_CASE("a pool has time to fill in twice the rounds that were planned, or twice those of a usual run") {
-    CHECK_FALSE(pools_had_time(8, 8));  // --retries 0
-    CHECK(pools_had_time(16, 8));
-    CHECK_FALSE(pools_had_time(4, 4));
-    CHECK(pools_had_time(8, 4));
-    CHECK_FALSE(pools_had_time(12, 12));
-    CHECK(pools_had_time(20, 20));
+    CHECK_FALSE(is_extended_run(8, 8));  // --retries 0
+    CHECK(is_extended_run(16, 8));
+    CHECK_FALSE(is_extended_run(4, 4));
+    CHECK(is_extended_run(8, 4));
+    CHECK_FALSE(is_extended_run(12, 12));
+    CHECK(is_extended_run(20, 20));
 }
 
 TEST_CASE("what grows by itself is stated at the speed of our clock where the service's own ran faster, and two runs share the level") {

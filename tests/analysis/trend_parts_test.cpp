@@ -124,14 +124,14 @@ TEST_CASE("correlated noise widens the line's interval") {
 }
 
 TEST_CASE("the quantiles of a mixture lie between those of its parts") {
-    const std::vector<SlopeBelief> one{{1, 10, 2, 46}};
-    CHECK(belief_quantile(one, .5) == doctest::Approx(10));
+    const std::vector<SlopeComponent> one{{1, 10, 2, 46}};
+    CHECK(slope_quantile(one, .5) == doctest::Approx(10));
     // 10 + 2 * t(.975, 46) = 10 + 2 * 2.0128956
-    CHECK(belief_quantile(one, .975) == doctest::Approx(14.0257912).epsilon(1e-5));
-    const std::vector<SlopeBelief> two{{.5, 10, .1, 46}, {.5, 20, .1, 46}};
-    CHECK(belief_quantile(two, .25) == doctest::Approx(10).epsilon(.01));
-    CHECK(belief_quantile(two, .75) == doctest::Approx(20).epsilon(.01));
-    CHECK(std::isnan(belief_quantile({}, .5)));
+    CHECK(slope_quantile(one, .975) == doctest::Approx(14.0257912).epsilon(1e-5));
+    const std::vector<SlopeComponent> two{{.5, 10, .1, 46}, {.5, 20, .1, 46}};
+    CHECK(slope_quantile(two, .25) == doctest::Approx(10).epsilon(.01));
+    CHECK(slope_quantile(two, .75) == doctest::Approx(20).epsilon(.01));
+    CHECK(std::isnan(slope_quantile({}, .5)));
 }
 
 TEST_CASE("growth in two jumps is vetoed; steady growth and a day's steep flanks on growth are not") {

@@ -73,9 +73,9 @@ TEST_CASE("short and endless waits keep their length") {
 
 TEST_CASE("what is left of a wait is scaled as the wait was, and never more than was asked for") {
     const Settings settings = scaled(1800);
-    CHECK(service_rest(settings, kSecond, 3600 * kSecond) == 1800 * kSecond);
-    CHECK(service_rest(settings, 3 * kSecond, 3600 * kSecond) == 3600 * kSecond);
-    CHECK(service_rest(settings, kSecond / 4, kSecond / 2) == kSecond / 4);
+    CHECK(remaining_service_time(settings, kSecond, 3600 * kSecond) == 1800 * kSecond);
+    CHECK(remaining_service_time(settings, 3 * kSecond, 3600 * kSecond) == 3600 * kSecond);
+    CHECK(remaining_service_time(settings, kSecond / 4, kSecond / 2) == kSecond / 4);
 }
 
 TEST_CASE("times that do not fit are the largest that do, and parts of seconds are in range") {

@@ -54,7 +54,7 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
                 if (b != a) causes.push_back(b);
                 const Minimum found = minimize(first(size), [&](const Elements& part) {
                     CHECK_FALSE(part.empty());
-                    return has_all(part, causes) ? Answer::faulty : Answer::sound;
+                    return has_all(part, causes) ? TestResult::fail : TestResult::pass;
                 });
                 CHECK(found.elements == causes);
                 CHECK_FALSE(found.stopped);
@@ -62,16 +62,16 @@ TEST_CASE("the search finds every set of causes that are needed together, and on
 }
 
 TEST_CASE("of two causes that are each enough the search finds one") {
-    const Minimum found =
-        minimize(first(10), [](const Elements& part) { return has_all(part, {2}) || has_all(part, {9}) ? Answer::faulty : Answer::sound; });
+    const Minimum found = minimize(
+        first(10), [](const Elements& part) { return has_all(part, {2}) || has_all(part, {9}) ? TestResult::fail : TestResult::pass; });
     CHECK(found.elements == Elements{2});
 }
 
 TEST_CASE("an answer that is not clear leaves nothing out") {
     // Only parts with element 0 can be judged at all.
     const Minimum found = minimize(first(4), [](const Elements& part) {
-        if (!has_all(part, {0})) return Answer::unknown;
-        return has_all(part, {0, 3}) ? Answer::faulty : Answer::sound;
+        if (!has_all(part, {0})) return TestResult::unresolved;
+        return has_all(part, {0, 3}) ? TestResult::fail : TestResult::pass;
     });
     CHECK(found.elements == Elements{0, 3});
 }
@@ -79,8 +79,8 @@ TEST_CASE("an answer that is not clear leaves nothing out") {
 TEST_CASE("a search that is stopped keeps the smallest faulty part so far") {
     int asked = 0;
     const Minimum found = minimize(first(8), [&](const Elements& part) {
-        if (++asked == 3) return Answer::stop;
-        return has_all(part, {5}) ? Answer::faulty : Answer::sound;
+        if (++asked == 3) return TestResult::stop;
+        return has_all(part, {5}) ? TestResult::fail : TestResult::pass;
     });
     CHECK(found.stopped);
     CHECK(found.elements == Elements{4, 5, 6, 7});

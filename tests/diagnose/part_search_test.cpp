@@ -53,17 +53,17 @@ class Subject {
         REQUIRE(rate_ > 0);
     }
 
-    Answer ask(const Part& part) {
+    TestResult ask(const Part& part) {
         ++questions_;
-        if (unclear && unclear(part)) return Answer::unknown;
-        return rate_of(part) >= rate_ / 2 ? Answer::faulty : Answer::sound;
+        if (unclear && unclear(part)) return TestResult::unresolved;
+        return rate_of(part) >= rate_ / 2 ? TestResult::fail : TestResult::pass;
     }
 
     FoundPart search(SearchDepth depth = SearchDepth::values) {
         Part kept;
-        const PartQuestions questions{[this](const Part& part) { return once && once(part) ? Answer::faulty : ask(part); },
-                                      [this](const Part& part) { return once && once(part) ? Answer::unknown : ask(part); },
-                                      [&](const Part& part) { kept = part; }, [](int) {}};
+        const PartTests questions{[this](const Part& part) { return once && once(part) ? TestResult::fail : ask(part); },
+                                  [this](const Part& part) { return once && once(part) ? TestResult::unresolved : ask(part); },
+                                  [&](const Part& part) { kept = part; }, [](int) {}};
         FoundPart found = search_part(*kinds_, whole_, depth, questions);
         if (!kept.kinds.empty()) CHECK(kinds_->text(kept) == kinds_->text(found.part));
         return found;
@@ -195,7 +195,7 @@ TEST_CASE("kinds of which each is needed are asked about no more often than the 
     for (int i = 0; i < 90; ++i) log.push_back(request("GET", "/" + std::string(1, static_cast<char>('a' + i % 9))));
     Subject subject(log, [](const Request& one) { return one.target == "/c" ? 100.0 : 0.0; });
     CHECK(subject.found() == "GET /c");
-    CHECK(subject.questions() <= questions_for(9) + 1);
+    CHECK(subject.questions() <= expected_tests(9) + 1);
 }
 
 TEST_CASE("whatever leaks, each thing that is named is needed") {
@@ -223,7 +223,7 @@ TEST_CASE("whatever leaks, each thing that is named is needed") {
         INFO("seed " << seed << ", cause " << cause << ": " << subject.kinds().text(found.part));
         CHECK(found.complete);
         CHECK(found.part.kinds.size() == 1);
-        CHECK(subject.ask(found.part) == Answer::faulty);
+        CHECK(subject.ask(found.part) == TestResult::fail);
         const std::vector<Facet> facets = subject.kinds().facets(found.part.kinds);
         for (const Part::Condition& condition : found.part.conditions) {
             Part opposite = found.part;
@@ -237,7 +237,7 @@ TEST_CASE("whatever leaks, each thing that is named is needed") {
             }
             INFO(condition.facet);
             CHECK(subject.kinds().count(opposite) > 0);
-            CHECK(subject.ask(opposite) == Answer::sound);
+            CHECK(subject.ask(opposite) == TestResult::pass);
         }
     }
 }

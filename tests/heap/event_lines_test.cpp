@@ -30,7 +30,7 @@ Batch batch_of(const std::string& text, std::size_t infos, Processor processor) 
     Batch batch;
     batch.lines = lines.gather(line, line + text.size(), infos);
     batch.taken = static_cast<std::size_t>(line - padded.data()) - margin.size();
-    batch.entries.resize(EventLines::kMost + EventLines::kSlack);
+    batch.entries.resize(EventLines::kMax + EventLines::kSlack);
     batch.good = batch.lines > 0 && lines.convert(infos, batch.entries.data());
     batch.entries.resize(batch.lines);
     return batch;

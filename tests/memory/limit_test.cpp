@@ -58,30 +58,30 @@ TEST_CASE("a command that outgrows its cgroup is told as OOM-killed, and the cgr
         Child child = Child::start(command);
         const auto status = child.wait_for(20s);
         REQUIRE(status);
-        const Death death = limit.death_of(*status);
-        CHECK(death.cause == Death::Cause::oom_killed);
-        CHECK(death.oom_kills >= 1);
-        CHECK(death.text.starts_with("OOM-killed at its limit of 48 MiB (peak "));
-        REQUIRE(death.peak_bytes);
-        CHECK(*death.peak_bytes <= kLimit);
-        CHECK(*death.peak_bytes >= kLimit / 2);
+        const Termination termination = limit.termination_of(*status);
+        CHECK(termination.cause == Termination::Cause::oom_killed);
+        CHECK(termination.oom_kills >= 1);
+        CHECK(termination.text.starts_with("OOM-killed at its limit of 48 MiB (peak "));
+        REQUIRE(termination.peak_bytes);
+        CHECK(*termination.peak_bytes <= kLimit);
+        CHECK(*termination.peak_bytes >= kLimit / 2);
     }
     CHECK_FALSE(std::filesystem::exists(path));
 }
 
-TEST_CASE("any other death under a limit is no OOM kill") {
+TEST_CASE("any other end under a limit is no OOM kill") {
     const MemoryLimit limit = MemoryLimit::create(kLimit);
     const auto death_by = [&](const std::string& script) {
         Command command = shell(script);
         limit.put_on(command);
-        return limit.death_of(Child::start(command).wait());
+        return limit.termination_of(Child::start(command).wait());
     };
-    const Death killed = death_by("kill -KILL $$");
-    CHECK(killed.cause == Death::Cause::signalled);
+    const Termination killed = death_by("kill -KILL $$");
+    CHECK(killed.cause == Termination::Cause::signalled);
     CHECK(killed.oom_kills == 0);
     CHECK(killed.text.starts_with("ended with signal 9"));
-    const Death exited = death_by("exit 3");
-    CHECK(exited.cause == Death::Cause::exited);
+    const Termination exited = death_by("exit 3");
+    CHECK(exited.cause == Termination::Cause::exited);
     CHECK(exited.text == "ended with exit code 3");
 }
 
@@ -119,15 +119,15 @@ TEST_CASE("version 2: the limit and no swap are set, the command enters, memory.
     limit.put_on(command);
     const ExitStatus status = Child::start(command).wait();
     CHECK(read_file(system.path("/cgroup/us/here/cgroup.procs")).starts_with("0"));
-    CHECK(limit.death_of(status).cause == Death::Cause::signalled);
+    CHECK(limit.termination_of(status).cause == Termination::Cause::signalled);
     system.write("/cgroup/us/here/memory.events", "oom 1\noom_kill 1\n");
     system.write("/cgroup/us/here/memory.peak", std::to_string(kLimit) + "\n");
-    const Death death = limit.death_of(status);
-    CHECK(death.cause == Death::Cause::oom_killed);
-    CHECK(death.text == "OOM-killed at its limit of 48 MiB (peak 48 MiB)");
+    const Termination termination = limit.termination_of(status);
+    CHECK(termination.cause == Termination::Cause::oom_killed);
+    CHECK(termination.text == "OOM-killed at its limit of 48 MiB (peak 48 MiB)");
     ExitStatus exited;
     exited.code = 0;
-    CHECK(limit.death_of(exited).text == "ended with exit code 0; 1 of its children OOM-killed at the limit of 48 MiB");
+    CHECK(limit.termination_of(exited).text == "ended with exit code 0; 1 of its children OOM-killed at the limit of 48 MiB");
 }
 
 TEST_CASE("version 2: a group that is not handed the memory controller leads to the one above") {
@@ -161,8 +161,8 @@ TEST_CASE("without a cgroup the limit is RLIMIT_DATA, and the warning says why a
     const auto status = child.wait_for(20s);
     REQUIRE(status);
     CHECK(status->signal != SIGKILL);
-    CHECK(limit.death_of(*status, kLimit).cause == Death::Cause::allocation_failed);
-    CHECK(limit.death_of(*status, kLimit / 2).cause == Death::Cause::exited);
+    CHECK(limit.termination_of(*status, kLimit).cause == Termination::Cause::allocation_failed);
+    CHECK(limit.termination_of(*status, kLimit / 2).cause == Termination::Cause::exited);
 }
 
 TEST_CASE("a limit that nothing can start in is refused") { CHECK_THROWS_AS(MemoryLimit::create(1000), Error); }

@@ -69,19 +69,19 @@ void start_zombie() {
 
 // Pages of shared memory that were handed out; whoever runs touches all of them.
 struct SharedPages {
-    static constexpr std::size_t kPage = 4096, kMost = std::size_t{1} << 18;
+    static constexpr std::size_t kPage = 4096, kMax = std::size_t{1} << 18;
     char* pages = nullptr;
     std::atomic<std::size_t>* used = nullptr;
     std::atomic<std::size_t> touched{0};
 
     void create() {
         const auto map = [](std::size_t size) { return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); };
-        pages = static_cast<char*>(map(kMost * kPage));
+        pages = static_cast<char*>(map(kMax * kPage));
         used = new (map(kPage)) std::atomic<std::size_t>(0);
     }
     void take_one() {
         ++*used;
-        while (touched < *used && touched < kMost) pages[touched++ * kPage] = 1;
+        while (touched < *used && touched < kMax) pages[touched++ * kPage] = 1;
     }
 } shared_pages;
 

@@ -60,14 +60,14 @@ TEST_CASE("a relative path is found above the program, nearest first, unless it 
     put(root.path() + "/project/main.cpp", "which main?\n");
     put(root.path() + "/project/build/release/bin/service", "");
     SourceText source;
-    source.look_above(root.path() + "/project/build/release/bin/service");
+    source.search_parents(root.path() + "/project/build/release/bin/service");
     CHECK(source.lines("../../lib/cache.cpp") == std::vector<std::string>{"far"});
     CHECK(source.lines("./gen/cache.cpp") == std::vector<std::string>{"generated"});
     CHECK_FALSE(source.locate("../main.cpp").has_value());
     CHECK_FALSE(source.locate("/lib/cache.cpp").has_value());
 
     SourceText elsewhere;
-    elsewhere.look_above(root.path() + "/no/such/program");
+    elsewhere.search_parents(root.path() + "/no/such/program");
     CHECK_FALSE(elsewhere.locate("../../lib/cache.cpp").has_value());
 }
 

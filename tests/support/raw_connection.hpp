@@ -20,7 +20,7 @@ namespace leakline::test {
 class RawConnection {
   public:
     // Waits at most this long for anything: a test that would hang fails instead.
-    static constexpr int kPatienceMs = 60'000;
+    static constexpr int kTimeoutMs = 60'000;
 
     explicit RawConnection(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
         sockaddr_in address{};
@@ -102,7 +102,7 @@ class RawConnection {
   private:
     bool receive() {
         pollfd readable{socket_, POLLIN, 0};
-        if (::poll(&readable, 1, kPatienceMs) != 1) {
+        if (::poll(&readable, 1, kTimeoutMs) != 1) {
             timed_out_ = true;
             return false;
         }

@@ -47,18 +47,18 @@ Backtrace libunwind() {
 
 // The return addresses from the caller on, by each of the three.
 struct Walks {
-    static constexpr int kMost = 256;
+    static constexpr int kMax = 256;
     Addresses ours, libunwind, libc;
     int count = 0;  // what ours gave: -1 where it cannot
 
     Walks() {
-        for (Addresses* addresses : {&ours, &libunwind, &libc}) addresses->reserve(kMost);  // a signal's handler must not allocate
+        for (Addresses* addresses : {&ours, &libunwind, &libc}) addresses->reserve(kMax);  // a signal's handler must not allocate
     }
 };
 
 [[gnu::noinline]] void walk_into(Walks& walks, int limit = 64) {
     const auto* const frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
-    void* addresses[Walks::kMost];
+    void* addresses[Walks::kMax];
     walks.count = unwind::backtrace({frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]}, addresses, limit);
     if (walks.count > 0) walks.ours.assign(addresses, addresses + walks.count);
     const int by_libunwind = libunwind()(addresses, limit + 1);

@@ -16,7 +16,7 @@ struct ThreadState {
     bool busy;
     std::uint8_t deferred_count;
     void* deferred[4];
-    std::uint64_t frames[kMostFrames];  // not on the stack, which may be small (sigaltstack, coroutines)
+    std::uint64_t frames[kMaxFrames];  // not on the stack, which may be small (sigaltstack, coroutines)
 };
 
 extern __thread ThreadState thread_state __attribute__((tls_model("initial-exec"), visibility("hidden")));

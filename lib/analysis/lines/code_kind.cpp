@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t kNone = ~std::uint32_t{0};
 // Of a function through which the program's allocations go.
-constexpr std::size_t kFewestCallers = 8;
+constexpr std::size_t kMinCallers = 8;
 constexpr double kShareOfSites = 0.5, kMaxKeptShare = 0.5;
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
@@ -238,7 +238,7 @@ class Kinds {
             // Of all places that allocate, were the function not there.
             const double all = static_cast<double>(sites.size() + gate.callers.size());
             const double kept = static_cast<double>(gate.kept) / static_cast<double>(gate.allocations);
-            if (gate.callers.size() >= kFewestCallers && static_cast<double>(gate.callers.size()) >= kShareOfSites * all &&
+            if (gate.callers.size() >= kMinCallers && static_cast<double>(gate.callers.size()) >= kShareOfSites * all &&
                 kept <= kMaxKeptShare)
                 found.insert(function);
         }

@@ -39,7 +39,7 @@ bool is_copying_member(std::string_view function);
 // passed_over, besides names of allocators, and what the debug info says that the compiler made (Frame::generated):
 //  - copying members whose every frame is on one line and which never call an allocator themselves, only what copies their
 //    parts. The compiler's own are so (their line is that of the class), and for one that a user wrote so the caller is as good.
-//  - a function through which most allocation sites of the program go (xmalloc by another name): at least kFewestCallers
+//  - a function through which most allocation sites of the program go (xmalloc by another name): at least kMinCallers
 //    distinct callers, at least half of all, most of whose blocks are freed again. What only keeps (Cache::insert) is none.
 std::vector<CodeKind> kinds_of_code(const HeapProfile& profile);
 

@@ -19,7 +19,7 @@ namespace {
 
 // The newest steps are enough for the line, and keep the cost of the corners bounded.
 constexpr std::size_t kStepsFitted = 8;
-constexpr std::size_t kFewestSteadySteps = 3;
+constexpr std::size_t kMinSteadySteps = 3;
 // Requests do not come at an even pace: a box is this much of its step's distance from the step before wider.
 constexpr double kPaceSlack = 0.15;
 constexpr double kSmallestFactor = 1.35, kLargestFactor = 2.3;
@@ -164,7 +164,7 @@ std::optional<Doubling> find_doubling(std::span<const double> x, std::span<const
     }
     doubling.stopped = end >= next_high;
     if (doubling.stopped) return doubling;
-    doubling.steady = found->steps.size() >= kFewestSteadySteps && end < (next_low + next_high) / 2;
+    doubling.steady = found->steps.size() >= kMinSteadySteps && end < (next_low + next_high) / 2;
     const double low = std::max(least, rate_low), high = std::min(most, rate_high);
     if (low <= high) doubling.rate = {(low + high) / 2, low, high};
     return doubling;

@@ -12,10 +12,10 @@ namespace {
 
 // Increments that are less significant than this are not called growth, whatever the other lines do.
 constexpr double kCandidate = 0.05;
-constexpr std::size_t kFewestIncrements = 3;
-constexpr std::size_t kFewestGroups = 4;
+constexpr std::size_t kMinIncrements = 3;
+constexpr std::size_t kMinGroups = 4;
 // Of a line that was level before: as many rounds as a whole run needs to be judged at all.
-constexpr std::size_t kFewestLateIncrements = 4;
+constexpr std::size_t kMinLateIncrements = 4;
 // A bounded cache of records of different sizes moves by a few per cent around its level.
 constexpr double kNoise = 0.10;
 // How far below the usual rate the last rounds may be where all rounds were alike.
@@ -119,8 +119,7 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
     const bool settled = last - plateau >= 2 || (last - plateau == 1 && plateau >= 3);
     if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range && range > 2 * kNoise * high)
         return GrowthClass::filling_then_flat;
-    if (net > 0 && rates.rate.size() >= kFewestGroups && slows_down(rates.rate) && falls < 0.1 * rises)
-        return GrowthClass::filling_then_flat;
+    if (net > 0 && rates.rate.size() >= kMinGroups && slows_down(rates.rate) && falls < 0.1 * rises) return GrowthClass::filling_then_flat;
     if (range <= 2 * kNoise * center) return GrowthClass::flat;
     if (net < 0 && -net > 0.5 * range && rises < 0.5 * falls) return GrowthClass::shrinking;
     if (std::abs(net) < 0.5 * range && rises > 0 && falls > 0) return GrowthClass::sawtooth;
@@ -136,10 +135,10 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
         judgment.growth_class = GrowthClass::flat;
         return judgment;
     }
-    if (x.size() < kFewestIncrements + 1) return judgment;
+    if (x.size() < kMinIncrements + 1) return judgment;
 
     std::size_t tried = 0;
-    for (std::size_t together = 1; together == 1 || (x.size() - 1) / together >= kFewestGroups; ++together) {
+    for (std::size_t together = 1; together == 1 || (x.size() - 1) / together >= kMinGroups; ++together) {
         ++tried;
         const Rates rates = rates_of(x, bytes, together);
         if (!is_steady(rates)) continue;
@@ -152,7 +151,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
     // Growth that began late: exactly level at first, then growing in each of the last rounds.
     std::size_t start = 0;
     while (start + 1 < bytes.size() && bytes[start + 1] == bytes.front()) ++start;
-    if (start > 0 && bytes.size() - start > kFewestLateIncrements) {
+    if (start > 0 && bytes.size() - start > kMinLateIncrements) {
         const Rates rates = rates_of(x.subspan(start), bytes.subspan(start), 1);
         const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried + start));
         if (is_steady(rates) && p <= kCandidate) {

@@ -12,7 +12,7 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr double kMost = 0.8;        // of the growth passes through the line
+constexpr double kMainShare = 0.8;   // of the growth passes through the line
 constexpr double kHalf = 0.5;        // of it the largest line has by itself
 constexpr double kKept = 0.5;        // of the share that leaking lines keep of what they allocate: less is a dispatcher's
 constexpr std::size_t kCallers = 4;  // lines in which the container is looked for: the innermost that most passes through, and its callers
@@ -80,7 +80,7 @@ class Chooser {
         const auto [largest, largest_bytes] = largest_line(of_site);
         std::vector<std::uint32_t> most;  // that most passes through, the innermost first
         for (std::uint32_t i = 0; i < user_.size(); ++i)
-            if (share(i) >= kMost) most.push_back(i);
+            if (share(i) >= kMainShare) most.push_back(i);
         std::stable_sort(most.begin(), most.end(), [&](std::uint32_t a, std::uint32_t b) { return through[a].depth < through[b].depth; });
         if (!largest && most.empty()) return std::nullopt;
         if (most.empty()) return named(*largest, *largest);
@@ -88,11 +88,11 @@ class Chooser {
 
         // The line that allocates a record is rarely the one that keeps it: the container is searched in the callers as well.
         for (std::size_t i = 0; i < std::min(most.size(), kCallers); ++i) {
-            const Keeping keeping = who_keeps(user_, histories_.traces, traces, most[i]);
+            const Keeping keeping = find_keeping_line(user_, histories_.traces, traces, most[i]);
             if (i > 0 && !keeping.each_record) continue;
             // A line that makes nearly all of the record itself, and hands it to the container or stands beside the line that does,
             // is the one to change.
-            if (keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMost * total &&
+            if (keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMainShare * total &&
                 (i == 0 || same_function(keeping.line, common)))
                 break;
             if (keeping.by == Keeping::By::common) return named(most[i], most[i]);

@@ -10,7 +10,7 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr std::size_t kMostJudged = 12;
+constexpr std::size_t kMaxJudged = 12;
 
 void charge(SiteHistory& site, const TraceCost& before, const TraceCost& now, std::size_t mark) {
     site.bytes += now.live_bytes - before.live_bytes;
@@ -158,7 +158,7 @@ Axes axes_of(const HeapProfile& profile, const Window& window) {
 
 Spans spans_of(const Window& window, const Axes& axes) {
     Spans spans;
-    const std::size_t together = window.by_round ? 1 : (window.judged.size() + kMostJudged - 1) / kMostJudged;
+    const std::size_t together = window.by_round ? 1 : (window.judged.size() + kMaxJudged - 1) / kMaxJudged;
     for (std::size_t end = window.judged.size(); end > 0; end -= std::min(end, together)) {
         if (end < together) break;  // a shorter span at the front would weigh as much as the others
         spans.marks.emplace_back(window.judged.begin() + static_cast<std::ptrdiff_t>(end - together),

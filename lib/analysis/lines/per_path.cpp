@@ -34,7 +34,7 @@ double own_part(const std::vector<std::vector<double>>& columns, std::size_t ind
 // Of a whole run to name any path wrongly. A true leak is counted byte by byte and stands far above it.
 constexpr double kWrongRuns = 0.001;
 // Less than this per request is the bookkeeping of a healthy service.
-constexpr double kLeastBytes = 1;
+constexpr double kMinBytes = 1;
 
 // The t of each path's growth; of paths that cannot be separated, 0.
 std::vector<double> t_values(const std::vector<std::vector<double>>& columns, const std::vector<double>& growth, std::size_t paths) {
@@ -81,7 +81,7 @@ std::vector<bool> named_by_holm(const std::vector<double>& t, double degrees) {
 }  // namespace
 
 PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const std::vector<MixBlock>& blocks) {
-    constexpr double kLeastOwnPart = 1e-6;
+    constexpr double kMinOwnPart = 1e-6;
     PathGrowthReport report;
     const std::size_t terms = paths.size() + 1, needed = terms + 2;
     if (paths.empty() || blocks.size() < needed) {
@@ -105,9 +105,9 @@ PathGrowthReport growth_per_path(const std::vector<std::string>& paths, const st
     const std::vector<bool> named = named_by_holm(cautious_t_values(columns, growth, paths.size()), std::max(1.0, degrees - 1));
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
     for (std::size_t p = 0; p < paths.size(); ++p) {
-        PathGrowth path{paths[p], interval(p), false, own_part(columns, p) > kLeastOwnPart};
+        PathGrowth path{paths[p], interval(p), false, own_part(columns, p) > kMinOwnPart};
         if (path.separable) {
-            path.leaks = named[p] && path.bytes_per_request.estimate >= kLeastBytes;
+            path.leaks = named[p] && path.bytes_per_request.estimate >= kMinBytes;
         } else {
             path.bytes_per_request = {path.bytes_per_request.estimate, -kInfinite, kInfinite};
             report.reasons.push_back(

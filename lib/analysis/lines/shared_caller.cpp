@@ -54,7 +54,8 @@ Records records_of(UserLines& user, std::span<const TraceGrowth> growth, std::sp
 
 }  // namespace
 
-Keeping who_keeps(UserLines& user, std::span<const TraceGrowth> growth, std::span<const std::uint32_t> traces, std::uint32_t common) {
+Keeping find_keeping_line(UserLines& user, std::span<const TraceGrowth> growth, std::span<const std::uint32_t> traces,
+                          std::uint32_t common) {
     std::int64_t total = 0;
     for (const std::uint32_t t : traces) total += growth[t].bytes;
     const Records records = records_of(user, growth, traces, total);

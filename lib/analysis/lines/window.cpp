@@ -12,7 +12,7 @@ namespace {
 using Kind = HeapMark::Kind;
 
 // Fewer increments than this cannot tell growth from chance.
-constexpr std::size_t kFewestRounds = 4;
+constexpr std::size_t kMinRounds = 4;
 // An interval with less than this share of the busiest intervals' allocation rate is idle.
 constexpr double kIdleShare = 0.05;
 // Of the marks under load, where there are no rounds: start-up, caches filling, pools growing.
@@ -159,7 +159,7 @@ Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begi
 
     for (std::size_t i : rounds)
         if (i >= window.first && i <= window.last) window.judged.push_back(i);
-    window.by_round = window.judged.size() >= kFewestRounds;
+    window.by_round = window.judged.size() >= kMinRounds;
     if (window.by_round) return window;
     window.judged.clear();
     std::size_t from = window.first;

@@ -43,7 +43,7 @@ CurveClass classify_leak_shape(const FittedCurve& curve) {
         case Shape::accelerating: {
             const double growth = c[1] + c[2];
             if (c[1] < 0 && growth <= 0) return CurveClass::declining;
-            return c[2] < 0 && curve.end_slope < kDecelerates * growth ? CurveClass::open : CurveClass::leak;
+            return c[2] < 0 && curve.end_slope < kMinEndSlope * growth ? CurveClass::open : CurveClass::leak;
         }
         case Shape::exponential_linear: {
             const double saturated = c[2] * (1 - std::exp(-1 / knee));
@@ -76,7 +76,7 @@ CurveClass classify(const FittedCurve& curve, double least_growth) {
     switch (curve.curve.shape) {
         case Shape::exponential: {
             const double to_come = c[1] * std::exp(-1 / knee);
-            open = c[1] > 0 && to_come > std::max(least_growth, kToCome * c[1]);
+            open = c[1] > 0 && to_come > std::max(least_growth, kMaxRemaining * c[1]);
             break;
         }
         case Shape::logarithmic: open = probability_above(curve, least_growth) >= .5; break;
@@ -106,7 +106,7 @@ Evidence weigh(const Mixture& mixture, double least_growth) {
                 plateau_weight += w;
                 break;
             case CurveClass::leak:
-                evidence.leak += w * probability_above(curve, thresholds::verdict::kOfLeastGrowth * least_growth);
+                evidence.leak += w * probability_above(curve, thresholds::verdict::kLeastGrowthFactor * least_growth);
                 evidence.stable += w * (1 - grows);
                 evidence.leak_slopes.push_back({w, curve.end_slope, curve.end_slope_error, curve.degrees});
                 break;
@@ -122,14 +122,14 @@ Evidence weigh(const Mixture& mixture, double least_growth) {
     return evidence;
 }
 
-std::vector<SlopeBelief> all_slopes(const Mixture& mixture) {
-    constexpr double kLeastError = 1e-9;
-    std::vector<SlopeBelief> beliefs;
+std::vector<SlopeComponent> all_slopes(const Mixture& mixture) {
+    constexpr double kMinError = 1e-9;
+    std::vector<SlopeComponent> components;
     for (const FittedCurve& curve : mixture.curves) {
         const bool sloped = ends_in_free_slope(curve.curve.shape) || curve.curve.shape == Shape::logarithmic;
-        beliefs.push_back({curve.weight, sloped ? curve.end_slope : 0, std::max(curve.end_slope_error, kLeastError), curve.degrees});
+        components.push_back({curve.weight, sloped ? curve.end_slope : 0, std::max(curve.end_slope_error, kMinError), curve.degrees});
     }
-    return beliefs;
+    return components;
 }
 
 }  // namespace leakline::analysis::trend

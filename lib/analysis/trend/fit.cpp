@@ -21,7 +21,7 @@ class Whitening {
   public:
     Whitening(std::span<const double> x, double correlation) : correlation_(correlation) {
         // Gaps in units of the usual one; limits keep a single hole or a pair of near points from ruling.
-        constexpr double kLeastGap = .2, kMostGap = 20, kLeastVariance = 1e-6;
+        constexpr double kMinGap = .2, kMaxGap = 20, kMinVariance = 1e-6;
         std::vector<double> gaps;
         for (std::size_t i = 1; i < x.size(); ++i) gaps.push_back(x[i] - x[i - 1]);
         // Points may share a place: between rounds of traffic no request arrives.
@@ -29,9 +29,9 @@ class Whitening {
         const double usual = gaps.empty() ? 1 : median(gaps);
         first_scale_ = std::sqrt(1 - correlation * correlation);
         for (std::size_t i = 0; i + 1 < x.size(); ++i) {
-            const double gap = std::clamp((x[i + 1] - x[i]) / usual, kLeastGap, kMostGap);
+            const double gap = std::clamp((x[i + 1] - x[i]) / usual, kMinGap, kMaxGap);
             carry_[i] = std::pow(correlation, gap);
-            scale_[i] = first_scale_ / std::sqrt(std::max(1 - carry_[i] * carry_[i], kLeastVariance));
+            scale_[i] = first_scale_ / std::sqrt(std::max(1 - carry_[i] * carry_[i], kMinVariance));
         }
     }
 
@@ -160,10 +160,10 @@ double prior_weight(const Curve& curve) {
     using namespace thresholds::prior;
     using thresholds::bounded_shapes::kLateFill, thresholds::bounded_shapes::kLateStep;
     double weight = 1;
-    if (curve.shape != Shape::constant && curve.shape != Shape::linear) weight *= kBent;
+    if (curve.shape != Shape::constant && curve.shape != Shape::linear) weight *= kCurved;
     const bool late_knee = (fills(curve.shape) && curve.knee > kLateFill) ||
                            ((curve.shape == Shape::step || curve.shape == Shape::two_steps) && curve.knee > kLateStep);
-    return late_knee ? weight * kBendsAtTheEnd : weight;
+    return late_knee ? weight * kLateBend : weight;
 }
 
 // One round of fitting all curves under one correlation.
@@ -299,14 +299,14 @@ class CurveFitter {
         }
         using namespace thresholds::correlation;
         const LagOne lag = lag_one(residuals);
-        const double correlation = std::clamp(unbiased_correlation(lag.correlation, curve.parameters, x_.size()), 0., kMost);
+        const double correlation = std::clamp(unbiased_correlation(lag.correlation, curve.parameters, x_.size()), 0., kMax);
         // Residuals as small as the rounding say nothing about the process's own correlation.
         const bool only_rounding = lag.mean_square < std::pow(kRounding * smallest_noise_, 2);
-        return only_rounding ? std::min(correlation, kMostOfRounding) : correlation;
+        return only_rounding ? std::min(correlation, kMaxOfRounding) : correlation;
     }
 
     FittedCurve fitted(std::size_t index, double weight) const {
-        constexpr double kLeastVariance = 1e-18;
+        constexpr double kMinVariance = 1e-18;
         const Fit& fit = fits_[index];
         FittedCurve result{curves_[index], weight, fit.coefficients, 0, 0, count() - curves_[index].terms};
         const Terms e = end_slope_weights(result.curve);
@@ -315,7 +315,7 @@ class CurveFitter {
             for (int j = 0; j < result.curve.terms; ++j) variance += e[i] * e[j] * fit.covariance[i][j];
         }
         result.end_slope = evaluate(e, fit.coefficients);
-        result.end_slope_error = std::sqrt(std::max(variance * error_variance(fit, result.degrees), kLeastVariance));
+        result.end_slope_error = std::sqrt(std::max(variance * error_variance(fit, result.degrees), kMinVariance));
         return result;
     }
 
@@ -349,21 +349,21 @@ Mixture fit_curves(std::span<const double> x, std::span<const double> values, do
     return mixture;
 }
 
-double belief_quantile(std::span<const SlopeBelief> beliefs, double q) {
-    if (beliefs.empty()) return std::numeric_limits<double>::quiet_NaN();
+double slope_quantile(std::span<const SlopeComponent> components, double q) {
+    if (components.empty()) return std::numeric_limits<double>::quiet_NaN();
     constexpr double kReach = 60;  // standard errors
     double total = 0, low = std::numeric_limits<double>::infinity(), high = -low;
-    for (const SlopeBelief& belief : beliefs) {
-        total += belief.weight;
-        low = std::min(low, belief.slope - kReach * belief.error);
-        high = std::max(high, belief.slope + kReach * belief.error);
+    for (const SlopeComponent& component : components) {
+        total += component.weight;
+        low = std::min(low, component.slope - kReach * component.error);
+        high = std::max(high, component.slope + kReach * component.error);
     }
     for (int i = 0; i < 60; ++i) {
         const double middle = .5 * (low + high);
         double below = 0;
-        for (const SlopeBelief& belief : beliefs) {
-            const double t = (middle - belief.slope) / belief.error;
-            below += belief.weight / total * (1 - student_t_upper_tail(t, belief.degrees));
+        for (const SlopeComponent& component : components) {
+            const double t = (middle - component.slope) / component.error;
+            below += component.weight / total * (1 - student_t_upper_tail(t, component.degrees));
         }
         (below < q ? low : high) = middle;
     }
@@ -371,7 +371,7 @@ double belief_quantile(std::span<const SlopeBelief> beliefs, double q) {
 }
 
 LineFit fit_line(std::span<const double> x, std::span<const double> values) {
-    constexpr double kMost = .9, kLeastVariance = 1e-18;
+    constexpr double kMax = .9, kMinVariance = 1e-18;
     constexpr int kTerms = 2;
     const std::size_t points = x.size();
     const double center = mean(values);
@@ -385,7 +385,7 @@ LineFit fit_line(std::span<const double> x, std::span<const double> values) {
     std::vector<double> residuals(points);
     for (std::size_t k = 0; k < points; ++k) residuals[k] = centered[k] - evaluate(rows[k], fit.coefficients);
     const double raw = lag_one(residuals).correlation;
-    const double correlation = std::clamp(raw + (2 + 3 * std::max(raw, 0.)) / static_cast<double>(points), 0., kMost);
+    const double correlation = std::clamp(raw + (2 + 3 * std::max(raw, 0.)) / static_cast<double>(points), 0., kMax);
     if (correlation > 0) {
         const Whitening whitening(x, correlation);
         Rows whitened_rows{};
@@ -396,7 +396,7 @@ LineFit fit_line(std::span<const double> x, std::span<const double> values) {
     }
     const double degrees = static_cast<double>(points) - kTerms;
     const double variance = fit.covariance[1][1] * fit.residual_sum / degrees;
-    return {fit.coefficients[1], std::sqrt(std::max(variance, kLeastVariance)), degrees};
+    return {fit.coefficients[1], std::sqrt(std::max(variance, kMinVariance)), degrees};
 }
 
 }  // namespace leakline::analysis::trend

@@ -21,7 +21,7 @@ std::size_t first_at(const Samples& samples, double seconds) {
 
 Samples before_idle_end(const Samples& samples) {
     if (samples.requests_made() <= 0) return samples;
-    const double busy_until = samples.requests.back() - thresholds::front_end::kHardlyAny * samples.requests_made();
+    const double busy_until = samples.requests.back() - thresholds::front_end::kIdleRequests * samples.requests_made();
     const auto first_idle =
         static_cast<std::size_t>(std::lower_bound(samples.requests.begin(), samples.requests.end(), busy_until) - samples.requests.begin());
     return {samples.seconds.first(first_idle), samples.bytes.first(first_idle), samples.requests.first(first_idle)};
@@ -97,7 +97,7 @@ Bins bin_samples(const Samples& samples) {
     bins.duration_s = samples.duration();
     const double threshold = spike_threshold(samples.bytes), start = samples.seconds.front();
     const bool one_each = samples.size() <= kBins;
-    constexpr double kLeastStep = 1e-9;
+    constexpr double kMinStep = 1e-9;
     double smallest_step = std::numeric_limits<double>::infinity(), before = 0;
 
     BinBuilder builder(samples, bins);
@@ -112,7 +112,7 @@ Bins bin_samples(const Samples& samples) {
         }
         const double mib = despiked(samples.bytes, i, threshold) / kMiB;
         const double step = std::fabs(mib - before);
-        if (i > 0 && step > kLeastStep && step < smallest_step) smallest_step = step;
+        if (i > 0 && step > kMinStep && step < smallest_step) smallest_step = step;
         before = mib;
         builder.add(i, mib);
     }

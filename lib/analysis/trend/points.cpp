@@ -14,8 +14,8 @@ namespace {
 std::vector<double> request_rates(const Bins& bins) {
     const std::size_t n = bins.size();
     const std::vector<double>& made = bins.requests;
-    constexpr double kApart = 1e-9;  // seconds added a bin, so that no two bins share a time
-    const auto time = [&](std::size_t i) { return bins.x[i] * bins.duration_s + static_cast<double>(i) * kApart; };
+    constexpr double kSeparation = 1e-9;  // seconds added a bin, so that no two bins share a time
+    const auto time = [&](std::size_t i) { return bins.x[i] * bins.duration_s + static_cast<double>(i) * kSeparation; };
     std::vector<double> rates(n);
     for (std::size_t i = 0; i < n; ++i) {
         if (i == 0 || i == n - 1) {
@@ -67,7 +67,7 @@ double mean_of(const std::vector<double>& values, std::size_t begin, std::size_t
 bool is_visible_cycle(std::span<const double> values, double range) {
     std::vector<double> changes;
     for (std::size_t i = 1; i < values.size(); ++i) changes.push_back(std::fabs(values[i] - values[i - 1]));
-    return range > thresholds::cycles::kOfUsualChange * median(std::move(changes));
+    return range > thresholds::cycles::kMinRangePerChange * median(std::move(changes));
 }
 
 // One floor and one mean for each group of whole cycles.
@@ -93,9 +93,9 @@ void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, 
         last = end;
     }
     // Where noise makes the crossings a few points mean nothing, and often enough lie on a line by chance.
-    if (floors.size() < (visible ? kLeastGroups : kLeastOfNoise)) return;
+    if (floors.size() < (visible ? kMinCycles : kMinNoiseCycles)) return;
     const double bins_per_group = static_cast<double>(last - crossings[0]) / static_cast<double>(floors.size());
-    floors.extra_noise = means.extra_noise = kNoiseOfRange * range / bins_per_group;
+    floors.extra_noise = means.extra_noise = kNoisePerRange * range / bins_per_group;
     candidates.push_back(std::move(floors));
     candidates.push_back(std::move(means));
 }
@@ -105,10 +105,10 @@ void add_cycle_points(const Bins& bins, std::span<const std::size_t> crossings, 
 bool remove_load(Bins& bins) {
     using namespace thresholds::load;
     const std::size_t n = bins.size();
-    if (bins.requests.empty() || n < kLeastBins || bins.requests.back() <= 0) return false;
+    if (bins.requests.empty() || n < kMinBins || bins.requests.back() <= 0) return false;
     std::vector<double> rate = request_rates(bins);
     const double usual = mean(rate);
-    if (usual <= 0 || deviation(rate) / usual <= kVaries) return false;
+    if (usual <= 0 || deviation(rate) / usual <= kMinVariation) return false;
     for (double& value : rate) value /= usual;
 
     std::vector<std::vector<double>> columns(6, std::vector<double>(n, 1));
@@ -124,11 +124,11 @@ bool remove_load(Bins& bins) {
     // A rate that only drifts is a drift: memory that bends is then explained by huge terms that cancel each other, and
     // what is left when one of them is taken away is growth that never was.
     const double of_its_own = 1 / (fit.unscaled_variances[5] * std::pow(deviation(rate), 2) * static_cast<double>(n));
-    if (of_its_own < kOfItsOwn) return false;
+    if (of_its_own < kMinNonDrift) return false;
     const double spread = deviation(fit.residuals);
     const double variance = fit.unscaled_variances[5] * spread * spread * static_cast<double>(n) / static_cast<double>(n - columns.size());
     const double mib_per_rate = fit.coefficients[5];
-    if (std::fabs(mib_per_rate) / std::sqrt(variance + 1e-18) <= kExplains) return false;
+    if (std::fabs(mib_per_rate) / std::sqrt(variance + 1e-18) <= kMinTStatistic) return false;
     for (std::size_t k = 0; k < n; ++k) {
         const double part = mib_per_rate * (rate[k] - 1);
         bins.middle[k] -= part;
@@ -168,7 +168,7 @@ std::vector<Points> candidate_points(const Bins& bins, const Detrended& detrende
     std::vector<Points> candidates;
     double range = 0;
     const std::vector<std::size_t> crossings = upward_crossings(detrended.values, range);
-    if (crossings.size() >= kLeastCrossings) {
+    if (crossings.size() >= kMinCrossings) {
         add_cycle_points(bins, crossings, range, is_visible_cycle(detrended.values, range), candidates);
     }
 

@@ -25,7 +25,7 @@ Scales scales_of(const Bins& bins, double minimum_mib_per_hour, double strictnes
 double least_growth_above_noise(double least_growth, std::span<const double> detrended, double strictness) {
     const std::vector<double> values(detrended.begin(), detrended.end());
     const double deviation = (quantile(values, .84) - quantile(values, .16)) / 2;
-    return std::max(least_growth, strictness * thresholds::scales::kOfDeviation * deviation);
+    return std::max(least_growth, strictness * thresholds::scales::kDeviations * deviation);
 }
 
 double range_of(const Bins& bins) {

@@ -65,9 +65,9 @@ void try_request_axis(Candidate& candidate, double requests_made, const Scales& 
         by_requests.x[i] = points.requests[i] / requests_made;
         departure = std::max(departure, std::fabs(by_requests.x[i] - points.x[i]));
     }
-    if (departure <= kDeparts) return;
+    if (departure <= kMinDeparture) return;
     Candidate other = fit_candidate(std::move(by_requests), scales);
-    if (other.mixture.best_bic >= candidate.mixture.best_bic - kClearlyBetter) return;
+    if (other.mixture.best_bic >= candidate.mixture.best_bic - kBicMargin) return;
     other.axis = Axis::requests;
     candidate = std::move(other);
 }
@@ -77,18 +77,18 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
     using namespace thresholds::tail_veto;
     const Candidate& best = choice.best;
     const bool of_cycles = best.points.summary != Summary::block_median;
-    if (of_cycles && best.points.size() < kFewCycles && choice.least_cycle_leak < kBothReach) {
+    if (of_cycles && best.points.size() < kFewCycles && choice.least_cycle_leak < kMinPLeak) {
         return Veto::floor_and_mean_disagree;
     }
     if (grows_in_few_jumps(bins.middle)) return Veto::few_jumps;
-    const double slope = belief_quantile(best.evidence.leak_slopes, .5);
+    const double slope = slope_quantile(best.evidence.leak_slopes, .5);
     // With its cycle, whose records come once a turn. Where requests are known a pause is long only if many of them came.
     const Points& points = best.points;
     double pause = probability_of_pause(points.x, points.value, best.noise);
     if (!points.requests.empty()) pause = std::max(pause, probability_of_pause(points.requests, points.value, best.noise));
-    if (pause < kOnlyAPause) return Veto::slowed_at_the_end;
+    if (pause < kMinPause) return Veto::slowed_at_the_end;
     const auto goes_on = probability_goes_on(points.x, without_cycle(best.mixture, points.x, points.value), slope);
-    return goes_on && *goes_on < kGoesOn ? Veto::slowed_at_the_end : Veto::none;
+    return goes_on && *goes_on < kMinContinues ? Veto::slowed_at_the_end : Veto::none;
 }
 
 // The smallest growth (MiB over the run) that would have been called growing some 9 times out of 10. In noise that is far
@@ -96,7 +96,7 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
 // was measured on lines in correlated noise (the power curve of `leakline trend --self-test` checks it).
 double detectable_growth(double line_margin, double least_growth) {
     using namespace thresholds::interval;
-    return std::max(kAboveLeast * least_growth, least_growth / 3 + kMargins * line_margin);
+    return std::max(kMinLimitFactor * least_growth, least_growth / 3 + kMargins * line_margin);
 }
 
 double interpolate(std::span<const double> x, std::span<const double> y, double at) {
@@ -118,11 +118,11 @@ double overshoot(const Candidate& candidate, const Bins& bins, double requests_m
 
 // 95 % interval of a slope in MiB an hour. The mixture takes the knees of its curves and the correlation of their errors
 // as known; on simulated traces its bounds therefore held the truth in 92 % of all cases. Widened by a quarter: 95 %.
-Interval hourly_interval(std::span<const SlopeBelief> beliefs, double duration_s) {
-    if (beliefs.empty()) return {};
+Interval hourly_interval(std::span<const SlopeComponent> components, double duration_s) {
+    if (components.empty()) return {};
     const double per_hour = kSecondsPerHour / duration_s;
-    const double middle = belief_quantile(beliefs, .5);
-    const double below = middle - belief_quantile(beliefs, .025), above = belief_quantile(beliefs, .975) - middle;
+    const double middle = slope_quantile(components, .5);
+    const double below = middle - slope_quantile(components, .025), above = slope_quantile(components, .975) - middle;
     return {middle * per_hour, (middle - thresholds::interval::kWidening * below) * per_hour,
             (middle + thresholds::interval::kWidening * above) * per_hour};
 }
@@ -174,7 +174,7 @@ void judge_bins(SegmentVerdict& verdict, const Bins& bins, Scales scales, double
     verdict.detectable_mib_per_hour =
         detectable_growth(best.mixture.line_margin, scales.least_growth) * kSecondsPerHour / verdict.duration_s;
 
-    if (verdict.p_leak >= thresholds::verdict::kGrowingFrom && belief_quantile(best.evidence.leak_slopes, .5) >= scales.least_growth) {
+    if (verdict.p_leak >= thresholds::verdict::kGrowingFrom && slope_quantile(best.evidence.leak_slopes, .5) >= scales.least_growth) {
         verdict.veto = veto_of(choice, bins);
         verdict.outcome = verdict.veto == Veto::none ? Outcome::growing : Outcome::inconclusive;
     } else if (verdict.p_stable >= thresholds::verdict::kStableFrom) {
@@ -206,12 +206,12 @@ void look_for_shrinking(SegmentVerdict& verdict, const Bins& bins, const Scales&
     using namespace thresholds::shrinking;
     if (verdict.outcome != Outcome::stable || verdict.within_noise) return;
     const double fall = -theil_sen_slope(bins.x, bins.middle);
-    if (fall < std::max(kOfLevel * scales.level, kOfLeastGrowth * scales.least_growth)) return;
+    if (fall < std::max(kMinLevelShare * scales.level, kLeastGrowthFactor * scales.least_growth)) return;
     SegmentVerdict mirror;
     mirror.duration_s = verdict.duration_s;
     mirror.requests_made = verdict.requests_made;
     judge_bins(mirror, mirrored(bins, scales.level), scales, strictness);
-    if (mirror.outcome != Outcome::growing || mirror.p_leak < kSurely) return;
+    if (mirror.outcome != Outcome::growing || mirror.p_leak < kMinCertainty) return;
     // Steps down and waves fall too, but not on and on.
     if (mirror.shape == Shape::step_linear || mirror.shape == Shape::step_two_slopes || mirror.shape == Shape::sine_linear) {
         return;
@@ -227,7 +227,7 @@ SegmentVerdict judge_whole(const Samples& samples, const SegmentOptions& options
     SegmentVerdict verdict;
     verdict.samples = samples.size();
     verdict.duration_s = samples.duration();
-    if (samples.size() < thresholds::verdict::kLeastSamples || verdict.duration_s <= 0) {
+    if (samples.size() < thresholds::verdict::kMinSamples || verdict.duration_s <= 0) {
         verdict.too_few = true;
         return verdict;
     }
@@ -255,12 +255,12 @@ double warmup_of(const SegmentVerdict& verdict) {
         case Shape::exponential_linear: return kTimeConstants * verdict.knee;
         case Shape::fill_flat:
         case Shape::bent_fill:
-        case Shape::two_slope: return verdict.knee + kPastTheKnee;
+        case Shape::two_slope: return verdict.knee + kKneeMargin;
         case Shape::step:
         case Shape::step_linear:
         case Shape::two_steps:
         case Shape::step_two_slopes:
-            return verdict.outcome != Outcome::growing && verdict.p_reset < kReset ? verdict.knee + kPastTheKnee : 0;
+            return verdict.outcome != Outcome::growing && verdict.p_reset < kReset ? verdict.knee + kKneeMargin : 0;
         default: return 0;
     }
 }
@@ -284,14 +284,14 @@ SegmentVerdict cut_warmups(const Samples& samples, const SegmentOptions& options
     if (verdict.too_few) return verdict;
     const double begin = samples.seconds.front(), end = samples.seconds.back(), whole = end - begin;
     double from = begin;
-    for (int cut = 0; cut < kMostCuts; ++cut) {
+    for (int cut = 0; cut < kMaxCuts; ++cut) {
         const double warmup = warmup_of(verdict);
-        if (warmup <= kWorthCutting) break;
+        if (warmup <= kMinCut) break;
         const std::size_t first = first_at(samples, from + warmup * (end - from));
-        if (first >= samples.size() || samples.size() - first < kLeastRestSamples) break;
+        if (first >= samples.size() || samples.size() - first < kMinRestSamples) break;
         const double rest = end - samples.seconds[first];
-        if (rest < kLeastRest * whole) break;
-        SegmentVerdict later = judge_whole(samples.from(first), options, std::max(kLeastStrictness, rest / whole));
+        if (rest < kMinRest * whole) break;
+        SegmentVerdict later = judge_whole(samples.from(first), options, std::max(kMinStrictness, rest / whole));
         inherit(later, verdict);
         later.warmup = (samples.seconds[first] - begin) / whole;
         later.warmup_shape = verdict.warmup_shape ? verdict.warmup_shape : verdict.shape;
@@ -315,7 +315,7 @@ bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, co
     const double grown =
         median_between(samples, begin_s + .9 * before, fall_s) - median_between(samples, begin_s + .5 * before, begin_s + .6 * before);
     const double expected = grown / (.4 * before) * kSecondsPerHour;
-    return expected > kNothing * rest.detectable_mib_per_hour && expected < kPlain * rest.detectable_mib_per_hour;
+    return expected > kNegligibleGrowth * rest.detectable_mib_per_hour && expected < kVisibleGrowth * rest.detectable_mib_per_hour;
 }
 
 // A final check of an undecided segment that hardly grows: its last 40 % alone may be clearly stable. If memory fell
@@ -323,8 +323,8 @@ bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, co
 std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     using namespace thresholds::settled;
     const bool slowed = verdict.veto == Veto::slowed_at_the_end;
-    if (verdict.too_few || verdict.outcome != Outcome::inconclusive || verdict.warmup >= kMostCut ||
-        (verdict.p_leak >= kHardlyGrows && !slowed)) {
+    if (verdict.too_few || verdict.outcome != Outcome::inconclusive || verdict.warmup >= kMaxCut ||
+        (verdict.p_leak >= kMaxPLeak && !slowed)) {
         return std::nullopt;
     }
     const double begin = samples.seconds.front(), whole = samples.duration();
@@ -333,15 +333,15 @@ std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentO
     const double fall = verdict.begin_s + verdict.knee * verdict.duration_s;
     if (fell) {
         if (verdict.shape != Shape::step_linear && verdict.shape != Shape::step_two_slopes) return std::nullopt;
-        from = std::max(from, fall + kPastTheFall * whole);
-        if (begin + whole - from < kLeastRest * whole) return std::nullopt;
+        from = std::max(from, fall + kFallMargin * whole);
+        if (begin + whole - from < kMinRest * whole) return std::nullopt;
     }
     const std::size_t first = first_at(samples, from);
-    if (samples.size() < first + kLeastSamplesLeft) return std::nullopt;
+    if (samples.size() < first + kMinSamplesLeft) return std::nullopt;
     SegmentVerdict later = judge_whole(samples.from(first), options, kStrictness);
     const bool plain = later.within_noise || later.shape == Shape::constant || later.shape == Shape::exponential ||
                        later.shape == Shape::linear || fills(later.shape);
-    if (later.outcome != Outcome::stable || later.p_stable < kSurely || !plain) return std::nullopt;
+    if (later.outcome != Outcome::stable || later.p_stable < kMinCertainty || !plain) return std::nullopt;
     if (fell && growth_could_hide(samples, verdict.begin_s, fall, later)) return std::nullopt;
     later.warmup = (samples.seconds[first] - begin) / whole;
     return later;
@@ -351,7 +351,7 @@ std::optional<SegmentVerdict> settled_end(const Samples& samples, const SegmentO
 bool only_idle_is_flat(const Samples& samples, const SegmentOptions& options, const SegmentVerdict& verdict) {
     if (verdict.outcome != Outcome::stable) return false;
     const Samples busy = before_idle_end(samples);
-    if (busy.size() < thresholds::verdict::kLeastSamples || busy.duration() > (1 - thresholds::settled::kLongIdle) * samples.duration())
+    if (busy.size() < thresholds::verdict::kMinSamples || busy.duration() > (1 - thresholds::settled::kLongIdle) * samples.duration())
         return false;
     return cut_warmups(busy, options).outcome == Outcome::growing;
 }

@@ -42,8 +42,8 @@ std::vector<SelfTest::Score> scores_of(const std::vector<FamilyScore>& families,
 
 constexpr std::array kGrowths = {0., .25, .5, 1., 1.5, 2., 3., 5.};  // in deviations of the noise
 
-OperatingPoint operating_point(std::uint64_t seed, int traces, double growth, const std::function<bool()>& keep_on) {
-    OperatingPoint point{growth, 0, {}};
+PowerCurvePoint power_curve_point(std::uint64_t seed, int traces, double growth, const std::function<bool()>& keep_on) {
+    PowerCurvePoint point{growth, 0, {}};
     std::vector<double> ratios;
     for (int number = 0; number < traces && keep_on(); ++number) {
         // The same noise for every growth: the curve then shows the growth alone.
@@ -121,7 +121,7 @@ SelfTest run_self_test(std::uint64_t seed, int per_family, const OnTrace& on_tra
     result.outcome = outcome_of(result.scores);
     what = "power curve";
     for (const double growth : kGrowths) {
-        OperatingPoint point = operating_point(seed, per_family, growth, go_on);
+        PowerCurvePoint point = power_curve_point(seed, per_family, growth, go_on);
         if (point.counts.total() == 0) break;
         result.curve.push_back(point);
     }

@@ -69,11 +69,11 @@ void add_two_steps(std::vector<Curve>& curves, const Grid& knees) {
 // Every leak may follow a warm-up (two slopes, a step, a decay); without these pairs a cache could not, and one that
 // fills behind a warm-up would fit worse than any leak.
 void add_bent_fills(std::vector<Curve>& curves, const Grid& bends, const Grid& knees) {
-    constexpr double kApart = .1;
+    constexpr double kSeparation = .1;
     std::vector<Curve> found;
     for (const double bend : bends) {
         for (const double knee : knees) {
-            if (knee - bend >= kApart) found.push_back({Shape::bent_fill, 3, 5, 0, knee, bend});
+            if (knee - bend >= kSeparation) found.push_back({Shape::bent_fill, 3, 5, 0, knee, bend});
         }
     }
     for (Curve& curve : found) curve.grid_size = static_cast<int>(found.size());

@@ -11,8 +11,8 @@ namespace leakline::analysis::trend {
 double outgrown(const Samples& samples, double level_mib) {
     using namespace thresholds::short_runs;
     // Not the first sample alone: before a command's own program is loaded its process is tiny.
-    const auto end = samples.bytes.begin() + static_cast<std::ptrdiff_t>(samples.size() / kOf + 1);
-    return level_mib / std::max(median({samples.bytes.begin(), end}) / kMiB, kLeastMib) - 1;
+    const auto end = samples.bytes.begin() + static_cast<std::ptrdiff_t>(samples.size() / kLevelDivisor + 1);
+    return level_mib / std::max(median({samples.bytes.begin(), end}) / kMiB, kMinLevelMib) - 1;
 }
 
 // In its first minute a healthy process still collects some hundred KiB: arenas of its threads, page caches, tables that
@@ -29,11 +29,11 @@ Veto too_short_for_growth(const Samples& samples, const SegmentOptions& options,
     const double run = std::max(samples.duration(), options.run_s);
     if (options.however_short || run >= kTailOver || verdict.requests_made > 0 || options.minimum_mib_per_hour > 0) return Veto::none;
     const double grown = verdict.slope_mib_per_hour.estimate * verdict.duration_s / kSecondsPerHour;
-    if (run >= kWarmupOver) return verdict.warmup > 0 && grown < kLittleMib ? Veto::tail_of_warmup : Veto::none;
-    if (run < kMinute && grown < kLittleMib) return Veto::hardly_begun;
-    const bool plain_line = verdict.shape == Shape::linear && verdict.p_leak >= kHardlyADoubt && grown >= kTrace * verdict.level_mib;
-    const bool sure = run >= kMinute && verdict.p_leak >= kNoDoubt && verdict.outgrown >= kTrifle;
-    return (plain_line || sure) && verdict.warmup <= 0 && verdict.outgrown < kFarAbove ? Veto::none : Veto::may_be_warming_up;
+    if (run >= kWarmupOver) return verdict.warmup > 0 && grown < kStartupMib ? Veto::tail_of_warmup : Veto::none;
+    if (run < kMinute && grown < kStartupMib) return Veto::hardly_begun;
+    const bool plain_line = verdict.shape == Shape::linear && verdict.p_leak >= kLinePLeak && grown >= kLineGrowth * verdict.level_mib;
+    const bool sure = run >= kMinute && verdict.p_leak >= kCurvePLeak && verdict.outgrown >= kCurveGrowth;
+    return (plain_line || sure) && verdict.warmup <= 0 && verdict.outgrown < kWarmupGrowth ? Veto::none : Veto::may_be_warming_up;
 }
 
 }  // namespace leakline::analysis::trend

@@ -68,7 +68,7 @@ Values correlated_noise(TraceRandom& random, const Values& t, double deviation, 
 
 // A CI run of minutes, a soak of hours, or days; with a base level and correlated noise on it.
 Stage begin(TraceRandom& random, double least_noise = 3e-4, double most_noise = 6e-3) {
-    constexpr std::size_t kMostSamples = 5000;
+    constexpr std::size_t kMaxSamples = 5000;
     Stage stage;
     const int kind = random.integer(0, 2);
     const double hour = 3600;
@@ -83,7 +83,7 @@ Stage begin(TraceRandom& random, double least_noise = 3e-4, double most_noise = 
         stage.duration = random.uniform(12, 72) * hour;
         interval = random.pick(std::array{15., 30., 60.});
     }
-    while (stage.duration / interval > kMostSamples) interval *= 2;
+    while (stage.duration / interval > kMaxSamples) interval *= 2;
     const auto count = static_cast<std::size_t>(stage.duration / interval);
     for (std::size_t i = 0; i < count; ++i) {
         stage.t.push_back(static_cast<double>(i) * interval + random.uniform(0, .02 * interval));

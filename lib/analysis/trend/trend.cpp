@@ -37,7 +37,7 @@ std::vector<Segment> segments_of(const Series& series, const SegmentOptions& opt
     for (std::size_t begin = 0, end = 0; begin < series.size(); begin = end) {
         while (end < series.size() && series.process[end] == series.process[begin]) ++end;
         const Samples part = slice(all, begin, end);
-        if (part.size() < thresholds::verdict::kLeastSamples || part.duration() < thresholds::restarts::kLeastPart * series.duration())
+        if (part.size() < thresholds::verdict::kMinSamples || part.duration() < thresholds::restarts::kMinPart * series.duration())
             continue;
         segments.push_back({part, judge_segment(part, options)});
     }
@@ -56,8 +56,8 @@ Outcome vote(const std::vector<Segment>& segments) {
         if (segment.verdict.outcome == Outcome::stable || segment.verdict.outcome == Outcome::shrinking) stable += weight;
     }
     if (total <= 0) return Outcome::inconclusive;
-    if (growing >= kMajority * total && growing > kTimesStable * stable) return Outcome::growing;
-    if (stable >= kMajority * total && growing < kFewGrow * total) {
+    if (growing >= kMajority * total && growing > kStableFactor * stable) return Outcome::growing;
+    if (stable >= kMajority * total && growing < kMaxGrowingShare * total) {
         return shrinking >= kMajority * total ? Outcome::shrinking : Outcome::stable;
     }
     return Outcome::inconclusive;
@@ -87,8 +87,8 @@ std::optional<Interval> time_to_limit(const SegmentVerdict& segment, Bytes limit
 }  // namespace
 
 TrendVerdict judge_trend(const Series& series, const TrendOptions& options) {
-    const SegmentOptions stretch_options{options.minimum_bytes_per_hour / kMiB, series.duration(), options.however_short};
-    const std::vector<Segment> segments = segments_of(series, stretch_options);
+    const SegmentOptions segment_options{options.minimum_bytes_per_hour / kMiB, series.duration(), options.however_short};
+    const std::vector<Segment> segments = segments_of(series, segment_options);
     TrendVerdict result;
     if (segments.empty()) {
         result.growth_class = "unknown";

@@ -34,14 +34,14 @@ bool in_few_jumps(std::span<const double> blocks) {
     const auto skipped = static_cast<std::ptrdiff_t>(kWarmup * static_cast<double>(changes.size()));
     const std::vector<double> later(changes.begin() + skipped, changes.end());
     const bool any_growth = std::any_of(later.begin(), later.end(), [](double change) { return change > 0; });
-    if (later.size() >= kLeastLater && any_growth) two = std::max(two, concentration(later).top_two);
-    return two > kTwoCarry || all.top_three > kThreeCarry;
+    if (later.size() >= kMinLaterBlocks && any_growth) two = std::max(two, concentration(later).top_two);
+    return two > kTwoJumpShare || all.top_three > kThreeJumpShare;
 }
 
 }  // namespace
 
 bool grows_in_few_jumps(std::span<const double> bin_medians) {
-    std::vector<double> blocks = block_medians(bin_medians, thresholds::jumps_veto::kBlocksLookedAt);
+    std::vector<double> blocks = block_medians(bin_medians, thresholds::jumps_veto::kJumpBlocks);
     if (!in_few_jumps(blocks)) return false;
     // Of a cycle with steep flanks (a day's shift) the jumps are given back: look at what is never given back.
     for (std::size_t i = blocks.size() - 1; i-- > 0;) blocks[i] = std::min(blocks[i], blocks[i + 1]);
@@ -52,13 +52,13 @@ std::optional<double> probability_goes_on(std::span<const double> x, std::span<c
     using namespace thresholds::tail_veto;
     std::vector<double> tail_x, tail_values;
     for (std::size_t i = 0; i < x.size(); ++i) {
-        if (x[i] < kTail) continue;
+        if (x[i] < kTailBegin) continue;
         tail_x.push_back(x[i]);
         tail_values.push_back(values[i]);
     }
-    if (tail_x.size() < kLeastPoints) return std::nullopt;
+    if (tail_x.size() < kMinPoints) return std::nullopt;
     const LineFit tail = fit_line(tail_x, tail_values);
-    return student_t_upper_tail((kOfSlope * slope - tail.slope) / tail.slope_error, tail.degrees);
+    return student_t_upper_tail((kMinSlopeRatio * slope - tail.slope) / tail.slope_error, tail.degrees);
 }
 
 double probability_of_pause(std::span<const double> clock, std::span<const double> values, double smallest_noise) {

@@ -105,16 +105,16 @@ std::string inconclusive_words(const SegmentVerdict& segment) {
         const char* plural = segment.samples == 1 ? "" : "s";
         const std::string span = segment.duration_s > 0 ? " over " + time_words(segment.duration_s) : "";
         return fmt::format("{} sample{}{}: a verdict needs at least {}; sample longer or more often", segment.samples, plural, span,
-                           thresholds::verdict::kLeastSamples);
+                           thresholds::verdict::kMinSamples);
     }
     if (segment.veto == Veto::may_be_warming_up) return warming_up_words(segment);
     if (segment.veto != Veto::none) return veto_words(segment.veto);
     if (segment.p_reset >= .3) return "memory fell and has not risen above its earlier level yet; run 2x longer";
-    const char* cure = segment.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
+    const char* advice = segment.requests_made > 0 ? "run 2x longer or with more load" : "run 2x longer";
     if (segment.p_leak >= .5) {
-        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", segment.p_leak, cure);
+        return fmt::format("growth is likely (probability {:.2f}) but not certain; {}", segment.p_leak, advice);
     }
-    return fmt::format("undecided (probability of a leak {:.2f}, of stable memory {:.2f}); {}", segment.p_leak, segment.p_stable, cure);
+    return fmt::format("undecided (probability of a leak {:.2f}, of stable memory {:.2f}); {}", segment.p_leak, segment.p_stable, advice);
 }
 
 }  // namespace

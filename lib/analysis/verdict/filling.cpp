@@ -44,9 +44,9 @@ bool frees_nothing(const LineGrowth& line) {
 // The passes over the log were alike to the byte, and left more entries than the log has requests: whatever in a request may be the
 // key of a cache, it would have been found there again.
 bool outnumbers_requests(const Evidence& evidence, double entries) {
-    constexpr double kClearly = 2, kFewestPasses = 3;
+    constexpr double kClearly = 2, kMinPasses = 3;
     const auto log = static_cast<double>(evidence.replay.log_requests);
-    return log > 0 && evidence.replay.fresh.empty() && static_cast<double>(evidence.replay.read) >= kFewestPasses * log &&
+    return log > 0 && evidence.replay.fresh.empty() && static_cast<double>(evidence.replay.read) >= kMinPasses * log &&
            entries >= kClearly * log;
 }
 
@@ -163,7 +163,7 @@ void take_filled_caches(Evidence& evidence) {
     // Memory may still grow by so much: of a line of that size it is not shown that it has stopped.
     const TrendVerdict& trend = evidence.trend;
     const double hidden = does_not_grow(trend.verdict) ? trend.detectable_bytes_per_request.value_or(0) : trend.bytes_per_request->high;
-    evidence.warnings.push_back(settled_words(evidence, line_at_fault(facts)));
+    evidence.warnings.push_back(settled_words(evidence, main_leaking_line(facts)));
     const auto fills = [hidden](LineGrowth& line) {
         if (!line.leaking || line.bytes_per_connection) return;
         if (line.bytes_per_request && kContradicts * line.bytes_per_request->estimate <= hidden) return;
@@ -198,7 +198,7 @@ bool lines_unproven(const Facts& facts) {
            (contradicted(facts) || (!facts.memory_grows() && !enough(kept_by_lines(facts))));
 }
 
-std::string hedge(const Facts& facts) {
+std::string alternative_explanation(const Facts& facts) {
     const Evidence& evidence = facts.evidence;
     const double recorded = to_seconds(evidence.lines.window_end - evidence.lines.window_begin);
     const double seconds = std::max(facts.memory_grows() ? evidence.series.duration() : 0, recorded);
@@ -242,7 +242,7 @@ std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& 
     if (follows_time_alone(facts)) return std::nullopt;
     Conclusion conclusion{Verdict::inconclusive, {}, {}};
     conclusion.still_filling = true;
-    const LineGrowth& line = line_at_fault(facts);
+    const LineGrowth& line = main_leaking_line(facts);
     const Kept kept = kept_by_lines(facts);
     const auto entries = format_count(static_cast<std::uint64_t>(kept.entries));
     if (contradicted(facts)) {

@@ -23,7 +23,7 @@ std::string largest_account(const Accounting& accounting) {
 
 }  // namespace
 
-const LineGrowth& line_at_fault(const Facts& facts) {
+const LineGrowth& main_leaking_line(const Facts& facts) {
     const auto& headline = facts.evidence.lines.headline;
     const auto& lines = facts.evidence.lines.lines;
     // Of a part of the lines that leak, the headline says nothing.
@@ -51,7 +51,7 @@ std::optional<Conclusion> lines_explain_too_little(const Facts& facts, const Pol
     return Conclusion{Verdict::leak, {std::move(words)}, {}};
 }
 
-std::optional<Conclusion> lines_cannot_be_had(const Facts& facts, const Policy&) {
+std::optional<Conclusion> lines_not_recordable(const Facts& facts, const Policy&) {
     const std::string& why = facts.evidence.lines.unavailable;
     if (why.empty() || !facts.memory_grows() || !facts.leaking.empty()) return std::nullopt;
     return Conclusion{Verdict::leak, {"memory keeps growing; " + why}, {}};

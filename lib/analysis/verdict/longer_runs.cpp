@@ -37,7 +37,7 @@ std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
     } else {
         if (requests < kEnoughRequests && grown(so_far.series) < kMuchMemory) more.requests = kEnoughRequests;
         const Facts facts(so_far);
-        if (const auto held = held_back(facts)) more.requests = std::max(more.requests, requests_for_growth(so_far, requests, *held));
+        if (const auto held = retained_growth(facts)) more.requests = std::max(more.requests, requests_for_growth(so_far, requests, *held));
         if (more.requests == 0) return std::nullopt;
         more.all_or_nothing = true;
     }
@@ -60,14 +60,14 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
         const double wanted = requests_for_enough(kept);
         // Where memory does not tell, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
-        return LongerRun{wanted, fmt::format("{} grows, as a cache that is still filling would", short_place(line_at_fault(facts).at)),
+        return LongerRun{wanted, fmt::format("{} grows, as a cache that is still filling would", short_place(main_leaking_line(facts).at)),
                          true};
     }
     // What lines held and let go, and what grows by a few bytes per request, no longer run decides.
     Evidence judged = so_far;
     take_small_growth(judged);
     if (!facts.memory_grows() || does_not_grow(judged.trend.verdict) || growth_was_freed_later(facts, policy)) return std::nullopt;
-    const auto held = held_back(facts);
+    const auto held = retained_growth(facts);
     double wanted = held ? requests_for_growth(so_far, requests, *held) : 0;
     if (memory_may_be_a_cache(facts, policy)) wanted = std::max(wanted, kEnoughRequests);
     if (wanted <= requests) return std::nullopt;
@@ -86,12 +86,12 @@ std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy
             wanted = std::min(wanted > 0 ? wanted : recorded, std::max(2 * recorded, 1.5 * static_cast<double>(evidence.replay.completed)));
         return LongerRun{std::max(wanted, 2 * recorded),
                          fmt::format("{}, but process memory does not confirm it: a cache that is still filling would look the same",
-                                     line_reason(line_at_fault(facts))),
+                                     line_reason(main_leaking_line(facts))),
                          true};
     }
     if (cache_has_filled(facts) || !lines_matter(facts) || lines_leak(facts)) return std::nullopt;
     return LongerRun{2 * recorded,
-                     fmt::format("{}, but by only {} in total", line_reason(line_at_fault(facts)), format_bytes(facts.leaking_bytes)),
+                     fmt::format("{}, but by only {} in total", line_reason(main_leaking_line(facts)), format_bytes(facts.leaking_bytes)),
                      true};
 }
 

@@ -51,9 +51,9 @@ bool without_lines(const Evidence& evidence) {
 
 std::optional<Conclusion> lines_grow(const Facts& facts, const Policy&) {
     if (!lines_leak(facts)) return std::nullopt;
-    std::string reason = line_reason(line_at_fault(facts));
+    std::string reason = line_reason(main_leaking_line(facts));
     // A soak's clock may have run faster than ours.
-    if (const std::string same = hedge(facts); !same.empty() && !facts.evidence.soak) reason += "; " + same;
+    if (const std::string same = alternative_explanation(facts); !same.empty() && !facts.evidence.soak) reason += "; " + same;
     Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
     if (!facts.memory_grows())
         conclusion.reasons.push_back(fmt::format("total memory does not show it yet ({})", trend_name(facts.evidence.trend.verdict)));
@@ -65,7 +65,7 @@ std::optional<Conclusion> lines_grow_by_too_little(const Facts& facts, const Pol
     const bool by_requests = facts.leaking_bytes_per_request >= kBookkeepingRate;
     return Conclusion{
         Verdict::inconclusive,
-        {fmt::format("{}, but by only {} in total, which may still be warm-up: rerun with {}", line_reason(line_at_fault(facts)),
+        {fmt::format("{}, but by only {} in total, which may still be warm-up: rerun with {}", line_reason(main_leaking_line(facts)),
                      format_bytes(facts.leaking_bytes), by_requests ? "more requests" : "longer rounds (--min-round)")},
         {}};
 }

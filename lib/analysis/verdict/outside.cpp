@@ -16,13 +16,13 @@ namespace {
 // 11 were below it.
 constexpr double kAboveDetection = 2;
 // Allocators keep up to this much for threads and size classes that warm up late (tcmalloc's thread caches alone 32 MiB in all).
-constexpr double kHeldByAllocator = 32 * kMiB;
+constexpr double kRetainedByAllocator = 32 * kMiB;
 // CPython, Perl, PHP and Ruby take arenas of at most 1 MiB over malloc, and free as soon as nothing refers to an object.
-constexpr double kHeldByInterpreter = 8 * kMiB;
+constexpr double kRetainedByInterpreter = 8 * kMiB;
 // A collected heap grows to its next collection: at least this much, and to twice its size.
-constexpr double kHeldByCollector = 128 * kMiB;
+constexpr double kRetainedByCollector = 128 * kMiB;
 // Services of many processes: what all of their allocators hold back at most.
-constexpr double kHeldInAll = 512 * kMiB;
+constexpr double kRetainedInAll = 512 * kMiB;
 // In the idle second after the rounds, of growth that follows time.
 constexpr double kIdleGrowth = 64 * 1024;
 
@@ -105,27 +105,27 @@ bool has_no_lines(std::string_view command) {
            std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
 }
 
-std::optional<std::string> barely_seen(const TrendVerdict& trend) {
+std::optional<std::string> near_detection_limit(const TrendVerdict& trend) {
     const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);
     if (growth >= kAboveDetection * detectable) return std::nullopt;
     return fmt::format("the growth of {}/h is less than twice the detection limit ({}/h)", format_bytes(growth), format_bytes(detectable));
 }
 
-std::optional<double> held_back(const Facts& facts) {
+std::optional<double> retained_growth(const Facts& facts) {
     const Evidence& evidence = facts.evidence;
     // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
     if (lines_unknown(evidence)) return std::nullopt;
     // What grows while nothing is requested is no allocator that warms up.
     if (evidence.split.bytes_per_hour_by_time && evidence.idle && evidence.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
-    double held = collected_runtime(evidence) ? std::max(kHeldByCollector, level_after_first_round(evidence))
-                  : interpreted(evidence)     ? kHeldByInterpreter
-                                              : kHeldByAllocator;
+    double held = collected_runtime(evidence) ? std::max(kRetainedByCollector, level_after_first_round(evidence))
+                  : interpreted(evidence)     ? kRetainedByInterpreter
+                                              : kRetainedByAllocator;
     // Each process has an allocator of its own.
     const std::vector<ProcessGrowth>& processes = evidence.resources.tree.processes;
     const auto growing = std::count_if(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
         return !process.ended && process.last_bytes - process.first_bytes >= kIdleGrowth;
     });
-    if (!collected_runtime(evidence)) held = std::min(kHeldInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
+    if (!collected_runtime(evidence)) held = std::min(kRetainedInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
     return late_growth(evidence) < held ? std::optional(held) : std::nullopt;
 }
 
@@ -148,12 +148,12 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
                           : why.empty()          ? " without a source line that grows"
                                                  : "";
     Conclusion conclusion;
-    if (const auto words = barely_seen(evidence.trend); words && !counted) {
+    if (const auto words = near_detection_limit(evidence.trend); words && !counted) {
         conclusion.reasons.push_back(fmt::format("memory grows{}, but {}: rerun with more rounds (--rounds)", no_line, *words));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }
-    const auto held = held_back(facts);
+    const auto held = retained_growth(facts);
     if (!held) return std::nullopt;
     const auto runtime = collected_runtime(evidence);
     const double late = late_growth(evidence),

@@ -15,13 +15,13 @@ namespace {
 // Of the processor time under traffic: below this the other processes are helpers (a logger, a watchdog).
 constexpr double kHelpers = 0.25;
 // Of the growth of memory.
-constexpr double kMostOfIt = 0.5;
+constexpr double kMainShare = 0.5;
 
 bool grew_unrecorded(const ProcessTree& tree) {
     double recorded = 0;
     for (const ProcessGrowth& process : tree.processes)
         if (process.recorded) recorded += std::max(0.0, process.last_bytes - process.first_bytes);
-    return tree.unrecorded_growth_bytes > 0 && tree.unrecorded_growth_bytes >= kMostOfIt * (tree.unrecorded_growth_bytes + recorded);
+    return tree.unrecorded_growth_bytes > 0 && tree.unrecorded_growth_bytes >= kMainShare * (tree.unrecorded_growth_bytes + recorded);
 }
 
 std::string other_processes(const ProcessTree& tree) {
@@ -57,7 +57,7 @@ std::optional<Conclusion> unrecorded_processes_grow(const Facts& facts, const Po
     const ProcessTree& tree = facts.evidence.resources.tree;
     const TrendVerdict& trend = facts.evidence.trend;
     if (!facts.memory_grows() || tree.seen < 2 || !grew_unrecorded(tree)) return std::nullopt;
-    if (const auto words = barely_seen(trend); words && !facts.evidence.oom_kill)
+    if (const auto words = near_detection_limit(trend); words && !facts.evidence.oom_kill)
         return Conclusion{
             Verdict::inconclusive,
             {fmt::format("the memory of {} grows, but {}: rerun with more rounds (--rounds)", growing_processes(tree), *words)},

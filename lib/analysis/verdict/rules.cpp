@@ -19,7 +19,7 @@ constexpr struct {
 } kRules[] = {
     {Subject::validity, "most requests failed", requests_failed},
     {Subject::validity, "the replay was not valid", replay_not_valid},
-    {Subject::memory, "the two speeds of a soak do not agree", soak_cannot_tell},
+    {Subject::memory, "the two speeds of a soak do not agree", soak_speeds_disagree},
     {Subject::memory, "live objects of a collected heap grow", live_objects_grow},
     {Subject::memory, "memory grows in processes that were not recorded", unrecorded_processes_grow},
     {Subject::memory, "memory grows with time in a soak", soak_grows_with_time},
@@ -32,7 +32,7 @@ constexpr struct {
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
     {Subject::memory, "memory grows by no more than allocators retain", memory_grows_too_little},
     {Subject::memory, "memory grows, as a cache that is still filling would", memory_may_be_a_cache},
-    {Subject::memory, "memory grows, and lines cannot be recorded", lines_cannot_be_had},
+    {Subject::memory, "memory grows, and lines cannot be recorded", lines_not_recordable},
     {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
     {Subject::memory, "memory does not decide", memory_undecided_by_trend},
     {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},

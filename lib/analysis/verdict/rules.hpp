@@ -58,7 +58,7 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay);
 // Words that several rules share.
 std::string line_reason(const LineGrowth& line);
 // The headline line, else the largest that leaks. Only where a line leaks.
-const LineGrowth& line_at_fault(const Facts& facts);
+const LineGrowth& main_leaking_line(const Facts& facts);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
 bool lines_leak(const Facts& facts);
@@ -91,7 +91,7 @@ double level_after_first_round(const Evidence& evidence);
 double late_growth(const Evidence& evidence);
 // Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else
 // proves a leak: what a leak has to exceed.
-std::optional<double> held_back(const Facts& facts);
+std::optional<double> retained_growth(const Facts& facts);
 
 // The runtime has counted its live objects, and that tells whether they grow by more than this per request.
 inline constexpr double kHiddenBytesPerRequest = 64;
@@ -127,12 +127,12 @@ std::string about(double count);               // rounded up to two digits: "790
 std::string what_decides(const Evidence& evidence, double requests, const Policy& policy);
 // "a cache with a limit of more than 117,000 entries or data that a timer frees after more than 11s would look the same"; empty where
 // nothing would.
-std::string hedge(const Facts& facts);
+std::string alternative_explanation(const Facts& facts);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
 // memory is given back. The text lives as long as the program.
 std::optional<std::string_view> collected_runtime(const Evidence& evidence);
 // "its 3 MiB/h are less than twice ...": growth that the run could hardly have seen. Nothing where it is clear.
-std::optional<std::string> barely_seen(const TrendVerdict& trend);
+std::optional<std::string> near_detection_limit(const TrendVerdict& trend);
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
 // still warms up (log buffers, connection state), not for a leak.
 inline constexpr double kBookkeepingBytes = 64 * 1024;
@@ -160,7 +160,7 @@ TrendVerdict at_own_rate(const Evidence& evidence);
 // The rules themselves.
 std::optional<Conclusion> requests_failed(const Facts&, const Policy&);
 std::optional<Conclusion> replay_not_valid(const Facts&, const Policy&);
-std::optional<Conclusion> soak_cannot_tell(const Facts&, const Policy&);
+std::optional<Conclusion> soak_speeds_disagree(const Facts&, const Policy&);
 std::optional<Conclusion> live_objects_grow(const Facts&, const Policy&);
 std::optional<Conclusion> live_objects_do_not_grow(const Facts&, const Policy&);
 std::optional<Conclusion> soak_grows_with_time(const Facts&, const Policy&);
@@ -183,6 +183,6 @@ std::optional<Conclusion> resources_may_leak(const Facts&, const Policy&);
 std::optional<Conclusion> lines_grow_per_connection(const Facts&, const Policy&);
 std::optional<Conclusion> requests_not_served(const Facts&, const Policy&);
 std::optional<Conclusion> lines_explain_too_little(const Facts&, const Policy&);
-std::optional<Conclusion> lines_cannot_be_had(const Facts&, const Policy&);
+std::optional<Conclusion> lines_not_recordable(const Facts&, const Policy&);
 
 }  // namespace leakline::analysis

@@ -11,7 +11,7 @@ bool a_line_leaks(const Facts& facts) { return !facts.leaking.empty(); }
 
 }  // namespace
 
-std::optional<Conclusion> soak_cannot_tell(const Facts& facts, const Policy&) {
+std::optional<Conclusion> soak_speeds_disagree(const Facts& facts, const Policy&) {
     const auto& soak = facts.evidence.soak;
     if (!soak || soak->growth != Soak::Growth::unclear || soak->reason.empty() || a_line_leaks(facts) || facts.evidence.max_growth)
         return std::nullopt;

@@ -12,7 +12,7 @@ namespace leakline::analysis {
 namespace {
 
 // Share of answers that must be successes for the run to have exercised the service at all.
-constexpr double kLanded = 0.5;
+constexpr double kMinSucceeded = 0.5;
 
 }  // namespace
 
@@ -20,10 +20,11 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
     TrafficOutcome traffic_outcome;
     traffic_outcome.sent = replay.sent;
     std::uint64_t most = 0;
-    const auto consider = [&](std::uint64_t count, const std::string& name, std::string_view cure) {
+    const auto consider = [&](std::uint64_t count, const std::string& name, std::string_view advice) {
         if (count <= most) return;
         most = count;
-        traffic_outcome.most_common_failure = fmt::format("{} ({} times){}{}", name, format_count(count), cure.empty() ? "" : "; ", cure);
+        traffic_outcome.most_common_failure =
+            fmt::format("{} ({} times){}{}", name, format_count(count), advice.empty() ? "" : "; ", advice);
     };
     // Where the caller names the statuses that count as success, those do, whatever they are.
     const bool named = !replay.expected.empty();
@@ -45,7 +46,7 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
 std::optional<std::string> traffic_fault(const ReplayStats& replay) {
     const TrafficOutcome traffic_outcome = traffic_outcome_of(replay);
     if (traffic_outcome.sent == 0) return "no request was sent";
-    if (traffic_outcome.share() >= kLanded) return std::nullopt;
+    if (traffic_outcome.share() >= kMinSucceeded) return std::nullopt;
     return fmt::format("too many requests failed: {:.0f} % of {} succeeded; most frequent: {}", std::floor(traffic_outcome.share() * 100),
                        format_count(traffic_outcome.sent), traffic_outcome.most_common_failure);
 }

@@ -13,7 +13,7 @@ namespace leakline::analysis {
 namespace {
 
 // Share of answers that must be successes for the run to be beyond doubt.
-constexpr double kLandedWell = 0.95;
+constexpr double kNearlyAllSucceeded = 0.95;
 
 std::string kill_reason(const OomKill& kill) {
     std::string reason =
@@ -27,7 +27,7 @@ std::string kill_reason(const OomKill& kill) {
 
 std::vector<std::string> failure_caveats(const Evidence& evidence) {
     const TrafficOutcome traffic_outcome = traffic_outcome_of(evidence.replay);
-    if (traffic_outcome.share() >= kLandedWell || evidence.oom_kill) return {};
+    if (traffic_outcome.share() >= kNearlyAllSucceeded || evidence.oom_kill) return {};
     return {fmt::format("{:.1f} % of {} requests failed; most frequent: {}", (1 - traffic_outcome.share()) * 100,
                         format_count(traffic_outcome.sent), traffic_outcome.most_common_failure)};
 }
@@ -169,7 +169,7 @@ std::optional<std::string> memory_undecided(Evidence evidence) {
     }
     if (trend.verdict == Trend::growing) {
         // Where no line leaks, so little is no leak yet, and the lines are not known before the recorded run.
-        const auto barely = barely_seen(trend);
+        const auto barely = near_detection_limit(trend);
         return barely ? std::optional("memory grows, but " + *barely) : std::nullopt;
     }
     if (trend.verdict == Trend::inconclusive) return trend.reasons.empty() ? "memory over time is inconclusive" : trend.reasons.front();

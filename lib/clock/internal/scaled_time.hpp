@@ -21,8 +21,8 @@ inline constexpr std::int64_t kShortestScaledWait = 1'000'000;
 __extension__ typedef __int128 Wide;
 
 constexpr std::int64_t saturated(Wide value) {
-    constexpr Wide kMost = kForever;
-    return static_cast<std::int64_t>(value > kMost ? kMost : value < -kMost ? -kMost : value);
+    constexpr Wide kMax = kForever;
+    return static_cast<std::int64_t>(value > kMax ? kMax : value < -kMax ? -kMax : value);
 }
 constexpr std::int64_t added(std::int64_t a, std::int64_t b) { return saturated(static_cast<Wide>(a) + b); }
 
@@ -65,7 +65,7 @@ constexpr std::int64_t real_wait(const Settings& settings, std::int64_t service)
     return std::max(exact, std::min(service, kShortestScaledWait));
 }
 // What is left for the service of a wait that was made real_wait(asked) long.
-constexpr std::int64_t service_rest(const Settings& settings, std::int64_t real_left, std::int64_t asked) {
+constexpr std::int64_t remaining_service_time(const Settings& settings, std::int64_t real_left, std::int64_t asked) {
     if (!is_scaled_wait(settings, asked)) return real_left;
     return std::min(service_duration(settings, real_left), asked);
 }

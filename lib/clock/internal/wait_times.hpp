@@ -30,9 +30,11 @@ class Timeout {
     // For calls that write into it what is left.
     timespec* writable() { return const_cast<timespec*>(passed_); }
     // What is left for the service when this is left of the call's time.
-    timespec rest(const timespec& left) const { return is_scaled() ? to_timespec(service_rest(*settings_, to_ns(left), asked_ns_)) : left; }
+    timespec rest(const timespec& left) const {
+        return is_scaled() ? to_timespec(remaining_service_time(*settings_, to_ns(left), asked_ns_)) : left;
+    }
     // After a call that has written into writable().
-    void give_rest(timespec* to) const {
+    void write_remaining(timespec* to) const {
         if (is_scaled()) *to = rest(real_);
     }
 

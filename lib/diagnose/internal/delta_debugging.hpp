@@ -9,11 +9,11 @@
 
 namespace leakline::diagnose {
 
-enum class Answer {
-    faulty,   // the fault shows
-    sound,    // it does not
-    unknown,  // undecided: treated as sound, so that nothing is removed on a guess
-    stop,     // no more tests: keep the result so far
+enum class TestResult {
+    fail,        // the fault occurs
+    pass,        // it does not occur
+    unresolved,  // undecided: treated as pass, so that nothing is removed on a guess
+    stop,        // no more tests: keep the result so far
 };
 
 struct Minimum {
@@ -21,8 +21,8 @@ struct Minimum {
     bool stopped = false;
 };
 
-// all: ascending, and known to be faulty. test is asked about parts of it (ascending, never empty) and may be asked
+// all: ascending, and known to fail. test is asked about parts of it (ascending, never empty) and may be asked
 // about the same part twice: it should cache results.
-Minimum minimize(std::vector<std::size_t> all, const std::function<Answer(const std::vector<std::size_t>&)>& test);
+Minimum minimize(std::vector<std::size_t> all, const std::function<TestResult(const std::vector<std::size_t>&)>& test);
 
 }  // namespace leakline::diagnose

@@ -39,7 +39,7 @@ class LeakSignature {
     const Interval& rate() const { return rate_; }
     LeakUnit unit() const;
     // Other leaks of the whole log, which are not searched: "threads"; empty if there are none.
-    const std::string& not_looked_for() const { return not_looked_for_; }
+    const std::string& other_leaks() const { return other_leaks_; }
 
     enum class Size { as_large, any };
     struct Judgment {
@@ -65,7 +65,7 @@ class LeakSignature {
     std::set<std::string> kinds_;  // of the resource, with "#" for digits; empty: any
     bool partly_by_time_ = false, by_time_alone_ = false;
     Interval rate_;  // of the whole log
-    std::string not_looked_for_;
+    std::string other_leaks_;
 };
 
 }  // namespace leakline::diagnose

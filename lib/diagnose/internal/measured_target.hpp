@@ -58,7 +58,7 @@ class MeasuredTarget {
     bool in_cgroup() const { return limit_ && limit_->cgroup(); }
 
     // Ends the sampling, and the service where it still runs. Where its limit was what it died of, how; any other death
-    // makes the verdict invalid (see RunContext::died), with these words for the run.
+    // makes the verdict invalid (see RunContext::service_exited), with these words for the run.
     std::optional<OomKill> finish(const char* run, std::size_t whole_rounds);
 
   private:

@@ -18,11 +18,11 @@
 namespace leakline::diagnose {
 
 // The tests of the search. Results of the same part are cached.
-struct PartQuestions {
-    std::function<Answer(const Part&)> ask;      // does this part leak?
-    std::function<Answer(const Part&)> confirm;  // the same, asked before something is left out for a "yes"
-    std::function<void(const Part&)> keep;       // this is the smallest found so far
-    std::function<void(int more)> expect;        // about this many tests may follow
+struct PartTests {
+    std::function<TestResult(const Part&)> ask;      // does this part leak?
+    std::function<TestResult(const Part&)> confirm;  // the same, asked before something is left out for a "yes"
+    std::function<void(const Part&)> keep;           // this is the smallest found so far
+    std::function<void(int more)> expect;            // about this many tests may follow
 };
 
 struct FoundPart {
@@ -37,9 +37,9 @@ enum class SearchDepth {
 };
 
 // whole: is known to leak.
-FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartQuestions& questions);
+FoundPart search_part(const RequestKinds& kinds, Part whole, SearchDepth depth, const PartTests& tests);
 
 // The approximate number of tests that delta debugging takes for this many elements, if one is the cause.
-int questions_for(std::size_t elements);
+int expected_tests(std::size_t elements);
 
 }  // namespace leakline::diagnose

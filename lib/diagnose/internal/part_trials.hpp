@@ -34,11 +34,11 @@ class PartTrials {
     // The leak that the tests below look for.
     void look_for(const LeakSignature& leak) { leak_ = leak; }
     // Whether the part shows the leak. One run, or several where that cannot tell; none for a part that was asked about.
-    Answer ask(const Part& part);
+    TestResult ask(const Part& part);
     // The same; by memory as a whole, a part has to leak a second time.
-    Answer ask_twice(const Part& part);
+    TestResult confirm(const Part& part);
     // Whether the part shows the leak, or a smaller one at the same place.
-    Answer ask_for_any(const Part& part) { return run_until_clear(part, LeakSignature::Size::any); }
+    TestResult test_for_any_leak(const Part& part) { return run_until_clear(part, LeakSignature::Size::any); }
 
     const std::vector<Minimized::Trial>& trials() const { return trials_; }
     const Part& part(std::size_t trial) const { return parts_[trial]; }
@@ -48,7 +48,7 @@ class PartTrials {
   private:
     static constexpr int kAtEnd = 2;
 
-    Answer run_until_clear(const Part& part, LeakSignature::Size size);
+    TestResult run_until_clear(const Part& part, LeakSignature::Size size);
     std::optional<Verdict> run(const Part& part, int rounds, LeakSignature::Size size);
     void measure(const Options& run, const replay::LogSpan& span, LeakSignature::Size size, Minimized::Trial& trial) const;
     Minimized::Trial begin(const Part& part);
@@ -60,8 +60,8 @@ class PartTrials {
     std::optional<LeakSignature> leak_;
     std::optional<std::string> followed_;  // the executable that the diagnosis of the whole log recorded
     std::vector<Minimized::Trial> trials_;
-    std::vector<Part> parts_;                            // of each
-    std::map<std::string, Answer> answers_, confirmed_;  // by the text that describes the part
+    std::vector<Part> parts_;                                // of each
+    std::map<std::string, TestResult> answers_, confirmed_;  // by the text that describes the part
     int more_ = 0;
     bool exhausted_ = false;
 };

@@ -16,7 +16,7 @@ namespace leakline::diagnose {
 
 class PathMix {
   public:
-    static constexpr std::size_t kMostKinds = 8;        // the most frequent ones; blocks hold no others
+    static constexpr std::size_t kMaxKinds = 8;         // the most frequent ones; blocks hold no others
     static constexpr std::size_t kSamplesOfKind = 200;  // requests kept of each, spread over the log
 
     // Reads what is sent of the logs once. Each time a request is written, the identifiers of the traffic's fresh_plan get new

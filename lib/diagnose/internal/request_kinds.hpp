@@ -21,7 +21,7 @@ namespace leakline::diagnose {
 struct Facet {
     std::size_t kind = 0;
     std::string name;                             // as in request_facets: "?lang", "x-tenant:", ".type"
-    std::map<std::string, std::uint64_t> values;  // at least two, at most kMostValues, and how many requests have each
+    std::map<std::string, std::uint64_t> values;  // at least two, at most kMaxValues, and how many requests have each
 };
 
 // A part of a log: the requests of some kinds and, of one such kind, those where a facet has one of some values, and
@@ -39,10 +39,10 @@ struct Part {
 
 class RequestKinds {
   public:
-    static constexpr std::size_t kMost = 256;       // further ones are one kind, "other"
-    static constexpr std::size_t kMostValues = 12;  // a facet with more values is an identifier or a nonce
-    static constexpr std::size_t kMostFacets = 64;  // of one kind that are looked at
-    static constexpr std::size_t kMostFields = 32;  // of the bodies of one kind; a kind with more has names that are data
+    static constexpr std::size_t kMax = 256;       // further ones are one kind, "other"
+    static constexpr std::size_t kMaxValues = 12;  // a facet with more values is an identifier or a nonce
+    static constexpr std::size_t kMaxFacets = 64;  // of one kind that are looked at
+    static constexpr std::size_t kMaxFields = 32;  // of the bodies of one kind; a kind with more has names that are data
 
     // Reads what is sent of the logs once. Throws Error{input} as reading them does, and where there is no such request.
     explicit RequestKinds(replay::ReplayOptions traffic);
@@ -69,7 +69,7 @@ class RequestKinds {
   private:
     // Each request of the part, with its kind.
     void for_each(const Part& part, const std::function<void(Request& request, std::size_t kind)>& use) const;
-    std::size_t kind_of(const Request& request) const;  // kMost at most; names_.size() for one not seen yet
+    std::size_t kind_of(const Request& request) const;  // kMax at most; names_.size() for one not seen yet
 
     replay::ReplayOptions traffic_;
     std::vector<std::string> names_;

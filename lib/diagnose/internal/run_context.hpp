@@ -78,7 +78,7 @@ class RunContext {
     Child start(const Launch& launch);
     void warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace);
     // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
-    void died(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
+    void service_exited(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
 
   private:
     const Observer& observer_;
@@ -102,7 +102,7 @@ bool pass_idle_time(const RunContext& context, const std::function<void()>& begi
 heap::RecordOptions recording_options(const RunContext& context, const Launch& launch);
 
 // Below this, growth in every round does not differ significantly from chance.
-inline constexpr int kFewestRounds = 5;
+inline constexpr int kMinRounds = 5;
 
 // The bare run: fills in target, series, rounds, replay, trend and oom_kill. With context.one_run the service is recorded in it, which
 // fills in lines and endpoints as well; throws NotRecordable if that is not possible. requests: where it is made for that many, which end it,

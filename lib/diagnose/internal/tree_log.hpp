@@ -109,7 +109,7 @@ class TreeLog {
     double initial_level_ = 0;
     std::map<Key, Process> alive_;
     std::vector<Process> ended_;        // the largest of them
-    std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMostEnded
+    std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMaxEnded
     double ended_cpu_s_ = 0;
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false;

@@ -51,7 +51,7 @@ class AgentRecording {
         };
         SegmentReader segment_;
         std::uint32_t root_ = 0;                              // trace of its own frame; 0: not told apart
-        bool ended_ = false, let_go_ = false;                 // let_go_: it had no live blocks in the previous mark
+        bool ended_ = false, was_empty_ = false;              // was_empty_: it had no live blocks in the previous mark
         std::vector<std::uint32_t> trace_of_stack_;           // 0: not known yet
         std::unordered_map<std::uint64_t, IpId> python_ips_;  // by the frame as the segment has it
         std::vector<Known> known_;                            // by place in the segment

@@ -24,8 +24,8 @@ namespace leakline::heap {
 //           [ . . . . . . . . . P . . . )      full: the newer half moves down, and the copy can wait
 class AllocationCounts {
   public:
-    static constexpr std::size_t kMostInfos = (std::size_t{1} << 31) - 1;  // 31 bits of an entry; 60 GiB of infos
-    static constexpr std::size_t kMostEvents = 512;                        // for one apply()
+    static constexpr std::size_t kMaxInfos = (std::size_t{1} << 31) - 1;  // 31 bits of an entry; 60 GiB of infos
+    static constexpr std::size_t kMaxEvents = 512;                        // for one apply()
 
     AllocationCounts();
 
@@ -33,7 +33,7 @@ class AllocationCounts {
     void add(Bytes size, std::uint32_t site);
     std::size_t infos() const { return infos_.size(); }
 
-    // Where to put the next entries, kMostEvents at most. Every index must be below infos().
+    // Where to put the next entries, kMaxEvents at most. Every index must be below infos().
     std::uint32_t* free_space() { return log_.data() + used_; }
     // Applies the first `count` entries in room(). Frees of blocks that are not live are skipped and returned, by place;
     // good until the next call.

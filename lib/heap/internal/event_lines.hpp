@@ -15,7 +15,7 @@ namespace leakline::heap {
 
 class EventLines {
   public:
-    static constexpr std::size_t kMost = 128;  // lines in a batch
+    static constexpr std::size_t kMax = 128;  // lines in a batch
     // convert() may write this many entries more than there are lines: it works on groups.
     static constexpr std::size_t kSlack = 8;
 
@@ -35,9 +35,9 @@ class EventLines {
     bool wide_ = false, newer_processor_;
     // Of each line the two characters that it starts with, and those that it ends with: four, or eight with what
     // belongs to the line before cleared to 0.
-    alignas(16) std::array<std::uint16_t, kMost + kSlack> heads_;
-    alignas(16) std::array<std::uint32_t, kMost + kSlack> short_ends_;
-    alignas(16) std::array<std::uint64_t, kMost + kSlack> long_ends_;
+    alignas(16) std::array<std::uint16_t, kMax + kSlack> heads_;
+    alignas(16) std::array<std::uint32_t, kMax + kSlack> short_ends_;
+    alignas(16) std::array<std::uint64_t, kMax + kSlack> long_ends_;
 };
 
 }  // namespace leakline::heap

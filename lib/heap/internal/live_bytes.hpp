@@ -18,9 +18,9 @@ inline constexpr Bytes kLargestBlock = Bytes{1} << 47;
 // malloc's overhead of a block: a header of 8 bytes and rounding up to 16 bytes, at least 32 bytes in all. That is
 // glibc's rule on 64 bits (malloc/malloc.c: request2size); blocks that it maps separately take whole pages, which is not counted.
 constexpr std::int64_t malloc_overhead(Bytes size) {
-    constexpr Bytes kHeader = 8, kGrain = 16, kLeast = 32;
+    constexpr Bytes kHeader = 8, kGrain = 16, kMinBlock = 32;
     const Bytes chunk = (size + kHeader + kGrain - 1) / kGrain * kGrain;
-    return static_cast<std::int64_t>((chunk < kLeast ? kLeast : chunk) - size);
+    return static_cast<std::int64_t>((chunk < kMinBlock ? kMinBlock : chunk) - size);
 }
 
 // The peak without a second pass: the state at the highest point so far is, for each trace, its state when it was

@@ -35,7 +35,7 @@ class MarkClock {
         }
     }
     // At the end of the stream: those that it never reached, as they were requested for.
-    std::deque<MarkSchedule::Requested> take_rest() { return std::exchange(waiting_, {}); }
+    std::deque<MarkSchedule::Requested> take_remaining() { return std::exchange(waiting_, {}); }
 
   private:
     static std::optional<Nanoseconds> newest_tick(std::string_view lines);

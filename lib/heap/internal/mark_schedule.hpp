@@ -35,7 +35,7 @@ class MarkSchedule {
     // Doubles the interval, after the marks were thinned.
     void slow_down() { interval_ *= 2; }
     // The requested marks that were not reached, at the end of the stream.
-    std::vector<Requested> take_rest();
+    std::vector<Requested> take_remaining();
 
   private:
     void count_interval(Nanoseconds now);
@@ -55,7 +55,7 @@ void thin_marks(std::vector<HeapMark>& marks, std::size_t max_marks);
 // Marks in memory: thinned when their changes would take more than ~10 MB, however many sites a program has.
 class BoundedMarks {
   public:
-    static constexpr std::size_t kMostChanges = std::size_t{1} << 18;
+    static constexpr std::size_t kMaxChanges = std::size_t{1} << 18;
 
     explicit BoundedMarks(std::vector<HeapMark>& marks) : marks_(marks) {}
     // True if the marks were thinned (so that fewer should follow).
@@ -66,10 +66,10 @@ class BoundedMarks {
     std::size_t changes_ = 0;
 };
 
-// A series of RSS ticks of bounded length: the spacing doubles whenever there would be more than kMost.
+// A series of RSS ticks of bounded length: the spacing doubles whenever there would be more than kMax.
 class RssTicks {
   public:
-    static constexpr std::size_t kMost = 8192;
+    static constexpr std::size_t kMax = 8192;
 
     // True if the point belongs to the series.
     bool take(Nanoseconds at);

@@ -68,12 +68,12 @@ class Connection : EventLoop::Watcher {
     bool listed_idle = false;                         // in the owner's list of idle connections
 
   private:
-    enum class State { idle, connecting, shaking_hands, waiting, pausing };
+    enum class State { idle, connecting, handshaking, waiting, pausing };
 
     void on_events(std::uint32_t events) override;
     void connect(std::size_t endpoint);
     void connected(int error);
-    void shake_hands();
+    void do_handshake();
     void ready();
     void refuse(std::string reason, std::string hint);
     void write(std::string_view bytes);

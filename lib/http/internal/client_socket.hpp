@@ -33,7 +33,7 @@ class ClientSocket {
     // Begins TLS on what is connected. Precondition of what follows where the target is https.
     void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
     enum class Handshake { done, waiting, failed };
-    Handshake shake_hands();         // call it again at each event while it returns waiting
+    Handshake do_handshake();        // call it again at each event while it returns waiting
     TlsFailure handshake_failure();  // why it failed
 
     // If less than all is sent, wait until the socket is writable, as with send(2). After EAGAIN, send the same bytes first.

@@ -14,12 +14,12 @@ template <bool is_request>
 using StreamingParser = boost::beast::http::parser<is_request, boost::beast::http::buffer_body>;
 
 // The stream that was written to has failed.
-struct NotTaken {
+struct WriteFailed {
     boost::system::error_code error;
 };
 
 // The head is parsed already. observe hears of each piece of the body, empty ones included, and of the head as one.
-// Throws NotTaken, and boost::system::system_error where `from` fails.
+// Throws WriteFailed, and boost::system::system_error where `from` fails.
 template <bool is_request, class To, class From, class Observe>
 void relay(To& to, From& from, boost::beast::flat_buffer& buffer, StreamingParser<is_request>& parser, Observe observe) {
     namespace bhttp = boost::beast::http;
@@ -29,7 +29,7 @@ void relay(To& to, From& from, boost::beast::flat_buffer& buffer, StreamingParse
     parser.get().body().data = nullptr;
     parser.get().body().more = !parser.is_done();
     bhttp::write_header(to, serializer, error);
-    if (error) throw NotTaken{error};
+    if (error) throw WriteFailed{error};
     observe(std::string_view());
     while (!parser.is_done() || !serializer.is_done()) {
         std::size_t size = 0;
@@ -48,7 +48,7 @@ void relay(To& to, From& from, boost::beast::flat_buffer& buffer, StreamingParse
         parser.get().body().more = !parser.is_done();
         bhttp::write(to, serializer, error);
         if (error == bhttp::error::need_buffer) error = {};
-        if (error) throw NotTaken{error};
+        if (error) throw WriteFailed{error};
         observe(std::string_view());
     }
 }

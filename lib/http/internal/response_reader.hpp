@@ -36,7 +36,7 @@ class ResponseReader {
     bool reusable() const { return reusable_; }
 
   private:
-    class Careful;
+    class FullParser;
     enum class Part { head, body, careful };
 
     Step whole(int status, bool reusable);
@@ -45,8 +45,8 @@ class ResponseReader {
     Part part_ = Part::head;
     bool answers_head_ = false, started_ = false, keep_alive_ = false, reusable_ = false;
     int status_ = 0;
-    std::uint64_t left_ = 0;            // of an ordinary response's body
-    std::unique_ptr<Careful> careful_;  // made when first needed
+    std::uint64_t left_ = 0;                   // of an ordinary response's body
+    std::unique_ptr<FullParser> full_parser_;  // made when first needed
 };
 
 }  // namespace leakline::http

@@ -59,11 +59,11 @@ class SeriesCollector {
 
     Process& process_named(std::string_view series, std::string_view process);
     void add(Process& process, RawSample sample, std::uint64_t line);
-    void went_back(Process& process, const RawSample& sample, std::uint64_t line);
+    void defer_late_sample(Process& process, const RawSample& sample, std::uint64_t line);
     bool clock_was_set_back(Process& process);
     void drop_late(Process& process);
     void refuse_mixed() const;
-    void refuse_turns(const Series& series) const;
+    void refuse_alternating(const Series& series) const;
     std::vector<Part> parts();
     void leave_out_short(std::vector<Part>& parts);
     void put_series(const std::string& label, std::vector<Part> parts, bool alone);

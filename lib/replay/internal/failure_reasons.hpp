@@ -31,7 +31,7 @@ class FailureReasons {
     };
     Cause most() const;
 
-    static constexpr std::size_t kMost = 16;  // reasons of failed connects that are counted separately
+    static constexpr std::size_t kMax = 16;  // reasons of failed connects that are counted separately
 
     struct Connect {
         std::uint64_t count = 0;

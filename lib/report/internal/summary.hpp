@@ -68,7 +68,7 @@ struct AccountingRow {
     std::int64_t bytes = 0;
     std::string_view note;
 };
-std::vector<AccountingRow> book_rows(const Accounting& accounting);
+std::vector<AccountingRow> accounting_rows(const Accounting& accounting);
 // "estimated from 1,234 samples, one in 64 KiB allocated"; empty if every block was recorded.
 std::string sampling_text(const LineReport& report);
 

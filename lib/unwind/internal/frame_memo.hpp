@@ -39,8 +39,8 @@ class FrameMemo {
     }
     // A walk that meets a frame which cannot be followed is made again by libunwind. Where that is so each time (a thread
     // that runs generated code), most walks are better not begun: they cost a third on top of libunwind's.
-    bool is_worth_a_walk() { return in_vain_ < kInVain || ++passed_over_ % kPassedOver == 0; }
-    void walked(bool in_vain) { in_vain_ = !in_vain ? 0 : in_vain_ < kInVain ? in_vain_ + 1 : kInVain; }
+    bool should_walk() { return failures_ < kMaxFailures || ++skipped_ % kRetryEvery == 0; }
+    void walked(bool failed) { failures_ = !failed ? 0 : failures_ < kMaxFailures ? failures_ + 1 : kMaxFailures; }
 
     // Where it keeps the frame that has these registers, or another one of them. The stack pointer has a part in it so that a
     // function that calls itself is known with each of its callers.
@@ -50,12 +50,12 @@ class FrameMemo {
     static constexpr unsigned kBits = 9;
     static constexpr std::size_t kFrames = std::size_t{1} << kBits;  // 16 KiB: some request handlers, within the first-level cache
 
-    static constexpr unsigned kInVain = 16, kPassedOver = 16;
+    static constexpr unsigned kMaxFailures = 16, kRetryEvery = 16;
 
     std::array<KnownFrame, kFrames> frames_;
     std::uint64_t generation_;  // plus one: 0 is none
-    unsigned in_vain_;          // walks in a row, at most kInVain
-    unsigned passed_over_;
+    unsigned failures_;         // walks in a row, at most kMaxFailures
+    unsigned skipped_;
     std::atomic<bool> busy_;
 };
 

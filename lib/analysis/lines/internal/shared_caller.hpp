@@ -28,6 +28,7 @@ struct Keeping {
 };
 
 // traces: those whose growth is asked about; growth: of each trace of the recording.
-Keeping who_keeps(UserLines& user, std::span<const TraceGrowth> growth, std::span<const std::uint32_t> traces, std::uint32_t common);
+Keeping find_keeping_line(UserLines& user, std::span<const TraceGrowth> growth, std::span<const std::uint32_t> traces,
+                          std::uint32_t common);
 
 }  // namespace leakline::analysis

@@ -19,16 +19,16 @@ enum class CurveClass {
 CurveClass classify(const FittedCurve& curve, double least_growth);
 
 struct Evidence {
-    double leak = 0;                       // P(growth that does not end)
-    double stable = 0;                     // P(no relevant growth)
-    double reset = 0;                      // part of the mixture in which memory fell and has not come back
-    std::optional<double> plateau;         // level of the bounded curves, MiB
-    std::vector<SlopeBelief> leak_slopes;  // of the leak curves, MiB over the run
+    double leak = 0;                          // P(growth that does not end)
+    double stable = 0;                        // P(no relevant growth)
+    double reset = 0;                         // part of the mixture in which memory fell and has not come back
+    std::optional<double> plateau;            // level of the bounded curves, MiB
+    std::vector<SlopeComponent> leak_slopes;  // of the leak curves, MiB over the run
 };
 
 Evidence weigh(const Mixture& mixture, double least_growth);
 
 // The end slope of the whole mixture, where there is no leak: bounded curves have none.
-std::vector<SlopeBelief> all_slopes(const Mixture& mixture);
+std::vector<SlopeComponent> all_slopes(const Mixture& mixture);
 
 }  // namespace leakline::analysis::trend

@@ -46,10 +46,10 @@ struct Mixture {
 Mixture fit_curves(std::span<const double> x, std::span<const double> values, double smallest_noise);
 
 // Quantile q of a mixture of Student-t end slopes. NaN for no curves.
-struct SlopeBelief {
+struct SlopeComponent {
     double weight = 0, slope = 0, error = 0, degrees = 1;
 };
-double belief_quantile(std::span<const SlopeBelief> beliefs, double q);
+double slope_quantile(std::span<const SlopeComponent> components, double q);
 
 // A straight line under the same error model.
 struct LineFit {

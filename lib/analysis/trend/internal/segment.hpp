@@ -21,7 +21,7 @@ enum class Axis { time, requests };
 struct SegmentVerdict {
     Outcome outcome = Outcome::inconclusive;
     Veto veto = Veto::none;
-    bool too_few = false;       // fewer than thresholds::verdict::kLeastSamples samples, or no time between them
+    bool too_few = false;       // fewer than thresholds::verdict::kMinSamples samples, or no time between them
     bool within_noise = false;  // the whole range is below what counts as growth: nothing was fitted
     double p_leak = 0, p_stable = 0, p_reset = 0;
     Shape shape = Shape::constant;

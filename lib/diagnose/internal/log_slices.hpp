@@ -11,6 +11,6 @@ namespace leakline::diagnose {
 // Writes about `wanted` of the `total` requests that are sent, for replay::for_selected() and with their times, to the file path: stretches of
 // requests that follow on each other, spread evenly from the first to the last, so that what belongs together mostly stays
 // together. Returns how many there are. Throws Error{input} as reading the logs does, Error{system} as writing does.
-std::uint64_t write_stretches(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path);
+std::uint64_t write_log_slices(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path);
 
 }  // namespace leakline::diagnose

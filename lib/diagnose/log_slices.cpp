@@ -1,4 +1,4 @@
-#include "diagnose/internal/log_stretches.hpp"
+#include "diagnose/internal/log_slices.hpp"
 
 #include <algorithm>
 
@@ -10,13 +10,13 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::uint64_t kStretches = 24;  // of a day's log: one an hour
+constexpr std::uint64_t kSlices = 24;  // of a day's log: one an hour
 
 }  // namespace
 
-std::uint64_t write_stretches(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path) {
-    const std::uint64_t period = std::max<std::uint64_t>(1, total / kStretches);
-    const std::uint64_t length = std::clamp<std::uint64_t>(wanted / kStretches, 1, period);
+std::uint64_t write_log_slices(const replay::ReplayOptions& traffic, std::uint64_t total, std::uint64_t wanted, const std::string& path) {
+    const std::uint64_t period = std::max<std::uint64_t>(1, total / kSlices);
+    const std::uint64_t length = std::clamp<std::uint64_t>(wanted / kSlices, 1, period);
     replay::SelectedLog log(traffic);
     OutputFile file(path);
     replay::LogWriter writer(file);
