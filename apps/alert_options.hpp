@@ -1,4 +1,4 @@
-// The options that make a program watch memory and tell somebody; shared by trackd and `leakline sample`.
+// The alert options, shared by trackd and `leakline sample`.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// --port-file: tells a script the port that the system has picked.
+// --port-file: writes the port that the system has chosen to a file, for scripts.
 #pragma once
 
 #include <CLI/CLI.hpp>

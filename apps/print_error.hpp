@@ -1,4 +1,4 @@
-// Words on standard error that can never fail: a message that nobody can read (a closed descriptor, a full disk) is no
+// Messages on standard error that never fail: a message that cannot be written (a closed descriptor, a full disk) is no
 // reason to die, least of all inside the handler of another error. fmt::print throws there.
 //
 // Thread-safety: any thread; a call writes its text at once.

@@ -130,7 +130,7 @@ analysis::EndpointBudget endpoint_budget(const std::string& text) {
 
 // The gates that the verdict has to pass; a leak is accepted if it passes all.
 void apply_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudget>& budgets, const std::optional<Baseline>& baseline,
-                        const std::string& name) {
+                 const std::string& name) {
     if (!budgets.empty()) analysis::hold_against_budgets(diagnosis, budgets);
     if (baseline) analysis::apply_baseline(diagnosis, *baseline, name, format_utc_date(system_clock().wall()));
     const auto passed = [](const Gate& gate) { return gate.outcome == GateOutcome::passed; };

@@ -49,7 +49,7 @@ ExitStatus end_program(Child& child, int signal, Nanoseconds grace, Messages& me
     return child.terminate(grace);
 }
 
-// What malloc keeps free belongs into the books: it is read beside the recording, never so often that it takes more than a
+// What malloc keeps free is part of the accounting: it is read during the recording, never so often that it takes more than a
 // twentieth of a processor.
 class AllocatorReader {
   public:

@@ -22,7 +22,7 @@ Run declare_report(CLI::App& app) {
         detail_diagnosis(*output, *file, diagnosis);
         detail_lines(*output, diagnosis.lines);
         output->write(std::move(diagnosis));
-        return kNoLeak;  // the verdict was told by the run that measured; this only shows it
+        return kNoLeak;  // the run that measured has returned the verdict; this only shows it
     };
 }
 

@@ -8,7 +8,7 @@ enum ExitCode : int {
     kLeak = 1,    // a leak, or a gate failed
     kUsage = 2,   // usage or input error
     kInconclusive = 3,
-    kInvalid = 4,        // the target died, most requests failed, memory was unreadable
+    kInvalid = 4,        // the service exited, most requests failed, or memory could not be read
     kInterrupted = 128,  // run() adds SIGINT or SIGTERM
 };
 

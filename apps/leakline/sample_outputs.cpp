@@ -16,7 +16,7 @@ using memory::SampleFormat;
 
 namespace {
 
-// What tells a subject's file from the others': its pid; a cgroup's own name, of a container's id as much as docker ps
+// The part of a file name that identifies its subject: its pid; a cgroup's own name, of a container's id as much as docker ps
 // shows.
 std::string label_of(const memory::Subject& subject) {
     constexpr std::size_t kShortId = 12;

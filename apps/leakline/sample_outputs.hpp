@@ -1,4 +1,4 @@
-// The files of `leakline sample`: each -o path, or a file a process where processes are told apart.
+// The files of `leakline sample`: each -o path, or one file per process with --children each.
 #pragma once
 
 #include <map>
@@ -22,7 +22,7 @@ class SampleOutputs {
     // How many processes the samples will be of.
     enum class Processes {
         one,
-        one_tree,  // told apart: a CSV file each; .dat has CHLD records for them
+        one_tree,  // with --children each: a CSV file each; .dat has CHLD records for them
         several,   // a CSV or .dat file each
     };
     // Where a file a process is wanted it is NAME.PID.EXT (a trend is of one process), of a cgroup NAME.CGROUP.EXT, made

@@ -23,7 +23,7 @@ struct SampleTargets {
 // "rss", "pss", ...; "all" is every metric. Throws Error{usage} with a suggestion.
 std::vector<Metric> metrics_of(const std::vector<std::string>& names);
 
-// With the limit of each count (fds, threads, mappings, processes), which `trend` tells the time to.
+// With the limit of each count (fds, threads, mappings, processes), from which `trend` computes the time until it is reached.
 std::vector<Metric> with_limits(std::vector<Metric> metrics);
 
 // Throws Error{usage} unless there is a command or other targets, and not both.

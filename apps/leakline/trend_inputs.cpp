@@ -51,7 +51,7 @@ void judge_file(const std::string& path, const TrendInputs& inputs, Output& outp
     memory::SeriesFile file = memory::read_series(std::move(source), name, reading);
     for (const std::string& line : file.damage.lines()) warn(line);
     for (const std::string& note : file.notes) {
-        // Of thousands of files nobody reads the notes of each.
+        // With thousands of files, notes on each are too many to read.
         inputs.files.size() == 1 ? output.note(note) : output.detail(note);
     }
     for (Series& series : file.series) judge(std::move(series));

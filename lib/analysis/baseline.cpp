@@ -20,7 +20,7 @@ Interval growth_of(const LineGrowth& line) {
     return {bytes, bytes, bytes};
 }
 
-// What stands for that line: of equal ones the rank-th largest. Nothing where there is none.
+// The line of that name: of equal ones the rank-th largest. Null if there is none.
 const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const LineName& name) {
     std::vector<const Baseline::Line*> equal;
     for (const Baseline::Line& line : lines)

@@ -12,8 +12,8 @@
 
 namespace leakline::analysis {
 
-// How a leaking line is known from one run to the next. Lines of one function with equal texts ("push(a);" twice) are told
-// apart by their growth, the largest first: they may move and change places, and none hides behind another.
+// How a leaking line is identified from one run to the next. Lines of one function with equal texts ("push(a);" twice) are
+// ranked by their growth, the largest first: they may move and change places, and each is checked.
 struct LineName {
     std::string function, source;
     std::size_t rank = 0;

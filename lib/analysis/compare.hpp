@@ -22,7 +22,7 @@ struct CompareOptions {
 // independent runs) and corrected for the number of lines with Benjamini-Yekutieli at 0.05; below 5 % of the
 // larger rate a difference is none. The outcome is `failed` where a line that leaks after leaks more than
 // before by more than the budget; `inconclusive` where that may be so, but one of the reports has too few
-// marks to tell. Throws Error{usage} where a budget is per request and requests are not known.
+// marks to decide. Throws Error{usage} where a budget is per request and requests are not known.
 Comparison compare_lines(const LineReport& before, const LineReport& after, const CompareOptions& options = {});
 
 }  // namespace leakline::analysis

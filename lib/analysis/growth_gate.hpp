@@ -12,7 +12,7 @@
 namespace leakline::analysis {
 
 // passed: growth is below the budget, and the run could have seen growth at the budget; failed: it is above. inconclusive: the run
-// cannot tell growth at the budget from none, the interval holds the budget, or the budget is per request and the verdict knows no
+// cannot distinguish growth at the budget from zero, the interval holds the budget, or the budget is per request and the verdict knows no
 // requests. The message is one sentence, with both figures.
 Gate check_growth(const TrendVerdict& verdict, const Growth& budget);
 

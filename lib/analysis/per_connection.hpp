@@ -15,7 +15,7 @@
 
 namespace leakline::analysis {
 
-// A stretch of traffic that ends at the mark with this label and begins at that of the block before. All of its connections
+// A block of traffic that ends at the mark with this label and begins at that of the block before. All of its connections
 // are closed at both.
 struct ConnectionBlock {
     std::string label;

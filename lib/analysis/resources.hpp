@@ -1,4 +1,4 @@
-// Do descriptors, threads, mappings or processes run out? Pure, safe from any thread.
+// Judges whether descriptors, threads, mappings or processes leak. Pure, safe from any thread.
 #pragma once
 
 #include <span>
@@ -19,7 +19,7 @@ struct CountJudgment {
 // Counts are small whole numbers: the trend's scales, which are pages and arenas, do not fit them. The test is exact: a level
 // that fluctuates without growing takes any order of its values equally often, so that it rises strictly over n marks has the
 // probability 1/n! (ties make it less). Rounds are put together in twos, threes, ... as long as four groups remain, for a leak
-// that is rarer than a round; p pays for every grouping tried. A count that slows down towards the end is filling, not leaking:
+// that is rarer than a round; p is corrected for the number of groupings. A count that slows down towards the end is filling, not leaking:
 // that is judged as for lines (see lines/growth.hpp).
 //
 // level: p above it is chance. Fewer than six marks cannot get below 0.0025 (5 rises: 1/6! = 0.0014; 4 rises: 1/5! = 0.0083).

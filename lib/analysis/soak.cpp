@@ -13,7 +13,7 @@ namespace leakline::analysis {
 namespace {
 
 // Two runs of one program differ by more than the noise within a run (address layout, which arena a thread got): so much
-// of bytes a request is no difference. With speeds three times apart, growth of which a fortieth follows time shows.
+// of bytes per request is no difference. With speeds three times apart, growth of which a fortieth follows time shows.
 constexpr double kSameRate = 0.05;
 
 // Memory has to have held its level for at least as long as it took to reach it, or it may only have begun to.
@@ -22,7 +22,7 @@ constexpr double kLevelTimeFactor = 2;
 constexpr double kDetectableShare = 1.0 / 3;
 
 bool still(const SoakRun& run) { return does_not_grow(run.trend.verdict); }
-// Flat for long enough, by what either run shows of how long the service takes to settle.
+// Flat for long enough, compared with the longer time that either run took to become level.
 bool flat(const SoakRun& run, const SoakRun& other) {
     return still(run) && run.hours >= kLevelTimeFactor * std::max(run.settled_h, other.settled_h);
 }
@@ -94,7 +94,7 @@ bool alike(const SoakRun& a, const SoakRun& b) {
     return std::abs(x.estimate - y.estimate) <= kSameRate * std::max(std::abs(x.estimate), std::abs(y.estimate));
 }
 
-// Whether the slower run covers so much more than the faster one took to settle that growth in it is no filling.
+// Whether the slower run covers so much more than the faster one took to become level that its growth is not a cache that fills.
 bool past_filling(const SoakRun& fast, const SoakRun& slow) { return slow.hours >= kLevelTimeFactor * fast.settled_h; }
 
 }  // namespace

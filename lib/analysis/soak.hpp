@@ -1,12 +1,12 @@
-// From one log replayed at two speeds to what days of it would do. Pure.
+// Extrapolates memory over days from one log replayed at two speeds. Pure.
 //
-// Growth that follows requests costs as many bytes a request however fast they come; growth that follows time costs
-// more of them the slower they come. Only the first may be extrapolated from minutes to days. Where the service's clock
+// Growth that follows requests takes the same bytes per request at any speed; growth that follows time takes
+// more of them at a lower speed. Only the first may be extrapolated from minutes to days. Where the service's clock
 // runs as fast as its traffic, what follows that clock (a ttl, a timed report that is kept) follows requests as well, and is
 // extrapolated with them.
 //
-// A run says nothing of what takes longer than itself: memory is flat only where it has been so for twice as long as it took
-// to become it, at both speeds, and what was covered is part of the reason.
+// A run cannot show what takes longer than itself: memory is flat only if it stayed level for twice as long as it took
+// to reach that level, at both speeds; the reason states the hours that were covered.
 #pragma once
 
 #include "base/quantities.hpp"
@@ -26,7 +26,7 @@ inline constexpr double kMinSoakPace = 0.95;
 std::size_t settled_at(const Series& series, const TrendVerdict& trend);
 
 // Hours of traffic that the slower run covers before it may end as decided: as much real time as the faster one had, so that
-// what comes with time had the same chance, and twice what the faster one took to settle. At most `hours`.
+// growth with time has the same chance, and twice what the faster one took to become level. At most `hours`.
 double least_hours_of_slower(const SoakRun& faster, double hours);
 
 // Reads hours and runs of the soak; sets the rest. requests_per_second: the log's own rate. limit: of memory.

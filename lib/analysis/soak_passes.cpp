@@ -16,7 +16,7 @@ constexpr double kPeak = 0.95;
 constexpr double kSamePart = 0.02, kSameBytes = 1024 * 1024;
 constexpr std::size_t kMinSamples = 20;  // of a pass
 constexpr std::size_t kMinPasses = 3;    // the first one may have filled a cache
-constexpr double kRefuted = 2;           // times what passes can tell from none
+constexpr double kRefuted = 2;           // times the detection limit of the passes
 
 // Of the samples with from <= requests < to; nothing where they are few.
 std::optional<double> peak_between(const Series& series, double from, double to) {

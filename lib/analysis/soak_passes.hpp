@@ -1,8 +1,8 @@
-// Traffic that is the same again, compared with itself: what a curve cannot tell of memory that comes and goes with a log's
+// Compares repetitions of the same traffic: a curve cannot judge memory that varies with a log's
 // daily cycle, of which three days hold only three. Pure.
 //
 // The peak of a pass over the log (the 95 % quantile of its samples) is when the service holds most of what it may hold. A
-// leak of g bytes a request lifts it by g times the requests of a pass, each time; a cache or a cleaning job that is done with
+// leak of g bytes per request lifts it by g times the requests of a pass, each time; a cache or a cleaning job that is done with
 // the cycle does not. In the same way growth with time lifts the peak of a slower run above that of a faster one over the same
 // requests.
 #pragma once

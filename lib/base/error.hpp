@@ -53,7 +53,7 @@ class Diagnostics {
 
     void add(std::string location, std::string message);
     void merge(const Diagnostics& other);
-    // Occurrences that somebody else counted and whose places are not known.
+    // Occurrences that were counted elsewhere and whose places are not known.
     void add_uncounted(std::uint64_t count) { count_ += count; }
     std::uint64_t count() const { return count_; }
     bool empty() const { return count_ == 0; }

@@ -13,10 +13,10 @@
 namespace leakline::diagnose {
 
 void run_connections(RunContext& context, double connections) {
-    // Whether it is worth going on is asked after so many rounds; the trend needs as many.
+    // Checked after this many rounds whether to go on; the trend needs as many.
     constexpr int kRounds = 8;
     context.stage("connections");
-    Diagnosis scratch = context.result;  // a service that dies here has shown what it did in the other runs
+    Diagnosis scratch = context.result;  // a service that exits here has been measured in the other runs
     RunContext own(context, scratch);
     MeasuredTarget target(own, context.options.target, context.options.sample_interval);
     RoundPlan plan = context.options.rounds;

@@ -100,14 +100,14 @@ void record_after_soak(const RunContext& soaked, const Observer& observer, const
     if (soak.growth == Soak::Growth::none || only_launches(options, result)) return;
     Options recorded = options;
     const TemporaryDirectory scratch;
-    // Where nobody asked for the capacity, it is at least what the faster run was given.
+    // If the capacity was not measured, it is at least the speed of the faster run.
     const SoakRun* fast = soak.runs.empty() ? nullptr : &soak.runs.front();
     const double given = fast != nullptr && fast->duration_s > 0 ? static_cast<double>(fast->requests) / fast->duration_s : 0;
     if (const double served = soak.capacity > 0 ? soak.capacity / 2 : given; served > 0) {
         recorded.target.time_scale = std::max(1.0, served / *result.requests_per_second);
         const auto wanted = static_cast<std::uint64_t>(served * kLongestRecordedRound_s);
         if (span.requests > wanted) {
-            const std::string log = scratch.path() + "/stretches.jsonl";
+            const std::string log = scratch.path() + "/slices.jsonl";
             const std::uint64_t written = write_log_slices(options.rounds.replay, span.requests, wanted, log);
             recorded.rounds.replay = replay::for_selected(options.rounds.replay, {log});
             result.warnings.push_back(fmt::format("the recorded run replays {} of the {} requests of the log, in segments spread over it",
@@ -199,7 +199,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         return;
     }
     context.extension = longer.extension;
-    // If the service dies in it, the result of the shorter one is kept.
+    // If the service exits in it, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
         return;

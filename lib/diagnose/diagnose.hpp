@@ -1,5 +1,5 @@
-// The whole run: a service is started and its traffic replayed in rounds, twice. The first time it runs bare, for the
-// memory that it really takes over time; the second time under the recorder, for the lines that the memory comes from.
+// The whole diagnosis: starts a service and replays its traffic in rounds, twice. The first run has no recorder and measures
+// the memory that the service really takes; the second runs under the recorder, for the lines that allocate it.
 #pragma once
 
 #include <functional>
@@ -40,10 +40,10 @@ struct Options {
     std::optional<int> retries;
     // How long runs may be made longer for, in all, by an estimate before each; the rounds that were asked for do not count.
     Nanoseconds max_time = std::chrono::minutes(2);
-    std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of what is free
+    std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of the available memory
     analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
-    // Rounds that are over before judgment begins; nothing: what the trend and the lines find themselves.
+    // Initial rounds that are not judged; nothing: the trend and the lines detect the warm-up.
     std::optional<int> warmup_rounds;
     bool per_kind = true;                     // blocks of a random mix follow the recorded rounds, for growth per kind of request
     bool idle = true;                         // time without requests follows the rounds, to see what grows by time
@@ -69,7 +69,7 @@ struct Observer {
 };
 
 // Throws Error where the run cannot begin (usage, input) or the service cannot be measured at all (system). A service
-// that dies under way, or traffic that does not land, is a result: verdict invalid, with what was seen until then.
+// that exits during a run, or traffic that mostly fails, is a result: verdict invalid, with what was measured until then.
 // options.stop() ends it early in the same way.
 Diagnosis diagnose(const Options& options, const Observer& observer = {});
 

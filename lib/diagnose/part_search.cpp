@@ -13,7 +13,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-// How a step ended. Stopped: no more tests, and what was found so far stands.
+// How a step ended. stopped: no more tests; the part found so far is the result.
 enum class Step { nothing_left_out, left_out, stopped };
 
 Part::Condition* condition_of(Part& part, std::size_t kind, const std::string& facet) {
@@ -89,7 +89,7 @@ class Search {
             while (values.size() >= 2) {
                 const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
                 const std::vector<std::string> low(values.begin(), middle), high(middle, values.end());
-                // What is in no request any more (of those that are left) is no answer, and not worth a name.
+                // What is in no request any more (of those that are left) is no cause, and not reported.
                 const bool in_low = has_requests_of(narrowed(facet, low), facet.kind);
                 if (!in_low || !has_requests_of(narrowed(facet, high), facet.kind)) {
                     values = in_low ? low : high;

@@ -19,7 +19,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-// A service that grows until it dies has shown its growth in the bare run, and its lines until it died here.
+// A service that grows until it exits has shown its growth in the bare run, and its lines until the exit here.
 void exited_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
     Diagnosis& result = context.result;
     if (result.trend.verdict != Trend::growing) return context.service_exited(recorder.child(), launch, "recorded run", whole_rounds);

@@ -29,7 +29,7 @@ constexpr double kShortestFast_s = 120;
 constexpr double kShortest_s = 5;
 // Of the trial of the capacity: what it lasts, and what of that is left out as warm-up.
 constexpr double kTrial_s = 4, kTrialWarmup_s = 1;
-// How often the slower run is asked whether it has told enough.
+// How often the slower run is checked for a decision.
 constexpr double kAsk_s = 5;
 // Samples of a run that are meant to be taken, and the shortest time between two.
 constexpr double kSamples = 6000;
@@ -50,7 +50,7 @@ class SoakRunner {
     SoakRunner(RunContext& context, double log_rate, double log_requests)
         : context_(context), log_rate_(log_rate), log_requests_(log_requests) {}
 
-    // Requests a second that the service answers when they come as fast as it takes them; 0 where it died.
+    // Requests per second that the service can answer; 0 if it exited.
     double capacity() {
         context_.stage("measuring the capacity of the service");
         const TemporaryDirectory scratch;
@@ -240,10 +240,10 @@ bool counts_grow(const Resources& resources) {
 }
 
 // The faster run has more requests; what grows with time may show in the slower one alone.
-Resources counts_of(std::vector<SpeedRun>& stretches) {
-    for (SpeedRun& speed_run : stretches)
+Resources counts_of(std::vector<SpeedRun>& speed_runs) {
+    for (SpeedRun& speed_run : speed_runs)
         if (counts_grow(speed_run.resources)) return std::move(speed_run.resources);
-    return std::move(stretches.front().resources);
+    return std::move(speed_runs.front().resources);
 }
 
 }  // namespace
@@ -265,23 +265,23 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
     if (!plan.time_scale) soak.capacity = runner.capacity();
     if (result.failed() || context.stopped()) return;
     const double scale = scale_of(plan, rate, soak.capacity), longest_s = to_seconds(plan.time);
-    std::vector<SpeedRun> stretches;
-    stretches.reserve(2);  // the second run looks at the first
+    std::vector<SpeedRun> speed_runs;
+    speed_runs.reserve(2);  // the second run looks at the first
     const auto start_bytes = [&] {
-        const Series& first = stretches.front().series;
+        const Series& first = speed_runs.front().series;
         return first.size() > 0 ? first.value.front() : 0;
     };
     const auto judge = [&](Soak& all) { analysis::judge_soak(all, rate, runner.limit_of_rss(), start_bytes()); };
     const auto add = [&](SpeedRun speed_run) {
-        stretches.push_back(std::move(speed_run));
-        soak.runs.push_back(stretches.back().run);
-        warn(context, stretches.back().run, soak.hours, span);
-        return !result.failed() && !context.stopped() && stretches.back().run.end != SoakRun::End::exhausted;
+        speed_runs.push_back(std::move(speed_run));
+        soak.runs.push_back(speed_runs.back().run);
+        warn(context, speed_runs.back().run, soak.hours, span);
+        return !result.failed() && !context.stopped() && speed_runs.back().run.end != SoakRun::End::exhausted;
     };
     if (add(runner.run(scale, soak.hours, longest_s / 2))) {
         const SoakRun& fast = soak.runs[0];
         const double least_h = analysis::least_hours_of_slower(fast, soak.hours);
-        add(runner.run(scale / analysis::kSoakSpeedsApart, soak.hours, longest_s - fast.duration_s, &stretches[0],
+        add(runner.run(scale / analysis::kSoakSpeedsApart, soak.hours, longest_s - fast.duration_s, &speed_runs[0],
                        [&](const SoakRun& slow) {
                            if (slow.hours < least_h) return false;
                            Soak so_far = soak;
@@ -291,9 +291,9 @@ void run_soak(RunContext& context, const replay::LogSpan& span) {
                        }));
     }
     judge(soak);
-    SpeedRun& shown = stretches[soak.growth == Soak::Growth::with_time ? 1 : 0];
+    SpeedRun& shown = speed_runs[soak.growth == Soak::Growth::with_time ? 1 : 0];
     ProcessTree tree = shown.resources.tree;  // of the run whose memory is judged
-    result.resources = counts_of(stretches);
+    result.resources = counts_of(speed_runs);
     result.resources.tree = std::move(tree);
     result.trend = shown.run.trend;
     result.series = std::move(shown.series);

@@ -54,7 +54,7 @@ std::uint16_t free_port() {
     return ntohs(address.sin_port);
 }
 
-// Any answer counts, an error status too: somebody speaks HTTP there.
+// Any response counts, an error status too: the port speaks HTTP.
 bool answers(const std::string& url, Nanoseconds timeout) {
     http::ClientOptions options;
     options.timeout = timeout;

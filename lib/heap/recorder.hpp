@@ -21,7 +21,7 @@ enum class RecordWith {
 
 enum class Children {
     sum,   // the lines of all processes are summed
-    each,  // and told apart: the stacks of each process begin with a frame of its name
+    each,  // and separately: the stacks of each process begin with a frame of its name
 };
 
 struct Preflight;

@@ -22,7 +22,7 @@ Nanoseconds from_milliseconds(std::uint64_t value) {
 
 std::uint64_t plus(std::uint64_t base, std::int64_t delta) { return base + static_cast<std::uint64_t>(delta); }
 
-// Pulls records out of a stream; memory is O(the longest record), and a length that lies costs nothing.
+// Pulls records out of a stream; memory is O(the longest record), and a wrong length allocates nothing.
 class RecordStream {
   public:
     explicit RecordStream(ByteSource& source) : source_(source) {}

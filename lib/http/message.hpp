@@ -13,7 +13,7 @@ struct Header {
     std::string name, value;
 };
 
-// A whole request. What the spans and views point to belongs to the server and lives until the handler returns.
+// A whole request. What the spans and views point to belongs to the server and is valid until the handler returns.
 struct ServerRequest {
     std::string_view method;          // as sent: "POST"
     std::string_view target;          // as sent: path and query, percent-encoded

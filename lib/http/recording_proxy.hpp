@@ -46,7 +46,7 @@ struct ProxiedRequest {
 struct ProxyCounts {
     std::uint64_t connections = 0, refused = 0, requests = 0;
     std::uint64_t failed = 0;     // answered 502 by us, or with an answer that was cut
-    std::uint64_t not_http = 0;   // answered 501 by us and not told of: WebSocket, CONNECT
+    std::uint64_t not_http = 0;   // answered with 501 and not recorded: WebSocket, CONNECT
     std::uint64_t exhausted = 0;  // ended by the proxy without memory or threads, most with a 503
 };
 

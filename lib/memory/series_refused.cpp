@@ -1,4 +1,4 @@
-// Files that people try and that hold no memory over time: told by what they look like, with what reads them or makes
+// Files that users try and that hold no memory over time: recognized by their form, with what reads them or makes
 // something that can be read.
 #include <algorithm>
 #include <array>

@@ -113,7 +113,7 @@ struct HeapProfile {
     std::vector<Frame> frames;
     std::vector<InstructionPointer> ips;  // IpId n is ips[n - 1]
     std::vector<TraceNode> traces;        // TraceId n is traces[n - 1]
-    // The outermost frames of the stacks of each process, named after it; empty if processes are not told apart.
+    // The outermost frames of the stacks of each process, named after it; empty if processes are not recorded separately.
     std::vector<IpId> processes;
     std::vector<HeapMark> marks;  // by time; empty only in an unusable recording
     std::vector<RssPoint> rss;

@@ -65,7 +65,7 @@ struct LineGrowth {
     GrowthClass growth_class = GrowthClass::unclear;
     bool leaking = false;           // grows in every round after warm-up, corrected for the number of lines
     std::optional<double> p_value;  // of that growth, adjusted for the number of lines looked at; nothing for
-                                    // containers that double, which are not told by a test
+                                    // containers that double, which no test decides
     // If growth_class is container_doubling: bytes used by elements at the window's end. A container that doubles
     // holds between capacity/2 and capacity.
     std::optional<Interval> payload_bytes;

@@ -76,7 +76,7 @@ struct ReplayOptions {
     Histogram* latency = nullptr;  // filled with the latencies from the due time, at the end
     // Ends the reading and the sending early: the result is then of a part, and says so.
     std::stop_token stop;
-    // Seen within 100 ms: ends the sending as well, where the caller sees that there is nobody to send to.
+    // Seen within 100 ms: ends the sending as well, if the caller sees that the target is gone.
     std::stop_token target_gone;
     // Called when all requests of a round (from 1) are answered, before the next begins. false ends the replay. Without it
     // the next round follows one mean interval after the last request, answered or not.

@@ -53,7 +53,7 @@ class SourceText {
 };
 
 // The lines [first, last] of the function called name (bare or qualified) that holds line, all 1-based;
-// nothing where the text does not tell. Knows C and C++ comments, strings and braces, not the preprocessor.
+// nullopt if the text does not show it. Knows C and C++ comments, strings and braces, not the preprocessor.
 struct FunctionExtent {
     std::uint32_t first = 0, last = 0;
 };

@@ -36,7 +36,7 @@ const CacheModeRow& cache_mode_named(std::string_view name) {
                 "the modes are " + known);
 }
 
-// A short string lives inside the object; a longer one has a buffer of capacity + 1 bytes.
+// A short string is stored inside the object; a longer one has a buffer of capacity + 1 bytes.
 Bytes heap_bytes(const std::string& text) {
     static const std::size_t kInside = std::string().capacity();
     return text.capacity() > kInside ? text.capacity() + 1 : 0;

@@ -85,7 +85,7 @@ void OutputFile::open_special() {
         descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
         return;
     }
-    // A pipe without a reader yet: nothing tells when it comes.
+    // A pipe without a reader yet: the kernel does not report when one opens it.
     while ((descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK)) < 0 && errno == ENXIO)
         if (!sleep_for(stop_, kPause)) throw Error(ErrorKind::input, path_, "interrupted before anyone read from it");
     if (descriptor_ >= 0) ::fcntl(descriptor_, F_SETFL, 0);

@@ -23,7 +23,7 @@ class ProcFile {
 
     bool is_open() const { return descriptor_ >= 0; }
     int error() const { return error_; }  // errno of the last failure
-    // All of the file, from its start. The view lives until the next call on any ProcFile of this thread.
+    // All of the file, from its start. The view is valid until the next call on any ProcFile of this thread.
     std::optional<std::string_view> read();
     // Exactly so many bytes from a place in it, into `to`.
     bool read_at(std::uint64_t place, void* to, std::size_t size);

@@ -33,7 +33,7 @@ class Next {
 };
 
 // The loader knows this library by the path in /proc that it came from, and the tracker puts that into its stream. Whoever
-// names the stream's addresses later would open what is under that path by then, perhaps somebody's pipe; under a name that is
+// names the stream's addresses later would open what is under that path by then, perhaps the pipe of another program; under a name that is
 // no path there is nothing. To be called before the tracker lists its modules; name: static storage.
 inline void take_name(char* name) {
     dl_find_object self;

@@ -20,7 +20,7 @@ bool is_readable(std::uintptr_t address);
 // memory of one that has ended.
 struct OwnStack {
     std::uintptr_t low, high;
-    unsigned searches;  // in vain, since one was not
+    unsigned searches;  // that failed, since one succeeded
 };
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local OwnStack own_stack;
 
@@ -39,7 +39,7 @@ class StackReach {
     bool at_unreadable() const { return unreadable_; }  // the former of the two
 
     // Where the walk ends without having arrived on the thread's own stack, its frames may be followed further to find out
-    // whether they lead there. True where that is worth the time: after searches in vain less and less often.
+    // whether they lead there. True if that is worth the time: less and less often after failed searches.
     bool begin_search();
     bool on_own_stack() const { return own_; }
 

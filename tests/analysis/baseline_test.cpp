@@ -126,8 +126,8 @@ TEST_CASE("a baseline is read as it was written, and a bad one is refused with t
           "suppressions[0].expires: '2025-02-30' is not a date such as 2025-12-31");
 }
 
-TEST_CASE("a leak does not hide behind a twin of the same function and text") {
-    const auto twins = [](double first, double second) {
+TEST_CASE("a leak does not hide behind a duplicate of the same function and text") {
+    const auto duplicates = [](double first, double second) {
         Diagnosis diagnosis = growing(first);
         LineGrowth other = diagnosis.lines.lines[0];
         other.at.line += 1;
@@ -135,9 +135,9 @@ TEST_CASE("a leak does not hide behind a twin of the same function and text") {
         diagnosis.lines.lines.push_back(other);
         return diagnosis;
     };
-    const Baseline baseline = next_baseline(twins(1000, 100), {});
-    CHECK(check(twins(1000, 100), baseline).gate.outcome == GateOutcome::passed);
-    CHECK(check(twins(100, 1000), baseline).gate.outcome == GateOutcome::passed);
-    CHECK(check(twins(1000, 900), baseline).gate.message.starts_with("grew: "));
-    CHECK(check(twins(1000, 100), next_baseline(growing(1000), {})).gate.message.starts_with("new: "));
+    const Baseline baseline = next_baseline(duplicates(1000, 100), {});
+    CHECK(check(duplicates(1000, 100), baseline).gate.outcome == GateOutcome::passed);
+    CHECK(check(duplicates(100, 1000), baseline).gate.outcome == GateOutcome::passed);
+    CHECK(check(duplicates(1000, 900), baseline).gate.message.starts_with("grew: "));
+    CHECK(check(duplicates(1000, 100), next_baseline(growing(1000), {})).gate.message.starts_with("new: "));
 }

@@ -113,7 +113,7 @@ TEST_CASE("CSV has a row for each line in each run that tells, and runs no formu
 }
 
 TEST_CASE("lines of equal function and text are told apart by their growth") {
-    const auto twins = [](const std::string& day, double first, double second, const char* source) {
+    const auto duplicates = [](const std::string& day, double first, double second, const char* source) {
         Diagnosis run = run_of("2026-01-" + day + "T00:00:00Z", first, 10);
         run.lines.lines.push_back(run_of("", second, 11).lines.lines[0]);
         for (LineGrowth& line : run.lines.lines) line.source = source;
@@ -121,11 +121,11 @@ TEST_CASE("lines of equal function and text are told apart by their growth") {
     };
     for (const char* source : {"items.push_back(make());", ""}) {
         CAPTURE(source);
-        const History grown = make_history({{"a", twins("01", 100, 50, source)}, {"b", twins("02", 1000, 50, source)}});
+        const History grown = make_history({{"a", duplicates("01", 100, 50, source)}, {"b", duplicates("02", 1000, 50, source)}});
         REQUIRE(grown.lines.size() == 2);
         CHECK(grown.lines[0].change == History::Change::jumped);
         CHECK(grown.lines[1].change == History::Change::steady);
-        CHECK_FALSE(make_history({{"a", twins("01", 100, 50, source)}, {"b", twins("02", 50, 100, source)}}).worsened());
+        CHECK_FALSE(make_history({{"a", duplicates("01", 100, 50, source)}, {"b", duplicates("02", 50, 100, source)}}).worsened());
     }
 }
 

@@ -30,7 +30,7 @@ std::vector<double> places(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("bins hold medians and quantiles of equal stretches of time, and no lone spike") {
+TEST_CASE("bins hold medians and quantiles of equal lengths of time, and no lone spike") {
     std::vector<double> seconds, bytes;
     for (int i = 0; i < 24'000; ++i) {
         seconds.push_back(1000 + i * .1);

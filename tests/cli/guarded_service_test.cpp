@@ -1,5 +1,5 @@
 // Services that are hard to reach: behind credentials, with a private certificate, with a log of other field names and other
-// paths. What replay can be told, diagnose and minimize can be told; what was not told is named with its cure.
+// paths. Every option of replay also works in diagnose and minimize; errors name the missing option.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -102,7 +102,7 @@ TEST_CASE("the same options find the smallest part, which is replayed with them"
     CHECK(text.find("POST") == std::string::npos);
 }
 
-TEST_CASE("what keeps the requests from the service is named with its cure") {
+TEST_CASE("what keeps the requests from the service is reported with a hint") {
     const Guarded guarded;
     const Words start = Words{"diagnose", "--traffic", guarded.file("access.log")} + guarded.quick + guarded.reading;
     SUBCASE("no credentials") {

@@ -161,7 +161,7 @@ TEST_CASE("lines and replay have their names") {
         CHECK_MESSAGE(replay.contains(name), name);
 }
 
-TEST_CASE("a file that is no diagnosis is refused with the place and the cure") {
+TEST_CASE("a file that is no diagnosis is refused with the place and a hint") {
     CHECK(error_of("") ==
           "d.json: not JSON: parse error at line 1, column 1: syntax error while parsing value - unexpected "
           "end of input; expected "

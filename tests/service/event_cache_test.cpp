@@ -205,12 +205,12 @@ TEST_CASE("a pending record is not shown, displaces nothing, and leaves nothing 
         const std::vector<std::string> saved = {"{\"saved\":1}"};
         const std::size_t heap = test::live_bytes();
         {
-            const auto twin = cache.append("u", saved), other = cache.append("w", {std::string(500, 'x')});
+            const auto duplicate = cache.append("u", saved), other = cache.append("w", {std::string(500, 'x')});
             CHECK(cache.events_of("u") == saved);
             CHECK(cache.events_of("w").empty());
             CHECK(cache.size().entries == kept.entries);
             CHECK(cache.size().bytes - kept.bytes == test::live_bytes() - heap);
-            cache.take_back(twin);  // and not its equal, which is saved
+            cache.take_back(duplicate);  // and not its equal, which is saved
             cache.take_back(other);
         }
         CHECK(cache.events_of("u") == saved);

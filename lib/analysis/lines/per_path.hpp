@@ -11,7 +11,7 @@
 
 namespace leakline::analysis {
 
-// A stretch of traffic, from one quiet mark to the next.
+// A block of traffic, from one quiet mark to the next.
 struct MixBlock {
     double growth_bytes = 0;              // of memory (RSS, or live bytes) from mark to mark
     std::vector<std::uint64_t> requests;  // completed, one a path, in the order of the paths
@@ -19,7 +19,7 @@ struct MixBlock {
 
 struct PathGrowth {
     std::string path;
-    Interval bytes_per_request;  // 95 %; infinite bounds where the blocks cannot tell
+    Interval bytes_per_request;  // 95 %; infinite bounds if the blocks do not determine it
     bool leaks = false;          // grows by a byte per request or more, beyond doubt: over all paths of a run, one in a thousand runs names
                                  // any that does not (Holm), whichever single block is left out
     bool separable = true;       // false: this path's numbers follow those of others; more random blocks are needed

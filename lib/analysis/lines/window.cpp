@@ -11,7 +11,7 @@ namespace {
 
 using Kind = HeapMark::Kind;
 
-// Fewer increments than this cannot tell growth from chance.
+// Fewer increments than this cannot distinguish growth from chance.
 constexpr std::size_t kMinRounds = 4;
 // An interval with less than this share of the busiest intervals' allocation rate is idle.
 constexpr double kIdleShare = 0.05;

@@ -10,7 +10,7 @@ namespace leakline::analysis::trend {
 
 namespace {
 
-// Requests a second at each bin: the derivative of a parabola through three neighbors, one-sided at the ends.
+// Requests per second at each bin: the derivative of a parabola through three neighbors, one-sided at the ends.
 std::vector<double> request_rates(const Bins& bins) {
     const std::size_t n = bins.size();
     const std::vector<double>& made = bins.requests;

@@ -82,7 +82,7 @@ Veto veto_of(const Choice& choice, const Bins& bins) {
     }
     if (grows_in_few_jumps(bins.middle)) return Veto::few_jumps;
     const double slope = slope_quantile(best.evidence.leak_slopes, .5);
-    // With its cycle, whose records come once a turn. Where requests are known a pause is long only if many of them came.
+    // With its cycle, whose records come once per cycle. Where requests are known a pause is long only if many of them came.
     const Points& points = best.points;
     double pause = probability_of_pause(points.x, points.value, best.noise);
     if (!points.requests.empty()) pause = std::max(pause, probability_of_pause(points.requests, points.value, best.noise));
@@ -307,8 +307,8 @@ double median_between(const Samples& samples, double begin_s, double end_s) {
            kMiB;
 }
 
-// Whether growth as before the fall (in the second half of the time until it) could hide in the stable rest: less than
-// the rest could tell from none, but not nothing.
+// Whether growth as before the fall (in the second half of the time until it) could go unnoticed in the stable rest: below
+// the detection limit of the rest, but not negligible.
 bool growth_could_hide(const Samples& samples, double begin_s, double fall_s, const SegmentVerdict& rest) {
     using namespace thresholds::settled;
     const double before = fall_s - begin_s;

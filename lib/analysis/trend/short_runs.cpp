@@ -19,7 +19,7 @@ double outgrown(const Samples& samples, double level_mib) {
 // double. (Seen in 2 of 44 runs of 30 and 40 s over healthy services: 0.3 and 0.4 MiB.) A runtime with a collected heap
 // takes longer and more: a Java service of 44 MiB filled its young generation along a line, to 290 MiB in 60 s; a node
 // server of 45 MiB grew by a tenth in 45 s, in steps and bends. What a leak has that none of 300 windows of 20 to 120 s
-// over such services had is a plain line, or a minute of growth that is no doubt at all and no trifle; neither with a
+// over such services had is a plain line, or a minute of growth that is nearly certain and not small; neither with a
 // warm-up before it, nor far above the level at which the run began. A process that grows until it is restarted, again
 // and again, does not warm up: then the whole run counts. And what follows a warm-up that was seen goes on for some
 // minutes, by a quarter of a MiB in node servers of 54 MiB.

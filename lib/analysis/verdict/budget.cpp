@@ -9,7 +9,7 @@ namespace leakline::analysis {
 
 namespace {
 
-// Growth of the leaking lines in the unit of the budget; nothing where it cannot be told.
+// Growth of the leaking lines in the unit of the budget; nullopt if it is not known.
 std::optional<double> growth_of(const Facts& facts, Growth::Per per) {
     double sum = 0;
     for (const LineGrowth* line : facts.leaking) {

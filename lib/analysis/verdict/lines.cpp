@@ -1,4 +1,4 @@
-// Rules about programs whose lines cannot be had, and about lines that are not where memory grows.
+// Rules for programs whose lines cannot be recorded, and for lines that do not explain the growth of memory.
 #include <fmt/format.h>
 
 #include <algorithm>

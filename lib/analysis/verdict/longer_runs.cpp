@@ -58,7 +58,7 @@ std::optional<LongerRun> longer_run(const Evidence& so_far, const Policy& policy
         const Kept kept = kept_by_lines(facts);
         if (policy.filling_is_leak || enough(kept) || contradicted(facts)) return std::nullopt;
         const double wanted = requests_for_enough(kept);
-        // Where memory does not tell, the recorded run is the one that was counted.
+        // If memory is undecided, the recorded run is the one that was counted.
         if (wanted <= 0) return std::nullopt;
         return LongerRun{wanted, fmt::format("{} grows, as a cache that is still filling would", short_place(main_leaking_line(facts).at)),
                          true};

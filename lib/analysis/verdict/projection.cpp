@@ -13,7 +13,7 @@ constexpr double kSecondsPerHour = 3600;
 // Share of the leaking lines' growth that has to follow the same axis for it to be that of memory.
 constexpr double kAgree = 0.8;
 
-// Where memory itself could not tell what its growth follows, the lines can: live bytes are counted. Also where it seems to follow
+// If memory itself does not show what its growth follows, the lines do: live bytes are counted. Also where it seems to follow
 // both, by pages that came late on a busy machine, and lines that follow one explain nearly all of it.
 void split_by_lines(Evidence& evidence) {
     const Follows follows = evidence.split.follows;

@@ -62,7 +62,7 @@ const LineGrowth& main_leaking_line(const Facts& facts);
 std::string too_coarse(const TrendVerdict& trend);
 // Whether lines that grew by that much in all are a leak, given what memory shows.
 bool lines_leak(const Facts& facts);
-// No run says which lines grow: none was recorded, or its lines cannot be had.
+// No run shows which lines grow: none was recorded, or the program has no lines to record.
 bool without_lines(const Evidence& evidence);
 // Lines grow, but memory settled in a run that would have shown it: the run that the lines come from is slower, and a cache that has
 // filled up in the bare run can still fill there.
@@ -93,7 +93,7 @@ double late_growth(const Evidence& evidence);
 // proves a leak: what a leak has to exceed.
 std::optional<double> retained_growth(const Facts& facts);
 
-// The runtime has counted its live objects, and that tells whether they grow by more than this per request.
+// The runtime has counted its live objects, precisely enough to detect growth of more than this per request.
 inline constexpr double kHiddenBytesPerRequest = 64;
 bool objects_decide(const Evidence& evidence);
 bool objects_grow(const Evidence& evidence);
@@ -129,14 +129,14 @@ std::string what_decides(const Evidence& evidence, double requests, const Policy
 // nothing would.
 std::string alternative_explanation(const Facts& facts);
 // "java", "node", ...: where the command, or a process of the service that grew, is a runtime whose garbage collector decides when
-// memory is given back. The text lives as long as the program.
+// memory is given back. The text is static.
 std::optional<std::string_view> collected_runtime(const Evidence& evidence);
-// "its 3 MiB/h are less than twice ...": growth that the run could hardly have seen. Nothing where it is clear.
+// "its 3 MiB/h are less than twice ...": growth that is close to the detection limit. nullopt if it is clearly above.
 std::optional<std::string> near_detection_limit(const TrendVerdict& trend);
 // Growth of live bytes below this, where memory itself shows nothing, is taken for the bookkeeping of a service that
 // still warms up (log buffers, connection state), not for a leak.
 inline constexpr double kBookkeepingBytes = 64 * 1024;
-// Below these rates (bytes per request, and bytes per hour of what follows time) the leaking lines are the odds and ends of a
+// Below these rates (bytes per request, and bytes per hour of what follows time) the leaking lines are the bookkeeping of a
 // healthy service.
 inline constexpr double kBookkeepingRate = 1, kBookkeepingPerHour = kMiB;
 // Whether the leaking lines grow by more than that.
@@ -150,7 +150,7 @@ const ResourceGrowth* count_behind_memory(const Facts& facts);
 Gate check_budget(const Facts& facts);
 // Adds what a soak found to the reasons about memory.
 void explain_soak(const Evidence& evidence, Conclusion& memory);
-// Sets split, projected_bytes_per_hour and trend.time_to_limit_h, and takes prices per request from growth that follows time.
+// Sets split, projected_bytes_per_hour and trend.time_to_limit_h, and removes figures per request from growth that follows time.
 void project(Evidence& evidence);
 // Growth as reports state it: of memory, or counted, of the leaking lines.
 StatedGrowth stated_growth(const Evidence& evidence);

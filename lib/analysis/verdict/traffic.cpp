@@ -11,7 +11,7 @@ namespace leakline::analysis {
 
 namespace {
 
-// Share of answers that must be successes for the run to have exercised the service at all.
+// Share of requests that must succeed for the run to be valid.
 constexpr double kMinSucceeded = 0.5;
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace leakline::analysis {
 
 namespace {
 
-// Share of answers that must be successes for the run to be beyond doubt.
+// Share of requests that must succeed for the report not to mention failures.
 constexpr double kNearlyAllSucceeded = 0.95;
 
 std::string kill_reason(const OomKill& kill) {

@@ -17,23 +17,22 @@ Evidence restate(Evidence measured);
 
 // From restated evidence.
 //
-//
 // The rule, from two measurements (memory as the kernel sees it, and exact live bytes by line):
 //   a line leaks and memory grows          -> leak, if the run was long enough to rule out the usual caches; else inconclusive:
 //                                             a leak or a cache that is still filling (Policy::filling_is_leak: leak)
-//   a line leaks, memory does not tell     -> leak where the growth is large enough to be more than bookkeeping; inconclusive
+//   a line leaks, memory is undecided      -> leak where the growth is large enough to be more than bookkeeping; inconclusive
 //                                             where memory settled in the run without the recorder; where that run was much
 //                                             longer and first grew as the lines do, they are those of a cache that is full
 //   no line leaks, memory grows            -> leak, outside what the recorder sees (mmap, fragmentation), if it is twice the
 //                                             detection limit and more than allocators and collectors hold back; inconclusive
-//                                             where lines held as much and then stopped or let go of it (timed cleaning)
+//                                             where lines held as much and then stopped or freed it (timed cleaning)
 //   no line leaks, memory is stable        -> no leak above the smallest growth that the run could have seen; where that
-//                                             is more than a kept request, inconclusive
-//   no line leaks, memory does not tell    -> inconclusive
+//                                             is more than one leaked request, inconclusive
+//   no line leaks, memory is undecided     -> inconclusive
 // A budget (max_growth) turns it into a gate (see analysis/growth_gate.hpp), which the growth of the leaking lines, being
 // counted, can fail by itself.
-// A line that leaks by less, in a run whose memory does not show it: inconclusive where it is a byte a request or more.
-// Traffic that did not land, or a replay that calls itself invalid, makes it invalid.
+// A line that leaks by less, in a run whose memory does not show it: inconclusive from 1 byte per request on.
+// If most requests failed, or the replay was invalid, the verdict is invalid.
 // A service that the kernel killed for its limit is judged by what it did until then.
 // The rules are a table: see analysis/verdict/rules.hpp, also for how to add one.
 Conclusion conclude(const Evidence& evidence, const Policy& policy = {});
@@ -45,7 +44,7 @@ void judge(Diagnosis& diagnosis, const Policy& policy = {});
 // nothing where it did.
 std::optional<std::string> traffic_fault(const ReplayStats& replay);
 
-// The run was stopped because the service had used up its descriptors or mappings: requests that failed are its own doing.
+// The run was stopped because the service had used up its descriptors or mappings, which is why requests failed.
 bool exhausted(const Evidence& evidence);
 
 // Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could
@@ -57,7 +56,7 @@ std::optional<std::string> memory_undecided(Evidence evidence);
 struct LongerRun {
     double requests = 0;          // that it has to have in all
     std::string why;              // what is undecided
-    bool all_or_nothing = false;  // a run of fewer requests would be in vain
+    bool all_or_nothing = false;  // a run of fewer requests would decide nothing
 };
 // Of the bare run, before lines are known: a run whose memory grows has to go on before that may be called a leak, as a cache that
 // is still filling would look the same. Nothing where it went on long enough. Reads command, lines.unavailable, rounds, trend, series
@@ -79,8 +78,8 @@ std::optional<std::string> objects_undecided(const Evidence& so_far, const Polic
 // The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
 bool has_no_lines(std::string_view command);
 
-// A run that could not detect a leak of this many bytes per request says nothing about leaks: one kept request of the
-// sample traffic is about that large.
+// A run that could not detect a leak of this many bytes per request is inconclusive: one request of the sample traffic,
+// if it leaks, keeps about that much.
 inline constexpr double kTooCoarseBytesPerRequest = 1024;
 
 }  // namespace leakline::analysis

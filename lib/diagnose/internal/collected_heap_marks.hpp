@@ -21,7 +21,7 @@ class CollectedHeapMarks {
     bool available() const { return pid_ > 0; }
     bool begun() const { return !heap_.live_bytes.empty(); }
     double begin_s() const { return heap_.mark_seconds.front(); }  // once begun
-    // Counts once more; then memory tells what the service as a whole holds. Where the JVM does not answer, it is not asked again.
+    // Counts once more, then calls memory for the service's whole memory. If the JVM does not answer, it is not asked again.
     void add(double at_s, std::uint64_t requests, const std::function<Bytes()>& memory);
     // Judged; nothing where it has not begun.
     std::optional<CollectedHeap> judged() const;

@@ -1,5 +1,5 @@
 // Delta debugging with a test that may be undecided (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
-// Input", 2002, algorithm ddmin): the smallest part of a set that still shows the fault, smallest in the sense that no
+// Input", 2002, algorithm ddmin): the smallest part of a set that still fails, smallest in the sense that no
 // single element can be left out. Pure but for the test.
 #pragma once
 
@@ -21,8 +21,8 @@ struct Minimum {
     bool stopped = false;
 };
 
-// all: ascending, and known to fail. test is asked about parts of it (ascending, never empty) and may be asked
-// about the same part twice: it should cache results.
+// all: ascending, and known to fail. test is called with parts of it (ascending, never empty), possibly with
+// the same part twice: it should cache results.
 Minimum minimize(std::vector<std::size_t> all, const std::function<TestResult(const std::vector<std::size_t>&)>& test);
 
 }  // namespace leakline::diagnose

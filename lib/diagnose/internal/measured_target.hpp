@@ -1,5 +1,5 @@
 // One start of the service with its memory sampled, under --memory-limit if given: shared by the bare run and the
-// runs of a soak share. Inside lib/diagnose only.
+// runs of a soak. Inside lib/diagnose only.
 #pragma once
 
 #include <mutex>
@@ -40,7 +40,7 @@ class MeasuredTarget {
     void record_all() { log_.record_all(); }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
-    // Descriptors or mappings are nearly used up: with more traffic the service would fail.
+    // Descriptors or mappings are nearly exhausted: with more traffic the service would fail.
     bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
 
     // Reads its memory now: the sampling may be pausing.
@@ -54,11 +54,11 @@ class MeasuredTarget {
     std::vector<std::string> resource_warnings() const { return marks_.warnings(); }
     // RSS when the limit is reached: a cgroup takes pages of files back before it kills. Nothing without a limit.
     std::optional<Bytes> limit_of_rss() const;
-    // Whether the kernel ends it at the limit; with RLIMIT_DATA it may live on beyond.
+    // Whether the kernel ends it at the limit; with RLIMIT_DATA it may continue beyond it.
     bool in_cgroup() const { return limit_ && limit_->cgroup(); }
 
-    // Ends the sampling, and the service where it still runs. Where its limit was what it died of, how; any other death
-    // makes the verdict invalid (see RunContext::service_exited), with these words for the run.
+    // Ends the sampling, and the service where it still runs. Returns how, if it reached its limit; any other exit
+    // makes the verdict invalid (see RunContext::service_exited), with this name of the run.
     std::optional<OomKill> finish(const char* run, std::size_t whole_rounds);
 
   private:

@@ -20,7 +20,7 @@ namespace leakline::diagnose {
 // The tests of the search. Results of the same part are cached.
 struct PartTests {
     std::function<TestResult(const Part&)> ask;      // does this part leak?
-    std::function<TestResult(const Part&)> confirm;  // the same, asked before something is left out for a "yes"
+    std::function<TestResult(const Part&)> confirm;  // the same, before something is left out because of it
     std::function<void(const Part&)> keep;           // this is the smallest found so far
     std::function<void(int more)> expect;            // about this many tests may follow
 };

@@ -33,7 +33,7 @@ class PartTrials {
 
     // The leak that the tests below look for.
     void look_for(const LeakSignature& leak) { leak_ = leak; }
-    // Whether the part shows the leak. One run, or several where that cannot tell; none for a part that was asked about.
+    // Whether the part shows the leak. One run, or several if it is undecided; none for a part that was tested before.
     TestResult ask(const Part& part);
     // The same; by memory as a whole, a part has to leak a second time.
     TestResult confirm(const Part& part);

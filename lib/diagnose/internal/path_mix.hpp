@@ -1,5 +1,5 @@
 // Blocks of traffic with a random mix of the kinds of requests in a log: from how memory grows over them, a regression
-// can tell which kind leaks (see analysis/lines/per_path.hpp). In the log itself the kinds mostly rise and fall together.
+// shows which kind leaks (see analysis/lines/per_path.hpp). In the log itself the kinds mostly rise and fall together.
 //
 // Thread-safety: none needed after construction.
 #pragma once

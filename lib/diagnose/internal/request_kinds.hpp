@@ -56,7 +56,7 @@ class RequestKinds {
     // pass over the logs.
     std::map<std::size_t, std::vector<std::string>> fields(const std::vector<std::size_t>& kinds) const;
     // Facets other than the condition's (which is one of the part's) that part the requests of its kind as it does, so that
-    // nothing in the logs tells which of them matters; each with the values that it has in the part. One pass over the logs.
+    // the logs do not show which of them matters; each with the values that it has in the part. One pass over the logs.
     std::vector<Part::Condition> same_as(const Part::Condition& condition, const Part& part, const std::vector<Facet>& facets) const;
     // How many requests the part holds. One pass over the logs.
     std::uint64_t count(const Part& part) const;

@@ -86,9 +86,9 @@ class RunContext {
     std::string why_longer_;  // guarded by mutex_
 };
 
-// A leaking service must not exhaust the machine's memory: the rounds end when it uses this share of the free memory.
+// A leaking service must not exhaust the machine's memory: the rounds end when it uses this share of the available memory.
 inline constexpr double kMemoryShare = 0.5;
-// --max-memory, else that share; nothing where the kernel does not tell what is free.
+// --max-memory, else that share; nullopt if the kernel does not report available memory.
 std::optional<Bytes> memory_ceiling(const Options& options);
 
 // "lines cannot be recorded: ...", for RunContext::no_lines.
@@ -112,7 +112,7 @@ void run_bare(RunContext& context, std::optional<double> requests = std::nullopt
 // A bare run with a connection for each request, for that many: fills in connections->long_run.
 void run_connections(RunContext& context, double connections);
 
-// The soak, instead: fills in target, series, replay, trend and soak. Where the service grew or the soak cannot tell, a
+// The soak, instead: fills in target, series, replay, trend and soak. If the service grew or the soak is undecided, a
 // recorded run has something to show. span: of the log, which must have a rate of its own.
 void run_soak(RunContext& context, const replay::LogSpan& span);
 

@@ -46,12 +46,12 @@ struct Launch {
     std::string url;                      // of the origin; its port is only known after wait_until_ready where a port file is used
     std::string port_file;                // "" = none
     std::string log_file;                 // "" = output is shown
-    bool only_in_environment = false;     // the service is told its port by PORT alone
+    bool only_in_environment = false;     // the service gets its port from PORT only
     std::shared_ptr<const void> cleanup;  // runs TargetSpec::cleanup when the last copy of this goes: outlives the service
     std::shared_ptr<const clock::ServiceClock> clock;  // as long as programs of the service are started; null: the machine's
 };
 
-// Whether the service itself is told how fast its clock is to run.
+// Whether the command contains {time_scale}: the service scales its own clock.
 bool takes_time_scale(const TargetSpec& spec);
 // Whether its clock runs at time_scale.
 inline bool scales_time(const TargetSpec& spec) { return takes_time_scale(spec) || spec.clock.has_value(); }

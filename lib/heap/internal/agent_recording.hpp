@@ -50,8 +50,8 @@ class AgentRecording {
             std::uint64_t bytes = 0;
         };
         SegmentReader segment_;
-        std::uint32_t root_ = 0;                              // trace of its own frame; 0: not told apart
-        bool ended_ = false, was_empty_ = false;              // was_empty_: it had no live blocks in the previous mark
+        std::uint32_t root_ = 0;                              // trace of its own frame; 0: processes are summed
+        bool ended_ = false, was_empty_ = false;              // was_empty_: no live blocks in the previous mark
         std::vector<std::uint32_t> trace_of_stack_;           // 0: not known yet
         std::unordered_map<std::uint64_t, IpId> python_ips_;  // by the frame as the segment has it
         std::vector<Known> known_;                            // by place in the segment

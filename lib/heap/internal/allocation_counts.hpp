@@ -83,7 +83,7 @@ class AllocationCounts {
     std::vector<std::uint32_t> live_at_peak_;  // per info; the infos behind its end held nothing
     std::vector<std::uint32_t> log_;
     std::size_t used_ = 0;
-    std::size_t peak_end_ = 0;            // how much of the log had happened at the newest peak; 0: that is settled
+    std::size_t peak_end_ = 0;            // how much of the log had happened at the newest peak; 0: that is known
     std::uint64_t total_ = 0, peak_ = 0;  // as signed numbers
     std::uint64_t events_ = 0, taken_events_ = 0;
     bool new_peak_ = false;

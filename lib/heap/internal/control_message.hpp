@@ -31,7 +31,7 @@ struct Text {
 // A process that ends this early, while a child still runs, only started the child.
 inline constexpr Nanoseconds kDaemonParent = std::chrono::seconds(2);
 
-// How a recording went; what the command line tells its user is decided there.
+// Result of a recording; the command line decides what to print of it.
 enum class Outcome {
     recorded,          // the recording is in the file
     nothing,           // the tracker never said a word

@@ -26,7 +26,7 @@ class ClientSocket {
     ClientSocket(const ClientSocket&) = delete;
     ClientSocket& operator=(const ClientSocket&) = delete;
 
-    // Begins to connect. 0: connected; EINPROGRESS: finish_connecting() tells when it can be written to; else the errno.
+    // Begins to connect. 0: connected; EINPROGRESS: call finish_connecting() once it is writable; else the errno.
     int connect(const Endpoint& endpoint);
     int finish_connecting();  // as connect()
 

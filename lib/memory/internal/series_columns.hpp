@@ -50,7 +50,7 @@ struct Columns {
 
 // Names are compared as one lower-case word: "RSS (KiB)", "rss-kib" and "rssKiB" are rss_kib.
 // Time: a word such as time, timestamp, ts, elapsed, uptime or unix, with a unit (unix_ms, uptime_s, "Time [min]") or
-// without (the first value tells), or a unit alone (seconds).
+// without (by the first value), or a unit alone (seconds).
 // If no column has such a name, a first one without a name is time (a table's index, as pandas writes it), and with
 // options.interval_s none is needed: then no role is time.
 // Memory: NAME_bytes, NAME_kib, NAME_mib, NAME_gib, or the unit alone; kb and mb mean 1024 and 1024^2 bytes, as /proc,

@@ -22,7 +22,7 @@ struct SoakRun {
         memory,     // the machine's own memory ran short
         time,       // its time was used up
         exhausted,  // it had nearly used up its descriptors or mappings
-        stopped,    // interrupted, or the service died for another reason
+        stopped,    // interrupted, or the service exited for another reason
     };
 
     double time_scale = 1;  // times as fast as it was recorded

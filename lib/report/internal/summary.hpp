@@ -62,7 +62,7 @@ std::string line_and_function(const CodeLine& line);
 // What a headline line leaves open, as Summary::top_note.
 std::string headline_note(const HeadlineLine& headline);
 
-// The books as a table with a note to each row; what is not known has none.
+// The memory accounting as a table with a note per row; a figure that is not known has no row.
 struct AccountingRow {
     std::string_view name;
     std::int64_t bytes = 0;

@@ -26,7 +26,7 @@ class TerminalText {
 
     // Text that has to stay in one piece: cut at room columns, never wrapped.
     static std::string cut(std::string_view text, std::size_t room);
-    // The same for a place, whose end tells more than its beginning.
+    // The same for a place, whose end is more useful than its beginning.
     static std::string cut_front(std::string_view text, std::size_t room);
 
     const RenderOptions& options() const { return options_; }

@@ -37,8 +37,8 @@ class FrameMemo {
         generation_ = generation + std::uint64_t{1};
         frames_ = {};
     }
-    // A walk that meets a frame which cannot be followed is made again by libunwind. Where that is so each time (a thread
-    // that runs generated code), most walks are better not begun: they cost a third on top of libunwind's.
+    // A walk that meets a frame which cannot be followed is made again by libunwind. If that happens each time (a thread
+    // that runs generated code), most walks are skipped: they would add a third to libunwind's time.
     bool should_walk() { return failures_ < kMaxFailures || ++skipped_ % kRetryEvery == 0; }
     void walked(bool failed) { failures_ = !failed ? 0 : failures_ < kMaxFailures ? failures_ + 1 : kMaxFailures; }
 
@@ -54,7 +54,7 @@ class FrameMemo {
 
     std::array<KnownFrame, kFrames> frames_;
     std::uint64_t generation_;  // plus one: 0 is none
-    unsigned failures_;         // walks in a row, at most kMaxFailures
+    unsigned failures_;         // failed walks in a row, at most kMaxFailures
     unsigned skipped_;
     std::atomic<bool> busy_;
 };

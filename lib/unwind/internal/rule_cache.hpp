@@ -44,7 +44,7 @@ class RuleCache {
         const std::uint64_t state = state_.load(std::memory_order_acquire);
         return state >= kOneSuspension ? kLastGeneration : static_cast<std::uint32_t>(state);
     }
-    // Any number of threads can have it suspended; each ends that by forget_all(), before which nobody is given the old
+    // Any number of threads can have it suspended; each ends that by forget_all(), before which no thread gets the old
     // generation again.
     void suspend() { state_.fetch_add(kOneSuspension, std::memory_order_acq_rel); }
     void forget_all() {

@@ -19,11 +19,11 @@ namespace leakline::analysis {
 // Recorders cap stacks (heaptrack at 62 frames): a deeper chain is a damaged file, and is cut.
 inline constexpr std::size_t kDeepestStack = 512;
 
-// Without "." and "..", as far as the text alone tells; two spellings of one file become one.
+// Without "." and "..", by the text alone; two spellings of one file become one.
 std::string normal_path(std::string_view file);
 
-// A group of code that bytes are charged to: a line, a function or a file (LineOptions::by). Code without debug info
-// is told by its function alone, or by nothing; its file is then the program or library that it is in, its line 0.
+// A group of code that bytes are attributed to: a line, a function or a file (LineOptions::by). Code without debug info
+// is identified by its function alone, or by nothing; its file is then the program or library that it is in, its line 0.
 struct Site {
     CodeLine at;
     bool user_code = true;

@@ -22,8 +22,8 @@ struct GrowthJudgment {
 // up grows in every round until it stops). p is that of Student's t on the increments per unit of x, whose
 // spread is taken as no less than that of counting whole blocks. Where growth comes in chunks rarer than the
 // rounds (a deque's 512 bytes), rounds are put together in twos, threes, ... as long as four groups remain; p
-// then pays for every grouping that was tried (Bonferroni). A line that was exactly level at first is also judged from where it
-// began to grow, if four rounds or more remain; p pays for the choice of the beginning.
+// is then corrected for the number of groupings (Bonferroni). A line that was exactly level at first is also judged from where it
+// began to grow, if four rounds or more remain; p is corrected for the choice of the beginning.
 GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks);
 
 // Mean increment of bytes per unit of x with the 95 % interval of Student's t; nothing for fewer than 3
@@ -33,7 +33,7 @@ std::optional<Interval> growth_rate(std::span<const double> x, std::span<const d
 // A container that grows by reallocation: one block, or a constant few, whose size is multiplied when it is
 // full.
 //
-//   bytes          ________     used at a step = capacity before it: the steps alone tell how fast elements
+//   bytes          ________     used at a step = capacity before it: only the steps show how fast elements
 //   come
 //            ____ |
 //        __ |             x

@@ -68,7 +68,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
 // Bytes at every mark of the window (at its empty start too, where it has one).
 std::vector<double> levels_at_marks(const SiteHistory& site, const Window& window);
 
-// x of every mark up to the window's end, in seconds and, where the marks tell, in requests.
+// x of every mark up to the window's end, in seconds and, if the marks have them, in requests.
 struct Axes {
     std::vector<double> seconds;
     std::vector<double> requests;      // between marks that have them by time; empty where fewer than two have them

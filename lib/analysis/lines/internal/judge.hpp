@@ -16,7 +16,7 @@ class Judge {
     Judge(const Window& window, const Axes& axes);
 
     // Fills in class, rates and payload of line, whose growth_bytes is set. Returns the raw p-value of the
-    // test for growth; nothing for a container that doubles, which is told by its steps: line.leaking is set
+    // test for growth; nothing for a container that doubles, which is judged by its steps: line.leaking is set
     // then.
     std::optional<double> judge(const SiteHistory& site, LineGrowth& line) const;
 

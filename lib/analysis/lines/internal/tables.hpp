@@ -26,7 +26,7 @@ struct TableRequest {
     std::uint32_t line = 0;  // a line that the table must hold; 0: any
 };
 
-// One table a function: overloads are told apart by their lines, instantiations of a template are put
+// One table per function: overloads are distinguished by their lines, instantiations of a template are put
 // together, and code of lambdas belongs to the function around them. growth is indexed by trace - 1.
 // usage_bytes of a row is base_bytes plus the growth of all traces through this line and the lines above it,
 // each trace counted once. Empty where no trace of the recording passes through such a function.

@@ -11,7 +11,7 @@ namespace leakline::analysis::trend {
 enum class CurveClass {
     bounded,    // stays at its level from here on
     leak,       // ends in growth that nothing seen so far limits
-    open,       // still saturating, bent too late to tell, or a reset not yet outgrown: both answers are possible
+    open,       // still saturating, bent too late to decide, or a reset not yet outgrown: both are possible
     declining,  // ends in a fall
 };
 

@@ -1,4 +1,4 @@
-// Growth in a run too short to tell a leak from a process that warms up. Pure.
+// Growth in a run too short to distinguish a leak from a warm-up. Pure.
 #pragma once
 
 #include "analysis/trend/internal/segment.hpp"

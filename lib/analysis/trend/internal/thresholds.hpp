@@ -17,7 +17,7 @@ namespace leakline::analysis::trend::thresholds {
 
 // Samples to bins (front_end.cpp).
 namespace front_end {
-// bins of equal time that a stretch is reduced to | first | power curve 4, collected 2, flat 1, expiring 1, 1 more
+// bins of equal time that a segment is reduced to | first | power curve 4, collected 2, flat 1, expiring 1, 1 more
 inline constexpr std::size_t kBins = 240;
 // a lone sample that sticks out of its neighbors by more standard deviations of their change is replaced | first | (interval 145, slope
 //   117)
@@ -27,7 +27,7 @@ inline constexpr double kIdleRequests = .02;  // share of all requests that may 
 
 // What counts as growth and as noise (scales.cpp).
 namespace scales {
-inline constexpr double kLeastGrowthMib = .25;  // least growth over a stretch | first | (detection limit 117, interval 31)
+inline constexpr double kLeastGrowthMib = .25;  // least growth over a segment | first | (detection limit 117, interval 31)
 // the same as a share of the level | first | power curve 2, flat 1, warm-up 1, cache 1, 1 more
 inline constexpr double kLeastGrowthOfLevel = .005;
 inline constexpr double kLeastNoiseOfLevel = 1e-5;  // least noise, as a share of the level | first | (slope 7, interval 5)
@@ -66,7 +66,7 @@ inline constexpr double kLateBend = .3;  // of curves whose bend at the very end
 
 // AR(1) correlation of the residuals (fit.cpp).
 namespace correlation {
-inline constexpr double kMax = .97;  // highest correlation that is believed | first | (slope 27, detection limit 27)
+inline constexpr double kMax = .97;  // highest correlation that is accepted | first | (slope 27, detection limit 27)
 // the same of residuals as small as rounding, which say nothing of the process | first | (interval 41, detection limit 27)
 inline constexpr double kMaxOfRounding = .3;
 inline constexpr double kRounding = 1.5;  // residuals below so many times the smallest noise are rounding | first | power curve 1
@@ -90,7 +90,7 @@ inline constexpr double kMinEndSlope = .4;
 inline constexpr double kLongWarmup = .12;  // time constant from which a warm-up that outweighs the line is open | first | (P(leak) 1)
 }  // namespace leak_shapes
 
-// When a curve that is bounded is open, since its bend comes too late to tell (classes.cpp, fit.cpp).
+// When a curve that is bounded is open, since its bend comes too late to decide (classes.cpp, fit.cpp).
 namespace bounded_shapes {
 inline constexpr double kLateFill = .8;        // knee of a fill-then-flat | first | cache 2, power curve 1
 inline constexpr double kLateStep = .85;       // place of a step, or of the second | first | step 1
@@ -99,7 +99,7 @@ inline constexpr double kLongPeriod = .85;     // period of a wave | first | -
 inline constexpr double kMaxRemaining = .08;   // share of its height that an exponential has still to come | first | -
 }  // namespace bounded_shapes
 
-// The verdict on a stretch (segment.cpp, classes.cpp).
+// The verdict on a segment (segment.cpp, classes.cpp).
 namespace verdict {
 // P(leak) from which memory grows; first .95: .94 finds one leak in 300 more and nothing else, at .93 false alarms begin to rise | traces |
 //   power curve 4, warm-up 1
@@ -137,7 +137,7 @@ inline constexpr std::size_t kMinLaterBlocks = 14;  // blocks that must be left 
 namespace tail_veto {
 inline constexpr double kTailBegin = .65;      // the end: from this part of the run on | first | -
 inline constexpr double kMinSlopeRatio = .35;  // of the whole slope, which the end has to exceed | first | -
-inline constexpr std::size_t kMinPoints = 5;   // points that tell | first | -
+inline constexpr std::size_t kMinPoints = 5;   // points that suffice | first | -
 inline constexpr double kMinContinues = .10;   // least probability of that | first | -
 inline constexpr double kShortPeriod = .5;     // cycles of at most this period are taken out before | first | -
 inline constexpr double kAboveNoise = 4;       // a record is one above the last by so many deviations | traces | -
@@ -153,7 +153,7 @@ inline constexpr double kMargins = 8;
 inline constexpr double kWidening = 1.25;
 }  // namespace interval
 
-// A stable stretch that falls on to its end (segment.cpp).
+// A stable segment that falls until its end (segment.cpp).
 namespace shrinking {
 inline constexpr double kMinLevelShare = .05;    // least fall, as a share of the level | traces | -
 inline constexpr double kLeastGrowthFactor = 3;  // the same in least growths | traces | -
@@ -174,7 +174,7 @@ inline constexpr double kStillGrowing = .7;   // P(leak) of the rest at which it
 inline constexpr double kStillStable = .5;    // P(stable) of the rest at which it inherits that | first | warm-up 1
 }  // namespace warmup
 
-// A last look at the end of an undecided stretch (segment.cpp).
+// A last check of the end of an undecided segment (segment.cpp).
 namespace settled {
 inline constexpr double kFrom = .6;                 // the end: from this part of the run on | first | caches 1, cache 1
 inline constexpr double kStrictness = .5;           // of its least growth | first | (P(leak) 2, detection limit 2)
@@ -185,9 +185,9 @@ inline constexpr double kMinCertainty = .9;         // P(stable) of the end | fi
 inline constexpr double kFallMargin = .03;          // what follows a fall begins this part of the run behind it | traces | -
 inline constexpr double kMinRest = .15;             // part of the run that has to follow a fall | traces | -
 inline constexpr std::size_t kMinSamplesLeft = 40;  // samples of the end | first | -
-// growth before the fall that is less of what the end could tell from none could hide nowhere | traces | -
+// growth before the fall, as a share of the detection limit of the end: below this it is negligible | traces | -
 inline constexpr double kNegligibleGrowth = .4;
-inline constexpr double kVisibleGrowth = 1.6;  // and more would show | traces | -
+inline constexpr double kVisibleGrowth = 1.6;  // and above this it would be detected | traces | -
 inline constexpr double kLongIdle = .1;  // part of the run without requests from which flat says nothing of a leak by requests | traces | -
 }  // namespace settled
 
