@@ -42,7 +42,7 @@ void require_table(const LineReport& report, const HeapProfile& profile, const s
     throw Error(ErrorKind::input, file,
                 fmt::format("no allocation passes through a function named '{}' that has debug info{}", printable(function),
                             did_you_mean_text(function, function_names(profile))),
-                "leakline lines " + file + " --by function lists the functions that there are");
+                "leakline lines " + file + " --by function lists all functions");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ replay::Pace parse_pace(const std::string& text, const std::string& speed) {
     if (!times || !(*times > 0)) throw Error(ErrorKind::usage, "--speed", "'" + printable(speed) + "' is not a factor", "--speed 10x");
     pace.speed = *times;
     if (text == "recorded") return pace;
-    if (*times != 1) throw Error(ErrorKind::usage, "--speed", "only the recorded pace can be sped up");
+    if (*times != 1) throw Error(ErrorKind::usage, "--speed", "requires --pace recorded");
     if (text == "max") {
         pace.kind = replay::Pace::Kind::max;
         return pace;

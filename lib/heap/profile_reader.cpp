@@ -30,7 +30,7 @@ std::string hint_for(std::string_view head) {
         kBzip2 = "BZh";
     if (head.starts_with(kXz)) return "it is compressed by xz, which is not read: unpack it first (xz -d)";
     if (head.starts_with(kBzip2)) return "it is compressed by bzip2, which is not read: unpack it first (bzip2 -d)";
-    if (trim(head).starts_with('{')) return "where it is a report of leakline's: `leakline report FILE` shows it again";
+    if (trim(head).starts_with('{')) return "if it is a report of leakline, `leakline report FILE` shows it";
     return "give a file of `leakline record -o FILE` or one that heaptrack wrote";
 }
 

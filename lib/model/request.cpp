@@ -15,6 +15,19 @@ std::string_view failure_name(Failure failure) {
     return "aborted";
 }
 
+std::string_view failure_text(Failure failure) {
+    switch (failure) {
+        case Failure::connect: return "connection failed";
+        case Failure::write: return "send failed";
+        case Failure::reset: return "connection reset";
+        case Failure::eof: return "incomplete response";
+        case Failure::timeout: return "timeout";
+        case Failure::malformed: return "malformed response";
+        case Failure::aborted: return "aborted";
+    }
+    return "aborted";
+}
+
 std::string_view status_hint(int status) {
     switch (status) {
         case 401:

@@ -31,6 +31,8 @@ struct Request {
 enum class Failure { connect, write, reset, eof, timeout, malformed, aborted };
 inline constexpr std::size_t kFailureCount = 7;
 std::string_view failure_name(Failure failure);
+// The same as text for users: "connection failed".
+std::string_view failure_text(Failure failure);
 
 // A hint if a service answers many requests with this status, with options of the command line:
 // "--header 'Authorization: Bearer TOKEN' sets credentials". "" if there is none.

@@ -113,7 +113,8 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
             mixed_ = true;
         } else {
             const std::string names = member_names(first_object(prefix));
-            throw Error(ErrorKind::input, path_for_messages + ":1", "a JSON log with unknown members: " + (names.empty() ? "none" : names),
+            throw Error(ErrorKind::input, path_for_messages + ":1",
+                        names.empty() ? "not a log with one JSON object per line" : "a JSON log with unknown members: " + names,
                         "--map ts=.TIME,method=.METHOD,url=.PATH says which member means what");
         }
     }

@@ -158,7 +158,7 @@ std::string html_replay(const ReplayStats& stats) {
         out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", status, format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
-            out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", failure_name(static_cast<Failure>(i)),
+            out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td></tr>\n", failure_text(static_cast<Failure>(i)),
                                format_count(stats.failures[i]));
     out += "</tbody></table></div>\n";
     if (stats.send_lag.count > 0)

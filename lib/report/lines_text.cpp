@@ -47,8 +47,8 @@ void add_headline(TerminalText& text, const HeadlineLine& headline) {
 
 // A recording's completeness, by name, and its meaning for the figures.
 std::string completeness_words(const std::string& name) {
-    if (name == completeness_name(Completeness::final_tick)) return name + ": what came after its last timestamp is missing";
-    if (name == completeness_name(Completeness::torn)) return name + ": usable up to its last complete record";
+    if (name == completeness_name(Completeness::final_tick)) return "incomplete: what came after its last timestamp is missing";
+    if (name == completeness_name(Completeness::torn)) return "truncated: usable up to its last complete record";
     return terminal_safe(name);
 }
 

@@ -114,7 +114,7 @@ std::string replay(const ReplayStats& stats) {
                     format_count(stats.bad), format_count(stats.filtered)));
     for (const auto& [status, count] : stats.statuses) row(fmt::format("status {}", status), format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        if (stats.failures[i] != 0) row(failure_name(static_cast<Failure>(i)), format_count(stats.failures[i]));
+        if (stats.failures[i] != 0) row(failure_text(static_cast<Failure>(i)), format_count(stats.failures[i]));
     row("rate", format_per_second(stats.rate) + (stats.target_rate ? " of " + format_per_second(*stats.target_rate) + " due" : ""));
     row("latency p50 / p99 / max",
         fmt::format("{} / {} / {}", latency_text(stats.latency.p50), latency_text(stats.latency.p99), latency_text(stats.latency.max)));

@@ -53,7 +53,7 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0)
             answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]),
-                                   failure_name(static_cast<Failure>(i)));
+                                   failure_text(static_cast<Failure>(i)));
     text.field("responses", answers.empty() ? "none" : answers);
     const double answered = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
     text.field("rate", fmt::format("{} sent{}, {} completed over {:.3g} s", format_per_second(stats.rate),

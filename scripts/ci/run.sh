@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs leakline diagnose in a CI job and writes every report that CI systems read to one folder. Called by action.yml
+# Runs leakline diagnose in a CI job and writes every report that CI systems read to one directory. Called by action.yml
 # (GitHub) and leakline.gitlab-ci.yml (GitLab); can be run by hand. Environment:
 #   LEAKLINE            the program (default: leakline from PATH)
 #   LEAKLINE_COMMAND    shell command that starts the service; empty: the reference service
 #   LEAKLINE_TARGET     its URL            LEAKLINE_TRAFFIC   log to replay     LEAKLINE_ROUNDS
 #   LEAKLINE_MAX_GROWTH growth budget      LEAKLINE_BASELINE  committed file    LEAKLINE_INCONCLUSIVE fail|warn|pass
 #   LEAKLINE_ARGUMENTS  further options, separated by blanks
-#   LEAKLINE_OUT        folder of the reports (default: leakline-report)
+#   LEAKLINE_OUT        directory of the reports (default: leakline-report)
 # Exit code: 0 no leak, 1 leak or failed gate, 2 usage, 3 inconclusive, 4 invalid.
 set -uo pipefail
 

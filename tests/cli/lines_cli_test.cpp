@@ -83,7 +83,7 @@ TEST_CASE("a recording that is cut off says how far it is good, and one that is 
     std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 10);
     Outcome outcome = run_binary("leakline", {"lines", cut});
     CHECK(outcome.code == 0);
-    CHECK(outcome.out.find("; recording torn: usable up to its last complete record\n") != std::string::npos);
+    CHECK(outcome.out.find("; recording truncated: usable up to its last complete record\n") != std::string::npos);
     CHECK(outcome.err.find("the recording is truncated here") != std::string::npos);
     std::ofstream(none).close();
     outcome = run_binary("leakline", {"lines", none});

@@ -220,6 +220,15 @@ TEST_CASE("CSV cells that a spreadsheet would run are defused") {
     CHECK(contains(render("csv", report), ",'=cmd(),0,0,0,0,,,,unclear,false,\"a,\"\"b\"\"\",0,,,\n"));
 }
 
+TEST_CASE("requests without a response are counted by what failed, in words") {
+    ReplayStats stats = test::sample_diagnosis().replay;
+    stats.failures[static_cast<std::size_t>(Failure::connect)] = 320;
+    CHECK(contains(render("text", stats), "320 x connection failed"));
+    CHECK(contains(render("md", stats), "| connection failed | 320 |"));
+    CHECK(contains(render("html", stats), "<td>connection failed</td><td class=\"n\">320</td>"));
+    CHECK(contains(render("json", stats), "\"connect\": 320"));
+}
+
 TEST_CASE("a replay's results per path stand in every form, the busiest first") {
     ReplayStats stats = test::sample_diagnosis().replay;
     for (int i = 0; i < 40; ++i) stats.paths["GET /<page" + std::to_string(i) + ">"] = {1, 0, 1, 0, 0, {}};

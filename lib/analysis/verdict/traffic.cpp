@@ -39,7 +39,7 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
         consider(replay.unexpected, "a status other than " + printable(replay.expected), "");
     }
     for (std::size_t i = 0; i < kFailureCount; ++i)
-        consider(replay.failures[i], std::string(failure_name(static_cast<Failure>(i))), replay.failure_cause);
+        consider(replay.failures[i], std::string(failure_text(static_cast<Failure>(i))), replay.failure_cause);
     return traffic_outcome;
 }
 
