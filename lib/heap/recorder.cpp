@@ -289,7 +289,7 @@ Recorder Recorder::start(RecordOptions options) {
         preflight.path = require_executable(options.command.arguments[0]);
     else
         preflight = check_program(options.command.arguments);
-    if (!options.with) options.with = default_tracker(preflight);
+    if (!options.with) options.with = options.keep_raw.empty() ? default_tracker(preflight) : RecordWith::heaptrack;
     const bool with_agent = options.with == RecordWith::agent;
     if (with_agent && !options.keep_raw.empty())
         throw Error(ErrorKind::usage, options.keep_raw, "only heaptrack's tracker writes a raw stream", "record with --tracker heaptrack");
