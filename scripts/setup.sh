@@ -11,6 +11,8 @@ build=(
   libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev
   libpcre2-dev # regular expressions of --allow-path and the like, without std::regex's recursion
   libdw-dev # debug info: which functions the compiler made
+  libclang-14-dev    # leakline audit: the header; the library is loaded at run time
+  libtree-sitter-dev # leakline audit: the parser of Python
   doctest-dev # the default build has the tests in it
   heaptrack   # at run time: the preload library and the interpreter
   python3     # the demo's table
@@ -42,8 +44,8 @@ for package in "${wanted[@]}"; do
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$package")
 done
-# npm packages that tests need, by their checksums: they go where the build goes. Where one cannot be had, its tests are
-# skipped. fetch_npm NAME VERSION SHA512
+# npm packages by their checksums: they go where the build goes. Where one cannot be had, what needs it is left out.
+# fetch_npm NAME VERSION SHA512
 fetch_npm() {
   local name=$1 version=$2 digest=$3 to=build/npm/node_modules/$1 archive folder
   [ ! -f "$to/package.json" ] || return 0
@@ -55,18 +57,20 @@ fetch_npm() {
     tar xzf "$archive" -C "$to" --strip-components=1
     echo "setup: $name $version is in $to"
   else
-    echo "setup: $name cannot be downloaded; its tests will be skipped" >&2
+    echo "setup: $name cannot be downloaded; what needs it will be left out" >&2
   fi
   rm -rf "$folder"
 }
 
+# tree-sitter-python is the grammar that leakline audit reads Python with (later versions need a later libtree-sitter);
 # playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands; speedscope opens our exports.
 fetch_npm_packages() {
-  [ "${1:-}" != --build-only ] || return 0
   if ! command -v npm >/dev/null; then
-    echo "setup: npm not found; tests that use Chromium or workflow commands will be skipped" >&2
+    echo "setup: npm not found; leakline audit will not read Python, and tests that use Chromium or workflow commands will be skipped" >&2
     return 0
   fi
+  fetch_npm tree-sitter-python 0.23.6 c8833dcf4a31288c53edb02d3ce860a1597a8135e59a5221b9eee58854f8a013c5fe585aec76b8750052f3602fea130c459a159c5248f0cea62fe4b05a82c3dc
+  [ "${1:-}" != --build-only ] || return 0
   fetch_npm playwright-core 1.52.0 976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
   fetch_npm @actions/core 1.11.1 8572424ab9307c0e3a55df59deae1ca44a47075acbe4d1b4e3efeb6ea5bd777f824afb41d6d61ef144e90258b16b5be3d26fd42e095f10ad942b1306c42c6fe4
   fetch_npm speedscope 1.20.0 2a3627c488d72223ef1ecd0e30d634bd415771a576682cc7da2c85e367db5cf229264a8a2f763802bc860c28f4e3586b6c8627384727f9397e9870015866c35d

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -88,6 +89,14 @@ Prerequisite reference_service() {
             "cmake --build build/release, or install leakline again"};
 }
 
+Prerequisite source_audit() {
+    const audit::Readers readers = audit::available_readers();
+    if (!readers.clang.empty() && !readers.python.empty())
+        return {State::good, fmt::format("source audit: C and C++ by {}, Python by {}", readers.clang, readers.python), ""};
+    const std::string& missing = readers.clang.empty() ? readers.clang_missing : readers.python_missing;
+    return {State::limited, "source audit: " + missing, readers.clang.empty() ? readers.clang_fix : readers.python_fix};
+}
+
 Prerequisite temporary_space() {
     try {
         const TemporaryDirectory directory;
@@ -119,8 +128,8 @@ Run declare_doctor(CLI::App& app) {
         output->open();
         output->options().brief = output->verbosity() == Messages::Verbosity::quiet;
         print_environment(*output);
-        const Prerequisites found = {
-            {this_program(), heap_tracker(), process_memory(), other_processes(), memory_cgroup(), reference_service(), temporary_space()}};
+        const Prerequisites found = {{this_program(), heap_tracker(), process_memory(), other_processes(), memory_cgroup(),
+                                      reference_service(), source_audit(), temporary_space()}};
         output->write(found);
         return found.met() ? kNoLeak : kInvalid;
     };

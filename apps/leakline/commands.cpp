@@ -25,6 +25,8 @@ std::span<const CommandRow> commands() {
          "leakline minimize traffic.jsonl --target-cmd './service --port {port}' -o min.jsonl", declare_minimize, OnSignal::reports_partly},
         {"compare", "Compare two recordings or diagnoses line by line, to check a fix or a change",
          "leakline compare before.leak after.leak --max-growth 16B/request", declare_compare, OnSignal::ends_at_once},
+        {"audit", "Find containers that grow and are never cleaned, and handles that are not closed, in source code",
+         "leakline audit src -p build --evidence diagnosis.json", declare_audit, OnSignal::reports_partly},
         {"sample", "Sample the memory of processes, cgroups or a command over time",
          "leakline sample --pid 1234 --interval 100ms --metrics rss,pss -o samples.csv", declare_sample, OnSignal::reports_partly},
         {"holders", "Show which variables hold the heap of a running process: container, elements, bytes",

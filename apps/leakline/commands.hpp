@@ -36,6 +36,7 @@ struct CommandRow {
     OnSignal on_signal;
 };
 
+Run declare_audit(CLI::App& app);
 Run declare_capture(CLI::App& app);
 Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);

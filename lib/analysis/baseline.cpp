@@ -31,6 +31,7 @@ const Baseline::Line* find_line(const std::vector<Baseline::Line>& lines, const 
 
 // Users write "load_plugins" for "app::load_plugins(Config const&)" in debug info.
 bool covers(const Baseline::Suppression& suppression, const LineGrowth& line) {
+    if (!suppression.container.empty()) return false;  // of an audit
     if (!suppression.source.empty() && suppression.source != trim(line.source)) return false;
     const std::string& wanted = suppression.function;
     const std::string name = short_function(line.at.function);
@@ -90,6 +91,7 @@ class Entries {
         std::vector<std::string> out;
         for (std::size_t i = 0; i < baseline_.suppressions.size(); ++i) {
             const Baseline::Suppression& item = baseline_.suppressions[i];
+            if (!item.container.empty()) continue;
             if (expired(item))
                 out.push_back(fmt::format("{}: the suppression of {} expired on {} ({})", name, item.function, item.expires, item.reason));
             else if (!suppression_used_[i])
@@ -157,6 +159,7 @@ void apply_baseline(Diagnosis& diagnosis, const Baseline& baseline, const std::s
 Baseline next_baseline(const Diagnosis& diagnosis, const Baseline& old) {
     Baseline next;
     next.suppressions = old.suppressions;
+    next.findings = old.findings;
     for (const auto& [line_name, pointer] : leaking_lines_by_name(diagnosis)) {
         const LineGrowth& line = *pointer;
         if (std::any_of(old.suppressions.begin(), old.suppressions.end(), [&](const auto& item) { return covers(item, line); })) continue;

@@ -15,12 +15,18 @@ struct Baseline {
         double bytes_per_request = 0;  // accepted
         std::vector<double> history;   // what was measured each time that the baseline was written, oldest first
     };
+    // Of an audit of the source: known by what grows, not by its line.
+    struct Finding {
+        std::string rule, container, file;
+    };
     struct Suppression {
         std::string function, source, reason;
         Growth max;
-        std::string expires;  // ISO date, the last day on which it applies; empty: no end
+        std::string expires;         // ISO date, the last day on which it applies; empty: no end
+        std::string container = {};  // not empty: of an audit's finding; then function, source and max are not used
     };
     std::vector<Line> lines;
+    std::vector<Finding> findings;
     std::vector<Suppression> suppressions;
 };
 

@@ -72,6 +72,13 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
             }
         }
     }
+    for (const Json& item : list_of(json, "findings", name)) {
+        const std::string place = fmt::format("findings[{}]", baseline.findings.size());
+        Baseline::Finding& finding = baseline.findings.emplace_back();
+        finding.rule = text_of(item, "rule", name, place);
+        finding.container = text_of(item, "container", name, place);
+        finding.file = text_of(item, "file", name, place);
+    }
     for (const Json& item : list_of(json, "suppressions", name)) {
         const std::string place = fmt::format("suppressions[{}]", baseline.suppressions.size());
         Baseline::Suppression& suppression = baseline.suppressions.emplace_back();
@@ -79,12 +86,14 @@ Baseline read_baseline(std::string_view text, const std::string& name) {
         suppression.source = trim(text_of(item, "source", name, place));
         suppression.reason = text_of(item, "reason", name, place);
         suppression.expires = text_of(item, "expires", name, place);
+        suppression.container = text_of(item, "container", name, place);
         const std::string max = text_of(item, "max", name, place);
-        if (suppression.function.empty()) bad(name, place + ": no function");
+        if (suppression.function.empty() && suppression.container.empty()) bad(name, place + ": no function and no container");
         if (trim(suppression.reason).empty()) bad(name, place + ": no reason");
         const auto growth = parse_growth(max);
-        if (!growth) bad(name, fmt::format("{}.max: '{}' is not a growth rate such as 64B/request or 1MiB/h", place, printable(max)));
-        suppression.max = *growth;
+        if (!growth && suppression.container.empty())
+            bad(name, fmt::format("{}.max: '{}' is not a growth rate such as 64B/request or 1MiB/h", place, printable(max)));
+        if (growth) suppression.max = *growth;
         if (!suppression.expires.empty() && !is_date(suppression.expires))
             bad(name, fmt::format("{}.expires: '{}' is not a date such as 2025-12-31", place, printable(suppression.expires)));
     }
@@ -99,11 +108,17 @@ std::string write_baseline(const Baseline& baseline) {
                                  {"file", line.file},
                                  {"bytes_per_request", line.bytes_per_request},
                                  {"history", line.history}});
+    if (!baseline.findings.empty()) json["findings"] = Json::array();
+    for (const Baseline::Finding& finding : baseline.findings)
+        json["findings"].push_back({{"rule", finding.rule}, {"container", finding.container}, {"file", finding.file}});
     for (const Baseline::Suppression& item : baseline.suppressions) {
-        Json out = {{"function", item.function}};
+        Json out = Json::object();
+        if (!item.container.empty()) out["container"] = item.container;
+        if (!item.function.empty()) out["function"] = item.function;
         if (!item.source.empty()) out["source"] = item.source;
         out["reason"] = item.reason;
-        out["max"] = fmt::format("{:.0f}B/{}", item.max.bytes, item.max.per == Growth::Per::request ? "request" : "h");
+        if (item.container.empty())
+            out["max"] = fmt::format("{:.0f}B/{}", item.max.bytes, item.max.per == Growth::Per::request ? "request" : "h");
         if (!item.expires.empty()) out["expires"] = item.expires;
         json["suppressions"].push_back(std::move(out));
     }

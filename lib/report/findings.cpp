@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/quantities.hpp"
@@ -15,8 +16,7 @@ namespace {
 
 constexpr std::size_t kMax = 5000;
 
-void place(Finding& finding, const RenderOptions& options) {
-    const std::string& file = finding.line->at.file;
+void place(Finding& finding, const std::string& file, const RenderOptions& options) {
     if (file.empty()) return;
     const auto known = options.repository_paths.find(file);
     // A compiler's relative path may begin at its build folder: "../../lib/a.cpp" cannot be shown by a CI system.
@@ -43,8 +43,25 @@ void add_lines(std::vector<Finding>& findings, const LineReport& report, const R
         if (line.bytes_per_hour_by_time)
             finding.message += fmt::format(", {} per hour over time", interval_text(*line.bytes_per_hour_by_time));
         finding.message += fmt::format(" ({})", growth_class_name(line.growth_class));
-        place(finding, options);
+        place(finding, line.at.file, options);
         const std::string key = line_key(finding.path.value_or(""), line.at.function, line.source);
+        const int copy = seen[key]++;
+        finding.fingerprint = hash_text(copy == 0 ? key : fmt::format("{}\n{}", key, copy));
+        findings.push_back(std::move(finding));
+    }
+}
+
+void add_audited(std::vector<Finding>& findings, const Audit& audit, const RenderOptions& options) {
+    std::map<std::string, int> seen;
+    for (const AuditFinding& audited : audit.findings) {
+        if (!audited.accepted.empty() || findings.size() >= kMax) continue;
+        Finding finding;
+        finding.kind = Finding::Kind::audited;
+        finding.audited = &audited;
+        finding.message = finding_message(audited);
+        place(finding, audited.growth.empty() ? audited.declared.file : audited.growth.front().at.file, options);
+        const std::string key =
+            line_key(std::string(rule_name(audited.rule)) + "\n" + audited.declared.file, audited.subject, audited.source);
         const int copy = seen[key]++;
         finding.fingerprint = hash_text(copy == 0 ? key : fmt::format("{}\n{}", key, copy));
         findings.push_back(std::move(finding));
@@ -70,14 +87,29 @@ std::string_view rule_name(Finding::Kind kind) {
         case Finding::Kind::inconclusive: return "inconclusive-run";
         case Finding::Kind::invalid: return "invalid-run";
         case Finding::Kind::leaking_resource: return "leaking-resource";
+        case Finding::Kind::audited: break;
     }
     return "invalid-run";
+}
+
+std::string_view rule_name(const Finding& finding) {
+    return finding.audited != nullptr ? rule_name(finding.audited->rule) : rule_name(finding.kind);
+}
+
+std::uint32_t line_of(const Finding& finding) {
+    if (finding.audited != nullptr) {
+        const auto& growth = finding.audited->growth;
+        return std::max(growth.empty() ? finding.audited->declared.line : growth.front().at.line, 1u);
+    }
+    return finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1;
 }
 
 std::vector<Finding> findings_of(const Document& document, const RenderOptions& options) {
     std::vector<Finding> findings;
     if (const auto* lines = std::get_if<LineReport>(&document)) {
         add_lines(findings, *lines, options);
+    } else if (const auto* audit = std::get_if<Audit>(&document)) {
+        add_audited(findings, *audit, options);
     } else if (const auto* diagnosis = diagnosis_in(document)) {
         if (diagnosis->accepted) return findings;
         const Summary summary = summarize(*diagnosis);

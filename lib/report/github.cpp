@@ -66,10 +66,14 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
     if (const auto* history = std::get_if<History>(&document); history != nullptr && history->worsened())
         out += command("error", title, fmt::format("{}: {}", history_verdict(*history), history_headline(*history)));
     for (const Finding& finding : findings_of(document, options)) {
-        if (finding.kind != Finding::Kind::leaking_line || !finding.path || !finding.in_repository) continue;
+        const bool audited = finding.kind == Finding::Kind::audited;
+        if ((finding.kind != Finding::Kind::leaking_line && !audited) || !finding.path || !finding.in_repository) continue;
         if (errors++ >= kMaxErrors) break;
-        const std::uint32_t line = std::max(finding.line->at.line, 1u);
-        out += command("error", fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true), line, line),
+        const std::uint32_t line = line_of(finding);
+        std::string_view level = "error";
+        if (audited && finding.audited->level != AuditFinding::Level::error)
+            level = finding.audited->level == AuditFinding::Level::warning ? "warning" : "notice";
+        out += command(level, fmt::format("file={},line={},endLine={},title=leakline", escaped(*finding.path, true), line, line),
                        finding.message);
     }
     return out;

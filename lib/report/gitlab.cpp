@@ -19,15 +19,18 @@ std::string render_gitlab(const Document& document, const RenderOptions& options
                 severity = options.inconclusive == RenderOptions::Inconclusive::warn ? "info" : "minor";
                 break;
             case Finding::Kind::invalid: severity = "major"; break;
+            case Finding::Kind::audited:
+                severity = finding.audited->level == AuditFinding::Level::error     ? "critical"
+                           : finding.audited->level == AuditFinding::Level::warning ? "major"
+                                                                                    : "info";
+                break;
         }
         // A finding needs a place: one without a line is placed at the file that started the run.
         out.push_back({{"description", finding.message},
-                       {"check_name", rule_name(finding.kind)},
+                       {"check_name", rule_name(finding)},
                        {"fingerprint", finding.fingerprint},
                        {"severity", severity},
-                       {"location",
-                        {{"path", finding.path.value_or(".gitlab-ci.yml")},
-                         {"lines", {{"begin", finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1u}}}}}});
+                       {"location", {{"path", finding.path.value_or(".gitlab-ci.yml")}, {"lines", {{"begin", line_of(finding)}}}}}});
     }
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

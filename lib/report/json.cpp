@@ -103,6 +103,8 @@ class Writer {
 
 void put(Writer& out, const Diagnosis& diagnosis) { fields(out, diagnosis); }
 
+void put(Writer& out, const Audit& audit) { fields(out, audit); }
+
 void put(Writer& out, const LineReport& report) {
     fields(out, report);
     recording_fields(out, report);

@@ -212,4 +212,21 @@ LineReport read_line_report(std::string_view text, const std::string& name) {
     return report;
 }
 
+Audit read_audit(std::string_view text, const std::string& name) {
+    const Json json = parse(text, name);
+    const Reader root(json, name);
+    if (!root.find("schema") || !root.find("findings"))
+        throw Error(ErrorKind::input, name, "not an audit: it has no 'schema' and 'findings'",
+                    "this takes what leakline audit wrote with -o NAME.json");
+    check_schema(root, name, "schema", "written by a newer leakline");
+    Audit audit;
+    fields(root, audit);
+    return audit;
+}
+
+bool is_audit(std::string_view text) {
+    const Json json = Json::parse(text, nullptr, false);
+    return json.is_object() && json.contains("findings");
+}
+
 }  // namespace leakline::report

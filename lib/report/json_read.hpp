@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/audit.hpp"
 #include "model/diagnosis.hpp"
 
 namespace leakline::report {
@@ -15,5 +16,10 @@ Diagnosis read_diagnosis(std::string_view text, const std::string& name);
 
 // The lines of a diagnosis or of what leakline lines --format json wrote. Throws as read_diagnosis does.
 LineReport read_line_report(std::string_view text, const std::string& name);
+
+// What leakline audit --format json wrote. Throws as read_diagnosis does.
+Audit read_audit(std::string_view text, const std::string& name);
+// Whether text is such a file.
+bool is_audit(std::string_view text);
 
 }  // namespace leakline::report

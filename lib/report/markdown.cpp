@@ -283,6 +283,25 @@ std::string render(const History& history, const RenderOptions& options) {
     return utf8_cut(out, kLimit - 4) + "\n";
 }
 
+std::string render(const Audit& audit, const RenderOptions& options) {
+    using Level = AuditFinding::Level;
+    std::string out = fmt::format("### Audit: {} errors, {} warnings, {} notes in {} units\n\n", audit.open(Level::error),
+                                  audit.open(Level::warning), audit.open(Level::note), audit.units);
+    std::size_t rows = 0;
+    for (const AuditFinding& finding : audit.findings) {
+        if (!finding.accepted.empty() || finding.level == Level::note || rows == options.top || out.size() > kLimit / 2) continue;
+        if (rows++ == 0) out += "| level | finding | source |\n| --- | --- | --- |\n";
+        out += fmt::format("| {} | {} | {} |\n", level_name(finding.level), plain(finding_message(finding)),
+                           code(finding.growth.empty() ? finding.source : finding.growth.front().source));
+    }
+    for (const Audit::FailedUnit& unit : audit.failed)
+        if (out.size() < kLimit)
+            out += fmt::format("\n- not read{}: {}: {}", unit.partly ? " in full" : "", plain(unit.file),
+                               plain(unit.reasons.empty() ? "" : unit.reasons.front()));
+    for (const std::string& warning : audit.warnings) out += "\n- " + plain(warning);
+    return utf8_cut(out, kLimit - 4) + "\n";
+}
+
 }  // namespace
 
 std::string render_markdown(const Document& document, const RenderOptions& options) {

@@ -16,6 +16,8 @@ namespace {
 // Formats for a diagnosis, and for documents with a page; documents for terminals and programs have only text and JSON.
 constexpr unsigned kDiagnosed = kDiagnosisForm | kMinimizedForm, kLines = kDiagnosed | kLinesForm;
 constexpr unsigned kPages = kLines | kTrendForm | kReplayForm | kComparisonForm | kHistoryForm;
+// Those that name places in the source.
+constexpr unsigned kPlaces = kLines | kAuditForm;
 
 }  // namespace
 
@@ -23,13 +25,13 @@ std::span<const Format> formats() {
     static const std::vector<Format> table = {
         {"text", {".txt"}, "for a terminal", render_text},
         {"json", {".json"}, "everything, for programs; leakline report reads it back", render_json},
-        {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown, kPages},
+        {"md", {".md", ".markdown"}, "Markdown for a pull request", render_markdown, kPages | kAuditForm},
         {"html", {".html", ".htm"}, "one self-contained page with charts", render_html, kPages},
         {"csv", {".csv"}, "one row per series or line", render_csv, kLines | kTrendForm | kHistoryForm},
         {"junit", {".xml"}, "JUnit: one test case per gate", render_junit, kDiagnosed | kTrendForm},
-        {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kLines},
-        {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kLines},
-        {"github", {}, "GitHub workflow commands (automatic if GITHUB_ACTIONS=true)", render_github, kLines | kTrendForm},
+        {"sarif", {".sarif", ".sarif.json"}, "SARIF 2.1.0 for code scanning", render_sarif, kPlaces},
+        {"gitlab", {"gl-code-quality-report.json", ".codequality.json"}, "GitLab Code Quality", render_gitlab, kPlaces},
+        {"github", {}, "GitHub workflow commands (automatic if GITHUB_ACTIONS=true)", render_github, kPlaces | kTrendForm},
         {"openmetrics", {".prom"}, "for node_exporter's textfile collector", render_openmetrics, kDiagnosed | kTrendForm},
         {"svg", {".svg"}, "the plot of memory over time", render_svg, kDiagnosed | kTrendForm},
         {"folded", {".folded"}, "stacks of the growth, for flamegraph.pl", render_folded, kLines},
@@ -59,6 +61,7 @@ std::string_view document_name(unsigned form) {
         case kSelfTestForm: return "a self-test";
         case kPrerequisitesForm: return "a check of prerequisites";
         case kHoldersForm: return "a list of holders";
+        case kAuditForm: return "an audit";
         default: return "this document";
     }
 }

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/audit.hpp"
 #include "model/comparison.hpp"
 #include "model/diagnosis.hpp"
 #include "model/dry_run.hpp"
@@ -22,7 +23,7 @@
 namespace leakline::report {
 
 using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History, Minimized, DryRun, SelfTest,
-                              Prerequisites, HolderReport>;
+                              Prerequisites, HolderReport, Audit>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -37,6 +38,7 @@ enum Form : unsigned {
     kSelfTestForm = 1u << 8,
     kPrerequisitesForm = 1u << 9,
     kHoldersForm = 1u << 10,
+    kAuditForm = 1u << 11,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) { return 1u << document.index(); }
@@ -50,6 +52,7 @@ struct RenderOptions {
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool color = false;
     bool brief = false;    // --quiet: only what needs attention
+    bool notes = false;    // of an audit: its notes, too
     int width = 100;       // columns, for text
     std::size_t top = 20;  // rows of a ranking
     bool lost = false;     // of holders: also what nothing leads to

@@ -61,12 +61,20 @@ std::map<std::string, std::string> repository_paths(const Document& document, co
     std::map<std::string, std::string> out;
     std::error_code error;
     const fs::path real = fs::canonical(root, error);
-    if (report == nullptr || root.empty() || error) return out;
+    const auto* audit = std::get_if<Audit>(&document);
+    if ((report == nullptr && audit == nullptr) || root.empty() || error) return out;
     std::set<std::string> files;
-    for (const LineGrowth& line : report->lines) {
-        files.insert(line.at.file);
-        collect(line.callers, files);
-    }
+    if (report != nullptr)
+        for (const LineGrowth& line : report->lines) {
+            files.insert(line.at.file);
+            collect(line.callers, files);
+        }
+    if (audit != nullptr)
+        for (const AuditFinding& finding : audit->findings) {
+            files.insert(finding.declared.file);
+            for (const AuditFinding::Site& site : finding.growth) files.insert(site.at.file);
+            for (const AuditFinding::Removal& removal : finding.removals) files.insert(removal.site.at.file);
+        }
     for (const std::string& file : files)
         if (!file.empty())
             if (auto found = find(file, real)) out.emplace(file, *std::move(found));

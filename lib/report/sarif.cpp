@@ -43,6 +43,29 @@ Json rules() {
         "See the reasons; the run does not show whether there is a leak.", "error");
     add(Kind::leaking_resource, "Descriptors, threads, mappings or processes leak", "Their count grew in every round of the same traffic.",
         "Close, join, unmap or wait for what each request opens; the message names the kind that grows.", "error");
+    // In the order of AuditFinding::Rule, behind those of Finding::Kind.
+    const auto add_audited = [&](AuditFinding::Rule rule, const char* brief, const char* full, const char* help) {
+        out.push_back({{"id", rule_name(rule)},
+                       {"shortDescription", text(brief)},
+                       {"fullDescription", text(full)},
+                       {"help", text(help)},
+                       {"defaultConfiguration", {{"level", "warning"}}}});
+    };
+    using Rule = AuditFinding::Rule;
+    add_audited(Rule::unbounded_growth, "A container only grows",
+                "An object that lives as long as the process gets elements on the path of a request, and nothing removes any.",
+                "Remove what is no longer needed, bound the size, or say in the source why it is bounded: leakline: bounded by N, reason.");
+    add_audited(Rule::removal_never_runs, "What removes is never called",
+                "The container has code that removes elements, and nothing calls it while the service works.",
+                "Call it where the elements are no longer needed.");
+    add_audited(Rule::removal_skipped, "A removal is skipped",
+                "An early return or an exception comes before the removal of what was added.",
+                "Remove on every path: by the destructor of a local object, or in finally.");
+    add_audited(Rule::unbounded_memo, "A cache of results has no bound", "The results of all calls with different arguments are kept.",
+                "Give it a maxsize, or clear it.");
+    add_audited(Rule::handle_not_released, "A handle is not closed",
+                "A file, descriptor or connection is opened and not closed on every path.",
+                "Close it on every path: by the destructor of a local object, or in a with statement.");
     return out;
 }
 
@@ -106,11 +129,30 @@ Json code_flow(const LineGrowth& line, const RenderOptions& options) {
     return Json::array({{{"threadFlows", Json::array({{{"locations", std::move(locations)}}})}}});
 }
 
+// The declaration, other places of growth, and the removals that do not count.
+Json related_locations(const AuditFinding& audited, const RenderOptions& options) {
+    Json out = Json::array();
+    const auto add = [&](const CodeLine& at, const std::string& source, const std::string& message) {
+        if (at.file.empty()) return;
+        out.push_back({{"id", out.size()},
+                       {"physicalLocation", physical_location(path_of(at, options), at.line, source)},
+                       {"message", text(message)}});
+    };
+    add(audited.declared, "", fmt::format("{} is declared here", audited.subject));
+    for (std::size_t i = 1; i < audited.growth.size(); ++i)
+        add(audited.growth[i].at, "", fmt::format("grows here, too, by {}", audited.growth[i].what));
+    for (const AuditFinding::Removal& removal : audited.removals) add(removal.site.at, "", fmt::format("does not count: {}", removal.why));
+    return out;
+}
+
 Json result(const Finding& finding, const RenderOptions& options) {
-    Json out = {{"ruleId", rule_name(finding.kind)},
-                {"ruleIndex", static_cast<int>(finding.kind)},
-                {"level", finding.kind == Kind::inconclusive ? "warning" : "error"},
-                {"message", text(finding.message)}};
+    int index = static_cast<int>(finding.kind);
+    std::string_view level = finding.kind == Kind::inconclusive ? "warning" : "error";
+    if (finding.audited != nullptr) {
+        index += static_cast<int>(finding.audited->rule);
+        level = level_name(finding.audited->level);
+    }
+    Json out = {{"ruleId", rule_name(finding)}, {"ruleIndex", index}, {"level", level}, {"message", text(finding.message)}};
     out["locations"] = Json::array();
     if (finding.line != nullptr) {
         Json location;
@@ -119,6 +161,11 @@ Json result(const Finding& finding, const RenderOptions& options) {
             location["logicalLocations"] = Json::array({{{"fullyQualifiedName", finding.line->at.function}, {"kind", "function"}}});
         if (!location.is_null()) out["locations"].push_back(std::move(location));
         if (!finding.line->callers.empty()) out["codeFlows"] = code_flow(*finding.line, options);
+    }
+    if (finding.audited != nullptr && finding.path) {
+        const AuditFinding& audited = *finding.audited;
+        out["locations"].push_back({{"physicalLocation", physical_location(*finding.path, line_of(finding), "")}});
+        out["relatedLocations"] = related_locations(audited, options);
     }
     out["partialFingerprints"] = {{"primaryLocationLineHash", finding.fingerprint + ":1"}};
     return out;

@@ -137,3 +137,13 @@ TEST_CASE("every member of a line report is read back as it was written, and the
     CHECK(json_of(read_line_report(text, "l.json")) == text);
     check_members(json::parse(text), whole_schema().at("$defs").at("lines"), "");
 }
+
+TEST_CASE("every member of an audit is read back as it was written, and the schema names them all") {
+    Audit audit;
+    Filler filler;
+    fields(filler, audit);
+    const std::string text = json_of(audit);
+    CHECK(text.find("null") == std::string::npos);
+    CHECK(json_of(read_audit(text, "a.json")) == text);
+    check_members(json::parse(text), whole_schema().at("$defs").at("audit"), "");
+}

@@ -1,0 +1,441 @@
+#include "audit/internal/clang_body.hpp"
+
+#include <algorithm>
+
+#include "audit/internal/words.hpp"
+
+namespace leakline::audit {
+
+namespace {
+
+constexpr int kDeepest = 400;  // of nested statements: deeper code is generated, and the stack has an end
+
+}  // namespace
+
+Name BodyReader::note_variable(CXCursor declaration) {
+    const Name id = tree_.id(declaration);
+    if (id == kNoName || !noted_.insert(id).second) return id;
+    const ClangApi& clang = tree_.clang;
+    const CXCursorKind kind = tree_.kind(declaration);
+    const TypeFacts& type = tree_.type_facts(clang.getCursorType(declaration));
+    Variable variable;
+    variable.id = id;
+    variable.type = tree_.name(tree_.type_text(clang.getCursorType(declaration)));
+    variable.at = tree_.place(declaration);
+    variable.container = type.container();
+    variable.indirect = type.indirect;
+    variable.few_keys = type.few_keys;
+    variable.holds = type.holds;
+    variable.elements = type.elements;
+    const CXCursor parent = clang.getCursorSemanticParent(declaration);
+    if (kind == CXCursor_FieldDecl) {
+        variable.storage = Storage::field;
+        variable.owner = tree_.id(parent);
+        variable.name = tree_.name(tree_.qualified_name(declaration));
+    } else if (kind == CXCursor_ParmDecl) {
+        variable.storage = Storage::parameter;
+        variable.name = tree_.name(tree_.spelling(declaration));
+        if (!contexts_.empty()) variable.owner = here().function;
+    } else {
+        const CXCursorKind outer = tree_.kind(parent);
+        const bool inside = outer == CXCursor_FunctionDecl || outer == CXCursor_CXXMethod || outer == CXCursor_Constructor ||
+                            outer == CXCursor_Destructor || outer == CXCursor_FunctionTemplate || outer == CXCursor_ConversionFunction ||
+                            outer == CXCursor_LambdaExpr;
+        const bool lasting = clang.Cursor_getStorageClass(declaration) == CX_SC_Static ||
+                             clang.Cursor_getStorageClass(declaration) == CX_SC_Extern || clang.getCursorTLSKind(declaration) != CXTLS_None;
+        variable.storage = !inside ? Storage::global : lasting ? Storage::static_local : Storage::local;
+        variable.name = tree_.name(inside ? tree_.spelling(declaration) : tree_.qualified_name(declaration));
+        if (variable.storage == Storage::local && !contexts_.empty()) {
+            variable.owner = here().function;
+            variable.loop = here().loop;
+        }
+    }
+    variable.local_file = clang.getCursorLinkage(declaration) == CXLinkage_Internal;
+    if (variable.storage == Storage::local || variable.storage == Storage::parameter) local_.insert(id);
+    facts_.variables.push_back(std::move(variable));
+    return id;
+}
+
+Operation& BodyReader::add(Operation::Kind kind, const Access& on, CXCursor at, const std::string& word) {
+    Operation& operation = facts_.operations.emplace_back();
+    operation.kind = kind;
+    operation.on = on;
+    operation.at = tree_.place(at);
+    operation.word = tree_.name(word);
+    if (contexts_.empty()) return operation;
+    operation.function = here().function;
+    operation.loop = here().loop;
+    for (const auto& guards : here().guards) operation.guards.insert(operation.guards.end(), guards.begin(), guards.end());
+    operation.guards.insert(operation.guards.end(), here().function_guards.begin(), here().function_guards.end());
+    if (kind == Operation::Kind::shrink || kind == Operation::Kind::replace) here().paths.removed(on, operation.at);
+    return operation;
+}
+
+void BodyReader::read_function(CXCursor function, Name id) {
+    contexts_.emplace_back();
+    here().function = id;
+    const ClangApi& clang = tree_.clang;
+    here().result = clang.getCursorResultType(function);
+    std::uint32_t index = 0;
+    const ClangTree::Children children = tree_.children(function);
+    for (std::size_t i = 0; i < children.size(); ++i) {
+        const CXCursor child = children[i];
+        const CXCursorKind kind = tree_.kind(child);
+        if (kind == CXCursor_ParmDecl) {
+            const Name parameter = note_variable(child);
+            here().parameters.insert(parameter);
+            here().parameter_index[parameter] = index;
+            // Arguments reach the parameter by its index.
+            const Name numbered = tree_.name(facts_.names[id] + "#" + std::to_string(index));
+            facts_.aliases.push_back({parameter, {numbered, 0}});
+            note_flow(parameter, {numbered});
+            note_flow(numbered, {parameter});
+            ++index;
+        } else if (kind == CXCursor_MemberRef && i + 1 < children.size() && clang.isExpression(tree_.kind(children[i + 1])) != 0) {
+            const Name member = note_variable(tree_.referenced(child));
+            read_initializer(children[i + 1], member);
+        } else if (clang.isStatement(kind) != 0 || clang.isExpression(kind) != 0) {
+            walk(child);
+        }
+    }
+    here().paths.finish(id, facts_.skips, facts_.handles);
+    for (Function& noted : facts_.functions)
+        if (noted.id == id) {
+            noted.blocks = noted.blocks || here().blocks;
+            noted.serves = noted.serves || here().serves;
+            noted.calls_parameter = noted.calls_parameter || here().calls_parameter;
+            noted.starts_parameter = noted.starts_parameter || here().starts_parameter;
+        }
+    contexts_.pop_back();
+}
+
+void BodyReader::read_initializer(CXCursor expression, Name variable) {
+    if (const auto of = access(expression); of && of->variable != variable) facts_.aliases.push_back({variable, *of});
+    note_flow(variable, expression);
+    note_deferred(expression);
+    walk(expression);
+}
+
+void BodyReader::walk_children(CXCursor cursor) {
+    for (const CXCursor child : tree_.children(cursor)) walk(child);
+}
+
+void BodyReader::walk(CXCursor cursor) {
+    static thread_local int depth = 0;
+    if (depth >= kDeepest) return;
+    ++depth;
+    switch (tree_.kind(cursor)) {
+        case CXCursor_IfStmt: walk_if(cursor); break;
+        case CXCursor_WhileStmt:
+        case CXCursor_ForStmt:
+        case CXCursor_DoStmt:
+        case CXCursor_CXXForRangeStmt: walk_loop(cursor); break;
+        case CXCursor_ReturnStmt: walk_return(cursor); break;
+        case CXCursor_CXXThrowExpr:
+            walk_children(cursor);
+            if (!contexts_.empty()) here().paths.left(tree_.place(cursor), true);
+            break;
+        case CXCursor_VarDecl: walk_local(cursor); break;
+        case CXCursor_LambdaExpr: walk_lambda(cursor); break;
+        case CXCursor_CallExpr: walk_call(cursor); break;
+        case CXCursor_BinaryOperator: {
+            const ClangTree::Children sides = tree_.children(cursor);
+            if (sides.size() == 2 && tree_.binary_operator(cursor) == "=")
+                walk_assignment(cursor, sides[0], sides[1]);
+            else
+                walk_children(cursor);
+            break;
+        }
+        case CXCursor_CompoundAssignOperator: walk_compound(cursor); break;
+        case CXCursor_UnaryOperator: walk_unary(cursor); break;
+        case CXCursor_CXXNewExpr:
+            note_creation(tree_.clang.getPointeeType(tree_.clang.getCursorType(cursor)), cursor);
+            walk_children(cursor);
+            break;
+        case CXCursor_CXXDeleteExpr: {
+            walk_children(cursor);
+            const ClangTree::Children operand = tree_.children(cursor);
+            if (operand.empty()) break;
+            const CXCursor target = tree_.plain(operand.back());
+            const auto on = access(target);
+            const Name node = tree_.type_facts(tree_.clang.getCursorType(target)).node;
+            if (node != kNoName && !(on && here().fresh.contains(on->variable)))
+                add(Operation::Kind::free, on.value_or(Access{}), cursor, "delete").node = node;
+            if (on) add(Operation::Kind::replace, *on, cursor, "delete");
+            break;
+        }
+        case CXCursor_SwitchStmt:
+            if (contexts_.empty()) break;
+            here().breaks.push_back(0);
+            walk_children(cursor);
+            here().breaks.pop_back();
+            break;
+        case CXCursor_BreakStmt:
+            if (!contexts_.empty() && !here().breaks.empty() && here().breaks.back() != 0)
+                facts_.loops[here().breaks.back() - 1].exits = true;
+            break;
+        case CXCursor_CaseStmt:
+        case CXCursor_DefaultStmt:
+        case CXCursor_CXXCatchStmt: walk_branch(cursor); break;
+        case CXCursor_InitListExpr:
+            note_deferred(cursor);
+            if (!contexts_.empty()) note_handed_on(cursor, "", tree_.children(cursor), true);
+            walk_children(cursor);
+            break;
+        default: walk_children(cursor);
+    }
+    --depth;
+}
+
+void BodyReader::walk_branch(CXCursor statement) {
+    if (contexts_.empty()) return walk_children(statement);
+    here().paths.enter({});
+    walk_children(statement);
+    here().paths.leave();
+}
+
+// Whether a branch leaves for sure: its last statement does. (An exit within a nested condition is that condition's.)
+bool BodyReader::exits(CXCursor branch, int depth) {
+    if (depth > 30) return false;
+    switch (tree_.kind(branch)) {
+        case CXCursor_ReturnStmt:
+        case CXCursor_BreakStmt:
+        case CXCursor_ContinueStmt:
+        case CXCursor_GotoStmt:
+        case CXCursor_CXXThrowExpr: return true;
+        case CXCursor_CallExpr: return never_returns(tree_.spelling(branch));
+        case CXCursor_UnexposedExpr:
+        case CXCursor_CompoundStmt: {
+            const ClangTree::Children inner = tree_.children(branch);
+            return !inner.empty() && exits(inner.back(), depth + 1);
+        }
+        default: return false;
+    }
+}
+
+void BodyReader::walk_if(CXCursor statement) {
+    ClangTree::Children children = tree_.children(statement);
+    std::size_t condition = 0;
+    // An initializer or a declaration comes first: "if (auto it = m.find(k); it != m.end())".
+    while (condition + 2 < children.size() &&
+           (tree_.kind(children[condition]) == CXCursor_DeclStmt || tree_.kind(children[condition]) == CXCursor_VarDecl))
+        walk(children[condition++]);
+    if (condition >= children.size() || contexts_.empty()) return walk_children(statement);
+    walk(children[condition]);
+    std::set<Name> names;
+    mentioned(children[condition], names);
+    std::vector<Access> sizes = sizes_in(children[condition]), leaving = sizes;
+    // What is filled only while it is empty is filled once.
+    if (const auto empty = emptiness_in(children[condition])) (empty->second ? sizes : leaving).push_back(empty->first);
+    bool leaves = false;
+    const bool first_time = sets_first_time(children[condition]);
+    here().first_time += first_time ? 1 : 0;
+    here().guards.push_back(sizes);
+    for (std::size_t i = condition + 1; i < children.size(); ++i) {
+        here().paths.enter(names);
+        walk(children[i]);
+        here().paths.leave();
+        leaves = leaves || exits(children[i]);
+    }
+    here().guards.pop_back();
+    here().first_time -= first_time ? 1 : 0;
+    if (leaves) here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
+}
+
+// Whether nothing but the program's end stops a loop: "while (true)", "while (running)", "while (accept(...) >= 0)".
+bool BodyReader::goes_on(CXCursor condition, int depth) {
+    if (depth > 12) return false;
+    const CXCursor cursor = tree_.plain(condition);
+    const CXCursorKind kind = tree_.kind(cursor);
+    if (kind == CXCursor_CXXBoolLiteralExpr || kind == CXCursor_IntegerLiteral) return depth == 0 && tree_.source(cursor) != "false";
+    if (kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) return is_running_word(tree_.spelling(cursor));
+    if (kind == CXCursor_CallExpr) {
+        const std::string word = tree_.spelling(cursor);
+        if (is_blocking(word) || is_running_word(word)) return true;
+    }
+    const ClangTree::Children parts = tree_.children(cursor);
+    return std::any_of(parts.begin(), parts.end(), [&](CXCursor part) { return goes_on(part, depth + 1); });
+}
+
+void BodyReader::walk_loop(CXCursor statement) {
+    const ClangTree::Children children = tree_.children(statement);
+    if (children.empty() || contexts_.empty()) return walk_children(statement);
+    const CXCursorKind kind = tree_.kind(statement);
+    Loop loop;
+    loop.function = here().function;
+    loop.at = tree_.place(statement);
+    loop.outer = here().loop;
+    std::vector<Access> sizes;
+    std::set<Name> names;
+    const CXCursor body = kind == CXCursor_DoStmt ? children.front() : children.back();
+    if (kind == CXCursor_ForStmt) {
+        const std::string head = tree_.text_before(statement, body);
+        const std::size_t first = head.find(';');
+        const std::size_t second = first == head.npos ? head.npos : head.find(';', first + 1);
+        const std::string middle = second == head.npos ? "" : head.substr(first + 1, second - first - 1);
+        // Without a comparison nothing counts it.
+        loop.endless = first != head.npos && middle.find_first_of("<>=") == middle.npos;
+    } else if (kind == CXCursor_WhileStmt || kind == CXCursor_DoStmt) {
+        const CXCursor condition = kind == CXCursor_DoStmt ? children.back() : children.front();
+        // "while (node)" and "while ((p = strchr(p, ' ')))" walk over something; "while (running)" and "while (accept(...) >= 0)" do not.
+        loop.endless = goes_on(condition);
+        sizes = sizes_in(condition);
+        mentioned(condition, names);
+    }
+    facts_.loops.push_back(loop);
+    const std::uint32_t outer = here().loop;
+    here().loop = static_cast<std::uint32_t>(facts_.loops.size());
+    here().breaks.push_back(here().loop);
+    const bool blocks = here().blocks;
+    here().blocks = false;
+    here().guards.push_back(sizes);
+    here().paths.enter(names);
+    if (kind == CXCursor_CXXForRangeStmt) {
+        // The loop's variable stands for elements of what is walked over.
+        std::optional<Access> range;
+        for (const CXCursor child : children)
+            if (tree_.clang.isExpression(tree_.kind(child)) != 0 && !range) range = access(child);
+        const CXCursor variable = children.front();
+        std::set<Name> values;
+        for (const CXCursor child : children)
+            if (tree_.clang.isExpression(tree_.kind(child)) != 0) values_in(child, values);
+        if (tree_.kind(variable) == CXCursor_VarDecl) note_flow(note_variable(variable), values);
+        if (range) {
+            const auto note = [&](CXCursor declared) {
+                const Name id = note_variable(declared);
+                facts_.aliases.push_back({id, {range->variable, static_cast<std::uint8_t>(range->depth + 1)}});
+                here().loaded.insert(id);
+            };
+            if (tree_.kind(variable) == CXCursor_VarDecl) note(variable);
+            if (tree_.kind(variable) == CXCursor_UnexposedDecl)
+                for (const CXCursor binding : tree_.children(variable))
+                    if (tree_.kind(binding) == CXCursor_UnexposedDecl) note(binding);
+        }
+        for (std::size_t i = 1; i < children.size(); ++i) walk(children[i]);
+    } else {
+        for (const CXCursor child : children) walk(child);
+    }
+    here().paths.leave();
+    here().guards.pop_back();
+    facts_.loops[here().loop - 1].blocks = here().blocks;
+    here().blocks = here().blocks || blocks;
+    here().breaks.pop_back();
+    here().loop = outer;
+}
+
+void BodyReader::walk_return(CXCursor statement) {
+    walk_children(statement);
+    if (contexts_.empty()) return;
+    for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer) facts_.loops[loop - 1].exits = true;
+    const ClangTree::Children value = tree_.children(statement);
+    std::set<Name> returned;
+    if (!value.empty()) {
+        mentioned(value.front(), returned);
+        const TypeFacts& type = tree_.type_facts(here().result);
+        if (type.indirect || type.container())
+            if (const auto of = access(value.front()); of && (type.indirect || !is_local(of->variable)))
+                if (type.indirect) facts_.aliases.push_back({tree_.name(facts_.names[here().function] + "#result"), *of});
+        for (const Access& size : sizes_in(value.front(), true))
+            facts_.size_results.push_back({tree_.name(facts_.names[here().function] + "#size"), size});
+        note_flow(tree_.name(facts_.names[here().function] + "#result"), value.front());
+        note_deferred(value.front());
+    }
+    here().paths.left(tree_.place(statement), false, std::move(returned));
+}
+
+void BodyReader::walk_local(CXCursor declaration) {
+    const Name id = note_variable(declaration);
+    const ClangApi& clang = tree_.clang;
+    const CXType type = clang.getCursorType(declaration);
+    const TypeFacts& facts = tree_.type_facts(type);
+    const ClangTree::Children children = tree_.children(declaration);
+    std::optional<CXCursor> initializer;
+    for (const CXCursor child : children)
+        if (clang.isExpression(tree_.kind(child)) != 0) initializer = child;
+    if (!facts.indirect && is_local(id)) note_creation(type, declaration);
+    if (!initializer) return;
+    note_flow(id, *initializer);
+    const CXCursor value = tree_.plain(*initializer);
+    const auto of = access(value);
+    if (of && of->variable != id && (facts.indirect || type.kind == CXType_LValueReference || type.kind == CXType_RValueReference))
+        facts_.aliases.push_back({id, *of});
+    if (facts.integer)
+        for (const Access& size : sizes_in(value, true)) facts_.size_results.push_back({id, size});
+    if (!contexts_.empty() && is_local(id)) {
+        if (facts.node != kNoName) {
+            if (is_allocation(value)) {
+                here().fresh.insert(id);
+                note_creation(clang.getPointeeType(type), declaration);
+                // new Node{head, ...}
+                std::set<Name> names;
+                mentioned(value, names);
+                for (const Name name : names)
+                    if (!is_local(name))
+                        for (const Variable& variable : facts_.variables)
+                            if (variable.id == name &&
+                                std::find(variable.holds.begin(), variable.holds.end(), facts.node) != variable.holds.end())
+                                here().linked_to[id] = {name, 0};
+            } else {
+                here().loaded.insert(id);
+            }
+        }
+        if (opens_handle(value))
+            if (const HandlePair* pair = handle_of(tree_.spelling(value));
+                pair != nullptr && pair->argument < 0 && (facts.integer || facts.indirect)) {
+                Handle handle;
+                handle.function = here().function;
+                handle.variable = id;
+                handle.acquire = tree_.name(std::string(pair->acquire));
+                handle.release = tree_.name(std::string(pair->release));
+                handle.at = tree_.place(value);
+                walk(*initializer);
+                here().paths.opened(handle);
+                return;
+            }
+    }
+    // A lambda that a local variable holds is called by its name, or handed on; a std::function's is seen nowhere else.
+    if (facts.callable && tree_.kind(value) != CXCursor_LambdaExpr)
+        if (const Name function = function_in(*initializer); function != kNoName && !contexts_.empty()) {
+            if (is_local(id)) callables_[id] = function;
+            Call call;
+            call.kind = is_local(id) ? Call::Kind::call : Call::Kind::deferred;
+            call.from = here().function;
+            call.to = function;
+            call.at = tree_.place(declaration);
+            call.loop = here().loop;
+            facts_.calls.push_back(std::move(call));
+        }
+    if (tree_.kind(value) == CXCursor_InitListExpr) note_deferred(value);
+    // auto& entry = m[key];
+    writes_ = (type.kind == CXType_LValueReference && clang.isConstQualifiedType(clang.getPointeeType(type)) == 0);
+    static_ = !contexts_.empty() && !is_local(id);
+    walk(*initializer);
+    writes_ = static_ = false;
+}
+
+void BodyReader::walk_lambda(CXCursor lambda) {
+    const std::string text = tree_.lambda_of(tree_.clang.getCursorType(lambda));
+    const Name id = tree_.name(text.empty() ? "lambda" : text);
+    Function function;
+    function.id = id;
+    function.at = tree_.place(lambda);
+    function.kind = Function::Kind::lambda;
+    function.local_file = true;
+    const Name outer = contexts_.empty() ? kNoName : here().function;
+    std::string name = "lambda";
+    for (const Function& known : facts_.functions)
+        if (known.id == outer && outer != kNoName) {
+            name = "lambda in " + facts_.names[known.name];
+            function.owner = known.owner;
+        }
+    if (name.starts_with("lambda in lambda in ")) name.erase(0, 10);
+    function.name = tree_.name(name);
+    facts_.functions.push_back(function);
+    // What it captures may be kept with it.
+    if (!contexts_.empty())
+        for (const CXCursor child : tree_.children(lambda))
+            if (tree_.kind(child) == CXCursor_VariableRef) here().paths.handed_on(tree_.id(tree_.referenced(child)), function.at);
+    read_function(lambda, id);
+}
+
+}  // namespace leakline::audit

@@ -1,0 +1,486 @@
+// Calls: what they do to containers, whom they call, and what becomes of functions that are handed over.
+#include <algorithm>
+#include <utility>
+
+#include "audit/internal/clang_body.hpp"
+#include "audit/internal/words.hpp"
+
+namespace leakline::audit {
+
+namespace {
+
+std::string last_name(const std::string& source) {
+    std::size_t end = source.size();
+    while (end > 0 && (std::isalnum(static_cast<unsigned char>(source[end - 1])) == 0 && source[end - 1] != '_')) --end;
+    std::size_t begin = end;
+    while (begin > 0 && (std::isalnum(static_cast<unsigned char>(source[begin - 1])) != 0 || source[begin - 1] == '_')) --begin;
+    return source.substr(begin, end - begin);
+}
+
+}  // namespace
+
+std::vector<CXCursor> BodyReader::arguments_of(CXCursor call) const {
+    std::vector<CXCursor> arguments;
+    const int count = tree_.clang.Cursor_getNumArguments(call);
+    for (int i = 0; i < count; ++i) arguments.push_back(tree_.clang.Cursor_getArgument(call, static_cast<unsigned>(i)));
+    if (count >= 0) return arguments;
+    const ClangTree::Children children = tree_.children(call);
+    for (std::size_t i = 1; i < children.size(); ++i) arguments.push_back(children[i]);
+    return arguments;
+}
+
+// A function, a lambda, or what binds one: the function that is handed over.
+Name BodyReader::function_in(CXCursor expression, int depth) {
+    if (depth > 4) return kNoName;
+    const CXCursor cursor = tree_.plain(expression);
+    if (const std::string lambda = tree_.lambda_of(tree_.clang.getCursorType(cursor)); !lambda.empty()) return tree_.name(lambda);
+    const CXCursorKind kind = tree_.kind(cursor);
+    if (kind == CXCursor_LambdaExpr) {
+        const std::string lambda = tree_.lambda_of(tree_.clang.getCursorType(cursor));
+        return lambda.empty() ? kNoName : tree_.name(lambda);
+    }
+    if (kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) {
+        const CXCursor target = tree_.referenced(cursor);
+        if (tree_.is_null(target)) return kNoName;
+        const CXCursorKind declared = tree_.kind(target);
+        const bool function = declared == CXCursor_FunctionDecl || declared == CXCursor_CXXMethod || declared == CXCursor_FunctionTemplate;
+        return function && tree_.in_project(target) ? tree_.id(target) : kNoName;
+    }
+    if (kind == CXCursor_UnaryOperator && !tree_.children(cursor).empty()) return function_in(tree_.children(cursor).front(), depth + 1);
+    if (kind == CXCursor_CallExpr) {
+        // std::bind(f, ...), std::function(f), std::move(f): not what a function of the code does with it.
+        const CXCursor callee = tree_.referenced(cursor);
+        if (tree_.is_null(callee) || !tree_.is_standard(callee)) return kNoName;
+        for (const CXCursor argument : arguments_of(cursor))
+            if (const Name found = function_in(argument, depth + 1); found != kNoName) return found;
+    }
+    if (kind == CXCursor_UnexposedExpr)
+        for (const CXCursor child : tree_.children(cursor))
+            if (tree_.clang.isExpression(tree_.kind(child)) != 0)
+                if (const Name found = function_in(child, depth + 1); found != kNoName) return found;
+    return kNoName;
+}
+
+// A call of a library's function by its name: a pointer to a function or a method may be called "accept", too.
+bool BodyReader::opens_handle(CXCursor value) {
+    if (tree_.kind(value) != CXCursor_CallExpr) return false;
+    const CXCursor callee = tree_.referenced(value);
+    return !tree_.is_null(callee) && tree_.kind(callee) == CXCursor_FunctionDecl && !tree_.in_project(callee);
+}
+
+// Functions in what is stored: an initializer of a table, a field, a global, a returned value.
+void BodyReader::note_deferred(CXCursor expression) {
+    const auto note = [&](CXCursor part) {
+        const Name function = function_in(part);
+        if (function == kNoName) return false;
+        Call call;
+        call.kind = Call::Kind::deferred;
+        call.from = contexts_.empty() ? kNoName : here().function;
+        call.to = function;
+        call.at = tree_.place(part);
+        call.loop = contexts_.empty() ? 0 : here().loop;
+        facts_.calls.push_back(std::move(call));
+        return true;
+    };
+    if (note(expression)) return;
+    const CXCursor cursor = tree_.plain(expression);
+    if (tree_.kind(cursor) != CXCursor_InitListExpr) return;
+    for (const CXCursor part : tree_.children(cursor))
+        if (!note(part) && tree_.kind(tree_.plain(part)) == CXCursor_InitListExpr) note_deferred(part);
+}
+
+void BodyReader::note_creation(CXType type, CXCursor at) {
+    if (contexts_.empty()) return;
+    for (const Name held : tree_.type_facts(type).holds) facts_.creations.push_back({held, here().function, tree_.place(at), here().loop});
+}
+
+// A call through a pointer to a function or a std::function: which one it runs is known by its type alone.
+void BodyReader::note_indirect(CXCursor call, CXType type) {
+    const ClangApi& clang = tree_.clang;
+    type = clang.getCanonicalType(type);
+    for (int step = 0; step < 4 && type.kind != CXType_FunctionProto && type.kind != CXType_FunctionNoProto; ++step) {
+        if (type.kind == CXType_Pointer || type.kind == CXType_LValueReference || type.kind == CXType_RValueReference)
+            type = clang.getCanonicalType(clang.getPointeeType(type));
+        else if (clang.Type_getNumTemplateArguments(type) > 0)
+            type = clang.getCanonicalType(clang.Type_getTemplateArgumentAsType(type, 0));
+        else
+            return;
+    }
+    if (type.kind != CXType_FunctionProto && type.kind != CXType_FunctionNoProto) return;
+    Call noted;
+    noted.kind = Call::Kind::indirect;
+    noted.from = here().function;
+    noted.through = tree_.name(tree_.type_text(type));
+    noted.at = tree_.place(call);
+    noted.loop = here().loop;
+    facts_.calls.push_back(std::move(noted));
+}
+
+void BodyReader::walk_call(CXCursor call) {
+    const CXCursor callee = tree_.referenced(call);
+    const ClangTree::Children children = tree_.children(call);
+    const std::vector<CXCursor> arguments = arguments_of(call);
+    const std::string word = tree_.spelling(call);
+    const bool written = std::exchange(writes_, false);
+    if (contexts_.empty()) {
+        contexts_.emplace_back();  // an initializer outside of functions
+        walk_children(call);
+        contexts_.pop_back();
+        return;
+    }
+    if (tree_.is_null(callee)) {
+        // Within a template, or through a pointer to a function.
+        if (!children.empty()) {
+            const CXCursor function = tree_.plain(children.front());
+            note_indirect(call, tree_.clang.getCursorType(function));
+            if (tree_.kind(function) == CXCursor_MemberRefExpr || tree_.kind(function) == CXCursor_DeclRefExpr) {
+                const ClangTree::Children inner = tree_.children(function);
+                if (!inner.empty() && tree_.kind(function) == CXCursor_MemberRefExpr)
+                    container_method(call, callee, last_name(tree_.source(function)), inner.front(), arguments);
+            }
+        }
+        walk_children(call);
+        return;
+    }
+    const CXCursorKind kind = tree_.kind(callee);
+    if (kind == CXCursor_VarDecl || kind == CXCursor_ParmDecl || kind == CXCursor_FieldDecl) {
+        if (here().parameters.contains(tree_.id(callee))) here().calls_parameter = true;
+        note_indirect(call, tree_.clang.getCursorType(callee));
+        walk_children(call);
+        return;
+    }
+    const bool project = tree_.in_project(callee);
+    std::optional<CXCursor> object;
+    bool written_operator = false;
+    if (kind == CXCursor_CXXMethod || kind == CXCursor_ConversionFunction || kind == CXCursor_FunctionTemplate) {
+        if (!children.empty()) {
+            const CXCursor first = tree_.plain(children.front());
+            const CXCursor target = tree_.referenced(first);
+            const bool member =
+                tree_.kind(first) == CXCursor_MemberRefExpr && !tree_.is_null(target) && tree_.kind(target) != CXCursor_FieldDecl;
+            if (member) {
+                for (const CXCursor inner : tree_.children(first))
+                    if (tree_.clang.isExpression(tree_.kind(inner)) != 0) object = inner;
+            } else if (word.starts_with("operator") && kind == CXCursor_CXXMethod) {
+                object = children.front();
+                written_operator = true;
+            }
+        }
+    } else if (kind == CXCursor_FunctionDecl && word.starts_with("operator") && !arguments.empty()) {
+        object = arguments.front();
+        written_operator = true;
+    }
+    std::vector<CXCursor> values = arguments;
+    if (written_operator && !values.empty()) values.erase(values.begin());
+
+    if (word == "operator()" && object) {
+        const auto of = access(*object);
+        if (of && here().parameters.contains(of->variable)) here().calls_parameter = true;
+        note_indirect(call, tree_.clang.getCursorType(*object));
+        if (const auto held = of ? callables_.find(of->variable) : callables_.end(); held != callables_.end()) {
+            Call noted;
+            noted.from = here().function;
+            noted.to = held->second;
+            noted.at = tree_.place(call);
+            noted.loop = here().loop;
+            facts_.calls.push_back(std::move(noted));
+        }
+    }
+    if (!static_ && (kind == CXCursor_Constructor || word == "make_shared" || word == "make_unique" || word == "allocate_shared"))
+        note_creation(tree_.clang.getCursorType(call), call);
+    if (word == "operator=" && object && !values.empty()) {
+        walk_assignment(call, *object, values.front());
+        return;
+    }
+    if (object && !project) container_method(call, callee, word == "operator[]" && written ? "operator[]=" : word, *object, values);
+    if (kind == CXCursor_FunctionDecl || kind == CXCursor_FunctionTemplate || kind == CXCursor_CXXMethod)
+        library_call(call, callee, word, arguments);
+    if (!tree_.is_standard(callee) || kind == CXCursor_Constructor)
+        note_call(call, callee, object, written_operator ? values : arguments, project);
+    note_call_flow(call, callee, object, written_operator ? values : arguments, project);
+    note_handed_on(call, word, arguments, project);
+    note_handed_functions(call, callee, arguments, project);
+    if (kind == CXCursor_CXXMethod && tree_.is_standard(callee) && word == "wait") here().blocks = true;
+    // m[key].push_back(x), ++m[key]: what changes an element means to add it.
+    const bool changes = object && kind == CXCursor_CXXMethod && tree_.clang.CXXMethod_isConst(callee) == 0;
+    for (std::size_t i = 0; i < children.size(); ++i) {
+        writes_ = changes && i == 0;
+        walk(children[i]);
+    }
+    writes_ = false;
+}
+
+void BodyReader::container_method(CXCursor call, CXCursor method, const std::string& word, CXCursor object,
+                                  const std::vector<CXCursor>& arguments) {
+    // A stream is written to as its base class.
+    const TypeFacts& given = tree_.type_facts(tree_.clang.getCursorType(object));
+    const TypeFacts& facts = given.container() ? given : tree_.type_facts(tree_.clang.getCursorType(tree_.plain(object)));
+    const bool standard = tree_.is_null(method) || tree_.is_standard(method);
+    if (!tree_.is_null(method)) {
+        const std::string owner = tree_.spelling(tree_.clang.getCursorSemanticParent(method));
+        if (is_pointer_class(owner)) {
+            if (word == "reset" || word == "release" || word == "store" || word == "exchange")
+                if (const auto on = access(object)) add(Operation::Kind::replace, *on, call, word);
+            return;
+        }
+    }
+    if (!facts.container()) return;
+    const auto on = access(object);
+    if (!on) return;
+    const bool subscript = word.starts_with("operator[]");
+    Effect effect = method_effect(subscript ? "operator[]" : word, facts.family, standard);
+    if (effect == Effect::none) return;
+    // other.splice(at, pending), other.swap(pending): these take from the argument.
+    if (word == "swap" || word == "merge" || word.starts_with("splice"))
+        for (const CXCursor argument : arguments)
+            if (tree_.type_facts(tree_.clang.getCursorType(argument)).container())
+                if (const auto from = access(argument)) add(Operation::Kind::shrink, *from, call, word);
+    if (word == "resize" && !arguments.empty()) {
+        // resize(size() + n) adds.
+        std::set<Name> names;
+        mentioned(arguments.front(), names);
+        const std::string source = tree_.source(arguments.front());
+        if (names.contains(on->variable) && source.find('+') != source.npos) effect = Effect::grow;
+    }
+    if (word == "str" && arguments.empty()) return;  // reads
+    Operation& operation = add(effect == Effect::grow ? Operation::Kind::grow : Operation::Kind::shrink, *on, call,
+                               subscript              ? (word.ends_with('=') ? "[k] =" : "[k]")
+                               : word == "operator+=" ? "+="
+                               : word == "operator<<" ? "<<"
+                                                      : word);
+    if (effect != Effect::grow) return;
+    const bool keyed = facts.family == TypeFacts::Family::map || facts.family == TypeFacts::Family::set;
+    if (keyed && !arguments.empty()) {
+        note_key(operation, arguments.front(), facts.few_keys);
+    }
+    std::set<Name> results;
+    here().paths.added(*on, operation.at, results);
+}
+
+void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments) {
+    const bool project = tree_.in_project(callee);
+    const ClangApi& clang = tree_.clang;
+    if (!project &&
+        (is_blocking(word) || ((word == "read" || word == "fgets" || word == "getline" || word == "getc") && !arguments.empty() && [&] {
+             const std::string source = tree_.source(call);
+             return source.find("stdin") != source.npos || source.find("STDIN") != source.npos || source.find("cin") != source.npos;
+         }())))
+        here().blocks = true;
+    if (!project && is_service_word(word)) facts_.service_words.push_back(tree_.name(word));
+    if (!project && tree_.kind(callee) == CXCursor_CXXMethod) {
+        const std::string owner = tree_.spelling(clang.getCursorSemanticParent(callee));
+        const bool server = owner.find("erver") != owner.npos || owner.find("io_context") != owner.npos ||
+                            owner.find("io_service") != owner.npos || owner.find("EventLoop") != owner.npos ||
+                            owner.find("Application") != owner.npos;
+        if (server && (word == "run" || word == "listen" || word == "start" || word == "Wait" || word == "serve" || word == "exec" ||
+                       word == "loop")) {
+            facts_.service_words.push_back(tree_.name(owner + "::" + word));
+            here().blocks = here().serves = true;  // comes back at the end only
+        }
+    }
+    if (arguments.empty()) return;
+
+    if (is_realloc_name(word))
+        for (const CXCursor argument : arguments)
+            if (const auto array = access(argument)) {
+                add(Operation::Kind::reallocate, *array, call, word);
+                break;
+            }
+    if (!project)
+        if (const Effect effect = function_effect(word); effect != Effect::none)
+            if (const auto on = access(arguments.front())) {
+                Operation& operation = add(effect == Effect::grow ? Operation::Kind::grow : Operation::Kind::shrink, *on, call, word);
+                if (effect == Effect::grow) {
+                    if (word.find("hash_table") != word.npos && arguments.size() > 1) note_key(operation, arguments[1], false);
+                    here().paths.added(*on, operation.at, {});
+                }
+                return;
+            }
+    if (!project && tree_.is_standard(callee)) {
+        static const std::set<std::string> takes = {"swap", "exchange", "erase", "erase_if", "move"};
+        static const std::set<std::string> adds = {"back_inserter", "front_inserter", "inserter"};
+        if (takes.contains(word) || adds.contains(word))
+            for (const CXCursor argument : arguments) {
+                if (!tree_.type_facts(clang.getCursorType(argument)).container() && !takes.contains(word)) continue;
+                const auto on = access(argument);
+                if (on && (tree_.type_facts(clang.getCursorType(argument)).container() || word == "exchange" || word == "swap"))
+                    add(adds.contains(word) ? Operation::Kind::grow : Operation::Kind::shrink, *on, call, word);
+                if (word != "swap") break;
+            }
+    }
+    // memcpy(buffer + length, ...): data is added at a count.
+    if (!project && !arguments.empty() &&
+        (word.starts_with("mem") || word.starts_with("str") || word.find("printf") != word.npos || word == "read" || word == "recv")) {
+        for (const CXCursor argument : arguments) {
+            const CXCursor sum = tree_.plain(argument);
+            if (tree_.kind(sum) != CXCursor_BinaryOperator || tree_.binary_operator(sum) != "+") continue;
+            const ClangTree::Children sides = tree_.children(sum);
+            const auto array = access(sides.front());
+            if (!array || tree_.type_facts(clang.getCursorType(tree_.plain(sides.front()))).fixed_array) continue;
+            std::set<Name> names;
+            mentioned(sides.back(), names);
+            for (const Name counter : names)
+                if (!is_local(counter)) add(Operation::Kind::store_at, *array, call, word).counter = counter;
+        }
+    }
+    // Nodes that are freed, by any name that says so.
+    if (is_free_name(word) && !(word == "std::move")) {
+        for (const CXCursor argument : arguments) {
+            const CXCursor value = tree_.plain(argument);
+            const Name node = tree_.type_facts(clang.getCursorType(value)).node;
+            if (node == kNoName) continue;
+            const auto on = access(value);
+            if (on && here().fresh.contains(on->variable) && !here().linked_to.contains(on->variable)) continue;
+            add(Operation::Kind::free, on.value_or(Access{}), call, word).node = node;
+        }
+        if (!project)
+            if (const auto on = access(arguments.front())) add(Operation::Kind::replace, *on, call, word);
+    }
+    // Handles.
+    if (!project) {
+        const CXCursor first = tree_.plain(arguments.front());
+        static const std::set<std::string> closes = {"fclose",  "pclose",        "close",           "closedir",
+                                                     "dlclose", "sqlite3_close", "sqlite3_close_v2"};
+        if (const auto on = access(first); on && is_local(on->variable)) {
+            if (closes.contains(word)) here().paths.closed(on->variable, tree_.place(call));
+        }
+    }
+}
+
+// A local variable that is given to code which may keep it has another owner from then on.
+void BodyReader::note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project) {
+    static const std::set<std::string> closes = {"fclose", "pclose", "close", "closedir", "dlclose", "sqlite3_close", "sqlite3_close_v2"};
+    if (!project && (closes.contains(word) || borrows_handle(word) || handle_of(word) != nullptr)) return;
+    for (const CXCursor argument : arguments)
+        if (const auto on = access(tree_.plain(argument)); on && is_local(on->variable))
+            here().paths.handed_on(on->variable, tree_.place(call));
+}
+
+void BodyReader::note_call(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments,
+                           bool project) {
+    const ClangApi& clang = tree_.clang;
+    const CXType type = clang.getCursorType(callee);
+    const int parameters = clang.getNumArgTypes(type);
+    Call noted;
+    noted.from = here().function;
+    noted.to = tree_.id(callee);
+    noted.at = tree_.place(call);
+    noted.loop = here().loop;
+    for (const auto& guards : here().guards) noted.guards.insert(noted.guards.end(), guards.begin(), guards.end());
+    noted.guards.insert(noted.guards.end(), here().function_guards.begin(), here().function_guards.end());
+    noted.first_time = here().first_time != 0 || static_;  // a static local is made once
+    if (object) noted.object = access(*object);
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        Argument argument;
+        argument.access = access(arguments[i]);
+        argument.few_values = few_values(arguments[i]);
+        argument.parameter = parameter_in(arguments[i]);
+        argument.function = function_in(arguments[i]);
+        const CXType formal =
+            static_cast<int>(i) < parameters ? clang.getArgType(type, static_cast<unsigned>(i)) : clang.getCursorType(arguments[i]);
+        const bool pointer =
+            formal.kind == CXType_Pointer || formal.kind == CXType_LValueReference || formal.kind == CXType_RValueReference;
+        argument.indirect = (pointer && clang.isConstQualifiedType(clang.getPointeeType(formal)) == 0) || tree_.type_facts(formal).indirect;
+        if (argument.access && argument.indirect && project)
+            facts_.aliases.push_back({tree_.name(facts_.names[noted.to] + "#" + std::to_string(i)), *argument.access});
+        if (argument.access && argument.indirect && !project && !tree_.is_standard(callee) &&
+            function_effect(tree_.spelling(call)) == Effect::none) {
+            const TypeFacts& given = tree_.type_facts(clang.getCursorType(arguments[i]));
+            if (given.container() && pointer) add(Operation::Kind::escape, *argument.access, call, tree_.spelling(call));
+        }
+        noted.arguments.push_back(std::move(argument));
+    }
+    if (project) facts_.calls.push_back(std::move(noted));
+}
+
+// Values go into the parameters of functions of this code, and come back through references and pointers. What a library
+// does with them is not seen: they may go into the object, and into whatever it can change.
+void BodyReader::note_call_flow(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments,
+                                bool project) {
+    const ClangApi& clang = tree_.clang;
+    if (project) {
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            const Name parameter = tree_.name(facts_.names[tree_.id(callee)] + "#" + std::to_string(i));
+            note_flow(parameter, arguments[i]);
+            if (const auto given = access(arguments[i])) note_flow(given->variable, {parameter});
+        }
+        return;
+    }
+    std::set<Name> values;
+    for (const CXCursor argument : arguments) values_in(argument, values);
+    const std::string word = tree_.spelling(call);
+    if (is_input(word)) values.insert(tree_.name(kInput));
+    if (values.empty()) return;
+    if (object)
+        if (const auto on = access(*object)) note_flow(on->variable, values);
+    const CXType type = clang.getCursorType(callee);
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const CXType formal = static_cast<int>(i) < clang.getNumArgTypes(type) ? clang.getArgType(type, static_cast<unsigned>(i))
+                                                                               : clang.getCursorType(arguments[i]);
+        const bool pointer = formal.kind == CXType_Pointer || formal.kind == CXType_LValueReference;
+        if (!pointer || clang.isConstQualifiedType(clang.getPointeeType(formal)) != 0) continue;
+        if (const auto on = access(arguments[i])) note_flow(on->variable, values);
+    }
+}
+
+void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project) {
+    const std::string word = tree_.spelling(call);
+    const CXCursor parent = tree_.clang.getCursorSemanticParent(callee);
+    const std::string owner = tree_.spelling(parent);
+    static const std::set<std::string> threads = {
+        "thread", "jthread", "async", "pthread_create", "thrd_create", "g_thread_new", "bthread_start_background", "std::thread"};
+    static const std::set<std::string> wraps = {"bind",      "move",   "forward",    "function",           "ref",          "bind_front",
+                                                "make_pair", "mem_fn", "make_tuple", "move_only_function", "packaged_task"};
+    // What wraps a function is handed over itself.
+    if (!project && wraps.contains(word)) return;
+    if (!project &&
+        (word == "atexit" || word == "at_quick_exit" || word == "signal" || word == "sigaction" || word == "pthread_key_create"))
+        return;
+    // A function that starts a thread with what it was given.
+    if (threads.contains(word))
+        for (const CXCursor argument : arguments)
+            if (const auto of = access(argument); of && here().parameters.contains(of->variable)) here().starts_parameter = true;
+    for (const CXCursor argument : arguments) {
+        const Name function = function_in(argument);
+        if (function == kNoName) continue;
+        Call noted;
+        noted.from = here().function;
+        noted.to = function;
+        noted.through = tree_.id(callee);
+        noted.at = tree_.place(argument);
+        noted.loop = here().loop;
+        bool of_threads = threads.contains(word);
+        if (!of_threads && (word == "emplace_back" || word == "push_back")) {
+            const ClangTree::Children children = tree_.children(call);
+            if (!children.empty()) {
+                const ClangTree::Children inner = tree_.children(tree_.plain(children.front()));
+                if (!inner.empty()) of_threads = tree_.type_facts(tree_.clang.getCursorType(inner.front())).thread;
+            }
+        }
+        if (of_threads)
+            noted.kind = Call::Kind::thread;
+        else if (project)
+            noted.kind = Call::Kind::handed;
+        else if (calls_at_once(word) ||
+                 (tree_.is_standard(callee) && tree_.kind(callee) != CXCursor_CXXMethod && tree_.kind(callee) != CXCursor_Constructor))
+            noted.kind = Call::Kind::immediate;
+        else
+            noted.kind = Call::Kind::deferred;
+        facts_.calls.push_back(std::move(noted));
+        // In a thread's function, the arguments behind it are its parameters.
+        if (of_threads) {
+            std::uint32_t index = 0;
+            bool behind = false;
+            for (const CXCursor given : arguments) {
+                if (behind) {
+                    if (const auto of = access(given))
+                        facts_.aliases.push_back({tree_.name(facts_.names[function] + "#" + std::to_string(index)), *of});
+                    ++index;
+                }
+                behind = behind || tree_.clang.equalCursors(given, argument) != 0;
+            }
+        }
+    }
+}
+
+}  // namespace leakline::audit

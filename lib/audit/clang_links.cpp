@@ -1,0 +1,193 @@
+// Assignments: what replaces a container's content, what links a node into a structure made by hand, what counts.
+#include <algorithm>
+
+#include "audit/internal/clang_body.hpp"
+#include "audit/internal/words.hpp"
+
+namespace leakline::audit {
+
+bool BodyReader::is_null_literal(CXCursor expression) const {
+    const std::string text = tree_.source(tree_.plain(expression));
+    return text == "0" || text == "NULL" || text == "nullptr" || text == "((void*)0)" || text == "{}";
+}
+
+// A value that is new: of malloc, of new, of a function whose name says so.
+bool BodyReader::is_allocation(CXCursor expression, int depth) {
+    if (depth > 8) return false;
+    const CXCursor cursor = tree_.plain(expression);
+    const CXCursorKind kind = tree_.kind(cursor);
+    if (kind == CXCursor_CXXNewExpr) return true;
+    if (kind == CXCursor_UnexposedExpr || kind == CXCursor_ConditionalOperator || kind == CXCursor_BinaryOperator) {
+        const ClangTree::Children inner = tree_.children(cursor);
+        return std::any_of(inner.begin(), inner.end(), [&](CXCursor child) { return is_allocation(child, depth + 1); });
+    }
+    if (kind != CXCursor_CallExpr) return false;
+    std::string word = tree_.spelling(cursor);
+    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    static const std::vector<std::string> parts = {"alloc", "new",   "create", "make",    "dup",
+                                                   "clone", "build", "init",   "acquire", "construct"};
+    if (std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return word.find(part) != word.npos; })) return true;
+    const auto arguments = arguments_of(cursor);
+    const bool wraps = word == "move" || word == "unique_ptr" || word == "shared_ptr";
+    return wraps && !arguments.empty() && is_allocation(arguments.front(), depth + 1);
+}
+
+void BodyReader::walk_assignment(CXCursor whole, CXCursor left, CXCursor right) {
+    const ClangApi& clang = tree_.clang;
+    if (contexts_.empty()) return walk_children(whole);
+    const CXType type = clang.getCursorType(left);
+    const TypeFacts& facts = tree_.type_facts(type);
+    const CXCursor value = tree_.plain(right);
+    const auto on = access(left);
+    const auto of = access(value);
+
+    if (on) note_flow(on->variable, right);
+    // A handler of signals runs at the end, or seldom.
+    const std::string member = tree_.spelling(tree_.plain(left));
+    if (member != "sa_handler" && member != "sa_sigaction") note_deferred(right);
+    // What it stands for: a local pointer, an iterator, a member that points elsewhere.
+    if (on && of && facts.indirect && on->depth == 0 && *on != *of && tree_.kind(value) != CXCursor_UnaryOperator)
+        facts_.aliases.push_back({on->variable, *of});
+    if (on && is_local(on->variable) && facts.node != kNoName && on->depth == 0 && tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr) {
+        if (is_allocation(value))
+            here().fresh.insert(on->variable);
+        else
+            here().loaded.insert(on->variable);
+    }
+    if (on && !is_local(on->variable) && of && is_local(of->variable)) here().paths.handed_on(of->variable, tree_.place(whole));
+    if (on && is_local(on->variable) && opens_handle(value) && on->depth == 0)
+        if (const HandlePair* pair = handle_of(tree_.spelling(value));
+            pair != nullptr && pair->argument < 0 && tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr) {
+            Handle handle;
+            handle.function = here().function;
+            handle.variable = on->variable;
+            handle.acquire = tree_.name(std::string(pair->acquire));
+            handle.release = tree_.name(std::string(pair->release));
+            handle.at = tree_.place(value);
+            walk(right);
+            here().paths.opened(handle);
+            return;
+        }
+
+    if (type.kind == CXType_Pointer && tree_.kind(value) == CXCursor_CallExpr && is_allocation(value))
+        note_creation(clang.getPointeeType(type), whole);
+    note_link(whole, left, right);
+    note_store_at(whole, left);
+    if (on) {
+        const bool reallocates = tree_.kind(value) == CXCursor_CallExpr && is_realloc_name(tree_.spelling(value));
+        if (reallocates) {
+            std::optional<Access> old;
+            for (const CXCursor argument : arguments_of(value))
+                if (!old) old = access(argument);
+            if (old && *old != *on) facts_.aliases.push_back({on->variable, *old});
+        } else if (facts.integer && !facts.few_values) {
+            std::set<Name> names;
+            mentioned(right, names);
+            const std::string source = tree_.source(right);
+            const bool up = names.contains(on->variable) && source.find('+') != source.npos;
+            add(up ? Operation::Kind::count_up : Operation::Kind::count_down, *on, whole, "=");
+        } else if (facts.container() && !facts.indirect) {
+            std::set<Name> names;
+            mentioned(right, names);
+            // s = s + x
+            const bool appends = names.contains(on->variable) && tree_.source(right).find('+') != std::string::npos;
+            add(appends ? Operation::Kind::grow : Operation::Kind::shrink, *on, whole, appends ? "= ... +" : "=");
+        } else if (!facts.holds.empty() || facts.container()) {
+            // A call that is given the old value returns the changed list: g_list_append(list, x).
+            bool of_itself = false;
+            if (tree_.kind(value) == CXCursor_CallExpr)
+                for (const CXCursor argument : arguments_of(value))
+                    if (const auto given = access(argument); given && given->variable == on->variable) of_itself = true;
+            if (!of_itself) add(Operation::Kind::replace, *on, whole, "=");
+        }
+    }
+    writes_ = true;
+    walk(left);
+    writes_ = false;
+    walk(right);
+}
+
+// node->next = head; head = node; tail->next = node; *link = node; root->left = insert(root->left, key).
+void BodyReader::note_link(CXCursor whole, CXCursor left, CXCursor right) {
+    const ClangApi& clang = tree_.clang;
+    const CXCursor target = tree_.plain(left), value = tree_.plain(right);
+    const Name node = tree_.type_facts(clang.getCursorType(target)).node;
+    if (node == kNoName || is_null_literal(value)) return;
+    const auto on = access(target);
+    if (!on) return;
+    const CXCursorKind kind = tree_.kind(target);
+    const auto of = access(value);
+    const bool plain_variable = tree_.kind(value) == CXCursor_DeclRefExpr && of && is_local(of->variable);
+    const bool moved = tree_.kind(value) == CXCursor_CallExpr && tree_.spelling(value) == "move" && of && is_local(of->variable);
+    const bool made = is_allocation(value);
+    // node->next = head: the node is about to come before it.
+    if (kind == CXCursor_MemberRefExpr && is_local(on->variable) && of && !is_local(of->variable)) {
+        here().linked_to[on->variable] = *of;
+        return;
+    }
+    if (is_local(on->variable) && kind == CXCursor_DeclRefExpr) return;  // a local pointer that moves on
+    if (!plain_variable && !moved && !made) {
+        if (of && tree_.kind(value) == CXCursor_MemberRefExpr) add(Operation::Kind::unlink, *on, whole, "=").node = node;
+        return;
+    }
+    // A node that was found in a structure and is put back into one is not new.
+    if (of && here().loaded.contains(of->variable) && !here().fresh.contains(of->variable)) return;
+    // "root = node" alone replaces what was there, unless the node leads to it: node->next = root. (Through a pointer to a
+    // link, *link = node, the place was empty.)
+    const bool link_field = kind == CXCursor_MemberRefExpr && is_link(tree_.referenced(target));
+    const bool through_pointer = kind == CXCursor_UnaryOperator;
+    if (!link_field && !through_pointer && !(of && here().linked_to.contains(of->variable))) return;
+    Operation& link = add(Operation::Kind::link, *on, whole, "=");
+    link.node = node;
+}
+
+// items[count++] = x, items[count] = x, buffer + length.
+void BodyReader::note_store_at(CXCursor whole, CXCursor left) {
+    const CXCursor target = tree_.plain(left);
+    CXCursor subscript = target;
+    if (tree_.kind(subscript) == CXCursor_MemberRefExpr) {  // items[count++].field = x
+        const ClangTree::Children inner = tree_.children(subscript);
+        if (inner.empty()) return;
+        subscript = tree_.plain(inner.front());
+    }
+    if (tree_.kind(subscript) != CXCursor_ArraySubscriptExpr) return;
+    const ClangTree::Children sides = tree_.children(subscript);
+    if (sides.size() != 2) return;
+    const auto array = access(sides[0]);
+    if (!array || tree_.type_facts(tree_.clang.getCursorType(tree_.plain(sides[0]))).fixed_array) return;
+    // A remainder or a mask keeps the index within the array.
+    if (const std::string index = tree_.source(sides[1]); index.find_first_of("%&") != index.npos) return;
+    std::set<Name> names;
+    mentioned(sides[1], names);
+    for (const Name counter : names)
+        if (!is_local(counter)) add(Operation::Kind::store_at, *array, whole, "[] =").counter = counter;
+}
+
+void BodyReader::walk_compound(CXCursor expression) {
+    const ClangTree::Children sides = tree_.children(expression);
+    if (sides.size() == 2 && !contexts_.empty()) {
+        const std::string op = tree_.binary_operator(expression);
+        const auto on = access(sides[0]);
+        if (on) note_flow(on->variable, sides[1]);
+        if (on && tree_.type_facts(tree_.clang.getCursorType(sides[0])).integer && (op == "+=" || op == "-="))
+            add(op == "+=" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, expression, op);
+    }
+    writes_ = true;
+    walk_children(expression);
+    writes_ = false;
+}
+
+void BodyReader::walk_unary(CXCursor expression) {
+    const ClangTree::Children inner = tree_.children(expression);
+    if (inner.size() == 1 && !contexts_.empty()) {
+        const std::string op = tree_.unary_operator(expression);
+        if (op == "++" || op == "--")
+            if (const auto on = access(inner[0]); on && tree_.type_facts(tree_.clang.getCursorType(inner[0])).integer)
+                add(op == "++" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, expression, op);
+        writes_ = op == "++" || op == "--" || op == "&";
+    }
+    walk_children(expression);
+    writes_ = false;
+}
+
+}  // namespace leakline::audit

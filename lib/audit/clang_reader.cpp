@@ -1,0 +1,268 @@
+#include "audit/internal/clang_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "audit/internal/bound_comments.hpp"
+#include "audit/internal/clang_body.hpp"
+#include "audit/internal/words.hpp"
+#include "base/error.hpp"
+#include "system/byte_source.hpp"
+
+namespace leakline::audit {
+
+namespace {
+
+constexpr std::size_t kKeptErrors = 3;
+
+class UnitReader {
+  public:
+    UnitReader(const ClangApi& clang, CXTranslationUnit unit, const std::vector<std::string>& roots, const std::string& directory)
+        : clang_(clang), tree_(clang, facts_, roots, directory), body_(tree_, facts_) {
+        tree_.set_unit(unit);
+    }
+
+    UnitFacts take() { return std::move(facts_); }
+
+    void read(CXCursor scope) {
+        for (const CXCursor declaration : tree_.children(scope)) read_declaration(declaration);
+    }
+
+  private:
+    void read_declaration(CXCursor cursor) {
+        const CXCursorKind kind = tree_.kind(cursor);
+        const bool scope = kind == CXCursor_Namespace || kind == CXCursor_LinkageSpec || kind == CXCursor_UnexposedDecl;
+        if (!scope && !tree_.in_project(cursor)) return;
+        if (scope && kind == CXCursor_Namespace && !tree_.in_project(cursor)) return;
+        switch (kind) {
+            case CXCursor_Namespace:
+            case CXCursor_LinkageSpec:
+            case CXCursor_UnexposedDecl: read(cursor); break;
+            case CXCursor_ClassDecl:
+            case CXCursor_StructDecl:
+            case CXCursor_UnionDecl:
+            case CXCursor_ClassTemplate:
+            case CXCursor_ClassTemplatePartialSpecialization: read_class(cursor); break;
+            case CXCursor_FunctionDecl:
+            case CXCursor_FunctionTemplate:
+            case CXCursor_CXXMethod:
+            case CXCursor_Constructor:
+            case CXCursor_Destructor:
+            case CXCursor_ConversionFunction: read_function(cursor); break;
+            case CXCursor_VarDecl: read_variable(cursor); break;
+            default: break;
+        }
+    }
+
+    void read_class(CXCursor cursor) {
+        if (clang_.isCursorDefinition(cursor) == 0) return;
+        Class read;
+        read.id = tree_.id(cursor);
+        read.name = tree_.name(tree_.qualified_name(cursor));
+        read.at = tree_.place(cursor);
+        for (const CXCursor child : tree_.children(cursor)) {
+            if (tree_.kind(child) == CXCursor_CXXBaseSpecifier) {
+                const CXCursor base = clang_.getTypeDeclaration(clang_.getCanonicalType(clang_.getCursorType(child)));
+                if (tree_.is_null(base) || tree_.kind(base) == CXCursor_NoDeclFound) continue;
+                if (tree_.in_project(base))
+                    read.bases.push_back(tree_.id(base));
+                else if (!tree_.is_standard(base))
+                    read.outside_base = true;
+            } else if (tree_.kind(child) == CXCursor_FieldDecl) {
+                const Name field = body_.note_variable(child);
+                if (tree_.type_facts(clang_.getCursorType(child)).node == read.id) read.node = true;
+                for (const CXCursor initializer : tree_.children(child))
+                    if (clang_.isExpression(tree_.kind(initializer)) != 0) body_.read_initializer(initializer, field);
+            } else {
+                read_declaration(child);
+            }
+        }
+        facts_.classes.push_back(std::move(read));
+    }
+
+    void read_variable(CXCursor cursor) {
+        const Name id = body_.note_variable(cursor);
+        for (const CXCursor child : tree_.children(cursor))
+            if (clang_.isExpression(tree_.kind(child)) != 0) body_.read_initializer(child, id);
+    }
+
+    bool cursor_is_main(CXCursor cursor) { return tree_.kind(cursor) == CXCursor_FunctionDecl && tree_.spelling(cursor) == "main"; }
+
+    void read_function(CXCursor cursor) {
+        if (clang_.isCursorDefinition(cursor) == 0) return;
+        Function function;
+        function.id = tree_.id(cursor);
+        // Every program has one of its own.
+        if (cursor_is_main(cursor)) function.id = tree_.name("main@" + facts_.names[tree_.place(cursor).file]);
+        if (function.id == kNoName || !seen_.insert(function.id).second) return;
+        function.name = tree_.name(tree_.qualified_name(cursor));
+        function.at = tree_.place(cursor);
+        const CXCursorKind kind = tree_.kind(cursor);
+        function.kind = kind == CXCursor_Constructor  ? Function::Kind::constructor
+                        : kind == CXCursor_Destructor ? Function::Kind::destructor
+                                                      : Function::Kind::plain;
+        const CXCursor parent = clang_.getCursorSemanticParent(cursor);
+        const CXCursorKind outer = tree_.kind(parent);
+        if (outer == CXCursor_ClassDecl || outer == CXCursor_StructDecl || outer == CXCursor_ClassTemplate)
+            function.owner = tree_.id(parent);
+        function.type = tree_.name(tree_.type_text(clang_.getCanonicalType(clang_.getCursorType(cursor))));
+        function.main = cursor_is_main(cursor);
+        facts_.has_main = facts_.has_main || function.main;
+        function.local_file =
+            clang_.getCursorLinkage(cursor) == CXLinkage_Internal || clang_.getCursorLinkage(cursor) == CXLinkage_UniqueExternal;
+        if (kind == CXCursor_CXXMethod || kind == CXCursor_Destructor) {
+            CXCursor* overridden = nullptr;
+            unsigned count = 0;
+            clang_.getOverriddenCursors(cursor, &overridden, &count);
+            for (unsigned i = 0; i < count; ++i) {
+                if (tree_.in_project(overridden[i]))
+                    function.overrides.push_back(tree_.id(overridden[i]));
+                else if (kind != CXCursor_Destructor)
+                    function.outside_override = true;
+            }
+            if (overridden != nullptr) clang_.disposeOverriddenCursors(overridden);
+        }
+        facts_.functions.push_back(function);
+        body_.read_function(cursor, function.id);
+    }
+
+    const ClangApi& clang_;
+    UnitFacts facts_;
+    ClangTree tree_;
+    BodyReader body_;
+    std::set<Name> seen_;
+};
+
+// The compiler's error messages, with their places.
+std::vector<std::string> errors_of(const ClangApi& clang, CXTranslationUnit unit, std::size_t& count) {
+    std::vector<std::string> errors;
+    const unsigned diagnostics = clang.getNumDiagnostics(unit);
+    const auto text = [&](CXString string) {
+        const char* characters = clang.getCString(string);
+        std::string copy = characters == nullptr ? "" : characters;
+        clang.disposeString(string);
+        return copy;
+    };
+    for (unsigned i = 0; i < diagnostics; ++i) {
+        CXDiagnostic diagnostic = clang.getDiagnostic(unit, i);
+        if (clang.getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error) {
+            ++count;
+            if (errors.size() < kKeptErrors) {
+                CXFile file = nullptr;
+                unsigned line = 0;
+                clang.getSpellingLocation(clang.getDiagnosticLocation(diagnostic), &file, &line, nullptr, nullptr);
+                const std::string message = text(clang.getDiagnosticSpelling(diagnostic));
+                errors.push_back(file == nullptr ? message : fmt::format("{}:{}: {}", text(clang.getFileName(file)), line, message));
+            }
+        }
+        clang.disposeDiagnostic(diagnostic);
+    }
+    return errors;
+}
+
+struct Closing {
+    const ClangApi* clang;
+    void operator()(CXIndex index) const { clang->disposeIndex(index); }
+    void operator()(CXTranslationUnit unit) const { clang->disposeTranslationUnit(unit); }
+};
+
+// A header that GCC precompiled has its product beside it, which clang would take for its own: the text is given under
+// another name.
+struct Unsaved {
+    std::vector<std::string> paths, contents;
+
+    void rename(std::string& header, const std::string& directory) {
+        std::filesystem::path path(header);
+        if (path.is_relative()) path = std::filesystem::path(directory) / path;
+        std::error_code error;
+        if (!std::filesystem::exists(path.string() + ".gch", error)) return;
+        contents.push_back(read_file(path.string()));
+        header = (path.parent_path() / ("leakline_" + path.filename().string())).string();
+        paths.push_back(header);
+    }
+    std::vector<CXUnsavedFile> files() const {
+        std::vector<CXUnsavedFile> out;
+        for (std::size_t i = 0; i < paths.size(); ++i) out.push_back({paths[i].c_str(), contents[i].data(), contents[i].size()});
+        return out;
+    }
+};
+
+}  // namespace
+
+const std::string& clang_library() { return clang_api().library; }
+
+ReadUnit read_clang_unit(const ClangUnit& unit, const std::vector<std::string>& roots) {
+    const ClangApi& clang = clang_api();
+    std::vector<std::string> arguments = {"clang", "-working-directory=" + unit.directory};
+    Unsaved unsaved;
+    for (std::size_t i = 0; i < unit.arguments.size(); ++i) {
+        arguments.push_back(unit.arguments[i]);
+        if (unit.arguments[i] == "-include" && i + 1 < unit.arguments.size()) {
+            std::string header = unit.arguments[++i];
+            unsaved.rename(header, unit.directory);
+            arguments.push_back(header);
+        }
+    }
+    if (!clang.resource_directory.empty()) arguments.insert(arguments.end(), {"-resource-dir", clang.resource_directory});
+    arguments.insert(arguments.end(), {"-w", "-fsyntax-only", "-ferror-limit=20", "-Wno-error"});
+    arguments.push_back(unit.file);
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+
+    const std::unique_ptr<void, Closing> index(clang.createIndex(0, 0), Closing{&clang});
+    CXTranslationUnit parsed = nullptr;
+    std::vector<CXUnsavedFile> files = unsaved.files();
+    const CXErrorCode code =
+        clang.parseTranslationUnit2FullArgv(index.get(), nullptr, pointers.data(), static_cast<int>(pointers.size()), files.data(),
+                                            static_cast<unsigned>(files.size()), CXTranslationUnit_KeepGoing, &parsed);
+    if (code != CXError_Success || parsed == nullptr)
+        throw Error(ErrorKind::input, unit.file,
+                    code == CXError_Crashed ? "libclang crashed on this unit" : "libclang cannot read this unit");
+    const std::unique_ptr<CXTranslationUnitImpl, Closing> translation(parsed, Closing{&clang});
+
+    ReadUnit read;
+    UnitReader reader(clang, parsed, roots, unit.directory);
+    reader.read(clang.getTranslationUnitCursor(parsed));
+    read.facts = reader.take();
+    std::size_t count = 0;
+    read.facts.errors = errors_of(clang, parsed, count);
+    if (count > read.facts.errors.size()) read.facts.errors.push_back(fmt::format("and {} more", count - read.facts.errors.size()));
+
+    struct Included {
+        const ClangApi* clang;
+        std::string directory;
+        std::set<std::string> files;
+    } included{&clang, unit.directory, {unit.file}};
+    clang.getInclusions(
+        parsed,
+        [](CXFile file, CXSourceLocation*, unsigned, CXClientData data) {
+            auto& to = *static_cast<Included*>(data);
+            const CXString name = to.clang->getFileName(file);
+            std::filesystem::path path = to.clang->getCString(name);
+            to.clang->disposeString(name);
+            if (path.is_relative()) path = std::filesystem::path(to.directory) / path;
+            to.files.insert(path.lexically_normal().string());
+        },
+        &included);
+    for (const std::string& file : included.files) {
+        std::error_code error;
+        const std::filesystem::path real = std::filesystem::canonical(file, error);
+        if (error) continue;
+        const std::string path = real.string();
+        read.files.push_back(path);
+        const bool ours =
+            std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return path == root || path.starts_with(root + "/"); });
+        if (!ours) continue;
+        const std::string text = read_file(path);
+        Names names(read.facts);
+        read.facts.lines += static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n'));
+        add_bound_comments(read.facts, names, path, text, "//");
+    }
+    return read;
+}
+
+}  // namespace leakline::audit

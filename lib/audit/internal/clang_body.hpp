@@ -1,0 +1,115 @@
+// Reads the bodies of functions: what is done to variables, in which loop, under which condition, and who is called.
+//
+// Thread-safety: one thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "audit/internal/clang_tree.hpp"
+#include "audit/internal/facts.hpp"
+#include "audit/internal/release_paths.hpp"
+
+namespace leakline::audit {
+
+class BodyReader {
+  public:
+    BodyReader(ClangTree& tree, UnitFacts& facts) : tree_(tree), facts_(facts) {}
+
+    // A function that has a body: its initializers, then the body. Lambdas in it become functions of their own.
+    void read_function(CXCursor function, Name id);
+    // The initializer of a global or a member: functions in it are called later, variables stand for others.
+    void read_initializer(CXCursor expression, Name variable);
+
+    // Notes a variable as one of this code, once. Returns its identifier.
+    Name note_variable(CXCursor declaration);
+
+  private:
+    struct Context {
+        Name function = kNoName;
+        std::uint32_t loop = 0;
+        std::vector<std::vector<Access>> guards;  // of the conditions around, innermost last
+        std::vector<Access> function_guards;      // of early exits before
+        int first_time = 0;                       // conditions around that hold only while something is not set
+        std::set<Name> parameters;
+        std::map<Name, std::uint32_t> parameter_index;
+        ReleasePaths paths;
+        // Local pointers that were set from a call that allocates, in this function.
+        std::set<Name> fresh;
+        std::set<Name> loaded;             // local pointers that were read out of a structure
+        std::map<Name, Access> linked_to;  // node->next = G: node -> G
+        CXType result{};
+        bool calls_parameter = false, starts_parameter = false, blocks = false, serves = false;
+        std::vector<std::uint32_t> breaks;  // what a break leaves: a loop, 0 for a switch
+    };
+
+    void walk(CXCursor cursor);
+    void walk_children(CXCursor cursor);
+    void walk_if(CXCursor statement);
+    void walk_loop(CXCursor statement);
+    bool goes_on(CXCursor condition, int depth = 0);
+    void walk_return(CXCursor statement);
+    void walk_local(CXCursor declaration);
+    void walk_lambda(CXCursor lambda);
+    void walk_branch(CXCursor statement);
+
+    // calls (clang_calls.cpp)
+    void walk_call(CXCursor call);
+    void container_method(CXCursor call, CXCursor method, const std::string& word, CXCursor object, const std::vector<CXCursor>& arguments);
+    void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments);
+    void note_call(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments, bool project);
+    void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
+    void note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
+    bool opens_handle(CXCursor value);
+    void note_deferred(CXCursor expression);
+    void note_creation(CXType type, CXCursor at);
+    void note_indirect(CXCursor call, CXType type);
+    std::vector<CXCursor> arguments_of(CXCursor call) const;
+    Name function_in(CXCursor expression, int depth = 0);
+
+    // assignments and structures made by hand (clang_links.cpp)
+    void walk_assignment(CXCursor whole, CXCursor left, CXCursor right);
+    void walk_compound(CXCursor expression);
+    void walk_unary(CXCursor expression);
+    void note_link(CXCursor whole, CXCursor left, CXCursor right);
+    void note_store_at(CXCursor whole, CXCursor left);
+    bool is_allocation(CXCursor expression, int depth = 0);
+    bool is_null_literal(CXCursor expression) const;
+
+    bool is_link(CXCursor field);
+    std::optional<Access> access(CXCursor expression, int depth = 0);
+    std::optional<Access> call_access(CXCursor call, int depth);
+    std::vector<Access> sizes_in(CXCursor condition, bool compared = false, int depth = 0);
+    std::optional<std::pair<Access, bool>> emptiness_in(CXCursor condition, bool negated = false);
+    bool exits(CXCursor branch, int depth = 0);
+    bool mentions(CXCursor expression, Name variable, int depth = 0);
+    void mentioned(CXCursor expression, std::set<Name>& variables, int depth = 0);
+    bool few_values(CXCursor expression, int depth = 0);
+    void values_in(CXCursor expression, std::set<Name>& values, int depth = 0);
+    void note_flow(Name to, CXCursor from);
+    void note_flow(Name to, const std::set<Name>& from);
+    void note_call_flow(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments,
+                        bool project);
+    void note_key(Operation& operation, CXCursor key, bool few_keys);
+    bool sets_first_time(CXCursor condition);
+    std::optional<std::uint32_t> parameter_in(CXCursor expression);
+
+    Operation& add(Operation::Kind kind, const Access& on, CXCursor at, const std::string& word);
+    bool is_local(Name variable) const { return local_.contains(variable); }
+
+    ClangTree& tree_;
+    UnitFacts& facts_;
+    std::set<Name> noted_, local_;
+    std::set<Flow> flows_;
+    std::map<Name, Name> callables_;  // local std::functions -> what they hold
+    std::vector<Context> contexts_;
+    bool static_ = false;  // in the initializer of what is made once
+    bool writes_ = false;  // the expression that is walked next is assigned to, or changed
+    Context& here() { return contexts_.back(); }
+};
+
+}  // namespace leakline::audit

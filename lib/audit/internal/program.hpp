@@ -1,0 +1,124 @@
+// The facts of all units joined into one program: what stands for what, who calls whom, what runs for every request and what
+// runs at the start only, which objects live as long as the process. Rules ask it; it finds nothing itself.
+//
+// Thread-safety: const functions from any thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "audit/internal/facts.hpp"
+
+namespace leakline::audit {
+
+// When code runs.
+enum class Runs {
+    repeatedly,  // for a request, a timer, a turn of the service's loop
+    once,        // at the start or the end of the process
+    never,       // nothing calls it
+    unknown,     // of a library: its callers are not of this code
+};
+
+class Program {
+  public:
+    void add(UnitFacts facts);
+    void join();  // after the last unit
+
+    const UnitFacts& facts() const { return facts_; }  // of all units, each function once
+    const std::string& text(Name name) const { return facts_.names[name]; }
+    const Variable* variable(Name id) const;
+    const Function* function(Name id) const;
+    const Class* class_of(Name id) const;
+
+    // The variables that an access reaches through references, pointers, iterators, parameters and results; itself included
+    // where it is a variable of its own.
+    // surely: not through functions that return one of their arguments.
+    enum class Reach { surely, perhaps };
+    std::vector<Access> reached(const Access& access, Reach reach = Reach::perhaps) const;
+
+    // Whether there is a handler or a loop that waits: without one nothing repeats.
+    bool is_service() const { return service_; }
+    bool has_main() const { return facts_.has_main; }
+    Runs runs(Name function) const;
+    Runs runs(Name function, std::uint32_t loop) const;  // in a loop of it
+    // The same, where callees that are only guessed by a method's name count, too.
+    bool may_run_repeatedly(Name function, std::uint32_t loop) const;
+    // Whether a loop that waits never ends: no break, no return.
+    bool is_endless(std::uint32_t loop) const;
+    // How a repeated function is reached: from the handler or the loop to it.
+    std::vector<std::string> reach(Name function, std::uint32_t loop) const;
+    std::vector<Name> path_to(Name function, std::uint32_t loop) const;  // the functions of it, the last one first
+
+    // Why an object lives as long as the process; empty where it does not, or nothing shows that it does.
+    std::string lifetime(const Variable& variable) const;
+    // Whether other objects of its class live for a request only, so that the growth may be theirs.
+    bool also_short(const Variable& variable) const;
+
+    const std::vector<const Call*>& calls_of(Name function) const;
+    // What an integer, or a function's result, is the size of.
+    const std::vector<Access>& sizes_behind(Name value) const;
+    // Whether the function, or another method of its class, counts the integer up.
+    bool counts_in(Name integer, Name function) const;
+    // Whether a value is different in each request, as far as is seen: it is computed from a handler's parameters, from received
+    // data, from new objects.
+    bool is_request_value(Name value) const;
+    std::string place_text(Place place) const;
+
+  private:
+    void join_unknown_classes();
+    void join_calls();
+    void propagate_called_parameters();
+    void find_loops();
+    void find_reached_from_main();
+    void find_lifetimes();
+    bool in_service_loop(std::uint32_t loop) const;
+    bool is_serving(Name function) const;  // main, or what does not come back while the service works
+    void mark_lasting(Name type, const std::string& why);
+    void hold(Name type, const std::string& why);
+    void find_request_values();
+    void mark_short(Name type);
+
+    UnitFacts facts_;
+    std::unordered_map<std::string, Name> index_;
+    std::set<Name> joined_;          // functions
+    std::set<std::string> outside_;  // what stands outside of functions, and was joined
+
+    std::unordered_map<Name, std::size_t> variables_, functions_, classes_;
+    std::unordered_map<Name, std::vector<Access>> aliases_;
+    std::unordered_map<Name, std::vector<const Call*>> calls_;  // by the callee
+    std::unordered_map<Name, std::vector<Access>> sizes_;
+    std::unordered_map<Name, std::set<Name>> counted_in_;  // integer -> functions and classes
+    struct Edge {
+        Name to = kNoName;
+        std::uint32_t loop = 0;
+        Place at;
+        bool guessed = false;
+    };
+    std::unordered_map<Name, std::vector<Edge>> edges_;
+    std::unordered_map<Name, std::vector<Name>> overriders_;
+    struct Root {
+        std::string why;
+        Name from = kNoName;
+    };
+    std::map<Name, Root> roots_;
+    std::map<Name, Root> guessed_roots_;       // handed to code that is not seen, and nothing says that it calls them for requests
+    std::unordered_map<Name, Root> repeated_;  // from: the caller that it was reached through
+    std::unordered_map<Name, Root> perhaps_repeated_;
+    std::set<Name> serving_;
+    std::unordered_map<Name, Root> find_repeated(bool guesses) const;
+    std::set<Name> from_main_;
+    std::vector<bool> service_loops_;
+    std::unordered_map<Name, std::string> lasting_;  // classes
+    std::set<Name> held_;                            // classes that a lasting variable names
+    std::set<Name> short_;
+    std::unordered_map<Name, std::vector<Name>> flows_;  // from -> to
+    std::unordered_set<Name> request_values_;
+    bool service_ = false;
+};
+
+}  // namespace leakline::audit

@@ -1,0 +1,55 @@
+// The rules: each looks at the program as a whole and returns what it found. One file each in rules/, one row each in the
+// table of rules.cpp.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/internal/program.hpp"
+#include "model/audit.hpp"
+
+namespace leakline::audit {
+
+struct RuleRow {
+    std::string_view summary;
+    std::vector<AuditFinding> (*find)(const Program& program);
+};
+
+std::vector<AuditFinding> find_growing_containers(const Program& program);
+std::vector<AuditFinding> find_growing_structures(const Program& program);
+std::vector<AuditFinding> find_growing_arrays(const Program& program);
+std::vector<AuditFinding> find_skipped_removals(const Program& program);
+std::vector<AuditFinding> find_unbounded_memos(const Program& program);
+std::vector<AuditFinding> find_open_handles(const Program& program);
+
+std::span<const RuleRow> rules();
+
+// What several rules share.
+AuditFinding::Site site_of(const Program& program, Place at, Name function, const std::string& what);
+
+// What is to be said where the name of a function on the way says that it sets something up or ends it; else nothing.
+std::optional<std::string> doubt_of_setup(const Program& program, Name function, std::uint32_t loop);
+
+// What is added, and what takes away, for one variable.
+struct Additions {
+    const Variable* variable = nullptr;
+    std::vector<const Operation*> additions, removals;
+    bool escapes = false;
+};
+// The finding for it, or nothing: nothing runs repeatedly, something removes, something bounds it.
+std::optional<AuditFinding> judge_additions(const Program& program, const Additions& found);
+// Why a removal does not count; empty where it does.
+std::string why_not_counted(const Program& program, const Operation& removal, const Variable& variable);
+// Whether conditions around an addition, or around every call that leads to it, compare the container's size or a count.
+bool is_guarded(const Program& program, const Operation& addition, Name variable);
+// Whether the keys that an addition is given have few values, in every call.
+bool has_few_keys(const Program& program, const Operation& addition);
+// Whether every call gives a parameter (by its index) few values, through its callers' own parameters, too.
+bool has_few_arguments(const Program& program, Name function, std::uint32_t parameter, int depth = 0);
+// Whether a comment in the source says that it is bounded.
+bool is_said_bounded(const Program& program, const Variable& variable, const std::vector<const Operation*>& additions);
+
+}  // namespace leakline::audit

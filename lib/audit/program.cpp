@@ -1,0 +1,583 @@
+#include "audit/internal/program.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+namespace leakline::audit {
+
+namespace {
+
+constexpr std::size_t kLongestReach = 12;
+
+// Every name in the facts of a unit, given to change.
+template <class F>
+void for_each_name(UnitFacts& facts, const F& change) {
+    const auto place = [&](Place& at) { change(at.file); };
+    for (Variable& variable : facts.variables) {
+        for (Name* name : {&variable.id, &variable.name, &variable.type, &variable.owner}) change(*name);
+        place(variable.at);
+        for (Name& name : variable.holds) change(name);
+        for (Name& name : variable.elements) change(name);
+    }
+    for (Operation& operation : facts.operations) {
+        for (Name* name :
+             {&operation.on.variable, &operation.function, &operation.word, &operation.node, &operation.counter, &operation.key})
+            change(*name);
+        place(operation.at);
+        for (Access& guard : operation.guards) change(guard.variable);
+        for (Name& name : operation.key_values) change(name);
+    }
+    for (auto* aliases : {&facts.aliases, &facts.size_results})
+        for (Alias& alias : *aliases) {
+            change(alias.alias);
+            change(alias.of.variable);
+        }
+    for (Flow& flow : facts.flows) {
+        change(flow.to);
+        change(flow.from);
+    }
+    for (Function& function : facts.functions) {
+        for (Name* name : {&function.id, &function.name, &function.owner, &function.type, &function.entry_reason}) change(*name);
+        place(function.at);
+        for (Name& name : function.overrides) change(name);
+    }
+    for (Call& call : facts.calls) {
+        for (Name* name : {&call.from, &call.to, &call.through}) change(*name);
+        place(call.at);
+        for (Access& guard : call.guards) change(guard.variable);
+        for (Argument& argument : call.arguments) {
+            change(argument.function);
+            if (argument.access) change(argument.access->variable);
+        }
+        if (call.object) change(call.object->variable);
+    }
+    for (Loop& loop : facts.loops) {
+        change(loop.function);
+        place(loop.at);
+    }
+    for (Class& type : facts.classes) {
+        change(type.id);
+        change(type.name);
+        place(type.at);
+        for (Name& name : type.bases) change(name);
+    }
+    for (Creation& creation : facts.creations) {
+        change(creation.type);
+        change(creation.function);
+        place(creation.at);
+    }
+    for (Handle& handle : facts.handles) {
+        for (Name* name : {&handle.function, &handle.variable, &handle.acquire, &handle.release}) change(*name);
+        place(handle.at);
+        if (handle.skipped) place(*handle.skipped);
+    }
+    for (Skip& skip : facts.skips) {
+        change(skip.on.variable);
+        change(skip.function);
+        for (Place* at : {&skip.added, &skip.left, &skip.removed}) place(*at);
+    }
+    for (Bound& bound : facts.bounds) {
+        place(bound.at);
+        change(bound.text);
+    }
+    for (Memo& memo : facts.memos) {
+        change(memo.function);
+        change(memo.word);
+        place(memo.at);
+    }
+    for (Name& name : facts.service_words) change(name);
+}
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+void Program::add(UnitFacts unit) {
+    if (index_.empty()) index_.emplace("", kNoName);
+    std::vector<Name> renamed(unit.names.size(), kNoName);
+    for (std::size_t i = 1; i < unit.names.size(); ++i) {
+        const auto [at, added] = index_.emplace(std::move(unit.names[i]), static_cast<Name>(facts_.names.size()));
+        if (added) facts_.names.push_back(at->first);
+        renamed[i] = at->second;
+    }
+    for_each_name(unit, [&](Name& name) { name = name < renamed.size() ? renamed[name] : kNoName; });
+
+    // A function of a header is in many units: its facts are taken from the first.
+    std::set<Name> known;
+    for (const Function& function : unit.functions)
+        if (!joined_.insert(function.id).second) known.insert(function.id);
+    const auto is_known = [&](Name function) { return known.contains(function); };
+    const auto first_time = [&](Name function, const std::string& key) {
+        return function == kNoName ? outside_.insert(key).second : !is_known(function);
+    };
+
+    // Loops are named by their index.
+    const auto base = static_cast<std::uint32_t>(facts_.loops.size());
+    const auto move_loop = [&](std::uint32_t& loop) {
+        if (loop != 0) loop += base;
+    };
+    for (Loop& loop : unit.loops) move_loop(loop.outer);
+    for (Operation& operation : unit.operations) move_loop(operation.loop);
+    for (Call& call : unit.calls) move_loop(call.loop);
+    for (Creation& creation : unit.creations) move_loop(creation.loop);
+    for (Variable& variable : unit.variables) move_loop(variable.loop);
+
+    std::erase_if(unit.operations, [&](const Operation& o) {
+        return !first_time(o.function, fmt::format("o{}:{}:{}:{}", static_cast<int>(o.kind), o.on.variable, o.at.file, o.at.line));
+    });
+    std::erase_if(unit.calls, [&](const Call& c) {
+        return !first_time(c.from, fmt::format("c{}:{}:{}:{}", static_cast<int>(c.kind), c.to, c.at.file, c.at.line));
+    });
+    std::erase_if(unit.creations, [&](const Creation& c) { return is_known(c.function); });
+    std::erase_if(unit.handles, [&](const Handle& h) { return is_known(h.function); });
+    std::erase_if(unit.skips, [&](const Skip& s) { return is_known(s.function); });
+    std::erase_if(unit.functions, [&](const Function& f) { return is_known(f.id); });
+    std::erase_if(unit.memos, [&](const Memo& m) { return is_known(m.function); });
+
+    append(facts_.operations, unit.operations);
+    append(facts_.calls, unit.calls);
+    append(facts_.creations, unit.creations);
+    append(facts_.handles, unit.handles);
+    append(facts_.skips, unit.skips);
+    append(facts_.functions, unit.functions);
+    append(facts_.memos, unit.memos);
+    append(facts_.loops, unit.loops);
+    append(facts_.service_words, unit.service_words);
+    for (Bound& bound : unit.bounds)
+        if (outside_.insert(fmt::format("b{}:{}", bound.at.file, bound.at.line)).second) facts_.bounds.push_back(bound);
+    for (Variable& variable : unit.variables) {
+        const auto [at, added] = variables_.emplace(variable.id, facts_.variables.size());
+        if (added) {
+            facts_.variables.push_back(std::move(variable));
+            continue;
+        }
+        // "extern" in one unit, defined in another.
+        Variable& first = facts_.variables[at->second];
+        first.container = first.container || variable.container;
+    }
+    for (const Flow& flow : unit.flows) flows_[flow.from].push_back(flow.to);
+    for (Class& type : unit.classes)
+        if (classes_.emplace(type.id, facts_.classes.size()).second) facts_.classes.push_back(std::move(type));
+    for (const Alias& alias : unit.aliases) {
+        auto& list = aliases_[alias.alias];
+        if (std::find(list.begin(), list.end(), alias.of) == list.end()) list.push_back(alias.of);
+    }
+    for (const Alias& alias : unit.size_results)
+        if (outside_.insert(fmt::format("s{}:{}", alias.alias, alias.of.variable)).second) facts_.size_results.push_back(alias);
+    facts_.has_main = facts_.has_main || unit.has_main;
+    facts_.lines += unit.lines;
+}
+
+void Program::join() {
+    for (const Alias& alias : facts_.size_results) sizes_[alias.alias].push_back(alias.of);
+    for (std::size_t i = 0; i < facts_.functions.size(); ++i) functions_.emplace(facts_.functions[i].id, i);
+    for (const Function& function : facts_.functions)
+        for (const Name base : function.overrides) overriders_[base].push_back(function.id);
+    for (const Operation& operation : facts_.operations)
+        if (operation.kind == Operation::Kind::count_up) {
+            counted_in_[operation.on.variable].insert(operation.function);
+            if (const Function* function = this->function(operation.function); function != nullptr && function->owner != kNoName)
+                counted_in_[operation.on.variable].insert(function->owner);
+        }
+    join_unknown_classes();
+    join_calls();
+    find_loops();
+    repeated_ = find_repeated(false);
+    perhaps_repeated_ = find_repeated(true);
+    find_reached_from_main();
+    find_lifetimes();
+    find_request_values();
+}
+
+// "py:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the name, it is
+// taken to be theirs; so is the name of a class that was imported for its constructor's.
+void Program::join_unknown_classes() {
+    constexpr std::size_t kMostCandidates = 4;
+    constexpr std::string_view kUnknown = "py:*.";
+    const auto last = [](const std::string& id) { return id.substr(id.rfind('.') + 1); };
+    std::unordered_map<std::string, std::vector<Name>> attributes, methods;
+    for (const Variable& variable : facts_.variables)
+        if (variable.owner != kNoName && classes_.contains(variable.owner) && text(variable.id).starts_with("py:"))
+            attributes[last(text(variable.id))].push_back(variable.id);
+    for (const Function& function : facts_.functions)
+        if (function.owner != kNoName && text(function.id).starts_with("py:")) methods[last(text(function.id))].push_back(function.id);
+    const auto lookup = [&](const auto& table, const std::string& id) -> std::vector<Name> {
+        if (!id.starts_with(kUnknown)) return {};
+        const auto found = table.find(id.substr(kUnknown.size()));
+        return found == table.end() || found->second.size() > kMostCandidates ? std::vector<Name>{} : found->second;
+    };
+    const auto named = [&](const std::string& id) {
+        const auto [at, added] = index_.emplace(id, static_cast<Name>(facts_.names.size()));
+        if (added) facts_.names.push_back(id);
+        return at->second;
+    };
+    const auto numbered = [&](const std::string& id, std::size_t argument) { return named(fmt::format("{}#{}", id, argument)); };
+    std::vector<Call> more;
+    for (Call& call : facts_.calls) {
+        const std::string id = text(call.to);
+        if (!id.starts_with("py:") || functions_.contains(call.to)) continue;
+        if (classes_.contains(call.to)) {  // an imported class is called
+            if (const auto known = index_.find(id + ".__init__"); known != index_.end()) call.to = known->second;
+            facts_.creations.push_back({index_.at(id), call.from, call.at, call.loop});
+            continue;
+        }
+        std::vector<Name> candidates = lookup(methods, id);
+        // "py:store.cache.add": a method of a global of another module.
+        if (candidates.empty() && !id.starts_with(kUnknown)) candidates = lookup(methods, std::string(kUnknown) + last(id));
+        // One class with a method of a name of its own is as good as known.
+        static const std::set<std::string> common = {"add",   "get",    "put",    "set",     "update", "append",  "send",   "write",
+                                                     "close", "run",    "start",  "stop",    "read",   "open",    "remove", "pop",
+                                                     "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
+        const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
+        for (const Name candidate : candidates) {
+            for (std::size_t i = 0; i < call.arguments.size(); ++i) flows_[numbered(id, i)].push_back(numbered(text(candidate), i));
+            flows_[named(text(candidate) + "#result")].push_back(named(id + "#result"));
+        }
+        for (std::size_t i = 0; i < candidates.size(); ++i) {
+            call.guessed = guessed;
+            if (i == 0) {
+                call.to = candidates[i];
+                continue;
+            }
+            more.push_back(call);
+            more.back().to = candidates[i];
+        }
+    }
+    facts_.calls.insert(facts_.calls.end(), more.begin(), more.end());
+    std::set<Name> accessed;
+    for (const Operation& operation : facts_.operations) accessed.insert(operation.on.variable);
+    for (const auto& [alias, list] : aliases_)
+        for (const Access& of : list) accessed.insert(of.variable);
+    for (const Name name : accessed) {
+        const std::string& id = text(name);
+        if (!id.starts_with("py:") || variables_.contains(name) || id.find('#') != id.npos) continue;
+        std::vector<Name> candidates = lookup(attributes, id);
+        if (candidates.empty() && !id.starts_with(kUnknown)) candidates = lookup(attributes, std::string(kUnknown) + last(id));
+        for (const Name candidate : candidates) aliases_[name].push_back({candidate, 0});
+    }
+}
+
+const Variable* Program::variable(Name id) const {
+    const auto at = variables_.find(id);
+    return at == variables_.end() ? nullptr : &facts_.variables[at->second];
+}
+const Function* Program::function(Name id) const {
+    const auto at = functions_.find(id);
+    return at == functions_.end() ? nullptr : &facts_.functions[at->second];
+}
+const Class* Program::class_of(Name id) const {
+    const auto at = classes_.find(id);
+    return at == classes_.end() ? nullptr : &facts_.classes[at->second];
+}
+
+std::string Program::place_text(Place place) const {
+    const std::string& file = text(place.file);
+    return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), place.line);
+}
+
+std::vector<Access> Program::reached(const Access& access, Reach reach) const {
+    constexpr std::size_t kMost = 64;
+    struct Step {
+        Access at;
+        bool through_result = false;
+    };
+    std::vector<Access> found;
+    std::vector<Step> open = {{access}};
+    std::set<std::pair<Name, std::uint8_t>> seen;
+    while (!open.empty() && found.size() < kMost) {
+        const auto [at, through_result] = open.back();
+        open.pop_back();
+        if (at.depth > 8 || !seen.insert({at.variable, at.depth}).second) continue;
+        const Variable* known = variable(at.variable);
+        // A parameter or a local reference is not what holds; what it stands for is.
+        const bool stands =
+            known == nullptr || ((known->storage == Storage::local || known->storage == Storage::parameter) && known->indirect);
+        if (!stands) found.push_back(at);
+        if (known != nullptr && !known->indirect && known->storage != Storage::parameter && known->container) continue;
+        // A function that returns what it was given (a wrapper of realloc) would make one of the arguments of all its calls.
+        const bool parameter = known != nullptr && known->storage == Storage::parameter;
+        if (parameter && through_result && reach == Reach::surely) continue;
+        const bool result = known == nullptr && text(at.variable).ends_with("#result");
+        if (const auto aliases = aliases_.find(at.variable); aliases != aliases_.end())
+            for (const Access& of : aliases->second)
+                open.push_back({{of.variable, static_cast<std::uint8_t>(of.depth + at.depth)}, through_result || result});
+    }
+    return found;
+}
+
+void Program::join_calls() {
+    const auto add_edge = [&](Name from, Name to, const Call& call) {
+        edges_[from].push_back({to, call.loop, call.at, call.guessed || call.first_time});
+        for (std::deque<Name> open = {to}; !open.empty(); open.pop_front())
+            if (const auto over = overriders_.find(open.front()); over != overriders_.end())
+                for (const Name overrider : over->second) {
+                    edges_[from].push_back({overrider, call.loop, call.at, call.guessed || call.first_time});
+                    open.push_back(overrider);
+                }
+    };
+    std::unordered_map<Name, std::vector<Name>> returned;
+    std::unordered_map<Name, std::vector<const Call*>> indirect;  // by type
+    for (const Call& call : facts_.calls) {
+        if (call.kind == Call::Kind::returned) returned[call.from].push_back(call.to);
+        if (call.kind == Call::Kind::indirect) indirect[call.through].push_back(&call);
+    }
+    const auto results_of = [&](Name function) -> const std::vector<Name>& {
+        static const std::vector<Name> none;
+        const auto results = returned.find(function);
+        return results == returned.end() ? none : results->second;
+    };
+    propagate_called_parameters();
+    for (const Call& call : facts_.calls) {
+        switch (call.kind) {
+            case Call::Kind::call: calls_[call.to].push_back(&call); [[fallthrough]];
+            case Call::Kind::thread:
+            case Call::Kind::returned:
+            case Call::Kind::immediate: add_edge(call.from, call.to, call); break;
+            case Call::Kind::decorated:
+            case Call::Kind::decorated_by_result: {
+                // The decorator runs at the definition; what it returns runs whenever the function is called.
+                std::vector<Name> decorators = {call.to};
+                add_edge(kNoName, call.to, call);
+                if (call.kind == Call::Kind::decorated_by_result) {
+                    decorators = results_of(call.to);
+                    for (const Name decorator : decorators) add_edge(kNoName, decorator, call);
+                }
+                for (const Name decorator : decorators)
+                    for (const Name result : results_of(decorator))
+                        if (const Function* wrapper = function(result); wrapper != nullptr && wrapper->wraps)
+                            add_edge(call.from, result, call);
+                break;
+            }
+            case Call::Kind::indirect: break;
+            case Call::Kind::handed: {
+                const Function* through = function(call.through);
+                if (through != nullptr && through->starts_parameter) {
+                    add_edge(call.from, call.to, call);
+                    break;
+                }
+                bool at_once = through != nullptr && through->calls_parameter;
+                if (const auto over = overriders_.find(call.through); over != overriders_.end())
+                    for (const Name overrider : over->second)
+                        if (const Function* known = function(overrider)) at_once = at_once || known->calls_parameter;
+                if (at_once) {
+                    add_edge(call.from, call.to, call);
+                    add_edge(call.through, call.to, call);
+                    break;
+                }
+                [[fallthrough]];
+            }
+            case Call::Kind::deferred: {
+                const Function* stored = function(call.to);
+                if (stored == nullptr) break;
+                // What this code keeps is called where this code calls through a pointer of its type; the callers of what a
+                // library keeps are not seen.
+                const bool kept_here = call.through == kNoName || function(call.through) != nullptr;
+                const auto sites = indirect.find(stored->type);
+                if (kept_here && stored->type != kNoName && sites != indirect.end()) {
+                    for (const Call* site : sites->second) add_edge(site->from, call.to, *site);
+                    break;
+                }
+                (call.guessed ? guessed_roots_ : roots_)
+                    .emplace(call.to, Root{fmt::format("registered at {}", place_text(call.at)), call.from});
+                break;
+            }
+        }
+    }
+    for (const Function& function : facts_.functions) {
+        if (function.entry) roots_[function.id] = {text(function.entry_reason), kNoName};
+        if (function.outside_override) roots_.emplace(function.id, Root{"called by the library whose class it extends", kNoName});
+    }
+}
+
+// A function that hands its own parameter to one that calls it calls it, too.
+void Program::propagate_called_parameters() {
+    const auto is_callable = [&](const Variable& variable) {
+        const std::string& type = text(variable.type);
+        static const std::set<std::string> templates = {"F", "Fn", "Func", "Function", "Callable", "Callback", "Visitor", "Handler"};
+        std::string name = type.starts_with("const ") ? type.substr(6) : type;
+        while (!name.empty() && (name.back() == '&' || name.back() == ' ')) name.pop_back();
+        return type.find('(') != type.npos || templates.contains(name);
+    };
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (const Call& call : facts_.calls) {
+            if (call.kind != Call::Kind::call) continue;
+            const auto from = functions_.find(call.from), to = functions_.find(call.to);
+            if (from == functions_.end() || to == functions_.end()) continue;
+            Function& caller = facts_.functions[from->second];
+            const Function& callee = facts_.functions[to->second];
+            if ((caller.calls_parameter || !callee.calls_parameter) && (caller.starts_parameter || !callee.starts_parameter)) continue;
+            for (const Argument& argument : call.arguments) {
+                const Variable* given = argument.access ? variable(argument.access->variable) : nullptr;
+                if (given == nullptr || given->storage != Storage::parameter || given->owner != call.from || !is_callable(*given)) continue;
+                caller.calls_parameter = caller.calls_parameter || callee.calls_parameter;
+                caller.starts_parameter = caller.starts_parameter || callee.starts_parameter;
+                changed = true;
+                break;
+            }
+        }
+    }
+}
+
+void Program::find_loops() {
+    // Functions that wait, by themselves or through what they call.
+    std::set<Name> waiting;
+    for (const Function& function : facts_.functions)
+        if (function.blocks) waiting.insert(function.id);
+    constexpr int kMostCalls = 4;
+    for (int round = 0; round < kMostCalls; ++round) {
+        const std::size_t before = waiting.size();
+        for (const auto& [from, edges] : edges_)
+            if (std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) { return !edge.guessed && waiting.contains(edge.to); }))
+                waiting.insert(from);
+        if (waiting.size() == before) break;
+    }
+    service_loops_.assign(facts_.loops.size(), false);
+    for (std::size_t i = 0; i < facts_.loops.size(); ++i) service_loops_[i] = facts_.loops[i].endless && facts_.loops[i].blocks;
+    for (const auto& [from, edges] : edges_)
+        for (const Edge& edge : edges)
+            for (std::uint32_t loop = edge.loop; loop != 0; loop = facts_.loops[loop - 1].outer)
+                if (facts_.loops[loop - 1].endless && !edge.guessed && waiting.contains(edge.to)) service_loops_[loop - 1] = true;
+    // A function whose own loop never ends, or that runs a library's.
+    for (std::size_t i = 0; i < facts_.loops.size(); ++i)
+        if (service_loops_[i] && !facts_.loops[i].exits) serving_.insert(facts_.loops[i].function);
+    for (const Function& function : facts_.functions)
+        if (function.serves) serving_.insert(function.id);
+    service_ = !facts_.service_words.empty() || std::find(service_loops_.begin(), service_loops_.end(), true) != service_loops_.end() ||
+               std::any_of(facts_.functions.begin(), facts_.functions.end(), [](const Function& f) { return f.entry; });
+}
+
+bool Program::is_endless(std::uint32_t loop) const {
+    for (; loop != 0; loop = facts_.loops[loop - 1].outer)
+        if (service_loops_[loop - 1] && !facts_.loops[loop - 1].exits) return true;
+    return false;
+}
+
+bool Program::in_service_loop(std::uint32_t loop) const {
+    for (; loop != 0; loop = facts_.loops[loop - 1].outer)
+        if (service_loops_[loop - 1]) return true;
+    return false;
+}
+
+// guesses: through calls whose callee is guessed, too.
+std::unordered_map<Name, Program::Root> Program::find_repeated(bool guesses) const {
+    std::unordered_map<Name, Root> repeated;
+    if (!service_) return repeated;
+    std::deque<Name> open;
+    const auto reach = [&](Name to, Root root) {
+        if (function(to) != nullptr && repeated.emplace(to, std::move(root)).second) open.push_back(to);
+    };
+    for (const auto& [id, root] : roots_) reach(id, {root.why, kNoName});
+    if (guesses)
+        for (const auto& [id, root] : guessed_roots_) reach(id, {root.why, kNoName});
+    for (const auto& [from, edges] : edges_)
+        for (const Edge& edge : edges)
+            if (in_service_loop(edge.loop) && (guesses || !edge.guessed)) {
+                std::uint32_t loop = edge.loop;
+                while (!service_loops_[loop - 1]) loop = facts_.loops[loop - 1].outer;
+                reach(edge.to, {fmt::format("called in the loop at {}", place_text(facts_.loops[loop - 1].at)), kNoName});
+            }
+    for (; !open.empty(); open.pop_front()) {
+        const Name from = open.front();
+        if (const auto edges = edges_.find(from); edges != edges_.end())
+            for (const Edge& edge : edges->second)
+                if (guesses || !edge.guessed) reach(edge.to, {"", from});
+    }
+    return repeated;
+}
+
+void Program::find_reached_from_main() {
+    std::deque<Name> open;
+    const auto reach = [&](Name to) {
+        if (from_main_.insert(to).second) open.push_back(to);
+    };
+    for (const Function& function : facts_.functions)
+        if (function.main) reach(function.id);
+    reach(kNoName);  // initializers of globals
+    for (; !open.empty(); open.pop_front()) {
+        const auto edges = edges_.find(open.front());
+        if (edges == edges_.end()) continue;
+        for (const Edge& edge : edges->second) reach(edge.to);
+    }
+}
+
+Runs Program::runs(Name id) const {
+    if (repeated_.contains(id)) return Runs::repeatedly;
+    if (from_main_.contains(id)) return Runs::once;
+    const Function* known = function(id);
+    if (known == nullptr) return Runs::unknown;
+    const auto called = calls_.find(id);
+    if (called != calls_.end() && !called->second.empty()) {
+        // Called, but from nothing that runs.
+        return has_main() || known->local_file ? Runs::never : Runs::unknown;
+    }
+    if (known->kind == Function::Kind::constructor || known->kind == Function::Kind::destructor || roots_.contains(id) ||
+        guessed_roots_.contains(id))
+        return Runs::unknown;
+    return has_main() || known->local_file ? Runs::never : Runs::unknown;
+}
+
+bool Program::may_run_repeatedly(Name function, std::uint32_t loop) const {
+    return (service_ && in_service_loop(loop)) || perhaps_repeated_.contains(function);
+}
+
+Runs Program::runs(Name function, std::uint32_t loop) const {
+    if (service_ && in_service_loop(loop)) return Runs::repeatedly;
+    return runs(function);
+}
+
+std::vector<Name> Program::path_to(Name id, std::uint32_t loop) const {
+    std::vector<Name> path = {id};
+    if (in_service_loop(loop)) return path;
+    for (auto at = repeated_.find(id); at != repeated_.end() && at->second.from != kNoName && path.size() < kLongestReach;
+         at = repeated_.find(at->second.from))
+        path.push_back(at->second.from);
+    return path;
+}
+
+std::vector<std::string> Program::reach(Name id, std::uint32_t loop) const {
+    std::vector<std::string> path;
+    const auto name = [&](Name of) {
+        const Function* known = function(of);
+        return known == nullptr ? text(of) : fmt::format("{} ({})", text(known->name), place_text(known->at));
+    };
+    if (in_service_loop(loop)) {
+        while (!service_loops_[loop - 1]) loop = facts_.loops[loop - 1].outer;
+        return {fmt::format("the loop at {}", place_text(facts_.loops[loop - 1].at)), name(id)};
+    }
+    for (Name at = id; path.size() < kLongestReach;) {
+        const auto found = repeated_.find(at);
+        if (found == repeated_.end()) break;
+        path.push_back(found->second.why.empty() ? name(at) : fmt::format("{}, {}", name(at), found->second.why));
+        if (found->second.from == kNoName) break;
+        at = found->second.from;
+    }
+    std::reverse(path.begin(), path.end());
+    return path;
+}
+
+const std::vector<const Call*>& Program::calls_of(Name function) const {
+    static const std::vector<const Call*> none;
+    const auto at = calls_.find(function);
+    return at == calls_.end() ? none : at->second;
+}
+
+const std::vector<Access>& Program::sizes_behind(Name value) const {
+    static const std::vector<Access> none;
+    const auto at = sizes_.find(value);
+    return at == sizes_.end() ? none : at->second;
+}
+
+bool Program::counts_in(Name integer, Name id) const {
+    const auto at = counted_in_.find(integer);
+    if (at == counted_in_.end()) return false;
+    const Function* known = function(id);
+    return at->second.contains(id) || (known != nullptr && known->owner != kNoName && at->second.contains(known->owner));
+}
+
+}  // namespace leakline::audit

@@ -1,0 +1,143 @@
+// Which objects live as long as the process, and which values are different in each request.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/internal/program.hpp"
+
+namespace leakline::audit {
+
+// Follows values from what arrives with requests: parameters of handlers, received data, new objects.
+void Program::find_request_values() {
+    // Functions whose callers are not seen. In Python any function may be handed to anything: there only handlers count.
+    std::set<Name> handed;
+    const auto hand = [&](Name function) {
+        if (!text(function).starts_with("py:")) handed.insert(function);
+    };
+    for (const auto* roots : {&roots_, &guessed_roots_})
+        for (const auto& [function, root] : *roots) hand(function);
+    for (const Call& call : facts_.calls)
+        if (call.kind == Call::Kind::immediate || call.kind == Call::Kind::handed || call.kind == Call::Kind::deferred) hand(call.to);
+    for (const Function& function : facts_.functions)
+        if (function.entry) handed.insert(function.id);
+    std::vector<Name> open;
+    const auto reach = [&](Name value) {
+        if (request_values_.insert(value).second) open.push_back(value);
+    };
+    if (const auto input = index_.find(kInput); input != index_.end()) reach(input->second);
+    for (const Variable& variable : facts_.variables)
+        if (variable.storage == Storage::parameter && handed.contains(variable.owner)) reach(variable.id);
+    for (const Operation& operation : facts_.operations)  // a serial number
+        if (operation.kind == Operation::Kind::count_up && runs(operation.function, operation.loop) == Runs::repeatedly)
+            for (const Access& counter : reached(operation.on)) reach(counter.variable);
+    while (!open.empty()) {
+        const Name from = open.back();
+        open.pop_back();
+        if (const auto flows = flows_.find(from); flows != flows_.end())
+            for (const Name to : flows->second) reach(to);
+    }
+}
+
+bool Program::is_request_value(Name value) const { return request_values_.contains(value); }
+
+bool Program::is_serving(Name id) const {
+    const Function* known = function(id);
+    if (known == nullptr) return false;
+    const std::string& name = text(known->name);
+    static constexpr std::string_view words[] = {"serve", "daemon", "main_loop", "mainLoop", "mainloop"};
+    return known->main || serving_.contains(id) ||
+           std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return name.find(word) != name.npos; });
+}
+
+void Program::mark_lasting(Name type, const std::string& why) {
+    if (!lasting_.emplace(type, why).second) return;
+    const Class* known = class_of(type);
+    const std::string name = known == nullptr ? text(type) : text(known->name);
+    if (known != nullptr)
+        for (const Name base : known->bases) mark_lasting(base, why);
+    for (const Variable& variable : facts_.variables)
+        if (variable.storage == Storage::field && variable.owner == type)
+            for (const Name held : variable.holds) hold(held, fmt::format("{} is a member of {}; {}", text(variable.name), name, why));
+}
+
+// A variable that lasts holds or points to an object of the class.
+void Program::hold(Name type, const std::string& why) {
+    held_.insert(type);
+    mark_lasting(type, why);
+}
+
+void Program::mark_short(Name type) {
+    if (!short_.insert(type).second) return;
+    if (const Class* known = class_of(type))
+        for (const Name base : known->bases) mark_short(base);
+    for (const Variable& variable : facts_.variables)
+        if (variable.storage == Storage::field && variable.owner == type && !variable.indirect)
+            for (const Name held : variable.holds) mark_short(held);
+}
+
+void Program::find_lifetimes() {
+    std::set<Name> grown;  // containers that get elements for requests
+    for (const Operation& operation : facts_.operations)
+        if (operation.kind == Operation::Kind::grow && runs(operation.function, operation.loop) == Runs::repeatedly)
+            for (const Access& access : reached(operation.on)) grown.insert(access.variable);
+    for (const Creation& creation : facts_.creations)
+        if (runs(creation.function, creation.loop) == Runs::repeatedly) mark_short(creation.type);
+    for (const Variable& variable : facts_.variables)
+        if (variable.container && grown.contains(variable.id))
+            for (const Name type : variable.elements) mark_short(type);
+
+    const auto consider = [&](const Variable& variable, const std::string& why) {
+        for (const Name type : variable.holds) hold(type, why);
+        if (!grown.contains(variable.id))
+            for (const Name type : variable.elements) hold(type, why);
+    };
+    for (const Variable& variable : facts_.variables) {
+        const std::string& name = text(variable.name);
+        if (variable.storage == Storage::global) consider(variable, fmt::format("{} is global", name));
+        if (variable.storage == Storage::static_local) consider(variable, fmt::format("{} is static", name));
+        if (variable.storage == Storage::local && runs(variable.owner) == Runs::once && !in_service_loop(variable.loop)) {
+            if (is_serving(variable.owner))
+                consider(variable, fmt::format("{} is made once, in {}", name, text(function(variable.owner)->name)));
+        }
+    }
+    // Made by new or make_unique in code that runs once, and held through a base class.
+    for (int round = 0; round < 3; ++round)
+        for (const Creation& creation : facts_.creations) {
+            const Class* type = class_of(creation.type);
+            if (type == nullptr || runs(creation.function, creation.loop) == Runs::repeatedly) continue;
+            for (const Name base : type->bases)
+                if (const auto known = lasting_.find(base); known != lasting_.end() && held_.contains(base))
+                    mark_lasting(creation.type, std::string(known->second));
+        }
+    // What a lasting container holds, where the container itself is a member.
+    for (int round = 0; round < 3; ++round)
+        for (const Variable& variable : facts_.variables)
+            if (variable.storage == Storage::field && variable.container && !grown.contains(variable.id))
+                if (const auto owner = lasting_.find(variable.owner); owner != lasting_.end()) {
+                    const std::string why = owner->second;
+                    for (const Name type : variable.elements) hold(type, why);
+                }
+}
+
+std::string Program::lifetime(const Variable& variable) const {
+    switch (variable.storage) {
+        case Storage::global: return "global";
+        case Storage::static_local: return "static";
+        case Storage::field: {
+            const auto known = lasting_.find(variable.owner);
+            return known == lasting_.end() ? "" : known->second;
+        }
+        case Storage::local: {
+            const Function* owner = function(variable.owner);
+            if (owner == nullptr || in_service_loop(variable.loop)) return {};
+            // It lasts as long as its function does: main, or one that serves.
+            if (runs(variable.owner) == Runs::once && is_serving(variable.owner)) return fmt::format("made once, in {}", text(owner->name));
+            return {};
+        }
+        default: return {};
+    }
+}
+
+bool Program::also_short(const Variable& variable) const { return variable.storage == Storage::field && short_.contains(variable.owner); }
+
+}  // namespace leakline::audit

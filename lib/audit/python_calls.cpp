@@ -1,0 +1,230 @@
+// Calls in a Python module: whom they call, what they do to containers, and what becomes of functions that are handed over.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/internal/python_module.hpp"
+#include "audit/internal/python_words.hpp"
+
+namespace leakline::audit {
+
+// The identifier of what is called: a function, a class's constructor, a method.
+std::string PythonModule::callee(PythonNode function) {
+    if (function.is("identifier")) {
+        const std::string name(function.text());
+        for (std::size_t i = scopes_.size(); i-- > 1;) {
+            if (const auto nested = scopes_[i].functions.find(name); nested != scopes_[i].functions.end()) return nested->second;
+            if (scopes_[i].locals.contains(name)) return {};
+        }
+        if (const auto known = functions_.find(name); known != functions_.end()) return known->second;
+        if (const auto known = classes_.find(name); known != classes_.end()) return known->second.id + ".__init__";
+        if (const auto import = imports_.find(name); import != imports_.end()) return "py:" + import->second;
+        return {};
+    }
+    if (!function.is("attribute")) return {};
+    const PythonNode object = function.field("object");
+    const std::string method(function.field("attribute").text());
+    if (object.is("identifier")) {
+        const std::string name(object.text());
+        if (!here().self.empty() && name == here().self && here().owner != nullptr) {
+            if (here().owner->methods.contains(method)) return here().owner->id + "." + method;
+            for (const std::string& base : here().owner->bases)
+                if (const std::string full = resolved_name(base); !full.empty()) return full + "." + method;
+            return "py:*." + method;
+        }
+        if (const auto known = classes_.find(name); known != classes_.end()) return known->second.id + "." + method;
+        bool local = false;
+        for (std::size_t i = 1; i < scopes_.size(); ++i) local = local || scopes_[i].locals.contains(name);
+        if (const auto import = imports_.find(name); import != imports_.end() && !local) return "py:" + import->second + "." + method;
+    }
+    if (object.is("call") && object.field("function").text() == "super" && here().owner != nullptr) {
+        for (const std::string& base : here().owner->bases)
+            if (const std::string full = resolved_name(base); !full.empty()) return full + "." + method;
+        return {};
+    }
+    if (const PythonValue of = known_value(object); of.kind == PythonValue::Kind::object) return of.type + "." + method;
+    // A container's own methods are no one else's.
+    if (known_value(object).grows()) return {};
+    return "py:*." + method;
+}
+
+Name PythonModule::function_in(PythonNode expression) {
+    if (expression.is("lambda")) return name_(fmt::format("{}.<lambda {}>", here().id, lambdas_ + 1));
+    if (expression.is("identifier")) {
+        const std::string name(expression.text());
+        for (std::size_t i = scopes_.size(); i-- > 1;) {
+            if (const auto nested = scopes_[i].functions.find(name); nested != scopes_[i].functions.end()) return name_(nested->second);
+            if (scopes_[i].locals.contains(name)) return kNoName;
+        }
+        if (const auto known = functions_.find(name); known != functions_.end()) return name_(known->second);
+        if (const auto import = imports_.find(name); import != imports_.end()) return name_("py:" + import->second);
+    }
+    if (expression.is("attribute")) {
+        const PythonNode object = expression.field("object");
+        const std::string method(expression.field("attribute").text());
+        if (!here().self.empty() && object.text() == here().self && here().owner != nullptr && here().owner->methods.contains(method))
+            return name_(here().owner->id + "." + method);
+        if (const PythonValue of = known_value(object); of.kind == PythonValue::Kind::object) return name_(of.type + "." + method);
+        if (const auto import = imports_.find(std::string(object.text())); import != imports_.end())
+            return name_("py:" + import->second + "." + method);
+    }
+    if (expression.is("call") && last_part(expression.field("function").text()) == "partial")
+        return function_in(expression.field("arguments").first());
+    return kNoName;
+}
+
+void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode arguments) {
+    Call noted;
+    noted.from = here().function;
+    noted.to = name_(to);
+    noted.at = place(call);
+    noted.loop = here().loop;
+    for (const auto& guards : here().guards) noted.guards.insert(noted.guards.end(), guards.begin(), guards.end());
+    noted.guards.insert(noted.guards.end(), here().function_guards.begin(), here().function_guards.end());
+    std::uint32_t index = 0;
+    for (const PythonNode& given : arguments.children()) {
+        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        Argument argument;
+        argument.access = access(value);
+        argument.indirect = true;
+        argument.few_values = few_values(value);
+        for (const auto& [parameter, number] : here().parameters)
+            if (mentions(value, parameter)) argument.parameter = number;
+        argument.function = function_in(value);
+        if (argument.access && !given.is("keyword_argument"))
+            facts_.aliases.push_back({name_(to + "#" + std::to_string(index)), *argument.access});
+        noted.arguments.push_back(std::move(argument));
+        ++index;
+    }
+    noted.first_time = here().first_time != 0;
+    facts_.calls.push_back(std::move(noted));
+    if (to.ends_with(".__init__"))
+        facts_.creations.push_back({name_(to.substr(0, to.size() - 9)), here().function, place(call), here().loop});
+}
+
+void PythonModule::note_handed(std::string_view word, const std::string& through, PythonNode arguments) {
+    if (through.starts_with("py:atexit.") || through.starts_with("py:signal.")) return;  // once, at the end
+    for (const PythonNode& given : arguments.children()) {
+        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        const Name function = function_in(value);
+        if (function == kNoName) continue;
+        Call noted;
+        noted.from = here().function;
+        noted.to = function;
+        noted.through = name_(through);
+        noted.at = place(value);
+        noted.loop = here().loop;
+        const bool thread =
+            word == "Thread" || word == "Process" || word == "run_in_executor" || word == "to_thread" || word == "start_new_thread";
+        noted.kind = thread                                              ? Call::Kind::thread
+                     : kAtOnce.contains(word)                            ? Call::Kind::immediate
+                     : !through.empty() && !through.starts_with("py:*.") ? Call::Kind::handed
+                                                                         : Call::Kind::deferred;
+        noted.guessed = !is_registering(word);
+        facts_.calls.push_back(std::move(noted));
+    }
+}
+
+void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
+    const PythonNode object = function.field("object"), arguments = call.field("arguments");
+    const std::string_view method = function.field("attribute").text();
+    const auto on = access(object);
+    if (!on) return;
+    const PythonValue known = known_value(object);
+    if (method == "close") here().paths.closed(on->variable, place(call));
+    const auto given = arguments.children();
+    if (known.kind == PythonValue::Kind::queue && (method == "get" || method == "get_nowait")) {
+        add(Operation::Kind::shrink, *on, call, method);
+        return;
+    }
+    if (kShrinks.contains(method)) {
+        add(Operation::Kind::shrink, *on, call, method);
+        return;
+    }
+    if (!kGrows.contains(method) || known.kind == PythonValue::Kind::bounded || known.kind == PythonValue::Kind::plain ||
+        known.kind == PythonValue::Kind::object)
+        return;
+    if ((method == "write" || method == "writelines") && known.kind != PythonValue::Kind::text) return;
+    if ((method == "put" || method == "put_nowait" || method == "push") && known.kind != PythonValue::Kind::queue) return;
+    Operation& operation = add(Operation::Kind::grow, *on, call, method);
+    const bool keyed = method == "setdefault" || method == "add" || method == "update";
+    if (!keyed || given.empty()) return;
+    PythonNode key = given.front();
+    if (method == "update") {
+        // update(a=1), update({"a": 1}): keys that stand in the source.
+        bool few = true;
+        for (const PythonNode& argument : given) {
+            if (argument.is("keyword_argument")) continue;
+            if (!argument.is("dictionary")) {
+                few = false;
+                continue;
+            }
+            for (const PythonNode& pair : argument.children()) few = few && pair.is("pair") && few_values(pair.field("key"));
+        }
+        operation.few_keys = few;
+        return;
+    }
+    note_key(operation, key);
+}
+
+void PythonModule::walk_call(PythonNode call) {
+    const PythonNode function = call.field("function"), arguments = call.field("arguments");
+    const std::string_view word = last_part(function.text());
+    if (kWaits.contains(word) || waits_on(function) ||
+        (word == "get" && function.is("attribute") && known_value(function.field("object")).kind == PythonValue::Kind::queue))
+        here().blocks = true;
+    if (kServices.contains(word) || function.text() == "uvicorn.run" ||
+        (word == "run" && function.text().find("app") != std::string_view::npos)) {
+        facts_.service_words.push_back(name_(std::string(word)));
+        static const PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
+                                             "infinity_polling", "run_polling", "run"};
+        here().serves = here().serves || kForever.contains(word);
+    }
+    if (word == "cache_clear")
+        for (Memo& memo : facts_.memos)
+            if (function.is("attribute") && facts_.names[memo.function] == callee(function.field("object"))) memo.cleared = true;
+    if (function.is("attribute")) walk_method_call(call, function);
+    const std::string to = callee(function);
+    if (function.is("identifier") && here().parameters.contains(std::string(function.text()))) here().calls_parameter = true;
+    if (function.is("identifier") && scopes_.size() > 2 && !here().locals.contains(std::string(function.text())))
+        here().wraps = here().wraps || scopes_[scopes_.size() - 2].parameters.contains(std::string(function.text()));
+    if (!to.empty()) note_call(call, to, arguments);
+    note_call_flow(call, to);
+    note_handed(word, to, arguments);
+    for (const PythonNode& given : arguments.children()) {
+        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        // task.add_done_callback(tasks.discard)
+        if (value.is("attribute") && kShrinks.contains(value.field("attribute").text()))
+            if (const auto of = access(value.field("object"))) add(Operation::Kind::shrink, *of, value, value.field("attribute").text());
+        if (value.is("identifier"))
+            if (const auto of = access(value)) here().paths.handed_on(of->variable, place(call));
+    }
+    walk(function);
+    walk(arguments);
+}
+
+bool PythonModule::note_handle(PythonNode target, PythonNode value) {
+    if (!target.is("identifier") || at_module_level() || !value.is("call")) return false;
+    std::string function(value.field("function").text());
+    const std::string head = function.substr(0, function.find('.'));
+    if (const auto import = imports_.find(head); import != imports_.end()) function = import->second + function.substr(head.size());
+    const std::vector<std::string> words = handle_words(function);
+    if (words.empty()) return false;
+    const Access on = variable_access(std::string(target.text()));
+    const Variable* known = nullptr;
+    for (const Variable& variable : facts_.variables)
+        if (variable.id == on.variable) known = &variable;
+    if (known == nullptr || known->storage != Storage::local) return false;
+    Handle handle;
+    handle.function = here().function;
+    handle.variable = on.variable;
+    handle.acquire = name_(std::string(value.field("function").text()));
+    handle.release = name_(words[1]);
+    handle.at = place(value);
+    handle.counted = function != "os.open";
+    walk(value);
+    here().paths.opened(handle);
+    return true;
+}
+
+}  // namespace leakline::audit

@@ -1,0 +1,413 @@
+#include "audit/internal/python_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "audit/internal/bound_comments.hpp"
+#include "audit/internal/python_module.hpp"
+#include "base/strings.hpp"
+
+extern "C" const TSLanguage* tree_sitter_python(void);
+
+namespace leakline::audit {
+
+namespace {
+
+constexpr std::size_t kMostErrors = 3;
+
+void find_errors(PythonNode node, const std::string& path, std::vector<std::string>& errors, int depth = 0) {
+    if (!node.has_error() || errors.size() >= kMostErrors || depth > 200) return;
+    if (node.is_error()) {
+        errors.push_back(fmt::format("{}:{}: syntax error", path, node.line()));
+        return;
+    }
+    for (const PythonNode& child : node.children()) find_errors(child, path, errors, depth + 1);
+}
+
+struct Deleting {
+    void operator()(TSParser* parser) const { ts_parser_delete(parser); }
+    void operator()(TSTree* tree) const { ts_tree_delete(tree); }
+};
+
+}  // namespace
+
+bool has_python_grammar() { return true; }
+
+UnitFacts read_python(std::string_view text, const std::string& path, const std::string& module) {
+    UnitFacts facts;
+    facts.lines = static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n'));
+    const std::unique_ptr<TSParser, Deleting> parser(ts_parser_new());
+    ts_parser_set_language(parser.get(), tree_sitter_python());
+    const std::unique_ptr<TSTree, Deleting> tree(
+        ts_parser_parse_string(parser.get(), nullptr, text.data(), static_cast<std::uint32_t>(text.size())));
+    if (!tree) {
+        facts.errors.emplace_back("cannot be parsed");
+        return facts;
+    }
+    const PythonNode root(ts_tree_root_node(tree.get()), text);
+    find_errors(root, path, facts.errors);
+    if (root.has_error() && facts.errors.empty()) facts.errors.push_back(path + ": syntax error");
+    PythonModule(facts, path, module).read(root);
+    Names names(facts);
+    for (std::size_t i = 1; i < facts.names.size(); ++i) names.know(static_cast<Name>(i));
+    add_bound_comments(facts, names, path, text, "#");
+    return facts;
+}
+
+PythonModule::PythonModule(UnitFacts& facts, std::string path, std::string module)
+    : facts_(facts), name_(facts), path_(std::move(path)), module_(std::move(module)) {}
+
+void PythonModule::read(PythonNode root) {
+    collect(root);
+    for (const auto& [name, value] : globals_) {
+        const std::string id = "py:" + module_ + "." + name;
+        if (!functions_.contains(name) && !classes_.contains(name)) note_variable(id, name, Storage::global, "", PythonNode(), value);
+    }
+    Function body;
+    body.id = name_("py:" + module_ + ".<module>");
+    body.name = name_("module " + module_);
+    body.at = {name_(path_), 1};
+    body.main = true;
+    body.local_file = true;
+    facts_.functions.push_back(body);
+    Scope scope;
+    scope.id = "py:" + module_ + ".<module>";
+    scope.function = body.id;
+    scopes_.push_back(std::move(scope));
+    walk_children(root);
+    scopes_.pop_back();
+}
+
+void PythonModule::collect_import(PythonNode statement) {
+    // The package that a relative import starts from.
+    std::string from;
+    const PythonNode source = statement.field("module_name");
+    if (source) {
+        from = source.text();
+        std::size_t dots = 0;
+        while (dots < from.size() && from[dots] == '.') ++dots;
+        if (dots != 0) {
+            std::string package = module_;
+            for (std::size_t i = 0; i < dots; ++i)
+                package = package.rfind('.') == package.npos ? "" : package.substr(0, package.rfind('.'));
+            from = package + (package.empty() || dots == from.size() ? "" : ".") + from.substr(dots);
+        }
+    }
+    for (const PythonNode& child : statement.children()) {
+        if (source && child.text() == source.text() && child.line() == source.line() && child.is(source.kind())) continue;
+        const PythonNode what = child.is("aliased_import") ? child.field("name") : child;
+        if (!what.is("dotted_name")) continue;
+        const std::string dotted(what.text());
+        const std::string full = from.empty() ? dotted : from + "." + dotted;
+        if (child.is("aliased_import"))
+            imports_[std::string(child.field("alias").text())] = full;
+        else if (source)
+            imports_[dotted] = full;
+        else
+            imports_[dotted.substr(0, dotted.find('.'))] = dotted.substr(0, dotted.find('.'));
+    }
+}
+
+void PythonModule::collect(PythonNode block) {
+    for (PythonNode statement : block.children()) {
+        if (statement.is("decorated_definition")) statement = statement.field("definition");
+        if (statement.is("function_definition")) {
+            const std::string name(statement.field("name").text());
+            functions_[name] = "py:" + module_ + "." + name;
+        } else if (statement.is("class_definition")) {
+            collect_class(statement, "");
+        } else if (statement.is("import_statement") || statement.is("import_from_statement")) {
+            collect_import(statement);
+        } else if (statement.is("expression_statement")) {
+            const PythonNode assignment = statement.first();
+            if (assignment.is("assignment") && assignment.field("left").is("identifier")) {
+                PythonValue value = value_of(assignment.field("right"));
+                auto& known = globals_[std::string(assignment.field("left").text())];
+                if (known.kind == PythonValue::Kind::unknown || value.grows()) known = value;
+            }
+        } else if (one_of(statement.kind(), {"if_statement", "try_statement", "with_statement", "block", "else_clause", "elif_clause",
+                                             "except_clause", "finally_clause", "for_statement", "while_statement"})) {
+            collect(statement);
+        }
+    }
+}
+
+void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const std::string& self) {
+    if (node.is("assignment")) {
+        const PythonNode left = node.field("left");
+        if (left.is("attribute") && left.field("object").text() == self && node.field("right")) {
+            PythonValue value = value_of(node.field("right"));
+            auto& known = scope.attributes[std::string(left.field("attribute").text())];
+            if (known.kind == PythonValue::Kind::unknown || value.grows() || value.kind == PythonValue::Kind::bounded) known = value;
+            scope.shared.erase(std::string(left.field("attribute").text()));
+        }
+    }
+    for (const PythonNode& child : node.children())
+        if (!child.is("class_definition")) collect_attributes(child, scope, self);
+}
+
+void PythonModule::collect_class(PythonNode definition, const std::string& prefix) {
+    const std::string name = prefix + std::string(definition.field("name").text());
+    ClassScope& scope = classes_[name];
+    scope.id = "py:" + module_ + "." + name;
+    for (const PythonNode& base : definition.field("superclasses").children())
+        if (base.is("identifier") || base.is("attribute")) scope.bases.emplace_back(base.text());
+    const PythonNode body = definition.field("body");
+    for (PythonNode statement : body.children()) {
+        if (statement.is("expression_statement")) {
+            const PythonNode assignment = statement.first();
+            if (!assignment.is("assignment") || !assignment.field("left").is("identifier")) continue;
+            const std::string attribute(assignment.field("left").text());
+            scope.attributes[attribute] = value_of(assignment.field("right"));
+            // A dataclass's field(default_factory=...) is of each object.
+            if (assignment.field("right") && !assignment.field("right").text().starts_with("field(")) scope.shared.insert(attribute);
+        }
+    }
+    for (PythonNode statement : body.children()) {
+        if (statement.is("decorated_definition")) statement = statement.field("definition");
+        if (statement.is("class_definition")) collect_class(statement, name + ".");
+        if (!statement.is("function_definition")) continue;
+        scope.methods.emplace(statement.field("name").text());
+        const PythonNode first = statement.field("parameters").first();
+        if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()));
+    }
+}
+
+PythonValue PythonModule::value_of(PythonNode expression) {
+    PythonValue value;
+    const std::string_view kind = expression.kind();
+    if (kind == "parenthesized_expression" || kind == "await") return value_of(expression.first());
+    if (kind == "list" || kind == "list_comprehension")
+        value.kind = PythonValue::Kind::list;
+    else if (kind == "dictionary" || kind == "dictionary_comprehension")
+        value.kind = PythonValue::Kind::dict;
+    else if (kind == "set" || kind == "set_comprehension")
+        value.kind = PythonValue::Kind::set;
+    else if (one_of(expression.text(), {"\"\"", "''", "b\"\"", "b''"}))
+        value.kind = PythonValue::Kind::text;  // a text that starts empty is built up
+    else if (one_of(kind, {"integer", "float", "true", "false", "string", "tuple", "lambda"}))
+        value.kind = PythonValue::Kind::plain;
+    if (kind == "binary_operator") {  // [None] * n, [] + x
+        const PythonValue left = value_of(expression.field("left"));
+        if (left.grows()) return left;
+    }
+    if (kind == "boolean_operator" || kind == "conditional_expression") {
+        for (const PythonNode& part : expression.children())
+            if (const PythonValue inner = value_of(part); inner.grows()) return inner;
+    }
+    if (kind != "call") return value;
+    const std::string_view function = expression.field("function").text();
+    const std::string_view name = last_part(function);
+    const std::string_view arguments = expression.field("arguments").text();
+    if (name == "deque")
+        value.kind = arguments.find("maxlen") != arguments.npos && arguments.find("maxlen=None") == arguments.npos
+                         ? PythonValue::Kind::bounded
+                         : PythonValue::Kind::list;
+    else if (name == "list")
+        value.kind = PythonValue::Kind::list;
+    else if (one_of(name, {"dict", "OrderedDict", "ChainMap"}))
+        value.kind = PythonValue::Kind::dict;
+    else if (one_of(name, {"defaultdict", "Counter"}))
+        value.kind = PythonValue::Kind::default_dict;
+    else if (name == "set")
+        value.kind = PythonValue::Kind::set;
+    else if (one_of(name, {"Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "JoinableQueue"}))
+        value.kind = arguments == "()" || name == "SimpleQueue" ? PythonValue::Kind::queue : PythonValue::Kind::bounded;
+    else if (one_of(name, {"StringIO", "BytesIO", "bytearray"}))
+        value.kind = PythonValue::Kind::text;
+    else if (name == "field") {  // of a dataclass
+        for (const auto& [factory, made] :
+             {std::pair{"=list", PythonValue::Kind::list}, std::pair{"=dict", PythonValue::Kind::dict},
+              std::pair{"=set", PythonValue::Kind::set}, std::pair{"defaultdict", PythonValue::Kind::default_dict}})
+            if (arguments.find(factory) != arguments.npos) value.kind = made;
+    } else if (name.find("Weak") != name.npos || name.find("LRU") != name.npos || name.find("TTL") != name.npos ||
+               name.find("LFU") != name.npos) {
+        value.kind = PythonValue::Kind::bounded;
+    } else if (const std::string full = resolved_name(function); !full.empty()) {
+        value.kind = PythonValue::Kind::object;
+        value.type = full;
+    }
+    return value;
+}
+
+// Of a class or function by its dotted name here: the identifier that it has in the module that defines it.
+std::string PythonModule::resolved_name(std::string_view dotted) const {
+    const std::string head(dotted.substr(0, dotted.find('.')));
+    const std::string rest(dotted.size() > head.size() ? dotted.substr(head.size()) : "");
+    if (classes_.contains(std::string(dotted)) || functions_.contains(head)) return "py:" + module_ + "." + std::string(dotted);
+    if (const auto import = imports_.find(head); import != imports_.end()) return "py:" + import->second + rest;
+    return {};
+}
+
+Name PythonModule::note_variable(const std::string& id, const std::string& shown, Storage storage, const std::string& owner, PythonNode at,
+                                 const PythonValue& value) {
+    const Name name = name_(id);
+    if (!noted_.insert(id).second) {
+        // The place of a global is that of its first assignment, which comes after it is known.
+        if (at)
+            for (Variable& variable : facts_.variables)
+                if (variable.id == name && variable.at.line == 0) variable.at = place(at);
+        return name;
+    }
+    Variable variable;
+    variable.id = name;
+    variable.name = name_(shown);
+    static constexpr std::string_view types[] = {"object", "list",   "dict",    "defaultdict", "set",
+                                                 "queue",  "buffer", "bounded", "value",       "object"};
+    variable.type = name_(std::string(types[static_cast<std::size_t>(value.kind)]));
+    variable.owner = name_(owner);
+    if (at)
+        variable.at = place(at);
+    else
+        variable.at.file = name_(path_);
+    variable.storage = storage;
+    variable.container = value.grows();
+    variable.indirect = (storage == Storage::local || storage == Storage::parameter) && !value.grows();
+    if (value.kind == PythonValue::Kind::object) variable.holds.push_back(name_(value.type));
+    facts_.variables.push_back(std::move(variable));
+    return name;
+}
+
+bool PythonModule::is_outside_handler(const ClassScope* owner) const {
+    for (int step = 0; owner != nullptr && step < 8; ++step) {
+        const ClassScope* next = nullptr;
+        for (const std::string& base : owner->bases) {
+            const std::string name(last_part(base));
+            static constexpr std::string_view tails[] = {"Handler",  "View",       "ViewSet",    "Resource", "Consumer",   "Servicer",
+                                                         "Protocol", "Middleware", "Controller", "Endpoint", "MethodView", "Listener",
+                                                         "Actor",    "Cog",        "Service",    "Worker",   "Plugin",     "Router"};
+            if (std::any_of(std::begin(tails), std::end(tails), [&](std::string_view tail) { return name.ends_with(tail); }) &&
+                !classes_.contains(base))
+                return true;
+            if (const auto known = classes_.find(base); known != classes_.end()) next = &known->second;
+        }
+        owner = next;
+    }
+    return false;
+}
+
+std::string PythonModule::entry_reason(PythonNode definition, const std::vector<PythonNode>& decorators, const ClassScope* owner) const {
+    for (const PythonNode& decorator : decorators) {
+        PythonNode expression = decorator.first();
+        if (expression.is("call")) expression = expression.field("function");
+        const std::string_view text = expression.text(), name = last_part(text);
+        static const std::set<std::string_view> dotted = {"route",
+                                                          "get",
+                                                          "post",
+                                                          "put",
+                                                          "delete",
+                                                          "patch",
+                                                          "head",
+                                                          "options",
+                                                          "websocket",
+                                                          "task",
+                                                          "command",
+                                                          "event",
+                                                          "on",
+                                                          "middleware",
+                                                          "before_request",
+                                                          "after_request",
+                                                          "teardown_request",
+                                                          "handler",
+                                                          "message_handler",
+                                                          "errorhandler",
+                                                          "subscribe",
+                                                          "listener",
+                                                          "periodic_task",
+                                                          "job",
+                                                          "scheduled_job",
+                                                          "callback",
+                                                          "method",
+                                                          "rpc",
+                                                          "tool",
+                                                          "on_message",
+                                                          "register",
+                                                          "api_route",
+                                                          "message",
+                                                          "command_handler",
+                                                          "exception_handler",
+                                                          "timer",
+                                                          "agent"};
+        static const std::set<std::string_view> bare = {"receiver",
+                                                        "shared_task",
+                                                        "api_view",
+                                                        "view_config",
+                                                        "route",
+                                                        "get",
+                                                        "post",
+                                                        "put",
+                                                        "delete",
+                                                        "task",
+                                                        "require_GET",
+                                                        "require_POST",
+                                                        "require_http_methods",
+                                                        "csrf_exempt",
+                                                        "login_required",
+                                                        "subscribe",
+                                                        "event_handler"};
+        const std::string_view head = text.substr(0, text.find('.'));
+        if (head == "click" || head == "typer" || head == "cli" || head == "pytest") continue;  // commands of a terminal
+        if (text.find('.') != text.npos ? dotted.contains(name) : bare.contains(name)) return fmt::format("handler by @{}", text);
+    }
+    const std::string_view name = definition.field("name").text();
+    std::vector<std::string> parameters;
+    for (const PythonNode& parameter : definition.field("parameters").children()) {
+        const PythonNode inner = parameter.is("typed_parameter") ? parameter.first()
+                                 : parameter.field("name")       ? parameter.field("name")
+                                                                 : parameter;
+        parameters.emplace_back(inner.text());
+    }
+    if (owner != nullptr) {
+        if (name.starts_with("do_") && name.size() > 3 && std::isupper(static_cast<unsigned char>(name[3])) != 0)
+            return "handler of an HTTP method";
+        static const std::set<std::string_view> methods = {"get",
+                                                           "post",
+                                                           "put",
+                                                           "delete",
+                                                           "patch",
+                                                           "head",
+                                                           "handle",
+                                                           "dispatch",
+                                                           "receive",
+                                                           "connect",
+                                                           "disconnect",
+                                                           "data_received",
+                                                           "connection_made",
+                                                           "datagram_received",
+                                                           "process_request",
+                                                           "process_response",
+                                                           "__call__",
+                                                           "list",
+                                                           "create",
+                                                           "retrieve",
+                                                           "update",
+                                                           "on_message",
+                                                           "on_get",
+                                                           "on_post",
+                                                           "on_put",
+                                                           "on_delete",
+                                                           "message",
+                                                           "lineReceived",
+                                                           "dataReceived",
+                                                           "emit",
+                                                           "prepare",
+                                                           "on_event",
+                                                           "process_message",
+                                                           "open"};
+        const bool grpc = parameters.size() == 3 && parameters[1] == "request" && parameters[2] == "context";
+        if (grpc || ((methods.contains(name) || name.starts_with("on_")) && is_outside_handler(owner))) return "handler method";
+        if (parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
+        return {};
+    }
+    const auto are = [&](std::initializer_list<std::string_view> wanted) {
+        return parameters.size() == wanted.size() && std::equal(wanted.begin(), wanted.end(), parameters.begin());
+    };
+    if (!parameters.empty() && (parameters[0] == "request" || parameters[0] == "req")) return "handler of a request";
+    if (are({"event", "context"}) || are({"environ", "start_response"}) || are({"scope", "receive", "send"}) || are({"reader", "writer"}))
+        return "handler by its parameters";
+    return {};
+}
+
+}  // namespace leakline::audit

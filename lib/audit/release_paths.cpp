@@ -1,0 +1,82 @@
+#include "audit/internal/release_paths.hpp"
+
+#include <algorithm>
+
+namespace leakline::audit {
+
+namespace {
+
+bool meets(const std::set<Name>& a, const std::set<Name>& b) {
+    return std::any_of(a.begin(), a.end(), [&](Name name) { return b.contains(name); });
+}
+
+}  // namespace
+
+ReleasePaths::Event& ReleasePaths::note(Event::Kind kind, const Access& on, Place at, std::set<Name> names) {
+    Event& event = events_.emplace_back();
+    event.kind = kind;
+    event.on = on;
+    event.at = at;
+    event.path = path_;
+    event.names = std::move(names);
+    for (const auto& mentioned : conditions_) event.conditions.insert(mentioned.begin(), mentioned.end());
+    return event;
+}
+
+bool ReleasePaths::within(const Event& inner, const Event& outer) {
+    return outer.path.size() <= inner.path.size() && std::equal(outer.path.begin(), outer.path.end(), inner.path.begin());
+}
+
+void ReleasePaths::finish(Name function, std::vector<Skip>& skips, std::vector<Handle>& handles) const {
+    const auto is_exit = [](const Event& event) { return event.kind == Event::Kind::left || event.kind == Event::Kind::thrown; };
+    // The first exit between begin and end that no event of kind `undo` comes before on its own path.
+    const auto skipped = [&](std::size_t begin, std::size_t end, Event::Kind undo, const std::set<Name>& excused) -> const Event* {
+        for (std::size_t i = begin + 1; i < end; ++i) {
+            const Event& exit = events_[i];
+            // A path that does not pass the addition for sure, or asks how it went, proves nothing.
+            if (!is_exit(exit) || !within(exit, events_[begin]) || meets(exit.conditions, excused) || meets(exit.names, excused)) continue;
+            const bool undone =
+                std::any_of(events_.begin() + static_cast<std::ptrdiff_t>(begin), events_.begin() + static_cast<std::ptrdiff_t>(i),
+                            [&](const Event& event) {
+                                return event.kind == undo && event.on.variable == events_[begin].on.variable && within(exit, event);
+                            });
+            if (!undone) return &exit;
+        }
+        return nullptr;
+    };
+
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+        const Event& event = events_[i];
+        if (event.kind == Event::Kind::added) {
+            // The removal that belongs to it: of the same, later, on every path but those that left.
+            const auto removal = std::find_if(events_.begin() + static_cast<std::ptrdiff_t>(i), events_.end(), [&](const Event& other) {
+                return other.kind == Event::Kind::removed && other.on == event.on && within(event, other);
+            });
+            if (removal == events_.end()) continue;
+            const auto end = static_cast<std::size_t>(removal - events_.begin());
+            if (const Event* exit = skipped(i, end, Event::Kind::removed, event.names))
+                skips.push_back({event.on, function, event.at, exit->at, removal->at, exit->kind == Event::Kind::thrown});
+        } else if (event.kind == Event::Kind::opened) {
+            Handle handle = event.handle;
+            std::size_t last = i;
+            const std::set<Name> excused = {event.on.variable};
+            for (std::size_t j = i + 1; j < events_.size(); ++j) {
+                const Event& other = events_[j];
+                // Opened again in another branch: what follows both concerns this one, too.
+                if (other.kind == Event::Kind::opened && other.on.variable == event.on.variable && within(event, other)) break;
+                if (is_exit(other) && other.names.contains(event.on.variable)) handle.leaves = true;
+                if (other.on.variable != event.on.variable) continue;
+                if (other.kind == Event::Kind::handed_on) handle.leaves = true;
+                if (other.kind == Event::Kind::closed) {
+                    handle.released = true;
+                    last = j;
+                }
+            }
+            if (handle.released && !handle.leaves)
+                if (const Event* exit = skipped(i, last, Event::Kind::closed, excused)) handle.skipped = exit->at;
+            if (!handle.leaves && (!handle.released || handle.skipped)) handles.push_back(handle);
+        }
+    }
+}
+
+}  // namespace leakline::audit

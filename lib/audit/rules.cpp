@@ -1,0 +1,271 @@
+#include "audit/internal/rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace leakline::audit {
+
+namespace {
+
+constexpr std::size_t kMostSites = 20;
+
+bool same_line_or_above(Place comment, Place place) {
+    return comment.file == place.file && (comment.line == place.line || comment.line + 1 == place.line);
+}
+
+// Of a guard: the variables whose size or count it compares.
+std::vector<Name> compared(const Program& program, const Access& guard) {
+    std::vector<Name> names;
+    std::vector<Name> open = {guard.variable};
+    std::set<Name> seen;
+    while (!open.empty()) {
+        const Name at = open.back();
+        open.pop_back();
+        if (!seen.insert(at).second) continue;
+        for (const Access& access : program.reached({at, 0})) names.push_back(access.variable);
+        names.push_back(at);
+        for (const Access& size : program.sizes_behind(at)) open.push_back(size.variable);
+    }
+    return names;
+}
+
+// "load_config", "loadConfig", "HTTPServer::reload" -> {"load", "config", ...}.
+std::vector<std::string> words_of(std::string_view name) {
+    std::vector<std::string> words;
+    std::string word;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const auto c = static_cast<unsigned char>(name[i]);
+        const bool begins = std::isupper(c) != 0 && (i == 0 || std::islower(static_cast<unsigned char>(name[i - 1])) != 0);
+        if ((begins || std::isalnum(c) == 0) && !word.empty()) words.push_back(std::move(word)), word.clear();
+        if (std::isalnum(c) != 0) word += static_cast<char>(std::tolower(c));
+    }
+    if (!word.empty()) words.push_back(std::move(word));
+    return words;
+}
+
+bool has_word(std::string_view name, const std::set<std::string_view>& wanted) {
+    const auto words = words_of(name);
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return wanted.contains(word); });
+}
+
+bool holds_parts_of_program(const std::string& subject) {
+    static const std::set<std::string_view> words = {"config",       "conf",       "settings",  "options",    "plugins",     "modules",
+                                                     "commands",     "routes",     "templates", "locales",    "schemas",     "types",
+                                                     "classes",      "extensions", "factories", "converters", "middlewares", "blueprints",
+                                                     "translations", "formatters", "parsers",   "codecs"};
+    const std::size_t member = subject.find_last_of(":.");
+    return has_word(member == subject.npos ? subject : subject.substr(member + 1), words);
+}
+
+// A key whose name says that it has few values: "response.status".
+bool has_bounded_key(const Program& program, const Operation& addition) {
+    static const std::set<std::string_view> words = {"type", "kind", "class", "cls", "status", "level", "lang", "language", "locale",
+                                                     "encoding", "codec", "scheme", "mode", "format", "signal", "signum", "method",
+                                                     "version", "typeid", "cpu", "opcode", "category", "severity",
+                                                     // The system numbers descriptors anew from the lowest that is free.
+                                                     "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
+    const std::string& key = program.text(addition.key);
+    const auto parts = words_of(key);
+    return !parts.empty() && (words.contains(parts.back()) || key.ends_with("__name__") || key.ends_with("__class__"));
+}
+
+bool is_keyed_by_requests(const Program& program, const Operation& addition) {
+    return std::any_of(addition.key_values.begin(), addition.key_values.end(), [&](Name value) { return program.is_request_value(value); });
+}
+
+// What is not proven of one addition.
+std::vector<std::string> doubts_of(const Program& program, const Operation& addition) {
+    constexpr std::size_t kLongestSurePath = 4;
+    std::vector<std::string> doubts;
+    if (!program.is_service())
+        doubts.emplace_back("no handler and no loop that waits is in this code: it may run once for each process");
+    else if (program.runs(addition.function, addition.loop) != Runs::repeatedly)
+        doubts.emplace_back("no path from a handler or a service's loop to the growth is seen");
+    // What is read again on a signal, or added by code that sets the service up, does not come with requests.
+    if (const auto doubt = doubt_of_setup(program, addition.function, addition.loop)) doubts.push_back(*doubt);
+    if (addition.key != kNoName) {
+        if (has_bounded_key(program, addition))
+            doubts.push_back(fmt::format("there may be few values of the key '{}'", program.text(addition.key)));
+        else if (!is_keyed_by_requests(program, addition))
+            doubts.push_back(fmt::format("the key '{}' is not seen to come from requests: there may be few", program.text(addition.key)));
+        else if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath)
+            doubts.push_back(fmt::format("the key '{}' is far from the handler: it may come from elsewhere", program.text(addition.key)));
+    }
+    if (program.text(addition.word) == "[k]") doubts.emplace_back("it grows only where [] is given a key that it does not have");
+    return doubts;
+}
+
+}  // namespace
+
+std::span<const RuleRow> rules() {
+    static const std::array<RuleRow, 6> table = {{
+        {"containers that grow and are never cleaned", find_growing_containers},
+        {"lists and trees linked by hand", find_growing_structures},
+        {"arrays that are reallocated", find_growing_arrays},
+        {"removals that an early return skips", find_skipped_removals},
+        {"caches of results without a bound", find_unbounded_memos},
+        {"handles that are not closed", find_open_handles},
+    }};
+    return table;
+}
+
+std::optional<std::string> doubt_of_setup(const Program& program, Name function, std::uint32_t loop) {
+    static const std::set<std::string_view> words = {
+        "init",    "initialize", "initialise", "setup",     "conf",     "config",      "configure",     "settings", "options",
+        "reload",  "rehash",     "startup",    "bootstrap", "plugin",   "reconfigure", "configuration", "migrate",  "argv",
+        "plugins", "module",     "modules",    "shutdown",  "teardown", "finalize",    "exit",          "quit"};
+    for (const Name step : program.path_to(function, loop))
+        if (const Function* known = program.function(step); known != nullptr && has_word(program.text(known->name), words))
+            return fmt::format("{} is on the way to it: it may run only at the start, at the end, or when the settings change",
+                               program.text(known->name));
+    return std::nullopt;
+}
+
+AuditFinding::Site site_of(const Program& program, Place at, Name function, const std::string& what) {
+    AuditFinding::Site site;
+    site.at.file = program.text(at.file);
+    site.at.line = at.line;
+    const Function* known = program.function(function);
+    if (known != nullptr) site.at.function = program.text(known->name);
+    site.what = what;
+    return site;
+}
+
+std::string why_not_counted(const Program& program, const Operation& removal, const Variable& variable) {
+    const Function* function = program.function(removal.function);
+    const std::string name = function == nullptr ? "an initializer" : program.text(function->name);
+    if (function != nullptr && function->kind == Function::Kind::destructor) {
+        const bool own = variable.storage == Storage::field && function->owner == variable.owner;
+        return own ? fmt::format("{} runs at the end of the object's life only", name) : "";
+    }
+    if (function != nullptr && function->kind == Function::Kind::constructor && variable.storage == Storage::field &&
+        function->owner == variable.owner)
+        return fmt::format("{} runs at the begin of the object's life only", name);
+    if (program.may_run_repeatedly(removal.function, removal.loop)) return {};
+    switch (program.runs(removal.function, removal.loop)) {
+        case Runs::repeatedly: return {};
+        case Runs::unknown: return {};
+        case Runs::never: return fmt::format("{} is never called", name);
+        case Runs::once: break;
+    }
+    // Without a handler everything runs once, and that says nothing.
+    return program.is_service() ? fmt::format("{} runs at the start or the end only", name) : "";
+}
+
+bool is_guarded(const Program& program, const Operation& addition, Name variable) {
+    const auto bounds = [&](const std::vector<Access>& guards) {
+        for (const Access& guard : guards)
+            for (const Name name : compared(program, guard)) {
+                if (name == variable) return true;
+                // A count that goes up with the container.
+                const Variable* known = program.variable(name);
+                if (known != nullptr && !known->container && known->storage != Storage::local && known->storage != Storage::parameter &&
+                    program.counts_in(name, addition.function))
+                    return true;
+            }
+        return false;
+    };
+    if (bounds(addition.guards)) return true;
+    const auto& calls = program.calls_of(addition.function);
+    return !calls.empty() && std::all_of(calls.begin(), calls.end(), [&](const Call* call) { return bounds(call->guards); });
+}
+
+bool has_few_arguments(const Program& program, Name function, std::uint32_t parameter, int depth) {
+    constexpr int kDeepest = 4;
+    const auto& calls = program.calls_of(function);
+    return depth < kDeepest && !calls.empty() && std::all_of(calls.begin(), calls.end(), [&](const Call* call) {
+               if (parameter >= call->arguments.size()) return false;
+               const Argument& given = call->arguments[parameter];
+               return given.few_values || (given.parameter && has_few_arguments(program, call->from, *given.parameter, depth + 1));
+           });
+}
+
+bool has_few_keys(const Program& program, const Operation& addition) {
+    if (addition.few_keys) return true;
+    return addition.key_parameter && has_few_arguments(program, addition.function, *addition.key_parameter);
+}
+
+bool is_said_bounded(const Program& program, const Variable& variable, const std::vector<const Operation*>& additions) {
+    for (const Bound& bound : program.facts().bounds) {
+        if (!bound.valid) continue;
+        if (same_line_or_above(bound.at, variable.at)) return true;
+        for (const Operation* addition : additions)
+            if (same_line_or_above(bound.at, addition->at)) return true;
+    }
+    return false;
+}
+
+std::optional<AuditFinding> judge_additions(const Program& program, const Additions& found) {
+    const Variable& variable = *found.variable;
+    std::vector<const Operation*> additions;
+    for (const Operation* addition : found.additions) {
+        const Function* function = program.function(addition->function);
+        const bool own_constructor = function != nullptr && function->kind == Function::Kind::constructor &&
+                                     variable.storage == Storage::field && function->owner == variable.owner;
+        if (own_constructor || has_few_keys(program, *addition) || is_guarded(program, *addition, variable.id)) continue;
+        if (program.runs(addition->function, addition->loop) == Runs::once ||
+            program.runs(addition->function, addition->loop) == Runs::never) {
+            if (program.is_service()) continue;
+            if (function == nullptr || function->main) continue;
+        }
+        additions.push_back(addition);
+    }
+    if (additions.empty()) return std::nullopt;
+
+    AuditFinding finding;
+    bool never = !found.removals.empty();
+    for (const Operation* removal : found.removals) {
+        const std::string why = why_not_counted(program, *removal, variable);
+        if (why.empty()) return std::nullopt;
+        never = never && why.ends_with("is never called");
+        if (finding.removals.size() < kMostSites)
+            finding.removals.push_back({site_of(program, removal->at, removal->function, program.text(removal->word)), why});
+    }
+    if (is_said_bounded(program, variable, additions)) return std::nullopt;
+
+    finding.lifetime = program.lifetime(variable);
+    // A handler that was defined in a function keeps what it captures.
+    if (const Function* grower = program.function(additions.front()->function);
+        finding.lifetime.empty() && variable.storage == Storage::local && additions.front()->function != variable.owner &&
+        grower != nullptr && grower->entry && program.runs(variable.owner) != Runs::repeatedly)
+        finding.lifetime = fmt::format("kept by {}", program.text(grower->name));
+    // What a function's own loop fills goes with the function, unless the loop never ends.
+    if (variable.storage == Storage::local && additions.front()->function == variable.owner) {
+        const Function* owner = program.function(variable.owner);
+        if (owner == nullptr || (!owner->main && !program.is_endless(additions.front()->loop))) return std::nullopt;
+    }
+    // A local variable that is not shown to last belongs to a request.
+    if (finding.lifetime.empty() && variable.storage != Storage::field) return std::nullopt;
+    if (never) finding.rule = AuditFinding::Rule::removal_never_runs;
+    finding.subject = program.text(variable.name);
+    finding.type = program.text(variable.type);
+    finding.declared.file = program.text(variable.at.file);
+    finding.declared.line = variable.at.line;
+    if (const Function* owner = program.function(variable.owner)) finding.declared.function = program.text(owner->name);
+
+    // The addition that is surest decides.
+    std::vector<std::pair<std::vector<std::string>, const Operation*>> by_doubts;
+    for (const Operation* addition : additions) by_doubts.emplace_back(doubts_of(program, *addition), addition);
+    std::stable_sort(by_doubts.begin(), by_doubts.end(), [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
+    finding.doubts = by_doubts.front().first;
+    const Operation& first = *by_doubts.front().second;
+    if (program.runs(first.function, first.loop) == Runs::repeatedly) finding.reach = program.reach(first.function, first.loop);
+    for (const auto& [doubts, addition] : by_doubts)
+        if (finding.growth.size() < kMostSites)
+            finding.growth.push_back(site_of(program, addition->at, addition->function, program.text(addition->word)));
+    if (holds_parts_of_program(finding.subject))
+        finding.doubts.emplace_back("by its name it holds parts of the program, of which there are only so many");
+    if (finding.lifetime.empty()) {
+        if (program.also_short(variable)) return std::nullopt;  // made for requests, as far as is seen
+        finding.doubts.emplace_back("no object of its class is seen to live as long as the process");
+    } else if (program.also_short(variable)) {
+        finding.doubts.emplace_back("other objects of its class live for a request only");
+    }
+    if (found.escapes) finding.doubts.emplace_back("it is handed to code that is not seen, which may remove");
+    finding.level = finding.doubts.empty() ? AuditFinding::Level::warning : AuditFinding::Level::note;
+    return finding;
+}
+
+}  // namespace leakline::audit

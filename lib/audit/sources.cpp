@@ -1,0 +1,232 @@
+#include "audit/internal/sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "audit/internal/compile_commands.hpp"
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "system/byte_source.hpp"
+
+namespace leakline::audit {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMostFiles = 100'000;
+
+enum class Language { none, c, cpp, python };
+
+Language language_of(const fs::path& path) {
+    const std::string extension = path.extension().string();
+    static constexpr std::array<std::string_view, 6> cpp = {".cpp", ".cc", ".cxx", ".c++", ".C", ".CPP"};
+    if (extension == ".c") return Language::c;
+    if (std::find(cpp.begin(), cpp.end(), extension) != cpp.end()) return Language::cpp;
+    return extension == ".py" ? Language::python : Language::none;
+}
+
+// Folders with what was made or fetched, not written.
+bool is_left_out(const fs::path& folder) {
+    static const std::set<std::string> names = {"node_modules", "__pycache__", "site-packages", "venv",
+                                                "third_party",  "3rdparty",    "vendor"};
+    const std::string name = folder.filename().string();
+    std::error_code error;
+    return (name.size() > 1 && name.front() == '.') || names.contains(name) || fs::exists(folder / "CMakeCache.txt", error) ||
+           fs::exists(folder / "pyvenv.cfg", error);
+}
+
+// Tests and examples fill containers that no service has, and their calls are no requests.
+bool is_test_folder(const fs::path& folder) {
+    static const std::set<std::string> names = {"test",     "tests", "testing", "testsuite", "unittest",   "unittests", "example",
+                                                "examples", "demo",  "demos",   "benchmark", "benchmarks", "bench",     "fuzz"};
+    return names.contains(folder.filename().string());
+}
+bool is_test_file(const fs::path& file) {
+    const std::string name = file.stem().string();
+    return name.starts_with("test_") || name.ends_with("_test") || name == "conftest" || name == "tests";
+}
+
+bool within(const std::string& path, const std::string& folder) {
+    return path == folder || folder == "/" || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+// The nearest folder above that looks like the root of a project.
+fs::path project_root(const fs::path& start) {
+    std::error_code error;
+    for (fs::path at = start;; at = at.parent_path()) {
+        for (const char* mark : {".git", "compile_commands.json", "pyproject.toml", "setup.py", "configure.ac", "meson.build"})
+            if (fs::exists(at / mark, error)) return at;
+        if (at == at.parent_path()) return start;
+    }
+}
+
+std::optional<fs::path> find_database(const std::vector<std::string>& wanted) {
+    std::error_code error;
+    for (const std::string& path : wanted)
+        for (fs::path at = fs::is_directory(path, error) ? fs::path(path) : fs::path(path).parent_path();; at = at.parent_path()) {
+            if (fs::exists(at / "compile_commands.json", error)) return at / "compile_commands.json";
+            for (const char* folder :
+                 {"build", "build/release", "build/dev", "build/debug", "out", "cmake-build-debug", "cmake-build-release", "builddir"})
+                if (fs::exists(at / folder / "compile_commands.json", error)) return at / folder / "compile_commands.json";
+            // A database above the project would be another's.
+            if (fs::exists(at / ".git", error) || at == at.parent_path()) break;
+        }
+    return std::nullopt;
+}
+
+std::vector<fs::path> files_under(const std::string& path) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) return {path};
+    std::vector<fs::path> files;
+    for (fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, error), end; at != end;
+         at.increment(error)) {
+        if (error) break;
+        if (at->is_directory(error)) {
+            if (is_left_out(at->path()) || is_test_folder(at->path())) at.disable_recursion_pending();
+        } else if (language_of(at->path()) != Language::none && !is_test_file(at->path())) {
+            files.push_back(at->path());
+            if (files.size() > kMostFiles)
+                throw Error(ErrorKind::usage, path, fmt::format("more than {} source files", kMostFiles), "name a folder within");
+        }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+// The root, and the folders below it that have headers: where a unit without a database looks for them.
+std::vector<std::string> folders_with_headers(const fs::path& root) {
+    constexpr std::size_t kMostFolders = 100;
+    std::set<std::string> folders;
+    std::error_code error;
+    for (fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, error), end;
+         at != end && folders.size() < kMostFolders; at.increment(error)) {
+        if (error) break;
+        if (at->is_directory(error) && (is_left_out(at->path()) || is_test_folder(at->path()))) at.disable_recursion_pending();
+        const std::string extension = at->path().extension().string();
+        if (extension == ".h" || extension == ".hpp" || extension == ".hh") folders.insert(at->path().parent_path().string());
+    }
+    std::vector<std::string> list = {root.string()};
+    if (fs::is_directory(root / "include", error)) list.push_back((root / "include").string());
+    list.insert(list.end(), folders.begin(), folders.end());
+    return list;
+}
+
+// The sources that a unit of a unity build includes: "unity_0_cxx.cxx" of CMake, "server-unity0.cpp" of Meson.
+std::vector<std::string> sources_in_unity(const ClangUnit& unit) {
+    std::vector<std::string> files;
+    if (fs::path(unit.file).filename().string().find("unity") == std::string::npos) return files;
+    std::error_code error;
+    if (!fs::exists(unit.file, error)) return files;
+    const std::string text = read_file(unit.file);
+    for (const std::string_view line : split(text, '\n')) {
+        constexpr std::string_view include = "#include \"";
+        if (!line.starts_with(include)) continue;
+        const fs::path file = fs::path(unit.directory) / line.substr(include.size(), line.rfind('"') - include.size());
+        const fs::path real = fs::canonical(file, error);
+        if (!error && language_of(real) != Language::none) files.push_back(real.string());
+    }
+    return files;
+}
+
+}  // namespace
+
+Sources find_sources(const std::vector<std::string>& paths, const std::string& compile_commands) {
+    Sources sources;
+    std::error_code error;
+    for (const std::string& path : paths.empty() ? std::vector<std::string>{"."} : paths) {
+        const fs::path real = fs::canonical(path, error);
+        if (error) throw Error(ErrorKind::input, path, "no such file or folder");
+        if (fs::is_regular_file(real, error) && language_of(real) == Language::none)
+            throw Error(ErrorKind::usage, path, "not a source file of C, C++ or Python",
+                        "headers are read with the sources that include them");
+        sources.wanted.push_back(real.string());
+    }
+
+    std::map<std::string, ClangUnit> known;
+    std::optional<fs::path> database;
+    if (!compile_commands.empty()) {
+        database =
+            fs::is_directory(compile_commands, error) ? fs::path(compile_commands) / "compile_commands.json" : fs::path(compile_commands);
+        if (!fs::exists(*database, error))
+            throw Error(ErrorKind::input, database->string(), "no such file",
+                        "cmake -DCMAKE_EXPORT_COMPILE_COMMANDS=ON or bear -- make writes it");
+    } else {
+        database = find_database(sources.wanted);
+    }
+    if (database) {
+        sources.database = database->string();
+        for (ClangUnit& unit : parse_compile_commands(read_file(sources.database), sources.database)) {
+            const fs::path real = fs::canonical(unit.file, error);
+            if (!error) unit.file = real.string();
+            const fs::path folder = fs::absolute(unit.directory.empty() ? database->parent_path() : fs::path(unit.directory));
+            unit.directory = folder.string();
+            const std::vector<std::string> parts = sources_in_unity(unit);
+            for (const std::string& file : parts) known.emplace(file, unit);  // read together, as they are compiled
+            if (parts.empty()) known.emplace(unit.file, std::move(unit));
+        }
+    }
+
+    std::set<std::string> roots;
+    std::map<std::string, std::vector<std::string>> header_folders;  // by the root
+    for (const std::string& path : sources.wanted) {
+        const bool folder = fs::is_directory(path, error);
+        roots.insert(project_root(folder ? fs::path(path) : fs::path(path).parent_path()).string());
+        for (const fs::path& file : files_under(path)) {
+            const Language language = language_of(file);
+            if (language == Language::python) {
+                sources.python.push_back(file.string());
+                continue;
+            }
+            if (language == Language::none) continue;
+            if (const auto unit = known.find(file.string()); unit != known.end()) {
+                sources.clang.push_back(unit->second);
+                continue;
+            }
+            if (!known.empty() && folder) {
+                ++sources.not_in_database;
+                continue;
+            }
+            ClangUnit unit;
+            unit.file = file.string();
+            unit.directory = file.parent_path().string();
+            // Without a database: the nearest guess. What is missing is reported as an error of the unit.
+            const fs::path root = project_root(file.parent_path());
+            unit.arguments.push_back("-I" + file.parent_path().string());
+            const auto [folders, first] = header_folders.try_emplace(root.string());
+            if (first) folders->second = folders_with_headers(root);
+            for (const std::string& include : folders->second) unit.arguments.push_back("-I" + include);
+            if (fs::exists(root / "config.h", error)) unit.arguments.emplace_back("-DHAVE_CONFIG_H");
+            if (language == Language::cpp) unit.arguments.emplace_back("-std=c++20");
+            sources.clang.push_back(std::move(unit));
+        }
+    }
+    for (const auto& [file, unit] : known)
+        if (std::none_of(sources.wanted.begin(), sources.wanted.end(),
+                         [&, path = file](const std::string& wanted) { return within(path, wanted); }))
+            ++sources.elsewhere;
+    sources.roots.assign(roots.begin(), roots.end());
+    const auto unique = [](auto& list, const auto& less, const auto& equal) {
+        std::sort(list.begin(), list.end(), less);
+        list.erase(std::unique(list.begin(), list.end(), equal), list.end());
+    };
+    unique(
+        sources.clang, [](const ClangUnit& a, const ClangUnit& b) { return a.file < b.file; },
+        [](const ClangUnit& a, const ClangUnit& b) { return a.file == b.file; });
+    unique(sources.python, std::less<>(), std::equal_to<>());
+    if (sources.clang.empty() && sources.python.empty())
+        throw Error(ErrorKind::input, paths.empty() ? "." : paths.front(),
+                    sources.not_in_database != 0
+                        ? fmt::format("none of its {} source files is in {}", sources.not_in_database, sources.database)
+                        : "no source file of C, C++ or Python",
+                    "name a folder with .c, .cpp or .py files");
+    return sources;
+}
+
+}  // namespace leakline::audit
